@@ -1,0 +1,25 @@
+/** What a request would touch, said without touching it: no DNS, no stat. */
+import type { Needs } from './arrival.ts'
+import type { Permit } from './permit.ts'
+import type { Reply } from './reply.ts'
+import type { AccessRequest, ResourceKind } from './request.ts'
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+
+export interface Claim {
+  /** The input document's key of the request's kind (`input.http`, `input.tunnel`, …). */
+  readonly facts: JsonObject
+  /** What the audit record says was asked for; no header, no body, secrets not yet masked. */
+  readonly subject: JsonObject
+  /** Breakers are kept by it: `scheme://host:port`, `service:name`; `null` where there is no origin. */
+  readonly origin: string | null
+  /** The effect. Nothing is touched before it is called, and it cannot be called without a Permit. */
+  perform(permit: Permit): Promise<Reply> | Reply
+}
+
+/** One kind of thing that can be touched. */
+export interface Resource<R extends AccessRequest = AccessRequest> {
+  readonly kind: ResourceKind
+  claim(request: R, needs: Needs): Claim
+}

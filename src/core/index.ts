@@ -1,0 +1,12 @@
+/** The words every station shares. */
+export * from './arrival.ts'
+export * from './claim.ts'
+export * from './decision.ts'
+export * from './integration.ts'
+export * from './outcome.ts'
+export * from './permit.ts'
+export * from './problems.ts'
+export * from './refusal.ts'
+export * from './reply.ts'
+export * from './request.ts'
+export * from './stations.ts'

@@ -1,0 +1,100 @@
+/** An integration as its manifest declares it, defaults filled in. Units are in the names. */
+
+/** A set of hosts and what may be done there. */
+export interface NetworkCapability {
+  /** `network/0`, `network/1`, …: its place in the manifest, named in decisions and records. */
+  readonly id: string
+  /** Canonical names or addresses; `*.example.com` is every name below example.com but not the apex; `*` is every name and no address. */
+  readonly hosts: readonly string[]
+  readonly ports: readonly number[]
+  /** Upper case; `null` allows every method. */
+  readonly methods: readonly string[] | null
+  /** Globs over the canonical path: `*` one segment (or a part of it), `**` any number; `null` allows every path. */
+  readonly paths: readonly string[] | null
+  /** `none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is terminated and each request judged. */
+  readonly tls: 'none' | 'tunnel' | 'intercept'
+  /** CIDR blocks outside the public internet that a name here may resolve to. */
+  readonly addresses: readonly string[]
+  /** Overrides of the gateway's defaults; absent means the default. */
+  readonly timeoutMs?: number
+  readonly maxRequestBytes?: number
+  readonly maxReplyBytes?: number
+}
+
+/** A named service of the gateway's configuration, and what may be asked of it. */
+export interface ServiceCapability {
+  readonly id: string
+  readonly name: string
+  readonly methods: readonly string[] | null
+  readonly paths: readonly string[] | null
+  /** WebSocket upgrades are allowed. */
+  readonly websocket: boolean
+}
+
+export const fileActions = ['stat', 'list', 'read', 'write'] as const
+export type FileAction = (typeof fileActions)[number]
+
+/** A folder of the host, under a name that the integration uses. */
+export interface FileCapability {
+  readonly id: string
+  /** The name in `/v1/files/<name>/…`. */
+  readonly name: string
+  /** Absolute path on the host. Never shown to the integration. */
+  readonly root: string
+  readonly actions: readonly FileAction[]
+  /** Globs over the path below the root, `/` separated, no leading slash; `null` allows every path. */
+  readonly paths: readonly string[] | null
+  readonly maxBytes: number
+}
+
+export interface BucketSettings {
+  /** Tokens a second. */
+  readonly rate: number
+  /** Tokens the full bucket holds. */
+  readonly burst: number
+}
+
+export interface LimitSettings {
+  /** Every arrival, refused ones too. */
+  readonly arrivals: BucketSettings
+  readonly requests: BucketSettings
+  /** From the integration to the destination. */
+  readonly bytesOut: BucketSettings
+  /** From the destination to the integration. */
+  readonly bytesIn: BucketSettings
+  /** Requests, tunnels and sockets open at once. */
+  readonly concurrency: number
+}
+
+export interface BreakerSettings {
+  /** Failures among the window's requests that open it, in percent. */
+  readonly errorThresholdPercent: number
+  /** Requests in the window before it may open. */
+  readonly minimumRequests: number
+  readonly windowMs: number
+  /** How long it stays open before one trial request. */
+  readonly resetMs: number
+}
+
+export interface RedactionSettings {
+  /** Beyond the built-in ones; lower case. */
+  readonly headers: readonly string[]
+  readonly queryKeys: readonly string[]
+  readonly jsonKeys: readonly string[]
+}
+
+export interface Integration {
+  readonly name: string
+  readonly owner: string
+  readonly labels: Readonly<Record<string, string>>
+  /** The manifest's file name (no folder), for messages. */
+  readonly source: string
+  /** SHA-256 of each proxy token, 32 bytes. */
+  readonly tokenHashes: readonly Buffer[]
+  readonly network: readonly NetworkCapability[]
+  readonly services: readonly ServiceCapability[]
+  readonly files: readonly FileCapability[]
+  readonly limits: LimitSettings
+  readonly breaker: BreakerSettings
+  readonly redaction: RedactionSettings
+}

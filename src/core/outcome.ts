@@ -1,0 +1,16 @@
+/** How an arrival ended; recorded, metered and settled with the limits. */
+import type { ProblemCode } from './problems.ts'
+
+export interface Outcome {
+  /** What the caller was sent; 499 where it had gone before a head could be sent. */
+  readonly status: number
+  /** The gateway's own refusal, where it was one. */
+  readonly problem: ProblemCode | null
+  /** Bytes from the integration to the destination. */
+  readonly sentBytes: number
+  /** Bytes from the destination to the integration. */
+  readonly receivedBytes: number
+  readonly durationMs: number
+  /** The last byte was delivered; `false` where either end broke off midway. */
+  readonly complete: boolean
+}

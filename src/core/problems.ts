@@ -1,0 +1,38 @@
+/** The catalogue of refusals (RFC 9457): each code's status and title. docs/reference/problems.md is checked against it both ways. */
+
+export const problems = {
+  'malformed-request': { status: 400, title: 'The request cannot be parsed, or two parsers could read it differently' },
+  'policy-denied': { status: 403, title: 'No rule allows this request' },
+  'policy-failed': { status: 403, title: 'The policy failed to decide, so the request is denied' },
+  'address-denied': { status: 403, title: 'The destination resolves to an address that may not be dialled' },
+  'not-found': { status: 404, title: 'There is nothing of that name' },
+  'method-not-allowed': { status: 405, title: 'That method has no meaning here' },
+  unidentified: { status: 407, title: 'Nothing proves which integration is calling' },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time' },
+  conflict: { status: 409, title: 'The thing is not in the state that the request needs' },
+  'payload-too-large': { status: 413, title: 'The request body is larger than allowed' },
+  'expectation-failed': { status: 417, title: 'The Expect header asks for something unknown' },
+  'upgrade-required': { status: 426, title: 'This needs a protocol upgrade' },
+  'headers-too-large': { status: 431, title: 'The request head is larger than allowed' },
+  'arrivals-exceeded': { status: 429, title: 'Too many requests arrive, allowed or not' },
+  'quota-exceeded': { status: 429, title: 'The quota is used up' },
+  'concurrency-exceeded': { status: 429, title: 'Too many requests are open at once' },
+  'client-closed': { status: 499, title: 'The caller went away' },
+  internal: { status: 500, title: 'The gateway failed' },
+  'origin-unreachable': { status: 502, title: 'The destination cannot be reached' },
+  'origin-tls-failed': { status: 502, title: 'The destination’s TLS cannot be trusted' },
+  'origin-failed': { status: 502, title: 'The destination broke the protocol or broke off' },
+  'reply-too-large': { status: 502, title: 'The reply is larger than allowed' },
+  'audit-unavailable': { status: 503, title: 'The request cannot be recorded, so it is not answered' },
+  'breaker-open': { status: 503, title: 'The destination failed too often and is given a rest' },
+  draining: { status: 503, title: 'The gateway is shutting down' },
+  'not-ready': { status: 503, title: 'No policy is active yet' },
+  'origin-timeout': { status: 504, title: 'The destination did not answer in time' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ProblemCode = keyof typeof problems
+
+/** A URN, so that the type is an identifier and nobody is sent to a page that may not exist. */
+export function problemType(code: ProblemCode): string {
+  return `urn:sallyport:problem:${code}`
+}

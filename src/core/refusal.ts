@@ -1,0 +1,109 @@
+/** The one error that a station throws on purpose. Anything else that is thrown is a bug and becomes `internal`. */
+import type { JsonObject } from './claim.ts'
+import type { Decision } from './decision.ts'
+import { type ProblemCode, problems, problemType } from './problems.ts'
+import type { Answer } from './reply.ts'
+import type { AccessRequest, HeaderList } from './request.ts'
+
+interface RefusalOptions {
+  /** Headers of the answer: Retry-After, Proxy-Authenticate, Allow. */
+  readonly headers?: HeaderList
+  /** Members beside the standard ones of the problem document; seen by the caller. */
+  readonly members?: JsonObject
+  /** For the operational log only. */
+  readonly cause?: unknown
+}
+
+export class Refusal extends Error {
+  readonly code: ProblemCode
+  readonly headers: HeaderList
+  readonly members: JsonObject
+
+  /** `detail` is seen by the caller: no secret, no host path, nothing of other integrations. */
+  constructor(code: ProblemCode, detail: string, { headers = [], members = {}, cause }: RefusalOptions = {}) {
+    super(detail, cause === undefined ? undefined : { cause })
+    this.name = 'Refusal'
+    this.code = code
+    this.headers = headers
+    this.members = members
+  }
+
+  get status(): number {
+    return problems[this.code].status
+  }
+
+  static denied(request: AccessRequest, decision: Decision): Refusal {
+    const { rule, reasons } = decision
+    const code = rule.startsWith('engine/') ? 'policy-failed' : 'policy-denied'
+    const members: Record<string, JsonObject[string]> = { integration: request.integration.name, rule, reasons }
+    // An author's deny is not undone by a capability: only the default's denials say what to add.
+    if (rule.startsWith('default/')) members['hint'] = hint(request)
+    return new Refusal(code, reasons.join('; ') || `denied by ${rule}`, { members })
+  }
+
+  /** 429 or 503 with Retry-After in whole seconds, at least 1 (RFC 9110 §10.2.3). `null`: it will never pass. */
+  static retryLater(code: ProblemCode, detail: string, retryAfterMs: number | null, members: JsonObject = {}): Refusal {
+    const headers = retryAfterMs === null ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]
+    return new Refusal(code, detail, { headers, members })
+  }
+}
+
+/** What was thrown, as a Refusal; what is not one becomes `internal` and keeps its cause for the log. */
+export function toRefusal(error: unknown): Refusal {
+  return error instanceof Refusal
+    ? error
+    : new Refusal('internal', 'an unexpected error; the operator’s log has it under this id', { cause: error })
+}
+
+/** A problem document (RFC 9457) as an Answer; `Sallyport-Problem` tells the gateway's errors from an origin's. */
+export function toProblem(refusal: Refusal, requestId: string): Answer {
+  const { status, title } = problems[refusal.code]
+  const document = {
+    type: problemType(refusal.code),
+    title,
+    status,
+    detail: refusal.message,
+    instance: `urn:sallyport:request:${requestId}`,
+    code: refusal.code,
+    ...refusal.members,
+  }
+  return {
+    status,
+    headers: [
+      'content-type',
+      'application/problem+json',
+      'sallyport-problem',
+      refusal.code,
+      'cache-control',
+      'no-store',
+      ...refusal.headers,
+    ],
+    body: Buffer.from(`${JSON.stringify(document)}\n`),
+  }
+}
+
+/** What would have to stand in which manifest for the default policy to allow this; says nothing of other integrations. */
+function hint(request: AccessRequest): JsonObject {
+  const manifest = request.integration.source
+  switch (request.kind) {
+    case 'http': {
+      const { scheme, host, port, method, path } = request.target
+      return {
+        manifest,
+        add: {
+          network: [{ hosts: [host], ports: [port], methods: [method], paths: [path], tls: scheme === 'https' ? 'intercept' : 'none' }],
+        },
+      }
+    }
+    case 'tunnel':
+      return { manifest, add: { network: [{ hosts: [request.target.host], ports: [request.target.port], tls: 'tunnel' }] } }
+    case 'service': {
+      const { name, method, path, websocket } = request.target
+      return { manifest, add: { services: [{ name, methods: [method], paths: [path], ...(websocket && { websocket }) }] } }
+    }
+    case 'file':
+      return { manifest, add: { files: [{ name: request.target.root, actions: [request.action], paths: [request.target.path] }] } }
+    case 'self':
+      return { manifest }
+  }
+}

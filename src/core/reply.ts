@@ -1,0 +1,48 @@
+/** What goes back through the door. Bodies are pushed by their source into a sink, not pulled from a stream. */
+import type { Duplex } from 'node:stream'
+import type { HeaderList } from './request.ts'
+
+/**
+ * Where a body's chunks go. `write` answers `true` to go on, `false` when nobody listens any more (the source stops),
+ * or a promise of either to wait for before the next chunk: that is the backpressure.
+ */
+export interface Sink {
+  write(chunk: Uint8Array): boolean | Promise<boolean>
+}
+
+/** Pushes the whole body and resolves after the last chunk; rejects when the source fails midway. */
+export type PushedBody = (sink: Sink) => Promise<void>
+
+/** A body is known whole, pushed, or absent. */
+export type Body = Uint8Array | PushedBody | null
+
+export interface Answer {
+  readonly status: number
+  /** End-to-end headers only; the door adds its own framing. */
+  readonly headers: HeaderList
+  readonly body: Body
+}
+
+/** Counts bytes as they pass; long-lived connections are charged while open. */
+export interface Meter {
+  /** From the integration to the destination. */
+  sent(bytes: number): void
+  /** From the destination to the integration. */
+  received(bytes: number): void
+}
+
+/** A tunnel, an upgrade or an interception: the head, then bytes both ways until either end closes. */
+export interface Takeover {
+  readonly status: number
+  readonly headers: HeaderList
+  /** `head` is what the caller sent beyond its request. Resolves when both ways are closed. */
+  takeover(socket: Duplex, head: Buffer, meter: Meter): Promise<void>
+  /** Called instead of `takeover` where the caller has gone: frees what `perform` opened. */
+  discard(): void
+}
+
+export type Reply = Answer | Takeover
+
+export function isTakeover(reply: Reply): reply is Takeover {
+  return 'takeover' in reply
+}

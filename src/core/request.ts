@@ -1,0 +1,99 @@
+/** A request after parsing and canonicalisation: what is judged, and exactly what is forwarded. */
+import type { DoorName, Hangup, IdentityKind } from './arrival.ts'
+import type { FileAction, Integration } from './integration.ts'
+
+/** Flat `[name, value, name, value, …]`, in order, duplicates kept, as undici and `writeHead` take it. */
+export type HeaderList = readonly string[]
+
+/** A request's body, not yet read unless the policy needed it. */
+export interface RequestBody {
+  /** What `Content-Length` declares; `null` for a chunked body. */
+  readonly declaredBytes: number | null
+  /** The whole body where the policy needed it, else `null`. */
+  readonly whole: Buffer | null
+  /** Bytes that have passed to the destination so far. */
+  readonly passedBytes: number
+  /** The chunks, once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
+  chunks(maxBytes: number): AsyncIterable<Uint8Array>
+}
+
+interface Common {
+  readonly id: string
+  readonly door: DoorName
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly integration: Integration
+  readonly identity: IdentityKind
+  readonly hangup: Hangup
+}
+
+/** The parts of an HTTP request that were judged. `url` = path + query, canonical, is what is sent. */
+export interface HttpTarget {
+  readonly scheme: 'http' | 'https'
+  /** Lower-case A-label name, dotted-quad IPv4, or IPv6 without brackets; no trailing dot. */
+  readonly host: string
+  readonly port: number
+  readonly method: string
+  /** Canonical, begins with `/`, no query. */
+  readonly path: string
+  /** Without the `?`; empty where there is none. */
+  readonly query: string
+}
+
+export interface HttpRequest extends Common {
+  readonly kind: 'http'
+  readonly action: string
+  readonly target: HttpTarget
+  /** End-to-end headers only: hop-by-hop ones and those that Connection names are gone; Host is the judged authority. */
+  readonly headers: HeaderList
+  readonly body: RequestBody | null
+}
+
+/** CONNECT. */
+export interface TunnelRequest extends Common {
+  readonly kind: 'tunnel'
+  readonly action: 'CONNECT'
+  readonly target: { readonly host: string; readonly port: number }
+}
+
+export interface ServiceTarget {
+  readonly name: string
+  readonly method: string
+  /** Below the service, canonical, begins with `/`. */
+  readonly path: string
+  readonly query: string
+  readonly websocket: boolean
+}
+
+export interface ServiceRequest extends Common {
+  readonly kind: 'service'
+  readonly action: string
+  readonly target: ServiceTarget
+  readonly headers: HeaderList
+  readonly body: RequestBody | null
+  /** What the door needs to hand the exchange on (a Node request and response); opaque to every other station. */
+  readonly exchange: unknown
+}
+
+export interface FileRequest extends Common {
+  readonly kind: 'file'
+  readonly action: FileAction
+  readonly target: {
+    /** The capability's name. */
+    readonly root: string
+    /** NFC, `/` separated, no leading slash, no `.` or `..` segment; empty for the root itself. */
+    readonly path: string
+  }
+  readonly body: RequestBody | null
+}
+
+/** The broker's questions about the caller itself; answered without touching anything. */
+export interface SelfRequest extends Common {
+  readonly kind: 'self'
+  readonly action: 'read'
+  readonly target: Readonly<Record<string, never>>
+}
+
+export type AccessRequest = HttpRequest | TunnelRequest | ServiceRequest | FileRequest | SelfRequest
+export type ResourceKind = AccessRequest['kind']
+export const resourceKinds = ['http', 'tunnel', 'service', 'file', 'self'] as const satisfies readonly ResourceKind[]

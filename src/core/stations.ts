@@ -1,0 +1,72 @@
+/** What each station of the path promises. The folders of floor 5 implement these; `gateway.ts` joins them. */
+import type { Arrival, Identified, Needs } from './arrival.ts'
+import type { Claim, Resource } from './claim.ts'
+import type { Decision } from './decision.ts'
+import type { Integration } from './integration.ts'
+import type { Outcome } from './outcome.ts'
+import type { Permit } from './permit.ts'
+import type { Refusal } from './refusal.ts'
+import type { Meter, Reply } from './reply.ts'
+import type { AccessRequest, ResourceKind } from './request.ts'
+
+export interface Policy {
+  /** What the active policy can look at. Read it anew for each arrival: it changes with a reload. */
+  readonly needs: Needs
+  /** Pure, synchronous, never throws: a failure of the engine is a denial by an `engine/…` rule. */
+  decide(request: AccessRequest, claim: Claim): Decision
+}
+
+export interface Lease extends Meter {
+  /** Through the breaker of the permit's integration and `origin`; `null` bypasses it. Throws `Refusal('breaker-open')`. */
+  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply>
+  /** Settles and frees, once; later calls do nothing. */
+  settle(outcome: Outcome): void
+}
+
+export interface Limits {
+  /**
+   * One token of the arrivals bucket: the integration's, or the peer's for the unidentified.
+   * `false` where it is empty: the arrival is refused and recorded in a sum.
+   */
+  arrive(integration: Integration | null, peer: string): boolean
+  /** Buckets and concurrency, all or nothing. Throws `Refusal` with Retry-After. */
+  admit(permit: Permit, declaredBytes: number): Lease
+}
+
+/** One arrival's records. None of these throws; a broken log shows in `durable`. */
+export interface Entry {
+  decided(request: AccessRequest, claim: Claim, decision: Decision): void
+  /** Instead of `decided`, where the path ended before a decision. */
+  refused(refusal: Refusal, who: Identified | null): void
+  /** Instead of both records, in a flood: counted, and recorded in a sum with its like. */
+  summed(refusal: Refusal, who: Identified | null): void
+  /** `null` when what was recorded is on disk already; else a promise that rejects with `Refusal('audit-unavailable')`. */
+  durable(): Promise<void> | null
+  settled(outcome: Outcome): void
+}
+
+export interface Journal {
+  open(arrival: Arrival): Entry
+}
+
+export interface Redactor {
+  /** Masks every known secret and telling key in a reply that the gateway lets through; the reply itself where nothing is to be masked. */
+  reply(permit: Permit, reply: Reply): Reply
+}
+
+export interface Usage {
+  settled(integration: Integration | null, origin: string | null, outcome: Outcome): void
+}
+
+export interface Stations {
+  readonly policy: Policy
+  readonly limits: Limits
+  readonly findResource: (kind: ResourceKind) => Resource
+  readonly redactor: Redactor
+  readonly journal: Journal
+  readonly usage: Usage
+  /** What was thrown and was no Refusal: a bug, told to the operator. */
+  readonly onBug: (error: unknown, arrivalId: string) => void
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+}
