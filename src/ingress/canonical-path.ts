@@ -1,0 +1,53 @@
+/** One spelling for each path: what two parsers could read differently is refused, so the path judged is the path forwarded. */
+import { Refusal } from '../core/index.ts'
+
+export interface CanonicalTarget {
+  readonly path: string
+  /** Without the `?`. */
+  readonly query: string
+}
+
+// Segments of plain characters, none of them `.` or `..`, none empty but the last: the path is canonical as it stands.
+const plainPath = /^(?:\/(?!\.{1,2}(?:\/|$))[\w~.!$&'()*+,=:@-]+)*\/?$/
+const printable = /^[\x21\x22\x24-\x7e]*$/
+const unreserved = /[\w~.-]/
+
+/**
+ * Splits and canonicalises an origin-form target (RFC 9112 §3.2.1, RFC 3986 §6.2.2): percent-encoded unreserved
+ * characters are decoded and hex digits upper-cased; nothing else changes.
+ * Throws `Refusal('malformed-request')` for dot segments, empty segments, encoded slashes, backslashes and NULs,
+ * parameters on dot segments, fragments, controls, and bad percent-encodings (CVE-2021-32779, CVE-2026-33494).
+ */
+export function canonicalPath(raw: string): CanonicalTarget {
+  const mark = raw.indexOf('?')
+  const path = mark < 0 ? raw : raw.slice(0, mark)
+  const query = mark < 0 ? '' : raw.slice(mark + 1)
+  if (query !== '' && !printable.test(query)) throw refuse('the query has a character that must be percent-encoded')
+  if (plainPath.test(path) && path !== '') return { path, query }
+  return { path: canonicalise(path), query }
+}
+
+function canonicalise(path: string): string {
+  if (!path.startsWith('/')) throw refuse('the path does not begin with "/"')
+  if (!printable.test(path)) throw refuse('the path has a character that must be percent-encoded, or a fragment')
+  if (path.includes('\\')) throw refuse('the path has a backslash')
+  const decoded = path.replace(/%(.{0,2})/g, (whole, hex: string) => {
+    if (!/^[0-9a-fA-F]{2}$/.test(hex)) throw refuse(`"${whole}" is not a percent-encoding`)
+    const code = Number.parseInt(hex, 16)
+    if (code < 0x20 || code === 0x7f || code === 0x2f || code === 0x5c)
+      throw refuse(`the path has an encoded ${code === 0x2f || code === 0x5c ? 'slash' : 'control character'}`)
+    const character = String.fromCharCode(code)
+    return unreserved.test(character) && code < 0x80 ? character : whole.toUpperCase()
+  })
+  const segments = decoded.split('/')
+  for (const [index, segment] of segments.entries()) {
+    if (segment === '' && index > 0 && index < segments.length - 1) throw refuse('the path has an empty segment')
+    const bare = segment.split(/;|%3B/)[0]
+    if (bare === '.' || bare === '..') throw refuse('the path has a dot segment')
+  }
+  return decoded
+}
+
+function refuse(why: string): Refusal {
+  return new Refusal('malformed-request', why)
+}

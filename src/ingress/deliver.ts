@@ -1,0 +1,79 @@
+/** Writes a settled reply to a Node response, and settles at its last byte or when either end breaks off. */
+import type { ServerResponse } from 'node:http'
+import { isTakeover, type PushedBody, type Sink } from '../core/index.ts'
+import type { Settling } from '../pipeline.ts'
+
+/** `requestId` is told to the caller on every reply, so that it can be found in the record. */
+export function deliver(settling: Settling, res: ServerResponse, requestId: string): void {
+  const { reply } = settling
+  if (isTakeover(reply)) {
+    reply.discard()
+    settling.settle({ complete: false })
+    res.destroy()
+    return
+  }
+  const { status, body } = reply
+  if (res.destroyed || res.closed) {
+    if (typeof body === 'function') body(deaf).catch(() => {})
+    settling.settle({ complete: false, status: 499 })
+    return
+  }
+  const bytes = new ByteCount()
+  res.once('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, status, receivedBytes: bytes.count }))
+  const headers = [...reply.headers, 'sallyport-request-id', requestId]
+  if (body === null) {
+    res.writeHead(status, headers)
+    res.end()
+  } else if (typeof body === 'function') {
+    res.writeHead(status, headers)
+    push(body, res, bytes)
+  } else {
+    if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
+    res.writeHead(status, headers)
+    bytes.count = body.byteLength
+    res.end(body)
+  }
+}
+
+/** The source is told at once that nobody listens, and frees its connection. */
+const deaf: Sink = { write: () => false }
+
+class ByteCount {
+  count = 0
+  broken = false
+}
+
+function push(body: PushedBody, res: ServerResponse, bytes: ByteCount): void {
+  const sink: Sink = {
+    write(chunk) {
+      if (res.destroyed) return false
+      bytes.count += chunk.byteLength
+      return res.write(chunk) || drained(res)
+    },
+  }
+  body(sink).then(
+    () => res.end(),
+    () => {
+      // The head is out: only a broken transfer tells the caller that this is not the whole.
+      bytes.broken = true
+      res.destroy()
+    },
+  )
+}
+
+function drained(res: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      res.off('drain', settle)
+      res.off('close', settle)
+      resolve(!res.destroyed)
+    }
+    res.on('drain', settle)
+    res.on('close', settle)
+  })
+}
+
+function declaresLength(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i]?.toLowerCase() === 'content-length') return true
+  return false
+}
