@@ -1,0 +1,94 @@
+/** The CONNECT door: one arrival of kind `tunnel`; its takeover is a blind tunnel or an interception. */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
+import type { Handle, Settling } from '../pipeline.ts'
+import { type Authority, parseAuthority } from './canonical-host.ts'
+import { soleHeader } from './headers.ts'
+import type { Identify } from './identify.ts'
+import { rawHead, writeRaw } from './malformed.ts'
+import type { NextId } from './request-id.ts'
+
+export interface ConnectDoorOptions {
+  readonly handle: Handle
+  readonly identify: Identify
+  readonly nextId: NextId
+}
+
+export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+export function createConnectDoor({ handle, identify, nextId }: ConnectDoorOptions): ConnectDoor {
+  return (req, socket, head) => {
+    const id = nextId()
+    socket.on('error', () => socket.destroy())
+    void handle(connectArrival(id, req, socket, identify)).then((settling) => begin(settling, socket, head, id))
+  }
+}
+
+function connectArrival(id: string, req: IncomingMessage, socket: Duplex, identify: Identify): Arrival {
+  const at = Date.now()
+  const hangup = socketHangup(socket)
+  return {
+    id,
+    door: 'connect',
+    at,
+    peer: req.socket.remoteAddress ?? 'local',
+    hangup,
+    identify: () => identify(soleHeader(req.rawHeaders, 'proxy-authorization')),
+    read: ({ integration, identity }: Identified): AccessRequest => ({
+      kind: 'tunnel',
+      id,
+      door: 'connect',
+      at,
+      integration,
+      identity,
+      hangup,
+      action: 'CONNECT',
+      target: readTarget(req),
+    }),
+  }
+}
+
+/** RFC 9112 §3.2.3: authority form, with a port; Host, where it stands, must agree. */
+function readTarget(req: IncomingMessage): Authority {
+  const judged = parseAuthority(req.url ?? '', null)
+  const claimed = soleHeader(req.rawHeaders, 'host')
+  if (claimed !== null && claimed !== req.url) {
+    const said = parseAuthority(claimed, judged.port)
+    if (said.host !== judged.host || said.port !== judged.port)
+      throw new Refusal('malformed-request', 'the Host header and the CONNECT target name different authorities')
+  }
+  return judged
+}
+
+function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): void {
+  const { reply, meter, settle } = settling
+  if (!isTakeover(reply) || !socket.writable) {
+    writeRaw(settling, socket, id)
+    return
+  }
+  socket.write(rawHead(reply.status, [...reply.headers, 'sallyport-request-id', id], 'Connection Established'))
+  reply.takeover(socket, head, meter).then(
+    () => settle({ complete: true }),
+    () => {
+      settle({ complete: false })
+      socket.destroy()
+    },
+  )
+}
+
+function socketHangup(socket: Duplex): Hangup {
+  return {
+    get gone() {
+      return socket.destroyed
+    },
+    onGone(callback) {
+      if (socket.destroyed) {
+        callback()
+        return () => {}
+      }
+      socket.once('close', callback)
+      return () => socket.off('close', callback)
+    },
+  }
+}

@@ -1,0 +1,83 @@
+/** An HTTP request as it came through a door: what every door over Node's HTTP server shares. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AccessRequest, Arrival, DoorName, Hangup, Identified, Needs } from '../core/index.ts'
+import { soleHeader } from './headers.ts'
+import type { Identify } from './identify.ts'
+
+/** Makes the AccessRequest; throws `Refusal` on what is malformed. */
+export type Read = (arrival: HttpArrival, who: Identified, needs: Needs) => AccessRequest | Promise<AccessRequest>
+
+/** What is fixed for a door of a listener. */
+export interface DoorSettings {
+  readonly door: DoorName
+  readonly identify: Identify
+  readonly read: Read
+  /** Of requests inside an interception: the CONNECT's id. */
+  readonly parent?: string
+}
+
+// A class: prototype methods cost no closure a request.
+export class HttpArrival implements Arrival, Hangup {
+  readonly id: string
+  readonly at: number
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly #settings: DoorSettings
+  #listeners: (() => void)[] | null = null
+
+  constructor(id: string, settings: DoorSettings, req: IncomingMessage, res: ServerResponse) {
+    this.id = id
+    this.at = Date.now()
+    this.req = req
+    this.res = res
+    this.#settings = settings
+    if (settings.parent !== undefined) this.parent = settings.parent
+  }
+
+  declare readonly parent?: string
+
+  get door(): DoorName {
+    return this.#settings.door
+  }
+
+  get peer(): string {
+    return this.req.socket.remoteAddress ?? 'local'
+  }
+
+  get hangup(): Hangup {
+    return this
+  }
+
+  identify(): Identified | null {
+    return this.#settings.identify(soleHeader(this.req.rawHeaders, 'proxy-authorization'))
+  }
+
+  read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest> {
+    return this.#settings.read(this, who, needs)
+  }
+
+  get gone(): boolean {
+    return this.res.destroyed || this.res.closed
+  }
+
+  onGone(callback: () => void): () => void {
+    if (this.gone) {
+      callback()
+      return nothing
+    }
+    if (this.#listeners === null) {
+      this.#listeners = []
+      this.res.once('close', () => {
+        for (const listener of this.#listeners ?? []) listener()
+      })
+    }
+    const listeners = this.#listeners
+    listeners.push(callback)
+    return () => {
+      const index = listeners.indexOf(callback)
+      if (index >= 0) listeners.splice(index, 1)
+    }
+  }
+}
+
+function nothing(): void {}

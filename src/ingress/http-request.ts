@@ -1,0 +1,93 @@
+/** Makes the HttpRequest that is judged from what came in absolute form, or in origin form inside an interception. */
+import { type AccessRequest, type HttpTarget, type Identified, type Needs, Refusal } from '../core/index.ts'
+import { type Authority, formatAuthority, parseAuthority } from './canonical-host.ts'
+import { canonicalPath } from './canonical-path.ts'
+import { forwardableHeaders, soleHeader } from './headers.ts'
+import type { HttpArrival } from './http-arrival.ts'
+import { createRequestBody } from './request-body.ts'
+
+const token = /^[A-Z][A-Z0-9_-]{0,31}$/
+
+/** RFC 9112 §3.2.2: the target's authority is the request's, and Host must agree with it. */
+export function readAbsoluteForm(
+  arrival: HttpArrival,
+  who: Identified,
+  needs: Needs,
+  maxPolicyBodyBytes: number,
+): AccessRequest | Promise<AccessRequest> {
+  const url = arrival.req.url ?? ''
+  const scheme = url.startsWith('http://') ? 'http' : url.startsWith('https://') ? 'https' : null
+  if (scheme === null) throw new Refusal('malformed-request', 'the target is neither http:// nor https://')
+  const start = scheme.length + 3
+  const end = endOfAuthority(url, start)
+  const authority = url.slice(start, end)
+  if (authority.includes('@')) throw new Refusal('malformed-request', 'the target has credentials before the host')
+  const judged = parseAuthority(authority, scheme === 'http' ? 80 : 443)
+  const rest = url.slice(end)
+  return build(arrival, who, needs, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
+}
+
+/** Inside an interception the authority is the one that CONNECT was judged for (CVE class: host confusion, httpjail #57). */
+export function readOriginForm(
+  arrival: HttpArrival,
+  who: Identified,
+  needs: Needs,
+  judged: Authority,
+  maxPolicyBodyBytes: number,
+): AccessRequest | Promise<AccessRequest> {
+  const url = arrival.req.url ?? ''
+  if (!url.startsWith('/')) throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
+  return build(arrival, who, needs, 'https', judged, url, maxPolicyBodyBytes)
+}
+
+function build(
+  arrival: HttpArrival,
+  who: Identified,
+  needs: Needs,
+  scheme: 'http' | 'https',
+  judged: Authority,
+  rest: string,
+  maxPolicyBodyBytes: number,
+): AccessRequest | Promise<AccessRequest> {
+  const { req, res } = arrival
+  const method = req.method ?? ''
+  if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
+  const defaultPort = scheme === 'http' ? 80 : 443
+  const { host, port } = judged
+  const authority = formatAuthority(host, port, defaultPort)
+  const claimed = soleHeader(req.rawHeaders, 'host')
+  if (claimed !== null && claimed !== authority) requireAgreement(claimed, judged, defaultPort)
+  const { path, query } = canonicalPath(rest)
+  const headers = forwardableHeaders(req.rawHeaders)
+  headers.push('host', authority)
+  const target: HttpTarget = { scheme, host, port, method, path, query }
+  const body = createRequestBody(req, res)
+  const request = {
+    kind: 'http',
+    id: arrival.id,
+    door: arrival.door,
+    at: arrival.at,
+    integration: who.integration,
+    identity: who.identity,
+    hangup: arrival,
+    action: method,
+    target,
+    headers,
+    body,
+  } as const
+  return needs.body && body !== null ? body.buffer(maxPolicyBodyBytes).then(() => request) : request
+}
+
+function requireAgreement(claimed: string, { host, port }: Authority, defaultPort: number): void {
+  const said = parseAuthority(claimed, defaultPort)
+  if (said.host !== host || said.port !== port)
+    throw new Refusal('malformed-request', 'the Host header and the target name different authorities')
+}
+
+function endOfAuthority(url: string, start: number): number {
+  for (let i = start; i < url.length; i += 1) {
+    const code = url.charCodeAt(i)
+    if (code === 0x2f || code === 0x3f || code === 0x23) return i
+  }
+  return url.length
+}

@@ -1,0 +1,119 @@
+/** The interception door: TLS is terminated with a leaf of our own CA, and each request inside is an arrival of its own. */
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type SecureContext, TLSSocket } from 'node:tls'
+import { type Identified, type Meter, Refusal, type TunnelRequest } from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
+import { type Authority, canonicalHost } from './canonical-host.ts'
+import { deliver } from './deliver.ts'
+import { type DoorSettings, HttpArrival } from './http-arrival.ts'
+import { readOriginForm } from './http-request.ts'
+import { answerClientError, malformedArrival } from './malformed.ts'
+import type { NextId } from './request-id.ts'
+
+export interface InterceptOptions {
+  readonly handle: Handle
+  readonly nextId: NextId
+  /** A server context with a leaf for exactly this host. */
+  readonly secureContext: (host: string) => Promise<SecureContext>
+  readonly http: ServerOptions
+  readonly maxPolicyBodyBytes: number
+  /** A CONNECT whose TLS never begins is not held open. */
+  readonly handshakeTimeoutMs: number
+}
+
+/** Resolves when the caller's connection has closed. */
+export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest, meter: Meter) => Promise<void>
+
+export interface InterceptDoor {
+  readonly intercept: Intercept
+  /** Ends idle connections; live requests go on. */
+  close(): void
+}
+
+/** What a decrypted connection was opened for; a WeakMap keeps it off the socket. */
+interface Inside {
+  readonly settings: DoorSettings
+}
+
+export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
+  const { handle, nextId, secureContext, handshakeTimeoutMs } = options
+  const insides = new WeakMap<Duplex, Inside>()
+  const server = createInnerServer(options, insides)
+
+  async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest, meter: Meter): Promise<void> {
+    const context = await secureContext(tunnel.target.host)
+    if (head.byteLength > 0) socket.unshift(head)
+    const secure = new TLSSocket(socket as never, {
+      isServer: true,
+      secureContext: context,
+      ALPNProtocols: ['http/1.1'],
+      // The name inside must be the one that was judged (SNI against CONNECT, httpjail #58).
+      SNICallback: (name, done) =>
+        sameHost(name, tunnel.target.host) ? done(null, context) : done(new Error('SNI differs from the CONNECT authority')),
+    })
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), handshakeTimeoutMs)
+      let shaken = false
+      secure.once('secure', () => {
+        shaken = true
+        clearTimeout(timer)
+        insides.set(secure, { settings: innerSettings(tunnel, options.maxPolicyBodyBytes) })
+        server.emit('connection', secure)
+      })
+      secure.on('error', (error) => {
+        if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, error)
+        secure.destroy()
+      })
+      secure.once('close', () => {
+        clearTimeout(timer)
+        socket.destroy()
+        meter.sent(0)
+        resolve()
+      })
+    })
+  }
+
+  return { intercept, close: () => server.closeIdleConnections() }
+}
+
+function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
+  const server = createServer(http, (req, res) => {
+    const inside = insides.get(req.socket)
+    if (inside === undefined) {
+      res.destroy()
+      return
+    }
+    const arrival = new HttpArrival(nextId(), inside.settings, req, res)
+    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'intercept', error, socket))
+  return server
+}
+
+function innerSettings(tunnel: TunnelRequest, maxPolicyBodyBytes: number): DoorSettings {
+  const who: Identified = { integration: tunnel.integration, identity: tunnel.identity }
+  const judged: Authority = tunnel.target
+  return {
+    door: 'intercept',
+    parent: tunnel.id,
+    identify: () => who,
+    read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, judged, maxPolicyBodyBytes),
+  }
+}
+
+function sameHost(name: string, judged: string): boolean {
+  try {
+    return canonicalHost(name) === judged
+  } catch {
+    return false
+  }
+}
+
+async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex, error: Error): Promise<void> {
+  const code = (error as NodeJS.ErrnoException).code ?? error.message
+  const settling = await handle(
+    malformedArrival(id, 'intercept', socket, new Refusal('malformed-request', `the TLS handshake failed: ${code}`)),
+  )
+  settling.settle({ complete: false, status: 499 })
+}
