@@ -1,0 +1,98 @@
+/** What the policy sees of an HTTP request: `input.http`. Only what it can look at is computed. */
+import type { HeaderList, HttpRequest, Json, JsonObject, Needs, RequestBody } from '../../core/index.ts'
+
+export function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonObject {
+  const { scheme, host, port, method, path } = target
+  if (!needs.headers && !needs.body) return { scheme, host, port, method, path }
+  return {
+    scheme,
+    host,
+    port,
+    method,
+    path,
+    ...(needs.headers && { segments: segmentsOf(path), query: queryOf(target.query), headers: headersOf(headers) }),
+    ...(needs.body && body !== null && { body: bodyOf(body, headers) }),
+  }
+}
+
+/** `/v1/items/` → `["v1", "items", ""]`: a trailing slash stays visible. */
+export function segmentsOf(path: string): readonly string[] {
+  return path === '/' ? [] : path.slice(1).split('/')
+}
+
+/** Every value of every key, in order, as `application/x-www-form-urlencoded` reads them. */
+export function queryOf(query: string): JsonObject {
+  const found = emptyObject<string[]>()
+  if (query === '') return found
+  for (const [key, value] of new URLSearchParams(query)) append(found, key, value)
+  return found
+}
+
+/** Lower-case name → every value, in order: a policy that looks at one of two duplicates was fooled elsewhere (CVE-2020-25017). */
+export function headersOf(headers: HeaderList): JsonObject {
+  const found = emptyObject<string[]>()
+  for (let i = 0; i < headers.length; i += 2) append(found, (headers[i] as string).toLowerCase(), headers[i + 1] as string)
+  return found
+}
+
+/** A body that calls itself JSON and is not has no `value`: a rule that needs one then fails to allow. */
+export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
+  const bytes = body.whole?.byteLength ?? 0
+  const mediaType = mediaTypeOf(headers)
+  if (body.whole === null) return { type: 'unread', bytes }
+  if (mediaType === 'application/json' || mediaType.endsWith('+json')) {
+    const value = parseJson(body.whole)
+    return value === undefined ? { type: 'malformed', bytes } : { type: 'json', bytes, value }
+  }
+  if (mediaType === 'application/x-www-form-urlencoded') return { type: 'form', bytes, value: queryOf(body.whole.toString('utf8')) }
+  if (mediaType.startsWith('text/')) return { type: 'text', bytes, value: body.whole.toString('utf8') }
+  return { type: 'binary', bytes }
+}
+
+function mediaTypeOf(headers: HeaderList): string {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() === 'content-type') return (headers[i + 1] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  }
+  return ''
+}
+
+/** Strict UTF-8; duplicate keys are refused, since an origin's parser may keep the other one. */
+function parseJson(bytes: Buffer): Json | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const value = JSON.parse(text) as Json
+    return hasDuplicateKeys(text) ? undefined : value
+  } catch {
+    return undefined
+  }
+}
+
+/** One pass over JSON text that is known to be valid. Keys are compared after unescaping. */
+function hasDuplicateKeys(text: string): boolean {
+  const open: (Set<string> | null)[] = []
+  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const first = match[0][0]
+    if (first === '{') open.push(new Set())
+    else if (first === '[') open.push(null)
+    else if (first === '}' || first === ']') open.pop()
+    else if (match[1] !== undefined) {
+      const keys = open.at(-1)
+      const key = JSON.parse(match[0].slice(0, match[0].length - match[1].length)) as string
+      if (keys?.has(key)) return true
+      keys?.add(key)
+    }
+  }
+  return false
+}
+
+/** No prototype: a key called `__proto__` is a key. */
+function emptyObject<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>
+}
+
+function append(into: Record<string, string[]>, key: string, value: string): void {
+  const list = into[key]
+  if (list === undefined) into[key] = [value]
+  else list.push(value)
+}

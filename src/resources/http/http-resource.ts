@@ -1,0 +1,62 @@
+/** The resource kind `http`: a request to an origin on the network. */
+import { type Claim, type HttpRequest, type Needs, Permit, type Reply, type Resource } from '../../core/index.ts'
+import { exchange } from './exchange.ts'
+import { httpFacts } from './facts.ts'
+import type { Pools } from './pools.ts'
+
+export interface HttpResourceOptions {
+  readonly pools: Pools
+  /** Until the head of the reply, where no obligation says otherwise. */
+  readonly originTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxRequestBytes: number
+  readonly maxReplyBytes: number
+}
+
+export function createHttpResource(options: HttpResourceOptions): Resource<HttpRequest> {
+  return {
+    kind: 'http',
+    claim(request, needs) {
+      return new HttpClaim(options, request, needs)
+    },
+  }
+}
+
+class HttpClaim implements Claim {
+  readonly facts: Claim['facts']
+  readonly subject: Claim['subject']
+  readonly origin: string
+  readonly #options: HttpResourceOptions
+  readonly #request: HttpRequest
+
+  constructor(options: HttpResourceOptions, request: HttpRequest, needs: Needs) {
+    const { scheme, host, port, method, path, query } = request.target
+    this.#options = options
+    this.#request = request
+    this.facts = httpFacts(request, needs)
+    this.subject = query === '' ? { scheme, host, port, method, path } : { scheme, host, port, method, path, query }
+    this.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+  }
+
+  perform(permit: Permit): Promise<Reply> {
+    if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+    const { pools, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = this.#options
+    const { target, headers, body, integration, hangup } = this.#request
+    const { obligations } = permit.decision
+    return exchange({
+      pool: pools.get(integration.name, this.origin, target.host, target.port, obligations.addresses ?? []),
+      host: target.host,
+      hangup,
+      maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
+      request: {
+        path: target.query === '' ? target.path : `${target.path}?${target.query}`,
+        method: target.method,
+        headers: headers as string[],
+        // undici takes any async iterable; its type names only streams.
+        body: body === null ? null : (body.chunks(obligations.maxRequestBytes ?? maxRequestBytes) as never),
+        headersTimeout: obligations.timeoutMs ?? originTimeoutMs,
+        bodyTimeout: idleTimeoutMs,
+      },
+    })
+  }
+}

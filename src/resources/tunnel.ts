@@ -1,0 +1,44 @@
+/** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
+import type { Duplex } from 'node:stream'
+import { type Claim, type Meter, Permit, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
+import type { Dialer } from './egress/dial.ts'
+import { joinSockets } from './egress/join.ts'
+
+export interface TunnelResourceOptions {
+  readonly dialer: Dialer
+  /** Neither way has moved a byte for so long: the tunnel is closed. */
+  readonly idleTimeoutMs: number
+  /** Terminates TLS on the caller's socket; from the interception door. */
+  readonly intercept: (socket: Duplex, head: Buffer, request: TunnelRequest, meter: Meter) => Promise<void>
+}
+
+export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: TunnelResourceOptions): Resource<TunnelRequest> {
+  return {
+    kind: 'tunnel',
+    claim(request) {
+      const { host, port } = request.target
+      return {
+        facts: { host, port },
+        subject: { host, port },
+        origin: `tunnel://${host.includes(':') ? `[${host}]` : host}:${port}`,
+        perform: (permit) => perform(permit, request),
+      } satisfies Claim
+    },
+  }
+
+  async function perform(permit: Permit, request: TunnelRequest): Promise<Reply> {
+    if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+    const { obligations } = permit.decision
+    if (obligations.tls === 'intercept') {
+      // Nothing is dialled yet: each request inside is judged on its own, and dials for itself.
+      return { status: 200, headers: [], takeover: (socket, head, meter) => intercept(socket, head, request, meter), discard: () => {} }
+    }
+    const origin = await dialer.tcp({ ...request.target, allowed: obligations.addresses ?? [] })
+    return {
+      status: 200,
+      headers: [],
+      takeover: (socket, head, meter) => joinSockets(socket, head, origin, meter, idleTimeoutMs),
+      discard: () => origin.destroy(),
+    }
+  }
+}
