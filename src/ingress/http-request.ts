@@ -56,6 +56,7 @@ function build(
   const { host, port } = judged
   const authority = formatAuthority(host, port, defaultPort)
   const claimed = soleHeader(req.rawHeaders, 'host')
+  if (claimed === null && req.httpVersion === '1.1') throw new Refusal('malformed-request', 'an HTTP/1.1 request has a Host header')
   if (claimed !== null && claimed !== authority) requireAgreement(claimed, judged, defaultPort)
   const { path, query } = canonicalPath(rest)
   const headers = forwardableHeaders(req.rawHeaders)

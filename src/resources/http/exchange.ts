@@ -170,7 +170,7 @@ function replyHeaders(raw: Dispatcher.DispatchController['rawHeaders']): HeaderL
 
 /** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so that every byte comes out as it went in. */
 function text(value: Buffer | string | undefined): string {
-  return typeof value === 'string' ? value : (value?.latin1Slice() ?? '')
+  return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
 }
 
 function nominate(value: string, earlier: string[] | null): string[] | null {

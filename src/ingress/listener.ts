@@ -1,0 +1,153 @@
+/** One listening socket and the doors behind it: which door a request belongs to is decided by its form alone. */
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Refusal } from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
+import type { ConnectDoor } from './connect.ts'
+import { deliver } from './deliver.ts'
+import { HttpArrival } from './http-arrival.ts'
+import type { Identify } from './identify.ts'
+import { answerClientError } from './malformed.ts'
+import type { RequestDoor } from './proxy.ts'
+import type { NextId } from './request-id.ts'
+
+export interface UpgradableDoor {
+  readonly request: RequestDoor
+  readonly upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+/** A door that a listener does not serve is `null`; what was meant for it is refused. */
+export interface Doors {
+  readonly proxy: RequestDoor | null
+  readonly connect: ConnectDoor | null
+  readonly services: UpgradableDoor | null
+  readonly broker: RequestDoor | null
+}
+
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly socket: string }
+
+export interface ListenerOptions {
+  readonly name: string
+  readonly address: ListenAddress
+  readonly doors: Doors
+  readonly handle: Handle
+  readonly identify: Identify
+  readonly nextId: NextId
+  readonly http: ServerOptions
+  /** Connections beyond it are not accepted. */
+  readonly maxConnections: number
+}
+
+export interface Listener {
+  readonly name: string
+  /** The bound address: the port is real where 0 was asked for. */
+  readonly address: ListenAddress
+  /** No new connection; idle ones end. Resolves when every connection has ended. */
+  drain(): Promise<void>
+  /** Ends what is left. */
+  destroy(): void
+}
+
+/** Throws the Error of `listen` (EADDRINUSE, EACCES) with the listener's name in its message. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const { name, doors, handle, nextId, identify, http } = options
+  const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
+  const sockets = new Set<Socket>()
+
+  function route(req: IncomingMessage, res: ServerResponse): void {
+    const url = req.url ?? ''
+    if (!url.startsWith('/')) {
+      if (doors.proxy !== null && url !== '*') return doors.proxy(req, res)
+    } else if (url.startsWith('/services/')) {
+      if (doors.services !== null) return doors.services.request(req, res)
+    } else if (doors.broker !== null && (url === '/v1' || url.startsWith('/v1/') || url.startsWith('/v1?'))) return doors.broker(req, res)
+    const arrival = new HttpArrival(nextId(), strayArrival, req, res)
+    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
+  }
+
+  const server = createServer(
+    {
+      ...http,
+      // Checked where the request is read, so that its lack is recorded.
+      requireHostHeader: false,
+      // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
+      shouldUpgradeCallback: (req) => doors.services !== null && (req.url ?? '').startsWith('/services/'),
+    },
+    route,
+  )
+  server.maxConnections = options.maxConnections
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  // The body's reader invites it (100) once the request is allowed.
+  server.on('checkContinue', route)
+  server.on('checkExpectation', (req, res) => {
+    const refuse = () => {
+      throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
+    }
+    const arrival = new HttpArrival(nextId(), { ...strayArrival, read: refuse }, req, res)
+    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
+  })
+  server.on('connect', (req, socket, head) => {
+    if (doors.connect !== null) doors.connect(req, socket, head)
+    else void answerClientError(handle, nextId(), 'connect', new Error('this listener serves no proxy'), socket)
+  })
+  server.on('upgrade', (req, socket, head) => doors.services?.upgrade(req, socket, head))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'proxy', error, socket))
+
+  const address = await listen(server, options.address, name)
+  return { name, address, drain: () => drain(server), destroy: () => sockets.forEach((socket) => socket.destroy()) }
+}
+
+function refuseStray(arrival: HttpArrival): never {
+  const path = (arrival.req.url ?? '').startsWith('/')
+  throw path
+    ? new Refusal('not-found', 'nothing is served at this path; a proxied request has an absolute target (http://…) or is a CONNECT')
+    : new Refusal('malformed-request', 'this listener serves no such request target')
+}
+
+async function listen(server: Server, address: ListenAddress, name: string): Promise<ListenAddress> {
+  if ('socket' in address) await removeStale(address.socket, name)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(`listener "${name}" cannot listen: ${error.message}`, { cause: error })),
+    )
+    if ('socket' in address) server.listen(address.socket, resolve)
+    else server.listen(address.port, address.host, resolve)
+  })
+  if ('socket' in address) {
+    // Whoever can open the socket is the integration: owner and group only.
+    await chmod(address.socket, 0o660)
+    return address
+  }
+  return { host: address.host, port: (server.address() as AddressInfo).port }
+}
+
+/** A socket file that a dead process left behind; one that answers belongs to a living one. */
+async function removeStale(path: string, name: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+  if (alive) throw new Error(`listener "${name}" cannot listen: another process answers on its socket`)
+  await rm(path, { force: true })
+}
+
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    // A connection becomes idle when its last reply is out: looked for now and then until none is left.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    server.close(() => {
+      clearInterval(sweep)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
