@@ -1,7 +1,20 @@
 /** Writes a settled reply to a Node response, and settles at its last byte or when either end breaks off. */
 import type { ServerResponse } from 'node:http'
 import { isTakeover, type PushedBody, type Sink } from '../core/index.ts'
-import type { Settling } from '../pipeline.ts'
+import type { Handle, Settling } from '../pipeline.ts'
+import type { HttpArrival } from './http-arrival.ts'
+
+/** One arrival over Node's HTTP server, from the pipeline to its last byte. Never throws: a bug here costs this caller its connection and nobody else anything. */
+export function serve(handle: Handle, arrival: HttpArrival): void {
+  void handle(arrival).then((settling) => {
+    try {
+      deliver(settling, arrival.res, arrival.id)
+    } catch {
+      arrival.res.destroy()
+      settling.settle({ complete: false, status: 500 })
+    }
+  })
+}
 
 /** `requestId` is told to the caller on every reply, so that it can be found in the record. */
 export function deliver(settling: Settling, res: ServerResponse, requestId: string): void {

@@ -5,7 +5,7 @@ import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Identified, type Meter, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { type Authority, canonicalHost } from './canonical-host.ts'
-import { deliver } from './deliver.ts'
+import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import { answerClientError, malformedArrival } from './malformed.ts'
@@ -84,8 +84,7 @@ function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: 
       res.destroy()
       return
     }
-    const arrival = new HttpArrival(nextId(), inside.settings, req, res)
-    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
+    serve(handle, new HttpArrival(nextId(), inside.settings, req, res))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'intercept', error, socket))
   return server

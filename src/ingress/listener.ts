@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import type { ConnectDoor } from './connect.ts'
-import { deliver } from './deliver.ts'
+import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
 import { answerClientError } from './malformed.ts'
@@ -56,16 +56,8 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
   const sockets = new Set<Socket>()
 
-  function route(req: IncomingMessage, res: ServerResponse): void {
-    const url = req.url ?? ''
-    if (!url.startsWith('/')) {
-      if (doors.proxy !== null && url !== '*') return doors.proxy(req, res)
-    } else if (url.startsWith('/services/')) {
-      if (doors.services !== null) return doors.services.request(req, res)
-    } else if (doors.broker !== null && (url === '/v1' || url.startsWith('/v1/') || url.startsWith('/v1?'))) return doors.broker(req, res)
-    const arrival = new HttpArrival(nextId(), strayArrival, req, res)
-    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
-  }
+  const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
+  const route = (req: IncomingMessage, res: ServerResponse) => doorFor(doors, req.url ?? '', stray)(req, res)
 
   const server = createServer(
     {
@@ -88,8 +80,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     const refuse = () => {
       throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
     }
-    const arrival = new HttpArrival(nextId(), { ...strayArrival, read: refuse }, req, res)
-    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
+    serve(handle, new HttpArrival(nextId(), { ...strayArrival, read: refuse }, req, res))
   })
   server.on('connect', (req, socket, head) => {
     if (doors.connect !== null) doors.connect(req, socket, head)
@@ -99,7 +90,16 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'proxy', error, socket))
 
   const address = await listen(server, options.address, name)
-  return { name, address, drain: () => drain(server), destroy: () => sockets.forEach((socket) => socket.destroy()) }
+  function destroy(): void {
+    for (const socket of sockets) socket.destroy()
+  }
+  return { name, address, drain: () => drain(server), destroy }
+}
+
+function doorFor(doors: Doors, target: string, stray: RequestDoor): RequestDoor {
+  if (!target.startsWith('/')) return target === '*' ? stray : (doors.proxy ?? stray)
+  if (target.startsWith('/services/')) return doors.services?.request ?? stray
+  return (/^\/v1(?:[/?]|$)/.test(target) ? doors.broker : null) ?? stray
 }
 
 function refuseStray(arrival: HttpArrival): never {

@@ -1,7 +1,7 @@
 /** The forward-proxy door: absolute-form HTTP/1.1. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handle } from '../pipeline.ts'
-import { deliver } from './deliver.ts'
+import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readAbsoluteForm } from './http-request.ts'
 import type { Identify } from './identify.ts'
@@ -24,7 +24,6 @@ export function createProxyDoor({ handle, identify, nextId, maxPolicyBodyBytes }
     read: (arrival, who, needs) => readAbsoluteForm(arrival, who, needs, maxPolicyBodyBytes),
   }
   return (req, res) => {
-    const arrival = new HttpArrival(nextId(), settings, req, res)
-    void handle(arrival).then((settling) => deliver(settling, res, arrival.id))
+    serve(handle, new HttpArrival(nextId(), settings, req, res))
   }
 }
