@@ -25,6 +25,7 @@ export function parseAuthority(raw: string, defaultPort: number | null): Authori
 /** Takes IPv6 in brackets only. Throws `Refusal('malformed-request')`. */
 export function canonicalHost(raw: string): string {
   if (raw.length <= 253 && plainName.test(raw)) return raw
+  if (isIP(raw) === 4) return raw
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for (a NUL inside a host fooled matchers elsewhere)
   if (raw === '' || /[\x00-\x20\x7f%/\\?#@<>^`{|}"]/.test(raw)) throw refuse('the host has a character that no host has')
   if (raw.startsWith('[')) return canonicalV6(raw)

