@@ -1,0 +1,13 @@
+/** The origin of the benchmark: 1 KB replies, as cheap as Node can make them, over HTTP and HTTPS. */
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+
+const [httpPort, httpsPort, folder] = process.argv.slice(2)
+const body = Buffer.alloc(1024, 'x')
+const answer: RequestListener = (_req, res) => {
+  res.writeHead(200, ['content-type', 'text/plain', 'content-length', '1024'])
+  res.end(body)
+}
+createServer({ keepAliveTimeout: 60_000 }, answer).listen(Number(httpPort), '127.0.0.1')
+createTlsServer({ key: readFileSync(`${folder}/origin.key`), cert: readFileSync(`${folder}/origin.crt`), keepAliveTimeout: 60_000 }, answer).listen(Number(httpsPort), '127.0.0.1')
