@@ -1,0 +1,119 @@
+/** One spelling for each path: what two parsers could read differently is refused (security cases 6 and 9). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Refusal } from '../../src/core/index.ts'
+import { canonicalPath } from '../../src/ingress/canonical-path.ts'
+
+const kept: readonly (readonly [string, string, string])[] = [
+  ['/', '/', ''],
+  ['/v1/items', '/v1/items', ''],
+  ['/v1/items/', '/v1/items/', ''],
+  ['/v1/items?page=1&x=%2F', '/v1/items', 'page=1&x=%2F'],
+  ['/v1/items?a=../..', '/v1/items', 'a=../..'],
+  ['/a;v=1/b', '/a;v=1/b', ''],
+  ['/...', '/...', ''],
+  ['/.well-known/x', '/.well-known/x', ''],
+  ['/a..b/c', '/a..b/c', ''],
+  ['/%41%2d%7e', '/A-~', ''],
+  ['/caf%c3%a9', '/caf%C3%A9', ''],
+  ['/x%20y', '/x%20y', ''],
+  ['/@scope/name', '/@scope/name', ''],
+]
+for (const [raw, path, query] of kept) {
+  test(`reads ${raw} as ${path}`, () => assert.deepEqual(canonicalPath(raw), { path, query }))
+}
+
+const refused = [
+  '',
+  'v1',
+  '/..',
+  '/../x',
+  '/a/../b',
+  '/a/..',
+  '/./a',
+  '/a/.',
+  '/a/%2e%2e/b',
+  '/a/%2E./b',
+  '/a/.%2e',
+  '/%2e',
+  '//',
+  '//evil',
+  '/a//b',
+  '/a/b//',
+  '/a\\b',
+  '/a%5cb',
+  '/a%2fb',
+  '/a%2Fb',
+  '/..;x=1/a',
+  '/a/..;/b',
+  '/a/.;/b',
+  '/a/..%3b/b',
+  '/a/%2e%2e;x/b',
+  '/a#frag',
+  '/a?b#c',
+  '/a b',
+  '/a\tb',
+  '/a\0b',
+  '/a%00b',
+  '/a%0ab',
+  '/a%',
+  '/a%4',
+  '/a%zz',
+  '/é',
+  '/a\u202eb',
+  '/a?b c',
+  '/a?\n',
+]
+for (const raw of refused) {
+  test(`refuses ${JSON.stringify(raw)}`, () =>
+    assert.throws(
+      () => canonicalPath(raw),
+      (error) => error instanceof Refusal && error.code === 'malformed-request',
+    ))
+}
+
+const fragments = fc.array(
+  fc.constantFrom(
+    '/',
+    '.',
+    '..',
+    '%2e',
+    '%2E',
+    '%2f',
+    '%5c',
+    'a',
+    'B',
+    '~',
+    '%41',
+    '%c3%a9',
+    ';',
+    '=',
+    '%',
+    '?',
+    '#',
+    '\\',
+    '%00',
+    ' ',
+    '%3b',
+  ),
+  { maxLength: 12 },
+)
+
+test('what is accepted is a fixed point, and WHATWG URL reads the same path', () => {
+  fc.assert(
+    fc.property(fragments, (parts) => {
+      let result: { path: string; query: string }
+      try {
+        result = canonicalPath(`/${parts.join('')}`)
+      } catch {
+        return
+      }
+      assert.deepEqual(canonicalPath(result.path), { path: result.path, query: '' })
+      assert.equal(new URL(`http://x${result.path}`).pathname, result.path)
+      for (const segment of result.path.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))).split('/'))
+        assert.ok(segment !== '.' && segment !== '..')
+    }),
+    { numRuns: 20_000 },
+  )
+})

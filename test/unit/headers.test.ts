@@ -1,0 +1,56 @@
+/** Which headers go on (security case 11). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Refusal } from '../../src/core/index.ts'
+import { forwardableHeaders, soleHeader } from '../../src/ingress/headers.ts'
+
+test('keeps order, case and duplicates of end-to-end headers', () => {
+  const raw = ['Accept', 'a', 'X-One', '1', 'x-one', '2', 'Cookie', 'c=1']
+  assert.deepEqual(forwardableHeaders(raw), raw)
+})
+
+test('drops hop-by-hop headers, proxy credentials and hearsay about the path taken', () => {
+  const raw = [
+    'Connection',
+    'keep-alive',
+    'Keep-Alive',
+    't',
+    'TE',
+    'trailers',
+    'Transfer-Encoding',
+    'chunked',
+    'Upgrade',
+    'x',
+    'Proxy-Authorization',
+    's',
+    'Proxy-Connection',
+    'k',
+    'X-Forwarded-Uri',
+    '/',
+    'X-FORWARDED-FOR',
+    '1',
+    'Forwarded',
+    'f',
+    'X-Original-URL',
+    '/',
+    'Host',
+    'h',
+    'Accept',
+    'a',
+  ]
+  assert.deepEqual(forwardableHeaders(raw), ['Accept', 'a'])
+})
+
+test('drops what Connection names', () => {
+  assert.deepEqual(forwardableHeaders(['X-Secret-Hop', '1', 'Connection', 'close, x-secret-HOP', 'Accept', 'a']), ['Accept', 'a'])
+})
+
+test('refuses a Connection that names a header which carries meaning', () => {
+  for (const name of ['authorization', 'Host', 'content-length']) assert.throws(() => forwardableHeaders(['Connection', name]), Refusal)
+})
+
+test('refuses a second copy of a header that must stand once', () => {
+  assert.equal(soleHeader(['A', '1', 'HOST', 'h'], 'host'), 'h')
+  assert.equal(soleHeader(['A', '1'], 'host'), null)
+  assert.throws(() => soleHeader(['Host', 'h', 'host', 'h'], 'host'), Refusal)
+})
