@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"sort"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+)
+
+// parse reads every source as a Rego v1 module, in the order of the file names.
+func parse(request Request) (map[string]*ast.Module, *ast.Capabilities, []Problem) {
+	capabilities := ast.CapabilitiesForThisVersion()
+	if len(request.Capabilities) > 0 {
+		loaded, err := ast.LoadCapabilitiesJSON(bytes.NewReader(request.Capabilities))
+		if err != nil {
+			return nil, nil, []Problem{{Code: "capabilities", Message: err.Error()}}
+		}
+		capabilities = loaded
+	}
+	modules := map[string]*ast.Module{}
+	var problems []Problem
+	for _, name := range sortedNames(request.Sources) {
+		module, err := ast.ParseModuleWithOpts(name, request.Sources[name], ast.ParserOptions{
+			RegoVersion: ast.RegoV1, ProcessAnnotation: true, Capabilities: capabilities,
+		})
+		if err != nil {
+			problems = append(problems, explain(err)...)
+			continue
+		}
+		modules[name] = module
+	}
+	return modules, capabilities, problems
+}
+
+// checkSources resolves and type-checks, against the input's schema where there is one.
+func checkSources(request Request) (*ast.Compiler, map[string]*ast.Module, *ast.Capabilities, []Problem) {
+	modules, capabilities, problems := parse(request)
+	if len(problems) > 0 {
+		return nil, nil, nil, problems
+	}
+	compiler := ast.NewCompiler().WithCapabilities(capabilities).WithStrict(true)
+	if len(request.Schema) > 0 {
+		var schema any
+		if err := util.UnmarshalJSON(request.Schema, &schema); err != nil {
+			return nil, nil, nil, []Problem{{Code: "schema", Message: err.Error()}}
+		}
+		set := ast.NewSchemaSet()
+		set.Put(ast.SchemaRootRef, schema)
+		set.Put(ast.InputRootRef, schema)
+		compiler = compiler.WithSchemas(set).WithUseTypeCheckAnnotations(true)
+	}
+	compiler.Compile(modules)
+	if compiler.Failed() {
+		return nil, nil, nil, explain(compiler.Errors)
+	}
+	return compiler, modules, capabilities, nil
+}
+
+func explain(err error) []Problem {
+	var several ast.Errors
+	if errors.As(err, &several) {
+		var problems []Problem
+		for _, one := range several {
+			problems = append(problems, problemOf(one))
+		}
+		return problems
+	}
+	var one *ast.Error
+	if errors.As(err, &one) {
+		return []Problem{problemOf(one)}
+	}
+	return []Problem{{Code: "error", Message: err.Error()}}
+}
+
+func problemOf(one *ast.Error) Problem {
+	problem := Problem{Code: one.Code, Message: one.Message}
+	if one.Location != nil {
+		problem.File, problem.Row, problem.Column = one.Location.File, one.Location.Row, one.Location.Col
+	}
+	return problem
+}
+
+func sortedNames(sources map[string]string) []string {
+	names := make([]string, 0, len(sources))
+	for name := range sources {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

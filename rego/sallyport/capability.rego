@@ -1,0 +1,98 @@
+# Which capability of the manifest allows a request. Manifests come as an index (src/policy/index-manifests.ts): for each
+# exact host and each wildcard suffix the list of capabilities that cover it, lowest place in the manifest first.
+package sallyport
+
+manifest := data.integrations[input.integration.name]
+
+capability := capabilities_of_http[0] if {
+	input.request.kind == "http"
+} else := tunnel_capability if {
+	input.request.kind == "tunnel"
+} else := capabilities_of_service[0] if {
+	input.request.kind == "service"
+} else := capabilities_of_file[0] if {
+	input.request.kind == "file"
+} else := {"id": "self", "obligations": {}} if {
+	input.request.kind == "self"
+	manifest
+}
+
+# Plain HTTP is judged in the clear; https inside an interception.
+visible := {"http": "none", "https": "intercept"}
+
+capabilities_of_http := [one |
+	some one in on_host(input.http.host)
+	one.tls == visible[input.http.scheme]
+	input.http.port in one.ports
+	allows_method(one, input.http.method)
+	allows_path(one, input.http.path)
+]
+
+capabilities_of_tunnel := [one |
+	some one in on_host(input.tunnel.host)
+	one.tls != "none"
+	input.tunnel.port in one.ports
+]
+
+# What may be seen is seen: interception wins over a blind tunnel to the same place.
+tunnel_capability := object.union(one, {"obligations": object.union(one.obligations, {"tls": one.tls})}) if {
+	one := [one | some one in capabilities_of_tunnel; one.tls == "intercept"][0]
+} else := object.union(one, {"obligations": object.union(one.obligations, {"tls": one.tls})}) if {
+	one := capabilities_of_tunnel[0]
+}
+
+capabilities_of_service := [one |
+	some one in manifest.services[input.service.name]
+	allows_method(one, input.service.method)
+	allows_path(one, input.service.path)
+	allows_websocket(one)
+]
+
+capabilities_of_file := [one |
+	some one in manifest.files[input.file.root]
+	input.file.action in one.actions
+	allows_path(one, input.file.path)
+]
+
+on_host(host) := listed if {
+	listed := manifest.network.exact[host]
+} else := below[0] if {
+	manifest.network.wildcards
+	below := under_suffix(host)
+	count(below) > 0
+} else := manifest.network.any if {
+	not is_address(host)
+} else := []
+
+# Longest suffix first. The apex is not below itself.
+under_suffix(host) := [found |
+	labels := split(host, ".")
+	some i, _ in labels
+	i > 0
+	found := manifest.network.suffix[concat(".", array.slice(labels, i, count(labels)))]
+]
+
+# A canonical host of digits and dots is an IPv4 address, one with a colon is IPv6.
+is_address(host) if regex.match(`^[0-9.]+$|:`, host)
+
+allows_method(one, _) if one.anyMethod
+
+allows_method(one, method) if method in one.methods
+
+allows_path(one, _) if one.paths.any
+
+allows_path(one, path) if one.paths.exact[path]
+
+allows_path(one, path) if {
+	some prefix in one.paths.prefixes
+	startswith(path, prefix)
+}
+
+allows_path(one, path) if {
+	some pattern in one.paths.globs
+	glob.match(pattern, ["/"], path)
+}
+
+allows_websocket(_) if not input.service.websocket
+
+allows_websocket(one) if one.websocket

@@ -1,0 +1,41 @@
+# The one entry point: authors' rules first, then the manifest. A deny always wins; what nothing allows is denied.
+package sallyport
+
+import data.sallyport.rules
+
+decision := {"allow": false, "rule": "rules/deny", "reasons": sort(denials), "obligations": {}} if {
+	count(denials) > 0
+} else := {"allow": false, "rule": "rules/obligations", "reasons": conflicts, "obligations": {}} if {
+	count(conflicts) > 0
+} else := {"allow": true, "rule": concat("/", ["default", capability.id]), "reasons": [], "obligations": obligations} if {
+	capability
+} else := {"allow": true, "rule": "rules/allow", "reasons": sort(rules.allow), "obligations": stated} if {
+	known
+	count(rules.allow) > 0
+} else := {"allow": false, "rule": "default/deny", "reasons": sort(lacking), "obligations": {}}
+
+default denials := set()
+
+denials := rules.deny
+
+known if data.integrations[input.integration.name]
+
+# Obligations that rules state; those of the capability give way to them.
+default stated := {}
+
+stated := object.union_n(sort(rules.obligations)) if count(rules.obligations) > 0
+
+obligations := capability.obligations if {
+	count(stated) == 0
+} else := object.union(capability.obligations, stated)
+
+# Two rules that oblige to different things cannot both be obeyed.
+default conflicts := []
+
+conflicts := sort([reason |
+	some key in {key | some one in rules.obligations; some key, _ in one}
+	count({one[key] | some one in rules.obligations}) > 1
+	reason := sprintf("rules state different obligations \"%s\"", [key])
+]) if {
+	count(rules.obligations) > 1
+}

@@ -1,0 +1,97 @@
+/** A compiled policy: the default policy alone as it was checked in, or built together with an author's rules. */
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Compile } from './compiler/index.ts'
+import type { InputPaths } from './input.ts'
+
+const regoFolder = join(import.meta.dirname, '../../rego')
+export const defaultPolicyFolder = join(regoFolder, 'sallyport')
+export const compiledPolicyFolder = join(defaultPolicyFolder, 'compiled')
+export const entrypoint = 'sallyport/decision'
+
+export interface CompiledPolicy {
+  readonly wasm: Uint8Array
+  /** SHA-256 of all that it was built from, hex. */
+  readonly sourceHash: string
+  /** What of the input it can look at. */
+  readonly reads: InputPaths
+}
+
+interface Metadata {
+  readonly sourceHash: string
+  readonly opa: string
+  readonly reads: InputPaths
+}
+
+export type RegoSources = Readonly<Record<string, string>>
+
+/** Every `.rego` below a folder, by its path relative to it; `prefix` goes before each name. */
+export async function readRego(folder: string, prefix: string): Promise<RegoSources> {
+  const sources: Record<string, string> = {}
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.rego')).sort()
+  for (const name of names) sources[`${prefix}${name}`] = await readFile(join(folder, name), 'utf8')
+  return sources
+}
+
+/** The checked-in default policy. */
+export async function loadDefaultPolicy(): Promise<CompiledPolicy> {
+  return load(compiledPolicyFolder)
+}
+
+/**
+ * The default policy with an author's rules; kept in `cacheFolder` by the hash of the sources, so that a restart needs no compiler.
+ * Throws `RegoError` or `CompilerMissing`.
+ */
+export async function buildPolicy(rules: RegoSources, compile: Compile, cacheFolder: string): Promise<CompiledPolicy> {
+  if (Object.keys(rules).length === 0) return loadDefaultPolicy()
+  const inputs = await buildInputs(rules)
+  const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
+  const cached = await load(folder).catch(() => null)
+  if (cached?.sourceHash === inputs.sourceHash) return cached
+  const built = await compileInputs(inputs, compile)
+  await save(folder, built)
+  return built.policy
+}
+
+export interface BuildInputs {
+  readonly sources: RegoSources
+  readonly capabilities: unknown
+  readonly schema: unknown
+  readonly sourceHash: string
+}
+
+/** All that a build depends on, and its hash. */
+export async function buildInputs(rules: RegoSources): Promise<BuildInputs> {
+  const own = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/')).filter(([name]) => !name.endsWith('_test.rego'))
+  const sources = { ...Object.fromEntries(own), ...rules }
+  const capabilities = await readFile(join(regoFolder, 'compiler/capabilities.json'), 'utf8')
+  const schema = await readFile(join(regoFolder, 'schemas/input.json'), 'utf8')
+  const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
+  const hash = createHash('sha256')
+  for (const text of [module, capabilities, schema]) hash.update(text).update('\0')
+  for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
+  return { sources, capabilities: JSON.parse(capabilities), schema: JSON.parse(schema), sourceHash: hash.digest('hex') }
+}
+
+export async function compileInputs({ sources, capabilities, schema, sourceHash }: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
+  const answer = await compile({ command: 'build', sources, capabilities, schema, entrypoints: [entrypoint] })
+  const policy = { wasm: Buffer.from(answer.wasm ?? '', 'base64'), sourceHash, reads: answer.reads ?? [[]] }
+  return { policy, opa: answer.opa ?? '' }
+}
+
+/** The metadata is written last: a folder without it is no build. */
+export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const metadata: Metadata = { sourceHash: policy.sourceHash, opa, reads: policy.reads }
+  for (const [name, content] of [['policy.wasm', policy.wasm], ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`]] as const) {
+    const temporary = join(folder, `.${name}.${process.pid}.tmp`)
+    await writeFile(temporary, content)
+    await rename(temporary, join(folder, name))
+  }
+}
+
+async function load(folder: string): Promise<CompiledPolicy> {
+  const { sourceHash, reads } = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata
+  return { wasm: await readFile(join(folder, 'policy.wasm')), sourceHash, reads }
+}

@@ -1,0 +1,61 @@
+/** Asks OPA's own compiler: as WebAssembly in a worker; where Go is missing, an `opa` on PATH. */
+import { readFile } from 'node:fs/promises'
+import { Worker } from 'node:worker_threads'
+import { compileWithOpa } from './opa.ts'
+import { compilerProgram, defaultCacheFolder } from './program.ts'
+import { type CompilerAnswer, type CompilerRequest, RegoError } from './protocol.ts'
+
+export type Compile = (request: CompilerRequest) => Promise<CompilerAnswer>
+
+const timeoutMs = 60_000
+
+/**
+ * A compile function; its WebAssembly module is loaded on first use and kept.
+ * The function throws `RegoError` (with file, row, column) or `CompilerMissing`.
+ */
+export function createCompile(cacheFolder: string = defaultCacheFolder()): Compile {
+  let loading: Promise<WebAssembly.Module> | null = null
+  return async (request) => {
+    loading ??= compilerProgram(cacheFolder).then(async (path) => WebAssembly.compile(await readFile(path)))
+    let module: WebAssembly.Module
+    try {
+      module = await loading
+    } catch (cause) {
+      loading = null
+      const answer = await compileWithOpa(request, cause)
+      return succeeded(answer)
+    }
+    return succeeded(await runInWorker(module, request))
+  }
+}
+
+function succeeded(answer: CompilerAnswer): CompilerAnswer {
+  if (answer.problems.length > 0) throw new RegoError(answer.problems)
+  return answer
+}
+
+/** A hostile source can at most waste a worker's time: it is ended after `timeoutMs`. */
+function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Promise<CompilerAnswer> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./wasi-worker.ts', import.meta.url), {
+      workerData: { module, request: JSON.stringify(request) },
+      resourceLimits: { maxOldGenerationSizeMb: 512 },
+      // The warning that node:wasi is experimental helps nobody who compiles a policy.
+      execArgv: ['--no-warnings'],
+    })
+    const timer = setTimeout(() => {
+      void worker.terminate()
+      reject(new RegoError([{ file: '', row: 0, column: 0, code: 'timeout', message: `the compiler did not end within ${timeoutMs / 1000} s` }]))
+    }, timeoutMs)
+    worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
+      clearTimeout(timer)
+      if (exitCode === 0) resolve(JSON.parse(stdout) as CompilerAnswer)
+      else reject(new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode}` }]))
+    })
+    worker.once('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+  })
+}
+
