@@ -48,6 +48,7 @@ export function createPipeline({ policy, limits, findResource, redactor, journal
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
       const body = 'body' in request ? request.body : null
       lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
+      if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(origin, () => claim.perform(permit)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)
       try {

@@ -1,5 +1,6 @@
 /** The words every station shares. */
 export * from './arrival.ts'
+export * from './bucket-report.ts'
 export * from './claim.ts'
 export * from './decision.ts'
 export * from './integration.ts'

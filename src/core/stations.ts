@@ -46,6 +46,8 @@ export interface Entry {
 }
 
 export interface Journal {
+  /** The effect itself waits for its record (`audit.durability: strict`). */
+  readonly strict: boolean
   open(arrival: Arrival): Entry
 }
 

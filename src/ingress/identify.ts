@@ -36,9 +36,10 @@ function byToken(directory: Directory, authorization: string): Identified | null
   }
   if (scheme === 'bearer') {
     const presented = digest(credentials)
-    let found: Integration | null = null
-    for (const integration of directory.all()) if (holds(integration, presented)) found = integration
-    return found === null ? null : { integration: found, identity: 'token' }
+    const holders = [...directory.all()].filter((integration) => holds(integration, presented))
+    const [integration] = holders
+    // A token that two integrations share proves neither; Basic names the one that is meant.
+    return integration === undefined || holders.length > 1 ? null : { integration, identity: 'token' }
   }
   return null
 }

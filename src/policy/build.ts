@@ -74,7 +74,10 @@ export async function buildInputs(rules: RegoSources): Promise<BuildInputs> {
   return { sources, capabilities: JSON.parse(capabilities), schema: JSON.parse(schema), sourceHash: hash.digest('hex') }
 }
 
-export async function compileInputs({ sources, capabilities, schema, sourceHash }: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
+export async function compileInputs(
+  { sources, capabilities, schema, sourceHash }: BuildInputs,
+  compile: Compile,
+): Promise<{ policy: CompiledPolicy; opa: string }> {
   const answer = await compile({ command: 'build', sources, capabilities, schema, entrypoints: [entrypoint] })
   const policy = { wasm: Buffer.from(answer.wasm ?? '', 'base64'), sourceHash, reads: answer.reads ?? [[]] }
   return { policy, opa: answer.opa ?? '' }
@@ -84,7 +87,10 @@ export async function compileInputs({ sources, capabilities, schema, sourceHash 
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const metadata: Metadata = { sourceHash: policy.sourceHash, opa, reads: policy.reads }
-  for (const [name, content] of [['policy.wasm', policy.wasm], ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`]] as const) {
+  for (const [name, content] of [
+    ['policy.wasm', policy.wasm],
+    ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
+  ] as const) {
     const temporary = join(folder, `.${name}.${process.pid}.tmp`)
     await writeFile(temporary, content)
     await rename(temporary, join(folder, name))

@@ -49,7 +49,8 @@ export function createWriteInput(paths: InputPaths, readContext: ReadContext): W
 
   return (access, claim) => {
     let text = version ? '{"version":1' : '{'
-    if (integration.length > 0) text += `${text.length > 1 ? ',' : ''}"integration":${write(integration, (key) => (key === 'identity' ? access.identity : access.integration[key]))}`
+    if (integration.length > 0)
+      text += `${text.length > 1 ? ',' : ''}"integration":${write(integration, (key) => (key === 'identity' ? access.identity : access.integration[key]))}`
     if (request.length > 0) text += `${text.length > 1 ? ',' : ''}"request":${write(request, (key) => requestValue(access, key))}`
     const { kind } = access
     if (sees(kind)) {

@@ -45,12 +45,25 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
     })
     const timer = setTimeout(() => {
       void worker.terminate()
-      reject(new RegoError([{ file: '', row: 0, column: 0, code: 'timeout', message: `the compiler did not end within ${timeoutMs / 1000} s` }]))
+      reject(
+        new RegoError([{ file: '', row: 0, column: 0, code: 'timeout', message: `the compiler did not end within ${timeoutMs / 1000} s` }]),
+      )
     }, timeoutMs)
     worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
       clearTimeout(timer)
       if (exitCode === 0) resolve(JSON.parse(stdout) as CompilerAnswer)
-      else reject(new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode}` }]))
+      else
+        reject(
+          new RegoError([
+            {
+              file: '',
+              row: 0,
+              column: 0,
+              code: 'compiler',
+              message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode}`,
+            },
+          ]),
+        )
     })
     worker.once('error', (error) => {
       clearTimeout(timer)
@@ -58,4 +71,3 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
     })
   })
 }
-

@@ -11,7 +11,10 @@ const run = promisify(execFile)
 /** `cause`: why the better way is not there. Throws `CompilerMissing` where there is no `opa` either. */
 export async function compileWithOpa(request: CompilerRequest, cause: unknown): Promise<CompilerAnswer> {
   if (request.command !== 'build') throw new CompilerMissing(cause)
-  const version = await run('opa', ['version']).then(({ stdout }) => /Version: (\S+)/.exec(stdout)?.[1] ?? '', () => null)
+  const version = await run('opa', ['version']).then(
+    ({ stdout }) => /Version: (\S+)/.exec(stdout)?.[1] ?? '',
+    () => null,
+  )
   if (version === null) throw new CompilerMissing(cause)
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-opa-'))
   try {
@@ -44,7 +47,14 @@ function problemsIn(text: string, prefix: string): readonly CompilerProblem[] {
   const found: CompilerProblem[] = []
   for (const line of text.split('\n')) {
     const match = /(\S+\.rego):(\d+): (\w+): (.*)$/.exec(line)
-    if (match !== null) found.push({ file: (match[1] ?? '').replace(prefix, ''), row: Number(match[2]), column: 0, code: match[3] ?? '', message: match[4] ?? '' })
+    if (match !== null)
+      found.push({
+        file: (match[1] ?? '').replace(prefix, ''),
+        row: Number(match[2]),
+        column: 0,
+        code: match[3] ?? '',
+        message: match[4] ?? '',
+      })
   }
   return found.length > 0 ? found : [{ file: '', row: 0, column: 0, code: 'opa', message: text.trim().slice(0, 2000) }]
 }

@@ -17,7 +17,10 @@ export function defaultCacheFolder(env: NodeJS.ProcessEnv = process.env): string
 /** The path of the program; builds it where the cache has none. Throws what `go` throws. */
 export async function compilerProgram(cacheFolder: string): Promise<string> {
   const target = join(cacheFolder, `rego-compiler-${await hashOfSources()}.wasm`)
-  const cached = await readFile(target).then(() => true, () => false)
+  const cached = await readFile(target).then(
+    () => true,
+    () => false,
+  )
   if (cached) return target
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 })
   // Two processes may build at once: each into a file of its own, and the rename is atomic.

@@ -45,7 +45,10 @@ export class RegoError extends Error {
 /** Neither a compiler built earlier, nor Go, nor an `opa` is there. */
 export class CompilerMissing extends Error {
   constructor(cause: unknown) {
-    super('Rego rules are to be compiled, and there is no compiler: install Go (1.26 or later; https://go.dev/doc/install) or put an "opa" (1.20 or later) on PATH, then try again', { cause })
+    super(
+      'Rego rules are to be compiled, and there is no compiler: install Go (1.26 or later; https://go.dev/doc/install) or put an "opa" (1.20 or later) on PATH, then try again',
+      { cause },
+    )
     this.name = 'CompilerMissing'
   }
 }

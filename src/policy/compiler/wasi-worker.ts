@@ -1,6 +1,5 @@
 /** Runs the compiler's WebAssembly once in a worker: no preopened folder, no environment, standard streams only. */
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { mkdtempSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'

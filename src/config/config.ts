@@ -1,0 +1,58 @@
+/** The configuration as the gateway uses it: paths absolute, defaults filled in, secrets read. */
+import type { BreakerSettings, LimitSettings } from '../core/index.ts'
+
+export type DoorKind = 'proxy' | 'services' | 'broker'
+export type Address = { readonly host: string; readonly port: number } | { readonly socket: string }
+
+export interface ListenerConfig {
+  readonly name: string
+  readonly address: Address
+  /** `null`: callers prove themselves by token. */
+  readonly integration: string | null
+  readonly doors: readonly DoorKind[]
+}
+
+export interface ServiceConfig {
+  readonly name: string
+  readonly url: URL
+  /** Values are secrets. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[]
+  readonly timeoutMs: number
+  readonly addresses: readonly string[]
+}
+
+export interface HttpConfig {
+  readonly maxHeaderBytes: number
+  readonly headersTimeoutMs: number
+  readonly keepAliveMs: number
+  readonly maxConnections: number
+  readonly connectTimeoutMs: number
+  readonly originTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxRequestBytes: number
+  readonly maxReplyBytes: number
+  readonly maxPolicyBodyBytes: number
+  readonly originCaFile: string | null
+  readonly dnsServers: readonly string[]
+}
+
+export interface Config {
+  readonly file: string
+  readonly stateFolder: string
+  readonly integrationsFolder: string
+  readonly listeners: readonly ListenerConfig[]
+  readonly services: readonly ServiceConfig[]
+  readonly policy: { readonly rulesFolder: string | null; readonly maxMemoryPages: number }
+  readonly admin: {
+    readonly health: { readonly host: string; readonly port: number }
+    readonly socketPath: string
+    readonly tcp: { readonly host: string; readonly port: number; readonly token: string } | null
+  }
+  readonly audit: { readonly folder: string; readonly maxSegmentBytes: number; readonly durability: 'reply' | 'strict' }
+  readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
+  readonly http: HttpConfig
+  readonly drainTimeoutMs: number
+  readonly log: { readonly level: string }
+  /** Every secret that was read; the redactor keeps them out of all output. */
+  readonly secrets: readonly string[]
+}

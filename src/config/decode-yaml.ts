@@ -1,0 +1,115 @@
+/** YAML text through a zod schema; every problem with its line, what was expected, and the nearest known key. */
+import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { nearest } from './nearest.ts'
+
+export interface YamlSource {
+  /** For messages. */
+  readonly file: string
+  readonly text: string
+}
+
+type Path = readonly PropertyKey[]
+
+/** Larger files are a mistake or an attack. */
+const maxBytes = 4 * 1024 * 1024
+
+/** The decoded value (zod's output). Throws `ConfigError` and nothing else, whatever the text. */
+export function decodeYaml<Schema extends z.ZodType>({ file, text }: YamlSource, schema: Schema): z.output<Schema> {
+  const fail = (message: string): never => {
+    throw new ConfigError([{ file, line: 0, column: 0, path: '', message }])
+  }
+  if (Buffer.byteLength(text) > maxBytes) fail(`the file is larger than ${maxBytes} bytes`)
+  const lines = new LineCounter()
+  let document: Document
+  let value: unknown
+  try {
+    // Duplicate keys are errors by default; aliases are bounded so that a small file cannot become a huge value.
+    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false })
+    if (document.errors.length === 0) value = document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    return fail(`not readable as YAML: ${(error as Error).message}`)
+  }
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map((error) => {
+        const { line, col } = lines.linePos(error.pos[0])
+        return { file, line, column: col, path: '', message: error.message }
+      }),
+    )
+  }
+  if (value === null || value === undefined) fail('the file is empty')
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const known = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
+  throw new ConfigError(result.error.issues.flatMap((issue) => explain(issue, { file, document, lines, known })))
+}
+
+interface Place {
+  readonly file: string
+  readonly document: Document
+  readonly lines: LineCounter
+  readonly known: KnownSchema
+}
+
+function explain(issue: z.core.$ZodIssue, place: Place): ConfigProblem[] {
+  if (issue.code === 'unrecognized_keys') {
+    const candidates = keysAt(place.known, issue.path)
+    return issue.keys.map((key) => {
+      const guess = nearest(key, candidates)
+      return problem(
+        place,
+        [...issue.path, key],
+        `unknown key${guess === null ? '' : `; did you mean "${guess}"?`} (known: ${candidates.join(', ')})`,
+      )
+    })
+  }
+  return [problem(place, issue.path, issue.message)]
+}
+
+function problem({ file, document, lines }: Place, path: Path, message: string): ConfigProblem {
+  const { line, col } = lines.linePos(offsetOf(document, path))
+  return { file, line, column: col, path: path.map(String).join('.'), message }
+}
+
+/** Where the value at `path` begins; of its nearest parent that exists where it is missing. A key's own place for unknown keys. */
+function offsetOf(document: Document, path: Path): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    const key = path[length - 1]
+    if (typeof parent === 'object' && parent !== null && 'items' in parent) {
+      for (const item of parent.items as { key?: unknown }[]) {
+        if (isNode(item?.key) && 'value' in item.key && item.key.value === key) return item.key.range?.[0] ?? 0
+      }
+    }
+    const node = document.getIn(path.slice(0, length), true)
+    if (isNode(node)) return node.range?.[0] ?? 0
+  }
+  return isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0
+}
+
+interface KnownSchema {
+  readonly properties?: Readonly<Record<string, KnownSchema>>
+  readonly items?: KnownSchema
+  readonly additionalProperties?: KnownSchema | boolean
+  readonly anyOf?: readonly KnownSchema[]
+}
+
+function keysAt(schema: KnownSchema, path: Path): readonly string[] {
+  let level: readonly KnownSchema[] = alternatives(schema)
+  for (const key of path) {
+    level = level.flatMap((one) => {
+      const next =
+        typeof key === 'number'
+          ? one.items
+          : (one.properties?.[String(key)] ?? (typeof one.additionalProperties === 'object' ? one.additionalProperties : undefined))
+      return next === undefined ? [] : alternatives(next)
+    })
+  }
+  return [...new Set(level.flatMap((one) => Object.keys(one.properties ?? {})))]
+}
+
+function alternatives(schema: KnownSchema): readonly KnownSchema[] {
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternatives)
+}

@@ -1,0 +1,29 @@
+/** The known word that a mistyped one most likely was. */
+
+/** `null` where nothing is near: more than a third of the letters differ. */
+export function nearest(word: string, known: readonly string[]): string | null {
+  let best: string | null = null
+  let bound = Math.max(1, Math.floor(word.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bound)
+    if (distance < bound) {
+      best = candidate
+      bound = distance
+    }
+  }
+  return best
+}
+
+/** Levenshtein distance, or `bound` where it is at least that. */
+function editDistance(a: string, b: string, bound: number): number {
+  if (Math.abs(a.length - b.length) >= bound) return bound
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j += 1) {
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? bound
+}

@@ -1,0 +1,81 @@
+/** Durations, sizes, rates and addresses as people write them in YAML. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const sizeUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  KiB: 1024,
+  MB: 1e6,
+  MiB: 1024 ** 2,
+  GB: 1e9,
+  GiB: 1024 ** 3,
+}
+const rateUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 }
+
+const durationText = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/
+const sizeText = /^(\d+(?:\.\d+)?)(|B|kB|KB|KiB|MB|MiB|GB|GiB)$/
+const rateText = /^(\d+(?:\.\d+)?)(|B|kB|KB|KiB|MB|MiB|GB|GiB)\/(s|m|h)$/
+
+/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1. */
+export const duration = () =>
+  z
+    .string('expected a duration such as "500ms", "10s" or "2m"')
+    .regex(durationText, 'expected a duration such as "500ms", "10s" or "2m"')
+    .transform((text) => Math.max(1, Math.round(parts(text, durationText, durationUnits))))
+
+/** `65536`, `64KiB`, `10MB` → bytes. */
+export const size = () =>
+  z
+    .union([z.int().nonnegative(), z.string().regex(sizeText)], 'expected a size such as 65536, "64KiB" or "10MB"')
+    .transform((given) => (typeof given === 'number' ? given : Math.round(parts(given, sizeText, sizeUnits))))
+
+/** `50/s`, `2/m`, `10MB/s` → units a second. */
+export const rate = () =>
+  z
+    .string('expected a rate such as "50/s", "2/m" or "10MB/s"')
+    .regex(rateText, 'expected a rate such as "50/s", "2/m" or "10MB/s"')
+    .transform((text) => {
+      const [, number = '', unit = '', per = 's'] = rateText.exec(text) ?? []
+      return (Number(number) * (sizeUnits[unit] ?? 1)) / (rateUnits[per] ?? 1)
+    })
+    .refine((perSecond) => perSecond > 0, 'a rate must be above zero')
+
+function parts(text: string, form: RegExp, units: Readonly<Record<string, number>>): number {
+  const [, number = '', unit = ''] = form.exec(text) ?? []
+  return Number(number) * (units[unit] ?? 1)
+}
+
+/** `127.0.0.1:3128`, `[::1]:3128` → host and port; 0 asks for any free port. */
+export const hostAndPort = () =>
+  z.string('expected an address such as "127.0.0.1:3128"').transform((text, context) => {
+    const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+    const host = match?.[1] ?? match?.[2] ?? ''
+    const port = Number(match?.[3] ?? -1)
+    if (match === null || port > 65535 || (isIP(host) === 0 && host !== 'localhost')) {
+      context.addIssue({ code: 'custom', message: 'expected an address and port such as "127.0.0.1:3128" or "[::1]:3128"' })
+      return z.NEVER
+    }
+    return { host: host === 'localhost' ? '127.0.0.1' : host, port }
+  })
+
+/** `10.0.0.0/8`, `::1/128`, or a single address. */
+export const cidr = () => z.string().refine(isCidr, 'expected a block such as "10.0.0.0/8" or "fd00::/8", or one address')
+
+function isCidr(text: string): boolean {
+  const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text)
+  const family = isIP(match?.[1] ?? '')
+  return family !== 0 && !text.includes('%') && Number(match?.[2] ?? 0) <= (family === 4 ? 32 : 128)
+}
+
+/** The names of integrations, services, listeners and roots: a DNS label, so that they can stand in a URL, a metric and a Kubernetes name. */
+export const name = () =>
+  z
+    .string()
+    .regex(
+      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+      'expected a name of lower-case letters, digits and inner hyphens, at most 63 characters',
+    )

@@ -1,0 +1,130 @@
+/** One integration's buckets and open requests, with what they have done. */
+import { type BucketName, type BucketReport, type JsonObject, type LimitSettings, Refusal } from '../core/index.ts'
+import { Bucket } from './gcra.ts'
+
+/** The buckets that flow; concurrency is counted, not refilled. */
+const flowing = ['arrivals', 'requests', 'bytesOut', 'bytesIn'] as const
+type Flowing = (typeof flowing)[number]
+
+interface Tally {
+  consumed: number
+  allowed: number
+  limited: number
+}
+
+export class Account {
+  #settings: LimitSettings
+  readonly #buckets: Readonly<Record<Flowing, Bucket>>
+  readonly #tallies: Readonly<Record<BucketName, Tally>>
+  #open = 0
+
+  constructor(settings: LimitSettings, nowMs: number) {
+    this.#settings = settings
+    this.#buckets = {
+      arrivals: new Bucket(settings.arrivals, nowMs),
+      requests: new Bucket(settings.requests, nowMs),
+      bytesOut: new Bucket(settings.bytesOut, nowMs),
+      bytesIn: new Bucket(settings.bytesIn, nowMs),
+    }
+    this.#tallies = { arrivals: tally(), requests: tally(), bytesOut: tally(), bytesIn: tally(), concurrency: tally() }
+  }
+
+  arrive(nowMs: number): boolean {
+    const { arrivals } = this.#buckets
+    const fits = arrivals.fits(1, nowMs)
+    if (fits) {
+      arrivals.take(1, nowMs)
+      this.#tallies.arrivals.consumed += 1
+      this.#tallies.arrivals.allowed += 1
+    } else this.#tallies.arrivals.limited += 1
+    return fits
+  }
+
+  /** One request of `declaredBytes`: all that it needs, or a Refusal and nothing taken. */
+  admit(declaredBytes: number, nowMs: number): void {
+    const { requests, bytesOut, bytesIn } = this.#buckets
+    if (this.#open >= this.#settings.concurrency) throw this.#refuse('concurrency', null)
+    if (!requests.fits(1, nowMs)) throw this.#refuse('requests', requests.waitMs(1, nowMs))
+    if (!bytesOut.fits(declaredBytes, nowMs)) throw this.#refuse('bytesOut', bytesOut.waitMs(declaredBytes, nowMs))
+    if (!bytesIn.fits(0, nowMs)) throw this.#refuse('bytesIn', bytesIn.waitMs(0, nowMs))
+    this.#open += 1
+    this.#tallies.concurrency.allowed += 1
+    this.#tallies.concurrency.consumed += 1
+    this.#tallies.requests.allowed += 1
+    this.#tallies.bytesOut.allowed += 1
+    this.#tallies.bytesIn.allowed += 1
+    this.charge('requests', 1, nowMs)
+    if (declaredBytes > 0) this.charge('bytesOut', declaredBytes, nowMs)
+  }
+
+  /** Negative amounts are given back. */
+  charge(bucket: Flowing, tokens: number, nowMs: number): void {
+    this.#buckets[bucket].take(tokens, nowMs)
+    this.#tallies[bucket].consumed += tokens
+  }
+
+  leave(): void {
+    this.#open -= 1
+  }
+
+  get open(): number {
+    return this.#open
+  }
+
+  reconfigure(settings: LimitSettings, nowMs: number): void {
+    for (const name of flowing) {
+      const { rate, burst } = this.#settings[name]
+      if (settings[name].rate !== rate || settings[name].burst !== burst) this.#buckets[name].reconfigure(settings[name], nowMs)
+    }
+    this.#settings = settings
+  }
+
+  report(nowMs: number): readonly BucketReport[] {
+    const { concurrency } = this.#settings
+    return [
+      ...flowing.map((bucket) => ({
+        bucket,
+        capacity: this.#settings[bucket].burst,
+        refillPerSecond: this.#settings[bucket].rate,
+        level: this.#buckets[bucket].level(nowMs),
+        ...this.#tallies[bucket],
+      })),
+      { bucket: 'concurrency', capacity: concurrency, refillPerSecond: 0, level: concurrency - this.#open, ...this.#tallies.concurrency },
+    ]
+  }
+
+  /** RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10), and which policy was violated. */
+  #refuse(bucket: Exclude<BucketName, 'arrivals'>, waitMs: number | null): Refusal {
+    this.#tallies[bucket].limited += 1
+    if (bucket === 'concurrency') {
+      const { concurrency } = this.#settings
+      return Refusal.retryLater('concurrency-exceeded', `${concurrency} requests are open already`, 1000, {
+        'violated-policies': [bucket],
+        capacity: concurrency,
+      })
+    }
+    const { rate, burst } = this.#settings[bucket]
+    const seconds = waitMs === null ? null : Math.max(1, Math.ceil(waitMs / 1000))
+    const detail =
+      waitMs === null
+        ? `this needs more than the ${bucket} bucket ever holds (${burst})`
+        : `the ${bucket} bucket is empty; it will do again in ${seconds} s`
+    const members: JsonObject = { 'violated-policies': [bucket], capacity: burst, refillPerSecond: rate }
+    const refusal = Refusal.retryLater('quota-exceeded', detail, waitMs, members)
+    const window = Math.max(1, Math.round(burst / rate))
+    return new Refusal(refusal.code, refusal.message, {
+      headers: [
+        ...refusal.headers,
+        'ratelimit-policy',
+        `"${bucket}";q=${Math.floor(burst)};w=${window}`,
+        'ratelimit',
+        `"${bucket}";r=0${seconds === null ? '' : `;t=${seconds}`}`,
+      ],
+      members,
+    })
+  }
+}
+
+function tally(): Tally {
+  return { consumed: 0, allowed: 0, limited: 0 }
+}

@@ -1,0 +1,57 @@
+/** A token bucket as GCRA (ATM Forum TM 4.0 §4.4.2): one number of state, the theoretical arrival time. */
+import type { BucketSettings } from '../core/index.ts'
+
+/**
+ * Times are in milliseconds of one monotonic clock. The bucket is full where `tat <= now`; each token moves `tat`
+ * on by `1000 / rate`; it is empty where `tat - now` reaches `burst` tokens, and in debt beyond.
+ */
+export class Bucket {
+  #msPerToken: number
+  #burst: number
+  #tat: number
+  #latest: number
+
+  constructor({ rate, burst }: BucketSettings, nowMs: number) {
+    this.#msPerToken = 1000 / rate
+    this.#burst = burst
+    this.#tat = nowMs
+    this.#latest = nowMs
+  }
+
+  /** Tokens in the bucket; negative in debt. */
+  level(nowMs: number): number {
+    return this.#burst - Math.max(0, this.#tat - this.#clock(nowMs)) / this.#msPerToken
+  }
+
+  /** Whether `tokens` would fit now; nothing is taken. Zero fits unless the bucket is in debt. */
+  fits(tokens: number, nowMs: number): boolean {
+    return this.level(nowMs) - tokens >= -1e-9
+  }
+
+  /** Takes `tokens` whatever the level; negative ones are given back, up to full. */
+  take(tokens: number, nowMs: number): void {
+    if (!Number.isFinite(tokens)) return
+    const now = this.#clock(nowMs)
+    this.#tat = Math.max(now, Math.max(this.#tat, now) + tokens * this.#msPerToken)
+  }
+
+  /** Milliseconds until `tokens` fit; `null` where they never will. */
+  waitMs(tokens: number, nowMs: number): number | null {
+    if (tokens > this.#burst) return null
+    return Math.max(0, (tokens - this.level(nowMs)) * this.#msPerToken)
+  }
+
+  /** New settings; the share that was used up stays used up, in tokens. */
+  reconfigure({ rate, burst }: BucketSettings, nowMs: number): void {
+    const used = this.#burst - this.level(nowMs)
+    this.#msPerToken = 1000 / rate
+    this.#burst = burst
+    this.#tat = this.#clock(nowMs) + Math.min(used, burst) * this.#msPerToken
+  }
+
+  /** A clock that steps back must not give tokens twice. */
+  #clock(nowMs: number): number {
+    if (nowMs > this.#latest) this.#latest = nowMs
+    return this.#latest
+  }
+}

@@ -1,0 +1,120 @@
+/** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
+import { LRUCache } from 'lru-cache'
+import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Reply } from '../core/index.ts'
+import { Account } from './account.ts'
+import { type Breakers, createBreakers } from './breakers.ts'
+import { Bucket } from './gcra.ts'
+
+export interface LimitsOptions {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  /** Arrivals of a peer that proves no integration. */
+  readonly peerArrivals: LimitSettings['arrivals']
+  readonly onBreakerChange: (integration: string, report: BreakerReport) => void
+}
+
+export interface LimitsStation extends Limits {
+  /** After a reload: levels are kept, changed buckets are clamped, integrations that are gone are forgotten. */
+  update(integrations: readonly Integration[]): void
+  report(integration: string): readonly BucketReport[]
+  breakers(integration: string): readonly BreakerReport[]
+  /** Ends the breakers' timers. */
+  close(): void
+}
+
+export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptions): LimitsStation {
+  const accounts = new Map<string, { settings: LimitSettings; breaker: string; account: Account }>()
+  const peers = new LRUCache<string, Bucket>({ max: 10_000 })
+  const breakers = createBreakers(now, onBreakerChange)
+
+  function accountOf(integration: Integration): Account {
+    let held = accounts.get(integration.name)
+    if (held === undefined) {
+      held = { settings: integration.limits, breaker: JSON.stringify(integration.breaker), account: new Account(integration.limits, now()) }
+      accounts.set(integration.name, held)
+    }
+    return held.account
+  }
+
+  function arriveUnidentified(peer: string): boolean {
+    let bucket = peers.get(peer)
+    if (bucket === undefined) {
+      bucket = new Bucket(peerArrivals, now())
+      peers.set(peer, bucket)
+    }
+    const fits = bucket.fits(1, now())
+    if (fits) bucket.take(1, now())
+    return fits
+  }
+
+  return {
+    arrive: (integration, peer) => (integration === null ? arriveUnidentified(peer) : accountOf(integration).arrive(now())),
+    admit(permit, declaredBytes) {
+      const { integration } = permit.request
+      const account = accountOf(integration)
+      account.admit(declaredBytes, now())
+      return new HeldLease(integration, account, breakers, declaredBytes, now)
+    },
+    update(integrations) {
+      const names = new Set(integrations.map(({ name }) => name))
+      for (const name of accounts.keys()) {
+        if (names.has(name)) continue
+        // Leases that are out still settle with their account; nobody new finds it.
+        accounts.delete(name)
+        breakers.forget(name)
+      }
+      for (const { name, limits, breaker } of integrations) {
+        const held = accounts.get(name)
+        if (held === undefined) continue
+        held.account.reconfigure(limits, now())
+        const settings = JSON.stringify(breaker)
+        if (settings !== held.breaker) breakers.forget(name)
+        accounts.set(name, { settings: limits, breaker: settings, account: held.account })
+      }
+    },
+    report: (integration) => accounts.get(integration)?.account.report(now()) ?? [],
+    breakers: (integration) => breakers.report(integration),
+    close: () => breakers.close(),
+  }
+}
+
+class HeldLease implements Lease {
+  readonly #integration: Integration
+  readonly #account: Account
+  readonly #breakers: Breakers
+  readonly #now: () => number
+  /** Declared at admission and not yet seen to pass. */
+  #prepaidBytes: number
+  #settled = false
+
+  constructor(integration: Integration, account: Account, breakers: Breakers, declaredBytes: number, now: () => number) {
+    this.#integration = integration
+    this.#account = account
+    this.#breakers = breakers
+    this.#prepaidBytes = declaredBytes
+    this.#now = now
+  }
+
+  async run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> {
+    return origin === null ? effect() : this.#breakers.run(this.#integration, origin, effect)
+  }
+
+  sent(bytes: number): void {
+    const prepaid = Math.min(this.#prepaidBytes, bytes)
+    this.#prepaidBytes -= prepaid
+    if (bytes > prepaid) this.#account.charge('bytesOut', bytes - prepaid, this.#now())
+  }
+
+  received(bytes: number): void {
+    if (bytes > 0) this.#account.charge('bytesIn', bytes, this.#now())
+  }
+
+  settle(_outcome: Outcome): void {
+    if (this.#settled) return
+    this.#settled = true
+    // What was declared and never sent is given back.
+    if (this.#prepaidBytes > 0) this.#account.charge('bytesOut', -this.#prepaidBytes, this.#now())
+    this.#prepaidBytes = 0
+    this.#account.leave()
+  }
+}

@@ -1,0 +1,66 @@
+/** One manifest's text as an Integration. */
+import { basename, dirname, resolve } from 'node:path'
+import { breakerFrom, decodeYaml, limitsFrom } from '../../config/index.ts'
+import type { BreakerSettings, FileCapability, Integration, LimitSettings, NetworkCapability, ServiceCapability } from '../../core/index.ts'
+import { type ManifestFile, manifestSchema } from './schema.ts'
+
+export interface ManifestDefaults {
+  readonly limits: LimitSettings
+  readonly breaker: BreakerSettings
+}
+
+/** Throws `ConfigError`. `file` is an absolute path. */
+export function decodeManifest(file: string, text: string, defaults: ManifestDefaults): Integration {
+  const given = decodeYaml({ file, text }, manifestSchema)
+  const { redaction } = given
+  return {
+    name: given.name,
+    owner: given.owner,
+    labels: given.labels ?? {},
+    source: basename(file),
+    tokenHashes: (given.identity?.tokens ?? []).map(({ sha256 }) => Buffer.from(sha256, 'hex')),
+    network: (given.network ?? []).map(networkFrom),
+    services: (given.services ?? []).map(serviceFrom),
+    files: (given.files ?? []).map((one, index) => fileFrom(one, index, dirname(file))),
+    limits: limitsFrom(given.limits, defaults.limits),
+    breaker: breakerFrom(given.breaker, defaults.breaker),
+    redaction: { headers: lower(redaction?.headers), queryKeys: lower(redaction?.queryKeys), jsonKeys: lower(redaction?.jsonKeys) },
+  }
+}
+
+type Given<Key extends 'network' | 'services' | 'files'> = NonNullable<ManifestFile[Key]>[number]
+
+function networkFrom(given: Given<'network'>, index: number): NetworkCapability {
+  const tls = given.tls ?? (given.methods === undefined && given.paths === undefined ? 'tunnel' : 'intercept')
+  return {
+    id: `network/${index}`,
+    hosts: given.hosts,
+    ports: given.ports ?? [tls === 'none' ? 80 : 443],
+    methods: given.methods ?? null,
+    paths: given.paths ?? null,
+    tls,
+    addresses: given.addresses ?? [],
+    ...(given.timeout !== undefined && { timeoutMs: given.timeout }),
+    ...(given.maxRequest !== undefined && { maxRequestBytes: given.maxRequest }),
+    ...(given.maxReply !== undefined && { maxReplyBytes: given.maxReply }),
+  }
+}
+
+function serviceFrom(given: Given<'services'>, index: number): ServiceCapability {
+  return {
+    id: `services/${index}`,
+    name: given.name,
+    methods: given.methods ?? null,
+    paths: given.paths ?? null,
+    websocket: given.websocket ?? false,
+  }
+}
+
+function fileFrom(given: Given<'files'>, index: number, folder: string): FileCapability {
+  const { name, root, actions, paths = null, maxBytes = 64 * 1024 * 1024 } = given
+  return { id: `files/${index}`, name, root: resolve(folder, root), actions, paths, maxBytes }
+}
+
+function lower(names: readonly string[] | undefined): readonly string[] {
+  return (names ?? []).map((one) => one.toLowerCase())
+}

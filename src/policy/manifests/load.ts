@@ -1,0 +1,62 @@
+/** The manifests of a folder as one set: all of them are good, or none is taken. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ConfigError, type ConfigProblem } from '../../config/index.ts'
+import type { Integration } from '../../core/index.ts'
+import { decodeManifest, type ManifestDefaults } from './decode.ts'
+
+export interface ManifestSet {
+  readonly integrations: readonly Integration[]
+  /** SHA-256 of the files' names and contents: equal where nothing changed. */
+  readonly hash: string
+}
+
+/** Every `.yaml` and `.yml` that is not hidden. Throws `ConfigError` with the problems of all files. */
+export async function loadManifests(folder: string, defaults: ManifestDefaults): Promise<ManifestSet> {
+  const problems: ConfigProblem[] = []
+  const integrations: Integration[] = []
+  const hash = createHash('sha256')
+  for (const name of await listManifests(folder)) {
+    const file = join(folder, name)
+    try {
+      const text = await readFile(file, 'utf8')
+      hash.update(`${name}\0${text}\0`)
+      integrations.push(decodeManifest(file, text, defaults))
+    } catch (error) {
+      if (error instanceof ConfigError) problems.push(...error.problems)
+      else problems.push(unreadable(file, error))
+    }
+  }
+  problems.push(...conflicts(folder, integrations))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { integrations, hash: hash.digest('hex') }
+}
+
+async function listManifests(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort()
+  } catch (error) {
+    throw new ConfigError([unreadable(folder, error)])
+  }
+}
+
+function unreadable(file: string, error: unknown): ConfigProblem {
+  return { file, line: 0, column: 0, path: '', message: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}` }
+}
+
+/**
+ * Two manifests of one name: nobody could say which governs. One token for two integrations is allowed, since Basic
+ * credentials name theirs; a Bearer token alone would be ambiguous and is refused at the door.
+ */
+function conflicts(folder: string, integrations: readonly Integration[]): ConfigProblem[] {
+  const found: ConfigProblem[] = []
+  const seen = new Map<string, string>()
+  for (const { name, source } of integrations) {
+    const earlier = seen.get(name)
+    if (earlier !== undefined)
+      found.push({ file: join(folder, source), line: 0, column: 0, path: 'name', message: `"${name}" is declared in ${earlier} already` })
+    seen.set(name, source)
+  }
+  return found
+}

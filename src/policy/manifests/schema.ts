@@ -1,0 +1,103 @@
+/** The schema of a manifest. Descriptions are what editors and docs/reference/manifest.md say. */
+import { z } from 'zod'
+import { breakerSchema, cidr, duration, limitsSchema, name, size } from '../../config/index.ts'
+import { fileActions } from '../../core/index.ts'
+import { filePattern, hostPattern, pathPattern } from './patterns.ts'
+
+const methods = () =>
+  z
+    .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, 'expected a method in upper case'))
+    .describe('Methods allowed; every one where absent, none where empty. GET does not imply HEAD.')
+const paths = () =>
+  z
+    .array(pathPattern())
+    .describe('Globs over the canonical path: `*` within one segment, `**` anything. Every path where absent, none where empty.')
+
+const network = z
+  .strictObject({
+    hosts: z.array(hostPattern()).describe('Names, addresses, `*.example.com` (all below it, not itself) or `*` (every name, no address).'),
+    ports: z.array(z.int().min(1).max(65535)).describe('Default 80 for `tls: none`, else 443.').optional(),
+    methods: methods().optional(),
+    paths: paths().optional(),
+    tls: z
+      .enum(['none', 'tunnel', 'intercept'])
+      .describe(
+        '`none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is opened and each request judged. Default `intercept` where methods or paths are given, else `tunnel`.',
+      )
+      .optional(),
+    addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
+    timeout: duration().describe('Until the head of the reply.').optional(),
+    maxRequest: size().describe('A request’s body.').optional(),
+    maxReply: size().describe('A reply’s body.').optional(),
+  })
+  .refine(
+    (one) => one.tls !== 'tunnel' || (one.methods === undefined && one.paths === undefined),
+    'methods and paths cannot be held inside a blind tunnel: use "tls: intercept", or drop them',
+  )
+
+const service = z.strictObject({
+  name: name().describe('A service of sallyport.yaml.'),
+  methods: methods().optional(),
+  paths: paths().optional(),
+  websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
+})
+
+const file = z.strictObject({
+  name: name().describe('The name in `/v1/files/<name>/…`.'),
+  root: z.string().min(1).describe('Folder of the host; relative to the manifest. Never shown to the integration.'),
+  actions: z.array(z.enum(fileActions)).describe('What may be done there.'),
+  paths: z.array(filePattern()).describe('Globs below the root. Every path where absent, none where empty.').optional(),
+  maxBytes: size().describe('The largest file that may be read or written. Default 64MiB.').optional(),
+})
+
+const later = (kind: string) => z.undefined(`${kind} capabilities are not available in this version`).optional()
+
+export const manifestSchema = z.strictObject({
+  apiVersion: z.literal('sallyport/v1').describe('The version of this file’s schema.'),
+  kind: z.literal('Integration').describe('What this file describes.'),
+  name: name().describe('The integration’s name: in records, metrics and as the user of its proxy credentials.'),
+  owner: z.string().min(1).max(200).describe('Who answers for it.'),
+  labels: z
+    .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'expected a label name'), z.string().max(200))
+    .describe('For the policy and for reports.')
+    .optional(),
+  identity: z
+    .strictObject({
+      tokens: z
+        .array(
+          z.strictObject({
+            sha256: z
+              .string()
+              .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token, 64 hex digits')
+              .describe('SHA-256 of the token in hex; the token itself is nowhere.'),
+          }),
+        )
+        .describe('Proxy tokens; several while one is being replaced.')
+        .optional(),
+    })
+    .describe('How it proves itself, beside a listener of its own.')
+    .optional(),
+  network: z.array(network).describe('Hosts, and what may be asked of them.').optional(),
+  services: z.array(service).describe('Named services, and what may be asked of them.').optional(),
+  files: z.array(file).describe('Folders of the host that the broker opens.').optional(),
+  kv: later('kv'),
+  secrets: later('secret'),
+  exec: later('exec'),
+  limits: limitsSchema.describe('Buckets and concurrency; what is absent comes from sallyport.yaml.').optional(),
+  breaker: breakerSchema.describe('When a failing destination is given a rest.').optional(),
+  redaction: z
+    .strictObject({
+      headers: z.array(z.string()).describe('Header names whose values are masked.').optional(),
+      queryKeys: z.array(z.string()).describe('Query keys whose values are masked.').optional(),
+      jsonKeys: z.array(z.string()).describe('JSON keys whose values are masked.').optional(),
+    })
+    .describe('Beyond the built-in names.')
+    .optional(),
+})
+
+export type ManifestFile = z.output<typeof manifestSchema>
+
+/** JSON Schema (2020-12) of a manifest, for editors. */
+export function manifestJsonSchema(): object {
+  return { ...z.toJSONSchema(manifestSchema, { io: 'input', unrepresentable: 'any' }), title: 'Sallyport integration manifest' }
+}

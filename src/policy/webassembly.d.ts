@@ -1,0 +1,19 @@
+/** The part of the WebAssembly JavaScript interface (W3C) that is used here: TypeScript declares it only together with the DOM. */
+declare namespace WebAssembly {
+  type ImportValue = unknown
+  type Imports = Record<string, Record<string, ImportValue>>
+  class Module {
+    constructor(bytes: Uint8Array)
+    // Nominal: a Module comes from a constructor or from compile.
+    private readonly module: true
+  }
+  class Memory {
+    readonly buffer: ArrayBuffer
+    grow(pages: number): number
+  }
+  interface Instance {
+    readonly exports: Record<string, unknown>
+  }
+  function compile(bytes: Uint8Array): Promise<Module>
+  function instantiate(module: Module, imports: Imports): Promise<Instance>
+}

@@ -1,0 +1,66 @@
+/** The usage report as a table for a terminal. */
+import type { IntegrationUsage } from './usage.ts'
+
+/** One block an integration: its figures, then a row a bucket. */
+export function formatUsage(report: readonly IntegrationUsage[]): string {
+  if (report.length === 0) return 'no integration is known\n'
+  return `${report.map(formatOne).join('\n\n')}\n`
+}
+
+function formatOne({ integration, requests, problems, sentBytes, receivedBytes, latencyMs, buckets, breakers }: IntegrationUsage): string {
+  const lines = [
+    `${integration === '-' ? 'callers that proved no integration' : integration}`,
+    `  requests  ${Object.entries(requests)
+      .map(([result, count]) => `${count} ${result}`)
+      .join(', ')}`,
+    `  bytes     ${bytes(sentBytes)} out, ${bytes(receivedBytes)} in`,
+  ]
+  if (latencyMs !== null)
+    lines.push(`  latency   p50 ${ms(latencyMs.p50)}, p90 ${ms(latencyMs.p90)}, p99 ${ms(latencyMs.p99)}, max ${ms(latencyMs.max)}`)
+  const errors = Object.entries(problems)
+  if (errors.length > 0) lines.push(`  problems  ${errors.map(([code, count]) => `${code} ${count}`).join(', ')}`)
+  for (const { origin, state } of breakers) if (state !== 'closed') lines.push(`  breaker   ${origin} is ${state}`)
+  if (buckets.length > 0) {
+    const rows = [['bucket', 'level', 'capacity', 'refill/s', 'consumed', 'allowed', 'limited']]
+    for (const one of buckets) {
+      const show = one.bucket.startsWith('bytes') ? bytes : count
+      rows.push([
+        one.bucket,
+        show(one.level),
+        show(one.capacity),
+        one.refillPerSecond === 0 ? '-' : show(one.refillPerSecond),
+        show(one.consumed),
+        count(one.allowed),
+        count(one.limited),
+      ])
+    }
+    lines.push(...align(rows).map((row) => `  ${row}`))
+  }
+  return lines.join('\n')
+}
+
+function align(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
+  )
+}
+
+function count(value: number): string {
+  return String(Math.round(value * 100) / 100)
+}
+
+function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let scaled = value
+  let unit = 0
+  while (Math.abs(scaled) >= 1000 && unit < units.length - 1) {
+    scaled /= 1000
+    unit += 1
+  }
+  return `${unit === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[unit]}`
+}
+
+function ms(value: number): string {
+  return value >= 100 ? `${Math.round(value)} ms` : `${value.toFixed(2)} ms`
+}

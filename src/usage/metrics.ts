@@ -1,0 +1,96 @@
+/** The usage report as Prometheus series, read from plain counters at scrape: the hot path calls no metrics library. */
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { IntegrationUsage } from './usage.ts'
+
+const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
+
+/** Registers the series of docs/reference/metrics.md that are labelled by integration; labels are bounded by the manifests. */
+export function registerUsageMetrics(registry: Registry, report: () => readonly IntegrationUsage[]): void {
+  const registers = [registry]
+  const counter = (name: string, help: string, labelNames: readonly string[], read: (metric: Counter, one: IntegrationUsage) => void) =>
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers,
+      collect() {
+        this.reset()
+        for (const one of report()) read(this, one)
+      },
+    })
+  const gauge = (name: string, help: string, labelNames: readonly string[], read: (metric: Gauge, one: IntegrationUsage) => void) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers,
+      collect() {
+        this.reset()
+        for (const one of report()) read(this, one)
+      },
+    })
+
+  counter(
+    'sallyport_requests_total',
+    'Requests by how they ended: allowed, denied, limited, refused, failed.',
+    ['integration', 'result'],
+    (metric, { integration, requests }) => {
+      for (const [result, count] of Object.entries(requests)) metric.inc({ integration, result }, count)
+    },
+  )
+  counter(
+    'sallyport_problems_total',
+    'The gateway’s own refusals by code.',
+    ['integration', 'code'],
+    (metric, { integration, problems }) => {
+      for (const [code, count] of Object.entries(problems)) metric.inc({ integration, code }, count)
+    },
+  )
+  counter(
+    'sallyport_bytes_total',
+    'Body and tunnel bytes; out is from the integration to its destinations.',
+    ['integration', 'direction'],
+    (metric, { integration, sentBytes, receivedBytes }) => {
+      metric.inc({ integration, direction: 'out' }, sentBytes)
+      metric.inc({ integration, direction: 'in' }, receivedBytes)
+    },
+  )
+  gauge(
+    'sallyport_request_duration_seconds',
+    'Arrival to last byte of allowed requests, quantiles since the start.',
+    ['integration', 'quantile'],
+    (metric, { integration, latencyMs }) => {
+      if (latencyMs === null) return
+      metric.set({ integration, quantile: '0.5' }, latencyMs.p50 / 1000)
+      metric.set({ integration, quantile: '0.9' }, latencyMs.p90 / 1000)
+      metric.set({ integration, quantile: '0.99' }, latencyMs.p99 / 1000)
+    },
+  )
+  gauge(
+    'sallyport_bucket_level',
+    'Tokens in a bucket; negative in debt.',
+    ['integration', 'bucket'],
+    (metric, { integration, buckets }) => {
+      for (const { bucket, level } of buckets) metric.set({ integration, bucket }, level)
+    },
+  )
+  gauge('sallyport_bucket_capacity', 'Tokens a bucket holds at most.', ['integration', 'bucket'], (metric, { integration, buckets }) => {
+    for (const { bucket, capacity } of buckets) metric.set({ integration, bucket }, capacity)
+  })
+  counter(
+    'sallyport_bucket_limited_total',
+    'Admissions that a bucket refused.',
+    ['integration', 'bucket'],
+    (metric, { integration, buckets }) => {
+      for (const { bucket, limited } of buckets) metric.inc({ integration, bucket }, limited)
+    },
+  )
+  gauge(
+    'sallyport_breakers',
+    'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',
+    ['integration'],
+    (metric, { integration, breakers }) => {
+      metric.set({ integration }, Math.max(0, ...breakers.map(({ state }) => breakerStates[state])))
+    },
+  )
+}
