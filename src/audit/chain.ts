@@ -1,0 +1,17 @@
+/** The chain: each line of the log holds the SHA-256 of the line before it (docs/reference/audit.md). */
+import { hash } from 'node:crypto'
+
+/** What the first line of a log points to. */
+export const genesis = hash('sha256', 'sallyport audit log v1')
+
+/** Hex SHA-256 of a line's UTF-8 bytes, without its newline. */
+export function hashLine(line: string): string {
+  return hash('sha256', line)
+}
+
+/** `00000001.jsonl`; segments are numbered from 1 and never renamed. */
+export function segmentName(number: number): string {
+  return `${String(number).padStart(8, '0')}.jsonl`
+}
+
+export const segmentPattern = /^\d{8,}\.jsonl$/

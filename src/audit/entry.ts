@@ -1,0 +1,95 @@
+/** One arrival's records, written as text: two a request, on the hot path. */
+import type { AccessRequest, Arrival, Claim, Decision, Entry, Identified, Json, JsonObject, Outcome, Refusal } from '../core/index.ts'
+import type { Group, Writer } from './writer.ts'
+
+/** What entries share with the log. */
+export interface LogFace {
+  readonly writer: Writer
+  /** Numbers, times and chains a record; `fields` is `"key":value,…` text. */
+  append(type: string, fields: string, urgent: boolean): Group
+  sum(who: string, code: string): void
+  /** Masks in texts from outside. */
+  readonly mask: Mask
+}
+
+export interface Mask {
+  text(text: string): string
+  query(query: string): string
+}
+
+/** Longer texts are cut: a record stays below 32 KiB whatever a caller sends. */
+const maxTextCharacters = 4096
+
+export class ArrivalEntry implements Entry {
+  readonly #log: LogFace
+  readonly #arrival: Arrival
+  #group: Group | null = null
+  #summed = false
+
+  constructor(log: LogFace, arrival: Arrival) {
+    this.#log = log
+    this.#arrival = arrival
+  }
+
+  decided(request: AccessRequest, claim: Claim, { allow, rule, reasons, revision }: Decision): void {
+    const { integration, identity, kind, action } = request
+    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
+    this.#group = this.#log.append('decided', fields, true)
+  }
+
+  refused(refusal: Refusal, who: Identified | null): void {
+    const integration = who === null ? 'null' : `"${who.integration.name}"`
+    this.#group = this.#log.append(
+      'refused',
+      `${this.#opening()},"integration":${integration},"code":"${refusal.code}","detail":${quote(this.#log.mask.text(refusal.message))}`,
+      true,
+    )
+  }
+
+  summed(refusal: Refusal, who: Identified | null): void {
+    this.#summed = true
+    this.#log.sum(who === null ? `peer ${this.#arrival.peer}` : who.integration.name, refusal.code)
+  }
+
+  durable(): Promise<void> | null {
+    return this.#group === null ? null : this.#log.writer.durable(this.#group)
+  }
+
+  settled({ status, problem, sentBytes, receivedBytes, durationMs, complete }: Outcome): void {
+    if (this.#summed) return
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000},"complete":${complete}`
+    this.#log.append('settled', fields, false)
+  }
+
+  #opening(): string {
+    const { id, parent, door, peer } = this.#arrival
+    return `"id":"${id}"${parent === undefined ? '' : `,"parent":"${parent}"`},"door":"${door}","peer":${quote(peer)}`
+  }
+
+  #subject(subject: JsonObject): string {
+    let text = ''
+    for (const key in subject) text += `${text === '' ? '{' : ','}"${key}":${this.#value(key, subject[key] as Json)}`
+    return text === '' ? '{}' : `${text}}`
+  }
+
+  #value(key: string, value: Json): string {
+    if (typeof value !== 'string') return JSON.stringify(value)
+    return quote(key === 'query' ? this.#log.mask.query(value) : this.#log.mask.text(value))
+  }
+
+  #reasons(reasons: readonly string[]): string {
+    return `[${reasons
+      .slice(0, 32)
+      .map((reason) => quote(this.#log.mask.text(reason).slice(0, 500)))
+      .join(',')}]`
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const plain = /^[^"\\\x00-\x1f\ud800-\udfff]*$/
+
+/** A JSON string; most texts need no escaping. */
+function quote(text: string): string {
+  const kept = text.length > maxTextCharacters ? `${text.slice(0, maxTextCharacters)}…[cut]` : text
+  return plain.test(kept) ? `"${kept}"` : JSON.stringify(kept.toWellFormed())
+}

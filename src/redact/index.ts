@@ -1,0 +1,2 @@
+/** Keeps secrets out of every output. */
+export { createRedactor, type RedactorStation } from './redactor.ts'

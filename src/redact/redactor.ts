@@ -1,0 +1,85 @@
+/** The redactor: keeps secrets out of records, logs and errors, and the gateway's own out of replies. */
+import { type HeaderList, isTakeover, type Redactor } from '../core/index.ts'
+import { masked, maskSpellings, spellings } from './known-secrets.ts'
+import { isTelling, secretHeaders } from './names.ts'
+import { maskBody } from './stream.ts'
+
+export interface RedactorStation extends Redactor {
+  /** From now on it is masked wherever it appears. */
+  addSecret(secret: string): void
+  /** Further names whose values are masked, lower case (manifests' `redaction`); replaces the earlier ones. */
+  setNames(names: { readonly headers: readonly string[]; readonly keys: readonly string[] }): void
+  /** A text of any kind: known secrets, URL userinfo, credentials after Bearer or Basic, `key=value` with telling keys. */
+  text(text: string): string
+  /** A raw query string. */
+  query(query: string): string
+  headers(headers: HeaderList): HeaderList
+}
+
+// Bounded repetition at the front keeps each of these linear on hostile text.
+const userinfo = /([a-z][a-z0-9+.-]{1,15}:\/\/)[^\s/?#@"'<>]+@/gi
+const bearer = /\b(bearer|basic)[ ]+[\w+/=.~-]{6,}/gi
+const assignment = /(^|[?&;\s"'{,])([\w.-]{1,64})(=)([^&\s"';,]+)/g
+const mayHide = /[=@]|bearer|basic/i
+
+export function createRedactor(secrets: readonly string[]): RedactorStation {
+  let known: readonly string[] = secrets.flatMap(spellings)
+  let extraHeaders: ReadonlySet<string> = new Set()
+  let extraKeys: ReadonlySet<string> = new Set()
+
+  const query = (raw: string): string => {
+    if (raw === '') return raw
+    const parts = raw.split('&').map((part) => {
+      const equals = part.indexOf('=')
+      return equals >= 0 && isTelling(decode(part.slice(0, equals)), extraKeys) ? `${part.slice(0, equals)}=${masked}` : part
+    })
+    return maskSpellings(parts.join('&'), known)
+  }
+
+  return {
+    addSecret(secret) {
+      known = [...known, ...spellings(secret)]
+    },
+    setNames({ headers, keys }) {
+      extraHeaders = new Set(headers)
+      extraKeys = new Set(keys)
+    },
+    text(text) {
+      const plain = known.length === 0 ? text : maskSpellings(text, known)
+      if (!mayHide.test(plain)) return plain
+      return plain
+        .replace(userinfo, `$1${masked}@`)
+        .replace(bearer, `$1 ${masked}`)
+        .replace(assignment, (whole, before: string, key: string) => (isTelling(key, extraKeys) ? `${before}${key}=${masked}` : whole))
+    },
+    query,
+    headers(headers) {
+      const shown: string[] = []
+      for (let i = 0; i < headers.length; i += 2) {
+        const name = headers[i] as string
+        const lower = name.toLowerCase()
+        shown.push(name, secretHeaders.has(lower) || extraHeaders.has(lower) ? masked : maskSpellings(headers[i + 1] as string, known))
+      }
+      return shown
+    },
+    reply(permit, reply) {
+      // Only a named service is sent credentials of the gateway's own, which it may echo.
+      if (known.length === 0 || permit.request.kind !== 'service' || isTakeover(reply)) return reply
+      const headers: string[] = []
+      for (let i = 0; i < reply.headers.length; i += 2) {
+        // The body's length may change.
+        if (reply.headers[i]?.toLowerCase() === 'content-length' && reply.body !== null) continue
+        headers.push(reply.headers[i] as string, maskSpellings(reply.headers[i + 1] as string, known))
+      }
+      return { status: reply.status, headers, body: maskBody(reply.body, known) }
+    },
+  }
+}
+
+function decode(key: string): string {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '))
+  } catch {
+    return key
+  }
+}

@@ -1,0 +1,65 @@
+/** Masks known secrets in a body as it passes: what might be the beginning of one is held back until it is known. */
+import type { Body, PushedBody, Sink } from '../core/index.ts'
+import { maskSpellings } from './known-secrets.ts'
+
+/** Bytes are treated as Latin-1 characters, so every byte that is not part of a secret comes out as it went in. */
+export function maskBody(body: Body, known: readonly string[]): Body {
+  const spelled = known.map((one) => Buffer.from(one, 'utf8').toString('latin1'))
+  if (body === null || spelled.length === 0) return body
+  if (typeof body === 'function') return maskPushed(body, spelled)
+  return Buffer.from(maskSpellings(Buffer.from(body).toString('latin1'), spelled), 'latin1')
+}
+
+function maskPushed(body: PushedBody, known: readonly string[]): PushedBody {
+  return async (sink) => {
+    const masker = new Masker(known)
+    const through: Sink = {
+      write(chunk) {
+        const ready = masker.add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1'))
+        return ready === '' ? true : sink.write(Buffer.from(ready, 'latin1'))
+      },
+    }
+    await body(through)
+    const rest = masker.end()
+    if (rest !== '') await sink.write(Buffer.from(rest, 'latin1'))
+  }
+}
+
+/** Whatever the cuts between chunks, the output is that of the whole. */
+export class Masker {
+  readonly #known: readonly string[]
+  readonly #longest: number
+  #held = ''
+
+  constructor(known: readonly string[]) {
+    this.#known = known
+    this.#longest = Math.max(0, ...known.map((one) => one.length))
+  }
+
+  /** What is certain to be no part of a secret that is still coming, masked. */
+  add(chunk: string): string {
+    this.#held += chunk
+    let safe = this.#held.length - (this.#longest - 1)
+    if (safe <= 0) return ''
+    // A secret across the line is let through whole, masked.
+    for (let moved = true; moved; ) {
+      moved = false
+      for (const one of this.#known) {
+        const at = this.#held.lastIndexOf(one, safe - 1)
+        if (at >= 0 && at < safe && at + one.length > safe) {
+          safe = at + one.length
+          moved = true
+        }
+      }
+    }
+    const ready = maskSpellings(this.#held.slice(0, safe), this.#known)
+    this.#held = this.#held.slice(safe)
+    return ready
+  }
+
+  end(): string {
+    const rest = maskSpellings(this.#held, this.#known)
+    this.#held = ''
+    return rest
+  }
+}

@@ -1,0 +1,3 @@
+/** The operational log and metrics. */
+export { createLogger, type Logger } from './logger.ts'
+export { createMetrics, type Metrics } from './metrics.ts'

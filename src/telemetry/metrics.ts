@@ -1,0 +1,34 @@
+/** The metrics registry: what the process itself tells, and what stations add as callbacks read at scrape. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+
+export interface Metrics {
+  readonly registry: Registry
+  /** The Prometheus text format. */
+  text(): Promise<string>
+  readonly contentType: string
+  /** A counter without labels, for what is rare. */
+  counter(name: string, help: string): { inc(): void }
+  /** A gauge read at scrape. */
+  gauge(name: string, help: string, read: () => number): void
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return {
+    registry,
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    counter: (name, help) => new Counter({ name, help, registers: [registry] }),
+    gauge(name, help, read) {
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read())
+        },
+      })
+    },
+  }
+}
