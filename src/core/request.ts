@@ -13,6 +13,8 @@ export interface RequestBody {
   readonly whole: Buffer | null
   /** Bytes that have passed to the destination so far. */
   readonly passedBytes: number
+  /** Bytes that passed by another way than `chunks`. */
+  count(bytes: number): void
   /** The chunks, once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   chunks(maxBytes: number): AsyncIterable<Uint8Array>
 }
@@ -84,6 +86,10 @@ export interface FileRequest extends Common {
     /** NFC, `/` separated, no leading slash, no `.` or `..` segment; empty for the root itself. */
     readonly path: string
   }
+  /** A write happens only while the file is as the caller believes (RFC 9110 §13.1). */
+  readonly conditions: { readonly ifMatch: string | null; readonly ifNoneMatch: string | null }
+  /** Headers alone are wanted. */
+  readonly head: boolean
   readonly body: RequestBody | null
 }
 

@@ -12,6 +12,8 @@ export interface DoorSettings {
   readonly door: DoorName
   readonly identify: Identify
   readonly read: Read
+  /** Headers that may carry the proxy token, lower case; Proxy-Authorization where absent. */
+  readonly credentialHeaders?: readonly string[]
   /** Of requests inside an interception: the CONNECT's id. */
   readonly parent?: string
 }
@@ -49,7 +51,12 @@ export class HttpArrival implements Arrival, Hangup {
   }
 
   identify(): Identified | null {
-    return this.#settings.identify(soleHeader(this.req.rawHeaders, 'proxy-authorization'))
+    const { identify, credentialHeaders = proxyAuthorization } = this.#settings
+    for (const name of credentialHeaders) {
+      const value = soleHeader(this.req.rawHeaders, name)
+      if (value !== null) return identify(value)
+    }
+    return identify(null)
   }
 
   read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest> {
@@ -79,5 +86,7 @@ export class HttpArrival implements Arrival, Hangup {
     }
   }
 }
+
+const proxyAuthorization = ['proxy-authorization'] as const
 
 function nothing(): void {}

@@ -32,6 +32,10 @@ export class StreamedBody implements RequestBody {
     this.declaredBytes = declaredBytes
   }
 
+  count(bytes: number): void {
+    this.passedBytes += bytes
+  }
+
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLarge(maxBytes)
     if (this.whole !== null) {

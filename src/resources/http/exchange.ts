@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, type Body, type Hangup, type HeaderList, Refusal, type Sink } from '../../core/index.ts'
 import { explainOriginError } from './origin-error.ts'
+import { endToEnd } from './reply-headers.ts'
 
 /** Before a sink listens, no more than this is held; then the origin's socket is paused. */
 const heldBytes = 64 * 1024
@@ -55,7 +56,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     this.#status = status
-    this.#headers = replyHeaders(controller.rawHeaders)
+    this.#headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
     this.#resolve(this)
   }
 
@@ -134,60 +135,4 @@ class Exchange implements Dispatcher.DispatchHandler {
   #stop(): void {
     this.#controller?.abort(new Refusal('client-closed', 'the caller went away'))
   }
-}
-
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'te',
-  'trailer',
-  'upgrade',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-authentication-info',
-  // The gateway's own marks, so that an origin cannot pass its errors off as the gateway's.
-  'sallyport-problem',
-  'sallyport-request-id',
-])
-
-function replyHeaders(raw: Dispatcher.DispatchController['rawHeaders']): HeaderList {
-  if (!Array.isArray(raw)) return []
-  const kept: string[] = []
-  let nominated: string[] | null = null
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = text(raw[i])
-    const lower = name.toLowerCase()
-    if (hopByHop.has(lower)) {
-      if (lower === 'connection') nominated = nominate(text(raw[i + 1]), nominated)
-      continue
-    }
-    kept.push(name, text(raw[i + 1]))
-  }
-  return nominated === null ? kept : without(kept, nominated)
-}
-
-/** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so that every byte comes out as it went in. */
-function text(value: Buffer | string | undefined): string {
-  return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
-}
-
-function nominate(value: string, earlier: string[] | null): string[] | null {
-  if (value === 'keep-alive' || value === 'close') return earlier
-  return [
-    ...(earlier ?? []),
-    ...value
-      .toLowerCase()
-      .split(',')
-      .map((name) => name.trim()),
-  ]
-}
-
-function without(headers: readonly string[], names: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!names.includes((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string)
-  }
-  return kept
 }

@@ -1,0 +1,111 @@
+/** The broker door: the gateway's own API for integrations, versioned under /v1. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import express, { type Request, type Response } from 'express'
+import { type AccessRequest, type FileAction, type Identified, type Needs, Refusal } from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
+import { serve } from './deliver.ts'
+import { HttpArrival, type Read } from './http-arrival.ts'
+import type { Identify } from './identify.ts'
+import type { RequestDoor } from './proxy.ts'
+import { createRequestBody } from './request-body.ts'
+import type { NextId } from './request-id.ts'
+
+export interface BrokerDoorOptions {
+  readonly handle: Handle
+  readonly identify: Identify
+  readonly nextId: NextId
+}
+
+/** Here the gateway is the origin, so Authorization is meant for it. */
+const credentialHeaders = ['proxy-authorization', 'authorization'] as const
+
+export function createBrokerDoor({ handle, identify, nextId }: BrokerDoorOptions): RequestDoor {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('case sensitive routing', true)
+  app.set('strict routing', true)
+  const route = (read: Read) => (req: Request, res: Response) =>
+    serve(handle, new HttpArrival(nextId(), { door: 'broker', identify, credentialHeaders, read }, req, res))
+
+  app.get('/v1/self', route(readSelf))
+  app.all('/v1/self', route(refuseMethod('GET')))
+  app.all('/v1/files/*path', route(readFileRequest))
+  app.use(route(refuseUnknown))
+  // Express's own answer to a path that it cannot decode; recorded like any arrival.
+  app.use((_error: Error, req: Request, res: Response, _next: unknown) => route(refuseMalformed)(req, res))
+  return (req: IncomingMessage, res: ServerResponse) => app(req, res)
+}
+
+function readSelf(arrival: HttpArrival, who: Identified): AccessRequest {
+  return { ...common(arrival, who), kind: 'self', action: 'read', target: {} }
+}
+
+const prefix = '/v1/files/'
+
+function readFileRequest(arrival: HttpArrival, who: Identified, _needs: Needs): AccessRequest {
+  const { req, res } = arrival
+  const [rawPath = '', query = ''] = (req.url ?? '').slice(prefix.length).split('?', 2)
+  const [root = '', ...segments] = rawPath.split('/').map(decodeSegment)
+  if (segments.at(-1) === '') segments.pop()
+  if (root === '' || segments.includes('')) throw new Refusal('malformed-request', 'expected /v1/files/<name>/<path>')
+  const body = createRequestBody(req, res)
+  const action = fileActionOf(req.method ?? '', new URLSearchParams(query).get('op'))
+  return {
+    ...common(arrival, who),
+    kind: 'file',
+    action,
+    target: { root, path: segments.join('/') },
+    conditions: conditionsOf(req),
+    head: req.method === 'HEAD',
+    body,
+  }
+}
+
+/** A write happens only while the file is as the caller believes (RFC 9110 §13.1). */
+function conditionsOf(req: IncomingMessage): { ifMatch: string | null; ifNoneMatch: string | null } {
+  return { ifMatch: req.headers['if-match'] ?? null, ifNoneMatch: req.headers['if-none-match'] ?? null }
+}
+
+/** One segment of a file's path: what could lead elsewhere, or be taken for another name, is refused (GHSA-67hm-27mx-9cg7). */
+function decodeSegment(raw: string): string {
+  let segment: string
+  try {
+    segment = decodeURIComponent(raw)
+  } catch {
+    throw new Refusal('malformed-request', 'the path is not percent-encoded UTF-8')
+  }
+  if (segment === '.' || segment === '..' || /[/\\\p{Cc}]/u.test(segment))
+    throw new Refusal('malformed-request', 'a segment of the path is ".", "..", or has a slash, backslash or control character')
+  if (segment !== segment.normalize('NFC') || !segment.isWellFormed())
+    throw new Refusal('malformed-request', 'the path is not in Unicode normalisation form C')
+  if (Buffer.byteLength(segment) > 255) throw new Refusal('malformed-request', 'a segment of the path is longer than 255 bytes')
+  return segment
+}
+
+function fileActionOf(method: string, operation: string | null): FileAction {
+  if (method === 'PUT') return 'write'
+  if (method === 'HEAD') return 'stat'
+  if (method !== 'GET') throw new Refusal('method-not-allowed', 'files know GET, HEAD and PUT', { headers: ['allow', 'GET, HEAD, PUT'] })
+  if (operation === null || operation === 'read') return 'read'
+  if (operation === 'stat' || operation === 'list') return operation
+  throw new Refusal('malformed-request', 'op is read, stat or list')
+}
+
+function common(arrival: HttpArrival, { integration, identity }: Identified) {
+  return { id: arrival.id, door: arrival.door, at: arrival.at, integration, identity, hangup: arrival } as const
+}
+
+function refuseMethod(allow: string): Read {
+  return () => {
+    throw new Refusal('method-not-allowed', `this knows ${allow}`, { headers: ['allow', allow] })
+  }
+}
+
+const refuseUnknown: Read = () => {
+  throw new Refusal('not-found', 'the broker knows /v1/self and /v1/files/<name>/<path>')
+}
+
+const refuseMalformed: Read = () => {
+  throw new Refusal('malformed-request', 'the path cannot be decoded')
+}

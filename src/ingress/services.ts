@@ -1,0 +1,99 @@
+/** The services door: `/services/<name>/…`, requests and WebSocket upgrades. */
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type AccessRequest, type Identified, isTakeover, type Needs, Refusal } from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
+import { canonicalPath } from './canonical-path.ts'
+import { serve } from './deliver.ts'
+import { forwardableHeaders } from './headers.ts'
+import { type DoorSettings, HttpArrival } from './http-arrival.ts'
+import type { Identify } from './identify.ts'
+import type { UpgradableDoor } from './listener.ts'
+import { writeRaw } from './malformed.ts'
+import { createRequestBody } from './request-body.ts'
+import type { NextId } from './request-id.ts'
+
+export interface ServicesDoorOptions {
+  readonly handle: Handle
+  readonly identify: Identify
+  readonly nextId: NextId
+  readonly maxPolicyBodyBytes: number
+}
+
+const prefix = '/services/'
+
+export function createServicesDoor({ handle, identify, nextId, maxPolicyBodyBytes }: ServicesDoorOptions): UpgradableDoor {
+  const settings = (websocket: boolean): DoorSettings => ({
+    door: 'services',
+    identify,
+    read: (arrival, who, needs) => read(arrival, who, needs, websocket, maxPolicyBodyBytes),
+  })
+  const plain = settings(false)
+  const upgrading = settings(true)
+  return {
+    request: (req, res) => serve(handle, new HttpArrival(nextId(), plain, req, res)),
+    upgrade(req, socket, head) {
+      socket.on('error', () => socket.destroy())
+      // No response object exists for an upgrade; one that is never written stands for the caller's end of the line.
+      const res = new ServerResponse(req)
+      socket.once('close', () => res.destroy())
+      const arrival = new HttpArrival(nextId(), upgrading, req, res)
+      void handle(arrival).then((settling) => begin(settling, socket, head, arrival.id))
+    },
+  }
+}
+
+function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buffer, id: string): void {
+  const { reply, meter, settle } = settling
+  if (!isTakeover(reply) || !socket.writable) {
+    writeRaw(settling, socket as Socket, id)
+    return
+  }
+  // The service's own 101 (or its refusal) is written by the middleware.
+  reply.takeover(socket, head, meter).then(
+    () => settle({ complete: true }),
+    () => {
+      settle({ complete: false })
+      socket.destroy()
+    },
+  )
+}
+
+function read(
+  arrival: HttpArrival,
+  { integration, identity }: Identified,
+  needs: Needs,
+  websocket: boolean,
+  maxPolicyBodyBytes: number,
+): AccessRequest | Promise<AccessRequest> {
+  const { req, res } = arrival
+  if (websocket) requireWebSocket(req)
+  const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(prefix.length))
+  if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
+  const rest = match[2] ?? '/'
+  const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest)
+  const body = createRequestBody(req, res)
+  const method = req.method ?? ''
+  const request = {
+    kind: 'service',
+    id: arrival.id,
+    door: 'services',
+    at: arrival.at,
+    integration,
+    identity,
+    hangup: arrival,
+    action: method,
+    target: { name: match[1] ?? '', method, path, query, websocket },
+    headers: forwardableHeaders(req.rawHeaders),
+    body,
+    exchange: { req, res },
+  } as const
+  return needs.body && body !== null ? body.buffer(maxPolicyBodyBytes).then(() => request) : request
+}
+
+/** The only upgrade that services offer (RFC 6455 §4.1). */
+function requireWebSocket({ method, headers }: IncomingMessage): void {
+  if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket')
+    throw new Refusal('malformed-request', 'the only upgrade known is a GET to websocket')
+}

@@ -1,0 +1,73 @@
+/** The resource kind `file`: folders of the host under names of the manifest. Needs Linux, whose /proc names open folders. */
+import { type FileCapability, type FileRequest, Permit, Refusal, type Reply, type Resource } from '../../core/index.ts'
+import { listFolder, readFile, statFile } from './read.ts'
+import { temporaryPrefix, writeFile } from './write.ts'
+
+export function createFileResource(): Resource<FileRequest> {
+  return {
+    kind: 'file',
+    claim(request) {
+      const { root, path } = request.target
+      const facts = { root, path, action: request.action }
+      return { facts, subject: facts, origin: null, perform: (permit) => perform(permit, request) }
+    },
+  }
+}
+
+async function perform(permit: Permit, request: FileRequest): Promise<Reply> {
+  if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+  const { integration, target, action } = request
+  // Which of several capabilities of the name allowed it stands in the rule: `default/files/2`.
+  const id = permit.decision.rule.replace(/^default\//, '')
+  const capability = integration.files.find((one) => one.id === id) ?? integration.files.find(({ name }) => name === target.root)
+  if (capability === undefined) throw new Refusal('not-found', 'there is no such root')
+  const segments = target.path === '' ? [] : target.path.split('/')
+  if (segments.some((segment) => segment.startsWith(temporaryPrefix))) throw new Refusal('not-found', 'there is no such file')
+  try {
+    return await act(action, capability, segments, request)
+  } catch (error) {
+    throw explain(error)
+  }
+}
+
+function act(
+  action: FileRequest['action'],
+  { root, maxBytes }: FileCapability,
+  segments: readonly string[],
+  request: FileRequest,
+): Promise<Reply> {
+  switch (action) {
+    case 'read':
+      return readFile(root, segments, request, maxBytes)
+    case 'stat':
+      return statFile(root, segments, request)
+    case 'list':
+      return listFolder(root, segments)
+    case 'write':
+      return writeFile(root, segments, request, maxBytes)
+  }
+}
+
+/** Links, devices and missing things look alike; no message holds a host path. */
+function explain(error: unknown): unknown {
+  if (error instanceof Refusal) return error
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ELOOP':
+    case 'ENXIO':
+    case 'EACCES':
+    case 'EPERM':
+      return new Refusal('not-found', 'there is no such file', { cause: error })
+    case 'EISDIR':
+    case 'ENOTEMPTY':
+    case 'EEXIST':
+      return new Refusal('conflict', 'what is there is not a regular file', { cause: error })
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EROFS':
+      return new Refusal('conflict', 'the folder takes no more', { cause: error })
+    default:
+      return error
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Walks below a root without ever leaving it: each folder is opened relative to the handle of the one before, and no
+ * symbolic link is followed. There is no check before use that a swap in between could outrun (CVE-2026-49401).
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+
+/** The path of `name` in an open folder, through the kernel's table of this process's descriptors. */
+export function inside(folder: FileHandle, name: string): string {
+  return `/proc/self/fd/${folder.fd}/${name}`
+}
+
+/** The folder's own path by its handle. */
+export function itself(folder: FileHandle): string {
+  return `/proc/self/fd/${folder.fd}`
+}
+
+/** A handle of the folder at `segments` below `root`; the caller closes it. Throws what `open` throws (ENOENT, ELOOP, ENOTDIR). */
+export async function openFolder(root: string, segments: readonly string[]): Promise<FileHandle> {
+  // The root is the operator's word; links on the way to it are the operator's too.
+  let folder = await open(root, constants.O_RDONLY | constants.O_DIRECTORY)
+  for (const segment of segments) {
+    try {
+      const next = await open(inside(folder, segment), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+      await folder.close()
+      folder = next
+    } catch (error) {
+      await folder.close()
+      throw error
+    }
+  }
+  return folder
+}
+
+/** A regular file, opened for reading without following a link and without waiting on a pipe. */
+export async function openFile(folder: FileHandle, name: string): Promise<FileHandle> {
+  return open(inside(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY)
+}

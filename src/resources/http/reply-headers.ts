@@ -1,0 +1,58 @@
+/** Which of an origin's headers go on to the caller (RFC 9110 §7.6.1). */
+import type { HeaderList } from '../../core/index.ts'
+
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+  // The gateway's own marks, so that an origin cannot pass its errors off as the gateway's.
+  'sallyport-problem',
+  'sallyport-request-id',
+])
+
+/** Flat, in order, duplicates kept; without what belongs to the origin's connection, and what Connection names. */
+export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
+  const kept: string[] = []
+  let nominated: string[] | null = null
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = text(raw[i])
+    const lower = name.toLowerCase()
+    if (hopByHop.has(lower)) {
+      if (lower === 'connection') nominated = nominate(text(raw[i + 1]), nominated)
+      continue
+    }
+    kept.push(name, text(raw[i + 1]))
+  }
+  return nominated === null ? kept : without(kept, nominated)
+}
+
+/** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so that every byte comes out as it went in. */
+function text(value: Buffer | string | undefined): string {
+  return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
+}
+
+function nominate(value: string, earlier: string[] | null): string[] | null {
+  if (value === 'keep-alive' || value === 'close') return earlier
+  return [
+    ...(earlier ?? []),
+    ...value
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()),
+  ]
+}
+
+function without(headers: readonly string[], names: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!names.includes((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string)
+  }
+  return kept
+}

@@ -1,0 +1,10 @@
+/** What can be touched, one kind a folder or file. */
+export { createAddressRule } from './egress/addresses.ts'
+export { createDialer } from './egress/dial.ts'
+export { createResolveName } from './egress/resolve.ts'
+export { createFileResource } from './files/file-resource.ts'
+export { createHttpResource } from './http/http-resource.ts'
+export { createPools } from './http/pools.ts'
+export { createSelfResource } from './self.ts'
+export { createServiceResource } from './service/service-resource.ts'
+export { createTunnelResource } from './tunnel.ts'

@@ -1,0 +1,34 @@
+/** The resource kind `self`: who the caller is, what it may do, what it has left. */
+import { type BucketReport, type Integration, Permit, type Resource, type SelfRequest } from '../core/index.ts'
+
+export interface SelfResourceOptions {
+  readonly report: (integration: string) => readonly BucketReport[]
+}
+
+export function createSelfResource({ report }: SelfResourceOptions): Resource<SelfRequest> {
+  return {
+    kind: 'self',
+    claim: ({ integration, identity }) => ({
+      facts: {},
+      subject: {},
+      origin: null,
+      perform(permit) {
+        if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+        const body = Buffer.from(`${JSON.stringify({ ...describe(integration), identity, buckets: report(integration.name) }, null, 2)}\n`)
+        return { status: 200, headers: ['content-type', 'application/json', 'cache-control', 'no-store'], body }
+      },
+    }),
+  }
+}
+
+/** Nothing that is the host's: no root, no address block, no token hash. */
+function describe({ name, owner, labels, network, services, files }: Integration) {
+  return {
+    name,
+    owner,
+    labels,
+    network: network.map(({ id, hosts, ports, methods, paths, tls }) => ({ id, hosts, ports, methods, paths, tls })),
+    services,
+    files: files.map(({ id, name: root, actions, paths, maxBytes }) => ({ id, name: root, actions, paths, maxBytes })),
+  }
+}

@@ -1,0 +1,193 @@
+/** One named service behind http-proxy-middleware: exchanges go out with judged headers and come back as Replies. */
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createProxyMiddleware } from 'http-proxy-middleware'
+import { type HeaderList, type Meter, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
+import type { Dialer } from '../egress/dial.ts'
+import { explainOriginError } from '../http/origin-error.ts'
+import { DialAgent } from './dial-agent.ts'
+import { serviceReply } from './service-reply.ts'
+
+export interface ServiceSettings {
+  readonly name: string
+  readonly url: URL
+  /** Set by the gateway, whatever the caller sent. Values are secrets. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[]
+  readonly timeoutMs: number
+  readonly addresses: readonly string[]
+}
+
+/** What the services door hands over: Node's own request and response. */
+export interface ServiceExchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+}
+
+export interface ServiceProxy {
+  /** Resolves with the head of the reply. Throws `Refusal`: origin-*, payload-too-large, client-closed. */
+  forward(request: ServiceRequest, exchange: ServiceExchange, maxRequestBytes: number): Promise<Reply>
+  /** Performs the upgrade on the caller's socket; resolves when it has closed. */
+  upgrade(request: ServiceRequest, exchange: ServiceExchange, socket: Duplex, head: Buffer, meter: Meter): Promise<void>
+}
+
+interface Pending {
+  readonly request: ServiceRequest
+  settle(reply: Reply): void
+  fail(error: Error): void
+  proxyReq: ClientRequest | null
+}
+
+const meterEveryMs = 1000
+
+export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): ServiceProxy {
+  const { url, timeoutMs } = settings
+  const pending = new WeakMap<IncomingMessage, Pending>()
+  const target = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    allowed: allowedOf(settings),
+  }
+  const middleware = createProxyMiddleware<IncomingMessage, ServerResponse>({
+    target: url.origin,
+    selfHandleResponse: true,
+    agent: new DialAgent(dialer, url.protocol === 'https:', target, { keepAlive: true, maxSockets: 256 }),
+    on: {
+      proxyReq: (proxyReq, req) => prepare(proxyReq, req, false),
+      proxyReqWs: (proxyReq, req) => prepare(proxyReq, req, true),
+      proxyRes: (proxyRes, req) => pending.get(req)?.settle(serviceReply(proxyRes)),
+      error: (error, req, resOrSocket) => {
+        pending.get(req)?.fail(error)
+        if (!('writeHead' in (resOrSocket as object))) (resOrSocket as Socket).destroy()
+      },
+    },
+  })
+
+  /** Every header that goes out is one that was judged, or the gateway's own. */
+  function prepare(proxyReq: ClientRequest, req: IncomingMessage, upgrading: boolean): void {
+    const exchange = pending.get(req)
+    if (exchange === undefined) {
+      proxyReq.destroy()
+      return
+    }
+    exchange.proxyReq = proxyReq
+    // Framing stays Node's; the upgrade's own headers stay where there is one.
+    const kept = new Set(['transfer-encoding', 'content-length', 'connection', ...(upgrading ? ['upgrade'] : [])])
+    for (const name of proxyReq.getHeaderNames()) if (!kept.has(name)) proxyReq.removeHeader(name)
+    for (const [name, values] of grouped(exchange.request.headers)) if (!kept.has(name)) proxyReq.setHeader(name, values)
+    for (const { name, value } of settings.headers) proxyReq.setHeader(name, value)
+    // An encoded body could not be searched for the credentials that were just added.
+    if (settings.headers.length > 0) proxyReq.setHeader('accept-encoding', 'identity')
+    proxyReq.setHeader('host', url.host)
+    // A body that the policy looked at has been read: what was judged is what is sent.
+    const whole = exchange.request.body?.whole
+    if (whole != null && !upgrading) proxyReq.end(whole)
+  }
+
+  return {
+    forward(request, { req, res }, maxRequestBytes) {
+      if ((request.body?.declaredBytes ?? 0) > maxRequestBytes)
+        throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
+      return new Promise<Reply>((resolve, reject) => {
+        const late = () => fail(new Refusal('origin-timeout', `${settings.name} did not answer within ${timeoutMs} ms`))
+        const timer = setTimeout(late, timeoutMs)
+        const forget = request.hangup.onGone(() => fail(new Refusal('client-closed', 'the caller went away')))
+        const exchange: Pending = { request, proxyReq: null, settle, fail }
+        function settle(reply: Reply): void {
+          clearTimeout(timer)
+          resolve(reply)
+        }
+        function fail(error: Error): void {
+          clearTimeout(timer)
+          forget()
+          exchange.proxyReq?.destroy()
+          reject(explainOriginError(error, settings.name))
+        }
+        pending.set(req, exchange)
+        capBody(req, request, maxRequestBytes, fail)
+        req.url = outgoingPath(url, request)
+        Promise.resolve(middleware(req, res, (error?: unknown) => fail(error instanceof Error ? error : new Error('not forwarded')))).catch(
+          fail,
+        )
+      })
+    },
+
+    upgrade(request, { req }, socket, head, meter) {
+      const counter = countBytes(socket as Socket, meter)
+      pending.set(req, {
+        request,
+        proxyReq: null,
+        settle: () => {},
+        fail: () =>
+          void (
+            socket.writable &&
+            socket.end('HTTP/1.1 502 Bad Gateway\r\nsallyport-problem: origin-failed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+          ),
+      })
+      req.url = outgoingPath(url, request)
+      return new Promise((resolve) => {
+        socket.once('close', () => {
+          counter.stop()
+          resolve()
+        })
+        middleware.upgrade(req, socket as Socket, head)
+      })
+    },
+  }
+}
+
+/** The operator wrote the URL: a literal address or localhost in it is meant. A name needs `addresses` to be private. */
+function allowedOf({ url, addresses }: ServiceSettings): readonly string[] {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (host === 'localhost') return ['127.0.0.0/8', '::1/128', ...addresses]
+  return isIP(host) === 0 ? addresses : [host, ...addresses]
+}
+
+function outgoingPath(url: URL, { target: { path, query } }: ServiceRequest): string {
+  const base = url.pathname.replace(/\/$/, '')
+  return `${base}${path}${query === '' ? '' : `?${query}`}`
+}
+
+function capBody(req: IncomingMessage, { body }: ServiceRequest, maxBytes: number, fail: (error: Error) => void): void {
+  if (body === null || body.whole !== null) return
+  let bytes = 0
+  const push = req.push
+  // Counted where the parser hands chunks over: a data listener would start the flow before the middleware pipes.
+  req.push = (chunk: Buffer | null, ...rest) => {
+    if (chunk !== null) {
+      bytes += chunk.byteLength
+      body.count(chunk.byteLength)
+      if (bytes > maxBytes) fail(new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`))
+    }
+    return push.call(req, chunk, ...rest)
+  }
+}
+
+function countBytes(socket: Socket, meter: Meter): { stop(): void } {
+  let read = socket.bytesRead
+  let written = socket.bytesWritten
+  const count = () => {
+    meter.sent(socket.bytesRead - read)
+    meter.received(socket.bytesWritten - written)
+    read = socket.bytesRead
+    written = socket.bytesWritten
+  }
+  const timer = setInterval(count, meterEveryMs)
+  return {
+    stop() {
+      clearInterval(timer)
+      count()
+    },
+  }
+}
+
+function grouped(headers: HeaderList): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase()
+    const values = groups.get(name)
+    if (values === undefined) groups.set(name, [headers[i + 1] as string])
+    else values.push(headers[i + 1] as string)
+  }
+  return groups
+}

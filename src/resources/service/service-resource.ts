@@ -1,0 +1,53 @@
+/** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
+import { type Claim, Permit, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
+import type { Dialer } from '../egress/dial.ts'
+import { bodyOf, headersOf, queryOf, segmentsOf } from '../http/facts.ts'
+import { createServiceProxy, type ServiceExchange, type ServiceSettings } from './service-proxy.ts'
+
+export interface ServiceResourceOptions {
+  readonly services: readonly ServiceSettings[]
+  readonly dialer: Dialer
+  readonly maxRequestBytes: number
+}
+
+export function createServiceResource({ services, dialer, maxRequestBytes }: ServiceResourceOptions): Resource<ServiceRequest> {
+  const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer)]))
+
+  function perform(permit: Permit, request: ServiceRequest): Promise<Reply> | Reply {
+    if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+    // Allowed by a manifest, and not there: the operator has not configured it.
+    const proxy = proxies.get(request.target.name)
+    if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
+    const exchange = request.exchange as ServiceExchange
+    if (request.target.websocket) {
+      // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.
+      return {
+        status: 101,
+        headers: [],
+        takeover: (socket, head, meter) => proxy.upgrade(request, exchange, socket, head, meter),
+        discard: () => {},
+      }
+    }
+    return proxy.forward(request, exchange, permit.decision.obligations.maxRequestBytes ?? maxRequestBytes)
+  }
+
+  return {
+    kind: 'service',
+    claim(request, needs): Claim {
+      const { name, method, path, query, websocket } = request.target
+      return {
+        facts: {
+          name,
+          method,
+          path,
+          websocket,
+          ...(needs.headers && { segments: segmentsOf(path), query: queryOf(query), headers: headersOf(request.headers) }),
+          ...(needs.body && request.body !== null && { body: bodyOf(request.body, request.headers) }),
+        },
+        subject: query === '' ? { name, method, path, websocket } : { name, method, path, query, websocket },
+        origin: `service:${name}`,
+        perform: (permit) => perform(permit, request),
+      }
+    },
+  }
+}
