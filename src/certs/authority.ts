@@ -3,6 +3,8 @@ import type { webcrypto } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { getCACertificates } from 'node:tls'
+// @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
+import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 
 export interface CertificateAuthority {

@@ -2,6 +2,8 @@
 import type { webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
+// @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
+import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { LRUCache } from 'lru-cache'
 import { type CertificateAuthority, pemOf } from './authority.ts'

@@ -1,0 +1,82 @@
+/** The operator's side: its servers, and how they begin and end. */
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { dirname } from 'node:path'
+import type { Express } from 'express'
+import type { Config } from '../config/index.ts'
+import type { Logger } from '../telemetry/index.ts'
+import { type ApiOptions, createApiApp, requireToken } from './api.ts'
+import { createHealthApp, type HealthOptions } from './health.ts'
+
+export interface AdminOptions extends ApiOptions, HealthOptions {
+  readonly config: Config['admin']
+  readonly logger: Logger
+}
+
+export interface Admin {
+  /** Resolves with the TCP ports it took. Throws an Error that says which address failed and why. */
+  listen(): Promise<{ readonly ports: readonly number[] }>
+  healthAddress(): { readonly host: string; readonly port: number }
+  close(): Promise<void>
+}
+
+export function createAdmin(options: AdminOptions): Admin {
+  const { config } = options
+  const servers: Server[] = []
+  let healthPort = config.health.port
+
+  async function serve(app: Express, what: string, listen: (server: Server) => void): Promise<Server> {
+    const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, app)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new Error(`${what} cannot listen: ${error.message}`, { cause: error })))
+      server.once('listening', resolve)
+      listen(server)
+    })
+    servers.push(server)
+    return server
+  }
+
+  return {
+    async listen() {
+      const { health, socketPath, tcp } = config
+      await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 })
+      if (await answers(socketPath))
+        throw new Error(`the operator’s socket ${socketPath} is in use: another gateway runs with this state folder`)
+      await rm(socketPath, { force: true })
+      const healthServer = await serve(createHealthApp(options), 'the health port', (server) => server.listen(health.port, health.host))
+      healthPort = (healthServer.address() as AddressInfo).port
+      // Created 0600 from its first moment: a chmod after the bind would leave a gap.
+      const mask = process.umask(0o177)
+      try {
+        await serve(createApiApp(options, null), 'the operator’s socket', (server) => server.listen(socketPath))
+      } finally {
+        process.umask(mask)
+      }
+      await chmod(socketPath, 0o600)
+      if (tcp === null) return { ports: [healthPort] }
+      const api = await serve(createApiApp(options, requireToken(tcp.token)), 'the operator’s TCP port', (server) =>
+        server.listen(tcp.port, tcp.host),
+      )
+      return { ports: [healthPort, (api.address() as AddressInfo).port] }
+    },
+    healthAddress: () => ({ host: config.health.host, port: healthPort }),
+    async close() {
+      for (const server of servers.splice(0)) {
+        server.closeAllConnections()
+        await new Promise((resolve) => server.close(resolve))
+      }
+    },
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,143 @@
+/** `sallyport doctor`: what is wrong with an installation, before it is started. */
+
+import { lookup } from 'node:dns/promises'
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { AuditError, verifyAudit } from '../audit/index.ts'
+import { openAuthority } from '../certs/index.ts'
+import type { Config } from '../config/index.ts'
+import type { Integration } from '../core/index.ts'
+import { createCompile, createPolicy, loadManifests } from '../policy/index.ts'
+import { findConfig } from './find-config.ts'
+
+export interface Check {
+  readonly name: string
+  readonly state: 'ok' | 'warn' | 'fail'
+  readonly detail: string
+}
+
+type Verdict = string | { warn: string }
+
+const minFreeBytes = 256 * 1024 * 1024
+
+/** Every check, in order; a failed one says what to do. Never throws. */
+export async function doctor(configFlag: string | undefined): Promise<readonly Check[]> {
+  const checks: Check[] = []
+  const check = async (name: string, look: () => Promise<Verdict> | Verdict): Promise<void> => {
+    try {
+      const verdict = await look()
+      checks.push(typeof verdict === 'string' ? { name, state: 'ok', detail: verdict } : { name, state: 'warn', detail: verdict.warn })
+    } catch (error) {
+      checks.push({ name, state: 'fail', detail: (error as Error).message })
+    }
+  }
+  const found: { config: Config | null; integrations: readonly Integration[] } = { config: null, integrations: [] }
+  await check('Node.js', () => {
+    if (Number.parseInt(process.versions.node, 10) < 24) throw new Error(`${process.versions.node}: 24 or later is needed`)
+    return process.versions.node
+  })
+  await check('configuration', () => {
+    found.config = findConfig(configFlag)
+    return found.config.file
+  })
+  const { config } = found
+  if (config === null) return checks
+  await check('manifests', async () => {
+    found.integrations = (await loadManifests(config.integrationsFolder, config.defaults)).integrations
+    if (found.integrations.length === 0) return { warn: `${config.integrationsFolder} has none: everything is denied` }
+    const unreachable = found.integrations.filter(
+      (one) => one.tokenHashes.length === 0 && !config.listeners.some(({ integration }) => integration === one.name),
+    )
+    if (unreachable.length > 0)
+      return { warn: `nobody can be ${unreachable.map(({ name }) => name).join(', ')}: neither a token nor a listener of its own` }
+    return `${found.integrations.length}: ${found.integrations.map(({ name }) => name).join(', ')}`
+  })
+  await check('listeners', () => {
+    for (const { name, integration } of config.listeners)
+      if (integration !== null && !found.integrations.some((one) => one.name === integration))
+        throw new Error(`listener "${name}" is for "${integration}", which has no manifest`)
+    const open = config.listeners.filter(({ address }) => 'host' in address && !/^127\.|^::1$/.test(address.host))
+    return open.length > 0
+      ? { warn: `${open.map(({ name }) => name).join(', ')} can be reached from other machines, and proxy tokens travel in the clear` }
+      : `${config.listeners.length}`
+  })
+  await check('state folder', () => stateFolder(config.stateFolder))
+  await check('ports', () => ports(config))
+  await check('policy', async () => {
+    const policy = createPolicy({
+      ...config.policy,
+      cacheFolder: join(config.stateFolder, 'policies'),
+      compile: createCompile(),
+      readContext: () => ({}),
+      onFailure: () => {},
+    })
+    return `revision ${(await policy.prepare(found.integrations)).revision}`
+  })
+  await check('interception CA', async () => {
+    if (!existsSync(join(config.stateFolder, 'ca/ca.key'))) return 'will be made at the first start'
+    const { certificate, certificateFile } = await openAuthority(join(config.stateFolder, 'ca'))
+    const days = Math.floor((certificate.notAfter.getTime() - Date.now()) / 86_400_000)
+    return days < 60 ? { warn: `${certificateFile} expires in ${days} days` } : `${certificateFile}, ${days} days left`
+  })
+  await check('audit log', async () => {
+    if (!existsSync(config.audit.folder)) return 'will begin at the first start'
+    const { ok, records, findings } = await verifyAudit(config.audit.folder)
+    if (!ok)
+      throw new AuditError(
+        `${config.audit.folder}: ${findings[0]?.file}:${findings[0]?.line} ${findings[0]?.what}; keep it as evidence and move it away`,
+      )
+    return `${records} records, the chain holds`
+  })
+  await check('files', () => {
+    if (!found.integrations.some(({ files }) => files.length > 0)) return 'no manifest grants any'
+    if (!existsSync('/proc/self/fd')) throw new Error('file capabilities need Linux with /proc mounted')
+    const missing = found.integrations.flatMap(({ files }) => files).filter(({ root }) => !existsSync(root))
+    return missing.length > 0 ? { warn: `not there: ${missing.map(({ root }) => root).join(', ')}` } : 'the roots are there'
+  })
+  await check('name resolution', async () => {
+    await lookup('localhost')
+    return config.http.dnsServers.length > 0 ? `asks ${config.http.dnsServers.join(', ')}` : 'the system’s'
+  })
+  return checks
+}
+
+export function formatChecks(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(({ name }) => name.length))
+  return `${checks.map(({ name, state, detail }) => `${state === 'fail' ? 'FAIL' : state.padEnd(4)}  ${name.padEnd(width)}  ${detail.replaceAll('\n', `\n${' '.repeat(width + 8)}`)}`).join('\n')}\n`
+}
+
+function stateFolder(folder: string): Verdict {
+  if (!existsSync(folder)) return `${folder} will be made at the first start`
+  const { mode, uid } = statSync(folder)
+  if ((mode & 0o077) !== 0) throw new Error(`${folder} is open to others (mode ${(mode & 0o777).toString(8)}): chmod 700 it`)
+  if (process.getuid !== undefined && uid !== process.getuid())
+    throw new Error(`${folder} belongs to another user (${uid}): run as that user, or give another state folder`)
+  accessSync(folder, constants.W_OK | constants.R_OK | constants.X_OK)
+  const { bavail, bsize } = statfsSync(folder)
+  const free = bavail * bsize
+  return free < minFreeBytes ? { warn: `only ${Math.floor(free / 1024 ** 2)} MiB free: a full disk stops every request` } : folder
+}
+
+async function ports({ listeners, admin }: Config): Promise<string> {
+  const wanted = [
+    ...listeners.map(({ name, address }) => ({ name, address })),
+    { name: 'health', address: admin.health },
+    ...(admin.tcp === null ? [] : [{ name: 'admin', address: admin.tcp }]),
+  ]
+  for (const { name, address } of wanted) {
+    if (!('port' in address)) continue
+    await new Promise<void>((resolve, reject) => {
+      const probe = createServer()
+      probe.once('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          new Error(
+            `${name} on ${address.host}:${address.port}: ${error.code === 'EADDRINUSE' ? 'taken (does the gateway run already?)' : error.message}`,
+          ),
+        ),
+      )
+      probe.listen(address.port, address.host, () => probe.close(() => resolve()))
+    })
+  }
+  return 'free'
+}

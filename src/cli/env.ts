@@ -1,0 +1,62 @@
+/** `sallyport env NAME`: the variables that make ordinary clients go through the gateway. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config/index.ts'
+import { loadManifests } from '../policy/index.ts'
+import { CommandError, exitCodes } from './exit.ts'
+
+export interface EnvFlags {
+  readonly tokenFile?: string
+  readonly format: 'shell' | 'dotenv' | 'json'
+}
+
+/** The token is nowhere in the gateway: it comes from a file or from `SALLYPORT_TOKEN`, else a placeholder stands for it. */
+export async function env(config: Config, name: string, { tokenFile, format }: EnvFlags): Promise<string> {
+  const { integrations } = await loadManifests(config.integrationsFolder, config.defaults)
+  const found = integrations.find((one) => one.name === name)
+  if (found === undefined)
+    throw new CommandError(
+      `there is no integration "${name}" (known: ${integrations.map((one) => one.name).join(', ') || 'none'})`,
+      exitCodes.usage,
+    )
+  const own = config.listeners.find((one) => one.integration === name && 'port' in one.address && one.doors.includes('proxy'))
+  const shared = config.listeners.find((one) => one.integration === null && 'port' in one.address && one.doors.includes('proxy'))
+  const listener = own ?? shared
+  if (listener === undefined || !('port' in listener.address)) throw new CommandError(`no proxy listener with an address serves "${name}"`)
+  const token = tokenFile === undefined ? (process.env['SALLYPORT_TOKEN'] ?? null) : readFileSync(tokenFile, 'utf8').trim()
+  const credentials = own !== undefined ? '' : `${name}:${token === null ? '<token>' : encodeURIComponent(token)}@`
+  const { host, port } = listener.address
+  const proxy = `http://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`
+  if (credentials.includes('<token>'))
+    process.stderr.write('set SALLYPORT_TOKEN or give --token-file: <token> stands where the token goes\n')
+  return print(variables(proxy, join(config.stateFolder, 'ca/ca.crt'), join(config.stateFolder, 'ca/bundle.crt')), format)
+}
+
+/** Variables that replace the trust store get the bundle (the system's roots and ours); NODE_EXTRA_CA_CERTS adds, and gets ours alone. */
+function variables(proxy: string, ca: string, bundle: string): Readonly<Record<string, string>> {
+  return {
+    HTTP_PROXY: proxy,
+    HTTPS_PROXY: proxy,
+    ALL_PROXY: proxy,
+    http_proxy: proxy,
+    https_proxy: proxy,
+    all_proxy: proxy,
+    NO_PROXY: '',
+    no_proxy: '',
+    NODE_USE_ENV_PROXY: '1',
+    NODE_EXTRA_CA_CERTS: ca,
+    SSL_CERT_FILE: bundle,
+    REQUESTS_CA_BUNDLE: bundle,
+    CURL_CA_BUNDLE: bundle,
+    GIT_SSL_CAINFO: bundle,
+    DENO_CERT: ca,
+  }
+}
+
+function print(values: Readonly<Record<string, string>>, format: EnvFlags['format']): string {
+  if (format === 'json') return `${JSON.stringify(values, null, 2)}\n`
+  const lines = Object.entries(values).map(([name, value]) =>
+    format === 'dotenv' ? `${name}="${value}"` : `export ${name}='${value.replaceAll("'", "'\\''")}'`,
+  )
+  return `${lines.join('\n')}\n`
+}

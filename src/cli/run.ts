@@ -1,0 +1,33 @@
+/** `sallyport run`: the gateway in the foreground, until a signal. */
+import type { Config } from '../config/index.ts'
+import { type Gateway, startGateway } from '../gateway.ts'
+import { exitCodes } from './exit.ts'
+
+/** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. */
+export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
+  // One request's failure is caught where it is served; what gets here is a bug that nobody can vouch for.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(
+      `${JSON.stringify({ level: 'fatal', time: new Date().toISOString(), msg: 'an error that nothing caught; the gateway ends', err: error.stack ?? String(error) })}\n`,
+    )
+    process.exit(exitCodes.software)
+  })
+  const gateway = await startGateway(config)
+  let stopping = false
+  const stop = (signal: NodeJS.Signals, code: number) => {
+    if (stopping) process.exit(code)
+    stopping = true
+    void gateway
+      .close()
+      .then(beforeExit)
+      .then(() => process.exit(0))
+      .catch((error: Error) => {
+        process.stderr.write(`${signal}: ${error.stack ?? error.message}\n`)
+        process.exit(exitCodes.software)
+      })
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', 143))
+  process.on('SIGINT', () => stop('SIGINT', 130))
+  process.on('SIGHUP', () => void gateway.reload())
+  return gateway
+}

@@ -1,0 +1,372 @@
+/** The composition root: builds each station from the configuration and joins them; the only file that knows them all. */
+import { readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { createSecureContext, getCACertificates } from 'node:tls'
+import { createAdmin, type Health, type ReloadResult } from './admin/index.ts'
+import { openAudit } from './audit/index.ts'
+import { createLeaves, openAuthority } from './certs/index.ts'
+import { type Config, ConfigError, type ListenerConfig, watchFolder } from './config/index.ts'
+import { type Integration, Refusal, type Resource, type ResourceKind } from './core/index.ts'
+import {
+  createBrokerDoor,
+  createConnectDoor,
+  createIdentify,
+  createIds,
+  createInterceptDoor,
+  createProxyDoor,
+  createServicesDoor,
+  type Listener,
+  openListener,
+} from './ingress/index.ts'
+import { createLimits } from './limits/index.ts'
+import { createPipeline } from './pipeline.ts'
+import { createCompile, createPolicy, loadManifests } from './policy/index.ts'
+import { createRedactor } from './redact/index.ts'
+import {
+  createAddressRule,
+  createDialer,
+  createFileResource,
+  createHttpResource,
+  createPools,
+  createResolveName,
+  createSelfResource,
+  createServiceResource,
+  createTunnelResource,
+} from './resources/index.ts'
+import { createLogger, createMetrics } from './telemetry/index.ts'
+import { createUsage, registerUsageMetrics } from './usage/index.ts'
+import { version } from './version.ts'
+
+export interface Gateway {
+  readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
+  readonly health: { readonly host: string; readonly port: number }
+  reload(): Promise<ReloadResult>
+  /** Refuses new work, lets live work end within the drain timeout, flushes the log. */
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  /** Where log lines go; standard error where absent. */
+  readonly logTo?: { write(line: string): void }
+}
+
+/** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
+export async function startGateway(config: Config, { logTo }: GatewayOptions = {}): Promise<Gateway> {
+  const redactor = createRedactor(config.secrets)
+  const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
+  const metrics = createMetrics()
+  const now = () => performance.now()
+  await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
+
+  const manifests = createDirectory(config)
+  await manifests.load()
+  const authority = await openAuthority(join(config.stateFolder, 'ca'))
+  const audit = openAudit({
+    ...config.audit,
+    version,
+    mask: redactor,
+    onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
+  })
+
+  const limits = createLimits({
+    now,
+    peerArrivals: config.defaults.limits.arrivals,
+    onBreakerChange(integration, { origin, state }) {
+      audit.note('breaker', { integration, origin, state })
+      logger.warn({ integration, origin, state }, 'a breaker changed')
+    },
+  })
+  const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
+  const report = () => usage.report(manifests.names())
+  registerUsageMetrics(metrics.registry, report)
+  const policyFailures = metrics.counter('sallyport_policy_failures_total', 'Evaluations that failed, each of which denied a request.')
+  const policy = createPolicy({
+    cacheFolder: join(config.stateFolder, 'policies'),
+    compile: createCompile(),
+    ...config.policy,
+    readContext: (integration, origin) => ({
+      usage: Object.fromEntries(limits.report(integration).map(({ bucket, level }) => [bucket, level])),
+      breaker: limits.breakers(integration).find((one) => one.origin === origin)?.state ?? 'closed',
+      quarantine: false,
+      anomaly: 0,
+    }),
+    onFailure(error) {
+      policyFailures.inc()
+      logger.warn({ err: error }, 'the policy failed on a request, which was denied')
+    },
+  })
+
+  const own = ownPorts()
+  const dialer = createDialer({
+    resolve: createResolveName(config.http.dnsServers, config.http.connectTimeoutMs),
+    rule: createAddressRule(own.isOwn),
+    connectTimeoutMs: config.http.connectTimeoutMs,
+    secureContext: originTrust(config.http.originCaFile),
+  })
+  const pools = createPools({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, connections: 256 })
+  const nextId = createIds()
+  // Doors and the tunnel resource refer to each other through the path: the interception is filled in below.
+  const resources = new Map<ResourceKind, Resource>()
+  const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
+  const handle = createPipeline({
+    policy,
+    limits,
+    redactor,
+    usage,
+    now,
+    journal: audit,
+    findResource(kind) {
+      const found = resources.get(kind)
+      if (found === undefined) throw new Error(`no resource of kind ${kind}`)
+      return found
+    },
+    onBug(error, arrivalId) {
+      bugs.inc()
+      logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
+    },
+  })
+  const nodeHttp = {
+    maxHeaderSize: config.http.maxHeaderBytes,
+    headersTimeout: config.http.headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: config.http.keepAliveMs,
+    noDelay: true,
+  }
+  const { maxPolicyBodyBytes } = config.http
+  const inner = createInterceptDoor({
+    handle,
+    nextId,
+    secureContext: await createLeaves(authority),
+    http: nodeHttp,
+    maxPolicyBodyBytes,
+    handshakeTimeoutMs: config.http.headersTimeoutMs,
+  })
+  for (const resource of [
+    createHttpResource({ pools, ...config.http }),
+    createTunnelResource({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, intercept: inner.intercept }),
+    createServiceResource({ services: config.services, dialer, maxRequestBytes: config.http.maxRequestBytes }),
+    createFileResource(),
+    createSelfResource({ report: limits.report }),
+  ]) {
+    resources.set(resource.kind, resource as Resource)
+  }
+
+  const state = { draining: false, ready: false, rejected: null as string | null }
+  const reload = createReload()
+  await activate(manifests.loaded())
+
+  async function activate(integrations: readonly Integration[]): Promise<void> {
+    const prepared = await policy.prepare(integrations)
+    // One turn of the event loop: no request sees the new manifests with the old policy or the other way round.
+    prepared.activate()
+    manifests.replace(integrations)
+    limits.update(integrations)
+    redactor.setNames({
+      headers: integrations.flatMap(({ redaction }) => redaction.headers),
+      keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
+    })
+    audit.note('activated', { revision: prepared.revision, integrations: integrations.length })
+    logger.info({ revision: prepared.revision, integrations: integrations.length }, 'policy active')
+  }
+
+  /** One at a time; a change during a reload is seen by the next. A bad set leaves the last good one deciding. */
+  function createReload(): () => Promise<ReloadResult> {
+    let last: Promise<unknown> = Promise.resolve()
+    return () => {
+      const next = last.then(reloadOnce)
+      last = next
+      return next
+    }
+  }
+
+  async function reloadOnce(): Promise<ReloadResult> {
+    try {
+      const integrations = await manifests.read()
+      requireKnown(config.listeners, integrations, config.file)
+      await activate(integrations)
+      state.rejected = null
+      return { ok: true, revision: policy.revision() ?? '' }
+    } catch (error) {
+      const problem = (error as Error).message
+      state.rejected = problem
+      audit.note('rejected', { problem: problem.slice(0, 1000) })
+      logger.error({ problem }, 'the new manifests or rules are bad: the last good set goes on deciding')
+      return { ok: false, revision: policy.revision() ?? '', problem }
+    }
+  }
+
+  metrics.gauge('sallyport_policy_rejected', 'Whether the manifests or rules on disk were rejected and older ones decide.', () =>
+    state.rejected === null ? 0 : 1,
+  )
+  metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
+  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', () =>
+    audit.status().broken ? 1 : 0,
+  )
+
+  const health = (): Health => ({
+    ready: state.ready && !state.draining && !audit.status().broken,
+    checks: {
+      policy: policy.revision() !== null,
+      manifests: state.rejected === null,
+      audit: !audit.status().broken,
+      draining: state.draining,
+    },
+  })
+  const admin = createAdmin({
+    config: config.admin,
+    health,
+    metrics,
+    usage: report,
+    status: () => ({
+      version,
+      revision: policy.revision(),
+      integrations: manifests.names(),
+      rejected: state.rejected,
+      audit: audit.status(),
+      health: health(),
+    }),
+    reload,
+    logger,
+  })
+
+  const listeners: Listener[] = []
+  try {
+    requireKnown(config.listeners, manifests.loaded(), config.file)
+    own.add((await admin.listen()).ports)
+    for (const one of config.listeners) {
+      const listener = await open(one)
+      if ('port' in listener.address) own.add([listener.address.port])
+      listeners.push(listener)
+    }
+  } catch (error) {
+    await shutdown()
+    throw error
+  }
+  const watched = [config.integrationsFolder, ...(config.policy.rulesFolder === null ? [] : [config.policy.rulesFolder])]
+  const unwatch = watched.map((folder) =>
+    watchFolder(
+      folder,
+      () => void reload(),
+      (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
+    ),
+  )
+  state.ready = true
+  logger.info({ listeners: listeners.map(({ name, address }) => ({ name, address })), revision: policy.revision() }, 'ready')
+
+  function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
+    const known = createIdentify(manifests, integration)
+    const identify: typeof known = (authorization) => {
+      if (state.draining)
+        throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
+      return known(authorization)
+    }
+    const shared = { handle, identify, nextId, maxPolicyBodyBytes }
+    return openListener({
+      name,
+      address,
+      handle,
+      identify,
+      nextId,
+      http: nodeHttp,
+      maxConnections: config.http.maxConnections,
+      doors: {
+        proxy: doors.includes('proxy') ? createProxyDoor(shared) : null,
+        connect: doors.includes('proxy') ? createConnectDoor(shared) : null,
+        services: doors.includes('services') ? createServicesDoor(shared) : null,
+        broker: doors.includes('broker') ? createBrokerDoor(shared) : null,
+      },
+    })
+  }
+
+  async function shutdown(): Promise<void> {
+    for (const listener of listeners) listener.destroy()
+    await admin.close()
+    limits.close()
+    await pools.close()
+    await audit.close()
+  }
+
+  return {
+    listeners: listeners.map(({ name, address }) => ({ name, address })),
+    health: admin.healthAddress(),
+    reload,
+    async close() {
+      state.draining = true
+      for (const stop of unwatch) stop()
+      inner.close()
+      const drained = Promise.all(listeners.map((listener) => listener.drain()))
+      const late = await Promise.race([drained.then(() => false), timeout(config.drainTimeoutMs)])
+      if (late) logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'live work did not end in time and is cut')
+      for (const listener of listeners) listener.destroy()
+      // What was cut settles when its sockets close, in the turns that follow.
+      await drained
+      await new Promise((resolve) => setImmediate(resolve))
+      await shutdown()
+      logger.info('stopped')
+    },
+  }
+}
+
+/** The active integrations by name, and the folder they come from. */
+function createDirectory(config: Config) {
+  let byName: ReadonlyMap<string, Integration> = new Map()
+  const read = async () => (await loadManifests(config.integrationsFolder, config.defaults)).integrations
+  const replace = (integrations: readonly Integration[]) => {
+    byName = new Map(integrations.map((one) => [one.name, one]))
+  }
+  return {
+    read,
+    replace,
+    load: async () => replace(await read()),
+    loaded: () => [...byName.values()],
+    names: () => [...byName.keys()],
+    get: (name: string) => byName.get(name),
+    all: () => byName.values(),
+  }
+}
+
+function requireKnown(listeners: readonly ListenerConfig[], integrations: readonly Integration[], file: string): void {
+  const known = new Set(integrations.map(({ name }) => name))
+  const problems = listeners.flatMap(({ name, integration }) =>
+    integration === null || known.has(integration)
+      ? []
+      : [
+          {
+            file,
+            line: 0,
+            column: 0,
+            path: `listeners.${name}.integration`,
+            message: `there is no manifest of "${integration}" (known: ${[...known].join(', ') || 'none'})`,
+          },
+        ],
+  )
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** The gateway's own ports on this machine's addresses: never a destination (invariant 8 of the design). */
+function ownPorts() {
+  const ports = new Set<number>()
+  return {
+    add(more: readonly number[]) {
+      for (const port of more) ports.add(port)
+    },
+    isOwn(address: string, port: number): boolean {
+      if (!ports.has(port)) return false
+      if (/^127\.|^::1$|^0\.0\.0\.0$|^::$|^::ffff:127\./i.test(address)) return true
+      return Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address === address))
+    },
+  }
+}
+
+function originTrust(caFile: string | null) {
+  return createSecureContext({
+    ca: [...getCACertificates('default'), ...(caFile === null ? [] : [readFileSync(caFile, 'utf8')])],
+    minVersion: 'TLSv1.2',
+  })
+}
+
+function timeout(ms: number): Promise<true> {
+  return new Promise((resolve) => setTimeout(() => resolve(true), ms).unref())
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** The `sallyport` command. */
+import { CommanderError } from 'commander'
+import { createProgram, exitCodes, explainFailure } from './cli/index.ts'
+
+try {
+  await createProgram().parseAsync()
+} catch (error) {
+  // Commander has said already what is wrong with the words; help and version are no failures.
+  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : exitCodes.usage) : explainFailure(error)
+}
