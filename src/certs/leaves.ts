@@ -35,6 +35,13 @@ export async function createLeaves(
   }
 }
 
+/** A leaf and its key as PEM, valid for `host` for seven days; for servers of tests and the quick start. */
+export async function createLeafPem(authority: CertificateAuthority, host: string): Promise<{ key: string; certificate: string }> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const leaf = await issue(authority, keys, host, Date.now())
+  return { key: pemOf(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY'), certificate: leaf.toString('pem') }
+}
+
 async function issue(
   authority: CertificateAuthority,
   keys: webcrypto.CryptoKeyPair,

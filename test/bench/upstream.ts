@@ -10,4 +10,7 @@ const answer: RequestListener = (_req, res) => {
   res.end(body)
 }
 createServer({ keepAliveTimeout: 60_000 }, answer).listen(Number(httpPort), '127.0.0.1')
-createTlsServer({ key: readFileSync(`${folder}/origin.key`), cert: readFileSync(`${folder}/origin.crt`), keepAliveTimeout: 60_000 }, answer).listen(Number(httpsPort), '127.0.0.1')
+createTlsServer(
+  { key: readFileSync(`${folder}/origin.key`), cert: readFileSync(`${folder}/origin.crt`), keepAliveTimeout: 60_000 },
+  answer,
+).listen(Number(httpsPort), '127.0.0.1')

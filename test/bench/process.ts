@@ -1,0 +1,54 @@
+/** A process under measurement: its CPU time and resident memory as the kernel accounts them (Linux). */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const ticksPerSecond = 100
+
+export interface Measured {
+  /** User and system time so far, seconds. */
+  cpuSeconds(): number
+  rssMiB(): number
+  stop(): Promise<void>
+}
+
+export function start(script: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Measured {
+  const child: ChildProcess = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env })
+  const { pid } = child
+  const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  return {
+    cpuSeconds() {
+      const stat = read('stat')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+    },
+    rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(read('status'))?.[1] ?? 0) / 1024,
+    async stop() {
+      if (child.exitCode !== null) return
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** Milliseconds until something accepts on the port. */
+export async function untilListening(port: number): Promise<number> {
+  const began = performance.now()
+  while (performance.now() - began < 20_000) {
+    const accepted = await new Promise<boolean>((resolve) => {
+      const probe = connect(port, '127.0.0.1')
+      probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      probe.once('connect', () => probe.destroy())
+    })
+    if (accepted) return performance.now() - began
+    await sleep(5)
+  }
+  throw new Error(`nothing listens on port ${port}`)
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

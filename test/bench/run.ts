@@ -1,0 +1,141 @@
+/** `npm run bench`: the gateway against a bare pass-through on the same Node and undici, alternating in one run; ratios on the terminal, all figures in bench.json. */
+import { hash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { type LoadResult, load, loadTool } from './load.ts'
+import { type Measured, median, start, untilListening } from './process.ts'
+import { tlsLoad } from './tls-load.ts'
+
+const seconds = Number(process.env['BENCH_SECONDS'] ?? 5)
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
+const ports = { origin: 19_080, originTls: 19_443, bare: 19_001, gateway: 19_128, health: 19_282 }
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
+const proxyAuthorization = `Basic ${Buffer.from('bench:bench-token').toString('base64')}`
+const here = import.meta.dirname
+
+function writeFiles(): void {
+  mkdirSync(join(folder, 'integrations'))
+  writeFileSync(
+    join(folder, 'sallyport.yaml'),
+    `apiVersion: sallyport/v1\nkind: Gateway\nlisteners: [{ name: proxy, address: "127.0.0.1:${ports.gateway}" }]\nadmin: { health: "127.0.0.1:${ports.health}" }\nhttp: { originCa: ./origin-ca.crt }\nlog: { level: warn }\n`,
+  )
+  // Every limit is on and counted; none is reached.
+  writeFileSync(
+    join(folder, 'integrations/bench.yaml'),
+    `apiVersion: sallyport/v1\nkind: Integration\nname: bench\nowner: bench\nidentity: { tokens: [{ sha256: ${hash('sha256', 'bench-token')} }] }
+network:
+  - { hosts: [127.0.0.1], ports: [${ports.origin}], tls: none, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8] }
+  - { hosts: [localhost], ports: [${ports.originTls}], tls: intercept, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }
+limits: { arrivals: { rate: 1000000/s }, requests: { rate: 1000000/s }, bytesIn: { rate: 100GB/s }, bytesOut: { rate: 100GB/s }, concurrency: 10000 }\n`,
+  )
+}
+
+interface Round extends LoadResult {
+  readonly cpuMicrosPerRequest: number
+}
+
+async function measure(target: Measured, proxyPort: number, connections: number): Promise<Round> {
+  const before = target.cpuSeconds()
+  const result = await load({ proxyPort, url: `http://127.0.0.1:${ports.origin}/v1/items`, proxyAuthorization, connections, seconds })
+  if (result.failures > 0) throw new Error(`${result.failures} requests failed`)
+  return { ...result, cpuMicrosPerRequest: ((target.cpuSeconds() - before) * 1e6) / (result.requestsPerSecond * seconds) }
+}
+
+const of = (list: readonly Round[], key: keyof Round) => median(list.map((one) => one[key]))
+
+writeFiles()
+const origin = await createOriginCertificate(folder, 'localhost')
+const upstream = start(join(here, 'upstream.ts'), [String(ports.origin), String(ports.originTls), origin.folder])
+const bare = start(join(here, 'bare.ts'), [String(ports.bare), `http://127.0.0.1:${ports.origin}`])
+await Promise.all([untilListening(ports.origin), untilListening(ports.originTls), untilListening(ports.bare)])
+const gateway = start(join(here, '../../src/main.ts'), ['run', '--config', join(folder, 'sallyport.yaml')])
+const readyMs = await untilListening(ports.gateway)
+const idleRssMiB = gateway.rssMiB()
+
+try {
+  const busy: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
+  const single: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
+  await measure(bare, ports.bare, 32)
+  await measure(gateway, ports.gateway, 32)
+  for (let round = 0; round < rounds; round += 1) {
+    busy.bare.push(await measure(bare, ports.bare, 32))
+    busy.gateway.push(await measure(gateway, ports.gateway, 32))
+    single.bare.push(await measure(bare, ports.bare, 1))
+    single.gateway.push(await measure(gateway, ports.gateway, 1))
+  }
+  const plain: number[] = []
+  const intercepted: number[] = []
+  const ca = readFileSync(join(folder, 'state/ca/ca.crt'), 'utf8')
+  const shared = { proxyPort: ports.gateway, proxyAuthorization, connections: 32, seconds }
+  for (let round = 0; round < Math.min(3, rounds); round += 1) {
+    plain.push(await tlsLoad({ ...shared, ca: null, url: `http://127.0.0.1:${ports.origin}/v1/items` }))
+    intercepted.push(await tlsLoad({ ...shared, ca, url: `https://localhost:${ports.originTls}/v1/items` }))
+  }
+  const busyRssMiB = gateway.rssMiB()
+  await load({ ...shared, connections: 1000, url: `http://127.0.0.1:${ports.origin}/v1/items` })
+  const report = {
+    tool: loadTool,
+    node: process.version,
+    seconds,
+    rounds,
+    ratios: {
+      requestsPerSecond: of(busy.gateway, 'requestsPerSecond') / of(busy.bare, 'requestsPerSecond'),
+      cpuPerRequest: of(busy.gateway, 'cpuMicrosPerRequest') / of(busy.bare, 'cpuMicrosPerRequest'),
+      interceptedToPlain: median(intercepted) / median(plain),
+    },
+    gateway: {
+      readyMs,
+      idleRssMiB,
+      busyRssMiB,
+      rssMiBAfter1000Connections: gateway.rssMiB(),
+      p50MsAtOneConnection: of(single.gateway, 'p50Ms'),
+    },
+    bare: { p50MsAtOneConnection: of(single.bare, 'p50Ms') },
+    rounds32: busy,
+    rounds1: single,
+    throughNodesClient: { plain, intercepted },
+  }
+  writeFileSync('bench.json', `${JSON.stringify(report, null, 2)}\n`)
+  process.stdout.write(`${summary(report)}\n`)
+} finally {
+  await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])
+  rmSync(folder, { recursive: true, force: true })
+}
+
+function summary({
+  ratios,
+  gateway,
+  bare,
+  rounds32,
+}: {
+  ratios: Record<string, number>
+  gateway: Record<string, number>
+  bare: Record<string, number>
+  rounds32: { bare: Round[]; gateway: Round[] }
+}): string {
+  const line = (name: string, value: string) => `  ${name.padEnd(46)} ${value}`
+  const row = (name: string, list: readonly Round[]) =>
+    line(
+      name,
+      `${Math.round(of(list, 'requestsPerSecond'))} requests/s, p50 ${of(list, 'p50Ms').toFixed(2)} ms, p99 ${of(list, 'p99Ms').toFixed(2)} ms, ${Math.round(of(list, 'cpuMicrosPerRequest'))} µs CPU a request`,
+    )
+  const figure = (value: number | undefined, digits = 2) => (value ?? Number.NaN).toFixed(digits)
+  return [
+    `32 connections, 1 KB replies, ${loadTool}, medians of ${rounds} alternating rounds of ${seconds} s`,
+    row('bare pass-through', rounds32.bare),
+    row('gateway', rounds32.gateway),
+    line('gateway / bare, requests/s (bar: at least 0.55)', figure(ratios['requestsPerSecond'])),
+    line('gateway / bare, CPU a request (bar: at most 2)', figure(ratios['cpuPerRequest'])),
+    line(
+      'p50 at one connection (bar: at most 1 ms)',
+      `${figure(gateway['p50MsAtOneConnection'])} ms (bare ${figure(bare['p50MsAtOneConnection'])} ms)`,
+    ),
+    line('intercepted / plain, the same Node client', figure(ratios['interceptedToPlain'])),
+    line('start to ready (bar: at most 1500 ms)', `${figure(gateway['readyMs'], 0)} ms`),
+    line('RSS idle (bar: at most 150 MiB)', `${figure(gateway['idleRssMiB'], 0)} MiB`),
+    line('RSS after 1,000 connections (bar: 250 MiB)', `${figure(gateway['rssMiBAfter1000Connections'], 0)} MiB`),
+    '  all figures: bench.json',
+  ].join('\n')
+}

@@ -1,0 +1,26 @@
+/** Certificates of test origins: a CA of their own and a leaf, as files. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createLeafPem, openAuthority } from '../../src/certs/index.ts'
+
+export interface OriginCertificate {
+  /** Holds `origin.key` and `origin.crt`. */
+  readonly folder: string
+  readonly key: string
+  readonly certificate: string
+  /** PEM of the CA that issued it; also written to `origin-ca.crt` beside the folder. */
+  readonly ca: string
+}
+
+/** For `host`, in `<parent>/origin`; the CA's certificate goes to `<parent>/origin-ca.crt`. */
+export async function createOriginCertificate(parent: string, host: string): Promise<OriginCertificate> {
+  const folder = join(parent, 'origin')
+  mkdirSync(folder, { recursive: true })
+  const authority = await openAuthority(join(folder, 'ca'))
+  const { key, certificate } = await createLeafPem(authority, host)
+  const ca = authority.certificate.toString('pem')
+  writeFileSync(join(folder, 'origin.key'), key)
+  writeFileSync(join(folder, 'origin.crt'), certificate)
+  writeFileSync(join(parent, 'origin-ca.crt'), ca)
+  return { folder, key, certificate, ca }
+}
