@@ -1,6 +1,7 @@
 /** The one path. Whatever door a request comes through, it takes this and no other; the order is the security property. */
 import {
   type Arrival,
+  type Entry,
   type Identified,
   isTakeover,
   type Lease,
@@ -9,6 +10,7 @@ import {
   type ProblemCode,
   Refusal,
   type Reply,
+  type RequestBody,
   type Stations,
   toProblem,
   toRefusal,
@@ -24,89 +26,125 @@ export interface Settling {
 
 export type Handle = (arrival: Arrival) => Promise<Settling>
 
-export function createPipeline({ policy, limits, findResource, redactor, journal, usage, onBug, now }: Stations): Handle {
-  return async function handle(arrival) {
-    const startedAt = now()
-    const entry = journal.open(arrival) // recorded from the first moment, malformed ones too
-    let who: Identified | null = null
-    let lease: Lease | null = null
-    let origin: string | null = null
-    let decided = false
+export function createPipeline(stations: Stations): Handle {
+  return (arrival) => new Passage(stations, arrival).run()
+}
 
+/** One arrival on its way. A class, so that what outlives the decision (charging, settling) costs no closure a request. */
+class Passage implements Settling, Meter {
+  readonly #stations: Stations
+  readonly #arrival: Arrival
+  readonly #entry: Entry
+  readonly #startedAt: number
+  #who: Identified | null = null
+  #lease: Lease | null = null
+  #body: RequestBody | null = null
+  #origin: string | null = null
+  #decided = false
+  #reply: Reply | null = null
+  #problem: ProblemCode | null = null
+  #sentBytes = 0
+  #receivedBytes = 0
+  #settled = false
+
+  constructor(stations: Stations, arrival: Arrival) {
+    this.#stations = stations
+    this.#arrival = arrival
+    this.#startedAt = stations.now()
+    this.#entry = stations.journal.open(arrival) // recorded from the first moment, malformed ones too
+  }
+
+  async run(): Promise<Settling> {
+    const { policy, limits, findResource, redactor, journal } = this.#stations
+    const entry = this.#entry
     try {
-      who = arrival.identify()
-      if (!limits.arrive(who?.integration ?? null, arrival.peer)) throw flooded() // a flood costs no decision and no disk
+      const who = this.#arrival.identify()
+      this.#who = who
+      if (!limits.arrive(who?.integration ?? null, this.#arrival.peer)) throw flooded() // a flood costs no decision and no disk
       if (who === null) throw unidentified()
       const needs = policy.needs
-      const pending = arrival.read(who, needs) // parse, canonicalise; buffer a body only if the policy can look at it
-      const request = pending instanceof Promise ? await pending : pending
+      const reading = this.#arrival.read(who, needs) // parse, canonicalise; buffer a body only if the policy can look at it
+      const request = reading instanceof Promise ? await reading : reading
       const claim = findResource(request.kind).claim(request, needs) // what would be touched, said without touching it
-      origin = claim.origin
       const decision = policy.decide(request, claim) // pure, synchronous, in process
+      this.#decided = true
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
-      decided = true
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
-      const body = 'body' in request ? request.body : null
-      lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
+      this.#origin = claim.origin
+      this.#body = 'body' in request ? request.body : null
+      const lease = limits.admit(permit, this.#body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
+      this.#lease = lease
       if (journal.strict) await (entry.durable() ?? undefined)
-      const raw = await lease.run(origin, () => claim.perform(permit)) // through the breaker; the effect
-      const reply = redactor.reply(permit, raw)
-      try {
-        await (entry.durable() ?? undefined)
-      } catch (error) {
-        release(raw)
-        throw error
-      }
-      return settling(reply, null, () => body?.passedBytes ?? 0)
+      const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
+      this.#reply = redactor.reply(permit, raw)
+      const recorded = entry.durable()
+      if (recorded !== null) await recorded
     } catch (error) {
-      const refusal = toRefusal(error)
-      if (refusal.code === 'internal') onBug(refusal.cause, arrival.id)
-      if (!decided) entry[refusal.code === 'arrivals-exceeded' ? 'summed' : 'refused'](refusal, who)
-      return refuse(refusal)
+      await this.#refuse(toRefusal(error))
     }
+    return this
+  }
 
-    /** A denial waits for its record like any reply; where the record cannot be kept, 503 is all that leaves. */
-    async function refuse(refusal: Refusal): Promise<Settling> {
-      let told = refusal
-      try {
-        await (entry.durable() ?? undefined)
-      } catch (error) {
-        told = toRefusal(error)
-      }
-      return settling(toProblem(told, arrival.id), told.code, () => 0)
+  /** A denial waits for its record like any reply; where the record cannot be kept, 503 is all that leaves. */
+  async #refuse(refusal: Refusal): Promise<void> {
+    if (refusal.code === 'internal') this.#stations.onBug(refusal.cause, this.#arrival.id)
+    if (this.#reply !== null) discard(this.#reply)
+    if (!this.#decided) this.#entry[refusal.code === 'arrivals-exceeded' ? 'summed' : 'refused'](refusal, this.#who)
+    let told = refusal
+    try {
+      await (this.#entry.durable() ?? undefined)
+    } catch (error) {
+      told = toRefusal(error)
     }
+    this.#problem = told.code
+    this.#reply = toProblem(told, this.#arrival.id)
+  }
 
-    function settling(reply: Reply, problem: ProblemCode | null, passedBytes: () => number): Settling {
-      const held = lease
-      let sent = 0
-      let received = 0
-      let settled = false
-      const meter: Meter = {
-        sent(bytes) {
-          sent += bytes
-          held?.sent(bytes)
-        },
-        received(bytes) {
-          received += bytes
-          held?.received(bytes)
-        },
-      }
-      return {
-        reply,
-        meter,
-        settle({ complete, status = reply.status, receivedBytes = 0 }) {
-          if (settled) return
-          settled = true
-          const passed = passedBytes()
-          if (passed > 0) meter.sent(passed)
-          if (receivedBytes > 0 && problem === null) meter.received(receivedBytes)
-          const outcome = { status, problem, sentBytes: sent, receivedBytes: received, durationMs: now() - startedAt, complete }
-          held?.settle(outcome)
-          entry.settled(outcome)
-          usage.settled(who?.integration ?? null, origin, outcome)
-        },
-      }
+  get reply(): Reply {
+    // `run` resolves only once there is one.
+    return this.#reply as Reply
+  }
+
+  get meter(): Meter {
+    return this
+  }
+
+  sent(bytes: number): void {
+    this.#sentBytes += bytes
+    this.#lease?.sent(bytes)
+  }
+
+  received(bytes: number): void {
+    this.#receivedBytes += bytes
+    this.#lease?.received(bytes)
+  }
+
+  settle({
+    complete,
+    status = this.reply.status,
+    receivedBytes = 0,
+  }: {
+    complete: boolean
+    status?: number
+    receivedBytes?: number
+  }): void {
+    if (this.#settled) return
+    this.#settled = true
+    const { usage, now } = this.#stations
+    const passed = this.#body?.passedBytes ?? 0
+    if (passed > 0) this.sent(passed)
+    if (receivedBytes > 0 && this.#problem === null) this.received(receivedBytes)
+    const outcome = {
+      status,
+      problem: this.#problem,
+      sentBytes: this.#sentBytes,
+      receivedBytes: this.#receivedBytes,
+      durationMs: now() - this.#startedAt,
+      complete,
     }
+    this.#lease?.settle(outcome)
+    this.#entry.settled(outcome)
+    usage.settled(this.#who?.integration ?? null, this.#origin, outcome)
   }
 }
 
@@ -124,7 +162,7 @@ function unidentified(): Refusal {
 }
 
 /** What the effect opened and nobody will read. */
-function release(reply: Reply): void {
+function discard(reply: Reply): void {
   if (isTakeover(reply)) reply.discard()
   else if (typeof reply.body === 'function') void reply.body({ write: () => false }).catch(() => {})
 }

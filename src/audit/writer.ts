@@ -47,6 +47,7 @@ export class Writer {
   #pending: Group = newGroup()
   #flying: Group | null = null
   #linger: NodeJS.Timeout | null = null
+  #scheduled = false
   #broken: Error | null = null
   #idle: (() => void)[] = []
 
@@ -70,7 +71,7 @@ export class Writer {
     group.bytes += line.length + 1
     if (group.bytes > maxPendingBytes) this.#break(new Error('the disk does not keep up with the audit log'))
     else if (this.#flying !== null) return group
-    else if (urgent) this.#commit()
+    else if (urgent) this.#schedule()
     else this.#linger ??= setTimeout(() => this.#commit(), lingerMs)
     return group
   }
@@ -93,7 +94,15 @@ export class Writer {
     this.#options.file.close(this.#descriptor)
   }
 
+  /** What arrives in the same turn of the event loop goes with it: no timer, and no group of one beside a group of many. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#commit())
+  }
+
   #commit(): void {
+    this.#scheduled = false
     if (this.#linger !== null) clearTimeout(this.#linger)
     this.#linger = null
     if (this.#flying !== null || this.#broken !== null || this.#pending.lines.length === 0) return

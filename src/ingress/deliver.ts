@@ -32,7 +32,7 @@ export function deliver(settling: Settling, res: ServerResponse, requestId: stri
     return
   }
   const bytes = new ByteCount()
-  res.once('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, status, receivedBytes: bytes.count }))
+  res.on('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, status, receivedBytes: bytes.count }))
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
   if (body === null) {
     res.writeHead(status, headers)

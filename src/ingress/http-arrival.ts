@@ -74,7 +74,7 @@ export class HttpArrival implements Arrival, Hangup {
     }
     if (this.#listeners === null) {
       this.#listeners = []
-      this.res.once('close', () => {
+      this.res.on('close', () => {
         for (const listener of this.#listeners ?? []) listener()
       })
     }

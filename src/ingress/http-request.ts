@@ -1,4 +1,5 @@
 /** Makes the HttpRequest that is judged from what came in absolute form, or in origin form inside an interception. */
+import { LRUCache } from 'lru-cache'
 import { type AccessRequest, type HttpTarget, type Identified, type Needs, Refusal } from '../core/index.ts'
 import { type Authority, formatAuthority, parseAuthority } from './canonical-host.ts'
 import { canonicalPath } from './canonical-path.ts'
@@ -6,10 +7,32 @@ import { forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
 import { createRequestBody } from './request-body.ts'
 
+/** Callers name few authorities over and over: each spelling is canonicalised once. */
+export interface Authorities {
+  http(raw: string): Authority
+  https(raw: string): Authority
+}
+
+export function createAuthorities(): Authorities {
+  const remember = (defaultPort: number) => {
+    const known = new LRUCache<string, Authority>({ max: 2000 })
+    return (raw: string): Authority => {
+      let authority = known.get(raw)
+      if (authority === undefined) {
+        authority = parseAuthority(raw, defaultPort)
+        known.set(raw, authority)
+      }
+      return authority
+    }
+  }
+  return { http: remember(80), https: remember(443) }
+}
+
 const token = /^[A-Z][A-Z0-9_-]{0,31}$/
 
 /** RFC 9112 §3.2.2: the target's authority is the request's, and Host must agree with it. */
 export function readAbsoluteForm(
+  authorities: Authorities,
   arrival: HttpArrival,
   who: Identified,
   needs: Needs,
@@ -22,7 +45,7 @@ export function readAbsoluteForm(
   const end = endOfAuthority(url, start)
   const authority = url.slice(start, end)
   if (authority.includes('@')) throw new Refusal('malformed-request', 'the target has credentials before the host')
-  const judged = parseAuthority(authority, scheme === 'http' ? 80 : 443)
+  const judged = scheme === 'http' ? authorities.http(authority) : authorities.https(authority)
   const rest = url.slice(end)
   return build(arrival, who, needs, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handle } from '../pipeline.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
-import { readAbsoluteForm } from './http-request.ts'
+import { createAuthorities, readAbsoluteForm } from './http-request.ts'
 import type { Identify } from './identify.ts'
 import type { NextId } from './request-id.ts'
 
@@ -18,10 +18,11 @@ export interface ProxyDoorOptions {
 export type RequestDoor = (req: IncomingMessage, res: ServerResponse) => void
 
 export function createProxyDoor({ handle, identify, nextId, maxPolicyBodyBytes }: ProxyDoorOptions): RequestDoor {
+  const authorities = createAuthorities()
   const settings: DoorSettings = {
     door: 'proxy',
     identify,
-    read: (arrival, who, needs) => readAbsoluteForm(arrival, who, needs, maxPolicyBodyBytes),
+    read: (arrival, who, needs) => readAbsoluteForm(authorities, arrival, who, needs, maxPolicyBodyBytes),
   }
   return (req, res) => {
     serve(handle, new HttpArrival(nextId(), settings, req, res))

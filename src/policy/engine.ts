@@ -27,6 +27,9 @@ export interface Engine {
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
 const maxInputCharacters = 8 * 1024 * 1024
 
+/** Longer inputs hold headers or bodies, which seldom come twice. */
+const maxCachedCharacters = 1024
+
 export function createEngine({
   policy,
   module,
@@ -41,6 +44,9 @@ export function createEngine({
   const writeInput = createWriteInput(policy.reads, readContext)
   // Few distinct results come out of a policy: the same text is the same decision, parsed and checked once.
   const decisions = new LRUCache<string, Decision>({ max: 500 })
+  // The input's text is all that the policy can look at, the data is this engine's, and capabilities.json has no builtin
+  // that could give two answers (no clock, no randomness, no network): the same text decides the same.
+  const decided = new LRUCache<string, Decision>({ max: 10_000 })
   let instance: Instance | null = instantiate(snapshot)
 
   function evaluate(input: string): Decision {
@@ -59,9 +65,13 @@ export function createEngine({
     decide(request, claim) {
       try {
         const input = writeInput(request, claim)
+        const known = decided.get(input)
+        if (known !== undefined) return known
         if (input.length > maxInputCharacters)
           return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
-        return evaluate(input)
+        const decision = evaluate(input)
+        if (input.length <= maxCachedCharacters) decided.set(input, decision)
+        return decision
       } catch (error) {
         // Every throw leaks the instance's C stack; it would die for good after some hundreds (notes on OPA Wasm).
         instance = null

@@ -1,5 +1,5 @@
 /** The policy input, version 1 (rego/schemas/input.json), of which only what the policy can look at is written. */
-import type { AccessRequest, Claim, Json, JsonObject, Needs } from '../core/index.ts'
+import { type AccessRequest, type Claim, type Json, type JsonObject, type Needs, resourceKinds } from '../core/index.ts'
 
 /** Constant paths below `input`; `[]` is the whole document. */
 export type InputPaths = readonly (readonly string[])[]
@@ -33,34 +33,36 @@ export function createWriteInput(paths: InputPaths, readContext: ReadContext): W
   const sees = (...wanted: string[]) => paths.some((path) => overlaps(path, wanted))
   const integration = integrationKeys.filter((key) => sees('integration', key))
   const request = requestKeys.filter((key) => sees('request', key))
-  const version = sees('version')
+  const opening = sees('version') ? '{"version":1,' : '{'
   const context = sees('context')
-  const seenFacts = new Map<string, ReadonlySet<string>>()
-
-  function factsSeen(kind: string, facts: JsonObject): ReadonlySet<string> {
-    const known = seenFacts.get(kind)
-    // Facts of a kind may differ in keys (headers only where needed): unknown keys are looked up again.
-    if (known !== undefined && known.size >= 0 && Object.keys(facts).every((key) => known.has(key) || known.has(`-${key}`))) return known
-    const seen = new Set(known)
-    for (const key of Object.keys(facts)) seen.add(sees(kind, key) ? key : `-${key}`)
-    seenFacts.set(kind, seen)
-    return seen
-  }
+  const parts = new Map(resourceKinds.map((kind) => [kind, sees(kind) ? createWriteFacts(kind, sees) : null]))
 
   return (access, claim) => {
-    let text = version ? '{"version":1' : '{'
+    let text = opening
     if (integration.length > 0)
-      text += `${text.length > 1 ? ',' : ''}"integration":${write(integration, (key) => (key === 'identity' ? access.identity : access.integration[key]))}`
-    if (request.length > 0) text += `${text.length > 1 ? ',' : ''}"request":${write(request, (key) => requestValue(access, key))}`
-    const { kind } = access
-    if (sees(kind)) {
-      const seen = factsSeen(kind, claim.facts)
-      let facts = ''
-      for (const key in claim.facts) if (seen.has(key)) facts += `${facts === '' ? '' : ','}"${key}":${stringify(claim.facts[key] as Json)}`
-      text += `${text.length > 1 ? ',' : ''}"${kind}":{${facts}}`
+      text += `"integration":${write(integration, (key) => (key === 'identity' ? access.identity : access.integration[key]))},`
+    if (request.length > 0) text += `"request":${write(request, (key) => requestValue(access, key))},`
+    if (context) text += `"context":${stringify(readContext(access.integration.name, claim.origin))},`
+    const writeFacts = parts.get(access.kind)
+    if (writeFacts == null) return text === '{' ? '{}' : `${text.slice(0, -1)}}`
+    return `${text}"${access.kind}":${writeFacts(claim.facts)}}`
+  }
+}
+
+/** Which keys of a kind can be seen is asked once a key, not once a request. */
+function createWriteFacts(kind: string, sees: (...path: string[]) => boolean): (facts: JsonObject) => string {
+  const seen = new Map<string, boolean>()
+  return (facts) => {
+    let text = ''
+    for (const key in facts) {
+      let visible = seen.get(key)
+      if (visible === undefined) {
+        visible = sees(kind, key)
+        seen.set(key, visible)
+      }
+      if (visible) text += `${text === '' ? '{' : ','}"${key}":${stringify(facts[key] as Json)}`
     }
-    if (context) text += `${text.length > 1 ? ',' : ''}"context":${stringify(readContext(access.integration.name, claim.origin))}`
-    return `${text}}`
+    return text === '' ? '{}' : `${text}}`
   }
 }
 
