@@ -62,16 +62,16 @@ function readTarget(req: IncomingMessage): Authority {
 }
 
 function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): void {
-  const { reply, meter, settle } = settling
+  const { reply, meter } = settling
   if (!isTakeover(reply) || !socket.writable) {
     writeRaw(settling, socket, id)
     return
   }
   socket.write(rawHead(reply.status, [...reply.headers, 'sallyport-request-id', id], 'Connection Established'))
   reply.takeover(socket, head, meter).then(
-    () => settle({ complete: true }),
+    () => settling.settle({ complete: true }),
     () => {
-      settle({ complete: false })
+      settling.settle({ complete: false })
       socket.destroy()
     },
   )

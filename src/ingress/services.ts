@@ -45,16 +45,16 @@ export function createServicesDoor({ handle, identify, nextId, maxPolicyBodyByte
 }
 
 function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buffer, id: string): void {
-  const { reply, meter, settle } = settling
+  const { reply, meter } = settling
   if (!isTakeover(reply) || !socket.writable) {
     writeRaw(settling, socket as Socket, id)
     return
   }
   // The service's own 101 (or its refusal) is written by the middleware.
   reply.takeover(socket, head, meter).then(
-    () => settle({ complete: true }),
+    () => settling.settle({ complete: true }),
     () => {
-      settle({ complete: false })
+      settling.settle({ complete: false })
       socket.destroy()
     },
   )
