@@ -35,7 +35,7 @@ import {
   createServiceResource,
   createTunnelResource,
 } from './resources/index.ts'
-import { createLogger, createMetrics } from './telemetry/index.ts'
+import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
 
@@ -116,6 +116,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     redactor,
     usage,
     now,
+    onBytes: createRelief(),
     journal: audit,
     findResource(kind) {
       const found = resources.get(kind)
@@ -253,7 +254,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     ),
   )
   state.ready = true
-  logger.info({ listeners: listeners.map(({ name, address }) => ({ name, address })), revision: policy.revision() }, 'ready')
+  logger.info(
+    { listeners: listeners.map(({ name, address }) => ({ name, address })), health: admin.healthAddress(), revision: policy.revision() },
+    'ready',
+  )
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
     const known = createIdentify(manifests, integration)

@@ -10,7 +10,6 @@ import {
   type ProblemCode,
   Refusal,
   type Reply,
-  type RequestBody,
   type Stations,
   toProblem,
   toRefusal,
@@ -20,7 +19,7 @@ import {
 export interface Settling {
   readonly reply: Reply
   readonly meter: Meter
-  /** At the last byte, or when either end broke off. `receivedBytes`: the body bytes that went to the caller. Never throws. */
+  /** At the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
   settle(end: { complete: boolean; status?: number; receivedBytes?: number }): void
 }
 
@@ -38,7 +37,6 @@ class Passage implements Settling, Meter {
   readonly #startedAt: number
   #who: Identified | null = null
   #lease: Lease | null = null
-  #body: RequestBody | null = null
   #origin: string | null = null
   #decided = false
   #reply: Reply | null = null
@@ -71,9 +69,10 @@ class Passage implements Settling, Meter {
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
       this.#origin = claim.origin
-      this.#body = 'body' in request ? request.body : null
-      const lease = limits.admit(permit, this.#body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
+      const body = 'body' in request ? request.body : null
+      const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
       this.#lease = lease
+      body?.watch((bytes) => this.sent(bytes))
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
       this.#reply = redactor.reply(permit, raw)
@@ -111,11 +110,13 @@ class Passage implements Settling, Meter {
 
   sent(bytes: number): void {
     this.#sentBytes += bytes
+    this.#stations.onBytes(bytes)
     this.#lease?.sent(bytes)
   }
 
   received(bytes: number): void {
     this.#receivedBytes += bytes
+    this.#stations.onBytes(bytes)
     this.#lease?.received(bytes)
   }
 
@@ -131,8 +132,6 @@ class Passage implements Settling, Meter {
     if (this.#settled) return
     this.#settled = true
     const { usage, now } = this.#stations
-    const passed = this.#body?.passedBytes ?? 0
-    if (passed > 0) this.sent(passed)
     if (receivedBytes > 0 && this.#problem === null) this.received(receivedBytes)
     const outcome = {
       status,

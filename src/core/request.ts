@@ -11,9 +11,9 @@ export interface RequestBody {
   readonly declaredBytes: number | null
   /** The whole body where the policy needed it, else `null`. */
   readonly whole: Buffer | null
-  /** Bytes that have passed to the destination so far. */
-  readonly passedBytes: number
-  /** Bytes that passed by another way than `chunks`. */
+  /** From now on `passed` hears of each chunk that goes to the destination. */
+  watch(passed: (bytes: number) => void): void
+  /** Tells of bytes that passed by another way than `chunks`. */
   count(bytes: number): void
   /** The chunks, once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   chunks(maxBytes: number): AsyncIterable<Uint8Array>

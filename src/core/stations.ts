@@ -69,6 +69,8 @@ export interface Stations {
   readonly usage: Usage
   /** What was thrown and was no Refusal: a bug, told to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
+  /** Bytes have passed, either way. */
+  readonly onBytes: (bytes: number) => void
   /** Milliseconds, monotonic. */
   readonly now: () => number
 }

@@ -1,6 +1,6 @@
 /** Writes a settled reply to a Node response, and settles at its last byte or when either end breaks off. */
 import type { ServerResponse } from 'node:http'
-import { isTakeover, type PushedBody, type Sink } from '../core/index.ts'
+import { isTakeover, type Meter, type PushedBody, type Sink } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import type { HttpArrival } from './http-arrival.ts'
 
@@ -39,7 +39,7 @@ export function deliver(settling: Settling, res: ServerResponse, requestId: stri
     res.end()
   } else if (typeof body === 'function') {
     res.writeHead(status, headers)
-    push(body, res, bytes)
+    push(body, res, bytes, settling.meter)
   } else {
     if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
     res.writeHead(status, headers)
@@ -67,11 +67,11 @@ class ByteCount {
   broken = false
 }
 
-function push(body: PushedBody, res: ServerResponse, bytes: ByteCount): void {
+function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Meter): void {
   const sink: Sink = {
     write(chunk) {
       if (res.destroyed) return false
-      bytes.count += chunk.byteLength
+      meter.received(chunk.byteLength)
       return res.write(chunk) || drained(res)
     },
   }

@@ -22,9 +22,9 @@ export function createRequestBody(req: IncomingMessage, res: ServerResponse): St
 export class StreamedBody implements RequestBody {
   readonly declaredBytes: number | null
   whole: Buffer | null = null
-  passedBytes = 0
   readonly #req: IncomingMessage
   readonly #res: ServerResponse
+  #watcher: ((bytes: number) => void) | null = null
 
   constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null) {
     this.#req = req
@@ -33,21 +33,27 @@ export class StreamedBody implements RequestBody {
   }
 
   count(bytes: number): void {
-    this.passedBytes += bytes
+    this.#watcher?.(bytes)
+  }
+
+  watch(passed: (bytes: number) => void): void {
+    this.#watcher = passed
   }
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLarge(maxBytes)
     if (this.whole !== null) {
       if (this.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
-      this.passedBytes += this.whole.byteLength
+      this.count(this.whole.byteLength)
       yield this.whole
       return
     }
     this.#invite()
+    let bytes = 0
     for await (const chunk of this.#req as AsyncIterable<Buffer>) {
-      this.passedBytes += chunk.byteLength
-      if (this.passedBytes > maxBytes) throw tooLarge(maxBytes)
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw tooLarge(maxBytes)
+      this.count(chunk.byteLength)
       yield chunk
     }
   }

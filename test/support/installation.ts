@@ -1,0 +1,124 @@
+/** An installation in a folder of its own: configuration, manifests, and a gateway in this process or in one of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { loadConfig } from '../../src/config/index.ts'
+import { type Gateway, startGateway } from '../../src/gateway.ts'
+
+export const root = join(import.meta.dirname, '../..')
+export const main = join(root, 'src/main.ts')
+
+export interface Installation {
+  readonly folder: string
+  readonly configFile: string
+  write(name: string, text: string): void
+  read(name: string): string
+  /** Every record of the audit log so far. */
+  records(): Record<string, unknown>[]
+}
+
+export interface InstallationOptions {
+  /** YAML behind the fixed part of sallyport.yaml. */
+  readonly config?: string
+  /** File name → YAML. */
+  readonly manifests?: Readonly<Record<string, string>>
+}
+
+/** Removed when the test ends. Ports are free ones. */
+export function createInstallation(t: TestContext, { config = '', manifests = {} }: InstallationOptions = {}): Installation {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text)
+  mkdirSync(join(folder, 'integrations'))
+  write(
+    'sallyport.yaml',
+    `apiVersion: sallyport/v1\nkind: Gateway\nadmin: { health: "127.0.0.1:0" }\n${config.includes('listeners:') ? '' : 'listeners: [{ name: proxy, address: "127.0.0.1:0" }]\n'}${config}\n`,
+  )
+  for (const [name, text] of Object.entries(manifests)) write(`integrations/${name}`, text)
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+  return {
+    folder,
+    configFile: join(folder, 'sallyport.yaml'),
+    write,
+    read,
+    records: () =>
+      read('state/audit/00000001.jsonl')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+  }
+}
+
+/** A manifest of `name` whose token is `<name>-token`; `rest` is YAML. */
+export function manifest(name: string, rest: string): string {
+  return `apiVersion: sallyport/v1\nkind: Integration\nname: ${name}\nowner: tests\nidentity: { tokens: [{ sha256: ${hash('sha256', `${name}-token`)} }] }\n${rest}\n`
+}
+
+export interface Running {
+  readonly gateway: Gateway
+  readonly proxyPort: number
+  readonly log: string[]
+}
+
+/** A gateway in this process; closed when the test ends. */
+export async function startHere(t: TestContext, { configFile }: Installation): Promise<Running> {
+  const log: string[] = []
+  const gateway = await startGateway(loadConfig(configFile), { logTo: { write: (line) => void log.push(line) } })
+  t.after(() => gateway.close())
+  return { gateway, proxyPort: portOf(gateway), log }
+}
+
+export function portOf({ listeners }: Gateway, index = 0): number {
+  const address = listeners[index]?.address
+  if (address === undefined || !('port' in address)) throw new Error('the listener has no port')
+  return address.port
+}
+
+export interface Child {
+  readonly process: ChildProcess
+  readonly proxyPort: number
+  readonly healthPort: number
+  readonly stderr: () => string
+  exited(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+/** A gateway in a process of its own; killed when the test ends. Resolves when it says that it is ready. */
+export async function startChild(t: TestContext, { configFile }: Installation): Promise<Child> {
+  const child = spawn(process.execPath, [main, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => void child.kill('SIGKILL'))
+  const exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as { code: number | null; signal: NodeJS.Signals | null })
+  let stderr = ''
+  const ready = await new Promise<{ listeners: { address: { port: number } }[]; health: { port: number } }>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString()
+      for (const line of stderr.split('\n')) if (line.includes('"msg":"ready"')) resolve(JSON.parse(line))
+    })
+    void exit.then(({ code }) => reject(new Error(`the gateway ended with ${code}: ${stderr}`)))
+  })
+  return {
+    process: child,
+    proxyPort: ready.listeners[0]?.address.port ?? 0,
+    healthPort: ready.health.port,
+    stderr: () => stderr,
+    exited: () => exit,
+  }
+}
+
+export const proxyHeader = (name: string) => `Basic ${Buffer.from(`${name}:${name}-token`).toString('base64')}`
+export const proxyUrl = (name: string, port: number) => `http://${name}:${name}-token@127.0.0.1:${port}`
+
+/** Sends bytes as they are and gives all that comes back until the other end closes. */
+export function exchangeRaw(port: number, bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', reject)
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')))
+  })
+}
