@@ -1,0 +1,107 @@
+/** What cannot be parsed, or could be parsed in two ways: a 400 problem and a record, and nothing else stops (security cases 2, 7, 9, 10). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+test('each malformed request is refused with a problem and one record pair, and never forwarded', async (t) => {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, {
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
+      ),
+    },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const authority = `localhost:${origin.port}`
+  const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+  const head = (line: string, headers = `Host: ${authority}\r\n`) => `${line}\r\n${headers}${auth}Connection: close\r\n\r\n`
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    ['garbage', 'garbage\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['TLS on the plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', /^HTTP\/1.1 400 /],
+    ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['bare LF in a header', `GET http://${authority}/ HTTP/1.1\nHost: ${authority}\n\n`, /^HTTP\/1.1 400 /],
+    [
+      'CL and TE together',
+      `POST http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      /^HTTP\/1.1 400 /,
+    ],
+    [
+      'two Content-Lengths',
+      `POST http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`,
+      /^HTTP\/1.1 400 /,
+    ],
+    [
+      'another transfer coding',
+      `POST http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n`,
+      /^HTTP\/1.1 400 /,
+    ],
+    [
+      'header too large',
+      head(`GET http://${authority}/ HTTP/1.1`, `Host: ${authority}\r\nX-Large: ${'x'.repeat(20_000)}\r\n`),
+      /^HTTP\/1.1 431 /,
+    ],
+    ['no Host', head(`GET http://${authority}/ HTTP/1.1`, ''), /^HTTP\/1.1 400 /],
+    ['two Hosts', head(`GET http://${authority}/ HTTP/1.1`, `Host: ${authority}\r\nHost: ${authority}\r\n`), /^HTTP\/1.1 400 /],
+    ['Host of another', head(`GET http://${authority}/ HTTP/1.1`, 'Host: other.example\r\n'), /^HTTP\/1.1 400 /],
+    ['credentials in the target', head(`GET http://user:pass@${authority}/ HTTP/1.1`), /^HTTP\/1.1 400 /],
+    ['another scheme', head('GET ftp://localhost/ HTTP/1.1'), /^HTTP\/1.1 400 /],
+    ['NUL in the host', head('GET http://evil%00.localhost/ HTTP/1.1', 'Host: evil%00.localhost\r\n'), /^HTTP\/1.1 400 /],
+    ['dot segment', head(`GET http://${authority}/a/../b HTTP/1.1`), /^HTTP\/1.1 400 /],
+    ['encoded dot segment', head(`GET http://${authority}/a/%2e%2e/b HTTP/1.1`), /^HTTP\/1.1 400 /],
+    ['encoded slash', head(`GET http://${authority}/a%2fb HTTP/1.1`), /^HTTP\/1.1 400 /],
+    ['backslash', head(`GET http://${authority}/a\\b HTTP/1.1`), /^HTTP\/1.1 400 /],
+    [
+      'Connection that names Host',
+      `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close, host\r\n\r\n`,
+      /^HTTP\/1.1 400 /,
+    ],
+    ['unknown expectation', head(`GET http://${authority}/ HTTP/1.1`, `Host: ${authority}\r\nExpect: magic\r\n`), /^HTTP\/1.1 417 /],
+    ['two tokens', `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}${auth}Connection: close\r\n\r\n`, /^HTTP\/1.1 400 /],
+    ['CONNECT without a port', `CONNECT localhost HTTP/1.1\r\nHost: localhost\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
+    ['CONNECT with a path', `CONNECT localhost:443/x HTTP/1.1\r\nHost: localhost:443\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
+    ['CONNECT and another Host', `CONNECT localhost:443 HTTP/1.1\r\nHost: other:443\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
+    ['OPTIONS *', head('OPTIONS * HTTP/1.1'), /^HTTP\/1.1 400 /],
+    ['a path that nothing serves', head('GET /nothing HTTP/1.1'), /^HTTP\/1.1 404 /],
+  ]
+  const settled = () => installation.records().filter(({ type }) => type === 'settled').length
+  for (const [name, bytes, expected] of cases) {
+    const reply = await exchangeRaw(proxyPort, bytes)
+    assert.match(reply, expected, name)
+    assert.match(reply, /content-type: application\/problem\+json\r\nsallyport-problem: /i, name)
+  }
+  assert.equal(origin.requests.length, 0)
+  const fine = await exchangeRaw(proxyPort, head(`GET http://${authority}/ HTTP/1.1`))
+  assert.match(fine, /^HTTP\/1.1 200 /)
+  while (settled() < cases.length + 1) await new Promise((resolve) => setImmediate(resolve))
+  const records = installation.records()
+  assert.equal(records.filter(({ type }) => type === 'refused').length, cases.length)
+  assert.equal(settled(), cases.length + 1)
+})
+
+test('variants of an allowed host are judged as that host', async (t) => {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, {
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
+      ),
+    },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  for (const host of ['LOCALHOST', 'localhost.', 'ｌocalhost']) {
+    const authority = `${Buffer.from(host).toString('latin1')}:${origin.port}`
+    const reply = await exchangeRaw(
+      proxyPort,
+      Buffer.from(
+        `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+        'latin1',
+      ),
+    )
+    assert.match(reply, host.startsWith('ｌ') ? /^HTTP\/1.1 400 / : /^HTTP\/1.1 200 /, host)
+  }
+  assert.ok(origin.requests.every(({ rawHeaders }) => rawHeaders.includes(`localhost:${origin.port}`)))
+})

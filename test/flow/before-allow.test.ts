@@ -1,0 +1,125 @@
+/** No DNS query and no connection before an allow: a resolver and an origin that count. */
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+interface Resolver {
+  readonly port: number
+  readonly asked: string[]
+}
+
+/** A DNS server (RFC 1035) that answers every A question with `addresses` and knows no AAAA. */
+async function startResolver(t: TestContext, addresses: readonly string[]): Promise<Resolver> {
+  const socket = createSocket('udp4')
+  const asked: string[] = []
+  socket.on('message', (query, from) => {
+    let end = 12
+    const labels: string[] = []
+    while (query[end] !== 0) {
+      const length = query[end] ?? 0
+      labels.push(query.subarray(end + 1, end + 1 + length).toString())
+      end += length + 1
+    }
+    const isA = query.readUInt16BE(end + 1) === 1
+    asked.push(labels.join('.'))
+    const answers = isA ? addresses : []
+    const head = Buffer.from(query.subarray(0, end + 5))
+    head.writeUInt16BE(0x8180, 2)
+    head.writeUInt16BE(answers.length, 6)
+    head.writeUInt16BE(0, 8)
+    head.writeUInt16BE(0, 10)
+    const records = answers.map((address) => Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split('.').map(Number)]))
+    socket.send(Buffer.concat([head, ...records]), from.port, from.address)
+  })
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  t.after(() => void socket.close())
+  return { port: (socket.address() as AddressInfo).port, asked }
+}
+
+async function arrange(t: TestContext, resolved: readonly string[]) {
+  const origin = await startOrigin(t)
+  const resolver = await startResolver(t, resolved)
+  const installation = createInstallation(t, {
+    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"], connectTimeout: 2s }`,
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `network:\n  - { hosts: [api.example.com], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8] }\n  - { hosts: [public.example.com], ports: [${origin.port}], tls: none }\n  - { hosts: [tunnel.example.com], ports: [${origin.port}], tls: tunnel }`,
+      ),
+    },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const get = (host: string, path: string) =>
+    exchangeRaw(
+      proxyPort,
+      `GET http://${host}:${origin.port}${path} HTTP/1.1\r\nHost: ${host}:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+    )
+  const connect = (authority: string) =>
+    exchangeRaw(proxyPort, `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+  return { origin, resolver, proxyPort, get, connect }
+}
+
+test('a denied name is never looked up and never dialled, through any form of request', async (t) => {
+  const { origin, resolver, get, connect, proxyPort } = await arrange(t, ['127.0.0.1'])
+  assert.match(await get('other.example.com', '/v1/a'), /^HTTP\/1.1 403 /)
+  assert.match(await get('api.example.com', '/admin'), /^HTTP\/1.1 403 /)
+  assert.match(await connect('other.example.com:443'), /^HTTP\/1.1 403 /)
+  assert.match(
+    await exchangeRaw(
+      proxyPort,
+      `GET http://api.example.com:${origin.port}/v1/a HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nConnection: close\r\n\r\n`,
+    ),
+    /^HTTP\/1.1 407 /,
+  )
+  assert.deepEqual(resolver.asked, [])
+  assert.equal(origin.connections(), 0)
+
+  assert.match(await get('api.example.com', '/v1/a'), /^HTTP\/1.1 200 /)
+  assert.ok(resolver.asked.length > 0 && resolver.asked.every((name) => name === 'api.example.com'))
+  assert.equal(origin.connections(), 1)
+})
+
+test('a name that resolves to a private address is not dialled unless the capability names the block', async (t) => {
+  const { origin, get, connect } = await arrange(t, ['127.0.0.1'])
+  assert.match(await get('public.example.com', '/'), /^HTTP\/1.1 403 .*"code":"address-denied"/s)
+  assert.match(await connect(`tunnel.example.com:${origin.port}`), /^HTTP\/1.1 403 .*"code":"address-denied"/s)
+  assert.equal(origin.connections(), 0)
+})
+
+test('one private address among public ones denies them all', async (t) => {
+  const { origin, get } = await arrange(t, ['8.8.8.8', '127.0.0.1'])
+  assert.match(await get('public.example.com', '/'), /^HTTP\/1.1 403 .*"code":"address-denied"/s)
+  assert.equal(origin.connections(), 0)
+})
+
+test('the gateway itself is no destination, whatever a manifest allows', async (t) => {
+  const installation = createInstallation(t, {
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        'network:\n  - { hosts: [localhost, 127.0.0.1], ports: [1], tls: none, addresses: [127.0.0.0/8, "::1/128"] }',
+      ),
+    },
+  })
+  const { proxyPort, gateway } = await startHere(t, installation)
+  installation.write(
+    'integrations/weather.yaml',
+    manifest(
+      'weather',
+      `network: [{ hosts: [localhost, 127.0.0.1], ports: [${proxyPort}, ${gateway.health.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
+    ),
+  )
+  assert.equal((await gateway.reload()).ok, true)
+  for (const port of [proxyPort, gateway.health.port]) {
+    for (const host of ['localhost', '127.0.0.1', '127.1', '[::ffff:127.0.0.1]']) {
+      const reply = await exchangeRaw(
+        proxyPort,
+        `GET http://${host}:${port}/metrics HTTP/1.1\r\nHost: ${host}:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+      )
+      assert.match(reply, /^HTTP\/1.1 403 .*"code":"address-denied"/s, `${host}:${port}`)
+    }
+  }
+})

@@ -1,0 +1,139 @@
+/** Life and death: readiness, drain, signals, and reloads that fail. */
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { command } from '../support/command.ts'
+import { createInstallation, exchangeRaw, main, manifest, proxyHeader, startChild } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+const network = (port: number) => `network: [{ hosts: [localhost], ports: [${port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`
+const ask = (originPort: number, path: string, close = true) =>
+  `GET http://localhost:${originPort}${path} HTTP/1.1\r\nHost: localhost:${originPort}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${close ? 'Connection: close\r\n' : ''}\r\n`
+
+test('SIGTERM lets a live reply end, refuses new work, flushes the log and exits 0', async (t) => {
+  let finish = () => {}
+  const origin = await startOrigin(t, {
+    answer(_req, res) {
+      res.write('first,')
+      finish = () => res.end('last')
+    },
+  })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', network(origin.port)) } })
+  const child = await startChild(t, installation)
+  const idle = connect(child.proxyPort, '127.0.0.1')
+  await new Promise((resolve) => idle.once('connect', resolve))
+  const reply = exchangeRaw(child.proxyPort, ask(origin.port, '/slow'))
+  await new Promise<void>((resolve) => origin.server.once('request', () => resolve()))
+
+  child.process.kill('SIGTERM')
+  const refused = await new Promise<string>((resolve) => {
+    // The port closes at once; until it does a new request is told 503.
+    const again = () =>
+      exchangeRaw(child.proxyPort, ask(origin.port, '/new')).then(
+        (answer) => (answer.includes(' 503 ') ? resolve(answer) : again()),
+        (error: NodeJS.ErrnoException) => resolve(String(error.code)),
+      )
+    void again()
+  })
+  assert.match(refused, /ECONNREFUSED|ECONNRESET|"code":"draining"/)
+  finish()
+  assert.match(await reply, /^HTTP\/1.1 200 .*first,.*last/s)
+  assert.deepEqual(await child.exited(), { code: 0, signal: null })
+  idle.destroy()
+  const records = installation.records()
+  assert.equal(records.at(-1)?.['type'], 'stopped')
+  const decided = records.filter(({ type }) => type === 'decided')
+  assert.equal(records.filter(({ type, id }) => type === 'settled' && decided.some((one) => one['id'] === id)).length, decided.length)
+})
+
+test('live work that does not end within the drain timeout is cut; a second signal exits at once', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.write('never ends') })
+  const installation = createInstallation(t, {
+    config: 'drainTimeout: 300ms',
+    manifests: { 'weather.yaml': manifest('weather', network(origin.port)) },
+  })
+  const first = await startChild(t, installation)
+  const cut = exchangeRaw(first.proxyPort, ask(origin.port, '/slow'))
+  await new Promise<void>((resolve) => origin.server.once('request', () => resolve()))
+  first.process.kill('SIGTERM')
+  assert.deepEqual(await first.exited(), { code: 0, signal: null })
+  assert.match(await cut, /never ends/)
+  assert.equal(installation.records().findLast(({ type }) => type === 'settled')?.['complete'], false)
+
+  installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('300ms', '1h'))
+  const second = await startChild(t, installation)
+  void exchangeRaw(second.proxyPort, ask(origin.port, '/slow')).catch(() => {})
+  await new Promise<void>((resolve) => origin.server.once('request', () => resolve()))
+  second.process.kill('SIGTERM')
+  await new Promise<void>((resolve) => {
+    const gone = () => void exchangeRaw(second.proxyPort, 'x').then(gone, () => resolve())
+    gone()
+  })
+  second.process.kill('SIGTERM')
+  assert.deepEqual(await second.exited(), { code: 143, signal: null })
+})
+
+test('SIGHUP with a broken manifest leaves the old one deciding, and says so in log, health and metrics', async (t) => {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', network(origin.port)) } })
+  const child = await startChild(t, installation)
+  const logged = (text: string) =>
+    new Promise<void>((resolve) => {
+      const look = () => (child.stderr().includes(text) ? resolve() : void child.process.stderr?.once('data', look))
+      look()
+    })
+  installation.write('integrations/weather.yaml', manifest('weather', 'netwrok: []'))
+  child.process.kill('SIGHUP')
+  await logged('the last good set goes on deciding')
+  assert.match(child.stderr(), /weather\.yaml:6:1 netwrok: unknown key; did you mean \\"network\\"\?/)
+  assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 200 /)
+  const health = async (path: string) => (await fetch(`http://127.0.0.1:${child.healthPort}${path}`)).text()
+  assert.equal(JSON.parse(await health('/readyz')).checks.manifests, false)
+  assert.match(await health('/metrics'), /^sallyport_policy_rejected 1$/m)
+
+  installation.write('integrations/weather.yaml', manifest('weather', 'network: []'))
+  child.process.kill('SIGHUP')
+  await logged('"integrations":1,"msg":"policy active"}\n{"level":"error"')
+  await new Promise<void>((resolve) => {
+    const look = async () => (JSON.parse(await health('/readyz')).checks.manifests ? resolve() : setImmediate(look))
+    void look()
+  })
+  assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 403 /)
+  assert.ok(installation.records().some(({ type }) => type === 'rejected'))
+})
+
+test('a changed manifest is taken up without being told', async (t) => {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', 'network: []') } })
+  const child = await startChild(t, installation)
+  assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 403 /)
+  installation.write('integrations/weather.yaml', manifest('weather', network(origin.port)))
+  let answer = ''
+  while (!answer.startsWith('HTTP/1.1 200 ')) answer = await exchangeRaw(child.proxyPort, ask(origin.port, '/'))
+})
+
+test('a bad configuration aborts with 78 before any port is bound, with every problem and its place', async (t) => {
+  const installation = createInstallation(t)
+  installation.write(
+    'sallyport.yaml',
+    'apiVersion: sallyport/v1\nkind: Gateway\nlistners: []\nhttp:\n  idleTimeout: soon\nadmin: { tcp: { address: "127.0.0.1:1", token: inline } }\n',
+  )
+  const { code, stderr } = await command(process.execPath, [main, 'run', '--config', installation.configFile])
+  assert.equal(code, 78)
+  assert.match(stderr, /sallyport\.yaml:3:1 listners: unknown key; did you mean "listeners"\?/)
+  assert.match(stderr, /sallyport\.yaml:5:16 http\.idleTimeout: expected a duration such as/)
+  assert.match(
+    stderr,
+    /sallyport\.yaml:6:\d+ admin\.tcp\.token: expected \{ env: NAME \} or \{ file: path \}; a secret never stands in this file/,
+  )
+})
+
+test('a listener for an unknown integration aborts with 78', async (t) => {
+  const installation = createInstallation(t, {
+    config: 'listeners: [{ name: own, address: "127.0.0.1:0", integration: nobody }]',
+    manifests: { 'weather.yaml': manifest('weather', '') },
+  })
+  const { code, stderr } = await command(process.execPath, [main, 'run', '--config', installation.configFile])
+  assert.equal(code, 78, stderr)
+  assert.match(stderr, /there is no manifest of "nobody" \(known: weather\)/)
+})
