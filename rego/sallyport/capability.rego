@@ -30,14 +30,14 @@ capabilities_of_http := [one |
 
 capabilities_of_tunnel := [one |
 	some one in on_host(input.tunnel.host)
-	one.tls != "none"
 	input.tunnel.port in one.ports
 ]
 
-# What may be seen is seen: interception wins over a blind tunnel to the same place.
-tunnel_capability := object.union(one, {"obligations": object.union(one.obligations, {"tls": one.tls})}) if {
-	one := [one | some one in capabilities_of_tunnel; one.tls == "intercept"][0]
-} else := object.union(one, {"obligations": object.union(one.obligations, {"tls": one.tls})}) if {
+# What may be seen is seen: an opened tunnel wins over a blind one to the same place. Some clients tunnel plain HTTP as
+# well (Node's fetch does), so "none" opens it too: each request inside is judged as the scheme it turns out to be.
+tunnel_capability := object.union(one, {"obligations": object.union(one.obligations, {"tls": "intercept"})}) if {
+	one := [one | some one in capabilities_of_tunnel; one.tls in {"none", "intercept"}][0]
+} else := object.union(one, {"obligations": object.union(one.obligations, {"tls": "tunnel"})}) if {
 	one := capabilities_of_tunnel[0]
 }
 

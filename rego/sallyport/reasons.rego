@@ -45,12 +45,6 @@ lacking contains sprintf("%s does not allow the port %d", [one.id, input.tunnel.
 	not input.tunnel.port in one.ports
 }
 
-lacking contains sprintf("%s has tls: none, which allows no CONNECT", [one.id]) if {
-	input.request.kind == "tunnel"
-	some one in on_host(input.tunnel.host)
-	one.tls == "none"
-}
-
 lacking contains sprintf("no service capability names \"%s\"", [input.service.name]) if {
 	input.request.kind == "service"
 	manifest

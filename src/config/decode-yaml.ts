@@ -43,7 +43,8 @@ export function decodeYaml<Schema extends z.ZodType>({ file, text }: YamlSource,
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const known = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
-  throw new ConfigError(result.error.issues.flatMap((issue) => explain(issue, { file, document, lines, known })))
+  const problems = result.error.issues.flatMap((issue) => explain(issue, { file, document, lines, known }))
+  throw new ConfigError(problems.sort((a, b) => a.line - b.line || a.column - b.column))
 }
 
 interface Place {

@@ -50,17 +50,18 @@ export function readAbsoluteForm(
   return build(arrival, who, needs, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
 }
 
-/** Inside an interception the authority is the one that CONNECT was judged for (CVE class: host confusion, httpjail #57). */
+/** Inside a tunnel the authority is the one that CONNECT was judged for (host confusion, httpjail #57). */
 export function readOriginForm(
   arrival: HttpArrival,
   who: Identified,
   needs: Needs,
+  scheme: 'http' | 'https',
   judged: Authority,
   maxPolicyBodyBytes: number,
 ): AccessRequest | Promise<AccessRequest> {
   const url = arrival.req.url ?? ''
   if (!url.startsWith('/')) throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
-  return build(arrival, who, needs, 'https', judged, url, maxPolicyBodyBytes)
+  return build(arrival, who, needs, scheme, judged, url, maxPolicyBodyBytes)
 }
 
 function build(

@@ -1,8 +1,8 @@
-/** The interception door: TLS is terminated with a leaf of our own CA, and each request inside is an arrival of its own. */
+/** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import { type Identified, type Meter, Refusal, type TunnelRequest } from '../core/index.ts'
+import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
@@ -23,7 +23,7 @@ export interface InterceptOptions {
 }
 
 /** Resolves when the caller's connection has closed. */
-export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest, meter: Meter) => Promise<void>
+export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest) => Promise<void>
 
 export interface InterceptDoor {
   readonly intercept: Intercept
@@ -41,9 +41,13 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   const insides = new WeakMap<Duplex, Inside>()
   const server = createInnerServer(options, insides)
 
-  async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest, meter: Meter): Promise<void> {
+  /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
+  async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
+    const first = head.byteLength > 0 ? head : await firstChunk(socket, handshakeTimeoutMs)
+    if (first === null) return
+    socket.unshift(first)
+    if (first[0] !== 0x16) return serveInside(socket, 'http', tunnel)
     const context = await secureContext(tunnel.target.host)
-    if (head.byteLength > 0) socket.unshift(head)
     const secure = new TLSSocket(socket as never, {
       isServer: true,
       secureContext: context,
@@ -52,14 +56,13 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       SNICallback: (name, done) =>
         sameHost(name, tunnel.target.host) ? done(null, context) : done(new Error('SNI differs from the CONNECT authority')),
     })
+    const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), handshakeTimeoutMs)
     return new Promise((resolve) => {
-      const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), handshakeTimeoutMs)
       let shaken = false
       secure.once('secure', () => {
         shaken = true
         clearTimeout(timer)
-        insides.set(secure, { settings: innerSettings(tunnel, options.maxPolicyBodyBytes) })
-        server.emit('connection', secure)
+        void serveInside(secure, 'https', tunnel)
       })
       secure.on('error', (error) => {
         if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, error)
@@ -68,10 +71,17 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       secure.once('close', () => {
         clearTimeout(timer)
         socket.destroy()
-        meter.sent(0)
         resolve()
       })
     })
+  }
+
+  function serveInside(connection: Duplex, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
+    insides.set(connection, { settings: innerSettings(tunnel, scheme, options.maxPolicyBodyBytes) })
+    server.emit('connection', connection)
+    // Paused while its first byte was looked at.
+    connection.resume()
+    return new Promise((resolve) => connection.once('close', () => resolve()))
   }
 
   return { intercept, close: () => server.closeIdleConnections() }
@@ -90,15 +100,32 @@ function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: 
   return server
 }
 
-function innerSettings(tunnel: TunnelRequest, maxPolicyBodyBytes: number): DoorSettings {
+function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', maxPolicyBodyBytes: number): DoorSettings {
   const who: Identified = { integration: tunnel.integration, identity: tunnel.identity }
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
     identify: () => who,
-    read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, judged, maxPolicyBodyBytes),
+    read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, scheme, judged, maxPolicyBodyBytes),
   }
+}
+
+/** `null` where the caller goes away, or says nothing in time. */
+function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => socket.destroy(), timeoutMs)
+    const settle = (chunk: Buffer | null) => {
+      clearTimeout(timer)
+      socket.off('data', settle)
+      socket.off('close', gone)
+      socket.pause()
+      resolve(chunk)
+    }
+    const gone = () => settle(null)
+    socket.on('data', settle)
+    socket.on('close', gone)
+  })
 }
 
 function sameHost(name: string, judged: string): boolean {

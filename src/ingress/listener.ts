@@ -55,9 +55,14 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const { name, doors, handle, nextId, identify, http } = options
   const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
   const sockets = new Set<Socket>()
+  // Connections that have asked nothing yet: Node counts them neither as idle nor as live.
+  const silent = new WeakSet<Socket>()
 
   const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
-  const route = (req: IncomingMessage, res: ServerResponse) => doorFor(doors, req.url ?? '', stray)(req, res)
+  const route = (req: IncomingMessage, res: ServerResponse) => {
+    silent.delete(req.socket)
+    doorFor(doors, req.url ?? '', stray)(req, res)
+  }
 
   const server = createServer(
     {
@@ -72,6 +77,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   server.maxConnections = options.maxConnections
   server.on('connection', (socket) => {
     sockets.add(socket)
+    silent.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
   // The body's reader invites it (100) once the request is allowed.
@@ -83,17 +89,26 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     serve(handle, new HttpArrival(nextId(), { ...strayArrival, read: refuse }, req, res))
   })
   server.on('connect', (req, socket, head) => {
+    silent.delete(req.socket)
     if (doors.connect !== null) doors.connect(req, socket, head)
     else void answerClientError(handle, nextId(), 'connect', new Error('this listener serves no proxy'), socket)
   })
-  server.on('upgrade', (req, socket, head) => doors.services?.upgrade(req, socket, head))
+  server.on('upgrade', (req, socket, head) => {
+    silent.delete(req.socket)
+    doors.services?.upgrade(req, socket, head)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'proxy', error, socket))
 
   const address = await listen(server, options.address, name)
+  function endSilent(): Promise<void> {
+    const drained = drain(server)
+    for (const socket of sockets) if (silent.has(socket)) socket.destroy()
+    return drained
+  }
   function destroy(): void {
     for (const socket of sockets) socket.destroy()
   }
-  return { name, address, drain: () => drain(server), destroy }
+  return { name, address, drain: endSilent, destroy }
 }
 
 function doorFor(doors: Doors, target: string, stray: RequestDoor): RequestDoor {

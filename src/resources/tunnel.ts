@@ -1,6 +1,6 @@
 /** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
 import type { Duplex } from 'node:stream'
-import { type Claim, type Meter, Permit, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
+import { type Claim, Permit, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
 import type { Dialer } from './egress/dial.ts'
 import { joinSockets } from './egress/join.ts'
 
@@ -9,7 +9,7 @@ export interface TunnelResourceOptions {
   /** Neither way has moved a byte for so long: the tunnel is closed. */
   readonly idleTimeoutMs: number
   /** Terminates TLS on the caller's socket; from the interception door. */
-  readonly intercept: (socket: Duplex, head: Buffer, request: TunnelRequest, meter: Meter) => Promise<void>
+  readonly intercept: (socket: Duplex, head: Buffer, request: TunnelRequest) => Promise<void>
 }
 
 export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: TunnelResourceOptions): Resource<TunnelRequest> {
@@ -31,7 +31,7 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     const { obligations } = permit.decision
     if (obligations.tls === 'intercept') {
       // Nothing is dialled yet: each request inside is judged on its own, and dials for itself.
-      return { status: 200, headers: [], takeover: (socket, head, meter) => intercept(socket, head, request, meter), discard: () => {} }
+      return { status: 200, headers: [], takeover: (socket, head) => intercept(socket, head, request), discard: () => {} }
     }
     const origin = await dialer.tcp({ ...request.target, allowed: obligations.addresses ?? [] })
     return {
