@@ -1,39 +1,28 @@
 /** The composition root: builds each station from the configuration and joins them; the only file that knows them all. */
-import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { createSecureContext, getCACertificates } from 'node:tls'
 import { createAdmin, type Health, type ReloadResult } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
-import { type Config, ConfigError, type ListenerConfig, watchFolder } from './config/index.ts'
+import { type Config, type ListenerConfig, requireKnown, watchFolder } from './config/index.ts'
 import { type Integration, Refusal, type Resource, type ResourceKind } from './core/index.ts'
-import {
-  createBrokerDoor,
-  createConnectDoor,
-  createIdentify,
-  createIds,
-  createInterceptDoor,
-  createProxyDoor,
-  createServicesDoor,
-  type Listener,
-  openListener,
-} from './ingress/index.ts'
+import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
 import { createLimits } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createCompile, createPolicy, loadManifests } from './policy/index.ts'
+import { createCompile, createDirectory, createPolicy } from './policy/index.ts'
 import { createRedactor } from './redact/index.ts'
 import {
   createAddressRule,
   createDialer,
   createFileResource,
   createHttpResource,
+  createOwnPorts,
   createPools,
   createResolveName,
   createSelfResource,
   createServiceResource,
   createTunnelResource,
+  originTrust,
 } from './resources/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
@@ -60,7 +49,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const now = () => performance.now()
   await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
 
-  const manifests = createDirectory(config)
+  const manifests = createDirectory(config.integrationsFolder, config.defaults)
   await manifests.load()
   const authority = await openAuthority(join(config.stateFolder, 'ca'))
   const audit = openAudit({
@@ -98,7 +87,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     },
   })
 
-  const own = ownPorts()
+  const own = createOwnPorts()
   const dialer = createDialer({
     resolve: createResolveName(config.http.dnsServers, config.http.connectTimeoutMs),
     rule: createAddressRule(own.isOwn),
@@ -185,7 +174,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function reloadOnce(): Promise<ReloadResult> {
     try {
       const integrations = await manifests.read()
-      requireKnown(config.listeners, integrations, config.file)
+      requireKnown(
+        config,
+        integrations.map(({ name }) => name),
+      )
       await activate(integrations)
       state.rejected = null
       return { ok: true, revision: policy.revision() ?? '' }
@@ -234,7 +226,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
 
   const listeners: Listener[] = []
   try {
-    requireKnown(config.listeners, manifests.loaded(), config.file)
+    requireKnown(config, manifests.names())
     own.add((await admin.listen()).ports)
     for (const one of config.listeners) {
       const listener = await open(one)
@@ -266,7 +258,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
         throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
       return known(authorization)
     }
-    const shared = { handle, identify, nextId, maxPolicyBodyBytes }
     return openListener({
       name,
       address,
@@ -275,12 +266,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       nextId,
       http: nodeHttp,
       maxConnections: config.http.maxConnections,
-      doors: {
-        proxy: doors.includes('proxy') ? createProxyDoor(shared) : null,
-        connect: doors.includes('proxy') ? createConnectDoor(shared) : null,
-        services: doors.includes('services') ? createServicesDoor(shared) : null,
-        broker: doors.includes('broker') ? createBrokerDoor(shared) : null,
-      },
+      doors: createDoors(doors, { handle, identify, nextId, maxPolicyBodyBytes }),
     })
   }
 
@@ -311,64 +297,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       logger.info('stopped')
     },
   }
-}
-
-/** The active integrations by name, and the folder they come from. */
-function createDirectory(config: Config) {
-  let byName: ReadonlyMap<string, Integration> = new Map()
-  const read = async () => (await loadManifests(config.integrationsFolder, config.defaults)).integrations
-  const replace = (integrations: readonly Integration[]) => {
-    byName = new Map(integrations.map((one) => [one.name, one]))
-  }
-  return {
-    read,
-    replace,
-    load: async () => replace(await read()),
-    loaded: () => [...byName.values()],
-    names: () => [...byName.keys()],
-    get: (name: string) => byName.get(name),
-    all: () => byName.values(),
-  }
-}
-
-function requireKnown(listeners: readonly ListenerConfig[], integrations: readonly Integration[], file: string): void {
-  const known = new Set(integrations.map(({ name }) => name))
-  const problems = listeners.flatMap(({ name, integration }) =>
-    integration === null || known.has(integration)
-      ? []
-      : [
-          {
-            file,
-            line: 0,
-            column: 0,
-            path: `listeners.${name}.integration`,
-            message: `there is no manifest of "${integration}" (known: ${[...known].join(', ') || 'none'})`,
-          },
-        ],
-  )
-  if (problems.length > 0) throw new ConfigError(problems)
-}
-
-/** The gateway's own ports on this machine's addresses: never a destination (invariant 8 of the design). */
-function ownPorts() {
-  const ports = new Set<number>()
-  return {
-    add(more: readonly number[]) {
-      for (const port of more) ports.add(port)
-    },
-    isOwn(address: string, port: number): boolean {
-      if (!ports.has(port)) return false
-      if (/^127\.|^::1$|^0\.0\.0\.0$|^::$|^::ffff:127\./i.test(address)) return true
-      return Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address === address))
-    },
-  }
-}
-
-function originTrust(caFile: string | null) {
-  return createSecureContext({
-    ca: [...getCACertificates('default'), ...(caFile === null ? [] : [readFileSync(caFile, 'utf8')])],
-    minVersion: 'TLSv1.2',
-  })
 }
 
 function timeout(ms: number): Promise<true> {

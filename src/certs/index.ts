@@ -1,3 +1,3 @@
 /** The interception CA and its leaves. */
-export { type CertificateAuthority, openAuthority } from './authority.ts'
+export { openAuthority } from './authority.ts'
 export { createLeafPem, createLeaves } from './leaves.ts'

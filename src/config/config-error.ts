@@ -23,7 +23,7 @@ export class ConfigError extends Error {
 }
 
 /** `file:line:column path: message`. */
-export function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
+function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
   return `${place}${path === '' ? '' : ` ${path}`}: ${message}`
 }

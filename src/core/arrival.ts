@@ -1,18 +1,6 @@
 /** What comes through a door, before anything is known of it but where it came in. */
-import type { Integration } from './integration.ts'
+import type { DoorName, Hangup, Identified } from './caller.ts'
 import type { AccessRequest } from './request.ts'
-
-/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes. */
-export const doorNames = ['proxy', 'connect', 'intercept', 'services', 'broker'] as const
-export type DoorName = (typeof doorNames)[number]
-
-/** How a caller proved which integration it is; never by an ordinary header. */
-export type IdentityKind = 'listener' | 'token'
-
-export interface Identified {
-  readonly integration: Integration
-  readonly identity: IdentityKind
-}
 
 /** What the active policy can look at; a door reads no more than this before the decision. */
 export interface Needs {
@@ -22,15 +10,6 @@ export interface Needs {
   readonly body: boolean
   /** `input.context` can be seen. */
   readonly context: boolean
-}
-
-/**
- * The caller's end of the line. Cheaper than an AbortController a request: most requests never ask.
- * `onGone` calls back at most once, at once if the caller has gone already; the returned function unsubscribes.
- */
-export interface Hangup {
-  readonly gone: boolean
-  onGone(callback: () => void): () => void
 }
 
 export interface Arrival {

@@ -1,7 +1,6 @@
 /** What a bucket of an integration holds and has done; limits count it, usage reports it. */
 
-export const bucketNames = ['arrivals', 'requests', 'bytesOut', 'bytesIn', 'concurrency'] as const
-export type BucketName = (typeof bucketNames)[number]
+export type BucketName = 'arrivals' | 'requests' | 'bytesOut' | 'bytesIn' | 'concurrency'
 
 export interface BucketReport {
   readonly bucket: BucketName

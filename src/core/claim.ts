@@ -1,11 +1,9 @@
 /** What a request would touch, said without touching it: no DNS, no stat. */
 import type { Needs } from './arrival.ts'
+import type { JsonObject } from './json.ts'
 import type { Permit } from './permit.ts'
 import type { Reply } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
-
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
-export type JsonObject = { readonly [key: string]: Json }
 
 export interface Claim {
   /** The input document's key of the request's kind (`input.http`, `input.tunnel`, …). */

@@ -1,9 +1,11 @@
 /** The words every station shares. */
 export * from './arrival.ts'
 export * from './bucket-report.ts'
+export * from './caller.ts'
 export * from './claim.ts'
 export * from './decision.ts'
 export * from './integration.ts'
+export * from './json.ts'
 export * from './outcome.ts'
 export * from './permit.ts'
 export * from './problems.ts'

@@ -1,6 +1,7 @@
 /** The one error that a station throws on purpose. Anything else that is thrown is a bug and becomes `internal`. */
-import type { JsonObject } from './claim.ts'
+
 import type { Decision } from './decision.ts'
+import type { JsonObject } from './json.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
 import type { AccessRequest, HeaderList } from './request.ts'

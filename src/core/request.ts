@@ -1,5 +1,5 @@
 /** A request after parsing and canonicalisation: what is judged, and exactly what is forwarded. */
-import type { DoorName, Hangup, IdentityKind } from './arrival.ts'
+import type { DoorName, Hangup, IdentityKind } from './caller.ts'
 import type { FileAction, Integration } from './integration.ts'
 
 /** Flat `[name, value, name, value, …]`, in order, duplicates kept, as undici and `writeHead` take it. */

@@ -1,5 +1,6 @@
 /** What each station of the path promises. The folders of floor 5 implement these; `gateway.ts` joins them. */
-import type { Arrival, Identified, Needs } from './arrival.ts'
+import type { Arrival, Needs } from './arrival.ts'
+import type { Identified } from './caller.ts'
 import type { Claim, Resource } from './claim.ts'
 import type { Decision } from './decision.ts'
 import type { Integration } from './integration.ts'

@@ -17,7 +17,7 @@ export function serve(handle: Handle, arrival: HttpArrival): void {
 }
 
 /** `requestId` is told to the caller on every reply, so that it can be found in the record. */
-export function deliver(settling: Settling, res: ServerResponse, requestId: string): void {
+function deliver(settling: Settling, res: ServerResponse, requestId: string): void {
   const { reply } = settling
   if (isTakeover(reply)) {
     reply.discard()

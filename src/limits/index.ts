@@ -1,2 +1,2 @@
 /** Token buckets, concurrency, breakers. */
-export { createLimits, type LimitsStation } from './limits.ts'
+export { createLimits } from './limits.ts'

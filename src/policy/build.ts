@@ -6,7 +6,7 @@ import type { Compile } from './compiler/index.ts'
 import type { InputPaths } from './input.ts'
 
 const regoFolder = join(import.meta.dirname, '../../rego')
-export const defaultPolicyFolder = join(regoFolder, 'sallyport')
+const defaultPolicyFolder = join(regoFolder, 'sallyport')
 export const compiledPolicyFolder = join(defaultPolicyFolder, 'compiled')
 export const entrypoint = 'sallyport/decision'
 
@@ -35,7 +35,7 @@ export async function readRego(folder: string, prefix: string): Promise<RegoSour
 }
 
 /** The checked-in default policy. */
-export async function loadDefaultPolicy(): Promise<CompiledPolicy> {
+async function loadDefaultPolicy(): Promise<CompiledPolicy> {
   return load(compiledPolicyFolder)
 }
 

@@ -1,4 +1,4 @@
 /** Decide: manifests and Rego in, decisions out. */
-export { createCompile, RegoError } from './compiler/index.ts'
-export { loadManifests, type ManifestSet, manifestJsonSchema } from './manifests/index.ts'
-export { createPolicy, type PolicyStation } from './policy.ts'
+export { createCompile } from './compiler/index.ts'
+export { createDirectory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
+export { createPolicy } from './policy.ts'

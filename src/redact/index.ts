@@ -1,2 +1,2 @@
 /** Keeps secrets out of every output. */
-export { createRedactor, type RedactorStation } from './redactor.ts'
+export { createRedactor } from './redactor.ts'

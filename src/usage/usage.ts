@@ -3,8 +3,8 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { BreakerReport, BucketReport, Integration, Outcome, Usage } from '../core/index.ts'
 
 /** How a request ended, as reports and metrics count it. */
-export const results = ['allowed', 'denied', 'limited', 'refused', 'failed'] as const
-export type Result = (typeof results)[number]
+const results = ['allowed', 'denied', 'limited', 'refused', 'failed'] as const
+type Result = (typeof results)[number]
 
 export interface IntegrationUsage {
   readonly integration: string
@@ -30,7 +30,7 @@ export interface UsageStation extends Usage {
 }
 
 /** Callers that proved no integration. */
-export const unidentified = '-'
+const unidentified = '-'
 
 interface Counters {
   readonly requests: Record<Result, number>

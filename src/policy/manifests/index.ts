@@ -1,4 +1,4 @@
 /** Manifests: what each integration may do. */
-export type { ManifestDefaults } from './decode.ts'
-export { loadManifests, type ManifestSet } from './load.ts'
+export { createDirectory } from './directory.ts'
+export { loadManifests } from './load.ts'
 export { manifestJsonSchema } from './schema.ts'

@@ -1,7 +1,8 @@
 /** The resource kind `file`: folders of the host under names of the manifest. Needs Linux, whose /proc names open folders. */
 import { type FileCapability, type FileRequest, Permit, Refusal, type Reply, type Resource } from '../../core/index.ts'
+import { temporaryPrefix } from './file-version.ts'
 import { listFolder, readFile, statFile } from './read.ts'
-import { temporaryPrefix, writeFile } from './write.ts'
+import { writeFile } from './write.ts'
 
 export function createFileResource(): Resource<FileRequest> {
   return {

@@ -1,17 +1,11 @@
 /** Reading, describing and listing below a root. */
-import type { Stats } from 'node:fs'
 import { type FileHandle, readdir } from 'node:fs/promises'
 import { type FileRequest, type PushedBody, Refusal, type Reply } from '../../core/index.ts'
+import { etagOf, temporaryPrefix } from './file-version.ts'
 import { itself, openFile, openFolder } from './folder-handle.ts'
-import { temporaryPrefix } from './write.ts'
 
 const chunkBytes = 64 * 1024
 const maxEntries = 10_000
-
-/** Strong: it changes with every write, since a write makes a new file. */
-export function etagOf({ ino, size, mtimeMs }: Stats): string {
-  return `"${ino.toString(36)}-${size.toString(36)}-${Math.floor(mtimeMs * 1000).toString(36)}"`
-}
 
 export async function readFile(root: string, segments: readonly string[], request: FileRequest, maxBytes: number): Promise<Reply> {
   const file = await openEntry(root, segments)

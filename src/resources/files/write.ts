@@ -3,11 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
 import { type FileRequest, Refusal, type Reply } from '../../core/index.ts'
+import { etagOf, temporaryPrefix } from './file-version.ts'
 import { inside, openFolder } from './folder-handle.ts'
-import { etagOf } from './read.ts'
-
-/** Hidden from listings, and refused as a name. */
-export const temporaryPrefix = '.sallyport-'
 
 /** 201 for a new file, 204 for one replaced. Throws `Refusal`: conflict, payload-too-large, and what `openFolder` throws. */
 export async function writeFile(root: string, segments: readonly string[], request: FileRequest, maxBytes: number): Promise<Reply> {

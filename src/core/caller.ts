@@ -1,0 +1,22 @@
+/** Who calls, through which door, and the caller's end of the line. */
+import type { Integration } from './integration.ts'
+
+/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes. */
+export type DoorName = 'proxy' | 'connect' | 'intercept' | 'services' | 'broker'
+
+/** How a caller proved which integration it is; never by an ordinary header. */
+export type IdentityKind = 'listener' | 'token'
+
+export interface Identified {
+  readonly integration: Integration
+  readonly identity: IdentityKind
+}
+
+/**
+ * The caller's end of the line. Cheaper than an AbortController a request: most requests never ask.
+ * `onGone` calls back at most once, at once if the caller has gone already; the returned function unsubscribes.
+ */
+export interface Hangup {
+  readonly gone: boolean
+  onGone(callback: () => void): () => void
+}
