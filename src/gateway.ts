@@ -1,6 +1,7 @@
 /** The composition root: builds each station from the configuration and joins them; the only file that knows them all. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createAdmin, type Health, type ReloadResult } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
@@ -124,13 +125,12 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     keepAliveTimeout: config.http.keepAliveMs,
     noDelay: true,
   }
-  const { maxPolicyBodyBytes } = config.http
   const inner = createInterceptDoor({
     handle,
     nextId,
     secureContext: await createLeaves(authority),
     http: nodeHttp,
-    maxPolicyBodyBytes,
+    maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     handshakeTimeoutMs: config.http.headersTimeoutMs,
   })
   for (const resource of [
@@ -144,7 +144,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   }
 
   const state = { draining: false, ready: false, rejected: null as string | null }
-  const reload = createReload()
   await activate(manifests.loaded())
 
   async function activate(integrations: readonly Integration[]): Promise<void> {
@@ -162,13 +161,11 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   }
 
   /** One at a time; a change during a reload is seen by the next. A bad set leaves the last good one deciding. */
-  function createReload(): () => Promise<ReloadResult> {
-    let last: Promise<unknown> = Promise.resolve()
-    return () => {
-      const next = last.then(reloadOnce)
-      last = next
-      return next
-    }
+  let reloading: Promise<unknown> = Promise.resolve()
+  const reload = (): Promise<ReloadResult> => {
+    const next = reloading.then(reloadOnce)
+    reloading = next
+    return next
   }
 
   async function reloadOnce(): Promise<ReloadResult> {
@@ -266,7 +263,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       nextId,
       http: nodeHttp,
       maxConnections: config.http.maxConnections,
-      doors: createDoors(doors, { handle, identify, nextId, maxPolicyBodyBytes }),
+      doors: createDoors(doors, { handle, identify, nextId, maxPolicyBodyBytes: config.http.maxPolicyBodyBytes }),
     })
   }
 
@@ -287,7 +284,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       for (const stop of unwatch) stop()
       inner.close()
       const drained = Promise.all(listeners.map((listener) => listener.drain()))
-      const late = await Promise.race([drained.then(() => false), timeout(config.drainTimeoutMs)])
+      const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])
       if (late) logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'live work did not end in time and is cut')
       for (const listener of listeners) listener.destroy()
       // What was cut settles when its sockets close, in the turns that follow.
@@ -297,8 +294,4 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       logger.info('stopped')
     },
   }
-}
-
-function timeout(ms: number): Promise<true> {
-  return new Promise((resolve) => setTimeout(() => resolve(true), ms).unref())
 }

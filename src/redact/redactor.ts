@@ -23,7 +23,7 @@ const assignment = /(^|[?&;\s"'{,])([\w.-]{1,64})(=)([^&\s"';,]+)/g
 const mayHide = /[=@]|bearer|basic/i
 
 export function createRedactor(secrets: readonly string[]): RedactorStation {
-  let known: readonly string[] = secrets.flatMap(spellings)
+  let known: readonly string[] = secrets.flatMap(partsOf).flatMap(spellings)
   let extraHeaders: ReadonlySet<string> = new Set()
   let extraKeys: ReadonlySet<string> = new Set()
 
@@ -38,7 +38,7 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
 
   return {
     addSecret(secret) {
-      known = [...known, ...spellings(secret)]
+      known = [...known, ...partsOf(secret).flatMap(spellings)]
     },
     setNames({ headers, keys }) {
       extraHeaders = new Set(headers)
@@ -74,6 +74,12 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
       return { status: reply.status, headers, body: maskBody(reply.body, known) }
     },
   }
+}
+
+/** `Bearer abc` is a secret, and so is `abc` alone. */
+function partsOf(secret: string): readonly string[] {
+  const credentials = /^[A-Za-z]+ +(\S+)$/.exec(secret)?.[1]
+  return credentials === undefined ? [secret] : [secret, credentials]
 }
 
 function decode(key: string): string {

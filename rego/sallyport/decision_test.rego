@@ -1,0 +1,152 @@
+# What the default policy decides, and how authors' rules change it.
+package sallyport
+
+index := {"weather": {
+	"network": {
+		"exact": {
+			"api.example.com": [
+				{"id": "network/0", "ports": [443], "methods": ["GET"], "paths": {"any": false, "exact": {"/v1": true}, "prefixes": ["/v1/"], "globs": ["/v2/*/items"]}, "tls": "intercept", "obligations": {"timeoutMs": 100}},
+				{"id": "network/1", "ports": [80], "anyMethod": true, "methods": [], "paths": {"any": true, "exact": {}, "prefixes": [], "globs": []}, "tls": "none", "obligations": {}},
+			],
+			"blind.example.com": [{"id": "network/2", "ports": [443], "anyMethod": true, "methods": [], "paths": {"any": true, "exact": {}, "prefixes": [], "globs": []}, "tls": "tunnel", "obligations": {}}],
+		},
+		"suffix": {"example.org": [{"id": "network/3", "ports": [443], "anyMethod": true, "methods": [], "paths": {"any": true, "exact": {}, "prefixes": [], "globs": []}, "tls": "intercept", "obligations": {}}]},
+		"any": [{"id": "network/4", "ports": [8080], "anyMethod": true, "methods": [], "paths": {"any": true, "exact": {}, "prefixes": [], "globs": []}, "tls": "none", "obligations": {}}],
+		"wildcards": true,
+	},
+	"services": {"search": [{"id": "services/0", "methods": ["GET"], "paths": {"any": true, "exact": {}, "prefixes": [], "globs": []}, "websocket": false, "obligations": {}}]},
+	"files": {"data": [{"id": "files/0", "actions": ["read"], "paths": {"any": false, "exact": {}, "prefixes": ["public/"], "globs": []}, "obligations": {}}]},
+}}
+
+http(changes) := {"integration": {"name": "weather"}, "request": {"kind": "http"}, "http": object.union({"scheme": "https", "host": "api.example.com", "port": 443, "method": "GET", "path": "/v1/a"}, changes)}
+
+tunnel(host, port) := {"integration": {"name": "weather"}, "request": {"kind": "tunnel"}, "tunnel": {"host": host, "port": port}}
+
+service(changes) := {"integration": {"name": "weather"}, "request": {"kind": "service"}, "service": object.union({"name": "search", "method": "GET", "path": "/", "websocket": false}, changes)}
+
+file(changes) := {"integration": {"name": "weather"}, "request": {"kind": "file"}, "file": object.union({"root": "data", "path": "public/a", "action": "read"}, changes)}
+
+decide(document) := got if {
+	got := decision with input as document with data.integrations as index
+}
+
+allowed_by(document, rule) if {
+	got := decide(document)
+	got.allow == true
+	got.rule == rule
+}
+
+denied_for(document, reason) if {
+	got := decide(document)
+	got.allow == false
+	got.rule == "default/deny"
+	reason in got.reasons
+}
+
+test_http_allowed if allowed_by(http({}), "default/network/0")
+
+test_obligations_of_the_capability if decide(http({})).obligations == {"timeoutMs": 100}
+
+test_exact_path if allowed_by(http({"path": "/v1"}), "default/network/0")
+
+test_glob_path if allowed_by(http({"path": "/v2/7/items"}), "default/network/0")
+
+test_glob_star_stays_within_a_segment if denied_for(http({"path": "/v2/7/8/items"}), "network/0 does not allow the path /v2/7/8/items")
+
+test_path_denied if denied_for(http({"path": "/admin"}), "network/0 does not allow the path /admin")
+
+test_method_denied if denied_for(http({"method": "POST"}), "network/0 does not allow the method POST")
+
+test_head_is_not_get if denied_for(http({"method": "HEAD"}), "network/0 does not allow the method HEAD")
+
+test_port_denied if denied_for(http({"port": 8443}), "network/0 does not allow the port 8443")
+
+test_host_unknown if denied_for(http({"host": "other.example.com", "port": 443}), "network/4 does not allow the port 443")
+
+test_scheme_must_fit if denied_for(http({"scheme": "http"}), "network/0 has tls: intercept, and this is http")
+
+test_plain_http if allowed_by(http({"scheme": "http", "port": 80, "path": "/any"}), "default/network/1")
+
+test_wildcard_below if allowed_by(http({"host": "a.b.example.org"}), "default/network/3")
+
+test_wildcard_not_the_apex if not decide(http({"host": "example.org"})).allow
+
+test_wildcard_not_a_look_alike if not decide(http({"host": "evilexample.org"})).allow
+
+test_any_name if allowed_by(http({"host": "x.net", "port": 8080, "scheme": "http"}), "default/network/4")
+
+test_any_is_no_address if not decide(http({"host": "10.0.0.1", "port": 8080, "scheme": "http"})).allow
+
+test_any_is_no_v6_address if not decide(http({"host": "fd00::1", "port": 8080, "scheme": "http"})).allow
+
+test_prototype_is_a_host_like_any if not decide(http({"host": "__proto__"})).allow
+
+test_no_manifest if {
+	got := decision with input as object.union(http({}), {"integration": {"name": "nobody"}}) with data.integrations as index
+	got == {"allow": false, "rule": "default/deny", "reasons": ["the integration \"nobody\" has no manifest"], "obligations": {}}
+}
+
+test_empty_allowlist if {
+	got := decision with input as http({}) with data.integrations as {"weather": {"network": {"exact": {}, "suffix": {}, "any": [], "wildcards": false}, "services": {}, "files": {}}}
+	got.allow == false
+	got.reasons == ["no network capability names the host \"api.example.com\""]
+}
+
+test_tunnel_blind if decide(tunnel("blind.example.com", 443)).obligations == {"tls": "tunnel"}
+
+test_tunnel_opened if decide(tunnel("api.example.com", 443)).obligations == {"tls": "intercept", "timeoutMs": 100}
+
+test_tunnel_of_plain_http_is_opened if decide(tunnel("api.example.com", 80)).obligations == {"tls": "intercept"}
+
+test_tunnel_denied if denied_for(tunnel("blind.example.com", 22), "network/2 does not allow the port 22")
+
+test_tunnel_unknown if {
+	got := decision with input as tunnel("x.net", 443) with data.integrations as {"weather": {"network": {"exact": {}, "suffix": {}, "any": [], "wildcards": false}}}
+	got.reasons == ["no network capability names the host \"x.net\""]
+}
+
+test_service_allowed if allowed_by(service({}), "default/services/0")
+
+test_service_method if denied_for(service({"method": "POST"}), "services/0 does not allow the method POST")
+
+test_service_websocket if denied_for(service({"websocket": true}), "services/0 does not allow WebSockets")
+
+test_service_unknown if denied_for(service({"name": "other"}), "no service capability names \"other\"")
+
+test_file_allowed if allowed_by(file({}), "default/files/0")
+
+test_file_action if denied_for(file({"action": "write"}), "files/0 does not allow to write")
+
+test_file_path if denied_for(file({"path": "private/a"}), "files/0 does not allow the path private/a")
+
+test_file_unknown if denied_for(file({"root": "other"}), "no file capability is called \"other\"")
+
+test_self if allowed_by({"integration": {"name": "weather"}, "request": {"kind": "self"}}, "default/self")
+
+test_unknown_kind if not decide({"integration": {"name": "weather"}, "request": {"kind": "kv"}}).allow
+
+test_rules_deny_wins if {
+	got := decision with input as http({}) with data.integrations as index with data.sallyport.rules as {"deny": {"not today"}, "allow": {"but"}}
+	got == {"allow": false, "rule": "rules/deny", "reasons": ["not today"], "obligations": {}}
+}
+
+test_rules_allow if {
+	got := decision with input as http({"path": "/admin"}) with data.integrations as index with data.sallyport.rules as {"allow": {"admins"}, "obligations": {{"timeoutMs": 5}}}
+	got == {"allow": true, "rule": "rules/allow", "reasons": ["admins"], "obligations": {"timeoutMs": 5}}
+}
+
+test_rules_never_allow_an_unknown_integration if {
+	got := decision with input as object.union(http({}), {"integration": {"name": "nobody"}}) with data.integrations as index with data.sallyport.rules as {"allow": {"all"}}
+	got.allow == false
+}
+
+test_rules_obligations_give_way if {
+	got := decision with input as http({}) with data.integrations as index with data.sallyport.rules as {"obligations": {{"maxReplyBytes": 10}, {"timeoutMs": 5}}}
+	got.obligations == {"timeoutMs": 5, "maxReplyBytes": 10}
+}
+
+test_rules_conflicting_obligations_deny if {
+	got := decision with input as http({}) with data.integrations as index with data.sallyport.rules as {"obligations": {{"timeoutMs": 10}, {"timeoutMs": 5}}}
+	got.allow == false
+	got.rule == "rules/obligations"
+}

@@ -1,0 +1,211 @@
+/** The log under tampering, torn writes and a disk that fails. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { openAudit } from '../../src/audit/audit.ts'
+import { verifyAudit } from '../../src/audit/verify.ts'
+import { type AppendFile, realFile } from '../../src/audit/writer.ts'
+import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+
+const mask = { text: (text: string) => text, query: (query: string) => query }
+const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
+const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
+const claim = { subject: { host: 'a', path: '/"\n\ud800' } } as unknown as Claim
+const decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'r' }
+const outcome = { status: 200, problem: null, sentBytes: 0, receivedBytes: 1, durationMs: 1, complete: true }
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+function open(folder: string, file: AppendFile = realFile, maxSegmentBytes = 1e9) {
+  return openAudit({ folder, maxSegmentBytes, durability: 'reply', version: 'test', mask, onBroken: () => {}, file })
+}
+
+async function fill(folder: string, count: number, maxSegmentBytes?: number): Promise<void> {
+  const audit = open(folder, realFile, maxSegmentBytes)
+  for (let i = 0; i < count; i += 1) {
+    const entry = audit.open(arrival(`id${i}`))
+    entry.decided(request, claim, decision)
+    await entry.durable()
+    entry.settled(outcome)
+  }
+  await audit.close()
+}
+
+const first = (folder: string) => join(folder, '00000001.jsonl')
+
+test('a changed, removed, repeated or inserted line anywhere is found', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 6)
+  assert.deepEqual((await verifyAudit(folder)).findings, [])
+  const good = readFileSync(first(folder), 'utf8')
+  const lines = good.split('\n').slice(0, -1)
+  const tampered = [
+    ...lines.slice(0, -1).map((_, i) => lines.toSpliced(i, 1)),
+    ...lines.map((line, i) => lines.toSpliced(i, 1, line, line)),
+    ...lines.slice(0, -1).map((line, i) => lines.with(i, line.replace(/"seq":\d+/, '"seq":99'))),
+    ...lines.slice(0, -1).map((line, i) => lines.with(i, `${line} `)),
+  ]
+  for (const one of tampered) {
+    writeFileSync(first(folder), `${one.join('\n')}\n`)
+    assert.equal((await verifyAudit(folder)).ok, false)
+  }
+})
+
+test('one changed byte at any place but the last line’s is found', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 3)
+  const good = readFileSync(first(folder))
+  const end = good.subarray(0, -1).lastIndexOf(0x0a)
+  for (let at = 0; at < end; at += 7) {
+    const bad = Buffer.from(good)
+    bad[at] = (bad[at] ?? 0) ^ 1
+    writeFileSync(first(folder), bad)
+    assert.equal((await verifyAudit(folder)).ok, false, `byte ${at}`)
+  }
+})
+
+test('a missing segment is found, at the beginning and in between', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 40, 2048)
+  assert.equal((await verifyAudit(folder)).ok, true)
+  for (const name of ['00000001.jsonl', '00000002.jsonl']) {
+    copyFileSync(join(folder, name), join(folder, 'kept'))
+    rmSync(join(folder, name))
+    assert.equal((await verifyAudit(folder)).ok, false, name)
+    copyFileSync(join(folder, 'kept'), join(folder, name))
+  }
+})
+
+test('the chain can be verified by hand with sha256sum', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 2)
+  const lines = readFileSync(first(folder), 'utf8').split('\n')
+  for (let i = 1; i < lines.length - 1; i += 1) {
+    const sum = execFileSync('sh', ['-c', `sed -n ${i}p ${first(folder)} | tr -d '\\n' | sha256sum`])
+      .toString()
+      .split(' ')[0]
+    assert.equal(JSON.parse(lines[i] ?? '').prev, sum)
+  }
+})
+
+test('a torn last line is cut, kept beside the log, and told; the chain goes on', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 3)
+  const lines = readFileSync(first(folder), 'utf8').split('\n')
+  // As a crash in mid-write leaves it: decided, not settled, half a line.
+  writeFileSync(first(folder), `${lines.slice(0, 4).join('\n')}\n`)
+  appendFileSync(first(folder), lines[4]?.slice(0, 30) ?? '')
+  const audit = open(folder)
+  assert.equal(audit.status().unsettledBefore, 1)
+  await audit.close()
+  const verification = await verifyAudit(folder)
+  assert.deepEqual(verification.findings, [])
+  assert.ok(existsSync(`${first(folder)}.broken`))
+  const started = readFileSync(first(folder), 'utf8')
+    .split('\n')
+    .map((line) => (line === '' ? {} : JSON.parse(line)))
+    .findLast(({ type }) => type === 'started')
+  assert.equal(started.cutBytes, 30)
+  assert.deepEqual(started.unsettledIds, ['id1'])
+})
+
+test('a log that was changed is not continued', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 3)
+  writeFileSync(first(folder), readFileSync(first(folder), 'utf8').replace('"seq":3', '"seq":4'))
+  assert.throws(() => open(folder), /00000001\.jsonl:3: the chain is broken here.*move the folder away/)
+  truncateSync(first(folder), 0)
+  writeFileSync(first(folder), 'not a record\n')
+  assert.throws(() => open(folder), /00000001\.jsonl:1: not a record/)
+})
+
+test('two gateways cannot share a log; the lock of a dead one is taken over', async (t) => {
+  const folder = folderOf(t)
+  const audit = open(folder)
+  writeFileSync(join(folder, 'lock'), '1 0')
+  writeFileSync(
+    join(folder, 'lock'),
+    `${process.ppid} ${readFileSync(`/proc/${process.ppid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]}`,
+  )
+  assert.throws(() => open(folder), /is in use by process \d+/)
+  writeFileSync(join(folder, 'lock'), '999999999 1')
+  await audit.close()
+  await open(folder).close()
+})
+
+for (const failure of ['ENOSPC', 'EIO'] as const) {
+  test(`after ${failure} nothing is acknowledged, and the log stays broken`, async (t) => {
+    const folder = folderOf(t)
+    let failing = false
+    const file: AppendFile = {
+      ...realFile,
+      write: (descriptor, bytes, done) =>
+        failing
+          ? setImmediate(() => done(Object.assign(new Error(failure), { code: failure }), 0))
+          : realFile.write(descriptor, bytes, done),
+    }
+    const audit = open(folder, file)
+    const before = audit.open(arrival('before'))
+    before.decided(request, claim, decision)
+    await before.durable()
+    assert.equal(before.durable(), null)
+    failing = true
+    const waiting = ['a', 'b'].map((id) => {
+      const entry = audit.open(arrival(id))
+      entry.decided(request, claim, decision)
+      return entry.durable()
+    })
+    for (const one of waiting) await assert.rejects(one as Promise<void>, { code: 'audit-unavailable' })
+    failing = false
+    const after = audit.open(arrival('after'))
+    after.decided(request, claim, decision)
+    await assert.rejects(after.durable() as Promise<void>, { code: 'audit-unavailable' })
+    assert.equal(audit.status().broken, true)
+    await audit.close()
+    assert.equal((await verifyAudit(folder)).ok, true)
+  })
+}
+
+test('a short write is completed before anything is acknowledged', async (t) => {
+  const folder = folderOf(t)
+  const file: AppendFile = {
+    ...realFile,
+    write: (descriptor, bytes, done) => realFile.write(descriptor, bytes.subarray(0, Math.ceil(bytes.byteLength / 2)), done),
+  }
+  const audit = open(folder, file)
+  const entry = audit.open(arrival('a'))
+  entry.decided(request, claim, decision)
+  await entry.durable()
+  assert.match(readFileSync(first(folder), 'utf8'), /"id":"a".*\n$/)
+  await audit.close()
+  assert.equal((await verifyAudit(folder)).ok, true)
+})
+
+test('a flood is recorded in sums', async (t) => {
+  const folder = folderOf(t)
+  const audit = open(folder)
+  const { Refusal } = await import('../../src/core/index.ts')
+  for (let i = 0; i < 1000; i += 1) {
+    const entry = audit.open(arrival(`f${i}`))
+    entry.summed(new Refusal('arrivals-exceeded', ''), null)
+    assert.equal(entry.durable(), null)
+    entry.settled(outcome)
+  }
+  await audit.close()
+  const sums = readFileSync(first(folder), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"summed"'))
+    .map((line) => JSON.parse(line))
+  assert.equal(
+    sums.reduce((total, { count }) => total + count, 0),
+    1000,
+  )
+  assert.equal(sums.length, 1)
+})

@@ -1,0 +1,198 @@
+/** The broker: who I am, and files of the host (security case 15). */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { createInstallation, exchangeRaw, manifest, startHere } from '../support/installation.ts'
+
+async function arrange(t: TestContext, capability = 'actions: [stat, list, read, write]') {
+  const installation = createInstallation(t, {
+    manifests: { 'weather.yaml': manifest('weather', `files: [{ name: data, root: ../data, ${capability} }]`) },
+  })
+  const data = join(installation.folder, 'data')
+  mkdirSync(join(data, 'sub'), { recursive: true })
+  writeFileSync(join(data, 'hello.txt'), 'hello')
+  writeFileSync(join(installation.folder, 'secret.txt'), 'outside')
+  const { proxyPort } = await startHere(t, installation)
+  const headers = { authorization: 'Bearer weather-token' }
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`http://127.0.0.1:${proxyPort}/v1/${path}`, { ...init, headers: { ...headers, ...init.headers } })
+  const raw = (target: string, method = 'GET') =>
+    exchangeRaw(
+      proxyPort,
+      `${method} ${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer weather-token\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    )
+  return { installation, data, ask, raw, proxyPort }
+}
+
+test('/v1/self tells who I am, what I may do and what I have left, and no host path', async (t) => {
+  const { ask, installation } = await arrange(t)
+  const res = await ask('self')
+  const text = await res.text()
+  const self = JSON.parse(text)
+  assert.equal(self.name, 'weather')
+  assert.equal(self.identity, 'token')
+  assert.deepEqual(self.files[0].actions, ['stat', 'list', 'read', 'write'])
+  assert.ok(self.buckets.some((one: { bucket: string; level: number }) => one.bucket === 'requests' && one.level > 0))
+  assert.ok(!text.includes(installation.folder))
+  assert.equal((await ask('self', { method: 'DELETE' })).status, 405)
+  assert.equal((await ask('nothing')).status, 404)
+})
+
+test('files are read, described, listed and atomically written', async (t) => {
+  const { ask, data } = await arrange(t)
+  const read = await ask('files/data/hello.txt')
+  assert.equal(await read.text(), 'hello')
+  const etag = read.headers.get('etag') ?? ''
+  assert.equal((await ask('files/data/hello.txt', { headers: { 'if-none-match': etag } })).status, 304)
+  assert.deepEqual(((await (await ask('files/data/hello.txt?op=stat')).json()) as { type: string; bytes: number }).bytes, 5)
+  assert.equal((await ask('files/data/hello.txt', { method: 'HEAD' })).headers.get('content-length'), '5')
+  assert.deepEqual(await (await ask('files/data?op=list')).json(), {
+    entries: [
+      { name: 'hello.txt', type: 'file' },
+      { name: 'sub', type: 'folder' },
+    ],
+    complete: true,
+  })
+
+  assert.equal((await ask('files/data/sub/new.bin', { method: 'PUT', body: 'new' })).status, 201)
+  assert.equal(readFileSync(join(data, 'sub/new.bin'), 'utf8'), 'new')
+  assert.equal((await ask('files/data/hello.txt', { method: 'PUT', body: 'changed', headers: { 'if-match': etag } })).status, 204)
+  assert.equal((await ask('files/data/hello.txt', { method: 'PUT', body: 'lost', headers: { 'if-match': etag } })).status, 409)
+  assert.equal((await ask('files/data/hello.txt', { method: 'PUT', body: 'lost', headers: { 'if-none-match': '*' } })).status, 409)
+  assert.equal(readFileSync(join(data, 'hello.txt'), 'utf8'), 'changed')
+  assert.deepEqual(readdirSync(data).sort(), ['hello.txt', 'sub'])
+})
+
+test('no spelling of a path leads out of the root', async (t) => {
+  const { raw, installation } = await arrange(t)
+  for (const path of [
+    '../secret.txt',
+    '%2e%2e/secret.txt',
+    '..%2fsecret.txt',
+    'sub/../../secret.txt',
+    'sub/%2e%2e/%2e%2e/secret.txt',
+    '%5c..%5csecret.txt',
+    '/etc/passwd',
+    '%2fetc%2fpasswd',
+    'hello.txt%00',
+    '.',
+    '..',
+    'a//b',
+  ]) {
+    const reply = await raw(`/v1/files/data/${path}`)
+    assert.match(reply, /^HTTP\/1.1 40[04] /, path)
+    assert.ok(!reply.includes('outside') && !reply.includes(installation.folder), path)
+  }
+})
+
+test('links are not followed, not read, not listed, and not written through', async (t) => {
+  const { ask, data, installation } = await arrange(t)
+  symlinkSync('../secret.txt', join(data, 'link'))
+  symlinkSync('..', join(data, 'up'))
+  symlinkSync('/', join(data, 'root'))
+  for (const path of ['link', 'up/secret.txt', 'root/etc/passwd', 'link?op=stat', 'up?op=list'])
+    assert.equal((await ask(`files/data/${path}`)).status, 404, path)
+  const { entries } = (await (await ask('files/data?op=list')).json()) as { entries: { name: string }[] }
+  assert.deepEqual(
+    entries.map(({ name }) => name),
+    ['hello.txt', 'sub'],
+  )
+  assert.equal((await ask('files/data/link', { method: 'PUT', body: 'x' })).status, 409)
+  assert.equal((await ask('files/data/up/new.txt', { method: 'PUT', body: 'x' })).status, 404)
+  assert.equal(readFileSync(join(installation.folder, 'secret.txt'), 'utf8'), 'outside')
+  assert.ok(!existsSync(join(installation.folder, 'new.txt')))
+})
+
+test('a folder swapped for a link in mid-operation never leads out', async (t) => {
+  const { ask, data, installation } = await arrange(t)
+  mkdirSync(join(installation.folder, 'outside'))
+  writeFileSync(join(installation.folder, 'outside/file'), 'outside')
+  writeFileSync(join(data, 'sub/file'), 'inside')
+  symlinkSync('../outside', join(data, 'link'))
+  let swapping = true
+  const swap = () => {
+    if (!swapping) return
+    renameSync(join(data, 'sub'), join(data, 'was'))
+    renameSync(join(data, 'link'), join(data, 'sub'))
+    renameSync(join(data, 'sub'), join(data, 'link'))
+    renameSync(join(data, 'was'), join(data, 'sub'))
+    setImmediate(swap)
+  }
+  swap()
+  for (let i = 0; i < 400; i += 1) {
+    const text = await (await ask('files/data/sub/file')).text()
+    assert.ok(text === 'inside' || text.includes('"code":"not-found"'), text)
+  }
+  swapping = false
+  await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('pipes and devices are no files; a name in another normal form is another name', async (t) => {
+  const { ask, raw, data } = await arrange(t)
+  execFileSync('mkfifo', [join(data, 'pipe')])
+  assert.equal((await ask('files/data/pipe')).status, 409)
+  assert.equal((await ask('files/data/pipe?op=stat')).status, 404)
+  writeFileSync(join(data, 'café'.normalize('NFD')), 'decomposed')
+  assert.equal((await ask(`files/data/${encodeURIComponent('café'.normalize('NFC'))}`)).status, 404)
+  assert.match(await raw(`/v1/files/data/${encodeURIComponent('café'.normalize('NFD'))}`), /^HTTP\/1.1 400 /)
+})
+
+test('what is not allowed looks alike whether it is there or not', async (t) => {
+  const { ask } = await arrange(t, 'actions: [read], paths: [public/**]')
+  const shape = async (path: string) => {
+    const res = await ask(`files/data/${path}`)
+    const { code, reasons } = (await res.json()) as { code: string; reasons: string[] }
+    return [res.status, code, reasons.join().replace(path, '…')]
+  }
+  assert.deepEqual(await shape('hello.txt'), await shape('absent.txt'))
+  assert.equal((await ask('files/data/hello.txt?op=stat')).status, 403)
+  assert.equal((await ask('files/other/hello.txt')).status, 403)
+})
+
+test('a write that breaks off leaves the old file and no rest', async (t) => {
+  const { data, proxyPort, installation } = await arrange(t)
+  await new Promise<void>((resolve) => {
+    const put = request({
+      port: proxyPort,
+      method: 'PUT',
+      path: '/v1/files/data/hello.txt',
+      headers: { authorization: 'Bearer weather-token', 'content-length': 1_000_000 },
+    })
+    put.on('error', () => resolve())
+    put.write('half', () => setImmediate(() => put.destroy()))
+  })
+  while (!installation.records().some(({ type, complete }) => type === 'settled' && complete === false))
+    await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(readFileSync(join(data, 'hello.txt'), 'utf8'), 'hello')
+  assert.deepEqual(readdirSync(data).sort(), ['hello.txt', 'sub'])
+})
+
+test('a body beyond maxBytes is refused and nothing is kept', async (t) => {
+  const { ask, data } = await arrange(t, 'actions: [read, write], maxBytes: 10')
+  assert.equal((await ask('files/data/large', { method: 'PUT', body: 'x'.repeat(11) })).status, 413)
+  rmSync(join(data, 'sub'), { recursive: true })
+  assert.deepEqual(readdirSync(data), ['hello.txt'])
+})
+
+test('a listener of one’s own is an identity; on a Unix socket too', async (t) => {
+  const installation = createInstallation(t, {
+    config: 'listeners: [{ name: own, socket: ./weather.sock, integration: weather, doors: [broker] }]',
+    manifests: { 'weather.yaml': manifest('weather', '') },
+  })
+  await startHere(t, installation)
+  const text = await new Promise<string>((resolve, reject) => {
+    request({ socketPath: join(installation.folder, 'weather.sock'), path: '/v1/self' }, (res) => {
+      let body = ''
+      res.on('data', (chunk) => {
+        body += chunk
+      })
+      res.on('end', () => resolve(body))
+    })
+      .on('error', reject)
+      .end()
+  })
+  assert.equal(JSON.parse(text).identity, 'listener')
+})

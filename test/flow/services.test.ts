@@ -1,0 +1,169 @@
+/** Named services through http-proxy-middleware: requests, WebSockets, streams, failures. */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { WebSocket, WebSocketServer } from 'ws'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { bodyOf, startOrigin } from '../support/origin.ts'
+
+const credential = 'service-credential-0123456789'
+
+async function arrange(
+  t: TestContext,
+  answer: Parameters<typeof createServer>[1],
+  { services = '- { name: search, websocket: true }', extra = '' } = {},
+) {
+  const origin = await startOrigin(t, answer === undefined ? {} : { answer })
+  process.env['TEST_SERVICE_CREDENTIAL'] = `Bearer ${credential}`
+  const installation = createInstallation(t, {
+    config: `services: [{ name: search, url: "http://127.0.0.1:${origin.port}/base", timeout: 1s, headers: { Authorization: { env: TEST_SERVICE_CREDENTIAL } } }]\n${extra}`,
+    manifests: { 'weather.yaml': manifest('weather', `services:\n  ${services}`), 'other.yaml': manifest('other', '') },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const base = `http://127.0.0.1:${proxyPort}/services`
+  const headers = { 'proxy-authorization': proxyHeader('weather') }
+  return { origin, installation, proxyPort, base, headers }
+}
+
+test('a request arrives below the service’s path with the gateway’s credential and none of the caller’s hearsay', async (t) => {
+  const { base, headers, origin } = await arrange(t, undefined)
+  const res = await fetch(`${base}/search/v1/items?q=a%20b`, {
+    headers: { ...headers, authorization: 'mine', 'x-forwarded-for': '1.2.3.4', 'x-original-url': '/admin', accept: 'text/plain' },
+  })
+  assert.equal(res.status, 200)
+  assert.equal(await res.text(), 'hello')
+  const [request] = origin.requests
+  assert.equal(request?.url, '/base/v1/items?q=a%20b')
+  const sent = Object.fromEntries(
+    Array.from({ length: (request?.rawHeaders.length ?? 0) / 2 }, (_, i) => [
+      request?.rawHeaders[2 * i]?.toLowerCase(),
+      request?.rawHeaders[2 * i + 1],
+    ]),
+  )
+  assert.equal(sent['authorization'], `Bearer ${credential}`)
+  assert.equal(sent['host'], `127.0.0.1:${origin.port}`)
+  for (const name of ['proxy-authorization', 'x-forwarded-for', 'x-original-url']) assert.equal(sent[name], undefined, name)
+})
+
+test('status, duplicate headers and body come back as they are; the credential does not', async (t) => {
+  const { base, headers } = await arrange(t, (_req, res) => {
+    res.writeHead(201, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Echo', `Bearer ${credential}`])
+    res.write(`echo ${credential.slice(0, 9)}`)
+    setImmediate(() => res.end(`${credential.slice(9)} end`))
+  })
+  const res = await fetch(`${base}/search/x`, { headers })
+  assert.equal(res.status, 201)
+  assert.deepEqual(res.headers.getSetCookie(), ['a=1', 'b=2'])
+  assert.equal(res.headers.get('x-echo'), '[redacted]')
+  assert.equal(await res.text(), 'echo [redacted] end')
+})
+
+test('20 MB go up and down whole', async (t) => {
+  const large = Buffer.alloc(20_000_000, 'abcdefghij')
+  const { base, headers } = await arrange(t, async (req, res) => void res.end(await bodyOf(req)))
+  const res = await fetch(`${base}/search/x`, { method: 'POST', headers, body: large })
+  assert.ok(Buffer.from(await res.arrayBuffer()).equals(large))
+})
+
+test('an event stream arrives event by event', async (t) => {
+  let next = () => {}
+  const { base, headers } = await arrange(t, (_req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' })
+    res.write(
+      'data: one and some more that fills what is held back for masking, which is the longest spelling of a secret\n\n'.padEnd(400, ' '),
+    )
+    next = () => res.end('data: two\n\n')
+  })
+  const res = await fetch(`${base}/search/x`, { headers })
+  const reader = (res.body as ReadableStream<Uint8Array>).getReader()
+  const first = await reader.read()
+  assert.match(Buffer.from(first.value ?? []).toString(), /^data: one/)
+  next()
+  let rest = ''
+  for (let part = await reader.read(); !part.done; part = await reader.read()) rest += Buffer.from(part.value).toString()
+  assert.match(rest, /data: two\n\n$/)
+})
+
+test('a denied and an unknown service look alike', async (t) => {
+  const { base, origin } = await arrange(t, undefined)
+  const codes = []
+  for (const name of ['search', 'nothing']) {
+    const res = await fetch(`${base}/${name}/x`, { headers: { 'proxy-authorization': proxyHeader('other') } })
+    const problem = (await res.json()) as { code: string; reasons: string[] }
+    codes.push([res.status, problem.code, problem.reasons.join().replace(name, '…')])
+  }
+  assert.deepEqual(codes[0], codes[1])
+  assert.equal(codes[0]?.[0], 403)
+  assert.equal(origin.connections(), 0)
+})
+
+test('a service that is down, slow or breaks off is a 502, a 504 and a broken transfer', async (t) => {
+  let behaviour: 'slow' | 'break' = 'slow'
+  const { base, headers, origin } = await arrange(t, (_req, res) => {
+    if (behaviour === 'slow') return
+    res.writeHead(200, { 'content-length': 100_000 })
+    res.write('x'.repeat(50_000), () => res.destroy())
+  })
+  const slow = await fetch(`${base}/search/x`, { headers })
+  assert.equal(slow.status, 504)
+  assert.equal(slow.headers.get('sallyport-problem'), 'origin-timeout')
+  behaviour = 'break'
+  await assert.rejects(fetch(`${base}/search/x`, { headers }).then((res) => res.text()))
+  origin.server.closeAllConnections()
+  await new Promise((resolve) => origin.server.close(resolve))
+  const down = await fetch(`${base}/search/x`, { headers })
+  assert.equal(down.status, 502)
+})
+
+test('a WebSocket is judged, recorded before its upgrade, and passes messages both ways', async (t) => {
+  const server = createServer()
+  const sockets = new WebSocketServer({ server })
+  sockets.on('connection', (socket, req) => socket.on('message', (data) => socket.send(`${req.url} ${req.headers.authorization} ${data}`)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
+  process.env['TEST_SERVICE_CREDENTIAL'] = 'Bearer abcdef'
+  const installation = createInstallation(t, {
+    config: `services: [{ name: chat, url: "http://127.0.0.1:${(server.address() as AddressInfo).port}", headers: { Authorization: { env: TEST_SERVICE_CREDENTIAL } } }]`,
+    manifests: {
+      'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true, paths: [/room/*] }]'),
+      'quiet.yaml': manifest('quiet', 'services: [{ name: chat }]'),
+    },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const open = (path: string, name: string) =>
+    new WebSocket(`ws://127.0.0.1:${proxyPort}/services/chat${path}`, { headers: { 'proxy-authorization': proxyHeader(name) } })
+
+  const socket = open('/room/1', 'weather')
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+  socket.send('hi')
+  const answer = await new Promise((resolve) => socket.once('message', (data) => resolve(String(data))))
+  assert.equal(answer, '/room/1 Bearer abcdef hi')
+  assert.ok(installation.records().some(({ type, kind, allow }) => type === 'decided' && kind === 'service' && allow === true))
+  socket.close()
+  for (const [path, name] of [
+    ['/other', 'weather'],
+    ['/room/1', 'quiet'],
+  ] as const) {
+    const refused = await new Promise<string>((resolve) =>
+      open(path, name)
+        .once('unexpected-response', (_req, res) => resolve(`${res.statusCode} ${res.headers['sallyport-problem']}`))
+        .once('error', () => {}),
+    )
+    assert.equal(refused, '403 policy-denied')
+  }
+  while (!installation.records().some(({ type, receivedBytes }) => type === 'settled' && Number(receivedBytes) > 0))
+    await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('an upgrade to anything but a WebSocket is refused', async (t) => {
+  const { proxyPort } = await arrange(t, undefined)
+  const reply = await exchangeRaw(
+    proxyPort,
+    `GET /services/search/x HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`,
+  )
+  assert.match(reply, /^HTTP\/1.1 400 /)
+})

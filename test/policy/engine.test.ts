@@ -1,0 +1,200 @@
+/** The engine under hostile input and hostile policies: it decides or denies, and goes on deciding. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import type { Integration, NetworkCapability } from '../../src/core/index.ts'
+import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { createDecider } from '../support/decide.ts'
+import { manifest } from '../support/installation.ts'
+
+const defaults = { limits: {} as Integration['limits'], breaker: {} as Integration['breaker'] }
+const integration = (rest: string, name = 'weather') =>
+  decodeManifest(`/x/${name}.yaml`, manifest(name, rest), {
+    limits: {
+      arrivals: { rate: 1, burst: 1 },
+      requests: { rate: 1, burst: 1 },
+      bytesOut: { rate: 1, burst: 1 },
+      bytesIn: { rate: 1, burst: 1 },
+      concurrency: 1,
+    },
+    breaker: defaults.breaker,
+  })
+const weather = () => integration('network: [{ hosts: [api.example.com], tls: intercept, methods: [GET], paths: [/v1/**] }]')
+const good = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: '/v1/a' }
+
+function rules(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-rules-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'rules.rego'), `package sallyport.rules\n${text}`)
+  return folder
+}
+
+test('hostile inputs are decided or denied, and the next request is unaffected', async (t) => {
+  const one = weather()
+  const { http } = await createDecider(t, [one])
+  const hostile: Record<string, unknown>[] = [
+    { ...good, path: '/v1/\ud800' },
+    { ...good, host: '\udfff' },
+    { ...good, host: '__proto__' },
+    { ...good, host: 'constructor' },
+    { ...good, path: `/v1/${'x'.repeat(1_000_000)}` },
+    { ...good, port: 2 ** 53 + 2 },
+    { ...good, port: Number.NaN },
+    { ...good, port: Number.POSITIVE_INFINITY },
+    { ...good, port: null },
+    { ...good, host: '' },
+    {},
+    { ...good, method: 0 },
+    { ...good, path: '\0"\\' },
+    { ...good, host: 'x'.repeat(9_000_000) },
+  ]
+  for (let round = 0; round < 100; round += 1)
+    for (const facts of round < 3 ? hostile : hostile.slice(0, 4)) {
+      const decision = http(one, facts)
+      assert.equal(
+        decision.allow,
+        typeof facts['path'] === 'string' &&
+          facts['host'] === good.host &&
+          facts['port'] === 443 &&
+          facts['method'] === 'GET' &&
+          (facts['path'] as string).startsWith('/v1/'),
+        JSON.stringify(facts).slice(0, 100),
+      )
+    }
+  assert.equal(http(one, good).allow, true)
+})
+
+test('a thousand failing evaluations deny, are told, and cost the engine nothing', async (t) => {
+  const one = weather()
+  const { http, failures } = await createDecider(t, [one], {
+    rulesFolder: rules(
+      t,
+      'both := 1 if input.http.method == "BAD"\nboth := 2 if input.http.method == "BAD"\ndeny contains "x" if both == 3\n',
+    ),
+  })
+  for (let i = 0; i < 1000; i += 1) {
+    const decision = http(one, { ...good, method: 'BAD', path: `/v1/${i}` })
+    assert.equal(decision.allow, false)
+    assert.equal(decision.rule, 'engine/error')
+  }
+  assert.equal(failures.length, 1000)
+  assert.equal(http(one, good).allow, true)
+})
+
+test('a policy that loops is stopped by its memory, denies, and the next request is decided', async (t) => {
+  const one = weather()
+  const { http, failures } = await createDecider(t, [one], {
+    rulesFolder: rules(
+      t,
+      'deny contains "x" if {\n\tinput.http.method == "LOOP"\n\tsome i in numbers.range(1, 100000)\n\tsome j in numbers.range(1, 100000)\n\ti + j == -1\n}\n',
+    ),
+    maxMemoryPages: 64,
+  })
+  const decision = http(one, { ...good, method: 'LOOP' })
+  assert.equal(decision.allow, false)
+  assert.equal(decision.rule, 'engine/error')
+  assert.equal(failures.length, 1)
+  assert.equal(http(one, good).allow, true)
+})
+
+test('authors’ rules deny, allow and oblige; an unknown obligation denies', async (t) => {
+  const one = weather()
+  const { http } = await createDecider(t, [one], {
+    rulesFolder: rules(
+      t,
+      'deny contains "no secrets" if startswith(input.http.path, "/v1/secret")\nallow contains "health is for all" if input.http.path == "/health"\nobligations contains {"timeoutMs": 50} if input.http.path == "/v1/slow"\nobligations contains {"fly": true} if input.http.path == "/v1/fly"\n',
+    ),
+  })
+  assert.deepEqual(http(one, { ...good, path: '/v1/secret' }).reasons, ['no secrets'])
+  assert.equal(http(one, { ...good, path: '/health' }).rule, 'rules/allow')
+  assert.deepEqual(http(one, { ...good, path: '/v1/slow' }).obligations, { timeoutMs: 50 })
+  assert.equal(http(one, { ...good, path: '/v1/fly' }).rule, 'engine/malformed-decision')
+})
+
+test('rules that do not compile say file, line and column, and leave nothing behind', async (t) => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['deny contains "x" if {\n\tinput.http.method = \n}\n', /rules\/rules\.rego:\d+:\d+: /],
+    ['deny contains "x" if input.http.metod == "GET"\n', /rules\/rules\.rego:2:\d+: .*undefined ref: input\.http\.metod/],
+    [
+      'deny contains "x" if http.send({"url": "http://a", "method": "GET"}).status_code == 200\n',
+      /rules\/rules\.rego:2:\d+: undefined function http\.send/,
+    ],
+    ['deny contains "x" if time.now_ns() > 0\n', /undefined function time\.now_ns/],
+    ['deny contains "x" if data.sallyport.decision.allow\n', /recursive/],
+  ]
+  for (const [text, expected] of cases) await assert.rejects(createDecider(t, [weather()], { rulesFolder: rules(t, text) }), expected)
+})
+
+const hosts = ['a.example.com', 'b.example.com', 'example.com', '*.example.com', '*.b.example.com', '*', '10.0.0.1', 'x.b.example.com']
+const paths = ['/**', '/v1/**', '/v1/*', '/v1/a', '/*/a', '/v1/**/z']
+const capability = fc.record({
+  hosts: fc.subarray(hosts, { minLength: 1 }),
+  ports: fc.subarray([80, 443], { minLength: 1 }),
+  methods: fc.option(fc.subarray(['GET', 'POST'])),
+  paths: fc.option(fc.subarray(paths)),
+  tls: fc.constantFrom('none', 'intercept'),
+})
+const asked = fc.record({
+  scheme: fc.constantFrom('http', 'https'),
+  host: fc.constantFrom('a.example.com', 'example.com', 'x.b.example.com', 'b.example.com', '10.0.0.1', 'other.org', 'evilexample.com'),
+  port: fc.constantFrom(80, 443, 8080),
+  method: fc.constantFrom('GET', 'POST', 'HEAD'),
+  path: fc.constantFrom('/', '/v1', '/v1/', '/v1/a', '/v1/a/b', '/v2/a', '/v1/b/c/z'),
+})
+
+/** The manifest's words, evaluated one capability after the other. */
+function naive(
+  network: readonly NetworkCapability[],
+  request: { scheme: string; host: string; port: number; method: string; path: string },
+): string | null {
+  const matches = (pattern: string, path: string) =>
+    new RegExp(
+      `^${pattern
+        .split('**')
+        .map((part) =>
+          part
+            .split('*')
+            .map((text) => text.replace(/[.+^${}()|[\]\\]/g, '\\$&'))
+            .join('[^/]*'),
+        )
+        .join('.*')}$`,
+    ).test(path)
+  const host = (pattern: string) =>
+    pattern === '*'
+      ? !/^[\d.]+$/.test(request.host)
+      : pattern.startsWith('*.')
+        ? request.host.endsWith(pattern.slice(1))
+        : pattern === request.host
+  const found = network.find(
+    (one) =>
+      one.hosts.some(host) &&
+      one.ports.includes(request.port) &&
+      one.tls === (request.scheme === 'http' ? 'none' : 'intercept') &&
+      (one.methods === null || one.methods.includes(request.method)) &&
+      (one.paths === null || one.paths.some((pattern) => matches(pattern, request.path))),
+  )
+  return found === undefined ? null : `default/${found.id}`
+}
+
+test('the index that the policy looks up decides as the manifest’s words do', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(capability, { minLength: 1, maxLength: 5 }),
+      fc.array(asked, { minLength: 20, maxLength: 40 }),
+      async (capabilities, requests) => {
+        const one = integration(
+          `network: ${JSON.stringify(capabilities.map(({ methods, paths: globs, ...rest }) => ({ ...rest, ...(methods !== null && { methods }), ...(globs !== null && { paths: globs }) })))}`,
+        )
+        const { http } = await createDecider(t, [one])
+        for (const request of requests) {
+          const decision = http(one, request)
+          assert.equal(decision.allow ? decision.rule : null, naive(one.network, request), JSON.stringify(request))
+        }
+      },
+    ),
+    { numRuns: 60 },
+  )
+})

@@ -1,0 +1,46 @@
+/** A policy station over manifests, without a gateway around it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { AccessRequest, Claim, Decision, Integration } from '../../src/core/index.ts'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+import { createPolicy } from '../../src/policy/policy.ts'
+
+export interface Decider {
+  http(integration: Integration, facts: Record<string, unknown>): Decision
+  readonly failures: unknown[]
+}
+
+export interface DeciderOptions {
+  readonly rulesFolder?: string
+  readonly maxMemoryPages?: number
+}
+
+export async function createDecider(
+  t: TestContext,
+  integrations: readonly Integration[],
+  { rulesFolder, maxMemoryPages = 200 }: DeciderOptions = {},
+): Promise<Decider> {
+  const cacheFolder = mkdtempSync(join(tmpdir(), 'sallyport-policy-'))
+  t.after(() => rmSync(cacheFolder, { recursive: true, force: true }))
+  const failures: unknown[] = []
+  const policy = createPolicy({
+    cacheFolder,
+    compile: createCompile(),
+    rulesFolder: rulesFolder ?? null,
+    maxMemoryPages,
+    readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
+    onFailure: (error) => void failures.push(error),
+  })
+  const prepared = await policy.prepare(integrations)
+  prepared.activate()
+  return {
+    failures,
+    http: (integration, facts) =>
+      policy.decide(
+        { kind: 'http', id: 'id', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET' } as unknown as AccessRequest,
+        { facts, subject: {}, origin: null } as unknown as Claim,
+      ),
+  }
+}
