@@ -143,7 +143,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     resources.set(resource.kind, resource as Resource)
   }
 
-  const state = { draining: false, ready: false, rejected: null as string | null }
+  const state = { draining: false, ready: false, rejected: null as string | null, closing: null as Promise<void> | null }
   await activate(manifests.loaded())
 
   async function activate(integrations: readonly Integration[]): Promise<void> {
@@ -279,19 +279,21 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     listeners: listeners.map(({ name, address }) => ({ name, address })),
     health: admin.healthAddress(),
     reload,
-    async close() {
-      state.draining = true
-      for (const stop of unwatch) stop()
-      inner.close()
-      const drained = Promise.all(listeners.map((listener) => listener.drain()))
-      const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])
-      if (late) logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'live work did not end in time and is cut')
-      for (const listener of listeners) listener.destroy()
-      // What was cut settles when its sockets close, in the turns that follow.
-      await drained
-      await new Promise((resolve) => setImmediate(resolve))
-      await shutdown()
-      logger.info('stopped')
-    },
+    close: () => (state.closing ??= close()),
+  }
+
+  async function close(): Promise<void> {
+    state.draining = true
+    for (const stop of unwatch) stop()
+    inner.close()
+    const drained = Promise.all(listeners.map((listener) => listener.drain()))
+    const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])
+    if (late) logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'live work did not end in time and is cut')
+    for (const listener of listeners) listener.destroy()
+    // What was cut settles when its sockets close, in the turns that follow.
+    await drained
+    await new Promise((resolve) => setImmediate(resolve))
+    await shutdown()
+    logger.info('stopped')
   }
 }

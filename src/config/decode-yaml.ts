@@ -66,7 +66,8 @@ function explain(issue: z.core.$ZodIssue, place: Place): ConfigProblem[] {
       )
     })
   }
-  return [problem(place, issue.path, issue.message)]
+  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  return [problem(place, issue.path, missing ? `is missing; expected ${issue.expected}` : issue.message)]
 }
 
 function problem({ file, document, lines }: Place, path: Path, message: string): ConfigProblem {

@@ -63,9 +63,14 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
         accounts.delete(name)
         breakers.forget(name)
       }
-      for (const { name, limits, breaker } of integrations) {
+      for (const integration of integrations) {
+        const { name, limits, breaker } = integration
         const held = accounts.get(name)
-        if (held === undefined) continue
+        if (held === undefined) {
+          // Its full buckets are reported before its first request.
+          accountOf(integration)
+          continue
+        }
         held.account.reconfigure(limits, now())
         const settings = JSON.stringify(breaker)
         if (settings !== held.breaker) breakers.forget(name)

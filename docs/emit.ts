@@ -1,0 +1,67 @@
+/** Writes what is derived from the code: JSON Schemas for editors, and the reference tables (`npm run docs`). */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { configJsonSchema } from '../src/config/index.ts'
+import { manifestJsonSchema } from '../src/policy/index.ts'
+
+interface Schema {
+  readonly type?: string
+  readonly description?: string
+  readonly enum?: readonly string[]
+  readonly const?: string
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+  readonly items?: Schema
+  readonly additionalProperties?: Schema | boolean
+  readonly anyOf?: readonly Schema[]
+}
+
+/** File below docs/ → its text; a test holds the files to it. */
+export function derived(): Readonly<Record<string, string>> {
+  const config = configJsonSchema() as Schema
+  const manifest = manifestJsonSchema() as Schema
+  return {
+    'schemas/sallyport.schema.json': `${JSON.stringify(config, null, 2)}\n`,
+    'schemas/integration.schema.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    'reference/configuration.md': withTable('reference/configuration.md', config),
+    'reference/manifest.md': withTable('reference/manifest.md', manifest),
+  }
+}
+
+const marks = ['<!-- table: npm run docs -->', '<!-- /table -->'] as const
+
+function withTable(file: string, schema: Schema): string {
+  const text = readFileSync(join(import.meta.dirname, file), 'utf8')
+  const start = text.indexOf(marks[0])
+  const end = text.indexOf(marks[1])
+  if (start < 0 || end < start) throw new Error(`docs/${file} has no place for its table`)
+  return `${text.slice(0, start)}${marks[0]}\n| key | value | meaning |\n| --- | --- | --- |\n${rows(schema, '').join('\n')}\n${text.slice(end)}`
+}
+
+function rows(schema: Schema, prefix: string): readonly string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
+    const path = `${prefix}${key}`
+    const needed = schema.required?.includes(key) === true ? ' (required)' : ''
+    const meaning = (value.description ?? '').replaceAll('|', '\\|')
+    return [`| \`${path}\`${needed} | ${kindOf(value)} | ${meaning} |`, ...below(value, path)]
+  })
+}
+
+function below(value: Schema, path: string): readonly string[] {
+  if (value.properties !== undefined) return rows(value, `${path}.`)
+  if (value.items !== undefined) return value.items.properties === undefined ? [] : rows(value.items, `${path}[].`)
+  if (typeof value.additionalProperties === 'object') return below(value.additionalProperties, `${path}.<name>`)
+  return (value.anyOf ?? []).flatMap((one) => below(one, path))
+}
+
+function kindOf(value: Schema): string {
+  if (value.const !== undefined) return `\`${value.const}\``
+  if (value.enum !== undefined) return value.enum.map((one) => `\`${one}\``).join(', ')
+  if (value.anyOf !== undefined) return [...new Set(value.anyOf.map(kindOf))].join(' or ')
+  if (value.items !== undefined) return `list of ${kindOf(value.items)}`
+  if (value.properties === undefined && typeof value.additionalProperties === 'object')
+    return `map to ${kindOf(value.additionalProperties)}`
+  return value.properties === undefined ? (value.type ?? 'anything') : 'keys below'
+}
+
+if (import.meta.main) for (const [file, text] of Object.entries(derived())) writeFileSync(join(import.meta.dirname, file), text)

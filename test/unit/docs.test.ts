@@ -1,0 +1,81 @@
+/** The reference pages say what the code does, both ways. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { derived } from '../../docs/emit.ts'
+import { createProgram } from '../../src/cli/index.ts'
+import { problems } from '../../src/core/index.ts'
+import { createInstallation, manifest, root, startHere } from '../support/installation.ts'
+
+const page = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
+const table = (name: string) =>
+  page(name)
+    .split('\n')
+    .filter((line) => /^\| `/.test(line))
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+
+for (const [file, text] of Object.entries(derived())) {
+  test(`docs/${file} is what the schema gives`, () => assert.equal(page(file), text, 'run "npm run docs" and commit'))
+}
+
+test('every key of the configuration and the manifest says what it means', () => {
+  for (const name of ['reference/configuration.md', 'reference/manifest.md']) {
+    const rows = table(name)
+    assert.ok(rows.length > 20)
+    for (const [key, , meaning] of rows) if (!/kv|secrets|exec/.test(key ?? '')) assert.notEqual(meaning, '', `${name} ${key}`)
+  }
+})
+
+test('docs/reference/problems.md is the catalogue', () => {
+  const documented = table('reference/problems.md').map(([code = '', status = '', title = '']) => ({
+    code: code.replaceAll('`', ''),
+    status: Number(status),
+    title,
+  }))
+  assert.deepEqual(
+    documented,
+    Object.entries(problems).map(([code, { status, title }]) => ({ code, status, title })),
+  )
+})
+
+test('docs/reference/metrics.md lists what /metrics gives, with type and labels', async (t) => {
+  const { gateway } = await startHere(t, createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } }))
+  const text = await (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
+  const given = [...text.matchAll(/^# TYPE (sallyport_\w+) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`).sort()
+  assert.deepEqual(
+    table('reference/metrics.md')
+      .map(([name = '', type]) => `${name.replaceAll('`', '')} ${type}`)
+      .sort(),
+    given,
+  )
+  for (const [name = '', , labels = ''] of table('reference/metrics.md')) {
+    const line = new RegExp(`^${name.replaceAll('`', '')}\\{([^}]*)\\}`, 'm').exec(text)
+    if (line !== null) assert.equal([...(line[1] ?? '').matchAll(/(\w+)="/g)].map((match) => match[1]).join(', '), labels, name)
+  }
+})
+
+test('docs/reference/commands.md lists the commands', () => {
+  const names = createProgram().commands.flatMap((one) =>
+    one.commands.length > 0 ? one.commands.map((sub) => `${one.name()} ${sub.name()}`) : [one.name()],
+  )
+  assert.deepEqual(
+    table('reference/commands.md')
+      .map(([name = '']) => /`([a-z ]+?)(?: <.*)?`/.exec(name)?.[1])
+      .sort(),
+    names.sort(),
+  )
+})
+
+test('links between the pages lead somewhere', () => {
+  for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/lifecycle.md', 'docs/deploy.md', 'docs/policy.md']) {
+    const text = readFileSync(join(root, file), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g))
+      assert.doesNotThrow(() => readFileSync(join(root, file, '..', target)), `${file} -> ${target}`)
+  }
+})
