@@ -171,10 +171,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function reloadOnce(): Promise<ReloadResult> {
     try {
       const integrations = await manifests.read()
-      requireKnown(
-        config,
-        integrations.map(({ name }) => name),
-      )
+      requireKnown(config, integrations)
       await activate(integrations)
       state.rejected = null
       return { ok: true, revision: policy.revision() ?? '' }
@@ -223,7 +220,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
 
   const listeners: Listener[] = []
   try {
-    requireKnown(config, manifests.names())
+    requireKnown(config, manifests.loaded())
     own.add((await admin.listen()).ports)
     for (const one of config.listeners) {
       const listener = await open(one)
@@ -263,6 +260,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       nextId,
       http: nodeHttp,
       maxConnections: config.http.maxConnections,
+      idleTimeoutMs: config.http.idleTimeoutMs,
       doors: createDoors(doors, { handle, identify, nextId, maxPolicyBodyBytes: config.http.maxPolicyBodyBytes }),
     })
   }

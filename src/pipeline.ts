@@ -19,6 +19,8 @@ import {
 export interface Settling {
   readonly reply: Reply
   readonly meter: Meter
+  /** The reply is the gateway's own refusal. */
+  readonly refused: boolean
   /** At the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
   settle(end: { complete: boolean; status?: number; receivedBytes?: number }): void
 }
@@ -56,10 +58,9 @@ class Passage implements Settling, Meter {
     const { policy, limits, findResource, redactor, journal } = this.#stations
     const entry = this.#entry
     try {
-      const who = this.#arrival.identify()
-      this.#who = who
-      if (!limits.arrive(who?.integration ?? null, this.#arrival.peer)) throw flooded() // a flood costs no decision and no disk
-      if (who === null) throw unidentified()
+      const who = this.#identify()
+      if (!limits.arrive(who.integration, this.#arrival.peer)) throw flooded() // a flood costs no decision and no disk
+      if (who instanceof Stranger) throw who.refusal
       const needs = policy.needs
       const reading = this.#arrival.read(who, needs) // parse, canonicalise; buffer a body only if the policy can look at it
       const request = reading instanceof Promise ? await reading : reading
@@ -84,6 +85,16 @@ class Passage implements Settling, Meter {
     return this
   }
 
+  /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
+  #identify(): Identified | Stranger {
+    try {
+      this.#who = this.#arrival.identify()
+      return this.#who ?? new Stranger(unidentified())
+    } catch (error) {
+      return new Stranger(error)
+    }
+  }
+
   /** A denial waits for its record like any reply; where the record cannot be kept, 503 is all that leaves. */
   async #refuse(refusal: Refusal): Promise<void> {
     if (refusal.code === 'internal') this.#stations.onBug(refusal.cause, this.#arrival.id)
@@ -102,6 +113,10 @@ class Passage implements Settling, Meter {
   get reply(): Reply {
     // `run` resolves only once there is one.
     return this.#reply as Reply
+  }
+
+  get refused(): boolean {
+    return this.#problem !== null
   }
 
   get meter(): Meter {
@@ -144,6 +159,15 @@ class Passage implements Settling, Meter {
     this.#lease?.settle(outcome)
     this.#entry.settled(outcome)
     usage.settled(this.#who?.integration ?? null, this.#origin, outcome)
+  }
+}
+
+class Stranger {
+  readonly integration = null
+  readonly refusal: unknown
+
+  constructor(refusal: unknown) {
+    this.refusal = refusal
   }
 }
 

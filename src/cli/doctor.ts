@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { AuditError, verifyAudit } from '../audit/index.ts'
 import { openAuthority } from '../certs/index.ts'
-import type { Config } from '../config/index.ts'
+import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
 import { createCompile, createPolicy, loadManifests } from '../policy/index.ts'
 import { findConfig } from './find-config.ts'
@@ -54,9 +54,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     return `${found.integrations.length}: ${found.integrations.map(({ name }) => name).join(', ')}`
   })
   await check('listeners', () => {
-    for (const { name, integration } of config.listeners)
-      if (integration !== null && !found.integrations.some((one) => one.name === integration))
-        throw new Error(`listener "${name}" is for "${integration}", which has no manifest`)
+    requireKnown(config, found.integrations)
     const open = config.listeners.filter(({ address }) => 'host' in address && !/^127\.|^::1$/.test(address.host))
     return open.length > 0
       ? { warn: `${open.map(({ name }) => name).join(', ')} can be reached from other machines, and proxy tokens travel in the clear` }

@@ -1,6 +1,6 @@
 /** The commands and their flags. Each does its work in a file of its own. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { configJsonSchema } from '../config/index.ts'
+import { configJsonSchema, requireKnown } from '../config/index.ts'
 import { loadManifests, manifestJsonSchema } from '../policy/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { version } from '../version.ts'
@@ -40,6 +40,7 @@ export function createProgram(print: (text: string) => void = (text) => void pro
   command('check', 'Check the configuration and the manifests; every problem with file and line.').action(async ({ config }: Shared) => {
     const found = findConfig(config)
     const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
+    requireKnown(found, integrations)
     print(`OK: ${found.file}, ${integrations.length} integration${integrations.length === 1 ? '' : 's'}\n`)
   })
 

@@ -21,7 +21,10 @@ export function createConnectDoor({ handle, identify, nextId }: ConnectDoorOptio
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    void handle(connectArrival(id, req, socket, identify)).then((settling) => begin(settling, socket, head, id))
+    void handle(connectArrival(id, req, socket, identify))
+      .then((settling) => begin(settling, socket, head, id))
+      // A bug here costs this caller its connection and nobody else anything.
+      .catch(() => socket.destroy())
   }
 }
 

@@ -34,6 +34,8 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   const bytes = new ByteCount()
   res.on('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, status, receivedBytes: bytes.count }))
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
+  // Node would read a refused upload to its end to keep the connection; nobody wants those bytes.
+  if (settling.refused && !res.req.complete) headers.push('connection', 'close')
   if (body === null) {
     res.writeHead(status, headers)
     res.end()

@@ -38,6 +38,8 @@ export interface ListenerOptions {
   readonly http: ServerOptions
   /** Connections beyond it are not accepted. */
   readonly maxConnections: number
+  /** A connection in which nothing moves is cut. */
+  readonly idleTimeoutMs: number
 }
 
 export interface Listener {
@@ -75,6 +77,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     route,
   )
   server.maxConnections = options.maxConnections
+  server.setTimeout(options.idleTimeoutMs)
   server.on('connection', (socket) => {
     sockets.add(socket)
     silent.add(socket)

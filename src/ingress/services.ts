@@ -39,7 +39,9 @@ export function createServicesDoor({ handle, identify, nextId, maxPolicyBodyByte
       const res = new ServerResponse(req)
       socket.once('close', () => res.destroy())
       const arrival = new HttpArrival(nextId(), upgrading, req, res)
-      void handle(arrival).then((settling) => begin(settling, socket, head, arrival.id))
+      void handle(arrival)
+        .then((settling) => begin(settling, socket, head, arrival.id))
+        .catch(() => socket.destroy())
     },
   }
 }

@@ -105,3 +105,22 @@ test('variants of an allowed host are judged as that host', async (t) => {
   }
   assert.ok(origin.requests.every(({ rawHeaders }) => rawHeaders.includes(`localhost:${origin.port}`)))
 })
+
+test('a refused upload is not read to its end', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const { proxyPort } = await startHere(t, installation)
+  const reply = await exchangeRaw(
+    proxyPort,
+    `PUT http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: 100000000\r\n\r\nx`,
+  )
+  assert.match(reply, /^HTTP\/1.1 403 /)
+  assert.match(reply, /^connection: close\r$/im)
+})
+
+test('a flood of what cannot be parsed is limited like any other', async (t) => {
+  const installation = createInstallation(t, { config: 'limits: { arrivals: { rate: 1/h, burst: 2 } }' })
+  const { proxyPort } = await startHere(t, installation)
+  const codes = []
+  for (let i = 0; i < 4; i += 1) codes.push((await exchangeRaw(proxyPort, 'garbage\r\n\r\n')).slice(9, 12))
+  assert.deepEqual(codes, ['400', '400', '429', '429'])
+})

@@ -136,3 +136,32 @@ test('a listener for an unknown integration aborts with 78', async (t) => {
   assert.equal(code, 78, stderr)
   assert.match(stderr, /there is no manifest of "nobody" \(known: weather\)/)
 })
+
+test('SIGHUP with Rego that does not compile leaves the old rules deciding, and says file, line and column', async (t) => {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, {
+    config: 'policy: { rules: ./rules }',
+    manifests: { 'weather.yaml': manifest('weather', network(origin.port)) },
+  })
+  const { mkdirSync } = await import('node:fs')
+  const { join } = await import('node:path')
+  mkdirSync(join(installation.folder, 'rules'))
+  installation.write('rules/own.rego', 'package sallyport.rules\n\ndeny contains "closed" if input.http.path == "/closed"\n')
+  const child = await startChild(t, installation)
+  const denied = async () => (await exchangeRaw(child.proxyPort, ask(origin.port, '/closed'))).includes('"reasons":["closed"]')
+  assert.equal(await denied(), true)
+  assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 200 /)
+
+  installation.write('rules/own.rego', 'package sallyport.rules\n\ndeny contains "closed" if input.http.pth == "/closed"\n')
+  child.process.kill('SIGHUP')
+  while (!/rules\/own\.rego:3:\d+: .*undefined ref: input\.http\.pth/.test(child.stderr()))
+    await new Promise((resolve) => child.process.stderr?.once('data', resolve))
+  assert.equal(await denied(), true)
+
+  installation.write('rules/own.rego', 'package sallyport.rules\n')
+  child.process.kill('SIGHUP')
+  while (await denied()) await new Promise((resolve) => setImmediate(resolve))
+  // Built once: a restart takes it from the state folder, without the compiler.
+  const { readdirSync } = await import('node:fs')
+  assert.ok(readdirSync(join(installation.folder, 'state/policies')).length >= 2)
+})

@@ -1,0 +1,116 @@
+/** The path itself: one decision or refusal and one settlement an arrival, whatever station crashes (invariants 1, 3 and 4 of the design). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Arrival, Permit, Refusal, type Stations } from '../../src/core/index.ts'
+import { createPipeline } from '../../src/pipeline.ts'
+
+type Step = 'identify' | 'arrive' | 'read' | 'claim' | 'decide' | 'admit' | 'run' | 'perform' | 'redact' | 'durable'
+
+/** Every station works but the one that is told to fail. */
+function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')) {
+  const seen: string[] = []
+  const bugs: unknown[] = []
+  const step = <T>(name: Step, value: T): T => {
+    seen.push(name)
+    if (name === failing) throw failure
+    return value
+  }
+  const integration = { name: 'weather', source: 'weather.yaml' }
+  const request = { kind: 'self', integration }
+  const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }
+  const claim = {
+    facts: {},
+    subject: {},
+    origin: 'o',
+    perform(permit: unknown) {
+      assert.ok(Permit.isGenuine(permit))
+      return step('perform', { status: 200, headers: [], body: null })
+    },
+  }
+  const stations = {
+    policy: { needs: {}, decide: () => step('decide', decision) },
+    limits: {
+      arrive: () => step('arrive', true),
+      admit: () =>
+        step('admit', {
+          run: (_origin: string, effect: () => unknown) => step('run', effect()),
+          settle: () => void seen.push('lease settled'),
+          sent() {},
+          received() {},
+        }),
+    },
+    findResource: () => ({ claim: () => step('claim', claim) }),
+    redactor: { reply: (_permit: unknown, reply: unknown) => step('redact', reply) },
+    journal: {
+      strict: false,
+      open: () => ({
+        decided: () => void seen.push('decided'),
+        refused: () => void seen.push('refused'),
+        summed: () => void seen.push('summed'),
+        settled: () => void seen.push('settled'),
+        durable: () => (failing === 'durable' ? Promise.reject(failure) : null),
+      }),
+    },
+    usage: { settled: () => void seen.push('metered') },
+    onBug: (error: unknown) => void bugs.push(error),
+    onBytes: () => {},
+    now: () => 0,
+  } as unknown as Stations
+  const arrival = {
+    id: 'a',
+    peer: 'p',
+    identify: () => step('identify', { integration, identity: 'token' }),
+    read: () => step('read', request),
+  } as unknown as Arrival
+  return { seen, bugs, run: () => createPipeline(stations)(arrival) }
+}
+
+const count = (seen: readonly string[], ...names: string[]) => seen.filter((name) => names.includes(name)).length
+
+test('the stations come in their order, and nothing is performed before the decision and the admission', async () => {
+  const { seen, run } = arrange(null)
+  const settling = await run()
+  settling.settle({ complete: true })
+  settling.settle({ complete: true })
+  assert.deepEqual(seen, [
+    'identify',
+    'arrive',
+    'read',
+    'claim',
+    'decide',
+    'decided',
+    'admit',
+    'perform',
+    'run',
+    'redact',
+    'lease settled',
+    'settled',
+    'metered',
+  ])
+})
+
+for (const failing of ['identify', 'arrive', 'read', 'claim', 'decide', 'admit', 'run', 'perform', 'redact'] as const) {
+  test(`a crash of ${failing} is a 500 for its caller, told as a bug, recorded once and settled once`, async () => {
+    const { seen, bugs, run } = arrange(failing)
+    const settling = await run()
+    settling.settle({ complete: true })
+    assert.equal(settling.reply.status, 500)
+    assert.equal(settling.refused, true)
+    assert.equal(bugs.length, 1)
+    assert.equal(count(seen, 'decided', 'refused'), 1)
+    assert.equal(count(seen, 'settled'), 1)
+    if (count(seen, 'admit') === 1 && failing !== 'admit') assert.equal(count(seen, 'lease settled'), 1)
+  })
+}
+
+test('a record that cannot be kept is a 503, and nothing of the reply leaves', async () => {
+  const { run } = arrange('durable', new Refusal('audit-unavailable', 'the disk is full'))
+  const { reply } = await run()
+  assert.equal(reply.status, 503)
+  assert.ok('body' in reply && String(reply.body).includes('"code":"audit-unavailable"'))
+})
+
+test('an object that looks like a Permit is none', () => {
+  assert.equal(Permit.isGenuine({ request: {}, decision: { allow: true } }), false)
+  assert.equal(Permit.isGenuine(Object.create(Permit.prototype)), false)
+})
