@@ -1,15 +1,13 @@
 #!/usr/bin/env node
 // Starts the command on Node 24: the one that runs this where it is new enough, else the one that came with the package.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const compiled = join(root, 'dist/src/main.js')
-const main = existsSync(compiled) ? compiled : join(root, 'src/main.ts')
+const main = join(root, 'src/main.ts')
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
   await import(main)

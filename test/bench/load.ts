@@ -25,17 +25,19 @@ export interface LoadOptions {
   readonly proxyAuthorization: string
   readonly connections: number
   readonly seconds: number
+  /** Each request asks for a path that was never asked for: nothing can be remembered of it. */
+  readonly newPaths?: boolean
 }
 
 export async function load(options: LoadOptions): Promise<LoadResult> {
   return hasWrk ? withWrk(options) : withAutocannon(options)
 }
 
-async function withWrk({ proxyPort, url, proxyAuthorization, connections, seconds }: LoadOptions): Promise<LoadResult> {
+async function withWrk({ proxyPort, url, proxyAuthorization, connections, seconds, newPaths = false }: LoadOptions): Promise<LoadResult> {
   const script = join(mkdtempSync(join(tmpdir(), 'sallyport-bench-')), 'wrk.lua')
   writeFileSync(
     script,
-    `wrk.path = "${url}"\nwrk.headers["Host"] = "${new URL(url).host}"\nwrk.headers["Proxy-Authorization"] = "${proxyAuthorization}"\n`,
+    `wrk.path = "${url}"\nwrk.headers["Host"] = "${new URL(url).host}"\nwrk.headers["Proxy-Authorization"] = "${proxyAuthorization}"\n${newPaths ? `local n = 0\nrequest = function() n = n + 1; return wrk.format(nil, "${url}/" .. n) end\n` : ''}`,
   )
   const { stdout } = await run('wrk', [
     '-t1',

@@ -37,9 +37,16 @@ interface Round extends LoadResult {
   readonly cpuMicrosPerRequest: number
 }
 
-async function measure(target: Measured, proxyPort: number, connections: number): Promise<Round> {
+async function measure(target: Measured, proxyPort: number, connections: number, newPaths = false): Promise<Round> {
   const before = target.cpuSeconds()
-  const result = await load({ proxyPort, url: `http://127.0.0.1:${ports.origin}/v1/items`, proxyAuthorization, connections, seconds })
+  const result = await load({
+    proxyPort,
+    url: `http://127.0.0.1:${ports.origin}/v1/items`,
+    proxyAuthorization,
+    connections,
+    seconds,
+    newPaths,
+  })
   if (result.failures > 0) throw new Error(`${result.failures} requests failed`)
   return { ...result, cpuMicrosPerRequest: ((target.cpuSeconds() - before) * 1e6) / (result.requestsPerSecond * seconds) }
 }
@@ -72,12 +79,15 @@ const idleRssMiB = gateway.rssMiB()
 
 try {
   const busy: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
+  const fresh: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
   const single: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
   await measure(bare, ports.bare, 32)
   await measure(gateway, ports.gateway, 32)
   for (let round = 0; round < rounds; round += 1) {
     busy.bare.push(await measure(bare, ports.bare, 32))
     busy.gateway.push(await measure(gateway, ports.gateway, 32))
+    fresh.bare.push(await measure(bare, ports.bare, 32, true))
+    fresh.gateway.push(await measure(gateway, ports.gateway, 32, true))
     single.bare.push(await measure(bare, ports.bare, 1))
     single.gateway.push(await measure(gateway, ports.gateway, 1))
   }
@@ -101,6 +111,7 @@ try {
     rounds,
     ratios: {
       requestsPerSecond: of(busy.gateway, 'requestsPerSecond') / of(busy.bare, 'requestsPerSecond'),
+      newPathsRequestsPerSecond: of(fresh.gateway, 'requestsPerSecond') / of(fresh.bare, 'requestsPerSecond'),
       cpuPerRequest: of(busy.gateway, 'cpuMicrosPerRequest') / of(busy.bare, 'cpuMicrosPerRequest'),
       interceptedToPlain: median(intercepted) / median(plain),
     },
@@ -114,6 +125,7 @@ try {
     },
     bare: { p50MsAtOneConnection: of(single.bare, 'p50Ms') },
     rounds32: busy,
+    rounds32NewPaths: fresh,
     rounds1: single,
     throughNodesClient: { plain, intercepted },
   }
@@ -147,6 +159,7 @@ function summary({
     row('bare pass-through', rounds32.bare),
     row('gateway', rounds32.gateway),
     line('gateway / bare, requests/s (bar: at least 0.55)', figure(ratios['requestsPerSecond'])),
+    line('the same, each request a new path', figure(ratios['newPathsRequestsPerSecond'])),
     line('gateway / bare, CPU a request (bar: at most 2)', figure(ratios['cpuPerRequest'])),
     line(
       'p50 at one connection (bar: at most 1 ms)',
