@@ -1,5 +1,5 @@
 /** YAML text through a zod schema; every problem with its line, what was expected, and the nearest known key. */
-import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
+import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { z } from 'zod'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import { nearest } from './nearest.ts'
@@ -13,7 +13,7 @@ export interface YamlSource {
 type Path = readonly PropertyKey[]
 
 /** Larger files are a mistake or an attack. */
-const maxBytes = 4 * 1024 * 1024
+const maxBytes = 256 * 1024
 
 /** The decoded value (zod's output). Throws `ConfigError` and nothing else, whatever the text. */
 export function decodeYaml<Schema extends z.ZodType>({ file, text }: YamlSource, schema: Schema): z.output<Schema> {
@@ -25,17 +25,26 @@ export function decodeYaml<Schema extends z.ZodType>({ file, text }: YamlSource,
   let document: Document
   let value: unknown
   try {
-    // Duplicate keys are errors by default; aliases are bounded so that a small file cannot become a huge value.
-    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false })
+    // Aliases are bounded so that a small file cannot become a huge value; the package's own look for duplicate keys is quadratic.
+    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: false })
     if (document.errors.length === 0) value = document.toJS({ maxAliasCount: 100 })
   } catch (error) {
     return fail(`not readable as YAML: ${(error as Error).message}`)
   }
   if (document.errors.length > 0) {
     throw new ConfigError(
-      document.errors.map((error) => {
+      document.errors.slice(0, 20).map((error) => {
         const { line, col } = lines.linePos(error.pos[0])
         return { file, line, column: col, path: '', message: error.message }
+      }),
+    )
+  }
+  const twice = duplicateKeys(document)
+  if (twice.length > 0) {
+    throw new ConfigError(
+      twice.map(({ key, offset }) => {
+        const { line, col } = lines.linePos(offset)
+        return { file, line, column: col, path: '', message: `the key "${key}" stands twice` }
       }),
     )
   }
@@ -45,6 +54,22 @@ export function decodeYaml<Schema extends z.ZodType>({ file, text }: YamlSource,
   const known = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
   const problems = result.error.issues.flatMap((issue) => explain(issue, { file, document, lines, known }))
   throw new ConfigError(problems.sort((a, b) => a.line - b.line || a.column - b.column))
+}
+
+/** The last one would win silently, and a reader may have seen the first. */
+function duplicateKeys(document: Document): { key: string; offset: number }[] {
+  const found: { key: string; offset: number }[] = []
+  visit(document, {
+    Map(_, map) {
+      const seen = new Set<unknown>()
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? key.value : String(key)
+        if (seen.has(name)) found.push({ key: String(name).slice(0, 100), offset: isNode(key) ? (key.range?.[0] ?? 0) : 0 })
+        seen.add(name)
+      }
+    },
+  })
+  return found.slice(0, 20)
 }
 
 interface Place {

@@ -63,7 +63,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   ['a wrong type', `${head}policy: { maxMemoryPages: lots }`, /:3:11 policy\.maxMemoryPages: .*expected number/],
   ['a missing key', 'kind: Gateway', /:1:1 apiVersion: /],
   ['another version', 'apiVersion: sallyport/v2\nkind: Gateway', /:1:1 apiVersion: .*sallyport\/v1/],
-  ['a duplicate key', `${head}state: a\nstate: b`, /:4:1: Map keys must be unique/],
+  ['a duplicate key', `${head}state: a\nstate: b`, /:4:1: the key "state" stands twice/],
   ['broken YAML', `${head}state: [`, /:4?3?:?\d+: /],
   [
     'an inline secret',
