@@ -1,6 +1,7 @@
 /** `sallyport run`: the gateway in the foreground, until a signal. */
 import type { Config } from '../config/index.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
+import { boundYoungGeneration } from '../telemetry/index.ts'
 import { exitCodes } from './exit.ts'
 
 /** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. */
@@ -12,6 +13,7 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     )
     process.exit(exitCodes.software)
   })
+  boundYoungGeneration()
   const gateway = await startGateway(config)
   let stopping = false
   const stop = (signal: NodeJS.Signals, code: number) => {

@@ -22,8 +22,21 @@ export class ConfigError extends Error {
   }
 }
 
-/** `file:line:column path: message`. */
+const maxPathCharacters = 200
+
+/** `file:line:column path: message`, one line whatever the file's words are. */
 function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
-  return `${place}${path === '' ? '' : ` ${path}`}: ${message}`
+  const shown = path.length > maxPathCharacters ? `${path.slice(0, maxPathCharacters)}…` : path
+  return visible(`${place}${shown === '' ? '' : ` ${shown}`}: ${message}`)
+}
+
+/** Line ends, terminal escapes and direction marks would let a file write lines of its own into a log or a terminal. */
+function visible(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(
+      /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+      (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
 }

@@ -1,119 +1,55 @@
 /** YAML text through a zod schema; every problem with its line, what was expected, and the nearest known key. */
-import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { z } from 'zod'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { nearest } from './nearest.ts'
+import { suggest } from './nearest.ts'
+import { type Path, readYaml, type YamlDocument, type YamlSource } from './yaml-document.ts'
 
-export interface YamlSource {
-  /** For messages. */
-  readonly file: string
-  readonly text: string
-}
+/** What is beyond this many is only counted: nobody reads it, and a hostile file must not buy time with it. */
+const maxProblems = 100
 
-type Path = readonly PropertyKey[]
-
-/** Larger files are a mistake or an attack. */
-const maxBytes = 256 * 1024
-
-/** The decoded value (zod's output). Throws `ConfigError` and nothing else, whatever the text. */
-export function decodeYaml<Schema extends z.ZodType>({ file, text }: YamlSource, schema: Schema): z.output<Schema> {
-  const fail = (message: string): never => {
-    throw new ConfigError([{ file, line: 0, column: 0, path: '', message }])
-  }
-  if (Buffer.byteLength(text) > maxBytes) fail(`the file is larger than ${maxBytes} bytes`)
-  const lines = new LineCounter()
-  let document: Document
-  let value: unknown
-  try {
-    // Aliases are bounded so that a small file cannot become a huge value; the package's own look for duplicate keys is quadratic.
-    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: false })
-    if (document.errors.length === 0) value = document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    return fail(`not readable as YAML: ${(error as Error).message}`)
-  }
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.slice(0, 20).map((error) => {
-        const { line, col } = lines.linePos(error.pos[0])
-        return { file, line, column: col, path: '', message: error.message }
-      }),
-    )
-  }
-  const twice = duplicateKeys(document)
-  if (twice.length > 0) {
-    throw new ConfigError(
-      twice.map(({ key, offset }) => {
-        const { line, col } = lines.linePos(offset)
-        return { file, line, column: col, path: '', message: `the key "${key}" stands twice` }
-      }),
-    )
-  }
-  if (value === null || value === undefined) fail('the file is empty')
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
+/** The decoded value (zod's output). Throws `ConfigError` with every problem, and nothing else whatever the text. */
+export function decodeYaml<Schema extends z.ZodType>(source: YamlSource, schema: Schema): z.output<Schema> {
+  const document = readYaml(source)
+  if (document.value === undefined || document.value === null)
+    throw new ConfigError(document.problems.length > 0 ? bounded(document.problems) : [document.problemAt([], 'the file is empty')])
+  const result = schema.safeParse(document.value)
+  if (result.success && document.problems.length === 0) return result.data
   const known = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
-  const problems = result.error.issues.flatMap((issue) => explain(issue, { file, document, lines, known }))
-  throw new ConfigError(problems.sort((a, b) => a.line - b.line || a.column - b.column))
+  const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, known))
+  const kept = issues.slice(0, maxProblems).map(({ path, message }) => document.problemAt(path, message))
+  throw new ConfigError(bounded([...document.problems, ...kept], issues.length - kept.length))
 }
 
-/** The last one would win silently, and a reader may have seen the first. */
-function duplicateKeys(document: Document): { key: string; offset: number }[] {
-  const found: { key: string; offset: number }[] = []
-  visit(document, {
-    Map(_, map) {
-      const seen = new Set<unknown>()
-      for (const { key } of map.items) {
-        const name = isScalar(key) ? key.value : String(key)
-        if (seen.has(name)) found.push({ key: String(name).slice(0, 100), offset: isNode(key) ? (key.range?.[0] ?? 0) : 0 })
-        seen.add(name)
-      }
-    },
-  })
-  return found.slice(0, 20)
+/** In the order of the file. */
+function bounded(problems: readonly ConfigProblem[], uncounted = 0): readonly ConfigProblem[] {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  const shown = sorted.slice(0, maxProblems)
+  const more = sorted.length - shown.length + uncounted
+  const [first] = shown
+  return more === 0 || first === undefined
+    ? shown
+    : [...shown, { ...first, line: 0, column: 0, path: '', message: `and ${more} more problems` }]
 }
 
-interface Place {
-  readonly file: string
-  readonly document: Document
-  readonly lines: LineCounter
-  readonly known: KnownSchema
+interface Explained {
+  readonly path: Path
+  readonly message: string
 }
 
-function explain(issue: z.core.$ZodIssue, place: Place): ConfigProblem[] {
+function explain(issue: z.core.$ZodIssue, known: KnownSchema): Explained[] {
   if (issue.code === 'unrecognized_keys') {
-    const candidates = keysAt(place.known, issue.path)
-    return issue.keys.map((key) => {
-      const guess = nearest(key, candidates)
-      return problem(
-        place,
-        [...issue.path, key],
-        `unknown key${guess === null ? '' : `; did you mean "${guess}"?`} (known: ${candidates.join(', ')})`,
-      )
-    })
+    const candidates = keysAt(known, issue.path)
+    // Guessing is slow where there is much to guess.
+    const guesses = issue.keys.length <= maxProblems
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: `unknown key${guesses ? suggest(key, candidates) : ''} (known: ${candidates.join(', ')})`,
+    }))
   }
+  // A key's own problem stands inside the issue of its map.
+  if (issue.code === 'invalid_key') return [{ path: issue.path, message: issue.issues[0]?.message ?? issue.message }]
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
-  return [problem(place, issue.path, missing ? `is missing; expected ${issue.expected}` : issue.message)]
-}
-
-function problem({ file, document, lines }: Place, path: Path, message: string): ConfigProblem {
-  const { line, col } = lines.linePos(offsetOf(document, path))
-  return { file, line, column: col, path: path.map(String).join('.'), message }
-}
-
-/** Where the value at `path` begins; of its nearest parent that exists where it is missing. A key's own place for unknown keys. */
-function offsetOf(document: Document, path: Path): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
-    const key = path[length - 1]
-    if (typeof parent === 'object' && parent !== null && 'items' in parent) {
-      for (const item of parent.items as { key?: unknown }[]) {
-        if (isNode(item?.key) && 'value' in item.key && item.key.value === key) return item.key.range?.[0] ?? 0
-      }
-    }
-    const node = document.getIn(path.slice(0, length), true)
-    if (isNode(node)) return node.range?.[0] ?? 0
-  }
-  return isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0
+  return [{ path: issue.path, message: missing ? `is missing; expected ${issue.expected}` : issue.message }]
 }
 
 interface KnownSchema {
@@ -139,4 +75,10 @@ function keysAt(schema: KnownSchema, path: Path): readonly string[] {
 
 function alternatives(schema: KnownSchema): readonly KnownSchema[] {
   return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternatives)
+}
+
+/** Where `path` stands in a file that was decoded before; without line where it has changed since. */
+export function locateProblem(source: YamlSource, path: Path, message: string): ConfigProblem {
+  const document: YamlDocument = readYaml(source)
+  return document.problemAt(path, message)
 }

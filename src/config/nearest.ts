@@ -1,7 +1,13 @@
 /** The known word that a mistyped one most likely was. */
 
+/** `; did you mean "…"?`, or nothing where no known word is near. */
+export function suggest(word: string, known: readonly string[]): string {
+  const guess = nearest(word, known)
+  return guess === null ? '' : `; did you mean "${guess}"?`
+}
+
 /** `null` where nothing is near: more than a third of the letters differ. */
-export function nearest(word: string, known: readonly string[]): string | null {
+function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null
   let bound = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {

@@ -2,3 +2,4 @@
 export { createLogger, type Logger } from './logger.ts'
 export { createMetrics } from './metrics.ts'
 export { createRelief } from './relief.ts'
+export { boundYoungGeneration } from './young-generation.ts'
