@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import { suggest } from './nearest.ts'
-import { type Path, readYaml, type YamlDocument, type YamlSource } from './yaml-document.ts'
+import { type Path, readYaml, type YamlSource } from './yaml-document.ts'
 
 /** What is beyond this many is only counted: nobody reads it, and a hostile file must not buy time with it. */
 const maxProblems = 100
@@ -75,10 +75,4 @@ function keysAt(schema: KnownSchema, path: Path): readonly string[] {
 
 function alternatives(schema: KnownSchema): readonly KnownSchema[] {
   return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternatives)
-}
-
-/** Where `path` stands in a file that was decoded before; without line where it has changed since. */
-export function locateProblem(source: YamlSource, path: Path, message: string): ConfigProblem {
-  const document: YamlDocument = readYaml(source)
-  return document.problemAt(path, message)
 }

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
 /** Larger ones are a mistake or an attack; the largest that a decoder is given takes it about a second at worst. */
-export const maxTextBytes = 512 * 1024
+export const maxTextBytes = 256 * 1024
 
 export type TextOrProblem = { readonly text: string } | { readonly problem: string }
 

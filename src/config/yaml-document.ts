@@ -84,7 +84,7 @@ function oddities(document: Document, problem: (offset: number, message: string)
       for (const { key } of items) {
         const offset = offsetIn(key)
         if (!isScalar(key)) found.push(problem(offset, 'a key must be a plain word'))
-        else if (seen.has(String(key.value))) found.push(problem(offset, 'Map keys must be unique'))
+        else if (seen.has(String(key.value))) found.push(problem(offset, `the key "${String(key.value).slice(0, 100)}" stands twice`))
         else seen.add(String(key.value))
       }
     },
