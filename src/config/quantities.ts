@@ -20,18 +20,23 @@ const durationText = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/
 const sizeText = /^(\d+(?:\.\d+)?)(|B|kB|KB|KiB|MB|MiB|GB|GiB)$/
 const rateText = /^(\d+(?:\.\d+)?)(|B|kB|KB|KiB|MB|MiB|GB|GiB)\/(s|m|h)$/
 
-/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1. */
+/** Node's timers fire at once where a delay does not fit 31 bits. */
+const maxDurationMs = 2 ** 31 - 1
+
+/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1, at most 24 days. */
 export const duration = () =>
   z
     .string('expected a duration such as "500ms", "10s" or "2m"')
     .regex(durationText, 'expected a duration such as "500ms", "10s" or "2m"')
     .transform((text) => Math.max(1, Math.round(parts(text, durationText, durationUnits))))
+    .refine((durationMs) => durationMs <= maxDurationMs, 'a duration may be 24 days at most')
 
-/** `65536`, `64KiB`, `10MB` → bytes. */
-export const size = () =>
+/** `65536`, `64KiB`, `10MB` → bytes, within `min` and `max`. */
+export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER) =>
   z
     .union([z.int().nonnegative(), z.string().regex(sizeText)], 'expected a size such as 65536, "64KiB" or "10MB"')
     .transform((given) => (typeof given === 'number' ? given : Math.round(parts(given, sizeText, sizeUnits))))
+    .refine((bytes) => bytes >= min && bytes <= max, `expected a size between ${min} and ${max} bytes`)
 
 /** `50/s`, `2/m`, `10MB/s` → units a second. */
 export const rate = () =>
@@ -42,7 +47,7 @@ export const rate = () =>
       const [, number = '', unit = '', per = 's'] = rateText.exec(text) ?? []
       return (Number(number) * (sizeUnits[unit] ?? 1)) / (rateUnits[per] ?? 1)
     })
-    .refine((perSecond) => perSecond > 0, 'a rate must be above zero')
+    .refine((perSecond) => perSecond > 0 && perSecond <= Number.MAX_SAFE_INTEGER, 'a rate must be above zero, and a number')
 
 function parts(text: string, form: RegExp, units: Readonly<Record<string, number>>): number {
   const [, number = '', unit = ''] = form.exec(text) ?? []
@@ -59,16 +64,40 @@ export const hostAndPort = () =>
       context.addIssue({ code: 'custom', message: 'expected an address and port such as "127.0.0.1:3128" or "[::1]:3128"' })
       return z.NEVER
     }
-    return { host: host === 'localhost' ? '127.0.0.1' : host, port }
+    if (host === 'localhost') return { host: '127.0.0.1', port }
+    return { host: isIP(host) === 6 && !host.includes('%') ? canonicalV6(host) : host, port }
   })
 
-/** `10.0.0.0/8`, `::1/128`, or a single address. */
-export const cidr = () => z.string().refine(isCidr, 'expected a block such as "10.0.0.0/8" or "fd00::/8", or one address')
+/** One spelling, so that two of one address are seen. Takes and gives no brackets. */
+function canonicalV6(host: string): string {
+  return new URL(`http://[${host}]`).hostname.slice(1, -1)
+}
 
-function isCidr(text: string): boolean {
-  const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text)
-  const family = isIP(match?.[1] ?? '')
-  return family !== 0 && !text.includes('%') && Number(match?.[2] ?? 0) <= (family === 4 ? 32 : 128)
+/** `10.0.0.0/8`, `::1/128`, or a single address. */
+export const cidr = () =>
+  z.string().superRefine((text, context) => {
+    const problem = problemOfBlock(text)
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem })
+  })
+
+function problemOfBlock(text: string): string | null {
+  const [, address = '', bits] = /^([^/]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  const width = family === 4 ? 32 : 128
+  if (family === 0 || text.includes('%') || Number(bits ?? 0) > width)
+    return 'expected a block such as "10.0.0.0/8" or "fd00::/8", or one address'
+  // 10.1.2.3/8 is as likely meant to be one address as sixteen million.
+  const host = (1n << BigInt(width - Number(bits ?? width))) - 1n
+  return (numberOf(address, family) & host) === 0n ? null : `bits behind the first ${bits} are set: which block is meant?`
+}
+
+function numberOf(address: string, family: number): bigint {
+  if (family === 4) return address.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n)
+  const [left = '', right] = canonicalV6(address).split('::')
+  const head = left === '' ? [] : left.split(':')
+  const tail = right === undefined || right === '' ? [] : right.split(':')
+  const groups = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
+  return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
 }
 
 /** The names of integrations, services, listeners and roots: a DNS label, so that they can stand in a URL, a metric and a Kubernetes name. */

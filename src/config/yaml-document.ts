@@ -83,7 +83,8 @@ function oddities(document: Document, problem: (offset: number, message: string)
       const seen = new Set<string>()
       for (const { key } of items) {
         const offset = offsetIn(key)
-        if (!isScalar(key)) found.push(problem(offset, 'a key must be a plain word'))
+        // zod passes over a `__proto__` in a map of free keys without a word.
+        if (!isScalar(key) || key.value === '__proto__') found.push(problem(offset, 'a key must be a plain word'))
         else if (seen.has(String(key.value))) found.push(problem(offset, `the key "${String(key.value).slice(0, 100)}" stands twice`))
         else seen.add(String(key.value))
       }

@@ -13,7 +13,8 @@ export const hostPattern = () =>
     if (host !== null) return host
     context.addIssue({
       code: 'custom',
-      message: `"${given.slice(0, 100)}" is no host: expected a name, an address, "*.example.com" or "*"; no scheme, port or path`,
+      // A URL that was pasted here may hold a password.
+      message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is no host: expected a name, an address, "*.example.com" or "*"; no scheme, port or path`,
     })
     return z.NEVER
   })
@@ -23,7 +24,7 @@ const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 function canonicalHostPattern(given: string): string | null {
   if (given === '*') return given
   if (isIP(given) === 4) return given
-  if (isIP(given) === 6) return given.includes('%') ? null : new URL(`http://[${given}]`).hostname.slice(1, -1)
+  if (isIP(given) === 6) return given.includes('%') ? null : canonicalV6(given)
   if (!/^(?:\*\.)?[^\s*/:@?#[\]%\\]+$/.test(given)) return null
   const wildcard = given.startsWith('*.')
   const ascii = domainToASCII(wildcard ? given.slice(2) : given).replace(/\.$/, '')
@@ -31,6 +32,15 @@ function canonicalHostPattern(given: string): string | null {
   if (ascii === '' || ascii.length > 253 || !labels.every((one) => label.test(one))) return null
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) return isIP(ascii) === 4 && !wildcard ? ascii : null
   return wildcard ? (labels.length < 2 ? null : `*.${ascii}`) : ascii
+}
+
+/** As the doors write it: compressed, and an IPv4-mapped address as the IPv4 address that it is. */
+function canonicalV6(given: string): string {
+  const compressed = new URL(`http://[${given}]`).hostname.slice(1, -1)
+  const [, high = '', low = ''] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(compressed) ?? []
+  if (high === '') return compressed
+  const number = Number.parseInt(high, 16) * 65536 + Number.parseInt(low, 16)
+  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
 }
 
 /**
@@ -48,6 +58,20 @@ export const pathPattern = () =>
       'a canonical path has no "." or ".." segment and no "//"',
     )
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')
+    .refine(
+      isCanonicallyEncoded,
+      'no canonical path is encoded like this: upper-case hex, and only of what must be encoded, never of a slash',
+    )
+
+/** RFC 3986 §6.2.2, as the doors canonicalise: a pattern in another spelling would match nothing. */
+function isCanonicallyEncoded(pattern: string): boolean {
+  for (const [, hex = ''] of pattern.matchAll(/%(.{0,2})/g)) {
+    if (!/^[0-9A-F]{2}$/.test(hex)) return false
+    const code = Number.parseInt(hex, 16)
+    if (code < 0x20 || code === 0x7f || /[\w~./\\-]/.test(String.fromCharCode(code))) return false
+  }
+  return true
+}
 
 /** As `pathPattern`, below a root: no leading slash. */
 export const filePattern = () =>
@@ -59,4 +83,5 @@ export const filePattern = () =>
       'expected a path below the root: no leading slash, nothing special but * and **',
     )
     .refine((given) => !given.split('/').some((one) => one === '.' || one === '..' || one === ''), 'no "." or ".." segment and no "//"')
+    .refine((given) => !given.includes('***'), '* and ** are the only wildcards')
     .transform((given) => given.normalize('NFC'))

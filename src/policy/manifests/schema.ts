@@ -4,6 +4,14 @@ import { breakerSchema, cidr, duration, limitsSchema, name, size } from '../../c
 import { fileActions } from '../../core/index.ts'
 import { filePattern, hostPattern, pathPattern } from './patterns.ts'
 
+/** One line of text for people and records. */
+const line = (max = 4096) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^\P{Cc}*$/u, 'expected one line without control characters')
+
 const methods = () =>
   z
     .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, 'expected a method in upper case'))
@@ -32,7 +40,11 @@ const network = z
   })
   .refine(
     (one) => one.tls !== 'tunnel' || (one.methods === undefined && one.paths === undefined),
-    'methods and paths cannot be held inside a blind tunnel: use "tls: intercept", or drop them',
+    // Said together with whatever else is wrong with the capability.
+    {
+      error: 'methods and paths cannot be held inside a blind tunnel: use "tls: intercept", or drop them',
+      when: ({ value }) => isMap(value),
+    },
   )
 
 const service = z.strictObject({
@@ -44,21 +56,22 @@ const service = z.strictObject({
 
 const file = z.strictObject({
   name: name().describe('The name in `/v1/files/<name>/…`.'),
-  root: z.string().min(1).describe('Folder of the host; relative to the manifest. Never shown to the integration.'),
+  root: line().describe('Folder of the host; relative to the manifest. Never shown to the integration.'),
   actions: z.array(z.enum(fileActions)).describe('What may be done there.'),
   paths: z.array(filePattern()).describe('Globs below the root. Every path where absent, none where empty.').optional(),
   maxBytes: size().describe('The largest file that may be read or written. Default 64MiB.').optional(),
 })
 
-const later = (kind: string) => z.undefined(`${kind} capabilities are not available in this version`).optional()
+const later = (kind: string) =>
+  z.never(`${kind} capabilities are not available in this version`).describe('Not available in this version.').optional()
 
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal('sallyport/v1').describe('The version of this file’s schema.'),
   kind: z.literal('Integration').describe('What this file describes.'),
   name: name().describe('The integration’s name: in records, metrics and as the user of its proxy credentials.'),
-  owner: z.string().min(1).max(200).describe('Who answers for it.'),
+  owner: line(200).describe('Who answers for it.'),
   labels: z
-    .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'expected a label name'), z.string().max(200))
+    .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'expected a label name'), line(200))
     .describe('For the policy and for reports.')
     .optional(),
   identity: z
@@ -67,8 +80,8 @@ export const manifestSchema = z.strictObject({
         .array(
           z.strictObject({
             sha256: z
-              .string()
-              .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token, 64 hex digits')
+              .string('expected the SHA-256 of the token, 64 hex digits in quotes')
+              .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token, 64 hex digits in quotes')
               .describe('SHA-256 of the token in hex; the token itself is nowhere.'),
           }),
         )
@@ -79,7 +92,14 @@ export const manifestSchema = z.strictObject({
     .optional(),
   network: z.array(network).describe('Hosts, and what may be asked of them.').optional(),
   services: z.array(service).describe('Named services, and what may be asked of them.').optional(),
-  files: z.array(file).describe('Folders of the host that the broker opens.').optional(),
+  files: z
+    .array(file)
+    .refine(
+      (files) => files.every(({ name, root }) => files.every((other) => other.name !== name || other.root === root)),
+      'one name stands for two roots',
+    )
+    .describe('Folders of the host that the broker opens.')
+    .optional(),
   kv: later('kv'),
   secrets: later('secret'),
   exec: later('exec'),
@@ -87,13 +107,17 @@ export const manifestSchema = z.strictObject({
   breaker: breakerSchema.describe('When a failing destination is given a rest.').optional(),
   redaction: z
     .strictObject({
-      headers: z.array(z.string()).describe('Header names whose values are masked.').optional(),
-      queryKeys: z.array(z.string()).describe('Query keys whose values are masked.').optional(),
-      jsonKeys: z.array(z.string()).describe('JSON keys whose values are masked.').optional(),
+      headers: z.array(line(200)).describe('Header names whose values are masked.').optional(),
+      queryKeys: z.array(line(200)).describe('Query keys whose values are masked.').optional(),
+      jsonKeys: z.array(line(200)).describe('JSON keys whose values are masked.').optional(),
     })
     .describe('Beyond the built-in names.')
     .optional(),
 })
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
 
 export type ManifestFile = z.output<typeof manifestSchema>
 
