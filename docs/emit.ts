@@ -5,8 +5,11 @@ import { configJsonSchema } from '../src/config/index.ts'
 import { manifestJsonSchema } from '../src/policy/index.ts'
 
 interface Schema {
+  readonly title?: string
+  readonly not?: object
   readonly type?: string
   readonly description?: string
+  readonly default?: unknown
   readonly enum?: readonly string[]
   readonly const?: string
   readonly properties?: Readonly<Record<string, Schema>>
@@ -35,7 +38,7 @@ function withTable(file: string, schema: Schema): string {
   const start = text.indexOf(marks[0])
   const end = text.indexOf(marks[1])
   if (start < 0 || end < start) throw new Error(`docs/${file} has no place for its table`)
-  return `${text.slice(0, start)}${marks[0]}\n| key | value | meaning |\n| --- | --- | --- |\n${rows(schema, '').join('\n')}\n${text.slice(end)}`
+  return `${text.slice(0, start)}${marks[0]}\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n${rows(schema, '').join('\n')}\n${text.slice(end)}`
 }
 
 function rows(schema: Schema, prefix: string): readonly string[] {
@@ -43,7 +46,7 @@ function rows(schema: Schema, prefix: string): readonly string[] {
     const path = `${prefix}${key}`
     const needed = schema.required?.includes(key) === true ? ' (required)' : ''
     const meaning = (value.description ?? '').replaceAll('|', '\\|')
-    return [`| \`${path}\`${needed} | ${kindOf(value)} | ${meaning} |`, ...below(value, path)]
+    return [`| \`${path}\`${needed} | ${kindOf(value)} | ${defaultOf(value)} | ${meaning} |`, ...below(value, path)]
   })
 }
 
@@ -51,12 +54,20 @@ function below(value: Schema, path: string): readonly string[] {
   if (value.properties !== undefined) return rows(value, `${path}.`)
   if (value.items !== undefined) return value.items.properties === undefined ? [] : rows(value.items, `${path}[].`)
   if (typeof value.additionalProperties === 'object') return below(value.additionalProperties, `${path}.<name>`)
-  return (value.anyOf ?? []).flatMap((one) => below(one, path))
+  return (value.anyOf ?? []).flatMap((one) => below(one, path)).map((row) => row.replace(' (required)', ' (one of these)'))
+}
+
+/** A group of keys that may be left out has no default of its own: its keys have theirs. */
+function defaultOf({ default: stated }: Schema): string {
+  if (stated === undefined || (typeof stated === 'object' && Object.keys(stated ?? {}).length === 0 && !Array.isArray(stated))) return ''
+  return `\`${typeof stated === 'string' ? stated : JSON.stringify(stated)}\``
 }
 
 function kindOf(value: Schema): string {
   if (value.const !== undefined) return `\`${value.const}\``
   if (value.enum !== undefined) return value.enum.map((one) => `\`${one}\``).join(', ')
+  if (value.not !== undefined) return 'nothing'
+  if (value.title !== undefined) return value.title
   if (value.anyOf !== undefined) return [...new Set(value.anyOf.map(kindOf))].join(' or ')
   if (value.items !== undefined) return `list of ${kindOf(value.items)}`
   if (value.properties === undefined && typeof value.additionalProperties === 'object')

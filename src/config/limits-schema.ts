@@ -7,7 +7,7 @@ const bucket = (meaning: string) =>
   z
     .strictObject({
       rate: rate().describe('Tokens that flow back, a second, minute or hour.'),
-      burst: size().describe('Tokens the full bucket holds; the rate of one second where absent.').optional(),
+      burst: size(1).describe('Tokens the full bucket holds; the rate of one second where absent.').optional(),
     })
     .describe(meaning)
 
@@ -31,25 +31,49 @@ export const breakerSchema = z.strictObject({
   reset: duration().describe('How long it stays open before one trial request.').optional(),
 })
 
-/** What holds where neither file says anything. */
-export const builtInLimits: LimitSettings = {
-  arrivals: { rate: 1000, burst: 2000 },
-  requests: { rate: 500, burst: 1000 },
-  bytesOut: { rate: 50e6, burst: 500e6 },
-  bytesIn: { rate: 100e6, burst: 1e9 },
-  concurrency: 256,
+const { arrivals, requests, bytesOut, bytesIn, concurrency } = limitsSchema.shape
+
+/** As sallyport.yaml has them: what holds where neither file says anything is filled in. */
+export const gatewayLimitsSchema = z.strictObject({
+  arrivals: arrivals.unwrap().prefault({ rate: '1000/s', burst: 2000 }),
+  requests: requests.unwrap().prefault({ rate: '500/s', burst: 1000 }),
+  bytesOut: bytesOut.unwrap().prefault({ rate: '50MB/s', burst: '500MB' }),
+  bytesIn: bytesIn.unwrap().prefault({ rate: '100MB/s', burst: '1GB' }),
+  concurrency: concurrency.unwrap().prefault(256),
+})
+
+export const gatewayBreakerSchema = z.strictObject({
+  errorThresholdPercent: breakerSchema.shape.errorThresholdPercent.unwrap().prefault(50),
+  minimumRequests: breakerSchema.shape.minimumRequests.unwrap().prefault(20),
+  window: breakerSchema.shape.window.unwrap().prefault('10s'),
+  reset: breakerSchema.shape.reset.unwrap().prefault('5s'),
+})
+
+function settingsOf({ rate, burst }: { readonly rate: number; readonly burst?: number | undefined }): BucketSettings {
+  return { rate, burst: burst ?? Math.max(1, Math.ceil(rate)) }
 }
 
-export const builtInBreaker: BreakerSettings = { errorThresholdPercent: 50, minimumRequests: 20, windowMs: 10_000, resetMs: 5000 }
-
-export function limitsFrom(given: z.output<typeof limitsSchema> | undefined, defaults: LimitSettings): LimitSettings {
-  const settings = (stated: { rate: number; burst?: number | undefined } | undefined, otherwise: BucketSettings): BucketSettings =>
-    stated === undefined ? otherwise : { rate: stated.rate, burst: Math.max(1, stated.burst ?? Math.ceil(stated.rate)) }
+export function gatewayLimits(given: z.output<typeof gatewayLimitsSchema>): LimitSettings {
   return {
-    arrivals: settings(given?.arrivals, defaults.arrivals),
-    requests: settings(given?.requests, defaults.requests),
-    bytesOut: settings(given?.bytesOut, defaults.bytesOut),
-    bytesIn: settings(given?.bytesIn, defaults.bytesIn),
+    arrivals: settingsOf(given.arrivals),
+    requests: settingsOf(given.requests),
+    bytesOut: settingsOf(given.bytesOut),
+    bytesIn: settingsOf(given.bytesIn),
+    concurrency: given.concurrency,
+  }
+}
+
+export function gatewayBreaker({ window, reset, ...rest }: z.output<typeof gatewayBreakerSchema>): BreakerSettings {
+  return { ...rest, windowMs: window, resetMs: reset }
+}
+
+/** A manifest's own; what it leaves out comes from `defaults`. */
+export function limitsFrom(given: z.output<typeof limitsSchema> | undefined, defaults: LimitSettings): LimitSettings {
+  return {
+    arrivals: given?.arrivals === undefined ? defaults.arrivals : settingsOf(given.arrivals),
+    requests: given?.requests === undefined ? defaults.requests : settingsOf(given.requests),
+    bytesOut: given?.bytesOut === undefined ? defaults.bytesOut : settingsOf(given.bytesOut),
+    bytesIn: given?.bytesIn === undefined ? defaults.bytesIn : settingsOf(given.bytesIn),
     concurrency: given?.concurrency ?? defaults.concurrency,
   }
 }

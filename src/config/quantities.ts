@@ -27,6 +27,7 @@ const maxDurationMs = 2 ** 31 - 1
 export const duration = () =>
   z
     .string('expected a duration such as "500ms", "10s" or "2m"')
+    .meta({ title: 'duration' })
     .regex(durationText, 'expected a duration such as "500ms", "10s" or "2m"')
     .transform((text) => Math.max(1, Math.round(parts(text, durationText, durationUnits))))
     .refine((durationMs) => durationMs <= maxDurationMs, 'a duration may be 24 days at most')
@@ -35,6 +36,7 @@ export const duration = () =>
 export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER) =>
   z
     .union([z.int().nonnegative(), z.string().regex(sizeText)], 'expected a size such as 65536, "64KiB" or "10MB"')
+    .meta({ title: 'size' })
     .transform((given) => (typeof given === 'number' ? given : Math.round(parts(given, sizeText, sizeUnits))))
     .refine((bytes) => bytes >= min && bytes <= max, `expected a size between ${min} and ${max} bytes`)
 
@@ -42,6 +44,7 @@ export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER) =>
 export const rate = () =>
   z
     .string('expected a rate such as "50/s", "2/m" or "10MB/s"')
+    .meta({ title: 'rate' })
     .regex(rateText, 'expected a rate such as "50/s", "2/m" or "10MB/s"')
     .transform((text) => {
       const [, number = '', unit = '', per = 's'] = rateText.exec(text) ?? []
@@ -56,17 +59,31 @@ function parts(text: string, form: RegExp, units: Readonly<Record<string, number
 
 /** `127.0.0.1:3128`, `[::1]:3128` → host and port; 0 asks for any free port. */
 export const hostAndPort = () =>
-  z.string('expected an address such as "127.0.0.1:3128"').transform((text, context) => {
-    const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
-    const host = match?.[1] ?? match?.[2] ?? ''
-    const port = Number(match?.[3] ?? -1)
-    if (match === null || port > 65535 || (isIP(host) === 0 && host !== 'localhost')) {
-      context.addIssue({ code: 'custom', message: 'expected an address and port such as "127.0.0.1:3128" or "[::1]:3128"' })
-      return z.NEVER
-    }
-    if (host === 'localhost') return { host: '127.0.0.1', port }
-    return { host: isIP(host) === 6 && !host.includes('%') ? canonicalV6(host) : host, port }
-  })
+  z
+    .string('expected an address such as "127.0.0.1:3128"')
+    .meta({ title: 'address:port' })
+    .transform((text, context) => {
+      const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+      const host = match?.[1] ?? match?.[2] ?? ''
+      const port = Number(match?.[3] ?? -1)
+      if (match === null || port > 65535 || (isIP(host) === 0 && host !== 'localhost')) {
+        context.addIssue({ code: 'custom', message: 'expected an address and port such as "127.0.0.1:3128" or "[::1]:3128"' })
+        return z.NEVER
+      }
+      if (host === 'localhost') return { host: '127.0.0.1', port }
+      return { host: isIP(host) === 6 && !host.includes('%') ? canonicalV6(host) : host, port }
+    })
+
+/** An address, alone or with its port, as `node:dns` takes servers. */
+export const resolver = () =>
+  z
+    .string()
+    .meta({ title: 'address' })
+    .refine((text) => {
+      const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+      const isAddress = isIP(text) !== 0 || isIP(v6 ?? '') === 6 || isIP(v4 ?? '') === 4
+      return isAddress && Number(port ?? 53) > 0 && Number(port ?? 53) < 65_536
+    }, 'expected a resolver such as "10.0.0.53", "10.0.0.53:5353" or "[fd00::53]:5353"')
 
 /** One spelling, so that two of one address are seen. Takes and gives no brackets. */
 function canonicalV6(host: string): string {
@@ -75,10 +92,13 @@ function canonicalV6(host: string): string {
 
 /** `10.0.0.0/8`, `::1/128`, or a single address. */
 export const cidr = () =>
-  z.string().superRefine((text, context) => {
-    const problem = problemOfBlock(text)
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem })
-  })
+  z
+    .string()
+    .meta({ title: 'block' })
+    .superRefine((text, context) => {
+      const problem = problemOfBlock(text)
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem })
+    })
 
 function problemOfBlock(text: string): string | null {
   const [, address = '', bits] = /^([^/]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
@@ -104,6 +124,7 @@ function numberOf(address: string, family: number): bigint {
 export const name = () =>
   z
     .string()
+    .meta({ title: 'name' })
     .regex(
       /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
       'expected a name of lower-case letters, digits and inner hyphens, at most 63 characters',

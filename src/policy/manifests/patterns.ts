@@ -8,16 +8,19 @@ import { z } from 'zod'
  * (every name, no address). A wildcard needs two labels after it: `*.com` is nobody's intention.
  */
 export const hostPattern = () =>
-  z.string().transform((given, context) => {
-    const host = canonicalHostPattern(given)
-    if (host !== null) return host
-    context.addIssue({
-      code: 'custom',
-      // A URL that was pasted here may hold a password.
-      message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is no host: expected a name, an address, "*.example.com" or "*"; no scheme, port or path`,
+  z
+    .string()
+    .meta({ title: 'host' })
+    .transform((given, context) => {
+      const host = canonicalHostPattern(given)
+      if (host !== null) return host
+      context.addIssue({
+        code: 'custom',
+        // A URL that was pasted here may hold a password.
+        message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is no host: expected a name, an address, "*.example.com" or "*"; no scheme, port or path`,
+      })
+      return z.NEVER
     })
-    return z.NEVER
-  })
 
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
@@ -50,6 +53,7 @@ function canonicalV6(given: string): string {
 export const pathPattern = () =>
   z
     .string()
+    .meta({ title: 'path glob' })
     .startsWith('/', 'expected a path that begins with "/"')
     .refine((given) => /^[\w~.!$&'()*+,=:@%;/-]*$/.test(given), 'expected a path: no query, no fragment, nothing special but * and **')
     .refine(
@@ -77,6 +81,7 @@ function isCanonicallyEncoded(pattern: string): boolean {
 export const filePattern = () =>
   z
     .string()
+    .meta({ title: 'path glob' })
     .min(1)
     .refine(
       (given) => !/[\\[\]{}?!\p{Cc}]/u.test(given) && !given.startsWith('/'),

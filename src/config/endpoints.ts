@@ -1,0 +1,60 @@
+/** No two things of the configuration may have one name or listen in one place. */
+import type { z } from 'zod'
+
+type Place = { readonly path: readonly (string | number)[]; readonly address: unknown }
+
+/** For checks that run beside other problems, so that all are told at once: what they are given may be anything of the kind. */
+export const besides = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null }
+
+type Refine = (value: unknown, context: z.core.$RefinementCtx) => void
+
+/** Over a list of things with names. */
+export const refuseTwins: Refine = (value, context) => {
+  const seen = new Set<unknown>()
+  for (const [index, item] of (Array.isArray(value) ? value : []).entries()) {
+    const name = field(item, 'name')
+    if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${String(name)}" stands twice` })
+    if (name !== undefined) seen.add(name)
+  }
+}
+
+/** Over the whole configuration: listeners and the operator's side. */
+export const refuseCollisions: Refine = (value, context) => {
+  const places = placesOf(value)
+  for (const [index, { path, address }] of places.entries()) {
+    const earlier = places.slice(0, index).find((other) => collide(other.address, address))
+    if (earlier === undefined) continue
+    context.addIssue({ code: 'custom', path: [...path], message: `"${show(address)}" is taken by ${earlier.path.join('.')} already` })
+  }
+}
+
+function placesOf(config: unknown): readonly Place[] {
+  const admin = field(config, 'admin')
+  const listeners = field(config, 'listeners')
+  return [
+    ...(Array.isArray(listeners) ? listeners : []).flatMap((one, index) => [
+      { path: ['listeners', index, 'address'], address: field(one, 'address') },
+      { path: ['listeners', index, 'socket'], address: field(one, 'socket') },
+    ]),
+    { path: ['admin', 'health'], address: field(admin, 'health') },
+    { path: ['admin', 'socket'], address: field(admin, 'socket') },
+    { path: ['admin', 'tcp', 'address'], address: field(field(admin, 'tcp'), 'address') },
+  ]
+}
+
+/** Port 0 is a new one each time; an address that stands for all takes its port from each. */
+function collide(one: unknown, other: unknown): boolean {
+  if (typeof one === 'string') return one === other
+  const port = field(one, 'port')
+  if (typeof port !== 'number' || port === 0 || port !== field(other, 'port')) return false
+  const hosts = [field(one, 'host'), field(other, 'host')]
+  return hosts[0] === hosts[1] || hosts.includes('0.0.0.0') || hosts.includes('::')
+}
+
+function show(address: unknown): string {
+  return typeof address === 'string' ? address : `${field(address, 'host')}:${field(address, 'port')}`
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
+}

@@ -1,0 +1,49 @@
+/** Schema parts whose values come from outside the file: paths and secrets. */
+import { z } from 'zod'
+import type { Found, Sources } from './sources.ts'
+
+/** sun_path of unix(7) less its end; a longer one fails only when it is bound. */
+const maxSocketBytes = 107
+
+export function createSourced(sources: Sources) {
+  const path = (meaning: string) =>
+    z
+      .string()
+      .meta({ title: 'path' })
+      .min(1)
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the spelling that users write
+      .describe(`${meaning} Relative to this file; \`${'${NAME}'}\` is replaced from the environment.`)
+      .transform((given, context) => taken(sources.path(given), context))
+
+  const socket = (meaning: string) =>
+    path(meaning).refine((given) => Buffer.byteLength(given) <= maxSocketBytes, `a Unix socket's path may have ${maxSocketBytes} bytes`)
+
+  /** Never inline: a secret in a file that people copy is a secret lost. */
+  const secret = (meaning: string) =>
+    z
+      .union(
+        [
+          z.strictObject({
+            env: z
+              .string()
+              .regex(/^[A-Za-z_]\w*$/)
+              .describe('Environment variable that holds it.'),
+          }),
+          z.strictObject({ file: z.string().min(1).describe('File that holds it; a newline at its end is dropped.') }),
+        ],
+        'expected { env: NAME } or { file: path }; a secret never stands in this file',
+      )
+      .meta({ title: 'secret' })
+      .describe(meaning)
+      .transform((source, context) => taken(sources.secret(source), context))
+
+  return { path, socket, secret }
+}
+
+export type Secret = ReturnType<typeof createSourced>['secret']
+
+function taken(found: Found, context: z.RefinementCtx): string {
+  if ('value' in found) return found.value
+  context.addIssue({ code: 'custom', message: found.problem })
+  return z.NEVER
+}
