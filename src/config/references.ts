@@ -3,34 +3,42 @@ import { join } from 'node:path'
 import type { Integration } from '../core/index.ts'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { governingRoots } from './governed.ts'
+import { suggest } from './nearest.ts'
+import { readText } from './read-text.ts'
+import { type Path, readYaml } from './yaml-document.ts'
 
-/** Throws `ConfigError` where a listener is for an integration without a manifest, or a manifest names a service that is not configured. */
-export function requireKnown({ file, listeners, services, integrationsFolder }: Config, integrations: readonly Integration[]): void {
+/**
+ * Throws `ConfigError` where a listener is for an integration without a manifest, a manifest names a service that is not
+ * configured, or a file capability would open what governs the gateway.
+ */
+export function requireKnown(config: Config, integrations: readonly Integration[]): void {
+  const { file, listeners, services, integrationsFolder } = config
   const names = integrations.map(({ name }) => name)
   const offered = services.map(({ name }) => name)
-  const list = (known: readonly string[]) => known.join(', ') || 'none'
   const problems: ConfigProblem[] = []
-  for (const { name, integration } of listeners) {
+  for (const [index, { integration }] of listeners.entries()) {
     if (integration === null || names.includes(integration)) continue
-    problems.push({
-      file,
-      line: 0,
-      column: 0,
-      path: `listeners.${name}.integration`,
-      message: `there is no manifest of "${integration}" (known: ${list(names)})`,
-    })
+    problems.push(placed(file, ['listeners', index, 'integration'], `there is no manifest of ${unknown(integration, names)}`))
   }
-  for (const { source, services: wanted } of integrations) {
-    for (const { id, name } of wanted) {
-      if (offered.includes(name)) continue
-      problems.push({
-        file: join(integrationsFolder, source),
-        line: 0,
-        column: 0,
-        path: id.replace('/', '.'),
-        message: `sallyport.yaml has no service "${name}" (known: ${list(offered)})`,
-      })
+  for (const { source, services: wanted, files } of integrations) {
+    const manifest = join(integrationsFolder, source)
+    for (const [index, { name }] of wanted.entries()) {
+      if (!offered.includes(name))
+        problems.push(placed(manifest, ['services', index, 'name'], `sallyport.yaml has no service ${unknown(name, offered)}`))
     }
+    for (const { index, message } of governingRoots(config, files)) problems.push(placed(manifest, ['files', index, 'root'], message))
   }
   if (problems.length > 0) throw new ConfigError(problems)
+}
+
+function unknown(name: string, known: readonly string[]): string {
+  return `"${name}"${suggest(name, known)} (known: ${known.join(', ') || 'none'})`
+}
+
+/** Decoded values carry no place: the file is read once more, and has no line where it has changed since. */
+function placed(file: string, path: Path, message: string): ConfigProblem {
+  const content = readText(file)
+  if ('text' in content) return readYaml({ file, text: content.text }).problemAt(path, message)
+  return { file, line: 0, column: 0, path: path.map(String).join('.'), message }
 }

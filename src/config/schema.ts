@@ -12,7 +12,7 @@ const mebi = 1024 ** 2
 
 /** `sources` gives what stands outside the file; its problems are told with the place of the key. */
 export function createConfigSchema(sources: Sources) {
-  const { path, socket, secret } = createSourced(sources)
+  const { path, socket, folder, certificates, secret } = createSourced(sources)
 
   const listener = z
     .strictObject({
@@ -58,7 +58,7 @@ export function createConfigSchema(sources: Sources) {
     maxPolicyBody: size(0, 64 * mebi)
       .describe('A request’s body that the policy looks at is buffered up to this; at most 64MiB.')
       .prefault('1MiB'),
-    originCa: path('PEM file of further CAs that destinations’ certificates may come from.').optional(),
+    originCa: certificates('PEM file of further CAs that destinations’ certificates may come from.').optional(),
     dnsServers: z.array(resolver()).describe('Resolvers to ask (`address` or `address:port`); the system’s where empty.').prefault([]),
   })
 
@@ -81,7 +81,7 @@ export function createConfigSchema(sources: Sources) {
         .prefault([]),
       policy: z
         .strictObject({
-          rules: path('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
+          rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
           maxMemoryPages: z
             .int()
             .min(16)

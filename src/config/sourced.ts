@@ -18,6 +18,16 @@ export function createSourced(sources: Sources) {
   const socket = (meaning: string) =>
     path(meaning).refine((given) => Buffer.byteLength(given) <= maxSocketBytes, `a Unix socket's path may have ${maxSocketBytes} bytes`)
 
+  /** A folder that is there: what is read from it is read at the start. */
+  const folder = (meaning: string) => path(meaning).refine((given) => sources.isFolder(given), 'there is no such folder')
+
+  /** Read at the start, so that a typing error does not show as a failed handshake much later. */
+  const certificates = (meaning: string) =>
+    path(meaning).superRefine((given, context) => {
+      const problem = sources.problemOfCertificates(given)
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem })
+    })
+
   /** Never inline: a secret in a file that people copy is a secret lost. */
   const secret = (meaning: string) =>
     z
@@ -37,7 +47,7 @@ export function createSourced(sources: Sources) {
       .describe(meaning)
       .transform((source, context) => taken(sources.secret(source), context))
 
-  return { path, socket, secret }
+  return { path, socket, folder, certificates, secret }
 }
 
 export type Secret = ReturnType<typeof createSourced>['secret']

@@ -1,4 +1,6 @@
 /** What the configuration takes from outside its file: variables in paths, and secrets from the environment or from files. */
+import { X509Certificate } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readText } from './read-text.ts'
 
@@ -10,10 +12,16 @@ export interface Sources {
   /** Absolute; relative ones resolve against the file's folder, `${NAME}` is replaced once. */
   path(given: string): Found
   secret(source: SecretSource): Found
+  isFolder(path: string): boolean
+  /** `null` where the file holds certificates in PEM, all of them readable. */
+  problemOfCertificates(path: string): string | null
 }
 
 /** A secret is a line, not a document. */
 const maxSecretBytes = 64 * 1024
+
+/** The bundles of whole systems are a quarter of a megabyte. */
+const maxCertificatesBytes = 4 * 1024 * 1024
 
 /** `secrets` grows with each secret that is read. */
 export function createSources(file: string, env: Environment): Sources & { readonly secrets: readonly string[] } {
@@ -51,6 +59,8 @@ export function createSources(file: string, env: Environment): Sources & { reado
   return {
     secrets,
     path,
+    isFolder,
+    problemOfCertificates,
     secret(source) {
       const found = read(source)
       if ('problem' in found) return found
@@ -63,5 +73,30 @@ export function createSources(file: string, env: Environment): Sources & { reado
   }
 }
 
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+function problemOfCertificates(path: string): string | null {
+  const content = readText(path, maxCertificatesBytes)
+  if ('problem' in content) return content.problem
+  const blocks = content.text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
+  try {
+    for (const block of blocks) new X509Certificate(block)
+    return blocks.length === 0 ? 'holds no certificate in PEM' : null
+  } catch {
+    return 'holds a certificate that cannot be read'
+  }
+}
+
 /** Takes everything as it stands: for emitting the schema. */
-export const noSources: Sources = { path: (value) => ({ value }), secret: () => ({ value: '' }) }
+export const noSources: Sources = {
+  isFolder: () => true,
+  problemOfCertificates: () => null,
+  path: (value) => ({ value }),
+  secret: () => ({ value: '' }),
+}

@@ -1,24 +1,91 @@
-/** Tells when the contents of a folder may have changed, Kubernetes' symlink swaps included. */
-import { type FSWatcher, watch } from 'node:fs'
+/** Tells when the contents of a folder have changed, Kubernetes' symlink swaps and file systems without notifications included. */
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
+import { join } from 'node:path'
 
+/** Editors and copies write in bursts; a folder that never rests is looked at all the same. */
 const settleMs = 50
+const maxSettleMs = 1000
+/** For what no event tells: network file systems, a folder that was replaced whole. */
+const lookEveryMs = 5000
 
-/** Calls back once a burst of changes has settled. The returned function stops. A folder that cannot be watched is told to `onError`. */
-export function watchFolder(folder: string, onChange: () => void, onError: (error: Error) => void): () => void {
-  let timer: NodeJS.Timeout | null = null
+/** Calls back once a burst of changes has settled. The returned function stops. A folder that cannot be watched is told to `onError`, and looked at from time to time. */
+export function watchFolder(folder: string, onChange: () => void, onError: (error: Error) => void, everyMs = lookEveryMs): () => void {
   let watcher: FSWatcher | null = null
-  const changed = () => {
-    if (timer !== null) clearTimeout(timer)
-    timer = setTimeout(onChange, settleMs)
+  let watched = ''
+  let settling: NodeJS.Timeout | null = null
+  let burstSince = 0
+  let seen = fingerprint(folder)
+
+  function look(): void {
+    settling = null
+    renew()
+    const now = fingerprint(folder)
+    if (now === seen) return
+    seen = now
+    onChange()
   }
-  try {
-    watcher = watch(folder, { persistent: false }, changed)
-    watcher.on('error', onError)
-  } catch (error) {
-    onError(error as Error)
+
+  function changed(): void {
+    const now = performance.now()
+    if (settling === null) burstSince = now
+    else if (now - burstSince > maxSettleMs) return
+    else clearTimeout(settling)
+    settling = setTimeout(look, settleMs)
   }
-  return () => {
-    if (timer !== null) clearTimeout(timer)
+
+  /** A watcher stays with the folder that it was given, even where another has taken its name. */
+  function renew(): void {
+    const identity = identityOf(folder)
+    if (identity === watched) return
+    watched = identity
     watcher?.close()
+    watcher = null
+    if (identity === '') return
+    try {
+      watcher = watch(folder, { persistent: false, recursive: false }, changed)
+      watcher.on('error', onError)
+    } catch (error) {
+      onError(error as Error)
+    }
+  }
+
+  renew()
+  if (watched === '') onError(new Error(`${folder} is not there`))
+  const timer = setInterval(look, everyMs).unref()
+  return () => {
+    clearInterval(timer)
+    if (settling !== null) clearTimeout(settling)
+    watcher?.close()
+  }
+}
+
+function identityOf(path: string): string {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? '' : `${stats.dev}:${stats.ino}`
+}
+
+/** Names, sizes and times of the manifests and rules below, through links; their contents are the reader's business. */
+function fingerprint(folder: string): string {
+  try {
+    const stamps: string[] = []
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name)
+      if (entry.name.startsWith('.')) continue
+      if (entry.isDirectory()) stamps.push(`${entry.name}/\0${fingerprint(path)}`)
+      else if (/\.(?:ya?ml|rego)$/.test(entry.name)) stamps.push(`${entry.name}\0${stampOf(path)}`)
+    }
+    return stamps.sort().join('\n')
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code)
+  }
+}
+
+function stampOf(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
+  } catch {
+    // A link that leads nowhere, or in a circle.
+    return 'gone'
   }
 }

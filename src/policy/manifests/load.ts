@@ -1,48 +1,44 @@
 /** The manifests of a folder as one set: all of them are good, or none is taken. */
-import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError, type ConfigProblem } from '../../config/index.ts'
+import { ConfigError, type ConfigProblem, readText } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
 import { decodeManifest, type ManifestDefaults } from './decode.ts'
 
 export interface ManifestSet {
   readonly integrations: readonly Integration[]
-  /** SHA-256 of the files' names and contents: equal where nothing changed. */
-  readonly hash: string
 }
 
 /** Every `.yaml` and `.yml` that is not hidden. Throws `ConfigError` with the problems of all files. */
 export async function loadManifests(folder: string, defaults: ManifestDefaults): Promise<ManifestSet> {
   const problems: ConfigProblem[] = []
   const integrations: Integration[] = []
-  const hash = createHash('sha256')
   for (const name of await listManifests(folder)) {
     const file = join(folder, name)
+    const content = readText(file)
+    if ('problem' in content) {
+      problems.push({ file, line: 0, column: 0, path: '', message: content.problem })
+      continue
+    }
     try {
-      const text = await readFile(file, 'utf8')
-      hash.update(`${name}\0${text}\0`)
-      integrations.push(decodeManifest(file, text, defaults))
+      integrations.push(decodeManifest(file, content.text, defaults))
     } catch (error) {
-      if (error instanceof ConfigError) problems.push(...error.problems)
-      else problems.push(unreadable(file, error))
+      if (!(error instanceof ConfigError)) throw error
+      problems.push(...error.problems)
     }
   }
   problems.push(...conflicts(folder, integrations))
   if (problems.length > 0) throw new ConfigError(problems)
-  return { integrations, hash: hash.digest('hex') }
+  return { integrations }
 }
 
 async function listManifests(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort()
   } catch (error) {
-    throw new ConfigError([unreadable(folder, error)])
+    const message = `cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
+    throw new ConfigError([{ file: folder, line: 0, column: 0, path: '', message }])
   }
-}
-
-function unreadable(file: string, error: unknown): ConfigProblem {
-  return { file, line: 0, column: 0, path: '', message: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}` }
 }
 
 /**
