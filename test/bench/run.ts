@@ -81,6 +81,9 @@ try {
   const busy: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
   const fresh: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
   const single: { bare: Round[]; gateway: Round[] } = { bare: [], gateway: [] }
+  const openConnections = await holdConnections(ports.gateway, 1000)
+  const rssMiBWith1000Open = gateway.rssMiB()
+  for (const socket of openConnections) socket.destroy()
   await measure(bare, ports.bare, 32)
   await measure(gateway, ports.gateway, 32)
   for (let round = 0; round < rounds; round += 1) {
@@ -100,9 +103,6 @@ try {
     intercepted.push(await tlsLoad({ ...shared, ca, url: `https://localhost:${ports.originTls}/v1/items` }))
   }
   const busyRssMiB = gateway.rssMiB()
-  const openConnections = await holdConnections(ports.gateway, 1000)
-  const rssMiBWith1000Open = gateway.rssMiB()
-  for (const socket of openConnections) socket.destroy()
   await load({ ...shared, connections: 1000, url: `http://127.0.0.1:${ports.origin}/v1/items` })
   const report = {
     tool: loadTool,
