@@ -6,6 +6,7 @@ import { getCACertificates } from 'node:tls'
 // @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
+import { createSerialNumber } from './serial-number.ts'
 
 export interface CertificateAuthority {
   readonly certificate: x509.X509Certificate
@@ -67,6 +68,7 @@ async function readPair(
 async function generate(nowMs: number): Promise<{ certificate: x509.X509Certificate; keys: webcrypto.CryptoKeyPair }> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: createSerialNumber(),
     name: `CN=Sallyport interception CA ${new Date(nowMs).toISOString().slice(0, 10)}, O=Sallyport`,
     notBefore: new Date(nowMs - 3_600_000),
     notAfter: new Date(nowMs + validityMs),

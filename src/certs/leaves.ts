@@ -7,6 +7,7 @@ import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { LRUCache } from 'lru-cache'
 import { type CertificateAuthority, pemOf } from './authority.ts'
+import { createSerialNumber } from './serial-number.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const day = 86_400_000
@@ -50,9 +51,7 @@ async function issue(
 ): Promise<x509.X509Certificate> {
   const { certificate: issuer } = authority
   return x509.X509CertificateGenerator.create({
-    serialNumber: Buffer.from(crypto.getRandomValues(new Uint8Array(16)))
-      .toString('hex')
-      .replace(/^[89a-f]/, '1'),
+    serialNumber: createSerialNumber(),
     // A common name holds 64 characters at most; the SAN is what clients check.
     subject: new x509.Name([{ CN: [{ utf8String: host.slice(0, 64) }] }]).toString(),
     issuer: issuer.subject,
