@@ -1,9 +1,9 @@
-/** Serial numbers that every parser reads. */
+/** Serial numbers of the CA and its leaves. */
 import { randomBytes } from 'node:crypto'
 
 /**
- * Sixteen random bytes in hex, of which the first lies between 0x40 and 0x7f: positive and without padding, as DER
- * requires (X.690 §8.3, RFC 5280 §4.1.2.2). OpenSSL refuses a certificate whose serial begins with a needless zero.
+ * Sixteen random bytes in hex, of which the first lies between 0x40 and 0x7f: positive and minimal in DER whatever
+ * writes it (X.690 §8.3, RFC 5280 §4.1.2.2).
  */
 export function createSerialNumber(): string {
   const bytes = randomBytes(16)
