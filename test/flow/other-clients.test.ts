@@ -148,6 +148,7 @@ test('npm views and installs a small package from its registry', async (t) => {
     npm_config_https_proxy: proxyUrl('builder', proxyPort),
     npm_config_proxy: proxyUrl('builder', proxyPort),
     NODE_EXTRA_CA_CERTS: join(installation.folder, 'state/ca/ca.crt'),
+    npm_config_cafile: join(installation.folder, 'state/ca/bundle.crt'),
     npm_config_audit: 'false',
     npm_config_fund: 'false',
   })
