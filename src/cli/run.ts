@@ -14,15 +14,18 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     process.exit(exitCodes.software)
   })
   boundYoungGeneration()
-  const gateway = await startGateway(config)
+  // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.
+  const starting = startGateway(config)
   let stopping = false
   const stop = (signal: NodeJS.Signals, code: number) => {
     if (stopping) process.exit(code)
     stopping = true
-    void gateway
-      .close()
-      .then(beforeExit)
-      .then(() => process.exit(0))
+    starting
+      .then(
+        (gateway) => gateway.close().then(beforeExit),
+        () => {}, // the caller of `run` tells why it did not start
+      )
+      .then(() => process.exit(process.exitCode ?? 0))
       .catch((error: Error) => {
         process.stderr.write(`${signal}: ${error.stack ?? error.message}\n`)
         process.exit(exitCodes.software)
@@ -30,6 +33,6 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   }
   process.on('SIGTERM', () => stop('SIGTERM', 143))
   process.on('SIGINT', () => stop('SIGINT', 130))
-  process.on('SIGHUP', () => void gateway.reload())
-  return gateway
+  process.on('SIGHUP', () => void starting.then((gateway) => gateway.reload()).catch(() => {}))
+  return starting
 }
