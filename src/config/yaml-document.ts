@@ -47,7 +47,7 @@ export function readYaml({ file, text }: YamlSource): YamlDocument {
   if (Buffer.byteLength(text) > maxTextBytes) return whole(`is larger than ${maxTextBytes} bytes`)
   try {
     // Duplicate keys are looked for below: the parser's own search takes quadratic time.
-    const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: false })
+    const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: false, logLevel: 'error' })
     const errors = [...document.errors, ...document.warnings]
     if (errors.length > 0) return unreadable(errors.map((error) => at(error.pos[0], [], explainSyntax(error))))
     if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2')
