@@ -52,6 +52,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
 
   const manifests = createDirectory(config.integrationsFolder, config.defaults)
   await manifests.load()
+  requireKnown(config, manifests.loaded())
   const authority = await openAuthority(join(config.stateFolder, 'ca'))
   const audit = openAudit({
     ...config.audit,
@@ -220,7 +221,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
 
   const listeners: Listener[] = []
   try {
-    requireKnown(config, manifests.loaded())
     own.add((await admin.listen()).ports)
     for (const one of config.listeners) {
       const listener = await open(one)

@@ -1,10 +1,11 @@
 /** The operator's side: its servers, and how they begin and end. */
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Express } from 'express'
 import type { Config } from '../config/index.ts'
+import { claimSocketPath, listenOnSocket } from '../sockets/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { type ApiOptions, createApiApp, requireToken } from './api.ts'
 import { createHealthApp, type HealthOptions } from './health.ts'
@@ -41,19 +42,11 @@ export function createAdmin(options: AdminOptions): Admin {
     async listen() {
       const { health, socketPath, tcp } = config
       await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 })
-      if (await answers(socketPath))
+      if (!(await claimSocketPath(socketPath)))
         throw new Error(`the operator’s socket ${socketPath} is in use: another gateway runs with this state folder`)
-      await rm(socketPath, { force: true })
       const healthServer = await serve(createHealthApp(options), 'the health port', (server) => server.listen(health.port, health.host))
       healthPort = (healthServer.address() as AddressInfo).port
-      // Created 0600 from its first moment: a chmod after the bind would leave a gap.
-      const mask = process.umask(0o177)
-      try {
-        await serve(createApiApp(options, null), 'the operator’s socket', (server) => server.listen(socketPath))
-      } finally {
-        process.umask(mask)
-      }
-      await chmod(socketPath, 0o600)
+      await serve(createApiApp(options, null), 'the operator’s socket', (server) => listenOnSocket(server, socketPath, 0o600))
       if (tcp === null) return { ports: [healthPort] }
       const api = await serve(createApiApp(options, requireToken(tcp.token)), 'the operator’s TCP port', (server) =>
         server.listen(tcp.port, tcp.host),
@@ -68,15 +61,4 @@ export function createAdmin(options: AdminOptions): Admin {
       }
     },
   }
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path)
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', () => resolve(false))
-  })
 }

@@ -17,7 +17,8 @@ export interface CertificateAuthority {
   readonly bundleFile: string
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+/** Of the CA and its leaves. */
+export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const validityMs = 5 * 365 * 86_400_000
 
 /**

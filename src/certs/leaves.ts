@@ -6,10 +6,9 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { LRUCache } from 'lru-cache'
-import { type CertificateAuthority, pemOf } from './authority.ts'
+import { algorithm, type CertificateAuthority, pemOf } from './authority.ts'
 import { createSerialNumber } from './serial-number.ts'
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const day = 86_400_000
 
 /**

@@ -12,7 +12,6 @@ export const problems = {
   conflict: { status: 409, title: 'The thing is not in the state that the request needs' },
   'payload-too-large': { status: 413, title: 'The request body is larger than allowed' },
   'expectation-failed': { status: 417, title: 'The Expect header asks for something unknown' },
-  'upgrade-required': { status: 426, title: 'This needs a protocol upgrade' },
   'headers-too-large': { status: 431, title: 'The request head is larger than allowed' },
   'arrivals-exceeded': { status: 429, title: 'Too many requests arrive, allowed or not' },
   'quota-exceeded': { status: 429, title: 'The quota is used up' },
@@ -26,7 +25,6 @@ export const problems = {
   'audit-unavailable': { status: 503, title: 'The request cannot be recorded, so it is not answered' },
   'breaker-open': { status: 503, title: 'The destination failed too often and is given a rest' },
   draining: { status: 503, title: 'The gateway is shutting down' },
-  'not-ready': { status: 503, title: 'No policy is active yet' },
   'origin-timeout': { status: 504, title: 'The destination did not answer in time' },
 } as const satisfies Record<string, { status: number; title: string }>
 

@@ -2,24 +2,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express, { type Request, type Response } from 'express'
 import { type AccessRequest, type FileAction, type Identified, type Needs, Refusal } from '../core/index.ts'
-import type { Handle } from '../pipeline.ts'
 import { serve } from './deliver.ts'
+import type { DoorOptions } from './door-options.ts'
 import { HttpArrival, type Read } from './http-arrival.ts'
-import type { Identify } from './identify.ts'
 import type { RequestDoor } from './proxy.ts'
 import { createRequestBody } from './request-body.ts'
-import type { NextId } from './request-id.ts'
-
-export interface BrokerDoorOptions {
-  readonly handle: Handle
-  readonly identify: Identify
-  readonly nextId: NextId
-}
 
 /** Here the gateway is the origin, so Authorization is meant for it. */
 const credentialHeaders = ['proxy-authorization', 'authorization'] as const
 
-export function createBrokerDoor({ handle, identify, nextId }: BrokerDoorOptions): RequestDoor {
+export function createBrokerDoor({ handle, identify, nextId }: DoorOptions): RequestDoor {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')

@@ -2,22 +2,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
-import type { Handle, Settling } from '../pipeline.ts'
+import type { Settling } from '../pipeline.ts'
 import { type Authority, parseAuthority } from './canonical-host.ts'
+import type { DoorOptions } from './door-options.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 import { rawHead, writeRaw } from './malformed.ts'
-import type { NextId } from './request-id.ts'
-
-export interface ConnectDoorOptions {
-  readonly handle: Handle
-  readonly identify: Identify
-  readonly nextId: NextId
-}
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-export function createConnectDoor({ handle, identify, nextId }: ConnectDoorOptions): ConnectDoor {
+export function createConnectDoor({ handle, identify, nextId }: DoorOptions): ConnectDoor {
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())

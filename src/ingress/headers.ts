@@ -1,5 +1,5 @@
 /** Which of a caller's headers go on: hop-by-hop ones, those that Connection names, and claims about the path taken do not. */
-import { type HeaderList, Refusal } from '../core/index.ts'
+import { connectionNames, type HeaderList, Refusal, withoutHeaders } from '../core/index.ts'
 
 const dropped: ReadonlySet<string> = new Set([
   // RFC 9110 §7.6.1 and RFC 9112: they belong to this connection.
@@ -40,22 +40,12 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     if (dropped.has(lower) || lower.startsWith('x-forwarded-')) continue
     kept.push(name, rawHeaders[i + 1] as string)
   }
-  if (nominated === null) return kept
-  const without: string[] = []
-  for (let i = 0; i < kept.length; i += 2) {
-    const name = kept[i] as string
-    if (!nominated.includes(name.toLowerCase())) without.push(name, kept[i + 1] as string)
-  }
-  return without
+  return nominated === null ? kept : withoutHeaders(kept, nominated)
 }
 
 function nominate(value: string, earlier: string[] | null): string[] | null {
   if (value === 'keep-alive' || value === 'close' || value === 'Keep-Alive' || value === 'Upgrade') return earlier
-  const names = value
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '' && name !== 'keep-alive' && name !== 'close')
+  const names = connectionNames(value).filter((name) => name !== '' && name !== 'keep-alive' && name !== 'close')
   for (const name of names) {
     // Dropping these would change what the message says rather than how it travels (RFC 9110 §7.6.1).
     if (name === 'content-length' || name === 'host' || name === 'authorization' || name === 'cache-control') {

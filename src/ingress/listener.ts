@@ -1,10 +1,10 @@
 /** One listening socket and the doors behind it: which door a request belongs to is decided by its form alone. */
-import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import { claimSocketPath, listenOnSocket } from '../sockets/index.ts'
 import type { ConnectDoor } from './connect.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
@@ -128,34 +128,19 @@ function refuseStray(arrival: HttpArrival): never {
 }
 
 async function listen(server: Server, address: ListenAddress, name: string): Promise<ListenAddress> {
-  if ('socket' in address) await removeStale(address.socket, name)
+  if ('socket' in address && !(await claimSocketPath(address.socket)))
+    throw new Error(`listener "${name}" cannot listen: another process answers on its socket`)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new Error(`listener "${name}" cannot listen: ${error.message}`, { cause: error })),
     )
-    if ('socket' in address) server.listen(address.socket, resolve)
-    else server.listen(address.port, address.host, resolve)
-  })
-  if ('socket' in address) {
+    server.once('listening', resolve)
     // Whoever can open the socket is the integration: owner and group only.
-    await chmod(address.socket, 0o660)
-    return address
-  }
-  return { host: address.host, port: (server.address() as AddressInfo).port }
-}
-
-/** A socket file that a dead process left behind; one that answers belongs to a living one. */
-async function removeStale(path: string, name: string): Promise<void> {
-  const alive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path)
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', () => resolve(false))
+    if ('socket' in address) listenOnSocket(server, address.socket, 0o660)
+    else server.listen(address.port, address.host)
   })
-  if (alive) throw new Error(`listener "${name}" cannot listen: another process answers on its socket`)
-  await rm(path, { force: true })
+  if ('socket' in address) return address
+  return { host: address.host, port: (server.address() as AddressInfo).port }
 }
 
 function drain(server: Server): Promise<void> {

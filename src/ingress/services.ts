@@ -6,24 +6,16 @@ import { type AccessRequest, type Identified, isTakeover, type Needs, Refusal } 
 import type { Handle } from '../pipeline.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'
+import type { DoorOptions } from './door-options.ts'
 import { forwardableHeaders } from './headers.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
-import type { Identify } from './identify.ts'
 import type { UpgradableDoor } from './listener.ts'
 import { writeRaw } from './malformed.ts'
 import { createRequestBody } from './request-body.ts'
-import type { NextId } from './request-id.ts'
-
-export interface ServicesDoorOptions {
-  readonly handle: Handle
-  readonly identify: Identify
-  readonly nextId: NextId
-  readonly maxPolicyBodyBytes: number
-}
 
 const prefix = '/services/'
 
-export function createServicesDoor({ handle, identify, nextId, maxPolicyBodyBytes }: ServicesDoorOptions): UpgradableDoor {
+export function createServicesDoor({ handle, identify, nextId, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
   const settings = (websocket: boolean): DoorSettings => ({
     door: 'services',
     identify,

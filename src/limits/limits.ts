@@ -23,14 +23,14 @@ export interface LimitsStation extends Limits {
 }
 
 export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptions): LimitsStation {
-  const accounts = new Map<string, { settings: LimitSettings; breaker: string; account: Account }>()
+  const accounts = new Map<string, { breaker: string; readonly account: Account }>()
   const peers = new LRUCache<string, Bucket>({ max: 10_000 })
   const breakers = createBreakers(now, onBreakerChange)
 
   function accountOf(integration: Integration): Account {
     let held = accounts.get(integration.name)
     if (held === undefined) {
-      held = { settings: integration.limits, breaker: JSON.stringify(integration.breaker), account: new Account(integration.limits, now()) }
+      held = { breaker: JSON.stringify(integration.breaker), account: new Account(integration.limits, now()) }
       accounts.set(integration.name, held)
     }
     return held.account
@@ -74,7 +74,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
         held.account.reconfigure(limits, now())
         const settings = JSON.stringify(breaker)
         if (settings !== held.breaker) breakers.forget(name)
-        accounts.set(name, { settings: limits, breaker: settings, account: held.account })
+        held.breaker = settings
       }
     },
     report: (integration) => accounts.get(integration)?.account.report(now()) ?? [],

@@ -5,8 +5,6 @@ import { isTelling, secretHeaders } from './names.ts'
 import { maskBody } from './stream.ts'
 
 export interface RedactorStation extends Redactor {
-  /** From now on it is masked wherever it appears. */
-  addSecret(secret: string): void
   /** Further names whose values are masked, lower case (manifests' `redaction`); replaces the earlier ones. */
   setNames(names: { readonly headers: readonly string[]; readonly keys: readonly string[] }): void
   /** A text of any kind: known secrets, URL userinfo, credentials after Bearer or Basic, `key=value` with telling keys. */
@@ -23,7 +21,7 @@ const assignment = /(^|[?&;\s"'{,])([\w.-]{1,64})(=)([^&\s"';,]+)/g
 const mayHide = /[=@]|bearer|basic/i
 
 export function createRedactor(secrets: readonly string[]): RedactorStation {
-  let known: readonly string[] = secrets.flatMap(partsOf).flatMap(spellings)
+  const known: readonly string[] = secrets.flatMap(partsOf).flatMap(spellings)
   let extraHeaders: ReadonlySet<string> = new Set()
   let extraKeys: ReadonlySet<string> = new Set()
 
@@ -37,9 +35,6 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
   }
 
   return {
-    addSecret(secret) {
-      known = [...known, ...partsOf(secret).flatMap(spellings)]
-    },
     setNames({ headers, keys }) {
       extraHeaders = new Set(headers)
       extraKeys = new Set(keys)

@@ -4,31 +4,35 @@ import type { IntegrationUsage } from './usage.ts'
 
 const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
 
+/** Sets a metric's labelled values from one integration's figures. */
+type Read<Metric> = (metric: Metric, one: IntegrationUsage) => void
+
 /** Registers the series of docs/reference/metrics.md that are labelled by integration; labels are bounded by the manifests. */
 export function registerUsageMetrics(registry: Registry, report: () => readonly IntegrationUsage[]): void {
   const registers = [registry]
-  const counter = (name: string, help: string, labelNames: readonly string[], read: (metric: Counter, one: IntegrationUsage) => void) =>
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers,
-      collect() {
-        this.reset()
-        for (const one of report()) read(this, one)
-      },
-    })
-  const gauge = (name: string, help: string, labelNames: readonly string[], read: (metric: Gauge, one: IntegrationUsage) => void) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers,
-      collect() {
-        this.reset()
-        for (const one of report()) read(this, one)
-      },
-    })
+  // Every series is collected in one turn of the event loop: one report serves a scrape.
+  let latest: readonly IntegrationUsage[] | null = null
+  const once = () => {
+    if (latest === null) {
+      latest = report()
+      queueMicrotask(() => {
+        latest = null
+      })
+    }
+    return latest
+  }
+  const series = <Metric extends Counter | Gauge>(name: string, help: string, labelNames: string[], read: Read<Metric>) => ({
+    name,
+    help,
+    labelNames,
+    registers,
+    collect(this: Metric) {
+      this.reset()
+      for (const one of once()) read(this, one)
+    },
+  })
+  const counter = (...given: Parameters<typeof series<Counter>>) => new Counter(series<Counter>(...given))
+  const gauge = (...given: Parameters<typeof series<Gauge>>) => new Gauge(series<Gauge>(...given))
 
   counter(
     'sallyport_requests_total',

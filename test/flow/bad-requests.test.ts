@@ -1,20 +1,18 @@
 /** What cannot be parsed, or could be parsed in two ways: a 400 problem and a record, and nothing else stops (security cases 2, 7, 9, 10). */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { type TestContext, test } from 'node:test'
+import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
-test('each malformed request is refused with a problem and one record pair, and never forwarded', async (t) => {
+async function arrange(t: TestContext) {
   const origin = await startOrigin(t)
-  const installation = createInstallation(t, {
-    manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
-    },
-  })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
   const { proxyPort } = await startHere(t, installation)
+  return { origin, installation, proxyPort }
+}
+
+test('each malformed request is refused with a problem and one record pair, and never forwarded', async (t) => {
+  const { origin, installation, proxyPort } = await arrange(t)
   const authority = `localhost:${origin.port}`
   const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
   const head = (line: string, headers = `Host: ${authority}\r\n`) => `${line}\r\n${headers}${auth}Connection: close\r\n\r\n`
@@ -82,16 +80,7 @@ test('each malformed request is refused with a problem and one record pair, and 
 })
 
 test('variants of an allowed host are judged as that host', async (t) => {
-  const origin = await startOrigin(t)
-  const installation = createInstallation(t, {
-    manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
-    },
-  })
-  const { proxyPort } = await startHere(t, installation)
+  const { origin, proxyPort } = await arrange(t)
   for (const host of ['LOCALHOST', 'localhost.', 'ｌocalhost']) {
     const authority = `${Buffer.from(host).toString('latin1')}:${origin.port}`
     const reply = await exchangeRaw(

@@ -1,7 +1,7 @@
 /** The broker: who I am, and files of the host (security case 15). */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -183,6 +183,7 @@ test('a listener of one’s own is an identity; on a Unix socket too', async (t)
     manifests: { 'weather.yaml': manifest('weather', '') },
   })
   await startHere(t, installation)
+  assert.equal(statSync(join(installation.folder, 'weather.sock')).mode & 0o777, 0o660)
   const text = await new Promise<string>((resolve, reject) => {
     request({ socketPath: join(installation.folder, 'weather.sock'), path: '/v1/self' }, (res) => {
       let body = ''

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOriginCertificate, type OriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import { createInstallation, type Installation, manifest, proxyUrl, startChild, startHere } from '../support/installation.ts'
+import { createInstallation, type Installation, manifest, networkTo, proxyUrl, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const curl = (...args: string[]) => command('curl', ['-sS', '--max-time', '60', ...args], { env: cleanEnv() })
@@ -170,10 +170,7 @@ for (const direction of ['upload', 'download'] as const) {
     })
     const installation = createInstallation(t, {
       manifests: {
-        'weather.yaml': manifest(
-          'weather',
-          `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
-        ),
+        'weather.yaml': manifest('weather', networkTo(origin.port)),
       },
     })
     const child = await startChild(t, installation)

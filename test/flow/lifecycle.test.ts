@@ -3,10 +3,9 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { command } from '../support/command.ts'
-import { createInstallation, exchangeRaw, main, manifest, proxyHeader, startChild } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
-const network = (port: number) => `network: [{ hosts: [localhost], ports: [${port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`
 const ask = (originPort: number, path: string, close = true) =>
   `GET http://localhost:${originPort}${path} HTTP/1.1\r\nHost: localhost:${originPort}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${close ? 'Connection: close\r\n' : ''}\r\n`
 
@@ -18,7 +17,7 @@ test('SIGTERM lets a live reply end, refuses new work, flushes the log and exits
       finish = () => res.end('last')
     },
   })
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', network(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
   const child = await startChild(t, installation)
   const idle = connect(child.proxyPort, '127.0.0.1')
   await new Promise((resolve) => idle.once('connect', resolve))
@@ -50,7 +49,7 @@ test('live work that does not end within the drain timeout is cut; a second sign
   const origin = await startOrigin(t, { answer: (_req, res) => void res.write('never ends') })
   const installation = createInstallation(t, {
     config: 'drainTimeout: 300ms',
-    manifests: { 'weather.yaml': manifest('weather', network(origin.port)) },
+    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
   })
   const first = await startChild(t, installation)
   const cut = exchangeRaw(first.proxyPort, ask(origin.port, '/slow'))
@@ -75,7 +74,7 @@ test('live work that does not end within the drain timeout is cut; a second sign
 
 test('SIGHUP with a broken manifest leaves the old one deciding, and says so in log, health and metrics', async (t) => {
   const origin = await startOrigin(t)
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', network(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
   const child = await startChild(t, installation)
   const logged = (text: string) =>
     new Promise<void>((resolve) => {
@@ -106,7 +105,7 @@ test('a changed manifest is taken up without being told', async (t) => {
   const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', 'network: []') } })
   const child = await startChild(t, installation)
   assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 403 /)
-  installation.write('integrations/weather.yaml', manifest('weather', network(origin.port)))
+  installation.write('integrations/weather.yaml', manifest('weather', networkTo(origin.port)))
   let answer = ''
   while (!answer.startsWith('HTTP/1.1 200 ')) answer = await exchangeRaw(child.proxyPort, ask(origin.port, '/'))
 })
@@ -141,7 +140,7 @@ test('SIGHUP with Rego that does not compile leaves the old rules deciding, and 
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }',
-    manifests: { 'weather.yaml': manifest('weather', network(origin.port)) },
+    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
   })
   const { mkdirSync } = await import('node:fs')
   const { join } = await import('node:path')

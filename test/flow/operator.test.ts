@@ -12,6 +12,7 @@ import {
   type Installation,
   main,
   manifest,
+  networkTo,
   proxyHeader,
   root,
   startChild,
@@ -157,10 +158,7 @@ test('when the log breaks every request is 503, nothing of a reply leaves, and t
   const installation = createInstallation(t, {
     config: 'audit: { maxSegment: 1KiB }',
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'weather.yaml': manifest('weather', networkTo(origin.port)),
     },
   })
   const { proxyPort, gateway } = await startHere(t, installation)

@@ -5,23 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import type { Integration, NetworkCapability } from '../../src/core/index.ts'
+import type { NetworkCapability } from '../../src/core/index.ts'
 import { decodeManifest } from '../../src/policy/manifests/decode.ts'
 import { createDecider } from '../support/decide.ts'
+import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
 
-const defaults = { limits: {} as Integration['limits'], breaker: {} as Integration['breaker'] }
-const integration = (rest: string, name = 'weather') =>
-  decodeManifest(`/x/${name}.yaml`, manifest(name, rest), {
-    limits: {
-      arrivals: { rate: 1, burst: 1 },
-      requests: { rate: 1, burst: 1 },
-      bytesOut: { rate: 1, burst: 1 },
-      bytesIn: { rate: 1, burst: 1 },
-      concurrency: 1,
-    },
-    breaker: defaults.breaker,
-  })
+const integration = (rest: string, name = 'weather') => decodeManifest(`/x/${name}.yaml`, manifest(name, rest), smallDefaults)
 const weather = () => integration('network: [{ hosts: [api.example.com], tls: intercept, methods: [GET], paths: [/v1/**] }]')
 const good = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: '/v1/a' }
 

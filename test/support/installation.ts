@@ -59,6 +59,11 @@ export function manifest(name: string, rest: string): string {
   return `apiVersion: sallyport/v1\nkind: Integration\nname: ${name}\nowner: tests\nidentity: { tokens: [{ sha256: ${hash('sha256', `${name}-token`)} }] }\n${rest}\n`
 }
 
+/** The `network` of a manifest that may ask anything of an origin on this machine, in plain HTTP. */
+export function networkTo(port: number): string {
+  return `network: [{ hosts: [localhost], ports: [${port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`
+}
+
 export interface Running {
   readonly gateway: Gateway
   readonly proxyPort: number

@@ -14,7 +14,7 @@ const floors: readonly (readonly string[])[] = [
   ['ingress', 'admin'],
   ['pipeline'],
   ['policy', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
-  ['telemetry', 'config'],
+  ['telemetry', 'config', 'sockets'],
   ['core', 'version'],
 ]
 /** Floors whose places may import one another: the command is one place in two files. */

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { ConfigError, loadConfig } from '../../src/config/index.ts'
 import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { smallDefaults } from '../support/defaults.ts'
 
 const head = 'apiVersion: sallyport/v1\nkind: Gateway\n'
 
@@ -93,17 +94,7 @@ for (const [name, text, expected] of wrong)
     ))
 
 const manifestOf = (rest: string) =>
-  decodeManifest('/x/weather.yaml', `apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: maps\n${rest}`, loadDefaults())
-const loadDefaults = () => ({
-  limits: {
-    arrivals: { rate: 1, burst: 1 },
-    requests: { rate: 1, burst: 1 },
-    bytesOut: { rate: 1, burst: 1 },
-    bytesIn: { rate: 1, burst: 1 },
-    concurrency: 1,
-  },
-  breaker: { errorThresholdPercent: 50, minimumRequests: 1, windowMs: 1, resetMs: 1 },
-})
+  decodeManifest('/x/weather.yaml', `apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: maps\n${rest}`, smallDefaults)
 
 test('a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks', () => {
   const { network } = manifestOf('network:\n  - hosts: [API.Example.COM., "*.bücher.example", "127.1"]\n')

@@ -29,7 +29,7 @@ export function queryOf(query: string): JsonObject {
 }
 
 /** Lower-case name → every value, in order: a policy that looks at one of two duplicates was fooled elsewhere (CVE-2020-25017). */
-export function headersOf(headers: HeaderList): JsonObject {
+export function headersOf(headers: HeaderList): Record<string, string[]> {
   const found = emptyObject<string[]>()
   for (let i = 0; i < headers.length; i += 2) append(found, (headers[i] as string).toLowerCase(), headers[i + 1] as string)
   return found

@@ -1,5 +1,5 @@
 /** Which of an origin's headers go on to the caller (RFC 9110 §7.6.1). */
-import type { HeaderList } from '../../core/index.ts'
+import { connectionNames, type HeaderList, withoutHeaders } from '../../core/index.ts'
 
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
@@ -30,7 +30,7 @@ export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
     }
     kept.push(name, text(raw[i + 1]))
   }
-  return nominated === null ? kept : without(kept, nominated)
+  return nominated === null ? kept : withoutHeaders(kept, nominated)
 }
 
 /** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so that every byte comes out as it went in. */
@@ -40,19 +40,5 @@ function text(value: Buffer | string | undefined): string {
 
 function nominate(value: string, earlier: string[] | null): string[] | null {
   if (value === 'keep-alive' || value === 'close') return earlier
-  return [
-    ...(earlier ?? []),
-    ...value
-      .toLowerCase()
-      .split(',')
-      .map((name) => name.trim()),
-  ]
-}
-
-function without(headers: readonly string[], names: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!names.includes((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string)
-  }
-  return kept
+  return [...(earlier ?? []), ...connectionNames(value)]
 }

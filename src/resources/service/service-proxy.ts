@@ -3,8 +3,9 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createProxyMiddleware } from 'http-proxy-middleware'
-import { type HeaderList, type Meter, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
+import { type Meter, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
+import { headersOf } from '../http/facts.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import { DialAgent } from './dial-agent.ts'
 import { serviceReply } from './service-reply.ts'
@@ -74,7 +75,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
     // Framing stays Node's; the upgrade's own headers stay where there is one.
     const kept = new Set(['transfer-encoding', 'content-length', 'connection', ...(upgrading ? ['upgrade'] : [])])
     for (const name of proxyReq.getHeaderNames()) if (!kept.has(name)) proxyReq.removeHeader(name)
-    for (const [name, values] of grouped(exchange.request.headers)) if (!kept.has(name)) proxyReq.setHeader(name, values)
+    for (const [name, values] of Object.entries(headersOf(exchange.request.headers))) if (!kept.has(name)) proxyReq.setHeader(name, values)
     for (const { name, value } of settings.headers) proxyReq.setHeader(name, value)
     // An encoded body could not be searched for the credentials that were just added.
     if (settings.headers.length > 0) proxyReq.setHeader('accept-encoding', 'identity')
@@ -179,15 +180,4 @@ function countBytes(socket: Socket, meter: Meter): { stop(): void } {
       count()
     },
   }
-}
-
-function grouped(headers: HeaderList): Map<string, string[]> {
-  const groups = new Map<string, string[]>()
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = (headers[i] as string).toLowerCase()
-    const values = groups.get(name)
-    if (values === undefined) groups.set(name, [headers[i + 1] as string])
-    else values.push(headers[i + 1] as string)
-  }
-  return groups
 }

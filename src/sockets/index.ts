@@ -1,0 +1,2 @@
+/** Sockets that servers listen on. */
+export { claimSocketPath, listenOnSocket } from './unix.ts'
