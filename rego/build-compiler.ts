@@ -1,4 +1,4 @@
-/** Builds the Rego compiler into the cache now, for images that will run without Go. */
-import { compilerProgram, defaultCacheFolder } from '../src/policy/compiler/program.ts'
+/** Builds the Rego compiler and the library of built-in functions into the cache now, for images that will run without Go. */
+import { builtinLibrary, compiler, programPath } from '../src/policy/compiler/program.ts'
 
-console.log(await compilerProgram(defaultCacheFolder()))
+for (const program of [compiler, builtinLibrary]) console.log(await programPath(program))

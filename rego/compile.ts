@@ -1,17 +1,24 @@
 /** Compiles the default policy into rego/sallyport/compiled; `--check` proves instead that what is there is what the sources give. */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildInputs, compiledPolicyFolder, compileInputs, save } from '../src/policy/build.ts'
 import { createCompile } from '../src/policy/compiler/index.ts'
 
-const built = await compileInputs(await buildInputs({}), createCompile())
+const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
+const compile = createCompile()
+const { capabilities } = await compile({ command: 'capabilities' })
+const capabilitiesText = `${JSON.stringify(capabilities, null, 1)}\n`
+if (!process.argv.includes('--check')) await writeFile(capabilitiesFile, capabilitiesText)
+
+const built = await compileInputs(await buildInputs({}), compile)
 if (process.argv.includes('--check')) {
   const wasm = await readFile(join(compiledPolicyFolder, 'policy.wasm'))
-  const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as { sourceHash: string; reads: unknown }
+  const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as { sourceHash: string; sight: unknown }
   const same =
+    (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
-    JSON.stringify(metadata.reads) === JSON.stringify(built.policy.reads)
+    JSON.stringify(metadata.sight) === JSON.stringify(built.policy.sight)
   console.log(
     same
       ? 'the compiled default policy is what its sources give'
@@ -21,6 +28,6 @@ if (process.argv.includes('--check')) {
 } else {
   await save(compiledPolicyFolder, built)
   console.log(
-    `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
+    `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.sight.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
   )
 }

@@ -8,9 +8,9 @@ import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, type ListenerConfig, requireKnown, watchFolder } from './config/index.ts'
 import { type Integration, Refusal, type Resource, type ResourceKind } from './core/index.ts'
 import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
-import { createLimits } from './limits/index.ts'
+import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createCompile, createDirectory, createPolicy } from './policy/index.ts'
+import { createCompile, createDirectory, createPolicy, failureKinds } from './policy/index.ts'
 import { createRedactor } from './redact/index.ts'
 import {
   createAddressRule,
@@ -72,20 +72,20 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
   registerUsageMetrics(metrics.registry, report)
-  const policyFailures = metrics.counter('sallyport_policy_failures_total', 'Evaluations that failed, each of which denied a request.')
+  const policyFailures = metrics.labelledCounter(
+    'sallyport_policy_failures_total',
+    'Failed evaluations; each denied.',
+    'kind',
+    failureKinds,
+  )
   const policy = createPolicy({
     cacheFolder: join(config.stateFolder, 'policies'),
     compile: createCompile(),
     ...config.policy,
-    readContext: (integration, origin) => ({
-      usage: Object.fromEntries(limits.report(integration).map(({ bucket, level }) => [bucket, level])),
-      breaker: limits.breakers(integration).find((one) => one.origin === origin)?.state ?? 'closed',
-      quarantine: false,
-      anomaly: 0,
-    }),
-    onFailure(error) {
-      policyFailures.inc()
-      logger.warn({ err: error }, 'the policy failed on a request, which was denied')
+    readContext: createReadContext(limits),
+    onFailure(kind, error) {
+      policyFailures.inc({ kind })
+      logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
     },
   })
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -13,46 +14,87 @@ import (
 
 // build compiles the sources to WebAssembly and tells what of the input they can look at.
 func build(request Request) Answer {
-	checked, _, capabilities, problems := compileRequest(request)
+	source, allowed, problems := bundleOf(request)
 	if len(problems) > 0 {
 		return Answer{Problems: problems}
 	}
-	modules, _, _ := parse(request)
-	source := &bundle.Bundle{Data: map[string]any{}, Manifest: bundle.Manifest{RegoVersion: pointer(1)}}
-	for _, name := range sortedNames(request.Sources) {
-		if strings.HasSuffix(name, "_test.rego") {
-			continue
-		}
-		source.Modules = append(source.Modules, bundle.ModuleFile{URL: name, Path: name, Raw: []byte(request.Sources[name]), Parsed: modules[name]})
-	}
-	var out bytes.Buffer
-	compiler := compile.New().
-		WithCapabilities(capabilities).
-		WithTarget(compile.TargetWasm).
-		WithOptimizationLevel(0).
-		WithEntrypoints(request.Entrypoints...).
-		WithRegoVersion(ast.RegoV1).
-		WithOutput(&out).
-		WithBundle(source)
-	if err := compiler.Build(context.Background()); err != nil {
+	plan, err := planOf(source, allowed, request.Entrypoints)
+	if err != nil {
 		return Answer{Problems: explain(err)}
 	}
-	built := compiler.Bundle()
+	built, err := compileBundle(source, allowed, request.Entrypoints, nil)
+	if err != nil {
+		return Answer{Problems: explain(err)}
+	}
 	if len(built.WasmModules) == 0 {
 		return Answer{Problems: []Problem{{Code: "build", Message: "the compiler gave no WebAssembly"}}}
 	}
-	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Reads: reads(checked)}
+	sight := sightOf(plan)
+	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight}
 }
 
-func compileRequest(request Request) (*ast.Compiler, map[string]*ast.Module, *ast.Capabilities, []Problem) {
+// bundleUp builds a bundle as OPA's own servers and tools hand them round.
+func bundleUp(request Request) Answer {
+	source, allowed, problems := bundleOf(request)
+	if len(problems) > 0 {
+		return Answer{Problems: problems}
+	}
+	source.Manifest.Revision = request.Revision
+	if len(request.Roots) > 0 {
+		source.Manifest.Roots = &request.Roots
+	}
+	if len(request.Data) > 0 {
+		if err := json.Unmarshal(request.Data, &source.Data); err != nil {
+			return Answer{Problems: []Problem{{Code: "data", Message: err.Error()}}}
+		}
+	}
+	var out bytes.Buffer
+	if _, err := compileBundle(source, allowed, request.Entrypoints, &out); err != nil {
+		return Answer{Problems: explain(err)}
+	}
+	return Answer{OPA: version.Version, Bundle: out.Bytes()}
+}
+
+func compileBundle(source *bundle.Bundle, allowed *ast.Capabilities, entrypoints []string, out *bytes.Buffer) (*bundle.Bundle, error) {
+	if out == nil {
+		out = &bytes.Buffer{}
+	}
+	compiler := compile.New().
+		WithCapabilities(allowed).
+		WithTarget(compile.TargetWasm).
+		WithOptimizationLevel(0).
+		WithEntrypoints(entrypoints...).
+		WithRegoVersion(ast.RegoV1).
+		WithOutput(out).
+		WithBundle(source)
+	if err := compiler.Build(context.Background()); err != nil {
+		return nil, err
+	}
+	return compiler.Bundle(), nil
+}
+
+// bundleOf parses and type-checks the sources, tests left out.
+func bundleOf(request Request) (*bundle.Bundle, *ast.Capabilities, []Problem) {
+	request.Sources = withoutTests(request.Sources)
+	modules, allowed, problems := checkSources(request)
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	source := &bundle.Bundle{Data: map[string]any{}, Manifest: bundle.Manifest{RegoVersion: pointer(1)}}
+	for _, name := range sortedNames(request.Sources) {
+		source.Modules = append(source.Modules, bundle.ModuleFile{URL: name, Path: name, Raw: []byte(request.Sources[name]), Parsed: modules[name]})
+	}
+	return source, allowed, nil
+}
+
+func withoutTests(sources map[string]string) map[string]string {
 	kept := map[string]string{}
-	for name, text := range request.Sources {
+	for name, text := range sources {
 		if !strings.HasSuffix(name, "_test.rego") {
 			kept[name] = text
 		}
 	}
-	request.Sources = kept
-	return checkSources(request)
+	return kept
 }
 
 func pointer(value int) *int { return &value }

@@ -6,15 +6,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // Request names a command and the Rego sources it works on.
 type Request struct {
-	Command      string            `json:"command"` // build | test | version
+	Command      string            `json:"command"` // build | check | test | fmt | eval | capabilities | bundle
 	Sources      map[string]string `json:"sources"` // file name -> text
 	Entrypoints  []string          `json:"entrypoints"`
 	Capabilities json.RawMessage   `json:"capabilities"`
-	Schema       json.RawMessage   `json:"schema"` // JSON Schema of the input; optional
+	Schema       json.RawMessage   `json:"schema"`   // JSON Schema of the input; optional
+	Data         json.RawMessage   `json:"data"`     // for test, eval and bundle; optional
+	Query        string            `json:"query"`    // for eval
+	Inputs       []json.RawMessage `json:"inputs"`   // for eval: one answer each
+	Run          string            `json:"run"`      // for test: a regular expression that names must match; optional
+	Explain      bool              `json:"explain"`  // for eval: tell which rules were entered and which failed
+	Revision     string            `json:"revision"` // for bundle
+	Roots        []string          `json:"roots"`    // for bundle
+	Grants       []string          `json:"grants"`   // for capabilities: builtins that reach out of the policy and are allowed
 }
 
 // Problem is one finding with its place, as an editor shows it.
@@ -28,12 +38,17 @@ type Problem struct {
 
 // Answer holds what the command gave; Problems is empty exactly when it succeeded.
 type Answer struct {
-	Problems []Problem    `json:"problems"`
-	OPA      string       `json:"opa,omitempty"`
-	Wasm     []byte       `json:"wasm,omitempty"`  // base64 in JSON
-	Reads    [][]string   `json:"reads,omitempty"` // input paths that the policy can look at
-	Tests    []TestResult `json:"tests,omitempty"`
-	Coverage float64      `json:"coverage,omitempty"` // percent of lines
+	Problems     []Problem         `json:"problems"`
+	OPA          string            `json:"opa,omitempty"`
+	Wasm         []byte            `json:"wasm,omitempty"` // base64 in JSON
+	Sight        *Sight            `json:"sight,omitempty"`
+	Tests        []TestResult      `json:"tests,omitempty"`
+	Coverage     float64           `json:"coverage,omitempty"` // percent of lines
+	Lines        []FileCoverage    `json:"lines,omitempty"`
+	Formatted    map[string]string `json:"formatted,omitempty"` // file name -> text
+	Results      []EvalResult      `json:"results,omitempty"`   // one for each input
+	Capabilities *ast.Capabilities `json:"capabilities,omitempty"`
+	Bundle       []byte            `json:"bundle,omitempty"` // a gzip'd tar
 }
 
 func main() {
@@ -55,8 +70,18 @@ func run(request Request) Answer {
 	switch request.Command {
 	case "build":
 		return build(request)
+	case "check":
+		return check(request)
 	case "test":
 		return test(request)
+	case "fmt":
+		return reformat(request)
+	case "eval":
+		return eval(request)
+	case "capabilities":
+		return capabilities(request)
+	case "bundle":
+		return bundleUp(request)
 	}
 	return Answer{Problems: []Problem{{Code: "usage", Message: "unknown command " + request.Command}}}
 }

@@ -34,17 +34,23 @@ func parse(request Request) (map[string]*ast.Module, *ast.Capabilities, []Proble
 	return modules, capabilities, problems
 }
 
+// check tells whether the sources, tests included, compile and fit the schemas.
+func check(request Request) Answer {
+	_, _, problems := checkSources(request)
+	return Answer{Problems: problems}
+}
+
 // checkSources resolves and type-checks, against the input's schema where there is one.
-func checkSources(request Request) (*ast.Compiler, map[string]*ast.Module, *ast.Capabilities, []Problem) {
+func checkSources(request Request) (map[string]*ast.Module, *ast.Capabilities, []Problem) {
 	modules, capabilities, problems := parse(request)
 	if len(problems) > 0 {
-		return nil, nil, nil, problems
+		return nil, nil, problems
 	}
 	compiler := ast.NewCompiler().WithCapabilities(capabilities).WithStrict(true)
 	if len(request.Schema) > 0 {
 		var schema any
 		if err := util.UnmarshalJSON(request.Schema, &schema); err != nil {
-			return nil, nil, nil, []Problem{{Code: "schema", Message: err.Error()}}
+			return nil, nil, []Problem{{Code: "schema", Message: err.Error()}}
 		}
 		set := ast.NewSchemaSet()
 		set.Put(ast.SchemaRootRef, schema)
@@ -53,9 +59,9 @@ func checkSources(request Request) (*ast.Compiler, map[string]*ast.Module, *ast.
 	}
 	compiler.Compile(modules)
 	if compiler.Failed() {
-		return nil, nil, nil, explain(compiler.Errors)
+		return nil, nil, explain(compiler.Errors)
 	}
-	return compiler, modules, capabilities, nil
+	return modules, capabilities, nil
 }
 
 func explain(err error) []Problem {

@@ -2,22 +2,35 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // TestResult is one test rule's outcome.
 type TestResult struct {
-	File    string `json:"file"`
-	Row     int    `json:"row"`
-	Package string `json:"package"`
-	Name    string `json:"name"`
-	Passed  bool   `json:"passed"`
-	Error   string `json:"error,omitempty"`
+	File    string  `json:"file"`
+	Row     int     `json:"row"`
+	Package string  `json:"package"`
+	Name    string  `json:"name"`
+	Passed  bool    `json:"passed"`
+	Error   string  `json:"error,omitempty"`
+	Skipped bool    `json:"skipped,omitempty"`
+	Output  string  `json:"output,omitempty"` // what print() said
+	Millis  float64 `json:"millis"`
+}
+
+// FileCoverage tells the lines of one file that tests reached and those that they did not.
+type FileCoverage struct {
+	File       string  `json:"file"`
+	Coverage   float64 `json:"coverage"` // percent
+	Covered    []int   `json:"covered"`
+	NotCovered []int   `json:"notCovered"`
 }
 
 // test runs every test_ rule of the sources and measures the lines they cover.
@@ -27,14 +40,22 @@ func test(request Request) Answer {
 		return Answer{Problems: problems}
 	}
 	coverage := cover.New()
-	store := inmem.NewFromObject(map[string]any{})
+	data := map[string]any{}
+	if len(request.Data) > 0 {
+		if err := util.UnmarshalJSON(request.Data, &data); err != nil {
+			return Answer{Problems: []Problem{{Code: "data", Message: err.Error()}}}
+		}
+	}
+	store := inmem.NewFromObject(data)
 	ctx := context.Background()
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return Answer{Problems: explain(err)}
 	}
 	runner := tester.NewRunner().
-		SetCompiler(ast.NewCompiler().WithCapabilities(capabilities)).
+		SetCompiler(ast.NewCompiler().WithCapabilities(capabilities).WithEnablePrintStatements(true)).
+		CapturePrintOutput(true).
+		Filter(request.Run).
 		SetStore(store).
 		SetModules(modules).
 		SetTimeout(20 * time.Second).
@@ -45,7 +66,8 @@ func test(request Request) Answer {
 	}
 	answer := Answer{Tests: []TestResult{}}
 	for result := range channel {
-		one := TestResult{Package: result.Package, Name: result.Name, Passed: result.Pass()}
+		one := TestResult{Package: result.Package, Name: result.Name, Passed: result.Pass(), Skipped: result.Skip,
+			Output: string(result.Output), Millis: float64(result.Duration.Microseconds()) / 1000}
 		if result.Location != nil {
 			one.File, one.Row = result.Location.File, result.Location.Row
 		}
@@ -54,6 +76,22 @@ func test(request Request) Answer {
 		}
 		answer.Tests = append(answer.Tests, one)
 	}
-	answer.Coverage = coverage.Report(modules).Coverage
+	report := coverage.Report(modules)
+	answer.Coverage = report.Coverage
+	for _, name := range sortedNames(request.Sources) {
+		if found := report.Files[name]; found != nil && !strings.HasSuffix(name, "_test.rego") {
+			answer.Lines = append(answer.Lines, FileCoverage{name, found.Coverage, linesOf(found.Covered), linesOf(found.NotCovered)})
+		}
+	}
 	return answer
+}
+
+func linesOf(ranges []cover.Range) []int {
+	lines := []int{}
+	for _, one := range ranges {
+		for row := one.Start.Row; row <= one.End.Row; row++ {
+			lines = append(lines, row)
+		}
+	}
+	return lines
 }

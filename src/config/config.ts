@@ -42,7 +42,7 @@ export interface Config {
   readonly integrationsFolder: string
   readonly listeners: readonly ListenerConfig[]
   readonly services: readonly ServiceConfig[]
-  readonly policy: { readonly rulesFolder: string | null; readonly maxMemoryPages: number }
+  readonly policy: { readonly rulesFolder: string | null; readonly maxMemoryPages: number; readonly maxEvaluationMs: number }
   readonly admin: {
     readonly health: { readonly host: string; readonly port: number }
     readonly socketPath: string

@@ -27,7 +27,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     integrationsFolder: given.integrations,
     listeners: given.listeners.map(listenerFrom),
     services: given.services.map(serviceFrom),
-    policy: { rulesFolder: policy.rules ?? null, maxMemoryPages: policy.maxMemoryPages },
+    policy: { rulesFolder: policy.rules ?? null, maxMemoryPages: policy.maxMemoryPages, maxEvaluationMs: policy.maxEvaluation },
     admin: {
       health: admin.health,
       socketPath: admin.socket ?? join(stateFolder, 'admin.sock'),

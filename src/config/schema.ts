@@ -82,12 +82,8 @@ export function createConfigSchema(sources: Sources) {
       policy: z
         .strictObject({
           rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
-          maxMemoryPages: z
-            .int()
-            .min(16)
-            .max(16_384)
-            .describe('Memory of one evaluation beyond its data, in 64 KiB pages; it also bounds its time.')
-            .prefault(200),
+          maxMemoryPages: z.int().min(16).max(16_384).describe('Memory of one evaluation beyond its data, in 64 KiB pages.').prefault(200),
+          maxEvaluation: duration().describe('An evaluation that takes longer is stopped, and its request denied.').prefault('50ms'),
         })
         .describe('The policy engine.')
         .prefault({}),

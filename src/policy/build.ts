@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Compile } from './compiler/index.ts'
-import type { InputPaths } from './input.ts'
+import type { Compile, Sight } from './compiler/index.ts'
 
 const regoFolder = join(import.meta.dirname, '../../rego')
 const defaultPolicyFolder = join(regoFolder, 'sallyport')
@@ -14,14 +13,13 @@ export interface CompiledPolicy {
   readonly wasm: Uint8Array
   /** SHA-256 of all that it was built from, hex. */
   readonly sourceHash: string
-  /** What of the input it can look at. */
-  readonly reads: InputPaths
+  readonly sight: Sight
 }
 
 interface Metadata {
   readonly sourceHash: string
   readonly opa: string
-  readonly reads: InputPaths
+  readonly sight: Sight
 }
 
 export type RegoSources = Readonly<Record<string, string>>
@@ -47,8 +45,8 @@ export async function buildPolicy(rules: RegoSources, compile: Compile, cacheFol
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
   const inputs = await buildInputs(rules)
   const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
-  const cached = await load(folder).catch(() => null)
-  if (cached?.sourceHash === inputs.sourceHash) return cached
+  const cached = await load(folder).catch(() => null) // none there, or an earlier version's
+  if (cached?.sourceHash === inputs.sourceHash && cached.sight !== undefined) return cached
   const built = await compileInputs(inputs, compile)
   await save(folder, built)
   return built.policy
@@ -79,14 +77,14 @@ export async function compileInputs(
   compile: Compile,
 ): Promise<{ policy: CompiledPolicy; opa: string }> {
   const answer = await compile({ command: 'build', sources, capabilities, schema, entrypoints: [entrypoint] })
-  const policy = { wasm: Buffer.from(answer.wasm ?? '', 'base64'), sourceHash, reads: answer.reads ?? [[]] }
+  const policy = { wasm: Buffer.from(answer.wasm ?? '', 'base64'), sourceHash, sight: answer.sight as Sight }
   return { policy, opa: answer.opa ?? '' }
 }
 
 /** The metadata is written last: a folder without it is no build. */
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const metadata: Metadata = { sourceHash: policy.sourceHash, opa, reads: policy.reads }
+  const metadata: Metadata = { sourceHash: policy.sourceHash, opa, sight: policy.sight }
   for (const [name, content] of [
     ['policy.wasm', policy.wasm],
     ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
@@ -98,6 +96,6 @@ export async function save(folder: string, { policy, opa }: { policy: CompiledPo
 }
 
 async function load(folder: string): Promise<CompiledPolicy> {
-  const { sourceHash, reads } = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata
-  return { wasm: await readFile(join(folder, 'policy.wasm')), sourceHash, reads }
+  const { sourceHash, sight } = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata
+  return { wasm: await readFile(join(folder, 'policy.wasm')), sourceHash, sight }
 }

@@ -1,11 +1,17 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import type { Integration, Policy } from '../core/index.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint, type RegoSources, readRego } from './build.ts'
-import type { Compile } from './compiler/index.ts'
+import { isQuick } from './builtins/index.ts'
+import { builtinLibrary, builtPath, type Compile, programPath } from './compiler/index.ts'
+import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { indexManifests } from './index-manifests.ts'
+import type { FailureKind } from './failure.ts'
+import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { meter, meterHook } from './wasm/index.ts'
 
 export interface PolicyOptions {
   /** Compiled rules are kept here. */
@@ -14,9 +20,10 @@ export interface PolicyOptions {
   /** Folder of authors' Rego; `null` for the default policy alone. */
   readonly rulesFolder: string | null
   readonly maxMemoryPages: number
+  readonly maxEvaluationMs: number
   readonly readContext: ReadContext
   /** An evaluation failed and its request was denied. */
-  readonly onFailure: (error: unknown) => void
+  readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
 
 export interface PolicyStation extends Policy {
@@ -29,21 +36,45 @@ export interface PolicyStation extends Policy {
   revision(): string | null
 }
 
+/** A policy's code, and its documents where they hold nothing but what belongs to it. */
+interface Loaded {
+  readonly policy: CompiledPolicy
+  readonly module: WebAssembly.Module
+  readonly own: Documents | null
+}
+
 export function createPolicy(options: PolicyOptions): PolicyStation {
   let active: Engine | null = null
-  let compiled: { policy: CompiledPolicy; module: WebAssembly.Module } | null = null
+  let loaded: Loaded | null = null
+  let library: WebAssembly.Module | null = null
 
   async function prepare(integrations: readonly Integration[]): Promise<{ revision: string; activate(): void }> {
     const policy = await buildPolicy(await readRules(options.rulesFolder), options.compile, options.cacheFolder)
-    const module = compiled?.policy.sourceHash === policy.sourceHash ? compiled.module : await WebAssembly.compile(policy.wasm)
-    const data = indexManifests(integrations)
-    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(JSON.stringify(data))}`
-    const { maxMemoryPages, readContext, onFailure } = options
-    const engine = createEngine({ policy, module, data, entrypoint, maxMemoryPages, revision, readContext, onFailure })
+    const next = loaded?.policy.sourceHash === policy.sourceHash ? loaded : await load(policy)
+    const documents = next.own ?? createWholeDocuments(next.module, {}, integrations)
+    // What cannot be answered without the library must not wait for it at a request.
+    if (!documents.loader.base.builtins.every(isQuick)) library ??= await loadLibrary()
+    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join())}`
+    const { maxMemoryPages, maxEvaluationMs, readContext, onFailure } = options
+    const engine = createEngine({
+      policy,
+      documents,
+      integrations,
+      entrypoint,
+      maxMemoryPages,
+      maxEvaluationMs,
+      revision,
+      readContext,
+      onFailure,
+      builtinLibrary() {
+        library ??= loadLibraryNow()
+        return library
+      },
+    })
     return {
       revision,
       activate() {
-        compiled = { policy, module }
+        loaded = next
         active = engine
       },
     }
@@ -63,6 +94,32 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     prepare,
     revision: () => active?.revision ?? null,
   }
+}
+
+async function load(policy: CompiledPolicy): Promise<Loaded> {
+  const module = await WebAssembly.compile(meter(policy.wasm, meterHook))
+  return { policy, module, own: policy.sight.ownOnly ? createOwnDocuments(module, {}) : null }
+}
+
+async function loadLibrary(): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
+}
+
+/** For the rare call of a quick function that needs it after all. */
+function loadLibraryNow(): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(builtPath(builtinLibrary)))
+}
+
+const digests = new WeakMap<Integration, string>()
+
+/** Of what the policy can see of a manifest; computed once for each that was loaded. */
+function digestOf(integration: Integration): string {
+  let known = digests.get(integration)
+  if (known === undefined) {
+    known = digest(`${integration.name}\0${JSON.stringify(indexManifest(integration))}`)
+    digests.set(integration, known)
+  }
+  return known
 }
 
 async function readRules(folder: string | null): Promise<RegoSources> {

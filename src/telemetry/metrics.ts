@@ -8,6 +8,8 @@ export interface Metrics {
   readonly contentType: string
   /** A counter without labels, for what is rare. */
   counter(name: string, help: string): { inc(): void }
+  /** A counter with one label, whose values are all shown from the start. */
+  labelledCounter(name: string, help: string, label: string, values: readonly string[]): { inc(labels: Record<string, string>): void }
   /** A gauge read at scrape. */
   gauge(name: string, help: string, read: () => number): void
 }
@@ -20,6 +22,11 @@ export function createMetrics(): Metrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
     counter: (name, help) => new Counter({ name, help, registers: [registry] }),
+    labelledCounter(name, help, label, values) {
+      const counter = new Counter({ name, help, labelNames: [label], registers: [registry] })
+      for (const value of values) counter.inc({ [label]: value }, 0)
+      return counter
+    },
     gauge(name, help, read) {
       new Gauge({
         name,

@@ -68,7 +68,7 @@ test('a thousand failing evaluations deny, are told, and cost the engine nothing
   for (let i = 0; i < 1000; i += 1) {
     const decision = http(one, { ...good, method: 'BAD', path: `/v1/${i}` })
     assert.equal(decision.allow, false)
-    assert.equal(decision.rule, 'engine/error')
+    assert.equal(decision.rule, 'engine/conflict')
   }
   assert.equal(failures.length, 1000)
   assert.equal(http(one, good).allow, true)
@@ -82,12 +82,66 @@ test('a policy that loops is stopped by its memory, denies, and the next request
       'deny contains "x" if {\n\tinput.http.method == "LOOP"\n\tsome i in numbers.range(1, 100000)\n\tsome j in numbers.range(1, 100000)\n\ti + j == -1\n}\n',
     ),
     maxMemoryPages: 64,
+    maxEvaluationMs: 10_000,
   })
   const decision = http(one, { ...good, method: 'LOOP' })
   assert.equal(decision.allow, false)
-  assert.equal(decision.rule, 'engine/error')
+  assert.equal(decision.rule, 'engine/memory')
   assert.equal(failures.length, 1)
   assert.equal(http(one, good).allow, true)
+})
+
+test('a policy that loops without allocating is stopped in time, denies, and the next request is decided', async (t) => {
+  const one = weather()
+  const { http, failures } = await createDecider(t, [one], {
+    rulesFolder: rules(
+      t,
+      `numbers_ := [${Array.from({ length: 60 }, (_, index) => index).join(',')}]\ndeny contains "x" if {\n\tinput.http.method == "LOOP"\n${'abcdef'
+        .split('')
+        .map((name) => `\tsome ${name} in numbers_\n`)
+        .join('')}\ta + b + c + d + e + f == 10000\n}\n`,
+    ),
+    maxMemoryPages: 16_384,
+  })
+  const before = performance.now()
+  const decision = http(one, { ...good, method: 'LOOP' })
+  t.diagnostic(`stopped after ${(performance.now() - before).toFixed(0)} ms`)
+  assert.equal(decision.allow, false)
+  assert.equal(decision.rule, 'engine/time')
+  assert.equal(failures.length, 1)
+  assert.equal(http(one, good).allow, true)
+})
+
+test('a built-in function that runs away is stopped in time, and works for the next request', async (t) => {
+  const one = weather()
+  const { http } = await createDecider(t, [one], {
+    rulesFolder: rules(
+      t,
+      'deny contains "x" if {\n\tinput.http.method == "LOOP"\n\tcount(net.cidr_expand("10.0.0.0/8")) > 0\n}\n\ndeny contains "y" if {\n\tinput.http.method == "PUT"\n\tcount(net.cidr_expand("10.0.0.0/30")) == 4\n}\n',
+    ),
+  })
+  assert.equal(http(one, { ...good, method: 'LOOP' }).rule, 'engine/time')
+  assert.deepEqual(http(one, { ...good, method: 'PUT' }).reasons, ['y'])
+  assert.equal(http(one, good).allow, true)
+})
+
+test('a built-in function that fails denies, even behind “not”', async (t) => {
+  const one = weather()
+  const { http } = await createDecider(t, [one], {
+    rulesFolder: rules(t, 'deny contains "too early" if not time.parse_rfc3339_ns(input.http.path) > 0\nallow contains "x" if true\n'),
+  })
+  const decision = http(one, good)
+  assert.equal(decision.allow, false)
+  assert.equal(decision.rule, 'engine/builtin')
+})
+
+test('a policy that reads the clock is evaluated for each request', async (t) => {
+  const one = weather()
+  const { http } = await createDecider(t, [one], {
+    rulesFolder: rules(t, 'deny contains sprintf("%d", [time.now_ns()]) if input.http.method == "NOW"\n'),
+  })
+  const at = (ms: number) => http(one, { ...good, method: 'NOW' }, ms).reasons
+  assert.deepEqual([at(1_767_225_600_123), at(5)], [['1767225600123000000'], ['5000000']])
 })
 
 test('authors’ rules deny, allow and oblige; an unknown obligation denies', async (t) => {
@@ -112,7 +166,7 @@ test('rules that do not compile say file, line and column, and leave nothing beh
       'deny contains "x" if http.send({"url": "http://a", "method": "GET"}).status_code == 200\n',
       /rules\/rules\.rego:2:\d+: undefined function http\.send/,
     ],
-    ['deny contains "x" if time.now_ns() > 0\n', /undefined function time\.now_ns/],
+    ['deny contains "x" if net.lookup_ip_addr("a")\n', /undefined function net\.lookup_ip_addr/],
     ['deny contains "x" if data.sallyport.decision.allow\n', /recursive/],
   ]
   for (const [text, expected] of cases) await assert.rejects(createDecider(t, [weather()], { rulesFolder: rules(t, text) }), expected)

@@ -8,19 +8,21 @@ import { createCompile } from '../../src/policy/compiler/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 
 export interface Decider {
-  http(integration: Integration, facts: Record<string, unknown>): Decision
+  /** `at`: when the request arrived, milliseconds since the epoch. */
+  http(integration: Integration, facts: Record<string, unknown>, at?: number): Decision
   readonly failures: unknown[]
 }
 
 export interface DeciderOptions {
   readonly rulesFolder?: string
   readonly maxMemoryPages?: number
+  readonly maxEvaluationMs?: number
 }
 
 export async function createDecider(
   t: TestContext,
   integrations: readonly Integration[],
-  { rulesFolder, maxMemoryPages = 200 }: DeciderOptions = {},
+  { rulesFolder, maxMemoryPages = 200, maxEvaluationMs = 50 }: DeciderOptions = {},
 ): Promise<Decider> {
   const cacheFolder = mkdtempSync(join(tmpdir(), 'sallyport-policy-'))
   t.after(() => rmSync(cacheFolder, { recursive: true, force: true }))
@@ -30,16 +32,17 @@ export async function createDecider(
     compile: createCompile(),
     rulesFolder: rulesFolder ?? null,
     maxMemoryPages,
+    maxEvaluationMs,
     readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
-    onFailure: (error) => void failures.push(error),
+    onFailure: (_kind, error) => void failures.push(error),
   })
   const prepared = await policy.prepare(integrations)
   prepared.activate()
   return {
     failures,
-    http: (integration, facts) =>
+    http: (integration, facts, at = 0) =>
       policy.decide(
-        { kind: 'http', id: 'id', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET' } as unknown as AccessRequest,
+        { kind: 'http', id: 'id', door: 'proxy', at, integration, identity: 'token', action: 'GET' } as unknown as AccessRequest,
         { facts, subject: {}, origin: null } as unknown as Claim,
       ),
   }

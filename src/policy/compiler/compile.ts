@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { compileWithOpa } from './opa.ts'
-import { compilerProgram, defaultCacheFolder } from './program.ts'
+import { compiler, defaultCacheFolder, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerRequest, RegoError } from './protocol.ts'
 
 export type Compile = (request: CompilerRequest) => Promise<CompilerAnswer>
@@ -16,7 +16,7 @@ const timeoutMs = 60_000
 export function createCompile(cacheFolder: string = defaultCacheFolder()): Compile {
   let loading: Promise<WebAssembly.Module> | null = null
   return async (request) => {
-    loading ??= compilerProgram(cacheFolder).then(async (path) => WebAssembly.compile(await readFile(path)))
+    loading ??= programPath(compiler, cacheFolder).then(async (path) => WebAssembly.compile(await readFile(path)))
     let module: WebAssembly.Module
     try {
       module = await loading

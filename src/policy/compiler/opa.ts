@@ -4,9 +4,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest } from './protocol.ts'
+import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest, type Sight } from './protocol.ts'
 
 const run = promisify(execFile)
+
+/** Nothing is known of it, so everything counts: no projection, no cache, all manifests in its data. */
+const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
 
 /** `cause`: why the better way is not there. Throws `CompilerMissing` where there is no `opa` either. */
 export async function compileWithOpa(request: CompilerRequest, cause: unknown): Promise<CompilerAnswer> {
@@ -27,7 +30,7 @@ export async function compileWithOpa(request: CompilerRequest, cause: unknown): 
       return { problems: problemsIn((error as { stderr?: string }).stderr ?? String(error), `${join(folder, 'rego')}/`) }
     }
     await run('tar', ['-xzf', join(folder, 'bundle.tar.gz'), '-C', folder, '/policy.wasm'])
-    return { problems: [], opa: version, wasm: (await readFile(join(folder, 'policy.wasm'))).toString('base64'), reads: [[]] }
+    return { problems: [], opa: version, wasm: (await readFile(join(folder, 'policy.wasm'))).toString('base64'), sight: everything }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -35,7 +38,7 @@ export async function compileWithOpa(request: CompilerRequest, cause: unknown): 
 
 async function writeSources(folder: string, { sources, capabilities }: CompilerRequest): Promise<void> {
   await writeFile(join(folder, 'capabilities.json'), JSON.stringify(capabilities ?? {}))
-  for (const [name, text] of Object.entries(sources)) {
+  for (const [name, text] of Object.entries(sources ?? {})) {
     if (name.endsWith('_test.rego')) continue
     const path = join(folder, 'rego', name.replace(/^\/+/, ''))
     await mkdir(dirname(path), { recursive: true })

@@ -1,13 +1,74 @@
 /** What goes into the Rego compiler and what comes out: JSON on standard input and output (rego/compiler/main.go). */
 
 export interface CompilerRequest {
-  readonly command: 'build' | 'test'
+  readonly command: 'build' | 'check' | 'test' | 'fmt' | 'eval' | 'capabilities' | 'bundle'
   /** File name → Rego text. Names are for messages; nothing is opened. */
-  readonly sources: Readonly<Record<string, string>>
+  readonly sources?: Readonly<Record<string, string>>
   readonly entrypoints?: readonly string[]
   readonly capabilities?: unknown
   /** JSON Schema of `input`. */
   readonly schema?: unknown
+  /** Base document for `test`, `eval` and `bundle`. */
+  readonly data?: unknown
+  readonly query?: string
+  /** One result each. */
+  readonly inputs?: readonly unknown[]
+  /** Regular expression that names of tests must match. */
+  readonly run?: string
+  /** With `eval`: which rules were entered, and what failed. */
+  readonly explain?: boolean
+  readonly revision?: string
+  readonly roots?: readonly string[]
+  /** Builtins that reach out of the policy and are allowed nevertheless. */
+  readonly grants?: readonly string[]
+}
+
+/** What a policy can look at, as its plan shows (rego/compiler/plan.go). */
+export interface Sight {
+  /** Input paths whose whole value can matter, shortest covering ones; `[]` is the whole document. */
+  readonly reads: readonly (readonly string[])[]
+  /** Input paths of which only the presence and the type can matter. */
+  readonly probes: readonly (readonly string[])[]
+  /** Functions that the host has to provide. */
+  readonly builtins: readonly string[]
+  /** Those of them that can answer differently to the same question. */
+  readonly volatile: readonly string[]
+  /** Of `data.integrations` nothing but the entry named `input.integration.name`. */
+  readonly ownOnly: boolean
+}
+
+export interface TestOutcome {
+  readonly file: string
+  readonly row: number
+  readonly package: string
+  readonly name: string
+  readonly passed: boolean
+  readonly skipped?: boolean
+  readonly error?: string
+  readonly output?: string
+  readonly millis: number
+}
+
+export interface FileCoverage {
+  readonly file: string
+  /** Percent of lines. */
+  readonly coverage: number
+  readonly covered: readonly number[]
+  readonly notCovered: readonly number[]
+}
+
+export interface TraceEvent {
+  readonly file: string
+  readonly row: number
+  readonly op: string
+  readonly node: string
+}
+
+export interface EvalResult {
+  /** Absent: undefined. */
+  readonly value?: unknown
+  readonly error?: CompilerProblem
+  readonly trace?: readonly TraceEvent[] | null
 }
 
 export interface CompilerProblem {
@@ -24,11 +85,16 @@ export interface CompilerAnswer {
   readonly opa?: string
   /** Base64. */
   readonly wasm?: string
-  /** Input paths that the policy can look at, shortest covering ones. */
-  readonly reads?: readonly (readonly string[])[]
-  readonly tests?: readonly { file: string; row: number; package: string; name: string; passed: boolean; error?: string }[]
+  readonly sight?: Sight
+  readonly tests?: readonly TestOutcome[]
   /** Percent of lines. */
   readonly coverage?: number
+  readonly lines?: readonly FileCoverage[]
+  readonly formatted?: Readonly<Record<string, string>>
+  readonly results?: readonly EvalResult[]
+  readonly capabilities?: unknown
+  /** Base64 of a gzip'd tar. */
+  readonly bundle?: string
 }
 
 /** Rego that does not compile. The message has one `file:row:column: message` a line. */

@@ -8,10 +8,12 @@ declare namespace WebAssembly {
     private readonly module: true
   }
   class Memory {
+    constructor(pages: { initial: number; maximum?: number })
     readonly buffer: ArrayBuffer
     grow(pages: number): number
   }
-  interface Instance {
+  class Instance {
+    constructor(module: Module, imports: Imports)
     readonly exports: Record<string, unknown>
   }
   function compile(bytes: Uint8Array): Promise<Module>

@@ -1,0 +1,66 @@
+/** The host's side of built-in functions: what an evaluation asks is answered quickly here, or by OPA's own library. */
+import { createLibrary, type Library } from './library.ts'
+import { quickBuiltins } from './quick.ts'
+
+/** A built-in function failed. OPA would make the expression undefined; where `not` stands before it, that would allow. */
+export class BuiltinError extends Error {
+  readonly builtin: string
+
+  constructor(builtin: string, message: string) {
+    super(message.startsWith(builtin) ? message : `${builtin}: ${message}`)
+    this.name = 'BuiltinError'
+    this.builtin = builtin
+  }
+}
+
+export interface Builtins {
+  /** The next calls belong to a new evaluation. */
+  begin(atMs: number): void
+  /** Throws `BuiltinError`. */
+  call(name: string, operands: readonly string[]): string | null
+  /** The library is spent (its evaluation was stopped in the middle). */
+  forget(): void
+}
+
+export interface BuiltinsOptions {
+  /** The library's WebAssembly, loaded on first need; throws where there is none. */
+  readonly module: () => WebAssembly.Module
+  readonly onTicks: () => void
+  /** A failed function makes its expression undefined, as OPA has it by default, instead of throwing. */
+  readonly lenient?: boolean
+  /** The answer of `opa.runtime`, JSON. */
+  readonly runtime?: () => string
+}
+
+export function createBuiltins({ module, onTicks, lenient = false, runtime }: BuiltinsOptions): Builtins {
+  let library: Library | null = null
+  let begun = false
+  let at = 0
+
+  function ask(name: string, operands: readonly string[]): string | null {
+    library ??= createLibrary(module(), onTicks)
+    if (!begun) library.begin(at, runtime?.())
+    begun = true
+    const outcome = library.call(name, operands)
+    if (outcome.kind === 'undefined') return null
+    if (outcome.kind === 'defined') return outcome.text
+    if (outcome.kind === 'failed' && lenient) return null
+    throw new BuiltinError(name, outcome.text)
+  }
+
+  return {
+    begin(atMs) {
+      begun = false
+      at = atMs
+    },
+    call: (name, operands) => (Object.hasOwn(quickBuiltins, name) ? quickBuiltins[name]?.(operands, at) : undefined) ?? ask(name, operands),
+    forget() {
+      library = null
+    },
+  }
+}
+
+/** Every one of these can be answered without the library, at least mostly: it is not loaded ahead for them. */
+export function isQuick(name: string): boolean {
+  return Object.hasOwn(quickBuiltins, name)
+}

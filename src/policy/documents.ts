@@ -1,0 +1,51 @@
+/** `data` for the policy, in the form its memory takes: the whole of it, or of the manifests only the caller's own. */
+import { LRUCache } from 'lru-cache'
+import type { Integration, JsonObject } from '../core/index.ts'
+import { indexManifest } from './index-manifests.ts'
+import { createLoader, type Image, type Loader } from './wasm/index.ts'
+
+/**
+ * Where a policy looks at no manifest but the caller's (its plan shows it), each has an image of its own, made when it is
+ * first asked for. Nothing then grows with the number of integrations, and a changed manifest costs its own image only.
+ */
+export interface Documents {
+  readonly loader: Loader
+  /** Bytes of the largest image so far. */
+  readonly largest: () => number
+  /** `undefined`: an integration that has no manifest (any more). */
+  imageFor(integration: Integration | undefined): Image
+}
+
+/** Some 55 KB for a manifest of twenty capabilities: ten thousand callers at work find theirs here. */
+const maxKeptBytes = 640 * 1024 * 1024
+
+/** `shared`: documents beside `data.integrations`. Throws on data that the policy's memory cannot hold. */
+export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObject): Documents {
+  const loader = createLoader(module)
+  const members = Object.entries(shared).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)},`)
+  const compose = (integrations: string) => loader.load(`{${members.join('')}"integrations":{${integrations}}}`)
+  const none = compose('')
+  let largest = none.bytes.byteLength
+  const images = new LRUCache<Integration, Image>({ maxSize: maxKeptBytes, sizeCalculation: ({ bytes }) => bytes.byteLength + 512 })
+  return {
+    loader,
+    largest: () => largest,
+    imageFor(integration) {
+      if (integration === undefined) return none
+      const known = images.get(integration)
+      if (known !== undefined) return known
+      const image = compose(`${JSON.stringify(integration.name)}:${JSON.stringify(indexManifest(integration))}`)
+      largest = Math.max(largest, image.bytes.byteLength)
+      images.set(integration, image)
+      return image
+    },
+  }
+}
+
+/** One image with every manifest in it, for policies that compare integrations with one another. */
+export function createWholeDocuments(module: WebAssembly.Module, shared: JsonObject, integrations: readonly Integration[]): Documents {
+  const loader = createLoader(module)
+  const data = { ...shared, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) }
+  const image = loader.load(JSON.stringify(data))
+  return { loader, largest: () => image.bytes.byteLength, imageFor: () => image }
+}

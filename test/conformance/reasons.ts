@@ -1,0 +1,52 @@
+/** Why a case of OPA's suite cannot pass, and how docs/reference/builtins.md lists those. */
+
+export interface Exception {
+  readonly note: string
+  readonly file: string
+  readonly reason?: string
+}
+
+const reasons: readonly { readonly matches: RegExp; readonly reason: string }[] = [
+  {
+    matches: / expected an error, got /,
+    reason:
+      'the case asks for OPA’s strict mode, where an error of a built-in function ends the evaluation; the functions inside the WebAssembly give undefined, as OPA does by default',
+  },
+  { matches: /conflicting rule for data path/, reason: 'a rule and base data at one path are refused when the policy is built' },
+  { matches: /^data\/(?:toplevel|nested) integer /, reason: 'OPA’s planner looks up the keys of base data as strings' },
+  { matches: /^net\.lookup_ip_addr\//, reason: 'a name would be looked up on behalf of a caller before it is allowed anything' },
+  { matches: /test\.sleep/, reason: 'calls test.sleep, a function that OPA registers for its own suite only' },
+  {
+    matches: /supported exponent|too big an exponent/,
+    reason: 'numbers beyond 1e308 are kept as they are written instead of being undefined',
+  },
+  { matches: /bignum exact/, reason: 'format_int inside the WebAssembly knows integers of 64 bits' },
+]
+
+/** `undefined`: a failure that nobody has explained. */
+export function reasonFor({ note, reason = '' }: Exception): string | undefined {
+  return reasons.find(({ matches }) => matches.test(`${note} ${reason}`))?.reason
+}
+
+/** Grouped by reason, each case by its folder and name. */
+export function exceptionsTable(exceptions: readonly Exception[]): string {
+  const groups = Map.groupBy(exceptions, ({ reason = '' }) => reason)
+  return [...groups]
+    .map(([reason, cases]) => {
+      const names = [...Map.groupBy(cases, ({ note }) => note)].map(([note, same]) =>
+        same.length > 1 ? `${note} (×${same.length})` : note,
+      )
+      return `**${cases.length}**: ${reason}.\n\n${names
+        .sort()
+        .map((name) => `- ${name}`)
+        .join('\n')}\n`
+    })
+    .join('\n')
+}
+
+const marks = { begin: '<!-- exceptions: written by npm run conformance -->', end: '<!-- end of exceptions -->' }
+
+export function withTable(page: string, table: string): string {
+  const begin = page.indexOf(marks.begin) + marks.begin.length
+  return `${page.slice(0, begin)}\n\n${table}\n${page.slice(page.indexOf(marks.end))}`
+}

@@ -1,0 +1,44 @@
+/** The engine's side of the conformance run: one case in, the set of bindings or the error out. */
+import { BuiltinError, createBuiltins } from '../../src/policy/builtins/index.ts'
+import { createEvaluator, createLoader, meter, meterHook } from '../../src/policy/wasm/index.ts'
+
+/** As rego/compiler/conformance/main.go writes it. */
+export interface Question {
+  readonly note: string
+  /** Base64. */
+  readonly wasm: string
+  readonly data: unknown
+  readonly input: string | null
+  readonly strict: boolean
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export type Answer = { readonly result: string } | { readonly error: string }
+
+export function createSubject(library: WebAssembly.Module): (question: Question) => Promise<Answer> {
+  let env: Question['env']
+  const options = { module: () => library, onTicks: () => {}, runtime: () => JSON.stringify(env === undefined ? {} : { env }) }
+  const builtins = { strict: createBuiltins(options), lenient: createBuiltins({ ...options, lenient: true }) }
+  return async ({ wasm, data, input, strict, env: given }) => {
+    try {
+      env = given
+      const module = await WebAssembly.compile(meter(Buffer.from(wasm, 'base64'), meterHook))
+      const { base, load } = createLoader(module)
+      const image = load(JSON.stringify(data))
+      const used = strict ? builtins.strict : builtins.lenient
+      used.begin(Date.now())
+      const { evaluate } = createEvaluator({
+        base,
+        entrypoint: 0,
+        maxImageBytes: image.bytes.byteLength,
+        maxMemoryPages: 2000,
+        format: 'value',
+        host: { callBuiltin: used.call, onTicks: () => {} },
+      })
+      return { result: evaluate(image, input) }
+    } catch (error) {
+      if (!(error instanceof BuiltinError)) builtins.lenient.forget()
+      return { error: String(error) }
+    }
+  }
+}
