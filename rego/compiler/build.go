@@ -22,6 +22,10 @@ func build(request Request) Answer {
 	if err != nil {
 		return Answer{Problems: explain(err)}
 	}
+	sight, refused := sightOf(plan)
+	if len(refused) > 0 {
+		return Answer{Problems: refused}
+	}
 	built, err := compileBundle(source, allowed, request.Entrypoints, nil)
 	if err != nil {
 		return Answer{Problems: explain(err)}
@@ -29,7 +33,6 @@ func build(request Request) Answer {
 	if len(built.WasmModules) == 0 {
 		return Answer{Problems: []Problem{{Code: "build", Message: "the compiler gave no WebAssembly"}}}
 	}
-	sight := sightOf(plan)
 	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight}
 }
 

@@ -52,6 +52,9 @@ func eval(request Request) Answer {
 	if err != nil {
 		return Answer{Problems: explain(err)}
 	}
+	for _, text := range request.InputTexts {
+		request.Inputs = append(request.Inputs, json.RawMessage(text))
+	}
 	answer := Answer{Results: []EvalResult{}}
 	for _, input := range request.Inputs {
 		answer.Results = append(answer.Results, evalOne(ctx, query, input, request.Explain))

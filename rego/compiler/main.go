@@ -20,6 +20,7 @@ type Request struct {
 	Data         json.RawMessage   `json:"data"`     // for test, eval and bundle; optional
 	Query        string            `json:"query"`    // for eval
 	Inputs       []json.RawMessage `json:"inputs"`   // for eval: one answer each
+	InputTexts   []string          `json:"inputTexts"`
 	Run          string            `json:"run"`      // for test: a regular expression that names must match; optional
 	Explain      bool              `json:"explain"`  // for eval: tell which rules were entered and which failed
 	Revision     string            `json:"revision"` // for bundle

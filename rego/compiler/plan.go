@@ -136,13 +136,30 @@ type analysis struct {
 	whole   bool // something of an unknown kind: nothing is known
 	mixed   bool // an input.integration.name that a `with` has changed
 	changed bool
+	refused []Problem
+}
+
+// refuse: OPA's WebAssembly reads wild memory where a with goes into something that is no object. The input and its
+// members are objects always; what lies below them may be anything.
+func (a *analysis) refuse(s *ir.WithStmt, path []string) {
+	file := ""
+	if index := s.File; a.policy.Static != nil && index < len(a.policy.Static.Files) {
+		file = a.policy.Static.Files[index].Value
+	}
+	problem := Problem{
+		File: file, Row: s.Row, Column: s.Col, Code: "with",
+		Message: "a with may replace input.<key> or input.<key>.<key>, not input." + strings.Join(path, ".") + " below them; replace the whole member",
+	}
+	if !slices.Contains(a.refused, problem) {
+		a.refused = append(a.refused, problem)
+	}
 }
 
 // sightOf follows every reference to input and data through the plan.
 //
 // A dot with a constant key leads to the place below; with another key, a scan, a comparison, a builtin's operand or a
 // part of a new value, the whole subtree counts as read. The source of a dot and of a test for presence is probed only.
-func sightOf(policy *ir.Policy) Sight {
+func sightOf(policy *ir.Policy) (Sight, []Problem) {
 	one := &analysis{policy: policy, funcs: map[string]*function{}, reads: map[origin]bool{}, probes: map[origin]bool{}}
 	if policy.Funcs != nil {
 		for _, planned := range policy.Funcs.Funcs {
@@ -164,7 +181,7 @@ func sightOf(policy *ir.Policy) Sight {
 			}
 		}
 	}
-	return one.result()
+	return one.result(), one.refused
 }
 
 func (a *analysis) start(parameters scope) scope { return maps.Clone(parameters) }
@@ -403,6 +420,9 @@ func (a *analysis) with(in *function, at scope, s *ir.WithStmt) {
 	path := make([]string, len(s.Path))
 	for i, index := range s.Path {
 		path[i] = a.policy.Static.Strings[index].Value
+	}
+	if s.Local == ir.Input && len(path) > 2 {
+		a.refuse(s, path)
 	}
 	for o := range at[s.Local].origins {
 		if o.root == "input" && (len(path) == 0 || path[0] == "integration") {

@@ -1,5 +1,6 @@
 /** Tells when the contents of a folder have changed, Kubernetes' symlink swaps and file systems without notifications included. */
-import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
+import { type FSWatcher, statSync, watch } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Editors and copies write in bursts; a folder that never rests is looked at all the same. */
@@ -14,15 +15,18 @@ export function watchFolder(folder: string, onChange: () => void, onError: (erro
   let watched = ''
   let settling: NodeJS.Timeout | null = null
   let burstSince = 0
-  let seen = fingerprint(folder)
+  let stopped = false
+  let looking = fingerprint(folder)
 
   function look(): void {
     settling = null
     renew()
-    const now = fingerprint(folder)
-    if (now === seen) return
-    seen = now
-    onChange()
+    // One after the other, each compared with the one before.
+    looking = looking.then(async (seen) => {
+      const now = await fingerprint(folder)
+      if (now !== seen && !stopped) onChange()
+      return now
+    })
   }
 
   function changed(): void {
@@ -53,6 +57,7 @@ export function watchFolder(folder: string, onChange: () => void, onError: (erro
   if (watched === '') onError(new Error(`${folder} is not there`))
   const timer = setInterval(look, everyMs).unref()
   return () => {
+    stopped = true
     clearInterval(timer)
     if (settling !== null) clearTimeout(settling)
     watcher?.close()
@@ -65,14 +70,14 @@ function identityOf(path: string): string {
 }
 
 /** Names, sizes and times of the manifests and rules below, through links; their contents are the reader's business. */
-function fingerprint(folder: string): string {
+async function fingerprint(folder: string): Promise<string> {
   try {
     const stamps: string[] = []
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)
       if (entry.name.startsWith('.')) continue
-      if (entry.isDirectory()) stamps.push(`${entry.name}/\0${fingerprint(path)}`)
-      else if (/\.(?:ya?ml|rego)$/.test(entry.name)) stamps.push(`${entry.name}\0${stampOf(path)}`)
+      if (entry.isDirectory()) stamps.push(`${entry.name}/\0${await fingerprint(path)}`)
+      else if (/\.(?:ya?ml|rego)$/.test(entry.name)) stamps.push(`${entry.name}\0${await stampOf(path)}`)
     }
     return stamps.sort().join('\n')
   } catch (error) {
@@ -80,9 +85,9 @@ function fingerprint(folder: string): string {
   }
 }
 
-function stampOf(path: string): string {
+async function stampOf(path: string): Promise<string> {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
     return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
   } catch {
     // A link that leads nowhere, or in a circle.

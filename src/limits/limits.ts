@@ -23,14 +23,14 @@ export interface LimitsStation extends Limits {
 }
 
 export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptions): LimitsStation {
-  const accounts = new Map<string, { breaker: string; readonly account: Account }>()
+  const accounts = new Map<string, { integration: Integration; readonly account: Account }>()
   const peers = new LRUCache<string, Bucket>({ max: 10_000 })
   const breakers = createBreakers(now, onBreakerChange)
 
   function accountOf(integration: Integration): Account {
     let held = accounts.get(integration.name)
     if (held === undefined) {
-      held = { breaker: JSON.stringify(integration.breaker), account: new Account(integration.limits, now()) }
+      held = { integration, account: new Account(integration.limits, now()) }
       accounts.set(integration.name, held)
     }
     return held.account
@@ -71,10 +71,10 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
           accountOf(integration)
           continue
         }
+        if (held.integration === integration) continue
         held.account.reconfigure(limits, now())
-        const settings = JSON.stringify(breaker)
-        if (settings !== held.breaker) breakers.forget(name)
-        held.breaker = settings
+        if (JSON.stringify(breaker) !== JSON.stringify(held.integration.breaker)) breakers.forget(name)
+        held.integration = integration
       }
     },
     report: (integration) => accounts.get(integration)?.account.report(now()) ?? [],

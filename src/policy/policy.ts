@@ -11,6 +11,7 @@ import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { createSession, type Session } from './session.ts'
 import { meter, meterHook } from './wasm/index.ts'
 
 export interface PolicyOptions {
@@ -36,11 +37,11 @@ export interface PolicyStation extends Policy {
   revision(): string | null
 }
 
-/** A policy's code, and its documents where they hold nothing but what belongs to it. */
+/** A policy's code, and its session where that serves whatever manifests there are. */
 interface Loaded {
   readonly policy: CompiledPolicy
   readonly module: WebAssembly.Module
-  readonly own: Documents | null
+  readonly own: Session | null
 }
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
@@ -51,26 +52,12 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   async function prepare(integrations: readonly Integration[]): Promise<{ revision: string; activate(): void }> {
     const policy = await buildPolicy(await readRules(options.rulesFolder), options.compile, options.cacheFolder)
     const next = loaded?.policy.sourceHash === policy.sourceHash ? loaded : await load(policy)
-    const documents = next.own ?? createWholeDocuments(next.module, {}, integrations)
+    const session = next.own ?? createSessionOver(createWholeDocuments(next.module, {}, integrations))
     // What cannot be answered without the library must not wait for it at a request.
-    if (!documents.loader.base.builtins.every(isQuick)) library ??= await loadLibrary()
+    if (!session.documents.loader.base.builtins.every(isQuick)) library ??= await loadLibrary()
     const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join())}`
-    const { maxMemoryPages, maxEvaluationMs, readContext, onFailure } = options
-    const engine = createEngine({
-      policy,
-      documents,
-      integrations,
-      entrypoint,
-      maxMemoryPages,
-      maxEvaluationMs,
-      revision,
-      readContext,
-      onFailure,
-      builtinLibrary() {
-        library ??= loadLibraryNow()
-        return library
-      },
-    })
+    const { readContext, onFailure } = options
+    const engine = createEngine({ policy, session, integrations, revision, readContext, onFailure })
     return {
       revision,
       activate() {
@@ -78,6 +65,25 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
         active = engine
       },
     }
+  }
+
+  async function load(policy: CompiledPolicy): Promise<Loaded> {
+    const module = await WebAssembly.compile(meter(policy.wasm, meterHook))
+    return { policy, module, own: policy.sight.ownOnly ? createSessionOver(createOwnDocuments(module, {})) : null }
+  }
+
+  function createSessionOver(documents: Documents): Session {
+    const { maxMemoryPages, maxEvaluationMs } = options
+    return createSession({
+      documents,
+      entrypoint,
+      maxMemoryPages,
+      maxEvaluationMs,
+      builtinLibrary() {
+        library ??= loadLibraryNow()
+        return library
+      },
+    })
   }
 
   function engine(): Engine {
@@ -94,11 +100,6 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     prepare,
     revision: () => active?.revision ?? null,
   }
-}
-
-async function load(policy: CompiledPolicy): Promise<Loaded> {
-  const module = await WebAssembly.compile(meter(policy.wasm, meterHook))
-  return { policy, module, own: policy.sight.ownOnly ? createOwnDocuments(module, {}) : null }
 }
 
 async function loadLibrary(): Promise<WebAssembly.Module> {

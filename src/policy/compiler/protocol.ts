@@ -13,6 +13,8 @@ export interface CompilerRequest {
   readonly query?: string
   /** One result each. */
   readonly inputs?: readonly unknown[]
+  /** Instead of `inputs`: JSON texts, for what JSON.stringify would change or not write. */
+  readonly inputTexts?: readonly string[]
   /** Regular expression that names of tests must match. */
   readonly run?: string
   /** With `eval`: which rules were entered, and what failed. */

@@ -1,0 +1,75 @@
+/** Evaluations of one policy one after the other: in one instance, which is renewed after each failure, within one bound of time. */
+import { createBuiltins } from './builtins/index.ts'
+import type { Documents } from './documents.ts'
+import { EvaluationTimeout } from './failure.ts'
+import { createEvaluator, type Evaluator, type Image } from './wasm/index.ts'
+
+export interface SessionOptions {
+  readonly documents: Documents
+  readonly entrypoint: string
+  /** What one evaluation may use. */
+  readonly maxMemoryPages: number
+  readonly maxEvaluationMs: number
+  /** The WebAssembly of the library of built-in functions; asked for on first need. */
+  readonly builtinLibrary: () => WebAssembly.Module
+}
+
+export interface Session {
+  readonly documents: Documents
+  /** The result set's text. `atMs` is the policy's clock. Throws what ended the evaluation; the next one is not affected. */
+  evaluate(data: Image, input: string, atMs: number): string
+}
+
+/** Room for images that are larger than any so far. */
+const spareImageBytes = 256 * 1024
+
+export function createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary }: SessionOptions): Session {
+  const entry = entryOf(documents, entrypoint)
+  const deadline = createDeadline(maxEvaluationMs)
+  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check })
+  const host = { callBuiltin: builtins.call, onTicks: deadline.check }
+  let evaluator = create()
+
+  function create(): Evaluator {
+    const maxImageBytes = documents.largest() + spareImageBytes
+    return createEvaluator({ base: documents.loader.base, entrypoint: entry, maxMemoryPages, maxImageBytes, host })
+  }
+
+  return {
+    documents,
+    evaluate(data, input, atMs) {
+      if (!evaluator.fits(data)) evaluator = create()
+      deadline.begin()
+      builtins.begin(atMs)
+      try {
+        return evaluator.evaluate(data, input)
+      } catch (error) {
+        evaluator.renew()
+        if (error instanceof EvaluationTimeout) builtins.forget()
+        throw error
+      }
+    },
+  }
+}
+
+function entryOf({ loader }: Documents, entrypoint: string): number {
+  const { entrypoints } = loader.base
+  const found = Object.hasOwn(entrypoints, entrypoint) ? entrypoints[entrypoint] : undefined
+  if (found === undefined) throw new Error(`the policy has no entry point ${entrypoint}; it has ${Object.keys(entrypoints).join(', ')}`)
+  return found
+}
+
+/** Counts from the first look at the clock, which the meter brings about within a fraction of a millisecond. */
+function createDeadline(maxMs: number) {
+  let startedAt = 0
+  return {
+    begin() {
+      startedAt = 0
+    },
+    check() {
+      const now = performance.now()
+      if (startedAt === 0) startedAt = now
+      else if (now - startedAt > maxMs) throw new EvaluationTimeout(maxMs)
+    },
+  }
+}

@@ -1,0 +1,112 @@
+/** What the plan says a policy can see is all that it can see: projected and remembered, it decides as OPA does on the whole input. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Json } from '../../src/core/index.ts'
+import { createBuiltins } from '../../src/policy/builtins/index.ts'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+import { placesOf, writeProjected } from '../../src/policy/projection.ts'
+import { createEvaluator, createLoader, meter, meterHook } from '../../src/policy/wasm/index.ts'
+import { createRandom, randomDocument, randomPolicy } from '../support/random-policy.ts'
+
+/** A million pairs: SALLYPORT_PAIRS=1000000 npm run soak. */
+const pairs = Number(process.env['SALLYPORT_PAIRS'] ?? 4_000)
+const inputsEach = Math.min(1000, Math.max(200, pairs / 200))
+const seed = Number(process.env['SALLYPORT_SEED'] ?? 7)
+const integrations: Record<string, Json> = { one: { v: 1 }, two: { v: { deep: 2 } } }
+const roles = { x: 'y', a: 1, b: { c: 2 } }
+const entrypoint = 'sallyport/decision'
+
+test('projected and remembered decisions are OPA’s own of the whole input', async (t) => {
+  const compile = createCompile()
+  const random = createRandom(seed)
+  const seen = { policies: 0, refused: 0, pairs: 0, shorter: 0, remembered: 0, ownOnly: 0, errors: 0, refusedInputs: 0 }
+  while (seen.pairs < pairs) {
+    const source = randomPolicy(random)
+    const built = await compile({ command: 'build', sources: { 'p.rego': source }, entrypoints: [entrypoint] }).catch(() => null)
+    if (built?.sight === undefined || built.wasm === undefined) {
+      seen.refused += 1
+      assert.ok(seen.refused < 20 + 9 * seen.policies, `nearly no policy compiles: ${source}`)
+      continue
+    }
+    seen.policies += 1
+    if (built.sight.ownOnly) seen.ownOnly += 1
+    const inputs = Array.from({ length: inputsEach }, () => randomDocument(random) as Json)
+    const { results = [] } = await compile({
+      command: 'eval',
+      sources: { 'p.rego': source },
+      query: 'data.sallyport.decision',
+      data: { roles, integrations },
+      inputs,
+    })
+    const module = await WebAssembly.compile(meter(Buffer.from(built.wasm, 'base64'), meterHook))
+    const { base, load } = createLoader(module)
+    const image = (shown: Record<string, Json>) => load(JSON.stringify({ roles, integrations: shown }))
+    const whole = image(integrations)
+    const own = new Map(Object.entries(integrations).map(([name, one]) => [name, image({ [name]: one })]))
+    const none = image({})
+    const builtins = createBuiltins({ module: () => assert.fail('the library is not needed'), onTicks: () => {} })
+    const evaluator = createEvaluator({
+      base,
+      entrypoint: base.entrypoints[entrypoint] as number,
+      maxImageBytes: whole.bytes.byteLength,
+      maxMemoryPages: 200,
+      host: { callBuiltin: builtins.call, onTicks: () => {} },
+    })
+    const failsWhole = (input: Json) => {
+      try {
+        evaluator.evaluate(whole, JSON.stringify(input))
+        return false
+      } catch {
+        evaluator.renew()
+        return true
+      }
+    }
+    const places = placesOf(built.sight)
+    const remembered = new Map<string, string>()
+    for (const [index, input] of inputs.entries()) {
+      const projected = writeProjected(places, input)
+      const name = (input as { integration?: { name?: string } } | null)?.integration?.name
+      let text = remembered.get(projected)
+      if (text === undefined) {
+        try {
+          const data = built.sight.ownOnly ? (own.get(name ?? '') ?? none) : whole
+          text = ordered(JSON.parse(evaluator.evaluate(data, projected))[0]?.result)
+        } catch {
+          evaluator.renew()
+          text = 'error'
+        }
+        remembered.set(projected, text)
+      } else seen.remembered += 1
+      const { value, error } = results[index] ?? {}
+      const expected = error === undefined ? ordered(value) : 'error'
+      if (error !== undefined) seen.errors += 1
+      // OPA's WebAssembly ends with an error where its interpreter does not (an upsert into an array): refused is not allowed.
+      if (text === 'error' && expected !== 'error' && failsWhole(input)) {
+        seen.refusedInputs += 1
+        continue
+      }
+      assert.equal(
+        text,
+        expected,
+        `${source}\ninput: ${JSON.stringify(input)}\nprojected: ${projected}\nsight: ${JSON.stringify(built.sight)}`,
+      )
+      if (projected.length < JSON.stringify(input).length) seen.shorter += 1
+      seen.pairs += 1
+    }
+  }
+  t.diagnostic(JSON.stringify(seen))
+  assert.ok(seen.shorter > seen.pairs / 10, 'projection leaves something out')
+  assert.ok(seen.refusedInputs < seen.pairs / 50, 'few inputs are refused that OPA decides')
+  assert.ok(seen.remembered > seen.pairs / 100, 'something is remembered')
+})
+
+/** Sets have no order: arrays are compared as bags, which every policy here that makes an array of an ordered thing keeps apart by its members. */
+function ordered(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(ordered).sort().join()}]`
+  if (typeof value === 'object' && value !== null)
+    return `{${Object.entries(value)
+      .map(([key, item]) => `${JSON.stringify(key)}:${ordered(item)}`)
+      .sort()
+      .join()}}`
+  return String(JSON.stringify(value))
+}
