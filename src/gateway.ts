@@ -2,15 +2,24 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAdmin, type Health, type ReloadResult } from './admin/index.ts'
+import { createAdmin, type Health } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, type ListenerConfig, requireKnown, watchFolder } from './config/index.ts'
-import { type Integration, Refusal, type Resource, type ResourceKind } from './core/index.ts'
+import { Refusal, type Resource, type ResourceKind } from './core/index.ts'
 import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createCompile, createDirectory, createPolicy, failureKinds } from './policy/index.ts'
+import {
+  createActivation,
+  createCompile,
+  createDirectory,
+  createHistory,
+  createPolicy,
+  failureKinds,
+  type ReloadResult,
+  readRules,
+} from './policy/index.ts'
 import { createRedactor } from './redact/index.ts'
 import {
   createAddressRule,
@@ -51,8 +60,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
 
   const manifests = createDirectory(config.integrationsFolder, config.defaults)
-  await manifests.load()
-  requireKnown(config, manifests.loaded())
   const authority = await openAuthority(join(config.stateFolder, 'ca'))
   const audit = openAudit({
     ...config.audit,
@@ -144,49 +151,38 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     resources.set(resource.kind, resource as Resource)
   }
 
-  const state = { draining: false, ready: false, rejected: null as string | null, closing: null as Promise<void> | null }
-  await activate(manifests.loaded())
-
-  async function activate(integrations: readonly Integration[]): Promise<void> {
-    const prepared = await policy.prepare(integrations)
-    // One turn of the event loop: no request sees the new manifests with the old policy or the other way round.
-    prepared.activate()
-    manifests.replace(integrations)
-    limits.update(integrations)
-    redactor.setNames({
-      headers: integrations.flatMap(({ redaction }) => redaction.headers),
-      keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
-    })
-    audit.note('activated', { revision: prepared.revision, integrations: integrations.length })
-    logger.info({ revision: prepared.revision, integrations: integrations.length }, 'policy active')
-  }
-
-  /** One at a time; a change during a reload is seen by the next. A bad set leaves the last good one deciding. */
-  let reloading: Promise<unknown> = Promise.resolve()
-  const reload = (): Promise<ReloadResult> => {
-    const next = reloading.then(reloadOnce)
-    reloading = next
-    return next
-  }
-
-  async function reloadOnce(): Promise<ReloadResult> {
-    try {
-      const integrations = await manifests.read()
-      requireKnown(config, integrations)
-      await activate(integrations)
-      state.rejected = null
-      return { ok: true, revision: policy.revision() ?? '' }
-    } catch (error) {
-      const problem = (error as Error).message
-      state.rejected = problem
+  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
+  const activation = createActivation({
+    directory: manifests,
+    policy,
+    history: createHistory(join(config.stateFolder, 'policies/history')),
+    readRules: () => readRules(config.policy.rulesFolder),
+    requireKnown: (integrations) => requireKnown(config, integrations),
+    onActivated(integrations, revision) {
+      limits.update(integrations)
+      redactor.setNames({
+        headers: integrations.flatMap(({ redaction }) => redaction.headers),
+        keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
+      })
+      audit.note('activated', { revision, integrations: integrations.length })
+      logger.info({ revision, integrations: integrations.length }, 'policy active')
+    },
+    onRejected(problem) {
       audit.note('rejected', { problem: problem.slice(0, 1000) })
       logger.error({ problem }, 'the new manifests or rules are bad: the last good set goes on deciding')
-      return { ok: false, revision: policy.revision() ?? '', problem }
-    }
+    },
+  })
+  try {
+    await activation.start()
+  } catch (error) {
+    limits.close()
+    await pools.close()
+    await audit.close()
+    throw error
   }
 
   metrics.gauge('sallyport_policy_rejected', 'Whether the manifests or rules on disk were rejected and older ones decide.', () =>
-    state.rejected === null ? 0 : 1,
+    activation.rejected() === null ? 0 : 1,
   )
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
   metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', () =>
@@ -197,7 +193,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     ready: state.ready && !state.draining && !audit.status().broken,
     checks: {
       policy: policy.revision() !== null,
-      manifests: state.rejected === null,
+      manifests: activation.rejected() === null,
       audit: !audit.status().broken,
       draining: state.draining,
     },
@@ -211,11 +207,11 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       version,
       revision: policy.revision(),
       integrations: manifests.names(),
-      rejected: state.rejected,
+      rejected: activation.rejected(),
       audit: audit.status(),
       health: health(),
     }),
-    reload,
+    activation,
     logger,
   })
 
@@ -235,7 +231,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const unwatch = watched.map((folder) =>
     watchFolder(
       folder,
-      () => void reload(),
+      () => void activation.reload(),
       (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
     ),
   )
@@ -276,7 +272,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   return {
     listeners: listeners.map(({ name, address }) => ({ name, address })),
     health: admin.healthAddress(),
-    reload,
+    reload: activation.reload,
     close: () => (state.closing ??= close()),
   }
 

@@ -1,23 +1,16 @@
 /** The operator's API: status, usage, reload. On a Unix socket of mode 0600, or on TCP behind a token. */
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Express, RequestHandler } from 'express'
+import type { Activation, ReloadResult } from '../policy/index.ts'
 import { bareApp } from './health.ts'
-
-export interface ReloadResult {
-  readonly ok: boolean
-  /** The revision that decides now. */
-  readonly revision: string
-  /** Why the new set was rejected. */
-  readonly problem?: string
-}
 
 export interface ApiOptions {
   readonly usage: () => unknown
   readonly status: () => unknown
-  readonly reload: () => Promise<ReloadResult>
+  readonly activation: Activation
 }
 
-export function createApiApp({ usage, status, reload }: ApiOptions, guard: RequestHandler | null): Express {
+export function createApiApp({ usage, status, activation }: ApiOptions, guard: RequestHandler | null): Express {
   const app = bareApp()
   // A page in a browser can reach loopback; no page has business here (DNS rebinding, CSRF).
   app.use((req, res, next) =>
@@ -28,15 +21,28 @@ export function createApiApp({ usage, status, reload }: ApiOptions, guard: Reque
   if (guard !== null) app.use(guard)
   app.get('/v1/status', (_req, res) => void res.json(status()))
   app.get('/v1/usage', (_req, res) => void res.json(usage()))
-  app.post('/v1/reload', async (_req, res) => {
-    const result = await reload()
-    res.status(result.ok ? 200 : 422).json(result)
-  })
+  const answered = (work: (path: Readonly<Record<string, string | string[] | undefined>>) => Promise<ReloadResult>): RequestHandler => {
+    return async (req, res) => {
+      const result = await work(req.params)
+      res.status(result.ok ? 200 : 422).json(result)
+    }
+  }
+  app.post('/v1/reload', answered(activation.reload))
+  app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
+  app.post('/v1/policy/rollback', answered(activation.rollback))
+  app.post('/v1/policy/follow', answered(activation.follow))
+  app.post(
+    '/v1/policy/activate/:revision',
+    answered(({ revision }) => activation.activate(String(revision))),
+  )
   app.use(
     (_req, res) =>
-      void res
-        .status(404)
-        .json({ status: 404, title: 'Not found', detail: 'the operator’s API knows GET /v1/status, GET /v1/usage and POST /v1/reload' }),
+      void res.status(404).json({
+        status: 404,
+        title: 'Not found',
+        detail:
+          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow',
+      }),
   )
   return app
 }

@@ -1,5 +1,6 @@
 /** The tamper-evident log. */
 export { openAudit } from './audit.ts'
 export { AuditError } from './audit-error.ts'
+export { readAudit } from './read.ts'
 export { tailAudit } from './tail.ts'
 export { verifyAudit } from './verify.ts'

@@ -8,7 +8,7 @@ import { AuditError, verifyAudit } from '../audit/index.ts'
 import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
-import { createCompile, createPolicy, loadManifests } from '../policy/index.ts'
+import { createCompile, createPolicy, loadManifests, readRules } from '../policy/index.ts'
 import { findConfig } from './find-config.ts'
 
 export interface Check {
@@ -70,7 +70,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       readContext: () => ({}),
       onFailure: () => {},
     })
-    return `revision ${(await policy.prepare(found.integrations)).revision}`
+    return `revision ${(await policy.prepare(found.integrations, await readRules(config.policy.rulesFolder))).revision}`
   })
   await check('interception CA', async () => {
     if (!existsSync(join(config.stateFolder, 'ca/ca.key'))) return 'will be made at the first start'

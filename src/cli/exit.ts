@@ -16,7 +16,7 @@ export class CommandError extends Error {
 /** Prints why a command failed and gives its exit code; unknown errors are bugs, with their stack. */
 export function explainFailure(error: unknown): number {
   if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') {
-    process.stderr.write(`${error.message}\n`)
+    if (error.message !== '') process.stderr.write(`${error.message}\n`)
     return error.exitCode
   }
   const known = error instanceof Error && ['AuditError', 'RegoError', 'CompilerMissing'].includes(error.name)

@@ -11,6 +11,7 @@ import { doctor, formatChecks } from './doctor.ts'
 import { type EnvFlags, env } from './env.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { findConfig } from './find-config.ts'
+import { addPolicyCommands } from './policy/index.ts'
 import { run } from './run.ts'
 import { token } from './token.ts'
 
@@ -76,6 +77,8 @@ export function createProgram(print: (text: string) => void = (text) => void pro
       if (!(await auditVerify(findConfig(config).audit.folder, json))) process.exitCode = exitCodes.failure
     })
 
+  addPolicyCommands(program, command, print)
+
   command('usage', 'Show what each integration did and has left.')
     .option('--json', 'print JSON')
     .action(async ({ config, json }: Shared & { json?: boolean }) => {
@@ -91,9 +94,13 @@ export function createProgram(print: (text: string) => void = (text) => void pro
   command('reload', 'Take up manifests and rules as they are on disk now; exit 1 where they are bad.').action(
     async ({ config }: Shared) => {
       const { body } = await askGateway(findConfig(config).admin.socketPath, 'POST', '/v1/reload')
-      const { ok, revision, problem } = body as { ok: boolean; revision: string; problem?: string }
+      const { ok, revision, problem, pinned } = body as { ok: boolean; revision: string; problem?: string; pinned?: string }
       if (!ok) throw new CommandError(`rejected; revision ${revision} goes on deciding:\n${problem}`)
-      print(`active: revision ${revision}\n`)
+      print(
+        pinned === undefined
+          ? `active: revision ${revision}\n`
+          : `revision ${pinned} was chosen and stays; "sallyport policy activate latest" follows the folders again\n`,
+      )
     },
   )
 

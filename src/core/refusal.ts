@@ -38,7 +38,7 @@ export class Refusal extends Error {
     const code = rule.startsWith('engine/') ? 'policy-failed' : 'policy-denied'
     const members: Record<string, JsonObject[string]> = { integration: request.integration.name, rule, reasons }
     // An author's deny is not undone by a capability: only the default's denials say what to add.
-    if (rule.startsWith('default/')) members['hint'] = hint(request)
+    if (rule.startsWith('default/')) members['hint'] = suggestion(request)
     return new Refusal(code, reasons.join('; ') || `denied by ${rule}`, { members })
   }
 
@@ -84,7 +84,7 @@ export function toProblem(refusal: Refusal, requestId: string): Answer {
 }
 
 /** What would have to stand in which manifest for the default policy to allow this; says nothing of other integrations. */
-function hint(request: AccessRequest): JsonObject {
+export function suggestion(request: AccessRequest): JsonObject {
   const manifest = request.integration.source
   switch (request.kind) {
     case 'http': {

@@ -39,15 +39,21 @@ async function loadDefaultPolicy(): Promise<CompiledPolicy> {
 
 /**
  * The default policy with an author's rules; kept in `cacheFolder` by the hash of the sources, so that a restart needs no compiler.
- * Throws `RegoError` or `CompilerMissing`.
+ * The rules' own tests must pass first. Throws `RegoError` or `CompilerMissing`.
  */
-export async function buildPolicy(rules: RegoSources, compile: Compile, cacheFolder: string): Promise<CompiledPolicy> {
+export async function buildPolicy(
+  rules: RegoSources,
+  compile: Compile,
+  cacheFolder: string,
+  requireTests: (compile: Compile, sources: RegoSources) => Promise<void>,
+): Promise<CompiledPolicy> {
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
   const inputs = await buildInputs(rules)
   const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
   const cached = await load(folder).catch(() => null) // none there, or an earlier version's
   if (cached?.sourceHash === inputs.sourceHash && cached.sight !== undefined) return cached
   const built = await compileInputs(inputs, compile)
+  await requireTests(compile, rules)
   await save(folder, built)
   return built.policy
 }
@@ -59,17 +65,22 @@ export interface BuildInputs {
   readonly sourceHash: string
 }
 
+/** What every policy is compiled against: the functions it may call and the shape of its input. */
+export async function policySurroundings(): Promise<{ capabilities: unknown; schema: unknown }> {
+  const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(join(regoFolder, path), 'utf8'))
+  return { capabilities: await read('compiler/capabilities.json'), schema: await read('schemas/input.json') }
+}
+
 /** All that a build depends on, and its hash. */
 export async function buildInputs(rules: RegoSources): Promise<BuildInputs> {
   const own = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/')).filter(([name]) => !name.endsWith('_test.rego'))
   const sources = { ...Object.fromEntries(own), ...rules }
-  const capabilities = await readFile(join(regoFolder, 'compiler/capabilities.json'), 'utf8')
-  const schema = await readFile(join(regoFolder, 'schemas/input.json'), 'utf8')
+  const { capabilities, schema } = await policySurroundings()
   const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
   const hash = createHash('sha256')
-  for (const text of [module, capabilities, schema]) hash.update(text).update('\0')
+  for (const text of [module, JSON.stringify(capabilities), JSON.stringify(schema)]) hash.update(text).update('\0')
   for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
-  return { sources, capabilities: JSON.parse(capabilities), schema: JSON.parse(schema), sourceHash: hash.digest('hex') }
+  return { sources, capabilities, schema, sourceHash: hash.digest('hex') }
 }
 
 export async function compileInputs(

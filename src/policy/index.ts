@@ -1,5 +1,22 @@
 /** Decide: manifests and Rego in, decisions out. */
+export { type Activation, createActivation, type ReloadResult } from './activation.ts'
+export {
+  buildBundle,
+  checkPolicy,
+  type DecidedRecord,
+  evalPolicy,
+  explainRecord,
+  formatPolicy,
+  isDecided,
+  readSources,
+  replay,
+  scaffold,
+  testPolicy,
+  unrecorded,
+} from './author/index.ts'
 export { createCompile } from './compiler/index.ts'
 export { failureKinds } from './failure.ts'
+export { createHistory } from './history.ts'
+export { indexManifest } from './index-manifests.ts'
 export { createDirectory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
-export { createPolicy } from './policy.ts'
+export { createPolicy, readRules } from './policy.ts'

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Integration, Policy } from '../core/index.ts'
+import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint, type RegoSources, readRego } from './build.ts'
 import { isQuick } from './builtins/index.ts'
 import { builtinLibrary, builtPath, type Compile, programPath } from './compiler/index.ts'
@@ -18,8 +19,6 @@ export interface PolicyOptions {
   /** Compiled rules are kept here. */
   readonly cacheFolder: string
   readonly compile: Compile
-  /** Folder of authors' Rego; `null` for the default policy alone. */
-  readonly rulesFolder: string | null
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number
   readonly readContext: ReadContext
@@ -29,10 +28,10 @@ export interface PolicyOptions {
 
 export interface PolicyStation extends Policy {
   /**
-   * Builds what `integrations` and the rules folder as it is now would give, touching nothing that is active.
+   * Builds what `integrations` and authors' `rules` would give, touching nothing that is active.
    * `activate` swaps it in at once. Throws `RegoError`, `CompilerMissing`, or an error that names the file.
    */
-  prepare(integrations: readonly Integration[]): Promise<{ readonly revision: string; activate(): void }>
+  prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ readonly revision: string; activate(): void }>
   /** `null` until the first activation. */
   revision(): string | null
 }
@@ -49,8 +48,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let loaded: Loaded | null = null
   let library: WebAssembly.Module | null = null
 
-  async function prepare(integrations: readonly Integration[]): Promise<{ revision: string; activate(): void }> {
-    const policy = await buildPolicy(await readRules(options.rulesFolder), options.compile, options.cacheFolder)
+  async function prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ revision: string; activate(): void }> {
+    const policy = await buildPolicy(rules, options.compile, options.cacheFolder, requireTests)
     const next = loaded?.policy.sourceHash === policy.sourceHash ? loaded : await load(policy)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, {}, integrations))
     // What cannot be answered without the library must not wait for it at a request.
@@ -123,7 +122,8 @@ function digestOf(integration: Integration): string {
   return known
 }
 
-async function readRules(folder: string | null): Promise<RegoSources> {
+/** Authors' Rego, by the names that messages use. */
+export async function readRules(folder: string | null): Promise<RegoSources> {
   return folder === null ? {} : readRego(folder, 'rules/')
 }
 

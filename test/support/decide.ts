@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { AccessRequest, Claim, Decision, Integration } from '../../src/core/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
-import { createPolicy } from '../../src/policy/policy.ts'
+import { createPolicy, readRules } from '../../src/policy/policy.ts'
 
 export interface Decider {
   /** `at`: when the request arrived, milliseconds since the epoch. */
@@ -30,13 +30,12 @@ export async function createDecider(
   const policy = createPolicy({
     cacheFolder,
     compile: createCompile(),
-    rulesFolder: rulesFolder ?? null,
     maxMemoryPages,
     maxEvaluationMs,
     readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
     onFailure: (_kind, error) => void failures.push(error),
   })
-  const prepared = await policy.prepare(integrations)
+  const prepared = await policy.prepare(integrations, await readRules(rulesFolder ?? null))
   prepared.activate()
   return {
     failures,

@@ -66,7 +66,7 @@ test('docs/reference/commands.md lists the commands', () => {
   )
   assert.deepEqual(
     table('reference/commands.md')
-      .map(([name = '']) => /`([a-z ]+?)(?: <.*)?`/.exec(name)?.[1])
+      .map(([name = '']) => /`([a-z ]+?)(?: [<[].*)?`/.exec(name)?.[1])
       .sort(),
     names.sort(),
   )

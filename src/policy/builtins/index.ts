@@ -1,3 +1,3 @@
 /** What policies ask of their host. */
-export { BuiltinError, type Builtins, createBuiltins, isQuick } from './builtins.ts'
+export { BuiltinError, createBuiltins, isQuick } from './builtins.ts'
 export { libraryHook } from './library.ts'

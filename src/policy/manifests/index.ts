@@ -1,4 +1,4 @@
 /** Manifests: what each integration may do. */
-export { createDirectory } from './directory.ts'
+export { createDirectory, type Directory } from './directory.ts'
 export { loadManifests } from './load.ts'
 export { manifestJsonSchema } from './schema.ts'

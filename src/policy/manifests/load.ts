@@ -8,6 +8,8 @@ import { decodeManifest, type ManifestDefaults } from './decode.ts'
 
 export interface ManifestSet {
   readonly integrations: readonly Integration[]
+  /** File name → text. */
+  readonly texts: Readonly<Record<string, string>>
 }
 
 /** What was decoded before: a text that has not changed gives the very same Integration, and costs no decoding. */
@@ -49,7 +51,19 @@ export async function loadManifests(folder: string, defaults: ManifestDefaults, 
   for (const file of decoded.keys()) if (!present.has(file)) decoded.delete(file)
   problems.push(...conflicts(folder, integrations))
   if (problems.length > 0) throw new ConfigError(problems)
-  return { integrations }
+  return { integrations, texts: Object.fromEntries(names.map((name) => [name, decoded.get(join(folder, name))?.text ?? ''])) }
+}
+
+/** The same of texts that were kept. Throws `ConfigError`. */
+export function decodeManifests(
+  folder: string,
+  texts: Readonly<Record<string, string>>,
+  defaults: ManifestDefaults,
+): readonly Integration[] {
+  const integrations = Object.entries(texts).map(([name, text]) => decodeManifest(join(folder, name), text, defaults))
+  const problems = conflicts(folder, integrations)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return integrations
 }
 
 async function listManifests(folder: string): Promise<readonly string[]> {

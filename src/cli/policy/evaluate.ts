@@ -1,0 +1,43 @@
+/** `sallyport policy eval`. */
+import { readFileSync } from 'node:fs'
+import { createCompile, evalPolicy, indexManifest, loadManifests, readSources } from '../../policy/index.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+import { findConfig } from '../find-config.ts'
+
+interface Flags {
+  readonly config?: string
+  readonly input: string
+  readonly query: string
+  readonly explain?: boolean
+}
+
+export async function evaluate(paths: readonly string[], { config, input, query, explain = false }: Flags): Promise<string> {
+  const found = findConfig(config)
+  const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
+  const folder = paths.length > 0 ? paths : found.policy.rulesFolder === null ? [] : [found.policy.rulesFolder]
+  const { value, error, trace } = await evalPolicy(createCompile(), {
+    sources: folder.length === 0 ? {} : await readSources(folder),
+    query,
+    data: { integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },
+    input: readInput(input),
+    explain,
+  })
+  if (error !== undefined) throw new CommandError(`${error.file === '' ? '' : `${error.file}:${error.row}: `}${error.message}`)
+  const steps = (trace ?? []).map(({ file, row, op, node }) => `${`${file}:${row}`.padEnd(32)} ${op.padEnd(5)} ${node}\n`).join('')
+  return `${steps}${value === undefined ? 'undefined' : JSON.stringify(value, null, 2)}\n`
+}
+
+function readInput(path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path === '-' ? 0 : path, 'utf8')
+  } catch (error) {
+    throw new CommandError(`the input ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`, exitCodes.usage)
+  }
+  try {
+    JSON.parse(text)
+    return text
+  } catch (error) {
+    throw new CommandError(`the input ${path} is no JSON: ${(error as Error).message}`, exitCodes.usage)
+  }
+}

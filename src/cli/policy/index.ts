@@ -1,0 +1,2 @@
+/** `sallyport policy …`. */
+export { addPolicyCommands } from './commands.ts'

@@ -1,0 +1,77 @@
+/** Requests as the audit log recorded them, judged again. */
+import type { AccessRequest, Claim, Decision, Integration, Json, JsonObject, ResourceKind } from '../../core/index.ts'
+
+/** The members of a `decided` record that matter here (docs/reference/audit.md). */
+export interface DecidedRecord {
+  readonly type: 'decided'
+  readonly id: string
+  readonly time: string
+  readonly door: string
+  readonly integration: string
+  readonly identity: string
+  readonly kind: ResourceKind
+  readonly action: string
+  readonly subject: JsonObject
+  readonly allow: boolean
+  readonly rule: string
+  readonly reasons?: readonly string[]
+  readonly revision: string
+}
+
+export function isDecided(record: unknown): record is DecidedRecord {
+  return typeof record === 'object' && record !== null && (record as { type?: unknown }).type === 'decided'
+}
+
+/** What a record does not hold: a policy that looks at one of these cannot be replayed from the log. */
+export const unrecorded = ['headers', 'query', 'body', 'segments'] as const
+
+/** `null`: the integration has no manifest. */
+export type Find = (integration: string) => Integration | undefined
+
+/** The request and claim that a record stands for, as far as it holds them. */
+export function requestOf(record: DecidedRecord, find: Find): { request: AccessRequest; claim: Claim } {
+  const { id, door, identity, kind, action, subject, time } = record
+  const integration = find(record.integration) ?? nameless(record.integration)
+  const facts: Record<string, Json> = {}
+  for (const [key, value] of Object.entries(subject)) if (key !== 'query') facts[key] = value as Json
+  if (kind === 'file') facts['action'] ??= action
+  const request = { id, door, identity, kind, action, integration, at: Date.parse(time), target: facts } as unknown as AccessRequest
+  return {
+    request,
+    claim: {
+      facts,
+      subject,
+      origin: null,
+      perform: () => Promise.reject(new Error('a recorded request is judged, never performed')),
+    } as Claim,
+  }
+}
+
+function nameless(name: string): Integration {
+  return { name, labels: {} } as unknown as Integration
+}
+
+export interface Difference {
+  readonly record: DecidedRecord
+  readonly decision: Decision
+}
+
+export interface Replayed {
+  readonly decisions: number
+  readonly differences: readonly Difference[]
+}
+
+export type Decide = (request: AccessRequest, claim: Claim) => Decision
+
+/** Judges each record again; differences are told where the answer changed, or the rule behind a denial. */
+export async function replay(records: AsyncIterable<DecidedRecord>, decide: Decide, find: Find): Promise<Replayed> {
+  let decisions = 0
+  const differences: Difference[] = []
+  for await (const record of records) {
+    const { request, claim } = requestOf(record, find)
+    const decision = decide(request, claim)
+    decisions += 1
+    if (decision.allow !== record.allow) differences.push({ record, decision })
+  }
+  return { decisions, differences }
+}

@@ -1,0 +1,88 @@
+/** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
+import { createHash } from 'node:crypto'
+import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
+import { type Compile, type EvalResult, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { defaultSources } from './sources.ts'
+
+/** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
+export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
+  const { capabilities, schema } = await policySurroundings()
+  await compile({ command: 'check', sources: { ...(await defaultSources()), ...sources }, capabilities, schema })
+  // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
+  await compile({ command: 'build', sources: { ...(await defaultSources()), ...sources }, capabilities, schema, entrypoints: [entrypoint] })
+}
+
+/** Names of the files whose format is not OPA's, with their text as it should be. */
+export async function formatPolicy(compile: Compile, sources: RegoSources): Promise<RegoSources> {
+  const { formatted = {} } = await compile({ command: 'fmt', sources })
+  return Object.fromEntries(Object.entries(formatted).filter(([name, text]) => sources[name] !== text))
+}
+
+export interface TestReport {
+  readonly tests: readonly TestOutcome[]
+  /** Of the author's files. */
+  readonly files: readonly FileCoverage[]
+  /** Percent of the author's lines. */
+  readonly coverage: number
+}
+
+/** `run`: a regular expression that names of tests must match. */
+export async function testPolicy(compile: Compile, sources: RegoSources, run = ''): Promise<TestReport> {
+  const { capabilities } = await policySurroundings()
+  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run })
+  const files = (answer.lines ?? []).filter(({ file }) => Object.hasOwn(sources, file))
+  const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
+  const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
+  return { tests: answer.tests ?? [], files, coverage: all === 0 ? 100 : (covered / all) * 100 }
+}
+
+/** Throws `RegoError` that names each failed test and its place. */
+export async function requireTests(compile: Compile, sources: RegoSources): Promise<void> {
+  if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return
+  const { tests } = await testPolicy(compile, sources)
+  const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
+  if (failed.length > 0)
+    throw new RegoError(
+      failed.map(({ file, row, name, error }) => ({
+        file,
+        row,
+        column: 1,
+        code: 'test',
+        message: `the test ${name} fails${error === undefined ? '' : `: ${error}`}`,
+      })),
+    )
+}
+
+export interface Evaluation {
+  readonly sources: RegoSources
+  readonly query: string
+  readonly data: unknown
+  /** JSON text. */
+  readonly input: string
+  readonly explain: boolean
+}
+
+/** By OPA's interpreter, so that every query can be asked and every step be told. */
+export async function evalPolicy(compile: Compile, { sources, query, data, input, explain }: Evaluation): Promise<EvalResult> {
+  const { capabilities } = await policySurroundings()
+  const all = { ...(await defaultSources()), ...sources }
+  const { results = [] } = await compile({ command: 'eval', sources: all, capabilities, query, data, inputTexts: [input], explain })
+  return results[0] ?? {}
+}
+
+/** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy and the WebAssembly in it. */
+export async function buildBundle(compile: Compile, sources: RegoSources, revision?: string): Promise<{ revision: string; bytes: Buffer }> {
+  const { capabilities, schema } = await policySurroundings()
+  const all = { ...(await defaultSources()), ...sources }
+  const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
+  const { bundle = '' } = await compile({
+    command: 'bundle',
+    sources: all,
+    capabilities,
+    schema,
+    entrypoints: [entrypoint],
+    revision: name,
+    roots: ['sallyport'],
+  })
+  return { revision: name, bytes: Buffer.from(bundle, 'base64') }
+}
