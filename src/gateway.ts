@@ -5,21 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAdmin, type Health } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
-import { type Config, type ListenerConfig, requireKnown, watchFolder } from './config/index.ts'
+import { type Config, type ListenerConfig, watchFolder } from './config/index.ts'
 import { Refusal, type Resource, type ResourceKind } from './core/index.ts'
+import { createGovernment } from './govern.ts'
 import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import {
-  createActivation,
-  createCompile,
-  createDirectory,
-  createHistory,
-  createPolicy,
-  failureKinds,
-  type ReloadResult,
-  readRules,
-} from './policy/index.ts'
+import { createDirectory, type ReloadResult } from './policy/index.ts'
 import { createRedactor } from './redact/index.ts'
 import {
   createAddressRule,
@@ -37,6 +29,7 @@ import {
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
+import { createLive } from './watch/index.ts'
 
 export interface Gateway {
   readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
@@ -79,22 +72,27 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
   registerUsageMetrics(metrics.registry, report)
-  const policyFailures = metrics.labelledCounter(
-    'sallyport_policy_failures_total',
-    'Failed evaluations; each denied.',
-    'kind',
-    failureKinds,
-  )
-  const policy = createPolicy({
-    cacheFolder: join(config.stateFolder, 'policies'),
-    compile: createCompile(),
-    ...config.policy,
+  const live = createLive(({ id, integration }, { rule, revision }) => {
+    audit.note('revoked', { id, integration: integration.name, rule, revision })
+    logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
+  })
+  const government = createGovernment({
+    config,
+    manifests,
     readContext: createReadContext(limits),
-    onFailure(kind, error) {
-      policyFailures.inc({ kind })
-      logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
+    note: audit.note,
+    logger,
+    metrics,
+    onActivated(integrations) {
+      limits.update(integrations)
+      redactor.setNames({
+        headers: integrations.flatMap(({ redaction }) => redaction.headers),
+        keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
+      })
+      live.judgeAgain(government.policy.decide)
     },
   })
+  const { policy, activation } = government
 
   const own = createOwnPorts()
   const dialer = createDialer({
@@ -113,6 +111,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     limits,
     redactor,
     usage,
+    live,
     now,
     onBytes: createRelief(),
     journal: audit,
@@ -152,26 +151,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   }
 
   const state = { draining: false, ready: false, closing: null as Promise<void> | null }
-  const activation = createActivation({
-    directory: manifests,
-    policy,
-    history: createHistory(join(config.stateFolder, 'policies/history')),
-    readRules: () => readRules(config.policy.rulesFolder),
-    requireKnown: (integrations) => requireKnown(config, integrations),
-    onActivated(integrations, revision) {
-      limits.update(integrations)
-      redactor.setNames({
-        headers: integrations.flatMap(({ redaction }) => redaction.headers),
-        keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
-      })
-      audit.note('activated', { revision, integrations: integrations.length })
-      logger.info({ revision, integrations: integrations.length }, 'policy active')
-    },
-    onRejected(problem) {
-      audit.note('rejected', { problem: problem.slice(0, 1000) })
-      logger.error({ problem }, 'the new manifests or rules are bad: the last good set goes on deciding')
-    },
-  })
   try {
     await activation.start()
   } catch (error) {
@@ -192,7 +171,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const health = (): Health => ({
     ready: state.ready && !state.draining && !audit.status().broken,
     checks: {
-      policy: policy.revision() !== null,
+      policy: government.revision() !== null,
       manifests: activation.rejected() === null,
       audit: !audit.status().broken,
       draining: state.draining,
@@ -205,9 +184,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     usage: report,
     status: () => ({
       version,
-      revision: policy.revision(),
+      revision: government.revision(),
       integrations: manifests.names(),
       rejected: activation.rejected(),
+      candidate: government.candidate(),
       audit: audit.status(),
       health: health(),
     }),
@@ -227,7 +207,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     await shutdown()
     throw error
   }
-  const watched = [config.integrationsFolder, ...(config.policy.rulesFolder === null ? [] : [config.policy.rulesFolder])]
+  const { rulesFolder, candidate } = config.policy
+  const watched = [config.integrationsFolder, rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
   const unwatch = watched.map((folder) =>
     watchFolder(
       folder,
@@ -237,7 +218,11 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   )
   state.ready = true
   logger.info(
-    { listeners: listeners.map(({ name, address }) => ({ name, address })), health: admin.healthAddress(), revision: policy.revision() },
+    {
+      listeners: listeners.map(({ name, address }) => ({ name, address })),
+      health: admin.healthAddress(),
+      revision: government.revision(),
+    },
     'ready',
   )
 

@@ -55,7 +55,7 @@ class Passage implements Settling, Meter {
   }
 
   async run(): Promise<Settling> {
-    const { policy, limits, findResource, redactor, journal } = this.#stations
+    const { policy, limits, findResource, redactor, journal, live } = this.#stations
     const entry = this.#entry
     try {
       const who = this.#identify()
@@ -76,7 +76,8 @@ class Passage implements Settling, Meter {
       body?.watch((bytes) => this.sent(bytes))
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
-      this.#reply = redactor.reply(permit, raw)
+      const reply = redactor.reply(permit, raw)
+      this.#reply = isTakeover(reply) ? live.watch(request, claim, reply) : reply // what stays open is judged again
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {

@@ -30,7 +30,10 @@ export interface AuditStatus {
 export interface AuditStation extends Journal {
   status(): AuditStatus
   /** A record of something that is no arrival: a reload, a breaker. Values must hold no secret. */
-  note(type: 'activated' | 'rejected' | 'breaker', facts: Readonly<Record<string, string | number | boolean>>): void
+  note(
+    type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'candidate' | 'revoked',
+    facts: Readonly<Record<string, string | number | boolean>>,
+  ): void
   /** Writes sums and the last record, and closes. */
   close(): Promise<void>
 }

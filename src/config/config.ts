@@ -42,7 +42,13 @@ export interface Config {
   readonly integrationsFolder: string
   readonly listeners: readonly ListenerConfig[]
   readonly services: readonly ServiceConfig[]
-  readonly policy: { readonly rulesFolder: string | null; readonly maxMemoryPages: number; readonly maxEvaluationMs: number }
+  readonly policy: {
+    readonly rulesFolder: string | null
+    readonly maxMemoryPages: number
+    readonly maxEvaluationMs: number
+    /** Rules that are tried beside the active ones. */
+    readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
+  }
   readonly admin: {
     readonly health: { readonly host: string; readonly port: number }
     readonly socketPath: string

@@ -27,7 +27,19 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     integrationsFolder: given.integrations,
     listeners: given.listeners.map(listenerFrom),
     services: given.services.map(serviceFrom),
-    policy: { rulesFolder: policy.rules ?? null, maxMemoryPages: policy.maxMemoryPages, maxEvaluationMs: policy.maxEvaluation },
+    policy: {
+      rulesFolder: policy.rules ?? null,
+      maxMemoryPages: policy.maxMemoryPages,
+      maxEvaluationMs: policy.maxEvaluation,
+      candidate:
+        policy.candidate === undefined
+          ? null
+          : {
+              rulesFolder: policy.candidate.rules,
+              enforcePercent: policy.candidate.enforce,
+              maxEvaluationMs: policy.candidate.maxEvaluation,
+            },
+    },
     admin: {
       health: admin.health,
       socketPath: admin.socket ?? join(stateFolder, 'admin.sock'),

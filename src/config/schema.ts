@@ -84,6 +84,21 @@ export function createConfigSchema(sources: Sources) {
           rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
           maxMemoryPages: z.int().min(16).max(16_384).describe('Memory of one evaluation beyond its data, in 64 KiB pages.').prefault(200),
           maxEvaluation: duration().describe('An evaluation that takes longer is stopped, and its request denied.').prefault('50ms'),
+          candidate: z
+            .strictObject({
+              rules: folder('Folder of the candidate’s Rego, which takes the place of `policy.rules`.'),
+              enforce: z
+                .number()
+                .min(0)
+                .max(100)
+                .describe('Percent of requests that the candidate decides, chosen by a stable hash of integration and request id.')
+                .prefault(0),
+              maxEvaluation: duration()
+                .describe('An evaluation of the candidate that takes longer is stopped and ignored.')
+                .prefault('5ms'),
+            })
+            .describe('Rules that are evaluated beside the active ones; every difference is recorded and counted.')
+            .optional(),
         })
         .describe('The policy engine.')
         .prefault({}),

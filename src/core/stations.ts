@@ -7,7 +7,7 @@ import type { Integration } from './integration.ts'
 import type { Outcome } from './outcome.ts'
 import type { Permit } from './permit.ts'
 import type { Refusal } from './refusal.ts'
-import type { Meter, Reply } from './reply.ts'
+import type { Meter, Reply, Takeover } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
 
 export interface Policy {
@@ -57,6 +57,11 @@ export interface Redactor {
   reply(permit: Permit, reply: Reply): Reply
 }
 
+export interface Live {
+  /** A connection that stays open is judged again when the policy changes, and cut when it is no longer allowed. */
+  watch(request: AccessRequest, claim: Claim, reply: Takeover): Takeover
+}
+
 export interface Usage {
   settled(integration: Integration | null, origin: string | null, outcome: Outcome): void
 }
@@ -68,6 +73,7 @@ export interface Stations {
   readonly redactor: Redactor
   readonly journal: Journal
   readonly usage: Usage
+  readonly live: Live
   /** What was thrown and was no Refusal: a bug, told to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
   /** Bytes have passed, either way. */

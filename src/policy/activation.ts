@@ -24,6 +24,8 @@ export interface ActivationOptions {
   readonly requireKnown: (integrations: readonly Integration[]) => void
   /** In the turn of the event loop in which the policy changed: no request sees the one new and the other old. */
   readonly onActivated: (integrations: readonly Integration[], revision: string) => void
+  /** Still within this turn of the queue, for what follows an activation and may take its time. */
+  readonly afterwards: (integrations: readonly Integration[]) => Promise<void>
   readonly onRejected: (problem: string) => void
 }
 
@@ -50,7 +52,7 @@ interface Candidate {
 }
 
 export function createActivation(options: ActivationOptions): Activation {
-  const { directory, policy, history, readRules, requireKnown, onActivated, onRejected } = options
+  const { directory, policy, history, readRules, requireKnown, onActivated, afterwards, onRejected } = options
   let rejected: string | null = null
   let working: Promise<unknown> = Promise.resolve()
 
@@ -79,6 +81,7 @@ export function createActivation(options: ActivationOptions): Activation {
     directory.replace(integrations)
     onActivated(integrations, revision)
     if (changed) await history.record({ revision, at: new Date().toISOString(), how }, { manifests, rules })
+    await afterwards(integrations)
   }
 
   async function attempt(how: Activated['how'], find: () => Promise<Candidate>, after: () => Promise<void> = async () => {}) {

@@ -14,9 +14,10 @@ export {
   testPolicy,
   unrecorded,
 } from './author/index.ts'
+export { createStagedPolicy } from './candidate.ts'
 export { createCompile } from './compiler/index.ts'
 export { failureKinds } from './failure.ts'
 export { createHistory } from './history.ts'
 export { indexManifest } from './index-manifests.ts'
-export { createDirectory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
+export { createDirectory, type Directory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
 export { createPolicy, readRules } from './policy.ts'

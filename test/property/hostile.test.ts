@@ -10,7 +10,7 @@ import { createRandom, type Random } from '../support/random-policy.ts'
 
 /** Ten million: SALLYPORT_HOSTILE=10000000 npm run soak. */
 const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 20_000)
-const batch = 2000
+const batch = Math.max(2000, Math.min(20_000, documents / 50))
 const entrypoint = 'sallyport/decision'
 const source = `package sallyport
 

@@ -31,8 +31,9 @@ export interface EvaluatorOptions {
 
 export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemoryPages, format = 'json' }: EvaluatorOptions): Evaluator {
   const pages = base.memory.byteLength / pageBytes
-  // Reserving address space is what makes an instance dear: the memory is kept when the instance is renewed.
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages + Math.ceil(maxImageBytes / pageBytes) + maxMemoryPages })
+  const maximum = pages + Math.ceil(maxImageBytes / pageBytes) + maxMemoryPages
+  const reserve = () => new WebAssembly.Memory({ initial: pages, maximum })
+  let memory = reserve()
   let runtime = start()
   const encoder = new TextEncoder()
   const want = format === 'value' ? 1 : 0
@@ -53,6 +54,9 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
   return {
     fits: (data) => data.bytes.byteLength <= maxImageBytes,
     renew() {
+      // Reserving address space is what makes an instance dear, so the memory is kept, unless it has grown: a new
+      // instance believes that it has not, and would ask for pages that there are no more.
+      if (memory.buffer.byteLength > base.memory.byteLength) memory = reserve()
       runtime = start()
       shown = null
     },

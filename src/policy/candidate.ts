@@ -1,0 +1,97 @@
+/** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
+import type { AccessRequest, Claim, Decision, Policy } from '../core/index.ts'
+
+export interface Difference {
+  readonly request: AccessRequest
+  readonly claim: Claim
+  readonly active: Decision
+  readonly candidate: Decision
+  /** The candidate's answer was the one that counted. */
+  readonly enforced: boolean
+}
+
+export interface CandidateOptions {
+  readonly active: Policy
+  /** Its evaluations are bounded on their own, and tighter. */
+  readonly candidate: Policy
+  /** The candidate has been activated; until then it is not asked. */
+  readonly isReady: () => boolean
+  /** 0 to 100: the share of requests that the candidate decides. */
+  readonly enforcePercent: number
+  readonly onDifference: (difference: Difference) => void
+  /** A comparison was left out: too many were waiting. */
+  readonly onSkipped: () => void
+}
+
+/** More wait only where requests come faster than two policies can be asked. */
+const maxWaiting = 1000
+/** How long comparisons may keep a turn of the event loop. */
+const turnMs = 2
+
+/**
+ * The active policy decides. The candidate is asked in a later turn of the event loop, so that its time is nobody's wait;
+ * a failure of it is a difference like any other. Of the stated share the candidate decides itself, and where it fails
+ * (`engine/…`) the active one does.
+ */
+export function createStagedPolicy(options: CandidateOptions): Policy {
+  const { active, candidate, isReady, enforcePercent, onDifference, onSkipped } = options
+  const waiting: { request: AccessRequest; claim: Claim; decision: Decision }[] = []
+  let scheduled = false
+
+  function compare(request: AccessRequest, claim: Claim, decision: Decision, other: Decision, enforced: boolean): void {
+    if (!alike(decision, other)) onDifference({ request, claim, active: decision, candidate: other, enforced })
+  }
+
+  function work(): void {
+    scheduled = false
+    const until = performance.now() + turnMs
+    while (waiting.length > 0 && performance.now() < until) {
+      const next = waiting.shift()
+      if (next === undefined || !isReady()) continue
+      compare(next.request, next.claim, next.decision, candidate.decide(next.request, next.claim), false)
+    }
+    schedule()
+  }
+
+  function schedule(): void {
+    if (scheduled || waiting.length === 0) return
+    scheduled = true
+    setImmediate(work)
+  }
+
+  return {
+    get needs() {
+      if (!isReady()) return active.needs
+      const [a, b] = [active.needs, candidate.needs]
+      return { headers: a.headers || b.headers, body: a.body || b.body, context: a.context || b.context }
+    },
+    decide(request, claim) {
+      const decision = active.decide(request, claim)
+      if (!isReady()) return decision
+      if (isStaged(request.integration.name, request.id, enforcePercent)) {
+        const other = candidate.decide(request, claim)
+        const failed = other.rule.startsWith('engine/')
+        compare(request, claim, decision, other, !failed)
+        return failed ? decision : other
+      }
+      if (waiting.length >= maxWaiting) onSkipped()
+      else waiting.push({ request, claim, decision })
+      schedule()
+      return decision
+    },
+  }
+}
+
+function alike(a: Decision, b: Decision): boolean {
+  return a.allow === b.allow && (!a.allow || JSON.stringify(a.obligations) === JSON.stringify(b.obligations))
+}
+
+/** The same request always falls on the same side (FNV-1a, 32 bits). */
+export function isStaged(integration: string, id: string, percent: number): boolean {
+  if (percent <= 0) return false
+  let hash = 0x811c9dc5
+  const text = `${integration}\0${id}`
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0
+  // The low bits of FNV differ little between neighbouring ids: fold the high ones in.
+  return ((hash ^ (hash >>> 16)) >>> 0) % 10_000 < percent * 100
+}

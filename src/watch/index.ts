@@ -1,0 +1,2 @@
+/** Keeps an eye on what is under way. */
+export { createLive } from './live.ts'

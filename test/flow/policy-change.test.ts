@@ -1,0 +1,168 @@
+/** What a change of policy does to what is open, and how a candidate is tried beside the active policy. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { WebSocket, WebSocketServer } from 'ws'
+import { isStaged } from '../../src/policy/candidate.ts'
+import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+const echo = (t: TestContext): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {})
+      t.after(() => void socket.destroy())
+      socket.pipe(socket)
+    }).listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+    t.after(() => void server.close())
+  })
+
+async function openTunnel(proxyPort: number, port: number): Promise<Socket> {
+  const socket = connect(proxyPort, '127.0.0.1')
+  socket.write(`CONNECT localhost:${port} HTTP/1.1\r\nHost: localhost:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  assert.match(head.toString(), /^HTTP\/1\.1 200 /)
+  return socket
+}
+
+const tunnelTo = (port: number) => `network: [{ hosts: [localhost], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
+
+test('a tunnel is judged again after a change: cut where it is no longer allowed, kept where it is', async (t) => {
+  const [kept, lost] = [await echo(t), await echo(t)]
+  const both = `network: [${[kept, lost].map((port) => `{ hosts: [localhost], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }`).join(', ')}]`
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', both) } })
+  const { gateway, proxyPort } = await startHere(t, installation)
+  const keeping = await openTunnel(proxyPort, kept)
+  const losing = await openTunnel(proxyPort, lost)
+  const ended = once(losing, 'close')
+  installation.write('integrations/weather.yaml', manifest('weather', tunnelTo(kept)))
+  assert.equal((await gateway.reload()).ok, true)
+  await ended
+  keeping.write('still here')
+  const [back] = (await once(keeping, 'data')) as [Buffer]
+  assert.equal(back.toString(), 'still here')
+  keeping.destroy()
+  const revoked = installation.records().filter(({ type }) => type === 'revoked')
+  assert.deepEqual(
+    revoked.map(({ integration, rule }) => ({ integration, rule })),
+    [{ integration: 'weather', rule: 'default/deny' }],
+  )
+})
+
+test('a WebSocket is cut when its service is taken away', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new WebSocketServer({ server })
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const installation = createInstallation(t, {
+    config: `services: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
+    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+  })
+  const { gateway, proxyPort } = await startHere(t, installation)
+  const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/services/chat/`, { headers: { 'proxy-authorization': proxyHeader('weather') } })
+  await once(socket, 'open')
+  const closed = once(socket, 'close')
+  installation.write('integrations/weather.yaml', manifest('weather', ''))
+  assert.equal((await gateway.reload()).ok, true)
+  await closed
+})
+
+const rule = (path: string) =>
+  `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "candidate" if startswith(input.http.path, "${path}")\n`
+
+async function withCandidate(
+  t: TestContext,
+  enforce: number,
+  rego: string,
+): Promise<{ installation: Installation; status(path: string): Promise<number>; log: string[]; differences(): Record<string, unknown>[] }> {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const installation = createInstallation(t, {
+    config: `policy: { candidate: { rules: ./candidate, enforce: ${enforce}, maxEvaluation: 20ms } }`,
+    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+  })
+  mkdirSync(join(installation.folder, 'candidate'))
+  installation.write('candidate/c.rego', rego)
+  const { proxyPort, log } = await startHere(t, installation)
+  const status = async (path: string) =>
+    Number(
+      (
+        await exchangeRaw(
+          proxyPort,
+          `GET http://localhost:${origin.port}${path} HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+        )
+      ).slice(9, 12),
+    )
+  return { installation, status, log, differences: () => installation.records().filter(({ type }) => type === 'difference') }
+}
+
+test('a candidate in the shadow decides nothing, and every difference is recorded with both decisions', async (t) => {
+  const { status, differences } = await withCandidate(t, 0, rule('/secret'))
+  assert.equal(await status('/open'), 200)
+  assert.equal(await status('/secret'), 200)
+  assert.equal(await status('/open'), 200)
+  const told = differences().map(({ integration, active, activeRule, candidate, candidateRule, enforced }) => ({
+    integration,
+    active,
+    activeRule,
+    candidate,
+    candidateRule,
+    enforced,
+  }))
+  assert.deepEqual(told, [
+    {
+      integration: 'weather',
+      active: true,
+      activeRule: 'default/network/0',
+      candidate: false,
+      candidateRule: 'rules/deny',
+      enforced: false,
+    },
+  ])
+})
+
+test('an enforced candidate decides, and where it fails the active policy does', async (t) => {
+  const { status, differences } = await withCandidate(
+    t,
+    100,
+    `${rule('/secret')}\nboth := 1 if input.http.path == "/clash"\n\nboth := 2 if input.http.path == "/clash"\n\ndeny contains "x" if both == 3\n`,
+  )
+  assert.equal(await status('/open'), 200)
+  assert.equal(await status('/secret'), 403)
+  assert.equal(await status('/clash'), 200)
+  await status('/open')
+  assert.deepEqual(
+    differences().map(({ candidateRule, enforced }) => [candidateRule, enforced]),
+    [
+      ['rules/deny', true],
+      ['engine/conflict', false],
+    ],
+  )
+})
+
+test('a candidate that does not compile changes nothing, and the log says why', async (t) => {
+  const { status, log } = await withCandidate(t, 100, 'package sallyport.rules\n\ndeny contains if\n')
+  assert.equal(await status('/open'), 200)
+  assert.ok(log.some((line) => /the candidate rules are bad/.test(line) && /rules\/c\.rego:3:/.test(line)))
+})
+
+test('a request falls on the same side each time, and the share is the stated one', () => {
+  const ids = Array.from({ length: 20_000 }, (_, index) => `lAntAMqJTRNv.${index}`)
+  const share = ids.filter((id) => isStaged('weather', id, 12.5)).length / ids.length
+  assert.ok(Math.abs(share - 0.125) < 0.01, String(share))
+  assert.deepEqual(
+    ids.map((id) => isStaged('weather', id, 40)),
+    ids.map((id) => isStaged('weather', id, 40)),
+  )
+  assert.ok(!ids.some((id) => isStaged('weather', id, 0)))
+  assert.ok(ids.every((id) => isStaged('weather', id, 100)))
+  // Who is in at five percent is in at ten.
+  assert.ok(ids.filter((id) => isStaged('weather', id, 5)).every((id) => isStaged('weather', id, 10)))
+})
