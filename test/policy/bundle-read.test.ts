@@ -147,6 +147,7 @@ for (const [claim, files, expected] of [
     { '.manifest': { wasm: [{ entrypoint: 'a', module: '/policy.wasm' }] }, 'policy.wasm': 'text' },
     /^policy\.wasm: is no WebAssembly/,
   ],
+  ['a manifest below the top', { 'a/.manifest': {} }, /^a\/\.manifest: expected \.manifest at the top/],
   ['a manifest in protobuf', { '.manifest.pb': 'x' }, /^\.manifest\.pb: is in protobuf/],
   ['a delta without operations, which OPA takes for an empty bundle', { 'patch.json': { data: [] } }, /^patch\.json: holds no operation/],
   ['a delta that brings policies', { 'patch.json': { data: [] }, 'x.rego': 'package a' }, /^x\.rego: stands beside patch\.json/],

@@ -2,4 +2,4 @@
 export type { Bundle, DeltaBundle, Patch, SnapshotBundle } from './bundle.ts'
 export { BundleError } from './bundle-error.ts'
 export { readBundle, readBundleFolder } from './read-bundle.ts'
-export type { Verification } from './verify-signatures.ts'
+export type { SignatureAlgorithm, Verification, VerificationKey } from './verify-token.ts'

@@ -4,7 +4,7 @@ import { BundleError } from './bundle-error.ts'
 import { decodeDocument } from './decode-document.ts'
 import { decodeText } from './decode-text.ts'
 import { normalizeName } from './file-name.ts'
-import { type Manifest, readManifest } from './manifest.ts'
+import { type Manifest, manifestFile, readManifest } from './manifest.ts'
 import { isDataFile, mergeData } from './merge-data.ts'
 import { readArchive } from './read-archive.ts'
 import { readFolder } from './read-folder.ts'
@@ -49,8 +49,12 @@ async function assemble(files: BundleFiles, { verification, reservedRoots = gate
 function snapshot(files: BundleFiles, manifest: Manifest, reservedRoots: readonly string[]): SnapshotBundle {
   const { origin, contents } = files
   const { revision, roots, metadata } = manifest
-  for (const name of contents.keys())
+  for (const name of contents.keys()) {
     if (/\.pb$/.test(name)) throw new BundleError(origin, name, 'is in protobuf; build the bundle with a manifest and plan in JSON')
+    // OPA takes it for the bundle's, wherever it lies.
+    if (name !== manifestFile && name.endsWith(manifestFile))
+      throw new BundleError(origin, name, `expected ${manifestFile} at the top; move it`)
+  }
   const plan = contents.get('plan.json')
   return {
     kind: 'snapshot',
