@@ -1,0 +1,85 @@
+/** A JSON or YAML file of a bundle as a value, bounded in size and depth; what readers could understand differently is refused. */
+import { type Alias, type Document, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
+import type { Json } from '../../core/index.ts'
+import { BundleError } from './bundle-error.ts'
+import { decodeText } from './decode-text.ts'
+import { parseJson } from './parse-json.ts'
+
+const maxJsonBytes = 50 * 1024 * 1024
+/** YAML is read a hundred times slower than JSON. */
+const maxYamlBytes = 4 * 1024 * 1024
+const maxDepth = 1000
+
+/** Throws `BundleError`. */
+export function decodeDocument(origin: string, file: string, bytes: Uint8Array): Json {
+  const isYaml = /\.ya?ml$/.test(file)
+  const maxBytes = isYaml ? maxYamlBytes : maxJsonBytes
+  if (bytes.length > maxBytes)
+    throw new BundleError(origin, file, `is larger than ${maxBytes} bytes; split it${isYaml ? ', or write it as JSON' : ''}`)
+  const text = decodeText(origin, file, bytes)
+  const problem = (what: string) => new BundleError(origin, file, what)
+  const value = isYaml ? parseYaml(text, problem) : parseJson(text, problem)
+  checkValue(value, problem)
+  return value
+}
+
+type Problem = (what: string) => BundleError
+
+function parseYaml(text: string, problem: Problem): Json {
+  const lines = new LineCounter()
+  try {
+    // As OPA reads it: merge keys count, and of duplicate keys the last. The parser's search for duplicates takes quadratic time.
+    const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, uniqueKeys: false, logLevel: 'error' })
+    const [error] = [...document.errors, ...document.warnings] as YAMLError[]
+    if (error !== undefined) throw problem(`is not readable as YAML at line ${lines.linePos(error.pos[0]).line} (${error.code})`)
+    const cyclic = aliasInsideItsAnchor(document)
+    if (cyclic !== null) throw problem(`has an alias inside its own anchor at line ${lines.linePos(cyclic).line}; write the value out`)
+    // Aliases are bounded so that a small file cannot become a huge value.
+    return document.toJS({ maxAliasCount: 100 }) as Json
+  } catch (error) {
+    if (error instanceof BundleError) throw error
+    const { message } = error as Error
+    if (/alias count/i.test(message)) throw problem('has too many aliases; write the values out')
+    if (/alias/i.test(message)) throw problem('has an alias that stands before its anchor; write the value out')
+    throw problem(/call stack/.test(message) ? 'is nested too deeply' : 'is not readable as YAML')
+  }
+}
+
+/** Its offset; `null` where there is none. An alias leads back only, so that every circle has one. */
+function aliasInsideItsAnchor(document: Document): number | null {
+  let found: number | null = null
+  visit(document, {
+    Alias(_key, alias: Alias) {
+      const start = alias.range?.[0] ?? 0
+      const anchored = alias.resolve(document)?.range
+      if (!anchored || start < anchored[0] || start >= anchored[2]) return undefined
+      found = start
+      return visit.BREAK
+    },
+  })
+  return found
+}
+
+/** Depth, numbers, keys and strings; without recursion, which a deep document would end. */
+function checkValue(value: Json, problem: Problem): void {
+  let level: Json[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) throw problem(`is nested deeper than ${maxDepth} levels; flatten it`)
+    const next: Json[] = []
+    for (const one of level) {
+      if (typeof one === 'string' && !one.isWellFormed()) throw problem('has a string with half a surrogate pair, which no text has')
+      if (typeof one === 'number' && !Number.isFinite(one)) throw problem('has a number that JSON has not')
+      if (typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one) && Math.abs(one) < 1e21)
+        throw problem(`has the integer ${one}, which would lose digits; write it as a string`)
+      if (typeof one !== 'object' || one === null) {
+        if (!['string', 'number', 'boolean'].includes(typeof one) && one !== null) throw problem('has a value that JSON has not')
+        continue
+      }
+      for (const [key, item] of Object.entries(one)) {
+        if (key === '__proto__' || !key.isWellFormed()) throw problem('has the key "__proto__" or one that is no text; rename it')
+        next.push(item)
+      }
+    }
+    level = next
+  }
+}

@@ -1,0 +1,58 @@
+/** Deltas: applied whole and within the roots, or not at all. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { applyDelta } from '../../src/policy/bundle/apply-delta.ts'
+import { type DeltaBundle, readBundle } from '../../src/policy/bundle/index.ts'
+import { bundleOf, origin, readFiles, refusalOf } from '../support/bundles.ts'
+
+const before = { acme: { users: { alice: { role: 'admin' } }, list: [1, 2, 3] } }
+const manifest = (revision: string) => ({ revision, roots: ['acme'] })
+const base = await readFiles({ '.manifest': manifest('r1'), 'data.json': before })
+
+async function applied(...operations: readonly object[]) {
+  const bytes = await bundleOf({ '.manifest': manifest('r2'), 'patch.json': { data: operations } })
+  return applyDelta(base, (await readBundle(bytes, { origin, verification: null })) as DeltaBundle, origin)
+}
+
+for (const [claim, operation, acme] of [
+  ['upsert makes the folders that are missing', { op: 'upsert', path: '/acme/a/b', value: 1 }, { ...before.acme, a: { b: 1 } }],
+  ['upsert replaces what is there', { op: 'upsert', path: 'acme/users', value: null }, { ...before.acme, users: null }],
+  ['upsert puts an item before another', { op: 'upsert', path: '/acme/list/1', value: 9 }, { ...before.acme, list: [1, 9, 2, 3] }],
+  ['upsert appends at "-"', { op: 'upsert', path: '/acme/list/-', value: 9 }, { ...before.acme, list: [1, 2, 3, 9] }],
+  ['replace takes the place of an item', { op: 'replace', path: '/acme/list/0', value: 9 }, { ...before.acme, list: [9, 2, 3] }],
+  ['replace takes the place of a value', { op: 'replace', path: '/acme/users/alice', value: 1 }, { ...before.acme, users: { alice: 1 } }],
+  ['remove takes a key away', { op: 'remove', path: '/acme/users/alice', value: null }, { ...before.acme, users: {} }],
+  ['remove takes an item away', { op: 'remove', path: '/acme/list/2' }, { ...before.acme, list: [1, 2] }],
+  ['escapes of RFC 6901 and of URLs are read', { op: 'upsert', path: '/acme/a~1b~0%20c', value: 1 }, { ...before.acme, 'a/b~ c': 1 }],
+] as const)
+  test(claim, async () => assert.deepEqual((await applied(operation)).data, { acme }))
+
+test('takes the delta’s revision and keeps all but the data', async () => {
+  const after = await applied({ op: 'remove', path: '/acme/list' })
+  assert.deepEqual(after, { ...base, revision: 'r2', data: { acme: { users: before.acme.users } } })
+})
+
+for (const [claim, operation, expected] of [
+  [
+    'to remove what is not there',
+    { op: 'remove', path: '/acme/users/bob' },
+    /^patch\.json: \/acme\/users\/bob: there is no such value; send a snapshot/,
+  ],
+  ['to replace what is not there', { op: 'replace', path: '/acme/x', value: 1 }, /\/acme\/x: there is no such value/],
+  ['to reach into a text', { op: 'upsert', path: '/acme/users/alice/role/x', value: 1 }, /leads into a value that has no parts/],
+  ['an item beyond the end', { op: 'replace', path: '/acme/list/3', value: 1 }, /there is no such item/],
+  ['an index that is no number', { op: 'upsert', path: '/acme/list/01', value: 1 }, /there is no such item/],
+  ['a path outside of the roots', { op: 'upsert', path: '/acme2', value: 1 }, /\/acme2: lies outside of the roots acme/],
+  ['a prototype as a path', { op: 'upsert', path: '/acme/constructor/prototype/x', value: 1 }, null],
+] as const)
+  test(expected === null ? `takes ${claim} for plain keys` : `refuses ${claim}, and leaves the data as it was`, async () => {
+    const operations = [{ op: 'remove', path: '/acme/list/0' }, operation]
+    if (expected === null) assert.ok(Object.hasOwn((await applied(...operations)).data['acme'] as object, 'constructor'))
+    else assert.match(await refusalOf(applied(...operations)), expected)
+    assert.deepEqual(base.data, before)
+  })
+
+test('refuses a delta without operations, whoever made it', async () => {
+  const empty: DeltaBundle = { kind: 'delta', revision: 'r2', patch: [] }
+  assert.match(await refusalOf(Promise.try(() => applyDelta(base, empty, origin))), /holds no operation/)
+})
