@@ -19,7 +19,7 @@ export function explainFailure(error: unknown): number {
     if (error.message !== '') process.stderr.write(`${error.message}\n`)
     return error.exitCode
   }
-  const known = error instanceof Error && ['AuditError', 'RegoError', 'CompilerMissing'].includes(error.name)
+  const known = error instanceof Error && ['AuditError', 'BundleError', 'RegoError', 'CompilerMissing'].includes(error.name)
   const listen = error instanceof Error && /cannot listen|is in use|can be read by others|expired on/.test(error.message)
   process.stderr.write(`${error instanceof Error ? (known || listen ? error.message : error.stack) : String(error)}\n`)
   return known || listen ? exitCodes.failure : exitCodes.software

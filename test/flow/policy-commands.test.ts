@@ -1,5 +1,6 @@
 /** What authors and operators do with policies, by the commands they type. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -55,6 +56,21 @@ test('“new” writes a manifest, a rule and its test, which check, format, tes
   const listed = await command('tar', ['-tzf', join(installation.folder, 'b.tar.gz')])
   assert.match(listed.stdout, /policy\.wasm/)
   assert.match(listed.stdout, /\.manifest/)
+  assert.match((await sallyport(installation, 'check', 'b.tar.gz')).stdout, /^OK: \d files\n$/)
+  const whole = readFileSync(join(installation.folder, 'b.tar.gz'))
+  writeFileSync(join(installation.folder, 'cut.tar.gz'), whole.subarray(0, whole.length / 2))
+  const cut = await sallyport(installation, 'check', 'cut.tar.gz')
+  assert.equal(cut.code, 1)
+  assert.match(cut.stderr, /^cut\.tar\.gz: [^\n]+\n$/)
+  const { publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  installation.write('key.pem', publicKey)
+  const unsigned = await sallyport(installation, 'check', 'b.tar.gz', '--verification-key', 'key.pem')
+  assert.equal(unsigned.code, 1)
+  assert.match(unsigned.stderr, /^b\.tar\.gz: .*sign/)
 })
 
 test('bad Rego is told with file, line and column, and fmt puts a file right', async (t) => {

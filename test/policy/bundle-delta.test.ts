@@ -54,5 +54,5 @@ for (const [claim, operation, expected] of [
 
 test('refuses a delta without operations, whoever made it', async () => {
   const empty: DeltaBundle = { kind: 'delta', revision: 'r2', patch: [] }
-  assert.match(await refusalOf(Promise.try(() => applyDelta(base, empty, origin))), /holds no operation/)
+  assert.match(await refusalOf((async () => applyDelta(base, empty, origin))()), /holds no operation/)
 })

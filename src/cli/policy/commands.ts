@@ -1,7 +1,18 @@
 /** The commands for authors of policies, and their flags. */
 import { writeFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { buildBundle, checkPolicy, createCompile, formatPolicy, readSources, scaffold, testPolicy } from '../../policy/index.ts'
+import { readText } from '../../config/index.ts'
+import {
+  buildBundle,
+  checkPolicy,
+  createCompile,
+  formatPolicy,
+  readSources,
+  type SignatureAlgorithm,
+  scaffold,
+  testPolicy,
+  type Verification,
+} from '../../policy/index.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { evaluate } from './evaluate.ts'
@@ -18,13 +29,16 @@ type AddCommand = (name: string, description: string, parent?: Command) => Comma
 export function addPolicyCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
   const policy = program.command('policy').description('Write, test and understand policies.')
 
-  command('check [paths...]', 'Compile rules and check their types; every problem with file, line and column.', policy).action(
-    async (paths: string[], { config }: Shared) => {
-      const sources = await readSources(pathsOr(paths, config))
+  command('check [paths...]', 'Compile rules or a bundle and check their types; every problem with file, line and column.', policy)
+    .option('--verification-key <file>', 'PEM of the public key that a bundle must be signed with')
+    .option('--verification-key-id <id>', 'the name of that key in signatures', 'default')
+    .option('--signing-alg <name>', 'how it must be signed: RS256, ES256, PS256, EdDSA, …', 'RS256')
+    .option('--scope <scope>', 'what the signature must say as its scope')
+    .action(async (paths: string[], flags: Shared & VerificationFlags) => {
+      const sources = await readSources(pathsOr(paths, flags.config), verificationFrom(flags))
       await checkPolicy(createCompile(), sources)
       print(`OK: ${Object.keys(sources).length} file${Object.keys(sources).length === 1 ? '' : 's'}\n`)
-    },
-  )
+    })
 
   command('fmt [paths...]', 'Rewrite rules in OPA’s one format.', policy)
     .option('--check', 'change nothing; exit 1 where a file is not in that format')
@@ -114,6 +128,21 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
       print(`${files.join('\n')}\n`)
       if (settings.rulesFolder === null) print('(the configuration has no policy.rules, so no rule was written)\n')
     })
+}
+
+interface VerificationFlags {
+  readonly verificationKey?: string
+  readonly verificationKeyId: string
+  readonly signingAlg: string
+  readonly scope?: string
+}
+
+function verificationFrom({ verificationKey, verificationKeyId, signingAlg, scope }: VerificationFlags): Verification | null {
+  if (verificationKey === undefined) return null
+  const content = readText(verificationKey)
+  if ('problem' in content) throw new CommandError(`the key ${verificationKey} ${content.problem}`)
+  const key = { algorithm: signingAlg as SignatureAlgorithm, key: content.text, ...(scope !== undefined && { scope }) }
+  return { keys: { [verificationKeyId]: key }, keyId: verificationKeyId }
 }
 
 interface TestFlags {

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type RegoSources, readRego } from '../build.ts'
+import { readBundle, type Verification } from '../bundle/index.ts'
 
 /** A path that was named and cannot be used. */
 export class SourceError extends Error {
@@ -13,12 +14,35 @@ export class SourceError extends Error {
   }
 }
 
-/** Every `.rego` file named, or below a folder named, by its path as the author would write it. Throws `SourceError`. */
-export async function readSources(paths: readonly string[]): Promise<RegoSources> {
+/**
+ * Every `.rego` file named, or below a folder or in a bundle named, by its path as the author would write it.
+ * `verification` is for bundles; `null` does not ask for signatures. Throws `SourceError` or `BundleError`.
+ */
+export async function readSources(paths: readonly string[], verification: Verification | null = null): Promise<RegoSources> {
   const sources: Record<string, string> = {}
-  for (const path of paths) for (const file of await regoFiles(path)) sources[relative('', file)] = await readFile(file, 'utf8')
+  for (const path of paths) {
+    if (isBundle(path)) Object.assign(sources, await readBundled(path, verification))
+    else for (const file of await regoFiles(path)) sources[relative('', file)] = await readFile(file, 'utf8')
+  }
   if (Object.keys(sources).length === 0) throw new SourceError(`there is no .rego file in ${paths.join(', ')}`)
   return sources
+}
+
+function isBundle(path: string): boolean {
+  return /\.(?:tar\.gz|tgz|tar)$/.test(path)
+}
+
+async function readBundled(path: string, verification: Verification | null): Promise<RegoSources> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new SourceError(`${path} cannot be read: ${error.code}`)
+  })
+  // An author's bundle holds the default policy as well; nothing of it is activated here.
+  const bundle = await readBundle(bytes, { origin: path, verification, reservedRoots: ['integrations'] })
+  if (bundle.kind === 'delta') throw new SourceError(`${path} is a delta: it changes data only, and holds no rules`)
+  // Where OPA has put WebAssembly into a bundle, the modules that it came from are stubs: the default policy's own count.
+  const own = await defaultSources()
+  const modules = Object.entries(bundle.rego).map(([name, text]) => [name.replace(/^\/+/, ''), text] as const)
+  return Object.fromEntries(modules.filter(([name]) => !Object.hasOwn(own, name)))
 }
 
 async function regoFiles(path: string): Promise<readonly string[]> {
