@@ -1,9 +1,9 @@
 /** Takes manifests and rules into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
-import type { RegoSources } from './build.ts'
 import type { Activated, History, ManifestTexts } from './history.ts'
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
+import type { RegoSources } from './rego-files.ts'
 
 export interface ReloadResult {
   readonly ok: boolean

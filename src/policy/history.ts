@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RegoSources } from './build.ts'
+import type { RegoSources } from './rego-files.ts'
 
 /** File name → text, as they were read. */
 export type ManifestTexts = Readonly<Record<string, string>>

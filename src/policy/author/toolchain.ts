@@ -1,15 +1,20 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
-import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
+import { entrypoint, policySurroundings } from '../build.ts'
 import { type Compile, type EvalResult, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { explainingRules } from '../explain-rules.ts'
+import type { RegoSources } from '../rego-files.ts'
 import { defaultSources } from './sources.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
   const { capabilities, schema } = await policySurroundings()
-  await compile({ command: 'check', sources: { ...(await defaultSources()), ...sources }, capabilities, schema })
-  // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
-  await compile({ command: 'build', sources: { ...(await defaultSources()), ...sources }, capabilities, schema, entrypoints: [entrypoint] })
+  const all = { ...(await defaultSources()), ...sources }
+  await explainingRules(sources, async () => {
+    await compile({ command: 'check', sources: all, capabilities, schema })
+    // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
+    await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
+  })
 }
 
 /** Names of the files whose format is not OPA's, with their text as it should be. */

@@ -51,7 +51,8 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
     }, timeoutMs)
     worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
       clearTimeout(timer)
-      if (exitCode === 0) resolve(JSON.parse(stdout) as CompilerAnswer)
+      const answer = exitCode === 0 ? answerIn(stdout) : null
+      if (answer !== null) resolve(answer)
       else
         reject(
           new RegoError([
@@ -60,7 +61,7 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
               row: 0,
               column: 0,
               code: 'compiler',
-              message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode}`,
+              message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode} and no answer`,
             },
           ]),
         )
@@ -70,4 +71,13 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
       reject(error)
     })
   })
+}
+
+function answerIn(stdout: string): CompilerAnswer | null {
+  try {
+    const answer = JSON.parse(stdout) as Partial<CompilerAnswer> | null
+    return Array.isArray(answer?.problems) ? (answer as CompilerAnswer) : null
+  } catch {
+    return null
+  }
 }
