@@ -14,7 +14,7 @@ export {
   testPolicy,
   unrecorded,
 } from './author/index.ts'
-export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
+export { type SignatureAlgorithm, signatureAlgorithms, type Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
 export { createCompile } from './compiler/index.ts'
 export { failureKinds } from './failure.ts'

@@ -1,6 +1,6 @@
 /** The commands for authors of policies, and their flags. */
 import { writeFile } from 'node:fs/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readText } from '../../config/index.ts'
 import {
   buildBundle,
@@ -10,6 +10,7 @@ import {
   readSources,
   type SignatureAlgorithm,
   scaffold,
+  signatureAlgorithms,
   testPolicy,
   type Verification,
 } from '../../policy/index.ts'
@@ -32,7 +33,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
   command('check [paths...]', 'Compile rules or a bundle and check their types; every problem with file, line and column.', policy)
     .option('--verification-key <file>', 'PEM of the public key that a bundle must be signed with')
     .option('--verification-key-id <id>', 'the name of that key in signatures', 'default')
-    .option('--signing-alg <name>', 'how it must be signed: RS256, ES256, PS256, EdDSA, …', 'RS256')
+    .addOption(new Option('--signing-alg <name>', 'how it must be signed').choices(signatureAlgorithms).default('RS256'))
     .option('--scope <scope>', 'what the signature must say as its scope')
     .action(async (paths: string[], flags: Shared & VerificationFlags) => {
       const sources = await readSources(pathsOr(paths, flags.config), verificationFrom(flags))

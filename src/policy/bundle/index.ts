@@ -2,4 +2,4 @@
 export type { Bundle, DeltaBundle, SnapshotBundle } from './bundle.ts'
 export { BundleError } from './bundle-error.ts'
 export { readBundle, readBundleFolder } from './read-bundle.ts'
-export type { SignatureAlgorithm, Verification } from './verify-token.ts'
+export { type SignatureAlgorithm, signatureAlgorithms, type Verification } from './verify-token.ts'

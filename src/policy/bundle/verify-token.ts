@@ -4,7 +4,7 @@ import { compactVerify, decodeJwt, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import { type BundleError, shortened } from './bundle-error.ts'
 
-const signatureAlgorithms = [
+export const signatureAlgorithms = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'],
 ] as const

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { compileWithOpa } from './opa.ts'
 import { compiler, defaultCacheFolder, programPath } from './program.ts'
-import { type CompilerAnswer, type CompilerRequest, RegoError } from './protocol.ts'
+import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
 
 export type Compile = (request: CompilerRequest) => Promise<CompilerAnswer>
 
@@ -30,8 +30,22 @@ export function createCompile(cacheFolder: string = defaultCacheFolder()): Compi
 }
 
 function succeeded(answer: CompilerAnswer): CompilerAnswer {
-  if (answer.problems.length > 0) throw new RegoError(answer.problems)
+  if (answer.problems.length > 0) throw new RegoError(distinct(answer.problems))
   return answer
+}
+
+/** OPA's parser tells one error several ways, and then that the file ended: the longest of each place is kept. */
+function distinct(problems: readonly CompilerProblem[]): readonly CompilerProblem[] {
+  const places = new Map<string, CompilerProblem>()
+  for (const one of problems) {
+    if (one.message === 'unexpected eof token' && problems.some((other) => other.file === one.file && other !== one)) continue
+    const place = `${one.file}:${one.row}:${one.column}`
+    const other = places.get(place)
+    if (other === undefined) places.set(place, one)
+    else if (one.message.startsWith(other.message)) places.set(place, one)
+    else places.set(`${place} ${one.message}`, one)
+  }
+  return [...places.values()]
 }
 
 /** A hostile source can at most waste a worker's time: it is ended after `timeoutMs`. */

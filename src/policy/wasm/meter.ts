@@ -7,7 +7,7 @@ export const fuelExport = 'sallyport_fuel'
 /** The argument with which the hook (an import that the module has anyway) is called when the ticks are used up. */
 export const outOfFuel = -1
 
-const sections = { import: 2, global: 6, export: 7, code: 10 } as const
+export const sections = { import: 2, global: 6, export: 7, code: 10 } as const
 const opcodes = { loop: 0x03, call: 0x10, callIndirect: 0x11, end: 0x0b } as const
 
 /**
@@ -18,6 +18,7 @@ const opcodes = { loop: 0x03, call: 0x10, callIndirect: 0x11, end: 0x0b } as con
 export function meter(wasm: Uint8Array, hook: string): Uint8Array {
   const module = readSections(wasm)
   const imports = countImports(module, hook)
+  if (imports.hook < 0) throw new Error(`the module does not import ${hook}`)
   const global = imports.globals + count(module.get(sections.global))
   const parts: Uint8Array[] = [wasm.subarray(0, 8)]
   for (const [id, body] of ordered(module)) {
@@ -30,7 +31,7 @@ export function meter(wasm: Uint8Array, hook: string): Uint8Array {
 }
 
 /** Section bodies by id, in the order of the file; custom sections (names, debugging) are left out. */
-function readSections(wasm: Uint8Array): Map<number, Uint8Array> {
+export function readSections(wasm: Uint8Array): Map<number, Uint8Array> {
   const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
   if (!magic.every((byte, index) => wasm[index] === byte)) throw new Error('this is no WebAssembly module of version 1')
   const found = new Map<number, Uint8Array>()
@@ -50,7 +51,8 @@ function ordered(module: Map<number, Uint8Array>): [number, Uint8Array][] {
   return [...module].sort(([a], [b]) => place(a) - place(b))
 }
 
-function countImports(module: Map<number, Uint8Array>, hook: string): { hook: number; globals: number } {
+/** `hook`: the index of that function; -1 where it is not imported. */
+export function countImports(module: Map<number, Uint8Array>, hook = ''): { hook: number; globals: number } {
   const reader = new LebReader(module.get(sections.import) ?? Uint8Array.of(0), 0)
   let functions = 0
   let globals = 0
@@ -71,7 +73,6 @@ function countImports(module: Map<number, Uint8Array>, hook: string): { hook: nu
       globals += 1
     } else throw new Error(`an import of the unknown kind ${kind}`)
   }
-  if (found < 0) throw new Error(`the module does not import ${hook}`)
   return { hook: found, globals }
 }
 
