@@ -57,6 +57,9 @@ const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => b
   addresses: isStringList,
 }
 
+/** Every obligation there is; docs/policy/obligations.md is checked against it both ways. */
+export const obligationKeys = Object.keys(obligationChecks) as readonly (keyof Obligations)[]
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

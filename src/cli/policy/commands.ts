@@ -1,5 +1,6 @@
 /** The commands for authors of policies, and their flags. */
 import { writeFile } from 'node:fs/promises'
+import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readText } from '../../config/index.ts'
 import {
@@ -126,7 +127,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .action(async (name: string, { config, owner }: Shared & { owner: string }) => {
       const { integrationsFolder, policy: settings } = findConfig(config)
       const files = await scaffold({ name, owner, integrationsFolder, rulesFolder: settings.rulesFolder })
-      print(`${files.join('\n')}\n`)
+      print(`${files.map((one) => relative('', one)).join('\n')}\n`)
       if (settings.rulesFolder === null) print('(the configuration has no policy.rules, so no rule was written)\n')
     })
 }
