@@ -1,4 +1,5 @@
 /** A policy's answer. Whatever is not exactly of this shape is a denial. */
+import { isIP } from 'node:net'
 
 /** What must be done if the request is allowed. Absent means the gateway's default. */
 export interface Obligations {
@@ -54,7 +55,7 @@ const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => b
   timeoutMs: isPositiveInteger,
   maxRequestBytes: isPositiveInteger,
   maxReplyBytes: isPositiveInteger,
-  addresses: isStringList,
+  addresses: (value) => isStringList(value) && value.every(isBlock),
 }
 
 /** Every obligation there is; docs/policy/obligations.md is checked against it both ways. */
@@ -66,6 +67,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isStringList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** An address, or one with the length of a prefix. */
+function isBlock(text: string): boolean {
+  const [, address = '', prefix = '0'] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  return family !== 0 && Number(prefix) <= (family === 6 ? 128 : 32)
 }
 
 function isPositiveInteger(value: unknown): boolean {
