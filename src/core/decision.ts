@@ -1,5 +1,4 @@
 /** A policy's answer. Whatever is not exactly of this shape is a denial. */
-import { isIP } from 'node:net'
 
 /** What must be done if the request is allowed. Absent means the gateway's default. */
 export interface Obligations {
@@ -71,9 +70,10 @@ function isStringList(value: unknown): value is readonly string[] {
 
 /** An address, or one with the length of a prefix. */
 function isBlock(text: string): boolean {
-  const [, address = '', prefix = '0'] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  const family = isIP(address)
-  return family !== 0 && Number(prefix) <= (family === 6 ? 128 : 32)
+  const [, address = '', prefix = '0'] = /^([\da-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+  if (address.includes(':')) return URL.canParse(`http://[${address}]/`) && Number(prefix) <= 128
+  const bytes = address.split('.')
+  return bytes.length === 4 && bytes.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256) && Number(prefix) <= 32
 }
 
 function isPositiveInteger(value: unknown): boolean {
