@@ -13,7 +13,7 @@ import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
 import { createSession, type Session } from './session.ts'
-import { meter, meterHook } from './wasm/index.ts'
+import { harden } from './wasm/index.ts'
 
 export interface PolicyOptions {
   /** Compiled rules are kept here. */
@@ -67,7 +67,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   }
 
   async function load(policy: CompiledPolicy): Promise<Loaded> {
-    const module = await WebAssembly.compile(meter(policy.wasm, meterHook))
+    const module = await WebAssembly.compile(harden(policy.wasm))
     return { policy, module, own: policy.sight.ownOnly ? createSessionOver(createOwnDocuments(module, {})) : null }
   }
 
