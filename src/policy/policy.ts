@@ -14,7 +14,7 @@ import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
 import { type RegoSources, readRego } from './rego-files.ts'
 import { createSession, type Session } from './session.ts'
-import { meter, meterHook } from './wasm/index.ts'
+import { harden } from './wasm/index.ts'
 
 export interface PolicyOptions {
   /** Compiled rules are kept here. */
@@ -68,7 +68,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   }
 
   async function load(policy: CompiledPolicy): Promise<Loaded> {
-    const module = await WebAssembly.compile(meter(policy.wasm, meterHook))
+    const module = await WebAssembly.compile(harden(policy.wasm))
     return { policy, module, own: policy.sight.ownOnly ? createSessionOver(createOwnDocuments(module, {})) : null }
   }
 

@@ -27,7 +27,7 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
   const entry = entryOf(documents, entrypoint)
   const deadline = createDeadline(maxEvaluationMs)
   const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check })
-  const host = { callBuiltin: builtins.call, onTicks: deadline.check }
+  const host = { callBuiltin: builtins.call, onTicks: deadline.check, onFailed: builtins.failed }
   let evaluator = create()
 
   function create(): Evaluator {

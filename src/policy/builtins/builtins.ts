@@ -18,6 +18,8 @@ export interface Builtins {
   begin(atMs: number): void
   /** Throws `BuiltinError`. */
   call(name: string, operands: readonly string[]): string | null
+  /** A function inside the policy failed. Throws `BuiltinError`. */
+  failed(name: string): void
   /** The library is spent (its evaluation was stopped in the middle). */
   forget(): void
 }
@@ -54,6 +56,9 @@ export function createBuiltins({ module, onTicks, lenient = false, runtime }: Bu
       at = atMs
     },
     call: (name, operands) => (Object.hasOwn(quickBuiltins, name) ? quickBuiltins[name]?.(operands, at) : undefined) ?? ask(name, operands),
+    failed(name) {
+      if (!lenient) throw new BuiltinError(name, 'the operands are not such as it takes')
+    },
     forget() {
       library = null
     },

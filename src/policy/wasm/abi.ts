@@ -1,6 +1,7 @@
 /** Which of OPA's ABIs a policy is for, read from the bytes: nothing of the module is run. */
+import { readImports } from './imports.ts'
 import { LebReader } from './leb.ts'
-import { countImports, readSections, sections } from './meter.ts'
+import { readSections, sections } from './sections.ts'
 
 export interface Abi {
   readonly major: number
@@ -18,7 +19,7 @@ export function isKnownAbi(abi: Abi | null): boolean {
 export function abiOf(wasm: Uint8Array): Abi | null {
   try {
     const module = readSections(wasm)
-    const { globals: imported } = countImports(module)
+    const { globals: imported } = readImports(module, null)
     const constants = constantsIn(module.get(sections.global))
     const exported = globalsIn(module.get(sections.export))
     const value = (name: string) => constants[(exported.get(name) ?? Number.NaN) - imported]
