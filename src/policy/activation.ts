@@ -1,6 +1,6 @@
 /** Takes manifests and rules into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
-import type { Activated, History, ManifestTexts } from './history.ts'
+import { type Activated, type History, HistoryError, type ManifestTexts } from './history.ts'
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
 import type { RegoSources } from './rego-files.ts'
@@ -73,6 +73,17 @@ export function createActivation(options: ActivationOptions): Activation {
     return { integrations: directory.decode(manifests), manifests, rules }
   }
 
+  /** Another set than the chosen one is not taken without being told to. */
+  async function fromPinned(revision: string): Promise<Candidate> {
+    try {
+      return await fromHistory(revision)
+    } catch (error) {
+      throw new HistoryError(
+        `the chosen revision cannot be used: ${(error as Error).message}; to follow the folders, remove ${history.pinFile}`,
+      )
+    }
+  }
+
   async function take({ integrations, manifests, rules }: Candidate, how: Activated['how']): Promise<void> {
     requireKnown(integrations)
     const { revision, activate } = await policy.prepare(integrations, rules)
@@ -107,7 +118,7 @@ export function createActivation(options: ActivationOptions): Activation {
   return {
     async start() {
       const pinned = await history.pinned()
-      await take(pinned === null ? await fromFolders() : await fromHistory(pinned), 'start')
+      await take(pinned === null ? await fromFolders() : await fromPinned(pinned), 'start')
     },
     reload: () =>
       inTurn(async () => {

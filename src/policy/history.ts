@@ -31,7 +31,19 @@ export interface History {
   read(revision: string): Promise<{ manifests: ManifestTexts; rules: RegoSources }>
   /** The revision that was chosen over what lies in the folders; kept over restarts. */
   pinned(): Promise<string | null>
+  /** The file that says so. */
+  readonly pinFile: string
   pin(revision: string | null): Promise<void>
+}
+
+/** What is kept cannot be used; the message says which file. */
+export class HistoryError extends Error {
+  readonly exitCode = 1
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'HistoryError'
+  }
 }
 
 const revisionShape = /^[0-9a-f]{12}-[0-9a-f]{12}$/
@@ -59,8 +71,10 @@ export function createHistory(folder: string): History {
   async function readAll(hashes: Readonly<Record<string, string>>): Promise<Record<string, string>> {
     const texts: Record<string, string> = {}
     for (const [name, hash] of Object.entries(hashes)) {
-      const text = await readFile(join(objects, hash), 'utf8')
-      if (sha256(text) !== hash) throw new Error(`what is kept of ${name} was changed since: ${join(objects, hash)}`)
+      const text = await readFile(join(objects, hash), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        throw new HistoryError(`what is kept of ${name} cannot be read: ${join(objects, hash)}: ${error.code}`)
+      })
+      if (sha256(text) !== hash) throw new HistoryError(`what is kept of ${name} was changed since: ${join(objects, hash)}`)
       texts[name] = text
     }
     return texts
@@ -71,23 +85,24 @@ export function createHistory(folder: string): History {
       await mkdir(objects, { recursive: true, mode: 0o700 })
       const contents: Contents = { manifests: await keepAll(manifests), rules: await keepAll(rules) }
       await replaceFile(contentsOf(activated.revision), `${JSON.stringify(contents)}\n`)
-      await appendFile(lines, `${JSON.stringify(activated)}\n`, { mode: 0o600 })
+      // A line of its own, whatever a power cut left of the one before.
+      await appendFile(lines, `\n${JSON.stringify(activated)}\n`, { mode: 0o600 })
     },
     async list() {
       const text = await readFile(lines, 'utf8').catch(noneYet)
       return text
         .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Activated)
+        .flatMap((line) => activatedIn(line))
         .toReversed()
     },
     async read(revision) {
       // The name becomes a path: nothing but a revision does.
       const text = revisionShape.test(revision) ? await readFile(contentsOf(revision), 'utf8').catch(noneYet) : ''
-      if (text === '') throw new Error(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
-      const { manifests, rules } = JSON.parse(text) as Contents
+      if (text === '') throw new HistoryError(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
+      const { manifests, rules } = contentsIn(text, contentsOf(revision))
       return { manifests: await readAll(manifests), rules: await readAll(rules) }
     },
+    pinFile: pin,
     pinned: async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null,
     async pin(revision) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -95,6 +110,33 @@ export function createHistory(folder: string): History {
       else await replaceFile(pin, `${revision}\n`)
     },
   }
+}
+
+/** None in a line that was torn: it tells of an activation that nobody could list, and hides no other. */
+function activatedIn(line: string): readonly Activated[] {
+  try {
+    return line === '' ? [] : [JSON.parse(line) as Activated]
+  } catch {
+    return []
+  }
+}
+
+function contentsIn(text: string, path: string): Contents {
+  try {
+    const contents = JSON.parse(text) as Partial<Contents> | null
+    if (isHashes(contents?.manifests) && isHashes(contents?.rules)) return contents as Contents
+  } catch {
+    // Told below.
+  }
+  throw new HistoryError(`what is kept of the revision was changed since: ${path}`)
+}
+
+function isHashes(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((hash) => typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash))
+  )
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

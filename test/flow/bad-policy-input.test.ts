@@ -302,3 +302,43 @@ test('a compiled policy in the state folder that is damaged or of another versio
     assert.ok(readFileSync(path).equals(whole), `${file} ${what}: it is whole again`)
   }
 })
+
+const starts: readonly (readonly [what: string, change: (installation: Installation) => void, code: number, told: RegExp])[] = [
+  ['Rego', (one) => put(one, badRules[0] as Bad), 1, /^rules\/bad\.rego:3:15: [^\n]*$/],
+  ['a manifest', (one) => put(one, badManifests[0] as Bad), 78, /^integrations\/bad\.yaml:5:1 netwrok: unknown key[^\n]*$/],
+  [
+    'a chosen revision that is unknown',
+    (one) => put(one, { file: 'state/policies/history/pinned', content: 'nosuch\n' }),
+    1,
+    /^the chosen revision cannot be used: the revision "nosuch" is unknown; [^\n]*; to follow the folders, remove state\/policies\/history\/pinned$/,
+  ],
+  [
+    'a chosen revision that is damaged',
+    (one) => {
+      put(one, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
+      put(one, { file: 'state/policies/history/0123456789ab-0123456789ab.json', content: '{' })
+    },
+    1,
+    /^the chosen revision cannot be used: what is kept of the revision was changed since: state\/policies\/history\/0123456789ab-0123456789ab\.json; [^\n]*$/,
+  ],
+]
+for (const [what, change, code, told] of starts)
+  test(`a gateway does not start with ${what}, and says why in one line`, async (t) => {
+    const installation = withRules(t, {})
+    change(installation)
+    const said = await sallyport(installation, 'run')
+    assert.equal(said.code, code)
+    assert.match(oneLine(said.stderr, installation), told)
+  })
+
+test('a torn line of the history hides no other, and the next is whole', async (t) => {
+  const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const first = await startHere(t, installation)
+  await first.gateway.close()
+  const lines = 'state/policies/history/activations.jsonl'
+  writeFileSync(join(installation.folder, lines), `${installation.read(lines)}{"revision":"0123`)
+  const { gateway } = await startHere(t, installation)
+  const listed = await sallyport(installation, 'policy', 'list')
+  assert.equal(listed.stdout.match(/ start /g)?.length, 2, listed.stdout + listed.stderr)
+  await gateway.close()
+})
