@@ -8,7 +8,15 @@ import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, type ListenerConfig, watchFolder } from './config/index.ts'
 import { Refusal, type Resource, type ResourceKind } from './core/index.ts'
 import { createGovernment } from './govern.ts'
-import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
+import {
+  createDoors,
+  createIdentify,
+  createIds,
+  createInterceptDoor,
+  createPolicyDoor,
+  type Listener,
+  openListener,
+} from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
 import { createDirectory, type ReloadResult } from './policy/index.ts'
@@ -18,6 +26,7 @@ import {
   createDialer,
   createFileResource,
   createHttpResource,
+  createLookupResource,
   createOwnPorts,
   createPools,
   createResolveName,
@@ -76,10 +85,23 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     audit.note('revoked', { id, integration: integration.name, rule, revision })
     logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
   })
+  const nextId = createIds()
+  const { integration: grantee, maxReplyBytes } = config.policy.grants
+  // What rules ask takes the path that they judge, so the one is known to the other only once both are there.
+  const outside = createPolicyDoor({
+    handle: (arrival) => handle(arrival),
+    nextId,
+    maxReplyBytes,
+    identify() {
+      const integration = grantee === null ? undefined : manifests.get(grantee)
+      return integration === undefined ? null : { integration, identity: 'policy' }
+    },
+  })
   const government = createGovernment({
     config,
     manifests,
     readContext: createReadContext(limits),
+    outside,
     note: audit.note,
     logger,
     metrics,
@@ -89,20 +111,20 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
         headers: integrations.flatMap(({ redaction }) => redaction.headers),
         keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
       })
-      live.judgeAgain(government.policy.decide)
+      live.judgeAgain(government.policy)
     },
   })
   const { policy, activation } = government
 
   const own = createOwnPorts()
+  const resolve = createResolveName(config.http.dnsServers, config.http.connectTimeoutMs)
   const dialer = createDialer({
-    resolve: createResolveName(config.http.dnsServers, config.http.connectTimeoutMs),
+    resolve,
     rule: createAddressRule(own.isOwn),
     connectTimeoutMs: config.http.connectTimeoutMs,
     secureContext: originTrust(config.http.originCaFile),
   })
   const pools = createPools({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, connections: 256 })
-  const nextId = createIds()
   // Doors and the tunnel resource refer to each other through the path: the interception is filled in below.
   const resources = new Map<ResourceKind, Resource>()
   const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
@@ -146,6 +168,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     createServiceResource({ services: config.services, dialer, maxRequestBytes: config.http.maxRequestBytes }),
     createFileResource(),
     createSelfResource({ report: limits.report }),
+    createLookupResource({ resolve }),
   ]) {
     resources.set(resource.kind, resource as Resource)
   }
@@ -164,9 +187,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     activation.rejected() === null ? 0 : 1,
   )
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
-  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', () =>
-    audit.status().broken ? 1 : 0,
-  )
+  const isBroken = () => (audit.status().broken ? 1 : 0)
+  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
 
   const health = (): Health => ({
     ready: state.ready && !state.draining && !audit.status().broken,

@@ -1,10 +1,11 @@
 /** Joins what governs: the policy, its candidate, their history, and who is told when one of them changes. */
 import { join } from 'node:path'
 import { type Config, requireKnown } from './config/index.ts'
-import type { Integration, JsonObject, Policy } from './core/index.ts'
+import type { Integration, JsonObject, Outside, Policy } from './core/index.ts'
 import {
   type Activation,
   createActivation,
+  createAsk,
   createCompile,
   createHistory,
   createPolicy,
@@ -24,6 +25,8 @@ export interface GovernOptions {
   readonly config: Config
   readonly manifests: Directory
   readonly readContext: (integration: string, origin: string | null) => JsonObject
+  /** Answers what rules are granted to ask. */
+  readonly outside: Outside
   /** A record in the audit log. */
   readonly note: Note
   readonly logger: Logger
@@ -41,10 +44,26 @@ export interface Government {
   candidate(): { readonly revision: string | null; readonly enforcePercent: number; readonly problem: string | null } | null
 }
 
-export function createGovernment({ config, manifests, readContext, note, logger, metrics, onActivated }: GovernOptions): Government {
+export function createGovernment({
+  config,
+  manifests,
+  readContext,
+  outside,
+  note,
+  logger,
+  metrics,
+  onActivated,
+}: GovernOptions): Government {
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
-  const shared = { cacheFolder, compile: createCompile(), readContext, maxMemoryPages: config.policy.maxMemoryPages }
+  const shared = {
+    cacheFolder,
+    compile: createCompile(),
+    readContext,
+    maxMemoryPages: config.policy.maxMemoryPages,
+    grants: config.policy.grants,
+    ask: createAsk(outside),
+  }
   const policy = createPolicy({
     ...shared,
     maxEvaluationMs: config.policy.maxEvaluationMs,

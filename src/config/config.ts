@@ -36,6 +36,16 @@ export interface HttpConfig {
   readonly dnsServers: readonly string[]
 }
 
+/** What rules may ask outside of the policy. */
+export interface GrantsConfig {
+  readonly builtins: readonly string[]
+  /** The integration whose manifest says what may be asked; `null` where nothing is. */
+  readonly integration: string | null
+  readonly timeoutMs: number
+  readonly maxCalls: number
+  readonly maxReplyBytes: number
+}
+
 export interface Config {
   readonly file: string
   readonly stateFolder: string
@@ -46,6 +56,7 @@ export interface Config {
     readonly rulesFolder: string | null
     readonly maxMemoryPages: number
     readonly maxEvaluationMs: number
+    readonly grants: GrantsConfig
     /** Rules that are tried beside the active ones. */
     readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
   }

@@ -31,6 +31,13 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       rulesFolder: policy.rules ?? null,
       maxMemoryPages: policy.maxMemoryPages,
       maxEvaluationMs: policy.maxEvaluation,
+      grants: {
+        builtins: policy.grants.builtins,
+        integration: policy.grants.integration ?? null,
+        timeoutMs: policy.grants.timeout,
+        maxCalls: policy.grants.maxCalls,
+        maxReplyBytes: policy.grants.maxReply,
+      },
       candidate:
         policy.candidate === undefined
           ? null

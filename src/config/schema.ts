@@ -84,6 +84,28 @@ export function createConfigSchema(sources: Sources) {
           rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
           maxMemoryPages: z.int().min(16).max(16_384).describe('Memory of one evaluation beyond its data, in 64 KiB pages.').prefault(200),
           maxEvaluation: duration().describe('An evaluation that takes longer is stopped, and its request denied.').prefault('50ms'),
+          grants: z
+            .strictObject({
+              builtins: z
+                .array(z.enum(['http.send', 'net.lookup_ip_addr', 'opa.runtime']))
+                .describe('Functions that reach out of the policy and may be called nevertheless.')
+                .prefault([]),
+              integration: name()
+                .describe('What rules ask takes the same path as requests do, as this integration: its manifest allows it.')
+                .optional(),
+              timeout: duration().describe('All that one decision may wait for answers.').prefault('1s'),
+              maxCalls: z.int().min(1).max(100).describe('Questions of one decision.').prefault(4),
+              maxReply: size(0, 64 * mebi)
+                .describe('An answer’s body; at most 64MiB.')
+                .prefault('1MiB'),
+            })
+            .refine(({ builtins, integration }) => integration !== undefined || builtins.every((one) => one === 'opa.runtime'), {
+              error: 'expected an integration: what rules ask is judged by its manifest',
+              path: ['integration'],
+              ...besides,
+            })
+            .describe('What rules may ask outside of the policy. Nothing where absent.')
+            .prefault({}),
           candidate: z
             .strictObject({
               rules: folder('Folder of the candidate’s Rego, which takes the place of `policy.rules`.'),

@@ -15,6 +15,8 @@ export interface Policy {
   readonly needs: Needs
   /** Pure, synchronous, never throws: a failure of the engine is a denial by an `engine/…` rule. */
   decide(request: AccessRequest, claim: Claim): Decision
+  /** Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does. Never rejects. */
+  readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
 }
 
 export interface Lease extends Meter {

@@ -45,15 +45,16 @@ export async function buildPolicy(
   rules: RegoSources,
   compile: Compile,
   cacheFolder: string,
-  requireTests: (compile: Compile, sources: RegoSources) => Promise<void>,
+  requireTests: (compile: Compile, sources: RegoSources, grants: readonly string[]) => Promise<void>,
+  grants: readonly string[] = [],
 ): Promise<CompiledPolicy> {
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
-  const inputs = await buildInputs(rules)
+  const inputs = await buildInputs(rules, grants)
   const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
   const cached = await load(folder)
   if (cached?.sourceHash === inputs.sourceHash) return cached
   const built = await compileInputs(inputs, compile)
-  await requireTests(compile, rules)
+  await requireTests(compile, rules, grants)
   await save(folder, built)
   return built.policy
 }
@@ -65,19 +66,25 @@ export interface BuildInputs {
   readonly sourceHash: string
 }
 
-/** What every policy is compiled against: the functions it may call and the shape of its input. */
-export async function policySurroundings(): Promise<{ capabilities: unknown; schema: unknown }> {
+interface Capabilities {
+  readonly builtins: readonly { readonly name: string }[]
+}
+
+/** What every policy is compiled against: the functions it may call (`grants` beyond the usual ones) and the shape of its input. */
+export async function policySurroundings(grants: readonly string[] = []): Promise<{ capabilities: unknown; schema: unknown }> {
   const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(join(regoFolder, path), 'utf8'))
-  return { capabilities: await read('compiler/capabilities.json'), schema: await read('schemas/input.json') }
+  const usual = (await read('compiler/capabilities.json')) as Capabilities
+  const outside = ((await read('compiler/outside.json')) as Capabilities['builtins']).filter(({ name }) => grants.includes(name))
+  return { capabilities: { ...usual, builtins: [...usual.builtins, ...outside] }, schema: await read('schemas/input.json') }
 }
 
 const strangeAnswer = 'the compiler’s answer is not one that this version knows; remove the compiler’s cache folder and try again'
 
 /** All that a build depends on, and its hash. */
-export async function buildInputs(rules: RegoSources): Promise<BuildInputs> {
+export async function buildInputs(rules: RegoSources, grants: readonly string[] = []): Promise<BuildInputs> {
   const own = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/')).filter(([name]) => !name.endsWith('_test.rego'))
   const sources = { ...Object.fromEntries(own), ...rules }
-  const { capabilities, schema } = await policySurroundings()
+  const { capabilities, schema } = await policySurroundings(grants)
   const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
   const hash = createHash('sha256')
   for (const text of [module, JSON.stringify(capabilities), JSON.stringify(schema)]) hash.update(text).update('\0')

@@ -12,6 +12,7 @@ import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { type RegoSources, readRego } from './rego-files.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
@@ -23,6 +24,9 @@ export interface PolicyOptions {
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number
   readonly readContext: ReadContext
+  /** What rules may ask outside, and who answers; nothing where absent. */
+  readonly grants?: Grants
+  readonly ask?: Ask
   /** An evaluation failed and its request was denied. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
@@ -45,19 +49,20 @@ interface Loaded {
 }
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
+  const { grants = noGrants, ask = askNobody } = options
   let active: Engine | null = null
   let loaded: Loaded | null = null
   let library: WebAssembly.Module | null = null
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ revision: string; activate(): void }> {
-    const policy = await buildPolicy(rules, options.compile, options.cacheFolder, requireTests)
+    const policy = await buildPolicy(rules, options.compile, options.cacheFolder, requireTests, grants.builtins)
     const next = loaded?.policy.sourceHash === policy.sourceHash ? loaded : await load(policy)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, {}, integrations))
     // What cannot be answered without the library must not wait for it at a request.
     if (!session.documents.loader.base.builtins.every(isQuick)) library ??= await loadLibrary()
     const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join())}`
     const { readContext, onFailure } = options
-    const engine = createEngine({ policy, session, integrations, revision, readContext, onFailure })
+    const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure })
     return {
       revision,
       activate() {
@@ -79,6 +84,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
       entrypoint,
       maxMemoryPages,
       maxEvaluationMs,
+      // Nothing of the host: a policy that runs in a gateway decides as one that runs anywhere else.
+      runtime: { config: {}, env: {} },
       builtinLibrary() {
         library ??= loadLibraryNow()
         return library
@@ -97,10 +104,15 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
       return engine().needs
     },
     decide: (request, claim) => engine().decide(request, claim),
+    get consult() {
+      return engine().consult
+    },
     prepare,
     revision: () => active?.revision ?? null,
   }
 }
+
+const askNobody: Ask = async () => ({ error: 'nobody answers here' })
 
 async function loadLibrary(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))

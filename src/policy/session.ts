@@ -1,5 +1,7 @@
 /** Evaluations of one policy one after the other: in one instance, which is renewed after each failure, within one bound of time. */
-import { createBuiltins } from './builtins/index.ts'
+
+import type { JsonObject } from '../core/index.ts'
+import { type Answers, createBuiltins } from './builtins/index.ts'
 import type { Documents } from './documents.ts'
 import { EvaluationTimeout } from './failure.ts'
 import { createEvaluator, type Evaluator, type Image } from './wasm/index.ts'
@@ -12,21 +14,33 @@ export interface SessionOptions {
   readonly maxEvaluationMs: number
   /** The WebAssembly of the library of built-in functions; asked for on first need. */
   readonly builtinLibrary: () => WebAssembly.Module
+  /** The answer of `opa.runtime`. */
+  readonly runtime: JsonObject
 }
 
 export interface Session {
   readonly documents: Documents
-  /** The result set's text. `atMs` is the policy's clock. Throws what ended the evaluation; the next one is not affected. */
-  evaluate(data: Image, input: string, atMs: number): string
+  /**
+   * The result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
+   * Throws what ended the evaluation (`OutsideNeeded` where an answer is missing); the next one is not affected.
+   */
+  evaluate(data: Image, input: string, atMs: number, answers?: Answers): string
 }
 
 /** Room for images that are larger than any so far. */
 const spareImageBytes = 256 * 1024
 
-export function createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary }: SessionOptions): Session {
+export function createSession({
+  documents,
+  entrypoint,
+  maxMemoryPages,
+  maxEvaluationMs,
+  builtinLibrary,
+  runtime,
+}: SessionOptions): Session {
   const entry = entryOf(documents, entrypoint)
   const deadline = createDeadline(maxEvaluationMs)
-  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check })
+  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check, runtime: () => JSON.stringify(runtime) })
   const host = { callBuiltin: builtins.call, onTicks: deadline.check, onFailed: builtins.failed }
   let evaluator = create()
 
@@ -37,10 +51,10 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
 
   return {
     documents,
-    evaluate(data, input, atMs) {
+    evaluate(data, input, atMs, answers) {
       if (!evaluator.fits(data)) evaluator = create()
       deadline.begin()
-      builtins.begin(atMs)
+      builtins.begin(atMs, answers)
       try {
         return evaluator.evaluate(data, input)
       } catch (error) {

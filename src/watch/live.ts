@@ -1,9 +1,9 @@
 /** What is open now (tunnels, interceptions, WebSockets), and is judged again when the policy changes. */
-import type { AccessRequest, Claim, Decision, Live, Takeover } from '../core/index.ts'
+import type { AccessRequest, Claim, Decision, Live, Policy, Takeover } from '../core/index.ts'
 
 export interface LiveStation extends Live {
-  /** Cuts what `decide` no longer allows; gives how many that were. */
-  judgeAgain(decide: (request: AccessRequest, claim: Claim) => Decision): number
+  /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
+  judgeAgain(policy: Pick<Policy, 'decide' | 'consult'>): void
   count(): number
 }
 
@@ -16,6 +16,13 @@ interface Open {
 /** `onCut` hears of each connection that a new policy ended, before its end is recorded. */
 export function createLive(onCut: (request: AccessRequest, decision: Decision) => void): LiveStation {
   const open = new Set<Open>()
+
+  function apply(one: Open, decision: Decision): void {
+    if (decision.allow || !open.has(one)) return
+    onCut(one.request, decision)
+    one.cut()
+  }
+
   return {
     watch(request, claim, reply): Takeover {
       return {
@@ -29,16 +36,11 @@ export function createLive(onCut: (request: AccessRequest, decision: Decision) =
         },
       }
     },
-    judgeAgain(decide) {
-      let cut = 0
+    judgeAgain({ decide, consult }) {
       for (const one of [...open]) {
-        const decision = decide(one.request, one.claim)
-        if (decision.allow) continue
-        cut += 1
-        onCut(one.request, decision)
-        one.cut()
+        if (consult === null) apply(one, decide(one.request, one.claim))
+        else void consult(one.request, one.claim).then((decision) => apply(one, decision))
       }
-      return cut
     },
     count: () => open.size,
   }

@@ -32,8 +32,8 @@ export interface TestReport {
 }
 
 /** `run`: a regular expression that names of tests must match. */
-export async function testPolicy(compile: Compile, sources: RegoSources, run = ''): Promise<TestReport> {
-  const { capabilities } = await policySurroundings()
+export async function testPolicy(compile: Compile, sources: RegoSources, run = '', grants: readonly string[] = []): Promise<TestReport> {
+  const { capabilities } = await policySurroundings(grants)
   const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run })
   const files = (answer.lines ?? []).filter(({ file }) => Object.hasOwn(sources, file))
   const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
@@ -42,9 +42,9 @@ export async function testPolicy(compile: Compile, sources: RegoSources, run = '
 }
 
 /** Throws `RegoError` that names each failed test and its place. */
-export async function requireTests(compile: Compile, sources: RegoSources): Promise<void> {
+export async function requireTests(compile: Compile, sources: RegoSources, grants: readonly string[] = []): Promise<void> {
   if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return
-  const { tests } = await testPolicy(compile, sources)
+  const { tests } = await testPolicy(compile, sources, '', grants)
   const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
   if (failed.length > 0)
     throw new RegoError(

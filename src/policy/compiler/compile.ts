@@ -1,6 +1,7 @@
 /** Asks OPA's own compiler: as WebAssembly in a worker; where Go is missing, an `opa` on PATH. */
 import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
+import { parseJson } from '../../core/index.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, defaultCacheFolder, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
@@ -89,7 +90,7 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
 
 function answerIn(stdout: string): CompilerAnswer | null {
   try {
-    const answer = JSON.parse(stdout) as Partial<CompilerAnswer> | null
+    const answer = parseJson(stdout) as Partial<CompilerAnswer> | null
     return Array.isArray(answer?.problems) ? (answer as CompilerAnswer) : null
   } catch {
     return null
