@@ -1,4 +1,4 @@
-/** The composition root: builds each station from the configuration and joins them; the only file that knows them all. */
+/** The composition root: builds each station from the configuration and joins them; with `govern` and `reach` the only file that knows them all. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,7 +6,7 @@ import { createAdmin, type Health } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, type ListenerConfig, watchFolder } from './config/index.ts'
-import { Refusal, type Resource, type ResourceKind } from './core/index.ts'
+import { Refusal } from './core/index.ts'
 import { createGovernment } from './govern.ts'
 import {
   createDoors,
@@ -20,21 +20,8 @@ import {
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
 import { createDirectory, type ReloadResult } from './policy/index.ts'
+import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
-import {
-  createAddressRule,
-  createDialer,
-  createFileResource,
-  createHttpResource,
-  createLookupResource,
-  createOwnPorts,
-  createPools,
-  createResolveName,
-  createSelfResource,
-  createServiceResource,
-  createTunnelResource,
-  originTrust,
-} from './resources/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
@@ -116,17 +103,12 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   })
   const { policy, activation } = government
 
-  const own = createOwnPorts()
-  const resolve = createResolveName(config.http.dnsServers, config.http.connectTimeoutMs)
-  const dialer = createDialer({
-    resolve,
-    rule: createAddressRule(own.isOwn),
-    connectTimeoutMs: config.http.connectTimeoutMs,
-    secureContext: originTrust(config.http.originCaFile),
+  const reach = createReach({
+    config,
+    report: limits.report,
+    // Doors and what they lead to refer to each other through the path.
+    intercept: (socket, head, tunnel) => inner.intercept(socket, head, tunnel),
   })
-  const pools = createPools({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, connections: 256 })
-  // Doors and the tunnel resource refer to each other through the path: the interception is filled in below.
-  const resources = new Map<ResourceKind, Resource>()
   const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
   const handle = createPipeline({
     policy,
@@ -137,11 +119,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     now,
     onBytes: createRelief(),
     journal: audit,
-    findResource(kind) {
-      const found = resources.get(kind)
-      if (found === undefined) throw new Error(`no resource of kind ${kind}`)
-      return found
-    },
+    findResource: reach.find,
     onBug(error, arrivalId) {
       bugs.inc()
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
@@ -162,23 +140,12 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     handshakeTimeoutMs: config.http.headersTimeoutMs,
   })
-  for (const resource of [
-    createHttpResource({ pools, ...config.http }),
-    createTunnelResource({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, intercept: inner.intercept }),
-    createServiceResource({ services: config.services, dialer, maxRequestBytes: config.http.maxRequestBytes }),
-    createFileResource(),
-    createSelfResource({ report: limits.report }),
-    createLookupResource({ resolve }),
-  ]) {
-    resources.set(resource.kind, resource as Resource)
-  }
-
   const state = { draining: false, ready: false, closing: null as Promise<void> | null }
   try {
     await activation.start()
   } catch (error) {
     limits.close()
-    await pools.close()
+    await reach.close()
     await audit.close()
     throw error
   }
@@ -219,10 +186,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
 
   const listeners: Listener[] = []
   try {
-    own.add((await admin.listen()).ports)
+    reach.refusePorts((await admin.listen()).ports)
     for (const one of config.listeners) {
       const listener = await open(one)
-      if ('port' in listener.address) own.add([listener.address.port])
+      if ('port' in listener.address) reach.refusePorts([listener.address.port])
       listeners.push(listener)
     }
   } catch (error) {
@@ -272,7 +239,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     for (const listener of listeners) listener.destroy()
     await admin.close()
     limits.close()
-    await pools.close()
+    await reach.close()
     await audit.close()
   }
 
