@@ -2,13 +2,10 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { compactVerify, decodeJwt, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
+import type { SignatureAlgorithm } from '../../config/index.ts'
 import { type BundleError, shortened } from './bundle-error.ts'
 
-const signatureAlgorithms = [
-  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'],
-] as const
-export type SignatureAlgorithm = (typeof signatureAlgorithms)[number]
+export type { SignatureAlgorithm }
 
 export interface VerificationKey {
   readonly algorithm: SignatureAlgorithm

@@ -1,24 +1,9 @@
 /** One of the services that OPA's users run: hands out bundles, takes decision logs and status. */
 import { Pool } from 'undici'
+import type { ServerConfig } from '../../config/index.ts'
 import { createDeadline } from './deadline.ts'
 import { readBounded } from './read-bounded.ts'
 import { explainFailure, ServerError, shownUrl } from './server-error.ts'
-
-export interface ServerConfig {
-  readonly name: string
-  /** Its path goes before each request's. */
-  readonly url: URL
-  /** A secret. */
-  readonly bearer: string | null
-  /** PEM. */
-  readonly clientCertificate: { readonly certificate: string; readonly key: string } | null
-  /** PEM of the only CAs that its certificate may come from; the system's where `null`. */
-  readonly ca: string | null
-  /** Values are secrets. */
-  readonly headers: readonly { readonly name: string; readonly value: string }[]
-  /** Until the connection, until the head of the reply, and between two parts of its body. */
-  readonly timeoutMs: number
-}
 
 export interface ServerRequest {
   readonly method: 'GET' | 'POST'
