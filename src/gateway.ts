@@ -11,7 +11,7 @@ import { createGovernment } from './govern.ts'
 import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createDirectory, type ReloadResult } from './policy/index.ts'
+import { createDirectory, createServer, type ReloadResult } from './policy/index.ts'
 import { createRedactor } from './redact/index.ts'
 import {
   createAddressRule,
@@ -76,8 +76,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     audit.note('revoked', { id, integration: integration.name, rule, revision })
     logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
   })
+  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
   const government = createGovernment({
     config,
+    servers,
     manifests,
     readContext: createReadContext(limits),
     note: audit.note,
@@ -156,6 +158,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   } catch (error) {
     limits.close()
     await pools.close()
+    await closeServers()
     await audit.close()
     throw error
   }
@@ -169,7 +172,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   )
 
   const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken,
+    ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,
     checks: {
       policy: government.revision() !== null,
       manifests: activation.rejected() === null,
@@ -188,6 +191,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       integrations: manifests.names(),
       rejected: activation.rejected(),
       candidate: government.candidate(),
+      bundles: government.bundles(),
       audit: audit.status(),
       health: health(),
     }),
@@ -216,6 +220,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
     ),
   )
+  government.follow()
   state.ready = true
   logger.info(
     {
@@ -223,7 +228,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       health: admin.healthAddress(),
       revision: government.revision(),
     },
-    'ready',
+    government.revision() === null ? 'listening, and not ready: there is no policy yet' : 'ready',
   )
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
@@ -246,7 +251,13 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     })
   }
 
+  async function closeServers(): Promise<void> {
+    await Promise.all([...servers.values()].map((server) => server.close()))
+  }
+
   async function shutdown(): Promise<void> {
+    await government.close()
+    await closeServers()
     for (const listener of listeners) listener.destroy()
     await admin.close()
     limits.close()
@@ -264,6 +275,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function close(): Promise<void> {
     state.draining = true
     for (const stop of unwatch) stop()
+    await government.close()
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])

@@ -45,7 +45,7 @@ export async function buildPolicy(
   rules: RegoSources,
   compile: Compile,
   cacheFolder: string,
-  requireTests: (compile: Compile, sources: RegoSources) => Promise<void>,
+  requireTests: (rules: RegoSources) => Promise<void>,
 ): Promise<CompiledPolicy> {
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
   const inputs = await buildInputs(rules)
@@ -53,7 +53,7 @@ export async function buildPolicy(
   const cached = await load(folder).catch(() => null) // none there, or an earlier version's
   if (cached?.sourceHash === inputs.sourceHash && cached.sight !== undefined) return cached
   const built = await compileInputs(inputs, compile)
-  await requireTests(compile, rules)
+  await requireTests(rules)
   await save(folder, built)
   return built.policy
 }

@@ -1,5 +1,6 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
+import type { JsonObject } from '../../core/index.ts'
 import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
 import { type Compile, type EvalResult, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
 import { defaultSources } from './sources.ts'
@@ -26,10 +27,16 @@ export interface TestReport {
   readonly coverage: number
 }
 
-/** `run`: a regular expression that names of tests must match. */
-export async function testPolicy(compile: Compile, sources: RegoSources, run = ''): Promise<TestReport> {
+export interface TestOptions {
+  /** Regular expression that names of tests must match. */
+  readonly run?: string | undefined
+  /** Base documents. */
+  readonly data?: JsonObject
+}
+
+export async function testPolicy(compile: Compile, sources: RegoSources, { run = '', data = {} }: TestOptions = {}): Promise<TestReport> {
   const { capabilities } = await policySurroundings()
-  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run })
+  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run, data })
   const files = (answer.lines ?? []).filter(({ file }) => Object.hasOwn(sources, file))
   const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
   const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
@@ -37,9 +44,9 @@ export async function testPolicy(compile: Compile, sources: RegoSources, run = '
 }
 
 /** Throws `RegoError` that names each failed test and its place. */
-export async function requireTests(compile: Compile, sources: RegoSources): Promise<void> {
+export async function requireTests(compile: Compile, sources: RegoSources, data: JsonObject = {}): Promise<void> {
   if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return
-  const { tests } = await testPolicy(compile, sources)
+  const { tests } = await testPolicy(compile, sources, { data })
   const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
   if (failed.length > 0)
     throw new RegoError(

@@ -1,8 +1,11 @@
-/** Every revision that was ever active, with the manifests and rules it was made of, so that it can be active again. */
-import { createHash } from 'node:crypto'
+/** Every revision that was ever active, with the manifests, rules and bundles it was made of, so that it can be active again. */
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RegoSources } from './build.ts'
+import type { RegoSources } from '../build.ts'
+import type { SnapshotBundle } from '../bundle/index.ts'
+import type { BundleSet } from '../compose.ts'
+import { type KeptBundle, keepBundle, readKeptBundle } from './kept-bundle.ts'
+import { createObjects } from './objects.ts'
 
 /** File name → text, as they were read. */
 export type ManifestTexts = Readonly<Record<string, string>>
@@ -13,22 +16,31 @@ export interface Activated {
   /** ISO 8601, UTC. */
   readonly at: string
   /** What brought it about. */
-  readonly how: 'start' | 'reload' | 'activate' | 'rollback'
+  readonly how: 'start' | 'reload' | 'bundle' | 'activate' | 'rollback'
+}
+
+/** What a revision is made of. */
+export interface Made {
+  readonly manifests: ManifestTexts
+  readonly rules: RegoSources
+  readonly bundles: BundleSet
 }
 
 interface Contents {
   /** File name → SHA-256 of the text that lies in the objects folder. */
   readonly manifests: Readonly<Record<string, string>>
   readonly rules: Readonly<Record<string, string>>
+  /** By name; absent in what earlier versions wrote. */
+  readonly bundles?: Readonly<Record<string, KeptBundle>>
 }
 
 export interface History {
   /** Keeps the texts (each once, by its hash) and adds a line. */
-  record(activated: Activated, texts: { readonly manifests: ManifestTexts; readonly rules: RegoSources }): Promise<void>
+  record(activated: Activated, made: Made): Promise<void>
   /** Newest first. */
   list(): Promise<readonly Activated[]>
   /** Throws where the revision is unknown, or what is kept of it is not what was recorded. */
-  read(revision: string): Promise<{ manifests: ManifestTexts; rules: RegoSources }>
+  read(revision: string): Promise<Made>
   /** The revision that was chosen over what lies in the folders; kept over restarts. */
   pinned(): Promise<string | null>
   pin(revision: string | null): Promise<void>
@@ -37,39 +49,17 @@ export interface History {
 const revisionShape = /^[0-9a-f]{12}-[0-9a-f]{12}$/
 
 export function createHistory(folder: string): History {
-  const objects = join(folder, 'objects')
   const lines = join(folder, 'activations.jsonl')
   const pin = join(folder, 'pinned')
   const contentsOf = (revision: string) => join(folder, `${revision}.json`)
-  const known = new Set<string>()
-
-  async function keep(text: string): Promise<string> {
-    const hash = sha256(text)
-    if (!known.has(hash)) await writeFile(join(objects, hash), text, { flag: 'wx', mode: 0o600 }).catch(unlessThere)
-    known.add(hash)
-    return hash
-  }
-
-  async function keepAll(texts: Readonly<Record<string, string>>): Promise<Record<string, string>> {
-    const hashes: Record<string, string> = {}
-    for (const [name, text] of Object.entries(texts)) hashes[name] = await keep(text)
-    return hashes
-  }
-
-  async function readAll(hashes: Readonly<Record<string, string>>): Promise<Record<string, string>> {
-    const texts: Record<string, string> = {}
-    for (const [name, hash] of Object.entries(hashes)) {
-      const text = await readFile(join(objects, hash), 'utf8')
-      if (sha256(text) !== hash) throw new Error(`what is kept of ${name} was changed since: ${join(objects, hash)}`)
-      texts[name] = text
-    }
-    return texts
-  }
+  const { keep, keepAll, read, readAll } = createObjects(join(folder, 'objects'))
 
   return {
-    async record(activated, { manifests, rules }) {
-      await mkdir(objects, { recursive: true, mode: 0o700 })
-      const contents: Contents = { manifests: await keepAll(manifests), rules: await keepAll(rules) }
+    async record(activated, { manifests, rules, bundles }) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const kept: Record<string, KeptBundle> = {}
+      for (const [name, bundle] of bundles) kept[name] = await keepBundle(bundle, { keep, keepAll })
+      const contents: Contents = { manifests: await keepAll(manifests), rules: await keepAll(rules), bundles: kept }
       await replaceFile(contentsOf(activated.revision), `${JSON.stringify(contents)}\n`)
       await appendFile(lines, `${JSON.stringify(activated)}\n`, { mode: 0o600 })
     },
@@ -85,8 +75,10 @@ export function createHistory(folder: string): History {
       // The name becomes a path: nothing but a revision does.
       const text = revisionShape.test(revision) ? await readFile(contentsOf(revision), 'utf8').catch(noneYet) : ''
       if (text === '') throw new Error(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
-      const { manifests, rules } = JSON.parse(text) as Contents
-      return { manifests: await readAll(manifests), rules: await readAll(rules) }
+      const { manifests, rules, bundles = {} } = JSON.parse(text) as Contents
+      const found = new Map<string, SnapshotBundle>()
+      for (const [name, kept] of Object.entries(bundles)) found.set(name, await readKeptBundle(kept, { read, readAll }))
+      return { manifests: await readAll(manifests), rules: await readAll(rules), bundles: found }
     },
     pinned: async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null,
     async pin(revision) {
@@ -102,15 +94,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   await rename(`${path}.tmp`, path)
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
-}
-
 function noneYet(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT') return ''
   throw error
-}
-
-function unlessThere(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
 }
