@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import type { JsonObject } from '../../core/index.ts'
 import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
-import { type Compile, type EvalResult, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
 import { defaultSources } from './sources.ts'
+import { withSight } from './with-sight.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
@@ -82,14 +83,8 @@ export async function buildBundle(compile: Compile, sources: RegoSources, revisi
   const { capabilities, schema } = await policySurroundings()
   const all = { ...(await defaultSources()), ...sources }
   const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
-  const { bundle = '' } = await compile({
-    command: 'bundle',
-    sources: all,
-    capabilities,
-    schema,
-    entrypoints: [entrypoint],
-    revision: name,
-    roots: ['sallyport'],
-  })
-  return { revision: name, bytes: Buffer.from(bundle, 'base64') }
+  const common = { sources: all, capabilities, schema, entrypoints: [entrypoint] }
+  const { sight = everything } = await compile({ ...common, command: 'build' })
+  const { bundle = '' } = await compile({ ...common, command: 'bundle', revision: name, roots: ['sallyport'] })
+  return { revision: name, bytes: await withSight(Buffer.from(bundle, 'base64'), sight) }
 }
