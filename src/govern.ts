@@ -132,8 +132,9 @@ export function createGovernment(options: GovernOptions): Government {
       load: () => delivery.load(),
     },
     requireKnown: (integrations) => requireKnown(config, integrations),
-    onActivated(integrations, revision) {
+    onActivated(integrations, revision, bundles) {
       onActivated(integrations)
+      delivery.activated(bundles)
       if (revision === null) {
         logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
         return
@@ -142,7 +143,7 @@ export function createGovernment(options: GovernOptions): Government {
       logger.info({ revision, integrations: integrations.length }, 'policy active')
     },
     async afterwards(integrations, bundles) {
-      await delivery.activated(bundles)
+      await delivery.keep()
       await candidate?.prepare(integrations, bundles)
     },
     onRejected(problem) {

@@ -37,7 +37,7 @@ export interface ActivationOptions {
    * In the turn of the event loop in which the policy changed: no request sees the one new and the other old.
    * `revision` is `null` where the manifests are known and no policy is there yet.
    */
-  readonly onActivated: (integrations: readonly Integration[], revision: string | null) => void
+  readonly onActivated: (integrations: readonly Integration[], revision: string | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
   readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet) => Promise<void>
   readonly onRejected: (problem: string) => void
@@ -97,7 +97,7 @@ export function createActivation(options: ActivationOptions): Activation {
     const changed = revision !== policy.revision()
     activate()
     directory.replace(integrations)
-    onActivated(integrations, revision)
+    onActivated(integrations, revision, made.bundles)
     if (changed) await history.record({ revision, at: new Date().toISOString(), how }, made)
     await afterwards(integrations, made.bundles)
   }
@@ -105,7 +105,7 @@ export function createActivation(options: ActivationOptions): Activation {
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
   function introduce(integrations: readonly Integration[]): void {
     directory.replace(integrations)
-    onActivated(integrations, null)
+    onActivated(integrations, null, new Map())
   }
 
   const now = () => policy.revision() ?? ''

@@ -11,7 +11,9 @@ export interface Courier {
   /** Brings what is new, until `close`. */
   start(): void
   /** This bundle decides now, or, by `null`, none of this name does. */
-  activated(bundle: SnapshotBundle | null): Promise<void>
+  activated(bundle: SnapshotBundle | null): void
+  /** Keeps what decides for a start without its server. */
+  keep(): Promise<void>
   status(): BundleStatus
   close(): Promise<void>
 }

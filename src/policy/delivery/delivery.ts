@@ -24,7 +24,9 @@ export interface Delivery {
   load(): Promise<BundleSet>
   start(): void
   /** These decide now. */
-  activated(bundles: BundleSet): Promise<void>
+  activated(bundles: BundleSet): void
+  /** What decides is kept for a start without its servers. */
+  keep(): Promise<void>
   statuses(): readonly BundleStatus[]
   close(): Promise<void>
 }
@@ -54,9 +56,11 @@ export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept
     start() {
       for (const courier of couriers) courier.start()
     },
-    async activated(set) {
-      for (const courier of couriers)
-        await courier.activated(set.get(courier.name) ?? null).catch((error: Error) => onUnkept(courier.name, error))
+    activated(set) {
+      for (const courier of couriers) courier.activated(set.get(courier.name) ?? null)
+    },
+    async keep() {
+      for (const courier of couriers) await courier.keep().catch((error: Error) => onUnkept(courier.name, error))
     },
     statuses: () => couriers.map((courier) => courier.status()),
     async close() {

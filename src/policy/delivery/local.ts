@@ -56,9 +56,11 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onUnw
           ? watchFolder(path, again, onUnwatched, { covers: () => true })
           : watchFolder(dirname(path), again, onUnwatched, { covers: (one) => one === basename(path), deep: false })
     },
-    async activated(bundle) {
+    activated(bundle) {
       status.set({ activeRevision: bundle?.revision ?? null, ...(bundle !== null && { lastSuccessfulActivation: now() }) })
     },
+    // It lies on this machine already.
+    keep: async () => {},
     status: status.read,
     async close() {
       unwatch()

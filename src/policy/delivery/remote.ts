@@ -1,7 +1,7 @@
 /** A bundle from a server: asked for again and again, verified, offered, and kept for a start without the server. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SnapshotBundle } from '../bundle/index.ts'
-import { createBackoff, type Server, ServerError } from '../server/index.ts'
+import { type Backoff, createBackoff, type Server, ServerError } from '../server/index.ts'
 import { type Courier, type CourierOptions, failureOf, NotActivated, verificationOf } from './courier.ts'
 import { type Answer, download } from './download.ts'
 import { type Fetched, join } from './fetched.ts'
@@ -29,13 +29,14 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
   const origin = server.urlOf(resource)
   const reading = { verification: verificationOf(config), maxBytes }
   const status = createStatus(name)
-  const backoff = createBackoff({ minMs: minRetryMs, maxMs: polling.maxMs })
+  const backoff: Backoff = createBackoff({ minMs: minRetryMs, maxMs: polling.maxMs })
   const stop = new AbortController()
   /** The newest good one, and the one on disk. */
   let held: Fetched | null = null
   let kept: Fetched | null = null
-  /** Of what was offered, the last that was taken. */
+  /** Of what was offered, the last that was taken; it decides now, or waits for what is missing or for a chosen revision to go. */
   let taken: SnapshotBundle | null = null
+  let active: SnapshotBundle | null = null
   /** After a bad one the server is asked as if nothing were held, and sends a snapshot. */
   let builds = true
   let longPolling = polling.longPollMs > 0
@@ -126,11 +127,13 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
     start() {
       running = run()
     },
-    async activated(bundle) {
+    activated(bundle) {
       status.set({ activeRevision: bundle?.revision ?? null, ...(bundle !== null && { lastSuccessfulActivation: now() }) })
-      if (held === null || held.bundle !== bundle) return
-      taken = bundle
-      if (held.parts === kept?.parts) return
+      active = bundle
+      if (held !== null && held.bundle === bundle) taken = bundle
+    },
+    async keep() {
+      if (held === null || held.bundle !== active || held.parts === kept?.parts) return
       const keeping = held
       await keepFetched(path, origin, keeping)
       kept = keeping
