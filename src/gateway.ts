@@ -163,7 +163,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     throw error
   }
 
-  metrics.gauge('sallyport_policy_rejected', 'Whether the manifests or rules on disk were rejected and older ones decide.', () =>
+  metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
   )
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)

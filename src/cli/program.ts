@@ -86,7 +86,7 @@ export function createProgram(print: (text: string) => void = (text) => void pro
       print(json === true ? `${JSON.stringify(body)}\n` : formatUsage(body as IntegrationUsage[]))
     })
 
-  command('status', 'Show the running gateway’s revision, integrations and health.').action(async ({ config }: Shared) => {
+  command('status', 'Show the running gateway’s revision, integrations, bundles and health.').action(async ({ config }: Shared) => {
     const { body } = await askGateway(findConfig(config).admin.socketPath, 'GET', '/v1/status')
     print(`${JSON.stringify(body, null, 2)}\n`)
   })

@@ -34,7 +34,7 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
       key: text('PEM file of the public key or certificate; for HS256, HS384 and HS512 the file with the secret.'),
       keyId: z.string().min(1).describe('What messages call the key.').prefault('default'),
       algorithm: z.enum(signatureAlgorithms).describe('How the bundle must be signed.').prefault('RS256'),
-      scope: z.string().describe('What the signature must say as its scope.').prefault(''),
+      scope: z.string().describe('What the signature must say as its scope; it must have none where absent.').optional(),
     })
     .transform((given) => {
       if (!given.algorithm.startsWith('HS')) return given
@@ -103,7 +103,7 @@ export function bundleFrom(given: z.output<ReturnType<typeof bundleSchema>>): Bu
         ? { kind: 'server', server, resource: resource ?? `bundles/${given.name}` }
         : { kind: file !== undefined ? 'file' : 'folder', path: file ?? folder ?? '' },
     polling: { minMs: polling.minDelay, maxMs: polling.maxDelay, longPollMs: polling.longPollingTimeout ?? 0 },
-    signing: given.signing ?? null,
+    signing: given.signing === undefined ? null : { ...given.signing, scope: given.signing.scope ?? '' },
     maxBytes: given.maxSize,
   }
 }

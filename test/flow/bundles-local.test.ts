@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { doctor } from '../../src/cli/doctor.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { type BundleGateway, startBundleGateway } from '../support/bundle-gateway.ts'
@@ -100,4 +101,24 @@ test('rules of the folder that do not go with a bundle leave the last good set',
   place.write('rules/own.rego', closing('/two'))
   assert.equal((await gateway.post('/v1/reload')).ok, true)
   assert.deepEqual(await looked(gateway), [403, 403])
+})
+
+test('doctor tells of bundles that are not here, and of what anybody on the way could change', async (t) => {
+  const place = createInstallation(t, {
+    config:
+      'policy: { servers: [{ name: opa, url: "http://bundles.example/", token: { file: token } }], bundles: [{ name: acme, server: opa }] }',
+  })
+  place.write('token', 'the-right-token')
+  const checks = await doctor(place.configFile)
+  const found = checks.filter(({ name }) => name === 'bundles' || name === 'policy')
+  assert.deepEqual(
+    found.map(({ state, detail }) => [state, detail]),
+    [
+      [
+        'warn',
+        'opa: its token travels in the clear\nacme: neither signed nor over TLS, so whoever is on the way can change the policy\nnot here yet, so that everything is denied until a server sends them: acme',
+      ],
+      ['warn', 'cannot be built before its bundles are here'],
+    ],
+  )
 })
