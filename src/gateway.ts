@@ -275,7 +275,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function close(): Promise<void> {
     state.draining = true
     for (const stop of unwatch) stop()
-    await government.close()
+    // A bundle that is being compiled holds nobody up: `shutdown` waits for it.
+    void government.close()
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])

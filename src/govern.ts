@@ -176,12 +176,12 @@ export function createGovernment(options: GovernOptions): Government {
     onUnkept: (name, error) => logger.error({ bundle: name, err: error }, 'the bundle cannot be kept for a start without its server'),
   })
   const startedAt = Date.now()
+  const fetched = new Set(config.policy.bundles.filter(({ place }) => place.kind === 'server').map(({ name }) => name))
   metrics.labelledGauge('sallyport_bundle_age_seconds', 'Since a bundle was last fetched, or said to be the newest.', 'bundle', () => {
-    const ages = delivery.statuses().map(({ name, lastSuccessfulRequest: last }) => {
-      const since = last === null ? startedAt : Date.parse(last)
-      return [name, (Date.now() - since) / 1000] as const
-    })
-    return new Map(ages)
+    const ages = new Map<string, number>()
+    for (const { name, lastSuccessfulRequest: last } of delivery.statuses())
+      if (fetched.has(name)) ages.set(name, (Date.now() - (last === null ? startedAt : Date.parse(last))) / 1000)
+    return ages
   })
   return {
     policy: candidate?.staged ?? policy,

@@ -6,8 +6,8 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { SignJWT } from 'jose'
-import { startAgain, startBundleGateway } from '../support/bundle-gateway.ts'
-import { startBundleServer } from '../support/bundle-server.ts'
+import { type BundleGateway, startAgain, startBundleGateway } from '../support/bundle-gateway.ts'
+import { type BundleServer, startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf, type Files } from '../support/bundles.ts'
 import { createClientCertificate, createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
@@ -47,8 +47,8 @@ async function signedByOpa(t: TestContext, revision: string, closed: readonly st
   return readFileSync(join(folder, 'b.tar.gz'))
 }
 
-const from = (url: string, { server = '', bundle = '', polling = '{ minDelay: 20ms, maxDelay: 60ms }' } = {}) =>
-  `{ servers: [{ name: opa, url: "${url}", timeout: 2s${server} }], bundles: [{ name: acme, server: opa, polling: ${polling}${bundle} }] }`
+const from = (url: string, { server = '', bundle = '', timeout = '10s', polling = '{ minDelay: 20ms, maxDelay: 60ms }' } = {}) =>
+  `{ servers: [{ name: opa, url: "${url}", timeout: ${timeout}${server} }], bundles: [{ name: acme, server: opa, polling: ${polling}${bundle} }] }`
 const signing = ', signing: { key: key.pem, algorithm: ES256 }'
 const keyFile = { 'key.pem': pem(publicKey) }
 
@@ -77,6 +77,32 @@ async function forged(files: Files): Promise<Uint8Array> {
   return bundleOf({ ...files, '.signatures.json': { signatures: [token] } })
 }
 
+type Wrong = Readonly<Record<string, readonly [RequestListener, RegExp]>>
+
+/** Each is met twice at least; meanwhile /closed is closed and /open is open, as the bundle `good` has it. */
+async function endure(t: TestContext, gateway: BundleGateway, server: BundleServer, wrong: Wrong): Promise<void> {
+  for (const [what, [answer, expected]] of Object.entries(wrong)) {
+    await t.test(`a server that ${what}`, async () => {
+      const { length } = gateway.complaints()
+      server.misbehave(answer)
+      const { message } = await eventually('it failed', async () => {
+        const status = await gateway.bundle()
+        return status.code === 'bundle_error' && expected.test(status.message ?? '') ? status : null
+      })
+      assert.ok(message?.startsWith(`${server.url}bundles/acme: `), message ?? '')
+      const asked = server.asked.length
+      await eventually('it was tried again', () => server.asked.length > asked)
+      assert.deepEqual([await gateway.get('/closed'), await gateway.get('/open')], [403, 200])
+      assert.equal((await gateway.bundle()).activeRevision, 'good')
+      const told = gateway.complaints().slice(length)
+      assert.ok(told.every(({ problem }, index) => problem !== told[index - 1]?.problem))
+      assert.ok(told.some(({ problem }) => problem === message))
+      server.misbehave(null)
+      await eventually('it is mended', async () => (await gateway.bundle()).code === null)
+    })
+  }
+}
+
 test('whatever a server does wrong, the last good bundle goes on deciding, and one message says what and where', async (t) => {
   const server = await startBundleServer(t, { bearer: 'the-right-token' })
   const elsewhere = await startOrigin(t)
@@ -92,8 +118,7 @@ test('whatever a server does wrong, the last good bundle goes on deciding, and o
     { ...keyFile, token: 'the-right-token' },
   )
   await eventually('the gateway is ready', gateway.ready)
-  const url = `${server.url}bundles/acme`
-  const wrong: Readonly<Record<string, readonly [RequestListener, RegExp]>> = {
+  const wrong: Wrong = {
     'ends the connection in the middle': [
       (_req, res) => void res.writeHead(200, { 'content-length': good.length }).write(good.subarray(0, 100), () => res.destroy()),
       /the connection ended before the reply did/,
@@ -117,42 +142,38 @@ test('whatever a server does wrong, the last good bundle goes on deciding, and o
     'sends nothing': [answering(Buffer.alloc(0)), /answers 200 with an empty body/],
     'sends too much': [answering(Buffer.alloc(100_001)), /the reply is longer than 100000 bytes/],
     'is broken': [(_req, res) => void res.writeHead(503).end('<html>'), /answers 503$/],
-    'says that nothing is new, though nothing was named': [
-      (req, res) => void res.writeHead(req.headers['if-none-match'] === undefined ? 304 : 500).end(),
-      /answers (?:304, though nothing is held here|500)/,
-    ],
     'does not know the token': [(_req, res) => void res.writeHead(401).end(), /answers 401; check the token/],
     'leads to another origin': [
       (_req, res) => void res.writeHead(302, { location: `http://127.0.0.1:${elsewhere.port}/` }).end(),
       /redirects \(302\) to another origin/,
     ],
-    'never answers': [() => {}, /did not answer within 2000 ms/],
   }
-  for (const [what, [answer, expected]] of Object.entries(wrong)) {
-    await t.test(`a server that ${what}`, async () => {
-      const { length } = gateway.complaints()
-      server.misbehave(answer)
-      const { message } = await eventually('it failed', async () => {
-        const status = await gateway.bundle()
-        return status.code === 'bundle_error' && expected.test(status.message ?? '') ? status : null
-      })
-      assert.ok(message?.startsWith(`${url}: `), message ?? '')
-      const asked = server.asked.length
-      await eventually('it was tried again', () => server.asked.length > asked)
-      assert.deepEqual([await gateway.get('/closed'), await gateway.get('/open')], [403, 200])
-      assert.equal((await gateway.bundle()).activeRevision, 'good')
-      const told = gateway.complaints().slice(length)
-      assert.deepEqual(
-        told.map(({ problem }) => problem),
-        [...new Set(told.map(({ problem }) => problem))],
-      )
-      assert.ok(told.some(({ problem }) => problem === message))
-      server.misbehave(null)
-      await eventually('it is mended', async () => (await gateway.bundle()).code === null)
-    })
-  }
+  await endure(t, gateway, server, wrong)
   assert.equal(elsewhere.connections(), 0)
+  const metrics = await gateway.metrics()
+  const failures = Number(/^sallyport_bundle_failures_total\{bundle="acme"\} (\d+)$/m.exec(metrics)?.[1])
+  assert.ok(failures >= Object.keys(wrong).length, String(failures))
+  assert.match(metrics, /^sallyport_bundle_age_seconds\{bundle="acme"\} 0\.\d+$/m)
   assert.ok(!gateway.log.some((line) => line.includes('the-right-token')))
+})
+
+test('a server that takes its time holds nobody up', async (t) => {
+  const server = await startBundleServer(t)
+  const good = await plain('good', ['/closed'])
+  server.publish('acme', good)
+  const gateway = await startBundleGateway(t, from(server.url, { timeout: '250ms' }))
+  await eventually('the gateway is ready', gateway.ready)
+  await endure(t, gateway, server, {
+    'trickles for ever': [
+      (_req, res) => {
+        res.writeHead(200, { 'content-length': good.length })
+        const timer = setInterval(() => res.write('x'), 200)
+        res.on('close', () => clearInterval(timer))
+      },
+      /did not send the whole reply within 2500 ms/,
+    ],
+    'never answers': [() => {}, /did not answer within 250 ms/],
+  })
 })
 
 test('a bundle that fails a gate changes nothing, and the message has file and line', async (t) => {
@@ -231,6 +252,9 @@ test('before the first bundle is there everything is denied, and the gateway is 
   await eventually('the server was asked', async () => (await bundle()).message)
   assert.deepEqual([await ready(), await get('/open'), (await status()).revision], [false, 403, null])
   assert.match((await bundle()).message ?? '', /answers 404; there is no such bundle/)
+  server.misbehave((_req, res) => void res.writeHead(304).end())
+  await eventually('it makes no sense', async () => /answers 304, though nothing is held here/.test((await bundle()).message ?? ''))
+  server.misbehave(null)
   server.publish('acme', await plain('r1', ['/closed']))
   await eventually('the gateway is ready', ready)
   assert.deepEqual([await get('/open'), await get('/closed')], [200, 403])
@@ -291,4 +315,17 @@ test('a rollback brings back the bundle of the revision before, and new ones wai
   assert.deepEqual([await get('/one'), await get('/three')], [403, 200])
   assert.equal((await post('/v1/policy/follow')).ok, true)
   assert.deepEqual([await get('/one'), await get('/three'), (await bundle()).activeRevision], [200, 403, 'r3'])
+})
+
+test('a candidate is compiled with the bundles, in place of the rules', async (t) => {
+  const server = await startBundleServer(t)
+  server.publish('acme', await plain('r1', ['/one']))
+  const folder = createFolder(t, {
+    'candidate.rego': 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "candidate" if not input.http.path in data.acme.closed\n',
+  })
+  const config = from(server.url).replace('{ servers', `{ candidate: { rules: ${folder}, enforce: 100, maxEvaluation: 50ms }, servers`)
+  const { get, ready, status } = await startBundleGateway(t, config)
+  await eventually('the gateway is ready', ready)
+  await eventually('the candidate is ready', async () => (await status()).candidate?.revision)
+  assert.deepEqual([await get('/one'), await get('/two')], [403, 403])
 })

@@ -1,6 +1,6 @@
 /** Bundles as part of the policy: what they may define, what needs a compiler, and what the revision depends on. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
@@ -183,4 +183,22 @@ test('the history gives back what a bundle said, its WebAssembly included', asyn
   assert.deepEqual([...found.keys()], ['acme', 'rego'])
   assert.deepEqual([found.get('rego')?.rego, found.get('rego')?.data], [rego.rego, rego.data])
   assert.deepEqual(Buffer.from(found.get('acme')?.wasm[0]?.module ?? []), Buffer.from(bundles.get('acme')?.wasm[0]?.module ?? []))
+})
+
+test('the history of data that changes all the time stays bounded, and what was chosen stays', async (t) => {
+  const folder = createFolder(t)
+  const history = createHistory(folder)
+  const bundle = snapshotOf(await readBundle(await bundleOf(acme([])), { origin: 'acme', verification: null }))
+  const revisionOf = (index: number) => `0123456789ab-${String(index).padStart(12, '0')}`
+  await history.pin(revisionOf(3))
+  for (let index = 0; index <= 250; index += 1) {
+    const bundles = new Map([['acme', { ...bundle, data: { index } }]])
+    await history.record({ revision: revisionOf(index), at: '', how: 'bundle' }, { manifests: {}, rules: {}, bundles })
+  }
+  const kept = (await history.list()).map(({ revision }) => revision)
+  assert.deepEqual([kept.length, kept[0], kept[199], kept[200]], [201, revisionOf(250), revisionOf(51), revisionOf(3)])
+  assert.deepEqual((await history.read(revisionOf(3))).bundles.get('acme')?.data, { index: 3 })
+  await assert.rejects(history.read(revisionOf(4)), /is unknown/)
+  // Of each its data, and the one rule that all have.
+  assert.equal(readdirSync(join(folder, 'objects')).length, 202)
 })

@@ -15,14 +15,21 @@ import {
 } from './installation.ts'
 import { startOrigin } from './origin.ts'
 
+interface Status {
+  readonly revision: string | null
+  readonly bundles: readonly BundleStatus[]
+  readonly candidate: { readonly revision: string | null } | null
+}
+
 export interface BundleGateway extends Running {
   readonly installation: Installation
   /** HTTP status of a request of the integration `weather` for a path. */
   get(path: string): Promise<number>
   bundle(name?: string): Promise<BundleStatus>
-  status(): Promise<{ readonly revision: string | null; readonly rejected: string | null }>
+  status(): Promise<Status>
   post(path: string): Promise<{ readonly ok: boolean; readonly problem?: string }>
   ready(): Promise<boolean>
+  metrics(): Promise<string>
   /** Lines of the log at the levels that somebody reads. */
   complaints(): readonly { readonly level: string; readonly problem?: string; readonly msg: string }[]
 }
@@ -46,7 +53,7 @@ async function restart(t: TestContext, installation: Installation, originPort: n
   const running = await startHere(t, installation)
   const ask = async (method: 'GET' | 'POST', path: string) =>
     (await askGateway(join(installation.folder, 'state/admin.sock'), method, path)).body as never
-  const status = () => ask('GET', '/v1/status') as Promise<{ bundles: BundleStatus[]; revision: string | null; rejected: string | null }>
+  const status = () => ask('GET', '/v1/status') as Promise<Status>
   return {
     ...running,
     installation,
@@ -65,6 +72,7 @@ async function restart(t: TestContext, installation: Installation, originPort: n
     },
     status,
     post: (path) => ask('POST', path),
+    metrics: async () => (await fetch(`http://127.0.0.1:${running.gateway.health.port}/metrics`)).text(),
     ready: async () => (await fetch(`http://127.0.0.1:${running.gateway.health.port}/readyz`)).status === 200,
     complaints: () => running.log.map((line) => JSON.parse(line)).filter(({ level }) => level === 'error'),
   }

@@ -109,7 +109,7 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
   function delayAfter(outcome: Outcome, tookMs: number): number {
     if (outcome === 'failed') return backoff.next()
     // A server that says "nothing new" without waiting for it would be asked without end.
-    if (longPolling && (outcome === 'new' || tookMs >= polling.longPollMs / 2)) return 0
+    if (longPolling && (outcome === 'new' || tookMs >= polling.longPollMs / 2)) return minRetryMs
     return polling.minMs + Math.random() * (polling.maxMs - polling.minMs)
   }
 

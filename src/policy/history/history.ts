@@ -46,13 +46,50 @@ export interface History {
   pin(revision: string | null): Promise<void>
 }
 
+/** So many revisions are kept; each time that so many more have come, the oldest go. */
+const maxRevisions = 200
+const pruneEvery = 50
+
 const revisionShape = /^[0-9a-f]{12}-[0-9a-f]{12}$/
 
 export function createHistory(folder: string): History {
   const lines = join(folder, 'activations.jsonl')
   const pin = join(folder, 'pinned')
   const contentsOf = (revision: string) => join(folder, `${revision}.json`)
-  const { keep, keepAll, read, readAll } = createObjects(join(folder, 'objects'))
+  const { keep, keepAll, read, readAll, retain } = createObjects(join(folder, 'objects'))
+  let recorded = 0
+
+  async function list(): Promise<readonly Activated[]> {
+    const text = await readFile(lines, 'utf8').catch(noneYet)
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Activated)
+      .toReversed()
+  }
+
+  /** Data may change by the minute, and the disk is not the log's alone. */
+  async function prune(): Promise<void> {
+    const pinned = await readPin()
+    const all = await list()
+    const revisions = [...new Set(all.map(({ revision }) => revision))]
+    if (revisions.length < maxRevisions + pruneEvery) return
+    const stay = new Set([...revisions.slice(0, maxRevisions), ...revisions.filter((one) => one === pinned)])
+    const used = new Set<string>()
+    for (const revision of stay) for (const hash of hashesOf(await readContents(revision))) used.add(hash)
+    const kept = all.filter(({ revision }) => stay.has(revision)).toReversed()
+    await replaceFile(lines, kept.map((one) => `${JSON.stringify(one)}\n`).join(''))
+    for (const revision of revisions) if (!stay.has(revision)) await rm(contentsOf(revision), { force: true })
+    await retain(used)
+  }
+
+  async function readContents(revision: string): Promise<Contents | null> {
+    // The name becomes a path: nothing but a revision does.
+    const text = revisionShape.test(revision) ? await readFile(contentsOf(revision), 'utf8').catch(noneYet) : ''
+    return text === '' ? null : (JSON.parse(text) as Contents)
+  }
+
+  const readPin = async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null
 
   return {
     async record(activated, { manifests, rules, bundles }) {
@@ -62,31 +99,30 @@ export function createHistory(folder: string): History {
       const contents: Contents = { manifests: await keepAll(manifests), rules: await keepAll(rules), bundles: kept }
       await replaceFile(contentsOf(activated.revision), `${JSON.stringify(contents)}\n`)
       await appendFile(lines, `${JSON.stringify(activated)}\n`, { mode: 0o600 })
+      if (recorded++ % pruneEvery === 0) await prune()
     },
-    async list() {
-      const text = await readFile(lines, 'utf8').catch(noneYet)
-      return text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Activated)
-        .toReversed()
-    },
+    list,
     async read(revision) {
-      // The name becomes a path: nothing but a revision does.
-      const text = revisionShape.test(revision) ? await readFile(contentsOf(revision), 'utf8').catch(noneYet) : ''
-      if (text === '') throw new Error(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
-      const { manifests, rules, bundles = {} } = JSON.parse(text) as Contents
+      const contents = await readContents(revision)
+      if (contents === null) throw new Error(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
+      const { manifests, rules, bundles = {} } = contents
       const found = new Map<string, SnapshotBundle>()
       for (const [name, kept] of Object.entries(bundles)) found.set(name, await readKeptBundle(kept, { read, readAll }))
       return { manifests: await readAll(manifests), rules: await readAll(rules), bundles: found }
     },
-    pinned: async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null,
+    pinned: readPin,
     async pin(revision) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       if (revision === null) await rm(pin, { force: true })
       else await replaceFile(pin, `${revision}\n`)
     },
   }
+}
+
+function hashesOf(contents: Contents | null): readonly string[] {
+  const { manifests = {}, rules = {}, bundles = {} } = contents ?? {}
+  const inBundles = Object.values(bundles).flatMap(({ rego, data, wasm }) => [...Object.values(rego), data, ...Object.values(wasm)])
+  return [...Object.values(manifests), ...Object.values(rules), ...inBundles]
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

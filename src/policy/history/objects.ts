@@ -1,6 +1,6 @@
 /** Texts by their hash: each is kept once, whatever its name and however many revisions have it. */
 import { createHash } from 'node:crypto'
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Objects {
@@ -11,6 +11,8 @@ export interface Objects {
   /** Throws where it is not what was kept; `name` is for the message. */
   read(hash: string, name: string): Promise<string>
   readAll(hashes: Readonly<Record<string, string>>): Promise<Record<string, string>>
+  /** Removes all others. */
+  retain(hashes: ReadonlySet<string>): Promise<void>
 }
 
 export function createObjects(folder: string): Objects {
@@ -48,6 +50,13 @@ export function createObjects(folder: string): Objects {
       const texts: Record<string, string> = {}
       for (const [name, hash] of Object.entries(hashes)) texts[name] = await read(hash, name)
       return texts
+    },
+    async retain(hashes) {
+      for (const name of await readdir(folder)) {
+        if (hashes.has(name)) continue
+        known.delete(name)
+        await rm(join(folder, name), { force: true })
+      }
     },
   }
 }
