@@ -19,7 +19,7 @@ import {
 } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createDirectory, type ReloadResult } from './policy/index.ts'
+import { createDirectory, createServer, type ReloadResult } from './policy/index.ts'
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
@@ -84,8 +84,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       return integration === undefined ? null : { integration, identity: 'policy' }
     },
   })
+  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
   const government = createGovernment({
     config,
+    servers,
     manifests,
     readContext: createReadContext(limits),
     outside,
@@ -146,11 +148,12 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   } catch (error) {
     limits.close()
     await reach.close()
+    await closeServers()
     await audit.close()
     throw error
   }
 
-  metrics.gauge('sallyport_policy_rejected', 'Whether the manifests or rules on disk were rejected and older ones decide.', () =>
+  metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
   )
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
@@ -158,7 +161,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
 
   const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken,
+    ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,
     checks: {
       policy: government.revision() !== null,
       manifests: activation.rejected() === null,
@@ -177,6 +180,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       integrations: manifests.names(),
       rejected: activation.rejected(),
       candidate: government.candidate(),
+      bundles: government.bundles(),
       audit: audit.status(),
       health: health(),
     }),
@@ -205,6 +209,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
     ),
   )
+  government.follow()
   state.ready = true
   logger.info(
     {
@@ -212,7 +217,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       health: admin.healthAddress(),
       revision: government.revision(),
     },
-    'ready',
+    government.revision() === null ? 'listening, and not ready: there is no policy yet' : 'ready',
   )
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
@@ -235,7 +240,13 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     })
   }
 
+  async function closeServers(): Promise<void> {
+    await Promise.all([...servers.values()].map((server) => server.close()))
+  }
+
   async function shutdown(): Promise<void> {
+    await government.close()
+    await closeServers()
     for (const listener of listeners) listener.destroy()
     await admin.close()
     limits.close()
@@ -253,6 +264,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function close(): Promise<void> {
     state.draining = true
     for (const stop of unwatch) stop()
+    // A bundle that is being compiled holds nobody up: `shutdown` waits for it.
+    void government.close()
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])

@@ -4,15 +4,19 @@ import { type Config, requireKnown } from './config/index.ts'
 import type { Integration, JsonObject, Outside, Policy } from './core/index.ts'
 import {
   type Activation,
+  type BundleSet,
+  type BundleStatus,
   createActivation,
   createAsk,
   createCompile,
+  createDelivery,
   createHistory,
   createPolicy,
   createStagedPolicy,
   type Directory,
   failureKinds,
   readRules,
+  type Server,
 } from './policy/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
 
@@ -31,6 +35,8 @@ export interface GovernOptions {
   readonly note: Note
   readonly logger: Logger
   readonly metrics: Metrics
+  /** By the names of `policy.servers`. */
+  readonly servers: ReadonlyMap<string, Server>
   /** In the turn of the event loop in which the policy changed. */
   readonly onActivated: (integrations: readonly Integration[]) => void
 }
@@ -40,20 +46,16 @@ export interface Government {
   readonly policy: Policy
   readonly activation: Activation
   revision(): string | null
+  bundles(): readonly BundleStatus[]
+  /** Bundles are brought from now on. */
+  follow(): void
+  close(): Promise<void>
   /** `null`: none is configured. */
   candidate(): { readonly revision: string | null; readonly enforcePercent: number; readonly problem: string | null } | null
 }
 
-export function createGovernment({
-  config,
-  manifests,
-  readContext,
-  outside,
-  note,
-  logger,
-  metrics,
-  onActivated,
-}: GovernOptions): Government {
+export function createGovernment(options: GovernOptions): Government {
+  const { config, manifests, readContext, outside, note, logger, metrics, onActivated } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
   const shared = {
@@ -114,9 +116,9 @@ export function createGovernment({
         })
       },
     })
-    async function prepare(integrations: readonly Integration[]): Promise<void> {
+    async function prepare(integrations: readonly Integration[], bundles: BundleSet): Promise<void> {
       try {
-        const prepared = await station.prepare(integrations, await readRules(rulesFolder))
+        const prepared = await station.prepare(integrations, await readRules(rulesFolder), bundles)
         prepared.activate()
         state.problem = null
         note('candidate', { revision: prepared.revision, enforcePercent })
@@ -134,17 +136,70 @@ export function createGovernment({
     policy,
     history: createHistory(join(cacheFolder, 'history')),
     readRules: () => readRules(config.policy.rulesFolder),
+    bundles: {
+      names: config.policy.bundles.map(({ name }) => name),
+      areFetched: config.policy.bundles.some(({ place }) => place.kind === 'server'),
+      load: () => delivery.load(),
+    },
     requireKnown: (integrations) => requireKnown(config, integrations),
-    onActivated(integrations, revision) {
+    onActivated(integrations, revision, bundles) {
       onActivated(integrations)
+      delivery.activated(bundles)
+      if (revision === null) {
+        logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
+        return
+      }
       note('activated', { revision, integrations: integrations.length })
       logger.info({ revision, integrations: integrations.length }, 'policy active')
     },
-    afterwards: async (integrations) => candidate?.prepare(integrations),
+    async afterwards(integrations, bundles) {
+      await delivery.keep()
+      await candidate?.prepare(integrations, bundles)
+    },
     onRejected(problem) {
       note('rejected', { problem: problem.slice(0, 1000) })
-      logger.error({ problem }, 'the new manifests or rules are bad: the last good set goes on deciding')
+      logger.error({ problem }, 'the new manifests, rules or bundles are bad: the last good set goes on deciding')
     },
   })
-  return { policy: candidate?.staged ?? policy, activation, revision: policy.revision, candidate: () => candidate?.status() ?? null }
+  const bundleFailures = metrics.labelledCounter(
+    'sallyport_bundle_failures_total',
+    'Tries to fetch, verify or activate a bundle that failed.',
+    'bundle',
+    config.policy.bundles.map(({ name }) => name),
+  )
+  const delivery = createDelivery({
+    bundles: config.policy.bundles,
+    servers: config.policy.servers.flatMap((one) => {
+      const server = options.servers.get(one.name)
+      return server === undefined ? [] : [{ config: one, server }]
+    }),
+    folder: join(config.stateFolder, 'bundles'),
+    offer: activation.offer,
+    onFailure({ name, problem, isNew, kind }) {
+      bundleFailures.inc({ bundle: name })
+      // `onRejected` has told what does not go with the rest; the same problem is told once, however often it is met.
+      if (!isNew || kind === 'activation') return
+      if (kind === 'bundle') note('rejected', { bundle: name, problem: problem.slice(0, 1000) })
+      logger.error({ bundle: name, problem }, 'the bundle cannot be had: the last good one goes on deciding')
+    },
+    onUnwatched: (error) => logger.warn({ err: error }, 'changes of a bundle cannot be watched, and are looked for from time to time'),
+    onUnkept: (name, error) => logger.error({ bundle: name, err: error }, 'the bundle cannot be kept for a start without its server'),
+  })
+  const startedAt = Date.now()
+  const fetched = new Set(config.policy.bundles.filter(({ place }) => place.kind === 'server').map(({ name }) => name))
+  metrics.labelledGauge('sallyport_bundle_age_seconds', 'Since a bundle was last fetched, or said to be the newest.', 'bundle', () => {
+    const ages = new Map<string, number>()
+    for (const { name, lastSuccessfulRequest: last } of delivery.statuses())
+      if (fetched.has(name)) ages.set(name, (Date.now() - (last === null ? startedAt : Date.parse(last))) / 1000)
+    return ages
+  })
+  return {
+    policy: candidate?.staged ?? policy,
+    activation,
+    revision: policy.revision,
+    bundles: delivery.statuses,
+    follow: delivery.start,
+    close: delivery.close,
+    candidate: () => candidate?.status() ?? null,
+  }
 }

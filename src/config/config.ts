@@ -1,5 +1,6 @@
 /** The configuration as the gateway uses it: paths absolute, defaults filled in, secrets read. */
 import type { BreakerSettings, LimitSettings } from '../core/index.ts'
+import type { BundleConfig, ServerConfig } from './policy-config.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address = { readonly host: string; readonly port: number } | { readonly socket: string }
@@ -59,6 +60,8 @@ export interface Config {
     readonly grants: GrantsConfig
     /** Rules that are tried beside the active ones. */
     readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
+    readonly servers: readonly ServerConfig[]
+    readonly bundles: readonly BundleConfig[]
   }
   readonly admin: {
     readonly health: { readonly host: string; readonly port: number }

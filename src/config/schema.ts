@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { besides, refuseCollisions, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
+import { bundleSchema, refuseStrangers, serverSchema } from './policy-schema.ts'
 import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
 import { serviceSchema } from './service-schema.ts'
 import { createSourced } from './sourced.ts'
@@ -12,7 +13,8 @@ const mebi = 1024 ** 2
 
 /** `sources` gives what stands outside the file; its problems are told with the place of the key. */
 export function createConfigSchema(sources: Sources) {
-  const { path, socket, folder, certificates, secret } = createSourced(sources)
+  const sourced = createSourced(sources)
+  const { path, socket, folder, certificates, secret } = sourced
 
   const listener = z
     .strictObject({
@@ -121,7 +123,18 @@ export function createConfigSchema(sources: Sources) {
             })
             .describe('Rules that are evaluated beside the active ones; every difference is recorded and counted.')
             .optional(),
+          servers: z
+            .array(serverSchema(sourced))
+            .superRefine(refuseTwins, besides)
+            .describe('OPA’s services: what hands out bundles.')
+            .prefault([]),
+          bundles: z
+            .array(bundleSchema(sourced))
+            .superRefine(refuseTwins, besides)
+            .describe('OPA’s bundles, compiled together with the rules.')
+            .prefault([]),
         })
+        .superRefine(refuseStrangers)
         .describe('The policy engine.')
         .prefault({}),
       admin: admin.describe('The operator’s side.').prefault({}),

@@ -45,7 +45,7 @@ export async function buildPolicy(
   rules: RegoSources,
   compile: Compile,
   cacheFolder: string,
-  requireTests: (compile: Compile, sources: RegoSources, grants: readonly string[]) => Promise<void>,
+  requireTests: (rules: RegoSources) => Promise<void>,
   grants: readonly string[] = [],
 ): Promise<CompiledPolicy> {
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
@@ -54,7 +54,7 @@ export async function buildPolicy(
   const cached = await load(folder).catch(() => null) // none there, or an earlier version's
   if (cached?.sourceHash === inputs.sourceHash && cached.sight !== undefined) return cached
   const built = await compileInputs(inputs, compile)
-  await requireTests(compile, rules, grants)
+  await requireTests(rules)
   await save(folder, built)
   return built.policy
 }

@@ -2,17 +2,19 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import type { Integration, Policy } from '../core/index.ts'
+import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
 import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint, type RegoSources, readRego } from './build.ts'
 import { isQuick } from './builtins/index.ts'
 import { builtinLibrary, builtPath, type Compile, programPath } from './compiler/index.ts'
+import { type BundleSet, type Composed, compose } from './compose.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
+import { requireKnownBuiltins } from './prebuilt.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
 
@@ -30,12 +32,17 @@ export interface PolicyOptions {
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
 
+export interface Prepared {
+  readonly revision: string
+  activate(): void
+}
+
 export interface PolicyStation extends Policy {
   /**
-   * Builds what `integrations` and authors' `rules` would give, touching nothing that is active.
-   * `activate` swaps it in at once. Throws `RegoError`, `CompilerMissing`, or an error that names the file.
+   * Builds what `integrations`, authors' `rules` and `bundles` would give, touching nothing that is active.
+   * `activate` swaps it in at once. Throws `RegoError`, `CompilerMissing`, `BundleError`, or an error that names the file.
    */
-  prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ readonly revision: string; activate(): void }>
+  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<Prepared>
   /** `null` until the first activation. */
   revision(): string | null
 }
@@ -44,8 +51,12 @@ export interface PolicyStation extends Policy {
 interface Loaded {
   readonly policy: CompiledPolicy
   readonly module: WebAssembly.Module
+  readonly dataHash: string
   readonly own: Session | null
 }
+
+/** Larger shared documents would stand once more in the image of each integration: then one image holds everything. */
+const maxSharedBytes = 64 * 1024
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
   const { grants = noGrants, ask = askNobody } = options
@@ -53,13 +64,16 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let loaded: Loaded | null = null
   let library: WebAssembly.Module | null = null
 
-  async function prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ revision: string; activate(): void }> {
-    const policy = await buildPolicy(rules, options.compile, options.cacheFolder, requireTests, grants.builtins)
-    const next = loaded?.policy.sourceHash === policy.sourceHash ? loaded : await load(policy)
-    const session = next.own ?? createSessionOver(createWholeDocuments(next.module, {}, integrations))
+  async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
+    const composed = compose(rules, bundles)
+    const policy = composed.prebuilt ?? (await build(composed))
+    const next = await load(policy, composed)
+    const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
+    const { builtins } = session.documents.loader.base
+    if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
     // What cannot be answered without the library must not wait for it at a request.
-    if (!session.documents.loader.base.builtins.every(isQuick)) library ??= await loadLibrary()
-    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join())}`
+    if (!builtins.every(isQuick)) library ??= await loadLibrary()
+    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
     const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure })
     return {
@@ -71,9 +85,24 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  async function load(policy: CompiledPolicy): Promise<Loaded> {
-    const module = await WebAssembly.compile(harden(policy.wasm))
-    return { policy, module, own: policy.sight.ownOnly ? createSessionOver(createOwnDocuments(module, {})) : null }
+  function build({ rego, data }: Composed): Promise<CompiledPolicy> {
+    const { compile, cacheFolder } = options
+    return buildPolicy(
+      rego,
+      compile,
+      cacheFolder,
+      (sources) => requireTests(compile, sources, { data, grants: grants.builtins }),
+      grants.builtins,
+    )
+  }
+
+  /** What has not changed is not loaded again: new data needs no new code. */
+  async function load(policy: CompiledPolicy, { data, dataHash, dataBytes }: Composed): Promise<Loaded> {
+    const known = loaded?.policy.sourceHash === policy.sourceHash ? loaded : null
+    if (known?.dataHash === dataHash) return known
+    const module = known?.module ?? (await WebAssembly.compile(harden(policy.wasm)))
+    const isOwn = policy.sight.ownOnly && dataBytes <= maxSharedBytes
+    return { policy, module, dataHash, own: isOwn ? createSessionOver(createOwnDocuments(module, data)) : null }
   }
 
   function createSessionOver(documents: Documents): Session {
@@ -92,19 +121,14 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     })
   }
 
-  function engine(): Engine {
-    // Doors open after the first activation; a request that gets here before it is a bug, and a denial.
-    if (active === null) throw new Error('no policy is active')
-    return active
-  }
-
   return {
     get needs() {
-      return engine().needs
+      return active?.needs ?? nothing
     },
-    decide: (request, claim) => engine().decide(request, claim),
+    decide: (request, claim) =>
+      active?.decide(request, claim) ?? denial('engine/no-policy', 'there is no policy yet: its bundle was never here', ''),
     get consult() {
-      return engine().consult
+      return active?.consult ?? null
     },
     prepare,
     revision: () => active?.revision ?? null,
@@ -112,6 +136,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 }
 
 const askNobody: Ask = async () => ({ error: 'nobody answers here' })
+const nothing: Needs = { headers: false, body: false, context: false }
 
 async function loadLibrary(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))

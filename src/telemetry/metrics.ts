@@ -12,6 +12,8 @@ export interface Metrics {
   labelledCounter(name: string, help: string, label: string, values: readonly string[]): { inc(labels: Record<string, string>): void }
   /** A gauge read at scrape. */
   gauge(name: string, help: string, read: () => number): void
+  /** A gauge with one label, read at scrape: a value for each of the label's. */
+  labelledGauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void
 }
 
 export function createMetrics(): Metrics {
@@ -34,6 +36,18 @@ export function createMetrics(): Metrics {
         registers: [registry],
         collect() {
           this.set(read())
+        },
+      })
+    },
+    labelledGauge(name, help, label, read) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const [value, number] of read()) this.set({ [label]: value }, number)
         },
       })
     },

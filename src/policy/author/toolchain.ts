@@ -1,8 +1,10 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
+import type { JsonObject } from '../../core/index.ts'
 import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
-import { type Compile, type EvalResult, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
 import { defaultSources } from './sources.ts'
+import { withSight } from './with-sight.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
@@ -26,10 +28,22 @@ export interface TestReport {
   readonly coverage: number
 }
 
-/** `run`: a regular expression that names of tests must match. */
-export async function testPolicy(compile: Compile, sources: RegoSources, run = '', grants: readonly string[] = []): Promise<TestReport> {
+export interface TestOptions {
+  /** Regular expression that names of tests must match. */
+  readonly run?: string | undefined
+  /** Base documents. */
+  readonly data?: JsonObject
+  /** Functions that reach out of the policy and may be called nevertheless. */
+  readonly grants?: readonly string[]
+}
+
+export async function testPolicy(
+  compile: Compile,
+  sources: RegoSources,
+  { run = '', data = {}, grants = [] }: TestOptions = {},
+): Promise<TestReport> {
   const { capabilities } = await policySurroundings(grants)
-  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run })
+  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run, data })
   const files = (answer.lines ?? []).filter(({ file }) => Object.hasOwn(sources, file))
   const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
   const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
@@ -37,9 +51,9 @@ export async function testPolicy(compile: Compile, sources: RegoSources, run = '
 }
 
 /** Throws `RegoError` that names each failed test and its place. */
-export async function requireTests(compile: Compile, sources: RegoSources, grants: readonly string[] = []): Promise<void> {
+export async function requireTests(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'> = {}): Promise<void> {
   if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return
-  const { tests } = await testPolicy(compile, sources, '', grants)
+  const { tests } = await testPolicy(compile, sources, options)
   const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
   if (failed.length > 0)
     throw new RegoError(
@@ -75,14 +89,8 @@ export async function buildBundle(compile: Compile, sources: RegoSources, revisi
   const { capabilities, schema } = await policySurroundings()
   const all = { ...(await defaultSources()), ...sources }
   const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
-  const { bundle = '' } = await compile({
-    command: 'bundle',
-    sources: all,
-    capabilities,
-    schema,
-    entrypoints: [entrypoint],
-    revision: name,
-    roots: ['sallyport'],
-  })
-  return { revision: name, bytes: Buffer.from(bundle, 'base64') }
+  const common = { sources: all, capabilities, schema, entrypoints: [entrypoint] }
+  const { sight = everything } = await compile({ ...common, command: 'build' })
+  const { bundle = '' } = await compile({ ...common, command: 'bundle', revision: name, roots: ['sallyport'] })
+  return { revision: name, bytes: await withSight(Buffer.from(bundle, 'base64'), sight) }
 }

@@ -41,6 +41,9 @@ export interface Sight {
   readonly ownOnly: boolean
 }
 
+/** Of a policy of which nothing is known: no projection, no cache, all manifests in its data. */
+export const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
+
 export interface TestOutcome {
   readonly file: string
   readonly row: number
