@@ -1,18 +1,16 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
 import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint, type RegoSources, readRego } from './build.ts'
-import { isQuick } from './builtins/index.ts'
-import { builtinLibrary, builtPath, type Compile, programPath } from './compiler/index.ts'
+import type { Compile } from './compiler/index.ts'
 import { type BundleSet, type Composed, compose } from './compose.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { createLibrarySource } from './library-source.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
@@ -57,7 +55,7 @@ const maxSharedBytes = 64 * 1024
 export function createPolicy(options: PolicyOptions): PolicyStation {
   let active: Engine | null = null
   let loaded: Loaded | null = null
-  let library: WebAssembly.Module | null = null
+  const library = createLibrarySource()
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
     const composed = compose(rules, bundles)
@@ -66,9 +64,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
     const { builtins } = session.documents.loader.base
     if (composed.prebuilt !== null) await requireKnownBuiltins(builtins)
-    // What cannot be answered without the library must not wait for it at a request.
-    if (!builtins.every(isQuick)) library ??= await loadLibrary()
-    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
+    await library.readyFor(builtins)
+    const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
     const engine = createEngine({ policy, session, integrations, revision, readContext, onFailure })
     return {
@@ -80,9 +77,9 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  function build({ rego, data }: Composed): Promise<CompiledPolicy> {
+  function build({ deciding, all, data }: Composed): Promise<CompiledPolicy> {
     const { compile, cacheFolder } = options
-    return buildPolicy(rego, compile, cacheFolder, (sources) => requireTests(compile, sources, data))
+    return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, data))
   }
 
   /** What has not changed is not loaded again: new data needs no new code. */
@@ -96,16 +93,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 
   function createSessionOver(documents: Documents): Session {
     const { maxMemoryPages, maxEvaluationMs } = options
-    return createSession({
-      documents,
-      entrypoint,
-      maxMemoryPages,
-      maxEvaluationMs,
-      builtinLibrary() {
-        library ??= loadLibraryNow()
-        return library
-      },
-    })
+    return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary: library.now })
   }
 
   return {
@@ -121,13 +109,9 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 
 const nothing: Needs = { headers: false, body: false, context: false }
 
-async function loadLibrary(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
-}
-
-/** For the rare call of a quick function that needs it after all. */
-function loadLibraryNow(): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(builtPath(builtinLibrary)))
+/** Rules that only shape reports decide nothing, and are part of what is in force all the same. */
+function revisionOf({ sourceHash }: CompiledPolicy, reporting: RegoSources): string {
+  return Object.keys(reporting).length === 0 ? sourceHash.slice(0, 12) : digest(`${sourceHash}${JSON.stringify(reporting)}`)
 }
 
 const digests = new WeakMap<Integration, string>()
