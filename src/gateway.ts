@@ -11,8 +11,9 @@ import { createGovernment } from './govern.ts'
 import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createDirectory, createServer, type ReloadResult } from './policy/index.ts'
+import { createCompile, createDirectory, createServer, type ReloadResult } from './policy/index.ts'
 import { createRedactor } from './redact/index.ts'
+import { createReporting } from './reporting.ts'
 import {
   createAddressRule,
   createDialer,
@@ -77,11 +78,16 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
   })
   const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
+  const compile = createCompile()
+  const readContext = createReadContext(limits)
+  const reporting = createReporting({
+    ...{ config, version, servers, compile, readContext, logger, metrics },
+    redact: redactor,
+    needs: () => government.policy.needs,
+    bundles: () => government.bundles(),
+  })
   const government = createGovernment({
-    config,
-    servers,
-    manifests,
-    readContext: createReadContext(limits),
+    ...{ config, servers, manifests, compile, reporting, readContext },
     note: audit.note,
     logger,
     metrics,
@@ -117,6 +123,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     now,
     onBytes: createRelief(),
     journal: audit,
+    decisionLog: reporting.decisionLog,
     findResource(kind) {
       const found = resources.get(kind)
       if (found === undefined) throw new Error(`no resource of kind ${kind}`)
@@ -156,10 +163,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   try {
     await activation.start()
   } catch (error) {
-    limits.close()
-    await pools.close()
-    await closeServers()
-    await audit.close()
+    await release()
     throw error
   }
 
@@ -251,18 +255,20 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     })
   }
 
-  async function closeServers(): Promise<void> {
+  /** What is left once nothing is served: the log last, so that it has everything. */
+  async function release(): Promise<void> {
+    limits.close()
+    await pools.close()
+    await reporting.close()
     await Promise.all([...servers.values()].map((server) => server.close()))
+    await audit.close()
   }
 
   async function shutdown(): Promise<void> {
     await government.close()
-    await closeServers()
     for (const listener of listeners) listener.destroy()
     await admin.close()
-    limits.close()
-    await pools.close()
-    await audit.close()
+    await release()
   }
 
   return {
