@@ -19,9 +19,10 @@ import {
 } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createDirectory, createServer, type ReloadResult } from './policy/index.ts'
+import { createCompile, createDirectory, createServer, type ReloadResult } from './policy/index.ts'
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
+import { createReporting } from './reporting.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
@@ -85,12 +86,16 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     },
   })
   const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
+  const compile = createCompile()
+  const readContext = createReadContext(limits)
+  const reporting = createReporting({
+    ...{ config, version, servers, compile, readContext, logger, metrics },
+    redact: redactor,
+    needs: () => government.policy.needs,
+    bundles: () => government.bundles(),
+  })
   const government = createGovernment({
-    config,
-    servers,
-    manifests,
-    readContext: createReadContext(limits),
-    outside,
+    ...{ config, servers, manifests, compile, reporting, readContext, outside },
     note: audit.note,
     logger,
     metrics,
@@ -122,6 +127,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     onBytes: createRelief(),
     journal: audit,
     findResource: reach.find,
+    decisionLog: reporting.decisionLog,
     onBug(error, arrivalId) {
       bugs.inc()
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
@@ -146,10 +152,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   try {
     await activation.start()
   } catch (error) {
-    limits.close()
-    await reach.close()
-    await closeServers()
-    await audit.close()
+    await release()
     throw error
   }
 
@@ -240,18 +243,20 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     })
   }
 
-  async function closeServers(): Promise<void> {
+  /** What is left once nothing is served: the log last, so that it has everything. */
+  async function release(): Promise<void> {
+    limits.close()
+    await reach.close()
+    await reporting.close()
     await Promise.all([...servers.values()].map((server) => server.close()))
+    await audit.close()
   }
 
   async function shutdown(): Promise<void> {
     await government.close()
-    await closeServers()
     for (const listener of listeners) listener.destroy()
     await admin.close()
-    limits.close()
-    await reach.close()
-    await audit.close()
+    await release()
   }
 
   return {

@@ -6,15 +6,16 @@ import {
   type Activation,
   type BundleSet,
   type BundleStatus,
+  type Compile,
   createActivation,
   createAsk,
-  createCompile,
   createDelivery,
   createHistory,
   createPolicy,
   createStagedPolicy,
   type Directory,
   failureKinds,
+  type PolicyStation,
   readRules,
   type Server,
 } from './policy/index.ts'
@@ -25,9 +26,19 @@ type Note = (
   facts: Readonly<Record<string, string | number | boolean>>,
 ) => void
 
+interface Reporting {
+  withMasks(policy: PolicyStation): PolicyStation
+  activated(revision: string, bundles: BundleSet): void
+  rejected(error: unknown): void
+  bundlesChanged(): void
+}
+
 export interface GovernOptions {
   readonly config: Config
   readonly manifests: Directory
+  readonly compile: Compile
+  /** Is told of each set, and what it reports is masked by that set's rules. */
+  readonly reporting: Reporting
   readonly readContext: (integration: string, origin: string | null) => JsonObject
   /** Answers what rules are granted to ask. */
   readonly outside: Outside
@@ -55,25 +66,21 @@ export interface Government {
 }
 
 export function createGovernment(options: GovernOptions): Government {
-  const { config, manifests, readContext, outside, note, logger, metrics, onActivated } = options
+  const { config, manifests, compile, reporting, readContext, outside, note, logger, metrics, onActivated } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
-  const shared = {
-    cacheFolder,
-    compile: createCompile(),
-    readContext,
-    maxMemoryPages: config.policy.maxMemoryPages,
-    grants: config.policy.grants,
-    ask: createAsk(outside),
-  }
-  const policy = createPolicy({
-    ...shared,
-    maxEvaluationMs: config.policy.maxEvaluationMs,
-    onFailure(kind, error) {
-      failures.inc({ kind })
-      logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
-    },
-  })
+  const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
+  const shared = { cacheFolder, compile, readContext, maxMemoryPages, grants, ask: createAsk(outside) }
+  const policy = reporting.withMasks(
+    createPolicy({
+      ...shared,
+      maxEvaluationMs,
+      onFailure(kind, error) {
+        failures.inc({ kind })
+        logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
+      },
+    }),
+  )
   const differences = metrics.labelledCounter(
     'sallyport_policy_differences_total',
     'Requests that the candidate decides otherwise.',
@@ -149,6 +156,7 @@ export function createGovernment(options: GovernOptions): Government {
         logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
         return
       }
+      reporting.activated(revision, bundles)
       note('activated', { revision, integrations: integrations.length })
       logger.info({ revision, integrations: integrations.length }, 'policy active')
     },
@@ -156,7 +164,8 @@ export function createGovernment(options: GovernOptions): Government {
       await delivery.keep()
       await candidate?.prepare(integrations, bundles)
     },
-    onRejected(problem) {
+    onRejected(problem, error) {
+      if (error !== null) reporting.rejected(error)
       note('rejected', { problem: problem.slice(0, 1000) })
       logger.error({ problem }, 'the new manifests, rules or bundles are bad: the last good set goes on deciding')
     },
@@ -175,6 +184,7 @@ export function createGovernment(options: GovernOptions): Government {
     }),
     folder: join(config.stateFolder, 'bundles'),
     offer: activation.offer,
+    onStatus: reporting.bundlesChanged,
     onFailure({ name, problem, isNew, kind }) {
       bundleFailures.inc({ bundle: name })
       // `onRejected` has told what does not go with the rest; the same problem is told once, however often it is met.

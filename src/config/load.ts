@@ -6,6 +6,7 @@ import { decodeYaml } from './decode-yaml.ts'
 import { gatewayBreaker, gatewayLimits } from './limits-schema.ts'
 import { bundleFrom, serverFrom } from './policy-schema.ts'
 import { readText } from './read-text.ts'
+import { decisionLogFrom, statusFrom } from './report-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
 
@@ -49,6 +50,9 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
             },
       servers: policy.servers.map(serverFrom),
       bundles: policy.bundles.map(bundleFrom),
+      labels: policy.labels,
+      decisionLog: decisionLogFrom(policy.decisionLog),
+      status: statusFrom(policy.status),
     },
     admin: {
       health: admin.health,

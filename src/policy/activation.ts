@@ -40,7 +40,8 @@ export interface ActivationOptions {
   readonly onActivated: (integrations: readonly Integration[], revision: string | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
   readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet) => Promise<void>
-  readonly onRejected: (problem: string) => void
+  /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
+  readonly onRejected: (problem: string, error: unknown) => void
 }
 
 export interface Activation {
@@ -127,7 +128,7 @@ export function createActivation(options: ActivationOptions): Activation {
     } catch (error) {
       const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
       // A bundle is tried again and again.
-      if (origin === undefined || problem !== rejected) onRejected(problem)
+      if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
       rejected = problem
       return { ok: false, revision: now(), problem }
     }
@@ -144,7 +145,7 @@ export function createActivation(options: ActivationOptions): Activation {
       return { ok: true, revision: now(), missing }
     } catch (error) {
       rejected = (error as Error).message
-      onRejected(rejected)
+      onRejected(rejected, error)
       return { ok: false, revision: now(), problem: rejected }
     }
   }
@@ -161,7 +162,7 @@ export function createActivation(options: ActivationOptions): Activation {
       } catch (error) {
         if (!bundles.areFetched) throw error
         rejected = (error as Error).message
-        onRejected(rejected)
+        onRejected(rejected, error)
         introduce(found.integrations)
       }
     },

@@ -3,18 +3,23 @@ import { createHash } from 'node:crypto'
 import type { Json, JsonObject } from '../core/index.ts'
 import type { RegoSources } from './build.ts'
 import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
+import { divideRules } from './divide-rules.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
 
 /** By the names that the configuration gives them. */
 export type BundleSet = ReadonlyMap<string, SnapshotBundle>
 
 export interface Composed {
-  readonly rego: RegoSources
+  /** What is compiled to decide requests. */
+  readonly deciding: RegoSources
+  /** `package system…`: what is compiled, with `all` that it may call, to mask reports. */
+  readonly reporting: RegoSources
+  readonly all: RegoSources
   readonly data: JsonObject
   /** Of the data; empty where there is none. */
   readonly dataHash: string
   readonly dataBytes: number
-  /** A policy that some bundle brings ready; then `rego` is empty. */
+  /** A policy that some bundle brings ready; then `deciding` is empty. */
   readonly prebuilt: Prebuilt | null
 }
 
@@ -22,6 +27,7 @@ export interface Composed {
 export function compose(rules: RegoSources, bundles: BundleSet): Composed {
   requireApart(bundles)
   const rego: Record<string, string> = {}
+  const beside: Record<string, string> = {}
   const hash = createHash('sha256')
   let data: JsonObject = {}
   let dataBytes = 0
@@ -29,23 +35,33 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
   for (const [name, bundle] of [...bundles].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const policy = prebuiltOf(name, bundle)
     if (policy !== null) prebuilt = { from: name, policy }
-    // What a ready policy was built from lies beside it and does not count.
-    else Object.assign(rego, regoOf(name, bundle))
+    // What a ready policy was built from lies beside it and decides nothing; masks among it may call it.
+    Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : besideOf(name, bundle))
     const { text, digest } = dataOf(bundle)
     if (text === '{}') continue
     data = merged(data, bundle.data)
     dataBytes += text.length
     hash.update(digest)
   }
-  const all = { ...rego, ...rules }
-  const [uncounted] = Object.keys(all)
+  const { deciding } = divideRules({ ...rego, ...rules })
+  const all = { ...beside, ...rego, ...rules }
+  const { reporting } = divideRules(all)
+  const [uncounted] = Object.keys(deciding)
   if (prebuilt !== null && uncounted !== undefined)
     throw new BundleError(
       `bundle ${prebuilt.from}`,
       null,
       `brings a policy that replaces all rules, so ${uncounted} would not count; remove one of the two`,
     )
-  return { rego: all, data, dataBytes, dataHash: dataBytes === 0 ? '' : hash.digest('hex'), prebuilt: prebuilt?.policy ?? null }
+  return {
+    deciding,
+    reporting,
+    all,
+    data,
+    dataBytes,
+    dataHash: dataBytes === 0 ? '' : hash.digest('hex'),
+    prebuilt: prebuilt?.policy ?? null,
+  }
 }
 
 /** Two bundles that may define one path: nobody could say which counts. */
@@ -80,6 +96,12 @@ function regoOf(name: string, { rego }: SnapshotBundle): RegoSources {
     sources[`bundles/${name}/${file}`] = text
   }
   return sources
+}
+
+/** Without what stands for the default policy, of which the gateway has its own. */
+function besideOf(name: string, { rego }: SnapshotBundle): RegoSources {
+  const modules = Object.entries(rego).filter(([, text]) => packageOf(text)?.[0] !== 'sallyport')
+  return Object.fromEntries(modules.map(([file, text]) => [`bundles/${name}/${file}`, text]))
 }
 
 const written = new WeakMap<SnapshotBundle, { text: string; digest: string }>()

@@ -1,18 +1,16 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
 import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint, type RegoSources, readRego } from './build.ts'
-import { isQuick } from './builtins/index.ts'
-import { builtinLibrary, builtPath, type Compile, programPath } from './compiler/index.ts'
+import type { Compile } from './compiler/index.ts'
 import { type BundleSet, type Composed, compose } from './compose.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { createLibrarySource } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import { createSession, type Session } from './session.ts'
@@ -62,7 +60,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   const { grants = noGrants, ask = askNobody } = options
   let active: Engine | null = null
   let loaded: Loaded | null = null
-  let library: WebAssembly.Module | null = null
+  const library = createLibrarySource()
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
     const composed = compose(rules, bundles)
@@ -71,9 +69,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
     const { builtins } = session.documents.loader.base
     if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
-    // What cannot be answered without the library must not wait for it at a request.
-    if (!builtins.every(isQuick)) library ??= await loadLibrary()
-    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
+    await library.readyFor(builtins)
+    const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
     const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure })
     return {
@@ -85,15 +82,10 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  function build({ rego, data }: Composed): Promise<CompiledPolicy> {
+  function build({ deciding, all, data }: Composed): Promise<CompiledPolicy> {
     const { compile, cacheFolder } = options
-    return buildPolicy(
-      rego,
-      compile,
-      cacheFolder,
-      (sources) => requireTests(compile, sources, { data, grants: grants.builtins }),
-      grants.builtins,
-    )
+    const { builtins } = grants
+    return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, { data, grants: builtins }), builtins)
   }
 
   /** What has not changed is not loaded again: new data needs no new code. */
@@ -107,18 +99,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 
   function createSessionOver(documents: Documents): Session {
     const { maxMemoryPages, maxEvaluationMs } = options
-    return createSession({
-      documents,
-      entrypoint,
-      maxMemoryPages,
-      maxEvaluationMs,
-      // Nothing of the host: a policy that runs in a gateway decides as one that runs anywhere else.
-      runtime: { config: {}, env: {} },
-      builtinLibrary() {
-        library ??= loadLibraryNow()
-        return library
-      },
-    })
+    return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary: library.now })
   }
 
   return {
@@ -138,13 +119,9 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 const askNobody: Ask = async () => ({ error: 'nobody answers here' })
 const nothing: Needs = { headers: false, body: false, context: false }
 
-async function loadLibrary(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
-}
-
-/** For the rare call of a quick function that needs it after all. */
-function loadLibraryNow(): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(builtPath(builtinLibrary)))
+/** Rules that only shape reports decide nothing, and are part of what is in force all the same. */
+function revisionOf({ sourceHash }: CompiledPolicy, reporting: RegoSources): string {
+  return Object.keys(reporting).length === 0 ? sourceHash.slice(0, 12) : digest(`${sourceHash}${JSON.stringify(reporting)}`)
 }
 
 const digests = new WeakMap<Integration, string>()

@@ -1,6 +1,11 @@
 /** The metrics registry: what the process itself tells, and what stations add as callbacks read at scrape. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
+export interface LabelledCounter {
+  /** By one, or by `by`. */
+  inc(labels: Record<string, string>, by?: number): void
+}
+
 export interface Metrics {
   readonly registry: Registry
   /** The Prometheus text format. */
@@ -9,7 +14,7 @@ export interface Metrics {
   /** A counter without labels, for what is rare. */
   counter(name: string, help: string): { inc(): void }
   /** A counter with one label, whose values are all shown from the start. */
-  labelledCounter(name: string, help: string, label: string, values: readonly string[]): { inc(labels: Record<string, string>): void }
+  labelledCounter(name: string, help: string, label: string, values: readonly string[]): LabelledCounter
   /** A gauge read at scrape. */
   gauge(name: string, help: string, read: () => number): void
   /** A gauge with one label, read at scrape: a value for each of the label's. */

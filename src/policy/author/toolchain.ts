@@ -1,17 +1,27 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
 import type { JsonObject } from '../../core/index.ts'
-import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
+import { defaultSources, entrypoint, policySurroundings, type RegoSources } from '../build.ts'
 import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
-import { defaultSources } from './sources.ts'
+import { divideRules } from '../divide-rules.ts'
+import { verdictInputs } from '../report/verdict-build.ts'
 import { withSight } from './with-sight.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
   const { capabilities, schema } = await policySurroundings()
-  await compile({ command: 'check', sources: { ...(await defaultSources()), ...sources }, capabilities, schema })
+  const { deciding, reporting } = divideRules(sources)
+  const all = { ...(await defaultSources()), ...deciding }
+  await compile({ command: 'check', sources: all, capabilities, schema })
   // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
-  await compile({ command: 'build', sources: { ...(await defaultSources()), ...sources }, capabilities, schema, entrypoints: [entrypoint] })
+  await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
+  if (Object.keys(reporting).length > 0) await checkReporting(compile, sources)
+}
+
+async function checkReporting(compile: Compile, rules: RegoSources): Promise<void> {
+  const { sources, capabilities, entrypoint: verdict } = await verdictInputs(rules)
+  await compile({ command: 'check', sources, capabilities })
+  await compile({ command: 'build', sources, capabilities, entrypoints: [verdict] })
 }
 
 /** Names of the files whose format is not OPA's, with their text as it should be. */
@@ -87,10 +97,21 @@ export async function evalPolicy(compile: Compile, { sources, query, data, input
 /** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy and the WebAssembly in it. */
 export async function buildBundle(compile: Compile, sources: RegoSources, revision?: string): Promise<{ revision: string; bytes: Buffer }> {
   const { capabilities, schema } = await policySurroundings()
-  const all = { ...(await defaultSources()), ...sources }
+  const own = await defaultSources()
+  const all = { ...own, ...sources }
+  const { deciding, reporting } = divideRules(sources)
+  const reports = Object.keys(reporting).length > 0
   const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
-  const common = { sources: all, capabilities, schema, entrypoints: [entrypoint] }
-  const { sight = everything } = await compile({ ...common, command: 'build' })
-  const { bundle = '' } = await compile({ ...common, command: 'bundle', revision: name, roots: ['sallyport'] })
+  const common = { capabilities, entrypoints: [entrypoint] }
+  const { sight = everything } = await compile({ ...common, command: 'build', sources: { ...own, ...deciding }, schema })
+  const { bundle = '' } = await compile({
+    ...common,
+    command: 'bundle',
+    sources: all,
+    // It is the schema of requests; `checkPolicy` holds each part to its own.
+    ...(!reports && { schema }),
+    revision: name,
+    roots: reports ? ['sallyport', 'system/log'] : ['sallyport'],
+  })
   return { revision: name, bytes: await withSight(Buffer.from(bundle, 'base64'), sight) }
 }

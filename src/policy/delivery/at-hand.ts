@@ -20,6 +20,7 @@ export async function bundlesAtHand({ policy, stateFolder }: Pick<Config, 'polic
     folder: join(stateFolder, 'bundles'),
     offer: async () => ({ ok: true }),
     onFailure: () => {},
+    onStatus: () => {},
     onUnwatched: () => {},
     onUnkept: () => {},
   })

@@ -29,6 +29,8 @@ export interface CourierOptions {
   /** Takes it into force, all gates passed; `origin` is for messages. Never throws. */
   readonly offer: (name: string, bundle: SnapshotBundle, origin: string) => Promise<Offered>
   readonly onFailure: (failure: Failure) => void
+  /** After each try: the bundle's status says how it went. */
+  readonly onStatus: () => void
 }
 
 export interface Failure {

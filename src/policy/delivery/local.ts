@@ -13,10 +13,10 @@ export interface LocalOptions extends CourierOptions {
   readonly onUnwatched: (error: Error) => void
 }
 
-export function createLocalCourier({ config, kind, path, offer, onFailure, onUnwatched }: LocalOptions): Courier {
+export function createLocalCourier({ config, kind, path, offer, onFailure, onStatus, onUnwatched }: LocalOptions): Courier {
   const { name, maxBytes } = config
   const options = { verification: verificationOf(config), maxBytes }
-  const status = createStatus(name)
+  const status = createStatus(name, onStatus)
   let working: Promise<void> = Promise.resolve()
   let unwatch = () => {}
 

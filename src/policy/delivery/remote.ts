@@ -24,11 +24,11 @@ const maxParts = 64
 type Outcome = 'new' | 'same' | 'failed'
 
 export function createRemoteCourier(options: RemoteOptions): Courier {
-  const { config, server, timeoutMs, resource, path, offer, onFailure } = options
+  const { config, server, timeoutMs, resource, path, offer, onFailure, onStatus } = options
   const { name, polling, maxBytes } = config
   const origin = server.urlOf(resource)
   const reading = { verification: verificationOf(config), maxBytes }
-  const status = createStatus(name)
+  const status = createStatus(name, onStatus)
   const backoff: Backoff = createBackoff({ minMs: minRetryMs, maxMs: polling.maxMs })
   const stop = new AbortController()
   /** The newest good one, and the one on disk. */

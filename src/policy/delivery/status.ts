@@ -26,7 +26,8 @@ export interface StatusKeeper {
   mended(): void
 }
 
-export function createStatus(name: string): StatusKeeper {
+/** `onTried`: a try has ended, well or badly. */
+export function createStatus(name: string, onTried: () => void): StatusKeeper {
   let status: BundleStatus = {
     name,
     activeRevision: null,
@@ -47,8 +48,14 @@ export function createStatus(name: string): StatusKeeper {
   return {
     read: () => status,
     set,
-    failed: (message, httpCode = null) => set({ code: 'bundle_error', message, errors: message.split('\n'), httpCode }),
-    mended: () => set({ code: null, message: null, errors: [], httpCode: null }),
+    failed(message, httpCode = null) {
+      set({ code: 'bundle_error', message, errors: message.split('\n'), httpCode })
+      onTried()
+    },
+    mended() {
+      set({ code: null, message: null, errors: [], httpCode: null })
+      onTried()
+    },
   }
 }
 
