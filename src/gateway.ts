@@ -19,9 +19,10 @@ import {
 } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createDirectory, type ReloadResult } from './policy/index.ts'
+import { createCompile, createDirectory, createServer, type ReloadResult } from './policy/index.ts'
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
+import { createReporting } from './reporting.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
@@ -84,11 +85,17 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       return integration === undefined ? null : { integration, identity: 'policy' }
     },
   })
+  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
+  const compile = createCompile()
+  const readContext = createReadContext(limits)
+  const reporting = createReporting({
+    ...{ config, version, servers, compile, readContext, logger, metrics },
+    redact: redactor,
+    needs: () => government.policy.needs,
+    bundles: () => government.bundles(),
+  })
   const government = createGovernment({
-    config,
-    manifests,
-    readContext: createReadContext(limits),
-    outside,
+    ...{ config, servers, manifests, compile, reporting, readContext, outside },
     note: audit.note,
     logger,
     metrics,
@@ -120,6 +127,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     onBytes: createRelief(),
     journal: audit,
     findResource: reach.find,
+    decisionLog: reporting.decisionLog,
     onBug(error, arrivalId) {
       bugs.inc()
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
@@ -144,13 +152,11 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   try {
     await activation.start()
   } catch (error) {
-    limits.close()
-    await reach.close()
-    await audit.close()
+    await release()
     throw error
   }
 
-  metrics.gauge('sallyport_policy_rejected', 'Whether the manifests or rules on disk were rejected and older ones decide.', () =>
+  metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
   )
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
@@ -158,7 +164,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
 
   const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken,
+    ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,
     checks: {
       policy: government.revision() !== null,
       manifests: activation.rejected() === null,
@@ -177,6 +183,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       integrations: manifests.names(),
       rejected: activation.rejected(),
       candidate: government.candidate(),
+      bundles: government.bundles(),
       audit: audit.status(),
       health: health(),
     }),
@@ -205,6 +212,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
     ),
   )
+  government.follow()
   state.ready = true
   logger.info(
     {
@@ -212,7 +220,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       health: admin.healthAddress(),
       revision: government.revision(),
     },
-    'ready',
+    government.revision() === null ? 'listening, and not ready: there is no policy yet' : 'ready',
   )
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
@@ -235,12 +243,20 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     })
   }
 
-  async function shutdown(): Promise<void> {
-    for (const listener of listeners) listener.destroy()
-    await admin.close()
+  /** What is left once nothing is served: the log last, so that it has everything. */
+  async function release(): Promise<void> {
     limits.close()
     await reach.close()
+    await reporting.close()
+    await Promise.all([...servers.values()].map((server) => server.close()))
     await audit.close()
+  }
+
+  async function shutdown(): Promise<void> {
+    await government.close()
+    for (const listener of listeners) listener.destroy()
+    await admin.close()
+    await release()
   }
 
   return {
@@ -253,6 +269,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function close(): Promise<void> {
     state.draining = true
     for (const stop of unwatch) stop()
+    // A bundle that is being compiled holds nobody up: `shutdown` waits for it.
+    void government.close()
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])

@@ -64,6 +64,11 @@ export interface Live {
   watch(request: AccessRequest, claim: Claim, reply: Takeover): Takeover
 }
 
+export interface DecisionLog {
+  /** Takes note of a decision; what is done with it is done in a later turn. Never throws, and nothing waits for it. */
+  decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number): void
+}
+
 export interface Usage {
   settled(integration: Integration | null, origin: string | null, outcome: Outcome): void
 }
@@ -74,6 +79,8 @@ export interface Stations {
   readonly findResource: (kind: ResourceKind) => Resource
   readonly redactor: Redactor
   readonly journal: Journal
+  /** `null`: decisions are sent nowhere. */
+  readonly decisionLog: DecisionLog | null
   readonly usage: Usage
   readonly live: Live
   /** What was thrown and was no Refusal: a bug, told to the operator. */

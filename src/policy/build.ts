@@ -39,22 +39,31 @@ async function loadDefaultPolicy(): Promise<CompiledPolicy> {
 
 /**
  * The default policy with an author's rules; kept in `cacheFolder` by the hash of the sources, so that a restart needs no compiler.
- * The rules' own tests must pass first. Throws `RegoError` or `CompilerMissing`.
+ * `requireTests` is asked before a new build is kept. Throws `RegoError` or `CompilerMissing`.
  */
 export async function buildPolicy(
   rules: RegoSources,
   compile: Compile,
   cacheFolder: string,
-  requireTests: (compile: Compile, sources: RegoSources, grants: readonly string[]) => Promise<void>,
+  requireTests: () => Promise<void>,
   grants: readonly string[] = [],
 ): Promise<CompiledPolicy> {
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
-  const inputs = await buildInputs(rules, grants)
+  return buildKept(await buildInputs(rules, grants), compile, cacheFolder, requireTests)
+}
+
+/** From the cache, or built and kept there. Throws `RegoError` or `CompilerMissing`. */
+export async function buildKept(
+  inputs: BuildInputs,
+  compile: Compile,
+  cacheFolder: string,
+  requireTests: () => Promise<void>,
+): Promise<CompiledPolicy> {
   const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
   const cached = await load(folder)
   if (cached?.sourceHash === inputs.sourceHash) return cached
   const built = await compileInputs(inputs, compile)
-  await requireTests(compile, rules, grants)
+  await requireTests()
   await save(folder, built)
   return built.policy
 }
@@ -62,7 +71,9 @@ export async function buildPolicy(
 export interface BuildInputs {
   readonly sources: RegoSources
   readonly capabilities: unknown
-  readonly schema: unknown
+  /** JSON Schema of `input`; absent where it may be anything. */
+  readonly schema?: unknown
+  readonly entrypoint: string
   readonly sourceHash: string
 }
 
@@ -82,22 +93,29 @@ const strangeAnswer = 'the compiler’s answer is not one that this version know
 
 /** All that a build depends on, and its hash. */
 export async function buildInputs(rules: RegoSources, grants: readonly string[] = []): Promise<BuildInputs> {
-  const own = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/')).filter(([name]) => !name.endsWith('_test.rego'))
-  const sources = { ...Object.fromEntries(own), ...rules }
   const { capabilities, schema } = await policySurroundings(grants)
-  const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
-  const hash = createHash('sha256')
-  for (const text of [module, JSON.stringify(capabilities), JSON.stringify(schema)]) hash.update(text).update('\0')
-  for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
-  return { sources, capabilities, schema, sourceHash: hash.digest('hex') }
+  const sources = { ...(await defaultSources()), ...rules }
+  return { sources, capabilities, schema, entrypoint, sourceHash: await hashOf(sources, capabilities, schema) }
 }
 
-export async function compileInputs(
-  { sources, capabilities, schema, sourceHash }: BuildInputs,
-  compile: Compile,
-): Promise<{ policy: CompiledPolicy; opa: string }> {
-  const request = { command: 'build', sources, capabilities, schema, entrypoints: [entrypoint] } as const
-  const { wasm = '', sight, opa = '' } = await explainingRules(sources, () => compile(request))
+/** The default policy's own modules, without its tests: authors' rules are compiled together with them. */
+export async function defaultSources(): Promise<RegoSources> {
+  const all = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/'))
+  return Object.fromEntries(all.filter(([name]) => !name.endsWith('_test.rego')))
+}
+
+export async function hashOf(sources: RegoSources, ...surroundings: readonly unknown[]): Promise<string> {
+  const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
+  const hash = createHash('sha256')
+  for (const text of [module, ...surroundings.map((one) => JSON.stringify(one))]) hash.update(text).update('\0')
+  for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
+  return hash.digest('hex')
+}
+
+export async function compileInputs(inputs: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
+  const { sourceHash, entrypoint: entry, ...rest } = inputs
+  const request = { command: 'build', ...rest, entrypoints: [entry] } as const
+  const { wasm = '', sight, opa = '' } = await explainingRules(rest.sources, () => compile(request))
   if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
   return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight }, opa }
 }

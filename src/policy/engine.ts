@@ -99,7 +99,7 @@ export function createEngine(options: EngineOptions): Engine {
         return failed(error)
       }
     },
-    consult: mayWait(policy.sight.builtins) ? consult : null,
+    consult: mayWait(session.documents.loader.base.builtins) ? consult : null,
   }
 }
 

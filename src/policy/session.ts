@@ -1,6 +1,5 @@
 /** Evaluations of one policy one after the other: in one instance, which is renewed after each failure, within one bound of time. */
 
-import type { JsonObject } from '../core/index.ts'
 import { type Answers, createBuiltins } from './builtins/index.ts'
 import type { Documents } from './documents.ts'
 import { EvaluationTimeout } from './failure.ts'
@@ -14,8 +13,6 @@ export interface SessionOptions {
   readonly maxEvaluationMs: number
   /** The WebAssembly of the library of built-in functions; asked for on first need. */
   readonly builtinLibrary: () => WebAssembly.Module
-  /** The answer of `opa.runtime`. */
-  readonly runtime: JsonObject
 }
 
 export interface Session {
@@ -27,20 +24,16 @@ export interface Session {
   evaluate(data: Image, input: string, atMs: number, answers?: Answers): string
 }
 
+/** The answer of `opa.runtime`: a policy that runs in a gateway decides as one that runs anywhere else. */
+const nothingOfTheHost = '{"config":{},"env":{}}'
+
 /** Room for images that are larger than any so far. */
 const spareImageBytes = 256 * 1024
 
-export function createSession({
-  documents,
-  entrypoint,
-  maxMemoryPages,
-  maxEvaluationMs,
-  builtinLibrary,
-  runtime,
-}: SessionOptions): Session {
+export function createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary }: SessionOptions): Session {
   const entry = entryOf(documents, entrypoint)
   const deadline = createDeadline(maxEvaluationMs)
-  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check, runtime: () => JSON.stringify(runtime) })
+  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check, runtime: () => nothingOfTheHost })
   const host = { callBuiltin: builtins.call, onTicks: deadline.check, onFailed: builtins.failed }
   let evaluator = create()
 

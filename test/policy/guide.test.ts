@@ -43,8 +43,14 @@ for (const block of of('yaml'))
       decodeManifest('/x/weather.yaml', block.text, smallDefaults)
       return
     }
-    const folder = createFolder(t, { 'sallyport.yaml': head + block.text, 'integrations/x': '', 'rules/x': '', 'candidate/x': '' })
-    loadConfig(join(folder, 'sallyport.yaml'))
+    const text = block.text.replaceAll('/run/secrets/', './secrets/')
+    const folder = createFolder(t, { 'sallyport.yaml': head + text, 'integrations/x': '', 'rules/x': '', 'candidate/x': '' })
+    // Secrets that the page speaks of are there.
+    for (const [, file = ''] of text.matchAll(/file: (\.[\w./-]+)/g)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true })
+      writeFileSync(join(folder, file), 'secret')
+    }
+    loadConfig(join(folder, 'sallyport.yaml'), Object.fromEntries([...text.matchAll(/env: (\w+)/g)].map(([, name]) => [name, 'secret'])))
   })
 
 for (const { page, words } of commandLines)

@@ -51,6 +51,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
         durable: () => (failing === 'durable' ? Promise.reject(failure) : null),
       }),
     },
+    decisionLog: null,
     usage: { settled: () => void seen.push('metered') },
     live: { watch: (_request: unknown, _claim: unknown, reply: unknown) => reply },
     onBug: (error: unknown) => void bugs.push(error),

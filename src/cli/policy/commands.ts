@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { readText } from '../../config/index.ts'
+import { readText, signatureAlgorithms } from '../../config/index.ts'
 import {
   buildBundle,
   checkPolicy,
@@ -11,7 +11,6 @@ import {
   readSources,
   type SignatureAlgorithm,
   scaffold,
-  signatureAlgorithms,
   testPolicy,
   type Verification,
 } from '../../policy/index.ts'
@@ -61,7 +60,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .option('-v, --verbose', 'name the tests that pass as well')
     .option('--json', 'print JSON')
     .action(async (paths: string[], flags: Shared & TestFlags) => {
-      const report = await testPolicy(createCompile(), await readSources(pathsOr(paths, flags.config)), flags.run)
+      const report = await testPolicy(createCompile(), await readSources(pathsOr(paths, flags.config)), { run: flags.run })
       if (flags.json === true) print(`${JSON.stringify(report)}\n`)
       else print(formatTests(report, flags.verbose === true) + (flags.coverage === true ? formatCoverage(report) : ''))
       if (report.tests.length === 0)

@@ -1,8 +1,9 @@
 /** Rego files that an author names on the command line. */
 import { readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { defaultSources } from '../build.ts'
 import { readBundle, type Verification } from '../bundle/index.ts'
-import { listRego, type RegoSources, readRego, readRegoFiles } from '../rego-files.ts'
+import { listRego, type RegoSources, readRegoFiles } from '../rego-files.ts'
 
 /** A path that was named and cannot be used. */
 export class SourceError extends Error {
@@ -51,10 +52,4 @@ async function regoFiles(path: string): Promise<readonly string[]> {
   })
   if (!found.isDirectory()) return [path]
   return (await listRego(path)).map((name) => join(path, name))
-}
-
-/** The default policy's own modules, without its tests: authors' rules are compiled together with them. */
-export async function defaultSources(): Promise<RegoSources> {
-  const all = await readRego(join(import.meta.dirname, '../../../rego/sallyport'), 'sallyport/')
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !name.endsWith('_test.rego')))
 }

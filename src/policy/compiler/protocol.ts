@@ -41,6 +41,9 @@ export interface Sight {
   readonly ownOnly: boolean
 }
 
+/** Of a policy of which nothing is known: no projection, no cache, all manifests in its data. */
+export const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
+
 /** What another version kept or gave may be of another form. */
 export function isSight(value: unknown): value is Sight {
   const { reads, probes, builtins, volatile, ownOnly } = (value ?? {}) as Partial<Record<keyof Sight, unknown>>
