@@ -46,7 +46,7 @@ for (const block of of('yaml'))
     const text = block.text.replaceAll('/run/secrets/', './secrets/')
     const folder = createFolder(t, { 'sallyport.yaml': head + text, 'integrations/x': '', 'rules/x': '', 'candidate/x': '' })
     // Secrets that the page speaks of are there.
-    for (const [, file = ''] of text.matchAll(/file: (\.[\w./-]+)/g)) {
+    for (const [, file = ''] of text.matchAll(/(?:file: \.\/|key: )([\w./-]+)/g)) {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       writeFileSync(join(folder, file), 'secret')
     }
