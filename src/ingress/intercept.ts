@@ -1,14 +1,15 @@
 /** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
-import { createServer, type Server, type ServerOptions } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import { createArrivalServer, noConnect } from './arrival-server.ts'
 import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
-import { answerClientError, malformedArrival } from './malformed.ts'
+import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
 
 export interface InterceptOptions {
@@ -88,16 +89,20 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
 }
 
 function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
-  const server = createServer(http, (req, res) => {
+  const settingsOf = (req: IncomingMessage): DoorSettings => {
     const inside = insides.get(req.socket)
-    if (inside === undefined) {
-      res.destroy()
-      return
-    }
-    serve(handle, new HttpArrival(nextId(), inside.settings, req, res))
+    if (inside === undefined) throw new Error('a connection that no tunnel opened')
+    return inside.settings
+  }
+  return createArrivalServer({
+    http,
+    handle,
+    nextId,
+    door: 'intercept',
+    route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
+    settingsOf,
+    connect: noConnect('there is no CONNECT inside a tunnel'),
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'intercept', error, socket))
-  return server
 }
 
 function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', maxPolicyBodyBytes: number): DoorSettings {
