@@ -95,3 +95,34 @@ test('a CONNECT behind an unanswered request opens no tunnel into its reply', as
   const text = await exchangeRaw(proxyPort, get(origin.port, '/', false) + connectTo(origin.port))
   assert.match(text, /^HTTP\/1\.1 200 .*helloHTTP\/1\.1 400 .*a CONNECT came before the reply/s)
 })
+
+for (const [what, reply, expected] of [
+  ['informational replies before the reply', 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', /^HTTP\/1\.1 200 .*late/s],
+  ['a status that is none', 'HTTP/1.1 099 x\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 502 .*"code":"origin-failed"/s],
+  ['a 204 with a length', 'HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 204 (?!.*content-length)/is],
+  ['a control character in a header', 'HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 502 /],
+  ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok', /^HTTP\/1\.1 502 /],
+  [
+    'a length and chunks',
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    /^HTTP\/1\.1 502 /,
+  ],
+  ['the gateway’s own marks', 'HTTP/1.1 200 OK\r\nSallyport-Problem: fake\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 200 (?!.*fake)/s],
+] as const) {
+  test(`an origin that sends ${what} gets its caller one answer that holds`, async (t) => {
+    const port = await startRaw(t, (socket) =>
+      socket.once('data', () =>
+        // In a read of its own: what follows must not repair what came first.
+        socket.write(reply, () => setImmediate(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'))),
+      ),
+    )
+    const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(port)) } })
+    const { proxyPort, gateway } = await startHere(t, installation)
+    const answer = await exchangeRaw(proxyPort, get(port))
+    assert.match(answer, expected)
+    await gateway.close()
+    const [settled] = installation.records().filter(({ type }) => type === 'settled')
+    assert.equal(settled?.['status'], Number(answer.slice(9, 12)))
+    assert.equal(settled?.['complete'], true)
+  })
+}
