@@ -72,9 +72,13 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
   registerUsageMetrics(metrics.registry, report)
-  const live = createLive(({ id, integration }, { rule, revision }) => {
-    audit.note('revoked', { id, integration: integration.name, rule, revision })
-    logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
+  const live = createLive({
+    decide: (request, claim) => government.policy.decide(request, claim),
+    revision: () => government.revision(),
+    onCut({ id, integration }, { rule, revision }) {
+      audit.note('revoked', { id, integration: integration.name, rule, revision })
+      logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
+    },
   })
   const government = createGovernment({
     config,
@@ -89,7 +93,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
         headers: integrations.flatMap(({ redaction }) => redaction.headers),
         keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
       })
-      live.judgeAgain(government.policy.decide)
+      live.judgeAgain()
     },
   })
   const { policy, activation } = government

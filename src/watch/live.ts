@@ -2,9 +2,17 @@
 import type { AccessRequest, Claim, Decision, Live, Takeover } from '../core/index.ts'
 
 export interface LiveStation extends Live {
-  /** Cuts what `decide` no longer allows; gives how many that were. */
-  judgeAgain(decide: (request: AccessRequest, claim: Claim) => Decision): number
+  /** Cuts what the policy no longer allows; gives how many that were. */
+  judgeAgain(): number
   count(): number
+}
+
+export interface LiveOptions {
+  /** Hears of each connection that a new policy ended, before its end is recorded. */
+  readonly onCut: (request: AccessRequest, decision: Decision) => void
+  readonly decide: (request: AccessRequest, claim: Claim) => Decision
+  /** Of the active policy. */
+  readonly revision: () => string | null
 }
 
 interface Open {
@@ -13,11 +21,19 @@ interface Open {
   cut(): void
 }
 
-/** `onCut` hears of each connection that a new policy ended, before its end is recorded. */
-export function createLive(onCut: (request: AccessRequest, decision: Decision) => void): LiveStation {
+export function createLive({ onCut, decide, revision }: LiveOptions): LiveStation {
   const open = new Set<Open>()
+
+  function stays({ request, claim, cut }: Open): boolean {
+    const decision = decide(request, claim)
+    if (decision.allow) return true
+    onCut(request, decision)
+    cut()
+    return false
+  }
+
   return {
-    watch(request, claim, reply): Takeover {
+    watch(request, claim, decided, reply): Takeover {
       return {
         status: reply.status,
         headers: reply.headers,
@@ -25,21 +41,13 @@ export function createLive(onCut: (request: AccessRequest, decision: Decision) =
         takeover(socket, head, meter) {
           const one: Open = { request, claim, cut: () => void socket.destroy() }
           open.add(one)
+          // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
+          if (decided.revision !== revision()) stays(one)
           return reply.takeover(socket, head, meter).finally(() => open.delete(one))
         },
       }
     },
-    judgeAgain(decide) {
-      let cut = 0
-      for (const one of [...open]) {
-        const decision = decide(one.request, one.claim)
-        if (decision.allow) continue
-        cut += 1
-        onCut(one.request, decision)
-        one.cut()
-      }
-      return cut
-    },
+    judgeAgain: () => [...open].filter((one) => !stays(one)).length,
     count: () => open.size,
   }
 }
