@@ -136,6 +136,11 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     keepAliveTimeout: config.http.keepAliveMs,
     noDelay: true,
   }
+  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
+  const requireOpen = () => {
+    if (state.draining)
+      throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
+  }
   const inner = createInterceptDoor({
     handle,
     nextId,
@@ -143,6 +148,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     handshakeTimeoutMs: config.http.headersTimeoutMs,
+    requireOpen,
   })
   for (const resource of [
     createHttpResource({ pools, ...config.http }),
@@ -154,7 +160,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     resources.set(resource.kind, resource as Resource)
   }
 
-  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
   try {
     await activation.start()
   } catch (error) {
@@ -233,8 +238,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
     const known = createIdentify(manifests, integration)
     const identify: typeof known = (authorization) => {
-      if (state.draining)
-        throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
+      requireOpen()
       return known(authorization)
     }
     return openListener({

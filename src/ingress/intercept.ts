@@ -21,6 +21,8 @@ export interface InterceptOptions {
   readonly maxPolicyBodyBytes: number
   /** A CONNECT whose TLS never begins is not held open. */
   readonly handshakeTimeoutMs: number
+  /** Throws `Refusal('draining')` once no new work is taken: an open tunnel is no way around it. */
+  readonly requireOpen: () => void
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -78,7 +80,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   }
 
   function serveInside(connection: Duplex, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
-    insides.set(connection, { settings: innerSettings(tunnel, scheme, options.maxPolicyBodyBytes) })
+    insides.set(connection, { settings: innerSettings(tunnel, scheme, options) })
     server.emit('connection', connection)
     // Paused while its first byte was looked at.
     connection.resume()
@@ -105,13 +107,17 @@ function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: 
   })
 }
 
-function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', maxPolicyBodyBytes: number): DoorSettings {
+function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options: InterceptOptions): DoorSettings {
+  const { maxPolicyBodyBytes, requireOpen } = options
   const who: Identified = { integration: tunnel.integration, identity: tunnel.identity }
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
-    identify: () => who,
+    identify() {
+      requireOpen()
+      return who
+    },
     read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, scheme, judged, maxPolicyBodyBytes),
   }
 }

@@ -1,14 +1,17 @@
 /** Inside an interception every request is an arrival too, whatever Node would answer by itself (security cases 1, 2, 6, 7, 9, 10). */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, manifest, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
-import { exchangeInside } from '../support/tunnel.ts'
+import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
 
-async function arrange(t: TestContext) {
+async function arrange(t: TestContext, answer?: RequestListener) {
   const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
-  const origin = await startOrigin(t, { certificate: await createOriginCertificate(installation.folder, 'localhost') })
+  const certificate = await createOriginCertificate(installation.folder, 'localhost')
+  const origin = await startOrigin(t, answer === undefined ? { certificate } : { certificate, answer })
   installation.write(
     'integrations/weather.yaml',
     manifest(
@@ -16,11 +19,11 @@ async function arrange(t: TestContext) {
       `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8] }]`,
     ),
   )
-  const { proxyPort } = await startHere(t, installation)
+  const { proxyPort, gateway } = await startHere(t, installation)
   const host = `Host: localhost:${origin.port}\r\n`
   const inside = (bytes: string, servername = 'localhost') =>
     exchangeInside(installation, { proxyPort, port: origin.port, servername }, bytes)
-  return { installation, origin, host, inside }
+  return { installation, origin, gateway, proxyPort, host, inside }
 }
 
 test('each malformed request inside is refused with a problem and one record pair, and never forwarded', async (t) => {
@@ -66,4 +69,23 @@ test('a body is invited only once its request is allowed', async (t) => {
     inside(`PUT ${path} HTTP/1.1\r\n${host}Expect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n${body}`)
   assert.match(await upload('/admin', ''), /^HTTP\/1\.1 403 /)
   assert.match(await upload('/v1/a', 'hello'), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /)
+})
+
+test('an open tunnel is no way around the drain: its live reply ends, its next request is refused', async (t) => {
+  let finish = () => {}
+  const { installation, origin, gateway, proxyPort, host } = await arrange(t, (_req, res) => {
+    res.write('first,')
+    finish = () => res.end('last')
+  })
+  const socket = await openInside(installation, { proxyPort, port: origin.port })
+  const whole = readAll(socket)
+  socket.write(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+  await once(origin.server, 'request')
+  const closed = gateway.close()
+  socket.write(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+  while (!installation.records().some(({ code }) => code === 'draining')) await new Promise((resolve) => setImmediate(resolve))
+  finish()
+  assert.match(await whole, /^HTTP\/1\.1 200 .*first,.*last.*HTTP\/1\.1 503 .*"code":"draining"/s)
+  await closed
+  assert.equal(origin.requests.length, 1)
 })

@@ -1,8 +1,8 @@
 /** Bytes through an intercepted tunnel, as they are. */
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Installation, proxyHeader } from './installation.ts'
 
 export interface Inside {
@@ -15,7 +15,26 @@ export interface Inside {
 }
 
 /** Sends bytes inside the interception and gives all that comes back until it closes; rejects where the handshake fails. */
-export function exchangeInside({ folder }: Installation, to: Inside, bytes: string): Promise<string> {
+export async function exchangeInside(installation: Installation, to: Inside, bytes: string): Promise<string> {
+  const secure = await openInside(installation, to)
+  const whole = readAll(secure)
+  secure.write(Buffer.from(bytes, 'latin1'))
+  return whole
+}
+
+export function readAll(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(text))
+  })
+}
+
+/** A connection inside the interception, after its handshake. */
+export function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
   const { proxyPort, host = 'localhost', port, servername = 'localhost' } = to
   const authority = `${host}:${port}`
   return new Promise((resolve, reject) => {
@@ -28,13 +47,8 @@ export function exchangeInside({ folder }: Installation, to: Inside, bytes: stri
         return
       }
       const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
-      const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'] }, () => secure.write(Buffer.from(bytes, 'latin1')))
-      let text = ''
-      secure.on('data', (chunk: Buffer) => {
-        text += chunk.toString('latin1')
-      })
+      const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'] }, () => resolve(secure))
       secure.on('error', reject)
-      secure.on('close', () => resolve(text))
     })
   })
 }
