@@ -38,8 +38,9 @@ export function headersOf(headers: HeaderList): Record<string, string[]> {
 /** A body that calls itself JSON and is not has no `value`: a rule that needs one then fails to allow. */
 export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
   const bytes = body.whole?.byteLength ?? 0
-  const mediaType = mediaTypeOf(headers)
   if (body.whole === null) return { type: 'unread', bytes }
+  const mediaType = mediaTypeOf(headers)
+  if (mediaType === null) return { type: 'malformed', bytes }
   if (mediaType === 'application/json' || mediaType.endsWith('+json')) {
     const value = parseJson(body.whole)
     return value === undefined ? { type: 'malformed', bytes } : { type: 'json', bytes, value }
@@ -49,14 +50,13 @@ export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
   return { type: 'binary', bytes }
 }
 
-function mediaTypeOf(headers: HeaderList): string {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() === 'content-type') return (headers[i + 1] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  }
-  return ''
+/** `null` where two are claimed: an origin may believe the other one. */
+function mediaTypeOf(headers: HeaderList): string | null {
+  const [claimed = '', ...more] = headersOf(headers)['content-type'] ?? []
+  return more.length > 0 ? null : (claimed.split(';', 1)[0]?.trim().toLowerCase() ?? '')
 }
 
-/** Strict UTF-8; duplicate keys are refused, since an origin's parser may keep the other one. */
+/** Strict UTF-8; keys that are the same but for case are refused, since an origin's parser may keep the other one. */
 function parseJson(bytes: Buffer): Json | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -67,7 +67,7 @@ function parseJson(bytes: Buffer): Json | undefined {
   }
 }
 
-/** One pass over JSON text that is known to be valid. Keys are compared after unescaping. */
+/** One pass over JSON text that is known to be valid. Keys are compared after unescaping, and as a parser that ignores case does. */
 function hasDuplicateKeys(text: string): boolean {
   const open: (Set<string> | null)[] = []
   const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g
@@ -78,7 +78,7 @@ function hasDuplicateKeys(text: string): boolean {
     else if (first === '}' || first === ']') open.pop()
     else if (match[1] !== undefined) {
       const keys = open.at(-1)
-      const key = JSON.parse(match[0].slice(0, match[0].length - match[1].length)) as string
+      const key = (JSON.parse(match[0].slice(0, match[0].length - match[1].length)) as string).toUpperCase().toLowerCase()
       if (keys?.has(key)) return true
       keys?.add(key)
     }
