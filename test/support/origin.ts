@@ -16,7 +16,7 @@ export interface Origin {
 /** Answers with what `answer` writes; by default 200 and `hello`. With a certificate it speaks TLS. Closed when the test ends. */
 export async function startOrigin(
   t: TestContext,
-  { answer = hello, certificate }: { answer?: RequestListener; certificate?: OriginCertificate } = {},
+  { answer = hello, certificate, host = '127.0.0.1' }: { answer?: RequestListener; certificate?: OriginCertificate; host?: string } = {},
 ): Promise<Origin> {
   const requests: Origin['requests'] = []
   let connections = 0
@@ -29,7 +29,7 @@ export async function startOrigin(
   server.on('connection', () => {
     connections += 1
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   t.after(() => {
     server.closeAllConnections()
     server.close()
