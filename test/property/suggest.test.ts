@@ -91,17 +91,15 @@ const record = fc.tuple(asked, fc.boolean()).map(([{ kind, action, ...subject },
 /** Many of one kind, so that siblings are many enough to be merged. */
 const records = fc.oneof(
   fc.array(record, { minLength: 1, maxLength: 40 }),
-  fc
-    .array(fc.tuple(segment, fc.constantFrom('', '/info', '/secret'), method), { minLength: 5, maxLength: 40 })
-    .map((all) =>
-      all.map(([one, rest, action]) =>
-        recordOf({
-          kind: 'http',
-          action,
-          subject: { scheme: 'https', host: 'api.example.com', port: 443, method: action, path: `/v1/${one}${rest}` },
-        }),
-      ),
+  fc.array(fc.tuple(segment, fc.constantFrom('', '/info', '/secret'), method), { minLength: 5, maxLength: 40 }).map((all) =>
+    all.map(([one, rest, action]) =>
+      recordOf({
+        kind: 'http',
+        action,
+        subject: { scheme: 'https', host: 'api.example.com', port: 443, method: action, path: `/v1/${one}${rest}` },
+      }),
     ),
+  ),
 )
 
 const options = { name: 'weather', present: null, owner: 'me', maxSiblings: 4 }

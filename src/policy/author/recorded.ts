@@ -5,6 +5,8 @@ import type { AccessRequest, Claim, Decision, Integration, Json, JsonObject, Res
 export interface DecidedRecord {
   readonly type: 'decided'
   readonly id: string
+  /** The tunnel that it came inside of. */
+  readonly parent?: string
   readonly time: string
   readonly door: string
   readonly integration: string
@@ -23,7 +25,7 @@ export function isDecided(record: unknown): record is DecidedRecord {
 }
 
 /** What a record does not hold: a policy that looks at one of these cannot be replayed from the log. */
-export const unrecorded = ['headers', 'query', 'body', 'segments'] as const
+export const unrecorded = ['input.http.headers', 'input.http.query', 'input.http.body', 'input.http.segments', 'input.context'] as const
 
 /** `null`: the integration has no manifest. */
 export type Find = (integration: string) => Integration | undefined
@@ -51,27 +53,39 @@ function nameless(name: string): Integration {
   return { name, labels: {} } as unknown as Integration
 }
 
-export interface Difference {
+export interface RecordedDifference {
   readonly record: DecidedRecord
   readonly decision: Decision
 }
 
 export interface Replayed {
   readonly decisions: number
-  readonly differences: readonly Difference[]
+  /** Of these the log holds only a part: whatever they would be judged by was not what was asked. */
+  readonly skipped: number
+  readonly differences: readonly RecordedDifference[]
 }
 
 export type Decide = (request: AccessRequest, claim: Claim) => Decision
 
-/** Judges each record again; differences are told where the answer changed, or the rule behind a denial. */
+/** Judges each record again; differences are told where the answer changed. */
 export async function replay(records: AsyncIterable<DecidedRecord>, decide: Decide, find: Find): Promise<Replayed> {
   let decisions = 0
-  const differences: Difference[] = []
+  let skipped = 0
+  const differences: RecordedDifference[] = []
   for await (const record of records) {
+    if (!isWhole(record.subject)) {
+      skipped += 1
+      continue
+    }
     const { request, claim } = requestOf(record, find)
     const decision = decide(request, claim)
     decisions += 1
     if (decision.allow !== record.allow) differences.push({ record, decision })
   }
-  return { decisions, differences }
+  return { decisions, skipped, differences }
+}
+
+/** A path is cut beyond 4096 characters, and secrets in it are masked (docs/reference/audit.md). No HTTP path holds a "…". */
+function isWhole({ path }: JsonObject): boolean {
+  return typeof path !== 'string' || !(path.endsWith('…[cut]') || path.includes('[redacted]'))
 }

@@ -1,2 +1,2 @@
 /** A manifest from what was recorded. */
-export { type Suggestion, type SuggestOptions, suggest } from './suggest.ts'
+export { suggest } from './suggest.ts'

@@ -1,6 +1,7 @@
 /** `sallyport policy suggest`: the smallest manifest that covers what an integration was recorded asking for. */
 import { parse } from 'yaml'
 import type { Integration } from '../../../core/index.ts'
+import { addressesFor } from '../change.ts'
 import type { DecidedRecord } from '../recorded.ts'
 import { combine, type Suggested } from './combine.ts'
 import { observe } from './observe.ts'
@@ -34,7 +35,7 @@ export async function suggest(
   { name, present, owner, maxSiblings }: SuggestOptions,
 ): Promise<Suggestion> {
   const observed = await observe(records)
-  const addressesOf = (host: string) => addressesIn(present?.integration, host)
+  const addressesOf = (host: string) => (present === null ? [] : addressesFor(present.integration, host))
   const capabilities = combine(unitsOf(observed.uses, maxSiblings), addressesOf)
   const text = writeManifest(
     name,
@@ -57,12 +58,4 @@ function presentOf(text: string): Present {
     ...kept
   } = parse(text) as Record<string, unknown>
   return { kept, roots: new Map((files as { name: string; root: string }[]).map((one) => [one.name, one.root])) }
-}
-
-/** The log does not say where a name led: blocks that the present manifest opens for it stay open. */
-function addressesIn(integration: Integration | undefined, host: string): readonly string[] {
-  const covering = (integration?.network ?? []).filter(({ hosts }) =>
-    hosts.some((pattern) => pattern === host || pattern === '*' || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)))),
-  )
-  return [...new Set(covering.flatMap(({ addresses }) => addresses))].sort()
 }

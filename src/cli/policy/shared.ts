@@ -1,0 +1,8 @@
+/** What all commands for authors have. */
+import type { Command } from 'commander'
+
+export interface Shared {
+  readonly config?: string
+}
+
+export type AddCommand = (name: string, description: string, parent?: Command) => Command
