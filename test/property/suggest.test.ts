@@ -5,101 +5,24 @@ import fc from 'fast-check'
 import type { DecidedRecord } from '../../src/policy/author/recorded.ts'
 import { suggest } from '../../src/policy/author/suggest/index.ts'
 import { createJudge, integrationOf, recordOf } from '../support/judge.ts'
+import { methodArbitrary, recordArbitrary, segmentArbitrary } from '../support/recorded-requests.ts'
 
 const runs = Number(process.env['SALLYPORT_RUNS'] ?? 150)
 
-const word = fc.constantFrom('items', 'users', 'new', 'v1', 'a.json', 'index.html', 'export', 'search')
-const id = fc.oneof(
-  fc.nat().map(String),
-  fc.uuid(),
-  fc.constantFrom('2026-01-31', 'deadbeef01', 'inv_8f31c2d90b', '17.png', 'Zm9vYmFyYmF6cXV4MTIz', '01ARZ3NDEKTSV4RRFFQ69G5FAV'),
-)
-/** What a canonical path can hold and YAML, globs or reviewers stumble over. */
-const odd = fc.constantFrom(
-  '*',
-  '**',
-  '***',
-  '{a}',
-  '[1].json',
-  "'",
-  '"',
-  '%22',
-  '%20',
-  'null',
-  '~',
-  '-',
-  '&a',
-  '!!str',
-  'a:b',
-  '@x',
-  '|',
-  '`',
-  '%E2%82%AC',
-)
-const segment = fc.oneof(
-  { weight: 5, arbitrary: word },
-  { weight: 4, arbitrary: id },
-  { weight: 1, arbitrary: odd },
-  fc.constantFrom('x', 'y'),
-)
-const path = fc
-  .tuple(fc.array(segment, { maxLength: 4 }), fc.boolean())
-  .map(([all, slash]) => `/${all.join('/')}${slash && all.length > 0 ? '/' : ''}`)
-const fileOdd = fc.constantFrom('a b', '# x', 'é', ': ', 'key: [', '\u202e', '\u2028x', '{}', '?', '-')
-const filePath = fc.array(fc.oneof(word, id, fileOdd), { maxLength: 3 }).map((all) => all.join('/'))
-const host = fc.constantFrom('api.example.com', 'b.example.com', 'x.test', '10.0.0.1', 'fd00::1')
-const method = fc.constantFrom('GET', 'POST', 'M-SEARCH')
-const port = fc.constantFrom(80, 443, 8443)
-
-const asked = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('http' as const),
-      action: method,
-      scheme: fc.constantFrom('http', 'https'),
-      host,
-      port,
-      path,
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('tunnel' as const), action: fc.constant('CONNECT'), host, port }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('service' as const),
-      action: method,
-      name: fc.constantFrom('search', 'mail'),
-      path,
-      websocket: fc.boolean(),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('file' as const),
-      action: fc.constantFrom('read', 'write', 'list', 'stat'),
-      root: fc.constantFrom('data', 'out'),
-      path: filePath,
-    }),
-  },
-)
-const record = fc.tuple(asked, fc.boolean()).map(([{ kind, action, ...subject }, allow]) => {
-  const methods = kind === 'http' || kind === 'service' ? { method: action } : {}
-  return recordOf({ kind, action, allow, subject: { ...subject, ...methods } })
-})
 /** Many of one kind, so that siblings are many enough to be merged. */
 const records = fc.oneof(
-  fc.array(record, { minLength: 1, maxLength: 40 }),
-  fc.array(fc.tuple(segment, fc.constantFrom('', '/info', '/secret'), method), { minLength: 5, maxLength: 40 }).map((all) =>
-    all.map(([one, rest, action]) =>
-      recordOf({
-        kind: 'http',
-        action,
-        subject: { scheme: 'https', host: 'api.example.com', port: 443, method: action, path: `/v1/${one}${rest}` },
-      }),
+  fc.array(recordArbitrary, { minLength: 1, maxLength: 40 }),
+  fc
+    .array(fc.tuple(segmentArbitrary, fc.constantFrom('', '/info', '/secret'), methodArbitrary), { minLength: 5, maxLength: 40 })
+    .map((all) =>
+      all.map(([one, rest, action]) =>
+        recordOf({
+          kind: 'http',
+          action,
+          subject: { scheme: 'https', host: 'api.example.com', port: 443, method: action, path: `/v1/${one}${rest}` },
+        }),
+      ),
     ),
-  ),
 )
 
 const options = { name: 'weather', present: null, owner: 'me', maxSiblings: 4 }
@@ -125,7 +48,7 @@ test('every recorded request is allowed, and without any one capability some is 
 test('nothing is allowed on a host, port, method, service, root or action that was not seen', async (t) => {
   const judge = createJudge(t)
   await fc.assert(
-    fc.asyncProperty(records, fc.array(record, { minLength: 20, maxLength: 20 }), async (all, others) => {
+    fc.asyncProperty(records, fc.array(recordArbitrary, { minLength: 20, maxLength: 20 }), async (all, others) => {
       const { text } = await suggest(all, options)
       const seen = new Set(all.flatMap(placesOf))
       const unseen = others.filter((one) => !placesOf(one).some((place) => seen.has(place)))
