@@ -67,7 +67,7 @@ function coveredBy(others: readonly Scope[], scope: Scope): string | null {
 
 function diffFields(before: Integration, after: Integration): readonly string[] {
   const [was, is] = [flatten(fieldsOf(before)), flatten(fieldsOf(after))]
-  const keys = [...new Set([...was.keys(), ...is.keys()])]
+  const keys = [...new Set([...was.keys(), ...is.keys()])].sort()
   const fields = keys
     .filter((key) => was.get(key) !== is.get(key))
     .map((key) => `${key}: ${was.get(key) ?? 'absent'} → ${is.get(key) ?? 'absent'}`)
