@@ -4,6 +4,7 @@ import { type AccessRequest, type Claim, type Decision, denial, type Integration
 import type { CompiledPolicy } from './build.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { createWriteInput, needsOf, type ReadContext } from './input.ts'
+import type { InputSight } from './projection.ts'
 import type { Session } from './session.ts'
 
 export interface EngineOptions {
@@ -19,6 +20,7 @@ export interface EngineOptions {
 export interface Engine {
   readonly revision: string
   readonly needs: Needs
+  readonly sight: InputSight
   /** Never throws. */
   decide(request: AccessRequest, claim: Claim): Decision
 }
@@ -51,6 +53,7 @@ export function createEngine({ policy, session, integrations, revision, readCont
   return {
     revision,
     needs: needsOf(policy.sight),
+    sight: policy.sight,
     decide(request, claim) {
       try {
         const input = writeInput(request, claim)

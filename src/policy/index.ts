@@ -22,7 +22,7 @@ export {
   smallestChange,
   suggest,
   testPolicy,
-  unrecorded,
+  unrecordedOf,
   withAddition,
 } from './author/index.ts'
 export type { RegoSources } from './build.ts'

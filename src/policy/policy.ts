@@ -12,6 +12,7 @@ import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import type { InputSight } from './projection.ts'
 import { createSession, type Session } from './session.ts'
 import { meter, meterHook } from './wasm/index.ts'
 
@@ -34,6 +35,8 @@ export interface PolicyStation extends Policy {
   prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ readonly revision: string; activate(): void }>
   /** `null` until the first activation. */
   revision(): string | null
+  /** What of the input the active policy can look at. */
+  sight(): InputSight
 }
 
 /** A policy's code, and its session where that serves whatever manifests there are. */
@@ -98,6 +101,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     decide: (request, claim) => engine().decide(request, claim),
     prepare,
     revision: () => active?.revision ?? null,
+    sight: () => engine().sight,
   }
 }
 

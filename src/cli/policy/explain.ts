@@ -25,8 +25,13 @@ export async function explain(config: Config, id: string, json: boolean): Promis
       recorded: { rules: recorded.rules, find: (name) => recorded.integrations.find((one) => one.name === name) },
       now: { decide: judge.decide, find: judge.find, rules: disk.rules },
     })
-    const isUnseen = judge.needs.headers || judge.needs.body || judge.needs.context
-    return { ...explanation, trail, isKept: kept !== null, isUnseen, ...(await changeFor(config, explanation, disk, judge)) }
+    return {
+      ...explanation,
+      trail,
+      isKept: kept !== null,
+      unrecorded: judge.unrecorded,
+      ...(await changeFor(config, explanation, disk, judge)),
+    }
   })
   return json ? `${JSON.stringify(explained)}\n` : describeExplained(explained)
 }

@@ -6,8 +6,8 @@ export interface Explained extends Explanation {
   readonly trail: Trail
   /** The revision that decided is kept, so the rules are those that decided. */
   readonly isKept: boolean
-  /** The rules on disk look at what the log does not hold. */
-  readonly isUnseen: boolean
+  /** What the rules on disk look at and the log does not hold. */
+  readonly unrecorded: readonly string[]
   /** Tried: with it the request is allowed by `rule`. */
   readonly change: { readonly manifest: string; readonly add: Addition; readonly rule: string } | null
   /** Why no manifest changes the denial. */
@@ -47,13 +47,15 @@ function endLines({ settled, revoked, inside, insideCount }: Trail): readonly st
   ]
 }
 
-function nowLines({ record, now, isUnseen }: Explained): readonly string[] {
+function nowLines({ record, now, unrecorded }: Explained): readonly string[] {
   const same = now.allow === record.allow && now.rule === record.rule
   return [
     same
       ? 'The manifests and rules on disk decide the same.'
       : `The manifests and rules on disk decide otherwise: ${now.allow ? 'allowed' : 'denied'} by ${now.rule}${now.reasons.length === 0 ? '' : ` (${now.reasons.join('; ')})`}`,
-    ...(isUnseen ? ['(They also look at what the log does not hold, such as headers: with that they may decide otherwise.)'] : []),
+    ...(unrecorded.length === 0
+      ? []
+      : [`(They also look at ${unrecorded.join(', ')}, which the log does not hold: with that they may decide otherwise.)`]),
   ]
 }
 

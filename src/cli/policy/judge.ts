@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { createCompile, createPolicy } from '../../policy/index.ts'
+import { createCompile, createPolicy, unrecordedOf } from '../../policy/index.ts'
 import type { NamedSet } from './named-set.ts'
 
 export interface Judge {
   readonly decide: ReturnType<typeof createPolicy>['decide']
-  readonly needs: ReturnType<typeof createPolicy>['needs']
+  /** What these rules look at and the log does not hold. */
+  readonly unrecorded: readonly string[]
   find(name: string): Integration | undefined
   /** From now on these manifests decide. */
   replace(integrations: readonly Integration[]): Promise<void>
@@ -31,7 +32,7 @@ export async function withJudge<T>(
       byName = new Map(next.map((one) => [one.name, one]))
     }
     await replace(integrations)
-    return await use({ decide: policy.decide, needs: policy.needs, find: (name) => byName.get(name), replace })
+    return await use({ decide: policy.decide, unrecorded: unrecordedOf(policy.sight()), find: (name) => byName.get(name), replace })
   } finally {
     await rm(cacheFolder, { recursive: true, force: true })
   }

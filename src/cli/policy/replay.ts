@@ -1,6 +1,6 @@
 /** `sallyport policy replay`: recorded requests judged again, by a kept revision or what lies on disk. */
 import type { Config } from '../../config/index.ts'
-import { type RecordedDifference, replay, unrecorded } from '../../policy/index.ts'
+import { type RecordedDifference, replay } from '../../policy/index.ts'
 import { CommandError } from '../exit.ts'
 import { withJudge } from './judge.ts'
 import { decided, type LogFilter } from './log.ts'
@@ -25,10 +25,10 @@ export async function replayLog(
     policy: { ...config.policy, rulesFolder: rules ?? config.policy.rulesFolder },
   }
   const set = await readNamedSet(other, against)
-  return withJudge(config, set, async ({ decide, find, needs }) => {
-    if (needs.headers || needs.body || needs.context)
+  return withJudge(config, set, async ({ decide, find, unrecorded }) => {
+    if (unrecorded.length > 0)
       throw new CommandError(
-        `these rules look at what the log does not hold (${unrecorded.join(', ')}), so they cannot be replayed from it`,
+        `these rules look at ${unrecorded.join(', ')}, which the log does not hold, so they cannot be replayed from it`,
       )
     const startedAt = performance.now()
     const { decisions, skipped, differences } = await replay(decided(config, filter), decide, find)

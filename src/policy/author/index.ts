@@ -2,7 +2,7 @@
 export { type Addition, smallestChange, withAddition } from './change.ts'
 export { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from './diff/index.ts'
 export { type Explanation, explainRecord } from './explain.ts'
-export { type DecidedRecord, isDecided, type RecordedDifference, replay, requestOf, unrecorded } from './recorded.ts'
+export { type DecidedRecord, isDecided, type RecordedDifference, replay, requestOf, unrecordedOf } from './recorded.ts'
 export { scaffold } from './scaffold.ts'
 export { readSources } from './sources.ts'
 export { suggest } from './suggest/index.ts'

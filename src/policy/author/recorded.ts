@@ -1,5 +1,6 @@
 /** Requests as the audit log recorded them, judged again. */
 import type { AccessRequest, Claim, Decision, Integration, Json, JsonObject, ResourceKind } from '../../core/index.ts'
+import { type InputSight, memberOf, placesOf } from '../projection.ts'
 
 /** The members of a `decided` record that matter here (docs/reference/audit.md). */
 export interface DecidedRecord {
@@ -24,8 +25,16 @@ export function isDecided(record: unknown): record is DecidedRecord {
   return typeof record === 'object' && record !== null && (record as { type?: unknown }).type === 'decided'
 }
 
-/** What a record does not hold: a policy that looks at one of these cannot be replayed from the log. */
-export const unrecorded = ['input.http.headers', 'input.http.query', 'input.http.body', 'input.http.segments', 'input.context'] as const
+const unrecordedKeys = ['headers', 'query', 'body'] as const
+
+/** What of the input a policy of this sight can look at and no record holds, as its rules would write it. */
+export function unrecordedOf(sight: InputSight): readonly string[] {
+  const root = placesOf(sight)
+  const inside = ['http', 'service'].flatMap((kind) =>
+    unrecordedKeys.filter((key) => memberOf(memberOf(root, kind), key) !== undefined).map((key) => `input.${kind}.${key}`),
+  )
+  return memberOf(root, 'context') === undefined ? inside : [...inside, 'input.context']
+}
 
 /** `null`: the integration has no manifest. */
 export type Find = (integration: string) => Integration | undefined
@@ -37,6 +46,7 @@ export function requestOf(record: DecidedRecord, find: Find): { request: AccessR
   const facts: Record<string, Json> = {}
   for (const [key, value] of Object.entries(subject)) if (key !== 'query') facts[key] = value as Json
   if (kind === 'file') facts['action'] ??= action
+  if ((kind === 'http' || kind === 'service') && typeof subject['path'] === 'string') facts['segments'] = segmentsOf(subject['path'])
   const request = { id, door, identity, kind, action, integration, at: Date.parse(time), target: facts } as unknown as AccessRequest
   return {
     request,
@@ -47,6 +57,11 @@ export function requestOf(record: DecidedRecord, find: Find): { request: AccessR
       perform: () => Promise.reject(new Error('a recorded request is judged, never performed')),
     } as Claim,
   }
+}
+
+/** As src/resources/http/facts.ts splits it. */
+function segmentsOf(path: string): readonly string[] {
+  return path === '/' ? [] : path.slice(1).split('/')
 }
 
 function nameless(name: string): Integration {

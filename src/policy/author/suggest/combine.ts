@@ -48,22 +48,25 @@ type List = 'actions' | 'paths' | 'ports' | 'names'
 
 /** Those that differ in nothing but this list become one. A service or root has one name. */
 function join(all: readonly Suggested[], list: List): readonly Suggested[] {
-  const joined = new Map<string, Suggested>()
-  for (const one of all) {
+  const alike = Map.groupBy(all, (one) => {
     const { seen: _seen, [list]: _list, ...rest } = one
-    const key = JSON.stringify(list === 'names' && one.kind !== 'network' ? { ...rest, names: one.names } : rest)
-    const known = joined.get(key)
-    joined.set(
-      key,
-      known === undefined ? one : { ...known, [list]: union<string | number>(known[list], one[list]), seen: addSeen(known.seen, one.seen) },
-    )
-  }
-  return [...joined.values()]
+    return JSON.stringify(list === 'names' && one.kind !== 'network' ? { ...rest, names: one.names } : rest)
+  })
+  return [...alike.values()].map((group) => ({
+    ...(group[0] as Suggested),
+    [list]: union(group.map((one) => one[list])),
+    seen: group.map(({ seen }) => seen).reduce(addSeen),
+  }))
 }
 
-function union<Item extends string | number>(a: readonly Item[] | null, b: readonly Item[] | null): readonly Item[] | null {
-  if (a === null || b === null) return null
-  return [...new Set([...a, ...b])].sort((one, other) => (one < other ? -1 : one > other ? 1 : 0))
+/** `null` is every one. */
+function union(lists: readonly (readonly (string | number)[] | null)[]): readonly (string | number)[] | null {
+  const all = new Set<string | number>()
+  for (const list of lists) {
+    if (list === null) return null
+    for (const item of list) all.add(item)
+  }
+  return [...all].sort((one, other) => (one < other ? -1 : one > other ? 1 : 0))
 }
 
 function orderOf({ kind, names, tls, ports, paths }: Suggested): string {

@@ -71,6 +71,7 @@ function useOf({ kind, action, subject }: DecidedRecord): Found | string {
   return 'this version knows nothing of their kind'
 }
 
+const [hostSchema, pathSchema, fileSchema] = [hostPattern(), pathPattern(), filePattern()]
 const noName = 'no manifest can name what they ask for'
 const methodShape = /^[A-Z][A-Z0-9_-]{0,31}$/
 const fileAction = /^(?:stat|list|read|write)$/
@@ -82,15 +83,14 @@ function withPath(place: Place, action: string, path: unknown): Found | string {
   if (typeof path !== 'string' || path.endsWith(cutMark)) return 'their path was cut in the log'
   const exact = patternOfPath(path)
   const pattern = generaliseIds(exact)
-  const schema = place.kind === 'files' ? filePattern() : pathPattern()
-  return schema.safeParse(pattern).success
+  return (place.kind === 'files' ? fileSchema : pathSchema).safeParse(pattern).success
     ? { what: { place, action, pattern, witness: exact === path ? pattern : path }, ids: pattern !== exact }
     : 'no manifest can spell their path'
 }
 
 function isHost(host: unknown): host is string {
   if (typeof host !== 'string' || host.includes('*')) return false
-  const parsed = hostPattern().safeParse(host)
+  const parsed = hostSchema.safeParse(host)
   return parsed.success && parsed.data === host
 }
 

@@ -1,5 +1,5 @@
 /** The fewest single permissions (one action on one pattern in one place) that cover every use. */
-import { globCovers } from '../glob-covers.ts'
+import { createCoverIndex } from './cover-index.ts'
 import type { Place, Use } from './observe.ts'
 import { addSeen, type Seen } from './seen.ts'
 import { mergeSiblings } from './siblings.ts'
@@ -33,7 +33,7 @@ function unitsOfPlace(uses: readonly Use[], maxSiblings: number): Draft[] {
     const { pattern, siblings } = merged.get(used) ?? { pattern: used, siblings: 0 }
     const key = `${action} ${pattern}`
     const draft = drafts.get(key) ?? { place, action, pattern, covered: [] }
-    draft.covered.push({ witness, websocket: place.kind === 'services' && place.websocket, seen: { ...seen, siblings } })
+    draft.covered.push({ witness, websocket: allowsWebSockets(place), seen: { ...seen, siblings } })
     drafts.set(key, draft)
   }
   return [...drafts.values()]
@@ -62,8 +62,10 @@ function rivalsKey({ place, action, pattern }: Draft): string {
 function neededOf(drafts: readonly Draft[]): Unit[] {
   const plainestFirst = drafts.toSorted((a, b) => wildness(a) - wildness(b))
   const kept = new Set<Draft>(plainestFirst)
-  const general = plainestFirst.filter((one) => wildness(one) > 0)
-  const coveringOf = (draft: Draft, one: Covered) => general.find((other) => other !== draft && kept.has(other) && covers(other, one))
+  const general = createCoverIndex<Draft>()
+  for (const one of plainestFirst) if (wildness(one) > 0) general.add(one.pattern, one)
+  const coveringOf = (draft: Draft, { witness, websocket }: Covered) =>
+    general.find(witness, (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
   for (const draft of plainestFirst) {
     const covering = draft.covered.map((one) => coveringOf(draft, one))
     if (covering.includes(undefined)) continue
@@ -78,13 +80,13 @@ function neededOf(drafts: readonly Draft[]): Unit[] {
   }))
 }
 
-function covers({ place, pattern }: Draft, use: Covered): boolean {
-  return (!use.websocket || (place.kind === 'services' && place.websocket)) && globCovers(pattern, use.witness)
-}
-
 /** What allows WebSockets allows plain requests too: it is the wider one of the same pattern. */
 function wildness({ place, pattern }: Draft): number {
-  return (pattern.match(/\*/g)?.length ?? 0) * 2 + (place.kind === 'services' && place.websocket ? 1 : 0)
+  return (pattern.match(/\*/g)?.length ?? 0) * 2 + (allowsWebSockets(place) ? 1 : 0)
+}
+
+function allowsWebSockets(place: Place): boolean {
+  return place.kind === 'services' && place.websocket
 }
 
 function addTunnels(units: readonly Unit[], tunnels: readonly Use[]): readonly Unit[] {
