@@ -13,6 +13,7 @@ import type { ReadContext } from './input.ts'
 import { createLibrarySource } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
+import type { InputSight } from './projection.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
 
@@ -43,6 +44,8 @@ export interface PolicyStation extends Policy {
   prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<Prepared>
   /** `null` until the first activation. */
   revision(): string | null
+  /** What of the input the active policy can look at. */
+  sight(): InputSight
 }
 
 /** A policy's code, and its session where that serves whatever manifests there are. */
@@ -113,6 +116,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     },
     prepare,
     revision: () => active?.revision ?? null,
+    sight: () => active?.sight ?? { reads: [], probes: [] },
   }
 }
 

@@ -72,7 +72,7 @@ test('masks of a bundle that brings its policy as WebAssembly are applied as wel
     'rules.rego': deny,
     'mask.rego': 'package system.log\n\nmask contains "/input/http/path" if denied\n\ndenied if input.result.rule == "rules/deny"\n',
   }
-  const { bytes } = await buildBundle(createCompile(), rules, 'w1')
+  const { bytes } = await buildBundle(createCompile(), rules, { revision: 'w1' })
   const { collector, gateway } = await arrange(t, bytes)
   assert.equal(await gateway.get('/closed'), 403)
   await collector.until(() => collector.events().length === 1)

@@ -150,7 +150,7 @@ test('WebAssembly that opa built replaces the policy whole, and needs no compile
 })
 
 test('WebAssembly of "sallyport policy build" says what it looks at', async (t) => {
-  const { bytes } = await buildBundle(createCompile(), { 'rules.rego': rule.replace('data.acme.closed', '["/a"]') }, 'r1')
+  const { bytes } = await buildBundle(createCompile(), { 'rules.rego': rule.replace('data.acme.closed', '["/a"]') }, { revision: 'r1' })
   const { activate, allows, policy } = station(t, unable)
   await activate(await whole(bytes))
   assert.deepEqual([allows('/a'), allows('/b')], [false, true])
