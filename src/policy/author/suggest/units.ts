@@ -1,5 +1,5 @@
 /** The fewest single permissions (one action on one pattern in one place) that cover every use. */
-import { createCoverIndex } from './cover-index.ts'
+import { createCoveringPatterns } from './covering-patterns.ts'
 import type { Place, Use } from './observe.ts'
 import { addSeen, type Seen } from './seen.ts'
 import { mergeSiblings } from './siblings.ts'
@@ -62,7 +62,7 @@ function rivalsKey({ place, action, pattern }: Draft): string {
 function neededOf(drafts: readonly Draft[]): Unit[] {
   const plainestFirst = drafts.toSorted((a, b) => wildness(a) - wildness(b))
   const kept = new Set<Draft>(plainestFirst)
-  const general = createCoverIndex<Draft>()
+  const general = createCoveringPatterns<Draft>()
   for (const one of plainestFirst) if (wildness(one) > 0) general.add(one.pattern, one)
   const coveringOf = (draft: Draft, { witness, websocket }: Covered) =>
     general.find(witness, (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))

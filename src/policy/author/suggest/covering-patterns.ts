@@ -8,13 +8,13 @@ interface Node<Item> {
   readonly wild: Map<string, Node<Item>>
 }
 
-export interface CoverIndex<Item> {
+export interface CoveringPatterns<Item> {
   add(pattern: string, item: Item): void
   /** The first whose pattern covers `path` and that is accepted. No pattern has a `**`: a `*` stays within its segment. */
   find(path: string, accept: (item: Item) => boolean): Item | undefined
 }
 
-export function createCoverIndex<Item>(): CoverIndex<Item> {
+export function createCoveringPatterns<Item>(): CoveringPatterns<Item> {
   const root = createNode<Item>()
 
   function findBelow(node: Node<Item>, segments: readonly string[], depth: number, accept: (item: Item) => boolean): Item | undefined {
