@@ -67,11 +67,13 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
     const composed = compose(rules, bundles)
-    const policy = composed.prebuilt ?? (await build(composed))
-    const next = await load(policy, composed)
+    const built = composed.prebuilt ?? (await build(composed))
+    const next = await load(built, composed)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
     const { builtins } = session.documents.loader.base
     if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
+    // What the module calls it says itself, whatever a bundle says of it: an answer from outside is waited for.
+    const policy = composed.prebuilt === null ? built : { ...built, sight: { ...built.sight, builtins } }
     await library.readyFor(builtins)
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
