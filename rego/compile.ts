@@ -8,7 +8,12 @@ const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
 const compile = createCompile()
 const { capabilities } = await compile({ command: 'capabilities' })
 const capabilitiesText = `${JSON.stringify(capabilities, null, 1)}\n`
-if (!process.argv.includes('--check')) await writeFile(capabilitiesFile, capabilitiesText)
+const outsideFile = join(import.meta.dirname, 'compiler/outside.json')
+const outside = await outsideBuiltins()
+if (!process.argv.includes('--check')) {
+  await writeFile(capabilitiesFile, capabilitiesText)
+  await writeFile(outsideFile, outside)
+}
 
 const built = await compileInputs(await buildInputs({}), compile)
 if (process.argv.includes('--check')) {
@@ -16,6 +21,7 @@ if (process.argv.includes('--check')) {
   const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as { sourceHash: string; sight: unknown }
   const same =
     (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
+    (await readFile(outsideFile, 'utf8')) === outside &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
     JSON.stringify(metadata.sight) === JSON.stringify(built.policy.sight)
@@ -30,4 +36,16 @@ if (process.argv.includes('--check')) {
   console.log(
     `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.sight.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
   )
+}
+
+/** Declarations of the functions that only a grant opens. */
+async function outsideBuiltins(): Promise<string> {
+  const grants = ['http.send', 'net.lookup_ip_addr', 'opa.runtime']
+  const { capabilities: wider } = await compile({ command: 'capabilities', grants })
+  const { builtins } = wider as { builtins: { name: string }[] }
+  return `${JSON.stringify(
+    builtins.filter(({ name }) => grants.includes(name)),
+    null,
+    1,
+  )}\n`
 }

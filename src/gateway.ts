@@ -1,4 +1,4 @@
-/** The composition root: builds each station from the configuration and joins them; the only file that knows them all. */
+/** The composition root: builds each station from the configuration and joins them; with `govern` and `reach` the only file that knows them all. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,26 +6,23 @@ import { createAdmin, type Health } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, type ListenerConfig, watchFolder } from './config/index.ts'
-import { Refusal, type Resource, type ResourceKind } from './core/index.ts'
+import { Refusal } from './core/index.ts'
 import { createGovernment } from './govern.ts'
-import { createDoors, createIdentify, createIds, createInterceptDoor, type Listener, openListener } from './ingress/index.ts'
+import {
+  createDoors,
+  createIdentify,
+  createIds,
+  createInterceptDoor,
+  createPolicyDoor,
+  type Listener,
+  openListener,
+} from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createDirectory, type ReloadResult } from './policy/index.ts'
+import { createCompile, createDirectory, createServer, type ReloadResult } from './policy/index.ts'
+import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
-import {
-  createAddressRule,
-  createDialer,
-  createFileResource,
-  createHttpResource,
-  createOwnPorts,
-  createPools,
-  createResolveName,
-  createSelfResource,
-  createServiceResource,
-  createTunnelResource,
-  originTrust,
-} from './resources/index.ts'
+import { createReporting } from './reporting.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
@@ -73,17 +70,36 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const report = () => usage.report(manifests.names())
   registerUsageMetrics(metrics.registry, report)
   const live = createLive({
-    decide: (request, claim) => government.policy.decide(request, claim),
+    policy: () => government.policy,
     revision: () => government.revision(),
     onCut({ id, integration }, { rule, revision }) {
       audit.note('revoked', { id, integration: integration.name, rule, revision })
       logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
     },
   })
+  const nextId = createIds()
+  const { integration: grantee, maxReplyBytes } = config.policy.grants
+  // What rules ask takes the path that they judge, so the one is known to the other only once both are there.
+  const outside = createPolicyDoor({
+    handle: (arrival) => handle(arrival),
+    nextId,
+    maxReplyBytes,
+    identify() {
+      const integration = grantee === null ? undefined : manifests.get(grantee)
+      return integration === undefined ? null : { integration, identity: 'policy' }
+    },
+  })
+  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
+  const compile = createCompile()
+  const readContext = createReadContext(limits)
+  const reporting = createReporting({
+    ...{ config, version, servers, compile, readContext, logger, metrics },
+    redact: redactor,
+    needs: () => government.policy.needs,
+    bundles: () => government.bundles(),
+  })
   const government = createGovernment({
-    config,
-    manifests,
-    readContext: createReadContext(limits),
+    ...{ config, servers, manifests, compile, reporting, readContext, outside },
     note: audit.note,
     logger,
     metrics,
@@ -98,17 +114,12 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   })
   const { policy, activation } = government
 
-  const own = createOwnPorts()
-  const dialer = createDialer({
-    resolve: createResolveName(config.http.dnsServers, config.http.connectTimeoutMs),
-    rule: createAddressRule(own.isOwn),
-    connectTimeoutMs: config.http.connectTimeoutMs,
-    secureContext: originTrust(config.http.originCaFile),
+  const reach = createReach({
+    config,
+    report: limits.report,
+    // Doors and what they lead to refer to each other through the path.
+    intercept: (socket, head, tunnel) => inner.intercept(socket, head, tunnel),
   })
-  const pools = createPools({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, connections: 256 })
-  const nextId = createIds()
-  // Doors and the tunnel resource refer to each other through the path: the interception is filled in below.
-  const resources = new Map<ResourceKind, Resource>()
   const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
   const handle = createPipeline({
     policy,
@@ -119,11 +130,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     now,
     onBytes: createRelief(),
     journal: audit,
-    findResource(kind) {
-      const found = resources.get(kind)
-      if (found === undefined) throw new Error(`no resource of kind ${kind}`)
-      return found
-    },
+    findResource: reach.find,
+    decisionLog: reporting.decisionLog,
     onBug(error, arrivalId) {
       bugs.inc()
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
@@ -150,35 +158,22 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     handshakeTimeoutMs: config.http.headersTimeoutMs,
     requireOpen,
   })
-  for (const resource of [
-    createHttpResource({ pools, ...config.http }),
-    createTunnelResource({ dialer, idleTimeoutMs: config.http.idleTimeoutMs, intercept: inner.intercept }),
-    createServiceResource({ services: config.services, dialer, maxRequestBytes: config.http.maxRequestBytes }),
-    createFileResource(),
-    createSelfResource({ report: limits.report }),
-  ]) {
-    resources.set(resource.kind, resource as Resource)
-  }
-
   try {
     await activation.start()
   } catch (error) {
-    limits.close()
-    await pools.close()
-    await audit.close()
+    await release()
     throw error
   }
 
-  metrics.gauge('sallyport_policy_rejected', 'Whether the manifests or rules on disk were rejected and older ones decide.', () =>
+  metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
   )
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
-  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', () =>
-    audit.status().broken ? 1 : 0,
-  )
+  const isBroken = () => (audit.status().broken ? 1 : 0)
+  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
 
   const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken,
+    ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,
     checks: {
       policy: government.revision() !== null,
       manifests: activation.rejected() === null,
@@ -197,6 +192,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       integrations: manifests.names(),
       rejected: activation.rejected(),
       candidate: government.candidate(),
+      bundles: government.bundles(),
       audit: audit.status(),
       health: health(),
     }),
@@ -206,10 +202,10 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
 
   const listeners: Listener[] = []
   try {
-    own.add((await admin.listen()).ports)
+    reach.refusePorts((await admin.listen()).ports)
     for (const one of config.listeners) {
       const listener = await open(one)
-      if ('port' in listener.address) own.add([listener.address.port])
+      if ('port' in listener.address) reach.refusePorts([listener.address.port])
       listeners.push(listener)
     }
   } catch (error) {
@@ -225,6 +221,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
     ),
   )
+  government.follow()
   state.ready = true
   logger.info(
     {
@@ -232,7 +229,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       health: admin.healthAddress(),
       revision: government.revision(),
     },
-    'ready',
+    government.revision() === null ? 'listening, and not ready: there is no policy yet' : 'ready',
   )
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
@@ -254,12 +251,20 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     })
   }
 
+  /** What is left once nothing is served: the log last, so that it has everything. */
+  async function release(): Promise<void> {
+    limits.close()
+    await reach.close()
+    await reporting.close()
+    await Promise.all([...servers.values()].map((server) => server.close()))
+    await audit.close()
+  }
+
   async function shutdown(): Promise<void> {
+    await government.close()
     for (const listener of listeners) listener.destroy()
     await admin.close()
-    limits.close()
-    await pools.close()
-    await audit.close()
+    await release()
   }
 
   return {
@@ -272,6 +277,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   async function close(): Promise<void> {
     state.draining = true
     for (const stop of unwatch) stop()
+    // A bundle that is being compiled holds nobody up: `shutdown` waits for it.
+    void government.close()
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])

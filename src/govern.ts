@@ -1,17 +1,23 @@
 /** Joins what governs: the policy, its candidate, their history, and who is told when one of them changes. */
 import { join } from 'node:path'
 import { type Config, requireKnown } from './config/index.ts'
-import type { Integration, JsonObject, Policy } from './core/index.ts'
+import type { Integration, JsonObject, Outside, Policy } from './core/index.ts'
 import {
   type Activation,
+  type BundleSet,
+  type BundleStatus,
+  type Compile,
   createActivation,
-  createCompile,
+  createAsk,
+  createDelivery,
   createHistory,
   createPolicy,
   createStagedPolicy,
   type Directory,
   failureKinds,
+  type PolicyStation,
   readRules,
+  type Server,
 } from './policy/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
 
@@ -20,14 +26,28 @@ type Note = (
   facts: Readonly<Record<string, string | number | boolean>>,
 ) => void
 
+interface Reporting {
+  withMasks(policy: PolicyStation): PolicyStation
+  activated(revision: string, bundles: BundleSet): void
+  rejected(error: unknown): void
+  bundlesChanged(): void
+}
+
 export interface GovernOptions {
   readonly config: Config
   readonly manifests: Directory
+  readonly compile: Compile
+  /** Is told of each set, and what it reports is masked by that set's rules. */
+  readonly reporting: Reporting
   readonly readContext: (integration: string, origin: string | null) => JsonObject
+  /** Answers what rules are granted to ask. */
+  readonly outside: Outside
   /** A record in the audit log. */
   readonly note: Note
   readonly logger: Logger
   readonly metrics: Metrics
+  /** By the names of `policy.servers`. */
+  readonly servers: ReadonlyMap<string, Server>
   /** In the turn of the event loop in which the policy changed. */
   readonly onActivated: (integrations: readonly Integration[]) => void
 }
@@ -37,22 +57,30 @@ export interface Government {
   readonly policy: Policy
   readonly activation: Activation
   revision(): string | null
+  bundles(): readonly BundleStatus[]
+  /** Bundles are brought from now on. */
+  follow(): void
+  close(): Promise<void>
   /** `null`: none is configured. */
   candidate(): { readonly revision: string | null; readonly enforcePercent: number; readonly problem: string | null } | null
 }
 
-export function createGovernment({ config, manifests, readContext, note, logger, metrics, onActivated }: GovernOptions): Government {
+export function createGovernment(options: GovernOptions): Government {
+  const { config, manifests, compile, reporting, readContext, outside, note, logger, metrics, onActivated } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
-  const shared = { cacheFolder, compile: createCompile(), readContext, maxMemoryPages: config.policy.maxMemoryPages }
-  const policy = createPolicy({
-    ...shared,
-    maxEvaluationMs: config.policy.maxEvaluationMs,
-    onFailure(kind, error) {
-      failures.inc({ kind })
-      logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
-    },
-  })
+  const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
+  const shared = { cacheFolder, compile, readContext, maxMemoryPages, grants, ask: createAsk(outside) }
+  const policy = reporting.withMasks(
+    createPolicy({
+      ...shared,
+      maxEvaluationMs,
+      onFailure(kind, error) {
+        failures.inc({ kind })
+        logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
+      },
+    }),
+  )
   const differences = metrics.labelledCounter(
     'sallyport_policy_differences_total',
     'Requests that the candidate decides otherwise.',
@@ -95,9 +123,9 @@ export function createGovernment({ config, manifests, readContext, note, logger,
         })
       },
     })
-    async function prepare(integrations: readonly Integration[]): Promise<void> {
+    async function prepare(integrations: readonly Integration[], bundles: BundleSet): Promise<void> {
       try {
-        const prepared = await station.prepare(integrations, await readRules(rulesFolder))
+        const prepared = await station.prepare(integrations, await readRules(rulesFolder), bundles)
         prepared.activate()
         state.problem = null
         note('candidate', { revision: prepared.revision, enforcePercent })
@@ -115,17 +143,73 @@ export function createGovernment({ config, manifests, readContext, note, logger,
     policy,
     history: createHistory(join(cacheFolder, 'history')),
     readRules: () => readRules(config.policy.rulesFolder),
+    bundles: {
+      names: config.policy.bundles.map(({ name }) => name),
+      areFetched: config.policy.bundles.some(({ place }) => place.kind === 'server'),
+      load: () => delivery.load(),
+    },
     requireKnown: (integrations) => requireKnown(config, integrations),
-    onActivated(integrations, revision) {
+    onActivated(integrations, revision, bundles) {
       onActivated(integrations)
+      delivery.activated(bundles)
+      if (revision === null) {
+        logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
+        return
+      }
+      reporting.activated(revision, bundles)
       note('activated', { revision, integrations: integrations.length })
       logger.info({ revision, integrations: integrations.length }, 'policy active')
     },
-    afterwards: async (integrations) => candidate?.prepare(integrations),
-    onRejected(problem) {
+    async afterwards(integrations, bundles) {
+      await delivery.keep()
+      await candidate?.prepare(integrations, bundles)
+    },
+    onRejected(problem, error) {
+      if (error !== null) reporting.rejected(error)
       note('rejected', { problem: problem.slice(0, 1000) })
-      logger.error({ problem }, 'the new manifests or rules are bad: the last good set goes on deciding')
+      logger.error({ problem }, 'the new manifests, rules or bundles are bad: the last good set goes on deciding')
     },
   })
-  return { policy: candidate?.staged ?? policy, activation, revision: policy.revision, candidate: () => candidate?.status() ?? null }
+  const bundleFailures = metrics.labelledCounter(
+    'sallyport_bundle_failures_total',
+    'Tries to fetch, verify or activate a bundle that failed.',
+    'bundle',
+    config.policy.bundles.map(({ name }) => name),
+  )
+  const delivery = createDelivery({
+    bundles: config.policy.bundles,
+    servers: config.policy.servers.flatMap((one) => {
+      const server = options.servers.get(one.name)
+      return server === undefined ? [] : [{ config: one, server }]
+    }),
+    folder: join(config.stateFolder, 'bundles'),
+    offer: activation.offer,
+    onStatus: reporting.bundlesChanged,
+    onFailure({ name, problem, isNew, kind }) {
+      bundleFailures.inc({ bundle: name })
+      // `onRejected` has told what does not go with the rest; the same problem is told once, however often it is met.
+      if (!isNew || kind === 'activation') return
+      if (kind === 'bundle') note('rejected', { bundle: name, problem: problem.slice(0, 1000) })
+      logger.error({ bundle: name, problem }, 'the bundle cannot be had: the last good one goes on deciding')
+    },
+    onUnwatched: (error) => logger.warn({ err: error }, 'changes of a bundle cannot be watched, and are looked for from time to time'),
+    onUnkept: (name, error) => logger.error({ bundle: name, err: error }, 'the bundle cannot be kept for a start without its server'),
+  })
+  const startedAt = Date.now()
+  const fetched = new Set(config.policy.bundles.filter(({ place }) => place.kind === 'server').map(({ name }) => name))
+  metrics.labelledGauge('sallyport_bundle_age_seconds', 'Since a bundle was last fetched, or said to be the newest.', 'bundle', () => {
+    const ages = new Map<string, number>()
+    for (const { name, lastSuccessfulRequest: last } of delivery.statuses())
+      if (fetched.has(name)) ages.set(name, (Date.now() - (last === null ? startedAt : Date.parse(last))) / 1000)
+    return ages
+  })
+  return {
+    policy: candidate?.staged ?? policy,
+    activation,
+    revision: policy.revision,
+    bundles: delivery.statuses,
+    follow: delivery.start,
+    close: delivery.close,
+    candidate: () => candidate?.status() ?? null,
+  }
 }

@@ -64,7 +64,7 @@ class Passage implements Settling, Meter {
   }
 
   async run(): Promise<Settling> {
-    const { policy, limits, findResource, redactor, journal, live } = this.#stations
+    const { policy, limits, findResource, redactor, journal, live, decisionLog, now } = this.#stations
     const entry = this.#entry
     try {
       const who = this.#identify()
@@ -74,9 +74,12 @@ class Passage implements Settling, Meter {
       const reading = this.#arrival.read(who, needs) // parse, canonicalise; buffer a body only if the policy can look at it
       const request = reading instanceof Promise ? await reading : reading
       const claim = findResource(request.kind).claim(request, needs) // what would be touched, said without touching it
-      const decision = policy.decide(request, claim) // pure, synchronous, in process
+      const askedAt = decisionLog === null ? 0 : now()
+      // Pure, synchronous, in process; unless its rules are granted a question to the outside, which takes this same path.
+      const decision = policy.consult === null ? policy.decide(request, claim) : await policy.consult(request, claim)
       this.#decided = true
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
+      decisionLog?.decided(this.#arrival, request, claim, decision, now() - askedAt)
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
       this.#origin = claim.origin
       const body = 'body' in request ? request.body : null

@@ -43,6 +43,7 @@ func eval(request Request) Answer {
 	}
 	options := []func(*rego.Rego){
 		rego.Query(request.Query), rego.Store(inmem.NewFromObject(data)), rego.SetRegoVersion(ast.RegoV1), rego.Capabilities(allowed),
+		rego.StrictBuiltinErrors(!request.Lenient), // as in the gateway, where a failed built-in function denies
 	}
 	for _, module := range modules {
 		options = append(options, rego.ParsedModule(module))

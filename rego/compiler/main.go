@@ -16,13 +16,14 @@ type Request struct {
 	Sources      map[string]string `json:"sources"` // file name -> text
 	Entrypoints  []string          `json:"entrypoints"`
 	Capabilities json.RawMessage   `json:"capabilities"`
-	Schema       json.RawMessage   `json:"schema"`   // JSON Schema of the input; optional
-	Data         json.RawMessage   `json:"data"`     // for test, eval and bundle; optional
-	Query        string            `json:"query"`    // for eval
-	Inputs       []json.RawMessage `json:"inputs"`   // for eval: one answer each
+	Schema       json.RawMessage   `json:"schema"` // JSON Schema of the input; optional
+	Data         json.RawMessage   `json:"data"`   // for test, eval and bundle; optional
+	Query        string            `json:"query"`  // for eval
+	Inputs       []json.RawMessage `json:"inputs"` // for eval: one answer each
 	InputTexts   []string          `json:"inputTexts"`
 	Run          string            `json:"run"`      // for test: a regular expression that names must match; optional
 	Explain      bool              `json:"explain"`  // for eval: tell which rules were entered and which failed
+	Lenient      bool              `json:"lenient"`  // for eval: a failed builtin leaves its expression undefined, as in OPA by default
 	Revision     string            `json:"revision"` // for bundle
 	Roots        []string          `json:"roots"`    // for bundle
 	Grants       []string          `json:"grants"`   // for capabilities: builtins that reach out of the policy and are allowed

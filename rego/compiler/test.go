@@ -55,6 +55,7 @@ func test(request Request) Answer {
 	runner := tester.NewRunner().
 		SetCompiler(ast.NewCompiler().WithCapabilities(capabilities).WithEnablePrintStatements(true)).
 		CapturePrintOutput(true).
+		RaiseBuiltinErrors(true). // as in the gateway, where a failed built-in function denies
 		Filter(request.Run).
 		SetStore(store).
 		SetModules(modules).

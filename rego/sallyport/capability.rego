@@ -15,6 +15,9 @@ capability := capabilities_of_http[0] if {
 } else := {"id": "self", "obligations": {}} if {
 	input.request.kind == "self"
 	manifest
+} else := {"id": on_host(input.lookup.host)[0].id, "obligations": {}} if {
+	# Only rules ask for the addresses of a name, and only of one that their manifest lets them reach.
+	input.request.kind == "lookup"
 }
 
 # Plain HTTP is judged in the clear; https inside an interception.

@@ -123,6 +123,17 @@ test_file_unknown if denied_for(file({"root": "other"}), "no file capability is 
 
 test_self if allowed_by({"integration": {"name": "weather"}, "request": {"kind": "self"}}, "default/self")
 
+lookup(host) := {"integration": {"name": "weather"}, "request": {"kind": "lookup"}, "lookup": {"host": host}}
+
+test_lookup_of_a_named_host if allowed_by(lookup("api.example.com"), "default/network/0")
+
+test_lookup_below_a_suffix if allowed_by(lookup("a.example.org"), "default/network/3")
+
+test_lookup_unknown if {
+	got := decision with input as lookup("x.net") with data.integrations as {"weather": {"network": {"exact": {}, "suffix": {}, "any": [], "wildcards": false}}}
+	got.reasons == ["no network capability names the host \"x.net\""]
+}
+
 test_unknown_kind if not decide({"integration": {"name": "weather"}, "request": {"kind": "kv"}}).allow
 
 test_rules_deny_wins if {

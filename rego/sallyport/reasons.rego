@@ -45,6 +45,12 @@ lacking contains sprintf("%s does not allow the port %d", [one.id, input.tunnel.
 	not input.tunnel.port in one.ports
 }
 
+lacking contains sprintf("no network capability names the host \"%s\"", [input.lookup.host]) if {
+	input.request.kind == "lookup"
+	manifest
+	count(on_host(input.lookup.host)) == 0
+}
+
 lacking contains sprintf("no service capability names \"%s\"", [input.service.name]) if {
 	input.request.kind == "service"
 	manifest

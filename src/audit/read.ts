@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { parseJson } from '../core/index.ts'
 
 /** Throws what `readdir` throws; a torn last line, as a crash leaves it, is passed over. */
 export async function* readAudit(folder: string): AsyncGenerator<unknown> {
@@ -16,7 +17,7 @@ export async function* readAudit(folder: string): AsyncGenerator<unknown> {
 
 function parse(line: string): unknown {
   try {
-    return JSON.parse(line)
+    return parseJson(line)
   } catch {
     return undefined
   }

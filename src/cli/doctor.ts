@@ -8,7 +8,8 @@ import { AuditError, verifyAudit } from '../audit/index.ts'
 import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
-import { createCompile, createPolicy, loadManifests, readRules } from '../policy/index.ts'
+import { bundlesAtHand, createCompile, createPolicy, loadManifests, readRules } from '../policy/index.ts'
+import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
 
 export interface Check {
@@ -62,7 +63,10 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   })
   await check('state folder', () => stateFolder(config.stateFolder))
   await check('ports', () => ports(config))
+  await check('bundles', () => checkBundles(config))
   await check('policy', async () => {
+    const { bundles, missing } = await bundlesAtHand(config)
+    if (missing.length > 0) return { warn: 'cannot be built before its bundles are here' }
     const policy = createPolicy({
       ...config.policy,
       cacheFolder: join(config.stateFolder, 'policies'),
@@ -70,7 +74,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       readContext: () => ({}),
       onFailure: () => {},
     })
-    return `revision ${(await policy.prepare(found.integrations, await readRules(config.policy.rulesFolder))).revision}`
+    return `revision ${(await policy.prepare(found.integrations, await readRules(config.policy.rulesFolder), bundles)).revision}`
   })
   await check('interception CA', async () => {
     if (!existsSync(join(config.stateFolder, 'ca/ca.key'))) return 'will be made at the first start'

@@ -1,7 +1,7 @@
 /** The commands and their flags. Each does its work in a file of its own. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { configJsonSchema, requireKnown } from '../config/index.ts'
-import { loadManifests, manifestJsonSchema } from '../policy/index.ts'
+import { loadManifests, manifestJsonSchema, type ReloadResult } from '../policy/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { version } from '../version.ts'
 import { askGateway } from './admin-client.ts'
@@ -86,7 +86,7 @@ export function createProgram(print: (text: string) => void = (text) => void pro
       print(json === true ? `${JSON.stringify(body)}\n` : formatUsage(body as IntegrationUsage[]))
     })
 
-  command('status', 'Show the running gateway’s revision, integrations and health.').action(async ({ config }: Shared) => {
+  command('status', 'Show the running gateway’s revision, integrations, bundles and health.').action(async ({ config }: Shared) => {
     const { body } = await askGateway(findConfig(config).admin.socketPath, 'GET', '/v1/status')
     print(`${JSON.stringify(body, null, 2)}\n`)
   })
@@ -94,8 +94,9 @@ export function createProgram(print: (text: string) => void = (text) => void pro
   command('reload', 'Take up manifests and rules as they are on disk now; exit 1 where they are bad.').action(
     async ({ config }: Shared) => {
       const { body } = await askGateway(findConfig(config).admin.socketPath, 'POST', '/v1/reload')
-      const { ok, revision, problem, pinned } = body as { ok: boolean; revision: string; problem?: string; pinned?: string }
-      if (!ok) throw new CommandError(`rejected; revision ${revision} goes on deciding:\n${problem}`)
+      const { ok, revision, problem, pinned, missing } = body as ReloadResult
+      if (!ok) throw new CommandError(`rejected; revision ${revision || 'none'} goes on deciding:\n${problem}`)
+      if (missing !== undefined) throw new CommandError(`the manifests are good, and bundles were never here: ${missing.join(', ')}`)
       print(
         pinned === undefined
           ? `active: revision ${revision}\n`

@@ -1,5 +1,7 @@
 /** The configuration as the gateway uses it: paths absolute, defaults filled in, secrets read. */
 import type { BreakerSettings, LimitSettings } from '../core/index.ts'
+import type { BundleConfig, ServerConfig } from './policy-config.ts'
+import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address = { readonly host: string; readonly port: number } | { readonly socket: string }
@@ -36,6 +38,16 @@ export interface HttpConfig {
   readonly dnsServers: readonly string[]
 }
 
+/** What rules may ask outside of the policy. */
+export interface GrantsConfig {
+  readonly builtins: readonly string[]
+  /** The integration whose manifest says what may be asked; `null` where nothing is. */
+  readonly integration: string | null
+  readonly timeoutMs: number
+  readonly maxCalls: number
+  readonly maxReplyBytes: number
+}
+
 export interface Config {
   readonly file: string
   readonly stateFolder: string
@@ -46,8 +58,16 @@ export interface Config {
     readonly rulesFolder: string | null
     readonly maxMemoryPages: number
     readonly maxEvaluationMs: number
+    readonly grants: GrantsConfig
     /** Rules that are tried beside the active ones. */
     readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
+    readonly servers: readonly ServerConfig[]
+    readonly bundles: readonly BundleConfig[]
+    readonly labels: Readonly<Record<string, string>>
+    /** `null`: decisions are sent nowhere. */
+    readonly decisionLog: DecisionLogConfig | null
+    /** `null`: nobody is told how bundles stand. */
+    readonly status: ReportPlace | null
   }
   readonly admin: {
     readonly health: { readonly host: string; readonly port: number }

@@ -4,7 +4,9 @@ import type { Config, ListenerConfig, ServiceConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { decodeYaml } from './decode-yaml.ts'
 import { gatewayBreaker, gatewayLimits } from './limits-schema.ts'
+import { bundleFrom, serverFrom } from './policy-schema.ts'
 import { readText } from './read-text.ts'
+import { decisionLogFrom, statusFrom } from './report-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
 
@@ -31,6 +33,13 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       rulesFolder: policy.rules ?? null,
       maxMemoryPages: policy.maxMemoryPages,
       maxEvaluationMs: policy.maxEvaluation,
+      grants: {
+        builtins: policy.grants.builtins,
+        integration: policy.grants.integration ?? null,
+        timeoutMs: policy.grants.timeout,
+        maxCalls: policy.grants.maxCalls,
+        maxReplyBytes: policy.grants.maxReply,
+      },
       candidate:
         policy.candidate === undefined
           ? null
@@ -39,6 +48,11 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
               enforcePercent: policy.candidate.enforce,
               maxEvaluationMs: policy.candidate.maxEvaluation,
             },
+      servers: policy.servers.map(serverFrom),
+      bundles: policy.bundles.map(bundleFrom),
+      labels: policy.labels,
+      decisionLog: decisionLogFrom(policy.decisionLog),
+      status: statusFrom(policy.status),
     },
     admin: {
       health: admin.health,

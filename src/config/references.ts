@@ -9,7 +9,7 @@ import { readText } from './read-text.ts'
 import { type Path, readYaml } from './yaml-document.ts'
 
 /**
- * Throws `ConfigError` where a listener is for an integration without a manifest, a manifest names a service that is not
+ * Throws `ConfigError` where a listener or the policy’s grant is for an integration without a manifest, a manifest names a service that is not
  * configured, or a file capability would open what governs the gateway.
  */
 export function requireKnown(config: Config, integrations: readonly Integration[]): void {
@@ -21,6 +21,9 @@ export function requireKnown(config: Config, integrations: readonly Integration[
     if (integration === null || names.includes(integration)) continue
     problems.push(placed(file, ['listeners', index, 'integration'], `there is no manifest of ${unknown(integration, names)}`))
   }
+  const { integration: granted } = config.policy.grants
+  if (granted !== null && !names.includes(granted))
+    problems.push(placed(file, ['policy', 'grants', 'integration'], `there is no manifest of ${unknown(granted, names)}`))
   for (const { source, services: wanted, files } of integrations) {
     const manifest = join(integrationsFolder, source)
     for (const [index, { name }] of wanted.entries()) {

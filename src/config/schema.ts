@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { besides, refuseCollisions, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
+import { bundleSchema, refuseStrangers, serverSchema } from './policy-schema.ts'
 import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
+import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
 import { serviceSchema } from './service-schema.ts'
 import { createSourced } from './sourced.ts'
 import { noSources, type Sources } from './sources.ts'
@@ -12,7 +14,8 @@ const mebi = 1024 ** 2
 
 /** `sources` gives what stands outside the file; its problems are told with the place of the key. */
 export function createConfigSchema(sources: Sources) {
-  const { path, socket, folder, certificates, secret } = createSourced(sources)
+  const sourced = createSourced(sources)
+  const { path, socket, folder, certificates, secret } = sourced
 
   const listener = z
     .strictObject({
@@ -84,6 +87,28 @@ export function createConfigSchema(sources: Sources) {
           rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
           maxMemoryPages: z.int().min(16).max(16_384).describe('Memory of one evaluation beyond its data, in 64 KiB pages.').prefault(200),
           maxEvaluation: duration().describe('An evaluation that takes longer is stopped, and its request denied.').prefault('50ms'),
+          grants: z
+            .strictObject({
+              builtins: z
+                .array(z.enum(['http.send', 'net.lookup_ip_addr', 'opa.runtime']))
+                .describe('Functions that reach out of the policy and may be called nevertheless.')
+                .prefault([]),
+              integration: name()
+                .describe('What rules ask takes the same path as requests do, as this integration: its manifest allows it.')
+                .optional(),
+              timeout: duration().describe('All that one decision may wait for answers.').prefault('1s'),
+              maxCalls: z.int().min(1).max(100).describe('Questions of one decision.').prefault(4),
+              maxReply: size(0, 64 * mebi)
+                .describe('An answer’s body; at most 64MiB.')
+                .prefault('1MiB'),
+            })
+            .refine(({ builtins, integration }) => integration !== undefined || builtins.every((one) => one === 'opa.runtime'), {
+              error: 'expected an integration: what rules ask is judged by its manifest',
+              path: ['integration'],
+              ...besides,
+            })
+            .describe('What rules may ask outside of the policy. Nothing where absent.')
+            .prefault({}),
           candidate: z
             .strictObject({
               rules: folder('Folder of the candidate’s Rego, which takes the place of `policy.rules`.'),
@@ -99,7 +124,22 @@ export function createConfigSchema(sources: Sources) {
             })
             .describe('Rules that are evaluated beside the active ones; every difference is recorded and counted.')
             .optional(),
+          servers: z
+            .array(serverSchema(sourced))
+            .superRefine(refuseTwins, besides)
+            .describe('OPA’s services: what hands out bundles, and takes decision logs and status.')
+            .prefault([]),
+          bundles: z
+            .array(bundleSchema(sourced))
+            .superRefine(refuseTwins, besides)
+            .describe('OPA’s bundles, compiled together with the rules.')
+            .prefault([]),
+          labels: labelsSchema.describe('What reports tell of this gateway, beside its `id` and `version`.').prefault({}),
+          decisionLog: decisionLogSchema.describe('Decisions are sent to a server, as OPA sends them. Off where absent.').optional(),
+          status: statusSchema.describe('How bundles and rules stand is told to a server, as OPA tells it. Off where absent.').optional(),
         })
+        .superRefine(refuseStrangers)
+        .superRefine(refuseUnknownServers)
         .describe('The policy engine.')
         .prefault({}),
       admin: admin.describe('The operator’s side.').prefault({}),

@@ -1,46 +1,18 @@
 /** The schema of one named service of sallyport.yaml. */
 import { z } from 'zod'
 import { cidr, duration, name } from './quantities.ts'
+import { plainUrl, secretHeaders } from './remote.ts'
 import type { Secret } from './sourced.ts'
-
-/** RFC 9110 §5.6.2. */
-const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
-
-/** They frame the message or govern the connection (RFC 9110 §7.6.1, RFC 9112 §6): set from outside they smuggle. */
-const framing = new Set(['connection', 'content-length', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
 export function serviceSchema(secret: Secret) {
   return z.strictObject({
     name: name().describe('The name in `/services/<name>/…`.'),
-    url: z
-      .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
-      .refine((text) => !text.includes('${'), 'variables are replaced in paths of files only')
-      .refine(isPlain, 'no user, password, query or fragment: a credential is a header with { env } or { file }')
-      .describe('Where it is; its path goes before the caller’s.'),
-    headers: z
-      .record(
-        z
-          .string()
-          .regex(token, 'expected a header name')
-          .refine((one) => !framing.has(one.toLowerCase()), 'this header belongs to the connection'),
-        secret('A credential that the gateway adds.'),
-      )
-      .refine(
-        (headers) => new Set(Object.keys(headers).map((one) => one.toLowerCase())).size === Object.keys(headers).length,
-        'one header in two spellings',
-      )
-      .describe('Headers that the gateway sets, whatever the caller sent.')
-      .prefault({}),
+    url: plainUrl().describe('Where it is; its path goes before the caller’s.'),
+    headers: secretHeaders(secret).describe('Headers that the gateway sets, whatever the caller sent.').prefault({}),
     timeout: duration().describe('Until the head of the reply.').prefault('30s'),
     addresses: z
       .array(cidr())
       .describe('Blocks outside the public internet that its name may resolve to. An address or `localhost` in the URL needs none.')
       .prefault([]),
   })
-}
-
-function isPlain(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { username, password } = new URL(text)
-  return username === '' && password === '' && !/[?#]/.test(text)
 }

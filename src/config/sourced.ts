@@ -28,6 +28,13 @@ export function createSourced(sources: Sources) {
       if (problem !== null) context.addIssue({ code: 'custom', message: problem })
     })
 
+  /** The text of such a file. */
+  const certificateText = (meaning: string) => certificates(meaning).transform((given, context) => taken(sources.text(given), context))
+
+  const privateKeyText = (meaning: string) => path(meaning).transform((given, context) => taken(sources.privateKey(given), context))
+
+  const text = (meaning: string) => path(meaning).transform((given, context) => taken(sources.text(given), context))
+
   /** Never inline: a secret in a file that people copy is a secret lost. */
   const secret = (meaning: string) =>
     z
@@ -47,9 +54,10 @@ export function createSourced(sources: Sources) {
       .describe(meaning)
       .transform((source, context) => taken(sources.secret(source), context))
 
-  return { path, socket, folder, certificates, secret }
+  return { path, socket, folder, certificates, certificateText, privateKeyText, text, secret, hidden: sources.hidden }
 }
 
+export type Sourced = ReturnType<typeof createSourced>
 export type Secret = ReturnType<typeof createSourced>['secret']
 
 function taken(found: Found, context: z.RefinementCtx): string {

@@ -1,5 +1,5 @@
 /** What the configuration takes from outside its file: variables in paths, and secrets from the environment or from files. */
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readText } from './read-text.ts'
@@ -13,8 +13,14 @@ export interface Sources {
   path(given: string): Found
   secret(source: SecretSource): Found
   isFolder(path: string): boolean
+  /** The text of a file, as it stands. */
+  text(path: string): Found
+  /** A text that must not be told: the redactor knows it. */
+  hidden(text: string): void
   /** `null` where the file holds certificates in PEM, all of them readable. */
   problemOfCertificates(path: string): string | null
+  /** The text of a private key in PEM, without a pass phrase. */
+  privateKey(path: string): Found
 }
 
 /** A secret is a line, not a document. */
@@ -60,7 +66,14 @@ export function createSources(file: string, env: Environment): Sources & { reado
     secrets,
     path,
     isFolder,
+    text,
+    hidden: (text) => void secrets.push(text),
     problemOfCertificates,
+    privateKey(given) {
+      const found = privateKey(given)
+      if ('value' in found) secrets.push(found.value)
+      return found
+    },
     secret(source) {
       const found = read(source)
       if ('problem' in found) return found
@@ -81,6 +94,22 @@ function isFolder(path: string): boolean {
   }
 }
 
+function text(path: string): Found {
+  const content = readText(path, maxCertificatesBytes)
+  return 'problem' in content ? content : { value: content.text }
+}
+
+function privateKey(path: string): Found {
+  const found = text(path)
+  if ('problem' in found) return found
+  try {
+    createPrivateKey(found.value)
+    return found
+  } catch {
+    return { problem: 'holds no private key in PEM that can be read without a pass phrase' }
+  }
+}
+
 function problemOfCertificates(path: string): string | null {
   const content = readText(path, maxCertificatesBytes)
   if ('problem' in content) return content.problem
@@ -96,6 +125,9 @@ function problemOfCertificates(path: string): string | null {
 /** Takes everything as it stands: for emitting the schema. */
 export const noSources: Sources = {
   isFolder: () => true,
+  text: () => ({ value: '' }),
+  hidden: () => {},
+  privateKey: () => ({ value: '' }),
   problemOfCertificates: () => null,
   path: (value) => ({ value }),
   secret: () => ({ value: '' }),

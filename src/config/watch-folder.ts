@@ -9,21 +9,36 @@ const maxSettleMs = 1000
 /** For what no event tells: network file systems, a folder that was replaced whole. */
 const lookEveryMs = 5000
 
+export interface WatchOptions {
+  readonly everyMs?: number
+  /** Which files count, by their name; manifests and rules where absent. */
+  readonly covers?: (name: string) => boolean
+  /** Folders below count as well. */
+  readonly deep?: boolean
+}
+
+const isManifestOrRule = (name: string) => /^[^.].*\.(?:ya?ml|rego)$/.test(name)
+
 /** Calls back once a burst of changes has settled. The returned function stops. A folder that cannot be watched is told to `onError`, and looked at from time to time. */
-export function watchFolder(folder: string, onChange: () => void, onError: (error: Error) => void, everyMs = lookEveryMs): () => void {
+export function watchFolder(
+  folder: string,
+  onChange: () => void,
+  onError: (error: Error) => void,
+  { everyMs = lookEveryMs, covers = isManifestOrRule, deep = true }: WatchOptions = {},
+): () => void {
   let watcher: FSWatcher | null = null
   let watched = ''
   let settling: NodeJS.Timeout | null = null
   let burstSince = 0
   let stopped = false
-  let looking = fingerprint(folder)
+  let looking = fingerprint(folder, covers, deep)
 
   function look(): void {
     settling = null
     renew()
     // One after the other, each compared with the one before.
     looking = looking.then(async (seen) => {
-      const now = await fingerprint(folder)
+      const now = await fingerprint(folder, covers, deep)
       if (now !== seen && !stopped) onChange()
       return now
     })
@@ -69,15 +84,16 @@ function identityOf(path: string): string {
   return stats === undefined ? '' : `${stats.dev}:${stats.ino}`
 }
 
-/** Names, sizes and times of the manifests and rules below, through links; their contents are the reader's business. */
-async function fingerprint(folder: string): Promise<string> {
+/** Names, sizes and times of the files that count, through links; their contents are the reader's business. */
+async function fingerprint(folder: string, covers: (name: string) => boolean, deep: boolean): Promise<string> {
   try {
     const stamps: string[] = []
     for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name)
-      if (entry.name.startsWith('.')) continue
-      if (entry.isDirectory()) stamps.push(`${entry.name}/\0${await fingerprint(path)}`)
-      else if (/\.(?:ya?ml|rego)$/.test(entry.name)) stamps.push(`${entry.name}\0${await stampOf(path)}`)
+      const { name } = entry
+      const path = join(folder, name)
+      if (entry.isDirectory()) {
+        if (deep && !name.startsWith('.')) stamps.push(`${name}/\0${await fingerprint(path, covers, deep)}`)
+      } else if (covers(name)) stamps.push(`${name}\0${await stampOf(path)}`)
     }
     return stamps.sort().join('\n')
   } catch (error) {

@@ -1,11 +1,11 @@
 /** Who calls, through which door, and the caller's end of the line. */
 import type { Integration } from './integration.ts'
 
-/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes. */
-export type DoorName = 'proxy' | 'connect' | 'intercept' | 'services' | 'broker'
+/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes; `policy` is where rules ask (core/outside.ts). */
+export type DoorName = 'proxy' | 'connect' | 'intercept' | 'services' | 'broker' | 'policy'
 
-/** How a caller proved which integration it is; never by an ordinary header. */
-export type IdentityKind = 'listener' | 'token'
+/** How a caller proved which integration it is; never by an ordinary header. `policy`: it is the policy itself, under the name granted to it. */
+export type IdentityKind = 'listener' | 'token' | 'policy'
 
 export interface Identified {
   readonly integration: Integration

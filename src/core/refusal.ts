@@ -104,6 +104,8 @@ export function suggestion(request: AccessRequest): JsonObject {
     }
     case 'file':
       return { manifest, add: { files: [{ name: request.target.root, actions: [request.action], paths: [request.target.path] }] } }
+    case 'lookup':
+      return { manifest, add: { network: [{ hosts: [request.target.host] }] } }
     case 'self':
       return { manifest }
   }

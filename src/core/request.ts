@@ -100,6 +100,14 @@ export interface SelfRequest extends Common {
   readonly target: Readonly<Record<string, never>>
 }
 
-export type AccessRequest = HttpRequest | TunnelRequest | ServiceRequest | FileRequest | SelfRequest
+/** The addresses of a name; only policies ask (`net.lookup_ip_addr`). */
+export interface LookupRequest extends Common {
+  readonly kind: 'lookup'
+  readonly action: 'resolve'
+  /** Canonical, as in `HttpTarget`. */
+  readonly target: { readonly host: string }
+}
+
+export type AccessRequest = HttpRequest | TunnelRequest | ServiceRequest | FileRequest | SelfRequest | LookupRequest
 export type ResourceKind = AccessRequest['kind']
-export const resourceKinds = ['http', 'tunnel', 'service', 'file', 'self'] as const satisfies readonly ResourceKind[]
+export const resourceKinds = ['http', 'tunnel', 'service', 'file', 'self', 'lookup'] as const satisfies readonly ResourceKind[]

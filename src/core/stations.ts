@@ -15,6 +15,8 @@ export interface Policy {
   readonly needs: Needs
   /** Pure, synchronous, never throws: a failure of the engine is a denial by an `engine/…` rule. */
   decide(request: AccessRequest, claim: Claim): Decision
+  /** Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does. Never rejects. */
+  readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
 }
 
 export interface Lease extends Meter {
@@ -62,6 +64,11 @@ export interface Live {
   watch(request: AccessRequest, claim: Claim, decided: Decision, reply: Takeover): Takeover
 }
 
+export interface DecisionLog {
+  /** Takes note of a decision; what is done with it is done in a later turn. Never throws, and nothing waits for it. */
+  decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number): void
+}
+
 export interface Usage {
   settled(integration: Integration | null, origin: string | null, outcome: Outcome): void
 }
@@ -72,6 +79,8 @@ export interface Stations {
   readonly findResource: (kind: ResourceKind) => Resource
   readonly redactor: Redactor
   readonly journal: Journal
+  /** `null`: decisions are sent nowhere. */
+  readonly decisionLog: DecisionLog | null
   readonly usage: Usage
   readonly live: Live
   /** What was thrown and was no Refusal: a bug, told to the operator. */

@@ -1,18 +1,22 @@
-/** Takes manifests and rules into force: one set at a time, all of it or nothing, and the last good one stays. */
+/** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
 import type { RegoSources } from './build.ts'
-import type { Activated, History, ManifestTexts } from './history.ts'
+import type { SnapshotBundle } from './bundle/index.ts'
+import type { BundleSet } from './compose.ts'
+import type { Activated, History, Made } from './history/index.ts'
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
 
 export interface ReloadResult {
   readonly ok: boolean
-  /** The revision that decides now. */
+  /** The revision that decides now; empty where none does yet. */
   readonly revision: string
   /** Why the new set was rejected. */
   readonly problem?: string
-  /** The folders are not followed: this revision was chosen. */
+  /** The folders and bundles are not followed: this revision was chosen. */
   readonly pinned?: string
+  /** Bundles that were never here: until they are, everything is denied. */
+  readonly missing?: readonly string[]
 }
 
 export interface ActivationOptions {
@@ -20,41 +24,54 @@ export interface ActivationOptions {
   readonly policy: PolicyStation
   readonly history: History
   readonly readRules: () => Promise<RegoSources>
+  readonly bundles: {
+    readonly names: readonly string[]
+    /** Some come from elsewhere, and so may what mends them. */
+    readonly areFetched: boolean
+    /** What is there at the start. */
+    readonly load: () => Promise<BundleSet>
+  }
   /** Throws where the manifests name what the configuration does not have. */
   readonly requireKnown: (integrations: readonly Integration[]) => void
-  /** In the turn of the event loop in which the policy changed: no request sees the one new and the other old. */
-  readonly onActivated: (integrations: readonly Integration[], revision: string) => void
+  /**
+   * In the turn of the event loop in which the policy changed: no request sees the one new and the other old.
+   * `revision` is `null` where the manifests are known and no policy is there yet.
+   */
+  readonly onActivated: (integrations: readonly Integration[], revision: string | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
-  readonly afterwards: (integrations: readonly Integration[]) => Promise<void>
-  readonly onRejected: (problem: string) => void
+  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet) => Promise<void>
+  /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
+  readonly onRejected: (problem: string, error: unknown) => void
 }
 
 export interface Activation {
-  /** The chosen revision, or what lies in the folders. Throws what makes it bad. */
+  /** The chosen revision, or what lies in the folders and is kept of the bundles. Throws what makes it bad. */
   start(): Promise<void>
   /** What lies in the folders now, unless a revision was chosen. */
   reload(): Promise<ReloadResult>
-  /** A revision of the history; it stays through changes of the folders and restarts, until `follow`. */
+  /** A new bundle with all that there is beside it; `origin` is for messages. */
+  offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
+  /** A revision of the history; it stays through changes of the folders and bundles and restarts, until `follow`. */
   activate(revision: string): Promise<ReloadResult>
   /** The revision before the one that decides. */
   rollback(): Promise<ReloadResult>
-  /** The folders again. */
+  /** The folders and bundles again. */
   follow(): Promise<ReloadResult>
   list(): Promise<{ readonly active: string | null; readonly pinned: string | null; readonly activations: readonly Activated[] }>
   /** Why the last set was not taken; `null` where it was. */
   rejected(): string | null
 }
 
-interface Candidate {
+interface Candidate extends Made {
   readonly integrations: readonly Integration[]
-  readonly manifests: ManifestTexts
-  readonly rules: RegoSources
 }
 
 export function createActivation(options: ActivationOptions): Activation {
-  const { directory, policy, history, readRules, requireKnown, onActivated, afterwards, onRejected } = options
+  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected } = options
   let rejected: string | null = null
   let working: Promise<unknown> = Promise.resolve()
+  /** The newest good ones. */
+  let current: BundleSet = new Map()
 
   /** One at a time; a change during a reload is seen by the next. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -63,66 +80,122 @@ export function createActivation(options: ActivationOptions): Activation {
     return next
   }
 
-  async function fromFolders(): Promise<Candidate> {
+  async function fromFolders(set: BundleSet): Promise<Candidate> {
     const { integrations, texts } = await directory.readSet()
-    return { integrations, manifests: texts, rules: await readRules() }
+    requireKnown(integrations)
+    return { integrations, manifests: texts, rules: await readRules(), bundles: set }
   }
 
   async function fromHistory(revision: string): Promise<Candidate> {
-    const { manifests, rules } = await history.read(revision)
-    return { integrations: directory.decode(manifests), manifests, rules }
+    const made = await history.read(revision)
+    const integrations = directory.decode(made.manifests)
+    requireKnown(integrations)
+    return { ...made, integrations }
   }
 
-  async function take({ integrations, manifests, rules }: Candidate, how: Activated['how']): Promise<void> {
-    requireKnown(integrations)
-    const { revision, activate } = await policy.prepare(integrations, rules)
+  async function take({ integrations, ...made }: Candidate, how: Activated['how']): Promise<void> {
+    const { revision, activate } = await policy.prepare(integrations, made.rules, made.bundles)
     const changed = revision !== policy.revision()
     activate()
     directory.replace(integrations)
-    onActivated(integrations, revision)
-    if (changed) await history.record({ revision, at: new Date().toISOString(), how }, { manifests, rules })
-    await afterwards(integrations)
+    onActivated(integrations, revision, made.bundles)
+    if (changed) await history.record({ revision, at: new Date().toISOString(), how }, made)
+    await afterwards(integrations, made.bundles)
   }
 
-  async function attempt(how: Activated['how'], find: () => Promise<Candidate>, after: () => Promise<void> = async () => {}) {
+  /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
+  function introduce(integrations: readonly Integration[]): void {
+    directory.replace(integrations)
+    onActivated(integrations, null, new Map())
+  }
+
+  const now = () => policy.revision() ?? ''
+  const missingIn = (set: BundleSet) => bundles.names.filter((name) => !set.has(name))
+
+  interface Attempt {
+    readonly find: () => Promise<Candidate>
+    readonly after?: () => Promise<void>
+    /** Stands before the problem. */
+    readonly origin?: string
+  }
+
+  async function attempt(how: Activated['how'], { find, after, origin }: Attempt): Promise<ReloadResult> {
     try {
       await take(await find(), how)
-      await after()
+      await after?.()
       rejected = null
-      return { ok: true, revision: policy.revision() ?? '' }
+      return { ok: true, revision: now() }
     } catch (error) {
-      rejected = (error as Error).message
-      onRejected(rejected)
-      return { ok: false, revision: policy.revision() ?? '', problem: rejected }
+      const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
+      // A bundle is tried again and again.
+      if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
+      rejected = problem
+      return { ok: false, revision: now(), problem }
     }
   }
 
   const activate = (revision: string, how: 'activate' | 'rollback') =>
-    attempt(
-      how,
-      () => fromHistory(revision),
-      () => history.pin(revision),
-    )
+    attempt(how, { find: () => fromHistory(revision), after: () => history.pin(revision) })
+
+  async function fromWhatThereIs(): Promise<ReloadResult> {
+    const missing = missingIn(current)
+    if (missing.length === 0) return attempt('reload', { find: () => fromFolders(current) })
+    try {
+      introduce((await fromFolders(current)).integrations)
+      return { ok: true, revision: now(), missing }
+    } catch (error) {
+      rejected = (error as Error).message
+      onRejected(rejected, error)
+      return { ok: false, revision: now(), problem: rejected }
+    }
+  }
 
   return {
     async start() {
       const pinned = await history.pinned()
-      await take(pinned === null ? await fromFolders() : await fromHistory(pinned), 'start')
+      current = await bundles.load()
+      if (pinned !== null) return take(await fromHistory(pinned), 'start')
+      const found = await fromFolders(current)
+      if (missingIn(current).length > 0) return introduce(found.integrations)
+      try {
+        await take(found, 'start')
+      } catch (error) {
+        if (!bundles.areFetched) throw error
+        rejected = (error as Error).message
+        onRejected(rejected, error)
+        introduce(found.integrations)
+      }
     },
     reload: () =>
       inTurn(async () => {
         const pinned = await history.pinned()
-        return pinned === null ? attempt('reload', fromFolders) : { ok: true, revision: policy.revision() ?? '', pinned }
+        return pinned === null ? fromWhatThereIs() : { ok: true, revision: now(), pinned }
+      }),
+    offer: (name, bundle, origin) =>
+      inTurn(async () => {
+        const set = new Map(current).set(name, bundle)
+        const pinned = await history.pinned()
+        const missing = missingIn(set)
+        const isLater = pinned !== null || missing.length > 0
+        const result: ReloadResult = isLater
+          ? { ok: true, revision: now(), missing, ...(pinned !== null && { pinned }) }
+          : await attempt('bundle', { find: () => fromFolders(set), origin })
+        if (result.ok) current = set
+        return result
       }),
     activate: (revision) => inTurn(() => activate(revision, 'activate')),
     rollback: () =>
       inTurn(async () => {
-        const now = policy.revision() ?? ''
-        const before = (await history.list()).find(({ revision }) => revision !== now)
-        if (before === undefined) return { ok: false, revision: now, problem: 'there is no earlier revision' }
+        const before = (await history.list()).find(({ revision }) => revision !== now())
+        if (before === undefined) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
         return activate(before.revision, 'rollback')
       }),
-    follow: () => inTurn(() => attempt('reload', fromFolders, () => history.pin(null))),
+    follow: () =>
+      inTurn(async () => {
+        const missing = missingIn(current)
+        if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles that were never here: ${missing.join(', ')}` }
+        return attempt('reload', { find: () => fromFolders(current), after: () => history.pin(null) })
+      }),
     list: async () => ({ active: policy.revision(), pinned: await history.pinned(), activations: await history.list() }),
     rejected: () => rejected,
   }

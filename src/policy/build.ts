@@ -39,21 +39,31 @@ async function loadDefaultPolicy(): Promise<CompiledPolicy> {
 
 /**
  * The default policy with an author's rules; kept in `cacheFolder` by the hash of the sources, so that a restart needs no compiler.
- * The rules' own tests must pass first. Throws `RegoError` or `CompilerMissing`.
+ * `requireTests` is asked before a new build is kept. Throws `RegoError` or `CompilerMissing`.
  */
 export async function buildPolicy(
   rules: RegoSources,
   compile: Compile,
   cacheFolder: string,
-  requireTests: (compile: Compile, sources: RegoSources) => Promise<void>,
+  requireTests: () => Promise<void>,
+  grants: readonly string[] = [],
 ): Promise<CompiledPolicy> {
   if (Object.keys(rules).length === 0) return loadDefaultPolicy()
-  const inputs = await buildInputs(rules)
+  return buildKept(await buildInputs(rules, grants), compile, cacheFolder, requireTests)
+}
+
+/** From the cache, or built and kept there. Throws `RegoError` or `CompilerMissing`. */
+export async function buildKept(
+  inputs: BuildInputs,
+  compile: Compile,
+  cacheFolder: string,
+  requireTests: () => Promise<void>,
+): Promise<CompiledPolicy> {
   const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
   const cached = await load(folder).catch(() => null) // none there, or an earlier version's
   if (cached?.sourceHash === inputs.sourceHash && cached.sight !== undefined) return cached
   const built = await compileInputs(inputs, compile)
-  await requireTests(compile, rules)
+  await requireTests()
   await save(folder, built)
   return built.policy
 }
@@ -61,33 +71,48 @@ export async function buildPolicy(
 export interface BuildInputs {
   readonly sources: RegoSources
   readonly capabilities: unknown
-  readonly schema: unknown
+  /** JSON Schema of `input`; absent where it may be anything. */
+  readonly schema?: unknown
+  readonly entrypoint: string
   readonly sourceHash: string
 }
 
-/** What every policy is compiled against: the functions it may call and the shape of its input. */
-export async function policySurroundings(): Promise<{ capabilities: unknown; schema: unknown }> {
+interface Capabilities {
+  readonly builtins: readonly { readonly name: string }[]
+}
+
+/** What every policy is compiled against: the functions it may call (`grants` beyond the usual ones) and the shape of its input. */
+export async function policySurroundings(grants: readonly string[] = []): Promise<{ capabilities: unknown; schema: unknown }> {
   const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(join(regoFolder, path), 'utf8'))
-  return { capabilities: await read('compiler/capabilities.json'), schema: await read('schemas/input.json') }
+  const usual = (await read('compiler/capabilities.json')) as Capabilities
+  const outside = ((await read('compiler/outside.json')) as Capabilities['builtins']).filter(({ name }) => grants.includes(name))
+  return { capabilities: { ...usual, builtins: [...usual.builtins, ...outside] }, schema: await read('schemas/input.json') }
 }
 
 /** All that a build depends on, and its hash. */
-export async function buildInputs(rules: RegoSources): Promise<BuildInputs> {
-  const own = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/')).filter(([name]) => !name.endsWith('_test.rego'))
-  const sources = { ...Object.fromEntries(own), ...rules }
-  const { capabilities, schema } = await policySurroundings()
-  const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
-  const hash = createHash('sha256')
-  for (const text of [module, JSON.stringify(capabilities), JSON.stringify(schema)]) hash.update(text).update('\0')
-  for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
-  return { sources, capabilities, schema, sourceHash: hash.digest('hex') }
+export async function buildInputs(rules: RegoSources, grants: readonly string[] = []): Promise<BuildInputs> {
+  const { capabilities, schema } = await policySurroundings(grants)
+  const sources = { ...(await defaultSources()), ...rules }
+  return { sources, capabilities, schema, entrypoint, sourceHash: await hashOf(sources, capabilities, schema) }
 }
 
-export async function compileInputs(
-  { sources, capabilities, schema, sourceHash }: BuildInputs,
-  compile: Compile,
-): Promise<{ policy: CompiledPolicy; opa: string }> {
-  const answer = await compile({ command: 'build', sources, capabilities, schema, entrypoints: [entrypoint] })
+/** The default policy's own modules, without its tests: authors' rules are compiled together with them. */
+export async function defaultSources(): Promise<RegoSources> {
+  const all = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/'))
+  return Object.fromEntries(all.filter(([name]) => !name.endsWith('_test.rego')))
+}
+
+export async function hashOf(sources: RegoSources, ...surroundings: readonly unknown[]): Promise<string> {
+  const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
+  const hash = createHash('sha256')
+  for (const text of [module, ...surroundings.map((one) => JSON.stringify(one))]) hash.update(text).update('\0')
+  for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
+  return hash.digest('hex')
+}
+
+export async function compileInputs(inputs: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
+  const { sourceHash, entrypoint: entry, ...rest } = inputs
+  const answer = await compile({ command: 'build', ...rest, entrypoints: [entry] })
   const policy = { wasm: Buffer.from(answer.wasm ?? '', 'base64'), sourceHash, sight: answer.sight as Sight }
   return { policy, opa: answer.opa ?? '' }
 }

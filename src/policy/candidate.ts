@@ -65,20 +65,26 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       const [a, b] = [active.needs, candidate.needs]
       return { headers: a.headers || b.headers, body: a.body || b.body, context: a.context || b.context }
     },
-    decide(request, claim) {
-      const decision = active.decide(request, claim)
-      if (!isReady()) return decision
-      if (isStaged(request.integration.name, request.id, enforcePercent)) {
-        const other = candidate.decide(request, claim)
-        const failed = other.rule.startsWith('engine/')
-        compare(request, claim, decision, other, !failed)
-        return failed ? decision : other
-      }
-      if (waiting.length >= maxWaiting) onSkipped()
-      else waiting.push({ request, claim, decision })
-      schedule()
-      return decision
+    decide: (request, claim) => staged(request, claim, active.decide(request, claim)),
+    get consult() {
+      const { consult } = active
+      return consult === null ? null : async (request: AccessRequest, claim: Claim) => staged(request, claim, await consult(request, claim))
     },
+  }
+
+  /** A candidate asks nothing outside: its evaluation fails where it would. */
+  function staged(request: AccessRequest, claim: Claim, decision: Decision): Decision {
+    if (!isReady()) return decision
+    if (isStaged(request.integration.name, request.id, enforcePercent)) {
+      const other = candidate.decide(request, claim)
+      const failed = other.rule.startsWith('engine/')
+      compare(request, claim, decision, other, !failed)
+      return failed ? decision : other
+    }
+    if (waiting.length >= maxWaiting) onSkipped()
+    else waiting.push({ request, claim, decision })
+    schedule()
+    return decision
   }
 }
 

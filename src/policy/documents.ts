@@ -19,7 +19,7 @@ export interface Documents {
 /** Some 55 KB for a manifest of twenty capabilities: ten thousand callers at work find theirs here. */
 const maxKeptBytes = 640 * 1024 * 1024
 
-/** `shared`: documents beside `data.integrations`. Throws on data that the policy's memory cannot hold. */
+/** `shared`: documents beside `data.integrations`, which each image holds again. Throws on data that the policy's memory cannot hold. */
 export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObject): Documents {
   const loader = createLoader(module)
   const members = Object.entries(shared).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)},`)

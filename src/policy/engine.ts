@@ -2,8 +2,10 @@
 import { LRUCache } from 'lru-cache'
 import { type AccessRequest, type Claim, type Decision, denial, type Integration, type Needs, readDecision } from '../core/index.ts'
 import type { CompiledPolicy } from './build.ts'
+import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { createWriteInput, needsOf, type ReadContext } from './input.ts'
+import { type Ask, type Grants, mayWait } from './outside/index.ts'
 import type { Session } from './session.ts'
 
 export interface EngineOptions {
@@ -12,6 +14,8 @@ export interface EngineOptions {
   readonly integrations: readonly Integration[]
   readonly revision: string
   readonly readContext: ReadContext
+  readonly grants: Grants
+  readonly ask: Ask
   /** An evaluation failed; the caller was denied. `error` may hold parts of the input. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
@@ -21,6 +25,8 @@ export interface Engine {
   readonly needs: Needs
   /** Never throws. */
   decide(request: AccessRequest, claim: Claim): Decision
+  /** Asks outside what `decide` may not; `null` where the policy never asks. Never rejects. */
+  readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
 }
 
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
@@ -29,7 +35,8 @@ const maxInputCharacters = 8 * 1024 * 1024
 /** Longer inputs hold headers or bodies, which seldom come twice. */
 const maxCachedCharacters = 1024
 
-export function createEngine({ policy, session, integrations, revision, readContext, onFailure }: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): Engine {
+  const { policy, session, integrations, revision, readContext, grants, ask, onFailure } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const writeInput = createWriteInput(policy.sight, readContext)
   // Few distinct results come out of a policy: the same text is the same decision, parsed and checked once.
@@ -38,9 +45,9 @@ export function createEngine({ policy, session, integrations, revision, readCont
   // give two answers (clock, randomness), the same text decides the same.
   const decided = policy.sight.volatile.length === 0 ? new LRUCache<string, Decision>({ max: 10_000 }) : null
 
-  function evaluate(request: AccessRequest, input: string): Decision {
+  function evaluate(request: AccessRequest, input: string, answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
-    const text = session.evaluate(data, input, request.at)
+    const text = session.evaluate(data, input, request.at, answers)
     const known = decisions.get(text)
     if (known !== undefined) return known
     const decision = readDecision(resultOf(text), revision)
@@ -48,25 +55,51 @@ export function createEngine({ policy, session, integrations, revision, readCont
     return decision
   }
 
+  function failed(error: unknown): Decision {
+    const kind = failureKindOf(error)
+    onFailure(kind, error)
+    return denial(`engine/${kind}`, failureReasons[kind], revision)
+  }
+
+  function decide(request: AccessRequest, claim: Claim, answers?: Answers): Decision {
+    const input = writeInput(request, claim)
+    const known = decided?.get(input)
+    if (known !== undefined) return known
+    if (input.length > maxInputCharacters)
+      return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
+    const decision = evaluate(request, input, answers)
+    if (input.length <= maxCachedCharacters) decided?.set(input, decision)
+    return decision
+  }
+
+  /** An evaluation cannot wait: it stops at each question, and is begun again with one answer more. */
+  async function consult(request: AccessRequest, claim: Claim): Promise<Decision> {
+    const until = performance.now() + grants.timeoutMs
+    // What rules ask is itself decided without asking, or they would ask for ever.
+    const answers: Answers | undefined = request.door === 'policy' ? undefined : new Map()
+    for (;;) {
+      try {
+        return decide(request, claim, answers)
+      } catch (error) {
+        if (!(error instanceof OutsideNeeded) || answers === undefined) return failed(error)
+        const leftMs = until - performance.now()
+        const tooMuch = answers.size >= grants.maxCalls ? `more than ${grants.maxCalls} questions` : leftMs <= 0 ? 'no time is left' : null
+        answers.set(error.question, tooMuch === null ? await ask(error, leftMs, request.id) : { error: tooMuch })
+      }
+    }
+  }
+
   return {
     revision,
     needs: needsOf(policy.sight),
     decide(request, claim) {
       try {
-        const input = writeInput(request, claim)
-        const known = decided?.get(input)
-        if (known !== undefined) return known
-        if (input.length > maxInputCharacters)
-          return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
-        const decision = evaluate(request, input)
-        if (input.length <= maxCachedCharacters) decided?.set(input, decision)
-        return decision
+        return decide(request, claim)
       } catch (error) {
-        const kind = failureKindOf(error)
-        onFailure(kind, error)
-        return denial(`engine/${kind}`, failureReasons[kind], revision)
+        return failed(error)
       }
     },
+    consult: mayWait(session.documents.loader.base.builtins) ? consult : null,
   }
 }
 

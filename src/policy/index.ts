@@ -16,9 +16,25 @@ export {
 } from './author/index.ts'
 export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
-export { createCompile } from './compiler/index.ts'
+export { type Compile, createCompile } from './compiler/index.ts'
+export type { BundleSet } from './compose.ts'
+export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/index.ts'
 export { failureKinds } from './failure.ts'
-export { createHistory } from './history.ts'
+export { createHistory } from './history/index.ts'
 export { indexManifest } from './index-manifests.ts'
 export { createDirectory, type Directory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
-export { createPolicy, readRules } from './policy.ts'
+export { createAsk } from './outside/index.ts'
+export { createPolicy, type PolicyStation, readRules } from './policy.ts'
+export {
+  createDecisionLog,
+  createLocalStatus,
+  createStatus,
+  createVerdicts,
+  type DecisionLogStation,
+  eventOutcomes,
+  type PostResult,
+  type StatusStation,
+  type VerdictStation,
+  withVerdicts,
+} from './report/index.ts'
+export { createServer, type Server } from './server/index.ts'

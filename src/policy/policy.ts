@@ -1,19 +1,20 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import type { Integration, Policy } from '../core/index.ts'
+import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
 import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint, type RegoSources, readRego } from './build.ts'
-import { isQuick } from './builtins/index.ts'
-import { builtinLibrary, builtPath, type Compile, programPath } from './compiler/index.ts'
+import type { Compile } from './compiler/index.ts'
+import { type BundleSet, type Composed, compose } from './compose.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { createLibrarySource } from './library-source.ts'
+import { type Ask, type Grants, noGrants } from './outside/index.ts'
+import { requireKnownBuiltins } from './prebuilt.ts'
 import { createSession, type Session } from './session.ts'
-import { meter, meterHook } from './wasm/index.ts'
+import { harden } from './wasm/index.ts'
 
 export interface PolicyOptions {
   /** Compiled rules are kept here. */
@@ -22,16 +23,24 @@ export interface PolicyOptions {
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number
   readonly readContext: ReadContext
+  /** What rules may ask outside, and who answers; nothing where absent. */
+  readonly grants?: Grants
+  readonly ask?: Ask
   /** An evaluation failed and its request was denied. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
 
+export interface Prepared {
+  readonly revision: string
+  activate(): void
+}
+
 export interface PolicyStation extends Policy {
   /**
-   * Builds what `integrations` and authors' `rules` would give, touching nothing that is active.
-   * `activate` swaps it in at once. Throws `RegoError`, `CompilerMissing`, or an error that names the file.
+   * Builds what `integrations`, authors' `rules` and `bundles` would give, touching nothing that is active.
+   * `activate` swaps it in at once. Throws `RegoError`, `CompilerMissing`, `BundleError`, or an error that names the file.
    */
-  prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ readonly revision: string; activate(): void }>
+  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<Prepared>
   /** `null` until the first activation. */
   revision(): string | null
 }
@@ -40,23 +49,30 @@ export interface PolicyStation extends Policy {
 interface Loaded {
   readonly policy: CompiledPolicy
   readonly module: WebAssembly.Module
+  readonly dataHash: string
   readonly own: Session | null
 }
 
+/** Larger shared documents would stand once more in the image of each integration: then one image holds everything. */
+const maxSharedBytes = 64 * 1024
+
 export function createPolicy(options: PolicyOptions): PolicyStation {
+  const { grants = noGrants, ask = askNobody } = options
   let active: Engine | null = null
   let loaded: Loaded | null = null
-  let library: WebAssembly.Module | null = null
+  const library = createLibrarySource()
 
-  async function prepare(integrations: readonly Integration[], rules: RegoSources): Promise<{ revision: string; activate(): void }> {
-    const policy = await buildPolicy(rules, options.compile, options.cacheFolder, requireTests)
-    const next = loaded?.policy.sourceHash === policy.sourceHash ? loaded : await load(policy)
-    const session = next.own ?? createSessionOver(createWholeDocuments(next.module, {}, integrations))
-    // What cannot be answered without the library must not wait for it at a request.
-    if (!session.documents.loader.base.builtins.every(isQuick)) library ??= await loadLibrary()
-    const revision = `${policy.sourceHash.slice(0, 12)}-${digest(integrations.map(digestOf).join())}`
+  async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
+    const composed = compose(rules, bundles)
+    const policy = composed.prebuilt ?? (await build(composed))
+    const next = await load(policy, composed)
+    const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
+    const { builtins } = session.documents.loader.base
+    if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
+    await library.readyFor(builtins)
+    const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
-    const engine = createEngine({ policy, session, integrations, revision, readContext, onFailure })
+    const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure })
     return {
       revision,
       activate() {
@@ -66,48 +82,46 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  async function load(policy: CompiledPolicy): Promise<Loaded> {
-    const module = await WebAssembly.compile(meter(policy.wasm, meterHook))
-    return { policy, module, own: policy.sight.ownOnly ? createSessionOver(createOwnDocuments(module, {})) : null }
+  function build({ deciding, all, data }: Composed): Promise<CompiledPolicy> {
+    const { compile, cacheFolder } = options
+    const { builtins } = grants
+    return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, { data, grants: builtins }), builtins)
+  }
+
+  /** What has not changed is not loaded again: new data needs no new code. */
+  async function load(policy: CompiledPolicy, { data, dataHash, dataBytes }: Composed): Promise<Loaded> {
+    const known = loaded?.policy.sourceHash === policy.sourceHash ? loaded : null
+    if (known?.dataHash === dataHash) return known
+    const module = known?.module ?? (await WebAssembly.compile(harden(policy.wasm)))
+    const isOwn = policy.sight.ownOnly && dataBytes <= maxSharedBytes
+    return { policy, module, dataHash, own: isOwn ? createSessionOver(createOwnDocuments(module, data)) : null }
   }
 
   function createSessionOver(documents: Documents): Session {
     const { maxMemoryPages, maxEvaluationMs } = options
-    return createSession({
-      documents,
-      entrypoint,
-      maxMemoryPages,
-      maxEvaluationMs,
-      builtinLibrary() {
-        library ??= loadLibraryNow()
-        return library
-      },
-    })
-  }
-
-  function engine(): Engine {
-    // Doors open after the first activation; a request that gets here before it is a bug, and a denial.
-    if (active === null) throw new Error('no policy is active')
-    return active
+    return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary: library.now })
   }
 
   return {
     get needs() {
-      return engine().needs
+      return active?.needs ?? nothing
     },
-    decide: (request, claim) => engine().decide(request, claim),
+    decide: (request, claim) =>
+      active?.decide(request, claim) ?? denial('engine/no-policy', 'there is no policy yet: its bundle was never here', ''),
+    get consult() {
+      return active?.consult ?? null
+    },
     prepare,
     revision: () => active?.revision ?? null,
   }
 }
 
-async function loadLibrary(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
-}
+const askNobody: Ask = async () => ({ error: 'nobody answers here' })
+const nothing: Needs = { headers: false, body: false, context: false }
 
-/** For the rare call of a quick function that needs it after all. */
-function loadLibraryNow(): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(builtPath(builtinLibrary)))
+/** Rules that only shape reports decide nothing, and are part of what is in force all the same. */
+function revisionOf({ sourceHash }: CompiledPolicy, reporting: RegoSources): string {
+  return Object.keys(reporting).length === 0 ? sourceHash.slice(0, 12) : digest(`${sourceHash}${JSON.stringify(reporting)}`)
 }
 
 const digests = new WeakMap<Integration, string>()

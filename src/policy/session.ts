@@ -1,5 +1,6 @@
 /** Evaluations of one policy one after the other: in one instance, which is renewed after each failure, within one bound of time. */
-import { createBuiltins } from './builtins/index.ts'
+
+import { type Answers, createBuiltins } from './builtins/index.ts'
 import type { Documents } from './documents.ts'
 import { EvaluationTimeout } from './failure.ts'
 import { createEvaluator, type Evaluator, type Image } from './wasm/index.ts'
@@ -16,9 +17,15 @@ export interface SessionOptions {
 
 export interface Session {
   readonly documents: Documents
-  /** The result set's text. `atMs` is the policy's clock. Throws what ended the evaluation; the next one is not affected. */
-  evaluate(data: Image, input: string, atMs: number): string
+  /**
+   * The result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
+   * Throws what ended the evaluation (`OutsideNeeded` where an answer is missing); the next one is not affected.
+   */
+  evaluate(data: Image, input: string, atMs: number, answers?: Answers): string
 }
+
+/** The answer of `opa.runtime`: a policy that runs in a gateway decides as one that runs anywhere else. */
+const nothingOfTheHost = '{"config":{},"env":{}}'
 
 /** Room for images that are larger than any so far. */
 const spareImageBytes = 256 * 1024
@@ -26,8 +33,8 @@ const spareImageBytes = 256 * 1024
 export function createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary }: SessionOptions): Session {
   const entry = entryOf(documents, entrypoint)
   const deadline = createDeadline(maxEvaluationMs)
-  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check })
-  const host = { callBuiltin: builtins.call, onTicks: deadline.check }
+  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check, runtime: () => nothingOfTheHost })
+  const host = { callBuiltin: builtins.call, onTicks: deadline.check, onFailed: builtins.failed }
   let evaluator = create()
 
   function create(): Evaluator {
@@ -37,10 +44,10 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
 
   return {
     documents,
-    evaluate(data, input, atMs) {
+    evaluate(data, input, atMs, answers) {
       if (!evaluator.fits(data)) evaluator = create()
       deadline.begin()
-      builtins.begin(atMs)
+      builtins.begin(atMs, answers)
       try {
         return evaluator.evaluate(data, input)
       } catch (error) {

@@ -1,5 +1,6 @@
 /** The redactor: keeps secrets out of records, logs and errors, and the gateway's own out of replies. */
-import { type HeaderList, isTakeover, type Redactor } from '../core/index.ts'
+import { type HeaderList, isTakeover, type Json, type Redactor } from '../core/index.ts'
+import { maskDocument } from './document.ts'
 import { masked, maskSpellings, spellings } from './known-secrets.ts'
 import { isTelling, secretHeaders } from './names.ts'
 import { maskBody } from './stream.ts'
@@ -12,6 +13,8 @@ export interface RedactorStation extends Redactor {
   /** A raw query string. */
   query(query: string): string
   headers(headers: HeaderList): HeaderList
+  /** A copy of a document, such as a policy's input, by the names in it and the texts in it. */
+  document(value: Json): Json
 }
 
 // Bounded repetition at the front keeps each of these linear on hostile text.
@@ -34,20 +37,28 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
     return maskSpellings(parts.join('&'), known)
   }
 
+  const maskText = (text: string): string => {
+    const plain = known.length === 0 ? text : maskSpellings(text, known)
+    if (!mayHide.test(plain)) return plain
+    return plain
+      .replace(userinfo, `$1${masked}@`)
+      .replace(bearer, `$1 ${masked}`)
+      .replace(assignment, (whole, before: string, key: string) => (isTelling(key, extraKeys) ? `${before}${key}=${masked}` : whole))
+  }
+
+  const isSecretName = (name: string): boolean => {
+    const lower = name.toLowerCase()
+    return secretHeaders.has(lower) || extraHeaders.has(lower) || isTelling(name, extraKeys)
+  }
+
   return {
     setNames({ headers, keys }) {
       extraHeaders = new Set(headers)
       extraKeys = new Set(keys)
     },
-    text(text) {
-      const plain = known.length === 0 ? text : maskSpellings(text, known)
-      if (!mayHide.test(plain)) return plain
-      return plain
-        .replace(userinfo, `$1${masked}@`)
-        .replace(bearer, `$1 ${masked}`)
-        .replace(assignment, (whole, before: string, key: string) => (isTelling(key, extraKeys) ? `${before}${key}=${masked}` : whole))
-    },
+    text: maskText,
     query,
+    document: (value) => maskDocument(value, { text: maskText, isSecretName }),
     headers(headers) {
       const shown: string[] = []
       for (let i = 0; i < headers.length; i += 2) {

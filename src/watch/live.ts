@@ -1,16 +1,16 @@
 /** What is open now (tunnels, interceptions, WebSockets), and is judged again when the policy changes. */
-import type { AccessRequest, Claim, Decision, Live, Takeover } from '../core/index.ts'
+import type { AccessRequest, Claim, Decision, Live, Policy, Takeover } from '../core/index.ts'
 
 export interface LiveStation extends Live {
-  /** Cuts what the policy no longer allows; gives how many that were. */
-  judgeAgain(): number
+  /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
+  judgeAgain(): void
   count(): number
 }
 
 export interface LiveOptions {
   /** Hears of each connection that a new policy ended, before its end is recorded. */
   readonly onCut: (request: AccessRequest, decision: Decision) => void
-  readonly decide: (request: AccessRequest, claim: Claim) => Decision
+  readonly policy: () => Policy
   /** Of the active policy. */
   readonly revision: () => string | null
 }
@@ -21,15 +21,19 @@ interface Open {
   cut(): void
 }
 
-export function createLive({ onCut, decide, revision }: LiveOptions): LiveStation {
+export function createLive({ onCut, policy, revision }: LiveOptions): LiveStation {
   const open = new Set<Open>()
 
-  function stays({ request, claim, cut }: Open): boolean {
-    const decision = decide(request, claim)
-    if (decision.allow) return true
-    onCut(request, decision)
-    cut()
-    return false
+  function judge(one: Open): void {
+    const { decide, consult } = policy()
+    if (consult === null) apply(one, decide(one.request, one.claim))
+    else void consult(one.request, one.claim).then((decision) => apply(one, decision))
+  }
+
+  function apply(one: Open, decision: Decision): void {
+    if (decision.allow || !open.has(one)) return
+    onCut(one.request, decision)
+    one.cut()
   }
 
   return {
@@ -42,12 +46,12 @@ export function createLive({ onCut, decide, revision }: LiveOptions): LiveStatio
           const one: Open = { request, claim, cut: () => void socket.destroy() }
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
-          if (decided.revision !== revision()) stays(one)
+          if (decided.revision !== revision()) judge(one)
           return reply.takeover(socket, head, meter).finally(() => open.delete(one))
         },
       }
     },
-    judgeAgain: () => [...open].filter((one) => !stays(one)).length,
+    judgeAgain: () => open.forEach(judge),
     count: () => open.size,
   }
 }

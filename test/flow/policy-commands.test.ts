@@ -208,3 +208,23 @@ test('a chosen revision is chosen again after a restart', async (t) => {
   const again = await startHere(t, installation)
   assert.equal((await again.gateway.reload()).pinned, before?.revision)
 })
+
+test('“check”, “test” and “build” take masks of the decision log for what they are', async (t) => {
+  const installation = installationWithRules(t)
+  installation.write('rules/rules.rego', 'package sallyport.rules\n\ndeny contains "x" if input.http.path == "/x"\n')
+  installation.write('rules/mask.rego', 'package system.log\n\nmask contains "/input/http/path" if input.input.http.path == "/y"\n')
+  installation.write(
+    'rules/mask_test.rego',
+    'package system.log_test\n\nimport data.system.log\n\ntest_mask if "/input/http/path" in log.mask with input as {"input": {"http": {"path": "/y"}}}\n',
+  )
+  assert.equal((await sallyport(installation, 'check')).stdout, 'OK: 3 files\n')
+  assert.match((await sallyport(installation, 'test')).stdout, /1 of 1 tests pass/)
+  const built = await sallyport(installation, 'build', '-o', 'b.tar.gz')
+  assert.equal(built.code, 0, built.stderr)
+  assert.match((await command('tar', ['-tzf', join(installation.folder, 'b.tar.gz')])).stdout, /mask\.rego/)
+
+  installation.write('rules/mask.rego', 'package system.log\n\nmask contains "/input" if no_such_function(1)\n')
+  const checked = await sallyport(installation, 'check')
+  assert.notEqual(checked.code, 0)
+  assert.match(checked.stderr, /mask\.rego:3:\d+: .*no_such_function/)
+})

@@ -53,6 +53,6 @@ for (const [claim, operation, expected] of [
   })
 
 test('refuses a delta without operations, whoever made it', async () => {
-  const empty: DeltaBundle = { kind: 'delta', revision: 'r2', patch: [] }
+  const empty: DeltaBundle = { kind: 'delta', revision: 'r2', patch: [], signedAt: null }
   assert.match(await refusalOf((async () => applyDelta(base, empty, origin))()), /holds no operation/)
 })

@@ -135,6 +135,34 @@ test('a built-in function that fails denies, even behind “not”', async (t) =
   assert.equal(decision.rule, 'engine/builtin')
 })
 
+for (const [name, failing] of [
+  ['a division by zero', '1 / (input.http.port - 443) > 0'],
+  ['a number that is none', 'to_number(input.http.path) > 0'],
+  ['a base that is none', 'format_int(input.http.port, input.http.port) == ""'],
+  ['a replacement that is no string', 'replace(input.http.path, "a", input.http.body.value) == ""'],
+  ['the largest of what is no collection', 'max(input.http.body.value) == 1'],
+] as const)
+  test(`${name} is a failure that denies inside the WebAssembly too, even behind “not”`, async (t) => {
+    const one = weather()
+    const { http, failures } = await createDecider(t, [one], {
+      rulesFolder: rules(t, `bad if ${failing}\nallow contains "x" if not bad`),
+    })
+    for (let i = 0; i < 600; i += 1) {
+      const decision = http(one, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value: i } })
+      assert.deepEqual([decision.allow, decision.rule], [false, 'engine/builtin'])
+    }
+    assert.equal(failures.length, 600)
+  })
+
+test('the largest of nothing is undefined, and no failure', async (t) => {
+  const one = weather()
+  const { http, failures } = await createDecider(t, [one], {
+    rulesFolder: rules(t, 'largest := max([x | some x in [1, 2]; x > input.http.port])\nallow contains "none" if not largest'),
+  })
+  assert.equal(http(one, { ...good, method: 'POST' }).rule, 'rules/allow')
+  assert.deepEqual(failures, [])
+})
+
 test('a policy that reads the clock is evaluated for each request', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {

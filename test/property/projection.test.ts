@@ -5,7 +5,7 @@ import type { Json } from '../../src/core/index.ts'
 import { createBuiltins } from '../../src/policy/builtins/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
 import { placesOf, writeProjected } from '../../src/policy/projection.ts'
-import { createEvaluator, createLoader, meter, meterHook } from '../../src/policy/wasm/index.ts'
+import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
 import { createRandom, randomDocument, randomPolicy } from '../support/random-policy.ts'
 
 /** A million pairs: SALLYPORT_PAIRS=1000000 npm run soak. */
@@ -19,7 +19,7 @@ const entrypoint = 'sallyport/decision'
 test('projected and remembered decisions are OPA’s own of the whole input', async (t) => {
   const compile = createCompile()
   const random = createRandom(seed)
-  const seen = { policies: 0, refused: 0, pairs: 0, shorter: 0, remembered: 0, ownOnly: 0, errors: 0, refusedInputs: 0 }
+  const seen = { policies: 0, refused: 0, pairs: 0, shorter: 0, remembered: 0, ownOnly: 0, errors: 0, strict: 0, refusedInputs: 0 }
   while (seen.pairs < pairs) {
     const source = randomPolicy(random)
     const built = await compile({ command: 'build', sources: { 'p.rego': source }, entrypoints: [entrypoint] }).catch(() => null)
@@ -37,51 +37,55 @@ test('projected and remembered decisions are OPA’s own of the whole input', as
       query: 'data.sallyport.decision',
       data: { roles, integrations },
       inputs,
+      lenient: true,
     })
-    const module = await WebAssembly.compile(meter(Buffer.from(built.wasm, 'base64'), meterHook))
+    const module = await WebAssembly.compile(harden(Buffer.from(built.wasm, 'base64')))
     const { base, load } = createLoader(module)
     const image = (shown: Record<string, Json>) => load(JSON.stringify({ roles, integrations: shown }))
     const whole = image(integrations)
     const own = new Map(Object.entries(integrations).map(([name, one]) => [name, image({ [name]: one })]))
     const none = image({})
-    const builtins = createBuiltins({ module: () => assert.fail('the library is not needed'), onTicks: () => {} })
-    const evaluator = createEvaluator({
-      base,
-      entrypoint: base.entrypoints[entrypoint] as number,
-      maxImageBytes: whole.bytes.byteLength,
-      maxMemoryPages: 200,
-      host: { callBuiltin: builtins.call, onTicks: () => {} },
-    })
-    const failsWhole = (input: Json) => {
-      try {
-        evaluator.evaluate(whole, JSON.stringify(input))
-        return false
-      } catch {
-        evaluator.renew()
-        return true
+    const evaluatorOf = (lenient: boolean) => {
+      const builtins = createBuiltins({ module: () => assert.fail('the library is not needed'), onTicks: () => {}, lenient })
+      const { evaluate, renew } = createEvaluator({
+        base,
+        entrypoint: base.entrypoints[entrypoint] as number,
+        maxImageBytes: whole.bytes.byteLength,
+        maxMemoryPages: 200,
+        host: { callBuiltin: builtins.call, onTicks: () => {}, onFailed: builtins.failed },
+      })
+      return (data: typeof whole, input: string) => {
+        try {
+          return ordered(JSON.parse(evaluate(data, input))[0]?.result)
+        } catch {
+          renew()
+          return 'error'
+        }
       }
     }
+    // As OPA by default, for the comparison; and as the gateway, where a failed built-in function denies.
+    const evaluate = evaluatorOf(true)
+    const evaluateStrictly = evaluatorOf(false)
     const places = placesOf(built.sight)
     const remembered = new Map<string, string>()
     for (const [index, input] of inputs.entries()) {
       const projected = writeProjected(places, input)
       const name = (input as { integration?: { name?: string } } | null)?.integration?.name
+      const data = built.sight.ownOnly ? (own.get(name ?? '') ?? none) : whole
       let text = remembered.get(projected)
       if (text === undefined) {
-        try {
-          const data = built.sight.ownOnly ? (own.get(name ?? '') ?? none) : whole
-          text = ordered(JSON.parse(evaluator.evaluate(data, projected))[0]?.result)
-        } catch {
-          evaluator.renew()
-          text = 'error'
-        }
+        text = evaluate(data, projected)
         remembered.set(projected, text)
       } else seen.remembered += 1
+      const strict = evaluateStrictly(data, projected)
+      if (strict === 'error' && text !== 'error') seen.strict += 1
+      else assert.equal(strict, text, source)
+      assert.equal(evaluateStrictly(whole, JSON.stringify(input)), strict, `${source}\ninput: ${JSON.stringify(input)}`)
       const { value, error } = results[index] ?? {}
       const expected = error === undefined ? ordered(value) : 'error'
       if (error !== undefined) seen.errors += 1
       // OPA's WebAssembly ends with an error where its interpreter does not (an upsert into an array): refused is not allowed.
-      if (text === 'error' && expected !== 'error' && failsWhole(input)) {
+      if (text === 'error' && expected !== 'error' && evaluate(whole, JSON.stringify(input)) === 'error') {
         seen.refusedInputs += 1
         continue
       }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 const version = 'v1.22.2'
 
 /** Path of the binary; building it takes a minute or two. */
-function findOpa(): string {
+export function findOpa(): string {
   try {
     return execFileSync('sh', ['-c', 'command -v opa'], { encoding: 'utf8' }).trim()
   } catch {

@@ -13,10 +13,18 @@ export interface Origin {
   connections(): number
 }
 
-/** Answers with what `answer` writes; by default 200 and `hello`. With a certificate it speaks TLS. Closed when the test ends. */
+/**
+ * Answers with what `answer` writes; by default 200 and `hello`. With a certificate it speaks TLS, with `clientCa` to those
+ * alone whose certificate comes from there. Closed when the test ends.
+ */
 export async function startOrigin(
   t: TestContext,
-  { answer = hello, certificate, host = '127.0.0.1' }: { answer?: RequestListener; certificate?: OriginCertificate; host?: string } = {},
+  {
+    answer = hello,
+    certificate,
+    clientCa,
+    host = '127.0.0.1',
+  }: { answer?: RequestListener; certificate?: OriginCertificate; clientCa?: string; host?: string } = {},
 ): Promise<Origin> {
   const requests: Origin['requests'] = []
   let connections = 0
@@ -25,7 +33,16 @@ export async function startOrigin(
     answer(req, res)
   }
   const server =
-    certificate === undefined ? createServer(listener) : createTlsServer({ key: certificate.key, cert: certificate.certificate }, listener)
+    certificate === undefined
+      ? createServer(listener)
+      : createTlsServer(
+          {
+            key: certificate.key,
+            cert: certificate.certificate,
+            ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+          },
+          listener,
+        )
   server.on('connection', () => {
     connections += 1
   })

@@ -28,7 +28,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     },
   }
   const stations = {
-    policy: { needs: {}, decide: () => step('decide', decision) },
+    policy: { needs: {}, consult: null, decide: () => step('decide', decision) },
     limits: {
       arrive: () => step('arrive', true),
       admit: () =>
@@ -51,6 +51,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
         durable: () => (failing === 'durable' ? Promise.reject(failure) : null),
       }),
     },
+    decisionLog: null,
     usage: { settled: () => void seen.push('metered') },
     live: { watch: (_request: unknown, _claim: unknown, _decided: unknown, reply: unknown) => reply },
     onBug: (error: unknown) => void bugs.push(error),

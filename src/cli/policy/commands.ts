@@ -59,7 +59,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .option('-v, --verbose', 'name the tests that pass as well')
     .option('--json', 'print JSON')
     .action(async (paths: string[], flags: Shared & TestFlags) => {
-      const report = await testPolicy(createCompile(), await readSources(pathsOr(paths, flags.config)), flags.run)
+      const report = await testPolicy(createCompile(), await readSources(pathsOr(paths, flags.config)), { run: flags.run })
       if (flags.json === true) print(`${JSON.stringify(report)}\n`)
       else print(formatTests(report, flags.verbose === true) + (flags.coverage === true ? formatCoverage(report) : ''))
       if (report.tests.length === 0)

@@ -1,7 +1,7 @@
 /** Rego files that an author names on the command line. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { type RegoSources, readRego } from '../build.ts'
+import { defaultSources, type RegoSources } from '../build.ts'
 import { readBundle, type Verification } from '../bundle/index.ts'
 
 /** A path that was named and cannot be used. */
@@ -55,10 +55,4 @@ async function regoFiles(path: string): Promise<readonly string[]> {
     .filter((name) => name.endsWith('.rego'))
     .sort()
     .map((name) => join(path, name))
-}
-
-/** The default policy's own modules, without its tests: authors' rules are compiled together with them. */
-export async function defaultSources(): Promise<RegoSources> {
-  const all = await readRego(join(import.meta.dirname, '../../../rego/sallyport'), 'sallyport/')
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !name.endsWith('_test.rego')))
 }

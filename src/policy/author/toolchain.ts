@@ -1,15 +1,27 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
-import { entrypoint, policySurroundings, type RegoSources } from '../build.ts'
-import { type Compile, type EvalResult, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
-import { defaultSources } from './sources.ts'
+import type { JsonObject } from '../../core/index.ts'
+import { defaultSources, entrypoint, policySurroundings, type RegoSources } from '../build.ts'
+import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { divideRules } from '../divide-rules.ts'
+import { verdictInputs } from '../report/verdict-build.ts'
+import { withSight } from './with-sight.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
   const { capabilities, schema } = await policySurroundings()
-  await compile({ command: 'check', sources: { ...(await defaultSources()), ...sources }, capabilities, schema })
+  const { deciding, reporting } = divideRules(sources)
+  const all = { ...(await defaultSources()), ...deciding }
+  await compile({ command: 'check', sources: all, capabilities, schema })
   // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
-  await compile({ command: 'build', sources: { ...(await defaultSources()), ...sources }, capabilities, schema, entrypoints: [entrypoint] })
+  await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
+  if (Object.keys(reporting).length > 0) await checkReporting(compile, sources)
+}
+
+async function checkReporting(compile: Compile, rules: RegoSources): Promise<void> {
+  const { sources, capabilities, entrypoint: verdict } = await verdictInputs(rules)
+  await compile({ command: 'check', sources, capabilities })
+  await compile({ command: 'build', sources, capabilities, entrypoints: [verdict] })
 }
 
 /** Names of the files whose format is not OPA's, with their text as it should be. */
@@ -26,10 +38,22 @@ export interface TestReport {
   readonly coverage: number
 }
 
-/** `run`: a regular expression that names of tests must match. */
-export async function testPolicy(compile: Compile, sources: RegoSources, run = ''): Promise<TestReport> {
-  const { capabilities } = await policySurroundings()
-  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run })
+export interface TestOptions {
+  /** Regular expression that names of tests must match. */
+  readonly run?: string | undefined
+  /** Base documents. */
+  readonly data?: JsonObject
+  /** Functions that reach out of the policy and may be called nevertheless. */
+  readonly grants?: readonly string[]
+}
+
+export async function testPolicy(
+  compile: Compile,
+  sources: RegoSources,
+  { run = '', data = {}, grants = [] }: TestOptions = {},
+): Promise<TestReport> {
+  const { capabilities } = await policySurroundings(grants)
+  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run, data })
   const files = (answer.lines ?? []).filter(({ file }) => Object.hasOwn(sources, file))
   const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
   const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
@@ -37,9 +61,9 @@ export async function testPolicy(compile: Compile, sources: RegoSources, run = '
 }
 
 /** Throws `RegoError` that names each failed test and its place. */
-export async function requireTests(compile: Compile, sources: RegoSources): Promise<void> {
+export async function requireTests(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'> = {}): Promise<void> {
   if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return
-  const { tests } = await testPolicy(compile, sources)
+  const { tests } = await testPolicy(compile, sources, options)
   const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
   if (failed.length > 0)
     throw new RegoError(
@@ -73,16 +97,21 @@ export async function evalPolicy(compile: Compile, { sources, query, data, input
 /** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy and the WebAssembly in it. */
 export async function buildBundle(compile: Compile, sources: RegoSources, revision?: string): Promise<{ revision: string; bytes: Buffer }> {
   const { capabilities, schema } = await policySurroundings()
-  const all = { ...(await defaultSources()), ...sources }
+  const own = await defaultSources()
+  const all = { ...own, ...sources }
+  const { deciding, reporting } = divideRules(sources)
+  const reports = Object.keys(reporting).length > 0
   const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
+  const common = { capabilities, entrypoints: [entrypoint] }
+  const { sight = everything } = await compile({ ...common, command: 'build', sources: { ...own, ...deciding }, schema })
   const { bundle = '' } = await compile({
+    ...common,
     command: 'bundle',
     sources: all,
-    capabilities,
-    schema,
-    entrypoints: [entrypoint],
+    // It is the schema of requests; `checkPolicy` holds each part to its own.
+    ...(!reports && { schema }),
     revision: name,
-    roots: ['sallyport'],
+    roots: reports ? ['sallyport', 'system/log'] : ['sallyport'],
   })
-  return { revision: name, bytes: Buffer.from(bundle, 'base64') }
+  return { revision: name, bytes: await withSight(Buffer.from(bundle, 'base64'), sight) }
 }

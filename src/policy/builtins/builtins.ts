@@ -1,23 +1,17 @@
 /** The host's side of built-in functions: what an evaluation asks is answered quickly here, or by OPA's own library. */
+
+import { BuiltinError } from './builtin-error.ts'
 import { createLibrary, type Library } from './library.ts'
+import { type Answers, answerTo, asksOutside } from './outside.ts'
 import { quickBuiltins } from './quick.ts'
-
-/** A built-in function failed. OPA would make the expression undefined; where `not` stands before it, that would allow. */
-export class BuiltinError extends Error {
-  readonly builtin: string
-
-  constructor(builtin: string, message: string) {
-    super(message.startsWith(builtin) ? message : `${builtin}: ${message}`)
-    this.name = 'BuiltinError'
-    this.builtin = builtin
-  }
-}
 
 export interface Builtins {
   /** The next calls belong to a new evaluation. */
-  begin(atMs: number): void
-  /** Throws `BuiltinError`. */
+  begin(atMs: number, answers?: Answers): void
+  /** Throws `BuiltinError`, or `OutsideNeeded` where it asks outside and the answer is not there yet. */
   call(name: string, operands: readonly string[]): string | null
+  /** A function inside the policy failed. Throws `BuiltinError`. */
+  failed(name: string): void
   /** The library is spent (its evaluation was stopped in the middle). */
   forget(): void
 }
@@ -36,6 +30,7 @@ export function createBuiltins({ module, onTicks, lenient = false, runtime }: Bu
   let library: Library | null = null
   let begun = false
   let at = 0
+  let known: Answers | undefined
 
   function ask(name: string, operands: readonly string[]): string | null {
     library ??= createLibrary(module(), onTicks)
@@ -49,11 +44,18 @@ export function createBuiltins({ module, onTicks, lenient = false, runtime }: Bu
   }
 
   return {
-    begin(atMs) {
+    begin(atMs, answers) {
+      known = answers
       begun = false
       at = atMs
     },
-    call: (name, operands) => (Object.hasOwn(quickBuiltins, name) ? quickBuiltins[name]?.(operands, at) : undefined) ?? ask(name, operands),
+    call(name, operands) {
+      if (asksOutside(name)) return answerTo(name, operands, known)
+      return (Object.hasOwn(quickBuiltins, name) ? quickBuiltins[name]?.(operands, at) : undefined) ?? ask(name, operands)
+    },
+    failed(name) {
+      if (!lenient) throw new BuiltinError(name, 'the operands are not such as it takes')
+    },
     forget() {
       library = null
     },

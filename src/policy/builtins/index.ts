@@ -1,3 +1,5 @@
 /** What policies ask of their host. */
-export { BuiltinError, createBuiltins, isQuick } from './builtins.ts'
+export { BuiltinError } from './builtin-error.ts'
+export { createBuiltins, isQuick } from './builtins.ts'
 export { libraryHook } from './library.ts'
+export { type Answer, type Answers, asksOutside, OutsideNeeded } from './outside.ts'

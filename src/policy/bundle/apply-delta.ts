@@ -16,7 +16,7 @@ export function applyDelta(base: SnapshotBundle, delta: DeltaBundle, origin: str
       throw problem(patch.path, `lies outside of the roots ${base.roots.join(', ')}; send a snapshot`)
     data = changed(data, patch, 0, (what) => problem(patch.path, what))
   }
-  return { ...base, revision: delta.revision, data: data as JsonObject }
+  return { ...base, revision: delta.revision, data: data as JsonObject, signedAt: delta.signedAt }
 }
 
 type Problem = (what: string) => BundleError

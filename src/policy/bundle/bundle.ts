@@ -14,7 +14,11 @@ export interface SnapshotBundle {
   /** What `opa build -t plan` gave; `null` where there is none. */
   readonly plan: unknown
   readonly metadata: JsonObject
+  readonly signedAt: SignedAt
 }
+
+/** Seconds since the epoch, as the signature says; `null` where it does not, or there is none. */
+export type SignedAt = number | null
 
 export interface WasmModule {
   /** `acme/allow` */
@@ -26,6 +30,7 @@ export interface DeltaBundle {
   readonly kind: 'delta'
   readonly revision: string
   readonly patch: readonly Patch[]
+  readonly signedAt: SignedAt
 }
 
 export type Patch =

@@ -1,5 +1,5 @@
 /** JSON with sorted keys and without spaces, byte for byte as Go writes it, so that hashes agree with OPA's. */
-import type { Json } from '../../core/index.ts'
+import { type Json, parseJson } from '../../core/index.ts'
 
 /** Numbers whose spelling a double may forget; may match inside strings, which costs time only. */
 const oddNumber = /\d[eE]|\.\d*0(?!\d)|-0(?![.\d])|\d{16}/
@@ -7,7 +7,7 @@ const oddNumber = /\d[eE]|\.\d*0(?!\d)|-0(?![.\d])|\d{16}/
 /** `text` is the JSON that gave `value`, or `null` where it came from YAML and its numbers have one spelling. */
 export function writeCanonical(value: Json, text: string | null): string {
   if (text === null || !oddNumber.test(text)) return written(value)
-  return written(JSON.parse(text, keepSpelling))
+  return written(parseJson(text, keepSpelling))
 }
 
 const spellings = Symbol('spelling')

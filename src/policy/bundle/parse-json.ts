@@ -1,10 +1,10 @@
 /** JSON text as a value; its problems are told by line, without the text, which may be a secret. */
-import type { Json } from '../../core/index.ts'
+import { type Json, parseJson as parse } from '../../core/index.ts'
 import type { BundleError } from './bundle-error.ts'
 
 export function parseJson(text: string, problem: (what: string) => BundleError): Json {
   try {
-    return JSON.parse(text) as Json
+    return parse(text)
   } catch (error) {
     const { message } = error as Error
     if (message.startsWith('Unexpected end')) throw problem('is not JSON: it ends in the middle')

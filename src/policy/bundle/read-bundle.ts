@@ -41,12 +41,12 @@ export async function readBundleFolder(folder: string, options: ReadFolderOption
 }
 
 async function assemble(files: BundleFiles, { verification, reservedRoots = gatewayRoots }: ReadFolderOptions): Promise<Bundle> {
-  await verifySignatures(files, verification)
+  const signedAt = await verifySignatures(files, verification)
   const manifest = readManifest(files)
-  return files.contents.has(patchFile) ? delta(files, manifest, reservedRoots) : snapshot(files, manifest, reservedRoots)
+  return { ...(files.contents.has(patchFile) ? delta : snapshot)(files, manifest, reservedRoots), signedAt }
 }
 
-function snapshot(files: BundleFiles, manifest: Manifest, reservedRoots: readonly string[]): SnapshotBundle {
+function snapshot(files: BundleFiles, manifest: Manifest, reservedRoots: readonly string[]): Omit<SnapshotBundle, 'signedAt'> {
   const { origin, contents } = files
   const { revision, roots, metadata } = manifest
   for (const name of contents.keys()) {
@@ -68,7 +68,7 @@ function snapshot(files: BundleFiles, manifest: Manifest, reservedRoots: readonl
   }
 }
 
-function delta(files: BundleFiles, { revision }: Manifest, reservedRoots: readonly string[]): DeltaBundle {
+function delta(files: BundleFiles, { revision }: Manifest, reservedRoots: readonly string[]): Omit<DeltaBundle, 'signedAt'> {
   const { origin } = files
   for (const name of files.contents.keys())
     if (isDataFile(name) || /\.(?:rego|wasm)$/.test(name))

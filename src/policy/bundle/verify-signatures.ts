@@ -12,12 +12,12 @@ export const signaturesFile = '.signatures.json'
 
 const schema = z.strictObject({ signatures: z.array(z.string()), plugin: z.string().optional() })
 
-/** Passes, or throws `BundleError`. With `null`, a bundle must be unsigned. */
-export async function verifySignatures({ origin, contents }: BundleFiles, verification: Verification | null): Promise<void> {
+/** When it was signed, seconds since the epoch, if that is known; or throws `BundleError`. With `null`, a bundle must be unsigned. */
+export async function verifySignatures({ origin, contents }: BundleFiles, verification: Verification | null): Promise<number | null> {
   const refused = (problem: string) => new BundleError(origin, signaturesFile, problem)
   const bytes = contents.get(signaturesFile)
   if (verification === null) {
-    if (bytes === undefined) return
+    if (bytes === undefined) return null
     throw refused('the bundle is signed, but no key is configured; configure the key of its author')
   }
   if (bytes === undefined) throw refused('is missing: a key is configured, but the bundle is not signed; sign it with "opa sign"')
@@ -28,8 +28,9 @@ export async function verifySignatures({ origin, contents }: BundleFiles, verifi
     throw refused(`the plugin "${shortened(plugin)}" is not known here; sign with OPA's own`)
   const [token] = signatures
   if (token === undefined || signatures.length !== 1) throw refused(`holds ${signatures.length} signatures; expected exactly one`)
-  const listed = await verifyToken(token, verification, refused)
-  compare({ origin, contents }, listed, refused)
+  const { files, signedAt } = await verifyToken(token, verification, refused)
+  compare({ origin, contents }, files, refused)
+  return signedAt
 }
 
 interface ListedFile {

@@ -2,13 +2,10 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { compactVerify, decodeJwt, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
+import type { SignatureAlgorithm } from '../../config/index.ts'
 import { type BundleError, shortened } from './bundle-error.ts'
 
-const signatureAlgorithms = [
-  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'],
-] as const
-export type SignatureAlgorithm = (typeof signatureAlgorithms)[number]
+export type { SignatureAlgorithm }
 
 export interface VerificationKey {
   readonly algorithm: SignatureAlgorithm
@@ -31,11 +28,13 @@ const claims = z.object({
   files: z.array(z.object({ name: z.string(), hash: z.string(), algorithm: z.string() })),
   scope: z.string().default(''),
   keyid: z.string().default(''),
+  /** RFC 7519 §4.1.6. */
+  iat: z.number().optional(),
 })
 
 type Refused = (problem: string) => BundleError
 
-/** The files that the token lists. Throws what `refused` gives. */
+/** The files that the token lists, and when it was signed. Throws what `refused` gives. */
 export async function verifyToken(token: string, verification: Verification, refused: Refused) {
   const keyId = verification.keyId ?? keyIdIn(token, refused)
   const key = Object.hasOwn(verification.keys, keyId) ? verification.keys[keyId] : undefined
@@ -49,7 +48,7 @@ export async function verifyToken(token: string, verification: Verification, ref
     throw refused(
       `is signed for the scope "${shortened(result.data.scope)}"; expected "${scope}", sign the bundle for that or configure the other`,
     )
-  return result.data.files
+  return { files: result.data.files, signedAt: result.data.iat ?? null }
 }
 
 async function verified(token: string, { algorithm, key }: VerificationKey, keyId: string, refused: Refused): Promise<unknown> {

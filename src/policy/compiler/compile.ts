@@ -1,6 +1,7 @@
 /** Asks OPA's own compiler: as WebAssembly in a worker; where Go is missing, an `opa` on PATH. */
 import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
+import { parseJson } from '../../core/index.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, defaultCacheFolder, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerRequest, RegoError } from './protocol.ts'
@@ -51,7 +52,7 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
     }, timeoutMs)
     worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
       clearTimeout(timer)
-      if (exitCode === 0) resolve(JSON.parse(stdout) as CompilerAnswer)
+      if (exitCode === 0) resolve(parseJson(stdout) as unknown as CompilerAnswer)
       else
         reject(
           new RegoError([

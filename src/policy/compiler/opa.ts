@@ -4,12 +4,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest, type Sight } from './protocol.ts'
+import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest, everything } from './protocol.ts'
 
 const run = promisify(execFile)
-
-/** Nothing is known of it, so everything counts: no projection, no cache, all manifests in its data. */
-const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
 
 /** `cause`: why the better way is not there. Throws `CompilerMissing` where there is no `opa` either. */
 export async function compileWithOpa(request: CompilerRequest, cause: unknown): Promise<CompilerAnswer> {

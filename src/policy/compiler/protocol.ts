@@ -19,6 +19,8 @@ export interface CompilerRequest {
   readonly run?: string
   /** With `eval`: which rules were entered, and what failed. */
   readonly explain?: boolean
+  /** With `eval`: a failed built-in function leaves its expression undefined, as OPA has it by default, instead of failing. */
+  readonly lenient?: boolean
   readonly revision?: string
   readonly roots?: readonly string[]
   /** Builtins that reach out of the policy and are allowed nevertheless. */
@@ -38,6 +40,9 @@ export interface Sight {
   /** Of `data.integrations` nothing but the entry named `input.integration.name`. */
   readonly ownOnly: boolean
 }
+
+/** Of a policy of which nothing is known: no projection, no cache, all manifests in its data. */
+export const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
 
 export interface TestOutcome {
   readonly file: string

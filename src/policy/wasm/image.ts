@@ -25,6 +25,7 @@ const unable: Host = {
     throw new Error(`${name} is called while a document is loaded`)
   },
   onTicks: () => {},
+  onFailed: () => {},
 }
 
 export interface Loader {

@@ -1,5 +1,5 @@
 /** Compiled policies in WebAssembly: metered, and evaluated over documents that were parsed before. */
 export { createEvaluator, type Evaluator } from './evaluator.ts'
+export { harden } from './harden.ts'
 export { createLoader, type Image, type Loader } from './image.ts'
 export { meter } from './meter.ts'
-export { meterHook } from './runtime.ts'

@@ -26,6 +26,11 @@ export class LebReader {
     return this.#source.subarray(this.at - length, this.at)
   }
 
+  /** All that is left. */
+  rest(): Uint8Array {
+    return this.bytes(this.#source.length - this.at)
+  }
+
   u32(): number {
     let value = 0
     for (let shift = 0; shift < 35; shift += 7) {

@@ -1,6 +1,34 @@
 /** How long an instruction is: the immediates of every opcode that compilers of policies emit (W3C WebAssembly Core 2.0, §5.4). */
 import type { LebReader } from './leb.ts'
 
+/** Those that are looked for or written here. */
+export const opcodes = {
+  noResult: 0x40, // the type of a block
+  loop: 0x03,
+  if: 0x04,
+  end: 0x0b,
+  call: 0x10,
+  callIndirect: 0x11,
+  localGet: 0x20,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  i32Const: 0x41,
+  i32Eqz: 0x45,
+  i32LtU: 0x49,
+  i32Sub: 0x6b,
+  i32And: 0x71,
+  i32Or: 0x72,
+} as const
+
+/** Moves past the declarations of locals with which a function's body begins (§5.5.13). */
+export function skipLocals(reader: LebReader): void {
+  for (let groups = reader.u32(); groups > 0; groups -= 1) {
+    reader.u32()
+    reader.byte()
+  }
+}
+
 /** Moves past one instruction and gives its opcode. Throws on one it does not know. */
 export function skipInstruction(reader: LebReader): number {
   const opcode = reader.byte()

@@ -1,5 +1,6 @@
 /** One instance of a compiled policy and the memory it works in, spoken to by OPA's Wasm ABI 1.2 and 1.3. */
 import { fuelExport, outOfFuel } from './meter.ts'
+import { failedBuiltin } from './strict.ts'
 
 /** What the policy asks of its host by name; operands and answer are values as text, `null` where the answer is undefined. */
 export type CallBuiltin = (name: string, operands: readonly string[]) => string | null
@@ -8,6 +9,8 @@ export interface Host {
   readonly callBuiltin: CallBuiltin
   /** Called each time the ticks are used up; throws to stop the evaluation. */
   readonly onTicks: () => void
+  /** A built-in function inside the policy failed: throws to stop the evaluation, or leaves its expression undefined. */
+  readonly onFailed: (builtin: string) => void
 }
 
 interface Exports {
@@ -28,8 +31,8 @@ interface Exports {
 }
 
 export const pageBytes = 64 * 1024
-/** The module's import that the meter calls as well: `opa_abort(address)`, of which no address is negative. */
-export const meterHook = 'env.opa_abort'
+/** The module's import that is called for our own ends as well: `opa_abort(address)`, of which no address is negative. */
+export const policyHook = 'env.opa_abort'
 /** So many ticks pass between two looks at the clock: a fraction of a millisecond. */
 const ticks = 100_000
 
@@ -84,6 +87,8 @@ export function createRuntime(module: WebAssembly.Module, memory: WebAssembly.Me
     env: {
       memory,
       opa_abort(address: number) {
+        const failed = failedBuiltin(address)
+        if (failed !== undefined) return host.onFailed(failed)
         if (address !== outOfFuel) throw new Error(text(address))
         if (!started) throw new Error('the policy’s WebAssembly takes too long to start')
         host.onTicks()

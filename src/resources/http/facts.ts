@@ -1,5 +1,14 @@
 /** What the policy sees of an HTTP request: `input.http`. Only what it can look at is computed. */
-import type { HeaderList, HttpRequest, Json, JsonObject, Needs, RequestBody } from '../../core/index.ts'
+import {
+  type HeaderList,
+  type HttpRequest,
+  type Json,
+  type JsonObject,
+  type Needs,
+  parseJson,
+  Refusal,
+  type RequestBody,
+} from '../../core/index.ts'
 
 export function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonObject {
   const { scheme, host, port, method, path } = target
@@ -35,19 +44,27 @@ export function headersOf(headers: HeaderList): Record<string, string[]> {
   return found
 }
 
-/** A body that calls itself JSON and is not has no `value`: a rule that needs one then fails to allow. */
+/**
+ * Throws `Refusal('malformed-request')` on a body of two types, or that calls itself JSON and is not, or has a key twice: an
+ * origin may be more lenient, and read in it what the policy cannot see.
+ */
 export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
   const bytes = body.whole?.byteLength ?? 0
   if (body.whole === null) return { type: 'unread', bytes }
   const mediaType = mediaTypeOf(headers)
-  if (mediaType === null) return { type: 'malformed', bytes }
+  if (mediaType === null) throw unclear('has two types')
   if (mediaType === 'application/json' || mediaType.endsWith('+json')) {
-    const value = parseJson(body.whole)
-    return value === undefined ? { type: 'malformed', bytes } : { type: 'json', bytes, value }
+    const value = parseBody(body.whole)
+    if (value === undefined) throw unclear('calls itself JSON, and is not, or has a key twice (letters’ case aside)')
+    return { type: 'json', bytes, value }
   }
   if (mediaType === 'application/x-www-form-urlencoded') return { type: 'form', bytes, value: queryOf(body.whole.toString('utf8')) }
   if (mediaType.startsWith('text/')) return { type: 'text', bytes, value: body.whole.toString('utf8') }
   return { type: 'binary', bytes }
+}
+
+function unclear(what: string): Refusal {
+  return new Refusal('malformed-request', `the body ${what}: it cannot be judged`)
 }
 
 /** `null` where two are claimed: an origin may believe the other one. */
@@ -57,10 +74,10 @@ function mediaTypeOf(headers: HeaderList): string | null {
 }
 
 /** Strict UTF-8; keys that are the same but for case are refused, since an origin's parser may keep the other one. */
-function parseJson(bytes: Buffer): Json | undefined {
+function parseBody(bytes: Buffer): Json | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    const value = JSON.parse(text) as Json
+    const value = parseJson(text)
     return hasDuplicateKeys(text) ? undefined : value
   } catch {
     return undefined

@@ -1,0 +1,109 @@
+/** The schema of where policies come from: servers as OPA's users run them, and bundles. */
+import { z } from 'zod'
+import { suggest } from './nearest.ts'
+import { type BundleConfig, type ServerConfig, signatureAlgorithms } from './policy-config.ts'
+import { duration, name, size } from './quantities.ts'
+import { plainUrl, secretHeaders } from './remote.ts'
+import type { Sourced } from './sourced.ts'
+
+export function serverSchema({ secret, certificateText, privateKeyText }: Sourced) {
+  return z.strictObject({
+    name: name().describe('The name by which bundles refer to it.'),
+    url: plainUrl().describe('Where it is; its path goes before that of each resource.'),
+    token: secret('Bearer token that the gateway sends.').optional(),
+    clientCertificate: z
+      .strictObject({
+        certificate: certificateText('PEM file of the certificate, and of what it was issued by.'),
+        key: privateKeyText('PEM file of its key.'),
+      })
+      .describe('What the gateway proves itself with in the TLS handshake.')
+      .optional(),
+    ca: certificateText('PEM file of the only CAs that its certificate may come from; the system’s where absent.').optional(),
+    headers: secretHeaders(secret).describe('Headers that the gateway sends with each request.').prefault({}),
+    timeout: duration()
+      .describe(
+        'Until the connection, until the head of the reply, and between two parts of its body; the whole of it gets ten times that.',
+      )
+      .prefault('10s'),
+  })
+}
+
+export function bundleSchema({ path, folder, text, hidden }: Sourced) {
+  const signing = z
+    .strictObject({
+      key: text('PEM file of the public key or certificate; for HS256, HS384 and HS512 the file with the secret.'),
+      keyId: z.string().min(1).describe('What messages call the key.').prefault('default'),
+      algorithm: z.enum(signatureAlgorithms).describe('How the bundle must be signed.').prefault('RS256'),
+      scope: z.string().describe('What the signature must say as its scope; it must have none where absent.').optional(),
+    })
+    .transform((given) => {
+      if (!given.algorithm.startsWith('HS')) return given
+      const key = given.key.replace(/\r?\n$/, '')
+      hidden(key)
+      return { ...given, key }
+    })
+  return z
+    .strictObject({
+      name: name().describe('For messages, metrics and the state folder.'),
+      server: z.string().describe('Name of one of `policy.servers`, which the bundle is fetched from.').optional(),
+      resource: z.string().min(1).describe('Path below the server’s URL. Default `bundles/<name>`.').optional(),
+      file: path('Archive (`.tar.gz`) instead of a server; followed.').optional(),
+      folder: folder('Folder of a bundle’s files instead of a server; followed.').optional(),
+      polling: z
+        .strictObject({
+          minDelay: duration().describe('The least time between two requests.').prefault('60s'),
+          maxDelay: duration().describe('The most; the gateway waits some time between the two.').prefault('120s'),
+          longPollingTimeout: duration().describe('How long the server may hold a request until there is something new.').optional(),
+        })
+        .refine((one) => one.minDelay <= one.maxDelay, { error: 'minDelay is longer than maxDelay' })
+        .describe('How a server is asked.')
+        .prefault({}),
+      signing: signing.describe('The key that the bundle must be signed with. Without it the bundle must be unsigned.').optional(),
+      maxSize: size(1).describe('Of the download, and of its files together.').prefault('64MiB'),
+    })
+    .refine((one) => [one.server, one.file, one.folder].filter((place) => place !== undefined).length === 1, {
+      error: 'expected one of server, file and folder',
+    })
+    .refine((one) => one.server !== undefined || one.resource === undefined, { error: 'a resource is of a server', path: ['resource'] })
+}
+
+interface Policy {
+  readonly servers: readonly { readonly name: string }[]
+  readonly bundles: readonly { readonly server?: string | undefined }[]
+}
+
+/** Over `policy`: what is referred to is there. */
+export function refuseStrangers({ servers, bundles }: Policy, context: z.core.$RefinementCtx): void {
+  const known = servers.map((one) => one.name)
+  for (const [index, { server }] of bundles.entries()) {
+    if (server === undefined || known.includes(server)) continue
+    const message = `policy.servers has no "${server}"${suggest(server, known)} (known: ${known.join(', ') || 'none'})`
+    context.addIssue({ code: 'custom', path: ['bundles', index, 'server'], message })
+  }
+}
+
+export function serverFrom(given: z.output<ReturnType<typeof serverSchema>>): ServerConfig {
+  return {
+    name: given.name,
+    url: new URL(given.url),
+    bearer: given.token ?? null,
+    clientCertificate: given.clientCertificate ?? null,
+    ca: given.ca ?? null,
+    headers: Object.entries(given.headers).map(([header, value]) => ({ name: header, value })),
+    timeoutMs: given.timeout,
+  }
+}
+
+export function bundleFrom(given: z.output<ReturnType<typeof bundleSchema>>): BundleConfig {
+  const { server, resource, file, folder, polling } = given
+  return {
+    name: given.name,
+    place:
+      server !== undefined
+        ? { kind: 'server', server, resource: resource ?? `bundles/${given.name}` }
+        : { kind: file !== undefined ? 'file' : 'folder', path: file ?? folder ?? '' },
+    polling: { minMs: polling.minDelay, maxMs: polling.maxDelay, longPollMs: polling.longPollingTimeout ?? 0 },
+    signing: given.signing === undefined ? null : { ...given.signing, scope: given.signing.scope ?? '' },
+    maxBytes: given.maxSize,
+  }
+}

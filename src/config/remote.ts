@@ -1,0 +1,35 @@
+/** What the configuration says of things that are reached over HTTP: where they are, and the headers that prove who asks. */
+import { z } from 'zod'
+import type { Secret } from './sourced.ts'
+
+/** RFC 9110 §5.6.2. */
+const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+
+/** They frame the message or govern the connection (RFC 9110 §7.6.1, RFC 9112 §6): set from outside they smuggle. */
+const framing = new Set(['connection', 'content-length', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
+
+export const plainUrl = () =>
+  z
+    .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
+    .refine((text) => !text.includes('${'), 'variables are replaced in paths of files only')
+    .refine(isPlain, 'no user, password, query or fragment: a credential is a header with { env } or { file }')
+
+export const secretHeaders = (secret: Secret) =>
+  z
+    .record(
+      z
+        .string()
+        .regex(token, 'expected a header name')
+        .refine((one) => !framing.has(one.toLowerCase()), 'this header belongs to the connection'),
+      secret('A credential that the gateway adds.'),
+    )
+    .refine(
+      (headers) => new Set(Object.keys(headers).map((one) => one.toLowerCase())).size === Object.keys(headers).length,
+      'one header in two spellings',
+    )
+
+function isPlain(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { username, password } = new URL(text)
+  return username === '' && password === '' && !/[?#]/.test(text)
+}

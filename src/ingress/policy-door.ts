@@ -1,0 +1,131 @@
+/** The door that rules ask through: what a policy wants to know of the world is an arrival like any other, judged by its own manifest. */
+import {
+  type AccessRequest,
+  type Arrival,
+  type Identified,
+  type Needs,
+  type Outside,
+  type OutsideReply,
+  type OutsideRequest,
+  Refusal,
+  type RequestBody,
+} from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
+import { canonicalHost, formatAuthority, parseAuthority } from './canonical-host.ts'
+import { canonicalPath } from './canonical-path.ts'
+import { collect } from './collect.ts'
+import { createDeadline, type Deadline } from './deadline.ts'
+import { forwardableHeaders } from './headers.ts'
+import type { NextId } from './request-id.ts'
+
+export interface PolicyDoorOptions {
+  readonly handle: Handle
+  readonly nextId: NextId
+  /** The integration that the configuration grants the questions to. */
+  readonly identify: () => Identified | null
+  readonly maxReplyBytes: number
+}
+
+type Read = (arrival: PolicyArrival, who: Identified) => AccessRequest
+
+export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: PolicyDoorOptions): Outside {
+  async function ask(read: Read, timeoutMs: number, parent: string): Promise<OutsideReply> {
+    const deadline = createDeadline(timeoutMs)
+    try {
+      const settling = await handle(new PolicyArrival(nextId(), parent, deadline, identify, read))
+      const body = await collect(settling, maxReplyBytes)
+      if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
+      return { status: settling.reply.status, headers: settling.reply.headers, body }
+    } catch (error) {
+      throw deadline.gone ? new Error(`no answer within ${Math.round(timeoutMs)} ms`) : error
+    } finally {
+      deadline.end()
+    }
+  }
+
+  return {
+    send: (request, parent) => ask((arrival, who) => readHttp(arrival, who, request), request.timeoutMs, parent),
+    async lookup(name, timeoutMs, parent) {
+      const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, parent)
+      return JSON.parse(body.toString()) as readonly string[]
+    },
+  }
+}
+
+class PolicyArrival implements Arrival {
+  readonly door = 'policy'
+  readonly peer = 'policy'
+  readonly at = Date.now()
+  readonly id: string
+  readonly parent: string
+  readonly hangup: Deadline
+  readonly identify: () => Identified | null
+  readonly #read: Read
+
+  constructor(id: string, parent: string, hangup: Deadline, identify: () => Identified | null, read: Read) {
+    this.id = id
+    this.parent = parent
+    this.hangup = hangup
+    this.identify = identify
+    this.#read = read
+  }
+
+  read(who: Identified, _needs: Needs): AccessRequest {
+    return this.#read(this, who)
+  }
+}
+
+function common({ id, door, at, hangup }: PolicyArrival, { integration, identity }: Identified) {
+  return { id, door, at, hangup, integration, identity } as const
+}
+
+function readHttp(arrival: PolicyArrival, who: Identified, { method, url, headers, body }: OutsideRequest): AccessRequest {
+  const match = /^(https?):\/\/([^/?#]*)([^#]*)$/.exec(url)
+  if (match === null) throw new Refusal('malformed-request', 'the URL is neither http:// nor https://, or has a fragment')
+  const scheme = match[1] as 'http' | 'https'
+  const [, , rawAuthority = '', rest = ''] = match
+  if (rawAuthority.includes('@')) throw new Refusal('malformed-request', 'the URL has credentials before the host')
+  const defaultPort = scheme === 'http' ? 80 : 443
+  const { host, port } = parseAuthority(rawAuthority, defaultPort)
+  const { path, query } = canonicalPath(rest === '' || rest.startsWith('?') ? `/${rest}` : rest)
+  const forwarded = forwardableHeaders(headers)
+  forwarded.push('host', formatAuthority(host, port, defaultPort))
+  return {
+    ...common(arrival, who),
+    kind: 'http',
+    action: method,
+    target: { scheme, host, port, method, path, query },
+    headers: forwarded,
+    body: body === null ? null : new WholeBody(body),
+  }
+}
+
+function readLookup(arrival: PolicyArrival, who: Identified, name: string): AccessRequest {
+  return { ...common(arrival, who), kind: 'lookup', action: 'resolve', target: { host: canonicalHost(name) } }
+}
+
+/** A body that is there already. */
+class WholeBody implements RequestBody {
+  readonly whole: Buffer
+  readonly declaredBytes: number
+  #watcher: ((bytes: number) => void) | null = null
+
+  constructor(whole: Buffer) {
+    this.whole = whole
+    this.declaredBytes = whole.byteLength
+  }
+
+  watch(passed: (bytes: number) => void): void {
+    this.#watcher = passed
+  }
+
+  count(bytes: number): void {
+    this.#watcher?.(bytes)
+  }
+
+  async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
+    if (this.declaredBytes > maxBytes) throw new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)
+    this.count(this.declaredBytes)
+    yield this.whole
+  }
+}

@@ -1,0 +1,40 @@
+/** Functions that ask outside of the policy. An evaluation cannot wait: it stops at the question, and is begun again with the answer. */
+import { BuiltinError } from './builtin-error.ts'
+
+export type OutsideBuiltin = 'http.send' | 'net.lookup_ip_addr'
+
+/** A value as text, or why there is none. */
+export type Answer = { readonly text: string } | { readonly error: string }
+
+/** By the question: the same question has one answer in one evaluation, as OPA has it. */
+export type Answers = Map<string, Answer>
+
+/** The evaluation goes no further without this answer. */
+export class OutsideNeeded extends Error {
+  readonly builtin: OutsideBuiltin
+  /** A value as text. */
+  readonly operand: string
+  readonly question: string
+
+  constructor(builtin: OutsideBuiltin, operand: string, question: string) {
+    super(`${builtin} has to be asked`)
+    this.name = 'OutsideNeeded'
+    this.builtin = builtin
+    this.operand = operand
+    this.question = question
+  }
+}
+
+export function asksOutside(name: string): name is OutsideBuiltin {
+  return name === 'http.send' || name === 'net.lookup_ip_addr'
+}
+
+/** Throws `OutsideNeeded`, or `BuiltinError` where the answer is an error or nothing may be asked. */
+export function answerTo(name: OutsideBuiltin, [operand = '']: readonly string[], answers: Answers | undefined): string {
+  if (answers === undefined) throw new BuiltinError(name, 'nothing outside is asked here')
+  const question = `${name}\0${operand}`
+  const answer = answers.get(question)
+  if (answer === undefined) throw new OutsideNeeded(name, operand, question)
+  if ('error' in answer) throw new BuiltinError(name, answer.error)
+  return answer.text
+}

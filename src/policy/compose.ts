@@ -1,0 +1,132 @@
+/** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
+import { createHash } from 'node:crypto'
+import type { Json, JsonObject } from '../core/index.ts'
+import type { RegoSources } from './build.ts'
+import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
+import { divideRules } from './divide-rules.ts'
+import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
+
+/** By the names that the configuration gives them. */
+export type BundleSet = ReadonlyMap<string, SnapshotBundle>
+
+export interface Composed {
+  /** What is compiled to decide requests. */
+  readonly deciding: RegoSources
+  /** `package system…`: what is compiled, with `all` that it may call, to mask reports. */
+  readonly reporting: RegoSources
+  readonly all: RegoSources
+  readonly data: JsonObject
+  /** Of the data; empty where there is none. */
+  readonly dataHash: string
+  readonly dataBytes: number
+  /** A policy that some bundle brings ready; then `deciding` is empty. */
+  readonly prebuilt: Prebuilt | null
+}
+
+/** Throws `BundleError` where bundles meet one another, the gateway's own names, or rules that would not count. */
+export function compose(rules: RegoSources, bundles: BundleSet): Composed {
+  requireApart(bundles)
+  const rego: Record<string, string> = {}
+  const beside: Record<string, string> = {}
+  const hash = createHash('sha256')
+  let data: JsonObject = {}
+  let dataBytes = 0
+  let prebuilt: { readonly from: string; readonly policy: Prebuilt } | null = null
+  for (const [name, bundle] of [...bundles].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const policy = prebuiltOf(name, bundle)
+    if (policy !== null) prebuilt = { from: name, policy }
+    // What a ready policy was built from lies beside it and decides nothing; masks among it may call it.
+    Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : besideOf(name, bundle))
+    const { text, digest } = dataOf(bundle)
+    if (text === '{}') continue
+    data = merged(data, bundle.data)
+    dataBytes += text.length
+    hash.update(digest)
+  }
+  const { deciding } = divideRules({ ...rego, ...rules })
+  const all = { ...beside, ...rego, ...rules }
+  const { reporting } = divideRules(all)
+  const [uncounted] = Object.keys(deciding)
+  if (prebuilt !== null && uncounted !== undefined)
+    throw new BundleError(
+      `bundle ${prebuilt.from}`,
+      null,
+      `brings a policy that replaces all rules, so ${uncounted} would not count; remove one of the two`,
+    )
+  return {
+    deciding,
+    reporting,
+    all,
+    data,
+    dataBytes,
+    dataHash: dataBytes === 0 ? '' : hash.digest('hex'),
+    prebuilt: prebuilt?.policy ?? null,
+  }
+}
+
+/** Two bundles that may define one path: nobody could say which counts. */
+function requireApart(bundles: BundleSet): void {
+  const roots = [...bundles].map(([name, bundle]) => ({ name, roots: bundle.roots }))
+  for (const [index, one] of roots.entries())
+    for (const other of roots.slice(index + 1)) {
+      const overlap = overlapOf([...one.roots, ...other.roots])
+      if (overlap === null) continue
+      const [a, b] = overlap.map((root) => `"${root}"`)
+      throw new BundleError(
+        `bundle ${other.name}`,
+        '.manifest',
+        `roots: ${a} and ${b} overlap between it and the bundle ${one.name}; set them apart`,
+      )
+    }
+}
+
+/** `sallyport.rules_test` is where tests of rules stand. */
+const openPackages: readonly string[] = ['rules', 'rules_test']
+
+function regoOf(name: string, { rego }: SnapshotBundle): RegoSources {
+  const sources: Record<string, string> = {}
+  for (const [file, text] of Object.entries(rego)) {
+    const path = packageOf(text) ?? []
+    if (path[0] === 'integrations' || (path[0] === 'sallyport' && !openPackages.includes(path[1] ?? '')))
+      throw new BundleError(
+        `bundle ${name}`,
+        file,
+        `is package ${path.join('.')}, which is the gateway's own; write rules in package sallyport.rules, or in one of your own`,
+      )
+    sources[`bundles/${name}/${file}`] = text
+  }
+  return sources
+}
+
+/** Without what stands for the default policy, of which the gateway has its own. */
+function besideOf(name: string, { rego }: SnapshotBundle): RegoSources {
+  const modules = Object.entries(rego).filter(([, text]) => packageOf(text)?.[0] !== 'sallyport')
+  return Object.fromEntries(modules.map(([file, text]) => [`bundles/${name}/${file}`, text]))
+}
+
+const written = new WeakMap<SnapshotBundle, { text: string; digest: string }>()
+
+/** Once for each bundle: it may be megabytes. */
+function dataOf(bundle: SnapshotBundle): { text: string; digest: string } {
+  let known = written.get(bundle)
+  if (known === undefined) {
+    const text = JSON.stringify(bundle.data)
+    known = { text, digest: createHash('sha256').update(text).digest('hex') }
+    written.set(bundle, known)
+  }
+  return known
+}
+
+/** Their roots lie apart, so that they meet in objects only. */
+function merged(into: JsonObject, from: JsonObject): JsonObject {
+  const result: Record<string, Json> = { ...into }
+  for (const [key, value] of Object.entries(from)) {
+    const here = Object.hasOwn(into, key) ? into[key] : undefined
+    result[key] = isObject(here) && isObject(value) ? merged(here, value) : value
+  }
+  return result
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,48 @@
+/** Answers what rules ask outside. */
+import type { Outside } from '../../core/index.ts'
+import { type Answer, asksOutside, type OutsideNeeded } from '../builtins/index.ts'
+import { errorAnswer, readHttpSend, replyAnswer } from './http-send.ts'
+
+export interface Grants {
+  /** Functions that rules may call although they reach out of the policy. */
+  readonly builtins: readonly string[]
+  /** One answer, and all of one decision. */
+  readonly timeoutMs: number
+  /** Questions of one decision. */
+  readonly maxCalls: number
+}
+
+/** Nothing reaches out of the policy. */
+export const noGrants: Grants = { builtins: [], timeoutMs: 1000, maxCalls: 1 }
+
+/** `parent`: the id of the request being decided. Never rejects: an error is an answer too. */
+export type Ask = (needed: OutsideNeeded, timeoutMs: number, parent: string) => Promise<Answer>
+
+export function createAsk(outside: Outside): Ask {
+  async function send(operand: string, timeoutMs: number, parent: string): Promise<Answer> {
+    const { request, raisesErrors, forcesJson } = readHttpSend(operand, timeoutMs)
+    try {
+      return replyAnswer(await outside.send(request, parent), forcesJson)
+    } catch (error) {
+      return errorAnswer((error as Error).message, raisesErrors)
+    }
+  }
+
+  async function lookup(operand: string, timeoutMs: number, parent: string): Promise<Answer> {
+    const addresses = await outside.lookup(JSON.parse(operand) as string, timeoutMs, parent)
+    return { text: addresses.length === 0 ? 'set()' : `{${addresses.map((address) => JSON.stringify(address)).join(',')}}` }
+  }
+
+  return async ({ builtin, operand }, timeoutMs, parent) => {
+    try {
+      return await (builtin === 'http.send' ? send : lookup)(operand, timeoutMs, parent)
+    } catch (error) {
+      return { error: (error as Error).message }
+    }
+  }
+}
+
+/** Whether a policy that calls these functions may have to wait for an answer. */
+export function mayWait(builtins: readonly string[]): boolean {
+  return builtins.some(asksOutside)
+}

@@ -1,0 +1,128 @@
+/** The decision log: each decision as an OPA event, masked, and sent to a server in a later turn. No request ever waits for it. */
+import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs } from '../../core/index.ts'
+import { stringify } from '../projection.ts'
+import type { Server } from '../server/index.ts'
+import { applyMasks } from './apply-masks.ts'
+import { type BundleRevisions, createEvent, type Decided, type Labels, type Redact } from './event.ts'
+import { createEventBuffer } from './event-buffer.ts'
+import type { PostResult } from './post.ts'
+import { createRate } from './rate.ts'
+import { createUploader } from './uploader.ts'
+import type { Verdict } from './verdict.ts'
+
+/**
+ * What became of an event: `uploaded`; `dropped` by the author's rule; else it was given up: the buffer was full, more came
+ * than the stated rate or than could be written, its masks failed, it alone is larger than an upload, the server will never
+ * take it, or the gateway stopped.
+ */
+export const eventOutcomes = ['uploaded', 'dropped', 'buffer', 'rate', 'busy', 'mask', 'too-large', 'refused', 'stopped'] as const
+export type EventOutcome = (typeof eventOutcomes)[number]
+
+export interface DecisionLogOptions {
+  readonly server: Server
+  readonly resource: string
+  readonly minDelayMs: number
+  readonly maxDelayMs: number
+  readonly maxUploadBytes: number
+  readonly maxBufferBytes: number
+  /** `null`: no bound. */
+  readonly maxDecisionsPerSecond: number | null
+  readonly labels: Labels
+  readonly redact: Redact
+  readonly judge: (event: ReturnType<typeof createEvent>) => Verdict
+  /** Of the policy that decided. */
+  readonly needs: () => Needs
+  readonly readContext: (integration: string, origin: string | null) => JsonObject
+  readonly bundles: () => BundleRevisions
+  readonly onOutcome: (outcome: EventOutcome, events: number) => void
+  /** An event could not be masked or written. */
+  readonly onFailure: (error: unknown) => void
+  readonly onUpload: (result: PostResult) => void
+}
+
+export interface DecisionLogStation extends DecisionLog {
+  bufferBytes(): number
+  /** Writes and sends what is left, as far as that can be done within this time. */
+  close(flushMs: number): Promise<void>
+}
+
+/** More wait only where decisions come faster than they can be written. Each holds on to its request. */
+const maxWaiting = 1000
+/** How long writing may keep a turn of the event loop. */
+const turnMs = 2
+
+export function createDecisionLog(options: DecisionLogOptions): DecisionLogStation {
+  const { server, resource, minDelayMs, maxDelayMs, maxUploadBytes, maxBufferBytes, maxDecisionsPerSecond } = options
+  const { labels, redact, judge, needs, readContext, bundles, onOutcome, onFailure, onUpload } = options
+  const buffer = createEventBuffer(maxBufferBytes)
+  const uploader = createUploader({
+    server,
+    resource,
+    buffer,
+    maxUploadBytes,
+    minDelayMs,
+    maxDelayMs,
+    onSent: (events) => onOutcome('uploaded', events),
+    onLost: onOutcome,
+    onResult: onUpload,
+  })
+  const mayPass = maxDecisionsPerSecond === null ? () => true : createRate(maxDecisionsPerSecond, () => performance.now())
+  const waiting: Decided[] = []
+  let scheduled = false
+  let decisions = 0
+
+  function write(decided: Decided): void {
+    try {
+      const event = createEvent(decided, labels, redact)
+      const { drop, masks } = judge(event)
+      if (drop) {
+        onOutcome('dropped', 1)
+        return
+      }
+      applyMasks(event, masks)
+      const given = buffer.push(Buffer.from(stringify(event as unknown as JsonObject)))
+      if (given > 0) onOutcome('buffer', given)
+    } catch (error) {
+      // What could not be masked is not sent.
+      onOutcome('mask', 1)
+      onFailure(error)
+    }
+  }
+
+  function writeSome(untilMs: number): void {
+    let next = waiting.shift()
+    while (next !== undefined) {
+      write(next)
+      next = performance.now() < untilMs ? waiting.shift() : undefined
+    }
+    if (buffer.bytes * 2 > maxBufferBytes) uploader.nudge()
+  }
+
+  function schedule(): void {
+    if (scheduled || waiting.length === 0) return
+    scheduled = true
+    setImmediate(() => {
+      scheduled = false
+      writeSome(performance.now() + turnMs)
+      schedule()
+    })
+  }
+
+  return {
+    decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number) {
+      decisions += 1
+      if (!mayPass()) return onOutcome('rate', 1)
+      if (waiting.length >= maxWaiting) return onOutcome('busy', 1)
+      // What the policy was shown of the state is gone a turn later.
+      const context = needs().context ? readContext(request.integration.name, claim.origin) : null
+      waiting.push({ arrival, request, claim, decision, evaluationMs, context, bundles: bundles(), number: decisions })
+      schedule()
+    },
+    bufferBytes: () => buffer.bytes,
+    async close(flushMs) {
+      writeSome(Number.POSITIVE_INFINITY)
+      const left = await uploader.close(flushMs)
+      if (left > 0) onOutcome('stopped', left)
+    },
+  }
+}

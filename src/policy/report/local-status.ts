@@ -1,0 +1,42 @@
+/** The manifests and rules of this machine, reported like a bundle called `local`. */
+import { RegoError } from '../compiler/index.ts'
+import type { BundleReport } from './bundle-status.ts'
+
+export interface LocalStatus {
+  activated(revision: string): void
+  rejected(error: unknown): void
+  read(): BundleReport
+}
+
+/** What OPA says of Rego that does not compile; the places stand in `errors`. */
+const compileError = 'error(s) occurred while compiling module(s)'
+
+export function createLocalStatus(): LocalStatus {
+  let status: BundleReport = {
+    name: 'local',
+    activeRevision: null,
+    lastRequest: null,
+    lastSuccessfulRequest: null,
+    lastSuccessfulDownload: null,
+    lastSuccessfulActivation: null,
+    size: null,
+    type: null,
+    code: null,
+    message: null,
+    errors: [],
+    httpCode: null,
+  }
+  const now = () => new Date().toISOString()
+  return {
+    activated(activeRevision) {
+      const at = now()
+      const read = { lastRequest: at, lastSuccessfulRequest: at, lastSuccessfulDownload: at }
+      status = { ...status, ...read, activeRevision, lastSuccessfulActivation: at, code: null, message: null, errors: [] }
+    },
+    rejected(error) {
+      const [message, errors] = error instanceof RegoError ? [compileError, error.problems] : [(error as Error).message, []]
+      status = { ...status, lastRequest: now(), code: 'bundle_error', message, errors }
+    },
+    read: () => status,
+  }
+}

@@ -1,0 +1,34 @@
+/** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
+import { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, hashOf, policySurroundings, type RegoSources } from '../build.ts'
+import type { Compile } from '../compiler/index.ts'
+
+/**
+ * OPA's names are `data.system.log.mask` and `data.system.log.drop`. Either may be missing, and a missing entry point does
+ * not compile; through a rule of our own both are asked at once. A set has no order that OPA keeps, a list has.
+ */
+const verdict = `package sallyport.report
+
+verdict["mask"] := data.system.log.mask
+
+verdict["listed"] := true if is_array(data.system.log.mask)
+
+verdict["drop"] := data.system.log.drop
+`
+
+export const verdictEntrypoint = 'sallyport/report/verdict'
+
+/** All rules are there, since these may call the others; the input is an event, so the schema of requests is not asked. */
+export async function verdictInputs(rules: RegoSources): Promise<BuildInputs> {
+  const { capabilities } = await policySurroundings()
+  const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': verdict }
+  return { sources, capabilities, entrypoint: verdictEntrypoint, sourceHash: await hashOf(sources, capabilities) }
+}
+
+export async function buildVerdict(
+  rules: RegoSources,
+  compile: Compile,
+  cacheFolder: string,
+  requireTests: () => Promise<void>,
+): Promise<CompiledPolicy> {
+  return buildKept(await verdictInputs(rules), compile, cacheFolder, requireTests)
+}

@@ -1,0 +1,84 @@
+/** Asks an author's `package system.log` of each event: whether it is dropped, and what of it is masked. */
+import type { Integration, JsonObject } from '../../core/index.ts'
+import { requireTests } from '../author/toolchain.ts'
+import type { CompiledPolicy, RegoSources } from '../build.ts'
+import type { Compile } from '../compiler/index.ts'
+import { type BundleSet, type Composed, compose } from '../compose.ts'
+import { createOwnDocuments, createWholeDocuments } from '../documents.ts'
+import { createLibrarySource } from '../library-source.ts'
+import { placesOf, writeProjected } from '../projection.ts'
+import { createSession } from '../session.ts'
+import { harden } from '../wasm/index.ts'
+import type { DecisionEvent } from './event.ts'
+import { type MaskRule, readMaskRules } from './mask-rules.ts'
+import { buildVerdict, verdictEntrypoint } from './verdict-build.ts'
+
+export interface Verdict {
+  readonly drop: boolean
+  readonly masks: readonly MaskRule[]
+}
+
+export interface VerdictStation {
+  /** Builds what `rules` and `bundles` would give, touching nothing that is active. Throws `RegoError` or `CompilerMissing`. */
+  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<{ activate(): void }>
+  /** Throws where the rules fail or give what is no mask: the event must then not be sent. */
+  judge(event: DecisionEvent): Verdict
+}
+
+export interface VerdictOptions {
+  readonly cacheFolder: string
+  readonly compile: Compile
+  readonly maxMemoryPages: number
+  /** Of one event. */
+  readonly maxEvaluationMs: number
+}
+
+type Judge = (event: DecisionEvent) => Verdict
+
+const asItIs: Verdict = { drop: false, masks: [] }
+
+export function createVerdicts(options: VerdictOptions): VerdictStation {
+  const { cacheFolder, compile, maxMemoryPages, maxEvaluationMs } = options
+  const library = createLibrarySource()
+  let judge: Judge = () => asItIs
+
+  async function createJudge(policy: CompiledPolicy, data: JsonObject, integrations: readonly Integration[]): Promise<Judge> {
+    const module = await WebAssembly.compile(harden(policy.wasm))
+    // `input.integration` of an event is nothing: rules that ask for no manifest but that one's ask for none.
+    const documents = policy.sight.ownOnly ? createOwnDocuments(module, data) : createWholeDocuments(module, data, integrations)
+    const entrypoint = verdictEntrypoint
+    const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary: library.now })
+    await library.readyFor(documents.loader.base.builtins)
+    const image = documents.imageFor(undefined)
+    const places = placesOf(policy.sight)
+    return (event) =>
+      readVerdict(session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp)))
+  }
+
+  async function prepareJudge(integrations: readonly Integration[], { reporting, all, data }: Composed): Promise<Judge> {
+    if (Object.keys(reporting).length === 0) return () => asItIs
+    const policy = await buildVerdict(all, compile, cacheFolder, () => requireTests(compile, all, data))
+    return createJudge(policy, data, integrations)
+  }
+
+  return {
+    async prepare(integrations, rules, bundles = new Map()) {
+      const next = await prepareJudge(integrations, compose(rules, bundles))
+      return {
+        activate() {
+          judge = next
+        },
+      }
+    },
+    judge: (event) => judge(event),
+  }
+}
+
+/** OPA drops an event only where `drop` is exactly true; whatever else it is, the event stays. */
+function readVerdict(text: string): Verdict {
+  const results = JSON.parse(text) as readonly {
+    readonly result: { readonly mask?: unknown; readonly listed?: true; readonly drop?: unknown }
+  }[]
+  const { mask, listed = false, drop } = results[0]?.result ?? {}
+  return drop === true ? { drop: true, masks: [] } : { drop: false, masks: readMaskRules(mask, listed) }
+}

@@ -1,0 +1,28 @@
+/** A policy and the masks of what is reported of it: prepared together, and in force from the same turn on. */
+import type { PolicyStation } from '../policy.ts'
+import type { VerdictStation } from './verdict.ts'
+
+/** Masks that do not compile reject the whole set: without them more would be reported than the author wants. */
+export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): PolicyStation {
+  return {
+    get needs() {
+      return policy.needs
+    },
+    get consult() {
+      return policy.consult
+    },
+    decide: policy.decide,
+    revision: policy.revision,
+    async prepare(integrations, rules, bundles) {
+      const prepared = await policy.prepare(integrations, rules, bundles)
+      const masks = await verdicts.prepare(integrations, rules, bundles)
+      return {
+        revision: prepared.revision,
+        activate() {
+          prepared.activate()
+          masks.activate()
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,65 @@
+/** Joins what can be touched: the ways out to the network, and a resource for each kind of request. */
+import type { Config } from './config/index.ts'
+import type { BucketReport, Resource, ResourceKind } from './core/index.ts'
+import {
+  createAddressRule,
+  createDialer,
+  createFileResource,
+  createHttpResource,
+  createLookupResource,
+  createOwnPorts,
+  createPools,
+  createResolveName,
+  createSelfResource,
+  createServiceResource,
+  createTunnelResource,
+  originTrust,
+  type TunnelResourceOptions,
+} from './resources/index.ts'
+
+export interface ReachOptions {
+  readonly config: Config
+  readonly report: (integration: string) => readonly BucketReport[]
+  /** Opens a tunnel; from the interception door. */
+  readonly intercept: TunnelResourceOptions['intercept']
+}
+
+export interface Reach {
+  find(kind: ResourceKind): Resource
+  /** Ports of this gateway, which nobody reaches through it. */
+  refusePorts(ports: readonly number[]): void
+  close(): Promise<void>
+}
+
+export function createReach({ config, report, intercept }: ReachOptions): Reach {
+  const { http, services } = config
+  const own = createOwnPorts()
+  const resolve = createResolveName(http.dnsServers, http.connectTimeoutMs)
+  const dialer = createDialer({
+    resolve,
+    rule: createAddressRule(own.isOwn),
+    connectTimeoutMs: http.connectTimeoutMs,
+    secureContext: originTrust(http.originCaFile),
+  })
+  const pools = createPools({ dialer, idleTimeoutMs: http.idleTimeoutMs, connections: 256 })
+  const resources = new Map<ResourceKind, Resource>()
+  for (const resource of [
+    createHttpResource({ pools, ...http }),
+    createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
+    createServiceResource({ services, dialer, maxRequestBytes: http.maxRequestBytes }),
+    createFileResource(),
+    createSelfResource({ report }),
+    createLookupResource({ resolve }),
+  ]) {
+    resources.set(resource.kind, resource as Resource)
+  }
+  return {
+    find(kind) {
+      const found = resources.get(kind)
+      if (found === undefined) throw new Error(`no resource of kind ${kind}`)
+      return found
+    },
+    refusePorts: own.add,
+    close: pools.close,
+  }
+}

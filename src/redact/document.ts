@@ -1,0 +1,51 @@
+/** Masks a document: what stands under a telling name whole, and in every other text what the redactor finds there. */
+import type { Json } from '../core/index.ts'
+import { masked } from './known-secrets.ts'
+
+export interface DocumentRules {
+  text(text: string): string
+  /** Values under such a name are never shown. */
+  isSecretName(name: string): boolean
+}
+
+/** A copy that shares nothing with the original. A key called `__proto__` stays a key. */
+export function maskDocument(value: Json, rules: DocumentRules): Json {
+  if (typeof value === 'string') return maskText(value, rules)
+  if (typeof value === 'number') return rules.text(String(value)) === String(value) ? value : masked
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => maskDocument(item, rules))
+  const shown = Object.create(null) as Record<string, Json>
+  for (const [key, item] of Object.entries(value))
+    shown[rules.text(key)] = rules.isSecretName(key) ? hidden(item) : maskDocument(item, rules)
+  return shown
+}
+
+/** Lists keep their length: that there are two cookies says no more than that. */
+function hidden(value: Json): Json {
+  if (Array.isArray(value)) return value.map(hidden)
+  return value === null ? null : masked
+}
+
+// One that matches at a name always ends in a match, so the text is gone through once.
+const pair = /"([\w.-]{1,64})"(\s{0,8}:\s{0,8})("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)/gs
+
+/** Documents travel in texts: as a JSON text within JSON, as lines of JSON, as a body that says it is plain text. */
+function maskText(text: string, rules: DocumentRules): string {
+  const whole = /^\s*[[{]/.test(text) ? parse(text) : undefined
+  if (whole !== undefined) {
+    const shown = JSON.stringify(maskDocument(whole, rules))
+    // Written anew only where something was masked.
+    return shown === JSON.stringify(whole) ? text : shown
+  }
+  if (!text.includes('"')) return rules.text(text)
+  const paired = text.replace(pair, (all, name: string, colon: string) => (rules.isSecretName(name) ? `"${name}"${colon}"${masked}"` : all))
+  return rules.text(paired)
+}
+
+function parse(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
+  }
+}

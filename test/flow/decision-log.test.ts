@@ -1,0 +1,354 @@
+/** The decision log as a control plane receives it: a real gateway, a real server, and what happens when that one misbehaves. */
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Collector, type Event, startCollector } from '../support/collector.ts'
+import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+interface Arranged {
+  readonly collector: Collector
+  readonly installation: Installation
+  readonly log: string[]
+  readonly gateway: { reload(): Promise<{ ok: boolean; revision: string }>; close(): Promise<void> }
+  /** The status code and the id of one request. */
+  ask(
+    path: string,
+    more?: { readonly method?: string; readonly headers?: string; readonly body?: string },
+  ): Promise<{ status: number; id: string }>
+  metric(name: string): Promise<number>
+  /** Asks until it is `value`: what an upload counts it counts when its answer is in. */
+  metricBecomes(name: string, value: number): Promise<void>
+}
+
+/** `rules`: Rego that lies in the rules folder; `more`: YAML of `policy.decisionLog`; `top`: further lines of sallyport.yaml. */
+async function arrange(t: TestContext, { rules = '', more = '', delay = '1ms', top = '', name = 'rules.rego' } = {}): Promise<Arranged> {
+  const collector = await startCollector(t)
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, {
+    config: `${top}\npolicy: { ${rules === '' ? '' : 'rules: ./rules, '}servers: [{ name: control, url: "${collector.url}" }], labels: { region: eu }, decisionLog: { server: control, minDelay: ${delay}, maxDelay: ${delay}${more} } }`,
+    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+  })
+  mkdirSync(join(installation.folder, 'rules'))
+  if (rules !== '') installation.write(`rules/${name}`, rules)
+  const { gateway, proxyPort, log } = await startHere(t, installation)
+  async function metric(name: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(' ')[1],
+    )
+  }
+  return {
+    collector,
+    installation,
+    log,
+    gateway,
+    async ask(path, { method = 'GET', headers = '', body = '' } = {}) {
+      const length = body === '' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`
+      const answer = await exchangeRaw(
+        proxyPort,
+        `${method} http://localhost:${origin.port}${path} HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${headers}${length}Connection: close\r\n\r\n${body}`,
+      )
+      return { status: Number(answer.slice(9, 12)), id: /^sallyport-request-id: (\S+)/im.exec(answer)?.[1] ?? '' }
+    },
+    metric,
+    async metricBecomes(name, value) {
+      while ((await metric(name)) !== value);
+    },
+  }
+}
+
+const outcome = (name: string) => `sallyport_decision_log_events_total{outcome="${name}"}`
+const seeing = 'package sallyport.rules\n\ndeny contains "teapot" if input.http.headers["x-kind"][_] == "teapot"\n'
+
+test('a decision is told as OPA tells it, field for field', async (t) => {
+  const { collector, ask, gateway } = await arrange(t, { rules: seeing })
+  const { status, id } = await ask('/v1/items?page=1', { headers: 'X-Kind: cup\r\n' })
+  assert.equal(status, 200)
+  await collector.until(() => collector.events().length === 1)
+  const [upload] = collector.uploads
+  assert.equal(upload?.url, '/logs')
+  assert.equal(upload?.headers['content-encoding'], 'gzip')
+  assert.equal(upload?.headers['content-type'], 'application/json')
+  const { revision } = await gateway.reload()
+  const [event] = collector.events() as (Event & {
+    labels: { id: string; version: string }
+    input: { http: { port: number } }
+    timestamp: string
+    metrics: object
+  })[]
+  assert.match(event?.labels.id ?? '', /^[0-9a-f-]{36}$/)
+  assert.match(event?.timestamp ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  const { labels, timestamp, metrics, ...rest } = event as NonNullable<typeof event>
+  assert.equal((labels as unknown as { region: string }).region, 'eu')
+  assert.deepEqual(Object.keys(metrics), ['timer_rego_query_eval_ns'])
+  const { port } = rest.input.http
+  assert.deepEqual(rest, {
+    decision_id: id,
+    revision,
+    bundles: { local: { revision } },
+    path: 'sallyport/decision',
+    input: {
+      version: 1,
+      integration: { name: 'weather', labels: {}, identity: 'token' },
+      request: { id, time: timestamp, door: 'proxy', kind: 'http', action: 'GET' },
+      http: {
+        scheme: 'http',
+        host: 'localhost',
+        port,
+        method: 'GET',
+        path: '/v1/items',
+        segments: ['v1', 'items'],
+        query: { page: ['1'] },
+        headers: { host: [`localhost:${port}`], 'x-kind': ['cup'] },
+      },
+    },
+    result: { allow: true, rule: 'default/network/0', reasons: [], obligations: { addresses: ['127.0.0.0/8', '::1/128'] } },
+    requested_by: '127.0.0.1',
+    req_id: 1,
+  })
+})
+
+test('a denial is told as well, with its reasons, and a failed evaluation with its error', async (t) => {
+  const clash = `${seeing}\nboth := 1 if input.http.path == "/clash"\n\nboth := 2 if input.http.path == "/clash"\n\ndeny contains "x" if both == 3\n`
+  const { collector, ask } = await arrange(t, { rules: clash })
+  assert.equal((await ask('/', { headers: 'X-Kind: teapot\r\n' })).status, 403)
+  await ask('/clash')
+  await collector.until(() => collector.events().length === 2)
+  const [denied, failed] = collector.events()
+  assert.deepEqual(denied?.['result'], { allow: false, rule: 'rules/deny', reasons: ['teapot'], obligations: {} })
+  assert.equal(denied?.['error'], undefined)
+  assert.deepEqual(failed?.['error'], { code: 'eval_conflict', message: 'the policy’s rules contradict each other on this request' })
+})
+
+test('what the policy cannot look at is not in the event', async (t) => {
+  const { collector, ask } = await arrange(t)
+  await ask('/v1/x?page=1', { headers: 'X-Kind: cup\r\n' })
+  await collector.until(() => collector.events().length === 1)
+  const [event] = collector.events() as (Event & { input: { http: object } })[]
+  assert.deepEqual(Object.keys(event?.input.http ?? {}), ['scheme', 'host', 'port', 'method', 'path'])
+})
+
+const secrets = {
+  known: 'configured/secret+value-1',
+  token: 'weather-token',
+  authorization: 'authorization-value-1',
+  cookie: 'cookie-value-1',
+  query: 'query-token-value',
+  own: 'own-header-value',
+  password: 'body-password-value',
+  nested: 'nested-secret-value',
+  userinfo: 'userinfo-value-1',
+}
+
+test('no secret of a request or of the configuration is in an upload', async (t) => {
+  process.env['TEST_REPORT_SECRET'] = secrets.known
+  const rules =
+    'package sallyport.rules\n\ndeny contains input.http.path if input.http.body.value.never\n\ndeny contains "h" if input.http.headers["x-never"]\n'
+  const { collector, ask, installation, gateway } = await arrange(t, {
+    rules,
+    top: 'services: [{ name: chat, url: "http://127.0.0.1:9", headers: { x-api: { env: TEST_REPORT_SECRET } } }]',
+  })
+  installation.write('integrations/weather.yaml', `${installation.read('integrations/weather.yaml')}redaction: { headers: [x-own] }\n`)
+  assert.equal((await gateway.reload()).ok, true)
+  const headers = `Authorization: Bearer ${secrets.authorization}\r\nCookie: sid=${secrets.cookie}\r\nX-Own: ${secrets.own}\r\nX-Plain: a ${secrets.known} b\r\nReferer: https://u:${secrets.userinfo}@example.com/\r\n`
+  const nested = JSON.stringify({ client_secret: secrets.nested })
+  const bodies = {
+    'application/json': JSON.stringify({
+      password: secrets.password,
+      list: [{ api_key: secrets.nested }],
+      text: nested,
+      note: secrets.known,
+      [secrets.known]: 1,
+    }),
+    'application/x-www-form-urlencoded': `password=${secrets.password}&note=${encodeURIComponent(secrets.known)}`,
+    'text/plain': `${nested}\n${nested}\npassword=${secrets.password} https://u:${secrets.userinfo}@x/`,
+  }
+  for (const [type, body] of Object.entries(bodies))
+    await ask(`/v1/${secrets.known}?access_token=${secrets.query}&page=1&${encodeURIComponent(secrets.known)}`, {
+      method: 'POST',
+      headers: `${headers}Content-Type: ${type}\r\n`,
+      body,
+    })
+  await collector.until(() => collector.events().length === Object.keys(bodies).length)
+  const told = JSON.stringify(collector.uploads)
+  for (const [name, secret] of Object.entries(secrets))
+    for (const form of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), Buffer.from(secret).toString('base64')])
+      assert.ok(!told.includes(form), `${name} left in ${told}`)
+  // In the path whole, in its segments in two.
+  assert.ok(!told.includes('secret+value-1'))
+  const [event] = collector.events() as (Event & { input: { http: { query: object; body: { value: object } } } })[]
+  assert.deepEqual(event?.input.http.query, { access_token: ['[redacted]'], page: ['1'], '[redacted]': [''] })
+  assert.deepEqual(event?.input.http.body.value, {
+    password: '[redacted]',
+    list: [{ api_key: '[redacted]' }],
+    text: '{"client_secret":"[redacted]"}',
+    note: '[redacted]',
+    '[redacted]': 1,
+  })
+})
+
+test('an author’s masks and drops are applied, and leave what the policy looks at as it was', async (t) => {
+  const { collector, ask, metricBecomes } = await arrange(t, {
+    name: 'report.rego',
+    rules: `package system.log
+
+mask contains "/input/http/path" if input.input.http.method == "GET"
+
+mask contains {"op": "upsert", "path": "/input/note", "value": concat("-", [input.path, input.requested_by])}
+
+mask contains "/input/no/such"
+
+drop if input.input.http.path == "/health"
+`,
+  })
+  await ask('/health')
+  await ask('/secret/path')
+  await collector.until(() => collector.events().length === 1)
+  const [event] = collector.events() as (Event & { input: { note: string; http: object } })[]
+  // Neither headers nor a body: the masks' sight is not the policy's.
+  assert.deepEqual(Object.keys(event?.input.http ?? {}), ['scheme', 'host', 'port', 'method'])
+  assert.equal(event?.input.note, 'sallyport/decision-127.0.0.1')
+  assert.deepEqual([event?.['erased'], event?.['masked']], [['/input/http/path'], ['/input/note']])
+  await metricBecomes(outcome('dropped'), 1)
+})
+
+test('an event whose masks fail is not sent, and is counted and told', async (t) => {
+  const { collector, ask, metricBecomes, log } = await arrange(t, {
+    name: 'report.rego',
+    rules: `package system.log
+
+mask contains "/result" if input.input.http.path == "/plain"
+
+mask contains "/labels" if input.input.http.path == "/pointer"
+
+mask contains {"op": "replace", "path": "/input"} if input.input.http.path == "/operation"
+
+twice := 1 if input.input.http.path == "/clash"
+
+twice := 2 if input.input.http.path == "/clash"
+
+mask contains "/input" if twice == 1
+
+mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > numbers.range(1, 100000)[_]])]) if input.input.http.path == "/slow"
+`,
+  })
+  for (const path of ['/pointer', '/operation', '/clash', '/slow', '/plain']) assert.equal((await ask(path)).status, 200)
+  await collector.until(() => collector.events().length === 1)
+  assert.deepEqual(collector.events()[0]?.['erased'], ['/result'])
+  await metricBecomes(outcome('mask'), 4)
+  await metricBecomes(outcome('uploaded'), 1)
+  assert.ok(log.some((line) => line.includes('leads neither to /input nor to /result')))
+})
+
+test('masks that do not compile reject the set, and the last good ones go on', async (t) => {
+  const { collector, ask, gateway, installation } = await arrange(t, {
+    name: 'report.rego',
+    rules: 'package system.log\n\nmask contains "/input"\n',
+  })
+  installation.write('rules/report.rego', 'package system.log\n\nmask contains "/result" if no_such_function(1)\n')
+  assert.equal((await gateway.reload()).ok, false)
+  await ask('/')
+  await collector.until(() => collector.events().length === 1)
+  assert.deepEqual(collector.events()[0]?.['erased'], ['/input'])
+})
+
+test('changed masks are a revision of their own, which takes force in one go', async (t) => {
+  const { collector, ask, gateway, installation } = await arrange(t, {
+    name: 'report.rego',
+    rules: 'package system.log\n\nmask contains "/input"\n',
+  })
+  const before = await gateway.reload()
+  installation.write('rules/report.rego', 'package system.log\n\nmask contains "/result"\n')
+  const after = await gateway.reload()
+  assert.notEqual(after.revision, before.revision)
+  await ask('/')
+  await collector.until(() => collector.events().length === 1)
+  assert.deepEqual(collector.events()[0]?.['erased'], ['/result'])
+  assert.equal(collector.events()[0]?.['revision'], after.revision)
+})
+
+for (const trouble of [500, 503, 429, 401, 302, 'reset'] as const) {
+  test(`a server that answers with ${trouble} is tried again, and no request notices`, async (t) => {
+    const { collector, ask, metricBecomes } = await arrange(t)
+    collector.answers = [trouble, trouble]
+    const ids = [(await ask('/1')).id, (await ask('/2')).id]
+    await collector.until(() => collector.events().length === 2)
+    assert.deepEqual(
+      collector.events().map(({ decision_id }) => decision_id),
+      ids,
+    )
+    await metricBecomes('sallyport_decision_log_uploads_total{result="failed"}', 2)
+  })
+}
+
+test('a server that does not answer keeps no request waiting, and the gateway no longer than its drain timeout', async (t) => {
+  const { collector, ask, gateway, log } = await arrange(t, { top: 'drainTimeout: 100ms' })
+  collector.otherwise = 'hang'
+  await ask('/1')
+  await collector.until(() => collector.uploads.length === 1)
+  assert.equal((await ask('/2')).status, 200)
+  await gateway.close()
+  assert.ok(log.some((line) => line.includes('"events":2')))
+})
+
+test('an upload that the server will never take is given up, counted, and the next one goes on', async (t) => {
+  const { collector, ask, metricBecomes } = await arrange(t)
+  collector.answers = [400]
+  await ask('/1')
+  await collector.until(() => collector.uploads.length === 1)
+  await ask('/2')
+  await collector.until(() => collector.events().length === 1)
+  await metricBecomes(outcome('refused'), 1)
+})
+
+test('a gateway whose server is away answers all the same; the oldest events give way, and the audit log has them all', async (t) => {
+  const { collector, ask, metric, installation, log, gateway } = await arrange(t, {
+    more: ', bufferSize: 2KiB',
+    top: 'drainTimeout: 100ms',
+  })
+  collector.close()
+  const ids: string[] = []
+  for (let index = 0; index < 12; index += 1) {
+    const { status, id } = await ask(`/${index}`)
+    assert.equal(status, 200)
+    ids.push(id)
+  }
+  assert.ok((await metric(outcome('buffer'))) > 0)
+  assert.ok((await metric('sallyport_decision_log_buffer_bytes')) <= 2048)
+  await gateway.close()
+  const decided = installation.records().filter(({ type }) => type === 'decided')
+  assert.deepEqual(
+    decided.map(({ id }) => id),
+    ids,
+  )
+  // Told once, not once a try.
+  assert.equal(log.filter((line) => line.includes('a report fails')).length, 1)
+})
+
+test('what waits at the end is sent before the gateway stops', async (t) => {
+  const { collector, ask, gateway } = await arrange(t, { delay: '1h' })
+  await ask('/last')
+  await gateway.close()
+  assert.deepEqual(collector.events().length, 1)
+})
+
+test('decisions beyond the stated rate are not reported, and counted', async (t) => {
+  const { collector, ask, metricBecomes } = await arrange(t, { more: ', maxDecisionsPerSecond: 0.001' })
+  for (const path of ['/1', '/2', '/3']) assert.equal((await ask(path)).status, 200)
+  await collector.until(() => collector.events().length === 1)
+  await metricBecomes(outcome('rate'), 2)
+})
+
+test('a body too large to be copied is left out, and the event says so', async (t) => {
+  const { collector, ask } = await arrange(t, { rules: 'package sallyport.rules\n\ndeny contains "x" if input.http.body.value.never\n' })
+  await ask('/', { method: 'POST', headers: 'Content-Type: application/json\r\n', body: JSON.stringify({ a: 'x'.repeat(300_000) }) })
+  await collector.until(() => collector.events().length === 1)
+  const [event] = collector.events() as (Event & { input: { http: { body: object } } })[]
+  assert.deepEqual(event?.['erased'], ['/input/http/body/value'])
+  assert.deepEqual(event?.input.http.body, { type: 'json', bytes: 300_008 })
+})

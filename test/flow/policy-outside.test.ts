@@ -1,0 +1,207 @@
+/** Rules that ask outside, by grant: each question goes down the gateway's own path, and what is not granted is not built. */
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { type Origin, startOrigin } from '../support/origin.ts'
+import { startResolver } from '../support/resolver.ts'
+
+/** `verdicts`: what the service that rules ask answers, by path. */
+async function startVerdicts(t: TestContext): Promise<Origin> {
+  return startOrigin(t, {
+    answer(req, res) {
+      if (req.url === '/slow') return
+      if (req.url === '/large') return void res.end('x'.repeat(2 * 1024 * 1024))
+      res.setHeader('content-type', 'application/json')
+      res.end(JSON.stringify({ allow: req.url === '/good', seen: req.headers['x-asks'] }))
+    },
+  })
+}
+
+async function arrange(
+  t: TestContext,
+  rules: (verdicts: number) => string,
+  grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime]',
+) {
+  const verdicts = await startVerdicts(t)
+  const origin = await startOrigin(t)
+  const resolver = await startResolver(t, ['127.0.0.1'])
+  const installation = createInstallation(t, {
+    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\npolicy: { rules: ./rules, grants: { ${grants}, integration: verdicts, timeout: 700ms, maxCalls: 3 } }`,
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `network: [{ hosts: [api.example.com], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }]`,
+      ),
+      'verdicts.yaml': manifest(
+        'verdicts',
+        `network: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large], addresses: [127.0.0.0/8] }]`,
+      ),
+    },
+  })
+  mkdirSync(join(installation.folder, 'rules'))
+  installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules(verdicts.port)}`)
+  const { proxyPort, log, gateway } = await startHere(t, installation)
+  const ask = async (path: string) => {
+    const text = await exchangeRaw(
+      proxyPort,
+      `GET http://api.example.com:${origin.port}${path} HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+    )
+    return { status: Number(text.slice(9, 12)), text }
+  }
+  return { verdicts, origin, resolver, installation, ask, log, close: gateway.close }
+}
+
+const verdictRule = (port: number) => `deny contains "the verdict is no" if {
+	input.request.door != "policy"
+	reply := http.send({"method": "get", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path]), "headers": {"X-Asks": "weather"}})
+	not reply.body.allow
+}
+`
+
+test('a rule asks a service, as the integration that is granted it, and both requests are recorded', async (t) => {
+  const { verdicts, origin, installation, ask, close } = await arrange(t, verdictRule)
+  assert.equal((await ask('/good')).status, 200)
+  const denied = await ask('/bad')
+  assert.equal(denied.status, 403)
+  assert.match(denied.text, /the verdict is no/)
+  assert.deepEqual(
+    verdicts.requests.map(({ url }) => url),
+    ['/good', '/bad'],
+  )
+  assert.equal(origin.requests.length, 1)
+  const decided = installation.records().filter(({ type }) => type === 'decided')
+  assert.deepEqual(
+    decided.map(({ door, integration, identity, allow }) => [door, integration, identity, allow]),
+    [
+      ['policy', 'verdicts', 'policy', true],
+      ['proxy', 'weather', 'token', true],
+      ['policy', 'verdicts', 'policy', true],
+      ['proxy', 'weather', 'token', false],
+    ],
+  )
+  // A question names the request that it was asked for.
+  assert.equal(decided[0]?.['parent'], decided[1]?.['id'])
+  await close()
+  const settled = installation.records().filter(({ type }) => type === 'settled')
+  assert.equal(settled.length, 4)
+})
+
+test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {
+  const { verdicts, resolver, origin, ask } = await arrange(
+    t,
+    (port) => `deny contains "no" if {
+	input.request.door != "policy"
+	http.send({"method": "GET", "url": "http://elsewhere.example.com:${port}/good"}).status_code != 200
+}
+`,
+  )
+  const { status, text } = await ask('/good')
+  assert.equal(status, 403)
+  assert.match(text, /"rule":"engine\/builtin"/)
+  assert.deepEqual(resolver.asked, [])
+  assert.equal(verdicts.connections() + origin.connections(), 0)
+})
+
+test('an answer that does not come, or is too large, denies; “raise_error” hands the error to the rule', async (t) => {
+  const { ask, origin, log } = await arrange(
+    t,
+    (
+      port,
+    ) => `allowed if http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).status_code == 200
+
+deny contains "no" if {
+	input.request.door != "policy"
+	input.http.path != "/told"
+	not allowed
+}
+
+deny contains concat("", ["told: ", reply.error.message]) if {
+	input.request.door != "policy"
+	input.http.path == "/told"
+	reply := http.send({"method": "GET", "url": "http://verdicts.example.com:${port}/slow", "raise_error": false, "timeout": "100ms"})
+	reply.status_code == 0
+}
+`,
+  )
+  assert.match((await ask('/slow')).text, /"rule":"engine\/builtin"/)
+  assert.match((await ask('/large')).text, /"rule":"engine\/builtin"/)
+  assert.match((await ask('/told')).text, /told: no answer within 100 ms/)
+  assert.equal(origin.connections(), 0)
+  assert.equal(
+    log.some((line) => line.includes('no answer within')),
+    true,
+  )
+  assert.equal(
+    log.some((line) => line.includes('larger than 1048576 bytes')),
+    true,
+  )
+})
+
+test('rules that ask without end, or about their own questions, are stopped', async (t) => {
+  const { ask, verdicts } = await arrange(
+    t,
+    (port) => `deny contains "no" if {
+	some n in numbers.range(1, 10)
+	http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
+}
+`,
+  )
+  const { status, text } = await ask('/good')
+  assert.equal(status, 403)
+  assert.match(text, /"rule":"engine\/builtin"/)
+  // Without a look at the door the question itself is denied, before it reaches anybody.
+  assert.equal(verdicts.connections(), 0)
+})
+
+test('more questions than are granted deny', async (t) => {
+  const { ask, verdicts, log } = await arrange(
+    t,
+    (port) => `deny contains "no" if {
+	input.request.door != "policy"
+	some n in numbers.range(1, 10)
+	http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
+}
+`,
+  )
+  assert.equal((await ask('/good')).status, 403)
+  assert.equal(verdicts.requests.length, 3)
+  assert.equal(
+    log.some((line) => line.includes('more than 3 questions')),
+    true,
+  )
+})
+
+test('the addresses of a name are asked for down the same path; the runtime tells nothing of the host', async (t) => {
+  const { ask, resolver, installation } = await arrange(
+    t,
+    () => `deny contains concat(",", ["addresses", concat(",", net.lookup_ip_addr("verdicts.example.com")), json.marshal(opa.runtime())]) if {
+	input.request.door != "policy"
+	input.http.path == "/known"
+}
+
+deny contains "unknown" if {
+	input.request.door != "policy"
+	input.http.path == "/unknown"
+	net.lookup_ip_addr("elsewhere.example.com")
+}
+`,
+  )
+  assert.match((await ask('/known')).text, /addresses,127\.0\.0\.1,\{\\"env\\":\{\},\\"config\\":\{\}\}/)
+  const asked = resolver.asked.length
+  assert.match((await ask('/unknown')).text, /"rule":"engine\/builtin"/)
+  assert.equal(resolver.asked.length, asked)
+  const lookups = installation.records().filter(({ type, kind }) => type === 'decided' && kind === 'lookup')
+  assert.deepEqual(
+    lookups.map(({ subject, allow, rule }) => [subject, allow, rule]),
+    [
+      [{ host: 'verdicts.example.com' }, true, 'default/network/0'],
+      [{ host: 'elsewhere.example.com' }, false, 'default/deny'],
+    ],
+  )
+})
+
+test('without the grant such rules are refused when they are built', async (t) => {
+  await assert.rejects(arrange(t, verdictRule, 'builtins: [opa.runtime]'), /rules\/ask\.rego:5:11: undefined function http\.send/)
+})

@@ -1,0 +1,204 @@
+/** Bundles as part of the policy: what they may define, what needs a compiler, and what the revision depends on. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
+import { buildBundle } from '../../src/policy/author/toolchain.ts'
+import { readBundle } from '../../src/policy/bundle/index.ts'
+import { type Compile, createCompile } from '../../src/policy/compiler/index.ts'
+import type { BundleSet } from '../../src/policy/compose.ts'
+import { createHistory } from '../../src/policy/history/index.ts'
+import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { createPolicy } from '../../src/policy/policy.ts'
+import { bundleOf, type Files, readFiles, snapshotOf } from '../support/bundles.ts'
+import { smallDefaults } from '../support/defaults.ts'
+import { createFolder } from '../support/folder.ts'
+import { opa } from '../support/opa.ts'
+
+const weather = decodeManifest(
+  '/x/weather.yaml',
+  'apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: maps\nnetwork: [{ hosts: [api.example.com], tls: intercept }]',
+  smallDefaults,
+)
+
+/** A station that counts how often it compiles. */
+function station(t: TestContext, compile: Compile = createCompile()) {
+  const commands: string[] = []
+  const policy = createPolicy({
+    cacheFolder: createFolder(t),
+    compile: (request) => {
+      commands.push(request.command)
+      return compile(request)
+    },
+    maxMemoryPages: 200,
+    maxEvaluationMs: 500,
+    readContext: () => ({}),
+    onFailure: (_kind, error) => assert.fail(String(error)),
+  })
+  async function activate(bundles: BundleSet, rules = {}, integrations: readonly Integration[] = [weather]): Promise<string> {
+    const prepared = await policy.prepare(integrations, rules, bundles)
+    prepared.activate()
+    return prepared.revision
+  }
+  const allows = (path: string) =>
+    policy.decide(
+      { kind: 'http', id: 'id', door: 'proxy', at: 0, integration: weather, identity: 'token', action: 'GET' } as unknown as AccessRequest,
+      {
+        facts: { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path, segments: path.split('/').slice(1) },
+        subject: {},
+        origin: null,
+      } as unknown as Claim,
+    ).allow
+  return { policy, commands, activate, allows }
+}
+
+const set = async (files: Readonly<Record<string, Files>>): Promise<BundleSet> => {
+  const found = new Map()
+  for (const [name, one] of Object.entries(files)) found.set(name, await readFiles(one))
+  return found
+}
+
+const rule = 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if input.http.path in data.acme.closed\n'
+const acme = (closed: readonly string[], more: Files = {}): Files => ({
+  '.manifest': { roots: ['sallyport/rules', 'acme'] },
+  'rules.rego': rule,
+  'acme/data.json': { closed },
+  ...more,
+})
+
+test('new data decides without a compiler, and is another revision', async (t) => {
+  const { activate, allows, commands } = station(t)
+  const first = await activate(await set({ acme: acme(['/a']) }))
+  assert.deepEqual([allows('/a'), allows('/b'), commands], [false, true, ['build']])
+  const second = await activate(await set({ acme: acme(['/b']) }))
+  assert.deepEqual([allows('/a'), allows('/b'), commands], [true, false, ['build']])
+  assert.notEqual(first, second)
+  assert.equal(first.split('-')[0], second.split('-')[0])
+  assert.equal(await activate(await set({ acme: acme(['/a']) })), first)
+})
+
+test('data too large for the image of each integration decides as well', async (t) => {
+  const { activate, allows } = station(t)
+  await activate(await set({ acme: acme(Array.from({ length: 10_000 }, (_, index) => `/path/${index}`)) }))
+  assert.deepEqual([allows('/path/9999'), allows('/path/10000')], [false, true])
+})
+
+test('rules of the folder may look at what bundles define, and bundles’ tests see their data', async (t) => {
+  const { activate, allows, commands } = station(t)
+  const passing =
+    'package sallyport.rules_test\n\nimport rego.v1\n\nimport data.sallyport.rules\n\ntest_a if count(rules.deny) == 1 with input as {"http": {"path": "/a"}}\n'
+  const files = acme(['/a'], {
+    '.manifest': { roots: [''] },
+    'rules_test.rego': passing,
+    'acme/lib.rego': 'package acme.lib\n\nis_b(path) if path == "/b"\n',
+  })
+  const own = {
+    'rules/own.rego': 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "b" if data.acme.lib.is_b(input.http.path)\n',
+  }
+  await activate(await set({ acme: files }), own)
+  assert.deepEqual([allows('/a'), allows('/b'), allows('/c'), commands], [false, false, true, ['build', 'test']])
+})
+
+test('two bundles stand side by side where their roots lie apart, and not where they meet', async (t) => {
+  const { activate, allows } = station(t)
+  const more = (root: string): Files => ({ '.manifest': { roots: [root] }, 'acme/more/data.json': { x: 1 } })
+  await activate(await set({ acme: acme(['/a'], { '.manifest': { roots: ['sallyport/rules', 'acme/closed'] } }), more: more('acme/more') }))
+  assert.deepEqual([allows('/a'), allows('/b')], [false, true])
+  await assert.rejects(
+    async () => activate(await set({ acme: acme([]), more: more('acme/more') })),
+    /^BundleError: bundle more: \.manifest: roots: "acme" and "acme\/more" overlap between it and the bundle acme; set them apart$/,
+  )
+})
+
+for (const [claim, text, expected] of [
+  ['the package of the default policy', 'package sallyport\n\nx := 1\n', /is package sallyport, which is the gateway's own/],
+  ['a package below it', 'package sallyport.other\n', /is package sallyport\.other, which is the gateway's own/],
+  ['the manifests', 'package integrations.weather\n', /is package integrations\.weather, which is the gateway's own/],
+] as const)
+  test(`refuses Rego in ${claim}`, async (t) => {
+    const { activate } = station(t)
+    await assert.rejects(async () => activate(await set({ acme: { 'x.rego': text } })), expected)
+  })
+
+const unable: Compile = () => Promise.reject(new Error('there is no compiler'))
+
+/** The default policy and one rule as `opa build` makes WebAssembly of them. */
+async function builtByOpa(t: TestContext, entrypoint: string, text = rule): Promise<Uint8Array> {
+  const rego = join(import.meta.dirname, '../../rego/sallyport')
+  const files = ['decision', 'capability', 'reasons'].map(
+    (name) => [`src/sallyport/${name}.rego`, readFileSync(join(rego, `${name}.rego`))] as const,
+  )
+  const folder = createFolder(t, { ...Object.fromEntries(files), 'src/rules.rego': text, 'src/acme/data.json': '{"closed": ["/a"]}' })
+  await opa(folder, 'build', '-b', 'src', '-t', 'wasm', '-e', entrypoint, '-o', 'b.tar.gz')
+  return readFileSync(join(folder, 'b.tar.gz'))
+}
+const whole = async (bytes: Uint8Array): Promise<BundleSet> =>
+  new Map([['acme', snapshotOf(await readBundle(bytes, { origin: 'acme', verification: null }))]])
+
+test('WebAssembly that opa built replaces the policy whole, and needs no compiler', async (t) => {
+  const { activate, allows, policy } = station(t, unable)
+  const bundles = await whole(await builtByOpa(t, 'sallyport/decision'))
+  await activate(bundles)
+  assert.deepEqual([allows('/a'), allows('/b')], [false, true])
+  // Nothing is known of what it looks at.
+  assert.deepEqual(policy.needs, { headers: true, body: true, context: true })
+  await assert.rejects(
+    activate(bundles, { 'rules/own.rego': rule }),
+    /bundle acme: brings a policy that replaces all rules, so rules\/own\.rego would not count/,
+  )
+})
+
+test('WebAssembly of "sallyport policy build" says what it looks at', async (t) => {
+  const { bytes } = await buildBundle(createCompile(), { 'rules.rego': rule.replace('data.acme.closed', '["/a"]') }, 'r1')
+  const { activate, allows, policy } = station(t, unable)
+  await activate(await whole(bytes))
+  assert.deepEqual([allows('/a'), allows('/b')], [false, true])
+  assert.deepEqual(policy.needs, { headers: false, body: false, context: false })
+})
+
+test('refuses WebAssembly without the entry point, or with functions that no policy may call', async (t) => {
+  const { activate } = station(t, unable)
+  await assert.rejects(
+    async () => activate(await whole(await builtByOpa(t, 'acme/rules/x', 'package acme.rules\n\nx := 1\n'))),
+    /bundle acme: \.manifest: wasm: has the entry points acme\/rules\/x; expected sallyport\/decision/,
+  )
+  const reaching = rule.replace(
+    'if input',
+    'if http.send({"url": "http://a", "method": "get"}).status_code == 1\n\ndeny contains "closed" if input',
+  )
+  await assert.rejects(
+    async () => activate(await whole(await builtByOpa(t, 'sallyport/decision', reaching))),
+    /the WebAssembly calls http\.send, which no policy may call here/,
+  )
+})
+
+test('the history gives back what a bundle said, its WebAssembly included', async (t) => {
+  const history = createHistory(createFolder(t))
+  const rego = snapshotOf(await readBundle(await bundleOf(acme(['/a'])), { origin: 'acme', verification: null }))
+  const bundles = new Map([...(await whole(await builtByOpa(t, 'sallyport/decision'))), ['rego', rego] as const])
+  const revision = '0123456789ab-0123456789ab'
+  await history.record({ revision, at: '', how: 'bundle' }, { manifests: {}, rules: {}, bundles })
+  const { bundles: found } = await history.read(revision)
+  assert.deepEqual([...found.keys()], ['acme', 'rego'])
+  assert.deepEqual([found.get('rego')?.rego, found.get('rego')?.data], [rego.rego, rego.data])
+  assert.deepEqual(Buffer.from(found.get('acme')?.wasm[0]?.module ?? []), Buffer.from(bundles.get('acme')?.wasm[0]?.module ?? []))
+})
+
+test('the history of data that changes all the time stays bounded, and what was chosen stays', async (t) => {
+  const folder = createFolder(t)
+  const history = createHistory(folder)
+  const bundle = snapshotOf(await readBundle(await bundleOf(acme([])), { origin: 'acme', verification: null }))
+  const revisionOf = (index: number) => `0123456789ab-${String(index).padStart(12, '0')}`
+  await history.pin(revisionOf(3))
+  for (let index = 0; index <= 250; index += 1) {
+    const bundles = new Map([['acme', { ...bundle, data: { index } }]])
+    await history.record({ revision: revisionOf(index), at: '', how: 'bundle' }, { manifests: {}, rules: {}, bundles })
+  }
+  const kept = (await history.list()).map(({ revision }) => revision)
+  assert.deepEqual([kept.length, kept[0], kept[199], kept[200]], [201, revisionOf(250), revisionOf(51), revisionOf(3)])
+  assert.deepEqual((await history.read(revisionOf(3))).bundles.get('acme')?.data, { index: 3 })
+  await assert.rejects(history.read(revisionOf(4)), /is unknown/)
+  // Of each its data, and the one rule that all have.
+  assert.equal(readdirSync(join(folder, 'objects')).length, 202)
+})

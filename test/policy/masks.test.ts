@@ -1,0 +1,210 @@
+/** Masks of the decision log: as the real `opa` applies them, and against pointers that mean harm. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+import { applyMasks } from '../../src/policy/report/apply-masks.ts'
+import type { DecisionEvent } from '../../src/policy/report/event.ts'
+import { readMaskRules } from '../../src/policy/report/mask-rules.ts'
+import { createVerdicts } from '../../src/policy/report/verdict.ts'
+import { type Event, startCollector } from '../support/collector.ts'
+import { createFolder } from '../support/folder.ts'
+import { findOpa } from '../support/opa.ts'
+
+const document = { name: 'n', list: [1, { deep: 'x' }, [2, 3]], object: { inner: { leaf: true }, '': 'empty' } }
+
+/** What `mask` gives, in a set unless the case says that it is a list. */
+const cases: Readonly<Record<string, readonly unknown[]>> = {
+  none: [],
+  'a key': ['/input/name'],
+  'a key within': ['/input/object/inner/leaf'],
+  'an item': ['/input/list/0'],
+  'an item within an item': ['/input/list/2/1', '/input/list/1/deep'],
+  'the whole input': ['/input'],
+  'the whole result': ['/result'],
+  'both, and what is below them': ['/input', '/result', '/input/name', '/result/allow'],
+  'nothing that is there': [
+    '/input/no',
+    '/input/name/no',
+    '/input/list/9',
+    '/input/list/x',
+    '/input/list/-1',
+    '/nd_builtin_cache/x',
+    '/result/no/such',
+  ],
+  'an empty key': ['/input/object/'],
+  'a trailing slash': ['/input/name/'],
+  'a replacement': [{ op: 'upsert', path: '/input/name', value: { a: 1 } }],
+  'a new key': [{ op: 'upsert', path: '/input/a/b/c', value: 'new' }],
+  'an item replaced': [{ op: 'upsert', path: '/input/list/1', value: null }],
+  'an item that is not there': [{ op: 'upsert', path: '/input/list/7', value: 1 }],
+  'below a scalar': [{ op: 'upsert', path: '/input/name/x', value: 1 }],
+  'the input replaced': [{ op: 'upsert', path: '/input', value: 'masked' }, '/input/name'],
+  'a replacement without a value': [{ op: 'upsert', path: '/result/allow' }],
+  'a removal spelled out': [{ op: 'remove', path: '/result/reasons' }],
+  'a removal and a replacement of one key': [
+    { op: 'upsert', path: '/input/name', value: 'late' },
+    { op: 'remove', path: '/input/name' },
+    '/input/name',
+  ],
+  'a prototype': ['/input/__proto__', '/input/constructor/prototype', { op: 'upsert', path: '/input/__proto__/polluted', value: true }],
+  'characters that OPA escapes': ['/input/a b', '/input/ü', "/input/it's"],
+  'not a place that may be masked': ['/labels/id'],
+  'no slash': ['input/name'],
+  'an empty path': [''],
+  'a lone percent sign': ['/input/%zz'],
+  'another operation': [{ op: 'replace', path: '/input/name', value: 1 }],
+  'no operation': [{ path: '/input/name' }],
+  'no path': [{ op: 'remove' }],
+  'a number': [1],
+  'a list': [['/input/name']],
+  'one good and one bad': ['/input/name', 7],
+}
+
+const rules = `package system.log
+
+cases := ${JSON.stringify(cases)}
+
+mask contains rule if some rule in cases[input.input.case]
+
+drop := true if input.input.case == "dropped"
+
+drop := "true" if input.input.case == "dropped in a way"
+
+mask contains "/input/clash" if {
+	input.input.case == "a conflict"
+	clash == 1
+}
+
+clash := 1 if input.input.case
+
+clash := 2 if input.input.case == "a conflict"
+`
+
+const decisive = 'package sallyport\n\ndecision := {"allow": true, "reasons": ["r"], "list": [1, 2]}\n'
+const names = [...Object.keys(cases), 'dropped', 'dropped in a way', 'a conflict']
+
+/** Events as OPA 1.22 sends them, by case. */
+async function opaEvents(t: TestContext): Promise<ReadonlyMap<string, Event>> {
+  const collector = await startCollector(t)
+  const config = {
+    services: { c: { url: collector.url } },
+    decision_logs: { service: 'c', reporting: { min_delay_seconds: 1, max_delay_seconds: 1 } },
+  }
+  const folder = createFolder(t, { 'config.json': JSON.stringify(config), 'rules/mask.rego': rules, 'rules/decision.rego': decisive })
+  const port = await freePort()
+  const args = ['run', '--server', '--addr', `127.0.0.1:${port}`, '--disable-telemetry', '-c', 'config.json', 'rules']
+  const child = spawn(findOpa(), args, { cwd: folder, stdio: 'ignore' })
+  t.after(() => void child.kill('SIGKILL'))
+  const reachable = () =>
+    fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  while (!(await reachable()));
+  for (const name of [...names, 'last']) {
+    const body = JSON.stringify({ input: { ...document, case: name } })
+    await (await fetch(`http://127.0.0.1:${port}/v1/data/sallyport/decision`, { method: 'POST', body })).text()
+  }
+  const caseOf = ({ input }: Event) => (input as { case?: string } | undefined)?.case
+  await collector.until(() => collector.events().some((event) => caseOf(event) === 'last'))
+  // Cases whose input is masked whole are known by their place.
+  const numbers = collector
+    .events()
+    .map((event) => [names[(event['req_id'] as number) - first(collector.events())] ?? 'last', event] as const)
+  return new Map(numbers)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** OPA counts requests from the server's start. */
+function first(events: readonly Event[]): number {
+  return (events[0]?.['req_id'] as number | undefined) ?? 0
+}
+
+const part = ({ input, result, erased, masked }: Readonly<Record<string, unknown>>) =>
+  JSON.parse(JSON.stringify({ input, result, erased, masked })) as unknown
+
+test('masks and drops do to an event what OPA does', async (t) => {
+  const theirs = await opaEvents(t)
+  assert.ok(theirs.size > 20 && theirs.size < names.length)
+  const verdicts = createVerdicts({ cacheFolder: createFolder(t), compile: createCompile(), maxMemoryPages: 200, maxEvaluationMs: 1000 })
+  ;(await verdicts.prepare([], { 'rules/mask.rego': rules })).activate()
+  for (const name of names) {
+    const expected = theirs.get(name)
+    const event = {
+      input: { ...structuredClone(document), case: name },
+      result: { allow: true, reasons: ['r'], list: [1, 2] },
+      timestamp: '2026-01-01T00:00:00Z',
+    } as unknown as DecisionEvent
+    let sent: unknown = null
+    try {
+      const { drop, masks } = verdicts.judge(event)
+      applyMasks(event, masks)
+      if (!drop) sent = part(event as unknown as Record<string, unknown>)
+    } catch {
+      // Not sent.
+    }
+    assert.deepEqual(sent, expected === undefined ? null : part(expected), name)
+  }
+})
+
+function masked(input: unknown, ...masks: readonly unknown[]): Record<string, unknown> {
+  const event = { input, timestamp: '' } as unknown as DecisionEvent
+  applyMasks(event, readMaskRules(masks, true))
+  return event as unknown as Record<string, unknown>
+}
+
+test('a list keeps the author’s order, a set has one that does not depend on a hash', () => {
+  const both = [{ op: 'upsert', path: '/input/a', value: 2 }, '/input/a']
+  assert.deepEqual(
+    readMaskRules(both, true).map(({ op }) => op),
+    ['upsert', 'remove'],
+  )
+  assert.deepEqual(
+    readMaskRules(both, false).map(({ op }) => op),
+    ['remove', 'upsert'],
+  )
+  assert.deepEqual(
+    readMaskRules(both.toReversed(), false).map(({ op }) => op),
+    ['remove', 'upsert'],
+  )
+})
+
+test('a pointer to a prototype touches no prototype', () => {
+  const event = masked(
+    { a: {} },
+    { op: 'upsert', path: '/input/__proto__/polluted', value: 'yes' },
+    { op: 'upsert', path: '/input/a/constructor/prototype/polluted', value: 'yes' },
+    '/input/a/toString',
+    '/input/a/__proto__/hasOwnProperty',
+  )
+  assert.equal(({} as Record<string, unknown>)['polluted'], undefined)
+  assert.equal(Object.getPrototypeOf(event['input']), Object.prototype)
+  assert.equal(JSON.stringify(event['input']), '{"a":{"constructor":{"prototype":{"polluted":"yes"}}},"__proto__":{"polluted":"yes"}}')
+  assert.equal(typeof {}.toString, 'function')
+})
+
+test('a key with a slash, a tilde or a space is found as it is written in a JSON pointer', () => {
+  assert.deepEqual(masked({ 'a/b': 1, 'c~d': 2, 'e f': 3, g: 4 }, '/input/a~1b', '/input/c~0d', '/input/e f')['input'], { g: 4 })
+})
+
+test('one value that is put in two places is two values', () => {
+  const rule = { op: 'upsert', value: { secret: 1, kept: 2 } }
+  const { input } = masked({}, { ...rule, path: '/input/a' }, { ...rule, path: '/input/b' }, '/input/a/secret')
+  assert.deepEqual(input, { a: { kept: 2 }, b: { secret: 1, kept: 2 } })
+})
+
+test('what is neither a set nor a list of masks masks nothing and is told', () => {
+  for (const value of ['/input', { '/input': true }, 1, true, null])
+    assert.throws(() => readMaskRules(value, false), /neither a set nor a list/)
+  assert.deepEqual(readMaskRules(undefined, false), [])
+})

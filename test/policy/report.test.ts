@@ -1,0 +1,148 @@
+/** The parts of the reports: which rules are whose, the bounded buffer, and uploads within their size. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { divideRules } from '../../src/policy/divide-rules.ts'
+import { createPacker } from '../../src/policy/report/chunks.ts'
+import { createEventBuffer } from '../../src/policy/report/event-buffer.ts'
+import { createRate } from '../../src/policy/report/rate.ts'
+import { createRedactor } from '../../src/redact/index.ts'
+
+test('package system is found however it is written', () => {
+  const { deciding, reporting } = divideRules({
+    'a.rego': 'package sallyport.rules\n',
+    'b.rego': '# package sallyport.rules\n\npackage system.log\n',
+    'c.rego': 'package system["log"]\n',
+    'd.rego': 'package systemic.log\n',
+    'e.rego': '\n\tpackage   system.log_test # tests\n',
+  })
+  assert.deepEqual(Object.keys(deciding), ['a.rego', 'd.rego'])
+  assert.deepEqual(Object.keys(reporting), ['b.rego', 'c.rego', 'e.rego'])
+})
+
+test('the buffer never holds more than it may, loses only the oldest, and counts each', () => {
+  const step = fc.oneof(fc.record({ push: fc.integer({ min: 1, max: 60 }) }), fc.record({ take: fc.integer({ min: 0, max: 150 }) }))
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      const buffer = createEventBuffer(100)
+      const held: number[] = []
+      let next = 0
+      for (const one of steps) {
+        if ('push' in one) {
+          const event = Buffer.alloc(one.push, ' ')
+          event.write(String(next))
+          held.push(next)
+          next += 1
+          const given = buffer.push(event)
+          held.splice(0, given)
+        } else {
+          const taken = buffer.take(one.take).map((event) => Number.parseInt(event.toString(), 10))
+          const expected = held.splice(0, taken.length)
+          // One digit fits into every event of the test.
+          if (next <= 10) assert.deepEqual(taken, expected)
+        }
+        assert.ok(buffer.bytes <= 100)
+        assert.equal(buffer.count, held.length)
+      }
+    }),
+  )
+})
+
+test('an event larger than the buffer is given up alone', () => {
+  const buffer = createEventBuffer(10)
+  assert.equal(buffer.push(Buffer.alloc(5)), 0)
+  assert.equal(buffer.push(Buffer.alloc(11)), 1)
+  assert.equal(buffer.count, 1)
+})
+
+async function packAll(
+  events: readonly object[],
+  maxBytes: number,
+): Promise<{ chunks: { bytes: number; events: object[] }[]; lost: number }> {
+  const buffer = createEventBuffer(Number.MAX_SAFE_INTEGER)
+  for (const event of events) buffer.push(Buffer.from(JSON.stringify(event)))
+  let lost = 0
+  const packer = createPacker(buffer, maxBytes, () => {
+    lost += 1
+  })
+  const chunks: { bytes: number; events: object[] }[] = []
+  for (let chunk = await packer.next(); chunk !== null; chunk = await packer.next()) {
+    const found = JSON.parse(gunzipSync(chunk.body).toString()) as object[]
+    assert.equal(found.length, chunk.events)
+    chunks.push({ bytes: chunk.body.byteLength, events: found })
+  }
+  return { chunks, lost }
+}
+
+test('every upload is within its size, and holds the events in their order, none twice and none missing', async () => {
+  for (const noise of [0, 20, 200]) {
+    const events = Array.from({ length: 2000 }, (_, index) => ({ index, same: 'x'.repeat(300), noise: randomBytes(noise).toString('hex') }))
+    const { chunks, lost } = await packAll(events, 8192)
+    assert.equal(lost, 0)
+    assert.ok(chunks.every(({ bytes }) => bytes <= 8192))
+    assert.deepEqual(
+      chunks.flatMap((chunk) => chunk.events),
+      events,
+    )
+    // It learns how well events compress: there are few uploads more than there must be.
+    const all = chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+    assert.ok(chunks.length <= (all / 8192) * 2 + 4, JSON.stringify(chunks.map(({ bytes }) => bytes)))
+  }
+})
+
+test('an event that fits into no upload is given up, and those around it are sent', async () => {
+  const huge = { noise: randomBytes(1000).toString('hex') }
+  const { chunks, lost } = await packAll([{ a: 1 }, huge, { a: 2 }, huge, huge, { a: 3 }], 512)
+  assert.equal(lost, 3)
+  assert.deepEqual(
+    chunks.flatMap(({ events }) => events),
+    [{ a: 1 }, { a: 2 }, { a: 3 }],
+  )
+})
+
+test('a rate lets its burst of one second pass, and then so many a second', () => {
+  let now = 0
+  const pass = createRate(2, () => now)
+  assert.deepEqual([pass(), pass(), pass()], [true, true, false])
+  now = 500
+  assert.deepEqual([pass(), pass()], [true, false])
+  now = 60_000
+  assert.deepEqual([pass(), pass(), pass()], [true, true, false])
+})
+
+test('a document is masked by its names and in its texts, and is a copy', () => {
+  const redactor = createRedactor(['Bearer known-secret-1', '123456789'])
+  redactor.setNames({ headers: ['x-own'], keys: ['pin'] })
+  const hostile = JSON.parse('{"__proto__":{"password":"p"},"constructor":1}') as never
+  const value = {
+    authorization: ['Basic abcdefgh', 'x'],
+    'X-Own': 'o',
+    pin: { deep: 1 },
+    token: null,
+    number: 123456789,
+    text: 'see https://u:p@h/?access_token=abc&x=1 known-secret-1',
+    lines: '{"password": "a\\"b", "n": 1}\n{"api_key":  7, "x": "y"}',
+    open: '"password":"never closed',
+    json: ' {"a":{"secret":"s","b":"known-secret-1"}}',
+    plain: '{"a": 1}',
+    hostile,
+  }
+  const shown = redactor.document(value as never)
+  assert.equal(
+    JSON.stringify(shown),
+    JSON.stringify({
+      authorization: ['[redacted]', '[redacted]'],
+      'X-Own': '[redacted]',
+      pin: '[redacted]',
+      token: null,
+      number: '[redacted]',
+      text: 'see https://[redacted]@h/?access_token=[redacted]&x=1 [redacted]',
+      lines: '{"password": "[redacted]", "n": 1}\n{"api_key":  "[redacted]", "x": "y"}',
+      open: '"password":"[redacted]"',
+      json: '{"a":{"secret":"[redacted]","b":"[redacted]"}}',
+      plain: '{"a": 1}',
+    }).replace(/\}$/, ',"hostile":{"__proto__":{"password":"[redacted]"},"constructor":1}}'),
+  )
+})

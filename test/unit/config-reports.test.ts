@@ -1,0 +1,52 @@
+/** What sallyport.yaml may say of decision logs and status. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Config, loadConfig } from '../../src/config/index.ts'
+import { createFolder, problemsOf } from '../support/folder.ts'
+
+const head = 'apiVersion: sallyport/v1\nkind: Gateway\n'
+const server = 'servers: [{ name: control, url: "https://control.example" }]'
+
+function arrange(t: TestContext, policy: string): { folder: string; load: () => Config } {
+  const folder = createFolder(t, { 'sallyport.yaml': `${head}policy: { ${policy} }\n` })
+  return { folder, load: () => loadConfig(join(folder, 'sallyport.yaml'), {}) }
+}
+
+test('nothing is reported unless it is asked for', (t) => {
+  const { decisionLog, status, labels } = arrange(t, server).load().policy
+  assert.deepEqual([decisionLog, status, labels], [null, null, {}])
+})
+
+test('a server is all that must be said', (t) => {
+  const { decisionLog, status } = arrange(t, `${server}, decisionLog: { server: control }, status: { server: control }`).load().policy
+  assert.deepEqual(decisionLog, {
+    server: 'control',
+    resource: '/logs',
+    minDelayMs: 5000,
+    maxDelayMs: 10_000,
+    maxUploadBytes: 32_768,
+    maxBufferBytes: 16 * 1024 * 1024,
+    maxDecisionsPerSecond: null,
+    maxEvaluationMs: 5,
+  })
+  assert.deepEqual(status, { server: 'control', resource: '/status', minDelayMs: 30_000, maxDelayMs: 60_000 })
+})
+
+const bad: Readonly<Record<string, RegExp>> = {
+  'decisionLog: { server: contrl }': /policy\.decisionLog\.server: policy\.servers has no "contrl".*"control"/,
+  'status: { server: other }': /policy\.status\.server: policy\.servers has no "other" \(known: control\)/,
+  'decisionLog: { server: control, minDelay: 2s, maxDelay: 1s }': /policy\.decisionLog: minDelay is longer than maxDelay/,
+  'decisionLog: { server: control, uploadSizeLimit: 10 }': /uploadSizeLimit: expected a size between 256/,
+  'decisionLog: { server: control, maxDecisionsPerSecond: 0 }': /maxDecisionsPerSecond/,
+  'decisionLog: { server: control, mask: x }': /policy\.decisionLog\.mask: unknown key/,
+  'labels: { id: x }': /"id" and "version" are the gateway’s own/,
+  'labels: { "a b": x }': /expected a name of letters/,
+}
+
+for (const [policy, message] of Object.entries(bad)) {
+  test(`refuses ${policy}`, async (t) => {
+    const { folder, load } = arrange(t, `${server}, ${policy}`)
+    assert.match((await problemsOf(folder, load)).join('\n'), message)
+  })
+}
