@@ -47,7 +47,10 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
     const first = head.byteLength > 0 ? head : await firstChunk(socket, handshakeTimeoutMs)
-    if (first === null) return
+    if (first === null) {
+      socket.destroy()
+      return
+    }
     socket.unshift(first)
     if (first[0] !== 0x16) return serveInside(socket, 'http', tunnel)
     const context = await secureContext(tunnel.target.host)
@@ -125,16 +128,19 @@ function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options:
 /** `null` where the caller goes away, or says nothing in time. */
 function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => socket.destroy(), timeoutMs)
+    const timer = setTimeout(() => settle(null), timeoutMs)
     const settle = (chunk: Buffer | null) => {
       clearTimeout(timer)
       socket.off('data', settle)
+      socket.off('end', gone)
       socket.off('close', gone)
       socket.pause()
       resolve(chunk)
     }
     const gone = () => settle(null)
     socket.on('data', settle)
+    // Half a connection that says nothing will say nothing any more.
+    socket.on('end', gone)
     socket.on('close', gone)
   })
 }

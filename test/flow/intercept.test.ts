@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { createInstallation, manifest, startHere } from '../support/installation.ts'
+import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
 
 async function arrange(t: TestContext, answer?: RequestListener) {
-  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
+  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, headersTimeout: 1h }' })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   const origin = await startOrigin(t, answer === undefined ? { certificate } : { certificate, answer })
   installation.write(
@@ -88,4 +89,15 @@ test('an open tunnel is no way around the drain: its live reply ends, its next r
   assert.match(await whole, /^HTTP\/1\.1 200 .*first,.*last.*HTTP\/1\.1 503 .*"code":"draining"/s)
   await closed
   assert.equal(origin.requests.length, 1)
+})
+
+test('a caller that ends before it says a word is let go at once, not when the handshake is overdue', async (t) => {
+  const { installation, origin, proxyPort, host } = await arrange(t)
+  const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+  const closed = once(socket, 'close')
+  socket.write(`CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}Proxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+  await once(socket, 'data')
+  socket.end()
+  while (!installation.records().some(({ type }) => type === 'settled')) await new Promise((resolve) => setImmediate(resolve))
+  await closed
 })

@@ -74,6 +74,7 @@ test('a tunnel that a change forbids while its name is still being resolved is c
   assert.equal((await gateway.reload()).ok, true)
   answer()
   assert.ok(!(await whole).includes('echoed'))
+  await gateway.close()
   assert.equal(installation.records().filter(({ type }) => type === 'revoked').length, 1)
 })
 
