@@ -69,9 +69,13 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
   registerUsageMetrics(metrics.registry, report)
-  const live = createLive(({ id, integration }, { rule, revision }) => {
-    audit.note('revoked', { id, integration: integration.name, rule, revision })
-    logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
+  const live = createLive({
+    policy: () => government.policy,
+    revision: () => government.revision(),
+    onCut({ id, integration }, { rule, revision }) {
+      audit.note('revoked', { id, integration: integration.name, rule, revision })
+      logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
+    },
   })
   const nextId = createIds()
   const { integration: grantee, maxReplyBytes } = config.policy.grants
@@ -105,7 +109,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
         headers: integrations.flatMap(({ redaction }) => redaction.headers),
         keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
       })
-      live.judgeAgain(government.policy)
+      live.judgeAgain()
     },
   })
   const { policy, activation } = government
@@ -140,6 +144,11 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     keepAliveTimeout: config.http.keepAliveMs,
     noDelay: true,
   }
+  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
+  const requireOpen = () => {
+    if (state.draining)
+      throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
+  }
   const inner = createInterceptDoor({
     handle,
     nextId,
@@ -147,8 +156,8 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     handshakeTimeoutMs: config.http.headersTimeoutMs,
+    requireOpen,
   })
-  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
   try {
     await activation.start()
   } catch (error) {
@@ -226,8 +235,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
     const known = createIdentify(manifests, integration)
     const identify: typeof known = (authorization) => {
-      if (state.draining)
-        throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
+      requireOpen()
       return known(authorization)
     }
     return openListener({

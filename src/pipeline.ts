@@ -15,6 +15,15 @@ import {
   toRefusal,
 } from './core/index.ts'
 
+export interface SettlingEnd {
+  readonly complete: boolean
+  /** What the caller was answered, where that is not the reply's status. */
+  readonly status?: number
+  /** What went wrong after the reply was handed over. */
+  readonly problem?: ProblemCode | null
+  readonly receivedBytes?: number
+}
+
 /** What a door gets: a reply whose record is durable, and the duty to call `settle` once. */
 export interface Settling {
   readonly reply: Reply
@@ -22,7 +31,7 @@ export interface Settling {
   /** The reply is the gateway's own refusal. */
   readonly refused: boolean
   /** At the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
-  settle(end: { complete: boolean; status?: number; receivedBytes?: number }): void
+  settle(end: SettlingEnd): void
 }
 
 export type Handle = (arrival: Arrival) => Promise<Settling>
@@ -80,7 +89,7 @@ class Passage implements Settling, Meter {
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)
-      this.#reply = isTakeover(reply) ? live.watch(request, claim, reply) : reply // what stays open is judged again
+      this.#reply = isTakeover(reply) ? live.watch(request, claim, decision, reply) : reply // what stays open is judged again
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {
@@ -139,22 +148,14 @@ class Passage implements Settling, Meter {
     this.#lease?.received(bytes)
   }
 
-  settle({
-    complete,
-    status = this.reply.status,
-    receivedBytes = 0,
-  }: {
-    complete: boolean
-    status?: number
-    receivedBytes?: number
-  }): void {
+  settle({ complete, status = this.reply.status, problem = this.#problem, receivedBytes = 0 }: SettlingEnd): void {
     if (this.#settled) return
     this.#settled = true
     const { usage, now } = this.#stations
     if (receivedBytes > 0 && this.#problem === null) this.received(receivedBytes)
     const outcome = {
       status,
-      problem: this.#problem,
+      problem,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
       durationMs: now() - this.#startedAt,

@@ -1,5 +1,5 @@
 /** `sallyport env NAME`: the variables that make ordinary clients go through the gateway. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
 import { loadManifests } from '../policy/index.ts'
@@ -23,13 +23,26 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
   const shared = config.listeners.find((one) => one.integration === null && 'port' in one.address && one.doors.includes('proxy'))
   const listener = own ?? shared
   if (listener === undefined || !('port' in listener.address)) throw new CommandError(`no proxy listener with an address serves "${name}"`)
-  const token = tokenFile === undefined ? (process.env['SALLYPORT_TOKEN'] ?? null) : readFileSync(tokenFile, 'utf8').trim()
+  const token = tokenFile === undefined ? process.env['SALLYPORT_TOKEN'] || null : readToken(tokenFile)
   const credentials = own !== undefined ? '' : `${name}:${token === null ? '<token>' : encodeURIComponent(token)}@`
   const { host, port } = listener.address
   const proxy = `http://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`
   if (credentials.includes('<token>'))
     process.stderr.write('set SALLYPORT_TOKEN or give --token-file: <token> stands where the token goes\n')
-  return print(variables(proxy, join(config.stateFolder, 'ca/ca.crt'), join(config.stateFolder, 'ca/bundle.crt')), format)
+  const [ca, bundle] = [join(config.stateFolder, 'ca/ca.crt'), join(config.stateFolder, 'ca/bundle.crt')]
+  if (!existsSync(bundle)) process.stderr.write(`${bundle} is made when the gateway first starts; until then clients cannot read it\n`)
+  return print(variables(proxy, ca, bundle), format)
+}
+
+function readToken(file: string): string {
+  let token: string
+  try {
+    token = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new CommandError(`--token-file ${file}: cannot be read: ${(error as NodeJS.ErrnoException).code}`, exitCodes.usage)
+  }
+  if (token === '') throw new CommandError(`--token-file ${file}: is empty`, exitCodes.usage)
+  return token
 }
 
 /** Variables that replace the trust store get the bundle (the system's roots and ours); NODE_EXTRA_CA_CERTS adds, and gets ours alone. */

@@ -12,7 +12,8 @@ export function governingRoots(config: Config, files: readonly FileCapability[])
   const local = bundles.flatMap(({ place }) => (place.kind === 'server' ? [] : [place.path]))
   // Below these nothing may be opened; manifests are read from the folder itself only.
   const whole = [config.stateFolder, config.audit.folder, ...rules, ...local]
-  const own = [...whole, config.integrationsFolder, config.admin.socketPath, config.file].map(resolved)
+  const trust = config.http.originCaFile === null ? [] : [config.http.originCaFile]
+  const own = [...whole, config.integrationsFolder, config.admin.socketPath, config.file, ...trust].map(resolved)
   const closed = whole.map(resolved)
   return files.flatMap(({ root }, index) => {
     const real = resolved(root)

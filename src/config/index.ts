@@ -6,7 +6,7 @@ export { breakerFrom, breakerSchema, limitsFrom, limitsSchema } from './limits-s
 export { loadConfig } from './load.ts'
 export { type BundleConfig, type ServerConfig, type SignatureAlgorithm, signatureAlgorithms } from './policy-config.ts'
 export { cidr, duration, name, size } from './quantities.ts'
-export { readText } from './read-text.ts'
+export { maxTextBytes, readText } from './read-text.ts'
 export { requireKnown } from './references.ts'
 export { configJsonSchema } from './schema.ts'
 export { watchFolder } from './watch-folder.ts'

@@ -2,6 +2,7 @@
 
 import type { Decision } from './decision.ts'
 import type { JsonObject } from './json.ts'
+import { patternOfPath } from './path-pattern.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
 import type { AccessRequest, HeaderList } from './request.ts'
@@ -92,7 +93,15 @@ export function suggestion(request: AccessRequest): JsonObject {
       return {
         manifest,
         add: {
-          network: [{ hosts: [host], ports: [port], methods: [method], paths: [path], tls: scheme === 'https' ? 'intercept' : 'none' }],
+          network: [
+            {
+              hosts: [host],
+              ports: [port],
+              methods: [method],
+              paths: [patternOfPath(path)],
+              tls: scheme === 'https' ? 'intercept' : 'none',
+            },
+          ],
         },
       }
     }
@@ -100,10 +109,13 @@ export function suggestion(request: AccessRequest): JsonObject {
       return { manifest, add: { network: [{ hosts: [request.target.host], ports: [request.target.port], tls: 'tunnel' }] } }
     case 'service': {
       const { name, method, path, websocket } = request.target
-      return { manifest, add: { services: [{ name, methods: [method], paths: [path], ...(websocket && { websocket }) }] } }
+      return { manifest, add: { services: [{ name, methods: [method], paths: [patternOfPath(path)], ...(websocket && { websocket }) }] } }
     }
     case 'file':
-      return { manifest, add: { files: [{ name: request.target.root, actions: [request.action], paths: [request.target.path] }] } }
+      return {
+        manifest,
+        add: { files: [{ name: request.target.root, actions: [request.action], paths: [patternOfPath(request.target.path)] }] },
+      }
     case 'lookup':
       return { manifest, add: { network: [{ hosts: [request.target.host] }] } }
     case 'self':

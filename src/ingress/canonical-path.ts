@@ -11,12 +11,14 @@ export interface CanonicalTarget {
 const plainPath = /^(?:\/(?!\.{1,2}(?:\/|$))[\w~.!$&'()*+,=:@-]+)*\/?$/
 const printable = /^[\x21\x22\x24-\x7e]*$/
 const unreserved = /[\w~.-]/
+// UTF-8 in more bytes than it needs: no UTF-8 (RFC 3629 §3), and to decoders that take it a hidden dot or slash.
+const overlong = /%C[01]%[89AB]|%E0%[89]|%F0%8/
 
 /**
  * Splits and canonicalises an origin-form target (RFC 9112 §3.2.1, RFC 3986 §6.2.2): percent-encoded unreserved
  * characters are decoded and hex digits upper-cased; nothing else changes.
  * Throws `Refusal('malformed-request')` for dot segments, empty segments, encoded slashes, backslashes and NULs,
- * parameters on dot segments, fragments, controls, and bad percent-encodings (CVE-2021-32779, CVE-2026-33494).
+ * parameters on dot segments, overlong UTF-8, fragments, controls, and bad percent-encodings (CVE-2021-32779, CVE-2026-33494).
  */
 export function canonicalPath(raw: string): CanonicalTarget {
   const mark = raw.indexOf('?')
@@ -39,6 +41,7 @@ function canonicalise(path: string): string {
     const character = String.fromCharCode(code)
     return unreserved.test(character) && code < 0x80 ? character : whole.toUpperCase()
   })
+  if (overlong.test(decoded)) throw refuse('the path has an overlong UTF-8 sequence')
   const segments = decoded.split('/')
   for (const [index, segment] of segments.entries()) {
     if (segment === '' && index > 0 && index < segments.length - 1) throw refuse('the path has an empty segment')

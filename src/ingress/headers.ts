@@ -37,7 +37,9 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     const name = rawHeaders[i] as string
     const lower = name.toLowerCase()
     if (lower === 'connection') nominated = nominate(rawHeaders[i + 1] as string, nominated)
-    if (dropped.has(lower) || lower.startsWith('x-forwarded-')) continue
+    // CGI and its heirs read an underscore as a dash.
+    const read = lower.includes('_') ? lower.replaceAll('_', '-') : lower
+    if (dropped.has(read) || read.startsWith('x-forwarded-')) continue
     kept.push(name, rawHeaders[i + 1] as string)
   }
   return nominated === null ? kept : withoutHeaders(kept, nominated)

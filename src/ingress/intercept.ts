@@ -1,14 +1,15 @@
 /** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
-import { createServer, type Server, type ServerOptions } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import { createArrivalServer, noConnect } from './arrival-server.ts'
 import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
-import { answerClientError, malformedArrival } from './malformed.ts'
+import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
 
 export interface InterceptOptions {
@@ -20,6 +21,8 @@ export interface InterceptOptions {
   readonly maxPolicyBodyBytes: number
   /** A CONNECT whose TLS never begins is not held open. */
   readonly handshakeTimeoutMs: number
+  /** Throws `Refusal('draining')` once no new work is taken: an open tunnel is no way around it. */
+  readonly requireOpen: () => void
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -44,7 +47,10 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
     const first = head.byteLength > 0 ? head : await firstChunk(socket, handshakeTimeoutMs)
-    if (first === null) return
+    if (first === null) {
+      socket.destroy()
+      return
+    }
     socket.unshift(first)
     if (first[0] !== 0x16) return serveInside(socket, 'http', tunnel)
     const context = await secureContext(tunnel.target.host)
@@ -77,7 +83,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   }
 
   function serveInside(connection: Duplex, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
-    insides.set(connection, { settings: innerSettings(tunnel, scheme, options.maxPolicyBodyBytes) })
+    insides.set(connection, { settings: innerSettings(tunnel, scheme, options) })
     server.emit('connection', connection)
     // Paused while its first byte was looked at.
     connection.resume()
@@ -88,25 +94,33 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
 }
 
 function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
-  const server = createServer(http, (req, res) => {
+  const settingsOf = (req: IncomingMessage): DoorSettings => {
     const inside = insides.get(req.socket)
-    if (inside === undefined) {
-      res.destroy()
-      return
-    }
-    serve(handle, new HttpArrival(nextId(), inside.settings, req, res))
+    if (inside === undefined) throw new Error('a connection that no tunnel opened')
+    return inside.settings
+  }
+  return createArrivalServer({
+    http,
+    handle,
+    nextId,
+    door: 'intercept',
+    route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
+    settingsOf,
+    connect: noConnect('there is no CONNECT inside a tunnel'),
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'intercept', error, socket))
-  return server
 }
 
-function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', maxPolicyBodyBytes: number): DoorSettings {
+function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options: InterceptOptions): DoorSettings {
+  const { maxPolicyBodyBytes, requireOpen } = options
   const who: Identified = { integration: tunnel.integration, identity: tunnel.identity }
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
-    identify: () => who,
+    identify() {
+      requireOpen()
+      return who
+    },
     read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, scheme, judged, maxPolicyBodyBytes),
   }
 }
@@ -114,16 +128,19 @@ function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', maxPolic
 /** `null` where the caller goes away, or says nothing in time. */
 function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => socket.destroy(), timeoutMs)
+    const timer = setTimeout(() => settle(null), timeoutMs)
     const settle = (chunk: Buffer | null) => {
       clearTimeout(timer)
       socket.off('data', settle)
+      socket.off('end', gone)
       socket.off('close', gone)
       socket.pause()
       resolve(chunk)
     }
     const gone = () => settle(null)
     socket.on('data', settle)
+    // Half a connection that says nothing will say nothing any more.
+    socket.on('end', gone)
     socket.on('close', gone)
   })
 }

@@ -1,15 +1,15 @@
 /** One listening socket and the doors behind it: which door a request belongs to is decided by its form alone. */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { claimSocketPath, listenOnSocket } from '../sockets/index.ts'
+import { createArrivalServer, noConnect } from './arrival-server.ts'
 import type { ConnectDoor } from './connect.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
-import { answerClientError } from './malformed.ts'
 import type { RequestDoor } from './proxy.ts'
 import type { NextId } from './request-id.ts'
 
@@ -61,21 +61,19 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const silent = new WeakSet<Socket>()
 
   const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
-  const route = (req: IncomingMessage, res: ServerResponse) => {
-    silent.delete(req.socket)
-    doorFor(doors, req.url ?? '', stray)(req, res)
-  }
-
-  const server = createServer(
-    {
-      ...http,
-      // Checked where the request is read, so that its lack is recorded.
-      requireHostHeader: false,
-      // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
-      shouldUpgradeCallback: (req) => doors.services !== null && (req.url ?? '').startsWith('/services/'),
+  const server = createArrivalServer({
+    // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
+    http: { ...http, shouldUpgradeCallback: (req) => doors.services !== null && (req.url ?? '').startsWith('/services/') },
+    handle,
+    nextId,
+    door: 'proxy',
+    route(req, res) {
+      silent.delete(req.socket)
+      doorFor(doors, req.url ?? '', stray)(req, res)
     },
-    route,
-  )
+    settingsOf: () => strayArrival,
+    connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
+  })
   server.maxConnections = options.maxConnections
   server.setTimeout(options.idleTimeoutMs)
   server.on('connection', (socket) => {
@@ -83,24 +81,11 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     silent.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  // The body's reader invites it (100) once the request is allowed.
-  server.on('checkContinue', route)
-  server.on('checkExpectation', (req, res) => {
-    const refuse = () => {
-      throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
-    }
-    serve(handle, new HttpArrival(nextId(), { ...strayArrival, read: refuse }, req, res))
-  })
-  server.on('connect', (req, socket, head) => {
-    silent.delete(req.socket)
-    if (doors.connect !== null) doors.connect(req, socket, head)
-    else void answerClientError(handle, nextId(), 'connect', new Error('this listener serves no proxy'), socket)
-  })
+  server.on('connect', (req) => silent.delete(req.socket))
   server.on('upgrade', (req, socket, head) => {
     silent.delete(req.socket)
     doors.services?.upgrade(req, socket, head)
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => void answerClientError(handle, nextId(), 'proxy', error, socket))
 
   const address = await listen(server, options.address, name)
   function endSilent(): Promise<void> {

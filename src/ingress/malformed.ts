@@ -1,15 +1,7 @@
 /** What Node's parser or TLS refuses before there is a request: an arrival all the same, recorded and answered. */
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import {
-  type Arrival,
-  type DoorName,
-  type Hangup,
-  type HeaderList,
-  isTakeover,
-  type ProblemCode,
-  problems,
-  Refusal,
-} from '../core/index.ts'
+import { type Arrival, type DoorName, type Hangup, type HeaderList, isTakeover, problems, type Refusal } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 
 /** An arrival whose `identify` throws: all that is known is where it came in and what is wrong with it. */
@@ -26,39 +18,26 @@ export function malformedArrival(
   return { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify: fail, read: fail }
 }
 
-/** Handles `clientError` of an HTTP server: 400, 408 or 431 as a problem document, then the connection ends. */
-export async function answerClientError(
-  handle: Handle,
-  id: string,
-  door: DoorName,
-  error: NodeJS.ErrnoException,
-  socket: Duplex,
-): Promise<void> {
-  // Nobody is there to answer, and nothing was asked.
-  if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) {
-    socket.destroy()
-    return
-  }
-  const { code, detail } = explain(error)
-  const settling = await handle(malformedArrival(id, door, socket, new Refusal(code, detail)))
-  writeRaw(settling, socket, id)
+export interface Unparsed {
+  readonly handle: Handle
+  readonly id: string
+  readonly door: DoorName
+  readonly refusal: Refusal
+  readonly socket: Duplex
+  /** The reply that the connection gave or owes to the request before; `null` where there was none. */
+  readonly earlier: ServerResponse | null
 }
 
-function explain(error: NodeJS.ErrnoException): { code: ProblemCode; detail: string } {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return { code: 'headers-too-large', detail: 'the request line and headers are larger than http.maxHeaderBytes' }
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return { code: 'payload-too-large', detail: 'the chunk extensions are too large' }
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { code: 'request-timeout', detail: 'the request head did not arrive in time' }
-    default:
-      // `reason` is the parser's own sentence and holds no byte of the request.
-      return {
-        code: 'malformed-request',
-        detail: `not a valid HTTP/1.1 request: ${'reason' in error ? String(error.reason) : (error.code ?? 'parse error')}`,
-      }
+/** Records and answers what never became a request, then ends the connection. Its answer waits its turn behind an earlier reply. */
+export async function refuseUnparsed({ handle, id, door, refusal, socket, earlier }: Unparsed): Promise<void> {
+  const settling = await handle(malformedArrival(id, door, socket, refusal))
+  if (earlier !== null && !earlier.closed) {
+    // What is wrong stands in the body of the request that is being answered: its reply cannot be taken back.
+    if (!earlier.req.complete && earlier.headersSent) socket.destroy()
+    // An answer now would be read as that reply, or as a part of it.
+    else if (earlier.req.complete) await new Promise<void>((resolve) => earlier.once('close', () => resolve()))
   }
+  writeRaw(settling, socket, id)
 }
 
 /** A whole answer on a raw socket, and its end. Takeovers have no place here and are discarded. */

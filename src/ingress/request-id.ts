@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 export type NextId = () => string
 
 export function createIds(): NextId {
-  const process = randomBytes(9).toString('base64url')
+  // Ids are pasted into command lines: one that begins with "-" would be taken for a flag.
+  const process = randomBytes(9).toString('base64url').replace(/^-/, 'x')
   let count = 0
   return () => {
     count += 1

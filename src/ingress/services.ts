@@ -44,12 +44,16 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
     writeRaw(settling, socket as Socket, id)
     return
   }
-  // The service's own 101 (or its refusal) is written by the middleware.
+  // The service's own 101 is written by the middleware.
   reply.takeover(socket, head, meter).then(
     () => settling.settle({ complete: true }),
-    () => {
-      settling.settle({ complete: false })
-      socket.destroy()
+    (error: unknown) => {
+      // A Refusal: it never opened, and the caller was told so instead of a 101.
+      if (error instanceof Refusal) settling.settle({ complete: error.code !== 'client-closed', status: error.status, problem: error.code })
+      else {
+        settling.settle({ complete: false })
+        socket.destroy()
+      }
     },
   )
 }
@@ -68,6 +72,8 @@ function read(
   const rest = match[2] ?? '/'
   const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest)
   const body = createRequestBody(req, res)
+  // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
+  if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
   const method = req.method ?? ''
   const request = {
     kind: 'service',

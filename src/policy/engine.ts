@@ -6,6 +6,7 @@ import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { createWriteInput, needsOf, type ReadContext } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
+import type { InputSight } from './projection.ts'
 import type { Session } from './session.ts'
 
 export interface EngineOptions {
@@ -23,6 +24,7 @@ export interface EngineOptions {
 export interface Engine {
   readonly revision: string
   readonly needs: Needs
+  readonly sight: InputSight
   /** Never throws. */
   decide(request: AccessRequest, claim: Claim): Decision
   /** Asks outside what `decide` may not; `null` where the policy never asks. Never rejects. */
@@ -92,6 +94,7 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     revision,
     needs: needsOf(policy.sight),
+    sight: policy.sight,
     decide(request, claim) {
       try {
         return decide(request, claim)

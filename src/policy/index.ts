@@ -1,30 +1,42 @@
 /** Decide: manifests and Rego in, decisions out. */
 export { type Activation, createActivation, type ReloadResult } from './activation.ts'
 export {
+  type Addition,
   buildBundle,
+  type CapabilityChange,
   checkPolicy,
   type DecidedRecord,
+  diffManifests,
+  diffRules,
+  type Explanation,
   evalPolicy,
   explainRecord,
   formatPolicy,
+  type IntegrationChange,
   isDecided,
+  type RecordedDifference,
   readSources,
   replay,
+  requestOf,
   scaffold,
+  smallestChange,
+  suggest,
   testPolicy,
-  unrecorded,
+  unrecordedOf,
+  withAddition,
 } from './author/index.ts'
 export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
-export { type Compile, createCompile } from './compiler/index.ts'
+export { type Compile, createCompile, RegoError } from './compiler/index.ts'
 export type { BundleSet } from './compose.ts'
 export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/index.ts'
 export { failureKinds } from './failure.ts'
-export { createHistory } from './history/index.ts'
+export { createHistory, type ManifestTexts } from './history/index.ts'
 export { indexManifest } from './index-manifests.ts'
 export { createDirectory, type Directory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
 export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation, readRules } from './policy.ts'
+export type { RegoSources } from './rego-files.ts'
 export {
   createDecisionLog,
   createLocalStatus,

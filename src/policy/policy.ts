@@ -13,6 +13,7 @@ import type { ReadContext } from './input.ts'
 import { createLibrarySource } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
+import type { InputSight } from './projection.ts'
 import { type RegoSources, readRego } from './rego-files.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
@@ -44,6 +45,8 @@ export interface PolicyStation extends Policy {
   prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<Prepared>
   /** `null` until the first activation. */
   revision(): string | null
+  /** What of the input the active policy can look at. */
+  sight(): InputSight
 }
 
 /** A policy's code, and its session where that serves whatever manifests there are. */
@@ -65,11 +68,13 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
     const composed = compose(rules, bundles)
-    const policy = composed.prebuilt ?? (await build(composed))
-    const next = await load(policy, composed)
+    const built = composed.prebuilt ?? (await build(composed))
+    const next = await load(built, composed)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
     const { builtins } = session.documents.loader.base
     if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
+    // What the module calls it says itself, whatever a bundle says of it: an answer from outside is waited for.
+    const policy = composed.prebuilt === null ? built : { ...built, sight: { ...built.sight, builtins } }
     await library.readyFor(builtins)
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
@@ -114,6 +119,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     },
     prepare,
     revision: () => active?.revision ?? null,
+    sight: () => active?.sight ?? { reads: [], probes: [] },
   }
 }
 

@@ -28,25 +28,23 @@ function maskPushed(body: PushedBody, known: readonly string[]): PushedBody {
 /** Whatever the cuts between chunks, the output is that of the whole. */
 export class Masker {
   readonly #known: readonly string[]
-  readonly #longest: number
   #held = ''
 
   constructor(known: readonly string[]) {
     this.#known = known
-    this.#longest = Math.max(0, ...known.map((one) => one.length))
   }
 
   /** What is certain to be no part of a secret that is still coming, masked. */
   add(chunk: string): string {
     this.#held += chunk
-    let safe = this.#held.length - (this.#longest - 1)
-    if (safe <= 0) return ''
+    // No more is held than could be a secret's beginning: an event stream must not wait for its next event.
+    let safe = this.#held.length - Math.max(0, ...this.#known.map((one) => beginningAtEnd(this.#held, one)))
     // A secret across the line is let through whole, masked.
     for (let moved = true; moved; ) {
       moved = false
       for (const one of this.#known) {
         const at = this.#held.lastIndexOf(one, safe - 1)
-        if (at >= 0 && at < safe && at + one.length > safe) {
+        if (safe > 0 && at >= 0 && at < safe && at + one.length > safe) {
           safe = at + one.length
           moved = true
         }
@@ -62,4 +60,12 @@ export class Masker {
     this.#held = ''
     return rest
   }
+}
+
+/** How many characters at the end of `text` could be the beginning of `secret`, and are not all of it. */
+function beginningAtEnd(text: string, secret: string): number {
+  for (let length = Math.min(secret.length - 1, text.length); length > 0; length -= 1) {
+    if (text.endsWith(secret.slice(0, length))) return length
+  }
+  return 0
 }

@@ -3,8 +3,16 @@ import type { AccessRequest, Claim, Decision, Live, Policy, Takeover } from '../
 
 export interface LiveStation extends Live {
   /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
-  judgeAgain(policy: Pick<Policy, 'decide' | 'consult'>): void
+  judgeAgain(): void
   count(): number
+}
+
+export interface LiveOptions {
+  /** Hears of each connection that a new policy ended, before its end is recorded. */
+  readonly onCut: (request: AccessRequest, decision: Decision) => void
+  readonly policy: () => Policy
+  /** Of the active policy. */
+  readonly revision: () => string | null
 }
 
 interface Open {
@@ -13,9 +21,14 @@ interface Open {
   cut(): void
 }
 
-/** `onCut` hears of each connection that a new policy ended, before its end is recorded. */
-export function createLive(onCut: (request: AccessRequest, decision: Decision) => void): LiveStation {
+export function createLive({ onCut, policy, revision }: LiveOptions): LiveStation {
   const open = new Set<Open>()
+
+  function judge(one: Open): void {
+    const { decide, consult } = policy()
+    if (consult === null) apply(one, decide(one.request, one.claim))
+    else void consult(one.request, one.claim).then((decision) => apply(one, decision))
+  }
 
   function apply(one: Open, decision: Decision): void {
     if (decision.allow || !open.has(one)) return
@@ -24,7 +37,7 @@ export function createLive(onCut: (request: AccessRequest, decision: Decision) =
   }
 
   return {
-    watch(request, claim, reply): Takeover {
+    watch(request, claim, decided, reply): Takeover {
       return {
         status: reply.status,
         headers: reply.headers,
@@ -32,16 +45,13 @@ export function createLive(onCut: (request: AccessRequest, decision: Decision) =
         takeover(socket, head, meter) {
           const one: Open = { request, claim, cut: () => void socket.destroy() }
           open.add(one)
+          // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
+          if (decided.revision !== revision()) judge(one)
           return reply.takeover(socket, head, meter).finally(() => open.delete(one))
         },
       }
     },
-    judgeAgain({ decide, consult }) {
-      for (const one of [...open]) {
-        if (consult === null) apply(one, decide(one.request, one.claim))
-        else void consult(one.request, one.claim).then((decision) => apply(one, decision))
-      }
-    },
+    judgeAgain: () => open.forEach(judge),
     count: () => open.size,
   }
 }

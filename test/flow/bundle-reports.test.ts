@@ -63,7 +63,8 @@ test('a bundle’s masks are applied, its revision stands in events, and the sta
   await gateway.get('/closed')
   await collector.until(() => collector.events().length === 2)
   const last = collector.events()[1]
-  assert.deepEqual(last?.['bundles'], { acme: { revision: 'r3' } })
+  const revisions = last?.['bundles'] as Record<string, unknown> | undefined
+  assert.deepEqual(revisions?.['acme'], { revision: 'r3' })
   assert.equal(last?.['erased'], undefined)
 })
 
@@ -72,7 +73,7 @@ test('masks of a bundle that brings its policy as WebAssembly are applied as wel
     'rules.rego': deny,
     'mask.rego': 'package system.log\n\nmask contains "/input/http/path" if denied\n\ndenied if input.result.rule == "rules/deny"\n',
   }
-  const { bytes } = await buildBundle(createCompile(), rules, 'w1')
+  const { bytes } = await buildBundle(createCompile(), rules, { revision: 'w1' })
   const { collector, gateway } = await arrange(t, bytes)
   assert.equal(await gateway.get('/closed'), 403)
   await collector.until(() => collector.events().length === 1)

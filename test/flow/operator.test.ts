@@ -234,13 +234,26 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
   const [, token = '', , sha256 = ''] = /\n {2}(\S+)\n(.*)sha256: (\S+)/s.exec(made.stdout) ?? []
   const { hash } = await import('node:crypto')
   assert.equal(hash('sha256', token), sha256)
+
+  for (const [args, said] of [
+    [['env', 'weather', '--token-file', '/nowhere'], /^--token-file \/nowhere: cannot be read: ENOENT\n$/m],
+    [['env', 'weather', '--token-file', '/dev/null'], /^--token-file \/dev\/null: is empty\n$/m],
+    [['env', 'nobody'], /^there is no integration "nobody" \(known: weather\)\n$/m],
+  ] as const) {
+    const { code, stderr } = await sallyport(installation, ...args)
+    assert.equal(code, 64, args.join(' '))
+    assert.match(stderr, said)
+  }
+  assert.match((await sallyport(installation, 'env', 'weather')).stderr, /bundle\.crt is made when the gateway first starts/)
+  assert.match((await command(process.execPath, [main, 'token', 'Bad Name'])).stderr, /^"Bad Name": expected a name of lower-case letters/m)
 })
 
-test('the command starts on the machine’s own Node as well', async () => {
-  const { stdout, code, stderr } = await command('sh', [
-    '-c',
-    `PATH=$(echo "$PATH" | tr ':' '\\n' | grep -v node_modules | paste -sd:) ${join(root, 'bin/sallyport.js')} --version`,
-  ])
-  assert.equal(code, 0, stderr)
-  assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+test('the command starts on the machine’s own Node and on the package’s, and writes nothing but its own words', async () => {
+  const own = `PATH=$(echo "$PATH" | tr ':' '\\n' | grep -v node_modules | paste -sd:) `
+  for (const node of [own, `${process.execPath} `]) {
+    const { stdout, code, stderr } = await command('sh', ['-c', `${node}${join(root, 'bin/sallyport.js')} --version`])
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.equal(stderr, '')
+  }
 })

@@ -10,6 +10,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { isStaged } from '../../src/policy/candidate.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { startResolver } from '../support/resolver.ts'
 
 const echo = (t: TestContext): Promise<number> =>
   new Promise((resolve) => {
@@ -51,6 +52,30 @@ test('a tunnel is judged again after a change: cut where it is no longer allowed
     revoked.map(({ integration, rule }) => ({ integration, rule })),
     [{ integration: 'weather', rule: 'default/deny' }],
   )
+})
+
+test('a tunnel that a change forbids while its name is still being resolved is cut as it begins', async (t) => {
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+  const resolver = await startResolver(t, ['127.0.0.1'], answered)
+  const port = await echo(t)
+  const network = `network: [{ hosts: [slow.example.com], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8] }]`
+  const installation = createInstallation(t, {
+    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }`,
+    manifests: { 'weather.yaml': manifest('weather', network) },
+  })
+  const { gateway, proxyPort } = await startHere(t, installation)
+  const authority = `slow.example.com:${port}`
+  const whole = exchangeRaw(
+    proxyPort,
+    `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\nechoed`,
+  )
+  while (resolver.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  installation.write('integrations/weather.yaml', manifest('weather', 'network: []'))
+  assert.equal((await gateway.reload()).ok, true)
+  answer()
+  assert.ok(!(await whole).includes('echoed'))
+  await gateway.close()
+  assert.equal(installation.records().filter(({ type }) => type === 'revoked').length, 1)
 })
 
 test('a WebSocket is cut when its service is taken away', async (t) => {

@@ -1,39 +1,12 @@
-/** What authors and operators do with policies, by the commands they type. */
+/** How authors write, check, format, test and build rules, by the commands they type. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
+import { installationWithRules, sallyport, sallyportWith } from '../support/author.ts'
 import { command } from '../support/command.ts'
-import {
-  createInstallation,
-  exchangeRaw,
-  type Installation,
-  main,
-  manifest,
-  networkTo,
-  proxyHeader,
-  startHere,
-} from '../support/installation.ts'
-import { startOrigin } from '../support/origin.ts'
-
-const sallyport = (installation: Installation, ...args: string[]) =>
-  command(process.execPath, ['--no-warnings', main, 'policy', ...args, '--config', installation.configFile], { cwd: installation.folder })
-
-function installationWithRules(t: TestContext, manifests: Record<string, string> = {}): Installation {
-  const installation = createInstallation(t, { config: 'policy: { rules: ./rules }', manifests })
-  mkdirSync(join(installation.folder, 'rules'))
-  return installation
-}
-
-/** Status line and request id. */
-async function ask(proxyPort: number, originPort: number, path: string): Promise<{ status: number; id: string; text: string }> {
-  const text = await exchangeRaw(
-    proxyPort,
-    `GET http://localhost:${originPort}${path} HTTP/1.1\r\nHost: localhost:${originPort}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
-  )
-  return { status: Number(text.slice(9, 12)), id: /sallyport-request-id: (\S+)/i.exec(text)?.[1] ?? '', text }
-}
+import { manifest, networkTo } from '../support/installation.ts'
 
 test('“new” writes a manifest, a rule and its test, which check, format, test and build accept', async (t) => {
   const installation = installationWithRules(t)
@@ -114,99 +87,64 @@ test('eval answers over the manifests on disk, and says what is wrong with its i
   assert.match(bad.stderr, /^the input in\.json is no JSON: /)
 })
 
-test('explain and replay tell of recorded requests why, what would change it, and what now differs', async (t) => {
-  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, {
-    'weather.yaml': manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-    ),
+test('fmt takes standard input and prints, as editors want it', async (t) => {
+  const installation = installationWithRules(t)
+  const tidy = 'package x\n\nimport rego.v1\n\na if input.b\n'
+  const formatted = await sallyportWith({ input: 'package x\nimport rego.v1\na if {input.b}\n' }, installation, 'fmt', '-')
+  assert.deepEqual(formatted, { code: 0, stdout: tidy, stderr: '' })
+  assert.equal((await sallyportWith({ input: tidy }, installation, 'fmt', '-')).stdout, tidy)
+  assert.equal((await sallyportWith({ input: `${tidy}\n\n` }, installation, 'fmt', '--check', '-')).code, 1)
+  const bad = await sallyportWith({ input: 'package x\na if {' }, installation, 'fmt', '-')
+  assert.deepEqual([bad.code, bad.stdout], [1, ''])
+  assert.match(bad.stderr, /^<stdin>:2:\d+: /)
+  assert.equal((await sallyport(installation, 'fmt', '-', 'rules')).code, 64)
+  assert.equal((await sallyport(installation, 'fmt', 'b.tar.gz')).code, 64)
+})
+
+test('check --json gives editors each problem with its place', async (t) => {
+  const installation = installationWithRules(t)
+  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "x" if input.http.methd == "GET"\n')
+  const bad = await sallyport(installation, 'check', '--json')
+  assert.deepEqual([bad.code, bad.stderr], [1, ''])
+  const { ok, problems } = JSON.parse(bad.stdout)
+  const [{ file, row, column, message }] = problems
+  assert.deepEqual([ok, problems.length, file, row], [false, 1, 'rules/a.rego', 5])
+  assert.ok(column > 1)
+  assert.match(message, /undefined ref: input\.http\.methd/)
+  installation.write('rules/a.rego', 'package sallyport.rules\n')
+  assert.deepEqual(JSON.parse((await sallyport(installation, 'check', '--json')).stdout), {
+    ok: true,
+    files: ['rules/a.rego'],
+    problems: [],
   })
-  const { proxyPort, gateway } = await startHere(t, installation)
-  const allowed = await ask(proxyPort, origin.port, '/v1/a')
-  const denied = await ask(proxyPort, origin.port, '/admin/keys')
-  assert.deepEqual([allowed.status, denied.status], [200, 403])
-
-  const why = await sallyport(installation, 'explain', denied.id)
-  assert.match(why.stdout, /denied by default\/deny/)
-  assert.match(why.stdout, /network\/0 does not allow the path \/admin\/keys/)
-  assert.match(
-    why.stdout,
-    /The smallest change that would allow it, in integrations\/weather\.yaml:\n {2}\{"network":\[\{"hosts":\["localhost"\]/,
-  )
-  assert.match(why.stdout, /decide the same/)
-  assert.match((await sallyport(installation, 'explain', 'nosuch')).stderr, /the log has no decision about nosuch/)
-
-  assert.match((await sallyport(installation, 'replay')).stdout, /^2 decisions in .*, 0 differ\n$/)
-  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "not a" if input.http.path == "/v1/a"\n')
-  const replayed = await sallyport(installation, 'replay')
-  assert.equal(replayed.code, 1)
-  assert.match(
-    replayed.stdout,
-    new RegExp(`${allowed.id} weather http .*: allowed by default/network/0 .* denied by rules/deny\n2 decisions in .*, 1 differ`),
-  )
-  assert.equal((await gateway.reload()).ok, true)
-  const ruled = await ask(proxyPort, origin.port, '/v1/a')
-  assert.match((await sallyport(installation, 'explain', ruled.id)).stdout, /rule that held: rules\/a\.rego:5/)
 })
 
-test('rules whose own tests fail are not activated, and revisions can be listed, chosen and rolled back', async (t) => {
-  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
-  const { proxyPort, gateway } = await startHere(t, installation)
-  const rule = (path: string) => `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "no" if input.http.path == "${path}"\n`
-  const status = async (path: string) => (await ask(proxyPort, origin.port, path)).status
-  installation.write('rules/a.rego', rule('/one'))
-  const first = await gateway.reload()
-  installation.write('rules/a_test.rego', 'package sallyport.rules_test\n\nimport rego.v1\n\ntest_never if false\n')
-  installation.write('rules/a.rego', rule('/two'))
-  const rejected = await gateway.reload()
-  assert.equal(rejected.ok, false)
-  assert.match(rejected.problem ?? '', /^rules\/a_test\.rego:5:1: the test test_never fails/)
-  assert.deepEqual([await status('/one'), await status('/two')], [403, 200])
-
-  rmSync(join(installation.folder, 'rules/a_test.rego'))
-  const second = await gateway.reload()
-  assert.equal(second.ok, true)
-  assert.deepEqual([await status('/one'), await status('/two')], [200, 403])
-  const listed = await sallyport(installation, 'list')
-  assert.match(
-    listed.stdout,
-    new RegExp(`^\\S+ {2}${second.revision} {2}reload +active\n\\S+ {2}${first.revision} {2}reload *\n\\S+ {2}\\S+ {2}start`),
+test('test fails below a threshold of all lines or of any one file, and names the lines', async (t) => {
+  const installation = installationWithRules(t)
+  const rules = (path: string) => `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "x" if {\n\tinput.http.path == "${path}"\n}\n`
+  installation.write('rules/tested.rego', rules('/a'))
+  installation.write('rules/untested.rego', 'package sallyport.rules\n\nimport rego.v1\n\nnever if {\n\tinput.a\n\tinput.b\n}\n')
+  installation.write(
+    'rules/tested_test.rego',
+    'package sallyport.rules_test\n\nimport rego.v1\n\nimport data.sallyport.rules\n\ntest_a if "x" in rules.deny with input as {"http": {"path": "/a"}}\n',
   )
-
-  assert.equal((await sallyport(installation, 'rollback')).stdout, `active: revision ${first.revision}\n`)
-  assert.deepEqual([await status('/one'), await status('/two')], [403, 200])
-  assert.deepEqual(await gateway.reload(), { ok: true, revision: first.revision, pinned: first.revision })
-  assert.match((await sallyport(installation, 'list')).stdout, /rollback +active, pinned/)
-  assert.match((await sallyport(installation, 'activate', '../../etc')).stderr, /is unknown; "sallyport policy list" shows/)
-  assert.equal((await sallyport(installation, 'activate', second.revision)).code, 0)
-  assert.deepEqual([await status('/one'), await status('/two')], [200, 403])
-  assert.equal((await sallyport(installation, 'activate', 'latest')).code, 0)
-
-  // What is kept of a revision was tampered with: it is not activated.
-  const objects = join(installation.folder, 'state/policies/history/objects')
-  for (const name of readdirSync(objects)) {
-    const path = join(objects, name)
-    if (readFileSync(path, 'utf8') === rule('/one')) writeFileSync(path, rule('/three'))
-  }
-  const tampered = await sallyport(installation, 'activate', first.revision)
-  assert.equal(tampered.code, 1)
-  assert.match(tampered.stderr, /what is kept of a\.rego was changed since|what is kept of rules\/a\.rego was changed since/)
-  assert.deepEqual([await status('/one'), await status('/two')], [200, 403])
-})
-
-test('a chosen revision is chosen again after a restart', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
-  const { gateway } = await startHere(t, installation)
-  const [before] = JSON.parse((await sallyport(installation, 'list', '--json')).stdout).activations as { revision: string }[]
-  installation.write('integrations/weather.yaml', manifest('weather', networkTo(8081)))
-  assert.notEqual((await gateway.reload()).revision, before?.revision)
-  assert.equal((await sallyport(installation, 'rollback')).code, 0)
-  await gateway.close()
-  assert.ok(existsSync(join(installation.folder, 'state/policies/history/pinned')))
-  const again = await startHere(t, installation)
-  assert.equal((await again.gateway.reload()).pinned, before?.revision)
+  const report = JSON.parse((await sallyport(installation, 'test', '--json')).stdout)
+  assert.deepEqual(
+    report.files.map(({ file, notCovered }: { file: string; notCovered: number[] }) => [file, notCovered]),
+    [
+      ['rules/tested.rego', []],
+      ['rules/untested.rego', [5, 6, 7]],
+    ],
+  )
+  assert.match((await sallyport(installation, 'test', '--coverage')).stdout, /rules\/untested\.rego: 0\.0 %, not covered: 5-7\n/)
+  const total = await sallyport(installation, 'test', '--threshold', '90')
+  assert.equal(total.code, 1)
+  assert.match(total.stderr, /^40\.0 % of lines are covered, and 90 % are asked for\n$/)
+  const perFile = await sallyport(installation, 'test', '--threshold', '10', '--file-threshold', '50')
+  assert.equal(perFile.code, 1)
+  assert.match(perFile.stderr, /^0\.0 % of the lines of rules\/untested\.rego are covered, and 50 % are asked for\n$/)
+  assert.equal((await sallyport(installation, 'test', '--threshold', '101')).code, 64)
+  assert.match((await sallyport(installation, 'test', '-r', '(')).stderr, /missing closing \)/)
 })
 
 test('“check”, “test” and “build” take masks of the decision log for what they are', async (t) => {

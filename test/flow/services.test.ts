@@ -70,9 +70,7 @@ test('an event stream arrives event by event', async (t) => {
   let next = () => {}
   const { base, headers } = await arrange(t, (_req, res) => {
     res.writeHead(200, { 'content-type': 'text/event-stream' })
-    res.write(
-      'data: one and some more that fills what is held back for masking, which is the longest spelling of a secret\n\n'.padEnd(400, ' '),
-    )
+    res.write('data: one\n\n')
     next = () => res.end('data: two\n\n')
   })
   const res = await fetch(`${base}/search/x`, { headers })

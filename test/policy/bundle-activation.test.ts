@@ -10,6 +10,7 @@ import { type Compile, createCompile } from '../../src/policy/compiler/index.ts'
 import type { BundleSet } from '../../src/policy/compose.ts'
 import { createHistory } from '../../src/policy/history/index.ts'
 import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { noGrants } from '../../src/policy/outside/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { bundleOf, type Files, readFiles, snapshotOf } from '../support/bundles.ts'
 import { smallDefaults } from '../support/defaults.ts'
@@ -23,7 +24,7 @@ const weather = decodeManifest(
 )
 
 /** A station that counts how often it compiles. */
-function station(t: TestContext, compile: Compile = createCompile()) {
+function station(t: TestContext, compile: Compile = createCompile(), grants = noGrants) {
   const commands: string[] = []
   const policy = createPolicy({
     cacheFolder: createFolder(t),
@@ -33,6 +34,7 @@ function station(t: TestContext, compile: Compile = createCompile()) {
     },
     maxMemoryPages: 200,
     maxEvaluationMs: 500,
+    grants,
     readContext: () => ({}),
     onFailure: (_kind, error) => assert.fail(String(error)),
   })
@@ -150,7 +152,7 @@ test('WebAssembly that opa built replaces the policy whole, and needs no compile
 })
 
 test('WebAssembly of "sallyport policy build" says what it looks at', async (t) => {
-  const { bytes } = await buildBundle(createCompile(), { 'rules.rego': rule.replace('data.acme.closed', '["/a"]') }, 'r1')
+  const { bytes } = await buildBundle(createCompile(), { 'rules.rego': rule.replace('data.acme.closed', '["/a"]') }, { revision: 'r1' })
   const { activate, allows, policy } = station(t, unable)
   await activate(await whole(bytes))
   assert.deepEqual([allows('/a'), allows('/b')], [false, true])
@@ -171,6 +173,10 @@ test('refuses WebAssembly without the entry point, or with functions that no pol
     async () => activate(await whole(await builtByOpa(t, 'sallyport/decision', reaching))),
     /the WebAssembly calls http\.send, which no policy may call here/,
   )
+  // Where it may, its answer is waited for, though nobody said what the module calls.
+  const granted = station(t, unable, { ...noGrants, builtins: ['http.send'] })
+  await granted.activate(await whole(await builtByOpa(t, 'sallyport/decision', reaching)))
+  assert.notEqual(granted.policy.consult, null)
 })
 
 test('the history gives back what a bundle said, its WebAssembly included', async (t) => {

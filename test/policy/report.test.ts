@@ -92,6 +92,18 @@ test('every upload is within its size, and holds the events in their order, none
   }
 })
 
+test('events that compress worse than those before them are packed again, and none is lost', async () => {
+  const alike = Array.from({ length: 2000 }, (_, index) => ({ index, same: 'x'.repeat(300) }))
+  const unlike = Array.from({ length: 200 }, (_, index) => ({ index, noise: randomBytes(500).toString('hex') }))
+  const { chunks, lost } = await packAll([...alike, ...unlike, ...alike], 8192)
+  assert.equal(lost, 0)
+  assert.ok(chunks.every(({ bytes }) => bytes <= 8192))
+  assert.deepEqual(
+    chunks.flatMap(({ events }) => events),
+    [...alike, ...unlike, ...alike],
+  )
+})
+
 test('an event that fits into no upload is given up, and those around it are sent', async () => {
   const huge = { noise: randomBytes(1000).toString('hex') }
   const { chunks, lost } = await packAll([{ a: 1 }, huge, { a: 2 }, huge, huge, { a: 3 }], 512)

@@ -118,9 +118,9 @@ export const proxyHeader = (name: string) => `Basic ${Buffer.from(`${name}:${nam
 export const proxyUrl = (name: string, port: number) => `http://${name}:${name}-token@127.0.0.1:${port}`
 
 /** Sends bytes as they are and gives all that comes back until the other end closes. */
-export function exchangeRaw(port: number, bytes: string | Buffer): Promise<string> {
+export function exchangeRaw(port: number, bytes: string | Buffer, host = '127.0.0.1'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
+    const socket = connect(port, host, () => socket.write(bytes))
     const chunks: Buffer[] = []
     socket.on('data', (chunk) => chunks.push(chunk))
     socket.on('error', reject)

@@ -19,7 +19,12 @@ export interface Origin {
  */
 export async function startOrigin(
   t: TestContext,
-  { answer = hello, certificate, clientCa }: { answer?: RequestListener; certificate?: OriginCertificate; clientCa?: string } = {},
+  {
+    answer = hello,
+    certificate,
+    clientCa,
+    host = '127.0.0.1',
+  }: { answer?: RequestListener; certificate?: OriginCertificate; clientCa?: string; host?: string } = {},
 ): Promise<Origin> {
   const requests: Origin['requests'] = []
   let connections = 0
@@ -41,7 +46,7 @@ export async function startOrigin(
   server.on('connection', () => {
     connections += 1
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   t.after(() => {
     server.closeAllConnections()
     server.close()

@@ -1,4 +1,4 @@
-/** A DNS server that counts what it is asked. */
+/** A name server of tests, which counts what it is asked. */
 import { createSocket } from 'node:dgram'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -8,8 +8,12 @@ export interface Resolver {
   readonly asked: string[]
 }
 
-/** A DNS server (RFC 1035) that answers every A question with `addresses` and knows no AAAA. */
-export async function startResolver(t: TestContext, addresses: readonly string[]): Promise<Resolver> {
+/** A DNS server (RFC 1035) that answers every A question with `addresses`, once `until` has come, and knows no AAAA. */
+export async function startResolver(
+  t: TestContext,
+  addresses: readonly string[],
+  until: Promise<unknown> = Promise.resolve(),
+): Promise<Resolver> {
   const socket = createSocket('udp4')
   const asked: string[] = []
   socket.on('message', (query, from) => {
@@ -29,7 +33,7 @@ export async function startResolver(t: TestContext, addresses: readonly string[]
     head.writeUInt16BE(0, 8)
     head.writeUInt16BE(0, 10)
     const records = answers.map((address) => Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split('.').map(Number)]))
-    socket.send(Buffer.concat([head, ...records]), from.port, from.address)
+    void until.then(() => socket.send(Buffer.concat([head, ...records]), from.port, from.address))
   })
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
   t.after(() => void socket.close())

@@ -53,7 +53,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     },
     decisionLog: null,
     usage: { settled: () => void seen.push('metered') },
-    live: { watch: (_request: unknown, _claim: unknown, reply: unknown) => reply },
+    live: { watch: (_request: unknown, _claim: unknown, _decided: unknown, reply: unknown) => reply },
     onBug: (error: unknown) => void bugs.push(error),
     onBytes: () => {},
     now: () => 0,

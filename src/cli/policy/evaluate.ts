@@ -3,15 +3,16 @@ import { readFileSync } from 'node:fs'
 import { createCompile, evalPolicy, indexManifest, loadManifests, readSources } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
+import type { Granting } from './shared.ts'
 
-interface Flags {
+interface Flags extends Granting {
   readonly config?: string
   readonly input: string
   readonly query: string
   readonly explain?: boolean
 }
 
-export async function evaluate(paths: readonly string[], { config, input, query, explain = false }: Flags): Promise<string> {
+export async function evaluate(paths: readonly string[], { config, input, query, explain = false, grant }: Flags): Promise<string> {
   const found = findConfig(config)
   const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
   const folder = paths.length > 0 ? paths : found.policy.rulesFolder === null ? [] : [found.policy.rulesFolder]
@@ -21,6 +22,7 @@ export async function evaluate(paths: readonly string[], { config, input, query,
     data: { integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },
     input: readInput(input),
     explain,
+    grants: grant ?? found.policy.grants.builtins,
   })
   if (error !== undefined) throw new CommandError(`${error.file === '' ? '' : `${error.file}:${error.row}: `}${error.message}`)
   const steps = (trace ?? []).map(({ file, row, op, node }) => `${`${file}:${row}`.padEnd(32)} ${op.padEnd(5)} ${node}\n`).join('')

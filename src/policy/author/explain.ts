@@ -1,54 +1,69 @@
-/** Why a recorded request was decided as it was, what would decide it otherwise, and how it would be decided now. */
-import { type Decision, type Integration, type JsonObject, suggestion } from '../../core/index.ts'
+/** Why a recorded request was decided as it was, and how it would be decided now. */
+import type { Decision, Integration } from '../../core/index.ts'
 import type { Compile } from '../compiler/index.ts'
 import { indexManifest } from '../index-manifests.ts'
 import type { RegoSources } from '../rego-files.ts'
-import { type Decide, type DecidedRecord, requestOf } from './recorded.ts'
+import { type Decide, type DecidedRecord, type Find, requestOf } from './recorded.ts'
 import { evalPolicy } from './toolchain.ts'
+
+/** An author's rule that held. */
+export interface HeldRule {
+  readonly rule: 'deny' | 'allow' | 'obligations'
+  readonly file: string
+  readonly row: number
+}
 
 export interface Explanation {
   readonly record: DecidedRecord
   /** As the manifests and rules are on disk now. */
   readonly now: Decision
-  /** The lines of authors' rules that held, `file:row`. */
-  readonly lines: readonly string[]
-  /** What the manifest would have to say, where a denial is the default's: `null` where no manifest can change it. */
-  readonly change: JsonObject | null
+  readonly held: readonly HeldRule[]
+  /** Of the rules on disk, where these decide now. */
+  readonly heldNow: readonly HeldRule[]
 }
 
 export interface ExplainOptions {
   readonly compile: Compile
-  readonly rules: RegoSources
-  readonly decide: Decide
-  readonly find: (name: string) => Integration | undefined
+  /** Of the revision that decided, where it is kept. */
+  readonly recorded: { readonly rules: RegoSources; readonly find: Find }
+  readonly now: { readonly decide: Decide; readonly find: Find; readonly rules: RegoSources }
 }
 
-export async function explainRecord(record: DecidedRecord, { compile, rules, decide, find }: ExplainOptions): Promise<Explanation> {
-  const { request, claim } = requestOf(record, find)
-  const integration = find(record.integration)
-  const lines = Object.keys(rules).length === 0 ? [] : await linesThatHeld()
-  const change = record.allow || !record.rule.startsWith('default/') ? null : suggestion(request)
-  return { record, now: decide(request, claim), lines, change }
+export async function explainRecord(record: DecidedRecord, { compile, recorded, now }: ExplainOptions): Promise<Explanation> {
+  const { request, claim } = requestOf(record, now.find)
+  const decision = now.decide(request, claim)
+  const held = await rulesThatHeld(record, recorded.rules, recorded.find(record.integration), compile)
+  const heldNow = decision.rule.startsWith('rules/') ? await rulesThatHeld(record, now.rules, now.find(record.integration), compile) : []
+  return { record, now: decision, held, heldNow }
+}
 
-  async function linesThatHeld(): Promise<readonly string[]> {
-    const { id, time, door, kind, action, identity } = record
-    const input = {
-      version: 1,
-      integration: { name: record.integration, labels: integration?.labels ?? {}, identity },
-      request: { id, time, door, kind, action },
-      [kind]: claim.facts,
-    }
-    const { trace } = await evalPolicy(compile, {
-      sources: rules,
-      query: 'data.sallyport.rules',
-      data: { integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } },
-      input: JSON.stringify(input),
-      explain: true,
-    })
-    const held = (trace ?? []).filter(
-      ({ op, node, file }) =>
-        op === 'Exit' && Object.hasOwn(rules, file) && /^data\.sallyport\.rules\.(?:deny|allow|obligations)\b/.test(node),
-    )
-    return [...new Set(held.map(({ file, row }) => `${file}:${row}`))]
+/** As far as they look at what the log holds. */
+async function rulesThatHeld(
+  record: DecidedRecord,
+  rules: RegoSources,
+  integration: Integration | undefined,
+  compile: Compile,
+): Promise<readonly HeldRule[]> {
+  if (Object.keys(rules).length === 0) return []
+  const { id, time, door, kind, action, identity } = record
+  const { claim } = requestOf(record, () => integration)
+  const input = {
+    version: 1,
+    integration: { name: record.integration, labels: integration?.labels ?? {}, identity },
+    request: { id, time, door, kind, action },
+    [kind]: claim.facts,
   }
+  const { trace } = await evalPolicy(compile, {
+    sources: rules,
+    query: 'data.sallyport.rules',
+    data: { integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } },
+    input: JSON.stringify(input),
+    explain: true,
+  })
+  const held = new Map<string, HeldRule>()
+  for (const { op, node, file, row } of trace ?? []) {
+    const rule = /^data\.sallyport\.rules\.(deny|allow|obligations)\b/.exec(node)?.[1] as HeldRule['rule'] | undefined
+    if (op === 'Exit' && rule !== undefined && Object.hasOwn(rules, file)) held.set(`${file}:${row}`, { rule, file, row })
+  }
+  return [...held.values()]
 }

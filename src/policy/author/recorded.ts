@@ -1,10 +1,13 @@
 /** Requests as the audit log recorded them, judged again. */
 import type { AccessRequest, Claim, Decision, Integration, Json, JsonObject, ResourceKind } from '../../core/index.ts'
+import { type InputSight, memberOf, placesOf } from '../projection.ts'
 
 /** The members of a `decided` record that matter here (docs/reference/audit.md). */
 export interface DecidedRecord {
   readonly type: 'decided'
   readonly id: string
+  /** The tunnel that it came inside of. */
+  readonly parent?: string
   readonly time: string
   readonly door: string
   readonly integration: string
@@ -22,8 +25,16 @@ export function isDecided(record: unknown): record is DecidedRecord {
   return typeof record === 'object' && record !== null && (record as { type?: unknown }).type === 'decided'
 }
 
-/** What a record does not hold: a policy that looks at one of these cannot be replayed from the log. */
-export const unrecorded = ['headers', 'query', 'body', 'segments'] as const
+const unrecordedKeys = ['headers', 'query', 'body'] as const
+
+/** What of the input a policy of this sight can look at and no record holds, as its rules would write it. */
+export function unrecordedOf(sight: InputSight): readonly string[] {
+  const root = placesOf(sight)
+  const inside = ['http', 'service'].flatMap((kind) =>
+    unrecordedKeys.filter((key) => memberOf(memberOf(root, kind), key) !== undefined).map((key) => `input.${kind}.${key}`),
+  )
+  return memberOf(root, 'context') === undefined ? inside : [...inside, 'input.context']
+}
 
 /** `null`: the integration has no manifest. */
 export type Find = (integration: string) => Integration | undefined
@@ -35,6 +46,7 @@ export function requestOf(record: DecidedRecord, find: Find): { request: AccessR
   const facts: Record<string, Json> = {}
   for (const [key, value] of Object.entries(subject)) if (key !== 'query') facts[key] = value as Json
   if (kind === 'file') facts['action'] ??= action
+  if ((kind === 'http' || kind === 'service') && typeof subject['path'] === 'string') facts['segments'] = segmentsOf(subject['path'])
   const request = { id, door, identity, kind, action, integration, at: Date.parse(time), target: facts } as unknown as AccessRequest
   return {
     request,
@@ -47,31 +59,48 @@ export function requestOf(record: DecidedRecord, find: Find): { request: AccessR
   }
 }
 
+/** As src/resources/http/facts.ts splits it. */
+function segmentsOf(path: string): readonly string[] {
+  return path === '/' ? [] : path.slice(1).split('/')
+}
+
 function nameless(name: string): Integration {
   return { name, labels: {} } as unknown as Integration
 }
 
-export interface Difference {
+export interface RecordedDifference {
   readonly record: DecidedRecord
   readonly decision: Decision
 }
 
 export interface Replayed {
   readonly decisions: number
-  readonly differences: readonly Difference[]
+  /** Of these the log holds only a part: whatever they would be judged by was not what was asked. */
+  readonly skipped: number
+  readonly differences: readonly RecordedDifference[]
 }
 
 export type Decide = (request: AccessRequest, claim: Claim) => Decision
 
-/** Judges each record again; differences are told where the answer changed, or the rule behind a denial. */
+/** Judges each record again; differences are told where the answer changed. */
 export async function replay(records: AsyncIterable<DecidedRecord>, decide: Decide, find: Find): Promise<Replayed> {
   let decisions = 0
-  const differences: Difference[] = []
+  let skipped = 0
+  const differences: RecordedDifference[] = []
   for await (const record of records) {
+    if (!isWhole(record.subject)) {
+      skipped += 1
+      continue
+    }
     const { request, claim } = requestOf(record, find)
     const decision = decide(request, claim)
     decisions += 1
     if (decision.allow !== record.allow) differences.push({ record, decision })
   }
-  return { decisions, differences }
+  return { decisions, skipped, differences }
+}
+
+/** A path is cut beyond 4096 characters, and secrets in it are masked (docs/reference/audit.md). No HTTP path holds a "…". */
+function isWhole({ path }: JsonObject): boolean {
+  return typeof path !== 'string' || !(path.endsWith('…[cut]') || path.includes('[redacted]'))
 }

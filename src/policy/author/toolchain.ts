@@ -10,8 +10,8 @@ import { verdictInputs } from '../report/verdict-build.ts'
 import { withSight } from './with-sight.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
-export async function checkPolicy(compile: Compile, sources: RegoSources): Promise<void> {
-  const { capabilities, schema } = await policySurroundings()
+export async function checkPolicy(compile: Compile, sources: RegoSources, grants: readonly string[] = []): Promise<void> {
+  const { capabilities, schema } = await policySurroundings(grants)
   const { deciding, reporting } = divideRules(sources)
   const all = { ...(await defaultSources()), ...deciding }
   await explainingRules(deciding, async () => {
@@ -88,19 +88,25 @@ export interface Evaluation {
   /** JSON text. */
   readonly input: string
   readonly explain: boolean
+  /** Functions that reach out of the policy. An interpreter without a network fails where it calls one. */
+  readonly grants?: readonly string[]
 }
 
 /** By OPA's interpreter, so that every query can be asked and every step be told. */
-export async function evalPolicy(compile: Compile, { sources, query, data, input, explain }: Evaluation): Promise<EvalResult> {
-  const { capabilities } = await policySurroundings()
+export async function evalPolicy(compile: Compile, { sources, query, data, input, explain, grants = [] }: Evaluation): Promise<EvalResult> {
+  const { capabilities } = await policySurroundings(grants)
   const all = { ...(await defaultSources()), ...sources }
   const { results = [] } = await compile({ command: 'eval', sources: all, capabilities, query, data, inputTexts: [input], explain })
   return results[0] ?? {}
 }
 
 /** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy and the WebAssembly in it. */
-export async function buildBundle(compile: Compile, sources: RegoSources, revision?: string): Promise<{ revision: string; bytes: Buffer }> {
-  const { capabilities, schema } = await policySurroundings()
+export async function buildBundle(
+  compile: Compile,
+  sources: RegoSources,
+  { revision, grants = [] }: { readonly revision?: string | undefined; readonly grants?: readonly string[] } = {},
+): Promise<{ revision: string; bytes: Buffer }> {
+  const { capabilities, schema } = await policySurroundings(grants)
   const own = await defaultSources()
   const all = { ...own, ...sources }
   const { deciding, reporting } = divideRules(sources)

@@ -1,3 +1,3 @@
 /** The revisions that were active. */
-export { type Activated, createHistory, type History, type Made } from './history.ts'
+export { type Activated, createHistory, type History, type Made, type ManifestTexts } from './history.ts'
 export { HistoryError } from './history-error.ts'

@@ -13,6 +13,7 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
     },
     decide: policy.decide,
     revision: policy.revision,
+    sight: policy.sight,
     async prepare(integrations, rules, bundles) {
       const prepared = await policy.prepare(integrations, rules, bundles)
       const masks = await verdicts.prepare(integrations, rules, bundles)

@@ -37,6 +37,8 @@ export function createDialer({ resolve, rule, connectTimeoutMs, secureContext }:
       )
       socket.once(ready, () => {
         clearTimeout(timer)
+        // An origin may reset while the record is on its way to disk, before anybody else listens: no listener would end the process.
+        socket.on('error', known)
         socket.off('error', fail)
         resolveSocket(socket)
       })
@@ -62,6 +64,9 @@ export function createDialer({ resolve, rule, connectTimeoutMs, secureContext }:
       ),
   }
 }
+
+/** Whoever uses the socket learns of its end by an own listener, or finds it destroyed. */
+function known(): void {}
 
 function explainConnectError(error: NodeJS.ErrnoException, host: string): Refusal {
   if (error instanceof Refusal) return error

@@ -5,6 +5,12 @@ import type { Meter } from '../../core/index.ts'
 
 /** Resolves when both ways have ended; rejects when either broke off or nothing moved for `idleTimeoutMs`. */
 export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter: Meter, idleTimeoutMs: number): Promise<void> {
+  // Broken before it began: neither side would ever hear of it.
+  if (caller.destroyed || origin.destroyed) {
+    caller.destroy()
+    origin.destroy()
+    return Promise.reject(origin.errored ?? new Error('a side was gone before the tunnel began'))
+  }
   if (head.byteLength > 0) {
     meter.sent(head.byteLength)
     origin.write(head)
@@ -32,8 +38,7 @@ export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter:
     relay(origin, caller, (bytes) => meter.received(bytes))
     for (const side of [caller, origin]) {
       side.on('error', end)
-      if (side.destroyed) queueMicrotask(closed)
-      else side.once('close', closed)
+      side.once('close', closed)
     }
     // A side destroyed without `end` must take the other with it.
     caller.once('close', () => (caller.readableEnded ? undefined : origin.destroy()))

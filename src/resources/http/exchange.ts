@@ -1,6 +1,6 @@
 /** One request to an origin through undici, with the reply pushed: chunks go from the parser to the sink, no stream between. */
 import type { Dispatcher } from 'undici'
-import { type Answer, type Body, type Hangup, type HeaderList, Refusal, type Sink } from '../../core/index.ts'
+import { type Answer, type Body, type Hangup, type HeaderList, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
 import { explainOriginError } from './origin-error.ts'
 import { endToEnd } from './reply-headers.ts'
 
@@ -55,8 +55,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200) {
+      // RFC 9110 §15.2: informational ones come before the reply; below them there are no status codes.
+      if (status < 100) controller.abort(new Refusal('origin-failed', `${this.#options.host} answered with a status that is none`))
+      return
+    }
     this.#status = status
-    this.#headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
+    const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
+    // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
+    this.#headers = status === 204 ? withoutHeaders(headers, ['content-length']) : headers
     this.#resolve(this)
   }
 

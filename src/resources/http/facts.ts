@@ -45,17 +45,17 @@ export function headersOf(headers: HeaderList): Record<string, string[]> {
 }
 
 /**
- * Throws `Refusal('malformed-request')` on a body that calls itself JSON and is not, or has a key twice: an origin may be
- * more lenient and read in it what the policy cannot see.
+ * Throws `Refusal('malformed-request')` on a body of two types, or that calls itself JSON and is not, or has a key twice: an
+ * origin may be more lenient, and read in it what the policy cannot see.
  */
 export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
   const bytes = body.whole?.byteLength ?? 0
-  const mediaType = mediaTypeOf(headers)
   if (body.whole === null) return { type: 'unread', bytes }
+  const mediaType = mediaTypeOf(headers)
+  if (mediaType === null) throw unclear('has two types')
   if (mediaType === 'application/json' || mediaType.endsWith('+json')) {
     const value = parseBody(body.whole)
-    if (value === undefined)
-      throw new Refusal('malformed-request', 'the body calls itself JSON, and is not, or has a key twice: it cannot be judged')
+    if (value === undefined) throw unclear('calls itself JSON, and is not, or has a key twice (letters’ case aside)')
     return { type: 'json', bytes, value }
   }
   if (mediaType === 'application/x-www-form-urlencoded') return { type: 'form', bytes, value: queryOf(body.whole.toString('utf8')) }
@@ -63,14 +63,17 @@ export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
   return { type: 'binary', bytes }
 }
 
-function mediaTypeOf(headers: HeaderList): string {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() === 'content-type') return (headers[i + 1] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  }
-  return ''
+function unclear(what: string): Refusal {
+  return new Refusal('malformed-request', `the body ${what}: it cannot be judged`)
 }
 
-/** Strict UTF-8; duplicate keys are refused, since an origin's parser may keep the other one. */
+/** `null` where two are claimed: an origin may believe the other one. */
+function mediaTypeOf(headers: HeaderList): string | null {
+  const [claimed = '', ...more] = headersOf(headers)['content-type'] ?? []
+  return more.length > 0 ? null : (claimed.split(';', 1)[0]?.trim().toLowerCase() ?? '')
+}
+
+/** Strict UTF-8; keys that are the same but for case are refused, since an origin's parser may keep the other one. */
 function parseBody(bytes: Buffer): Json | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -81,7 +84,7 @@ function parseBody(bytes: Buffer): Json | undefined {
   }
 }
 
-/** One pass over JSON text that is known to be valid. Keys are compared after unescaping. */
+/** One pass over JSON text that is known to be valid. Keys are compared after unescaping, and as a parser that ignores case does. */
 function hasDuplicateKeys(text: string): boolean {
   const open: (Set<string> | null)[] = []
   const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g
@@ -92,7 +95,7 @@ function hasDuplicateKeys(text: string): boolean {
     else if (first === '}' || first === ']') open.pop()
     else if (match[1] !== undefined) {
       const keys = open.at(-1)
-      const key = JSON.parse(match[0].slice(0, match[0].length - match[1].length)) as string
+      const key = (JSON.parse(match[0].slice(0, match[0].length - match[1].length)) as string).toUpperCase().toLowerCase()
       if (keys?.has(key)) return true
       keys?.add(key)
     }

@@ -9,6 +9,7 @@ import { headersOf } from '../http/facts.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import { DialAgent } from './dial-agent.ts'
 import { serviceReply } from './service-reply.ts'
+import { createUpgrade } from './upgrade.ts'
 
 export interface ServiceSettings {
   readonly name: string
@@ -28,7 +29,7 @@ export interface ServiceExchange {
 export interface ServiceProxy {
   /** Resolves with the head of the reply. Throws `Refusal`: origin-*, payload-too-large, client-closed. */
   forward(request: ServiceRequest, exchange: ServiceExchange, maxRequestBytes: number): Promise<Reply>
-  /** Performs the upgrade on the caller's socket; resolves when it has closed. */
+  /** Performs the upgrade on the caller's socket; ends as `Upgrade.ended`. */
   upgrade(request: ServiceRequest, exchange: ServiceExchange, socket: Duplex, head: Buffer, meter: Meter): Promise<void>
 }
 
@@ -36,14 +37,17 @@ interface Pending {
   readonly request: ServiceRequest
   settle(reply: Reply): void
   fail(error: Error): void
-  proxyReq: ClientRequest | null
+  follow(proxyReq: ClientRequest): void
 }
 
-const meterEveryMs = 1000
+const framingHeaders: ReadonlySet<string> = new Set(['transfer-encoding', 'content-length', 'connection'])
+const upgradeHeaders: ReadonlySet<string> = new Set(['connection', 'upgrade'])
 
 export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): ServiceProxy {
   const { url, timeoutMs } = settings
   const pending = new WeakMap<IncomingMessage, Pending>()
+  // CGI and its heirs read `X_Api_Key` as `X-Api-Key`: either spelling is the gateway's to set.
+  const own = new Set(settings.headers.map(({ name }) => name.toLowerCase().replaceAll('_', '-')))
   const target = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
@@ -58,8 +62,9 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
       proxyReqWs: (proxyReq, req) => prepare(proxyReq, req, true),
       proxyRes: (proxyRes, req) => pending.get(req)?.settle(serviceReply(proxyRes)),
       error: (error, req, resOrSocket) => {
-        pending.get(req)?.fail(error)
-        if (!('writeHead' in (resOrSocket as object))) (resOrSocket as Socket).destroy()
+        const exchange = pending.get(req)
+        if (exchange !== undefined) exchange.fail(error)
+        else (resOrSocket as Socket | ServerResponse).destroy()
       },
     },
   })
@@ -71,12 +76,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
       proxyReq.destroy()
       return
     }
-    exchange.proxyReq = proxyReq
-    // Framing stays Node's; the upgrade's own headers stay where there is one.
-    const kept = new Set(['transfer-encoding', 'content-length', 'connection', ...(upgrading ? ['upgrade'] : [])])
+    exchange.follow(proxyReq)
+    // Framing stays Node's; an upgrade has no body.
+    const kept = upgrading ? upgradeHeaders : framingHeaders
     for (const name of proxyReq.getHeaderNames()) if (!kept.has(name)) proxyReq.removeHeader(name)
-    for (const [name, values] of Object.entries(headersOf(exchange.request.headers))) if (!kept.has(name)) proxyReq.setHeader(name, values)
+    for (const [name, values] of Object.entries(headersOf(exchange.request.headers)))
+      if (!kept.has(name) && !own.has(name.replaceAll('_', '-'))) proxyReq.setHeader(name, values)
     for (const { name, value } of settings.headers) proxyReq.setHeader(name, value)
+    // The caller's would make the service drop the headers that it names, the gateway's own among them (RFC 9110 §7.6.1).
+    proxyReq.setHeader('connection', upgrading ? 'Upgrade' : proxyReq.hasHeader('transfer-encoding') ? 'close' : 'keep-alive')
     // An encoded body could not be searched for the credentials that were just added.
     if (settings.headers.length > 0) proxyReq.setHeader('accept-encoding', 'identity')
     proxyReq.setHeader('host', url.host)
@@ -93,7 +101,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
         const late = () => fail(new Refusal('origin-timeout', `${settings.name} did not answer within ${timeoutMs} ms`))
         const timer = setTimeout(late, timeoutMs)
         const forget = request.hangup.onGone(() => fail(new Refusal('client-closed', 'the caller went away')))
-        const exchange: Pending = { request, proxyReq: null, settle, fail }
+        let proxyReq: ClientRequest | null = null
         function settle(reply: Reply): void {
           clearTimeout(timer)
           resolve(reply)
@@ -101,10 +109,13 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
         function fail(error: Error): void {
           clearTimeout(timer)
           forget()
-          exchange.proxyReq?.destroy()
+          proxyReq?.destroy()
           reject(explainOriginError(error, settings.name))
         }
-        pending.set(req, exchange)
+        const follow = (outgoing: ClientRequest) => {
+          proxyReq = outgoing
+        }
+        pending.set(req, { request, settle, fail, follow })
         capBody(req, request, maxRequestBytes, fail)
         req.url = outgoingPath(url, request)
         Promise.resolve(middleware(req, res, (error?: unknown) => fail(error instanceof Error ? error : new Error('not forwarded')))).catch(
@@ -114,25 +125,11 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
     },
 
     upgrade(request, { req }, socket, head, meter) {
-      const counter = countBytes(socket as Socket, meter)
-      pending.set(req, {
-        request,
-        proxyReq: null,
-        settle: () => {},
-        fail: () =>
-          void (
-            socket.writable &&
-            socket.end('HTTP/1.1 502 Bad Gateway\r\nsallyport-problem: origin-failed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-          ),
-      })
+      const upgrade = createUpgrade({ service: settings.name, requestId: request.id, caller: socket, timeoutMs, meter })
+      pending.set(req, { request, settle: () => {}, fail: upgrade.fail, follow: upgrade.follow })
       req.url = outgoingPath(url, request)
-      return new Promise((resolve) => {
-        socket.once('close', () => {
-          counter.stop()
-          resolve()
-        })
-        middleware.upgrade(req, socket as Socket, head)
-      })
+      middleware.upgrade(req, socket as Socket, head)
+      return upgrade.ended
     },
   }
 }
@@ -161,23 +158,5 @@ function capBody(req: IncomingMessage, { body }: ServiceRequest, maxBytes: numbe
       if (bytes > maxBytes) fail(new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`))
     }
     return push.call(req, chunk, ...rest)
-  }
-}
-
-function countBytes(socket: Socket, meter: Meter): { stop(): void } {
-  let read = socket.bytesRead
-  let written = socket.bytesWritten
-  const count = () => {
-    meter.sent(socket.bytesRead - read)
-    meter.received(socket.bytesWritten - written)
-    read = socket.bytesRead
-    written = socket.bytesWritten
-  }
-  const timer = setInterval(count, meterEveryMs)
-  return {
-    stop() {
-      clearInterval(timer)
-      count()
-    },
   }
 }

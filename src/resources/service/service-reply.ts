@@ -1,12 +1,14 @@
 /** What a service answered, as a Reply with a pushed body. */
 import type { IncomingMessage } from 'node:http'
-import { type PushedBody, Refusal, type Reply } from '../../core/index.ts'
+import { type PushedBody, Refusal, type Reply, withoutHeaders } from '../../core/index.ts'
 import { endToEnd } from '../http/reply-headers.ts'
 
 export function serviceReply(proxyRes: IncomingMessage): Reply {
+  const headers = endToEnd(proxyRes.rawHeaders)
   return {
     status: proxyRes.statusCode ?? 502,
-    headers: endToEnd(proxyRes.rawHeaders),
+    // RFC 9110 §8.6: a 204 has no length.
+    headers: proxyRes.statusCode === 204 ? withoutHeaders(headers, ['content-length']) : headers,
     body: bodyless(proxyRes) ? drained(proxyRes) : pushFrom(proxyRes),
   }
 }

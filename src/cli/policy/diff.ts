@@ -1,0 +1,47 @@
+/** `sallyport policy diff`: what another revision allows and no longer allows. */
+import type { Config } from '../../config/index.ts'
+import { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from '../../policy/index.ts'
+import { readNamedSet } from './named-set.ts'
+
+export async function diffRevisions(config: Config, from: string, to: string, json: boolean): Promise<{ text: string; differs: boolean }> {
+  const [before, after] = [await readNamedSet(config, from), await readNamedSet(config, to)]
+  const integrations = diffManifests(before.integrations, after.integrations)
+  const rules = diffRules(before.rules, after.rules)
+  const differs = integrations.length + rules.length > 0
+  if (json) return { text: `${JSON.stringify({ from: before.name, to: after.name, same: !differs, integrations, rules })}\n`, differs }
+  if (!differs) return { text: `${before.name} and ${after.name} are the same\n`, differs }
+  return {
+    text: [`${before.name} → ${after.name}\n`, ...integrations.map(describeIntegration), ...rules.map(({ diff }) => diff)].join(''),
+    differs,
+  }
+}
+
+function describeIntegration({ name, change, capabilities, fields }: IntegrationChange): string {
+  const lines = [
+    `integration ${name}${change === 'changed' ? '' : ` ${change}`}`,
+    ...capabilities.flatMap(describeCapability),
+    ...fields.map((field) => `  ${field}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function describeCapability({
+  before,
+  after,
+  change,
+  about,
+  newlyAllowed,
+  noLongerAllowed,
+  changed,
+  coveredBy,
+}: CapabilityChange): readonly string[] {
+  const place = before !== null && after !== null && before !== after ? `${after} (was ${before})` : (after ?? before)
+  const covered =
+    coveredBy === null ? '' : change === 'added' ? `, and allows nothing new (${coveredBy} did)` : `, and ${coveredBy} still allows it`
+  return [
+    `  ${place} ${change}${covered}${change === 'added' || change === 'removed' ? '' : `: ${about.join(', ')}`}`,
+    ...newlyAllowed.map((what) => `    ${coveredBy === null ? 'newly allowed' : 'allowed'}: ${what}`),
+    ...noLongerAllowed.map((what) => `    ${coveredBy === null ? 'no longer allowed' : 'dropped'}: ${what}`),
+    ...changed.map((what) => `    changed: ${what}`),
+  ]
+}

@@ -1,0 +1,78 @@
+/** `sallyport policy explain`: one request of the log, why it was decided so, and what would change that. */
+import { join, relative } from 'node:path'
+import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
+import type { Integration } from '../../core/index.ts'
+import { createCompile, createDirectory, explainRecord, requestOf, smallestChange, withAddition } from '../../policy/index.ts'
+import { describeExplained, type Explained } from './explained.ts'
+import { type Judge, withJudge } from './judge.ts'
+import { type NamedSet, readNamedSet } from './named-set.ts'
+import { readTrail } from './trail.ts'
+
+export async function explain(config: Config, id: string, json: boolean): Promise<string> {
+  const trail = await readTrail(config, id)
+  const { decided } = trail
+  if (decided === null) {
+    if (json) return `${JSON.stringify(trail)}\n`
+    return `${id} was refused before any rule was asked: ${trail.refused?.code}: ${trail.refused?.detail}\n`
+  }
+  const disk = await readNamedSet(config, 'latest')
+  // A revision that is no longer kept is explained by what lies on disk, and the text says so.
+  const kept = await readNamedSet(config, decided.revision).catch(() => null)
+  const recorded = kept ?? disk
+  const explained: Explained = await withJudge(config, disk, async (judge) => {
+    const explanation = await explainRecord(decided, {
+      compile: createCompile(),
+      recorded: { rules: recorded.rules, find: (name) => recorded.integrations.find((one) => one.name === name) },
+      now: { decide: judge.decide, find: judge.find, rules: disk.rules },
+    })
+    return {
+      ...explanation,
+      trail,
+      isKept: kept !== null,
+      unrecorded: judge.unrecorded,
+      ...(await changeFor(config, explanation, disk, judge)),
+    }
+  })
+  return json ? `${JSON.stringify(explained)}\n` : describeExplained(explained)
+}
+
+/** A change is told only after the real engine has allowed the request with it. */
+async function changeFor(
+  config: Config,
+  { record, now, heldNow }: Pick<Explained, 'record' | 'now' | 'heldNow'>,
+  { integrations, manifests }: NamedSet,
+  judge: Judge,
+): Promise<Pick<Explained, 'change' | 'hopeless'>> {
+  if (now.allow) return { change: null, hopeless: null }
+  if (now.rule.startsWith('rules/')) {
+    const lines = heldNow.map(({ file, row }) => `${file}:${row}`).join(', ')
+    return { change: null, hopeless: `a rule denies it${lines === '' ? '' : ` (${lines})`}, and a deny wins over every manifest` }
+  }
+  if (!now.rule.startsWith('default/')) return { change: null, hopeless: 'the policy itself fails on it' }
+  const { request, claim } = requestOf(record, judge.find)
+  const { source } = request.integration
+  const text = source === undefined ? undefined : manifests[source]
+  if (text === undefined) return { change: null, hopeless: `no manifest of "${record.integration}" lies in the folder any more` }
+  const add = smallestChange(request, text)
+  if (add === null) return { change: null, hopeless: 'there is no capability for it' }
+  const others = integrations.filter((one) => one.name !== record.integration)
+  const changed = decodeOne(config, source, withAddition(text, add), others)
+  if (typeof changed === 'string') return { change: null, hopeless: changed }
+  await judge.replace([...others, changed])
+  const after = judge.decide({ ...request, integration: changed } as typeof request, claim)
+  if (!after.allow) return { change: null, hopeless: `no capability allows it: ${after.reasons.join('; ')}` }
+  return { change: { manifest: relative('', join(config.integrationsFolder, source)), add, rule: after.rule }, hopeless: null }
+}
+
+/** What makes the changed manifest bad, where it is. */
+function decodeOne(config: Config, source: string, text: string, others: readonly Integration[]): Integration | string {
+  try {
+    const [integration] = createDirectory(config.integrationsFolder, config.defaults).decode({ [source]: text })
+    if (integration === undefined) return 'the manifest is empty'
+    requireKnown(config, [...others, integration])
+    return integration
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems[0]?.message ?? error.message
+  }
+}

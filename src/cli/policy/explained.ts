@@ -1,0 +1,66 @@
+/** An explanation as people read it. */
+import type { Addition, Explanation } from '../../policy/index.ts'
+import type { Trail } from './trail.ts'
+
+export interface Explained extends Explanation {
+  readonly trail: Trail
+  /** The revision that decided is kept, so the rules are those that decided. */
+  readonly isKept: boolean
+  /** What the rules on disk look at and the log does not hold. */
+  readonly unrecorded: readonly string[]
+  /** Tried: with it the request is allowed by `rule`. */
+  readonly change: { readonly manifest: string; readonly add: Addition; readonly rule: string } | null
+  /** Why no manifest changes the denial. */
+  readonly hopeless: string | null
+}
+
+export function describeExplained(explained: Explained): string {
+  return `${[...thenLines(explained), ...nowLines(explained), ...changeLines(explained)].join('\n')}\n`
+}
+
+function thenLines({ record, held, isKept, trail }: Explained): readonly string[] {
+  const subject = Object.entries(record.subject).map(([key, value]) => `${key} ${String(value)}`)
+  const ruled = record.rule.startsWith('rules/')
+  return [
+    `${record.time} ${record.integration} (${record.identity}) ${record.kind} ${record.action}: ${subject.join(', ')}`,
+    ...(record.parent === undefined ? [] : [`inside the tunnel ${record.parent}`]),
+    `${record.allow ? 'allowed' : 'denied'} by ${record.rule}, revision ${record.revision}`,
+    ...(record.reasons ?? []).map((reason) => `  - ${reason}`),
+    ...held.map(({ rule, file, row }) => `  rule that held: ${file}:${row} (${rule})`),
+    ...(ruled && held.length === 0 ? ['  which line of the rules held cannot be told: it looks at what the log does not hold'] : []),
+    ...(isKept || held.length === 0 ? [] : ['  (that revision is not kept; the lines are those of the rules on disk)']),
+    ...endLines(trail),
+  ]
+}
+
+function endLines({ settled, revoked, inside, insideCount }: Trail): readonly string[] {
+  return [
+    ...(settled?.problem === undefined || settled.problem === 'policy-denied'
+      ? []
+      : [`It ended with ${settled.status} ${settled.problem}.`]),
+    ...(revoked === null ? [] : [`It was cut while open: ${revoked.rule} of revision ${revoked.revision} no longer allowed it.`]),
+    ...(insideCount === 0
+      ? []
+      : [
+          `${insideCount} request${insideCount === 1 ? '' : 's'} inside it: ${inside.slice(0, 10).join(', ')}${insideCount > 10 ? ', …' : ''}`,
+        ]),
+  ]
+}
+
+function nowLines({ record, now, unrecorded }: Explained): readonly string[] {
+  const same = now.allow === record.allow && now.rule === record.rule
+  return [
+    same
+      ? 'The manifests and rules on disk decide the same.'
+      : `The manifests and rules on disk decide otherwise: ${now.allow ? 'allowed' : 'denied'} by ${now.rule}${now.reasons.length === 0 ? '' : ` (${now.reasons.join('; ')})`}`,
+    ...(unrecorded.length === 0
+      ? []
+      : [`(They also look at ${unrecorded.join(', ')}, which the log does not hold: with that they may decide otherwise.)`]),
+  ]
+}
+
+function changeLines({ change, hopeless }: Explained): readonly string[] {
+  if (hopeless !== null) return [`No change of the manifest would allow it: ${hopeless}.`]
+  if (change === null) return []
+  return [`The smallest change that would allow it, in ${change.manifest}:`, `  ${JSON.stringify(change.add)}`]
+}

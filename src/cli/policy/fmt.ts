@@ -1,0 +1,30 @@
+/** `sallyport policy fmt`: files rewritten in OPA’s one format, or standard input as editors hand it over. */
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { createCompile, formatPolicy, readSources } from '../../policy/index.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+
+const stdinName = '<stdin>'
+
+/** `paths` is `-` alone, or files and folders. `print` gets the formatted text, or the name of each file that changed. */
+export async function fmt(paths: readonly string[], check: boolean, print: (text: string) => void): Promise<void> {
+  if (paths.includes('-')) return fmtStdin(paths, check, print)
+  const bundle = paths.find((path) => /\.(?:tar\.gz|tgz|tar)$/.test(path))
+  if (bundle !== undefined) throw new CommandError(`${bundle} is a bundle: format its sources, then build it again`, exitCodes.usage)
+  const changed = Object.entries(await formatPolicy(createCompile(), await readSources(paths)))
+  for (const [name, text] of changed) {
+    if (!check) await writeFile(name, text)
+    print(`${name}\n`)
+  }
+  if (check && changed.length > 0)
+    throw new CommandError(`not formatted: run "sallyport policy fmt ${changed.map(([name]) => name).join(' ')}"`)
+}
+
+async function fmtStdin(paths: readonly string[], check: boolean, print: (text: string) => void): Promise<void> {
+  if (paths.length > 1) throw new CommandError('"-" is standard input and stands alone', exitCodes.usage)
+  const text = readFileSync(0, 'utf8')
+  const changed = await formatPolicy(createCompile(), { [stdinName]: text })
+  const formatted = changed[stdinName] ?? text
+  if (!check) print(formatted)
+  else if (formatted !== text) throw new CommandError('not formatted')
+}

@@ -1,0 +1,48 @@
+/** The audit log as the commands for authors read it. */
+import { InvalidArgumentError } from 'commander'
+import { readAudit } from '../../audit/index.ts'
+import type { Config } from '../../config/index.ts'
+import { type DecidedRecord, isDecided } from '../../policy/index.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+
+export interface LogFilter {
+  readonly integration?: string | undefined
+  readonly id?: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly since?: number | undefined
+}
+
+/** Decisions that pass the filter, oldest first. */
+export async function* decided(config: Config, { integration, id, since }: LogFilter): AsyncGenerator<DecidedRecord> {
+  for await (const record of records(config, ['decided'])) {
+    if (!isDecided(record)) continue
+    if (integration !== undefined && record.integration !== integration) continue
+    if (id !== undefined && record.id !== id) continue
+    if (since !== undefined && !(Date.parse(record.time) >= since)) continue
+    yield record
+  }
+}
+
+/** Every record of these types; of all where none is named. Throws `CommandError` where there is no log. */
+export async function* records({ audit }: Config, types: readonly string[] = []): AsyncGenerator<unknown> {
+  try {
+    yield* readAudit(audit.folder, types)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT')
+      throw new CommandError(`there is no audit log yet (${audit.folder}); it begins when the gateway first starts`, exitCodes.unavailable)
+    if (code === 'EACCES') throw new CommandError(`the audit log cannot be read by you (${audit.folder})`)
+    throw error
+  }
+}
+
+const unitsMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** `2h`, `30m`, `7d` before now, or a date or time in ISO 8601. For a flag: throws `InvalidArgumentError`. */
+export function parseSince(text: string, now = Date.now()): number {
+  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return now - Number(count) * unitsMs[unit as keyof typeof unitsMs]
+  const at = /^\d{4}-\d{2}-\d{2}(?:T|$)/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at)) throw new InvalidArgumentError('it is a time span such as "2h" or "7d", or a time such as "2026-01-31T08:00:00Z"')
+  return at
+}

@@ -1,0 +1,57 @@
+/** Manifests and rules by the name of their revision; "latest" is what lies in the folders, "active" what was activated last. */
+import { join } from 'node:path'
+import type { Config } from '../../config/index.ts'
+import type { Integration } from '../../core/index.ts'
+import {
+  type BundleSet,
+  bundlesAtHand,
+  createDirectory,
+  createHistory,
+  type ManifestTexts,
+  type RegoSources,
+  readRules,
+} from '../../policy/index.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+
+export interface NamedSet {
+  readonly name: string
+  readonly integrations: readonly Integration[]
+  readonly manifests: ManifestTexts
+  readonly rules: RegoSources
+  readonly bundles: BundleSet
+}
+
+/** Throws `CommandError` for a name that nothing is kept of, `ConfigError` for manifests that are bad. */
+export async function readNamedSet(config: Config, name: string): Promise<NamedSet> {
+  const directory = createDirectory(config.integrationsFolder, config.defaults)
+  if (name === 'latest') {
+    const { integrations, texts } = await directory.readSet()
+    const { bundles } = await bundlesAtHand(config)
+    return { name, integrations, manifests: texts, rules: await readRules(config.policy.rulesFolder), bundles }
+  }
+  const { revision, manifests, rules, bundles } = await readKept(config, name)
+  return { name: revision, integrations: directory.decode(manifests), manifests, rules, bundles }
+}
+
+async function readKept(config: Config, name: string) {
+  const history = createHistory(join(config.stateFolder, 'policies/history'))
+  const activations = await readable(() => history.list())
+  const revision = name === 'active' ? activations[0]?.revision : name
+  if (revision === undefined)
+    throw new CommandError('no revision was active yet: the history begins when the gateway first starts', exitCodes.unavailable)
+  if (!activations.some((one) => one.revision === revision))
+    throw new CommandError(
+      `the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept, and "latest" is what lies in the folders`,
+      exitCodes.usage,
+    )
+  return { revision, ...(await readable(() => history.read(revision))) }
+}
+
+/** What is kept may belong to another user, or was changed since: said in its own words, without a stack. */
+async function readable<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    throw new CommandError((error as Error).message)
+  }
+}

@@ -1,0 +1,33 @@
+/** The commands over revisions: list, activate, rollback, diff. */
+import type { Command } from 'commander'
+import { CommandError } from '../exit.ts'
+import { findConfig } from '../find-config.ts'
+import { diffRevisions } from './diff.ts'
+import { activateRevision, listRevisions, rollback } from './revisions.ts'
+import type { AddCommand, Shared } from './shared.ts'
+
+/** Placed among the `policy` commands. */
+export function addRevisionCommands(policy: Command, command: AddCommand, print: (text: string) => void): void {
+  command('list', 'Show the revisions that were active, newest first.', policy)
+    .option('--json', 'print JSON')
+    .action(async ({ config, json = false }: Shared & { json?: boolean }) => print(await listRevisions(findConfig(config), json)))
+
+  command(
+    'activate <revision>',
+    'Let an earlier revision decide, whatever lies in the folders; "latest" follows the folders again.',
+    policy,
+  ).action(async (revision: string, { config }: Shared) => print(await activateRevision(findConfig(config), revision)))
+
+  command('rollback', 'Let the revision before this one decide.', policy).action(async ({ config }: Shared) =>
+    print(await rollback(findConfig(config))),
+  )
+
+  command('diff [from] [to]', 'Say what another revision allows and no longer allows; exit 1 where they differ.', policy)
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nA revision, "active", or "latest" for what lies on disk; else from "active" to "latest".')
+    .action(async (from: string | undefined, to: string | undefined, { config, json = false }: Shared & { json?: boolean }) => {
+      const { text, differs } = await diffRevisions(findConfig(config), from ?? 'active', to ?? 'latest', json)
+      print(text)
+      if (differs) throw new CommandError('')
+    })
+}

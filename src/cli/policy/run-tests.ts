@@ -1,0 +1,42 @@
+/** `sallyport policy test`: the rules’ own tests, and how much of the rules they reach. */
+import { createCompile, readSources, testPolicy } from '../../policy/index.ts'
+import { CommandError } from '../exit.ts'
+import { formatCoverage, formatTests } from './format.ts'
+
+export interface TestFlags {
+  readonly run?: string
+  readonly coverage?: boolean
+  readonly threshold?: number
+  readonly fileThreshold?: number
+  readonly verbose?: boolean
+  readonly json?: boolean
+}
+
+/** Prints the report whatever it says, then throws `CommandError` where it is not good enough. */
+export async function runTests(
+  paths: readonly string[],
+  flags: TestFlags,
+  grants: readonly string[],
+  print: (text: string) => void,
+): Promise<void> {
+  const report = await testPolicy(createCompile(), await readSources(paths), { run: flags.run, grants })
+  if (flags.json === true) print(`${JSON.stringify(report)}\n`)
+  else print(formatTests(report, flags.verbose === true) + (flags.coverage === true ? formatCoverage(report) : ''))
+  if (report.tests.length === 0) throw new CommandError('no test was found: a test is a rule called test_… in a file called …_test.rego')
+  if (report.tests.some(({ passed, skipped }) => !passed && skipped !== true)) throw new CommandError('')
+  const short = tooLittle(report, flags)
+  if (short.length > 0) throw new CommandError(short.join('\n'))
+}
+
+function tooLittle(
+  { coverage, files }: Awaited<ReturnType<typeof testPolicy>>,
+  { threshold, fileThreshold }: TestFlags,
+): readonly string[] {
+  const said = (percent: number, of: string, asked: number) => `${percent.toFixed(1)} % of ${of} are covered, and ${asked} % are asked for`
+  return [
+    ...(threshold !== undefined && coverage < threshold ? [said(coverage, 'lines', threshold)] : []),
+    ...(fileThreshold === undefined
+      ? []
+      : files.filter((one) => one.coverage < fileThreshold).map((one) => said(one.coverage, `the lines of ${one.file}`, fileThreshold))),
+  ]
+}

@@ -1,0 +1,91 @@
+/** An HTTP server that answers nothing by itself: whatever Node would refuse on its own is an arrival too, recorded and judged. */
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type DoorName, Refusal } from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
+import { serve } from './deliver.ts'
+import { type DoorSettings, HttpArrival } from './http-arrival.ts'
+import { refuseUnparsed } from './malformed.ts'
+import type { RequestDoor } from './proxy.ts'
+import type { NextId } from './request-id.ts'
+
+export interface ArrivalServerOptions {
+  readonly http: ServerOptions
+  readonly handle: Handle
+  readonly nextId: NextId
+  /** Of what cannot be parsed. */
+  readonly door: DoorName
+  readonly route: RequestDoor
+  /** Who asks, where `route` is not what answers. */
+  readonly settingsOf: (req: IncomingMessage) => DoorSettings
+  /** Answers a CONNECT, or says why there is none. */
+  readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
+}
+
+export function createArrivalServer({ http, handle, nextId, door, route, settingsOf, connect }: ArrivalServerOptions): Server {
+  // Pipelined requests are answered in order: while its latest reply is open, a connection still owes one.
+  const latest = new WeakMap<Duplex, ServerResponse>()
+  // The parser says of every further chunk that it cannot go on.
+  const given = new WeakSet<Duplex>()
+  const routed: RequestDoor = (req, res) => {
+    latest.set(req.socket, res)
+    route(req, res)
+  }
+  const refuse = (of: DoorName, refusal: Refusal, socket: Duplex) => {
+    if (given.has(socket)) return
+    given.add(socket)
+    const earlier = latest.get(socket) ?? null
+    refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, earlier }).catch(() => socket.destroy())
+  }
+
+  // Host is checked where the request is read, so that its lack is recorded.
+  const server = createServer({ ...http, requireHostHeader: false }, routed)
+  // The body's reader invites it (100) once the request is allowed.
+  server.on('checkContinue', routed)
+  server.on('checkExpectation', (req, res) => {
+    latest.set(req.socket, res)
+    serve(handle, new HttpArrival(nextId(), { ...settingsOf(req), read: refuseExpectation }, req, res))
+  })
+  server.on('connect', (req, socket, head) => {
+    // Node takes its own listener off a socket that it hands over, and an error without one ends the process.
+    socket.on('error', () => socket.destroy())
+    const owed = latest.get(socket)
+    if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
+    else if (owed !== undefined && !owed.closed) refuse('connect', tooEarly, socket)
+    else connect(req, socket, head)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // Nobody is there to answer, and nothing was asked.
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()
+    else refuse(door, explainParseError(error), socket)
+  })
+  return server
+}
+
+/** Why a CONNECT has no meaning here (RFC 9110 §15.5.6: a 405 names what has). */
+export function noConnect(why: string): Refusal {
+  return new Refusal('method-not-allowed', why, { headers: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'] })
+}
+
+const tooEarly = new Refusal('malformed-request', 'a CONNECT came before the reply to the request in front of it')
+
+function refuseExpectation(): never {
+  throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
+}
+
+function explainParseError(error: NodeJS.ErrnoException): Refusal {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Refusal('headers-too-large', 'the request line and headers are larger than http.maxHeaderBytes')
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new Refusal('payload-too-large', 'the chunk extensions are too large')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Refusal('request-timeout', 'the request head did not arrive in time')
+    default:
+      // `reason` is the parser's own sentence and holds no byte of the request.
+      return new Refusal(
+        'malformed-request',
+        `not a valid HTTP/1.1 request: ${'reason' in error ? String(error.reason) : (error.code ?? 'parse error')}`,
+      )
+  }
+}

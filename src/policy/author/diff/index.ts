@@ -1,0 +1,3 @@
+/** Two revisions compared. */
+export { type CapabilityChange, diffManifests, type IntegrationChange } from './manifests.ts'
+export { diffRules } from './rules.ts'

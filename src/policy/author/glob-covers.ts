@@ -1,0 +1,37 @@
+/** Whether one path glob of a manifest allows all that another does. */
+
+/**
+ * `*` stands for characters of one segment, `**` for any. What is covered is told for sure; of globs that overlap in odd
+ * ways (`*a*` and `*a`) a covered one may be told as not covered, never the other way round. A path is a glob without wildcard.
+ */
+export function globCovers(general: string, specific: string): boolean {
+  if (general === specific) return true
+  if (!general.includes('*')) return false
+  const pattern = tokensOf(general)
+  // Every place of the pattern where matching may stand: one pass over `specific`, no backtracking.
+  let places = new Set([0])
+  const advance = (from: Set<number>): Set<number> => {
+    for (const place of from) if (isWildcard(pattern[place])) from.add(place + 1)
+    return from
+  }
+  advance(places)
+  for (const token of tokensOf(specific)) {
+    const next = new Set<number>()
+    for (const place of places) {
+      const expected = pattern[place]
+      if (expected === '**' || (expected === '*' && token !== '/' && token !== '**')) next.add(place)
+      else if (expected === token) next.add(place + 1)
+    }
+    places = advance(next)
+    if (places.size === 0) return false
+  }
+  return places.has(pattern.length)
+}
+
+function isWildcard(token: string | undefined): boolean {
+  return token === '*' || token === '**'
+}
+
+function tokensOf(glob: string): readonly string[] {
+  return glob.match(/\*\*|[\s\S]/gu) ?? []
+}

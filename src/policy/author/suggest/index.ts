@@ -1,0 +1,2 @@
+/** A manifest from what was recorded. */
+export { suggest } from './suggest.ts'

@@ -1,0 +1,103 @@
+/** Inside an interception every request is an arrival too, whatever Node would answer by itself (security cases 1, 2, 6, 7, 9, 10). */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
+import { connect } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
+
+async function arrange(t: TestContext, answer?: RequestListener) {
+  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, headersTimeout: 1h }' })
+  const certificate = await createOriginCertificate(installation.folder, 'localhost')
+  const origin = await startOrigin(t, answer === undefined ? { certificate } : { certificate, answer })
+  installation.write(
+    'integrations/weather.yaml',
+    manifest(
+      'weather',
+      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8] }]`,
+    ),
+  )
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const host = `Host: localhost:${origin.port}\r\n`
+  const inside = (bytes: string, servername = 'localhost') =>
+    exchangeInside(installation, { proxyPort, port: origin.port, servername }, bytes)
+  return { installation, origin, gateway, proxyPort, host, inside }
+}
+
+test('each malformed request inside is refused with a problem and one record pair, and never forwarded', async (t) => {
+  const { installation, origin, host, inside } = await arrange(t)
+  const end = 'Connection: close\r\n\r\n'
+  const cases: readonly (readonly [string, string, number])[] = [
+    ['garbage', 'garbage\r\n\r\n', 400],
+    ['bare LF in a header', `GET /v1/a HTTP/1.1\n${host}\n`, 400],
+    ['CL and TE together', `POST /v1/a HTTP/1.1\r\n${host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['two Content-Lengths', `POST /v1/a HTTP/1.1\r\n${host}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`, 400],
+    ['header too large', `GET /v1/a HTTP/1.1\r\n${host}X-Large: ${'x'.repeat(20_000)}\r\n${end}`, 431],
+    ['no Host', `GET /v1/a HTTP/1.1\r\n${end}`, 400],
+    ['two Hosts', `GET /v1/a HTTP/1.1\r\n${host}${host}${end}`, 400],
+    ['Host of another', `GET /v1/a HTTP/1.1\r\nHost: other.example\r\n${end}`, 400],
+    ['Host with another port', `GET /v1/a HTTP/1.1\r\nHost: localhost:1\r\n${end}`, 400],
+    ['absolute form', `GET https://localhost:${origin.port}/v1/a HTTP/1.1\r\n${host}${end}`, 400],
+    ['dot segment', `GET /v1/../admin HTTP/1.1\r\n${host}${end}`, 400],
+    ['encoded dot segment', `GET /v1/%2e%2e/admin HTTP/1.1\r\n${host}${end}`, 400],
+    ['parameter on a dot segment', `GET /v1/..;x=1/admin HTTP/1.1\r\n${host}${end}`, 400],
+    ['encoded slash', `GET /v1/..%2fadmin HTTP/1.1\r\n${host}${end}`, 400],
+    ['unknown expectation', `GET /v1/a HTTP/1.1\r\n${host}Expect: magic\r\n${end}`, 417],
+    ['CONNECT', `CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}\r\n`, 405],
+  ]
+  for (const [name, bytes, status] of cases) {
+    const reply = await inside(bytes)
+    assert.match(reply, new RegExp(`^HTTP/1\\.1 ${status} .*sallyport-problem: `, 's'), name)
+  }
+  assert.equal(origin.connections(), 0)
+  const own = (type: string) => installation.records().filter((record) => record['type'] === type && record['door'] === 'intercept')
+  assert.equal(own('refused').length, cases.length)
+  assert.match(await inside(`GET /v1/a HTTP/1.1\r\n${host}${end}`), /^HTTP\/1\.1 200 .*hello/s)
+})
+
+test('a handshake for another name than the CONNECT’s fails and is recorded', async (t) => {
+  const { installation, inside } = await arrange(t)
+  await assert.rejects(inside('', 'other.example'))
+  assert.match(String(installation.records().find(({ type }) => type === 'refused')?.['detail']), /^the TLS handshake failed/)
+})
+
+test('a body is invited only once its request is allowed', async (t) => {
+  const { host, inside } = await arrange(t)
+  const upload = (path: string, body: string) =>
+    inside(`PUT ${path} HTTP/1.1\r\n${host}Expect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n${body}`)
+  assert.match(await upload('/admin', ''), /^HTTP\/1\.1 403 /)
+  assert.match(await upload('/v1/a', 'hello'), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /)
+})
+
+test('an open tunnel is no way around the drain: its live reply ends, its next request is refused', async (t) => {
+  let finish = () => {}
+  const { installation, origin, gateway, proxyPort, host } = await arrange(t, (_req, res) => {
+    res.write('first,')
+    finish = () => res.end('last')
+  })
+  const socket = await openInside(installation, { proxyPort, port: origin.port })
+  const whole = readAll(socket)
+  socket.write(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+  await once(origin.server, 'request')
+  const closed = gateway.close()
+  socket.write(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+  while (!installation.records().some(({ code }) => code === 'draining')) await new Promise((resolve) => setImmediate(resolve))
+  finish()
+  assert.match(await whole, /^HTTP\/1\.1 200 .*first,.*last.*HTTP\/1\.1 503 .*"code":"draining"/s)
+  await closed
+  assert.equal(origin.requests.length, 1)
+})
+
+test('a caller that ends before it says a word is let go at once, not when the handshake is overdue', async (t) => {
+  const { installation, origin, proxyPort, host } = await arrange(t)
+  const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+  const closed = once(socket, 'close')
+  socket.write(`CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}Proxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+  await once(socket, 'data')
+  socket.end()
+  while (!installation.records().some(({ type }) => type === 'settled')) await new Promise((resolve) => setImmediate(resolve))
+  await closed
+})

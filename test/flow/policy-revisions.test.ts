@@ -1,0 +1,67 @@
+/** Which revision decides: gated by the rules’ own tests, listed, chosen, rolled back, and kept over restarts. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { ask, installationWithRules, sallyport } from '../support/author.ts'
+import { manifest, networkTo, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+test('rules whose own tests fail are not activated, and revisions can be listed, chosen and rolled back', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const rule = (path: string) => `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "no" if input.http.path == "${path}"\n`
+  const status = async (path: string) => (await ask(proxyPort, origin.port, path)).status
+  installation.write('rules/a.rego', rule('/one'))
+  const first = await gateway.reload()
+  installation.write('rules/a_test.rego', 'package sallyport.rules_test\n\nimport rego.v1\n\ntest_never if false\n')
+  installation.write('rules/a.rego', rule('/two'))
+  const rejected = await gateway.reload()
+  assert.equal(rejected.ok, false)
+  assert.match(rejected.problem ?? '', /^rules\/a_test\.rego:5:1: the test test_never fails/)
+  assert.deepEqual([await status('/one'), await status('/two')], [403, 200])
+
+  rmSync(join(installation.folder, 'rules/a_test.rego'))
+  const second = await gateway.reload()
+  assert.equal(second.ok, true)
+  assert.deepEqual([await status('/one'), await status('/two')], [200, 403])
+  const listed = await sallyport(installation, 'list')
+  assert.match(
+    listed.stdout,
+    new RegExp(`^\\S+ {2}${second.revision} {2}reload +active\n\\S+ {2}${first.revision} {2}reload *\n\\S+ {2}\\S+ {2}start`),
+  )
+
+  assert.equal((await sallyport(installation, 'rollback')).stdout, `active: revision ${first.revision}\n`)
+  assert.deepEqual([await status('/one'), await status('/two')], [403, 200])
+  assert.deepEqual(await gateway.reload(), { ok: true, revision: first.revision, pinned: first.revision })
+  assert.match((await sallyport(installation, 'list')).stdout, /rollback +active, pinned/)
+  assert.match((await sallyport(installation, 'activate', '../../etc')).stderr, /is unknown; "sallyport policy list" shows/)
+  assert.equal((await sallyport(installation, 'activate', second.revision)).code, 0)
+  assert.deepEqual([await status('/one'), await status('/two')], [200, 403])
+  assert.equal((await sallyport(installation, 'activate', 'latest')).code, 0)
+
+  // What is kept of a revision was tampered with: it is not activated.
+  const objects = join(installation.folder, 'state/policies/history/objects')
+  for (const name of readdirSync(objects)) {
+    const path = join(objects, name)
+    if (readFileSync(path, 'utf8') === rule('/one')) writeFileSync(path, rule('/three'))
+  }
+  const tampered = await sallyport(installation, 'activate', first.revision)
+  assert.equal(tampered.code, 1)
+  assert.match(tampered.stderr, /what is kept of a\.rego was changed since|what is kept of rules\/a\.rego was changed since/)
+  assert.deepEqual([await status('/one'), await status('/two')], [200, 403])
+})
+
+test('a chosen revision is chosen again after a restart', async (t) => {
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const { gateway } = await startHere(t, installation)
+  const [before] = JSON.parse((await sallyport(installation, 'list', '--json')).stdout).activations as { revision: string }[]
+  installation.write('integrations/weather.yaml', manifest('weather', networkTo(8081)))
+  assert.notEqual((await gateway.reload()).revision, before?.revision)
+  assert.equal((await sallyport(installation, 'rollback')).code, 0)
+  await gateway.close()
+  assert.ok(existsSync(join(installation.folder, 'state/policies/history/pinned')))
+  const again = await startHere(t, installation)
+  assert.equal((await again.gateway.reload()).pinned, before?.revision)
+})

@@ -1,0 +1,107 @@
+/** WebSockets to named services where one end does not play along (security cases 10, 11, 13). */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+
+const credential = 'service-credential-0123456789'
+const opening = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Echo: ${credential}\r\n\r\n`
+
+/** A service that answers the head of an upgrade with what `answer` does, and keeps what it was sent. */
+async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '') {
+  process.env['TEST_UPGRADE_CREDENTIAL'] = credential
+  const heads: string[] = []
+  const sockets: Socket[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    t.after(() => void socket.destroy())
+    socket.on('error', () => {})
+    socket.once('data', (head) => {
+      heads.push(head.toString('latin1'))
+      answer(socket)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const installation = createInstallation(t, {
+    config: `services: [{ name: chat, url: "${url === '' ? `http://127.0.0.1:${port}` : url}", timeout: 1s, headers: { X-Api-Key: { env: TEST_UPGRADE_CREDENTIAL } } }]`,
+    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const settled = async () => {
+    while (!installation.records().some(({ type }) => type === 'settled')) await new Promise((resolve) => setImmediate(resolve))
+    return installation.records().find(({ type }) => type === 'settled')
+  }
+  return { heads, sockets, proxyPort, settled }
+}
+
+const upgrade = (connection = 'Upgrade', more = '') =>
+  `GET /services/chat/room HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: ${connection}\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${more}\r\n`
+
+test('a service that refuses is a 502 that says so, without a word of the service’s, and is recorded as one', async (t) => {
+  const { proxyPort, settled } = await arrange(t, (socket) =>
+    socket.end(`HTTP/1.1 401 No\r\nSallyport-Problem: fake\r\nX-Echo: ${credential}\r\nContent-Length: 29\r\n\r\n${credential}`),
+  )
+  const answer = await exchangeRaw(proxyPort, upgrade())
+  assert.match(answer, /^HTTP\/1\.1 502 .*sallyport-problem: origin-failed\r\n.*chat refused the WebSocket: it answered 401/s)
+  assert.ok(!answer.includes(credential) && !answer.includes('fake'))
+  const { status, problem } = (await settled()) ?? {}
+  assert.deepEqual([status, problem], [502, 'origin-failed'])
+})
+
+test('a service that never answers is a 504', async (t) => {
+  const { proxyPort, settled } = await arrange(t, () => {})
+  assert.match(await exchangeRaw(proxyPort, upgrade()), /^HTTP\/1\.1 504 .*"code":"origin-timeout"/s)
+  assert.equal((await settled())?.['status'], 504)
+})
+
+test('a service at an address that may not be dialled is a 403', async (t) => {
+  const { proxyPort, settled } = await arrange(t, () => {}, 'http://[::ffff:127.0.0.1]:1')
+  assert.match(await exchangeRaw(proxyPort, upgrade()), /^HTTP\/1\.1 403 .*"code":"address-denied"/s)
+  assert.equal((await settled())?.['problem'], 'address-denied')
+})
+
+test('what the service says besides the handshake stays behind, and when it breaks off nothing but the end follows', async (t) => {
+  const { proxyPort, settled } = await arrange(t, (socket) => socket.write(`${opening}frame`, () => socket.resetAndDestroy()))
+  const answer = await exchangeRaw(proxyPort, upgrade()).catch((error: Error) => error.message)
+  assert.ok(!answer.includes(credential), answer)
+  assert.ok(!/ 50\d /.test(answer), answer)
+  assert.equal((await settled())?.['status'], 101)
+})
+
+test('a caller that goes away takes its connection to the service with it', async (t) => {
+  const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening))
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(upgrade())
+  await once(caller, 'data')
+  const gone = once(sockets[0] as Socket, 'close')
+  caller.resetAndDestroy()
+  await gone
+  assert.equal((await settled())?.['status'], 101)
+})
+
+test('the caller’s Connection header cannot strip the gateway’s credential, nor an underscore stand in for it', async (t) => {
+  const { proxyPort, heads } = await arrange(t, (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
+  await exchangeRaw(proxyPort, upgrade('Upgrade, X-Api-Key', 'X_Api_Key: mine\r\n'))
+  await exchangeRaw(
+    proxyPort,
+    `GET /services/chat/x HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close, X-Api-Key\r\nX_Api_Key: mine\r\nX_Forwarded_For: 1.2.3.4\r\n\r\n`,
+  )
+  assert.equal(heads.length, 2)
+  for (const head of heads) {
+    assert.match(head, new RegExp(`^x-api-key: ${credential}\\r$`, 'im'))
+    assert.match(head, /^connection: (?:Upgrade|keep-alive)\r$/im)
+    assert.doesNotMatch(head, /mine|1\.2\.3\.4/)
+  }
+})
+
+for (const framing of ['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n']) {
+  test(`a request for a WebSocket with ${framing.trim()} is refused and reaches nobody`, async (t) => {
+    const { proxyPort, heads } = await arrange(t, (socket) => socket.write(opening))
+    const answer = await exchangeRaw(proxyPort, `${upgrade('Upgrade', framing)}5\r\nhello\r\n0\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 400 .*a request for a WebSocket has no body/s)
+    assert.deepEqual(heads, [])
+  })
+}

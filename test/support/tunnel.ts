@@ -1,0 +1,54 @@
+/** Bytes through an intercepted tunnel, as they are. */
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { type Installation, proxyHeader } from './installation.ts'
+
+export interface Inside {
+  readonly proxyPort: number
+  /** Of the CONNECT. */
+  readonly host?: string
+  readonly port: number
+  /** The name that the handshake asks for. */
+  readonly servername?: string
+}
+
+/** Sends bytes inside the interception and gives all that comes back until it closes; rejects where the handshake fails. */
+export async function exchangeInside(installation: Installation, to: Inside, bytes: string): Promise<string> {
+  const secure = await openInside(installation, to)
+  const whole = readAll(secure)
+  secure.write(Buffer.from(bytes, 'latin1'))
+  return whole
+}
+
+export function readAll(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(text))
+  })
+}
+
+/** A connection inside the interception, after its handshake. */
+export function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
+  const { proxyPort, host = 'localhost', port, servername = 'localhost' } = to
+  const authority = `${host}:${port}`
+  return new Promise((resolve, reject) => {
+    const socket = connect(proxyPort, '127.0.0.1').on('error', reject)
+    socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+    socket.once('data', (head) => {
+      if (!head.toString('latin1').startsWith('HTTP/1.1 200 ')) {
+        socket.destroy()
+        reject(new Error(head.toString('latin1')))
+        return
+      }
+      const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
+      const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'] }, () => resolve(secure))
+      secure.on('error', reject)
+    })
+  })
+}

@@ -1,0 +1,61 @@
+/** No file root opens what governs the gateway, by whatever way it leads there (security case 14, invariant 8 of the design). */
+import assert from 'node:assert/strict'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { governingRoots } from '../../src/config/governed.ts'
+import { loadConfig } from '../../src/config/index.ts'
+import type { FileCapability } from '../../src/core/index.ts'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { createFolder } from '../support/folder.ts'
+
+async function arrange(t: TestContext) {
+  const folder = createFolder(t, {
+    'gate/sallyport.yaml': `apiVersion: sallyport/v1
+kind: Gateway
+state: ../state
+integrations: ../integrations
+audit: { folder: ../log }
+policy: { rules: ../rules, candidate: { rules: ../tried } }
+http: { originCa: ../trust/origin-ca.crt }
+`,
+    'integrations/data/hello.txt': 'hello',
+    'rules/own.rego': 'package sallyport.rules\n',
+    'tried/own.rego': 'package sallyport.rules\n',
+  })
+  mkdirSync(join(folder, 'trust'))
+  mkdirSync(join(folder, 'data'))
+  await createOriginCertificate(join(folder, 'trust'), 'localhost')
+  const config = loadConfig(join(folder, 'gate/sallyport.yaml'))
+  return {
+    folder,
+    opens: (root: string) => governingRoots(config, [{ root: join(folder, root) } as FileCapability])[0]?.message.replace(`${folder}/`, ''),
+  }
+}
+
+for (const [root, held] of [
+  ['', 'state'],
+  ['state', 'state'],
+  ['state/ca', 'state'],
+  ['gate', 'gate/sallyport.yaml'],
+  ['integrations', 'integrations'],
+  ['rules', 'rules'],
+  ['rules/deep/er', 'rules'],
+  ['tried', 'tried'],
+  ['log', 'log'],
+  ['trust', 'trust/origin-ca.crt'],
+  ['data/../rules', 'rules'],
+  ['link', 'rules'],
+  ['link/not-there-yet', 'rules'],
+] as const) {
+  test(`a root at "${root}" is refused`, async (t) => {
+    const { folder, opens } = await arrange(t)
+    symlinkSync('rules', join(folder, 'link'))
+    assert.equal(opens(root), `opens ${held}, which is the gateway’s own`)
+  })
+}
+
+test('a root beside them is not, nor one whose name begins alike', async (t) => {
+  const { opens } = await arrange(t)
+  for (const root of ['data', 'integrations/data', 'rules-of-mine', 'state2', '..state']) assert.equal(opens(root), undefined, root)
+})
