@@ -10,7 +10,7 @@ interface Schema {
   readonly type?: string
   readonly description?: string
   readonly default?: unknown
-  readonly enum?: readonly string[]
+  readonly enum?: readonly (string | number)[]
   readonly const?: string
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
@@ -28,33 +28,46 @@ export function derived(): Readonly<Record<string, string>> {
     'schemas/integration.schema.json': `${JSON.stringify(manifest, null, 2)}\n`,
     'reference/configuration.md': withTable('reference/configuration.md', config),
     'reference/manifest.md': withTable('reference/manifest.md', manifest),
+    'policy/input.md': withTable('policy/input.md', inputSchema(), ['key', 'value', 'meaning']),
   }
+}
+
+function inputSchema(): Schema {
+  return JSON.parse(readFileSync(join(import.meta.dirname, '../rego/schemas/input.json'), 'utf8')) as Schema
 }
 
 const marks = ['<!-- table: npm run docs -->', '<!-- /table -->'] as const
 
-function withTable(file: string, schema: Schema): string {
+const allColumns = ['key', 'value', 'default', 'meaning'] as const
+type Row = Readonly<Record<(typeof allColumns)[number], string>>
+
+function withTable(file: string, schema: Schema, columns: readonly (keyof Row)[] = allColumns): string {
   const text = readFileSync(join(import.meta.dirname, file), 'utf8')
   const start = text.indexOf(marks[0])
   const end = text.indexOf(marks[1])
   if (start < 0 || end < start) throw new Error(`docs/${file} has no place for its table`)
-  return `${text.slice(0, start)}${marks[0]}\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n${rows(schema, '').join('\n')}\n${text.slice(end)}`
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`
+  const head = line(columns) + line(columns.map(() => '---'))
+  const body = rows(schema, '').map((row) => line(columns.map((column) => row[column])))
+  return `${text.slice(0, start)}${marks[0]}\n${head}${body.join('')}${text.slice(end)}`
 }
 
-function rows(schema: Schema, prefix: string): readonly string[] {
+function rows(schema: Schema, prefix: string): readonly Row[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
     const path = `${prefix}${key}`
     const needed = schema.required?.includes(key) === true ? ' (required)' : ''
     const meaning = (value.description ?? '').replaceAll('|', '\\|')
-    return [`| \`${path}\`${needed} | ${kindOf(value)} | ${defaultOf(value)} | ${meaning} |`, ...below(value, path)]
+    return [{ key: `\`${path}\`${needed}`, value: kindOf(value), default: defaultOf(value), meaning }, ...below(value, path)]
   })
 }
 
-function below(value: Schema, path: string): readonly string[] {
+function below(value: Schema, path: string): readonly Row[] {
   if (value.properties !== undefined) return rows(value, `${path}.`)
   if (value.items !== undefined) return value.items.properties === undefined ? [] : rows(value.items, `${path}[].`)
   if (typeof value.additionalProperties === 'object') return below(value.additionalProperties, `${path}.<name>`)
-  return (value.anyOf ?? []).flatMap((one) => below(one, path)).map((row) => row.replace(' (required)', ' (one of these)'))
+  return (value.anyOf ?? [])
+    .flatMap((one) => below(one, path))
+    .map((row) => ({ ...row, key: row.key.replace(' (required)', ' (one of these)') }))
 }
 
 /** A group of keys that may be left out has no default of its own: its keys have theirs. */
@@ -72,7 +85,8 @@ function kindOf(value: Schema): string {
   if (value.items !== undefined) return `list of ${kindOf(value.items)}`
   if (value.properties === undefined && typeof value.additionalProperties === 'object')
     return `map to ${kindOf(value.additionalProperties)}`
-  return value.properties === undefined ? (value.type ?? 'anything') : 'keys below'
+  if (value.properties === undefined) return value.type ?? 'anything'
+  return Object.keys(value.properties).length === 0 ? 'no keys' : 'keys below'
 }
 
 if (import.meta.main) for (const [file, text] of Object.entries(derived())) writeFileSync(join(import.meta.dirname, file), text)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"sort"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
@@ -81,12 +82,33 @@ func explain(err error) []Problem {
 }
 
 func problemOf(one *ast.Error) Problem {
-	problem := Problem{Code: one.Code, Message: one.Message}
+	problem := Problem{Code: one.Code, Message: one.Message + detailsOf(one)}
 	if one.Location != nil {
 		problem.File, problem.Row, problem.Column = one.Location.File, one.Location.Row, one.Location.Col
 	}
 	return problem
 }
+
+// detailsOf tells what a type error found and what it expected, on the line of its message.
+func detailsOf(one *ast.Error) string {
+	if one.Details == nil || one.Code != ast.TypeErr {
+		return ""
+	}
+	var told []string
+	for _, line := range one.Details.Lines() {
+		what, value, found := strings.Cut(line, ":")
+		if found && wanted[strings.TrimSpace(what)] {
+			told = append(told, strings.TrimSpace(what)+": "+strings.TrimSpace(value))
+		}
+	}
+	if len(told) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(told, ", ") + ")"
+}
+
+// wanted are the parts of OPA's details that say more than the message.
+var wanted = map[string]bool{"left": true, "right": true, "have": true, "want": true, "want (one of)": true}
 
 func sortedNames(sources map[string]string) []string {
 	names := make([]string, 0, len(sources))

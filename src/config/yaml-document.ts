@@ -14,6 +14,7 @@ import {
 } from 'yaml'
 import type { ConfigProblem } from './config-error.ts'
 import { maxTextBytes } from './read-text.ts'
+import { badAlias } from './yaml-aliases.ts'
 
 export interface YamlSource {
   /** For messages. */
@@ -53,6 +54,8 @@ export function readYaml({ file, text }: YamlSource): YamlDocument {
     if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2')
       return whole('another version of YAML than 1.2, in which words mean other things')
     const problems = oddities(document, (offset, message) => at(offset, [], message))
+    const alias = badAlias(document)
+    if (alias !== null) return unreadable([...problems, at(alias.offset, [], `${alias.why}; write the value out`)])
     // Aliases are bounded so that a small file cannot become a huge value.
     const value: unknown = document.toJS({ maxAliasCount: 100 })
     return { value, problems, problemAt: (path, message) => at(offsetOf(document, path), path, message) }
@@ -71,7 +74,6 @@ function explainSyntax({ code, message }: YAMLError): string {
 
 function explainThrown({ message }: Error): string {
   if (/alias count/.test(message)) return 'too many aliases'
-  if (/alias/i.test(message)) return 'an alias that stands before its anchor, or has none'
   return /call stack/.test(message) ? 'nested too deeply' : 'the parser failed'
 }
 

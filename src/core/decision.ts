@@ -54,8 +54,11 @@ const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => b
   timeoutMs: isPositiveInteger,
   maxRequestBytes: isPositiveInteger,
   maxReplyBytes: isPositiveInteger,
-  addresses: isStringList,
+  addresses: (value) => isStringList(value) && value.every(isBlock),
 }
+
+/** Every obligation there is; docs/policy/obligations.md is checked against it both ways. */
+export const obligationKeys = Object.keys(obligationChecks) as readonly (keyof Obligations)[]
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -63,6 +66,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isStringList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** An address, or one with the length of a prefix. */
+function isBlock(text: string): boolean {
+  const [, address = '', prefix = '0'] = /^([\da-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+  if (address.includes(':')) return URL.canParse(`http://[${address}]/`) && Number(prefix) <= 128
+  const bytes = address.split('.')
+  return bytes.length === 4 && bytes.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256) && Number(prefix) <= 32
 }
 
 function isPositiveInteger(value: unknown): boolean {

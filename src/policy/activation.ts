@@ -1,11 +1,11 @@
 /** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
-import type { RegoSources } from './build.ts'
 import type { SnapshotBundle } from './bundle/index.ts'
 import type { BundleSet } from './compose.ts'
-import type { Activated, History, Made } from './history/index.ts'
+import { type Activated, type History, HistoryError, type Made } from './history/index.ts'
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
+import type { RegoSources } from './rego-files.ts'
 
 export interface ReloadResult {
   readonly ok: boolean
@@ -93,6 +93,17 @@ export function createActivation(options: ActivationOptions): Activation {
     return { ...made, integrations }
   }
 
+  /** Another set than the chosen one is not taken without being told to. */
+  async function fromPinned(revision: string): Promise<Candidate> {
+    try {
+      return await fromHistory(revision)
+    } catch (error) {
+      throw new HistoryError(
+        `the chosen revision cannot be used: ${(error as Error).message}; to follow the folders, remove ${history.pinFile}`,
+      )
+    }
+  }
+
   async function take({ integrations, ...made }: Candidate, how: Activated['how']): Promise<void> {
     const { revision, activate } = await policy.prepare(integrations, made.rules, made.bundles)
     const changed = revision !== policy.revision()
@@ -154,7 +165,7 @@ export function createActivation(options: ActivationOptions): Activation {
     async start() {
       const pinned = await history.pinned()
       current = await bundles.load()
-      if (pinned !== null) return take(await fromHistory(pinned), 'start')
+      if (pinned !== null) return take(await fromPinned(pinned), 'start')
       const found = await fromFolders(current)
       if (missingIn(current).length > 0) return introduce(found.integrations)
       try {

@@ -1,8 +1,10 @@
 /** A compiled policy: the default policy alone as it was checked in, or built together with an author's rules. */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Compile, Sight } from './compiler/index.ts'
+import { type Compile, isSight, RegoError, type Sight } from './compiler/index.ts'
+import { explainingRules } from './explain-rules.ts'
+import { type RegoSources, readRego } from './rego-files.ts'
 
 const regoFolder = join(import.meta.dirname, '../../rego')
 const defaultPolicyFolder = join(regoFolder, 'sallyport')
@@ -16,25 +18,23 @@ export interface CompiledPolicy {
   readonly sight: Sight
 }
 
+/** Rises when what stands in `policy.json`, or what it means, changes: what an earlier version kept is built anew. */
+const format = 1
+
 interface Metadata {
+  readonly format: number
   readonly sourceHash: string
   readonly opa: string
+  /** SHA-256 of policy.wasm, hex. */
+  readonly wasm: string
   readonly sight: Sight
-}
-
-export type RegoSources = Readonly<Record<string, string>>
-
-/** Every `.rego` below a folder, by its path relative to it; `prefix` goes before each name. */
-export async function readRego(folder: string, prefix: string): Promise<RegoSources> {
-  const sources: Record<string, string> = {}
-  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.rego')).sort()
-  for (const name of names) sources[`${prefix}${name}`] = await readFile(join(folder, name), 'utf8')
-  return sources
 }
 
 /** The checked-in default policy. */
 async function loadDefaultPolicy(): Promise<CompiledPolicy> {
-  return load(compiledPolicyFolder)
+  const found = await load(compiledPolicyFolder)
+  if (found === null) throw new Error(`the compiled default policy in ${compiledPolicyFolder} is damaged; install Sallyport anew`)
+  return found
 }
 
 /**
@@ -60,8 +60,8 @@ export async function buildKept(
   requireTests: () => Promise<void>,
 ): Promise<CompiledPolicy> {
   const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
-  const cached = await load(folder).catch(() => null) // none there, or an earlier version's
-  if (cached?.sourceHash === inputs.sourceHash && cached.sight !== undefined) return cached
+  const cached = await load(folder)
+  if (cached?.sourceHash === inputs.sourceHash) return cached
   const built = await compileInputs(inputs, compile)
   await requireTests()
   await save(folder, built)
@@ -89,6 +89,8 @@ export async function policySurroundings(grants: readonly string[] = []): Promis
   return { capabilities: { ...usual, builtins: [...usual.builtins, ...outside] }, schema: await read('schemas/input.json') }
 }
 
+const strangeAnswer = 'the compiler’s answer is not one that this version knows; remove the compiler’s cache folder and try again'
+
 /** All that a build depends on, and its hash. */
 export async function buildInputs(rules: RegoSources, grants: readonly string[] = []): Promise<BuildInputs> {
   const { capabilities, schema } = await policySurroundings(grants)
@@ -112,15 +114,16 @@ export async function hashOf(sources: RegoSources, ...surroundings: readonly unk
 
 export async function compileInputs(inputs: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
   const { sourceHash, entrypoint: entry, ...rest } = inputs
-  const answer = await compile({ command: 'build', ...rest, entrypoints: [entry] })
-  const policy = { wasm: Buffer.from(answer.wasm ?? '', 'base64'), sourceHash, sight: answer.sight as Sight }
-  return { policy, opa: answer.opa ?? '' }
+  const request = { command: 'build', ...rest, entrypoints: [entry] } as const
+  const { wasm = '', sight, opa = '' } = await explainingRules(rest.sources, () => compile(request))
+  if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
+  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight }, opa }
 }
 
 /** The metadata is written last: a folder without it is no build. */
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const metadata: Metadata = { sourceHash: policy.sourceHash, opa, sight: policy.sight }
+  const metadata: Metadata = { format, sourceHash: policy.sourceHash, opa, wasm: sha256(policy.wasm), sight: policy.sight }
   for (const [name, content] of [
     ['policy.wasm', policy.wasm],
     ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
@@ -131,7 +134,18 @@ export async function save(folder: string, { policy, opa }: { policy: CompiledPo
   }
 }
 
-async function load(folder: string): Promise<CompiledPolicy> {
-  const { sourceHash, sight } = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata
-  return { wasm: await readFile(join(folder, 'policy.wasm')), sourceHash, sight }
+/** `null`: there is none, or an earlier version's, or what is there is not what was kept. */
+async function load(folder: string): Promise<CompiledPolicy | null> {
+  try {
+    const metadata = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata | null
+    if (metadata?.format !== format || !isSight(metadata.sight)) return null
+    const wasm = await readFile(join(folder, 'policy.wasm'))
+    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash: metadata.sourceHash, sight: metadata.sight } : null
+  } catch {
+    return null
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -1,10 +1,10 @@
 /** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
 import { createHash } from 'node:crypto'
 import type { Json, JsonObject } from '../core/index.ts'
-import type { RegoSources } from './build.ts'
 import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
+import type { RegoSources } from './rego-files.ts'
 
 /** By the names that the configuration gives them. */
 export type BundleSet = ReadonlyMap<string, SnapshotBundle>

@@ -1,6 +1,7 @@
 /** An author's rules are two policies in one folder: one decides requests, the other what of a decision may be reported. */
-import type { RegoSources } from './build.ts'
+
 import { packageOf } from './bundle/index.ts'
+import type { RegoSources } from './rego-files.ts'
 
 export interface DividedRules {
   /** Judged against the input of requests. */

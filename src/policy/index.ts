@@ -25,7 +25,6 @@ export {
   unrecordedOf,
   withAddition,
 } from './author/index.ts'
-export type { RegoSources } from './build.ts'
 export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
 export { type Compile, createCompile, RegoError } from './compiler/index.ts'
@@ -37,6 +36,7 @@ export { indexManifest } from './index-manifests.ts'
 export { createDirectory, type Directory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
 export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation, readRules } from './policy.ts'
+export type { RegoSources } from './rego-files.ts'
 export {
   createDecisionLog,
   createLocalStatus,

@@ -120,6 +120,11 @@ for (const [claim, files, expected] of [
     /^data\.yaml: has an alias inside its own anchor at line 2/,
   ],
   [
+    'more aliases than anybody looks up one by one',
+    { 'data.yaml': `a: &a 1\nb: [${Array(100_000).fill('*a').join(',')}]\n` },
+    /^data\.yaml: has too many aliases/,
+  ],
+  [
     'aliases that unfold without end',
     {
       'data.yaml': `a0: &a0 [x]\n${Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`)}]`).join('\n')}\n`,

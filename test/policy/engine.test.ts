@@ -177,13 +177,15 @@ test('authors’ rules deny, allow and oblige; an unknown obligation denies', as
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      'deny contains "no secrets" if startswith(input.http.path, "/v1/secret")\nallow contains "health is for all" if input.http.path == "/health"\nobligations contains {"timeoutMs": 50} if input.http.path == "/v1/slow"\nobligations contains {"fly": true} if input.http.path == "/v1/fly"\n',
+      'deny contains "no secrets" if startswith(input.http.path, "/v1/secret")\nallow contains "health is for all" if input.http.path == "/health"\nobligations contains {"timeoutMs": 50} if input.http.path == "/v1/slow"\nobligations contains {"fly": true} if input.http.path == "/v1/fly"\nobligations contains {"addresses": ["10.0.0.0/33"]} if input.http.path == "/v1/far"\nobligations contains {"addresses": ["10.0.0.0/8", "::1"]} if input.http.path == "/v1/near"\n',
     ),
   })
   assert.deepEqual(http(one, { ...good, path: '/v1/secret' }).reasons, ['no secrets'])
   assert.equal(http(one, { ...good, path: '/health' }).rule, 'rules/allow')
   assert.deepEqual(http(one, { ...good, path: '/v1/slow' }).obligations, { timeoutMs: 50 })
   assert.equal(http(one, { ...good, path: '/v1/fly' }).rule, 'engine/malformed-decision')
+  assert.equal(http(one, { ...good, path: '/v1/far' }).rule, 'engine/malformed-decision')
+  assert.deepEqual(http(one, { ...good, path: '/v1/near' }).obligations, { addresses: ['10.0.0.0/8', '::1'] })
 })
 
 test('rules that do not compile say file, line and column, and leave nothing behind', async (t) => {

@@ -1,6 +1,6 @@
 /** The reference pages say what the code does, both ways. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { derived } from '../../docs/emit.ts'
@@ -72,10 +72,17 @@ test('docs/reference/commands.md lists the commands', () => {
   )
 })
 
+const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
+
 test('links between the pages lead somewhere', () => {
-  for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/lifecycle.md', 'docs/deploy.md', 'docs/policy.md']) {
+  for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdown.map((name) => join('docs', name))]) {
     const text = readFileSync(join(root, file), 'utf8')
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g))
       assert.doesNotThrow(() => readFileSync(join(root, file, '..', target)), `${file} -> ${target}`)
   }
+})
+
+test('every page of docs/policy/ is in its index', () => {
+  for (const name of markdown.filter((one) => one.startsWith('policy/') && one !== 'policy/README.md'))
+    assert.ok(page('policy/README.md').includes(`(${name.slice('policy/'.length)})`), name)
 })

@@ -1,6 +1,8 @@
 /** The commands for authors of policies, and their flags. */
 import { writeFile } from 'node:fs/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import { relative } from 'node:path'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { signatureAlgorithms } from '../../config/index.ts'
 import { buildBundle, checkPolicy, createCompile, readSources, scaffold } from '../../policy/index.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
@@ -20,7 +22,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
   granting('check [paths...]', 'Compile rules or a bundle and check their types; every problem with file, line and column.', policy)
     .option('--verification-key <file>', 'PEM of the public key that a bundle must be signed with')
     .option('--verification-key-id <id>', 'the name of that key in signatures', 'default')
-    .option('--signing-alg <name>', 'how it must be signed: RS256, ES256, PS256, EdDSA, …', 'RS256')
+    .addOption(new Option('--signing-alg <name>', 'how it must be signed').choices(signatureAlgorithms).default('RS256'))
     .option('--scope <scope>', 'what the signature must say as its scope')
     .option('--json', 'print JSON, for editors')
     .action(async (paths: string[], flags: Shared & Granting & CheckFlags) => {
@@ -75,7 +77,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .action(async (name: string, { config, owner }: Shared & { owner: string }) => {
       const { integrationsFolder, policy: settings } = findConfig(config)
       const files = await scaffold({ name, owner, integrationsFolder, rulesFolder: settings.rulesFolder })
-      print(`${files.join('\n')}\n`)
+      print(`${files.map((one) => relative('', one)).join('\n')}\n`)
       if (settings.rulesFolder === null) print('(the configuration has no policy.rules, so no rule was written)\n')
     })
 }

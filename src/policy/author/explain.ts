@@ -1,8 +1,8 @@
 /** Why a recorded request was decided as it was, and how it would be decided now. */
 import type { Decision, Integration } from '../../core/index.ts'
-import type { RegoSources } from '../build.ts'
 import type { Compile } from '../compiler/index.ts'
 import { indexManifest } from '../index-manifests.ts'
+import type { RegoSources } from '../rego-files.ts'
 import { type Decide, type DecidedRecord, type Find, requestOf } from './recorded.ts'
 import { evalPolicy } from './toolchain.ts'
 

@@ -1,6 +1,7 @@
-/** `sallyport policy new`: a first manifest, a first rule, and a test that shows what both do. */
+/** `sallyport policy new`: a first manifest, a first rule, a test that shows what both do, and the schema for editors. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { manifestJsonSchema } from '../manifests/index.ts'
 import { SourceError } from './sources.ts'
 
 export interface Scaffold {
@@ -15,6 +16,7 @@ export interface Scaffold {
 export async function scaffold({ name, owner, integrationsFolder, rulesFolder }: Scaffold): Promise<readonly string[]> {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name))
     throw new SourceError(`"${name}" is no name for an integration: expected lower-case letters, digits and "-"`)
+  const schema = join(integrationsFolder, schemaFile)
   const files: [string, string][] = [[join(integrationsFolder, `${name}.yaml`), manifestText(name, owner)]]
   if (rulesFolder !== null)
     files.push([join(rulesFolder, `${name}.rego`), ruleText(name)], [join(rulesFolder, `${name}_test.rego`), testText(name)])
@@ -26,11 +28,20 @@ export async function scaffold({ name, owner, integrationsFolder, rulesFolder }:
       )
     })
   }
-  return files.map(([path]) => path)
+  // One for all manifests of the folder: the first has brought it.
+  const brought = await writeFile(schema, `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`, { flag: 'wx' }).then(
+    () => [schema],
+    () => [],
+  )
+  return [...files.map(([path]) => path), ...brought]
 }
 
+/** Beside the manifests, so that the path in them holds wherever the folder goes; not a manifest, so it is not read as one. */
+const schemaFile = 'integration.schema.json'
+
 function manifestText(name: string, owner: string): string {
-  return `apiVersion: sallyport/v1
+  return `# yaml-language-server: $schema=./${schemaFile}
+apiVersion: sallyport/v1
 kind: Integration
 name: ${name}
 owner: ${owner}

@@ -1,8 +1,9 @@
 /** Rego files that an author names on the command line. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { defaultSources, type RegoSources } from '../build.ts'
+import { defaultSources } from '../build.ts'
 import { readBundle, type Verification } from '../bundle/index.ts'
+import { listRego, type RegoSources, readRegoFiles } from '../rego-files.ts'
 
 /** A path that was named and cannot be used. */
 export class SourceError extends Error {
@@ -16,13 +17,13 @@ export class SourceError extends Error {
 
 /**
  * Every `.rego` file named, or below a folder or in a bundle named, by its path as the author would write it.
- * `verification` is for bundles; `null` does not ask for signatures. Throws `SourceError` or `BundleError`.
+ * `verification` is for bundles; `null` does not ask for signatures. Throws `SourceError`, `RegoError` or `BundleError`.
  */
 export async function readSources(paths: readonly string[], verification: Verification | null = null): Promise<RegoSources> {
   const sources: Record<string, string> = {}
   for (const path of paths) {
     if (isBundle(path)) Object.assign(sources, await readBundled(path, verification))
-    else for (const file of await regoFiles(path)) sources[relative('', file)] = await readFile(file, 'utf8')
+    else Object.assign(sources, readRegoFiles((await regoFiles(path)).map((file) => [relative('', file), file])))
   }
   if (Object.keys(sources).length === 0) throw new SourceError(`there is no .rego file in ${paths.join(', ')}`)
   return sources
@@ -50,9 +51,5 @@ async function regoFiles(path: string): Promise<readonly string[]> {
     throw new SourceError(`${path} cannot be read: ${error.code}`)
   })
   if (!found.isDirectory()) return [path]
-  const names = await readdir(path, { recursive: true })
-  return names
-    .filter((name) => name.endsWith('.rego'))
-    .sort()
-    .map((name) => join(path, name))
+  return (await listRego(path)).map((name) => join(path, name))
 }

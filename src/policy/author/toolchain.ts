@@ -1,9 +1,11 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
 import type { JsonObject } from '../../core/index.ts'
-import { defaultSources, entrypoint, policySurroundings, type RegoSources } from '../build.ts'
+import { defaultSources, entrypoint, policySurroundings } from '../build.ts'
 import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
 import { divideRules } from '../divide-rules.ts'
+import { explainingRules } from '../explain-rules.ts'
+import type { RegoSources } from '../rego-files.ts'
 import { verdictInputs } from '../report/verdict-build.ts'
 import { withSight } from './with-sight.ts'
 
@@ -12,9 +14,11 @@ export async function checkPolicy(compile: Compile, sources: RegoSources, grants
   const { capabilities, schema } = await policySurroundings(grants)
   const { deciding, reporting } = divideRules(sources)
   const all = { ...(await defaultSources()), ...deciding }
-  await compile({ command: 'check', sources: all, capabilities, schema })
-  // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
-  await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
+  await explainingRules(deciding, async () => {
+    await compile({ command: 'check', sources: all, capabilities, schema })
+    // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
+    await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
+  })
   if (Object.keys(reporting).length > 0) await checkReporting(compile, sources)
 }
 

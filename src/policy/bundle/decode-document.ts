@@ -1,5 +1,6 @@
 /** A JSON or YAML file of a bundle as a value, bounded in size and depth; what readers could understand differently is refused. */
-import { type Alias, type Document, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
+import { LineCounter, parseDocument, type YAMLError } from 'yaml'
+import { badAlias } from '../../config/index.ts'
 import type { Json } from '../../core/index.ts'
 import { BundleError } from './bundle-error.ts'
 import { decodeText } from './decode-text.ts'
@@ -32,32 +33,16 @@ function parseYaml(text: string, problem: Problem): Json {
     const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, uniqueKeys: false, logLevel: 'error' })
     const [error] = [...document.errors, ...document.warnings] as YAMLError[]
     if (error !== undefined) throw problem(`is not readable as YAML at line ${lines.linePos(error.pos[0]).line} (${error.code})`)
-    const cyclic = aliasInsideItsAnchor(document)
-    if (cyclic !== null) throw problem(`has an alias inside its own anchor at line ${lines.linePos(cyclic).line}; write the value out`)
+    const alias = badAlias(document)
+    if (alias !== null) throw problem(`has ${alias.why} at line ${lines.linePos(alias.offset).line}; write the value out`)
     // Aliases are bounded so that a small file cannot become a huge value.
     return document.toJS({ maxAliasCount: 100 }) as Json
   } catch (error) {
     if (error instanceof BundleError) throw error
     const { message } = error as Error
     if (/alias count/i.test(message)) throw problem('has too many aliases; write the values out')
-    if (/alias/i.test(message)) throw problem('has an alias that stands before its anchor; write the value out')
     throw problem(/call stack/.test(message) ? 'is nested too deeply' : 'is not readable as YAML')
   }
-}
-
-/** Its offset; `null` where there is none. An alias leads back only, so that every circle has one. */
-function aliasInsideItsAnchor(document: Document): number | null {
-  let found: number | null = null
-  visit(document, {
-    Alias(_key, alias: Alias) {
-      const start = alias.range?.[0] ?? 0
-      const anchored = alias.resolve(document)?.range
-      if (!anchored || start < anchored[0] || start >= anchored[2]) return undefined
-      found = start
-      return visit.BREAK
-    },
-  })
-  return found
 }
 
 /** Depth, numbers, keys and strings; without recursion, which a deep document would end. */

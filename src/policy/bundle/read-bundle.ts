@@ -1,7 +1,7 @@
 /** Bytes or a folder as a checked bundle: whatever is wrong with it is found here, before anything of it counts. */
+import { abiOf, isKnownAbi } from '../wasm/index.ts'
 import type { Bundle, BundleFiles, DeltaBundle, SnapshotBundle } from './bundle.ts'
 import { BundleError } from './bundle-error.ts'
-import { decodeDocument } from './decode-document.ts'
 import { decodeText } from './decode-text.ts'
 import { normalizeName } from './file-name.ts'
 import { type Manifest, manifestFile, readManifest } from './manifest.ts'
@@ -9,6 +9,7 @@ import { isDataFile, mergeData } from './merge-data.ts'
 import { readArchive } from './read-archive.ts'
 import { readFolder } from './read-folder.ts'
 import { patchFile, readPatch } from './read-patch.ts'
+import { readPlan } from './read-plan.ts'
 import { packageOf } from './rego-package.ts'
 import { rootsContain } from './roots.ts'
 import { type Verification, verifySignatures } from './verify-signatures.ts'
@@ -55,7 +56,6 @@ function snapshot(files: BundleFiles, manifest: Manifest, reservedRoots: readonl
     if (name !== manifestFile && name.endsWith(manifestFile))
       throw new BundleError(origin, name, `expected ${manifestFile} at the top; move it`)
   }
-  const plan = contents.get('plan.json')
   return {
     kind: 'snapshot',
     revision,
@@ -63,7 +63,7 @@ function snapshot(files: BundleFiles, manifest: Manifest, reservedRoots: readonl
     rego: regoOf(files, roots),
     data: mergeData(files, roots, reservedRoots),
     wasm: wasmOf(files, manifest),
-    plan: plan === undefined ? null : decodeDocument(origin, 'plan.json', plan),
+    plan: readPlan(files),
     metadata,
   }
 }
@@ -104,6 +104,13 @@ function wasmOf({ origin, contents }: BundleFiles, manifest: Manifest): Snapshot
     if (bytes === undefined)
       throw new BundleError(origin, '.manifest', `wasm: names the module "${module}", which the bundle has not; build it anew`)
     if (!isWasm(bytes)) throw new BundleError(origin, name, 'is no WebAssembly module; build the bundle with "opa build -t wasm"')
+    const abi = abiOf(bytes)
+    if (!isKnownAbi(abi))
+      throw new BundleError(
+        origin,
+        name,
+        `is for ${abi === null ? 'no ABI of OPA' : `OPA's ABI ${abi.major}.${abi.minor}`}; expected 1.2 or later of 1, build the bundle with OPA 1`,
+      )
     if (entrypoints.has(entrypoint))
       throw new BundleError(origin, '.manifest', `wasm: the entrypoint "${entrypoint}" stands twice; keep one`)
     if (!rootsContain(manifest.roots, entrypoint.split('/')))

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { parseJson } from '../../core/index.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, defaultCacheFolder, programPath } from './program.ts'
-import { type CompilerAnswer, type CompilerRequest, RegoError } from './protocol.ts'
+import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
 
 export type Compile = (request: CompilerRequest) => Promise<CompilerAnswer>
 
@@ -31,8 +31,22 @@ export function createCompile(cacheFolder: string = defaultCacheFolder()): Compi
 }
 
 function succeeded(answer: CompilerAnswer): CompilerAnswer {
-  if (answer.problems.length > 0) throw new RegoError(answer.problems)
+  if (answer.problems.length > 0) throw new RegoError(distinct(answer.problems))
   return answer
+}
+
+/** OPA's parser tells one error several ways, and then that the file ended: the longest of each place is kept. */
+function distinct(problems: readonly CompilerProblem[]): readonly CompilerProblem[] {
+  const places = new Map<string, CompilerProblem>()
+  for (const one of problems) {
+    if (one.message === 'unexpected eof token' && problems.some((other) => other.file === one.file && other !== one)) continue
+    const place = `${one.file}:${one.row}:${one.column}`
+    const other = places.get(place)
+    if (other === undefined) places.set(place, one)
+    else if (one.message.startsWith(other.message)) places.set(place, one)
+    else places.set(`${place} ${one.message}`, one)
+  }
+  return [...places.values()]
 }
 
 /** A hostile source can at most waste a worker's time: it is ended after `timeoutMs`. */
@@ -52,7 +66,8 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
     }, timeoutMs)
     worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
       clearTimeout(timer)
-      if (exitCode === 0) resolve(parseJson(stdout) as unknown as CompilerAnswer)
+      const answer = exitCode === 0 ? answerIn(stdout) : null
+      if (answer !== null) resolve(answer)
       else
         reject(
           new RegoError([
@@ -61,7 +76,7 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
               row: 0,
               column: 0,
               code: 'compiler',
-              message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode}`,
+              message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode} and no answer`,
             },
           ]),
         )
@@ -71,4 +86,13 @@ function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Prom
       reject(error)
     })
   })
+}
+
+function answerIn(stdout: string): CompilerAnswer | null {
+  try {
+    const answer = parseJson(stdout) as Partial<CompilerAnswer> | null
+    return Array.isArray(answer?.problems) ? (answer as CompilerAnswer) : null
+  } catch {
+    return null
+  }
 }

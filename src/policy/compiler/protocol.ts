@@ -44,6 +44,20 @@ export interface Sight {
 /** Of a policy of which nothing is known: no projection, no cache, all manifests in its data. */
 export const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
 
+/** What another version kept or gave may be of another form. */
+export function isSight(value: unknown): value is Sight {
+  const { reads, probes, builtins, volatile, ownOnly } = (value ?? {}) as Partial<Record<keyof Sight, unknown>>
+  return [reads, probes].every(isListOfPaths) && [builtins, volatile].every(isListOfNames) && typeof ownOnly === 'boolean'
+}
+
+function isListOfPaths(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isListOfNames)
+}
+
+function isListOfNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
 export interface TestOutcome {
   readonly file: string
   readonly row: number
@@ -104,15 +118,19 @@ export interface CompilerAnswer {
   readonly bundle?: string
 }
 
-/** Rego that does not compile. The message has one `file:row:column: message` a line. */
+/** Rego that does not compile. The message has one `file:row:column: message` a line; without a row where it is the file as a whole. */
 export class RegoError extends Error {
   readonly problems: readonly CompilerProblem[]
 
   constructor(problems: readonly CompilerProblem[]) {
-    super(problems.map(({ file, row, column, message }) => (file === '' ? message : `${file}:${row}:${column}: ${message}`)).join('\n'))
+    super(problems.map(({ file, row, column, message }) => `${placeOf(file, row, column)}${message}`).join('\n'))
     this.name = 'RegoError'
     this.problems = problems
   }
+}
+
+function placeOf(file: string, row: number, column: number): string {
+  return file === '' ? '' : row === 0 ? `${file}: ` : `${file}:${row}:${column}: `
 }
 
 /** Neither a compiler built earlier, nor Go, nor an `opa` is there. */

@@ -1,9 +1,10 @@
 /** Every revision that was ever active, with the manifests, rules and bundles it was made of, so that it can be active again. */
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RegoSources } from '../build.ts'
 import type { SnapshotBundle } from '../bundle/index.ts'
 import type { BundleSet } from '../compose.ts'
+import type { RegoSources } from '../rego-files.ts'
+import { HistoryError } from './history-error.ts'
 import { type KeptBundle, keepBundle, readKeptBundle } from './kept-bundle.ts'
 import { createObjects } from './objects.ts'
 
@@ -43,6 +44,8 @@ export interface History {
   read(revision: string): Promise<Made>
   /** The revision that was chosen over what lies in the folders; kept over restarts. */
   pinned(): Promise<string | null>
+  /** The file that says so. */
+  readonly pinFile: string
   pin(revision: string | null): Promise<void>
 }
 
@@ -63,8 +66,7 @@ export function createHistory(folder: string): History {
     const text = await readFile(lines, 'utf8').catch(noneYet)
     return text
       .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Activated)
+      .flatMap((line) => activatedIn(line))
       .toReversed()
   }
 
@@ -86,7 +88,7 @@ export function createHistory(folder: string): History {
   async function readContents(revision: string): Promise<Contents | null> {
     // The name becomes a path: nothing but a revision does.
     const text = revisionShape.test(revision) ? await readFile(contentsOf(revision), 'utf8').catch(noneYet) : ''
-    return text === '' ? null : (JSON.parse(text) as Contents)
+    return text === '' ? null : contentsIn(text, contentsOf(revision))
   }
 
   const readPin = async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null
@@ -98,18 +100,21 @@ export function createHistory(folder: string): History {
       for (const [name, bundle] of bundles) kept[name] = await keepBundle(bundle, { keep, keepAll })
       const contents: Contents = { manifests: await keepAll(manifests), rules: await keepAll(rules), bundles: kept }
       await replaceFile(contentsOf(activated.revision), `${JSON.stringify(contents)}\n`)
-      await appendFile(lines, `${JSON.stringify(activated)}\n`, { mode: 0o600 })
+      // A line of its own, whatever a power cut left of the one before.
+      await appendFile(lines, `\n${JSON.stringify(activated)}\n`, { mode: 0o600 })
       if (recorded++ % pruneEvery === 0) await prune()
     },
     list,
     async read(revision) {
       const contents = await readContents(revision)
-      if (contents === null) throw new Error(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
+      if (contents === null)
+        throw new HistoryError(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
       const { manifests, rules, bundles = {} } = contents
       const found = new Map<string, SnapshotBundle>()
       for (const [name, kept] of Object.entries(bundles)) found.set(name, await readKeptBundle(kept, { read, readAll }))
       return { manifests: await readAll(manifests), rules: await readAll(rules), bundles: found }
     },
+    pinFile: pin,
     pinned: readPin,
     async pin(revision) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -117,6 +122,25 @@ export function createHistory(folder: string): History {
       else await replaceFile(pin, `${revision}\n`)
     },
   }
+}
+
+/** None in a line that was torn: it tells of an activation that nobody could list, and hides no other. */
+function activatedIn(line: string): readonly Activated[] {
+  try {
+    return line === '' ? [] : [JSON.parse(line) as Activated]
+  } catch {
+    return []
+  }
+}
+
+function contentsIn(text: string, path: string): Contents {
+  try {
+    const contents = JSON.parse(text) as Partial<Contents> | null
+    if ([contents?.manifests, contents?.rules].every((one) => typeof one === 'object' && one !== null)) return contents as Contents
+  } catch {
+    // Told below.
+  }
+  throw new HistoryError(`what is kept of the revision was changed since: ${path}`)
 }
 
 function hashesOf(contents: Contents | null): readonly string[] {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { HistoryError } from './history-error.ts'
 
 export interface Objects {
   /** The hash that it is found by. */
@@ -33,8 +34,10 @@ export function createObjects(folder: string): Objects {
   }
 
   async function read(hash: string, name: string): Promise<string> {
-    const text = await readFile(join(folder, hash), 'utf8')
-    if (sha256(text) !== hash) throw new Error(`what is kept of ${name} was changed since: ${join(folder, hash)}`)
+    // What is kept says the names of files: nothing but a hash becomes one.
+    const text = /^[0-9a-f]{64}$/.test(hash) ? await readFile(join(folder, hash), 'utf8').catch(() => null) : null
+    if (text === null) throw new HistoryError(`what is kept of ${name} cannot be read: ${join(folder, hash)}`)
+    if (sha256(text) !== hash) throw new HistoryError(`what is kept of ${name} was changed since: ${join(folder, hash)}`)
     return text
   }
 

@@ -54,7 +54,7 @@ export const pathPattern = () =>
   z
     .string()
     .meta({ title: 'path glob' })
-    .startsWith('/', 'expected a path that begins with "/"')
+    .regex(/^\//, 'expected a path that begins with "/"')
     .refine((given) => /^[\w~.!$&'()*+,=:@%;/-]*$/.test(given), 'expected a path: no query, no fragment, nothing special but * and **')
     .refine(
       (given) =>

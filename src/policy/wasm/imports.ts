@@ -9,8 +9,8 @@ export interface Imports {
   readonly hook: number
 }
 
-/** `hook` is `module.name` of a function. Throws where the module does not import it, or imports what is unknown here. */
-export function readImports(module: Sections, hook: string): Imports {
+/** `hook` is `module.name` of a function, or `null`: none is looked for. Throws where the module does not import it, or imports what is unknown here. */
+export function readImports(module: Sections, hook: string | null): Imports {
   const reader = new LebReader(module.get(sections.import) ?? Uint8Array.of(0), 0)
   let functions = 0
   let globals = 0
@@ -31,6 +31,6 @@ export function readImports(module: Sections, hook: string): Imports {
       globals += 1
     } else throw new Error(`an import of the unknown kind ${kind}`)
   }
-  if (found < 0) throw new Error(`the module does not import ${hook}`)
+  if (hook !== null && found < 0) throw new Error(`the module does not import ${hook}`)
   return { hook: found, functions, globals }
 }

@@ -1,4 +1,5 @@
 /** Compiled policies in WebAssembly: metered, and evaluated over documents that were parsed before. */
+export { abiOf, isKnownAbi } from './abi.ts'
 export { createEvaluator, type Evaluator } from './evaluator.ts'
 export { harden } from './harden.ts'
 export { createLoader, type Image, type Loader } from './image.ts'

@@ -41,6 +41,17 @@ export class LebReader {
     throw new Error('an integer of the WebAssembly module is too long')
   }
 
+  /** Signed, of 32 bits. */
+  i32(): number {
+    let value = 0
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.byte()
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return shift < 25 && (byte & 0x40) !== 0 ? value | (-1 << (shift + 7)) : value
+    }
+    throw new Error('an integer of the WebAssembly module is too long')
+  }
+
   /** A signed integer of up to 64 bits, whose value nobody needs. */
   skipInteger(): void {
     for (let length = 0; length < 10; length += 1) if (this.byte() < 0x80) return

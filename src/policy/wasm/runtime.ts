@@ -1,4 +1,5 @@
 /** One instance of a compiled policy and the memory it works in, spoken to by OPA's Wasm ABI 1.2 and 1.3. */
+import { isKnownAbi } from './abi.ts'
 import { fuelExport, outOfFuel } from './meter.ts'
 import { failedBuiltin } from './strict.ts'
 
@@ -107,7 +108,10 @@ export function createRuntime(module: WebAssembly.Module, memory: WebAssembly.Me
   started = true
   const major = exports.opa_wasm_abi_version?.value
   const minor = exports.opa_wasm_abi_minor_version?.value ?? 0
-  if (major !== 1 || minor < 2) throw new Error(`the policy's WebAssembly is of ABI ${major ?? 'unknown'}.${minor}; expected 1.2 or later`)
+  if (!isKnownAbi(major === undefined ? null : { major, minor }))
+    throw new Error(
+      `the policy's WebAssembly is of ${major === undefined ? 'no ABI' : `ABI ${major}.${minor}`}; expected 1.2 or later of 1`,
+    )
   if (exports[fuelExport] === undefined) throw new Error('the policy’s WebAssembly has no meter')
   const ids = JSON.parse(text(exports.opa_json_dump(exports.builtins()))) as Record<string, number>
   names = Object.keys(ids).reduce<string[]>((list, name) => {

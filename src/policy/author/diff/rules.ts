@@ -1,6 +1,6 @@
 /** What changed of the rules, as unified text. */
 import { createTwoFilesPatch } from 'diff'
-import type { RegoSources } from '../../build.ts'
+import type { RegoSources } from '../../rego-files.ts'
 
 export interface RuleChange {
   readonly file: string

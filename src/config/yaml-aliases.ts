@@ -1,0 +1,28 @@
+/** Aliases of a YAML document that lead nowhere or round in a circle; in one pass, however many there are. */
+import { type Document, isAlias, isNode, type Node, visit } from 'yaml'
+
+export interface BadAlias {
+  /** Where it stands in the text. */
+  readonly offset: number
+  readonly why: string
+}
+
+/** The first one; `null` where every alias is of a whole value before it. */
+export function badAlias(document: Document): BadAlias | null {
+  const anchored = new Map<string, Node>()
+  let found: BadAlias | null = null
+  visit(document, {
+    Node(_key, node, path) {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchored.set(node.anchor, node)
+        return undefined
+      }
+      const value = anchored.get(node.source)
+      if (value !== undefined && !path.some((one) => isNode(one) && one === value)) return undefined
+      const why = value === undefined ? 'an alias that stands before its anchor, or has none' : 'an alias inside its own anchor'
+      found = { offset: node.range?.[0] ?? 0, why }
+      return visit.BREAK
+    },
+  })
+  return found
+}

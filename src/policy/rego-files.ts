@@ -1,0 +1,41 @@
+/** Rego as people wrote it: bounded files in UTF-8; whatever cannot be read is a problem with its name. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readText } from '../config/index.ts'
+import { RegoError } from './compiler/index.ts'
+
+/** File name → text. */
+export type RegoSources = Readonly<Record<string, string>>
+
+/** The largest that anybody writes has some hundred KiB; the compiler takes seconds for one of this size. */
+const maxRegoBytes = 4 * 1024 * 1024
+
+/** Every `.rego` below a folder, by its path relative to it; `prefix` goes before each name. Throws `RegoError`. */
+export async function readRego(folder: string, prefix: string): Promise<RegoSources> {
+  return readRegoFiles((await listRego(folder)).map((name) => [`${prefix}${name}`, join(folder, name)]))
+}
+
+/** Paths below the folder, sorted. Throws `RegoError`. */
+export async function listRego(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw unreadable([[folder, `cannot be read: ${error.code ?? 'unknown error'}`]])
+  })
+  return names.filter((name) => name.endsWith('.rego')).sort()
+}
+
+/** `files`: the name for messages, and the path. Throws `RegoError` with every file that cannot be read. */
+export function readRegoFiles(files: readonly (readonly [string, string])[]): RegoSources {
+  const sources: Record<string, string> = {}
+  const problems: [string, string][] = []
+  for (const [name, path] of files) {
+    const content = readText(path, maxRegoBytes)
+    if ('problem' in content) problems.push([name, content.problem])
+    else sources[name] = content.text
+  }
+  if (problems.length > 0) throw unreadable(problems)
+  return sources
+}
+
+function unreadable(problems: readonly (readonly [string, string])[]): RegoError {
+  return new RegoError(problems.map(([file, message]) => ({ file, row: 0, column: 0, code: 'file', message })))
+}

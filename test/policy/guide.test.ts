@@ -1,0 +1,130 @@
+/** docs/policy/ says what is so: its rules compile, its files are read, its commands exist, and what it prints is what they print. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Ajv } from 'ajv'
+import type { Command } from 'commander'
+import { createProgram } from '../../src/cli/index.ts'
+import { loadConfig } from '../../src/config/index.ts'
+import { obligationKeys, readDecision } from '../../src/core/index.ts'
+import { checkPolicy, createCompile, formatPolicy } from '../../src/policy/index.ts'
+import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { command } from '../support/command.ts'
+import { smallDefaults } from '../support/defaults.ts'
+import { createFolder } from '../support/folder.ts'
+import { type Block, blocks, commandLines, pages } from '../support/guide.ts'
+import { main, root } from '../support/installation.ts'
+
+/** Commands that the guide names and that are not there yet. */
+const pending: readonly string[] = ['policy diff', 'policy suggest', 'policy replay --against']
+
+const of = (language: string) => blocks.filter((one) => one.language === language)
+const where = ({ page, line }: Block) => `docs/policy/${page}:${line}`
+const head = 'apiVersion: sallyport/v1\nkind: Gateway\n'
+
+test('every rule compiles, fits the input, and is formatted as OPA does', async (t) => {
+  const compile = createCompile()
+  for (const page of new Set(of('rego').map((one) => one.page))) {
+    const sources = Object.fromEntries(
+      of('rego')
+        .filter((one) => one.page === page)
+        .map((one) => [one.file ?? `${page}:${one.line}.rego`, one.text]),
+    )
+    await checkPolicy(compile, sources)
+    assert.deepEqual(await formatPolicy(compile, sources), {}, page)
+    t.diagnostic(`${page}: ${Object.keys(sources).length}`)
+  }
+})
+
+for (const block of of('yaml'))
+  test(`${where(block)} is read as it stands`, (t) => {
+    if (/^kind: Integration$/m.test(block.text)) {
+      decodeManifest('/x/weather.yaml', block.text, smallDefaults)
+      return
+    }
+    const text = block.text.replaceAll('/run/secrets/', './secrets/')
+    const folder = createFolder(t, { 'sallyport.yaml': head + text, 'integrations/x': '', 'rules/x': '', 'candidate/x': '' })
+    // Secrets that the page speaks of are there.
+    for (const [, file = ''] of text.matchAll(/(?:file: \.\/|key: )([\w./-]+)/g)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true })
+      writeFileSync(join(folder, file), 'secret')
+    }
+    loadConfig(join(folder, 'sallyport.yaml'), Object.fromEntries([...text.matchAll(/env: (\w+)/g)].map(([, name]) => [name, 'secret'])))
+  })
+
+for (const { page, words } of commandLines)
+  test(`docs/policy/${page}: “sallyport ${words.join(' ')}” is a command`, (t) => {
+    const problem = problemWith(words)
+    if (problem !== null && pending.some((one) => one.split(' ').every((word) => words.includes(word)))) t.skip(`pending: ${problem}`)
+    else assert.equal(problem, null)
+  })
+
+/** `null`: it is a command with such flags and arguments. */
+function problemWith(words: readonly string[]): string | null {
+  let found: Command = createProgram()
+  const given: string[] = []
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? ''
+    const sub = given.length === 0 ? found.commands.find((one) => one.name() === word) : undefined
+    if (sub !== undefined) found = sub
+    else if (!word.startsWith('-')) given.push(word)
+    else {
+      const option = found.options.find((one) => one.short === word || one.long === word)
+      if (option === undefined) return `${found.name()} has no ${word}`
+      if (option.required || option.optional) index += 1
+    }
+  }
+  if (found.commands.length > 0) return `${found.name()} has no command ${given[0] ?? 'of its own'}`
+  const required = found.registeredArguments.filter((one) => one.required).length
+  const isVariadic = found.registeredArguments.some((one) => one.variadic)
+  const fits = given.length >= required && (isVariadic || given.length <= found.registeredArguments.length)
+  return fits ? null : `${found.name()} does not take ${given.length} arguments`
+}
+
+test('docs/policy/obligations.md is what a decision may hold, with values that it may have', () => {
+  const rows = [...(pages['obligations.md'] ?? '').matchAll(/^\| `(\w+)` \| [^|]+ \| `([^`]+)` \|/gm)]
+  assert.deepEqual(
+    rows.map(([, key]) => key),
+    obligationKeys,
+  )
+  for (const [, key = '', example = ''] of rows) {
+    const decide = (value: unknown) =>
+      readDecision({ allow: true, rule: 'rules/allow', reasons: [], obligations: { [key]: value } }, 'r').allow
+    assert.equal(decide(JSON.parse(example)), true, key)
+    assert.equal(decide(null), false, key)
+  }
+})
+
+test('the example of docs/policy/input.md is of the schema', () => {
+  const [example] = of('json').filter(({ page }) => page === 'input.md')
+  const validate = new Ajv().compile(JSON.parse(readFileSync(join(root, 'rego/schemas/input.json'), 'utf8')))
+  assert.ok(validate(JSON.parse(example?.text ?? '')), JSON.stringify(validate.errors))
+})
+
+/** Durations differ from run to run, and the folder is nobody's but the test's. */
+const steady = (text: string, folder: string) => text.replaceAll(folder, '/etc/sallyport').replaceAll(/\(\d+\.\d ms\)/g, '(… ms)')
+
+/** Follows a page from its top: writes the files it names, types what it types, and expects what it shows. */
+async function follow(t: TestContext, page: string): Promise<void> {
+  const folder = createFolder(t, { 'sallyport.yaml': head, 'integrations/.keep': '' })
+  const written = new Map<string, string>()
+  for (const block of blocks.filter((one) => one.page === page)) {
+    if (block.file !== null) {
+      const path = join(folder, block.file)
+      // What a command wrote is what the page shows of it.
+      if (written.size === 0 && page === 'first-manifest.md') assert.equal(readFileSync(path, 'utf8'), block.text, where(block))
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, block.file === 'sallyport.yaml' ? head + block.text : block.text)
+      written.set(block.file, block.text)
+    }
+    if (block.language !== 'console') continue
+    const [first = '', ...shown] = block.text.split('\n')
+    assert.match(first, /^\$ sallyport /, where(block))
+    const said = await command(process.execPath, ['--no-warnings', main, ...first.split(' ').slice(2)], { cwd: folder })
+    assert.equal(steady(said.stdout + said.stderr, folder), steady(shown.join('\n'), folder), where(block))
+  }
+}
+
+for (const page of ['first-manifest.md', 'first-rule.md', 'testing.md'])
+  test(`who follows docs/policy/${page} sees what it shows`, (t) => follow(t, page))
