@@ -6,6 +6,7 @@ import { createBuiltins } from '../../src/policy/builtins/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
 import { placesOf, writeProjected } from '../../src/policy/projection.ts'
 import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
+import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, randomDocument, randomPolicy } from '../support/random-policy.ts'
 
 /** A million pairs: SALLYPORT_PAIRS=1000000 npm run soak. */
@@ -17,7 +18,7 @@ const roles = { x: 'y', a: 1, b: { c: 2 } }
 const entrypoint = 'sallyport/decision'
 
 test('projected and remembered decisions are OPA’s own of the whole input', async (t) => {
-  const compile = createCompile()
+  const compile = pairs > 100_000 ? await createNativeCompile(t) : createCompile()
   const random = createRandom(seed)
   const seen = { policies: 0, refused: 0, pairs: 0, shorter: 0, remembered: 0, ownOnly: 0, errors: 0, strict: 0, refusedInputs: 0 }
   while (seen.pairs < pairs) {
