@@ -11,18 +11,27 @@ export function readText(file: string, maxBytes: number = maxTextBytes): TextOrP
   let descriptor: number | null = null
   try {
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
-    if (!fstatSync(descriptor).isFile()) return { problem: 'cannot be read: it is not a regular file' }
-    const buffer = Buffer.alloc(maxBytes + 1)
-    let length = 0
-    for (let read = -1; read !== 0 && length < buffer.length; length += read)
-      read = readSync(descriptor, buffer, length, buffer.length - length, null)
-    if (length > maxBytes) return { problem: `is larger than ${maxBytes} bytes` }
+    const stat = fstatSync(descriptor)
+    if (!stat.isFile()) return { problem: 'cannot be read: it is not a regular file' }
+    const expected = Math.min(stat.size, maxBytes)
+    let content = readUpTo(descriptor, expected + 1)
+    // It has grown meanwhile, or is of a kind whose size is not told.
+    if (content.length > expected && expected < maxBytes) content = readUpTo(descriptor, maxBytes + 1)
+    if (content.length > maxBytes) return { problem: `is larger than ${maxBytes} bytes` }
     // Bytes that are no UTF-8 would otherwise become U+FFFD in silence.
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length)) }
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(content) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     return { problem: code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : `cannot be read: ${code ?? 'unknown error'}` }
   } finally {
     if (descriptor !== null) closeSync(descriptor)
   }
+}
+
+/** From the beginning. */
+function readUpTo(descriptor: number, bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes)
+  let length = 0
+  for (let read = -1; read !== 0 && length < bytes; length += read) read = readSync(descriptor, buffer, length, bytes - length, length)
+  return buffer.subarray(0, length)
 }

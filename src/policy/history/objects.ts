@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HistoryError } from './history-error.ts'
 
 export interface Objects {
@@ -15,6 +16,9 @@ export interface Objects {
   /** Removes all others. */
   retain(hashes: ReadonlySet<string>): Promise<void>
 }
+
+/** So many are hashed between two turns of the event loop. */
+const textsATurn = 8
 
 export function createObjects(folder: string): Objects {
   const known = new Set<string>()
@@ -45,7 +49,11 @@ export function createObjects(folder: string): Objects {
     keep,
     async keepAll(texts) {
       const hashes: Record<string, string> = {}
-      for (const [name, text] of Object.entries(texts)) hashes[name] = await keep(text)
+      // Hashing a thousand texts takes some ten milliseconds, which requests would wait for.
+      for (const [index, [name, text]] of Object.entries(texts).entries()) {
+        if (index % textsATurn === textsATurn - 1) await nextTurn()
+        hashes[name] = await keep(text)
+      }
       return hashes
     },
     read,
