@@ -197,3 +197,24 @@ test('a listener of one’s own is an identity; on a Unix socket too', async (t)
   })
   assert.equal(JSON.parse(text).identity, 'listener')
 })
+
+test('rules bound what is read and written more tightly than the capability', async (t) => {
+  const installation = createInstallation(t, {
+    config: 'policy: { rules: ./rules }',
+    manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [read, write] }]') },
+  })
+  for (const folder of ['data', 'rules']) mkdirSync(join(installation.folder, folder))
+  installation.write('data/long.txt', 'x'.repeat(100))
+  installation.write('data/short.txt', 'x'.repeat(10))
+  installation.write(
+    'rules/bounds.rego',
+    'package sallyport.rules\n\nobligations contains {"maxReplyBytes": 50, "maxRequestBytes": 20} if input.request.kind == "file"\n',
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`http://127.0.0.1:${proxyPort}/v1/files/data/${path}`, { ...init, headers: { authorization: 'Bearer weather-token' } })
+  assert.equal((await ask('short.txt')).status, 200)
+  assert.equal((await ask('long.txt')).status, 409)
+  assert.equal((await ask('new.txt', { method: 'PUT', body: 'x'.repeat(20) })).status, 201)
+  assert.equal((await ask('new.txt', { method: 'PUT', body: 'x'.repeat(21) })).status, 413)
+})

@@ -1,7 +1,9 @@
 /** Named services through http-proxy-middleware: requests, WebSockets, streams, failures. */
 import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
@@ -12,7 +14,7 @@ const credential = 'service-credential-0123456789'
 async function arrange(
   t: TestContext,
   answer: Parameters<typeof createServer>[1],
-  { services = '- { name: search, websocket: true }', extra = '' } = {},
+  { services = '- { name: search, websocket: true }', extra = '', rules = '' } = {},
 ) {
   const origin = await startOrigin(t, answer === undefined ? {} : { answer })
   process.env['TEST_SERVICE_CREDENTIAL'] = `Bearer ${credential}`
@@ -20,6 +22,8 @@ async function arrange(
     config: `services: [{ name: search, url: "http://127.0.0.1:${origin.port}/base", timeout: 1s, headers: { Authorization: { env: TEST_SERVICE_CREDENTIAL } } }]\n${extra}`,
     manifests: { 'weather.yaml': manifest('weather', `services:\n  ${services}`), 'other.yaml': manifest('other', '') },
   })
+  mkdirSync(join(installation.folder, 'rules'))
+  if (rules !== '') installation.write('rules/bounds.rego', `package sallyport.rules\n\n${rules}\n`)
   const { proxyPort } = await startHere(t, installation)
   const base = `http://127.0.0.1:${proxyPort}/services`
   const headers = { 'proxy-authorization': proxyHeader('weather') }
@@ -164,4 +168,29 @@ test('an upgrade to anything but a WebSocket is refused', async (t) => {
     `GET /services/search/x HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`,
   )
   assert.match(reply, /^HTTP\/1.1 400 /)
+})
+
+test('rules bound a service’s reply in time and length, whether it says its length or not', async (t) => {
+  const { base, headers } = await arrange(
+    t,
+    (req, res) => {
+      if (req.url?.includes('slow')) return
+      if (req.url?.includes('said')) return void res.writeHead(200, { 'content-length': '5000' }).end('x'.repeat(5000))
+      res.write('x'.repeat(600))
+      setImmediate(() => res.end('x'.repeat(req.url?.includes('short') ? 400 : 4400)))
+    },
+    {
+      extra: 'policy: { rules: ./rules }',
+      rules: 'obligations contains {"timeoutMs": 200, "maxReplyBytes": 1000} if input.request.kind == "service"',
+    },
+  )
+  const slow = await fetch(`${base}/search/slow`, { headers })
+  assert.equal(slow.status, 504)
+  assert.match(await slow.text(), /did not answer within 200 ms/)
+  const said = await fetch(`${base}/search/said`, { headers })
+  assert.equal(said.status, 502)
+  assert.equal(said.headers.get('sallyport-problem'), 'reply-too-large')
+  assert.equal((await (await fetch(`${base}/search/short`, { headers })).text()).length, 1000)
+  const cut = await fetch(`${base}/search/long`, { headers })
+  await assert.rejects(cut.text())
 })

@@ -1,5 +1,5 @@
 /** The resource kind `file`: folders of the host under names of the manifest. Needs Linux, whose /proc names open folders. */
-import { type FileCapability, type FileRequest, Permit, Refusal, type Reply, type Resource } from '../../core/index.ts'
+import { type FileCapability, type FileRequest, type Obligations, Permit, Refusal, type Reply, type Resource } from '../../core/index.ts'
 import { temporaryPrefix } from './file-version.ts'
 import { listFolder, readFile, statFile } from './read.ts'
 import { writeFile } from './write.ts'
@@ -25,7 +25,7 @@ async function perform(permit: Permit, request: FileRequest): Promise<Reply> {
   const segments = target.path === '' ? [] : target.path.split('/')
   if (segments.some((segment) => segment.startsWith(temporaryPrefix))) throw new Refusal('not-found', 'there is no such file')
   try {
-    return await act(action, capability, segments, request)
+    return await act(action, capability, segments, request, permit.decision.obligations)
   } catch (error) {
     throw explain(error)
   }
@@ -36,16 +36,17 @@ function act(
   { root, maxBytes }: FileCapability,
   segments: readonly string[],
   request: FileRequest,
+  { maxRequestBytes = maxBytes, maxReplyBytes = maxBytes }: Obligations,
 ): Promise<Reply> {
   switch (action) {
     case 'read':
-      return readFile(root, segments, request, maxBytes)
+      return readFile(root, segments, request, Math.min(maxBytes, maxReplyBytes))
     case 'stat':
       return statFile(root, segments, request)
     case 'list':
       return listFolder(root, segments)
     case 'write':
-      return writeFile(root, segments, request, maxBytes)
+      return writeFile(root, segments, request, Math.min(maxBytes, maxRequestBytes))
   }
 }
 

@@ -27,14 +27,22 @@ export interface ServiceExchange {
 }
 
 export interface ServiceProxy {
-  /** Resolves with the head of the reply. Throws `Refusal`: origin-*, payload-too-large, client-closed. */
-  forward(request: ServiceRequest, exchange: ServiceExchange, maxRequestBytes: number): Promise<Reply>
+  /** Resolves with the head of the reply. Throws `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
+  forward(request: ServiceRequest, exchange: ServiceExchange, bounds: ServiceBounds): Promise<Reply>
   /** Performs the upgrade on the caller's socket; ends as `Upgrade.ended`. */
-  upgrade(request: ServiceRequest, exchange: ServiceExchange, socket: Duplex, head: Buffer, meter: Meter): Promise<void>
+  upgrade(request: ServiceRequest, exchange: ServiceExchange, socket: Duplex, head: Buffer, meter: Meter, timeoutMs?: number): Promise<void>
+}
+
+export interface ServiceBounds {
+  readonly maxRequestBytes: number
+  readonly maxReplyBytes: number
+  /** Until the head of the reply; the service's own where absent. */
+  readonly timeoutMs: number | undefined
 }
 
 interface Pending {
   readonly request: ServiceRequest
+  readonly maxReplyBytes: number
   settle(reply: Reply): void
   fail(error: Error): void
   follow(proxyReq: ClientRequest): void
@@ -44,7 +52,7 @@ const framingHeaders: ReadonlySet<string> = new Set(['transfer-encoding', 'conte
 const upgradeHeaders: ReadonlySet<string> = new Set(['connection', 'upgrade'])
 
 export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): ServiceProxy {
-  const { url, timeoutMs } = settings
+  const { url } = settings
   const pending = new WeakMap<IncomingMessage, Pending>()
   // CGI and its heirs read `X_Api_Key` as `X-Api-Key`: either spelling is the gateway's to set.
   const own = new Set(settings.headers.map(({ name }) => name.toLowerCase().replaceAll('_', '-')))
@@ -60,7 +68,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
     on: {
       proxyReq: (proxyReq, req) => prepare(proxyReq, req, false),
       proxyReqWs: (proxyReq, req) => prepare(proxyReq, req, true),
-      proxyRes: (proxyRes, req) => pending.get(req)?.settle(serviceReply(proxyRes)),
+      proxyRes(proxyRes, req) {
+        const exchange = pending.get(req)
+        if (exchange === undefined) return void proxyRes.destroy()
+        try {
+          exchange.settle(serviceReply(proxyRes, exchange.maxReplyBytes))
+        } catch (error) {
+          exchange.fail(error as Error)
+        }
+      },
       error: (error, req, resOrSocket) => {
         const exchange = pending.get(req)
         if (exchange !== undefined) exchange.fail(error)
@@ -94,7 +110,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
   }
 
   return {
-    forward(request, { req, res }, maxRequestBytes) {
+    forward(request, { req, res }, { maxRequestBytes, maxReplyBytes, timeoutMs = settings.timeoutMs }) {
       if ((request.body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
       return new Promise<Reply>((resolve, reject) => {
@@ -115,7 +131,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
         const follow = (outgoing: ClientRequest) => {
           proxyReq = outgoing
         }
-        pending.set(req, { request, settle, fail, follow })
+        pending.set(req, { request, maxReplyBytes, settle, fail, follow })
         capBody(req, request, maxRequestBytes, fail)
         req.url = outgoingPath(url, request)
         Promise.resolve(middleware(req, res, (error?: unknown) => fail(error instanceof Error ? error : new Error('not forwarded')))).catch(
@@ -124,9 +140,9 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
       })
     },
 
-    upgrade(request, { req }, socket, head, meter) {
+    upgrade(request, { req }, socket, head, meter, timeoutMs = settings.timeoutMs) {
       const upgrade = createUpgrade({ service: settings.name, requestId: request.id, caller: socket, timeoutMs, meter })
-      pending.set(req, { request, settle: () => {}, fail: upgrade.fail, follow: upgrade.follow })
+      pending.set(req, { request, maxReplyBytes: 0, settle: () => {}, fail: upgrade.fail, follow: upgrade.follow })
       req.url = outgoingPath(url, request)
       middleware.upgrade(req, socket as Socket, head)
       return upgrade.ended

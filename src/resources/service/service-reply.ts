@@ -3,13 +3,15 @@ import type { IncomingMessage } from 'node:http'
 import { type PushedBody, Refusal, type Reply, withoutHeaders } from '../../core/index.ts'
 import { endToEnd } from '../http/reply-headers.ts'
 
-export function serviceReply(proxyRes: IncomingMessage): Reply {
+/** Throws `Refusal('reply-too-large')` where the service says that its reply is; the transfer breaks off where it turns out to be. */
+export function serviceReply(proxyRes: IncomingMessage, maxBytes: number): Reply {
+  if (!bodyless(proxyRes) && Number(proxyRes.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const headers = endToEnd(proxyRes.rawHeaders)
   return {
     status: proxyRes.statusCode ?? 502,
     // RFC 9110 §8.6: a 204 has no length.
     headers: proxyRes.statusCode === 204 ? withoutHeaders(headers, ['content-length']) : headers,
-    body: bodyless(proxyRes) ? drained(proxyRes) : pushFrom(proxyRes),
+    body: bodyless(proxyRes) ? drained(proxyRes) : pushFrom(proxyRes, maxBytes),
   }
 }
 
@@ -23,10 +25,20 @@ function drained(proxyRes: IncomingMessage): null {
   return null
 }
 
-function pushFrom(source: IncomingMessage): PushedBody {
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
+}
+
+function pushFrom(source: IncomingMessage, maxBytes: number): PushedBody {
   return (sink) =>
     new Promise((resolve, reject) => {
+      let bytes = 0
       source.on('data', (chunk: Buffer) => {
+        bytes += chunk.byteLength
+        if (bytes > maxBytes) {
+          source.destroy(tooLarge(maxBytes))
+          return
+        }
         const verdict = sink.write(chunk)
         if (verdict === true) return
         if (verdict === false) {

@@ -8,9 +8,10 @@ export interface ServiceResourceOptions {
   readonly services: readonly ServiceSettings[]
   readonly dialer: Dialer
   readonly maxRequestBytes: number
+  readonly maxReplyBytes: number
 }
 
-export function createServiceResource({ services, dialer, maxRequestBytes }: ServiceResourceOptions): Resource<ServiceRequest> {
+export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): Resource<ServiceRequest> {
   const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer)]))
 
   function perform(permit: Permit, request: ServiceRequest): Promise<Reply> | Reply {
@@ -19,16 +20,17 @@ export function createServiceResource({ services, dialer, maxRequestBytes }: Ser
     const proxy = proxies.get(request.target.name)
     if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
     const exchange = request.exchange as ServiceExchange
+    const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = permit.decision.obligations
     if (request.target.websocket) {
       // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.
       return {
         status: 101,
         headers: [],
-        takeover: (socket, head, meter) => proxy.upgrade(request, exchange, socket, head, meter),
+        takeover: (socket, head, meter) => proxy.upgrade(request, exchange, socket, head, meter, timeoutMs),
         discard: () => {},
       }
     }
-    return proxy.forward(request, exchange, permit.decision.obligations.maxRequestBytes ?? maxRequestBytes)
+    return proxy.forward(request, exchange, { maxRequestBytes, maxReplyBytes, timeoutMs })
   }
 
   return {
