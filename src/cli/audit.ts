@@ -78,7 +78,9 @@ function describe(record: Record<string, unknown>, open: Map<string, Record<stri
 }
 
 function row(decided: Record<string, unknown>, settled: Record<string, unknown> | null): string {
-  const verdict = decided['type'] === 'refused' ? 'REFUSED' : decided['allow'] === true ? 'ALLOW' : 'DENY'
+  // What the policy allowed a later station may still have refused: a quota, a breaker, an address.
+  const isRefused = decided['type'] === 'refused' || (decided['allow'] === true && settled?.['problem'] !== undefined)
+  const verdict = isRefused ? 'REFUSED' : decided['allow'] === true ? 'ALLOW' : 'DENY'
   const why = decided['type'] === 'refused' ? `${decided['code']}: ${decided['detail']}` : String(decided['rule'])
   const end =
     settled === null
@@ -99,6 +101,8 @@ function what({ kind, action, subject }: Record<string, unknown>): string {
       return `${about['method']} service ${about['name']}${about['path']}`
     case 'file':
       return `${action} file ${about['root']}/${about['path']}`
+    case 'lookup':
+      return `resolve ${about['host']}`
     default:
       return `${action} ${kind}`
   }

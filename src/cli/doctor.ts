@@ -9,6 +9,7 @@ import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
 import { bundlesAtHand, createCompile, createPolicy, loadManifests, readRules } from '../policy/index.ts'
+import { leastSecret } from '../redact/index.ts'
 import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
 
@@ -53,6 +54,12 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     if (unreachable.length > 0)
       return { warn: `nobody can be ${unreachable.map(({ name }) => name).join(', ')}: neither a token nor a listener of its own` }
     return `${found.integrations.length}: ${found.integrations.map(({ name }) => name).join(', ')}`
+  })
+  await check('secrets', () => {
+    const short = config.secrets.filter((secret) => secret.length < leastSecret).length
+    if (short > 0)
+      return { warn: `${short} of ${config.secrets.length} are shorter than ${leastSecret} characters, and are not masked anywhere` }
+    return `${config.secrets.length}, each long enough to be masked`
   })
   await check('listeners', () => {
     requireKnown(config, found.integrations)

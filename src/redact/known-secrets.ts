@@ -2,12 +2,12 @@
 
 export const masked = '[redacted]'
 
-/** Shorter ones would mask ordinary text; the configuration should not hold such a secret. */
-const minCharacters = 6
+/** Shorter ones would mask ordinary text; the configuration should not hold such a secret, and `sallyport doctor` says so. */
+export const leastSecret = 6
 
 /** Raw, JSON-escaped, URL-encoded, hex, and base64 in its three alignments, both alphabets. */
 export function spellings(secret: string): readonly string[] {
-  if (secret.length < minCharacters) return []
+  if (secret.length < leastSecret) return []
   const found = new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)])
   const bytes = Buffer.from(secret)
   found.add(bytes.toString('hex')).add(bytes.toString('hex').toUpperCase())
@@ -16,7 +16,7 @@ export function spellings(secret: string): readonly string[] {
     // Characters that share bits with a neighbour differ with it: only the inner ones are certain.
     const start = alignment === 0 ? 0 : alignment + 1
     const certain = text.slice(start, Math.floor(((alignment + bytes.byteLength) * 8) / 6))
-    if (certain.length >= minCharacters) found.add(certain).add(certain.replaceAll('+', '-').replaceAll('/', '_'))
+    if (certain.length >= leastSecret) found.add(certain).add(certain.replaceAll('+', '-').replaceAll('/', '_'))
   }
   // Longest first, so that a spelling within another does not leave the rest of it behind.
   return [...found].sort((a, b) => b.length - a.length)

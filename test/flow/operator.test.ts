@@ -188,6 +188,13 @@ test('doctor says what is wrong before the start, and that nothing is', async (t
   assert.equal(good.code, 0, good.stdout)
   assert.match(good.stdout, /^ok {4}policy +revision /m)
   assert.match(good.stdout, /^warn {2}files +not there: /m)
+  installation.write('short', 'abc\n')
+  installation.write(
+    'with-secret.yaml',
+    `${installation.read('sallyport.yaml')}services: [{ name: s, url: "http://127.0.0.1:1", headers: { X-Key: { file: ./short } } }]\n`,
+  )
+  const short = await command(process.execPath, [main, 'doctor', '--config', join(installation.folder, 'with-secret.yaml')])
+  assert.match(short.stdout, /^warn {2}secrets +1 of 1 are shorter than 6 characters, and are not masked anywhere/m)
   const child = await startChild(t, installation)
   chmodSync(join(installation.folder, 'state'), 0o755)
   installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('"127.0.0.1:0" }]', `"127.0.0.1:${child.proxyPort}" }]`))
