@@ -4,10 +4,6 @@ import type { Json } from './json.ts'
 /** As JSON.parse has it; the third argument is ECMAScript's "JSON.parse source text access". */
 export type Revive = (key: string, value: unknown, context?: { readonly source?: string }) => unknown
 
-/** A string, and behind a key the colon; in valid JSON nothing else begins with a quote. */
-const strings = /"(?:[^"\\]|\\.)*"(\s*:)?/g
-const escapedKey = /"[^"\\]*\\.(?:[^"\\]|\\.)*"\s*:/
-
 /**
  * JSON.parse of V8 12.8 and later reads some escaped keys as others that it met before (nodejs/node#63785): after
  * `{"x":1,"\\\\":2}` the key in `{"x":1,"\\"":2}` reads `\`. Whoever sends both shows a policy another body than its origin
@@ -15,7 +11,7 @@ const escapedKey = /"[^"\\]*\\.(?:[^"\\]|\\.)*"\s*:/
  */
 export function parseJson(text: string, revive?: Revive): Json {
   const value = JSON.parse(text, revive) as Json
-  return text.includes('\\') && escapedKey.test(text) ? parseRenamed(text, revive) : value
+  return text.includes('\\') && hasEscapedKey(text) ? parseRenamed(text, revive) : value
 }
 
 /** `text` is valid JSON. Of a key that stands twice the last counts, as in JSON.parse. */
@@ -23,12 +19,15 @@ function parseRenamed(text: string, revive?: Revive): Json {
   // Nobody can guess it, so no key looks like a stand-in by intent.
   const prefix = crypto.randomUUID()
   const names: string[] = []
-  const renamed = text.replace(strings, (string, colon: string | undefined) => {
-    if (colon === undefined) return string
+  const parts: string[] = []
+  let from = 0
+  eachKey(text, (start, end) => {
+    parts.push(text.slice(from, start), `"${prefix}${names.length}"`)
     // A string of its own is read right.
-    names.push(JSON.parse(string.slice(0, string.length - colon.length)) as string)
-    return `"${prefix}${names.length - 1}"${colon}`
+    names.push(JSON.parse(text.slice(start, end)) as string)
+    from = end
   })
+  const renamed = parts.join('') + text.slice(from)
   const nameOf = (standIn: string) => names[Number(standIn.slice(prefix.length))] ?? ''
   return JSON.parse(renamed, (standIn, value: unknown, context?: { readonly source?: string }) => {
     const named =
@@ -37,4 +36,37 @@ function parseRenamed(text: string, revive?: Revive): Json {
         : value
     return revive === undefined ? named : revive(standIn.startsWith(prefix) ? nameOf(standIn) : standIn, named, context)
   }) as Json
+}
+
+function hasEscapedKey(text: string): boolean {
+  let found = false
+  eachKey(text, (_start, _end, isEscaped) => {
+    found ||= isEscaped
+  })
+  return found
+}
+
+/**
+ * Where the keys of valid JSON stand, quotes included: in it nothing but a string begins with a quote. One pass by hand: an
+ * expression that looks for a key tries each quote of a text within the text, and has no room for a string of megabytes.
+ */
+function eachKey(text: string, visit: (start: number, end: number, isEscaped: boolean) => void): void {
+  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
+    const start = at
+    let isEscaped = false
+    for (at += 1; text[at] !== '"'; at += 1) {
+      if (text[at] !== '\\') continue
+      isEscaped = true
+      at += 1
+    }
+    at += 1
+    const end = at
+    while (isSpace(text[at])) at += 1
+    if (text[at] === ':') visit(start, end, isEscaped)
+  }
+}
+
+/** RFC 8259 §2. */
+function isSpace(character: string | undefined): boolean {
+  return character === ' ' || character === '\n' || character === '\t' || character === '\r'
 }

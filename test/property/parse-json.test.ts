@@ -42,6 +42,13 @@ test('what is no JSON is refused as JSON.parse refuses it', () => {
   for (const text of ['', '{', '{"a\\":1}', '{"\\x":1}', '{"a":1}x', '{"\\u00":1}']) assert.throws(() => parseJson(text), SyntaxError)
 })
 
+test('strings of megabytes, and texts within texts, are read', () => {
+  const quotes = '"'.repeat(16 * 1024 * 1024)
+  assert.equal((parseJson(JSON.stringify({ text: quotes })) as { text: string }).text === quotes, true)
+  const long = 'a'.repeat(32 * 1024 * 1024)
+  assert.equal((parseJson(`{"\\u0061":"${long}"}`) as { a: string }).a === long, true)
+})
+
 test('every document is read back as it was written, with any characters of its strings escaped', () => {
   const string = fc.string({ unit: fc.constantFrom('"', '\\', '\n', '\u0000', 'a', 'u', '0', 'é', '\u2028', '😀'), maxLength: 8 })
   const document = fc.letrec((tie) => ({
