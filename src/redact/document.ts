@@ -1,5 +1,5 @@
 /** Masks a document: what stands under a telling name whole, and in every other text what the redactor finds there. */
-import type { Json } from '../core/index.ts'
+import { type Json, parseJson } from '../core/index.ts'
 import { masked } from './known-secrets.ts'
 
 export interface DocumentRules {
@@ -44,7 +44,7 @@ function maskText(text: string, rules: DocumentRules): string {
 
 function parse(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json
+    return parseJson(text)
   } catch {
     return undefined
   }

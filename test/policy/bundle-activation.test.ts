@@ -191,6 +191,21 @@ test('the history gives back what a bundle said, its WebAssembly included', asyn
   assert.deepEqual(Buffer.from(found.get('acme')?.wasm[0]?.module ?? []), Buffer.from(bundles.get('acme')?.wasm[0]?.module ?? []))
 })
 
+test('the history gives back data of any keys, whatever was read before (nodejs/node#63785)', async (t) => {
+  const history = createHistory(createFolder(t))
+  const bundle = snapshotOf(await readBundle(await bundleOf(acme([])), { origin: 'acme', verification: null }))
+  for (const [revision, data] of [
+    ['0123456789ab-000000000000', { first: 1, '\\': 2 }],
+    ['0123456789ab-000000000001', { first: 1, '"': 2 }],
+  ] as const) {
+    await history.record(
+      { revision, at: '', how: 'bundle' },
+      { manifests: {}, rules: {}, bundles: new Map([['acme', { ...bundle, data }]]) },
+    )
+    assert.deepEqual((await history.read(revision)).bundles.get('acme')?.data, data)
+  }
+})
+
 test('the history of data that changes all the time stays bounded, and what was chosen stays', async (t) => {
   const folder = createFolder(t)
   const history = createHistory(folder)

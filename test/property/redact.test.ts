@@ -76,6 +76,12 @@ test('telling names are masked in queries, headers, URLs and texts', () => {
   assert.equal(redactor.text('an ordinary sentence = fine'), 'an ordinary sentence = fine')
 })
 
+test('a telling name is known in a text however it is spelled, and whatever was read before (nodejs/node#63785)', () => {
+  const redactor = createRedactor([])
+  redactor.document('{"x":1,"passwor\\\\":2}')
+  assert.equal(redactor.document('{"x":1,"passwor\\u0064":"hunter2"}'), '{"x":1,"password":"[redacted]"}')
+})
+
 test('hostile text costs no more a character than ordinary text does', () => {
   const redactor = createRedactor(['known-secret-1', 'known-secret-2'])
   const cost = (unit: string, times: number) => {
