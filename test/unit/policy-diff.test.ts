@@ -120,10 +120,10 @@ test('integrations that come and go are told with all they may do', () => {
   ])
 })
 
-test('rules are told as unified text', () => {
+test('rules are told as unified text', async () => {
   const text = (line: string) => `package sallyport.rules\n\n${line}\n`
   assert.deepEqual(
-    diffRules(
+    await diffRules(
       { 'rules/a.rego': text('one'), 'rules/b.rego': text('b') },
       { 'rules/a.rego': text('two'), 'rules/b.rego': text('b'), 'rules/c.rego': 'c\n' },
     ),

@@ -6,7 +6,7 @@ import { readNamedSet } from './named-set.ts'
 export async function diffRevisions(config: Config, from: string, to: string, json: boolean): Promise<{ text: string; differs: boolean }> {
   const [before, after] = [await readNamedSet(config, from), await readNamedSet(config, to)]
   const integrations = diffManifests(before.integrations, after.integrations)
-  const rules = diffRules(before.rules, after.rules)
+  const rules = await diffRules(before.rules, after.rules)
   const differs = integrations.length + rules.length > 0
   if (json) return { text: `${JSON.stringify({ from: before.name, to: after.name, same: !differs, integrations, rules })}\n`, differs }
   if (!differs) return { text: `${before.name} and ${after.name} are the same\n`, differs }

@@ -1,6 +1,5 @@
 /** The token of a signature against the configured keys; the key says which algorithm counts, never the token. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { compactVerify, decodeJwt, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import type { SignatureAlgorithm } from '../../config/index.ts'
 import { type BundleError, shortened } from './bundle-error.ts'
@@ -36,7 +35,7 @@ type Refused = (problem: string) => BundleError
 
 /** The files that the token lists, and when it was signed. Throws what `refused` gives. */
 export async function verifyToken(token: string, verification: Verification, refused: Refused) {
-  const keyId = verification.keyId ?? keyIdIn(token, refused)
+  const keyId = verification.keyId ?? (await keyIdIn(token, refused))
   const key = Object.hasOwn(verification.keys, keyId) ? verification.keys[keyId] : undefined
   if (key === undefined)
     throw refused(`is signed with the key "${shortened(keyId)}", which is not configured; configure it, or sign with another`)
@@ -51,10 +50,14 @@ export async function verifyToken(token: string, verification: Verification, ref
   return { files: result.data.files, signedAt: result.data.iat ?? null }
 }
 
+/** Loaded for the first signature: it takes ten megabytes that a gateway without signed bundles does not spend. */
+const jose = () => import('jose')
+
 async function verified(token: string, { algorithm, key }: VerificationKey, keyId: string, refused: Refused): Promise<unknown> {
   const material = materialOf(algorithm, key)
   if (typeof material === 'string') throw refused(`the configured key "${keyId}" ${material}`)
   try {
+    const { compactVerify } = await jose()
     const { payload } = await compactVerify(token, material, { algorithms: [algorithm] })
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
   } catch (error) {
@@ -82,7 +85,8 @@ function materialOf(algorithm: SignatureAlgorithm, key: string): KeyObject | Uin
 }
 
 /** The header's `kid`, or the claim that was used before it. */
-function keyIdIn(token: string, refused: Refused): string {
+async function keyIdIn(token: string, refused: Refused): Promise<string> {
+  const { decodeJwt, decodeProtectedHeader } = await jose()
   try {
     const { kid } = decodeProtectedHeader(token)
     const { keyid } = decodeJwt(token)

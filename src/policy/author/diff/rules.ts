@@ -1,5 +1,4 @@
 /** What changed of the rules, as unified text. */
-import { createTwoFilesPatch } from 'diff'
 import type { RegoSources } from '../../rego-files.ts'
 
 export interface RuleChange {
@@ -12,18 +11,25 @@ export interface RuleChange {
 /** Rules of very different texts: beyond this they are shown as replaced, not searched for what they share. */
 const maxEdits = 20_000
 
-export function diffRules(before: RegoSources, after: RegoSources): readonly RuleChange[] {
+export async function diffRules(before: RegoSources, after: RegoSources): Promise<readonly RuleChange[]> {
+  // A gateway never needs it.
+  const { createTwoFilesPatch } = await import('diff')
   const files = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
   return files.flatMap((file) => {
     const [was, is] = [before[file], after[file]]
     if (was === is) return []
     const change = was === undefined ? 'added' : is === undefined ? 'removed' : 'changed'
     const names = [was === undefined ? '/dev/null' : `a/${file}`, is === undefined ? '/dev/null' : `b/${file}`] as const
-    return [{ file, change, diff: unified(names, was ?? '', is ?? '') }]
+    return [{ file, change, diff: unified(createTwoFilesPatch, names, was ?? '', is ?? '') }]
   })
 }
 
-function unified([from, to]: readonly [string, string], before: string, after: string): string {
+function unified(
+  createTwoFilesPatch: typeof import('diff').createTwoFilesPatch,
+  [from, to]: readonly [string, string],
+  before: string,
+  after: string,
+): string {
   const options = {
     context: 3,
     maxEditLength: maxEdits,
