@@ -111,6 +111,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       })
       live.judgeAgain()
     },
+    onCandidate: () => live.judgeAgain(),
   })
   const { policy, activation } = government
 

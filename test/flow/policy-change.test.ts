@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -128,6 +128,26 @@ async function withCandidate(
   return { installation, status, log, differences: () => installation.records().filter(({ type }) => type === 'difference') }
 }
 
+/** `after` is active and `before` comes back by a rollback, during which no file changes. A candidate decides everything. */
+async function withRevisions(t: TestContext, before: string, after: string) {
+  const installation = createInstallation(t, {
+    config: 'policy: { candidate: { rules: ./candidate, enforce: 100 } }',
+    manifests: { 'weather.yaml': before },
+  })
+  mkdirSync(join(installation.folder, 'candidate'))
+  installation.write('candidate/c.rego', rule('/secret'))
+  const running = await startHere(t, installation)
+  installation.write('integrations/weather.yaml', after)
+  await running.gateway.reload()
+  const socketPath = join(installation.folder, 'state/admin.sock')
+  const rollback = () =>
+    new Promise<void>((resolve, reject) => {
+      const asked = request({ socketPath, method: 'POST', path: '/v1/policy/rollback' }, (res) => res.resume().on('end', resolve))
+      asked.on('error', reject).end()
+    })
+  return { installation, ...running, rollback }
+}
+
 test('a candidate in the shadow decides nothing, and every difference is recorded with both decisions', async (t) => {
   const { status, differences } = await withCandidate(t, 0, rule('/secret'))
   assert.equal(await status('/open'), 200)
@@ -170,6 +190,24 @@ test('an enforced candidate decides, and where it fails the active policy does',
       ['engine/conflict', false],
     ],
   )
+})
+
+test('what an enforced candidate allowed is cut once the manifests or its own rules forbid it', async (t) => {
+  const [revoked, forbidden] = [await echo(t), await echo(t)]
+  const both = `network: [{ hosts: [localhost], ports: [${revoked}, ${forbidden}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
+  const { installation, gateway, proxyPort, rollback } = await withRevisions(
+    t,
+    manifest('weather', tunnelTo(forbidden)),
+    manifest('weather', both),
+  )
+  const [one, other] = [await openTunnel(proxyPort, revoked), await openTunnel(proxyPort, forbidden)]
+  const cut = () => installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : []))
+  installation.write('candidate/c.rego', `${rule('/secret')}\ndeny contains "closed" if input.tunnel.port == ${forbidden}\n`)
+  await rollback()
+  one.destroy()
+  other.destroy()
+  await gateway.close()
+  assert.deepEqual(cut().toSorted(), ['default/deny', 'rules/deny'])
 })
 
 test('a candidate that does not compile changes nothing, and the log says why', async (t) => {
