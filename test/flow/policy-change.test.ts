@@ -100,6 +100,37 @@ test('a WebSocket is cut when its service is taken away', async (t) => {
   await closed
 })
 
+test('a WebSocket is cut by new rules on headers that no rule looked at when it was opened', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new WebSocketServer({ server })
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const installation = createInstallation(t, {
+    config: `policy: { rules: ./rules }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
+    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+  })
+  mkdirSync(join(installation.folder, 'rules'))
+  const { gateway, proxyPort } = await startHere(t, installation)
+  const headers = { 'proxy-authorization': proxyHeader('weather'), 'x-room': 'closed' }
+  const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/services/chat/`, { headers })
+  await once(socket, 'open')
+  installation.write(
+    'rules/r.rego',
+    'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if "closed" in input.service.headers["x-room"]\n',
+  )
+  assert.equal((await gateway.reload()).ok, true)
+  socket.terminate()
+  await gateway.close()
+  assert.deepEqual(
+    installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : [])),
+    ['rules/deny'],
+  )
+})
+
 const rule = (path: string) =>
   `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "candidate" if startswith(input.http.path, "${path}")\n`
 
