@@ -71,6 +71,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
   registerUsageMetrics(metrics.registry, report)
   const live = createLive({
     policy: () => government.policy,
+    claim: (request, needs) => reach.find(request.kind).claim(request, needs),
     revision: () => government.revision(),
     onCut({ id, integration }, { rule, revision }) {
       audit.note('revoked', { id, integration: integration.name, rule, revision })
@@ -111,6 +112,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
       })
       live.judgeAgain()
     },
+    onCandidate: () => live.judgeAgain(),
   })
   const { policy, activation } = government
 

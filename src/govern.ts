@@ -50,6 +50,8 @@ export interface GovernOptions {
   readonly servers: ReadonlyMap<string, Server>
   /** In the turn of the event loop in which the policy changed. */
   readonly onActivated: (integrations: readonly Integration[]) => void
+  /** The candidate has followed: what it decides may be decided otherwise now. */
+  readonly onCandidate: () => void
 }
 
 export interface Government {
@@ -66,7 +68,7 @@ export interface Government {
 }
 
 export function createGovernment(options: GovernOptions): Government {
-  const { config, manifests, compile, reporting, readContext, outside, note, logger, metrics, onActivated } = options
+  const { config, manifests, compile, reporting, readContext, outside, note, logger, metrics, onActivated, onCandidate } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
@@ -99,11 +101,12 @@ export function createGovernment(options: GovernOptions): Government {
       maxEvaluationMs,
       onFailure: (kind, error) => logger.warn({ kind, err: error }, 'the candidate policy failed'),
     })
-    const state = { problem: null as string | null }
+    // One that was made for other manifests or data than those in force would allow what they took away.
+    const state = { problem: null as string | null, isCurrent: false }
     const staged = createStagedPolicy({
       active: policy,
       candidate: station,
-      isReady: () => state.problem === null && station.revision() !== null,
+      isReady: () => state.isCurrent,
       enforcePercent,
       onSkipped: () => skipped.inc(),
       onDifference({ request, claim, active, candidate: other, enforced }) {
@@ -128,6 +131,8 @@ export function createGovernment(options: GovernOptions): Government {
         const prepared = await station.prepare(integrations, await readRules(rulesFolder), bundles)
         prepared.activate()
         state.problem = null
+        state.isCurrent = true
+        onCandidate()
         note('candidate', { revision: prepared.revision, enforcePercent })
       } catch (error) {
         state.problem = (error as Error).message
@@ -135,7 +140,14 @@ export function createGovernment(options: GovernOptions): Government {
         logger.error({ problem: state.problem }, 'the candidate rules are bad: they are compared with nothing and decide nothing')
       }
     }
-    return { staged, prepare, status: () => ({ revision: station.revision(), enforcePercent, problem: state.problem }) }
+    return {
+      staged,
+      prepare,
+      setAside() {
+        state.isCurrent = false
+      },
+      status: () => ({ revision: station.revision(), enforcePercent, problem: state.problem }),
+    }
   }
 
   const activation = createActivation({
@@ -150,6 +162,7 @@ export function createGovernment(options: GovernOptions): Government {
     },
     requireKnown: (integrations) => requireKnown(config, integrations),
     onActivated(integrations, revision, bundles) {
+      candidate?.setAside()
       onActivated(integrations)
       delivery.activated(bundles)
       if (revision === null) {

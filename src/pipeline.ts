@@ -70,10 +70,10 @@ class Passage implements Settling, Meter {
       const who = this.#identify()
       if (!limits.arrive(who.integration, this.#arrival.peer)) throw flooded() // a flood costs no decision and no disk
       if (who instanceof Stranger) throw who.refusal
-      const needs = policy.needs
-      const reading = this.#arrival.read(who, needs) // parse, canonicalise; buffer a body only if the policy can look at it
+      const reading = this.#arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
       const request = reading instanceof Promise ? await reading : reading
-      const claim = findResource(request.kind).claim(request, needs) // what would be touched, said without touching it
+      // What would be touched, said without touching it; as the policy needs it now, which may have changed since.
+      const claim = findResource(request.kind).claim(request, policy.needs)
       const askedAt = decisionLog === null ? 0 : now()
       // Pure, synchronous, in process; unless its rules are granted a question to the outside, which takes this same path.
       const decision = policy.consult === null ? policy.decide(request, claim) : await policy.consult(request, claim)
@@ -89,7 +89,7 @@ class Passage implements Settling, Meter {
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)
-      this.#reply = isTakeover(reply) ? live.watch(request, claim, decision, reply) : reply // what stays open is judged again
+      this.#reply = isTakeover(reply) ? live.watch(request, decision, reply) : reply // what stays open is judged again
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {

@@ -61,7 +61,7 @@ export interface Redactor {
 
 export interface Live {
   /** A connection that stays open is judged again when the policy changes, and cut when it is no longer allowed. */
-  watch(request: AccessRequest, claim: Claim, decided: Decision, reply: Takeover): Takeover
+  watch(request: AccessRequest, decided: Decision, reply: Takeover): Takeover
 }
 
 export interface DecisionLog {

@@ -1,5 +1,5 @@
 /** What is open now (tunnels, interceptions, WebSockets), and is judged again when the policy changes. */
-import type { AccessRequest, Claim, Decision, Live, Policy, Takeover } from '../core/index.ts'
+import { type AccessRequest, type Claim, type Decision, denial, type Live, type Needs, type Policy, type Takeover } from '../core/index.ts'
 
 export interface LiveStation extends Live {
   /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
@@ -11,23 +11,34 @@ export interface LiveOptions {
   /** Hears of each connection that a new policy ended, before its end is recorded. */
   readonly onCut: (request: AccessRequest, decision: Decision) => void
   readonly policy: () => Policy
+  /** A claim holds what the policy of its time could look at: another policy may look at more. Throws what refuses it. */
+  readonly claim: (request: AccessRequest, needs: Needs) => Claim
   /** Of the active policy. */
   readonly revision: () => string | null
 }
 
 interface Open {
   readonly request: AccessRequest
-  readonly claim: Claim
   cut(): void
 }
 
-export function createLive({ onCut, policy, revision }: LiveOptions): LiveStation {
+export function createLive({ onCut, policy, claim, revision }: LiveOptions): LiveStation {
   const open = new Set<Open>()
 
   function judge(one: Open): void {
-    const { decide, consult } = policy()
-    if (consult === null) apply(one, decide(one.request, one.claim))
-    else void consult(one.request, one.claim).then((decision) => apply(one, decision))
+    const { needs, decide, consult } = policy()
+    const anew = claimed(one.request, needs)
+    if (anew === null) apply(one, denial('engine/error', 'what the policy looks at now cannot be read', revision() ?? ''))
+    else if (consult === null) apply(one, decide(one.request, anew))
+    else void consult(one.request, anew).then((decision) => apply(one, decision))
+  }
+
+  function claimed(request: AccessRequest, needs: Needs): Claim | null {
+    try {
+      return claim(request, needs)
+    } catch {
+      return null
+    }
   }
 
   function apply(one: Open, decision: Decision): void {
@@ -37,13 +48,13 @@ export function createLive({ onCut, policy, revision }: LiveOptions): LiveStatio
   }
 
   return {
-    watch(request, claim, decided, reply): Takeover {
+    watch(request, decided, reply): Takeover {
       return {
         status: reply.status,
         headers: reply.headers,
         discard: () => reply.discard(),
         takeover(socket, head, meter) {
-          const one: Open = { request, claim, cut: () => void socket.destroy() }
+          const one: Open = { request, cut: () => void socket.destroy() }
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           if (decided.revision !== revision()) judge(one)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -100,6 +100,37 @@ test('a WebSocket is cut when its service is taken away', async (t) => {
   await closed
 })
 
+test('a WebSocket is cut by new rules on headers that no rule looked at when it was opened', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new WebSocketServer({ server })
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const installation = createInstallation(t, {
+    config: `policy: { rules: ./rules }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
+    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+  })
+  mkdirSync(join(installation.folder, 'rules'))
+  const { gateway, proxyPort } = await startHere(t, installation)
+  const headers = { 'proxy-authorization': proxyHeader('weather'), 'x-room': 'closed' }
+  const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/services/chat/`, { headers })
+  await once(socket, 'open')
+  installation.write(
+    'rules/r.rego',
+    'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if "closed" in input.service.headers["x-room"]\n',
+  )
+  assert.equal((await gateway.reload()).ok, true)
+  socket.terminate()
+  await gateway.close()
+  assert.deepEqual(
+    installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : [])),
+    ['rules/deny'],
+  )
+})
+
 const rule = (path: string) =>
   `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "candidate" if startswith(input.http.path, "${path}")\n`
 
@@ -126,6 +157,26 @@ async function withCandidate(
       ).slice(9, 12),
     )
   return { installation, status, log, differences: () => installation.records().filter(({ type }) => type === 'difference') }
+}
+
+/** `after` is active and `before` comes back by a rollback, during which no file changes. A candidate decides everything. */
+async function withRevisions(t: TestContext, before: string, after: string) {
+  const installation = createInstallation(t, {
+    config: 'policy: { candidate: { rules: ./candidate, enforce: 100 } }',
+    manifests: { 'weather.yaml': before },
+  })
+  mkdirSync(join(installation.folder, 'candidate'))
+  installation.write('candidate/c.rego', rule('/secret'))
+  const running = await startHere(t, installation)
+  installation.write('integrations/weather.yaml', after)
+  await running.gateway.reload()
+  const socketPath = join(installation.folder, 'state/admin.sock')
+  const rollback = () =>
+    new Promise<void>((resolve, reject) => {
+      const asked = request({ socketPath, method: 'POST', path: '/v1/policy/rollback' }, (res) => res.resume().on('end', resolve))
+      asked.on('error', reject).end()
+    })
+  return { installation, ...running, rollback }
 }
 
 test('a candidate in the shadow decides nothing, and every difference is recorded with both decisions', async (t) => {
@@ -170,6 +221,24 @@ test('an enforced candidate decides, and where it fails the active policy does',
       ['engine/conflict', false],
     ],
   )
+})
+
+test('what an enforced candidate allowed is cut once the manifests or its own rules forbid it', async (t) => {
+  const [revoked, forbidden] = [await echo(t), await echo(t)]
+  const both = `network: [{ hosts: [localhost], ports: [${revoked}, ${forbidden}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
+  const { installation, gateway, proxyPort, rollback } = await withRevisions(
+    t,
+    manifest('weather', tunnelTo(forbidden)),
+    manifest('weather', both),
+  )
+  const [one, other] = [await openTunnel(proxyPort, revoked), await openTunnel(proxyPort, forbidden)]
+  const cut = () => installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : []))
+  installation.write('candidate/c.rego', `${rule('/secret')}\ndeny contains "closed" if input.tunnel.port == ${forbidden}\n`)
+  await rollback()
+  one.destroy()
+  other.destroy()
+  await gateway.close()
+  assert.deepEqual(cut().toSorted(), ['default/deny', 'rules/deny'])
 })
 
 test('a candidate that does not compile changes nothing, and the log says why', async (t) => {

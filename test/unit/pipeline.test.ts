@@ -53,7 +53,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     },
     decisionLog: null,
     usage: { settled: () => void seen.push('metered') },
-    live: { watch: (_request: unknown, _claim: unknown, _decided: unknown, reply: unknown) => reply },
+    live: { watch: (_request: unknown, _decided: unknown, reply: unknown) => reply },
     onBug: (error: unknown) => void bugs.push(error),
     onBytes: () => {},
     now: () => 0,
@@ -64,7 +64,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     identify: () => step('identify', { integration, identity: 'token' }),
     read: () => step('read', request),
   } as unknown as Arrival
-  return { seen, bugs, run: () => createPipeline(stations)(arrival) }
+  return { seen, bugs, stations, arrival, run: () => createPipeline(stations)(arrival) }
 }
 
 const count = (seen: readonly string[], ...names: string[]) => seen.filter((name) => names.includes(name)).length
@@ -89,6 +89,34 @@ test('the stations come in their order, and nothing is performed before the deci
     'settled',
     'metered',
   ])
+})
+
+test('a policy that comes while a body is read is shown what it looks at', async () => {
+  const { stations, arrival } = arrange(null)
+  let looksAtHeaders = false
+  const asked: boolean[] = []
+  const handle = createPipeline({
+    ...stations,
+    policy: {
+      ...stations.policy,
+      get needs() {
+        return { headers: looksAtHeaders, body: true, context: false }
+      },
+    },
+    findResource: (kind) => ({
+      kind,
+      claim(request, needs) {
+        asked.push(needs.headers)
+        return stations.findResource(kind).claim(request, needs)
+      },
+    }),
+  })
+  const read: Arrival['read'] = async (who, needs) => {
+    looksAtHeaders = true
+    return arrival.read(who, needs)
+  }
+  await handle({ ...arrival, read })
+  assert.deepEqual(asked, [true])
 })
 
 for (const failing of ['identify', 'arrive', 'read', 'claim', 'decide', 'admit', 'run', 'perform', 'redact'] as const) {
