@@ -23,7 +23,7 @@ import { createCompile, createDirectory, createServer, type ReloadResult } from 
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
-import { collectStartGarbage, createLogger, createMetrics, createRelief } from './telemetry/index.ts'
+import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
 import { createLive } from './watch/index.ts'
@@ -202,7 +202,6 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     logger,
   })
 
-  collectStartGarbage()
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)

@@ -2,5 +2,4 @@
 export { createLogger, type Logger } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { createRelief } from './relief.ts'
-export { collectStartGarbage } from './start-garbage.ts'
 export { boundYoungGeneration } from './young-generation.ts'
