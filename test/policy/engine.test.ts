@@ -1,12 +1,18 @@
 /** The engine under hostile input and hostile policies: it decides or denies, and goes on deciding. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { NetworkCapability } from '../../src/core/index.ts'
+import { compiledPolicyFolder } from '../../src/policy/build.ts'
 import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { createLoader } from '../../src/policy/wasm/image.ts'
+import { readImports } from '../../src/policy/wasm/imports.ts'
+import { withMeter } from '../../src/policy/wasm/meter.ts'
+import { policyHook } from '../../src/policy/wasm/runtime.ts'
+import { readBodies, readFunctionNames, readSections, sections, writeBodies, writeSections } from '../../src/policy/wasm/sections.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
@@ -89,6 +95,18 @@ test('a policy that loops is stopped by its memory, denies, and the next request
   assert.equal(decision.rule, 'engine/memory')
   assert.equal(failures.length, 1)
   assert.equal(http(one, good).allow, true)
+})
+
+test('a module that never tells its entry points is refused', async () => {
+  const wasm = readFileSync(join(compiledPolicyFolder, 'policy.wasm'))
+  const module = readSections(wasm)
+  const bodies = [...readBodies(module.get(sections.code))]
+  const [index = 0] = [...readFunctionNames(wasm)].find(([, name]) => name === 'entrypoints') ?? []
+  // loop (br 0) end, unreachable
+  bodies[index - readImports(module, null).functions] = Uint8Array.of(0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x00, 0x0b)
+  const endless = withMeter(new Map([...module, [sections.code, writeBodies(bodies)]]), policyHook)
+  const compiled = await WebAssembly.compile(writeSections(endless))
+  assert.throws(() => createLoader(compiled, 20), /takes longer than 20 ms to load a document/)
 })
 
 test('a policy that loops without allocating is stopped in time, denies, and the next request is decided', async (t) => {

@@ -20,13 +20,8 @@ export interface Image {
 /** 2 GiB, while documents are loaded. */
 const loadingPages = 32_768
 const alignment = 8
-const unable: Host = {
-  callBuiltin: (name) => {
-    throw new Error(`${name} is called while a document is loaded`)
-  },
-  onTicks: () => {},
-  onFailed: () => {},
-}
+/** What OPA's compiler made loads 64 MB in some seconds; what others made may never end. */
+const maxLoadingMs = 30_000
 
 export interface Loader {
   readonly base: Base
@@ -34,7 +29,18 @@ export interface Loader {
   load(json: string): Image
 }
 
-export function createLoader(module: WebAssembly.Module): Loader {
+/** Throws on a module that does not load in time. */
+export function createLoader(module: WebAssembly.Module, maxMs: number = maxLoadingMs): Loader {
+  let until = performance.now() + maxMs
+  const unable: Host = {
+    callBuiltin: (name) => {
+      throw new Error(`${name} is called while a document is loaded`)
+    },
+    onTicks() {
+      if (performance.now() > until) throw new Error(`the policy’s WebAssembly takes longer than ${maxMs} ms to load a document`)
+    },
+    onFailed: () => {},
+  }
   const runtime = createRuntime(module, new WebAssembly.Memory({ initial: 8, maximum: loadingPages }), unable)
   const heapStart = aligned(runtime.exports.opa_heap_ptr_get())
   const base: Base = {
@@ -44,7 +50,13 @@ export function createLoader(module: WebAssembly.Module): Loader {
     entrypoints: runtime.entrypoints,
     builtins: runtime.builtins,
   }
-  return { base, load: (json) => load(runtime, heapStart, json) }
+  return {
+    base,
+    load(json) {
+      until = performance.now() + maxMs
+      return load(runtime, heapStart, json)
+    },
+  }
 }
 
 function load(runtime: Runtime, heapStart: number, json: string): Image {
