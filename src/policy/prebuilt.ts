@@ -15,7 +15,8 @@ const sight = z.strictObject({
   volatile: z.array(z.string()),
   ownOnly: z.boolean(),
 })
-const metadata = z.object({ sallyport: z.object({ sight }).optional() })
+/** `wasm`: SHA-256 of the module that it was told of, hex. */
+const metadata = z.object({ sallyport: z.object({ sight, wasm: z.string().optional() }).optional() })
 
 /** `null`: the bundle brings none. Throws `BundleError`. */
 export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | null {
@@ -28,9 +29,10 @@ export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | nul
     )
   const said = metadata.safeParse(bundle.metadata)
   if (!said.success) throw refused('metadata.sallyport: expected what "sallyport policy build" writes; build the bundle anew')
-  // Of a policy that others built nothing is known: it sees everything, and nothing of it is remembered.
-  const seen = said.data.sallyport?.sight ?? everything
-  const sourceHash = createHash('sha256').update(found.module).update(JSON.stringify(seen)).digest('hex')
+  // Of a policy that others built, or built anew, nothing is known: it sees everything, and nothing of it is remembered.
+  const { sallyport } = said.data
+  const seen = sallyport !== undefined && sallyport.wasm === sha256(found.module) ? sallyport.sight : everything
+  const sourceHash = sha256(found.module, JSON.stringify(seen))
   return { wasm: found.module, sourceHash, sight: seen }
 }
 
@@ -40,4 +42,10 @@ export async function requireKnownBuiltins(names: readonly string[], grants: rea
   const known = new Set(capabilities.builtins.map(({ name }) => name))
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new Error(`the WebAssembly calls ${unknown.join(', ')}, which no policy may call here`)
+}
+
+function sha256(...parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest('hex')
 }

@@ -159,6 +159,16 @@ test('WebAssembly of "sallyport policy build" says what it looks at', async (t) 
   assert.deepEqual(policy.needs, { headers: false, body: false, context: false })
 })
 
+test('what a bundle says of one module is not believed of another', async (t) => {
+  const build = async (text: string) =>
+    (await whole((await buildBundle(createCompile(), { 'rules.rego': text }, { revision: 'r1' })).bytes)).get('acme')
+  const [one, other] = [await build('package sallyport.rules\n'), await build(rule.replace('data.acme.closed', '["/a"]'))]
+  assert.ok(one !== undefined && other !== undefined)
+  const { activate, policy } = station(t, unable)
+  await activate(new Map([['acme', { ...one, wasm: other.wasm }]]))
+  assert.deepEqual(policy.needs, { headers: true, body: true, context: true })
+})
+
 test('refuses WebAssembly without the entry point, or with functions that no policy may call', async (t) => {
   const { activate } = station(t, unable)
   await assert.rejects(
