@@ -90,7 +90,11 @@ export function createReporting(options: ReportingOptions): Reporting {
 
   function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogStation & { readonly verdicts: VerdictStation } {
     const { maxEvaluationMs } = given
-    const verdicts = createVerdicts({ cacheFolder: join(config.stateFolder, 'policies'), compile, maxMemoryPages, maxEvaluationMs })
+    const verdicts = createVerdicts({
+      cacheFolder: join(config.stateFolder, 'policies'),
+      grants: config.policy.grants.builtins,
+      ...{ compile, maxMemoryPages, maxEvaluationMs },
+    })
     const station = createDecisionLog({
       ...given,
       server: serverOf(given.server),

@@ -4,11 +4,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { readBundle } from '../../src/policy/bundle/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
 import { applyMasks } from '../../src/policy/report/apply-masks.ts'
 import type { DecisionEvent } from '../../src/policy/report/event.ts'
 import { readMaskRules } from '../../src/policy/report/mask-rules.ts'
 import { createVerdicts } from '../../src/policy/report/verdict.ts'
+import { bundleOf, snapshotOf } from '../support/bundles.ts'
 import { type Event, startCollector } from '../support/collector.ts'
 import { createFolder } from '../support/folder.ts'
 import { findOpa } from '../support/opa.ts'
@@ -133,10 +135,38 @@ function first(events: readonly Event[]): number {
 const part = ({ input, result, erased, masked }: Readonly<Record<string, unknown>>) =>
   JSON.parse(JSON.stringify({ input, result, erased, masked })) as unknown
 
+const verdictsIn = (t: TestContext, grants: readonly string[] = []) =>
+  createVerdicts({ cacheFolder: createFolder(t), compile: createCompile(), grants, maxMemoryPages: 200, maxEvaluationMs: 1000 })
+
+test('masks stand beside rules that ask outside, and may not ask themselves', async (t) => {
+  const ask = 'count(http.send({"method": "get", "url": "http://localhost"})) > 0'
+  const verdicts = verdictsIn(t, ['http.send'])
+  const asking = { 'rules/ask.rego': `package sallyport.rules\n\ndeny contains "x" if ${ask}\n` }
+  ;(await verdicts.prepare([], { ...asking, 'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n' })).activate()
+  const event = { input: {}, timestamp: '2026-01-01T00:00:00Z' } as unknown as DecisionEvent
+  assert.equal(verdicts.judge(event).masks.length, 1)
+  await assert.rejects(
+    verdicts.prepare([], { 'rules/mask.rego': `package system.log\n\nmask contains "/input" if ${ask}\n` }),
+    /package system\.log calls http\.send/,
+  )
+})
+
+test('the tests of masks see the data of bundles', async (t) => {
+  const files = {
+    'data.json': { acme: { hidden: ['/input'] } },
+    'mask.rego': 'package system.log\n\nmask contains path if some path in data.acme.hidden\n',
+    'mask_test.rego': 'package system.log_test\n\ntest_hidden if "/input" in data.system.log.mask\n',
+  }
+  const bundle = snapshotOf(await readBundle(await bundleOf(files), { origin: 'acme', verification: null }))
+  const verdicts = verdictsIn(t)
+  ;(await verdicts.prepare([], {}, new Map([['acme', bundle]]))).activate()
+  assert.equal(verdicts.judge({ input: {}, timestamp: '2026-01-01T00:00:00Z' } as unknown as DecisionEvent).masks.length, 1)
+})
+
 test('masks and drops do to an event what OPA does', async (t) => {
   const theirs = await opaEvents(t)
   assert.ok(theirs.size > 20 && theirs.size < names.length)
-  const verdicts = createVerdicts({ cacheFolder: createFolder(t), compile: createCompile(), maxMemoryPages: 200, maxEvaluationMs: 1000 })
+  const verdicts = verdictsIn(t)
   ;(await verdicts.prepare([], { 'rules/mask.rego': rules })).activate()
   for (const name of names) {
     const expected = theirs.get(name)

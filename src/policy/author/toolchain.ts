@@ -6,7 +6,7 @@ import { type Compile, type EvalResult, everything, type FileCoverage, RegoError
 import { divideRules } from '../divide-rules.ts'
 import { explainingRules } from '../explain-rules.ts'
 import type { RegoSources } from '../rego-files.ts'
-import { verdictInputs } from '../report/verdict-build.ts'
+import { requireInside, verdictInputs } from '../report/verdict-build.ts'
 import { withSight } from './with-sight.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
@@ -19,13 +19,14 @@ export async function checkPolicy(compile: Compile, sources: RegoSources, grants
     // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
     await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
   })
-  if (Object.keys(reporting).length > 0) await checkReporting(compile, sources)
+  if (Object.keys(reporting).length > 0) await checkReporting(compile, sources, grants)
 }
 
-async function checkReporting(compile: Compile, rules: RegoSources): Promise<void> {
-  const { sources, capabilities, entrypoint: verdict } = await verdictInputs(rules)
+async function checkReporting(compile: Compile, rules: RegoSources, grants: readonly string[]): Promise<void> {
+  const { sources, capabilities, entrypoint: verdict } = await verdictInputs(rules, grants)
   await compile({ command: 'check', sources, capabilities })
-  await compile({ command: 'build', sources, capabilities, entrypoints: [verdict] })
+  const { sight = everything } = await compile({ command: 'build', sources, capabilities, entrypoints: [verdict] })
+  requireInside(sight)
 }
 
 /** Names of the files whose format is not OPA's, with their text as it should be. */

@@ -1,6 +1,7 @@
 /** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
 import { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, hashOf, policySurroundings } from '../build.ts'
-import type { Compile } from '../compiler/index.ts'
+import { asksOutside } from '../builtins/index.ts'
+import type { Compile, Sight } from '../compiler/index.ts'
 import type { RegoSources } from '../rego-files.ts'
 
 /**
@@ -19,8 +20,8 @@ verdict["drop"] := data.system.log.drop
 export const verdictEntrypoint = 'sallyport/report/verdict'
 
 /** All rules are there, since these may call the others; the input is an event, so the schema of requests is not asked. */
-export async function verdictInputs(rules: RegoSources): Promise<BuildInputs> {
-  const { capabilities } = await policySurroundings()
+export async function verdictInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
+  const { capabilities } = await policySurroundings(grants)
   const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': verdict }
   return { sources, capabilities, entrypoint: verdictEntrypoint, sourceHash: await hashOf(sources, capabilities) }
 }
@@ -30,6 +31,16 @@ export async function buildVerdict(
   compile: Compile,
   cacheFolder: string,
   requireTests: () => Promise<void>,
+  grants: readonly string[],
 ): Promise<CompiledPolicy> {
-  return buildKept(await verdictInputs(rules), compile, cacheFolder, requireTests)
+  const built = await buildKept(await verdictInputs(rules, grants), compile, cacheFolder, requireTests)
+  requireInside(built.sight)
+  return built
+}
+
+/** The rules beside them may be granted a question to the outside: what shapes a report waits for nothing. */
+export function requireInside({ builtins }: Pick<Sight, 'builtins'>): void {
+  const outside = builtins.filter(asksOutside)
+  if (outside.length > 0)
+    throw new Error(`package system.log calls ${outside.join(', ')}: what shapes the decision log may ask nothing outside`)
 }

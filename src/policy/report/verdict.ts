@@ -29,6 +29,8 @@ export interface VerdictStation {
 export interface VerdictOptions {
   readonly cacheFolder: string
   readonly compile: Compile
+  /** What the rules beside the masks may call although it reaches out of the policy. */
+  readonly grants: readonly string[]
   readonly maxMemoryPages: number
   /** Of one event. */
   readonly maxEvaluationMs: number
@@ -39,7 +41,7 @@ type Judge = (event: DecisionEvent) => Verdict
 const asItIs: Verdict = { drop: false, masks: [] }
 
 export function createVerdicts(options: VerdictOptions): VerdictStation {
-  const { cacheFolder, compile, maxMemoryPages, maxEvaluationMs } = options
+  const { cacheFolder, compile, grants, maxMemoryPages, maxEvaluationMs } = options
   const library = createLibrarySource()
   let judge: Judge = () => asItIs
 
@@ -58,7 +60,7 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
 
   async function prepareJudge(integrations: readonly Integration[], { reporting, all, data }: Composed): Promise<Judge> {
     if (Object.keys(reporting).length === 0) return () => asItIs
-    const policy = await buildVerdict(all, compile, cacheFolder, () => requireTests(compile, all, data))
+    const policy = await buildVerdict(all, compile, cacheFolder, () => requireTests(compile, all, { data, grants }), grants)
     return createJudge(policy, data, integrations)
   }
 
