@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { sallyport } from '../support/author.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
@@ -86,6 +87,8 @@ test('a rule asks a service, as the integration that is granted it, and both req
   await close()
   const settled = installation.records().filter(({ type }) => type === 'settled')
   assert.equal(settled.length, 4)
+  const why = await sallyport(installation, 'explain', String(decided[3]?.['id']))
+  assert.match(why.stdout, /denied by rules\/deny.*the verdict is no/s)
 })
 
 test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {

@@ -22,6 +22,7 @@ export async function explain(config: Config, id: string, json: boolean): Promis
   const explained: Explained = await withJudge(config, disk, async (judge) => {
     const explanation = await explainRecord(decided, {
       compile: createCompile(),
+      grants: config.policy.grants.builtins,
       recorded: { rules: recorded.rules, find: (name) => recorded.integrations.find((one) => one.name === name) },
       now: { decide: judge.decide, find: judge.find, rules: disk.rules },
     })

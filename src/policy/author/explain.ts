@@ -24,16 +24,19 @@ export interface Explanation {
 
 export interface ExplainOptions {
   readonly compile: Compile
+  /** Functions that reach out of the policy and may be called nevertheless. */
+  readonly grants: readonly string[]
   /** Of the revision that decided, where it is kept. */
   readonly recorded: { readonly rules: RegoSources; readonly find: Find }
   readonly now: { readonly decide: Decide; readonly find: Find; readonly rules: RegoSources }
 }
 
-export async function explainRecord(record: DecidedRecord, { compile, recorded, now }: ExplainOptions): Promise<Explanation> {
+export async function explainRecord(record: DecidedRecord, options: ExplainOptions): Promise<Explanation> {
+  const { recorded, now } = options
   const { request, claim } = requestOf(record, now.find)
   const decision = now.decide(request, claim)
-  const held = await rulesThatHeld(record, recorded.rules, recorded.find(record.integration), compile)
-  const heldNow = decision.rule.startsWith('rules/') ? await rulesThatHeld(record, now.rules, now.find(record.integration), compile) : []
+  const held = await rulesThatHeld(record, recorded.rules, recorded.find(record.integration), options)
+  const heldNow = decision.rule.startsWith('rules/') ? await rulesThatHeld(record, now.rules, now.find(record.integration), options) : []
   return { record, now: decision, held, heldNow }
 }
 
@@ -42,7 +45,7 @@ async function rulesThatHeld(
   record: DecidedRecord,
   rules: RegoSources,
   integration: Integration | undefined,
-  compile: Compile,
+  { compile, grants }: Pick<ExplainOptions, 'compile' | 'grants'>,
 ): Promise<readonly HeldRule[]> {
   if (Object.keys(rules).length === 0) return []
   const { id, time, door, kind, action, identity } = record
@@ -59,6 +62,7 @@ async function rulesThatHeld(
     data: { integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } },
     input: JSON.stringify(input),
     explain: true,
+    grants,
   })
   const held = new Map<string, HeldRule>()
   for (const { op, node, file, row } of trace ?? []) {
