@@ -26,6 +26,11 @@ test('“new” writes a manifest, a rule and its test, which check, format, tes
   assert.match(tested.stdout, /2 of 2 tests pass, 100\.0 % of lines covered\nrules\/shop\.rego: 100\.0 %/)
   const built = await sallyport(installation, 'build', '-o', 'b.tar.gz', '--revision', 'r1')
   assert.match(built.stdout, /^b\.tar\.gz: revision r1, \d+ bytes\n$/)
+  assert.deepEqual(await sallyport(installation, 'build', '-o', 'nowhere/b.tar.gz'), {
+    code: 1,
+    stdout: '',
+    stderr: 'nowhere/b.tar.gz cannot be written: ENOENT\n',
+  })
   const listed = await command('tar', ['-tzf', join(installation.folder, 'b.tar.gz')])
   assert.match(listed.stdout, /policy\.wasm/)
   assert.match(listed.stdout, /\.manifest/)

@@ -57,7 +57,9 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
       const sources = await readSources(pathsOr(paths, config))
       await checkPolicy(createCompile(), sources, grants)
       const bundle = await buildBundle(createCompile(), sources, { revision, grants })
-      await writeFile(output, bundle.bytes)
+      await writeFile(output, bundle.bytes).catch(({ code }: NodeJS.ErrnoException) => {
+        throw new CommandError(`${output} cannot be written: ${code}`)
+      })
       print(`${output}: revision ${bundle.revision}, ${bundle.bytes.byteLength} bytes\n`)
     })
 
