@@ -1,4 +1,5 @@
 /** What is wrong with a configuration file, every problem at once, each with its place. */
+import { visibleText } from '../core/index.ts'
 
 export interface ConfigProblem {
   readonly file: string
@@ -28,15 +29,5 @@ const maxPathCharacters = 200
 function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
   const shown = path.length > maxPathCharacters ? `${path.slice(0, maxPathCharacters)}…` : path
-  return visible(`${place}${shown === '' ? '' : ` ${shown}`}: ${message}`)
-}
-
-/** Line ends, terminal escapes and direction marks would let a file write lines of its own into a log or a terminal. */
-function visible(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(
-      /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
-      (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    )
+  return visibleText(`${place}${shown === '' ? '' : ` ${shown}`}: ${message}`)
 }

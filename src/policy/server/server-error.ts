@@ -1,4 +1,5 @@
 /** What went wrong between the gateway and a server, in one line: the URL (no credential, no query) and what to look at. */
+import { visibleText } from '../../core/index.ts'
 
 export class ServerError extends Error {
   /** Without user, password, query and fragment. */
@@ -7,7 +8,7 @@ export class ServerError extends Error {
   readonly status: number | null
 
   constructor(url: string, problem: string, { status = null, cause }: { status?: number | null; cause?: unknown } = {}) {
-    super(visible(`${url}: ${problem}`), { cause })
+    super(visibleText(`${url}: ${problem}`), { cause })
     this.name = 'ServerError'
     this.url = url
     this.status = status
@@ -39,14 +40,4 @@ const failures: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection ended before the reply did',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the reply is shorter or longer than its Content-Length says',
   UND_ERR_HEADERS_OVERFLOW: 'the reply’s headers are too large',
-}
-
-/** Line ends and terminal escapes of a server would write lines of their own into a log. */
-function visible(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(
-      /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
-      (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    )
 }
