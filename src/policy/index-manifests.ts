@@ -17,7 +17,7 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
   const entries = new Map(capabilities.map((one) => [one, networkEntry(one)]))
   for (const host of new Set(capabilities.flatMap(({ hosts }) => hosts))) {
     const covering = capabilities
-      .filter(({ hosts }) => hosts.some((pattern) => covers(pattern, host)))
+      .filter(({ hosts }) => hosts.some((pattern) => hostCovers(pattern, host)))
       .map((one) => entries.get(one) as Json)
     if (host === '*') any.push(...covering)
     else if (host.startsWith('*.')) suffix[host.slice(2)] = covering
@@ -27,7 +27,7 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
 }
 
 /** Every host that `host` (a name, an address or a pattern) stands for is matched by `pattern`. */
-function covers(pattern: string, host: string): boolean {
+export function hostCovers(pattern: string, host: string): boolean {
   if (pattern === host) return true
   if (pattern === '*') return !isAddress(host)
   if (!pattern.startsWith('*.')) return false

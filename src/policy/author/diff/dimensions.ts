@@ -1,5 +1,6 @@
 /** A capability as lists of what it allows, one a dimension: what it allows is their product. */
 import type { FileCapability, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
+import { hostCovers } from '../../index-manifests.ts'
 import { globCovers } from '../glob-covers.ts'
 
 export type CapabilityKind = 'network' | 'services' | 'files'
@@ -85,12 +86,4 @@ function fileScope({ id, name, root, actions, paths, maxBytes }: FileCapability)
     bounds: [{ label: 'bytes of a file', value: maxBytes }],
     facts: { root },
   }
-}
-
-/** As the policy looks hosts up (src/policy/index-manifests.ts). */
-function hostCovers(general: string, specific: string): boolean {
-  if (general === specific) return true
-  const isAddress = /^[\d.]+$|:/.test(specific)
-  if (general === '*') return !isAddress
-  return general.startsWith('*.') && specific.replace(/^\*/, '').endsWith(general.slice(1)) && !isAddress
 }
