@@ -19,16 +19,9 @@ export interface BundleStatus {
   readonly httpCode: number | null
 }
 
-export interface StatusKeeper {
-  read(): BundleStatus
-  set(changes: Partial<BundleStatus>): void
-  failed(message: string, httpCode?: number | null): void
-  mended(): void
-}
-
-/** `onTried`: a try has ended, well or badly. */
-export function createStatus(name: string, onTried: () => void): StatusKeeper {
-  let status: BundleStatus = {
+/** Of one that nobody has asked for yet. */
+export function untried(name: string): BundleStatus {
+  return {
     name,
     activeRevision: null,
     lastRequest: null,
@@ -42,6 +35,18 @@ export function createStatus(name: string, onTried: () => void): StatusKeeper {
     errors: [],
     httpCode: null,
   }
+}
+
+export interface StatusKeeper {
+  read(): BundleStatus
+  set(changes: Partial<BundleStatus>): void
+  failed(message: string, httpCode?: number | null): void
+  mended(): void
+}
+
+/** `onTried`: a try has ended, well or badly. */
+export function createStatus(name: string, onTried: () => void): StatusKeeper {
+  let status = untried(name)
   const set = (changes: Partial<BundleStatus>) => {
     status = { ...status, ...changes }
   }

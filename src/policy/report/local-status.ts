@@ -1,5 +1,6 @@
 /** The manifests and rules of this machine, reported like a bundle called `local`. */
 import { RegoError } from '../compiler/index.ts'
+import { untried } from '../delivery/index.ts'
 import type { BundleReport } from './bundle-status.ts'
 
 export interface LocalStatus {
@@ -12,20 +13,7 @@ export interface LocalStatus {
 const compileError = 'error(s) occurred while compiling module(s)'
 
 export function createLocalStatus(): LocalStatus {
-  let status: BundleReport = {
-    name: 'local',
-    activeRevision: null,
-    lastRequest: null,
-    lastSuccessfulRequest: null,
-    lastSuccessfulDownload: null,
-    lastSuccessfulActivation: null,
-    size: null,
-    type: null,
-    code: null,
-    message: null,
-    errors: [],
-    httpCode: null,
-  }
+  let status: BundleReport = untried('local')
   const now = () => new Date().toISOString()
   return {
     activated(activeRevision) {
