@@ -1,5 +1,6 @@
 /** JSON text of others as exactly the value that it says. */
 import type { Json } from './json.ts'
+import { scanJson } from './scan-json.ts'
 
 /** As JSON.parse has it; the third argument is ECMAScript's "JSON.parse source text access". */
 export type Revive = (key: string, value: unknown, context?: { readonly source?: string }) => unknown
@@ -21,11 +22,13 @@ function parseRenamed(text: string, revive?: Revive): Json {
   const names: string[] = []
   const parts: string[] = []
   let from = 0
-  eachKey(text, (start, end) => {
-    parts.push(text.slice(from, start), `"${prefix}${names.length}"`)
-    // A string of its own is read right.
-    names.push(JSON.parse(text.slice(start, end)) as string)
-    from = end
+  scanJson(text, {
+    key(start, end) {
+      parts.push(text.slice(from, start), `"${prefix}${names.length}"`)
+      // A string of its own is read right.
+      names.push(JSON.parse(text.slice(start, end)) as string)
+      from = end
+    },
   })
   const renamed = parts.join('') + text.slice(from)
   const nameOf = (standIn: string) => names[Number(standIn.slice(prefix.length))] ?? ''
@@ -40,33 +43,10 @@ function parseRenamed(text: string, revive?: Revive): Json {
 
 function hasEscapedKey(text: string): boolean {
   let found = false
-  eachKey(text, (_start, _end, isEscaped) => {
-    found ||= isEscaped
+  scanJson(text, {
+    key(_start, _end, isEscaped) {
+      found ||= isEscaped
+    },
   })
   return found
-}
-
-/**
- * Where the keys of valid JSON stand, quotes included: in it nothing but a string begins with a quote. One pass by hand: an
- * expression that looks for a key tries each quote of a text within the text, and has no room for a string of megabytes.
- */
-function eachKey(text: string, visit: (start: number, end: number, isEscaped: boolean) => void): void {
-  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
-    const start = at
-    let isEscaped = false
-    for (at += 1; text[at] !== '"'; at += 1) {
-      if (text[at] !== '\\') continue
-      isEscaped = true
-      at += 1
-    }
-    at += 1
-    const end = at
-    while (isSpace(text[at])) at += 1
-    if (text[at] === ':') visit(start, end, isEscaped)
-  }
-}
-
-/** RFC 8259 §2. */
-function isSpace(character: string | undefined): boolean {
-  return character === ' ' || character === '\n' || character === '\t' || character === '\r'
 }

@@ -50,6 +50,12 @@ test('JSON, forms and texts are read, the rest is not', () => {
   assert.deepEqual(bodyOf(body(null), json), { type: 'unread', bytes: 0 })
 })
 
+test('JSON with a string of sixteen megabytes is read, and a key twice behind it is seen', () => {
+  const long = JSON.stringify('x"\n'.repeat(4 * 1024 * 1024))
+  assert.equal((bodyOf(body(`{"a":${long},"b":1}`), json)['value'] as { b: number }).b, 1)
+  assert.throws(() => bodyOf(body(`{"a":${long},"A":1}`), json), { code: 'malformed-request' })
+})
+
 test('every duplicate of a header and of a query key is seen, and no name is special', () => {
   assert.deepEqual(
     { ...headersOf(['X-Role', 'user', 'x-role', 'admin', '__proto__', 'x']) },

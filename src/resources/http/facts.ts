@@ -8,6 +8,7 @@ import {
   parseJson,
   Refusal,
   type RequestBody,
+  scanJson,
 } from '../../core/index.ts'
 
 export function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonObject {
@@ -84,23 +85,21 @@ function parseBody(bytes: Buffer): Json | undefined {
   }
 }
 
-/** One pass over JSON text that is known to be valid. Keys are compared after unescaping, and as a parser that ignores case does. */
+/** `text` is valid JSON. Keys are compared after unescaping, and as a parser that ignores case does. */
 function hasDuplicateKeys(text: string): boolean {
   const open: (Set<string> | null)[] = []
-  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const first = match[0][0]
-    if (first === '{') open.push(new Set())
-    else if (first === '[') open.push(null)
-    else if (first === '}' || first === ']') open.pop()
-    else if (match[1] !== undefined) {
+  let found = false
+  scanJson(text, {
+    open: (kind) => void open.push(kind === 'object' ? new Set() : null),
+    close: () => void open.pop(),
+    key(start, end) {
       const keys = open.at(-1)
-      const key = (JSON.parse(match[0].slice(0, match[0].length - match[1].length)) as string).toUpperCase().toLowerCase()
-      if (keys?.has(key)) return true
+      const key = (JSON.parse(text.slice(start, end)) as string).toUpperCase().toLowerCase()
+      found ||= keys?.has(key) === true
       keys?.add(key)
-    }
-  }
-  return false
+    },
+  })
+  return found
 }
 
 /** No prototype: a key called `__proto__` is a key. */
