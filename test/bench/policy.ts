@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
-import { createCompile } from '../../src/policy/compiler/index.ts'
-import { createDirectory, createPolicy } from '../../src/policy/index.ts'
+import { createDirectory } from '../../src/policy/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
+import { createStation } from './station.ts'
 
 const capabilities = 20
 const sizes = (process.env['BENCH_INTEGRATIONS'] ?? '10,1000,10000').split(',').map(Number)
@@ -29,14 +29,7 @@ async function measure(count: number) {
   mkdirSync(manifests)
   for (let index = 0; index < count; index += 1) writeFileSync(join(manifests, `i${index}.yaml`), manifestOf(`i${index}`, '/v1/items'))
   const directory = createDirectory(manifests, smallDefaults)
-  const policy = createPolicy({
-    cacheFolder: folder,
-    compile: createCompile(),
-    maxMemoryPages: 200,
-    maxEvaluationMs: 50,
-    readContext: () => ({}),
-    onFailure: (kind, error) => console.error(kind, error),
-  })
+  const policy = createStation(folder)
   const startedAt = performance.now()
   let { integrations } = await directory.readSet()
   ;(await policy.prepare(integrations, {})).activate()

@@ -1,12 +1,12 @@
-/** Second half of `npm run bench:policy`: how fast a recorded log is judged again. The log is the real writer's, no two requests alike. */
+/** The second part of `npm run bench:policy`: how fast a recorded log is judged again. The log is the real writer's, no two requests alike. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAudit, readAudit } from '../../src/audit/index.ts'
 import type { AccessRequest, Arrival, Claim, Decision, Integration } from '../../src/core/index.ts'
-import { createCompile } from '../../src/policy/compiler/index.ts'
-import { createDirectory, createPolicy, type DecidedRecord, replay } from '../../src/policy/index.ts'
+import { createDirectory, type DecidedRecord, replay } from '../../src/policy/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
+import { createStation } from './station.ts'
 
 const records = Number(process.env['BENCH_RECORDS'] ?? 100_000)
 /** How many requests of each hundred have a path that was not seen before; the rest ask for one of a thousand. */
@@ -57,14 +57,7 @@ async function measure(freshPercent: number): Promise<void> {
   const integrations = directory.decode(Object.fromEntries(names.map((name) => [`${name}.yaml`, manifestOf(name)])))
   const log = join(folder, 'audit')
   await writeLog(log, integrations, freshPercent)
-  const policy = createPolicy({
-    cacheFolder: folder,
-    compile: createCompile(),
-    maxMemoryPages: 200,
-    maxEvaluationMs: 50,
-    readContext: () => ({}),
-    onFailure: (kind, error) => console.error(kind, error),
-  })
+  const policy = createStation(folder)
   ;(await policy.prepare(integrations, {})).activate()
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const startedAt = performance.now()

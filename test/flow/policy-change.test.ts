@@ -32,6 +32,19 @@ async function openTunnel(proxyPort: number, port: number): Promise<Socket> {
 
 const tunnelTo = (port: number) => `network: [{ hosts: [localhost], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
 
+/** The port of a WebSocket server that says nothing; closed when the test ends. */
+async function startChat(t: TestContext): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new WebSocketServer({ server })
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return port
+}
+
 test('a tunnel is judged again after a change: cut where it is no longer allowed, kept where it is', async (t) => {
   const [kept, lost] = [await echo(t), await echo(t)]
   const both = `network: [${[kept, lost].map((port) => `{ hosts: [localhost], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }`).join(', ')}]`
@@ -79,14 +92,7 @@ test('a tunnel that a change forbids while its name is still being resolved is c
 })
 
 test('a WebSocket is cut when its service is taken away', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const sockets = new WebSocketServer({ server })
-  t.after(() => {
-    for (const client of sockets.clients) client.terminate()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await startChat(t)
   const installation = createInstallation(t, {
     config: `services: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
     manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
@@ -101,14 +107,7 @@ test('a WebSocket is cut when its service is taken away', async (t) => {
 })
 
 test('a WebSocket is cut by new rules on headers that no rule looked at when it was opened', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const sockets = new WebSocketServer({ server })
-  t.after(() => {
-    for (const client of sockets.clients) client.terminate()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await startChat(t)
   const installation = createInstallation(t, {
     config: `policy: { rules: ./rules }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
     manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },

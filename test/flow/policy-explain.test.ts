@@ -1,19 +1,14 @@
 /** What authors learn of a recorded request: why it was decided so, and what would change that. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ask, idOf, installationWithRules, sallyport } from '../support/author.ts'
+import { ask, idOf, installationToItems, installationWithRules, sallyport } from '../support/author.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { exchangeRaw, manifest, networkTo, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 test('explain and replay tell of recorded requests why, what would change it, and what now differs', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, {
-    'weather.yaml': manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-    ),
-  })
+  const installation = installationToItems(t, origin.port)
   const { proxyPort, gateway } = await startHere(t, installation)
   const allowed = await ask(proxyPort, origin.port, '/v1/a')
   const denied = await ask(proxyPort, origin.port, '/admin/keys')

@@ -1,7 +1,7 @@
 /** What another revision makes of recorded requests, and a manifest made of them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ask, installationWithRules, sallyport } from '../support/author.ts'
+import { ask, installationToItems, installationWithRules, sallyport } from '../support/author.ts'
 import { command } from '../support/command.ts'
 import { main, manifest, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -52,12 +52,7 @@ test('replay judges by a kept revision too, and only what is asked for', async (
 
 test('suggest writes a manifest that check accepts and the gateway then allows the same by', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, {
-    'weather.yaml': manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-    ),
-  })
+  const installation = installationToItems(t, origin.port)
   const { proxyPort, gateway } = await startHere(t, installation)
   const paths = ['/v1/items/1', '/v1/items/2', '/admin']
   for (const path of paths) await ask(proxyPort, origin.port, path)

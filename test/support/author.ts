@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { command, type Finished } from './command.ts'
-import { createInstallation, exchangeRaw, type Installation, main, proxyHeader } from './installation.ts'
+import { createInstallation, exchangeRaw, type Installation, main, manifest, proxyHeader } from './installation.ts'
 
 /** `sallyport policy …` of an installation, in its folder. */
 export function sallyport({ configFile, folder }: Installation, ...args: string[]): Promise<Finished> {
@@ -44,4 +44,10 @@ export async function ask(proxyPort: number, originPort: number, path: string, m
 
 export function idOf(reply: string): string {
   return /sallyport-request-id: (\S+)/i.exec(reply)?.[1] ?? ''
+}
+
+/** Rules' folder empty, and an integration that may ask an origin on this machine for what lies below /v1. */
+export function installationToItems(t: TestContext, port: number): Installation {
+  const rest = `network: [{ hosts: [localhost], ports: [${port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`
+  return installationWithRules(t, { 'weather.yaml': manifest('weather', rest) })
 }
