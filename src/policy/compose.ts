@@ -39,6 +39,7 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
     Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : besideOf(name, bundle))
     const { text, digest } = dataOf(bundle)
     if (text === '{}') continue
+    requireNoMaskData(name, bundle)
     data = merged(data, bundle.data)
     dataBytes += text.length
     hash.update(digest)
@@ -102,6 +103,17 @@ function regoOf(name: string, { rego }: SnapshotBundle): RegoSources {
 function besideOf(name: string, { rego }: SnapshotBundle): RegoSources {
   const modules = Object.entries(rego).filter(([, text]) => packageOf(text)?.[0] !== 'sallyport')
   return Object.fromEntries(modules.map(([file, text]) => [`bundles/${name}/${file}`, text]))
+}
+
+/** Masks are asked as rules; as data they would be passed over, and more would be reported than their author wants. */
+function requireNoMaskData(name: string, { data }: SnapshotBundle): void {
+  const system = Object.hasOwn(data, 'system') ? data['system'] : undefined
+  if (isObject(system) && Object.hasOwn(system, 'log'))
+    throw new BundleError(
+      `bundle ${name}`,
+      null,
+      'defines data.system.log, which would not count; write mask and drop as rules of package system.log',
+    )
 }
 
 const written = new WeakMap<SnapshotBundle, { text: string; digest: string }>()

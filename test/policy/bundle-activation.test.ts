@@ -233,3 +233,13 @@ test('the history of data that changes all the time stays bounded, and what was 
   // Of each its data, and the one rule that all have.
   assert.equal(readdirSync(join(folder, 'objects')).length, 202)
 })
+
+test('masks that a bundle brings as data are refused, not passed over', async (t) => {
+  const { activate } = station(t)
+  const masks = { 'system/log/data.json': '{"mask":["/input"]}' }
+  await assert.rejects(
+    async () => activate(await set({ acme: masks })),
+    /bundle acme: defines data\.system\.log, which would not count; write mask and drop as rules/,
+  )
+  await activate(await set({ acme: { 'system/other/data.json': '{"a":1}' } }))
+})
