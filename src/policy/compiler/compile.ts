@@ -1,5 +1,7 @@
 /** Asks OPA's own compiler: as WebAssembly in a worker; where Go is missing, an `opa` on PATH. */
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { parseJson } from '../../core/index.ts'
 import { compileWithOpa } from './opa.ts'
@@ -49,20 +51,27 @@ function distinct(problems: readonly CompilerProblem[]): readonly CompilerProble
   return [...places.values()]
 }
 
+async function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Promise<CompilerAnswer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-rego-'))
+  try {
+    return await askWorker(module, request, folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 /** A hostile source can at most waste a worker's time: it is ended after `timeoutMs`. */
-function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Promise<CompilerAnswer> {
+function askWorker(module: WebAssembly.Module, request: CompilerRequest, folder: string): Promise<CompilerAnswer> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./wasi-worker.ts', import.meta.url), {
-      workerData: { module, request: JSON.stringify(request) },
+      workerData: { module, request: JSON.stringify(request), folder },
       resourceLimits: { maxOldGenerationSizeMb: 512 },
       // The warning that node:wasi is experimental helps nobody who compiles a policy.
       execArgv: ['--no-warnings'],
     })
     const timer = setTimeout(() => {
-      void worker.terminate()
-      reject(
-        new RegoError([{ file: '', row: 0, column: 0, code: 'timeout', message: `the compiler did not end within ${timeoutMs / 1000} s` }]),
-      )
+      const late = { file: '', row: 0, column: 0, code: 'timeout', message: `the compiler did not end within ${timeoutMs / 1000} s` }
+      void worker.terminate().then(() => reject(new RegoError([late])))
     }, timeoutMs)
     worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
       clearTimeout(timer)

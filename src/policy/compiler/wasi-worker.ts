@@ -1,6 +1,5 @@
 /** Runs the compiler's WebAssembly once in a worker: no preopened folder, no environment, standard streams only. */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -8,17 +7,14 @@ import { parentPort, workerData } from 'node:worker_threads'
 interface Job {
   readonly module: WebAssembly.Module
   readonly request: string
+  /** For nobody else, and removed by who made it: a worker that is ended cannot. */
+  readonly folder: string
 }
 
-const { module, request } = workerData as Job
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-rego-'))
-try {
-  parentPort?.postMessage(await run())
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+const { module, request, folder } = workerData as Job
+parentPort?.postMessage(await run())
 
-/** node:wasi reads and writes file descriptors only, so the streams are files in a folder of our own. */
+/** node:wasi reads and writes file descriptors only, so the streams are files. */
 async function run(): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const paths = { stdin: join(folder, 'in'), stdout: join(folder, 'out'), stderr: join(folder, 'err') }
   writeFileSync(paths.stdin, request, { mode: 0o600 })
