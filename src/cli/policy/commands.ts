@@ -1,5 +1,4 @@
 /** The commands for authors of policies, and their flags. */
-import { writeFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { signatureAlgorithms } from '../../config/index.ts'
@@ -13,6 +12,7 @@ import { addRecordedCommands } from './recorded-commands.ts'
 import { addRevisionCommands } from './revision-commands.ts'
 import { runTests, type TestFlags } from './run-tests.ts'
 import { type AddCommand, addGrantOption, type Granting, grantsOf, pathsOr, type Shared } from './shared.ts'
+import { writeOutput } from './write-output.ts'
 
 export function addPolicyCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
   const policy = program.command('policy').description('Write, test and understand policies.')
@@ -57,9 +57,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
       const sources = await readSources(pathsOr(paths, config))
       await checkPolicy(createCompile(), sources, grants)
       const bundle = await buildBundle(createCompile(), sources, { revision, grants })
-      await writeFile(output, bundle.bytes).catch(({ code }: NodeJS.ErrnoException) => {
-        throw new CommandError(`${output} cannot be written: ${code}`)
-      })
+      await writeOutput(output, bundle.bytes)
       print(`${output}: revision ${bundle.revision}, ${bundle.bytes.byteLength} bytes\n`)
     })
 

@@ -1,8 +1,8 @@
 /** `sallyport policy fmt`: files rewritten in OPA’s one format, or standard input as editors hand it over. */
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { createCompile, formatPolicy, readSources } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
+import { writeOutput } from './write-output.ts'
 
 const stdinName = '<stdin>'
 
@@ -13,7 +13,7 @@ export async function fmt(paths: readonly string[], check: boolean, print: (text
   if (bundle !== undefined) throw new CommandError(`${bundle} is a bundle: format its sources, then build it again`, exitCodes.usage)
   const changed = Object.entries(await formatPolicy(createCompile(), await readSources(paths)))
   for (const [name, text] of changed) {
-    if (!check) await writeFile(name, text)
+    if (!check) await writeOutput(name, text)
     print(`${name}\n`)
   }
   if (check && changed.length > 0)

@@ -1,9 +1,9 @@
 /** `sallyport policy suggest`: prints or writes a manifest made of what was recorded. */
-import { writeFile } from 'node:fs/promises'
 import { type Config, maxTextBytes } from '../../config/index.ts'
 import { createDirectory, type DecidedRecord, suggest } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { decided } from './log.ts'
+import { writeOutput } from './write-output.ts'
 
 export interface SuggestFlags {
   readonly only?: 'allowed' | 'denied'
@@ -36,10 +36,7 @@ export async function suggestManifest(
   // Whatever was recorded, what is printed is a manifest; if not, this is a bug, with its stack.
   directory.decode({ [`${name}.yaml`]: text })
   if (output === undefined) return text
-  await writeFile(output, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-    const problem = error.code === 'EEXIST' ? 'exists already, and nothing is overwritten' : `cannot be written: ${error.code}`
-    throw new CommandError(`${output} ${problem}`, exitCodes.noInput)
-  })
+  await writeOutput(output, text, { exclusive: true, exitCode: exitCodes.noInput })
   const count = `${capabilities.length} ${capabilities.length === 1 ? 'capability' : 'capabilities'}`
   return `${output}: ${count} for ${total.requests} ${only ?? 'allowed and denied'} request${total.requests === 1 ? '' : 's'}; review each\n`
 }
