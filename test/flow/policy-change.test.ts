@@ -222,6 +222,25 @@ test('an enforced candidate decides, and where it fails the active policy does',
   )
 })
 
+test('an enforced candidate that runs away is stopped at its own bound, and the active policy decides', async (t) => {
+  const loop = 'count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); a * b == 0]) > 0'
+  const { status, differences, log } = await withCandidate(
+    t,
+    100,
+    `${rule('/secret')}\ndeny contains "x" if {\n\tinput.http.path == "/loop"\n\t${loop}\n}\n`,
+  )
+  assert.equal(await status('/loop'), 200)
+  assert.equal(await status('/secret'), 403)
+  assert.deepEqual(
+    differences().map(({ candidateRule, enforced }) => [candidateRule, enforced]),
+    [
+      ['engine/time', false],
+      ['rules/deny', true],
+    ],
+  )
+  assert.ok(log.some((line) => /the candidate policy failed/.test(line) && /took longer than 20 ms/.test(line)))
+})
+
 test('what an enforced candidate allowed is cut once the manifests or its own rules forbid it', async (t) => {
   const [revoked, forbidden] = [await echo(t), await echo(t)]
   const both = `network: [{ hosts: [localhost], ports: [${revoked}, ${forbidden}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
