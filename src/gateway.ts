@@ -39,10 +39,12 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Where log lines go; standard error where absent. */
   readonly logTo?: { write(line: string): void }
+  /** Called once all is built and nothing is bound. */
+  readonly beforeListening?: () => void
 }
 
 /** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
-export async function startGateway(config: Config, { logTo }: GatewayOptions = {}): Promise<Gateway> {
+export async function startGateway(config: Config, { logTo, beforeListening }: GatewayOptions = {}): Promise<Gateway> {
   const redactor = createRedactor(config.secrets)
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
@@ -202,6 +204,7 @@ export async function startGateway(config: Config, { logTo }: GatewayOptions = {
     logger,
   })
 
+  beforeListening?.()
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)

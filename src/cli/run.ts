@@ -1,7 +1,7 @@
 /** `sallyport run`: the gateway in the foreground, until a signal. */
 import type { Config } from '../config/index.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
-import { boundYoungGeneration } from '../telemetry/index.ts'
+import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
 import { exitCodes } from './exit.ts'
 
 /** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. */
@@ -13,9 +13,9 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     )
     process.exit(exitCodes.software)
   })
-  boundYoungGeneration()
+  tuneCollector()
   // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.
-  const starting = startGateway(config)
+  const starting = startGateway(config, { beforeListening: releaseStartup })
   let stopping = false
   const stop = (signal: NodeJS.Signals, code: number) => {
     if (stopping) process.exit(code)

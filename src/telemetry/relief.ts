@@ -1,6 +1,5 @@
 /** Keeps memory flat while large bodies pass: their chunks lie outside V8's heap, and V8 is slow to notice them. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { exposeCollect } from './collector.ts'
 
 const everyBytes = 8 * 1024 * 1024
 
@@ -10,8 +9,7 @@ const everyBytes = 8 * 1024 * 1024
  * a smaller young generation helps as well, and costs a fifth of the requests a second.
  */
 export function createRelief(): (bytes: number) => void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as (options: { type: 'minor'; execution: 'sync' }) => void
+  const collect = exposeCollect()
   let passed = 0
   return (bytes) => {
     passed += bytes

@@ -1,0 +1,45 @@
+/** V8's garbage collector, set up for a process that holds little and passes much. Flags that V8 reads at each use can be set in a running process. */
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+const enoughBytes = 32 * 1024 * 1024
+const lookEveryMs = 100
+
+interface Collect {
+  (options: { type: 'minor'; execution: 'sync' }): void
+  (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }): void
+}
+
+/** `gc()` of `--expose-gc`. */
+export function exposeCollect(): Collect {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as Collect
+}
+
+/**
+ * For the life of the process. Each figure is of `npm run bench` at 32 connections.
+ *
+ * - No pretenuring: V8 allocates in the old generation what survived there before, and after a burst of connections that
+ *   is part of every request; each such part, dead, keeps its whole request from the young collector. Without it 15 % less
+ *   CPU a request after 1,000 connections were open at once, p99 of 6 instead of 14 ms, a third less resident memory.
+ * - Scavenges on one thread: less than a MiB survives, too little to share among four (8 % less CPU a request).
+ * - A young generation of 32 MiB at most. V8 lets it grow to 128 MiB where there is much memory, for nothing that a gateway
+ *   gains (87 MiB less resident memory at the same requests a second). `--max-semi-space-size` would do it, but only at the
+ *   start of a process; the growth factor can be set in a running one, and is set back once V8 has shrunk it in a quiet hour.
+ */
+export function tuneCollector(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring')
+  setFlagsFromString('--no-parallel-scavenge')
+  let bounded = false
+  setInterval(() => {
+    const size = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size ?? 0
+    if (bounded === size >= enoughBytes) return
+    bounded = !bounded
+    setFlagsFromString(`--semi-space-growth-factor=${bounded ? 1 : 2}`)
+  }, lookEveryMs).unref()
+}
+
+/** Gives back what starting took and running does not need: sources, types stripped, a young generation grown by parsing (some 40 MiB). */
+export function releaseStartup(): void {
+  exposeCollect()({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+}
