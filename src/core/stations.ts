@@ -21,7 +21,7 @@ export interface Policy {
 
 export interface Lease extends Meter {
   /** Through the breaker of the permit's integration and `origin`; `null` bypasses it. Throws `Refusal('breaker-open')`. */
-  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply>
+  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply
   /** Settles and frees, once; later calls do nothing. */
   settle(outcome: Outcome): void
 }

@@ -43,21 +43,20 @@ export function createBreakers(now: () => number, onChange: (integration: string
   }
 
   return {
-    async run(integration, origin, effect) {
+    run(integration, origin, effect) {
       const key = `${integration.name} ${origin}`
       let guard = guards.get(key)
       if (guard === undefined) {
         guard = open(integration, origin)
         guards.set(key, guard)
       }
-      try {
-        return await guard.breaker.fire(effect)
-      } catch (error) {
+      const { breaker } = guard
+      return breaker.fire(effect).catch((error: Error) => {
         // The head of a failing reply is the origin's answer, and is passed on like any other.
         if (error instanceof FailingReply) return error.reply
-        if (CircuitBreaker.isOurError(error as Error)) throw refuse(guard, now())
+        if (CircuitBreaker.isOurError(error)) throw refuse(guard, now())
         throw error
-      }
+      })
     },
     report: (integration) =>
       [...guards.values()]
@@ -79,8 +78,9 @@ class FailingReply {
 }
 
 /** The breaker judges the head: 5xx is the origin's failure, a refusal for what the caller did is not. */
-async function judge(effect: Effect): Promise<Reply> {
-  return throwFailing(await effect())
+function judge(effect: Effect): Promise<Reply> {
+  const reply = effect()
+  return reply instanceof Promise ? reply.then(throwFailing) : Promise.resolve(throwFailing(reply))
 }
 
 function throwFailing(reply: Reply): Reply {

@@ -100,7 +100,7 @@ class HeldLease implements Lease {
     this.#now = now
   }
 
-  async run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> {
+  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply {
     return origin === null ? effect() : this.#breakers.run(this.#integration, origin, effect)
   }
 
