@@ -18,13 +18,17 @@ if (!process.argv.includes('--check')) {
 const built = await compileInputs(await buildInputs({}), compile)
 if (process.argv.includes('--check')) {
   const wasm = await readFile(join(compiledPolicyFolder, 'policy.wasm'))
-  const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as { sourceHash: string; sight: unknown }
+  const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as {
+    sourceHash: string
+    sight: unknown
+    rulePaths: unknown
+  }
   const same =
     (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
     (await readFile(outsideFile, 'utf8')) === outside &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
-    JSON.stringify(metadata.sight) === JSON.stringify(built.policy.sight)
+    JSON.stringify([metadata.sight, metadata.rulePaths]) === JSON.stringify([built.policy.sight, built.policy.rulePaths])
   console.log(
     same
       ? 'the compiled default policy is what its sources give'

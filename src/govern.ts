@@ -15,6 +15,8 @@ import {
   createStagedPolicy,
   type Directory,
   failureKinds,
+  GivenUp,
+  type GiveWay,
   type PolicyStation,
   readRules,
   type Server,
@@ -126,9 +128,10 @@ export function createGovernment(options: GovernOptions): Government {
         })
       },
     })
-    async function prepare(integrations: readonly Integration[], bundles: BundleSet): Promise<void> {
+    async function prepare(integrations: readonly Integration[], bundles: BundleSet, givingWay: GiveWay): Promise<void> {
       try {
-        const prepared = await station.prepare(integrations, await readRules(rulesFolder), bundles)
+        const rules = await readRules(rulesFolder)
+        const prepared = await givingWay(() => station.prepare(integrations, rules, bundles))
         prepared.activate()
         state.problem = null
         state.isCurrent = true
@@ -136,6 +139,7 @@ export function createGovernment(options: GovernOptions): Government {
         note('candidate', { revision: prepared.revision, enforcePercent })
       } catch (error) {
         state.problem = (error as Error).message
+        if (error instanceof GivenUp) return
         note('candidate', { problem: state.problem.slice(0, 1000), enforcePercent: 0 })
         logger.error({ problem: state.problem }, 'the candidate rules are bad: they are compared with nothing and decide nothing')
       }
@@ -173,9 +177,9 @@ export function createGovernment(options: GovernOptions): Government {
       note('activated', { revision, integrations: integrations.length })
       logger.info({ revision, integrations: integrations.length }, 'policy active')
     },
-    async afterwards(integrations, bundles) {
+    async afterwards(integrations, bundles, givingWay) {
       await delivery.keep()
-      await candidate?.prepare(integrations, bundles)
+      await candidate?.prepare(integrations, bundles, givingWay)
     },
     onRejected(problem, error) {
       if (error !== null) reporting.rejected(error)
@@ -222,7 +226,9 @@ export function createGovernment(options: GovernOptions): Government {
     revision: policy.revision,
     bundles: delivery.statuses,
     follow: delivery.start,
-    close: delivery.close,
+    async close() {
+      await Promise.all([delivery.close(), activation.close()])
+    },
     candidate: () => candidate?.status() ?? null,
   }
 }

@@ -1,6 +1,9 @@
 /** The one path. Whatever door a request comes through, it takes this and no other; the order is the security property. */
 import {
+  type AccessRequest,
   type Arrival,
+  type Claim,
+  type Decision,
   type Entry,
   type Identified,
   isTakeover,
@@ -73,10 +76,12 @@ class Passage implements Settling, Meter {
       const reading = this.#arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
       const request = reading instanceof Promise ? await reading : reading
       // What would be touched, said without touching it; as the policy needs it now, which may have changed since.
-      const claim = findResource(request.kind).claim(request, policy.needs)
+      let claim = findResource(request.kind).claim(request, policy.needs)
+      let decision: Decision
       const askedAt = decisionLog === null ? 0 : now()
       // Pure, synchronous, in process; unless its rules are granted a question to the outside, which takes this same path.
-      const decision = policy.consult === null ? policy.decide(request, claim) : await policy.consult(request, claim)
+      if (policy.consult === null) decision = policy.decide(request, claim)
+      else ({ claim, decision } = await this.#consult(request))
       this.#decided = true
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
       decisionLog?.decided(this.#arrival, request, claim, decision, now() - askedAt)
@@ -96,6 +101,19 @@ class Passage implements Settling, Meter {
       await this.#refuse(toRefusal(error))
     }
     return this
+  }
+
+  /** Asks anew where the policy changed while an answer was waited for: what is no longer in force decides nothing. */
+  async #consult(request: AccessRequest): Promise<{ readonly claim: Claim; readonly decision: Decision }> {
+    const { policy, findResource } = this.#stations
+    for (;;) {
+      const revision = policy.revision()
+      const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
+      if (policy.needs.body && body?.whole === null) await body.buffer()
+      const claim = findResource(request.kind).claim(request, policy.needs)
+      const decision = await (policy.consult?.(request, claim) ?? policy.decide(request, claim))
+      if (policy.revision() === revision) return { claim, decision }
+    }
   }
 
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -33,7 +35,30 @@ func build(request Request) Answer {
 	if len(built.WasmModules) == 0 {
 		return Answer{Problems: []Problem{{Code: "build", Message: "the compiler gave no WebAssembly"}}}
 	}
-	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight}
+	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight, Rules: rulePaths(source.Modules)}
+}
+
+// rulePaths are the places below data where rules stand, down to the first key that is computed.
+func rulePaths(modules []bundle.ModuleFile) [][]string {
+	paths := map[string][]string{}
+	for _, module := range modules {
+		for _, rule := range module.Parsed.Rules {
+			path := []string{}
+			for _, term := range rule.Ref().GroundPrefix()[1:] {
+				key, ok := term.Value.(ast.String)
+				if !ok {
+					break
+				}
+				path = append(path, string(key))
+			}
+			paths[strings.Join(path, "\x00")] = path
+		}
+	}
+	sorted := make([][]string, 0, len(paths))
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		sorted = append(sorted, paths[name])
+	}
+	return sorted
 }
 
 // bundleUp builds a bundle as OPA's own servers and tools hand them round.

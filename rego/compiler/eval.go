@@ -78,10 +78,14 @@ func evalOne(ctx context.Context, query rego.PreparedEvalQuery, text json.RawMes
 		options = append(options, rego.EvalParsedInput(value))
 	}
 	tracer := topdown.NewBufferTracer()
+	watch := &yielding{}
 	if traced {
-		options = append(options, rego.EvalQueryTracer(tracer))
+		watch.QueryTracer = tracer
 	}
-	found, err := query.Eval(ctx, options...)
+	ctx, cancel := context.WithTimeout(ctx, maxRun)
+	defer cancel()
+	found, err := query.Eval(ctx, append(options, rego.EvalQueryTracer(watch))...)
+	err = tooLong(ctx, err)
 	result := EvalResult{Trace: events(*tracer)}
 	switch {
 	case err != nil:

@@ -44,6 +44,7 @@ type Answer struct {
 	OPA          string            `json:"opa,omitempty"`
 	Wasm         []byte            `json:"wasm,omitempty"` // base64 in JSON
 	Sight        *Sight            `json:"sight,omitempty"`
+	Rules        [][]string        `json:"rules,omitempty"` // with build: where below data rules stand
 	Tests        []TestResult      `json:"tests,omitempty"`
 	Coverage     float64           `json:"coverage,omitempty"` // percent of lines
 	Lines        []FileCoverage    `json:"lines,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
@@ -77,6 +78,10 @@ func explain(err error) []Problem {
 	var one *ast.Error
 	if errors.As(err, &one) {
 		return []Problem{problemOf(one)}
+	}
+	var evaluated *topdown.Error
+	if errors.As(err, &evaluated) {
+		return []Problem{problemOf(&ast.Error{Code: evaluated.Code, Message: evaluated.Message, Location: evaluated.Location})}
 	}
 	return []Problem{{Code: "error", Message: err.Error()}}
 }

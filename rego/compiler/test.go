@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
@@ -59,8 +60,8 @@ func test(request Request) Answer {
 		Filter(request.Run).
 		SetStore(store).
 		SetModules(modules).
-		SetTimeout(20 * time.Second).
-		SetCoverageQueryTracer(coverage)
+		SetTimeout(maxRun).
+		SetCoverageQueryTracer(&yielding{QueryTracer: coverage})
 	channel, err := runner.RunTests(ctx, txn)
 	if err != nil {
 		return Answer{Problems: explain(err)}
@@ -74,6 +75,9 @@ func test(request Request) Answer {
 		}
 		if result.Error != nil {
 			one.Error = result.Error.Error()
+			if topdown.IsCancel(result.Error) {
+				one.Error = fmt.Sprintf("did not end within %v", maxRun)
+			}
 		}
 		answer.Tests = append(answer.Tests, one)
 	}

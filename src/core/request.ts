@@ -19,6 +19,12 @@ export interface RequestBody {
   chunks(maxBytes: number): AsyncIterable<Uint8Array>
 }
 
+/** A body that the policy may look at. */
+export interface JudgedBody extends RequestBody {
+  /** Reads it into `whole`, and leaves it to be sent on all the same. Throws `Refusal('payload-too-large')`. */
+  buffer(): Promise<unknown>
+}
+
 interface Common {
   readonly id: string
   readonly door: DoorName
@@ -48,7 +54,7 @@ export interface HttpRequest extends Common {
   readonly target: HttpTarget
   /** End-to-end headers only: hop-by-hop ones and those that Connection names are gone; Host is the judged authority. */
   readonly headers: HeaderList
-  readonly body: RequestBody | null
+  readonly body: JudgedBody | null
 }
 
 /** CONNECT. */
@@ -72,7 +78,7 @@ export interface ServiceRequest extends Common {
   readonly action: string
   readonly target: ServiceTarget
   readonly headers: HeaderList
-  readonly body: RequestBody | null
+  readonly body: JudgedBody | null
   /** What the door needs to hand the exchange on (a Node request and response); opaque to every other station. */
   readonly exchange: unknown
 }

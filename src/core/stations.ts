@@ -17,6 +17,8 @@ export interface Policy {
   decide(request: AccessRequest, claim: Claim): Decision
   /** Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does. Never rejects. */
   readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
+  /** Of what decides now: another one after each activation. */
+  revision(): string | null
 }
 
 export interface Lease extends Meter {

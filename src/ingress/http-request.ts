@@ -86,7 +86,7 @@ function build(
   const headers = forwardableHeaders(req.rawHeaders)
   headers.push('host', authority)
   const target: HttpTarget = { scheme, host, port, method, path, query }
-  const body = createRequestBody(req, res)
+  const body = createRequestBody(req, res, maxPolicyBodyBytes)
   const request = {
     kind: 'http',
     id: arrival.id,
@@ -100,7 +100,7 @@ function build(
     headers,
     body,
   } as const
-  return needs.body && body !== null ? body.buffer(maxPolicyBodyBytes).then(() => request) : request
+  return needs.body && body !== null ? body.buffer().then(() => request) : request
 }
 
 function requireAgreement(claimed: string, { host, port }: Authority, defaultPort: number): void {

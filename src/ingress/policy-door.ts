@@ -3,12 +3,12 @@ import {
   type AccessRequest,
   type Arrival,
   type Identified,
+  type JudgedBody,
   type Needs,
   type Outside,
   type OutsideReply,
   type OutsideRequest,
   Refusal,
-  type RequestBody,
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { canonicalHost, formatAuthority, parseAuthority } from './canonical-host.ts'
@@ -105,7 +105,7 @@ function readLookup(arrival: PolicyArrival, who: Identified, name: string): Acce
 }
 
 /** A body that is there already. */
-class WholeBody implements RequestBody {
+class WholeBody implements JudgedBody {
   readonly whole: Buffer
   readonly declaredBytes: number
   #watcher: ((bytes: number) => void) | null = null
@@ -122,6 +122,8 @@ class WholeBody implements RequestBody {
   count(bytes: number): void {
     this.#watcher?.(bytes)
   }
+
+  async buffer(): Promise<void> {}
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes > maxBytes) throw new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)

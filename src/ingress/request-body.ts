@@ -1,13 +1,13 @@
 /** A caller's body: streamed on with a cap and a count, or buffered whole where the policy looks at it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Refusal, type RequestBody } from '../core/index.ts'
+import { type JudgedBody, Refusal } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 
 /**
- * `null` where the request has none (RFC 9112 §6.3). `maxBytes` holds for a body that is buffered.
+ * `null` where the request has none (RFC 9112 §6.3). `maxPolicyBytes` holds for a body that is buffered; no policy looks at one where it is 0.
  * Throws `Refusal`: malformed-request on contradictory framing, payload-too-large.
  */
-export function createRequestBody(req: IncomingMessage, res: ServerResponse): StreamedBody | null {
+export function createRequestBody(req: IncomingMessage, res: ServerResponse, maxPolicyBytes = 0): StreamedBody | null {
   const length = soleHeader(req.rawHeaders, 'content-length')
   const coding = soleHeader(req.rawHeaders, 'transfer-encoding')
   // Node's strict parser refuses most of these; a smuggled body must not depend on one parser's mood (RFC 9112 §6.1).
@@ -16,20 +16,22 @@ export function createRequestBody(req: IncomingMessage, res: ServerResponse): St
     throw new Refusal('malformed-request', 'the only transfer coding understood is chunked')
   if (length !== null && !/^\d{1,15}$/.test(length)) throw new Refusal('malformed-request', 'Content-Length is not a number')
   if (coding === null && (length === null || Number(length) === 0)) return null
-  return new StreamedBody(req, res, length === null ? null : Number(length))
+  return new StreamedBody(req, res, length === null ? null : Number(length), maxPolicyBytes)
 }
 
-export class StreamedBody implements RequestBody {
+export class StreamedBody implements JudgedBody {
   readonly declaredBytes: number | null
   whole: Buffer | null = null
   readonly #req: IncomingMessage
   readonly #res: ServerResponse
+  readonly #maxPolicyBytes: number
   #watcher: ((bytes: number) => void) | null = null
 
-  constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null) {
+  constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null, maxPolicyBytes: number) {
     this.#req = req
     this.#res = res
     this.declaredBytes = declaredBytes
+    this.#maxPolicyBytes = maxPolicyBytes
   }
 
   count(bytes: number): void {
@@ -58,8 +60,8 @@ export class StreamedBody implements RequestBody {
     }
   }
 
-  /** Reads the whole body into `whole`. Throws `Refusal('payload-too-large')` past `maxBytes`. */
-  async buffer(maxBytes: number): Promise<Buffer> {
+  async buffer(): Promise<Buffer> {
+    const maxBytes = this.#maxPolicyBytes
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLarge(maxBytes)
     this.#invite()
     const chunks: Buffer[] = []

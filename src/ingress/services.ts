@@ -71,7 +71,7 @@ function read(
   if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
   const rest = match[2] ?? '/'
   const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest)
-  const body = createRequestBody(req, res)
+  const body = createRequestBody(req, res, maxPolicyBodyBytes)
   // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
   if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
   const method = req.method ?? ''
@@ -89,7 +89,7 @@ function read(
     body,
     exchange: { req, res },
   } as const
-  return needs.body && body !== null ? body.buffer(maxPolicyBodyBytes).then(() => request) : request
+  return needs.body && body !== null ? body.buffer().then(() => request) : request
 }
 
 /** The only upgrade that services offer (RFC 6455 §4.1). */

@@ -6,6 +6,7 @@ import { type Activated, type History, HistoryError, type Made } from './history
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
 import type { RegoSources } from './rego-files.ts'
+import { createTurns, GivenUp, type GiveWay } from './turns.ts'
 
 export interface ReloadResult {
   readonly ok: boolean
@@ -39,7 +40,7 @@ export interface ActivationOptions {
    */
   readonly onActivated: (integrations: readonly Integration[], revision: string | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
-  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet) => Promise<void>
+  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet, givingWay: GiveWay) => Promise<void>
   /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
   readonly onRejected: (problem: string, error: unknown) => void
 }
@@ -60,6 +61,8 @@ export interface Activation {
   list(): Promise<{ readonly active: string | null; readonly pinned: string | null; readonly activations: readonly Activated[] }>
   /** Why the last set was not taken; `null` where it was. */
   rejected(): string | null
+  /** Nothing is activated after it; what is being built is given up. */
+  close(): Promise<void>
 }
 
 interface Candidate extends Made {
@@ -69,16 +72,12 @@ interface Candidate extends Made {
 export function createActivation(options: ActivationOptions): Activation {
   const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected } = options
   let rejected: string | null = null
-  let working: Promise<unknown> = Promise.resolve()
+  const turns = createTurns()
+  /** A change during a reload is seen by the next. */
+  const inTurn = (work: () => Promise<ReloadResult>) => turns.inTurn(work).catch(afterClose)
+  const soon = (work: () => Promise<ReloadResult>) => turns.soon(work).catch(afterClose)
   /** The newest good ones. */
   let current: BundleSet = new Map()
-
-  /** One at a time; a change during a reload is seen by the next. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = working.then(work)
-    working = next.catch(() => {})
-    return next
-  }
 
   async function fromFolders(set: BundleSet): Promise<Candidate> {
     const { integrations, texts } = await directory.readSet()
@@ -105,13 +104,15 @@ export function createActivation(options: ActivationOptions): Activation {
   }
 
   async function take({ integrations, ...made }: Candidate, how: Activated['how']): Promise<void> {
-    const { revision, activate } = await policy.prepare(integrations, made.rules, made.bundles)
+    const prepare = () => policy.prepare(integrations, made.rules, made.bundles)
+    // A test that never ends must not keep an operator from going back to what worked.
+    const { revision, activate } = await (how === 'activate' || how === 'rollback' ? prepare() : turns.givingWay(prepare))
     const changed = revision !== policy.revision()
     activate()
     directory.replace(integrations)
     onActivated(integrations, revision, made.bundles)
     if (changed) await history.record({ revision, at: new Date().toISOString(), how }, made)
-    await afterwards(integrations, made.bundles)
+    await afterwards(integrations, made.bundles, turns.givingWay)
   }
 
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
@@ -121,6 +122,10 @@ export function createActivation(options: ActivationOptions): Activation {
   }
 
   const now = () => policy.revision() ?? ''
+  const afterClose = (error: unknown): ReloadResult => {
+    if (error instanceof GivenUp) return { ok: false, revision: now(), problem: error.message }
+    throw error
+  }
   const missingIn = (set: BundleSet) => bundles.names.filter((name) => !set.has(name))
 
   interface Attempt {
@@ -137,6 +142,8 @@ export function createActivation(options: ActivationOptions): Activation {
       rejected = null
       return { ok: true, revision: now() }
     } catch (error) {
+      // Nothing is bad about what had to give way.
+      if (error instanceof GivenUp) return { ok: false, revision: now(), problem: error.message }
       const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
       // A bundle is tried again and again.
       if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
@@ -194,9 +201,9 @@ export function createActivation(options: ActivationOptions): Activation {
         if (result.ok) current = set
         return result
       }),
-    activate: (revision) => inTurn(() => activate(revision, 'activate')),
+    activate: (revision) => soon(() => activate(revision, 'activate')),
     rollback: () =>
-      inTurn(async () => {
+      soon(async () => {
         const before = (await history.list()).find(({ revision }) => revision !== now())
         if (before === undefined) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
         return activate(before.revision, 'rollback')
@@ -209,5 +216,6 @@ export function createActivation(options: ActivationOptions): Activation {
       }),
     list: async () => ({ active: policy.revision(), pinned: await history.pinned(), activations: await history.list() }),
     rejected: () => rejected,
+    close: turns.close,
   }
 }

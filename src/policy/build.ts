@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Compile, isSight, RegoError, type Sight } from './compiler/index.ts'
+import { packageOf } from './bundle/index.ts'
+import { type Compile, isListOfPaths, isSight, RegoError, type Sight } from './compiler/index.ts'
 import { explainingRules } from './explain-rules.ts'
 import { type RegoSources, readRego } from './rego-files.ts'
 
@@ -16,10 +17,12 @@ export interface CompiledPolicy {
   /** SHA-256 of all that it was built from, hex. */
   readonly sourceHash: string
   readonly sight: Sight
+  /** Where below `data` its rules stand; empty where somebody else built it. */
+  readonly rulePaths: readonly (readonly string[])[]
 }
 
 /** Rises when what stands in `policy.json`, or what it means, changes: what an earlier version kept is built anew. */
-const format = 1
+const format = 2
 
 interface Metadata {
   readonly format: number
@@ -28,6 +31,7 @@ interface Metadata {
   /** SHA-256 of policy.wasm, hex. */
   readonly wasm: string
   readonly sight: Sight
+  readonly rulePaths: readonly (readonly string[])[]
 }
 
 /** The checked-in default policy. */
@@ -115,17 +119,26 @@ export async function hashOf(sources: RegoSources, ...surroundings: readonly unk
 export async function compileInputs(inputs: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
   const { sourceHash, entrypoint: entry, ...rest } = inputs
   const request = { command: 'build', ...rest, entrypoints: [entry] } as const
-  const { wasm = '', sight, opa = '' } = await explainingRules(rest.sources, () => compile(request))
+  const { wasm = '', sight, opa = '', rules = packagesOf(rest.sources) } = await explainingRules(rest.sources, () => compile(request))
   if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
-  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight }, opa }
+  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight, rulePaths: rules }, opa }
+}
+
+/** A plain `opa` does not tell where rules stand: then each package is taken for full of them. */
+function packagesOf(sources: RegoSources): readonly (readonly string[])[] {
+  return Object.values(sources).flatMap((text) => {
+    const path = packageOf(text)
+    return path === null ? [] : [path]
+  })
 }
 
 /** The metadata is written last: a folder without it is no build. */
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const metadata: Metadata = { format, sourceHash: policy.sourceHash, opa, wasm: sha256(policy.wasm), sight: policy.sight }
+  const { wasm, sourceHash, sight, rulePaths } = policy
+  const metadata: Metadata = { format, sourceHash, opa, wasm: sha256(wasm), sight, rulePaths }
   for (const [name, content] of [
-    ['policy.wasm', policy.wasm],
+    ['policy.wasm', wasm],
     ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
   ] as const) {
     const temporary = join(folder, `.${name}.${process.pid}.tmp`)
@@ -138,9 +151,10 @@ export async function save(folder: string, { policy, opa }: { policy: CompiledPo
 async function load(folder: string): Promise<CompiledPolicy | null> {
   try {
     const metadata = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata | null
-    if (metadata?.format !== format || !isSight(metadata.sight)) return null
+    if (metadata?.format !== format || !isSight(metadata.sight) || !isListOfPaths(metadata.rulePaths)) return null
+    const { sourceHash, sight, rulePaths } = metadata
     const wasm = await readFile(join(folder, 'policy.wasm'))
-    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash: metadata.sourceHash, sight: metadata.sight } : null
+    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash, sight, rulePaths } : null
   } catch {
     return null
   }

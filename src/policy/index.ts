@@ -50,3 +50,4 @@ export {
   withVerdicts,
 } from './report/index.ts'
 export { createServer, type Server } from './server/index.ts'
+export { GivenUp, type GiveWay } from './turns.ts'

@@ -15,6 +15,7 @@ import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import type { InputSight } from './projection.ts'
 import { type RegoSources, readRego } from './rego-files.ts'
+import { requireRulesApart } from './require-apart.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
 
@@ -69,6 +70,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
     const composed = compose(rules, bundles)
     const built = composed.prebuilt ?? (await build(composed))
+    requireRulesApart(built.rulePaths, bundles)
     const next = await load(built, composed)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
     const { builtins } = session.documents.loader.base

@@ -33,7 +33,7 @@ export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | nul
   const { sallyport } = said.data
   const seen = sallyport !== undefined && sallyport.wasm === sha256(found.module) ? sallyport.sight : everything
   const sourceHash = sha256(found.module, JSON.stringify(seen))
-  return { wasm: found.module, sourceHash, sight: seen }
+  return { wasm: found.module, sourceHash, sight: seen, rulePaths: [] }
 }
 
 /** What the compiler refuses at a build is refused in what others built: a function that reaches out of the policy, or is none of OPA's. */

@@ -1,14 +1,26 @@
 /** The log under tampering, torn writes and a disk that fails. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { openAudit } from '../../src/audit/audit.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import { type AppendFile, realFile } from '../../src/audit/writer.ts'
-import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+import type { AccessRequest, Arrival, Claim, Refusal } from '../../src/core/index.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query }
 const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
@@ -208,4 +220,39 @@ test('a flood is recorded in sums', async (t) => {
     1000,
   )
   assert.equal(sums.length, 1)
+})
+
+test('nothing is written once the log is closed: the descriptor may be another file by then', async (t) => {
+  const folder = folderOf(t)
+  let descriptor = -1
+  const late: number[] = []
+  let closed = false
+  const audit = open(folder, {
+    open(path) {
+      descriptor = realFile.open(path)
+      return descriptor
+    },
+    write(to, bytes, done) {
+      if (closed) late.push(to)
+      realFile.write(to, bytes, done)
+    },
+    close(which) {
+      closed = true
+      realFile.close(which)
+    },
+  })
+  const entry = audit.open(arrival('late'))
+  await audit.close()
+  const whole = readFileSync(first(folder), 'utf8')
+  const stranger = join(folder, 'stranger')
+  assert.equal(openSync(stranger, 'w'), descriptor)
+  entry.decided(request, claim, decision)
+  await assert.rejects(entry.durable() ?? Promise.resolve(), (error: Refusal) => error.code === 'audit-unavailable')
+  entry.settled(outcome)
+  audit.note('activated', { revision: 'r' })
+  await setTimeout(60)
+  closeSync(descriptor)
+  assert.deepEqual(late, [])
+  assert.equal(readFileSync(stranger, 'utf8'), '')
+  assert.equal(readFileSync(first(folder), 'utf8'), whole)
 })

@@ -92,6 +92,33 @@ test('eval answers over the manifests on disk, and says what is wrong with its i
   assert.match(bad.stderr, /^the input in\.json is no JSON: /)
 })
 
+test('eval and test allow nothing that the gateway denies: no made-up answer from outside, no evaluation without end', async (t) => {
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const asking = (more: string) =>
+    `package sallyport.rules\n\ndeny contains "no" if http.send({"method": "GET", "url": "http://localhost:1/", "raise_error": false}).status_code == ${more}\n`
+  installation.write('rules/a.rego', asking('200'))
+  installation.write('in.json', '{"request": {"kind": "http"}, "integration": {"name": "weather"}}')
+  const grant = ['--grant', 'http.send']
+  const asked = await sallyport(installation, 'eval', '-i', 'in.json', ...grant)
+  assert.deepEqual([asked.code, asked.stdout], [1, ''])
+  assert.match(asked.stderr, /^rules\/a\.rego:3: .*http\.send reaches out, and there is no network here/)
+  const test = (body: string) =>
+    installation.write('rules/a_test.rego', `package sallyport.rules_test\n\nimport data.sallyport.rules\n\n${body}`)
+  test('test_made_up if count(rules.deny) == 0\n')
+  assert.match((await sallyport(installation, 'test', ...grant)).stdout, /FAIL rules\/a_test\.rego:5 test_made_up.*no network here/s)
+  test('test_given if count(rules.deny) == 1 with http.send as {"status_code": 200}\n')
+  assert.equal((await sallyport(installation, 'test', ...grant)).code, 0)
+
+  installation.write(
+    'rules/a.rego',
+    'package sallyport.rules\n\nmany := numbers.range(1, 30000)\n\ndeny contains "no" if {\n\tsome a in many\n\tsome b in many\n\ta == b\n\tb == 0\n}\n',
+  )
+  rmSync(join(installation.folder, 'rules/a_test.rego'))
+  const endless = await sallyport(installation, 'eval', '-i', 'in.json')
+  assert.equal(endless.code, 1)
+  assert.match(endless.stderr, /did not end within 5s/)
+})
+
 test('fmt takes standard input and prints, as editors want it', async (t) => {
   const installation = installationWithRules(t)
   const tidy = 'package x\n\nimport rego.v1\n\na if input.b\n'

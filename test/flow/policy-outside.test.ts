@@ -4,20 +4,24 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { sallyport } from '../support/author.ts'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
 
 /** `verdicts`: what the service that rules ask answers, by path. */
-async function startVerdicts(t: TestContext): Promise<Origin> {
-  return startOrigin(t, {
+async function startVerdicts(t: TestContext): Promise<Origin & { readonly held: (() => void)[] }> {
+  const held: (() => void)[] = []
+  const origin = await startOrigin(t, {
     answer(req, res) {
       if (req.url === '/slow') return
+      if (req.url === '/held') return void held.push(() => void res.end('{"allow":true}'))
       if (req.url === '/large') return void res.end('x'.repeat(2 * 1024 * 1024))
       res.setHeader('content-type', 'application/json')
       res.end(JSON.stringify({ allow: req.url === '/good', seen: req.headers['x-asks'] }))
     },
   })
+  return { ...origin, held }
 }
 
 async function arrange(
@@ -37,21 +41,21 @@ async function arrange(
       ),
       'verdicts.yaml': manifest(
         'verdicts',
-        `network: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large], addresses: [127.0.0.0/8] }]`,
+        `network: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large, /held], addresses: [127.0.0.0/8] }]`,
       ),
     },
   })
   mkdirSync(join(installation.folder, 'rules'))
   installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules(verdicts.port)}`)
   const { proxyPort, log, gateway } = await startHere(t, installation)
-  const ask = async (path: string) => {
+  const ask = async (path: string, method = 'GET', body = '') => {
     const text = await exchangeRaw(
       proxyPort,
-      `GET http://api.example.com:${origin.port}${path} HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+      `${method} http://api.example.com:${origin.port}${path} HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${body === '' ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`}\r\n${body}`,
     )
     return { status: Number(text.slice(9, 12)), text }
   }
-  return { verdicts, origin, resolver, installation, ask, log, close: gateway.close }
+  return { verdicts, origin, resolver, installation, ask, log, reload: gateway.reload, close: gateway.close }
 }
 
 const verdictRule = (port: number) => `deny contains "the verdict is no" if {
@@ -207,4 +211,18 @@ deny contains "unknown" if {
 
 test('without the grant such rules are refused when they are built', async (t) => {
   await assert.rejects(arrange(t, verdictRule, 'builtins: [opa.runtime]'), /rules\/ask\.rego:5:11: undefined function http\.send/)
+})
+
+test('a request that waits for an answer while the policy changes is decided by the new one, and by all that it looks at', async (t) => {
+  const { verdicts, origin, ask, installation, reload } = await arrange(t, verdictRule)
+  const waiting = ask('/held', 'POST', '{"amount":1000}')
+  await eventually('the rule asks', () => verdicts.held.length === 1)
+  installation.write('rules/ask.rego', 'package sallyport.rules\n\ndeny contains "too much" if input.http.body.value.amount > 100\n')
+  assert.equal((await reload()).ok, true)
+  verdicts.held[0]?.()
+  const { status, text } = await waiting
+  assert.equal(status, 403)
+  assert.match(text, /too much/)
+  assert.equal(origin.connections(), 0)
+  assert.equal((await ask('/held', 'POST', '{"amount":10}')).status, 200)
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { ask, installationWithRules, sallyport } from '../support/author.ts'
 import { manifest, networkTo, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -64,4 +65,51 @@ test('a chosen revision is chosen again after a restart', async (t) => {
   assert.ok(existsSync(join(installation.folder, 'state/policies/history/pinned')))
   const again = await startHere(t, installation)
   assert.equal((await again.gateway.reload()).pinned, before?.revision)
+})
+
+test('a test that never ends is named, and keeps nobody from rolling back meanwhile', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const status = async (path: string) => (await ask(proxyPort, origin.port, path)).status
+  const rule = (path: string) => `package sallyport.rules\n\ndeny contains "no" if input.http.path == "${path}"\n`
+  installation.write('rules/a.rego', rule('/one'))
+  const first = await gateway.reload()
+  installation.write('rules/a.rego', rule('/two'))
+  await gateway.reload()
+  installation.write('rules/a.rego', rule('/three'))
+  installation.write(
+    'rules/a_test.rego',
+    'package sallyport.rules_test\n\nmany := numbers.range(1, 30000)\n\ntest_endless if {\n\tsome a in many\n\tsome b in many\n\ta == b\n\tb == 0\n}\n',
+  )
+  const alone = await gateway.reload()
+  assert.match(alone.problem ?? '', /^rules\/a_test\.rego:5:1: the test test_endless fails: did not end within 5s$/)
+
+  const [waiting, queued] = [gateway.reload(), gateway.reload()]
+  let ended = false
+  waiting.then(() => {
+    ended = true
+  })
+  await setTimeout(300)
+  assert.equal(ended, false)
+  assert.equal((await sallyport(installation, 'rollback')).stdout, `active: revision ${first.revision}\n`)
+  assert.match((await waiting).problem ?? '', /^given up: a revision was chosen meanwhile$/)
+  assert.match((await queued).problem ?? '', /given up/)
+  assert.deepEqual([await status('/one'), await status('/two'), await status('/three')], [403, 200, 200])
+})
+
+test('a gateway that closes while rules are built activates nothing any more, and its log ends with its end', async (t) => {
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const { gateway } = await startHere(t, installation)
+  installation.write('rules/a.rego', 'package sallyport.rules\n\ndeny contains "no" if input.http.path == "/one"\n')
+  const [building, queued] = [gateway.reload(), gateway.reload()]
+  await setTimeout(50)
+  await gateway.close()
+  for (const result of await Promise.all([building, queued])) {
+    assert.equal(result.ok, false)
+    assert.equal(result.problem, 'given up: the gateway is shutting down')
+  }
+  // Long enough for the build that goes on in the background.
+  await setTimeout(3000)
+  assert.equal(installation.records().at(-1)?.['type'], 'stopped')
 })

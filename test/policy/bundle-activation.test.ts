@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
-import { buildBundle } from '../../src/policy/author/toolchain.ts'
+import { buildBundle, requireTests } from '../../src/policy/author/toolchain.ts'
 import { readBundle } from '../../src/policy/bundle/index.ts'
 import { type Compile, createCompile } from '../../src/policy/compiler/index.ts'
 import type { BundleSet } from '../../src/policy/compose.ts'
@@ -242,4 +242,72 @@ test('masks that a bundle brings as data are refused, not passed over', async (t
     /bundle acme: defines data\.system\.log, which would not count; write mask and drop as rules/,
   )
   await activate(await set({ acme: { 'system/other/data.json': '{"a":1}' } }))
+})
+
+const atLists = 'package acme.lists\n\nblocked := ["/a"]\n\nby[name] := 1 if some name in ["x"]\n'
+
+for (const [what, document, expected] of [
+  [
+    'a document where a rule stands',
+    { blocked: [] },
+    /^BundleError: bundle lists: defines data\.acme\.lists\.blocked, where rules stand as well/,
+  ],
+  ['a document where a computed rule stands', { by: { y: 2 } }, /bundle lists: defines data\.acme\.lists\.by, where rules stand as well/],
+  [
+    'no object on the way to a rule',
+    ['x'],
+    /bundle lists: defines data\.acme\.lists, where rules stand as well \(data\.acme\.lists\.blocked\)/,
+  ],
+] as const)
+  test(`refuses ${what}, and takes data beside it`, async (t) => {
+    const { activate, allows, commands } = station(t)
+    const rules = { 'rules/lists.rego': atLists, 'rules/own.rego': rule.replace('data.acme.closed', 'data.acme.lists.blocked') }
+    const bundle = async (data: unknown) =>
+      set({ lists: { '.manifest': { roots: ['acme'] }, 'acme/lists/data.json': data as Files[string] } })
+    await activate(await bundle({ other: 1 }), rules)
+    assert.equal(allows('/a'), false)
+    await assert.rejects(async () => activate(await bundle(document), rules), expected)
+    // New data was held against rules that were compiled before.
+    assert.deepEqual(commands, ['build'])
+    assert.equal(allows('/a'), false)
+  })
+
+test('a rule where the manifests stand is refused', async (t) => {
+  const { activate } = station(t)
+  await assert.rejects(
+    async () => activate(new Map(), { 'rules/x.rego': 'package integrations.weather\n\nowner := "me"\n' }),
+    /data\.integrations\.weather\.owner is defined by a rule, and data\.integrations is where the manifests stand/,
+  )
+})
+
+test('a compiler that does not tell where rules stand leaves whole packages to them', async (t) => {
+  const compile = createCompile()
+  const silent: Compile = async (request) => {
+    const { rules: _told, ...answer } = await compile(request)
+    return answer
+  }
+  const { activate } = station(t, silent)
+  const own = { 'rules/own.rego': rule, 'rules/lists.rego': atLists }
+  const beside: Files = { '.manifest': { roots: ['acme'] }, 'acme/data.json': { closed: ['/a'] } }
+  await activate(await set({ acme: beside }), own)
+  await assert.rejects(
+    async () => activate(await set({ acme: { ...beside, 'acme/lists/data.json': { other: 1 } } }), own),
+    /bundle acme: defines data\.acme\.lists, where rules stand as well/,
+  )
+})
+
+test('rules and masks that are both new are tested once', async () => {
+  const compile = createCompile()
+  const commands: string[] = []
+  const counted: Compile = (request) => {
+    commands.push(request.command)
+    return compile(request)
+  }
+  const sources = { 'a_test.rego': 'package a_test\n\ntest_a if true\n' }
+  await requireTests(counted, sources)
+  await requireTests(counted, { ...sources })
+  assert.deepEqual(commands, ['test'])
+  const failing = { 'a_test.rego': 'package a_test\n\ntest_a if false\n' }
+  for (let round = 0; round < 2; round += 1) await assert.rejects(requireTests(counted, failing), /test_a fails/)
+  assert.deepEqual(commands, ['test', 'test', 'test'])
 })

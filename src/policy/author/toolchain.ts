@@ -65,9 +65,25 @@ export async function testPolicy(
   return { tests: answer.tests ?? [], files, coverage: all === 0 ? 100 : (covered / all) * 100 }
 }
 
+/** What was tested last: rules and masks that are both new ask for the same tests. */
+const latest = new WeakMap<Compile, { readonly of: string; readonly tested: Promise<void> }>()
+
 /** Throws `RegoError` that names each failed test and its place. */
-export async function requireTests(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'> = {}): Promise<void> {
-  if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return
+export function requireTests(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'> = {}): Promise<void> {
+  if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return Promise.resolve()
+  const of = createHash('sha256')
+    .update(JSON.stringify([sources, options]))
+    .digest('hex')
+  const known = latest.get(compile)
+  if (known?.of === of) return known.tested
+  const tested = runRequired(compile, sources, options)
+  latest.set(compile, { of, tested })
+  // What failed is run again: the compiler may be there by then.
+  tested.catch(() => latest.delete(compile))
+  return tested
+}
+
+async function runRequired(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'>): Promise<void> {
   const { tests } = await testPolicy(compile, sources, options)
   const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
   if (failed.length > 0)

@@ -6,6 +6,7 @@ export {
   type EvalResult,
   everything,
   type FileCoverage,
+  isListOfPaths,
   isSight,
   RegoError,
   type Sight,

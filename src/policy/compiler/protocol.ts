@@ -50,7 +50,7 @@ export function isSight(value: unknown): value is Sight {
   return [reads, probes].every(isListOfPaths) && [builtins, volatile].every(isListOfNames) && typeof ownOnly === 'boolean'
 }
 
-function isListOfPaths(value: unknown): boolean {
+export function isListOfPaths(value: unknown): value is readonly (readonly string[])[] {
   return Array.isArray(value) && value.every(isListOfNames)
 }
 
@@ -107,6 +107,8 @@ export interface CompilerAnswer {
   /** Base64. */
   readonly wasm?: string
   readonly sight?: Sight
+  /** With `build`: where below `data` rules stand, down to the first key that is computed. */
+  readonly rules?: readonly (readonly string[])[]
   readonly tests?: readonly TestOutcome[]
   /** Percent of lines. */
   readonly coverage?: number

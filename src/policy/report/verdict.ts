@@ -8,6 +8,7 @@ import { createOwnDocuments, createWholeDocuments } from '../documents.ts'
 import { createLibrarySource } from '../library-source.ts'
 import { placesOf, writeProjected } from '../projection.ts'
 import type { RegoSources } from '../rego-files.ts'
+import { requireRulesApart } from '../require-apart.ts'
 import { createSession } from '../session.ts'
 import { harden } from '../wasm/index.ts'
 import type { DecisionEvent } from './event.ts'
@@ -58,15 +59,20 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
       readVerdict(session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp)))
   }
 
-  async function prepareJudge(integrations: readonly Integration[], { reporting, all, data }: Composed): Promise<Judge> {
+  async function prepareJudge(
+    integrations: readonly Integration[],
+    { reporting, all, data }: Composed,
+    bundles: BundleSet,
+  ): Promise<Judge> {
     if (Object.keys(reporting).length === 0) return () => asItIs
     const policy = await buildVerdict(all, compile, cacheFolder, () => requireTests(compile, all, { data, grants }), grants)
+    requireRulesApart(policy.rulePaths, bundles)
     return createJudge(policy, data, integrations)
   }
 
   return {
     async prepare(integrations, rules, bundles = new Map()) {
-      const next = await prepareJudge(integrations, compose(rules, bundles))
+      const next = await prepareJudge(integrations, compose(rules, bundles), bundles)
       return {
         activate() {
           judge = next

@@ -1,0 +1,39 @@
+/** A rule and a document at one place: OPA takes neither into force, since nobody could say which counts. */
+import type { Json, JsonObject } from '../core/index.ts'
+import { BundleError } from './bundle/index.ts'
+import type { BundleSet } from './compose.ts'
+
+type Path = readonly string[]
+
+/**
+ * `rulePaths`: where below `data` rules stand. Throws `BundleError` on a bundle's document there, or one that is no object on
+ * the way there; and on a rule where manifests stand.
+ */
+export function requireRulesApart(rulePaths: readonly Path[], bundles: BundleSet): void {
+  for (const path of rulePaths) {
+    if (path[0] === 'integrations')
+      throw new Error(
+        `data.${path.join('.')} is defined by a rule, and data.integrations is where the manifests stand; choose another package`,
+      )
+    for (const [name, { data }] of bundles) {
+      const met = documentAt(data, path)
+      if (met !== null)
+        throw new BundleError(
+          `bundle ${name}`,
+          null,
+          `defines data.${met.join('.')}, where rules stand as well (data.${path.join('.')}); nobody could say which counts: remove one of the two`,
+        )
+    }
+  }
+}
+
+/** The path of a document that a rule at `path` would meet. */
+function documentAt(data: JsonObject, path: Path): Path | null {
+  let here: Json = data
+  for (const [depth, key] of path.entries()) {
+    if (typeof here !== 'object' || here === null || Array.isArray(here)) return path.slice(0, depth)
+    if (!Object.hasOwn(here, key)) return null
+    here = (here as JsonObject)[key] as Json
+  }
+  return path
+}
