@@ -138,8 +138,8 @@ export function createGovernment(options: GovernOptions): Government {
         onCandidate()
         note('candidate', { revision: prepared.revision, enforcePercent })
       } catch (error) {
+        if (error instanceof GivenUp) throw error
         state.problem = (error as Error).message
-        if (error instanceof GivenUp) return
         note('candidate', { problem: state.problem.slice(0, 1000), enforcePercent: 0 })
         logger.error({ problem: state.problem }, 'the candidate rules are bad: they are compared with nothing and decide nothing')
       }

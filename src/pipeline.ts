@@ -4,6 +4,7 @@ import {
   type Arrival,
   type Claim,
   type Decision,
+  denial,
   type Entry,
   type Identified,
   isTakeover,
@@ -67,21 +68,17 @@ class Passage implements Settling, Meter {
   }
 
   async run(): Promise<Settling> {
-    const { policy, limits, findResource, redactor, journal, live, decisionLog, now } = this.#stations
+    const { policy, limits, redactor, journal, live, decisionLog, now } = this.#stations
     const entry = this.#entry
     try {
       const who = this.#identify()
       if (!limits.arrive(who.integration, this.#arrival.peer)) throw flooded() // a flood costs no decision and no disk
       if (who instanceof Stranger) throw who.refusal
       const reading = this.#arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
-      const request = reading instanceof Promise ? await reading : reading
-      // What would be touched, said without touching it; as the policy needs it now, which may have changed since.
-      let claim = findResource(request.kind).claim(request, policy.needs)
-      let decision: Decision
+      const read = reading instanceof Promise ? await reading : reading
       const askedAt = decisionLog === null ? 0 : now()
       // Pure, synchronous, in process; unless its rules are granted a question to the outside, which takes this same path.
-      if (policy.consult === null) decision = policy.decide(request, claim)
-      else ({ claim, decision } = await this.#consult(request))
+      const { request, claim, decision } = policy.consult === null ? this.#decide(read) : await this.#consult(read)
       this.#decided = true
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
       decisionLog?.decided(this.#arrival, request, claim, decision, now() - askedAt)
@@ -103,17 +100,33 @@ class Passage implements Settling, Meter {
     return this
   }
 
-  /** Asks anew where the policy changed while an answer was waited for: what is no longer in force decides nothing. */
-  async #consult(request: AccessRequest): Promise<{ readonly claim: Claim; readonly decision: Decision }> {
+  #decide(request: AccessRequest): Decided {
     const { policy, findResource } = this.#stations
-    for (;;) {
-      const revision = policy.revision()
+    // What would be touched, said without touching it; as the policy needs it now, which may have changed since.
+    const claim = findResource(request.kind).claim(request, policy.needs)
+    return { request, claim, decision: policy.decide(request, claim) }
+  }
+
+  /** Asks anew where the policy changed while an answer was waited for: what is no longer in force decides nothing. */
+  async #consult(read: AccessRequest): Promise<Decided> {
+    const { policy, findResource } = this.#stations
+    let request = read
+    for (let round = 0; round < maxRounds; round += 1) {
+      const activations = policy.activations()
       const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
       if (policy.needs.body && body?.whole === null) await body.buffer()
+      if (policy.consult === null) return this.#decide(request)
       const claim = findResource(request.kind).claim(request, policy.needs)
-      const decision = await (policy.consult?.(request, claim) ?? policy.decide(request, claim))
-      if (policy.revision() === revision) return { claim, decision }
+      const decision = await policy.consult(request, claim)
+      if (policy.activations() === activations) return { request, claim, decision }
+      if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
+      // The manifest may be another one as well, or the token no longer in it.
+      const who = this.#identify()
+      if (who instanceof Stranger) throw who.refusal
+      request = { ...request, ...who }
     }
+    const claim = findResource(request.kind).claim(request, policy.needs)
+    return { request, claim, decision: denial('engine/changing', 'the policy changed again and again while answers were waited for', '') }
   }
 
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
@@ -184,6 +197,16 @@ class Passage implements Settling, Meter {
     usage.settled(this.#who?.integration ?? null, this.#origin, outcome)
   }
 }
+
+interface Decided {
+  /** As it was judged: by the manifest that is in force. */
+  readonly request: AccessRequest
+  readonly claim: Claim
+  readonly decision: Decision
+}
+
+/** Each may ask outside as often and as long as the grants allow. */
+const maxRounds = 4
 
 class Stranger {
   readonly integration = null

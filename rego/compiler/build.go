@@ -20,6 +20,7 @@ func build(request Request) Answer {
 	if len(problems) > 0 {
 		return Answer{Problems: problems}
 	}
+	rules := rulePaths(source.Modules) // before the planner takes the entry point's rule out
 	plan, err := planOf(source, allowed, request.Entrypoints)
 	if err != nil {
 		return Answer{Problems: explain(err)}
@@ -35,7 +36,7 @@ func build(request Request) Answer {
 	if len(built.WasmModules) == 0 {
 		return Answer{Problems: []Problem{{Code: "build", Message: "the compiler gave no WebAssembly"}}}
 	}
-	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight, Rules: rulePaths(source.Modules)}
+	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight, Rules: rules}
 }
 
 // rulePaths are the places below data where rules stand, down to the first key that is computed.

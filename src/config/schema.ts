@@ -86,7 +86,9 @@ export function createConfigSchema(sources: Sources) {
         .strictObject({
           rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
           maxMemoryPages: z.int().min(16).max(16_384).describe('Memory of one evaluation beyond its data, in 64 KiB pages.').prefault(200),
-          maxEvaluation: duration().describe('An evaluation that takes longer is stopped, and its request denied.').prefault('50ms'),
+          maxEvaluation: duration()
+            .describe('An evaluation that takes more of the processor’s time is stopped, and its request denied.')
+            .prefault('50ms'),
           grants: z
             .strictObject({
               builtins: z
@@ -119,7 +121,7 @@ export function createConfigSchema(sources: Sources) {
                 .describe('Percent of requests that the candidate decides, chosen by a stable hash of integration and request id.')
                 .prefault(0),
               maxEvaluation: duration()
-                .describe('An evaluation of the candidate that takes longer is stopped and ignored.')
+                .describe('An evaluation of the candidate that takes more of the processor’s time is stopped and ignored.')
                 .prefault('5ms'),
             })
             .describe('Rules that are evaluated beside the active ones; every difference is recorded and counted.')

@@ -17,8 +17,8 @@ export interface Policy {
   decide(request: AccessRequest, claim: Claim): Decision
   /** Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does. Never rejects. */
   readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
-  /** Of what decides now: another one after each activation. */
-  revision(): string | null
+  /** How many times what decides was exchanged, a candidate that decides a share included. */
+  activations(): number
 }
 
 export interface Lease extends Meter {

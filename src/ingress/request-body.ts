@@ -66,10 +66,15 @@ export class StreamedBody implements JudgedBody {
     this.#invite()
     const chunks: Buffer[] = []
     let bytes = 0
-    for await (const chunk of this.#req as AsyncIterable<Buffer>) {
-      bytes += chunk.byteLength
-      if (bytes > maxBytes) throw tooLarge(maxBytes)
-      chunks.push(chunk)
+    try {
+      for await (const chunk of this.#req as AsyncIterable<Buffer>) {
+        bytes += chunk.byteLength
+        if (bytes > maxBytes) throw tooLarge(maxBytes)
+        chunks.push(chunk)
+      }
+    } catch (cause) {
+      if (cause instanceof Refusal) throw cause
+      throw new Refusal('client-closed', 'the caller went away while its body was read', { cause })
     }
     this.whole = Buffer.concat(chunks)
     return this.whole

@@ -106,13 +106,14 @@ export function createActivation(options: ActivationOptions): Activation {
   async function take({ integrations, ...made }: Candidate, how: Activated['how']): Promise<void> {
     const prepare = () => policy.prepare(integrations, made.rules, made.bundles)
     // A test that never ends must not keep an operator from going back to what worked.
-    const { revision, activate } = await (how === 'activate' || how === 'rollback' ? prepare() : turns.givingWay(prepare))
+    const giveWay = how === 'activate' || how === 'rollback' ? turns.untilClosed : turns.givingWay
+    const { revision, activate } = await giveWay(prepare)
     const changed = revision !== policy.revision()
     activate()
     directory.replace(integrations)
     onActivated(integrations, revision, made.bundles)
     if (changed) await history.record({ revision, at: new Date().toISOString(), how }, made)
-    await afterwards(integrations, made.bundles, turns.givingWay)
+    await afterwards(integrations, made.bundles, giveWay)
   }
 
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
@@ -142,8 +143,8 @@ export function createActivation(options: ActivationOptions): Activation {
       rejected = null
       return { ok: true, revision: now() }
     } catch (error) {
-      // Nothing is bad about what had to give way.
-      if (error instanceof GivenUp) return { ok: false, revision: now(), problem: error.message }
+      // Nothing is bad about what had to give way: it is tried again.
+      if (error instanceof GivenUp) throw error
       const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
       // A bundle is tried again and again.
       if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)

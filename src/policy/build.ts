@@ -1,5 +1,5 @@
 /** A compiled policy: the default policy alone as it was checked in, or built together with an author's rules. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageOf } from './bundle/index.ts'
@@ -141,7 +141,7 @@ export async function save(folder: string, { policy, opa }: { policy: CompiledPo
     ['policy.wasm', wasm],
     ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
   ] as const) {
-    const temporary = join(folder, `.${name}.${process.pid}.tmp`)
+    const temporary = join(folder, `.${name}.${randomUUID()}.tmp`)
     await writeFile(temporary, content)
     await rename(temporary, join(folder, name))
   }

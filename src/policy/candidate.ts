@@ -65,7 +65,7 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       const [a, b] = [active.needs, candidate.needs]
       return { headers: a.headers || b.headers, body: a.body || b.body, context: a.context || b.context }
     },
-    revision: () => (isReady() ? `${active.revision()} beside ${candidate.revision()}` : active.revision()),
+    activations: () => active.activations() + candidate.activations(),
     decide: (request, claim) => staged(request, claim, active.decide(request, claim)),
     get consult() {
       const { consult } = active

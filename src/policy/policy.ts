@@ -65,6 +65,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   const { grants = noGrants, ask = askNobody } = options
   let active: Engine | null = null
   let loaded: Loaded | null = null
+  let activations = 0
   const library = createLibrarySource()
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
@@ -86,6 +87,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
       activate() {
         loaded = next
         active = engine
+        activations += 1
       },
     }
   }
@@ -119,6 +121,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     get consult() {
       return active?.consult ?? null
     },
+    activations: () => activations,
     prepare,
     revision: () => active?.revision ?? null,
     sight: () => active?.sight ?? { reads: [], probes: [] },
@@ -139,7 +142,7 @@ const digests = new WeakMap<Integration, string>()
 function digestOf(integration: Integration): string {
   let known = digests.get(integration)
   if (known === undefined) {
-    known = digest(`${integration.name}\0${JSON.stringify(indexManifest(integration))}`)
+    known = digest(`${integration.name}\0${JSON.stringify([integration.labels, indexManifest(integration)])}`)
     digests.set(integration, known)
   }
   return known

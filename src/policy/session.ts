@@ -66,14 +66,23 @@ function entryOf({ loader }: Documents, entrypoint: string): number {
   return found
 }
 
+/**
+ * Counts the processor's time of this thread: on a machine that is busy elsewhere, or in a container that is throttled, the
+ * clock on the wall would deny requests that the policy allows.
+ */
 function createDeadline(maxMs: number) {
   let until = 0
   return {
     begin() {
-      until = performance.now() + maxMs
+      until = usedMicros() + maxMs * 1000
     },
     check() {
-      if (performance.now() > until) throw new EvaluationTimeout(maxMs)
+      if (usedMicros() > until) throw new EvaluationTimeout(maxMs)
     },
   }
+}
+
+function usedMicros(): number {
+  const { user, system } = process.threadCpuUsage()
+  return user + system
 }

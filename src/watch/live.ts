@@ -1,5 +1,15 @@
 /** What is open now (tunnels, interceptions, WebSockets), and is judged again when the policy changes. */
-import { type AccessRequest, type Claim, type Decision, denial, type Live, type Needs, type Policy, type Takeover } from '../core/index.ts'
+import {
+  type AccessRequest,
+  type Claim,
+  type Decision,
+  denial,
+  type Integration,
+  type Live,
+  type Needs,
+  type Policy,
+  type Takeover,
+} from '../core/index.ts'
 
 export interface LiveStation extends Live {
   /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
@@ -11,6 +21,8 @@ export interface LiveOptions {
   /** Hears of each connection that a new policy ended, before its end is recorded. */
   readonly onCut: (request: AccessRequest, decision: Decision) => void
   readonly policy: () => Policy
+  /** The manifest in force of an integration; the one given where it has none any more. */
+  readonly current: (integration: Integration) => Integration
   /** A claim holds what the policy of its time could look at: another policy may look at more. Throws what refuses it. */
   readonly claim: (request: AccessRequest, needs: Needs) => Claim
   /** Of the active policy. */
@@ -22,15 +34,20 @@ interface Open {
   cut(): void
 }
 
-export function createLive({ onCut, policy, claim, revision }: LiveOptions): LiveStation {
+export function createLive({ onCut, policy, current, claim, revision }: LiveOptions): LiveStation {
   const open = new Set<Open>()
 
   function judge(one: Open): void {
-    const { needs, decide, consult } = policy()
-    const anew = claimed(one.request, needs)
+    const { needs, decide, consult, activations } = policy()
+    const request = { ...one.request, integration: current(one.request.integration) }
+    const anew = claimed(request, needs)
     if (anew === null) apply(one, denial('engine/error', 'what the policy looks at now cannot be read', revision() ?? ''))
-    else if (consult === null) apply(one, decide(one.request, anew))
-    else void consult(one.request, anew).then((decision) => apply(one, decision))
+    else if (consult === null) apply(one, decide(request, anew))
+    else {
+      const asked = activations()
+      // An answer to a policy that is gone cuts nothing: whoever took its place has judged again.
+      void consult(request, anew).then((decision) => asked === activations() && apply(one, decision))
+    }
   }
 
   function claimed(request: AccessRequest, needs: Needs): Claim | null {

@@ -28,7 +28,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     },
   }
   const stations = {
-    policy: { needs: {}, consult: null, revision: () => 'r', decide: () => step('decide', decision) },
+    policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
     limits: {
       arrive: () => step('arrive', true),
       admit: () =>

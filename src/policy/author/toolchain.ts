@@ -79,7 +79,9 @@ export function requireTests(compile: Compile, sources: RegoSources, options: Om
   const tested = runRequired(compile, sources, options)
   latest.set(compile, { of, tested })
   // What failed is run again: the compiler may be there by then.
-  tested.catch(() => latest.delete(compile))
+  tested.catch(() => {
+    if (latest.get(compile)?.tested === tested) latest.delete(compile)
+  })
   return tested
 }
 

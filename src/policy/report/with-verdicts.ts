@@ -12,6 +12,7 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
       return policy.consult
     },
     decide: policy.decide,
+    activations: policy.activations,
     revision: policy.revision,
     sight: policy.sight,
     async prepare(integrations, rules, bundles) {

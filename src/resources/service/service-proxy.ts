@@ -105,13 +105,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer): S
     if (settings.headers.length > 0) proxyReq.setHeader('accept-encoding', 'identity')
     proxyReq.setHeader('host', url.host)
     // A body that the policy looked at has been read: what was judged is what is sent.
-    const whole = exchange.request.body?.whole
-    if (whole != null && !upgrading) proxyReq.end(whole)
+    const { body } = exchange.request
+    if (body?.whole == null || upgrading) return
+    body.count(body.whole.byteLength)
+    proxyReq.end(body.whole)
   }
 
   return {
     forward(request, { req, res }, { maxRequestBytes, maxReplyBytes, timeoutMs = settings.timeoutMs }) {
-      if ((request.body?.declaredBytes ?? 0) > maxRequestBytes)
+      if ((request.body?.whole?.byteLength ?? request.body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
       return new Promise<Reply>((resolve, reject) => {
         const late = () => fail(new Refusal('origin-timeout', `${settings.name} did not answer within ${timeoutMs} ms`))
