@@ -124,3 +124,11 @@ test('a choice that fails loses no change that gave way to it', async (t) => {
   assert.equal(result.ok, true)
   assert.notEqual(result.revision, before)
 })
+
+test('labels are part of the revision: rules may ask for them', async (t) => {
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', 'labels: { stage: test }') })
+  const { gateway } = await startHere(t, installation)
+  const { revision } = await gateway.reload()
+  installation.write('integrations/weather.yaml', manifest('weather', 'labels: { stage: live }'))
+  assert.notEqual((await gateway.reload()).revision, revision)
+})

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
@@ -24,10 +26,10 @@ async function arrange(
   })
   mkdirSync(join(installation.folder, 'rules'))
   if (rules !== '') installation.write('rules/bounds.rego', `package sallyport.rules\n\n${rules}\n`)
-  const { proxyPort } = await startHere(t, installation)
+  const { proxyPort, log } = await startHere(t, installation)
   const base = `http://127.0.0.1:${proxyPort}/services`
   const headers = { 'proxy-authorization': proxyHeader('weather') }
-  return { origin, installation, proxyPort, base, headers }
+  return { origin, installation, proxyPort, base, headers, log }
 }
 
 test('a request arrives below the service’s path with the gateway’s credential and none of the caller’s hearsay', async (t) => {
@@ -193,4 +195,50 @@ test('rules bound a service’s reply in time and length, whether it says its le
   assert.equal((await (await fetch(`${base}/search/short`, { headers })).text()).length, 1000)
   const cut = await fetch(`${base}/search/long`, { headers })
   await assert.rejects(cut.text())
+})
+
+test('a body that the policy read is counted and capped like any other, and a caller that leaves meanwhile is no bug', async (t) => {
+  const { base, headers, installation, proxyPort, log } = await arrange(
+    t,
+    (req, res) => void bodyOf(req).then((body) => res.end(String(body.byteLength))),
+    {
+      extra: 'policy: { rules: ./rules }',
+      rules:
+        'obligations contains {"maxRequestBytes": 500} if input.request.kind == "service"\n\ndeny contains "no" if input.service.body.value.no == true',
+    },
+  )
+  const send = (length: number, chunked: boolean) => {
+    const text = JSON.stringify({ x: 'x'.repeat(length - 8) })
+    const body = chunked ? ReadableStream.from([Buffer.from(text)]) : text
+    return fetch(`${base}/search/a`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, duplex: 'half' })
+  }
+  assert.equal(await (await send(400, true)).text(), '400')
+  assert.equal(await (await send(400, false)).text(), '400')
+  for (const chunked of [true, false]) assert.equal((await send(900, chunked)).status, 413)
+  const settled = () => installation.records().filter(({ type }) => type === 'settled')
+  await eventually('all are settled', () => settled().length === 4)
+  assert.deepEqual(
+    settled().map(({ status, sentBytes }) => [status, sentBytes]),
+    [
+      [200, 400],
+      [200, 400],
+      [413, 0],
+      [413, 0],
+    ],
+  )
+
+  const leaving = connect(proxyPort, '127.0.0.1')
+  leaving.write(
+    `POST /services/search/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+  )
+  await setTimeout(100)
+  leaving.destroy()
+  // The end in the middle of a body is a malformed arrival of its own.
+  const codes = () => installation.records().flatMap(({ type, code }) => (type === 'refused' ? [code] : []))
+  await eventually('it is recorded', () => codes().includes('client-closed'))
+  assert.equal(codes().includes('internal'), false)
+  assert.deepEqual(
+    log.filter((line) => line.includes('unexpected')),
+    [],
+  )
 })
