@@ -39,7 +39,10 @@ export function tuneCollector(): void {
   }, lookEveryMs).unref()
 }
 
-/** Gives back what starting took and running does not need: sources, types stripped, a young generation grown by parsing (some 40 MiB). */
+/** Gives back what starting took and running does not need (some 40 MiB); the code that was compiled stays, or the first reload would be slow. */
 export function releaseStartup(): void {
-  exposeCollect()({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  const collect = exposeCollect()
+  setFlagsFromString('--no-flush-bytecode')
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  setFlagsFromString('--flush-bytecode')
 }
