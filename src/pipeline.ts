@@ -72,7 +72,8 @@ class Passage implements Settling, Meter {
     const entry = this.#entry
     try {
       const who = this.#identify()
-      if (!limits.arrive(who.integration, this.#arrival.peer)) throw flooded() // a flood costs no decision and no disk
+      const waitMs = limits.arrive(who.integration, this.#arrival.peer)
+      if (waitMs > 0) throw flooded(waitMs) // a flood costs no decision and no disk
       if (who instanceof Stranger) throw who.refusal
       const reading = this.#arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
       const read = reading instanceof Promise ? await reading : reading
@@ -217,8 +218,8 @@ class Stranger {
   }
 }
 
-function flooded(): Refusal {
-  return Refusal.retryLater('arrivals-exceeded', 'more requests arrive than this caller’s arrivals bucket holds', 1000)
+function flooded(waitMs: number): Refusal {
+  return Refusal.retryLater('arrivals-exceeded', 'more requests arrive than this caller’s arrivals bucket holds', waitMs)
 }
 
 /** RFC 9110 §11.7.1: a 407 carries Proxy-Authenticate. */

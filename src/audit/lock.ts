@@ -46,11 +46,14 @@ function isAlive(pid: number, holder: string): boolean {
   }
 }
 
-/** Pid and start time: in a container the pid after a restart is the same. `null` without /proc, or without such a process. */
+/** Pid and start time: in a container the pid after a restart is the same. `null` without /proc, or without such a process; `dead` for a zombie. */
 function identityOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // Dead, and only its parent has not asked yet.
+    if (fields[0] === 'Z' || fields[0] === 'X') return 'dead'
+    return `${pid} ${fields[19]}`
   } catch {
     return null
   }

@@ -176,7 +176,7 @@ function newGroup(): Group {
 }
 
 function unavailable(cause: Error): Refusal {
-  return new Refusal('audit-unavailable', 'the audit log cannot be written', { cause })
+  return new Refusal('audit-unavailable', 'the audit log cannot be written', { cause, headers: ['retry-after', '30'] })
 }
 
 /** The new file's name must survive a crash as well as its bytes. */

@@ -31,9 +31,9 @@ export interface Lease extends Meter {
 export interface Limits {
   /**
    * One token of the arrivals bucket: the integration's, or the peer's for the unidentified.
-   * `false` where it is empty: the arrival is refused and recorded in a sum.
+   * 0; or the milliseconds until it has one again: the arrival is refused and recorded in a sum.
    */
-  arrive(integration: Integration | null, peer: string): boolean
+  arrive(integration: Integration | null, peer: string): number
   /** Buckets and concurrency, all or nothing. Throws `Refusal` with Retry-After. */
   admit(permit: Permit, declaredBytes: number): Lease
 }

@@ -52,7 +52,7 @@ export class StreamedBody implements JudgedBody {
     }
     this.#invite()
     let bytes = 0
-    for await (const chunk of this.#req as AsyncIterable<Buffer>) {
+    for await (const chunk of this.#read()) {
       bytes += chunk.byteLength
       if (bytes > maxBytes) throw tooLarge(maxBytes)
       this.count(chunk.byteLength)
@@ -66,18 +66,21 @@ export class StreamedBody implements JudgedBody {
     this.#invite()
     const chunks: Buffer[] = []
     let bytes = 0
-    try {
-      for await (const chunk of this.#req as AsyncIterable<Buffer>) {
-        bytes += chunk.byteLength
-        if (bytes > maxBytes) throw tooLarge(maxBytes)
-        chunks.push(chunk)
-      }
-    } catch (cause) {
-      if (cause instanceof Refusal) throw cause
-      throw new Refusal('client-closed', 'the caller went away while its body was read', { cause })
+    for await (const chunk of this.#read()) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw tooLarge(maxBytes)
+      chunks.push(chunk)
     }
     this.whole = Buffer.concat(chunks)
     return this.whole
+  }
+
+  async *#read(): AsyncGenerator<Buffer> {
+    try {
+      yield* this.#req as AsyncIterable<Buffer>
+    } catch (cause) {
+      throw new Refusal('client-closed', 'the caller went away while its body was read', { cause })
+    }
   }
 
   /** RFC 9110 §10.1.1: a caller that waits for 100 is told to go on only once the body is wanted. */

@@ -29,7 +29,8 @@ export class Account {
     this.#tallies = { arrivals: tally(), requests: tally(), bytesOut: tally(), bytesIn: tally(), concurrency: tally() }
   }
 
-  arrive(nowMs: number): boolean {
+  /** 0, or the milliseconds until there is room. */
+  arrive(nowMs: number): number {
     const { arrivals } = this.#buckets
     const fits = arrivals.fits(1, nowMs)
     if (fits) {
@@ -37,7 +38,7 @@ export class Account {
       this.#tallies.arrivals.consumed += 1
       this.#tallies.arrivals.allowed += 1
     } else this.#tallies.arrivals.limited += 1
-    return fits
+    return fits ? 0 : (arrivals.waitMs(1, nowMs) ?? 1000)
   }
 
   /** One request of `declaredBytes`: all that it needs, or a Refusal and nothing taken. */

@@ -104,7 +104,8 @@ function settingsOf({ errorThresholdPercent, minimumRequests, windowMs, resetMs 
   return {
     // The effect has timeouts of its own, and a timer a request is what they avoid.
     timeout: false,
-    errorThresholdPercentage: errorThresholdPercent,
+    // opossum opens above it: at 100 it never would.
+    errorThresholdPercentage: Math.min(errorThresholdPercent, 99.9),
     volumeThreshold: minimumRequests,
     resetTimeout: resetMs,
     rollingCountTimeout: windowMs,

@@ -36,7 +36,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
     return held.account
   }
 
-  function arriveUnidentified(peer: string): boolean {
+  function arriveUnidentified(peer: string): number {
     let bucket = peers.get(peer)
     if (bucket === undefined) {
       bucket = new Bucket(peerArrivals, now())
@@ -44,7 +44,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
     }
     const fits = bucket.fits(1, now())
     if (fits) bucket.take(1, now())
-    return fits
+    return fits ? 0 : (bucket.waitMs(1, now()) ?? 1000)
   }
 
   return {

@@ -7,7 +7,17 @@ export function formatUsage(report: readonly IntegrationUsage[]): string {
   return `${report.map(formatOne).join('\n\n')}\n`
 }
 
-function formatOne({ integration, requests, problems, sentBytes, receivedBytes, latencyMs, buckets, breakers }: IntegrationUsage): string {
+function formatOne({
+  integration,
+  requests,
+  problems,
+  originErrors,
+  sentBytes,
+  receivedBytes,
+  latencyMs,
+  buckets,
+  breakers,
+}: IntegrationUsage): string {
   const lines = [
     `${integration === '-' ? 'callers that proved no integration' : integration}`,
     `  requests  ${Object.entries(requests)
@@ -18,6 +28,7 @@ function formatOne({ integration, requests, problems, sentBytes, receivedBytes, 
   if (latencyMs !== null)
     lines.push(`  latency   p50 ${ms(latencyMs.p50)}, p90 ${ms(latencyMs.p90)}, p99 ${ms(latencyMs.p99)}, max ${ms(latencyMs.max)}`)
   const errors = Object.entries(problems)
+  if (originErrors > 0) lines.push(`  origins   ${originErrors} of the allowed answered with 5xx by the destination itself`)
   if (errors.length > 0) lines.push(`  problems  ${errors.map(([code, count]) => `${code} ${count}`).join(', ')}`)
   for (const { origin, state } of breakers) if (state !== 'closed') lines.push(`  breaker   ${origin} is ${state}`)
   if (buckets.length > 0) {

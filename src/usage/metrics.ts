@@ -43,6 +43,12 @@ export function registerUsageMetrics(registry: Registry, report: () => readonly 
     },
   )
   counter(
+    'sallyport_origin_errors_total',
+    'Allowed requests that the destination itself answered with 5xx.',
+    ['integration'],
+    (metric, { integration, originErrors }) => metric.inc({ integration }, originErrors),
+  )
+  counter(
     'sallyport_problems_total',
     'The gateway’s own refusals by code.',
     ['integration', 'code'],
@@ -81,6 +87,31 @@ export function registerUsageMetrics(registry: Registry, report: () => readonly 
   gauge('sallyport_bucket_capacity', 'Tokens a bucket holds at most.', ['integration', 'bucket'], (metric, { integration, buckets }) => {
     for (const { bucket, capacity } of buckets) metric.set({ integration, bucket }, capacity)
   })
+  gauge(
+    'sallyport_bucket_refill_per_second',
+    'Tokens that come back to a bucket each second; 0 for concurrency.',
+    ['integration', 'bucket'],
+    (metric, { integration, buckets }) => {
+      for (const { bucket, refillPerSecond } of buckets) metric.set({ integration, bucket }, refillPerSecond)
+    },
+  )
+  counter(
+    'sallyport_bucket_consumed_total',
+    'Tokens taken out of a bucket.',
+    ['integration', 'bucket'],
+    (metric, { integration, buckets }) => {
+      // What was prepaid and given back can leave less than there was.
+      for (const { bucket, consumed } of buckets) metric.inc({ integration, bucket }, Math.max(0, consumed))
+    },
+  )
+  counter(
+    'sallyport_bucket_allowed_total',
+    'Admissions that a bucket let pass.',
+    ['integration', 'bucket'],
+    (metric, { integration, buckets }) => {
+      for (const { bucket, allowed } of buckets) metric.inc({ integration, bucket }, allowed)
+    },
+  )
   counter(
     'sallyport_bucket_limited_total',
     'Admissions that a bucket refused.',

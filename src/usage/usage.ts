@@ -11,6 +11,8 @@ export interface IntegrationUsage {
   readonly requests: Readonly<Record<Result, number>>
   /** The gateway's own refusals by code. */
   readonly problems: Readonly<Record<string, number>>
+  /** Of the allowed: answered by the destination itself with 5xx. */
+  readonly originErrors: number
   readonly sentBytes: number
   readonly receivedBytes: number
   /** Milliseconds from arrival to last byte, of allowed requests; `null` before the first. */
@@ -35,6 +37,7 @@ const unidentified = '-'
 interface Counters {
   readonly requests: Record<Result, number>
   readonly problems: Record<string, number>
+  originErrors: number
   sentBytes: number
   receivedBytes: number
   readonly latency: RecordableHistogram
@@ -49,6 +52,7 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
       found = {
         requests: { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0 },
         problems: {},
+        originErrors: 0,
         sentBytes: 0,
         receivedBytes: 0,
         latency: createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 }),
@@ -63,6 +67,7 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
       const count = countersOf(integration?.name ?? unidentified)
       count.requests[resultOf(problem, status)] += 1
       if (problem !== null) count.problems[problem] = (count.problems[problem] ?? 0) + 1
+      else if (status >= 500) count.originErrors += 1
       count.sentBytes += sentBytes
       count.receivedBytes += receivedBytes
       // Microseconds in the histogram, which holds whole numbers.
@@ -73,11 +78,12 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
       // What is gone from the manifests is gone from the report.
       for (const name of counters.keys()) if (!known.has(name) && name !== unidentified) counters.delete(name)
       return [...known].sort().map((integration) => {
-        const { requests, problems, sentBytes, receivedBytes, latency } = countersOf(integration)
+        const { requests, problems, originErrors, sentBytes, receivedBytes, latency } = countersOf(integration)
         return {
           integration,
           requests: { ...requests },
           problems: { ...problems },
+          originErrors,
           sentBytes,
           receivedBytes,
           latencyMs: quantiles(latency),

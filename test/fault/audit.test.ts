@@ -1,6 +1,7 @@
 /** The log under tampering, torn writes and a disk that fails. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   appendFileSync,
   closeSync,
@@ -21,6 +22,7 @@ import { openAudit } from '../../src/audit/audit.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import { type AppendFile, realFile } from '../../src/audit/writer.ts'
 import type { AccessRequest, Arrival, Claim, Refusal } from '../../src/core/index.ts'
+import { eventually } from '../support/eventually.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query }
 const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
@@ -255,4 +257,16 @@ test('nothing is written once the log is closed: the descriptor may be another f
   assert.deepEqual(late, [])
   assert.equal(readFileSync(stranger, 'utf8'), '')
   assert.equal(readFileSync(first(folder), 'utf8'), whole)
+})
+
+test('a dead process that its parent has not asked about yet holds no lock', async (t) => {
+  const folder = folderOf(t)
+  const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 100'])
+  t.after(() => void parent.kill('SIGKILL'))
+  const pid = Number(String((await once(parent.stdout, 'data'))[0]))
+  const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\)/s, '').trim().split(' ')
+  writeFileSync(join(folder, 'lock'), `${pid} ${stat()[19]}`)
+  assert.throws(() => open(folder), /in use by process/)
+  await eventually('it is a zombie', () => stat()[0] === 'Z')
+  await open(folder).close()
 })

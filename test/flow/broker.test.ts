@@ -1,11 +1,24 @@
 /** The broker: who I am, and files of the host (security case 15). */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createInstallation, exchangeRaw, manifest, startHere } from '../support/installation.ts'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, exchangeRaw, main, manifest, startChild, startHere } from '../support/installation.ts'
 
 async function arrange(t: TestContext, capability = 'actions: [stat, list, read, write]') {
   const installation = createInstallation(t, {
@@ -217,4 +230,43 @@ test('rules bound what is read and written more tightly than the capability', as
   assert.equal((await ask('long.txt')).status, 409)
   assert.equal((await ask('new.txt', { method: 'PUT', body: 'x'.repeat(20) })).status, 201)
   assert.equal((await ask('new.txt', { method: 'PUT', body: 'x'.repeat(21) })).status, 413)
+})
+
+test('a write that the disk cuts short is no success, and the old file stays', async (t) => {
+  const { installation, data } = await arrange(t)
+  const limited = ['sh', '-c', 'ulimit -f 1024; exec "$0" "$@"', process.execPath, main]
+  const config = readFileSync(installation.configFile, 'utf8')
+  writeFileSync(installation.configFile, `${config}\nstate: ./other-state\n`)
+  const child = await startChild(t, installation, { command: limited })
+  const put = (bytes: number) =>
+    fetch(`http://127.0.0.1:${child.proxyPort}/v1/files/data/hello.txt`, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer weather-token' },
+      body: 'x'.repeat(bytes),
+    })
+  const cut = await put(2 * 1024 * 1024)
+  assert.equal(cut.status, 409)
+  assert.match(await cut.text(), /the folder takes no more/)
+  assert.equal(readFileSync(join(data, 'hello.txt'), 'utf8'), 'hello')
+  assert.deepEqual(readdirSync(data).sort(), ['hello.txt', 'sub'])
+  assert.equal((await put(1000)).status, 204)
+})
+
+test('a replaced file stays readable for whoever could read it', async (t) => {
+  const { ask, data } = await arrange(t)
+  chmodSync(join(data, 'hello.txt'), 0o754)
+  assert.equal((await ask('files/data/hello.txt', { method: 'PUT', body: 'new' })).status, 204)
+  assert.equal(statSync(join(data, 'hello.txt')).mode & 0o7777, 0o754)
+  assert.equal((await ask('files/data/fresh.txt', { method: 'PUT', body: 'new' })).status, 201)
+  assert.equal(statSync(join(data, 'fresh.txt')).mode & 0o7777, 0o600)
+})
+
+test('a caller that breaks off an upload is no bug of the gateway', async (t) => {
+  const { proxyPort, installation } = await arrange(t)
+  const leaving = connect(proxyPort, '127.0.0.1')
+  leaving.write('PUT /v1/files/data/a.txt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer weather-token\r\nContent-Length: 100\r\n\r\nabc')
+  await eventually('it is decided', () => installation.records().some(({ type }) => type === 'decided'))
+  leaving.resetAndDestroy()
+  const settled = await eventually('it is settled', () => installation.records().find(({ type }) => type === 'settled'))
+  assert.equal(settled['problem'], 'client-closed')
 })

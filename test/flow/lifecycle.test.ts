@@ -1,9 +1,10 @@
 /** Life and death: readiness, drain, signals, and reloads that fail. */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { command } from '../support/command.ts'
-import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, startChild } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, root, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const ask = (originPort: number, path: string, close = true) =>
@@ -165,4 +166,26 @@ test('SIGHUP with Rego that does not compile leaves the old rules deciding, and 
   // Built once: a restart takes it from the state folder, without the compiler.
   const { readdirSync } = await import('node:fs')
   assert.ok(readdirSync(join(installation.folder, 'state/policies')).length >= 2)
+})
+
+test('through the launcher too, a Ctrl-C that the whole group of the terminal gets is one signal', async (t) => {
+  const origin = await startOrigin(t, {
+    answer(_req, res) {
+      res.write('first,')
+      setTimeout(() => res.end('last'), 500)
+    },
+  })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
+  // The machine's own Node, which may be older than the one that the package brings.
+  const path = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.includes('node_modules'))
+  const launcher = await startChild(t, installation, {
+    command: ['env', `PATH=${path.join(':')}`, join(root, 'bin/sallyport.js')],
+    detached: true,
+  })
+  const reply = exchangeRaw(launcher.proxyPort, ask(origin.port, '/slow'))
+  await new Promise<void>((resolve) => origin.server.once('request', () => resolve()))
+  process.kill(-(launcher.process.pid as number), 'SIGINT')
+  assert.match(await reply, /first,.*last/s)
+  assert.deepEqual(await launcher.exited(), { code: 0, signal: null })
+  assert.equal(installation.records().at(-1)?.['type'], 'stopped')
 })

@@ -137,6 +137,11 @@ test('a flood of refusals is limited, and recorded in sums', async (t) => {
       ).slice(9, 12),
     )
   assert.deepEqual(codes, ['403', '403', '403', ...Array.from({ length: 7 }, () => '429')])
+  const limited = await exchangeRaw(
+    proxyPort,
+    `GET http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+  )
+  assert.ok(Number(/retry-after: (\d+)/i.exec(limited)?.[1]) > 3500, limited)
   for (let i = 0; i < 6; i += 1)
     await exchangeRaw(proxyPort, 'GET http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n')
   await gateway.close()
@@ -145,7 +150,7 @@ test('a flood of refusals is limited, and recorded in sums', async (t) => {
   const sums = records.filter(({ type }) => type === 'summed')
   assert.equal(
     sums.filter(({ who }) => who === 'weather').reduce((sum, { count }) => sum + Number(count), 0),
-    7,
+    8,
   )
   assert.equal(
     sums.filter(({ who }) => who === 'peer 127.0.0.1').reduce((sum, { count }) => sum + Number(count), 0),

@@ -93,8 +93,13 @@ export interface Child {
 }
 
 /** A gateway in a process of its own; killed when the test ends. Resolves when it says that it is ready. */
-export async function startChild(t: TestContext, { configFile }: Installation): Promise<Child> {
-  const child = spawn(process.execPath, [main, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] })
+export async function startChild(
+  t: TestContext,
+  { configFile }: Installation,
+  { command = [process.execPath, main], detached = false }: { command?: readonly string[]; detached?: boolean } = {},
+): Promise<Child> {
+  const [program = '', ...given] = command
+  const child = spawn(program, [...given, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], detached })
   t.after(() => void child.kill('SIGKILL'))
   const exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as { code: number | null; signal: NodeJS.Signals | null })
   let stderr = ''

@@ -69,3 +69,15 @@ test('a caller’s own fault and a client error never open it; an unreachable or
   for (let i = 0; i < 200 && code !== 'breaker-open'; i += 1) code = await fail('origin-unreachable')
   assert.equal(code, 'breaker-open')
 })
+
+test('a threshold of 100 percent opens when everything fails', async (t) => {
+  const breakers = createBreakers(
+    () => 0,
+    () => {},
+  )
+  t.after(() => breakers.close())
+  const base = integration('weather')
+  const strict = { ...base, breaker: { ...base.breaker, errorThresholdPercent: 100 } }
+  for (let i = 0; i < 10; i += 1) await Promise.resolve(breakers.run(strict, origin, () => reply(503))).catch(() => {})
+  await assert.rejects(Promise.resolve(breakers.run(strict, origin, () => reply(200))), (error: Refusal) => error.code === 'breaker-open')
+})

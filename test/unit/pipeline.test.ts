@@ -30,7 +30,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
   const stations = {
     policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
     limits: {
-      arrive: () => step('arrive', true),
+      arrive: () => step('arrive', 0),
       admit: () =>
         step('admit', {
           run: (_origin: string, effect: () => unknown) => step('run', effect()),

@@ -67,6 +67,7 @@ function explain(error: unknown): unknown {
       return new Refusal('conflict', 'what is there is not a regular file', { cause: error })
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'EFBIG':
     case 'EROFS':
       return new Refusal('conflict', 'the folder takes no more', { cause: error })
     default:

@@ -16,7 +16,7 @@ export async function writeFile(root: string, segments: readonly string[], reque
     requireConditions(request, before)
     const temporary = inside(folder, `${temporaryPrefix}${randomBytes(9).toString('base64url')}`)
     try {
-      const etag = await fill(temporary, request, maxBytes)
+      const etag = await fill(temporary, request, maxBytes, before)
       // Once more, now that the body is in: a write in the meantime must not be lost.
       requireConditions(request, await current(folder, name))
       await rename(temporary, inside(folder, name))
@@ -46,10 +46,13 @@ function requireConditions({ conditions: { ifMatch, ifNoneMatch } }: FileRequest
     throw new Refusal('conflict', 'the file is not the one that If-Match names')
 }
 
-async function fill(path: string, { body }: FileRequest, maxBytes: number): Promise<string> {
+async function fill(path: string, { body }: FileRequest, maxBytes: number, before: Stats | null): Promise<string> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
   try {
-    if (body !== null) for await (const chunk of body.chunks(maxBytes)) await file.write(chunk)
+    // `write` may write less than it was given (a full disk, a quota): this goes on to the end, or fails.
+    if (body !== null) for await (const chunk of body.chunks(maxBytes)) await file.writeFile(chunk)
+    // Whoever could read the old file can read the new one; no set-id bits.
+    if (before !== null) await file.chmod(before.mode & 0o777)
     await file.sync()
     return etagOf(await file.stat())
   } finally {
