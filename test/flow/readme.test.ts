@@ -1,0 +1,62 @@
+/** The first two minutes: the README's own lines, pasted. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { command } from '../support/command.ts'
+import { root } from '../support/installation.ts'
+
+const lines = readFileSync(join(root, 'README.md'), 'utf8').split('\n')
+const pasted = (form: RegExp) => lines.filter((line) => form.test(line)).map((line) => line.trim())
+
+/** The quickstart’s ports are fixed, so that its lines can be copied. */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+  })
+  await new Promise((resolve) => server.close(resolve))
+  return free
+}
+
+test('npm start, three curl lines, and what happened, as the README says', async (t) => {
+  for (const port of [3128, 8282, 9080]) if (!(await isFree(port))) return t.skip(`port ${port} of the quickstart is in use here`)
+  assert.equal(pasted(/^ {4}npm ci && npm start$/).length, 1)
+  const started = performance.now()
+  const gateway = spawn('npm', ['start'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  t.after(() => {
+    if (gateway.exitCode === null && gateway.signalCode === null) process.kill(-(gateway.pid as number), 'SIGKILL')
+  })
+  let greeting = ''
+  await new Promise<void>((resolve) => {
+    gateway.stdout.on('data', (chunk: Buffer) => {
+      greeting += chunk.toString()
+      if (greeting.includes('Ctrl-C ends it')) resolve()
+    })
+  })
+  t.diagnostic(`stands after ${Math.round(performance.now() - started)} ms`)
+
+  const run = async (line: string) => (await command('sh', ['-c', line.replace(/^curl /, 'curl -sS ')], { cwd: root })).stdout
+  const [allowed = '', denied = '', limited = '', ...more] = pasted(/^ {4}curl /)
+  assert.deepEqual(more, [])
+  for (const line of [allowed, denied, limited]) assert.ok(greeting.includes(line), line)
+  assert.equal(JSON.parse(await run(allowed)).tomorrow, 'rain')
+  const problem = JSON.parse(await run(denied))
+  assert.deepEqual([problem.status, problem.rule, problem.integration], [403, 'default/deny', 'weather'])
+  assert.match(JSON.stringify(problem), /weather\.yaml/)
+  assert.match(JSON.stringify(problem), /\/admin\/keys/)
+  assert.match(await run(limited), /^HTTP\/1\.1 200 .*HTTP\/1\.1 429 .*retry-after: \d+/is)
+
+  const [tail = '', verify = '', usage = ''] = pasted(/^ {4}npx /)
+  const rows = await run(tail)
+  for (const form of [/weather.*\/v1\/forecast/, /weather.*\/admin\/keys/, /reports.*\/v1\/cities/]) assert.match(rows, form)
+  assert.match(await run(verify), /^OK: \d+ records/m)
+  assert.match(await run(usage), /^weather\n.*1 allowed, 1 denied/ms)
+
+  const ended = once(gateway, 'exit')
+  process.kill(-(gateway.pid as number), 'SIGINT')
+  await ended
+})
