@@ -160,7 +160,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     secureContext: await createLeaves(authority),
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
-    handshakeTimeoutMs: config.http.headersTimeoutMs,
+    headersTimeoutMs: config.http.headersTimeoutMs,
     requireOpen,
   })
   try {

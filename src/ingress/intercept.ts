@@ -1,5 +1,6 @@
 /** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
@@ -9,6 +10,7 @@ import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
+import { createInsideConnections } from './inside-connections.ts'
 import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
 
@@ -19,8 +21,8 @@ export interface InterceptOptions {
   readonly secureContext: (host: string) => Promise<SecureContext>
   readonly http: ServerOptions
   readonly maxPolicyBodyBytes: number
-  /** A CONNECT whose TLS never begins is not held open. */
-  readonly handshakeTimeoutMs: number
+  /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
+  readonly headersTimeoutMs: number
   /** Throws `Refusal('draining')` once no new work is taken: an open tunnel is no way around it. */
   readonly requireOpen: () => void
 }
@@ -30,7 +32,7 @@ export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest) =>
 
 export interface InterceptDoor {
   readonly intercept: Intercept
-  /** Ends idle connections; live requests go on. */
+  /** Ends connections that owe no reply; live requests go on. */
   close(): void
 }
 
@@ -40,19 +42,19 @@ interface Inside {
 }
 
 export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
-  const { handle, nextId, secureContext, handshakeTimeoutMs } = options
+  const { handle, nextId, secureContext, headersTimeoutMs } = options
   const insides = new WeakMap<Duplex, Inside>()
-  const server = createInnerServer(options, insides)
+  const connections = createInsideConnections(createInnerServer(options, insides), headersTimeoutMs)
 
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
-    const first = head.byteLength > 0 ? head : await firstChunk(socket, handshakeTimeoutMs)
+    const first = head.byteLength > 0 ? head : await firstChunk(socket, headersTimeoutMs)
     if (first === null) {
       socket.destroy()
       return
     }
     socket.unshift(first)
-    if (first[0] !== 0x16) return serveInside(socket, 'http', tunnel)
+    if (first[0] !== 0x16) return serveInside(socket as Socket, 'http', tunnel)
     const context = await secureContext(tunnel.target.host)
     const secure = new TLSSocket(socket as never, {
       isServer: true,
@@ -62,7 +64,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       SNICallback: (name, done) =>
         sameHost(name, tunnel.target.host) ? done(null, context) : done(new Error('SNI differs from the CONNECT authority')),
     })
-    const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), handshakeTimeoutMs)
+    const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), headersTimeoutMs)
     return new Promise((resolve) => {
       let shaken = false
       secure.once('secure', () => {
@@ -82,15 +84,15 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
     })
   }
 
-  function serveInside(connection: Duplex, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
+  function serveInside(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
     insides.set(connection, { settings: innerSettings(tunnel, scheme, options) })
-    server.emit('connection', connection)
+    connections.serve(connection)
     // Paused while its first byte was looked at.
     connection.resume()
     return new Promise((resolve) => connection.once('close', () => resolve()))
   }
 
-  return { intercept, close: () => server.closeIdleConnections() }
+  return { intercept, close: connections.close }
 }
 
 function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
