@@ -73,7 +73,6 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   registerUsageMetrics(metrics.registry, report)
   const live = createLive({
     policy: () => government.policy,
-    current: (integration) => manifests.get(integration.name) ?? integration,
     claim: (request, needs) => reach.find(request.kind).claim(request, needs),
     revision: () => government.revision(),
     onCut({ id, integration }, { rule, revision }) {
@@ -161,7 +160,6 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     headersTimeoutMs: config.http.headersTimeoutMs,
-    requireOpen,
   })
   try {
     await activation.start()

@@ -23,8 +23,6 @@ export interface InterceptOptions {
   readonly maxPolicyBodyBytes: number
   /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
   readonly headersTimeoutMs: number
-  /** Throws `Refusal('draining')` once no new work is taken: an open tunnel is no way around it. */
-  readonly requireOpen: () => void
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -113,18 +111,23 @@ function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: 
 }
 
 function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options: InterceptOptions): DoorSettings {
-  const { maxPolicyBodyBytes, requireOpen } = options
-  const who: Identified = { integration: tunnel.integration, identity: tunnel.identity }
+  const { maxPolicyBodyBytes } = options
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
-    identify() {
-      requireOpen()
-      return who
-    },
+    // An open tunnel is no way around a token that was taken back, nor around the drain.
+    identify: () => requireProven(tunnel.identify()),
     read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, scheme, judged, maxPolicyBodyBytes),
   }
+}
+
+/** Nothing that is sent inside proves who calls, so the connection ends. RFC 9110 §15.5.8: a 407 carries Proxy-Authenticate all the same. */
+function requireProven(who: Identified | null): Identified {
+  if (who !== null) return who
+  throw new Refusal('unidentified', 'what the CONNECT carried no longer proves who calls', {
+    headers: ['proxy-authenticate', 'Basic realm="sallyport", charset="UTF-8"', 'connection', 'close'],
+  })
 }
 
 /** `null` where the caller goes away, or says nothing in time. */
