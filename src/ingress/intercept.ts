@@ -54,6 +54,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
     socket.unshift(first)
     if (first[0] !== 0x16) return serveInside(socket as Socket, 'http', tunnel)
     const context = await secureContext(tunnel.target.host)
+    if (socket.destroyed) return recordHandshakeFailure(handle, nextId(), socket, new Error(left))
     const secure = new TLSSocket(socket as never, {
       isServer: true,
       secureContext: context,
@@ -70,6 +71,11 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
         clearTimeout(timer)
         void serveInside(secure, 'https', tunnel)
       })
+      // Node waits for the rest of a handshake that nobody is left to send.
+      const gone = () => void (shaken || secure.destroy(new Error(left)))
+      secure.once('end', gone)
+      socket.once('end', gone)
+      socket.once('close', gone)
       secure.on('error', (error) => {
         if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, error)
         secure.destroy()
@@ -149,6 +155,8 @@ function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
     socket.on('close', gone)
   })
 }
+
+const left = 'the caller left before it was done'
 
 function sameHost(name: string, judged: string): boolean {
   try {

@@ -143,3 +143,20 @@ test('a head that is trickled is refused when its time is over, the first one an
   assert.match(later, /^HTTP\/1\.1 200 .*hello.*HTTP\/1\.1 408 /s)
   assert.equal(installation.records().filter(({ code, door }) => code === 'request-timeout' && door === 'intercept').length, 2)
 })
+
+for (const end of ['end', 'resetAndDestroy'] as const)
+  test(`a caller that begins a handshake and leaves (${end}) is let go at once, and recorded`, async (t) => {
+    const { installation, origin, proxyPort, host } = await arrange(t)
+    const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+    const closed = once(socket, 'close')
+    socket.write(`CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}Proxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+    await once(socket, 'data')
+    socket.write(Buffer.from([0x16]), () => socket[end]())
+    const settled = () => {
+      const records = installation.records()
+      const { id } = records.find(({ type, kind }) => type === 'decided' && kind === 'tunnel') ?? {}
+      return records.some((record) => record['type'] === 'settled' && record['id'] === id)
+    }
+    while (!settled()) await new Promise((resolve) => setImmediate(resolve))
+    await closed
+  })
