@@ -73,7 +73,6 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   registerUsageMetrics(metrics.registry, report)
   const live = createLive({
     policy: () => government.policy,
-    current: (integration) => manifests.get(integration.name) ?? integration,
     claim: (request, needs) => reach.find(request.kind).claim(request, needs),
     revision: () => government.revision(),
     onCut({ id, integration }, { rule, revision }) {
@@ -160,8 +159,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     secureContext: await createLeaves(authority),
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
-    handshakeTimeoutMs: config.http.headersTimeoutMs,
-    requireOpen,
+    headersTimeoutMs: config.http.headersTimeoutMs,
   })
   try {
     await activation.start()

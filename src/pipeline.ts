@@ -92,7 +92,7 @@ class Passage implements Settling, Meter {
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)
-      this.#reply = isTakeover(reply) ? live.watch(request, decision, reply) : reply // what stays open is judged again
+      this.#reply = isTakeover(reply) ? live.watch(request, decision, reply, () => this.#arrival.identify()) : reply // what stays open is judged again
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {

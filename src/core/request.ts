@@ -1,5 +1,5 @@
 /** A request after parsing and canonicalisation: what is judged, and exactly what is forwarded. */
-import type { DoorName, Hangup, IdentityKind } from './caller.ts'
+import type { DoorName, Hangup, Identified, IdentityKind } from './caller.ts'
 import type { FileAction, Integration } from './integration.ts'
 
 /** Flat `[name, value, name, value, …]`, in order, duplicates kept, as undici and `writeHead` take it. */
@@ -62,6 +62,8 @@ export interface TunnelRequest extends Common {
   readonly kind: 'tunnel'
   readonly action: 'CONNECT'
   readonly target: { readonly host: string; readonly port: number }
+  /** Proves anew who asked, by what the CONNECT carried and the manifests in force; as `Arrival.identify`. */
+  readonly identify: () => Identified | null
 }
 
 export interface ServiceTarget {

@@ -62,8 +62,11 @@ export interface Redactor {
 }
 
 export interface Live {
-  /** A connection that stays open is judged again when the policy changes, and cut when it is no longer allowed. */
-  watch(request: AccessRequest, decided: Decision, reply: Takeover): Takeover
+  /**
+   * A connection that stays open is judged again when the policy changes, and cut when it is no longer allowed or
+   * `prove` (as `Arrival.identify`) no longer says that the same integration calls.
+   */
+  watch(request: AccessRequest, decided: Decision, reply: Takeover, prove: () => Identified | null): Takeover
 }
 
 export interface DecisionLog {

@@ -25,13 +25,14 @@ export function createConnectDoor({ handle, identify, nextId }: DoorOptions): Co
 function connectArrival(id: string, req: IncomingMessage, socket: Duplex, identify: Identify): Arrival {
   const at = Date.now()
   const hangup = socketHangup(socket)
+  const prove = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'))
   return {
     id,
     door: 'connect',
     at,
     peer: req.socket.remoteAddress ?? 'local',
     hangup,
-    identify: () => identify(soleHeader(req.rawHeaders, 'proxy-authorization')),
+    identify: prove,
     read: ({ integration, identity }: Identified): AccessRequest => ({
       kind: 'tunnel',
       id,
@@ -42,6 +43,7 @@ function connectArrival(id: string, req: IncomingMessage, socket: Duplex, identi
       hangup,
       action: 'CONNECT',
       target: readTarget(req),
+      identify: prove,
     }),
   }
 }

@@ -1,5 +1,6 @@
 /** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
@@ -9,6 +10,7 @@ import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
+import { createInsideConnections } from './inside-connections.ts'
 import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
 
@@ -19,10 +21,8 @@ export interface InterceptOptions {
   readonly secureContext: (host: string) => Promise<SecureContext>
   readonly http: ServerOptions
   readonly maxPolicyBodyBytes: number
-  /** A CONNECT whose TLS never begins is not held open. */
-  readonly handshakeTimeoutMs: number
-  /** Throws `Refusal('draining')` once no new work is taken: an open tunnel is no way around it. */
-  readonly requireOpen: () => void
+  /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
+  readonly headersTimeoutMs: number
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -30,7 +30,7 @@ export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest) =>
 
 export interface InterceptDoor {
   readonly intercept: Intercept
-  /** Ends idle connections; live requests go on. */
+  /** Ends connections that owe no reply; live requests go on. */
   close(): void
 }
 
@@ -40,20 +40,21 @@ interface Inside {
 }
 
 export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
-  const { handle, nextId, secureContext, handshakeTimeoutMs } = options
+  const { handle, nextId, secureContext, headersTimeoutMs } = options
   const insides = new WeakMap<Duplex, Inside>()
-  const server = createInnerServer(options, insides)
+  const connections = createInsideConnections(createInnerServer(options, insides), headersTimeoutMs)
 
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
-    const first = head.byteLength > 0 ? head : await firstChunk(socket, handshakeTimeoutMs)
+    const first = head.byteLength > 0 ? head : await firstChunk(socket, headersTimeoutMs)
     if (first === null) {
       socket.destroy()
       return
     }
     socket.unshift(first)
-    if (first[0] !== 0x16) return serveInside(socket, 'http', tunnel)
+    if (first[0] !== 0x16) return serveInside(socket as Socket, 'http', tunnel)
     const context = await secureContext(tunnel.target.host)
+    if (socket.destroyed) return recordHandshakeFailure(handle, nextId(), socket, new Error(left))
     const secure = new TLSSocket(socket as never, {
       isServer: true,
       secureContext: context,
@@ -62,7 +63,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       SNICallback: (name, done) =>
         sameHost(name, tunnel.target.host) ? done(null, context) : done(new Error('SNI differs from the CONNECT authority')),
     })
-    const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), handshakeTimeoutMs)
+    const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), headersTimeoutMs)
     return new Promise((resolve) => {
       let shaken = false
       secure.once('secure', () => {
@@ -70,6 +71,11 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
         clearTimeout(timer)
         void serveInside(secure, 'https', tunnel)
       })
+      // Node waits for the rest of a handshake that nobody is left to send.
+      const gone = () => void (shaken || secure.destroy(new Error(left)))
+      secure.once('end', gone)
+      socket.once('end', gone)
+      socket.once('close', gone)
       secure.on('error', (error) => {
         if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, error)
         secure.destroy()
@@ -82,15 +88,15 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
     })
   }
 
-  function serveInside(connection: Duplex, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
+  function serveInside(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
     insides.set(connection, { settings: innerSettings(tunnel, scheme, options) })
-    server.emit('connection', connection)
+    connections.serve(connection)
     // Paused while its first byte was looked at.
     connection.resume()
     return new Promise((resolve) => connection.once('close', () => resolve()))
   }
 
-  return { intercept, close: () => server.closeIdleConnections() }
+  return { intercept, close: connections.close }
 }
 
 function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
@@ -111,18 +117,23 @@ function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: 
 }
 
 function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options: InterceptOptions): DoorSettings {
-  const { maxPolicyBodyBytes, requireOpen } = options
-  const who: Identified = { integration: tunnel.integration, identity: tunnel.identity }
+  const { maxPolicyBodyBytes } = options
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
-    identify() {
-      requireOpen()
-      return who
-    },
+    // An open tunnel is no way around a token that was taken back, nor around the drain.
+    identify: () => requireProven(tunnel.identify()),
     read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, scheme, judged, maxPolicyBodyBytes),
   }
+}
+
+/** Nothing that is sent inside proves who calls, so the connection ends. RFC 9110 §15.5.8: a 407 carries Proxy-Authenticate all the same. */
+function requireProven(who: Identified | null): Identified {
+  if (who !== null) return who
+  throw new Refusal('unidentified', 'what the CONNECT carried no longer proves who calls', {
+    headers: ['proxy-authenticate', 'Basic realm="sallyport", charset="UTF-8"', 'connection', 'close'],
+  })
 }
 
 /** `null` where the caller goes away, or says nothing in time. */
@@ -144,6 +155,8 @@ function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
     socket.on('close', gone)
   })
 }
+
+const left = 'the caller left before it was done'
 
 function sameHost(name: string, judged: string): boolean {
   try {

@@ -4,7 +4,7 @@ import {
   type Claim,
   type Decision,
   denial,
-  type Integration,
+  type Identified,
   type Live,
   type Needs,
   type Policy,
@@ -21,8 +21,6 @@ export interface LiveOptions {
   /** Hears of each connection that a new policy ended, before its end is recorded. */
   readonly onCut: (request: AccessRequest, decision: Decision) => void
   readonly policy: () => Policy
-  /** The manifest in force of an integration; the one given where it has none any more. */
-  readonly current: (integration: Integration) => Integration
   /** A claim holds what the policy of its time could look at: another policy may look at more. Throws what refuses it. */
   readonly claim: (request: AccessRequest, needs: Needs) => Claim
   /** Of the active policy. */
@@ -31,15 +29,21 @@ export interface LiveOptions {
 
 interface Open {
   readonly request: AccessRequest
+  readonly prove: () => Identified | null
   cut(): void
 }
 
-export function createLive({ onCut, policy, current, claim, revision }: LiveOptions): LiveStation {
+export function createLive({ onCut, policy, claim, revision }: LiveOptions): LiveStation {
   const open = new Set<Open>()
 
   function judge(one: Open): void {
     const { needs, decide, consult, activations } = policy()
-    const request = { ...one.request, integration: current(one.request.integration) }
+    const who = proven(one)
+    if (who === null) {
+      apply(one, denial('identity/revoked', 'what the caller came with no longer proves who it is', revision() ?? ''))
+      return
+    }
+    const request = { ...one.request, integration: who.integration, identity: who.identity }
     const anew = claimed(request, needs)
     if (anew === null) apply(one, denial('engine/error', 'what the policy looks at now cannot be read', revision() ?? ''))
     else if (consult === null) apply(one, decide(request, anew))
@@ -58,6 +62,17 @@ export function createLive({ onCut, policy, current, claim, revision }: LiveOpti
     }
   }
 
+  /** `null` where the caller is nobody any more, or another: its lease and its records are the first one's. */
+  function proven({ request, prove }: Open): Identified | null {
+    try {
+      const who = prove()
+      return who?.integration.name === request.integration.name ? who : null
+    } catch {
+      // The gateway takes no new work: that says nothing against what is open.
+      return request
+    }
+  }
+
   function apply(one: Open, decision: Decision): void {
     if (decision.allow || !open.has(one)) return
     onCut(one.request, decision)
@@ -65,16 +80,17 @@ export function createLive({ onCut, policy, current, claim, revision }: LiveOpti
   }
 
   return {
-    watch(request, decided, reply): Takeover {
+    watch(request, decided, reply, prove): Takeover {
       return {
         status: reply.status,
         headers: reply.headers,
         discard: () => reply.discard(),
         takeover(socket, head, meter) {
-          const one: Open = { request, cut: () => void socket.destroy() }
+          const one: Open = { request, prove, cut: () => void socket.destroy() }
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
-          if (decided.revision !== revision()) judge(one)
+          // A revision says nothing of tokens.
+          if (decided.revision !== revision() || proven(one) === null) judge(one)
           return reply.takeover(socket, head, meter).finally(() => open.delete(one))
         },
       }

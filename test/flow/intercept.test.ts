@@ -9,8 +9,8 @@ import { createInstallation, manifest, proxyHeader, startHere } from '../support
 import { startOrigin } from '../support/origin.ts'
 import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
 
-async function arrange(t: TestContext, answer?: RequestListener) {
-  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, headersTimeout: 1h }' })
+async function arrange(t: TestContext, answer?: RequestListener, http = 'headersTimeout: 1h') {
+  const installation = createInstallation(t, { config: `http: { originCa: ./origin-ca.crt, ${http} }\ndrainTimeout: 1h` })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   const origin = await startOrigin(t, answer === undefined ? { certificate } : { certificate, answer })
   installation.write(
@@ -101,3 +101,62 @@ test('a caller that ends before it says a word is let go at once, not when the h
   while (!installation.records().some(({ type }) => type === 'settled')) await new Promise((resolve) => setImmediate(resolve))
   await closed
 })
+
+test('a connection that asks nothing does not hold up the end, one that is being answered gets its reply first', async (t) => {
+  let finish = () => {}
+  const { installation, origin, gateway, proxyPort, host } = await arrange(
+    t,
+    (req, res) => {
+      if (req.url !== '/v1/slow') return void res.end('hello')
+      res.write('first,')
+      finish = () => res.end('last')
+    },
+    'headersTimeout: 1h, keepAlive: 1h',
+  )
+  const open = () => openInside(installation, { proxyPort, port: origin.port })
+  const [silent, idle, live] = [await open(), await open(), await open()]
+  idle.write(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+  await once(idle, 'data')
+  live.write(`GET /v1/slow HTTP/1.1\r\n${host}\r\n`)
+  await once(origin.server, 'request')
+  const whole = readAll(live)
+  const ended = [silent, idle].map((socket) => once(socket.resume(), 'close'))
+  const closed = gateway.close()
+  await Promise.all(ended)
+  finish()
+  assert.match(await whole, /^HTTP\/1\.1 200 .*first,.*last/s)
+  await closed
+})
+
+test('a head that is trickled is refused when its time is over, the first one and a later one', async (t) => {
+  const { installation, origin, proxyPort, host } = await arrange(t, undefined, 'headersTimeout: 1s, keepAlive: 1h')
+  const open = () => openInside(installation, { proxyPort, port: origin.port })
+  const trickle = async (first: string) => {
+    const socket = await open()
+    const whole = readAll(socket)
+    socket.write(first)
+    const drip = setInterval(() => socket.write('x'), 20)
+    return whole.finally(() => clearInterval(drip))
+  }
+  const [first, later] = await Promise.all([trickle('GET /v1/'), trickle(`GET /v1/a HTTP/1.1\r\n${host}\r\nGET /v1/`)])
+  assert.match(first, /^HTTP\/1\.1 408 .*"code":"request-timeout"/s)
+  assert.match(later, /^HTTP\/1\.1 200 .*hello.*HTTP\/1\.1 408 /s)
+  assert.equal(installation.records().filter(({ code, door }) => code === 'request-timeout' && door === 'intercept').length, 2)
+})
+
+for (const end of ['end', 'resetAndDestroy'] as const)
+  test(`a caller that begins a handshake and leaves (${end}) is let go at once, and recorded`, async (t) => {
+    const { installation, origin, proxyPort, host } = await arrange(t)
+    const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+    const closed = once(socket, 'close')
+    socket.write(`CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}Proxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+    await once(socket, 'data')
+    socket.write(Buffer.from([0x16]), () => socket[end]())
+    const settled = () => {
+      const records = installation.records()
+      const { id } = records.find(({ type, kind }) => type === 'decided' && kind === 'tunnel') ?? {}
+      return records.some((record) => record['type'] === 'settled' && record['id'] === id)
+    }
+    while (!settled()) await new Promise((resolve) => setImmediate(resolve))
+    await closed
+  })

@@ -11,6 +11,7 @@ import { isStaged } from '../../src/policy/candidate.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
+import { openInside } from '../support/tunnel.ts'
 
 const echo = (t: TestContext): Promise<number> =>
   new Promise((resolve) => {
@@ -64,6 +65,43 @@ test('a tunnel is judged again after a change: cut where it is no longer allowed
   assert.deepEqual(
     revoked.map(({ integration, rule }) => ({ integration, rule })),
     [{ integration: 'weather', rule: 'default/deny' }],
+  )
+})
+
+/** The manifest of weather whose token is another one now. */
+const withoutToken = (rest: string) => manifest('weather', rest).replace(/[0-9a-f]{64}/, 'f'.repeat(64))
+
+test('what is open ends when its token is taken back: a tunnel, a WebSocket, an interception', async (t) => {
+  const [port, chat] = [await echo(t), await startChat(t)]
+  const rest = `network:
+  - { hosts: [localhost], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }
+  - { hosts: [inside.example.com], ports: [443], tls: intercept, paths: [/**] }
+services: [{ name: chat, websocket: true }]`
+  const installation = createInstallation(t, {
+    config: `services: [{ name: chat, url: "http://127.0.0.1:${chat}", addresses: [127.0.0.0/8] }]`,
+    manifests: { 'weather.yaml': manifest('weather', rest) },
+  })
+  const { gateway, proxyPort } = await startHere(t, installation)
+  const tunnel = await openTunnel(proxyPort, port)
+  const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/services/chat/`, { headers: { 'proxy-authorization': proxyHeader('weather') } })
+  await once(socket, 'open')
+  const inside = await openInside(installation, { proxyPort, host: 'inside.example.com', servername: 'inside.example.com', port: 443 })
+  const ended = [once(tunnel, 'close'), once(socket, 'close'), once(inside, 'close')]
+  // Another token beside it changes nothing.
+  installation.write(
+    'integrations/weather.yaml',
+    manifest('weather', rest).replace('[{ sha256', `[{ sha256: ${'f'.repeat(64)} }, { sha256`),
+  )
+  assert.equal((await gateway.reload()).ok, true)
+  tunnel.write('still here')
+  await once(tunnel, 'data')
+  installation.write('integrations/weather.yaml', withoutToken(rest))
+  assert.equal((await gateway.reload()).ok, true)
+  await Promise.all(ended)
+  await gateway.close()
+  assert.deepEqual(
+    installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : [])),
+    ['identity/revoked', 'identity/revoked', 'identity/revoked'],
   )
 })
 

@@ -1,0 +1,97 @@
+/** What Node does for the connections of a server that listens, for one that is only handed them: a deadline for each head, and an end to idle ones. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+export interface InsideConnections {
+  /** Hands the connection to the server, and keeps an eye on it until it closes. */
+  serve(connection: Socket): void
+  /** Ends what owes no reply, and the others once theirs is out. */
+  close(): void
+}
+
+interface Watched {
+  /** The newest exchange: replies leave in the order of their requests, so that its end is the end of all. */
+  latest: { readonly req: IncomingMessage; readonly res: ServerResponse } | null
+  /** As the newest reply ended; what goes beyond it belongs to the next head. `null` where a head is due at once. */
+  readBytes: number | null
+  /** Since when a head is due; `null` while none is. Milliseconds, monotonic. */
+  dueSince: number | null
+}
+
+const drainSweepMs = 50
+const longestSweepMs = 15_000
+
+/** `headersTimeoutMs` is kept to half of itself, or to 15 seconds: a look now and then costs less than a timer for each request. */
+export function createInsideConnections(server: Server, headersTimeoutMs: number): InsideConnections {
+  const connections = new Map<Socket, Watched>()
+  let closing = false
+  let sweeping: NodeJS.Timeout | null = null
+
+  function began(req: IncomingMessage, res: ServerResponse): void {
+    const { socket } = req
+    const watched = connections.get(socket)
+    if (watched === undefined) return
+    watched.latest = { req, res }
+    watched.dueSince = null
+    res.once('close', () => {
+      // The rest of a body may come after its reply: where it ends is not known, so the next head is due at once.
+      if (watched.latest?.res === res) watched.readBytes = req.complete ? socket.bytesRead : null
+    })
+  }
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.prependListener(event, began)
+
+  function look(socket: Socket, watched: Watched): void {
+    if (isBusy(watched)) return
+    if (closing) {
+      connections.delete(socket)
+      // A caller that never closes must not keep the descriptor.
+      socket.end(() => socket.destroy())
+      return
+    }
+    const now = performance.now()
+    if (watched.dueSince === null) {
+      if (watched.readBytes === null || socket.bytesRead > watched.readBytes) watched.dueSince = now
+    } else if (now - watched.dueSince >= headersTimeoutMs) {
+      connections.delete(socket)
+      // As Node says it where it keeps the time itself.
+      server.emit('clientError', Object.assign(new Error('no head in time'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
+    }
+  }
+
+  function sweep(): void {
+    for (const [socket, watched] of connections) look(socket, watched)
+    if (connections.size === 0) rest()
+  }
+
+  function rest(): void {
+    if (sweeping !== null) clearInterval(sweeping)
+    sweeping = null
+  }
+
+  function keepSweeping(): void {
+    sweeping ??= setInterval(sweep, closing ? drainSweepMs : Math.min(headersTimeoutMs / 2, longestSweepMs))
+  }
+
+  return {
+    serve(connection) {
+      // As with Node, the first head is due from the beginning: who says nothing is not held.
+      connections.set(connection, { latest: null, readBytes: null, dueSince: performance.now() })
+      connection.once('close', () => {
+        connections.delete(connection)
+        if (connections.size === 0) rest()
+      })
+      server.emit('connection', connection)
+      keepSweeping()
+    },
+    close() {
+      closing = true
+      rest()
+      sweep()
+      if (connections.size > 0) keepSweeping()
+    },
+  }
+}
+
+function isBusy({ latest }: Watched): boolean {
+  return latest !== null && !(latest.res.closed && (latest.req.complete || latest.req.destroyed))
+}
