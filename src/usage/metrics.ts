@@ -1,5 +1,6 @@
 /** The usage report as Prometheus series, read from plain counters at scrape: the hot path calls no metrics library. */
 import { Counter, Gauge, type Registry } from 'prom-client'
+import type { BucketReport } from '../core/index.ts'
 import type { IntegrationUsage } from './usage.ts'
 
 const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
@@ -76,50 +77,24 @@ export function registerUsageMetrics(registry: Registry, report: () => readonly 
       metric.set({ integration, quantile: '0.99' }, latencyMs.p99 / 1000)
     },
   )
-  gauge(
-    'sallyport_bucket_level',
-    'Tokens in a bucket; negative in debt.',
-    ['integration', 'bucket'],
+  // Each was just reset: what is added is what is set.
+  const eachBucket =
+    (figure: (bucket: BucketReport) => number): Read<Counter | Gauge> =>
     (metric, { integration, buckets }) => {
-      for (const { bucket, level } of buckets) metric.set({ integration, bucket }, level)
-    },
-  )
-  gauge('sallyport_bucket_capacity', 'Tokens a bucket holds at most.', ['integration', 'bucket'], (metric, { integration, buckets }) => {
-    for (const { bucket, capacity } of buckets) metric.set({ integration, bucket }, capacity)
-  })
-  gauge(
-    'sallyport_bucket_refill_per_second',
-    'Tokens that come back to a bucket each second; 0 for concurrency.',
-    ['integration', 'bucket'],
-    (metric, { integration, buckets }) => {
-      for (const { bucket, refillPerSecond } of buckets) metric.set({ integration, bucket }, refillPerSecond)
-    },
-  )
-  counter(
-    'sallyport_bucket_consumed_total',
-    'Tokens taken out of a bucket.',
-    ['integration', 'bucket'],
-    (metric, { integration, buckets }) => {
-      // What was prepaid and given back can leave less than there was.
-      for (const { bucket, consumed } of buckets) metric.inc({ integration, bucket }, Math.max(0, consumed))
-    },
-  )
-  counter(
-    'sallyport_bucket_allowed_total',
-    'Admissions that a bucket let pass.',
-    ['integration', 'bucket'],
-    (metric, { integration, buckets }) => {
-      for (const { bucket, allowed } of buckets) metric.inc({ integration, bucket }, allowed)
-    },
-  )
-  counter(
-    'sallyport_bucket_limited_total',
-    'Admissions that a bucket refused.',
-    ['integration', 'bucket'],
-    (metric, { integration, buckets }) => {
-      for (const { bucket, limited } of buckets) metric.inc({ integration, bucket }, limited)
-    },
-  )
+      for (const one of buckets) metric.inc({ integration, bucket: one.bucket }, figure(one))
+    }
+  const labels = ['integration', 'bucket']
+  const [level, capacity] = [eachBucket((one) => one.level), eachBucket((one) => one.capacity)]
+  gauge('sallyport_bucket_level', 'Tokens in a bucket; negative in debt.', labels, level)
+  gauge('sallyport_bucket_capacity', 'Tokens a bucket holds at most.', labels, capacity)
+  const refill = eachBucket((one) => one.refillPerSecond)
+  gauge('sallyport_bucket_refill_per_second', 'Tokens that come back to a bucket each second; 0 for concurrency.', labels, refill)
+  // What was prepaid and given back can leave less than there was.
+  const consumed = eachBucket((one) => Math.max(0, one.consumed))
+  counter('sallyport_bucket_consumed_total', 'Tokens taken out of a bucket.', labels, consumed)
+  const [allowed, limited] = [eachBucket((one) => one.allowed), eachBucket((one) => one.limited)]
+  counter('sallyport_bucket_allowed_total', 'Admissions that a bucket let pass.', labels, allowed)
+  counter('sallyport_bucket_limited_total', 'Admissions that a bucket refused.', labels, limited)
   gauge(
     'sallyport_breakers',
     'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',
