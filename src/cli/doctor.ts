@@ -91,7 +91,8 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   })
   await check('audit log', async () => {
     if (!existsSync(config.audit.folder)) return 'will begin at the first start'
-    const { ok, records, findings } = await verifyAudit(config.audit.folder)
+    const { ok, records, segments, findings } = await verifyAudit(config.audit.folder)
+    if (segments === 0) return 'will begin at the first start'
     if (!ok)
       throw new AuditError(
         `${config.audit.folder}: ${findings[0]?.file}:${findings[0]?.line} ${findings[0]?.what}; keep it as evidence and move it away`,

@@ -1,0 +1,68 @@
+/** `sallyport audit` over logs of every condition: short, huge, tampered with, and none at all. */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { tailAudit } from '../../src/audit/index.ts'
+import { command } from '../support/command.ts'
+import { createFolder } from '../support/folder.ts'
+import { createInstallation, main } from '../support/installation.ts'
+
+const node = process.execPath
+
+function place(t: TestContext, lines: readonly string[] | null) {
+  const installation = createInstallation(t)
+  const folder = join(installation.folder, 'state/audit')
+  mkdirSync(folder, { recursive: true })
+  if (lines !== null) writeFileSync(join(folder, '00000001.jsonl'), lines.map((line) => `${line}\n`).join(''))
+  const words = (args: string) => `${node} --no-warnings ${main} audit ${args} --config ${installation.configFile}`
+  return {
+    run: (args: string) => command('sh', ['-c', words(args)]),
+  }
+}
+
+const breaker = (seq: number) => `{"seq":${seq},"time":"t${seq}","type":"breaker","state":"open","prev":""}`
+const decided = (id: string) => `{"time":"${id}","type":"decided","id":"${id}","allow":true,"rule":"r","integration":"weather"}`
+const settled = (id: string) => `{"time":"${id}","type":"settled","id":"${id}","status":200,"durationMs":1}`
+const rowsOf = (stdout: string) => stdout.split('\n').slice(0, -1)
+
+test('as many rows are shown as were asked for', async (t) => {
+  const ids = Array.from({ length: 28 }, (_, index) => `r${index}`)
+  const { run } = place(t, [...ids.map(decided), ...ids.map(settled), breaker(1), decided('r28'), decided('r29')])
+  assert.deepEqual(rowsOf((await run('tail -n 0')).stdout), [])
+  assert.match((await run('tail -n 1')).stdout, /^r29 .*\(not settled\)\n$/)
+  assert.deepEqual(
+    rowsOf((await run('tail -n 5')).stdout).map((row) => row.split(' ')[0]),
+    ['r26', 'r27', 't1', 'r28', 'r29'],
+  )
+  assert.equal(rowsOf((await run('tail -n 100')).stdout).length, 31)
+  assert.equal(rowsOf((await run('tail -n 2 --json')).stdout).length, 2)
+})
+
+test('more records are read than a call has arguments, over segments', async (t) => {
+  const many = `${Array.from({ length: 130_000 }, () => '{}').join('\n')}\n`
+  const folder = createFolder(t, { '00000001.jsonl': many, '00000002.jsonl': many })
+  const { lines, end } = await tailAudit(folder, 200_000)
+  assert.equal(lines.length, 200_000)
+  assert.deepEqual(lines[0], { file: '00000001.jsonl', line: 60_001, text: '{}' })
+  assert.equal(end.file, '00000002.jsonl')
+})
+
+test('a line that cannot be read is shown with its place among the others', async (t) => {
+  const { run } = place(t, [breaker(1), '{"seq":2,', 'null', breaker(4)])
+  const { stdout, code } = await run('tail')
+  assert.equal(code, 0)
+  assert.deepEqual(
+    rowsOf(stdout).map((row) => row.split('  ').slice(0, 3).join(' ')),
+    ['t1 - BREAKER', '00000001.jsonl:2 - UNREADABLE', '00000001.jsonl:3 - UNREADABLE', 't4 - BREAKER'],
+  )
+})
+
+test('a folder without a segment is no log', async (t) => {
+  const { run } = place(t, null)
+  for (const args of ['verify', 'verify --json', 'tail']) {
+    const { stdout, stderr, code } = await run(args)
+    assert.deepEqual({ stdout, code }, { stdout: '', code: 69 }, args)
+    assert.match(stderr, /^there is no audit log yet \(.*\/state\/audit\)/)
+  }
+})
