@@ -18,6 +18,8 @@ function place(t: TestContext, lines: readonly string[] | null) {
   const words = (args: string) => `${node} --no-warnings ${main} audit ${args} --config ${installation.configFile}`
   return {
     run: (args: string) => command('sh', ['-c', words(args)]),
+    /** The command's own exit code is on standard error. */
+    pipe: (args: string, into: string) => command('bash', ['-c', `${words(args)} | ${into}; echo "code \${PIPESTATUS[0]}" >&2`]),
   }
 }
 
@@ -25,6 +27,18 @@ const breaker = (seq: number) => `{"seq":${seq},"time":"t${seq}","type":"breaker
 const decided = (id: string) => `{"time":"${id}","type":"decided","id":"${id}","allow":true,"rule":"r","integration":"weather"}`
 const settled = (id: string) => `{"time":"${id}","type":"settled","id":"${id}","status":200,"durationMs":1}`
 const rowsOf = (stdout: string) => stdout.split('\n').slice(0, -1)
+
+test('a reader that has seen enough ends a command without a word', async (t) => {
+  const { pipe } = place(
+    t,
+    Array.from({ length: 20_000 }, (_, index) => breaker(index)),
+  )
+  for (const args of ['tail -n 20000', 'tail -n 20000 --json', 'verify']) {
+    const { stdout, stderr } = await pipe(args, 'head -1')
+    assert.equal(rowsOf(stdout).length, 1)
+    assert.match(stderr, /^code (141|1)\n$/, args)
+  }
+})
 
 test('as many rows are shown as were asked for', async (t) => {
   const ids = Array.from({ length: 28 }, (_, index) => `r${index}`)
