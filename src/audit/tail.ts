@@ -47,12 +47,13 @@ export async function tailAudit(folder: string, count: number): Promise<Tail> {
 export async function* followAudit(folder: string, from: Position, signal?: AbortSignal): AsyncGenerator<TailLine> {
   let at = from
   while (signal?.aborted !== true) {
+    // Before the segment is read: where there is a next one by now, nothing more comes into this one.
+    const names = await segments(folder)
     if (at.file !== null) {
       const { lines, end } = await readFrom(folder, { ...at, file: at.file })
       yield* lines
       at = end
     }
-    const names = await segments(folder)
     const next = at.file === null ? names[0] : names[names.indexOf(at.file) + 1]
     if (next !== undefined) {
       at = { file: next, offset: 0, lines: 0 }

@@ -1,9 +1,9 @@
 /** `sallyport audit` over logs of every condition: short, huge, tampered with, and none at all. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { tailAudit } from '../../src/audit/index.ts'
+import { followAudit, tailAudit } from '../../src/audit/index.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main } from '../support/installation.ts'
@@ -60,6 +60,26 @@ test('more records are read than a call has arguments, over segments', async (t)
   assert.equal(lines.length, 200_000)
   assert.deepEqual(lines[0], { file: '00000001.jsonl', line: 60_001, text: '{}' })
   assert.equal(end.file, '00000002.jsonl')
+})
+
+test('what is written after the end was read is followed, over rotations and half lines', async (t) => {
+  const folder = createFolder(t, { '00000001.jsonl': 'a\nb\nhal' })
+  const { lines, end } = await tailAudit(folder, 1)
+  assert.deepEqual(
+    lines.map(({ text }) => text),
+    ['b'],
+  )
+  appendFileSync(join(folder, '00000001.jsonl'), 'f\n')
+  writeFileSync(join(folder, '00000002.jsonl'), 'c\n')
+  const enough = new AbortController()
+  const following = followAudit(folder, end, enough.signal)
+  const next = async () => (await following.next()).value
+  assert.deepEqual(await next(), { file: '00000001.jsonl', line: 3, text: 'half' })
+  assert.deepEqual(await next(), { file: '00000002.jsonl', line: 1, text: 'c' })
+  appendFileSync(join(folder, '00000002.jsonl'), 'd\n')
+  assert.deepEqual(await next(), { file: '00000002.jsonl', line: 2, text: 'd' })
+  enough.abort()
+  assert.equal(await next(), undefined)
 })
 
 test('a line that cannot be read is shown with its place among the others', async (t) => {
