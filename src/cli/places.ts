@@ -26,6 +26,7 @@ export function requireFolder(what: string, path: string): void {
 export function requireSockets(config: Config): number {
   const { socketPath } = config.admin
   requireFolder('the operator’s socket', dirname(socketPath))
+  requireVacant('the operator’s socket', socketPath)
   // A start makes these, and the folders above them, before listeners are opened; a listener's own folder it does not make.
   const made = [config.stateFolder, config.audit.folder, dirname(socketPath)]
   let count = 1
@@ -37,8 +38,15 @@ export function requireSockets(config: Config): number {
     const found = look(what, folder)
     if (found === null && made.some((one) => `${one}${sep}`.startsWith(`${folder}${sep}`))) continue
     requireWritable(`${what} cannot listen on ${address.socket}`, folder, found)
+    requireVacant(what, address.socket)
   }
   return count
+}
+
+/** A socket that a dead process left is removed by the start; anything else is somebody's. */
+function requireVacant(what: string, path: string): void {
+  const found = look(what, path)
+  if (found !== null && !found.isSocket()) throw misplaced(`${what} cannot be at ${path}: something is there that is no socket`)
 }
 
 function requireWritable(problem: string, folder: string, found: Stats | null): void {

@@ -26,6 +26,8 @@ const socket = (path: string) => `listeners: [{ name: proxy, socket: ${path} }]`
 const misplaced: readonly (readonly [string, string, string?])[] = [
   [socket('./none/s'), 'sockets: listener "proxy" cannot listen on none/s: there is no folder none'],
   [socket('./afile/s'), 'sockets: listener "proxy" cannot listen on afile/s: afile is no folder'],
+  [socket('./afile'), 'sockets: listener "proxy" cannot be at afile: something is there that is no socket'],
+  [socket('./integrations'), 'sockets: listener "proxy" cannot be at integrations: something is there that is no socket'],
   ['state: ./afile/state', 'state folder: the state folder cannot be at afile/state: afile is no folder'],
   ['audit: { folder: ./afile/deep/log }', 'audit log: the audit log cannot be at afile/deep/log: afile is no folder'],
   ['', 'sockets: the operator’s socket cannot be at afile: afile is no folder', ', socket: ./afile/s'],
