@@ -3,6 +3,12 @@
 import { CommanderError } from 'commander'
 import { createProgram, exitCodes, explainFailure } from './cli/index.ts'
 
+// Whoever reads a command's words may have seen enough (`| head`): it ends as one that SIGPIPE ends, and without a word.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exitCodes.unheard)
+  throw error
+})
+
 try {
   await createProgram().parseAsync()
 } catch (error) {

@@ -1,31 +1,50 @@
 /** `sallyport audit tail | verify`. */
-import { tailAudit, verifyAudit } from '../audit/index.ts'
+import { followAudit, tailAudit, verifyAudit } from '../audit/index.ts'
+import { createRows } from './audit-rows.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 export interface TailFlags {
+  /** Records with `json`, else rows. */
   readonly lines: number
   readonly follow: boolean
   readonly json: boolean
 }
 
+/** Most rows are a decision and its settlement; what is under way in between needs some more. */
+const spareLines = 20
+
 export async function auditTail(folder: string, { lines, follow, json }: TailFlags): Promise<void> {
-  await requireLog(async () => {
-    // A request is shown once, when it is settled, with what was decided about it.
-    const open = new Map<string, Record<string, unknown>>()
-    for await (const line of tailAudit(folder, { lines: json ? lines : lines * 2 + 20, follow })) {
-      if (json) {
-        process.stdout.write(`${line}\n`)
-        continue
-      }
-      const shown = describe(JSON.parse(line) as Record<string, unknown>, open)
-      if (shown !== null) process.stdout.write(`${shown}\n`)
+  await requireLog(folder, async () => {
+    let count = json ? lines : lines * 2 + spareLines
+    let beginning = await read()
+    // Records that complete no row, and the first halves of rows that are older, count for nothing: then more are read.
+    while (!json && beginning.shown.length < lines && beginning.tail.lines.length === count) {
+      count *= 4
+      beginning = await read()
     }
-    for (const record of open.values()) process.stdout.write(`${row(record, null)}\n`)
+    const { tail, rows, shown } = beginning
+    if (tail.end.file === null && !follow) throw noLog(folder)
+    for (const text of shown.slice(Math.max(0, shown.length - lines))) print(text)
+    if (!follow) return
+    for await (const line of followAudit(folder, tail.end)) print(json ? line.text : rows.take(line))
+
+    async function read() {
+      const tail = await tailAudit(folder, count)
+      const rows = createRows()
+      if (json) return { tail, rows, shown: tail.lines.map(({ text }) => text) }
+      const settled = tail.lines.map((line) => rows.take(line)).filter((text) => text !== null)
+      // Who follows sees a request once, when it is settled.
+      return { tail, rows, shown: follow ? settled : settled.concat(rows.unsettled()) }
+    }
   })
 }
 
 export async function auditVerify(folder: string, json: boolean): Promise<boolean> {
-  const result = await requireLog(() => verifyAudit(folder))
+  const result = await requireLog(folder, async () => {
+    const found = await verifyAudit(folder)
+    if (found.segments === 0) throw noLog(folder)
+    return found
+  })
   if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else {
     const { ok, records, segments, head, unsettled, findings } = result
@@ -40,70 +59,23 @@ export async function auditVerify(folder: string, json: boolean): Promise<boolea
   return result.ok
 }
 
-async function requireLog<T>(read: () => Promise<T>): Promise<T> {
+async function requireLog<T>(folder: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new CommandError(`there is no audit log yet (${path}); it begins when the gateway first starts`, exitCodes.unavailable)
+    if (code === 'ENOENT') throw noLog(path ?? folder)
+    if (code === 'ENOTDIR') throw new CommandError(`${path} is no folder: the audit log cannot be there`)
     if (code === 'EACCES')
       throw new CommandError(`the audit log cannot be read by you (${path}); it belongs to the user that runs the gateway`)
     throw error
   }
 }
 
-function describe(record: Record<string, unknown>, open: Map<string, Record<string, unknown>>): string | null {
-  const id = String(record['id'])
-  switch (record['type']) {
-    case 'decided':
-    case 'refused':
-      open.set(id, record)
-      return null
-    case 'settled': {
-      const decided = open.get(id)
-      open.delete(id)
-      return decided === undefined ? null : row(decided, record)
-    }
-    case 'summed':
-      return `${record['time']}  ${record['who']}  REFUSED  ${record['count']} times ${record['code']} between ${record['first']} and ${record['last']}`
-    default: {
-      const { seq: _seq, time, type, prev: _prev, ...facts } = record
-      return `${time}  -  ${String(type).toUpperCase()}  ${Object.entries(facts)
-        .filter(([, value]) => !Array.isArray(value) || value.length > 0)
-        .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-        .join(' ')}`
-    }
-  }
+function noLog(path: string): CommandError {
+  return new CommandError(`there is no audit log yet (${path}); it begins when the gateway first starts`, exitCodes.unavailable)
 }
 
-function row(decided: Record<string, unknown>, settled: Record<string, unknown> | null): string {
-  // What the policy allowed a later station may still have refused: a quota, a breaker, an address.
-  const isRefused = decided['type'] === 'refused' || (decided['allow'] === true && settled?.['problem'] !== undefined)
-  const verdict = isRefused ? 'REFUSED' : decided['allow'] === true ? 'ALLOW' : 'DENY'
-  const why = decided['type'] === 'refused' ? `${decided['code']}: ${decided['detail']}` : String(decided['rule'])
-  const end =
-    settled === null
-      ? '(not settled)'
-      : `${settled['status']}${settled['problem'] !== undefined && settled['problem'] !== decided['code'] ? ` ${settled['problem']}` : ''} ${settled['durationMs']} ms${settled['complete'] === false ? ' broken off' : ''}`
-  return [decided['time'], decided['integration'] ?? '-', verdict, what(decided), why, end].filter((part) => part !== '').join('  ')
-}
-
-function what({ kind, action, subject }: Record<string, unknown>): string {
-  if (kind === undefined) return ''
-  const about = subject as Record<string, unknown>
-  switch (kind) {
-    case 'http':
-      return `${about['method']} ${about['scheme']}://${about['host']}:${about['port']}${about['path']}${about['query'] === undefined ? '' : `?${about['query']}`}`
-    case 'tunnel':
-      return `CONNECT ${about['host']}:${about['port']}`
-    case 'service':
-      return `${about['method']} service ${about['name']}${about['path']}`
-    case 'file':
-      return `${action} file ${about['root']}/${about['path']}`
-    case 'lookup':
-      return `resolve ${about['host']}`
-    default:
-      return `${action} ${kind}`
-  }
+function print(text: string | null): void {
+  if (text !== null) process.stdout.write(`${text}\n`)
 }

@@ -1,7 +1,7 @@
 /** `sallyport doctor`: what is wrong with an installation, before it is started. */
 
 import { lookup } from 'node:dns/promises'
-import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { AuditError, verifyAudit } from '../audit/index.ts'
@@ -12,6 +12,7 @@ import { bundlesAtHand, createCompile, createPolicy, loadManifests, readRules } 
 import { leastSecret } from '../redact/index.ts'
 import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
+import { requireFolder, requireSockets } from './places.ts'
 
 export interface Check {
   readonly name: string
@@ -69,9 +70,10 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       : `${config.listeners.length}`
   })
   await check('state folder', () => stateFolder(config.stateFolder))
+  await check('sockets', () => `${requireSockets(config)}`)
   await check('ports', () => ports(config))
   await check('bundles', () => checkBundles(config))
-  await check('policy', async () => {
+  const revisionOf = async (rulesFolder: string | null): Promise<Verdict> => {
     const { bundles, missing } = await bundlesAtHand(config)
     if (missing.length > 0) return { warn: 'cannot be built before its bundles are here' }
     const policy = createPolicy({
@@ -81,8 +83,11 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       readContext: () => ({}),
       onFailure: () => {},
     })
-    return `revision ${(await policy.prepare(found.integrations, await readRules(config.policy.rulesFolder), bundles)).revision}`
-  })
+    return `revision ${(await policy.prepare(found.integrations, await readRules(rulesFolder), bundles)).revision}`
+  }
+  await check('policy', () => revisionOf(config.policy.rulesFolder))
+  const { candidate } = config.policy
+  if (candidate !== null) await check('candidate', () => revisionOf(candidate.rulesFolder))
   await check('interception CA', async () => {
     if (!existsSync(join(config.stateFolder, 'ca/ca.key'))) return 'will be made at the first start'
     const { certificate, certificateFile } = await openAuthority(join(config.stateFolder, 'ca'))
@@ -90,8 +95,10 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     return days < 60 ? { warn: `${certificateFile} expires in ${days} days` } : `${certificateFile}, ${days} days left`
   })
   await check('audit log', async () => {
+    requireFolder('the audit log', config.audit.folder)
     if (!existsSync(config.audit.folder)) return 'will begin at the first start'
-    const { ok, records, findings } = await verifyAudit(config.audit.folder)
+    const { ok, records, segments, findings } = await verifyAudit(config.audit.folder)
+    if (segments === 0) return 'will begin at the first start'
     if (!ok)
       throw new AuditError(
         `${config.audit.folder}: ${findings[0]?.file}:${findings[0]?.line} ${findings[0]?.what}; keep it as evidence and move it away`,
@@ -117,12 +124,15 @@ export function formatChecks(checks: readonly Check[]): string {
 }
 
 function stateFolder(folder: string): Verdict {
+  requireFolder('the state folder', folder)
   if (!existsSync(folder)) return `${folder} will be made at the first start`
   const { mode, uid } = statSync(folder)
-  if ((mode & 0o077) !== 0) throw new Error(`${folder} is open to others (mode ${(mode & 0o777).toString(8)}): chmod 700 it`)
+  const open = `${folder} is open to others (mode ${(mode & 0o777).toString(8)}): chmod 700 it`
+  if ((mode & 0o022) !== 0) throw new Error(open)
   if (process.getuid !== undefined && uid !== process.getuid())
     throw new Error(`${folder} belongs to another user (${uid}): run as that user, or give another state folder`)
-  accessSync(folder, constants.W_OK | constants.R_OK | constants.X_OK)
+  // What it holds has modes of its own: others see names, and the gateway starts.
+  if ((mode & 0o055) !== 0) return { warn: open }
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
   return free < minFreeBytes ? { warn: `only ${Math.floor(free / 1024 ** 2)} MiB free: a full disk stops every request` } : folder

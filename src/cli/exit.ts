@@ -1,6 +1,6 @@
-/** How commands end: exit codes of sysexits.h, and messages that say what to do. */
+/** How commands end: exit codes of sysexits.h (and 128 + SIGPIPE), and messages that say what to do. */
 
-export const exitCodes = { failure: 1, usage: 64, noInput: 66, unavailable: 69, software: 70, config: 78 } as const
+export const exitCodes = { failure: 1, usage: 64, noInput: 66, unavailable: 69, software: 70, config: 78, unheard: 141 } as const
 
 /** A failure that is explained by its message alone; no stack is printed. */
 export class CommandError extends Error {

@@ -3,8 +3,9 @@ import type { Config } from '../config/index.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
 import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
 import { exitCodes } from './exit.ts'
+import { requirePlaces } from './places.ts'
 
-/** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. */
+/** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. Throws what keeps it from starting. */
 export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
   // One request's failure is caught where it is served; what gets here is a bug that nobody can vouch for.
   process.on('uncaughtException', (error) => {
@@ -13,6 +14,7 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     )
     process.exit(exitCodes.software)
   })
+  requirePlaces(config)
   tuneCollector()
   // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.
   const starting = startGateway(config, { beforeListening: releaseStartup })

@@ -33,12 +33,12 @@ export const duration = () =>
     .refine((durationMs) => durationMs <= maxDurationMs, 'a duration may be 24 days at most')
 
 /** `65536`, `64KiB`, `10MB` → bytes, within `min` and `max`. */
-export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER) =>
+export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER, expected = `expected a size between ${min} and ${max} bytes`) =>
   z
     .union([z.int().nonnegative(), z.string().regex(sizeText)], 'expected a size such as 65536, "64KiB" or "10MB"')
     .meta({ title: 'size' })
     .transform((given) => (typeof given === 'number' ? given : Math.round(parts(given, sizeText, sizeUnits))))
-    .refine((bytes) => bytes >= min && bytes <= max, `expected a size between ${min} and ${max} bytes`)
+    .refine((bytes) => bytes >= min && bytes <= max, expected)
 
 /** `50/s`, `2/m`, `10MB/s` → units a second. */
 export const rate = () =>

@@ -148,7 +148,9 @@ export function createConfigSchema(sources: Sources) {
       audit: z
         .strictObject({
           folder: path('Folder of the log. Default `audit` in the state folder.').optional(),
-          maxSegment: size(kibi).describe('A segment is closed at this size; at least 1KiB.').prefault('64MiB'),
+          maxSegment: size(kibi, 256 * mebi, 'expected a size between 1KiB and 256MiB: a start reads the last segment as a whole')
+            .describe('A segment is closed at this size; 1KiB to 256MiB.')
+            .prefault('64MiB'),
           durability: z
             .enum(['reply', 'strict'])
             .describe('`reply`: the record is on disk before the reply’s first byte. `strict`: before the effect begins.')

@@ -201,7 +201,7 @@ test('doctor says what is wrong before the start, and that nothing is', async (t
   const short = await command(process.execPath, [main, 'doctor', '--config', join(installation.folder, 'with-secret.yaml')])
   assert.match(short.stdout, /^warn {2}secrets +1 of 1 are shorter than 6 characters, and are not masked anywhere/m)
   const child = await startChild(t, installation)
-  chmodSync(join(installation.folder, 'state'), 0o755)
+  chmodSync(join(installation.folder, 'state'), 0o777)
   installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('"127.0.0.1:0" }]', `"127.0.0.1:${child.proxyPort}" }]`))
   installation.write('integrations/weather.yaml', 'apiVersion: sallyport/v1\nkind: Integration\nname: Weather\n')
   const bad = await sallyport(installation, 'doctor')

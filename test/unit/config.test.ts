@@ -59,6 +59,11 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     `${head}audit:\n  folder: x\n  durabilty: strict`,
     /:5:3 audit\.durabilty: unknown key; did you mean "durability"\? \(known: folder, maxSegment, durability\)/,
   ],
+  [
+    'a segment too large to be read again',
+    `${head}audit: { maxSegment: 1GiB }`,
+    /:3:10 audit\.maxSegment: expected a size between 1KiB and 256MiB/,
+  ],
   ['a wrong type', `${head}policy: { maxMemoryPages: lots }`, /:3:11 policy\.maxMemoryPages: .*expected number/],
   ['a missing key', 'kind: Gateway', /:1:1 apiVersion: /],
   ['another version', 'apiVersion: sallyport/v2\nkind: Gateway', /:1:1 apiVersion: .*sallyport\/v1/],

@@ -18,7 +18,8 @@ export function formatTests({ tests, coverage }: Report, verbose: boolean): stri
       )
   }
   const passed = tests.filter((one) => one.passed).length
-  return `${[...lines, `${passed} of ${tests.length} tests pass, ${coverage.toFixed(1)} % of lines covered`].join('\n')}\n`
+  const reach = coverage === null ? 'how much of the rules they reach is not known without Go' : `${coverage.toFixed(1)} % of lines covered`
+  return `${[...lines, `${passed} of ${tests.length} tests pass, ${reach}`].join('\n')}\n`
 }
 
 export function formatCoverage({ files }: Report): string {

@@ -32,6 +32,9 @@ function tooLittle(
   { coverage, files }: Awaited<ReturnType<typeof testPolicy>>,
   { threshold, fileThreshold }: TestFlags,
 ): readonly string[] {
+  // What is not measured must not pass for enough.
+  if (coverage === null)
+    return threshold === undefined && fileThreshold === undefined ? [] : ['coverage is asked for, and cannot be measured without Go']
   const said = (percent: number, of: string, asked: number) => `${percent.toFixed(1)} % of ${of} are covered, and ${asked} % are asked for`
   return [
     ...(threshold !== undefined && coverage < threshold ? [said(coverage, 'lines', threshold)] : []),

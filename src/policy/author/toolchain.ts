@@ -39,8 +39,8 @@ export interface TestReport {
   readonly tests: readonly TestOutcome[]
   /** Of the author's files. */
   readonly files: readonly FileCoverage[]
-  /** Percent of the author's lines. */
-  readonly coverage: number
+  /** Percent of the author's lines; `null` where it was not measured: a plain `opa` tells none. */
+  readonly coverage: number | null
 }
 
 export interface TestOptions {
@@ -59,10 +59,12 @@ export async function testPolicy(
 ): Promise<TestReport> {
   const { capabilities } = await policySurroundings(grants)
   const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run, data })
-  const files = (answer.lines ?? []).filter(({ file }) => Object.hasOwn(sources, file))
+  const { tests = [], lines = null } = answer
+  if (lines === null) return { tests, files: [], coverage: null }
+  const files = lines.filter(({ file }) => Object.hasOwn(sources, file))
   const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
   const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
-  return { tests: answer.tests ?? [], files, coverage: all === 0 ? 100 : (covered / all) * 100 }
+  return { tests, files, coverage: all === 0 ? 100 : (covered / all) * 100 }
 }
 
 /** What was tested last: rules and masks that are both new ask for the same tests. */

@@ -1,60 +1,86 @@
-/** The fallback: an `opa` on PATH builds the bundle. It does not tell what the policy reads, so everything counts as read. */
+/** The fallback: an `opa` on PATH builds and tests. It does not tell what the policy reads, so everything counts as read. */
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest, everything } from './protocol.ts'
+import { problemsOfCheck, problemsOfText, testsOf } from './opa-output.ts'
+import { writeRequest } from './opa-sources.ts'
+import { type CompilerAnswer, CompilerMissing, type CompilerRequest, everything } from './protocol.ts'
 
 const run = promisify(execFile)
 
-/** `cause`: why the better way is not there. Throws `CompilerMissing` where there is no `opa` either. */
+interface Ended {
+  readonly ok: boolean
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const timeoutMs = 60_000
+/** What policies print in their tests is in the answer. */
+const maxOutputBytes = 64 * 1024 ** 2
+
+/** `cause`: why the better way is not there. Throws `CompilerMissing` where there is no `opa` either, or where it cannot do what is asked. */
 export async function compileWithOpa(request: CompilerRequest, cause: unknown): Promise<CompilerAnswer> {
-  if (request.command !== 'build') throw new CompilerMissing(cause)
   const version = await run('opa', ['version']).then(
     ({ stdout }) => /Version: (\S+)/.exec(stdout)?.[1] ?? '',
     () => null,
   )
   if (version === null) throw new CompilerMissing(cause)
+  const { command } = request
+  if (command !== 'build' && command !== 'test')
+    throw new CompilerMissing(
+      cause,
+      `this command needs Go (1.26 or later; https://go.dev/doc/install): with the "opa" on PATH, rules can be compiled and tested (it was asked for: ${command})`,
+    )
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-opa-'))
   try {
-    await writeSources(folder, request)
-    const arguments_ = ['build', '-t', 'wasm', '--capabilities', join(folder, 'capabilities.json'), '-o', join(folder, 'bundle.tar.gz')]
-    for (const entrypoint of request.entrypoints ?? []) arguments_.push('-e', entrypoint)
-    try {
-      await run('opa', [...arguments_, join(folder, 'rego')])
-    } catch (error) {
-      return { problems: problemsIn((error as { stderr?: string }).stderr ?? String(error), `${join(folder, 'rego')}/`) }
-    }
-    await run('tar', ['-xzf', join(folder, 'bundle.tar.gz'), '-C', folder, '/policy.wasm'])
-    return { problems: [], opa: version, wasm: (await readFile(join(folder, 'policy.wasm'))).toString('base64'), sight: everything }
+    return command === 'test' ? await test(folder, request) : await build(folder, request, version)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function writeSources(folder: string, { sources, capabilities }: CompilerRequest): Promise<void> {
-  await writeFile(join(folder, 'capabilities.json'), JSON.stringify(capabilities ?? {}))
-  for (const [name, text] of Object.entries(sources ?? {})) {
-    if (name.endsWith('_test.rego')) continue
-    const path = join(folder, 'rego', name.replace(/^\/+/, ''))
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, text)
-  }
+async function test(folder: string, request: CompilerRequest): Promise<CompilerAnswer> {
+  const renamed = await writeRequest(folder, request, true)
+  const filter = request.run === undefined ? [] : ['--run', request.run]
+  // The code says whether each test passed: the answer says which.
+  const { stdout, stderr } = await opa(folder, [
+    'test',
+    '--format',
+    'json',
+    '--capabilities',
+    'capabilities.json',
+    ...filter,
+    'rego',
+    'data',
+  ])
+  const tests = testsOf(stdout, renamed)
+  return tests === null ? { problems: problemsOfText(stderr, renamed) } : { problems: [], tests }
 }
 
-function problemsIn(text: string, prefix: string): readonly CompilerProblem[] {
-  const found: CompilerProblem[] = []
-  for (const line of text.split('\n')) {
-    const match = /(\S+\.rego):(\d+): (\w+): (.*)$/.exec(line)
-    if (match !== null)
-      found.push({
-        file: (match[1] ?? '').replace(prefix, ''),
-        row: Number(match[2]),
-        column: 0,
-        code: match[3] ?? '',
-        message: match[4] ?? '',
-      })
-  }
-  return found.length > 0 ? found : [{ file: '', row: 0, column: 0, code: 'opa', message: text.trim().slice(0, 2000) }]
+async function build(folder: string, request: CompilerRequest, version: string): Promise<CompilerAnswer> {
+  const renamed = await writeRequest(folder, request, false)
+  const shared = ['--capabilities', 'capabilities.json']
+  // `opa build` knows neither strictness nor a schema: a misspelt `input.…` would compile, and be undefined for ever.
+  const schema = request.schema === undefined ? [] : ['--schema', 'schema.json']
+  const checked = await opa(folder, ['check', '--strict', '--format', 'json', ...shared, ...schema, 'rego'])
+  if (!checked.ok) return { problems: problemsOfCheck(checked.stderr, renamed) }
+  const entrypoints = (request.entrypoints ?? []).flatMap((entrypoint) => ['-e', entrypoint])
+  const built = await opa(folder, ['build', '-t', 'wasm', ...shared, '-o', 'bundle.tar.gz', ...entrypoints, 'rego'])
+  if (!built.ok) return { problems: problemsOfText(built.stderr, renamed) }
+  await run('tar', ['-xzf', 'bundle.tar.gz', '/policy.wasm'], { cwd: folder })
+  return { problems: [], opa: version, wasm: (await readFile(join(folder, 'policy.wasm'))).toString('base64'), sight: everything }
+}
+
+/** Never rejects: what went wrong is in what it said. */
+function opa(folder: string, args: readonly string[]): Promise<Ended> {
+  return run('opa', args, { cwd: folder, maxBuffer: maxOutputBytes, timeout: timeoutMs }).then(
+    ({ stdout, stderr }) => ({ ok: true, stdout, stderr }),
+    (error: Error & { stdout?: string; stderr?: string }) => ({
+      ok: false,
+      stdout: error.stdout ?? '',
+      stderr: error.stderr || error.message,
+    }),
+  )
 }

@@ -135,13 +135,13 @@ function placeOf(file: string, row: number, column: number): string {
   return file === '' ? '' : row === 0 ? `${file}: ` : `${file}:${row}:${column}: `
 }
 
-/** Neither a compiler built earlier, nor Go, nor an `opa` is there. */
+/** Neither a compiler built earlier, nor Go, nor an `opa` that does what was asked is there. */
 export class CompilerMissing extends Error {
-  constructor(cause: unknown) {
-    super(
-      'Rego rules are to be compiled, and there is no compiler: install Go (1.26 or later; https://go.dev/doc/install) or put an "opa" (1.20 or later) on PATH, then try again',
-      { cause },
-    )
+  constructor(
+    cause: unknown,
+    message = 'Rego rules are to be compiled, and there is no compiler: install Go (1.26 or later; https://go.dev/doc/install) or put an "opa" (1.20 or later) on PATH, then try again',
+  ) {
+    super(message, { cause })
     this.name = 'CompilerMissing'
   }
 }

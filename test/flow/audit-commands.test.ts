@@ -1,0 +1,102 @@
+/** `sallyport audit` over logs of every condition: short, huge, tampered with, and none at all. */
+import assert from 'node:assert/strict'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { followAudit, tailAudit } from '../../src/audit/index.ts'
+import { command } from '../support/command.ts'
+import { createFolder } from '../support/folder.ts'
+import { createInstallation, main } from '../support/installation.ts'
+
+const node = process.execPath
+
+function place(t: TestContext, lines: readonly string[] | null) {
+  const installation = createInstallation(t)
+  const folder = join(installation.folder, 'state/audit')
+  mkdirSync(folder, { recursive: true })
+  if (lines !== null) writeFileSync(join(folder, '00000001.jsonl'), lines.map((line) => `${line}\n`).join(''))
+  const words = (args: string) => `${node} --no-warnings ${main} audit ${args} --config ${installation.configFile}`
+  return {
+    run: (args: string) => command('sh', ['-c', words(args)]),
+    /** The command's own exit code is on standard error. */
+    pipe: (args: string, into: string) => command('bash', ['-c', `${words(args)} | ${into}; echo "code \${PIPESTATUS[0]}" >&2`]),
+  }
+}
+
+const breaker = (seq: number) => `{"seq":${seq},"time":"t${seq}","type":"breaker","state":"open","prev":""}`
+const decided = (id: string) => `{"time":"${id}","type":"decided","id":"${id}","allow":true,"rule":"r","integration":"weather"}`
+const settled = (id: string) => `{"time":"${id}","type":"settled","id":"${id}","status":200,"durationMs":1}`
+const rowsOf = (stdout: string) => stdout.split('\n').slice(0, -1)
+
+test('a reader that has seen enough ends a command without a word', async (t) => {
+  const { pipe } = place(
+    t,
+    Array.from({ length: 20_000 }, (_, index) => breaker(index)),
+  )
+  for (const args of ['tail -n 20000', 'tail -n 20000 --json', 'verify']) {
+    const { stdout, stderr } = await pipe(args, 'head -1')
+    assert.equal(rowsOf(stdout).length, 1)
+    assert.match(stderr, /^code (141|1)\n$/, args)
+  }
+})
+
+test('as many rows are shown as were asked for', async (t) => {
+  const ids = Array.from({ length: 28 }, (_, index) => `r${index}`)
+  const { run } = place(t, [...ids.map(decided), ...ids.map(settled), breaker(1), decided('r28'), decided('r29')])
+  assert.deepEqual(rowsOf((await run('tail -n 0')).stdout), [])
+  assert.match((await run('tail -n 1')).stdout, /^r29 .*\(not settled\)\n$/)
+  assert.deepEqual(
+    rowsOf((await run('tail -n 5')).stdout).map((row) => row.split(' ')[0]),
+    ['r26', 'r27', 't1', 'r28', 'r29'],
+  )
+  assert.equal(rowsOf((await run('tail -n 100')).stdout).length, 31)
+  assert.equal(rowsOf((await run('tail -n 2 --json')).stdout).length, 2)
+})
+
+test('more records are read than a call has arguments, over segments', async (t) => {
+  const many = `${Array.from({ length: 130_000 }, () => '{}').join('\n')}\n`
+  const folder = createFolder(t, { '00000001.jsonl': many, '00000002.jsonl': many })
+  const { lines, end } = await tailAudit(folder, 200_000)
+  assert.equal(lines.length, 200_000)
+  assert.deepEqual(lines[0], { file: '00000001.jsonl', line: 60_001, text: '{}' })
+  assert.equal(end.file, '00000002.jsonl')
+})
+
+test('what is written after the end was read is followed, over rotations and half lines', async (t) => {
+  const folder = createFolder(t, { '00000001.jsonl': 'a\nb\nhal' })
+  const { lines, end } = await tailAudit(folder, 1)
+  assert.deepEqual(
+    lines.map(({ text }) => text),
+    ['b'],
+  )
+  appendFileSync(join(folder, '00000001.jsonl'), 'f\n')
+  writeFileSync(join(folder, '00000002.jsonl'), 'c\n')
+  const enough = new AbortController()
+  const following = followAudit(folder, end, enough.signal)
+  const next = async () => (await following.next()).value
+  assert.deepEqual(await next(), { file: '00000001.jsonl', line: 3, text: 'half' })
+  assert.deepEqual(await next(), { file: '00000002.jsonl', line: 1, text: 'c' })
+  appendFileSync(join(folder, '00000002.jsonl'), 'd\n')
+  assert.deepEqual(await next(), { file: '00000002.jsonl', line: 2, text: 'd' })
+  enough.abort()
+  assert.equal(await next(), undefined)
+})
+
+test('a line that cannot be read is shown with its place among the others', async (t) => {
+  const { run } = place(t, [breaker(1), '{"seq":2,', 'null', breaker(4)])
+  const { stdout, code } = await run('tail')
+  assert.equal(code, 0)
+  assert.deepEqual(
+    rowsOf(stdout).map((row) => row.split('  ').slice(0, 3).join(' ')),
+    ['t1 - BREAKER', '00000001.jsonl:2 - UNREADABLE', '00000001.jsonl:3 - UNREADABLE', 't4 - BREAKER'],
+  )
+})
+
+test('a folder without a segment is no log', async (t) => {
+  const { run } = place(t, null)
+  for (const args of ['verify', 'verify --json', 'tail']) {
+    const { stdout, stderr, code } = await run(args)
+    assert.deepEqual({ stdout, code }, { stdout: '', code: 69 }, args)
+    assert.match(stderr, /^there is no audit log yet \(.*\/state\/audit\)/)
+  }
+})

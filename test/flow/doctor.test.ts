@@ -1,0 +1,72 @@
+/** What `sallyport doctor` finds, `sallyport run` does not start with; and the other way round. */
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { doctor } from '../../src/cli/doctor.ts'
+import { command } from '../support/command.ts'
+import { createInstallation, main, startHere } from '../support/installation.ts'
+
+/** An installation with a file `afile`, and what doctor says of it. */
+async function examine(t: TestContext, config: string, operator = '') {
+  const installation = createInstallation(t, { config })
+  // The operator's socket has its line already.
+  installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('"127.0.0.1:0" }\n', `"127.0.0.1:0"${operator} }\n`))
+  installation.write('afile', '')
+  const checks = await doctor(installation.configFile)
+  const failed = checks.filter(({ state }) => state === 'fail')
+  return {
+    installation,
+    failed: failed.map(({ name, detail }) => `${name}: ${detail.replaceAll(`${installation.folder}/`, '')}`),
+    run: () => command(process.execPath, ['--no-warnings', main, 'run', '--config', installation.configFile]),
+  }
+}
+
+const socket = (path: string) => `listeners: [{ name: proxy, socket: ${path} }]`
+const misplaced: readonly (readonly [string, string, string?])[] = [
+  [socket('./none/s'), 'sockets: listener "proxy" cannot listen on none/s: there is no folder none'],
+  [socket('./afile/s'), 'sockets: listener "proxy" cannot listen on afile/s: afile is no folder'],
+  [socket('./afile'), 'sockets: listener "proxy" cannot be at afile: something is there that is no socket'],
+  [socket('./integrations'), 'sockets: listener "proxy" cannot be at integrations: something is there that is no socket'],
+  ['state: ./afile/state', 'state folder: the state folder cannot be at afile/state: afile is no folder'],
+  ['audit: { folder: ./afile/deep/log }', 'audit log: the audit log cannot be at afile/deep/log: afile is no folder'],
+  ['', 'sockets: the operator’s socket cannot be at afile: afile is no folder', ', socket: ./afile/s'],
+]
+
+for (const [config, said, operator = ''] of misplaced) {
+  test(`doctor and run refuse ${config}${operator}`, async (t) => {
+    const { failed, run, installation } = await examine(t, config, operator)
+    assert.ok(failed.includes(said), failed.join('\n'))
+    const { code, stderr } = await run()
+    assert.equal(stderr.replaceAll(`${installation.folder}/`, ''), `${said.slice(said.indexOf(': ') + 2)}\n`)
+    assert.equal(code, 78)
+  })
+}
+
+test('a listener may have its socket in a folder that the start makes', async (t) => {
+  const { failed, installation } = await examine(t, socket('./state/s'))
+  assert.deepEqual(failed, [])
+  await startHere(t, installation)
+})
+
+test('doctor compiles a candidate’s rules as it compiles the rules', async (t) => {
+  const installation = createInstallation(t, { config: 'policy: { candidate: { rules: ./next } }' })
+  mkdirSync(join(installation.folder, 'next'))
+  installation.write('next/rule.rego', 'package sallyport.rules\n\ndeny contains input.nonsense if true\n')
+  const candidate = (await doctor(installation.configFile)).find(({ name }) => name === 'candidate')
+  assert.equal(candidate?.state, 'fail')
+  assert.match(candidate?.detail ?? '', /rule\.rego:3:/)
+})
+
+for (const [mode, state] of [
+  [0o700, 'ok'],
+  [0o755, 'warn'],
+  [0o770, 'fail'],
+] as const) {
+  test(`a state folder of mode ${mode.toString(8)} is ${state}`, async (t) => {
+    const installation = createInstallation(t)
+    mkdirSync(join(installation.folder, 'state'))
+    chmodSync(join(installation.folder, 'state'), mode)
+    assert.equal((await doctor(installation.configFile)).find(({ name }) => name === 'state folder')?.state, state)
+  })
+}

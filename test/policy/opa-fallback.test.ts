@@ -1,0 +1,117 @@
+/** An `opa` on PATH in place of the compiler: it builds with the type check, runs tests, and says what it cannot do. */
+import assert from 'node:assert/strict'
+import { dirname } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { policySurroundings } from '../../src/policy/build.ts'
+import { compileWithOpa } from '../../src/policy/compiler/opa.ts'
+import { command } from '../support/command.ts'
+import { createFolder } from '../support/folder.ts'
+import { main } from '../support/installation.ts'
+import { findOpa } from '../support/opa.ts'
+
+const opaFolder = dirname(findOpa())
+/** Without Go, wherever it is on this machine. */
+const withoutGo = `${opaFolder}:/usr/bin:/bin`
+
+function setPath(t: TestContext, path: string): void {
+  const before = process.env['PATH']
+  t.after(() => {
+    process.env['PATH'] = before
+  })
+  process.env['PATH'] = path
+}
+
+const rules = 'package sallyport.rules\n\ndeny contains "no" if input.http.path == data.k.v\n'
+const tests = `package sallyport.rules_test
+
+import data.sallyport.rules
+
+test_good if rules.deny with input.http.path as "/x"
+
+test_bad if {
+	print("looked")
+	count(rules.deny) == 1 with input.http.path as "/y"
+}
+
+todo_test_later if true
+`
+
+test('tests run on an opa, with their data, and those that fail are told with their place', async (t) => {
+  setPath(t, withoutGo)
+  const { capabilities } = await policySurroundings()
+  const request = {
+    command: 'test',
+    sources: { '../../rules/a b.rego': rules, '../../rules/a b_test.rego': tests },
+    capabilities,
+    data: { k: { v: '/x' } },
+  } as const
+  const { problems, tests: outcomes = [] } = await compileWithOpa(request, null)
+  assert.deepEqual(problems, [])
+  const place = { file: '../../rules/a b_test.rego', package: 'data.sallyport.rules_test' }
+  assert.deepEqual(
+    outcomes.map(({ millis, ...one }) => one).toSorted((a, b) => a.row - b.row),
+    [
+      { ...place, row: 5, name: 'test_good', passed: true },
+      { ...place, row: 7, name: 'test_bad', passed: false, output: 'looked\n' },
+      { ...place, row: 12, name: 'todo_test_later', passed: false, skipped: true },
+    ],
+  )
+  assert.ok(outcomes.every(({ millis }) => millis >= 0 && millis < 5000))
+  const { tests: some } = await compileWithOpa({ ...request, run: 'good' }, null)
+  assert.deepEqual(
+    some?.map(({ name }) => name),
+    ['test_good'],
+  )
+  const broken = await compileWithOpa({ ...request, sources: { 'a.rego': 'package a\n\np if {' } }, null)
+  assert.deepEqual(broken, {
+    problems: [{ file: 'a.rego', row: 3, column: 0, code: 'rego_parse_error', message: 'unexpected eof token' }],
+  })
+})
+
+test('a build on an opa is checked against the schema of the input, its tests left out', async (t) => {
+  setPath(t, withoutGo)
+  const surroundings = await policySurroundings()
+  const request = { command: 'build', ...surroundings, entrypoints: ['sallyport/rules/deny'] } as const
+  const good = await compileWithOpa({ ...request, sources: { 'a.rego': rules, 'a_test.rego': 'package broken\n\np if nothing' } }, null)
+  assert.deepEqual(good.problems, [])
+  assert.equal(
+    Buffer.from(good.wasm ?? '', 'base64')
+      .subarray(0, 4)
+      .toString('latin1'),
+    '\0asm',
+  )
+  const { problems } = await compileWithOpa({ ...request, sources: { 'a.rego': rules.replace('input.http', 'input.htpp') } }, null)
+  assert.deepEqual(
+    problems.map(({ file, row, column, code }) => ({ file, row, column, code })),
+    [{ file: 'a.rego', row: 3, column: 23, code: 'rego_type_error' }],
+  )
+  assert.match(problems[0]?.message ?? '', /^undefined ref: input\.htpp.*\(want \(one of\): \[.*"http"/)
+})
+
+test('with an opa alone, policy test tells what passed, and takes coverage that nobody measured for too little', async (t) => {
+  const folder = createFolder(t, {
+    'a.rego': rules.replace('data.k.v', '"/x"'),
+    'a_test.rego': 'package sallyport.rules_test\n\ntest_x if data.sallyport.rules.deny with input.http.path as "/x"\n',
+  })
+  const env = { ...process.env, PATH: withoutGo, XDG_CACHE_HOME: folder }
+  const run = (...flags: string[]) => command(process.execPath, ['--no-warnings', main, 'policy', 'test', folder, ...flags], { env })
+  const plain = await run()
+  assert.deepEqual(plain, {
+    code: 0,
+    stdout: '1 of 1 tests pass, how much of the rules they reach is not known without Go\n',
+    stderr: '',
+  })
+  const asked = await run('--threshold', '50')
+  assert.equal(asked.stderr, 'coverage is asked for, and cannot be measured without Go\n')
+  assert.equal(asked.code, 1)
+})
+
+test('what an opa cannot stand in for is said to need Go, and no opa at all is said to be none', async (t) => {
+  setPath(t, opaFolder)
+  await assert.rejects(compileWithOpa({ command: 'eval' }, null), {
+    name: 'CompilerMissing',
+    message: /^this command needs Go .*with the "opa" on PATH, rules can be compiled and tested/,
+  })
+  process.env['PATH'] = '/nowhere'
+  await assert.rejects(compileWithOpa({ command: 'build' }, null), { name: 'CompilerMissing', message: /there is no compiler: install Go/ })
+})
