@@ -20,8 +20,7 @@ if (Number.parseInt(process.versions.node, 10) >= 24) {
   await import(main)
 } else {
   const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin/node')
-  // In a group of its own: a Ctrl-C goes to the whole group of the terminal, and passed on as well it would be a second signal, which ends at once.
-  const child = spawn(node, [quiet, main, ...process.argv.slice(2)], { stdio: 'inherit', detached: true })
+  const child = spawn(node, [quiet, main, ...process.argv.slice(2)], { stdio: 'inherit' })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     console.error(`Node.js 24 cannot be started (${error.message}): run "npm ci" again, or use Node.js 24 or later`)

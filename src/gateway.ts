@@ -160,6 +160,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     headersTimeoutMs: config.http.headersTimeoutMs,
+    idleTimeoutMs: config.http.idleTimeoutMs,
   })
   try {
     await activation.start()

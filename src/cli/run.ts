@@ -5,6 +5,9 @@ import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
 import { exitCodes } from './exit.ts'
 import { requirePlaces } from './places.ts'
 
+/** Within it a signal that comes again is the same. */
+const oneSignalMs = 500
+
 /** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. Throws what keeps it from starting. */
 export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
   // One request's failure is caught where it is served; what gets here is a bug that nobody can vouch for.
@@ -18,10 +21,14 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   tuneCollector()
   // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.
   const starting = startGateway(config, { beforeListening: releaseStartup })
-  let stopping = false
+  let stoppingSince: number | null = null
   const stop = (signal: NodeJS.Signals, code: number) => {
-    if (stopping) process.exit(code)
-    stopping = true
+    if (stoppingSince !== null) {
+      // npm, npx and our launcher pass on a Ctrl-C that the whole group of the terminal got already: that is one.
+      if (performance.now() - stoppingSince > oneSignalMs) process.exit(code)
+      return
+    }
+    stoppingSince = performance.now()
     starting
       .then(
         (gateway) => gateway.close().then(beforeExit),

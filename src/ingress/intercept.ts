@@ -10,6 +10,7 @@ import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
+import { endIdleCallers } from './idle-callers.ts'
 import { createInsideConnections } from './inside-connections.ts'
 import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
@@ -23,6 +24,8 @@ export interface InterceptOptions {
   readonly maxPolicyBodyBytes: number
   /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
   readonly headersTimeoutMs: number
+  /** A connection inside in which nothing moves is cut. */
+  readonly idleTimeoutMs: number
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -40,9 +43,11 @@ interface Inside {
 }
 
 export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
-  const { handle, nextId, secureContext, headersTimeoutMs } = options
+  const { handle, nextId, secureContext, headersTimeoutMs, idleTimeoutMs } = options
   const insides = new WeakMap<Duplex, Inside>()
-  const connections = createInsideConnections(createInnerServer(options, insides), headersTimeoutMs)
+  const server = createInnerServer(options, insides)
+  endIdleCallers(server, idleTimeoutMs)
+  const connections = createInsideConnections(server, headersTimeoutMs)
 
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {

@@ -1,5 +1,5 @@
 /** One listening socket and the doors behind it: which door a request belongs to is decided by its form alone. */
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Refusal } from '../core/index.ts'
@@ -10,6 +10,7 @@ import type { ConnectDoor } from './connect.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
+import { endIdleCallers } from './idle-callers.ts'
 import type { RequestDoor } from './proxy.ts'
 import type { NextId } from './request-id.ts'
 
@@ -59,8 +60,6 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const sockets = new Set<Socket>()
   // Connections that have asked nothing yet: Node counts them neither as idle nor as live.
   const silent = new WeakSet<Socket>()
-  // In the order of their requests; pipelined ones are open beside each other.
-  const replies = new WeakMap<Socket, readonly ServerResponse[]>()
 
   const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
   const server = createArrivalServer({
@@ -71,17 +70,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     door: 'proxy',
     route(req, res) {
       silent.delete(req.socket)
-      replies.set(req.socket, [...openOf(replies.get(req.socket)), res])
       doorFor(doors, req.url ?? '', stray)(req, res)
     },
     settingsOf: () => strayArrival,
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
   })
   server.maxConnections = options.maxConnections
-  server.setTimeout(options.idleTimeoutMs)
-  server.on('timeout', (socket) => {
-    if (!isWaitingForUs(openOf(replies.get(socket))[0])) socket.destroy()
-  })
+  endIdleCallers(server, options.idleTimeoutMs)
   server.on('connection', (socket) => {
     sockets.add(socket)
     silent.add(socket)
@@ -103,17 +98,6 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     for (const socket of sockets) socket.destroy()
   }
   return { name, address, drain: endSilent, destroy }
-}
-
-const none: readonly ServerResponse[] = []
-
-function openOf(replies = none): readonly ServerResponse[] {
-  return replies.every(({ closed }) => closed) ? none : replies.filter(({ closed }) => !closed)
-}
-
-/** How long an answer may take is said by the origin's own timeout, which may be longer than a connection may idle. */
-function isWaitingForUs(reply: ServerResponse | undefined): boolean {
-  return reply?.req.complete === true && !reply.headersSent
 }
 
 function doorFor(doors: Doors, target: string, stray: RequestDoor): RequestDoor {

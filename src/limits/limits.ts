@@ -42,9 +42,10 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
       bucket = new Bucket(peerArrivals, now())
       peers.set(peer, bucket)
     }
-    const fits = bucket.fits(1, now())
-    if (fits) bucket.take(1, now())
-    return fits ? 0 : (bucket.waitMs(1, now()) ?? 1000)
+    const at = now()
+    const fits = bucket.fits(1, at)
+    if (fits) bucket.take(1, at)
+    return fits ? 0 : (bucket.waitMs(1, at) ?? 1000)
   }
 
   return {

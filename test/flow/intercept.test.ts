@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
@@ -129,7 +130,7 @@ test('a connection that asks nothing does not hold up the end, one that is being
 })
 
 test('a head that is trickled is refused when its time is over, the first one and a later one', async (t) => {
-  const { installation, origin, proxyPort, host } = await arrange(t, undefined, 'headersTimeout: 1s, keepAlive: 1h')
+  const { installation, origin, proxyPort, host } = await arrange(t, undefined, 'headersTimeout: 3s, keepAlive: 1h')
   const open = () => openInside(installation, { proxyPort, port: origin.port })
   const trickle = async (first: string) => {
     const socket = await open()
@@ -142,6 +143,29 @@ test('a head that is trickled is refused when its time is over, the first one an
   assert.match(first, /^HTTP\/1\.1 408 .*"code":"request-timeout"/s)
   assert.match(later, /^HTTP\/1\.1 200 .*hello.*HTTP\/1\.1 408 /s)
   assert.equal(installation.records().filter(({ code, door }) => code === 'request-timeout' && door === 'intercept').length, 2)
+})
+
+test('a caller inside that stalls its upload, or does not read its reply, is cut like any other', async (t) => {
+  const { installation, origin, proxyPort, host } = await arrange(
+    t,
+    (req, res) => {
+      req.resume()
+      if (req.url === '/v1/endless') res.end(Buffer.alloc(64 * 1024 * 1024))
+    },
+    'headersTimeout: 1h, idleTimeout: 1s',
+  )
+  const open = () => openInside(installation, { proxyPort, port: origin.port })
+  const [stalled, deaf] = await Promise.all([open(), open()])
+  const closed = Promise.all([once(stalled, 'close'), once(deaf, 'close')])
+  for (const socket of [stalled, deaf]) socket.on('error', () => {})
+  stalled.resume()
+  stalled.write(`POST /v1/a HTTP/1.1\r\n${host}Content-Length: 100\r\n\r\nx`)
+  deaf.pause()
+  deaf.write(`GET /v1/endless HTTP/1.1\r\n${host}\r\n`)
+  const settled = () => installation.records().filter(({ type, complete }) => type === 'settled' && complete === false)
+  await eventually('both are settled', () => settled().length >= 2)
+  deaf.resume()
+  await closed
 })
 
 for (const end of ['end', 'resetAndDestroy'] as const)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { command } from '../support/command.ts'
 import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, root, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -71,6 +72,10 @@ test('live work that does not end within the drain timeout is cut; a second sign
     const gone = () => void exchangeRaw(second.proxyPort, 'x').then(gone, () => resolve())
     gone()
   })
+  // One that comes at once is the first again, passed on by who got it too.
+  second.process.kill('SIGTERM')
+  await setTimeout(700)
+  assert.equal(second.process.exitCode, null)
   second.process.kill('SIGTERM')
   assert.deepEqual(await second.exited(), { code: 143, signal: null })
 })
@@ -172,7 +177,7 @@ test('through the launcher too, a Ctrl-C that the whole group of the terminal ge
   const origin = await startOrigin(t, {
     answer(_req, res) {
       res.write('first,')
-      setTimeout(() => res.end('last'), 500)
+      void setTimeout(500).then(() => res.end('last'))
     },
   })
   const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })

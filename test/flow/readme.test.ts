@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -31,7 +31,8 @@ test('npm start, three curl lines, and what happened, as the README says', async
     if (gateway.exitCode === null && gateway.signalCode === null) process.kill(-(gateway.pid as number), 'SIGKILL')
   })
   let greeting = ''
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
+    gateway.once('exit', (code) => reject(new Error(`npm start ended with ${code}: ${greeting}`)))
     gateway.stdout.on('data', (chunk: Buffer) => {
       greeting += chunk.toString()
       if (greeting.includes('Ctrl-C ends it')) resolve()
@@ -56,7 +57,15 @@ test('npm start, three curl lines, and what happened, as the README says', async
   assert.match(await run(verify), /^OK: \d+ records/m)
   assert.match(await run(usage), /^weather\n.*1 allowed, 1 denied/ms)
 
-  const ended = once(gateway, 'exit')
+  // npm gets it and passes it on, and the gateway gets it as well: that is one signal, and the log is closed in peace.
+  const ended = once(gateway.stdout, 'close')
   process.kill(-(gateway.pid as number), 'SIGINT')
   await ended
+  const log = join(root, 'state/audit')
+  const newest =
+    readdirSync(log)
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort()
+      .at(-1) ?? ''
+  assert.match(readFileSync(join(log, newest), 'utf8').trimEnd().split('\n').at(-1) ?? '', /"type":"stopped"/)
 })

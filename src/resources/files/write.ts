@@ -1,7 +1,7 @@
 /** Atomic write: a new file beside the old one, on disk before it takes the name. */
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
+import { chmod, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
 import { type FileRequest, Refusal, type Reply } from '../../core/index.ts'
 import { etagOf, temporaryPrefix } from './file-version.ts'
 import { inside, openFolder } from './folder-handle.ts'
@@ -16,9 +16,11 @@ export async function writeFile(root: string, segments: readonly string[], reque
     requireConditions(request, before)
     const temporary = inside(folder, `${temporaryPrefix}${randomBytes(9).toString('base64url')}`)
     try {
-      const etag = await fill(temporary, request, maxBytes, before)
+      const etag = await fill(temporary, request, maxBytes)
       // Once more, now that the body is in: a write in the meantime must not be lost.
-      requireConditions(request, await current(folder, name))
+      const replaced = await current(folder, name)
+      requireConditions(request, replaced)
+      if (replaced !== null) await keepMode(temporary, replaced)
       await rename(temporary, inside(folder, name))
       await folder.sync()
       return { status: before === null ? 201 : 204, headers: ['etag', etag], body: null }
@@ -46,13 +48,17 @@ function requireConditions({ conditions: { ifMatch, ifNoneMatch } }: FileRequest
     throw new Refusal('conflict', 'the file is not the one that If-Match names')
 }
 
-async function fill(path: string, { body }: FileRequest, maxBytes: number, before: Stats | null): Promise<string> {
+/** Others of the host read on what they could read; a group only where it is the same one, and no set-id bits. */
+async function keepMode(path: string, { mode, gid }: Stats): Promise<void> {
+  const { gid: own } = await lstat(path)
+  await chmod(path, mode & (own === gid ? 0o777 : 0o707))
+}
+
+async function fill(path: string, { body }: FileRequest, maxBytes: number): Promise<string> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
   try {
     // `write` may write less than it was given (a full disk, a quota): this goes on to the end, or fails.
     if (body !== null) for await (const chunk of body.chunks(maxBytes)) await file.writeFile(chunk)
-    // Whoever could read the old file can read the new one; no set-id bits.
-    if (before !== null) await file.chmod(before.mode & 0o777)
     await file.sync()
     return etagOf(await file.stat())
   } finally {
