@@ -37,16 +37,14 @@ interface Round extends LoadResult {
   readonly cpuMicrosPerRequest: number
 }
 
-async function measure(target: Measured, proxyPort: number, connections: number, newPaths = false): Promise<Round> {
+function measure(target: Measured, proxyPort: number, connections: number, newPaths = false): Promise<Round> {
+  const url = `http://127.0.0.1:${ports.origin}/v1/items`
+  return measured(target, () => load({ proxyPort, url, proxyAuthorization, connections, seconds, newPaths }))
+}
+
+async function measured(target: Measured, work: () => Promise<LoadResult>): Promise<Round> {
   const before = target.cpuSeconds()
-  const result = await load({
-    proxyPort,
-    url: `http://127.0.0.1:${ports.origin}/v1/items`,
-    proxyAuthorization,
-    connections,
-    seconds,
-    newPaths,
-  })
+  const result = await work()
   if (result.failures > 0) throw new Error(`${result.failures} requests failed`)
   return { ...result, cpuMicrosPerRequest: ((target.cpuSeconds() - before) * 1e6) / (result.requestsPerSecond * seconds) }
 }
@@ -94,13 +92,14 @@ try {
     single.bare.push(await measure(bare, ports.bare, 1))
     single.gateway.push(await measure(gateway, ports.gateway, 1))
   }
-  const plain: number[] = []
-  const intercepted: number[] = []
+  const plain: Round[] = []
+  const intercepted: Round[] = []
   const ca = readFileSync(join(folder, 'state/ca/ca.crt'), 'utf8')
   const shared = { proxyPort: ports.gateway, proxyAuthorization, connections: 32, seconds }
   for (let round = 0; round < Math.min(3, rounds); round += 1) {
-    plain.push(await tlsLoad({ ...shared, ca: null, url: `http://127.0.0.1:${ports.origin}/v1/items` }))
-    intercepted.push(await tlsLoad({ ...shared, ca, url: `https://localhost:${ports.originTls}/v1/items` }))
+    const [http, https] = [`http://127.0.0.1:${ports.origin}/v1/items`, `https://localhost:${ports.originTls}/v1/items`]
+    plain.push(await measured(gateway, () => tlsLoad({ ...shared, ca: null, url: http })))
+    intercepted.push(await measured(gateway, () => tlsLoad({ ...shared, ca, url: https })))
   }
   const busyRssMiB = gateway.rssMiB()
   await load({ ...shared, connections: 1000, url: `http://127.0.0.1:${ports.origin}/v1/items` })
@@ -113,7 +112,7 @@ try {
       requestsPerSecond: of(busy.gateway, 'requestsPerSecond') / of(busy.bare, 'requestsPerSecond'),
       newPathsRequestsPerSecond: of(fresh.gateway, 'requestsPerSecond') / of(fresh.bare, 'requestsPerSecond'),
       cpuPerRequest: of(busy.gateway, 'cpuMicrosPerRequest') / of(busy.bare, 'cpuMicrosPerRequest'),
-      interceptedToPlain: median(intercepted) / median(plain),
+      interceptedToPlain: of(intercepted, 'requestsPerSecond') / of(plain, 'requestsPerSecond'),
     },
     gateway: {
       readyMs,
@@ -128,6 +127,7 @@ try {
     rounds32NewPaths: fresh,
     rounds1: single,
     throughNodesClient: { plain, intercepted },
+    bareRssMiB: bare.rssMiB(),
   }
   writeFileSync('bench.json', `${JSON.stringify(report, null, 2)}\n`)
   process.stdout.write(`${summary(report)}\n`)
@@ -141,11 +141,13 @@ function summary({
   gateway,
   bare,
   rounds32,
+  throughNodesClient,
 }: {
   ratios: Record<string, number>
   gateway: Record<string, number>
   bare: Record<string, number>
   rounds32: { bare: Round[]; gateway: Round[] }
+  throughNodesClient: { plain: Round[]; intercepted: Round[] }
 }): string {
   const line = (name: string, value: string) => `  ${name.padEnd(46)} ${value}`
   const row = (name: string, list: readonly Round[]) =>
@@ -165,7 +167,9 @@ function summary({
       'p50 at one connection (bar: at most 1 ms)',
       `${figure(gateway['p50MsAtOneConnection'])} ms (bare ${figure(bare['p50MsAtOneConnection'])} ms)`,
     ),
-    line('intercepted / plain, the same Node client', figure(ratios['interceptedToPlain'])),
+    row('gateway, Node’s own client', throughNodesClient.plain),
+    row('gateway with interception, the same client', throughNodesClient.intercepted),
+    line('intercepted / plain, requests/s', figure(ratios['interceptedToPlain'])),
     line('start to ready (bar: at most 1500 ms)', `${figure(gateway['readyMs'], 0)} ms`),
     line('RSS idle (bar: at most 150 MiB)', `${figure(gateway['idleRssMiB'], 0)} MiB`),
     line('RSS with 1,000 open connections (bar: 250 MiB)', `${figure(gateway['rssMiBWith1000Open'], 0)} MiB`),

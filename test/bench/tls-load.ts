@@ -3,6 +3,7 @@
 import * as http from 'node:http'
 import { type Agent, request } from 'node:http'
 import { connect as tlsConnect } from 'node:tls'
+import type { LoadResult } from './load.ts'
 
 export interface TlsLoadOptions {
   readonly proxyPort: number
@@ -14,14 +15,16 @@ export interface TlsLoadOptions {
   readonly seconds: number
 }
 
-/** Requests a second. */
-export async function tlsLoad(options: TlsLoadOptions): Promise<number> {
+export async function tlsLoad(options: TlsLoadOptions): Promise<LoadResult> {
   const until = performance.now() + options.seconds * 1000
-  const counts = await Promise.all(Array.from({ length: options.connections }, () => drive(options, until)))
-  return counts.reduce((sum, count) => sum + count, 0) / options.seconds
+  const taken = await Promise.all(Array.from({ length: options.connections }, () => drive(options, until)))
+  const sorted = taken.flat().sort((a, b) => a - b)
+  const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
+  return { requestsPerSecond: sorted.length / options.seconds, p50Ms: at(0.5), p99Ms: at(0.99), failures: 0 }
 }
 
-async function drive({ proxyPort, ca, url, proxyAuthorization }: TlsLoadOptions, until: number): Promise<number> {
+/** Milliseconds that each request took. */
+async function drive({ proxyPort, ca, url, proxyAuthorization }: TlsLoadOptions, until: number): Promise<readonly number[]> {
   const { host, hostname, port, pathname } = new URL(url)
   const agent: Agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   if (ca !== null) {
@@ -30,18 +33,18 @@ async function drive({ proxyPort, ca, url, proxyAuthorization }: TlsLoadOptions,
     await new Promise((resolve, reject) => secure.once('secureConnect', resolve).once('error', reject))
     agent.createConnection = () => secure
   }
-  let count = 0
-  while (performance.now() < until) {
+  const taken: number[] = []
+  for (let from = performance.now(); from < until; from = performance.now()) {
     const options =
       ca === null
         ? { host: '127.0.0.1', port: proxyPort, path: url, headers: { host, 'proxy-authorization': proxyAuthorization } }
         : { path: pathname, headers: { host } }
     const status = await once({ ...options, agent })
     if (status !== 200) throw new Error(`the benchmark's request was answered with ${status}`)
-    count += 1
+    taken.push(performance.now() - from)
   }
   agent.destroy()
-  return count
+  return taken
 }
 
 function once(options: http.RequestOptions): Promise<number> {
