@@ -62,7 +62,8 @@ test('each malformed request inside is refused with a problem and one record pai
 test('a handshake for another name than the CONNECT’s fails and is recorded', async (t) => {
   const { installation, inside } = await arrange(t)
   await assert.rejects(inside('', 'other.example'))
-  assert.match(String(installation.records().find(({ type }) => type === 'refused')?.['detail']), /^the TLS handshake failed/)
+  const refused = await eventually('it is recorded', () => installation.records().find(({ type }) => type === 'refused'))
+  assert.match(String(refused['detail']), /^the TLS handshake failed/)
 })
 
 test('a body is invited only once its request is allowed', async (t) => {
