@@ -102,22 +102,26 @@ class Passage implements Settling, Meter {
   }
 
   #decide(request: AccessRequest): Decided {
+    const claim = this.#claim(request)
+    return { request, claim, decision: this.#stations.policy.decide(request, claim) }
+  }
+
+  /** What would be touched, said without touching it; as the policy needs it now, which may have changed since. */
+  #claim(request: AccessRequest): Claim {
     const { policy, findResource } = this.#stations
-    // What would be touched, said without touching it; as the policy needs it now, which may have changed since.
-    const claim = findResource(request.kind).claim(request, policy.needs)
-    return { request, claim, decision: policy.decide(request, claim) }
+    return findResource(request.kind).claim(request, policy.needs)
   }
 
   /** Asks anew where the policy changed while an answer was waited for: what is no longer in force decides nothing. */
   async #consult(read: AccessRequest): Promise<Decided> {
-    const { policy, findResource } = this.#stations
+    const { policy } = this.#stations
     let request = read
     for (let round = 0; round < maxRounds; round += 1) {
       const activations = policy.activations()
       const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
       if (policy.needs.body && body?.whole === null) await body.buffer()
       if (policy.consult === null) return this.#decide(request)
-      const claim = findResource(request.kind).claim(request, policy.needs)
+      const claim = this.#claim(request)
       const decision = await policy.consult(request, claim)
       if (policy.activations() === activations) return { request, claim, decision }
       if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
@@ -126,8 +130,11 @@ class Passage implements Settling, Meter {
       if (who instanceof Stranger) throw who.refusal
       request = { ...request, ...who }
     }
-    const claim = findResource(request.kind).claim(request, policy.needs)
-    return { request, claim, decision: denial('engine/changing', 'the policy changed again and again while answers were waited for', '') }
+    return {
+      request,
+      claim: this.#claim(request),
+      decision: denial('engine/changing', 'the policy changed again and again while answers were waited for', ''),
+    }
   }
 
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */

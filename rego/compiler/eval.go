@@ -85,7 +85,7 @@ func evalOne(ctx context.Context, query rego.PreparedEvalQuery, text json.RawMes
 	ctx, cancel := context.WithTimeout(ctx, maxRun)
 	defer cancel()
 	found, err := query.Eval(ctx, append(options, rego.EvalQueryTracer(watch))...)
-	err = tooLong(ctx, err)
+	err = tooLong(err)
 	result := EvalResult{Trace: events(*tracer)}
 	switch {
 	case err != nil:

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
-	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
@@ -74,10 +72,7 @@ func test(request Request) Answer {
 			one.File, one.Row = result.Location.File, result.Location.Row
 		}
 		if result.Error != nil {
-			one.Error = result.Error.Error()
-			if topdown.IsCancel(result.Error) {
-				one.Error = fmt.Sprintf("did not end within %v", maxRun)
-			}
+			one.Error = tooLong(result.Error).Error()
 		}
 		answer.Tests = append(answer.Tests, one)
 	}

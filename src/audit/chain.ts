@@ -14,4 +14,7 @@ export function segmentName(number: number): string {
   return `${String(number).padStart(8, '0')}.jsonl`
 }
 
-export const segmentPattern = /^\d{8,}\.jsonl$/
+/** The segments among the names in a log's folder, oldest first. */
+export function segmentsAmong(names: readonly string[]): readonly string[] {
+  return names.filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
+}

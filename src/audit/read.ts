@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJson } from '../core/index.ts'
-import { segmentPattern } from './chain.ts'
+import { segmentsAmong } from './chain.ts'
 
 /** Fewer and larger reads: a record is about 500 bytes. */
 const chunkBytes = 1024 * 1024
@@ -13,7 +13,7 @@ const chunkBytes = 1024 * 1024
  * type are parsed: of a busy log, that is half the work and more.
  */
 export async function* readAudit(folder: string, types: readonly string[] = []): AsyncGenerator<unknown> {
-  const names = (await readdir(folder)).filter((name) => segmentPattern.test(name)).sort()
+  const names = segmentsAmong(await readdir(folder))
   const marks = types.map((type) => `"type":${JSON.stringify(type)}`)
   for (const name of names)
     for await (const lines of linesOf(join(folder, name)))

@@ -2,7 +2,7 @@
 import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError } from './audit-error.ts'
-import { genesis, hashLine, segmentPattern } from './chain.ts'
+import { genesis, hashLine, segmentsAmong } from './chain.ts'
 
 export interface Recovered {
   /** The segment to go on with; `null` where the log is new. */
@@ -28,9 +28,7 @@ interface Line {
  * wrong is somebody's doing. Throws `AuditError` with file and line.
  */
 export function recover(folder: string): Recovered {
-  const names = readdirSync(folder)
-    .filter((name) => segmentPattern.test(name))
-    .sort()
+  const names = segmentsAmong(readdirSync(folder))
   const last = names.at(-1)
   if (last === undefined) return { segment: null, segmentBytes: 0, nextSeq: 1, head: genesis, cutBytes: 0, unsettled: [] }
   const file = join(folder, last)

@@ -2,6 +2,7 @@
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { segmentsAmong } from './chain.ts'
 
 export interface TailLine {
   /** Name of the segment. */
@@ -64,7 +65,7 @@ export async function* followAudit(folder: string, from: Position, signal?: Abor
 }
 
 async function segments(folder: string): Promise<readonly string[]> {
-  return (await readdir(folder)).filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
+  return segmentsAmong(await readdir(folder))
 }
 
 /** Complete lines from a position on, and where the next one begins. */

@@ -49,7 +49,6 @@ export class Writer {
   #linger: NodeJS.Timeout | null = null
   #scheduled = false
   #broken: Error | null = null
-  #closed = false
   #idle: (() => void)[] = []
 
   constructor(options: WriterOptions) {
@@ -67,8 +66,7 @@ export class Writer {
   /** Appends a line; the group it goes with. `urgent` lines start a commit, others ride along. */
   append(line: string, urgent: boolean): Group {
     const group = this.#pending
-    // By now the descriptor may be somebody else's file or socket.
-    if (this.#broken !== null || this.#closed) return group
+    if (this.#broken !== null) return group
     group.lines.push(line)
     group.bytes += line.length + 1
     if (group.bytes > maxPendingBytes) this.#break(new Error('the disk does not keep up with the audit log'))
@@ -81,7 +79,6 @@ export class Writer {
   /** `null` when the group is on disk already. Rejects with `Refusal('audit-unavailable')`. */
   durable(group: Group): Promise<void> | null {
     if (this.#broken !== null && group === this.#pending) return Promise.reject(unavailable(this.#broken))
-    if (this.#closed && group === this.#pending) return Promise.reject(unavailable(new Error('the log is closed')))
     if (group !== this.#pending && group !== this.#flying) return group.wait === null ? null : group.wait.promise
     group.wait ??= Promise.withResolvers<void>()
     return group.wait.promise
@@ -93,7 +90,8 @@ export class Writer {
       if (this.#flying === null) this.#commit()
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
-    this.#closed = true
+    // Nothing is written after it: the descriptor may be somebody else's file or socket by then.
+    this.#broken ??= new Error('the log is closed')
     if (this.#linger !== null) clearTimeout(this.#linger)
     this.#options.file.close(this.#descriptor)
   }
@@ -109,7 +107,7 @@ export class Writer {
     this.#scheduled = false
     if (this.#linger !== null) clearTimeout(this.#linger)
     this.#linger = null
-    if (this.#flying !== null || this.#broken !== null || this.#closed || this.#pending.lines.length === 0) return
+    if (this.#flying !== null || this.#broken !== null || this.#pending.lines.length === 0) return
     const group = this.#pending
     this.#pending = newGroup()
     this.#flying = group

@@ -6,11 +6,14 @@ import type { Handle } from '../pipeline.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { refuseUnparsed } from './malformed.ts'
+import { createOwedReplies } from './owed-replies.ts'
 import type { RequestDoor } from './proxy.ts'
 import type { NextId } from './request-id.ts'
 
 export interface ArrivalServerOptions {
   readonly http: ServerOptions
+  /** A connection in which nothing moves is cut, unless it waits for the gateway. */
+  readonly idleTimeoutMs: number
   readonly handle: Handle
   readonly nextId: NextId
   /** Of what cannot be parsed. */
@@ -22,36 +25,47 @@ export interface ArrivalServerOptions {
   readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
 }
 
-export function createArrivalServer({ http, handle, nextId, door, route, settingsOf, connect }: ArrivalServerOptions): Server {
-  // Pipelined requests are answered in order: while its latest reply is open, a connection still owes one.
-  const latest = new WeakMap<Duplex, ServerResponse>()
+export function createArrivalServer({
+  http,
+  idleTimeoutMs,
+  handle,
+  nextId,
+  door,
+  route,
+  settingsOf,
+  connect,
+}: ArrivalServerOptions): Server {
+  const owed = createOwedReplies()
   // The parser says of every further chunk that it cannot go on.
   const given = new WeakSet<Duplex>()
   const routed: RequestDoor = (req, res) => {
-    latest.set(req.socket, res)
+    owed.begin(req, res)
     route(req, res)
   }
   const refuse = (of: DoorName, refusal: Refusal, socket: Duplex) => {
     if (given.has(socket)) return
     given.add(socket)
-    const earlier = latest.get(socket) ?? null
+    const earlier = owed.of(socket).at(-1) ?? null
     refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, earlier }).catch(() => socket.destroy())
   }
 
   // Host is checked where the request is read, so that its lack is recorded.
   const server = createServer({ ...http, requireHostHeader: false }, routed)
+  server.setTimeout(idleTimeoutMs)
+  server.on('timeout', (socket) => {
+    if (!isWaitingForUs(owed.of(socket)[0])) socket.destroy()
+  })
   // The body's reader invites it (100) once the request is allowed.
   server.on('checkContinue', routed)
   server.on('checkExpectation', (req, res) => {
-    latest.set(req.socket, res)
+    owed.begin(req, res)
     serve(handle, new HttpArrival(nextId(), { ...settingsOf(req), read: refuseExpectation }, req, res))
   })
   server.on('connect', (req, socket, head) => {
     // Node takes its own listener off a socket that it hands over, and an error without one ends the process.
     socket.on('error', () => socket.destroy())
-    const owed = latest.get(socket)
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
-    else if (owed !== undefined && !owed.closed) refuse('connect', tooEarly, socket)
+    else if (owed.of(socket).length > 0) refuse('connect', tooEarly, socket)
     else connect(req, socket, head)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -60,6 +74,11 @@ export function createArrivalServer({ http, handle, nextId, door, route, setting
     else refuse(door, explainParseError(error), socket)
   })
   return server
+}
+
+/** How long an answer may take is said by the origin's own timeout, which may be longer than a connection may idle. */
+function isWaitingForUs(reply: ServerResponse | undefined): boolean {
+  return reply?.req.complete === true && !reply.headersSent
 }
 
 /** Why a CONNECT has no meaning here (RFC 9110 §15.5.6: a 405 names what has). */

@@ -10,7 +10,6 @@ import { type Authority, canonicalHost } from './canonical-host.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
-import { endIdleCallers } from './idle-callers.ts'
 import { createInsideConnections } from './inside-connections.ts'
 import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
@@ -43,11 +42,9 @@ interface Inside {
 }
 
 export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
-  const { handle, nextId, secureContext, headersTimeoutMs, idleTimeoutMs } = options
+  const { handle, nextId, secureContext, headersTimeoutMs } = options
   const insides = new WeakMap<Duplex, Inside>()
-  const server = createInnerServer(options, insides)
-  endIdleCallers(server, idleTimeoutMs)
-  const connections = createInsideConnections(server, headersTimeoutMs)
+  const connections = createInsideConnections(createInnerServer(options, insides), headersTimeoutMs)
 
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
@@ -104,7 +101,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   return { intercept, close: connections.close }
 }
 
-function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
+function createInnerServer({ handle, nextId, http, idleTimeoutMs }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
   const settingsOf = (req: IncomingMessage): DoorSettings => {
     const inside = insides.get(req.socket)
     if (inside === undefined) throw new Error('a connection that no tunnel opened')
@@ -112,6 +109,7 @@ function createInnerServer({ handle, nextId, http }: InterceptOptions, insides: 
   }
   return createArrivalServer({
     http,
+    idleTimeoutMs,
     handle,
     nextId,
     door: 'intercept',

@@ -10,7 +10,6 @@ import type { ConnectDoor } from './connect.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
-import { endIdleCallers } from './idle-callers.ts'
 import type { RequestDoor } from './proxy.ts'
 import type { NextId } from './request-id.ts'
 
@@ -65,6 +64,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const server = createArrivalServer({
     // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
     http: { ...http, shouldUpgradeCallback: (req) => doors.services !== null && (req.url ?? '').startsWith('/services/') },
+    idleTimeoutMs: options.idleTimeoutMs,
     handle,
     nextId,
     door: 'proxy',
@@ -76,7 +76,6 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
   })
   server.maxConnections = options.maxConnections
-  endIdleCallers(server, options.idleTimeoutMs)
   server.on('connection', (socket) => {
     sockets.add(socket)
     silent.add(socket)

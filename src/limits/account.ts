@@ -31,14 +31,12 @@ export class Account {
 
   /** 0, or the milliseconds until there is room. */
   arrive(nowMs: number): number {
-    const { arrivals } = this.#buckets
-    const fits = arrivals.fits(1, nowMs)
-    if (fits) {
-      arrivals.take(1, nowMs)
+    const waitMs = this.#buckets.arrivals.takeOne(nowMs)
+    if (waitMs === 0) {
       this.#tallies.arrivals.consumed += 1
       this.#tallies.arrivals.allowed += 1
     } else this.#tallies.arrivals.limited += 1
-    return fits ? 0 : (arrivals.waitMs(1, nowMs) ?? 1000)
+    return waitMs
   }
 
   /** One request of `declaredBytes`: all that it needs, or a Refusal and nothing taken. */

@@ -35,6 +35,13 @@ export class Bucket {
     this.#tat = Math.max(now, Math.max(this.#tat, now) + tokens * this.#msPerToken)
   }
 
+  /** Takes one where it fits: 0. Else nothing, and the milliseconds until it does. */
+  takeOne(nowMs: number): number {
+    if (!this.fits(1, nowMs)) return Math.max(1, this.waitMs(1, nowMs) ?? 1000)
+    this.take(1, nowMs)
+    return 0
+  }
+
   /** Milliseconds until `tokens` fit; `null` where they never will. */
   waitMs(tokens: number, nowMs: number): number | null {
     if (tokens > this.#burst) return null

@@ -42,10 +42,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
       bucket = new Bucket(peerArrivals, now())
       peers.set(peer, bucket)
     }
-    const at = now()
-    const fits = bucket.fits(1, at)
-    if (fits) bucket.take(1, at)
-    return fits ? 0 : (bucket.waitMs(1, at) ?? 1000)
+    return bucket.takeOne(now())
   }
 
   return {

@@ -1,9 +1,11 @@
 /** Unix sockets that servers listen on: whose the path is, and who may open it from the first moment on. */
-import { rm } from 'node:fs/promises'
+import { lstat, rm } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 
-/** `false` where a living process answers at `path`; a file that a dead one left behind is removed. */
+/** `false` where a living process answers at `path`; a socket that a dead one left behind is removed. Throws where something else is there. */
 export async function claimSocketPath(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null)
+  if (found !== null && !found.isSocket()) throw new Error(`${path} is no socket`)
   const answered = await new Promise<boolean>((resolve) => {
     const probe = connect(path)
     probe.once('connect', () => {

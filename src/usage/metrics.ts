@@ -84,17 +84,43 @@ export function registerUsageMetrics(registry: Registry, report: () => readonly 
       for (const one of buckets) metric.inc({ integration, bucket: one.bucket }, figure(one))
     }
   const labels = ['integration', 'bucket']
-  const [level, capacity] = [eachBucket((one) => one.level), eachBucket((one) => one.capacity)]
-  gauge('sallyport_bucket_level', 'Tokens in a bucket; negative in debt.', labels, level)
-  gauge('sallyport_bucket_capacity', 'Tokens a bucket holds at most.', labels, capacity)
-  const refill = eachBucket((one) => one.refillPerSecond)
-  gauge('sallyport_bucket_refill_per_second', 'Tokens that come back to a bucket each second; 0 for concurrency.', labels, refill)
-  // What was prepaid and given back can leave less than there was.
-  const consumed = eachBucket((one) => Math.max(0, one.consumed))
-  counter('sallyport_bucket_consumed_total', 'Tokens taken out of a bucket.', labels, consumed)
-  const [allowed, limited] = [eachBucket((one) => one.allowed), eachBucket((one) => one.limited)]
-  counter('sallyport_bucket_allowed_total', 'Admissions that a bucket let pass.', labels, allowed)
-  counter('sallyport_bucket_limited_total', 'Admissions that a bucket refused.', labels, limited)
+  gauge(
+    'sallyport_bucket_level',
+    'Tokens in a bucket; negative in debt.',
+    labels,
+    eachBucket(({ level }) => level),
+  )
+  gauge(
+    'sallyport_bucket_capacity',
+    'Tokens a bucket holds at most.',
+    labels,
+    eachBucket(({ capacity }) => capacity),
+  )
+  gauge(
+    'sallyport_bucket_refill_per_second',
+    'Tokens that come back to a bucket each second; 0 for concurrency.',
+    labels,
+    eachBucket(({ refillPerSecond }) => refillPerSecond),
+  )
+  counter(
+    'sallyport_bucket_consumed_total',
+    'Tokens taken out of a bucket.',
+    labels,
+    // What was prepaid and given back can leave less than there was.
+    eachBucket(({ consumed }) => Math.max(0, consumed)),
+  )
+  counter(
+    'sallyport_bucket_allowed_total',
+    'Admissions that a bucket let pass.',
+    labels,
+    eachBucket(({ allowed }) => allowed),
+  )
+  counter(
+    'sallyport_bucket_limited_total',
+    'Admissions that a bucket refused.',
+    labels,
+    eachBucket(({ limited }) => limited),
+  )
   gauge(
     'sallyport_breakers',
     'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',

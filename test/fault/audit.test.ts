@@ -270,3 +270,14 @@ test('a dead process that its parent has not asked about yet holds no lock', asy
   await eventually('it is a zombie', () => stat()[0] === 'Z')
   await open(folder).close()
 })
+
+test('a segment that was begun and never written to is gone on with, in the chain of the one before', async (t) => {
+  const folder = folderOf(t)
+  await fill(folder, 3)
+  writeFileSync(join(folder, '00000002.jsonl'), '')
+  const before = (await verifyAudit(folder)).records
+  await fill(folder, 2)
+  const { ok, findings, records, segments } = await verifyAudit(folder)
+  assert.deepEqual([ok, findings, segments], [true, [], 2])
+  assert.ok(records > before)
+})

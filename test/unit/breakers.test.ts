@@ -1,6 +1,6 @@
 /** Breakers: one an integration and origin; they judge the head of a reply. */
 import assert from 'node:assert/strict'
-import { mock, test } from 'node:test'
+import { mock, type TestContext, test } from 'node:test'
 import { type Integration, Refusal, type Reply } from '../../src/core/index.ts'
 import { createBreakers } from '../../src/limits/breakers.ts'
 
@@ -9,6 +9,16 @@ const integration = (name: string) =>
 const reply = (status: number): Reply => ({ status, headers: [], body: null })
 const origin = 'http://a:80'
 const isOpen = (error: unknown) => error instanceof Refusal && error.code === 'breaker-open' && Number(error.headers[1]) >= 1
+
+/** In time that stands still, and nobody hears of a change. */
+function quietBreakers(t: TestContext) {
+  const breakers = createBreakers(
+    () => 0,
+    () => {},
+  )
+  t.after(() => breakers.close())
+  return breakers
+}
 
 test('opens after failures, lets one trial through after the reset, and closes again', async (t) => {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] })
@@ -52,11 +62,7 @@ test('opens after failures, lets one trial through after the reset, and closes a
 })
 
 test('a caller’s own fault and a client error never open it; an unreachable origin does', async (t) => {
-  const breakers = createBreakers(
-    () => 0,
-    () => {},
-  )
-  t.after(() => breakers.close())
+  const breakers = quietBreakers(t)
   const weather = integration('weather')
   const fail = (code: ConstructorParameters<typeof Refusal>[0]) =>
     breakers.run(weather, origin, () => Promise.reject(new Refusal(code, ''))).catch((error) => error.code)
@@ -71,11 +77,7 @@ test('a caller’s own fault and a client error never open it; an unreachable or
 })
 
 test('a threshold of 100 percent opens when everything fails', async (t) => {
-  const breakers = createBreakers(
-    () => 0,
-    () => {},
-  )
-  t.after(() => breakers.close())
+  const breakers = quietBreakers(t)
   const base = integration('weather')
   const strict = { ...base, breaker: { ...base.breaker, errorThresholdPercent: 100 } }
   for (let i = 0; i < 10; i += 1) await Promise.resolve(breakers.run(strict, origin, () => reply(503))).catch(() => {})

@@ -1,0 +1,23 @@
+/** Which replies each connection still owes. Pipelined requests are answered in their order. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+export interface OwedReplies {
+  begin(req: IncomingMessage, res: ServerResponse): void
+  /** Oldest first; each may close at any time. */
+  of(socket: Duplex): readonly ServerResponse[]
+}
+
+const none: readonly ServerResponse[] = []
+
+export function createOwedReplies(): OwedReplies {
+  const begun = new WeakMap<Duplex, readonly ServerResponse[]>()
+  function of(socket: Duplex): readonly ServerResponse[] {
+    const replies = begun.get(socket) ?? none
+    return replies.every(({ closed }) => closed) ? none : replies.filter(({ closed }) => !closed)
+  }
+  return {
+    of,
+    begin: (req, res) => void begun.set(req.socket, [...of(req.socket), res]),
+  }
+}
