@@ -1,6 +1,7 @@
 /** `sallyport run`: the gateway in the foreground, until a signal. */
 import type { Config } from '../config/index.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
+import { createRedactor } from '../redact/index.ts'
 import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
 import { exitCodes } from './exit.ts'
 import { requirePlaces } from './places.ts'
@@ -12,9 +13,10 @@ const oneSignalMs = 500
 export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
   // One request's failure is caught where it is served; what gets here is a bug that nobody can vouch for.
   process.on('uncaughtException', (error) => {
-    process.stderr.write(
-      `${JSON.stringify({ level: 'fatal', time: new Date().toISOString(), msg: 'an error that nothing caught; the gateway ends', err: error.stack ?? String(error) })}\n`,
-    )
+    // The logger may be what failed; its mask is not left out for that.
+    const err = createRedactor(config.secrets).text(error.stack ?? String(error))
+    const line = { level: 'fatal', time: new Date().toISOString(), msg: 'an error that nothing caught; the gateway ends', err }
+    process.stderr.write(`${JSON.stringify(line)}\n`)
     process.exit(exitCodes.software)
   })
   requirePlaces(config)

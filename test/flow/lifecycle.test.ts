@@ -194,3 +194,22 @@ test('through the launcher too, a Ctrl-C that the whole group of the terminal ge
   assert.deepEqual(await launcher.exited(), { code: 0, signal: null })
   assert.equal(installation.records().at(-1)?.['type'], 'stopped')
 })
+
+test('an error that nothing caught ends the gateway in one line, without the secrets that it holds', async (t) => {
+  const secret = 'service-credential-0123456789'
+  process.env['TEST_FATAL_CREDENTIAL'] = secret
+  const installation = createInstallation(t, {
+    config: 'services: [{ name: search, url: "http://127.0.0.1:9", headers: { Authorization: { env: TEST_FATAL_CREDENTIAL } } }]',
+    manifests: { 'weather.yaml': manifest('weather', '') },
+  })
+  installation.write('fail.mjs', `process.on('SIGUSR2', () => { throw new Error('broken at Bearer ${secret}') })\n`)
+  const child = await startChild(t, installation, {
+    command: [process.execPath, '--no-warnings', '--import', join(installation.folder, 'fail.mjs'), main],
+  })
+  child.process.kill('SIGUSR2')
+  assert.deepEqual(await child.exited(), { code: 70, signal: null })
+  const last = JSON.parse(child.stderr().trimEnd().split('\n').at(-1) ?? '')
+  assert.equal(last.level, 'fatal')
+  assert.match(last.err, /^Error: broken at Bearer /)
+  assert.equal(child.stderr().includes(secret), false)
+})
