@@ -22,6 +22,17 @@ export function parseAuthority(raw: string, defaultPort: number | null): Authori
   return { host: canonicalHost(match[1] ?? ''), port }
 }
 
+/**
+ * Where the target has an authority, a proxy ignores what Host names (RFC 9112 §3.2.2): clients send the proxy's own name, leave
+ * the port out, or the brackets (Python's http.client). It must still be a Host (§3.2). Throws `Refusal('malformed-request')`.
+ */
+export function requireWellFormedHost(claimed: string): void {
+  if (isIP(claimed) === 6 || isIP(claimed.replace(/:\d{1,5}$/, '')) === 6) return
+  // Bytes beyond ASCII are in no Host (RFC 3986 §3.2.2): what reads them as UTF-8 and what as Latin-1 sees two names.
+  if (!/^[\x21-\x7e]*$/.test(claimed)) throw refuse('the Host header has a character that no host has')
+  parseAuthority(claimed, 80)
+}
+
 /** Takes IPv6 in brackets only. Throws `Refusal('malformed-request')`. */
 export function canonicalHost(raw: string): string {
   if (raw.length <= 253 && plainName.test(raw)) return raw

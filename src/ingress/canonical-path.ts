@@ -16,8 +16,8 @@ const overlong = /%C[01]%[89AB]|%E0%[89]|%F0%8/
 
 /**
  * Splits and canonicalises an origin-form target (RFC 9112 §3.2.1, RFC 3986 §6.2.2): percent-encoded unreserved
- * characters are decoded and hex digits upper-cased; nothing else changes.
- * Throws `Refusal('malformed-request')` for dot segments, empty segments, encoded slashes, backslashes and NULs,
+ * characters are decoded, hex digits upper-cased, and segments `.` left out, as flat apt repositories write them; nothing
+ * else changes. Throws `Refusal('malformed-request')` for `..` segments, encoded dots alone in a segment, empty segments, encoded slashes, backslashes and NULs,
  * parameters on dot segments, overlong UTF-8, fragments, controls, and bad percent-encodings (CVE-2021-32779, CVE-2026-33494).
  */
 export function canonicalPath(raw: string): CanonicalTarget {
@@ -42,13 +42,27 @@ function canonicalise(path: string): string {
     return unreserved.test(character) && code < 0x80 ? character : whole.toUpperCase()
   })
   if (overlong.test(decoded)) throw refuse('the path has an overlong UTF-8 sequence')
-  const segments = decoded.split('/')
+  const plain = withoutDotSegments(path, decoded)
+  const segments = plain.split('/')
   for (const [index, segment] of segments.entries()) {
     if (segment === '' && index > 0 && index < segments.length - 1) throw refuse('the path has an empty segment')
     const bare = segment.split(/;|%3B/)[0]
     if (bare === '.' || bare === '..') throw refuse('the path has a dot segment')
   }
-  return decoded
+  return plain
+}
+
+/**
+ * Every reader drops a segment `.` (RFC 3986 §5.2.4): without it the path has one reading. Only where it stands as it is: no
+ * client encodes a dot, and whoever does hopes for another reading.
+ */
+function withoutDotSegments(raw: string, decoded: string): string {
+  if (!raw.includes('/./') && !raw.endsWith('/.')) return decoded
+  // Decoding moves no slash, so both have the same segments.
+  const asSent = raw.split('/')
+  const kept = decoded.split('/').filter((_, index) => asSent[index] !== '.')
+  if (asSent.at(-1) === '.') kept.push('')
+  return kept.join('/')
 }
 
 function refuse(why: string): Refusal {

@@ -1,9 +1,9 @@
 /** The CONNECT door: one arrival of kind `tunnel`; its takeover is a blind tunnel or an interception. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
+import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
-import { type Authority, parseAuthority } from './canonical-host.ts'
+import { type Authority, parseAuthority, requireWellFormedHost } from './canonical-host.ts'
 import type { DoorOptions } from './door-options.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
@@ -48,15 +48,11 @@ function connectArrival(id: string, req: IncomingMessage, socket: Duplex, identi
   }
 }
 
-/** RFC 9112 §3.2.3: authority form, with a port; Host, where it stands, must agree. */
+/** RFC 9112 §3.2.3: authority form, with a port. It is what is judged and dialled, whatever Host says. */
 function readTarget(req: IncomingMessage): Authority {
   const judged = parseAuthority(req.url ?? '', null)
   const claimed = soleHeader(req.rawHeaders, 'host')
-  if (claimed !== null && claimed !== req.url) {
-    const said = parseAuthority(claimed, judged.port)
-    if (said.host !== judged.host || said.port !== judged.port)
-      throw new Refusal('malformed-request', 'the Host header and the CONNECT target name different authorities')
-  }
+  if (claimed !== null && claimed !== req.url) requireWellFormedHost(claimed)
   return judged
 }
 

@@ -1,7 +1,7 @@
 /** Makes the HttpRequest that is judged from what came in absolute form, or in origin form inside an interception. */
 import { LRUCache } from 'lru-cache'
 import { type AccessRequest, type HttpTarget, type Identified, type Needs, Refusal } from '../core/index.ts'
-import { type Authority, formatAuthority, parseAuthority } from './canonical-host.ts'
+import { type Authority, formatAuthority, parseAuthority, requireWellFormedHost } from './canonical-host.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
@@ -30,7 +30,7 @@ export function createAuthorities(): Authorities {
 
 const token = /^[A-Z][A-Z0-9_-]{0,31}$/
 
-/** RFC 9112 §3.2.2: the target's authority is the request's, and Host must agree with it. */
+/** RFC 9112 §3.2.2: the target's authority is the request's, whatever Host says; Host is written anew. */
 export function readAbsoluteForm(
   authorities: Authorities,
   arrival: HttpArrival,
@@ -39,13 +39,15 @@ export function readAbsoluteForm(
   maxPolicyBodyBytes: number,
 ): AccessRequest | Promise<AccessRequest> {
   const url = arrival.req.url ?? ''
-  const scheme = url.startsWith('http://') ? 'http' : url.startsWith('https://') ? 'https' : null
+  const scheme = schemeOf(url)
   if (scheme === null) throw new Refusal('malformed-request', 'the target is neither http:// nor https://')
   const start = scheme.length + 3
   const end = endOfAuthority(url, start)
   const authority = url.slice(start, end)
   if (authority.includes('@')) throw new Refusal('malformed-request', 'the target has credentials before the host')
   const judged = scheme === 'http' ? authorities.http(authority) : authorities.https(authority)
+  const claimed = soleHost(arrival)
+  if (claimed !== null && claimed !== authority) requireWellFormedHost(claimed)
   const rest = url.slice(end)
   return build(arrival, who, needs, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
 }
@@ -61,7 +63,17 @@ export function readOriginForm(
 ): AccessRequest | Promise<AccessRequest> {
   const url = arrival.req.url ?? ''
   if (!url.startsWith('/')) throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
+  const claimed = soleHost(arrival)
+  if (claimed !== null) requireAgreement(claimed, scheme, judged)
   return build(arrival, who, needs, scheme, judged, url, maxPolicyBodyBytes)
+}
+
+/** RFC 3986 §3.1: a scheme is the same in upper case. */
+function schemeOf(url: string): 'http' | 'https' | null {
+  if (url.startsWith('http://')) return 'http'
+  if (url.startsWith('https://')) return 'https'
+  const match = /^http(s?):\/\//i.exec(url)
+  return match === null ? null : match[1] === '' ? 'http' : 'https'
 }
 
 function build(
@@ -76,15 +88,10 @@ function build(
   const { req, res } = arrival
   const method = req.method ?? ''
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
-  const defaultPort = scheme === 'http' ? 80 : 443
   const { host, port } = judged
-  const authority = formatAuthority(host, port, defaultPort)
-  const claimed = soleHeader(req.rawHeaders, 'host')
-  if (claimed === null && req.httpVersion === '1.1') throw new Refusal('malformed-request', 'an HTTP/1.1 request has a Host header')
-  if (claimed !== null && claimed !== authority) requireAgreement(claimed, judged, defaultPort)
   const { path, query } = canonicalPath(rest)
   const headers = forwardableHeaders(req.rawHeaders)
-  headers.push('host', authority)
+  headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
   const target: HttpTarget = { scheme, host, port, method, path, query }
   const body = createRequestBody(req, res, maxPolicyBodyBytes)
   const request = {
@@ -103,10 +110,19 @@ function build(
   return needs.body && body !== null ? body.buffer().then(() => request) : request
 }
 
-function requireAgreement(claimed: string, { host, port }: Authority, defaultPort: number): void {
+/** RFC 9112 §3.2: an HTTP/1.1 request has one Host, whatever its target. */
+function soleHost({ req }: HttpArrival): string | null {
+  const claimed = soleHeader(req.rawHeaders, 'host')
+  if (claimed === null && req.httpVersion === '1.1') throw new Refusal('malformed-request', 'an HTTP/1.1 request has a Host header')
+  return claimed
+}
+
+function requireAgreement(claimed: string, scheme: 'http' | 'https', { host, port }: Authority): void {
+  const defaultPort = scheme === 'http' ? 80 : 443
+  if (claimed === formatAuthority(host, port, defaultPort)) return
   const said = parseAuthority(claimed, defaultPort)
   if (said.host !== host || said.port !== port)
-    throw new Refusal('malformed-request', 'the Host header and the target name different authorities')
+    throw new Refusal('malformed-request', 'the Host header names another authority than the tunnel leads to')
 }
 
 function endOfAuthority(url: string, start: number): number {

@@ -43,7 +43,7 @@ test('each malformed request is refused with a problem and one record pair, and 
     ],
     ['no Host', head(`GET http://${authority}/ HTTP/1.1`, ''), /^HTTP\/1.1 400 /],
     ['two Hosts', head(`GET http://${authority}/ HTTP/1.1`, `Host: ${authority}\r\nHost: ${authority}\r\n`), /^HTTP\/1.1 400 /],
-    ['Host of another', head(`GET http://${authority}/ HTTP/1.1`, 'Host: other.example\r\n'), /^HTTP\/1.1 400 /],
+    ['a Host that is none', head(`GET http://${authority}/ HTTP/1.1`, 'Host: other.example/x\r\n'), /^HTTP\/1.1 400 /],
     ['credentials in the target', head(`GET http://user:pass@${authority}/ HTTP/1.1`), /^HTTP\/1.1 400 /],
     ['another scheme', head('GET ftp://localhost/ HTTP/1.1'), /^HTTP\/1.1 400 /],
     ['NUL in the host', head('GET http://evil%00.localhost/ HTTP/1.1', 'Host: evil%00.localhost\r\n'), /^HTTP\/1.1 400 /],
@@ -60,7 +60,8 @@ test('each malformed request is refused with a problem and one record pair, and 
     ['two tokens', `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}${auth}Connection: close\r\n\r\n`, /^HTTP\/1.1 400 /],
     ['CONNECT without a port', `CONNECT localhost HTTP/1.1\r\nHost: localhost\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
     ['CONNECT with a path', `CONNECT localhost:443/x HTTP/1.1\r\nHost: localhost:443\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
-    ['CONNECT and another Host', `CONNECT localhost:443 HTTP/1.1\r\nHost: other:443\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
+    ['CONNECT and a Host that is none', `CONNECT localhost:443 HTTP/1.1\r\nHost: a@b:443\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
+    ['CONNECT and two Hosts', `CONNECT localhost:443 HTTP/1.1\r\nHost: a\r\nHost: b\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
     ['OPTIONS *', head('OPTIONS * HTTP/1.1'), /^HTTP\/1.1 400 /],
     ['a path that nothing serves', head('GET /nothing HTTP/1.1'), /^HTTP\/1.1 404 /],
   ]
