@@ -19,7 +19,7 @@ import {
 } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createPipeline } from './pipeline.ts'
-import { createCompile, createDirectory, createServer, type ReloadResult } from './policy/index.ts'
+import { createCompile, createDirectory, createLibrarySource, createServer, type ReloadResult } from './policy/index.ts'
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
@@ -94,15 +94,16 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   })
   const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
   const compile = createCompile()
+  const library = createLibrarySource()
   const readContext = createReadContext(limits)
   const reporting = createReporting({
-    ...{ config, version, servers, compile, readContext, logger, metrics },
+    ...{ config, version, servers, compile, library, readContext, logger, metrics },
     redact: redactor,
     needs: () => government.policy.needs,
     bundles: () => government.bundles(),
   })
   const government = createGovernment({
-    ...{ config, servers, manifests, compile, reporting, readContext, outside },
+    ...{ config, servers, manifests, compile, library, reporting, readContext, outside },
     note: audit.note,
     logger,
     metrics,

@@ -17,6 +17,7 @@ import {
   failureKinds,
   GivenUp,
   type GiveWay,
+  type LibrarySource,
   type PolicyStation,
   readRules,
   type Server,
@@ -39,6 +40,7 @@ export interface GovernOptions {
   readonly config: Config
   readonly manifests: Directory
   readonly compile: Compile
+  readonly library: LibrarySource
   /** Is told of each set, and what it reports is masked by that set's rules. */
   readonly reporting: Reporting
   readonly readContext: (integration: string, origin: string | null) => JsonObject
@@ -70,11 +72,11 @@ export interface Government {
 }
 
 export function createGovernment(options: GovernOptions): Government {
-  const { config, manifests, compile, reporting, readContext, outside, note, logger, metrics, onActivated, onCandidate } = options
+  const { config, manifests, compile, library, reporting, readContext, outside, note, logger, metrics, onActivated, onCandidate } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
-  const shared = { cacheFolder, compile, readContext, maxMemoryPages, grants, ask: createAsk(outside) }
+  const shared = { cacheFolder, compile, library, readContext, maxMemoryPages, grants, ask: createAsk(outside) }
   const policy = reporting.withMasks(
     createPolicy({
       ...shared,

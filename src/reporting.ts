@@ -13,6 +13,7 @@ import {
   createVerdicts,
   type DecisionLogStation,
   eventOutcomes,
+  type LibrarySource,
   type PolicyStation,
   type PostResult,
   type Server,
@@ -28,6 +29,7 @@ export interface ReportingOptions {
   /** By the names of `policy.servers`. */
   readonly servers: ReadonlyMap<string, Server>
   readonly compile: Compile
+  readonly library: LibrarySource
   readonly redact: { text(text: string): string; document(value: Json): Json }
   /** Of the policy that decides. */
   readonly needs: () => Needs
@@ -54,7 +56,7 @@ export interface Reporting {
 const maxFlushMs = 5000
 
 export function createReporting(options: ReportingOptions): Reporting {
-  const { config, version, servers, compile, redact, needs, readContext, bundles, logger, metrics } = options
+  const { config, version, servers, compile, library, redact, needs, readContext, bundles, logger, metrics } = options
   const { decisionLog, status, maxMemoryPages } = config.policy
   const labels = { id: randomUUID(), version, ...config.policy.labels }
   const counts = Object.fromEntries(eventOutcomes.map((outcome) => [outcome, 0])) as Record<(typeof eventOutcomes)[number], number>
@@ -93,7 +95,7 @@ export function createReporting(options: ReportingOptions): Reporting {
     const verdicts = createVerdicts({
       cacheFolder: join(config.stateFolder, 'policies'),
       grants: config.policy.grants.builtins,
-      ...{ compile, maxMemoryPages, maxEvaluationMs },
+      ...{ compile, library, maxMemoryPages, maxEvaluationMs },
     })
     const station = createDecisionLog({
       ...given,

@@ -33,6 +33,7 @@ export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/ind
 export { failureKinds } from './failure.ts'
 export { createHistory, type ManifestTexts } from './history/index.ts'
 export { indexManifest } from './index-manifests.ts'
+export { createLibrarySource, type LibrarySource } from './library-source.ts'
 export { createDirectory, type Directory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
 export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation, readRules } from './policy.ts'

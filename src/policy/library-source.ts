@@ -1,26 +1,60 @@
-/** The WebAssembly of the library of built-in functions, loaded once and only where a policy needs it. */
-import { readFileSync } from 'node:fs'
+/** The library of built-in functions, loaded before a policy that needs it is activated, and shared by all that do. */
 import { readFile } from 'node:fs/promises'
-import { isQuick } from './builtins/index.ts'
-import { builtinLibrary, builtPath, programPath } from './compiler/index.ts'
+import { answeredHere, BuiltinError, createLibrary, type Library } from './builtins/index.ts'
+import { builtinLibrary, CompilerMissing, programPath } from './compiler/index.ts'
+import type { RegoSources } from './rego-files.ts'
 
-export interface LibrarySource {
-  /** What cannot be answered without the library must not wait for it at a request. */
-  readyFor(builtins: readonly string[]): Promise<void>
-  /** For the rare call of a quick function that needs it after all. */
-  now(): WebAssembly.Module
+export interface LibraryNeed {
+  /** Functions that nothing else answers. */
+  readonly always: readonly string[]
+  /** Only some calls with unusual operands need it: a machine without it activates the policy all the same. */
+  readonly sometimes: readonly string[]
 }
 
-export function createLibrarySource(): LibrarySource {
-  let library: WebAssembly.Module | null = null
+export interface LibrarySource {
+  /** Before activation. Throws `CompilerMissing` where what is needed always cannot be had. */
+  readyFor(need: LibraryNeed): Promise<void>
+  /** Never loads: a request must not wait for it. Throws `BuiltinError` where it is not there. */
+  now(): Library
+}
+
+/** What a policy needs that asks its host for `builtins`. `rules`: what stands beside the default policy; `null` where that is unknown. */
+export function libraryNeedOf(builtins: readonly string[], rules: RegoSources | null): LibraryNeed {
+  const texts = rules === null ? null : Object.values(rules)
   return {
-    async readyFor(builtins) {
-      if (builtins.every(isQuick)) return
-      library ??= await WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
+    always: builtins.filter((name) => answeredHere(name) === 'never'),
+    // The default policy's own calls are all such as are answered here.
+    sometimes: builtins.filter((name) => answeredHere(name) === 'mostly' && (texts?.some((text) => text.includes(name)) ?? true)),
+  }
+}
+
+export function createLibrarySource(load: () => Promise<WebAssembly.Module> = loadBuilt): LibrarySource {
+  let library: Library | null = null
+  return {
+    async readyFor({ always, sometimes }) {
+      if (library !== null || always.length + sometimes.length === 0) return
+      try {
+        const module = await load()
+        library ??= createLibrary(module)
+      } catch (error) {
+        if (always.length > 0)
+          throw new CompilerMissing(
+            error,
+            `the rules call ${always.join(', ')}, which OPA's own library answers, and that is built with Go: install Go (1.26 or later; https://go.dev/doc/install), then try again (${(error as Error).message})`,
+          )
+      }
     },
     now() {
-      library ??= new WebAssembly.Module(readFileSync(builtPath(builtinLibrary)))
-      return library
+      if (library !== null) return library
+      throw new BuiltinError(
+        'sprintf',
+        "with these values it is answered by OPA's own library, which is not here: install Go (1.26 or later; https://go.dev/doc/install) and reload",
+      )
     },
   }
+}
+
+/** Off the event loop. */
+async function loadBuilt(): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
 }

@@ -10,7 +10,7 @@ import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
-import { createLibrarySource } from './library-source.ts'
+import { createLibrarySource, type LibrarySource, libraryNeedOf } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import type { InputSight } from './projection.ts'
@@ -29,6 +29,8 @@ export interface PolicyOptions {
   /** What rules may ask outside, and who answers; nothing where absent. */
   readonly grants?: Grants
   readonly ask?: Ask
+  /** Shared with other policies of the same process; its own where absent. */
+  readonly library?: LibrarySource
   /** An evaluation failed and its request was denied. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
@@ -62,11 +64,10 @@ interface Loaded {
 const maxSharedBytes = 64 * 1024
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
-  const { grants = noGrants, ask = askNobody } = options
+  const { grants = noGrants, ask = askNobody, library = createLibrarySource() } = options
   let active: Engine | null = null
   let loaded: Loaded | null = null
   let activations = 0
-  const library = createLibrarySource()
 
   async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
     const composed = compose(rules, bundles)
@@ -78,7 +79,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
     // What the module calls it says itself, whatever a bundle says of it: an answer from outside is waited for.
     const policy = composed.prebuilt === null ? built : { ...built, sight: { ...built.sight, builtins } }
-    await library.readyFor(builtins)
+    await library.readyFor(libraryNeedOf(builtins, composed.prebuilt === null ? composed.deciding : null))
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
     const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure })
@@ -109,7 +110,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 
   function createSessionOver(documents: Documents): Session {
     const { maxMemoryPages, maxEvaluationMs } = options
-    return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary: library.now })
+    return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
   }
 
   return {

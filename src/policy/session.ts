@@ -1,6 +1,6 @@
 /** Evaluations of one policy one after the other: in one instance, which is renewed after each failure, within one bound of time. */
 
-import { type Answers, createBuiltins } from './builtins/index.ts'
+import { type Answers, createBuiltins, type Library } from './builtins/index.ts'
 import type { Documents } from './documents.ts'
 import { EvaluationTimeout } from './failure.ts'
 import { createEvaluator, type Evaluator, type Image } from './wasm/index.ts'
@@ -11,8 +11,8 @@ export interface SessionOptions {
   /** What one evaluation may use. */
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number
-  /** The WebAssembly of the library of built-in functions; asked for on first need. */
-  readonly builtinLibrary: () => WebAssembly.Module
+  /** The library of built-in functions, loaded before; throws where it was not. */
+  readonly library: () => Library
 }
 
 export interface Session {
@@ -30,10 +30,10 @@ const nothingOfTheHost = '{"config":{},"env":{}}'
 /** Room for images that are larger than any so far. */
 const spareImageBytes = 256 * 1024
 
-export function createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary }: SessionOptions): Session {
+export function createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library }: SessionOptions): Session {
   const entry = entryOf(documents, entrypoint)
   const deadline = createDeadline(maxEvaluationMs)
-  const builtins = createBuiltins({ module: builtinLibrary, onTicks: deadline.check, runtime: () => nothingOfTheHost })
+  const builtins = createBuiltins({ library, onTicks: deadline.check, runtime: () => nothingOfTheHost })
   const host = { callBuiltin: builtins.call, onTicks: deadline.check, onFailed: builtins.failed }
   let evaluator = create()
 
@@ -52,7 +52,6 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
         return evaluator.evaluate(data, input)
       } catch (error) {
         evaluator.renew()
-        if (error instanceof EvaluationTimeout) builtins.forget()
         throw error
       }
     },

@@ -1,6 +1,6 @@
 /** The engine's side of the conformance run: one case in, the set of bindings or the error out. */
 import { lookup } from 'node:dns/promises'
-import { type Answers, BuiltinError, createBuiltins, OutsideNeeded } from '../../src/policy/builtins/index.ts'
+import { type Answers, createBuiltins, createLibrary, OutsideNeeded } from '../../src/policy/builtins/index.ts'
 import { createAsk } from '../../src/policy/outside/index.ts'
 import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
 
@@ -23,15 +23,15 @@ const ask = createAsk({
   lookup: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
 })
 
-export function createSubject(library: WebAssembly.Module): (question: Question) => Promise<Answer> {
+export function createSubject(module: WebAssembly.Module): (question: Question) => Promise<Answer> {
   let env: Question['env']
-  const options = { module: () => library, onTicks: () => {}, runtime: () => JSON.stringify(env === undefined ? {} : { env }) }
+  const library = createLibrary(module)
+  const options = { library: () => library, onTicks: () => {}, runtime: () => JSON.stringify(env === undefined ? {} : { env }) }
   const builtins = { strict: createBuiltins(options), lenient: createBuiltins({ ...options, lenient: true }) }
   return async ({ wasm, data, input, strict, env: given }) => {
     try {
       env = given
-      const module = await WebAssembly.compile(harden(Buffer.from(wasm, 'base64')))
-      const { base, load } = createLoader(module)
+      const { base, load } = createLoader(await WebAssembly.compile(harden(Buffer.from(wasm, 'base64'))))
       const image = load(JSON.stringify(data))
       const used = strict ? builtins.strict : builtins.lenient
       const { evaluate, renew } = createEvaluator({
@@ -54,7 +54,6 @@ export function createSubject(library: WebAssembly.Module): (question: Question)
         }
       }
     } catch (error) {
-      if (!(error instanceof BuiltinError)) builtins.lenient.forget()
       return { error: String(error) }
     }
   }

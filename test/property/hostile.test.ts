@@ -107,7 +107,7 @@ test('hostile documents are decided as OPA decides them, or refused', async (t) 
   const { wasm = '' } = await compile({ command: 'build', sources: { 'p.rego': source }, entrypoints: [entrypoint] })
   const { base, load } = createLoader(await WebAssembly.compile(harden(Buffer.from(wasm, 'base64'))))
   const image = load('{}')
-  const builtins = createBuiltins({ module: () => assert.fail('the library is not needed'), onTicks: () => {}, lenient: true })
+  const builtins = createBuiltins({ library: () => assert.fail('the library is not needed'), onTicks: () => {}, lenient: true })
   const evaluator = createEvaluator({
     base,
     entrypoint: base.entrypoints[entrypoint] as number,

@@ -47,7 +47,7 @@ test('projected and remembered decisions are OPA’s own of the whole input', as
     const own = new Map(Object.entries(integrations).map(([name, one]) => [name, image({ [name]: one })]))
     const none = image({})
     const evaluatorOf = (lenient: boolean) => {
-      const builtins = createBuiltins({ module: () => assert.fail('the library is not needed'), onTicks: () => {}, lenient })
+      const builtins = createBuiltins({ library: () => assert.fail('the library is not needed'), onTicks: () => {}, lenient })
       const { evaluate, renew } = createEvaluator({
         base,
         entrypoint: base.entrypoints[entrypoint] as number,

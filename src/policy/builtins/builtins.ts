@@ -1,7 +1,7 @@
 /** The host's side of built-in functions: what an evaluation asks is answered quickly here, or by OPA's own library. */
 
 import { BuiltinError } from './builtin-error.ts'
-import { createLibrary, type Library } from './library.ts'
+import type { Library } from './library.ts'
 import { type Answers, answerTo, asksOutside } from './outside.ts'
 import { quickBuiltins } from './quick.ts'
 
@@ -12,13 +12,11 @@ export interface Builtins {
   call(name: string, operands: readonly string[]): string | null
   /** A function inside the policy failed. Throws `BuiltinError`. */
   failed(name: string): void
-  /** The library is spent (its evaluation was stopped in the middle). */
-  forget(): void
 }
 
 export interface BuiltinsOptions {
-  /** The library's WebAssembly, loaded on first need; throws where there is none. */
-  readonly module: () => WebAssembly.Module
+  /** What was loaded ahead for those who need it; throws where nothing was. */
+  readonly library: () => Library
   readonly onTicks: () => void
   /** A failed function makes its expression undefined, as OPA has it by default, instead of throwing. */
   readonly lenient?: boolean
@@ -26,17 +24,16 @@ export interface BuiltinsOptions {
   readonly runtime?: () => string
 }
 
-export function createBuiltins({ module, onTicks, lenient = false, runtime }: BuiltinsOptions): Builtins {
-  let library: Library | null = null
+export function createBuiltins({ library, onTicks, lenient = false, runtime }: BuiltinsOptions): Builtins {
   let begun = false
   let at = 0
   let known: Answers | undefined
 
   function ask(name: string, operands: readonly string[]): string | null {
-    library ??= createLibrary(module(), onTicks)
-    if (!begun) library.begin(at, runtime?.())
+    const loaded = library()
+    if (!begun) loaded.begin(at, onTicks, runtime?.())
     begun = true
-    const outcome = library.call(name, operands)
+    const outcome = loaded.call(name, operands)
     if (outcome.kind === 'undefined') return null
     if (outcome.kind === 'defined') return outcome.text
     if (outcome.kind === 'failed' && lenient) return null
@@ -56,13 +53,11 @@ export function createBuiltins({ module, onTicks, lenient = false, runtime }: Bu
     failed(name) {
       if (!lenient) throw new BuiltinError(name, 'the operands are not such as it takes')
     },
-    forget() {
-      library = null
-    },
   }
 }
 
-/** Every one of these can be answered without the library, at least mostly: it is not loaded ahead for them. */
-export function isQuick(name: string): boolean {
-  return Object.hasOwn(quickBuiltins, name)
+/** `always`: no call needs the library. `mostly`: those with unusual operands do. */
+export function answeredHere(name: string): 'always' | 'mostly' | 'never' {
+  if (asksOutside(name) || name === 'time.now_ns') return 'always'
+  return Object.hasOwn(quickBuiltins, name) ? 'mostly' : 'never'
 }

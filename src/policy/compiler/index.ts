@@ -1,7 +1,8 @@
 /** OPA's own compiler. */
 export { type Compile, createCompile } from './compile.ts'
-export { builtinLibrary, builtPath, programPath } from './program.ts'
+export { builtinLibrary, programPath } from './program.ts'
 export {
+  CompilerMissing,
   type CompilerProblem,
   type EvalResult,
   everything,

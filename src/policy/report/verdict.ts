@@ -5,7 +5,7 @@ import type { CompiledPolicy } from '../build.ts'
 import type { Compile } from '../compiler/index.ts'
 import { type BundleSet, type Composed, compose } from '../compose.ts'
 import { createOwnDocuments, createWholeDocuments } from '../documents.ts'
-import { createLibrarySource } from '../library-source.ts'
+import { createLibrarySource, type LibrarySource, libraryNeedOf } from '../library-source.ts'
 import { placesOf, writeProjected } from '../projection.ts'
 import type { RegoSources } from '../rego-files.ts'
 import { requireRulesApart } from '../require-apart.ts'
@@ -35,6 +35,8 @@ export interface VerdictOptions {
   readonly maxMemoryPages: number
   /** Of one event. */
   readonly maxEvaluationMs: number
+  /** Shared with the policy; its own where absent. */
+  readonly library?: LibrarySource
 }
 
 type Judge = (event: DecisionEvent) => Verdict
@@ -42,32 +44,28 @@ type Judge = (event: DecisionEvent) => Verdict
 const asItIs: Verdict = { drop: false, masks: [] }
 
 export function createVerdicts(options: VerdictOptions): VerdictStation {
-  const { cacheFolder, compile, grants, maxMemoryPages, maxEvaluationMs } = options
-  const library = createLibrarySource()
+  const { cacheFolder, compile, grants, maxMemoryPages, maxEvaluationMs, library = createLibrarySource() } = options
   let judge: Judge = () => asItIs
 
-  async function createJudge(policy: CompiledPolicy, data: JsonObject, integrations: readonly Integration[]): Promise<Judge> {
+  async function createJudge(policy: CompiledPolicy, { all, data }: Composed, integrations: readonly Integration[]): Promise<Judge> {
     const module = await WebAssembly.compile(harden(policy.wasm))
     // `input.integration` of an event is nothing: rules that ask for no manifest but that one's ask for none.
     const documents = policy.sight.ownOnly ? createOwnDocuments(module, data) : createWholeDocuments(module, data, integrations)
     const entrypoint = verdictEntrypoint
-    const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, builtinLibrary: library.now })
-    await library.readyFor(documents.loader.base.builtins)
+    const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
+    await library.readyFor(libraryNeedOf(documents.loader.base.builtins, all))
     const image = documents.imageFor(undefined)
     const places = placesOf(policy.sight)
     return (event) =>
       readVerdict(session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp)))
   }
 
-  async function prepareJudge(
-    integrations: readonly Integration[],
-    { reporting, all, data }: Composed,
-    bundles: BundleSet,
-  ): Promise<Judge> {
+  async function prepareJudge(integrations: readonly Integration[], composed: Composed, bundles: BundleSet): Promise<Judge> {
+    const { reporting, all, data } = composed
     if (Object.keys(reporting).length === 0) return () => asItIs
     const policy = await buildVerdict(all, compile, cacheFolder, () => requireTests(compile, all, { data, grants }), grants)
     requireRulesApart(policy.rulePaths, bundles)
-    return createJudge(policy, data, integrations)
+    return createJudge(policy, composed, integrations)
   }
 
   return {
