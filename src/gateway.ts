@@ -5,19 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAdmin, type Health } from './admin/index.ts'
 import { openAudit } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
-import { type Config, type ListenerConfig, watchFolder } from './config/index.ts'
+import { type Config, watchFolder } from './config/index.ts'
 import { Refusal } from './core/index.ts'
 import { createGovernment } from './govern.ts'
-import {
-  createDoors,
-  createIdentify,
-  createIds,
-  createInterceptDoor,
-  createPolicyDoor,
-  type Listener,
-  openListener,
-} from './ingress/index.ts'
+import { createIds, createInterceptDoor, createPolicyDoor, type Listener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
+import { createOpenListener } from './listeners.ts'
 import { createPipeline } from './pipeline.ts'
 import { createCompile, createDirectory, createLibrarySource, createServer, type ReloadResult } from './policy/index.ts'
 import { createReach } from './reach.ts'
@@ -206,11 +199,12 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   })
 
   beforeListening?.()
+  const openListener = createOpenListener({ config, manifests, handle, nextId, requireOpen, now, nodeHttp })
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)
     for (const one of config.listeners) {
-      const listener = await open(one)
+      const listener = await openListener(one)
       if ('port' in listener.address) reach.refusePorts([listener.address.port])
       listeners.push(listener)
     }
@@ -237,25 +231,6 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     },
     government.revision() === null ? 'listening, and not ready: there is no policy yet' : 'ready',
   )
-
-  function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
-    const known = createIdentify(manifests, integration)
-    const identify: typeof known = (authorization) => {
-      requireOpen()
-      return known(authorization)
-    }
-    return openListener({
-      name,
-      address,
-      handle,
-      identify,
-      nextId,
-      http: nodeHttp,
-      maxConnections: config.http.maxConnections,
-      idleTimeoutMs: config.http.idleTimeoutMs,
-      doors: createDoors(doors, { handle, identify, nextId, maxPolicyBodyBytes: config.http.maxPolicyBodyBytes }),
-    })
-  }
 
   /** What is left once nothing is served: the log last, so that it has everything. */
   async function release(): Promise<void> {

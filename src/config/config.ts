@@ -28,6 +28,7 @@ export interface HttpConfig {
   readonly headersTimeoutMs: number
   readonly keepAliveMs: number
   readonly maxConnections: number
+  readonly maxUnidentifiedConnections: number
   readonly connectTimeoutMs: number
   readonly originTimeoutMs: number
   readonly idleTimeoutMs: number

@@ -16,7 +16,16 @@ export const limitsSchema = z.strictObject({
   requests: bucket('Requests that the policy allowed.').optional(),
   bytesOut: bucket('Bytes from the integration to its destinations.').optional(),
   bytesIn: bucket('Bytes from destinations to the integration.').optional(),
-  concurrency: z.int().positive().describe('Requests, tunnels and sockets open at once.').optional(),
+  concurrency: z
+    .int()
+    .positive()
+    .describe('Requests, tunnels and sockets open at once. A CONNECT that is intercepted is none of them.')
+    .optional(),
+  connections: z
+    .int()
+    .positive()
+    .describe('Connections to the gateway at once, idle and intercepted ones too. Beyond it the oldest idle one gives way.')
+    .optional(),
 })
 
 export const breakerSchema = z.strictObject({
@@ -31,7 +40,7 @@ export const breakerSchema = z.strictObject({
   reset: duration().describe('How long it stays open before one trial request.').optional(),
 })
 
-const { arrivals, requests, bytesOut, bytesIn, concurrency } = limitsSchema.shape
+const { arrivals, requests, bytesOut, bytesIn, concurrency, connections } = limitsSchema.shape
 
 /** As sallyport.yaml has them: what holds where neither file says anything is filled in. */
 export const gatewayLimitsSchema = z.strictObject({
@@ -40,6 +49,7 @@ export const gatewayLimitsSchema = z.strictObject({
   bytesOut: bytesOut.unwrap().prefault({ rate: '50MB/s', burst: '500MB' }),
   bytesIn: bytesIn.unwrap().prefault({ rate: '100MB/s', burst: '1GB' }),
   concurrency: concurrency.unwrap().prefault(256),
+  connections: connections.unwrap().prefault(2000),
 })
 
 export const gatewayBreakerSchema = z.strictObject({
@@ -60,6 +70,7 @@ export function gatewayLimits(given: z.output<typeof gatewayLimitsSchema>): Limi
     bytesOut: settingsOf(given.bytesOut),
     bytesIn: settingsOf(given.bytesIn),
     concurrency: given.concurrency,
+    connections: given.connections,
   }
 }
 
@@ -75,6 +86,7 @@ export function limitsFrom(given: z.output<typeof limitsSchema> | undefined, def
     bytesOut: given?.bytesOut === undefined ? defaults.bytesOut : settingsOf(given.bytesOut),
     bytesIn: given?.bytesIn === undefined ? defaults.bytesIn : settingsOf(given.bytesIn),
     concurrency: given?.concurrency ?? defaults.concurrency,
+    connections: given?.connections ?? defaults.connections,
   }
 }
 

@@ -70,6 +70,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       headersTimeoutMs: http.headersTimeout,
       keepAliveMs: http.keepAlive,
       maxConnections: http.maxConnections,
+      maxUnidentifiedConnections: http.maxUnidentifiedConnections,
       connectTimeoutMs: http.connectTimeout,
       originTimeoutMs: http.originTimeout,
       idleTimeoutMs: http.idleTimeout,

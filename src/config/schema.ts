@@ -52,7 +52,18 @@ export function createConfigSchema(sources: Sources) {
     maxHeader: size(kibi, mebi).describe('Request line and headers; 1KiB to 1MiB.').prefault('16KiB'),
     headersTimeout: duration().describe('Until the head of a request is in.').prefault('15s'),
     keepAlive: duration().describe('An idle connection of a caller is kept so long.').prefault('60s'),
-    maxConnections: z.int().positive().describe('Connections of a listener.').prefault(10_000),
+    maxConnections: z
+      .int()
+      .positive()
+      .describe('Connections of a listener. Where it is full, the integration that has most gives one to one that has less.')
+      .prefault(10_000),
+    maxUnidentifiedConnections: z
+      .int()
+      .positive()
+      .describe(
+        'Of these, what has not proved yet which integration it is; at most half. The oldest gives way, and all have as long as `headersTimeout`.',
+      )
+      .prefault(2000),
     connectTimeout: duration().describe('Until a destination accepts the connection.').prefault('5s'),
     originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
     idleTimeout: duration().describe('A body or tunnel in which nothing moves is cut.').prefault('2m'),

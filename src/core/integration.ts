@@ -64,6 +64,8 @@ export interface LimitSettings {
   readonly bytesIn: BucketSettings
   /** Requests, tunnels and sockets open at once. */
   readonly concurrency: number
+  /** To the gateway at once, idle ones too. */
+  readonly connections: number
 }
 
 export interface BreakerSettings {

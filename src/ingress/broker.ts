@@ -11,14 +11,14 @@ import { createRequestBody } from './request-body.ts'
 /** Here the gateway is the origin, so Authorization is meant for it. */
 const credentialHeaders = ['proxy-authorization', 'authorization'] as const
 
-export function createBrokerDoor({ handle, identify, nextId }: DoorOptions): RequestDoor {
+export function createBrokerDoor({ handle, identify, nextId, requireShare }: DoorOptions): RequestDoor {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('case sensitive routing', true)
   app.set('strict routing', true)
   const route = (read: Read) => (req: Request, res: Response) =>
-    serve(handle, new HttpArrival(nextId(), { door: 'broker', identify, credentialHeaders, read }, req, res))
+    serve(handle, new HttpArrival(nextId(), { door: 'broker', identify, requireShare, credentialHeaders, read }, req, res))
 
   app.get('/v1/self', route(readSelf))
   app.all('/v1/self', route(refuseMethod('GET')))

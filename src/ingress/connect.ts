@@ -11,21 +11,27 @@ import { rawHead, writeRaw } from './malformed.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-export function createConnectDoor({ handle, identify, nextId }: DoorOptions): ConnectDoor {
+export function createConnectDoor({ handle, identify, nextId, requireShare }: DoorOptions): ConnectDoor {
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    void handle(connectArrival(id, req, socket, identify))
+    void handle(connectArrival(id, req, socket, identify, requireShare))
       .then((settling) => begin(settling, socket, head, id))
       // A bug here costs this caller its connection and nobody else anything.
       .catch(() => socket.destroy())
   }
 }
 
-function connectArrival(id: string, req: IncomingMessage, socket: Duplex, identify: Identify): Arrival {
+function connectArrival(
+  id: string,
+  req: IncomingMessage,
+  socket: Duplex,
+  identify: Identify,
+  requireShare: DoorOptions['requireShare'],
+): Arrival {
   const at = Date.now()
   const hangup = socketHangup(socket)
-  const prove = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'))
+  const prove = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'), socket)
   return {
     id,
     door: 'connect',
@@ -33,18 +39,21 @@ function connectArrival(id: string, req: IncomingMessage, socket: Duplex, identi
     peer: req.socket.remoteAddress ?? 'local',
     hangup,
     identify: prove,
-    read: ({ integration, identity }: Identified): AccessRequest => ({
-      kind: 'tunnel',
-      id,
-      door: 'connect',
-      at,
-      integration,
-      identity,
-      hangup,
-      action: 'CONNECT',
-      target: readTarget(req),
-      identify: prove,
-    }),
+    read({ integration, identity }: Identified): AccessRequest {
+      requireShare(socket)
+      return {
+        kind: 'tunnel',
+        id,
+        door: 'connect',
+        at,
+        integration,
+        identity,
+        hangup,
+        action: 'CONNECT',
+        target: readTarget(req),
+        identify: prove,
+      }
+    },
   }
 }
 

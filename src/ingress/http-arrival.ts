@@ -1,5 +1,6 @@
 /** An HTTP request as it came through a door: what every door over Node's HTTP server shares. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { AccessRequest, Arrival, DoorName, Hangup, Identified, Needs } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
@@ -14,6 +15,8 @@ export interface DoorSettings {
   readonly read: Read
   /** Headers that may carry the proxy token, lower case; Proxy-Authorization where absent. */
   readonly credentialHeaders?: readonly string[]
+  /** As in `DoorOptions`; inside an interception there is nothing to require. */
+  readonly requireShare?: (socket: Duplex) => void
   /** Of requests inside an interception: the CONNECT's id. */
   readonly parent?: string
 }
@@ -54,12 +57,13 @@ export class HttpArrival implements Arrival, Hangup {
     const { identify, credentialHeaders = proxyAuthorization } = this.#settings
     for (const name of credentialHeaders) {
       const value = soleHeader(this.req.rawHeaders, name)
-      if (value !== null) return identify(value)
+      if (value !== null) return identify(value, this.req.socket)
     }
-    return identify(null)
+    return identify(null, this.req.socket)
   }
 
   read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest> {
+    this.#settings.requireShare?.(this.req.socket)
     return this.#settings.read(this, who, needs)
   }
 

@@ -1,5 +1,6 @@
 /** Which integration calls: by the listener it was given, or by its proxy token. Never by an ordinary header. */
 import { hash, timingSafeEqual } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import type { Identified, Integration } from '../core/index.ts'
 
 /** The active manifests; replaced whole at a reload. */
@@ -8,11 +9,11 @@ export interface Directory {
   all(): Iterable<Integration>
 }
 
-/** `authorization`: the value of Proxy-Authorization, or `null`. */
-export type Identify = (authorization: string | null) => Identified | null
+/** `authorization`: the value of Proxy-Authorization, or `null`. `socket`: the connection that it came over. */
+export type Identify = (authorization: string | null, socket: Duplex) => Identified | null
 
 /** `boundTo`: the integration whose listener this is; `null` where callers prove themselves by token. */
-export function createIdentify(directory: Directory, boundTo: string | null): Identify {
+export function createIdentify(directory: Directory, boundTo: string | null): (authorization: string | null) => Identified | null {
   if (boundTo !== null) {
     return () => {
       const integration = directory.get(boundTo)

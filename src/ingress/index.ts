@@ -1,7 +1,8 @@
 /** The doors: bytes in, an Arrival out, a Reply back. */
+export { createConnectionShares } from './connection-shares.ts'
 export { createDoors } from './doors.ts'
-export { createIdentify } from './identify.ts'
+export { createIdentify, type Directory, type Identify } from './identify.ts'
 export { createInterceptDoor } from './intercept.ts'
 export { type Listener, openListener } from './listener.ts'
 export { createPolicyDoor } from './policy-door.ts'
-export { createIds } from './request-id.ts'
+export { createIds, type NextId } from './request-id.ts'

@@ -2,11 +2,12 @@
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Refusal } from '../core/index.ts'
+import { type Integration, Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { claimSocketPath, listenOnSocket } from '../sockets/index.ts'
 import { createArrivalServer, noConnect } from './arrival-server.ts'
 import type { ConnectDoor } from './connect.ts'
+import type { ConnectionPool } from './connection-shares.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
@@ -36,8 +37,9 @@ export interface ListenerOptions {
   readonly identify: Identify
   readonly nextId: NextId
   readonly http: ServerOptions
-  /** Connections beyond it are not accepted. */
-  readonly maxConnections: number
+  readonly connections: ConnectionPool
+  /** Whose listener this is; `null` where callers prove themselves. */
+  readonly owner: () => Integration | null
   /** A connection in which nothing moves is cut, unless its caller has asked all it has to and waits for the answer. */
   readonly idleTimeoutMs: number
 }
@@ -54,11 +56,9 @@ export interface Listener {
 
 /** Throws the Error of `listen` (EADDRINUSE, EACCES) with the listener's name in its message. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { name, doors, handle, nextId, identify, http } = options
+  const { name, doors, handle, nextId, identify, http, connections, owner } = options
   const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
   const sockets = new Set<Socket>()
-  // Connections that have asked nothing yet: Node counts them neither as idle nor as live.
-  const silent = new WeakSet<Socket>()
 
   const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
   const server = createArrivalServer({
@@ -69,31 +69,31 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     nextId,
     door: 'proxy',
     route(req, res) {
-      silent.delete(req.socket)
+      connections.began(req.socket, res)
       doorFor(doors, req.url ?? '', stray)(req, res)
     },
     settingsOf: () => strayArrival,
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
   })
-  server.maxConnections = options.maxConnections
   server.on('connection', (socket) => {
     sockets.add(socket)
-    silent.add(socket)
     socket.once('close', () => sockets.delete(socket))
+    connections.accepted(socket, owner())
   })
-  server.on('connect', (req) => silent.delete(req.socket))
+  server.prependListener('connect', (req) => connections.taken(req.socket))
   server.on('upgrade', (req, socket, head) => {
-    silent.delete(req.socket)
+    connections.taken(req.socket)
     doors.services?.upgrade(req, socket, head)
   })
 
   const address = await listen(server, options.address, name)
   function endSilent(): Promise<void> {
     const drained = drain(server)
-    for (const socket of sockets) if (silent.has(socket)) socket.destroy()
+    for (const socket of sockets) if (connections.isSilent(socket)) socket.destroy()
     return drained
   }
   function destroy(): void {
+    connections.close()
     for (const socket of sockets) socket.destroy()
   }
   return { name, address, drain: endSilent, destroy }

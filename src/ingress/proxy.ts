@@ -7,11 +7,12 @@ import { createAuthorities, readAbsoluteForm } from './http-request.ts'
 
 export type RequestDoor = (req: IncomingMessage, res: ServerResponse) => void
 
-export function createProxyDoor({ handle, identify, nextId, maxPolicyBodyBytes }: DoorOptions): RequestDoor {
+export function createProxyDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): RequestDoor {
   const authorities = createAuthorities()
   const settings: DoorSettings = {
     door: 'proxy',
     identify,
+    requireShare,
     read: (arrival, who, needs) => readAbsoluteForm(authorities, arrival, who, needs, maxPolicyBodyBytes),
   }
   return (req, res) => {

@@ -15,10 +15,11 @@ import { createRequestBody } from './request-body.ts'
 
 const prefix = '/services/'
 
-export function createServicesDoor({ handle, identify, nextId, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
+export function createServicesDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
   const settings = (websocket: boolean): DoorSettings => ({
     door: 'services',
     identify,
+    requireShare,
     read: (arrival, who, needs) => read(arrival, who, needs, websocket, maxPolicyBodyBytes),
   })
   const plain = settings(false)

@@ -1,6 +1,6 @@
 /** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
 import { LRUCache } from 'lru-cache'
-import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Reply } from '../core/index.ts'
+import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Permit, Reply } from '../core/index.ts'
 import { Account } from './account.ts'
 import { type Breakers, createBreakers } from './breakers.ts'
 import { Bucket } from './gcra.ts'
@@ -48,6 +48,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
   return {
     arrive: (integration, peer) => (integration === null ? arriveUnidentified(peer) : accountOf(integration).arrive(now())),
     admit(permit, declaredBytes) {
+      if (isEnvelope(permit)) return envelope
       const { integration } = permit.request
       const account = accountOf(integration)
       account.admit(declaredBytes, now())
@@ -80,6 +81,16 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
     close: () => breakers.close(),
   }
 }
+
+/**
+ * A CONNECT that is opened: it reaches nothing by itself, and each request inside is admitted on its own. It has cost an
+ * arrival, and stays open on a connection, which is counted where connections are.
+ */
+function isEnvelope({ request, decision }: Permit): boolean {
+  return request.kind === 'tunnel' && decision.obligations.tls === 'intercept'
+}
+
+const envelope: Lease = { run: (_origin, effect) => effect(), sent() {}, received() {}, settle() {} }
 
 class HeldLease implements Lease {
   readonly #integration: Integration

@@ -90,6 +90,7 @@ const limits = {
   bytesOut: { rate: 10, burst: 100 },
   bytesIn: { rate: 10, burst: 100 },
   concurrency: 3,
+  connections: 3,
 }
 const levels = (account: Account) => Object.fromEntries(account.report(0).map(({ bucket, level }) => [bucket, level]))
 

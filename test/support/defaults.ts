@@ -8,6 +8,7 @@ export const smallDefaults: ManifestDefaults = {
     bytesOut: { rate: 1, burst: 1 },
     bytesIn: { rate: 1, burst: 1 },
     concurrency: 1,
+    connections: 1,
   },
   breaker: { errorThresholdPercent: 50, minimumRequests: 1, windowMs: 1, resetMs: 1 },
 }

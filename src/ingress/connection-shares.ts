@@ -1,0 +1,209 @@
+/** Whose a listener's connections are: each integration has a share of them, and callers that have proved nothing have a small one together. */
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Integration, Refusal } from '../core/index.ts'
+
+export interface ConnectionPoolOptions {
+  /** Connections of the listener. */
+  readonly maxConnections: number
+  /** Of these, what has not proved which integration it is; no more than half. */
+  readonly maxUnidentified: number
+  /** What has proved nothing so long after it connected is cut, unless it is being answered. */
+  readonly identifyTimeoutMs: number
+}
+
+export interface ConnectionPool {
+  /** `integration`: whose listener this is; `null` where callers prove themselves. */
+  accepted(socket: Socket, integration: Integration | null): void
+  /** A request began on it; until `res` has closed it is in use. */
+  began(socket: Duplex, res: ServerResponse): void
+  /** A CONNECT or an upgrade: it is in use until it closes. */
+  taken(socket: Duplex): void
+  /** It has asked nothing yet: Node counts it neither as idle nor as live. */
+  isSilent(socket: Duplex): boolean
+  /** What came over it proved that it is `integration`'s: it counts as that one's from now on, if there is room. */
+  identified(socket: Duplex, integration: Integration): void
+  /** Throws `Refusal('connections-exceeded')` where `identified` found no room. */
+  requireShare(socket: Duplex): void
+  close(): void
+}
+
+interface Connection {
+  readonly socket: Duplex
+  readonly peer: string
+  readonly since: number
+  readonly pool: Pool
+  holder: Holder | null
+  latest: ServerResponse | null
+  isTaken: boolean
+  isRefused: boolean
+}
+
+/** An integration's connections, those of all listeners: oldest first. */
+type Holder = Set<Connection>
+
+interface Pool {
+  /** By the address of the other end, oldest first. */
+  readonly unidentified: Map<string, Set<Connection>>
+  unidentifiedCount: number
+  readonly counts: Map<Holder, number>
+  identifiedCount: number
+}
+
+/** One for all listeners, since `limits.connections` is an integration's everywhere. */
+export function createConnectionShares(now: () => number): (options: ConnectionPoolOptions) => ConnectionPool {
+  const connections = new WeakMap<Duplex, Connection>()
+  const holders = new Map<string, Holder>()
+
+  return ({ maxConnections, maxUnidentified, identifyTimeoutMs }) => {
+    const unidentifiedPlaces = Math.max(1, Math.min(maxUnidentified, Math.floor(maxConnections / 2)))
+    const identifiedPlaces = Math.max(1, maxConnections - unidentifiedPlaces)
+    const pool: Pool = { unidentified: new Map(), unidentifiedCount: 0, counts: new Map(), identifiedCount: 0 }
+    const sweeping = setInterval(cutOverdue, Math.min(identifyTimeoutMs / 2, longestSweepMs)).unref()
+
+    function cutOverdue(): void {
+      const latest = now() - identifyTimeoutMs
+      for (const ofPeer of pool.unidentified.values())
+        for (const connection of ofPeer) {
+          if (connection.since > latest) break
+          if (!isInUse(connection)) cut(connection)
+        }
+    }
+
+    function identified(socket: Duplex, integration: Integration): void {
+      const connection = connections.get(socket)
+      if (connection === undefined || socket.destroyed) return
+      const holder = holders.get(integration.name) ?? new Set()
+      if (connection.holder === holder) return
+      if (connection.holder !== null) {
+        leave(connection)
+        joinUnidentified(connection)
+      }
+      connection.isRefused = !makeRoom(pool, holder, integration.limits.connections, identifiedPlaces)
+      if (connection.isRefused) return
+      leave(connection)
+      holders.set(integration.name, holder)
+      holder.add(connection)
+      connection.holder = holder
+      pool.counts.set(holder, (pool.counts.get(holder) ?? 0) + 1)
+      pool.identifiedCount += 1
+    }
+
+    return {
+      accepted(socket, integration) {
+        const connection: Connection = {
+          ...{ socket, peer: socket.remoteAddress ?? 'local', since: now(), pool },
+          ...{ holder: null, latest: null, isTaken: false, isRefused: false },
+        }
+        connections.set(socket, connection)
+        // Who holds silent connections must not keep others out: the oldest of the peer that has most gives way.
+        if (pool.unidentifiedCount >= unidentifiedPlaces) cutOldest(pool.unidentified)
+        joinUnidentified(connection)
+        socket.once('close', () => leave(connection))
+        if (integration !== null) identified(socket, integration)
+      },
+      began(socket, res) {
+        const connection = connections.get(socket)
+        if (connection !== undefined) connection.latest = res
+      },
+      taken(socket) {
+        const connection = connections.get(socket)
+        if (connection !== undefined) connection.isTaken = true
+      },
+      isSilent(socket) {
+        const connection = connections.get(socket)
+        return connection !== undefined && connection.latest === null && !connection.isTaken
+      },
+      identified,
+      requireShare(socket) {
+        if (connections.get(socket)?.isRefused !== true) return
+        throw Refusal.retryLater('connections-exceeded', 'every connection that this integration may have is in use', 1000)
+      },
+      close: () => clearInterval(sweeping),
+    }
+  }
+}
+
+const longestSweepMs = 15_000
+
+/**
+ * Whether `holder` may have one more. In a full pool, who has most gives one to who has less: first one that is idle, for want of
+ * these the newest, which loses least. So nobody keeps another out, and one alone may have all there is.
+ */
+function makeRoom(pool: Pool, holder: Holder, limit: number, places: number): boolean {
+  if (holder.size >= limit && !giveUpIdle(holder, null)) return false
+  if (pool.identifiedCount < places) return true
+  const largest = largestOf(pool.counts)
+  const own = pool.counts.get(holder) ?? 0
+  if (largest === null || (pool.counts.get(largest) ?? 0) <= own + 1) return giveUpIdle(holder, pool)
+  if (!giveUpIdle(largest, pool)) giveUpNewest(largest, pool)
+  return true
+}
+
+function giveUpIdle(holder: Holder, pool: Pool | null): boolean {
+  for (const connection of holder) {
+    if ((pool !== null && connection.pool !== pool) || isInUse(connection)) continue
+    cut(connection)
+    return true
+  }
+  return false
+}
+
+function giveUpNewest(holder: Holder, pool: Pool): void {
+  const newest = [...holder].findLast((connection) => connection.pool === pool)
+  if (newest !== undefined) cut(newest)
+}
+
+function cutOldest(unidentified: Pool['unidentified']): void {
+  let most: Set<Connection> | null = null
+  for (const ofPeer of unidentified.values()) if (most === null || ofPeer.size > most.size) most = ofPeer
+  const [oldest] = most ?? []
+  if (oldest !== undefined) cut(oldest)
+}
+
+function largestOf(counts: ReadonlyMap<Holder, number>): Holder | null {
+  let largest: Holder | null = null
+  let most = 0
+  for (const [holder, count] of counts)
+    if (count > most) {
+      most = count
+      largest = holder
+    }
+  return largest
+}
+
+function isInUse({ isTaken, latest }: Connection): boolean {
+  return isTaken || (latest !== null && !latest.closed)
+}
+
+/** Its place is free at once; `close` comes later. */
+function cut(connection: Connection): void {
+  leave(connection)
+  connection.socket.destroy()
+}
+
+function joinUnidentified(connection: Connection): void {
+  const { pool, peer } = connection
+  const ofPeer = pool.unidentified.get(peer)
+  if (ofPeer === undefined) pool.unidentified.set(peer, new Set([connection]))
+  else ofPeer.add(connection)
+  pool.unidentifiedCount += 1
+}
+
+function leave(connection: Connection): void {
+  const { pool, peer, holder } = connection
+  if (holder === null) {
+    const ofPeer = pool.unidentified.get(peer)
+    if (ofPeer?.delete(connection) !== true) return
+    pool.unidentifiedCount -= 1
+    if (ofPeer.size === 0) pool.unidentified.delete(peer)
+    return
+  }
+  connection.holder = null
+  if (!holder.delete(connection)) return
+  pool.identifiedCount -= 1
+  const left = (pool.counts.get(holder) ?? 1) - 1
+  if (left === 0) pool.counts.delete(holder)
+  else pool.counts.set(holder, left)
+}
