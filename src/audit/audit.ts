@@ -47,6 +47,7 @@ interface Sum {
 }
 
 const sumEveryMs = 1000
+/** Lines of callers that prove nothing; of integrations there are as many as have manifests. */
 const maxSums = 1000
 
 /** Throws `AuditError` where the log is in use, was changed, or cannot be opened. */
@@ -87,10 +88,12 @@ export function openAudit(options: AuditOptions): AuditStation {
       head = hashLine(line)
       return writer.append(line, urgent)
     },
-    sum(who, code) {
-      const key = sums.size < maxSums ? `${who} ${code}` : 'other'
+    sum(who, code, isIntegration) {
+      // A crowd of addresses is summed together before it costs an integration its own line.
+      const isNamed = isIntegration || sums.size < maxSums || sums.has(`${who} ${code}`)
+      const key = `${isNamed ? who : 'other'} ${code}`
       const known = sums.get(key)
-      if (known === undefined) sums.set(key, { who: key === 'other' ? 'other' : who, code, count: 1, first: time(), last: time() })
+      if (known === undefined) sums.set(key, { who: isNamed ? who : 'other', code, count: 1, first: time(), last: time() })
       else {
         known.count += 1
         known.last = time()

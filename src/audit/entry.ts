@@ -7,7 +7,7 @@ export interface LogFace {
   readonly writer: Writer
   /** Numbers, times and chains a record; `fields` is `"key":value,…` text. */
   append(type: string, fields: string, urgent: boolean): Group
-  sum(who: string, code: string): void
+  sum(who: string, code: string, isIntegration: boolean): void
   /** Masks in texts from outside. */
   readonly mask: Mask
 }
@@ -48,7 +48,7 @@ export class ArrivalEntry implements Entry {
 
   summed(refusal: Refusal, who: Identified | null): void {
     this.#summed = true
-    this.#log.sum(who === null ? `peer ${this.#arrival.peer}` : who.integration.name, refusal.code)
+    this.#log.sum(who === null ? `peer ${this.#arrival.peer}` : who.integration.name, refusal.code, who !== null)
   }
 
   durable(): Promise<void> | null {

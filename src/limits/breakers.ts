@@ -1,7 +1,7 @@
 /** Circuit breakers: opossum, one an integration and origin, so that one integration's failures never close another's way. */
-import { LRUCache } from 'lru-cache'
 import CircuitBreaker from 'opossum'
 import { type BreakerReport, type BreakerSettings, type Integration, isTakeover, Refusal, type Reply } from '../core/index.ts'
+import { createFairCache } from '../shares/index.ts'
 
 type Effect = () => Promise<Reply> | Reply
 
@@ -25,10 +25,12 @@ interface Guard {
 }
 
 const buckets = 10
+/** Of all integrations: one that asks many origins loses its own, not another's that is open. */
+const maxBreakers = 1000
 
 /** `onChange` hears of every opening and closing. */
 export function createBreakers(now: () => number, onChange: (integration: string, report: BreakerReport) => void): Breakers {
-  const guards = new LRUCache<string, Guard>({ max: 1000, dispose: (guard) => guard.breaker.shutdown() })
+  const guards = createFairCache<Guard>(maxBreakers, (guard) => guard.breaker.shutdown())
 
   function open(integration: Integration, origin: string): Guard {
     const breaker: ReplyBreaker = new CircuitBreaker(judge, settingsOf(integration.breaker))
@@ -44,11 +46,10 @@ export function createBreakers(now: () => number, onChange: (integration: string
 
   return {
     run(integration, origin, effect) {
-      const key = `${integration.name} ${origin}`
-      let guard = guards.get(key)
+      let guard = guards.get(integration.name, origin)
       if (guard === undefined) {
         guard = open(integration, origin)
-        guards.set(key, guard)
+        guards.set(integration.name, origin, guard)
       }
       const { breaker } = guard
       return breaker.fire(effect).catch((error: Error) => {
@@ -58,14 +59,9 @@ export function createBreakers(now: () => number, onChange: (integration: string
         throw error
       })
     },
-    report: (integration) =>
-      [...guards.values()]
-        .filter((guard) => guard.integration === integration)
-        .map((guard) => ({ origin: guard.origin, state: stateOf(guard.breaker) })),
-    forget(integration) {
-      for (const [key, guard] of guards.entries()) if (guard.integration === integration) guards.delete(key)
-    },
-    close: () => guards.clear(),
+    report: (integration) => Array.from(guards.of(integration), ([origin, { breaker }]) => ({ origin, state: stateOf(breaker) })),
+    forget: guards.forget,
+    close: guards.clear,
   }
 }
 

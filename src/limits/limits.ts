@@ -1,9 +1,8 @@
 /** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
-import { LRUCache } from 'lru-cache'
 import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Permit, Reply } from '../core/index.ts'
 import { Account } from './account.ts'
 import { type Breakers, createBreakers } from './breakers.ts'
-import { Bucket } from './gcra.ts'
+import { createPeers } from './peers.ts'
 
 export interface LimitsOptions {
   /** Milliseconds, monotonic. */
@@ -24,7 +23,7 @@ export interface LimitsStation extends Limits {
 
 export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptions): LimitsStation {
   const accounts = new Map<string, { integration: Integration; readonly account: Account }>()
-  const peers = new LRUCache<string, Bucket>({ max: 10_000 })
+  const arriveUnidentified = createPeers(peerArrivals, now)
   const breakers = createBreakers(now, onBreakerChange)
 
   function accountOf(integration: Integration): Account {
@@ -34,15 +33,6 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
       accounts.set(integration.name, held)
     }
     return held.account
-  }
-
-  function arriveUnidentified(peer: string): number {
-    let bucket = peers.get(peer)
-    if (bucket === undefined) {
-      bucket = new Bucket(peerArrivals, now())
-      peers.set(peer, bucket)
-    }
-    return bucket.takeOne(now())
   }
 
   return {

@@ -1,6 +1,7 @@
 /** Decides: a compiled policy and its data, hardened against what callers can send and what policies can do. */
 import { LRUCache } from 'lru-cache'
 import { type AccessRequest, type Claim, type Decision, denial, type Integration, type Needs, readDecision } from '../core/index.ts'
+import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
@@ -45,7 +46,7 @@ export function createEngine(options: EngineOptions): Engine {
   const decisions = new LRUCache<string, Decision>({ max: 500 })
   // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
   // give two answers (clock, randomness), the same text decides the same.
-  const decided = policy.sight.volatile.length === 0 ? new LRUCache<string, Decision>({ max: 10_000 }) : null
+  const decided = policy.sight.volatile.length === 0 ? createFairCache<Decision>(10_000) : null
 
   function evaluate(request: AccessRequest, input: string, answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
@@ -65,12 +66,12 @@ export function createEngine(options: EngineOptions): Engine {
 
   function decide(request: AccessRequest, claim: Claim, answers?: Answers): Decision {
     const input = writeInput(request, claim)
-    const known = decided?.get(input)
+    const known = decided?.get(request.integration.name, input)
     if (known !== undefined) return known
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     const decision = evaluate(request, input, answers)
-    if (input.length <= maxCachedCharacters) decided?.set(input, decision)
+    if (input.length <= maxCachedCharacters) decided?.set(request.integration.name, input, decision)
     return decision
   }
 

@@ -21,7 +21,7 @@ import { setTimeout } from 'node:timers/promises'
 import { openAudit } from '../../src/audit/audit.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import { type AppendFile, realFile } from '../../src/audit/writer.ts'
-import type { AccessRequest, Arrival, Claim, Refusal } from '../../src/core/index.ts'
+import type { AccessRequest, Arrival, Claim, Integration, Refusal } from '../../src/core/index.ts'
 import { eventually } from '../support/eventually.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query }
@@ -222,6 +222,22 @@ test('a flood is recorded in sums', async (t) => {
     1000,
   )
   assert.equal(sums.length, 1)
+})
+
+test('a crowd of addresses is summed together, and an integration keeps a sum of its own', async (t) => {
+  const folder = folderOf(t)
+  const audit = open(folder)
+  const { Refusal } = await import('../../src/core/index.ts')
+  const flood = new Refusal('arrivals-exceeded', '')
+  for (let i = 0; i < 1500; i += 1) audit.open({ ...arrival(`f${i}`), peer: `10.0.${i >> 8}.${i & 255}` }).summed(flood, null)
+  audit.open(arrival('a')).summed(flood, { integration: { name: 'weather' } as Integration, identity: 'token' })
+  await audit.close()
+  const sums = readFileSync(first(folder), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"summed"'))
+    .map((line) => JSON.parse(line))
+  assert.equal(sums.find(({ who }) => who === 'weather')?.count, 1)
+  assert.equal(sums.find(({ who }) => who === 'other')?.count, 500)
 })
 
 test('nothing is written once the log is closed: the descriptor may be another file by then', async (t) => {

@@ -1,6 +1,6 @@
 /** Connection pools to origins, apart by integration and by what may be dialled, so that nobody rides on another's connection. */
-import { LRUCache } from 'lru-cache'
 import { Pool } from 'undici'
+import { createFairCache } from '../../shares/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 
 export interface PoolSettings {
@@ -16,8 +16,11 @@ export interface Pools {
   close(): Promise<void>
 }
 
+/** Of all integrations: one that asks many origins loses its own pools, not another's. */
+const maxPools = 1000
+
 export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings): Pools {
-  const pools = new LRUCache<string, Pool>({ max: 1000, dispose: (pool) => void pool.close().catch(() => {}) })
+  const pools = createFairCache<Pool>(maxPools, (pool) => void pool.close().catch(() => {}))
 
   function open(origin: string, host: string, port: number, allowed: readonly string[]): Pool {
     const target = { host, port, allowed }
@@ -39,16 +42,16 @@ export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings
 
   return {
     get(integration, origin, host, port, allowed) {
-      const key = allowed.length === 0 ? `${integration} ${origin}` : `${integration} ${origin} ${allowed.join(' ')}`
-      let pool = pools.get(key)
+      const key = allowed.length === 0 ? origin : `${origin} ${allowed.join(' ')}`
+      let pool = pools.get(integration, key)
       if (pool === undefined) {
         pool = open(origin, host, port, allowed)
-        pools.set(key, pool)
+        pools.set(integration, key, pool)
       }
       return pool
     },
     async close() {
-      const open = [...pools.values()]
+      const open = pools.values()
       pools.clear()
       await Promise.all(open.map((pool) => pool.destroy()))
     },

@@ -1,0 +1,44 @@
+/** Arrivals of callers that prove nothing: a bucket per peer, in a table that no crowd of addresses washes out. */
+import { LRUCache } from 'lru-cache'
+import type { BucketSettings } from '../core/index.ts'
+import { Bucket } from './gcra.ts'
+
+const maxPeers = 10_000
+
+/** Takes one token of the peer's bucket: 0, or the milliseconds until it has one again. */
+export function createPeers(settings: BucketSettings, now: () => number, max = maxPeers): (address: string) => number {
+  const buckets = new LRUCache<string, Bucket>({ max })
+  // Who finds the table full of peers that are still in debt shares one bucket with the like: a new one each time would be no limit.
+  const crowd = new Bucket(settings, now())
+
+  function bucketOf(peer: string): Bucket {
+    const known = buckets.get(peer)
+    if (known !== undefined) return known
+    if (buckets.size >= max) {
+      const oldest = buckets.rkeys().next().value
+      const bucket = oldest === undefined ? undefined : buckets.peek(oldest)
+      if (bucket !== undefined && bucket.level(now()) < settings.burst) return crowd
+    }
+    const made = new Bucket(settings, now())
+    buckets.set(peer, made)
+    return made
+  }
+
+  return (address) => bucketOf(peerOf(address)).takeOne(now())
+}
+
+/** A host has all of an IPv6 /64 (RFC 6177): each address of it is the same peer. */
+export function peerOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address.replace(/^::ffff:/i, '')
+  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::', 2)
+  const groups = head === '' ? [] : head.split(':')
+  if (tail !== undefined) {
+    const after = tail === '' ? [] : tail.split(':')
+    for (let missing = 8 - groups.length - after.length; missing > 0; missing -= 1) groups.push('0')
+    groups.push(...after)
+  }
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`
+}

@@ -1,0 +1,2 @@
+/** Fair parts of what integrations share. */
+export { createFairCache } from './fair-cache.ts'

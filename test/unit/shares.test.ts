@@ -1,0 +1,81 @@
+/** What integrations share in memory: one of them at its worst takes nothing from another. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Integration, Reply } from '../../src/core/index.ts'
+import { createBreakers } from '../../src/limits/breakers.ts'
+import { createPeers, peerOf } from '../../src/limits/peers.ts'
+import { createPools } from '../../src/resources/http/pools.ts'
+import { createFairCache } from '../../src/shares/index.ts'
+
+test('a full cache takes from whoever holds most, the least used first, and tells of it', () => {
+  const gone: string[] = []
+  const cache = createFairCache<{ of: string }>(4, ({ of }) => void gone.push(of))
+  for (const key of ['1', '2', '3', '4']) cache.set('greedy', key, { of: `greedy ${key}` })
+  assert.equal(cache.get('greedy', '1')?.of, 'greedy 1')
+  cache.set('weather', '1', { of: 'weather 1' })
+  cache.set('weather', '2', { of: 'weather 2' })
+  for (let i = 5; i < 100; i += 1) cache.set('greedy', String(i), { of: `greedy ${i}` })
+  assert.deepEqual(gone.slice(0, 2), ['greedy 2', 'greedy 3'])
+  assert.ok(gone.every((one) => one.startsWith('greedy')))
+  assert.deepEqual([cache.get('weather', '1')?.of, cache.get('weather', '2')?.of], ['weather 1', 'weather 2'])
+  assert.equal(cache.values().length, 4)
+})
+
+test('a cache that one owner left has room for all of another', () => {
+  const cache = createFairCache<{ key: string }>(4)
+  for (const key of ['1', '2', '3', '4']) cache.set('gone', key, { key })
+  cache.forget('gone')
+  for (const key of ['1', '2', '3', '4']) cache.set('weather', key, { key })
+  cache.set('weather', '4', { key: 'again' })
+  cache.delete('weather', '1')
+  cache.delete('weather', '1')
+  cache.set('weather', '5', { key: '5' })
+  assert.deepEqual(Array.from(cache.of('weather'), ([key]) => key).sort(), ['2', '3', '4', '5'])
+})
+
+test('an open breaker stays open, however many origins another integration asks', async (t) => {
+  const breakers = createBreakers(
+    () => 0,
+    () => {},
+  )
+  t.after(() => breakers.close())
+  const integration = (name: string) =>
+    ({ name, breaker: { errorThresholdPercent: 50, minimumRequests: 2, windowMs: 10_000, resetMs: 1000 } }) as Integration
+  const reply = (status: number): Reply => ({ status, headers: [], body: null })
+  for (let i = 0; i < 2; i += 1) await breakers.run(integration('weather'), 'http://a:80', () => reply(503))
+  for (let i = 0; i < 1100; i += 1) await breakers.run(integration('greedy'), `http://${i}:80`, () => reply(200))
+  assert.deepEqual(breakers.report('weather'), [{ origin: 'http://a:80', state: 'open' }])
+})
+
+test('a pool of connections stays, however many origins another integration asks', async () => {
+  const never = () => new Promise<never>(() => {})
+  const pools = createPools({ dialer: { tcp: never, tls: never }, idleTimeoutMs: 1000, connections: 1 })
+  const own = pools.get('weather', 'http://a:80', 'a', 80, [])
+  for (let i = 0; i < 1100; i += 1) pools.get('greedy', `http://${i}:80`, String(i), 80, [])
+  assert.equal(pools.get('weather', 'http://a:80', 'a', 80, []), own)
+  assert.notEqual(pools.get('other', 'http://a:80', 'a', 80, []), own)
+  await pools.close()
+})
+
+test('a crowd of addresses gets no new bucket for each, and leaves a known peer its own', () => {
+  let now = 0
+  const arrive = createPeers({ rate: 1, burst: 2 }, () => now, 3)
+  for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) assert.equal(arrive(peer), 0)
+  // The table is full of peers that are in debt: these share one bucket of two tokens.
+  assert.deepEqual(
+    ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4'].map((peer) => arrive(peer) > 0),
+    [false, false, true, true],
+  )
+  assert.equal(arrive('10.0.0.1'), 0)
+  assert.ok(arrive('10.0.0.1') > 0)
+  now = 10_000
+  assert.equal(arrive('10.1.0.4'), 0)
+})
+
+test('all addresses of an IPv6 /64 are one peer', () => {
+  assert.equal(peerOf('2001:db8:0:1::1'), peerOf('2001:db8::1:ffff:0:0:2'))
+  assert.notEqual(peerOf('2001:db8:0:1::1'), peerOf('2001:db8:0:2::1'))
+  assert.equal(peerOf('fe80::1%eth0'), peerOf('fe80::2'))
+  assert.equal(peerOf('::ffff:10.0.0.1'), '10.0.0.1')
+  assert.equal(peerOf('local'), 'local')
+})
