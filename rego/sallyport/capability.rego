@@ -28,7 +28,8 @@ capabilities_of_http := [one |
 	one.tls == visible[input.http.scheme]
 	input.http.port in one.ports
 	allows_method(one, input.http.method)
-	allows_path(one, input.http.path)
+	not is_unchosen(one, input.http)
+	allows_path(one, input.http)
 ]
 
 capabilities_of_tunnel := [one |
@@ -47,14 +48,15 @@ tunnel_capability := object.union(one, {"obligations": object.union(one.obligati
 capabilities_of_service := [one |
 	some one in manifest.services[input.service.name]
 	allows_method(one, input.service.method)
-	allows_path(one, input.service.path)
+	not is_unchosen(one, input.service)
+	allows_path(one, input.service)
 	allows_websocket(one)
 ]
 
 capabilities_of_file := [one |
 	some one in manifest.files[input.file.root]
 	input.file.action in one.actions
-	allows_path(one, input.file.path)
+	allows_path(one, {"path": input.file.path})
 ]
 
 on_host(host) := listed if {
@@ -81,20 +83,6 @@ is_address(host) if regex.match(`^[0-9.]+$|:`, host)
 allows_method(one, _) if one.anyMethod
 
 allows_method(one, method) if method in one.methods
-
-allows_path(one, _) if one.paths.any
-
-allows_path(one, path) if one.paths.exact[path]
-
-allows_path(one, path) if {
-	some prefix in one.paths.prefixes
-	startswith(path, prefix)
-}
-
-allows_path(one, path) if {
-	some pattern in one.paths.globs
-	glob.match(pattern, ["/"], path)
-}
 
 allows_websocket(_) if not input.service.websocket
 

@@ -12,6 +12,7 @@ decision := {"allow": false, "rule": "rules/deny", "reasons": sort(denials), "ob
 } else := {"allow": true, "rule": "rules/allow", "reasons": sort(rules.allow), "obligations": stated} if {
 	known
 	count(rules.allow) > 0
+	not nowhere_chosen
 } else := {"allow": false, "rule": "default/deny", "reasons": sort(lacking), "obligations": {}}
 
 default denials := set()

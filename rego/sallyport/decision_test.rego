@@ -67,6 +67,82 @@ test_scheme_must_fit if denied_for(http({"scheme": "http"}), "network/0 has tls:
 
 test_plain_http if allowed_by(http({"scheme": "http", "port": 80, "path": "/any"}), "default/network/1")
 
+# Encoded slashes and empty segments.
+forms(one) := {"weather": {
+	"network": {"exact": {"npm.example": [object.union({"id": "network/0", "ports": [443], "anyMethod": true, "paths": {"exact": {"/@types%2Fnode": true, "/keys//a": true}, "prefixes": ["/all/"], "globs": ["/*", "/a/*/b", "/@a%2F*", "/x//*"]}, "tls": "intercept", "obligations": {}}, one)]}, "suffix": {}, "any": [], "wildcards": false},
+	"services": {"npm": [object.union({"id": "services/0", "anyMethod": true, "paths": {"globs": ["/@a%2F*", "/x//*"]}, "websocket": false, "obligations": {}}, one)]},
+	"files": {"data": [{"id": "files/0", "actions": ["read"], "paths": {"globs": ["*.txt"]}, "obligations": {}}]},
+}}
+
+literal := {"encodedSlash": true, "emptySegments": true}
+
+form_of(path) := object.union({"path": path}, {form: true |
+	some form, sign in {"encodedSlash": "%2F", "emptySegments": "//"}
+	contains(path, sign)
+})
+
+decide_form(choice, path) := got if {
+	got := decision with input as http(object.union({"host": "npm.example"}, form_of(path))) with data.integrations as forms(choice)
+}
+
+test_encoded_slash_by_a_pattern_that_writes_it if {
+	every path in ["/@types%2Fnode", "/@a%2Fb", "/all/x%2Fy", "/all/%2F"] {
+		decide_form(literal, path).allow
+	}
+}
+
+test_star_is_no_encoded_slash if {
+	every path in ["/b%2Fc", "/%2F", "/a/x%2Fy/b", "/a/%2F/b", "/@a%2Fb%2Fc", "/@a%2Fb/c"] {
+		not decide_form(literal, path).allow
+	}
+}
+
+test_empty_segment_by_a_pattern_that_writes_it if {
+	every path in ["/keys//a", "/x//y", "/x//", "/all//x", "/all///"] {
+		decide_form(literal, path).allow
+	}
+}
+
+test_star_is_no_empty_segment if {
+	every path in ["//b", "//", "/a//b", "/x///", "/x///y", "/x//y//"] {
+		not decide_form(literal, path).allow
+	}
+}
+
+test_unchosen_form_is_denied if {
+	every path in ["/@types%2Fnode", "/all/x%2Fy", "/keys//a", "/all//x"] {
+		not decide_form({}, path).allow
+	}
+	not decide_form({"emptySegments": true}, "/all/x%2Fy").allow
+	not decide_form({"encodedSlash": true}, "/all//x").allow
+	not decide_form({"encodedSlash": true}, "/all//x%2Fy").allow
+}
+
+test_unchosen_form_says_what_is_missing if {
+	got := decide_form({}, "/all/x%2Fy")
+	"network/0 does not say encodedSlash: literal, and the path has an encoded slash: /all/x%2Fy" in got.reasons
+}
+
+test_service_forms if {
+	every path, allowed in {"/@a%2Fb": true, "/x//y": true, "/@a/b%2Fc": false} {
+		got := decision with input as service(object.union({"name": "npm"}, form_of(path))) with data.integrations as forms(literal)
+		got.allow == allowed
+	}
+}
+
+test_file_names_have_no_forms if {
+	got := decision with input as file({"path": "a%2Fb.txt"}) with data.integrations as forms({})
+	got.allow
+}
+
+test_rules_open_no_form_that_the_manifest_has_not_chosen if {
+	asked := http(object.union({"host": "npm.example"}, form_of("/b%2Fx")))
+	every one in [{"choice": literal, "allow": true}, {"choice": {}, "allow": false}, {"choice": {"emptySegments": true}, "allow": false}] {
+		got := decision with input as asked with data.integrations as forms(one.choice) with data.sallyport.rules as {"allow": {"all"}}
+		got.allow == one.allow
+	}
+}
+
 test_wildcard_below if allowed_by(http({"host": "a.b.example.org"}), "default/network/3")
 
 test_wildcard_not_the_apex if not decide(http({"host": "example.org"})).allow

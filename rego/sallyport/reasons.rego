@@ -24,7 +24,21 @@ lacking contains sprintf("%s does not allow the method %s", [one.id, input.http.
 lacking contains sprintf("%s does not allow the path %s", [one.id, input.http.path]) if {
 	input.request.kind == "http"
 	some one in on_host(input.http.host)
-	not allows_path(one, input.http.path)
+	not allows_path(one, input.http)
+}
+
+lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [one.id, input.http.path]) if {
+	input.request.kind == "http"
+	input.http.encodedSlash
+	some one in on_host(input.http.host)
+	not one.encodedSlash
+}
+
+lacking contains sprintf("%s does not say emptySegments: literal, and the path has an empty segment: %s", [one.id, input.http.path]) if {
+	input.request.kind == "http"
+	input.http.emptySegments
+	some one in on_host(input.http.host)
+	not one.emptySegments
 }
 
 lacking contains sprintf("%s has tls: %s, and this is %s", [one.id, one.tls, input.http.scheme]) if {
@@ -66,7 +80,21 @@ lacking contains sprintf("%s does not allow the method %s", [one.id, input.servi
 lacking contains sprintf("%s does not allow the path %s", [one.id, input.service.path]) if {
 	input.request.kind == "service"
 	some one in manifest.services[input.service.name]
-	not allows_path(one, input.service.path)
+	not allows_path(one, input.service)
+}
+
+lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [one.id, input.service.path]) if {
+	input.request.kind == "service"
+	input.service.encodedSlash
+	some one in manifest.services[input.service.name]
+	not one.encodedSlash
+}
+
+lacking contains sprintf("%s does not say emptySegments: literal, and the path has an empty segment: %s", [one.id, input.service.path]) if {
+	input.request.kind == "service"
+	input.service.emptySegments
+	some one in manifest.services[input.service.name]
+	not one.emptySegments
 }
 
 lacking contains sprintf("%s does not allow WebSockets", [one.id]) if {
@@ -90,5 +118,5 @@ lacking contains sprintf("%s does not allow to %s", [one.id, input.file.action])
 lacking contains sprintf("%s does not allow the path %s", [one.id, input.file.path]) if {
 	input.request.kind == "file"
 	some one in manifest.files[input.file.root]
-	not allows_path(one, input.file.path)
+	not allows_path(one, {"path": input.file.path})
 }

@@ -1,7 +1,9 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
 
+import type { FormChoices } from './path-forms.ts'
+
 /** A set of hosts and what may be done there. */
-export interface NetworkCapability {
+export interface NetworkCapability extends FormChoices {
   /** `network/0`, `network/1`, …: its place in the manifest, named in decisions and records. */
   readonly id: string
   /** Canonical names or addresses; `*.example.com` is every name below example.com but not the apex; `*` is every name and no address. */
@@ -22,7 +24,7 @@ export interface NetworkCapability {
 }
 
 /** A named service of the gateway's configuration, and what may be asked of it. */
-export interface ServiceCapability {
+export interface ServiceCapability extends FormChoices {
   readonly id: string
   readonly name: string
   readonly methods: readonly string[] | null

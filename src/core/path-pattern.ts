@@ -13,18 +13,26 @@ export function patternOfPath(path: string): string {
   if (path === '') return '*'
   const segments = path.split('/')
   const ofHttp = segments[0] === ''
-  const spelled = segments.map((one, index) => {
-    // Before the leading slash of an HTTP path stands nothing, and a last slash is a path’s own.
-    if (ofHttp && one === '') return index === 0 || index === segments.length - 1 ? '' : '*'
-    return one !== '.' && one !== '..' && (ofHttp ? isHttpSegment(one) : isFileSegment(one)) ? one : '*'
+  const spelled = segments.map((one) => {
+    // An encoded slash and an empty segment have to be written: no `*` stands for them.
+    if (ofHttp)
+      return one
+        .split('%2F')
+        .map((piece) => (isHttpSegment(piece) ? piece : '*'))
+        .join('%2F')
+    return isFileSegment(one) ? one : '*'
   })
   return spelled.join('/')
 }
 
 function isHttpSegment(segment: string): boolean {
-  return httpSegment.test(segment) && !/%(?![0-9A-F]{2})/.test(segment)
+  return !isDots(segment) && httpSegment.test(segment) && !/%(?![0-9A-F]{2})/.test(segment)
 }
 
 function isFileSegment(segment: string): boolean {
-  return fileSegment.test(segment) && segment === segment.normalize('NFC')
+  return !isDots(segment) && fileSegment.test(segment) && segment === segment.normalize('NFC')
+}
+
+function isDots(segment: string): boolean {
+  return segment === '.' || segment === '..'
 }

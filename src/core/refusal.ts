@@ -2,6 +2,7 @@
 
 import type { Decision } from './decision.ts'
 import type { JsonObject } from './json.ts'
+import { choicesFor } from './path-forms.ts'
 import { patternOfPath } from './path-pattern.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
@@ -99,6 +100,7 @@ export function suggestion(request: AccessRequest): JsonObject {
               ports: [port],
               methods: [method],
               paths: [patternOfPath(path)],
+              ...choicesFor([path]),
               tls: scheme === 'https' ? 'intercept' : 'none',
             },
           ],
@@ -109,7 +111,11 @@ export function suggestion(request: AccessRequest): JsonObject {
       return { manifest, add: { network: [{ hosts: [request.target.host], ports: [request.target.port], tls: 'tunnel' }] } }
     case 'service': {
       const { name, method, path, websocket } = request.target
-      return { manifest, add: { services: [{ name, methods: [method], paths: [patternOfPath(path)], ...(websocket && { websocket }) }] } }
+      const forms = choicesFor([path])
+      return {
+        manifest,
+        add: { services: [{ name, methods: [method], paths: [patternOfPath(path)], ...forms, ...(websocket && { websocket }) }] },
+      }
     }
     case 'file':
       return {

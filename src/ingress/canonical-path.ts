@@ -1,5 +1,5 @@
 /** One spelling for each path: what two parsers could read differently is refused, so the path judged is the path forwarded. */
-import { Refusal } from '../core/index.ts'
+import { type FormChoices, pathForms, Refusal } from '../core/index.ts'
 
 export interface CanonicalTarget {
   readonly path: string
@@ -17,16 +17,30 @@ const overlong = /%C[01]%[89AB]|%E0%[89]|%F0%8/
 /**
  * Splits and canonicalises an origin-form target (RFC 9112 §3.2.1, RFC 3986 §6.2.2): percent-encoded unreserved
  * characters are decoded, hex digits upper-cased, and segments `.` left out, as flat apt repositories write them; nothing
- * else changes. Throws `Refusal('malformed-request')` for `..` segments, encoded dots alone in a segment, empty segments, encoded slashes, backslashes and NULs,
- * parameters on dot segments, overlong UTF-8, fragments, controls, and bad percent-encodings (CVE-2021-32779, CVE-2026-33494).
+ * else changes. An encoded slash stays `%2F`, a character of its segment, and an empty segment stays empty; both pass only
+ * where one of the caller's `capabilities` of this kind takes them literally, and the policy decides whether it is the right one.
+ * Throws `Refusal('malformed-request')` for `..` segments, encoded dots alone in a segment or between encoded slashes,
+ * backslashes and NULs, parameters on dot segments, overlong UTF-8, fragments, controls, and bad percent-encodings
+ * (CVE-2021-32779, CVE-2026-33494).
  */
-export function canonicalPath(raw: string): CanonicalTarget {
+export function canonicalPath(raw: string, capabilities: readonly FormChoices[]): CanonicalTarget {
   const mark = raw.indexOf('?')
   const path = mark < 0 ? raw : raw.slice(0, mark)
   const query = mark < 0 ? '' : raw.slice(mark + 1)
   if (query !== '' && !printable.test(query)) throw refuse('the query has a character that must be percent-encoded')
   if (plainPath.test(path) && path !== '') return { path, query }
-  return { path: canonicalise(path), query }
+  const canonical = canonicalise(path)
+  requireChosen(canonical, capabilities)
+  return { path: canonical, query }
+}
+
+/** Policies that know nothing of these forms never see one, unless an integration's manifest has chosen it. */
+function requireChosen(path: string, capabilities: readonly FormChoices[]): void {
+  const { encodedSlash, emptySegments } = pathForms(path)
+  if (encodedSlash && !capabilities.some((one) => one.encodedSlash === 'literal'))
+    throw refuse('the path has an encoded slash (%2F), which can be read in two ways: it needs a capability with "encodedSlash: literal"')
+  if (emptySegments && !capabilities.some((one) => one.emptySegments === 'literal'))
+    throw refuse('the path has an empty segment (//), which can be read in two ways: it needs a capability with "emptySegments: literal"')
 }
 
 function canonicalise(path: string): string {
@@ -36,17 +50,16 @@ function canonicalise(path: string): string {
   const decoded = path.replace(/%(.{0,2})/g, (whole, hex: string) => {
     if (!/^[0-9a-fA-F]{2}$/.test(hex)) throw refuse(`"${whole}" is not a percent-encoding`)
     const code = Number.parseInt(hex, 16)
-    if (code < 0x20 || code === 0x7f || code === 0x2f || code === 0x5c)
-      throw refuse(`the path has an encoded ${code === 0x2f || code === 0x5c ? 'slash' : 'control character'}`)
+    if (code < 0x20 || code === 0x7f || code === 0x5c)
+      throw refuse(`the path has an encoded ${code === 0x5c ? 'backslash' : 'control character'}`)
     const character = String.fromCharCode(code)
     return unreserved.test(character) && code < 0x80 ? character : whole.toUpperCase()
   })
   if (overlong.test(decoded)) throw refuse('the path has an overlong UTF-8 sequence')
   const plain = withoutDotSegments(path, decoded)
-  const segments = plain.split('/')
-  for (const [index, segment] of segments.entries()) {
-    if (segment === '' && index > 0 && index < segments.length - 1) throw refuse('the path has an empty segment')
-    const bare = segment.split(/;|%3B/)[0]
+  // Whoever decodes `%2F` must find no dot segment behind it either.
+  for (const piece of plain.split(/\/|%2F/)) {
+    const bare = piece.split(/;|%3B/)[0]
     if (bare === '.' || bare === '..') throw refuse('the path has a dot segment')
   }
   return plain

@@ -89,7 +89,7 @@ function build(
   const method = req.method ?? ''
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
-  const { path, query } = canonicalPath(rest)
+  const { path, query } = canonicalPath(rest, who.integration.network)
   const headers = forwardableHeaders(req.rawHeaders)
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
   const target: HttpTarget = { scheme, host, port, method, path, query }

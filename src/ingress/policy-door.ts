@@ -87,7 +87,7 @@ function readHttp(arrival: PolicyArrival, who: Identified, { method, url, header
   if (rawAuthority.includes('@')) throw new Refusal('malformed-request', 'the URL has credentials before the host')
   const defaultPort = scheme === 'http' ? 80 : 443
   const { host, port } = parseAuthority(rawAuthority, defaultPort)
-  const { path, query } = canonicalPath(rest === '' || rest.startsWith('?') ? `/${rest}` : rest)
+  const { path, query } = canonicalPath(rest === '' || rest.startsWith('?') ? `/${rest}` : rest, who.integration.network)
   const forwarded = forwardableHeaders(headers)
   forwarded.push('host', formatAuthority(host, port, defaultPort))
   return {

@@ -71,7 +71,7 @@ function read(
   const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(prefix.length))
   if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
   const rest = match[2] ?? '/'
-  const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest)
+  const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest, integration.services)
   const body = createRequestBody(req, res, maxPolicyBodyBytes)
   // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
   if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')

@@ -1,5 +1,5 @@
 /** Manifests compiled into the data that the policy looks up: by integration, then by exact host and wildcard suffix. */
-import type { FileCapability, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
+import type { FileCapability, FormChoices, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
 
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.
@@ -46,11 +46,17 @@ function networkEntry(one: NetworkCapability): JsonObject {
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     ...(maxReplyBytes !== undefined && { maxReplyBytes }),
   }
-  return { id, ports, ...methodsEntry(methods), paths: pathsEntry(paths), tls, obligations }
+  return { id, ports, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(one), tls, obligations }
 }
 
-function serviceEntry({ id, methods, paths, websocket }: ServiceCapability): JsonObject {
-  return { id, ...methodsEntry(methods), paths: pathsEntry(paths), websocket, obligations: {} }
+function serviceEntry(one: ServiceCapability): JsonObject {
+  const { id, methods, paths, websocket } = one
+  return { id, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(one), websocket, obligations: {} }
+}
+
+/** What is not chosen is absent. */
+function formsEntry({ encodedSlash, emptySegments }: FormChoices): JsonObject {
+  return { ...(encodedSlash === 'literal' && { encodedSlash: true }), ...(emptySegments === 'literal' && { emptySegments: true }) }
 }
 
 /** The root stays out of the policy's data: it is nobody's business but the resource's. */

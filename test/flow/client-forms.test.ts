@@ -4,9 +4,13 @@ import { after, before, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
+import { exchangeInside } from '../support/tunnel.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const statusOf = (answer: string) => Number(answer.slice(9, 12))
+
+/** Of a second capability, everywhere. */
+const literalPaths = 'paths: ["/@types%2F*", /open/**, /keys//*, /one/*], encodedSlash: literal, emptySegments: literal'
 
 let installation: Installation
 let plain: Origin
@@ -26,13 +30,14 @@ before(async () => {
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
   )
-  const to = (host: string, port: number, tls: string) =>
-    `{ hosts: ["${host}"], ports: [${port}], tls: ${tls}, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }`
+  const paths = ['paths: [/v1/**]', literalPaths]
+  const to = (port: number, tls: string) =>
+    paths.map((rest) => `{ hosts: [localhost], ports: [${port}], tls: ${tls}, ${rest}, addresses: [127.0.0.0/8, "::1/128"] }`)
   installation.write(
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network: [${to('localhost', plain.port, 'none')}, ${to('localhost', secure.port, 'intercept')}]\nservices: [{ name: s, paths: [/v1/**] }]`,
+      `network: [${[...to(plain.port, 'none'), ...to(secure.port, 'intercept')]}]\nservices: [${paths.map((rest) => `{ name: s, ${rest} }`)}]`,
     ),
   )
   proxyPort = (await startHere(t, installation)).proxyPort
@@ -90,4 +95,70 @@ test('a scheme in upper case is that scheme (RFC 3986 §3.1)', async () => {
     )
     assert.equal(statusOf(answer), 200, answer)
   }
+})
+
+/** A path, what is answered, and what arrives at the origin. */
+const paths: readonly (readonly [string, number, string?])[] = [
+  ['/./v1/./Packages', 200, '/v1/Packages'],
+  ['/v1/pool/.', 200, '/v1/pool/'],
+  ['/@types%2fnode', 200, '/@types%2Fnode'],
+  ['/@types%2Fnode?x=%2f', 200, '/@types%2Fnode?x=%2f'],
+  ['/open/a%2Fb%2F', 200, '/open/a%2Fb%2F'],
+  ['/open/https%3a%2f%2fexample.com%2fx', 200, '/open/https%3A%2F%2Fexample.com%2Fx'],
+  ['/open//a///b', 200, '/open//a///b'],
+  ['/open//', 200, '/open//'],
+  ['/keys//a', 200, '/keys//a'],
+  ['/./keys/.//a', 200, '/keys//a'],
+  // No `*` stands for them.
+  ['/one/a%2Fb', 403],
+  ['/one//', 403],
+  ['/one%2Fa', 403],
+  ['/@types/node', 403],
+  ['/@types%2Fa%2Fb', 403],
+  ['/keys/a', 403],
+  ['/keys///a', 403],
+  // The capability whose path it is has not chosen them.
+  ['/v1/a%2Fb', 403],
+  ['/v1//a', 403],
+  ['//v1/a', 403],
+  ['/v1%2Fa', 403],
+  ['/%2Fv1/a', 403],
+  // What climbs has no reading, whatever is chosen.
+  ['/open/..%2fv1', 400],
+  ['/open/a%2f..%2fb', 400],
+  ['/open/%2e%2e%2fa', 400],
+  ['/open/a%2f%2e%2e', 400],
+  ['/open/a%2f.', 400],
+  ['/open//../a', 400],
+  ['/open/..//a', 400],
+  ['/open/a%2f..;x/b', 400],
+  ['/open/a%5Cb', 400],
+  ['/open/%c0%af', 400],
+]
+for (const [path, status, arrives] of paths) {
+  test(`${path} is ${status} through every door${arrives === undefined ? '' : `, and arrives as ${arrives}`}`, async () => {
+    const authority = `localhost:${plain.port}`
+    const get = (target: string, host: string, more = auth) => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${more}Connection: close\r\n\r\n`
+    plain.requests.length = 0
+    secure.requests.length = 0
+    const answers = [
+      await exchangeRaw(proxyPort, get(`http://${authority}${path}`, authority)),
+      await exchangeRaw(proxyPort, `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${auth}\r\n${get(path, authority, '')}`),
+      await exchangeInside(installation, { proxyPort, port: secure.port }, get(path, `localhost:${secure.port}`, '')),
+      await exchangeRaw(proxyPort, get(`/services/s${path}`, 'gateway')),
+    ]
+    const statuses = answers.map((answer) => statusOf(answer.replace(/^HTTP\/1\.1 200 Connection Established\r\n.*?\r\n\r\n/s, '')))
+    assert.deepEqual(statuses, Array(4).fill(status), answers.join('\n'))
+    const arrived = [...plain.requests, ...secure.requests].map(({ url }) => url)
+    assert.deepEqual(arrived, arrives === undefined ? [] : Array(4).fill(arrives))
+  })
+}
+
+test('what the manifest lacks for such a path is said, and what to write', async () => {
+  const ask = (path: string) =>
+    exchangeRaw(proxyPort, `GET http://localhost:${plain.port}${path} HTTP/1.1\r\nHost: localhost\r\n${auth}Connection: close\r\n\r\n`)
+  const answer = await ask('/v1/a%2Fb')
+  assert.match(answer, /network\/0 does not say encodedSlash: literal, and the path has an encoded slash: \/v1\/a%2Fb/)
+  assert.match(answer, /"paths":\["\/v1\/a%2Fb"\],"encodedSlash":"literal"/)
+  assert.match(await ask('/v1//a'), /"paths":\["\/v1\/\/a"\],"emptySegments":"literal"/)
 })

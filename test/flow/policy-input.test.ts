@@ -46,6 +46,8 @@ function inputIn(reasons: readonly string[]): Document {
   return JSON.parse(pieces.map((one) => one.slice(1)).join('')) as Document
 }
 
+const literal = 'encodedSlash: literal, emptySegments: literal'
+
 /** Asks through every door, and gives what the policy was given. */
 async function inputs(t: TestContext): Promise<readonly Document[]> {
   const installation = createInstallation(t, {
@@ -57,7 +59,10 @@ listeners:
   - { name: own, address: "127.0.0.1:0", integration: weather }
 services: [{ name: search, url: "http://127.0.0.1:9", addresses: [127.0.0.0/8] }]`,
     manifests: {
-      'weather.yaml': manifest('weather', `labels: { team: maps }\n${networkTo(9)}\nservices: [{ name: search, websocket: true }]`),
+      'weather.yaml': manifest(
+        'weather',
+        `labels: { team: maps }\n${networkTo(9).replace('tls: none', `tls: none, ${literal}`)}\nservices: [{ name: search, websocket: true, ${literal} }]`,
+      ),
     },
   })
   await mkdir(join(installation.folder, 'rules'))
@@ -79,6 +84,10 @@ services: [{ name: search, url: "http://127.0.0.1:9", addresses: [127.0.0.0/8] }
 
   await ask(proxy, request('http://a.example/v1/items/?page=1&page=2&empty', { more: 'Accept: a\r\nAccept: b\r\n' }))
   await ask(own, request('http://a.example/'))
+  for (const path of ['/@a%2Fb', '/a//b']) {
+    await ask(proxy, request(`http://a.example${path}`))
+    await ask(proxy, request(`/services/search${path}`))
+  }
   for (const [type, body] of [
     ['application/json', '{"a": [1, null, "x"]}'],
     ['application/vnd.x+json', '7'],

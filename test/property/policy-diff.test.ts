@@ -9,6 +9,11 @@ import { recordArbitrary } from '../support/recorded-requests.ts'
 const some = <Item>(...items: Item[]) => fc.subarray(items, { minLength: 1 })
 const maybe = <Item>(arbitrary: fc.Arbitrary<Item>) => fc.option(arbitrary, { nil: undefined })
 const paths = some('/**', '/v1/*', '/items/**', '/*/new', '/v1/items', '/')
+/** Patterns that write a form need its choice. */
+const forms = fc.record(
+  { encodedSlash: fc.constantFrom('literal', 'refuse'), emptySegments: fc.constantFrom('literal', 'refuse') },
+  { requiredKeys: [] },
+)
 const methods = some('GET', 'POST', 'M-SEARCH')
 const network = fc
   .record({
@@ -17,14 +22,18 @@ const network = fc
     tls: fc.constantFrom('none', 'intercept', 'tunnel'),
     methods: maybe(methods),
     paths: maybe(paths),
+    forms,
   })
-  .map(({ methods, paths, ...one }) => (one.tls === 'tunnel' ? one : { ...one, methods, paths }))
-const service = fc.record({
-  name: fc.constantFrom('search', 'mail'),
-  methods: maybe(methods),
-  paths: maybe(paths),
-  websocket: fc.boolean(),
-})
+  .map(({ methods, paths, forms, ...one }) => (one.tls === 'tunnel' ? one : { ...one, methods, paths, ...forms }))
+const service = fc
+  .record({
+    name: fc.constantFrom('search', 'mail'),
+    methods: maybe(methods),
+    paths: maybe(paths),
+    websocket: fc.boolean(),
+    forms,
+  })
+  .map(({ forms, ...one }) => ({ ...one, ...forms }))
 const file = fc.record({
   name: fc.constantFrom('data', 'out'),
   root: fc.constant('/srv'),

@@ -29,6 +29,11 @@ const odd = fc.constantFrom(
   '|',
   '`',
   '%E2%82%AC',
+  '@types%2Fnode',
+  'x%2F17',
+  '{a}%2Fb',
+  '%2F%2F',
+  '',
 )
 export const segmentArbitrary = fc.oneof(
   { weight: 5, arbitrary: word },
@@ -39,7 +44,7 @@ export const segmentArbitrary = fc.oneof(
 const path = fc
   .tuple(fc.array(segmentArbitrary, { maxLength: 4 }), fc.boolean())
   .map(([all, slash]) => `/${all.join('/')}${slash && all.length > 0 ? '/' : ''}`)
-const fileOdd = fc.constantFrom('a b', '# x', 'é', ': ', 'key: [', '\u202e', '\u2028x', '{}', '?', '-')
+const fileOdd = fc.constantFrom('a%2Fb', 'a b', '# x', 'é', ': ', 'key: [', '\u202e', '\u2028x', '{}', '?', '-')
 const filePath = fc.array(fc.oneof(word, id, fileOdd), { maxLength: 3 }).map((all) => all.join('/'))
 const host = fc.constantFrom('api.example.com', 'b.example.com', 'x.test', '10.0.0.1', 'fd00::1')
 export const methodArbitrary = fc.constantFrom('GET', 'POST', 'M-SEARCH')

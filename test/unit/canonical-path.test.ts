@@ -28,7 +28,26 @@ const kept: readonly (readonly [string, string, string])[] = [
   ['/./%41', '/A', ''],
 ]
 for (const [raw, path, query] of kept) {
-  test(`reads ${raw} as ${path}`, () => assert.deepEqual(canonicalPath(raw), { path, query }))
+  test(`reads ${raw} as ${path}`, () => assert.deepEqual(canonicalPath(raw, []), { path, query }))
+}
+
+const literal = [{ encodedSlash: 'literal' }, { emptySegments: 'literal' }] as const
+const chosen: readonly (readonly [string, string])[] = [
+  ['/@types%2fnode', '/@types%2Fnode'],
+  ['/%41%2F', '/A%2F'],
+  ['/r/https%3a%2f%2fexample.com%2f', '/r/https%3A%2F%2Fexample.com%2F'],
+  ['//', '//'],
+  ['//a/key', '//a/key'],
+  ['/a///b//', '/a///b//'],
+  ['/.//a', '//a'],
+  ['/a/.//./b%2fc', '/a//b%2Fc'],
+]
+for (const [raw, path] of chosen) {
+  test(`reads ${raw} as ${path} where a capability takes it literally`, () => {
+    assert.deepEqual(canonicalPath(raw, literal), { path, query: '' })
+    assert.throws(() => canonicalPath(raw, []), /needs a capability with "(?:encodedSlash|emptySegments): literal"/)
+    for (const one of literal) if (path.includes('%2F') && path.includes('//')) assert.throws(() => canonicalPath(raw, [one]), Refusal)
+  })
 }
 
 const refused = [
@@ -84,9 +103,16 @@ const refused = [
 for (const raw of refused) {
   test(`refuses ${JSON.stringify(raw)}`, () =>
     assert.throws(
-      () => canonicalPath(raw),
+      () => canonicalPath(raw, []),
       (error) => error instanceof Refusal && error.code === 'malformed-request',
     ))
+}
+
+const neverLiteral = refused.filter((raw) => !['//', '//evil', '/a//b', '/a/b//', '/a%2fb', '/a%2Fb', '/.//a'].includes(raw))
+const climbing = ['/a/..%2f', '/..%2fa', '/a%2f..', '/a%2F..%2Fb', '/%2e%2e%2fa', '/a%2f%2e%2E', '/a%2f.%2fb', '/%2f.', '/a//..', '//../a']
+const disguised = ['/a%2f..;x=1/b', '/..;%2fa', '/a;x=1%2f..%3bv/b', '/a%2f%5c..', '/a%2f%00', '/%c0%af%2f', '/.%2fa', '//%2e']
+for (const raw of [...neverLiteral, ...climbing, ...disguised]) {
+  test(`refuses ${JSON.stringify(raw)} whatever is taken literally`, () => assert.throws(() => canonicalPath(raw, literal), Refusal))
 }
 
 const fragments = fc.array(
@@ -97,6 +123,8 @@ const fragments = fc.array(
     '%2e',
     '%2E',
     '%2f',
+    '%2F',
+    '//',
     '%5c',
     'a',
     'B',
@@ -121,11 +149,11 @@ test('what is accepted is a fixed point, and WHATWG URL reads the same path', ()
     fc.property(fragments, (parts) => {
       let result: { path: string; query: string }
       try {
-        result = canonicalPath(`/${parts.join('')}`)
+        result = canonicalPath(`/${parts.join('')}`, literal)
       } catch {
         return
       }
-      assert.deepEqual(canonicalPath(result.path), { path: result.path, query: '' })
+      assert.deepEqual(canonicalPath(result.path, literal), { path: result.path, query: '' })
       assert.equal(new URL(`http://x${result.path}`).pathname, result.path)
       for (const segment of result.path.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))).split('/'))
         assert.ok(segment !== '.' && segment !== '..')

@@ -1,7 +1,7 @@
 /** What suggest generalises, and what it puts together. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { globCovers } from '../../src/policy/author/glob-covers.ts'
+import { globCovers, pathCovers } from '../../src/policy/author/glob-covers.ts'
 import { generaliseIds } from '../../src/policy/author/suggest/ids.ts'
 import { suggest } from '../../src/policy/author/suggest/index.ts'
 import { mergeSiblings } from '../../src/policy/author/suggest/siblings.ts'
@@ -151,3 +151,28 @@ for (const [general, specific, covered] of [
   ['/a*b*c', '/aXbYc', true],
 ] as const)
   test(`${general} ${covered ? 'covers' : 'does not cover'} ${specific}`, () => assert.equal(globCovers(general, specific), covered))
+
+for (const [general, specific, covered] of [
+  ['/v1/*', '/v1/a%2Fb', false],
+  ['/v1/**', '/v1/a%2Fb', true],
+  ['/@*%2F*', '/@a%2Fb', true],
+  ['/@*%2F*', '/@a/b', false],
+  ['/*/b', '/a%2Fb', false],
+  ['/a/*/b', '/a//b', false],
+  ['/a/**', '/a//b', true],
+  ['/a//*', '/a//b', true],
+  ['/a//*', '/a///b', false],
+] as const)
+  test(`of paths, ${general} ${covered ? 'covers' : 'does not cover'} ${specific}`, () =>
+    assert.equal(pathCovers(general, specific), covered))
+
+test('what a record shows of encoded slashes and empty segments is chosen, and written into the patterns', async () => {
+  const { text } = await suggest(
+    ['/@types%2Fnode', '/@types%2Freact', '/a/17%2F18', '/keys//a', '/plain'].map((path) => http('GET', `https://a.example.com${path}`)),
+    options,
+  )
+  const [one] = integrationOf(text).network
+  assert.deepEqual(one?.paths, ['/@types%2Fnode', '/@types%2Freact', '/a/*%2F*', '/keys//a', '/plain'])
+  assert.equal(one?.encodedSlash, 'literal')
+  assert.equal(one?.emptySegments, 'literal')
+})

@@ -1,5 +1,14 @@
 /** Requests as the audit log recorded them, judged again. */
-import type { AccessRequest, Claim, Decision, Integration, Json, JsonObject, ResourceKind } from '../../core/index.ts'
+import {
+  type AccessRequest,
+  type Claim,
+  type Decision,
+  type Integration,
+  type Json,
+  type JsonObject,
+  pathForms,
+  type ResourceKind,
+} from '../../core/index.ts'
 import { type InputSight, memberOf, placesOf } from '../projection.ts'
 
 /** The members of a `decided` record that matter here (docs/reference/audit.md). */
@@ -46,7 +55,8 @@ export function requestOf(record: DecidedRecord, find: Find): { request: AccessR
   const facts: Record<string, Json> = {}
   for (const [key, value] of Object.entries(subject)) if (key !== 'query') facts[key] = value as Json
   if (kind === 'file') facts['action'] ??= action
-  if ((kind === 'http' || kind === 'service') && typeof subject['path'] === 'string') facts['segments'] = segmentsOf(subject['path'])
+  if ((kind === 'http' || kind === 'service') && typeof subject['path'] === 'string')
+    Object.assign(facts, { segments: segmentsOf(subject['path']), ...pathForms(subject['path']) })
   const request = { id, door, identity, kind, action, integration, at: Date.parse(time), target: facts } as unknown as AccessRequest
   return {
     request,

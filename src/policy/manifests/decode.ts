@@ -1,8 +1,16 @@
 /** One manifest's text as an Integration. */
 import { basename, dirname, resolve } from 'node:path'
 import { breakerFrom, decodeYaml, limitsFrom } from '../../config/index.ts'
-import type { BreakerSettings, FileCapability, Integration, LimitSettings, NetworkCapability, ServiceCapability } from '../../core/index.ts'
-import { type ManifestFile, manifestSchema } from './schema.ts'
+import type {
+  BreakerSettings,
+  FileCapability,
+  FormChoices,
+  Integration,
+  LimitSettings,
+  NetworkCapability,
+  ServiceCapability,
+} from '../../core/index.ts'
+import { judgesRequests, type ManifestFile, manifestSchema } from './schema.ts'
 
 export interface ManifestDefaults {
   readonly limits: LimitSettings
@@ -31,13 +39,14 @@ export function decodeManifest(file: string, text: string, defaults: ManifestDef
 type Given<Key extends 'network' | 'services' | 'files'> = NonNullable<ManifestFile[Key]>[number]
 
 function networkFrom(given: Given<'network'>, index: number): NetworkCapability {
-  const tls = given.tls ?? (given.methods === undefined && given.paths === undefined ? 'tunnel' : 'intercept')
+  const tls = given.tls ?? (judgesRequests(given) ? 'intercept' : 'tunnel')
   return {
     id: `network/${index}`,
     hosts: given.hosts,
     ports: given.ports ?? [tls === 'none' ? 80 : 443],
     methods: given.methods ?? null,
     paths: given.paths ?? null,
+    ...choicesFrom(given),
     tls,
     addresses: given.addresses ?? [],
     ...(given.timeout !== undefined && { timeoutMs: given.timeout }),
@@ -52,8 +61,14 @@ function serviceFrom(given: Given<'services'>, index: number): ServiceCapability
     name: given.name,
     methods: given.methods ?? null,
     paths: given.paths ?? null,
+    ...choicesFrom(given),
     websocket: given.websocket ?? false,
   }
+}
+
+/** `refuse` is the default, written out. */
+function choicesFrom({ encodedSlash, emptySegments }: Given<'network'> | Given<'services'>): FormChoices {
+  return { ...(encodedSlash === 'literal' && { encodedSlash }), ...(emptySegments === 'literal' && { emptySegments }) }
 }
 
 function fileFrom(given: Given<'files'>, index: number, folder: string): FileCapability {

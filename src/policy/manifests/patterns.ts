@@ -47,8 +47,8 @@ function canonicalV6(given: string): string {
 }
 
 /**
- * A glob over a canonical path: `*` stands for any characters within one segment, `**` for any characters.
- * Nothing else is special, and what a canonical path cannot be is refused.
+ * A glob over a canonical path: `*` stands for any characters within one segment but an encoded slash, `**` for any
+ * characters. Nothing else is special, and what a canonical path cannot be is refused.
  */
 export const pathPattern = () =>
   z
@@ -56,23 +56,16 @@ export const pathPattern = () =>
     .meta({ title: 'path glob' })
     .regex(/^\//, 'expected a path that begins with "/"')
     .refine((given) => /^[\w~.!$&'()*+,=:@%;/-]*$/.test(given), 'expected a path: no query, no fragment, nothing special but * and **')
-    .refine(
-      (given) =>
-        !given.split('/').some((one, index, all) => one === '.' || one === '..' || (one === '' && index > 0 && index < all.length - 1)),
-      'a canonical path has no "." or ".." segment and no "//"',
-    )
+    .refine((given) => !given.split(/\/|%2F/).some((one) => one === '.' || one === '..'), 'a canonical path has no "." or ".." segment')
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')
-    .refine(
-      isCanonicallyEncoded,
-      'no canonical path is encoded like this: upper-case hex, and only of what must be encoded, never of a slash',
-    )
+    .refine(isCanonicallyEncoded, 'no canonical path is encoded like this: upper-case hex, and only of what must be encoded')
 
 /** RFC 3986 §6.2.2, as the doors canonicalise: a pattern in another spelling would match nothing. */
 function isCanonicallyEncoded(pattern: string): boolean {
   for (const [, hex = ''] of pattern.matchAll(/%(.{0,2})/g)) {
     if (!/^[0-9A-F]{2}$/.test(hex)) return false
     const code = Number.parseInt(hex, 16)
-    if (code < 0x20 || code === 0x7f || /[\w~./\\-]/.test(String.fromCharCode(code))) return false
+    if (code < 0x20 || code === 0x7f || /[\w~.\\-]/.test(String.fromCharCode(code))) return false
   }
   return true
 }

@@ -21,16 +21,59 @@ const paths = () =>
     .array(pathPattern())
     .describe('Globs over the canonical path: `*` within one segment, `**` anything. Every path where absent, none where empty.')
 
+const encodedSlash = () =>
+  z
+    .enum(['refuse', 'literal'])
+    .describe(
+      '`literal`: `%2F` in a path is a character of its segment, judged and forwarded as it stands, as in `/@types%2Fnode`; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is a slash.',
+    )
+const emptySegments = () =>
+  z
+    .enum(['refuse', 'literal'])
+    .describe(
+      '`literal`: `//` in a path is an empty segment, judged and forwarded as it stands, as in keys of object stores; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is one slash.',
+    )
+
+/** What can only be held where each request is seen. */
+const requestKeys = ['methods', 'paths', 'encodedSlash', 'emptySegments'] as const
+
+export function judgesRequests(capability: Readonly<Partial<Record<(typeof requestKeys)[number], unknown>>>): boolean {
+  return requestKeys.some((key) => capability[key] !== undefined)
+}
+
+interface Patterned {
+  readonly paths?: readonly string[] | undefined
+  readonly encodedSlash?: string | undefined
+  readonly emptySegments?: string | undefined
+}
+
+/** A pattern that nothing can match is a mistake: such a path is refused before. */
+function requireChoices({ paths = [], ...chosen }: Patterned, context: z.RefinementCtx): void {
+  for (const [index, pattern] of paths.entries())
+    for (const [key, form] of [
+      ['encodedSlash', '%2F'],
+      ['emptySegments', '//'],
+    ] as const)
+      if (typeof pattern === 'string' && pattern.includes(form) && chosen[key] !== 'literal')
+        context.addIssue({
+          code: 'custom',
+          path: ['paths', index],
+          message: `a path with "${form}" is refused unless this capability says "${key}: literal"`,
+        })
+}
+
 const network = z
   .strictObject({
     hosts: z.array(hostPattern()).describe('Names, addresses, `*.example.com` (all below it, not itself) or `*` (every name, no address).'),
     ports: z.array(z.int().min(1).max(65535)).describe('Default 80 for `tls: none`, else 443.').optional(),
     methods: methods().optional(),
     paths: paths().optional(),
+    encodedSlash: encodedSlash().optional(),
+    emptySegments: emptySegments().optional(),
     tls: z
       .enum(['none', 'tunnel', 'intercept'])
       .describe(
-        '`none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is opened and each request judged. Default `intercept` where methods or paths are given, else `tunnel`.',
+        '`none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is opened and each request judged. Default `intercept` where methods, paths, encodedSlash or emptySegments are given, else `tunnel`.',
       )
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
@@ -39,20 +82,26 @@ const network = z
     maxReply: size().describe('A reply’s body.').optional(),
   })
   .refine(
-    (one) => one.tls !== 'tunnel' || (one.methods === undefined && one.paths === undefined),
+    (one) => one.tls !== 'tunnel' || !judgesRequests(one),
     // Said together with whatever else is wrong with the capability.
     {
-      error: 'methods and paths cannot be held inside a blind tunnel: use "tls: intercept", or drop them',
+      error:
+        'methods and paths (encodedSlash and emptySegments too) cannot be held inside a blind tunnel: use "tls: intercept", or drop them',
       when: ({ value }) => isMap(value),
     },
   )
+  .superRefine(requireChoices)
 
-const service = z.strictObject({
-  name: name().describe('A service of sallyport.yaml.'),
-  methods: methods().optional(),
-  paths: paths().optional(),
-  websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
-})
+const service = z
+  .strictObject({
+    name: name().describe('A service of sallyport.yaml.'),
+    methods: methods().optional(),
+    paths: paths().optional(),
+    encodedSlash: encodedSlash().optional(),
+    emptySegments: emptySegments().optional(),
+    websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
+  })
+  .superRefine(requireChoices)
 
 const file = z.strictObject({
   name: name().describe('The name in `/v1/files/<name>/…`.'),

@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type Needs,
   parseJson,
+  pathForms,
   Refusal,
   type RequestBody,
   scanJson,
@@ -13,19 +14,20 @@ import {
 
 export function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonObject {
   const { scheme, host, port, method, path } = target
-  if (!needs.headers && !needs.body) return { scheme, host, port, method, path }
+  if (!needs.headers && !needs.body) return { scheme, host, port, method, path, ...pathForms(path) }
   return {
     scheme,
     host,
     port,
     method,
     path,
+    ...pathForms(path),
     ...(needs.headers && { segments: segmentsOf(path), query: queryOf(target.query), headers: headersOf(headers) }),
     ...(needs.body && body !== null && { body: bodyOf(body, headers) }),
   }
 }
 
-/** `/v1/items/` → `["v1", "items", ""]`: a trailing slash stays visible. */
+/** `/v1/items/` → `["v1", "items", ""]`: a trailing slash stays visible, and `%2F` is a character of its segment. */
 export function segmentsOf(path: string): readonly string[] {
   return path === '/' ? [] : path.slice(1).split('/')
 }

@@ -1,5 +1,5 @@
 /** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
-import { type Claim, Permit, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
+import { type Claim, Permit, pathForms, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf, headersOf, queryOf, segmentsOf } from '../http/facts.ts'
 import { createServiceProxy, type ServiceExchange, type ServiceSettings } from './service-proxy.ts'
@@ -42,6 +42,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
           name,
           method,
           path,
+          ...pathForms(path),
           websocket,
           ...(needs.headers && { segments: segmentsOf(path), query: queryOf(query), headers: headersOf(request.headers) }),
           ...(needs.body && request.body !== null && { body: bodyOf(request.body, request.headers) }),

@@ -1,7 +1,7 @@
 /** A capability as lists of what it allows, one a dimension: what it allows is their product. */
-import type { FileCapability, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
+import type { FileCapability, FormChoices, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
 import { hostCovers } from '../../index-manifests.ts'
-import { globCovers } from '../glob-covers.ts'
+import { globCovers, pathCovers } from '../glob-covers.ts'
 
 export type CapabilityKind = 'network' | 'services' | 'files'
 
@@ -47,7 +47,8 @@ function networkScope(one: NetworkCapability): Scope {
       { label: 'host', values: hosts, covers: hostCovers },
       { label: 'port', values: ports.map(String), covers: same },
       { label: 'method', values: methods, covers: same },
-      { label: 'path', values: paths, covers: globCovers },
+      { label: 'path', values: paths, covers: pathCovers },
+      formsOf(one),
       { label: 'address block', values: addresses, covers: same },
     ],
     bounds: [
@@ -59,19 +60,27 @@ function networkScope(one: NetworkCapability): Scope {
   }
 }
 
-function serviceScope({ id, name, methods, paths, websocket }: ServiceCapability): Scope {
+function serviceScope(one: ServiceCapability): Scope {
+  const { id, name, methods, paths, websocket } = one
   return {
     kind: 'services',
     id,
     about: [name],
     dimensions: [
       { label: 'method', values: methods, covers: same },
-      { label: 'path', values: paths, covers: globCovers },
+      { label: 'path', values: paths, covers: pathCovers },
+      formsOf(one),
       { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
     ],
     bounds: [],
     facts: {},
   }
+}
+
+/** Of paths, those that are refused where nothing is chosen. */
+function formsOf(one: FormChoices): Dimension {
+  const values = (['encodedSlash', 'emptySegments'] as const).filter((key) => one[key] === 'literal').map((key) => `${key}: literal`)
+  return { label: 'path with', values, covers: same }
 }
 
 function fileScope({ id, name, root, actions, paths, maxBytes }: FileCapability): Scope {

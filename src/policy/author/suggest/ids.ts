@@ -13,11 +13,11 @@ export function isId(segment: string): boolean {
   return /^[A-Za-z0-9]{20,}$/.test(segment) && (segment.match(/\d/g)?.length ?? 0) >= 3
 }
 
-/** `/v1/items/17` → `/v1/items/*`, `/img/17.png` → `/img/*.png`, `/invoices/inv_8f31c2d90b` → `/invoices/inv_*`. */
+/** A `*` stands for no encoded slash, so what lies between two is looked at by itself. `/v1/items/17` → `/v1/items/*`, `/img/17.png` → `/img/*.png`, `/invoices/inv_8f31c2d90b` → `/invoices/inv_*`. */
 export function generaliseIds(pattern: string): string {
   return pattern
     .split('/')
-    .map((segment) => (segment.includes('*') ? segment : generaliseSegment(segment)))
+    .map((segment) => (segment.includes('*') ? segment : segment.split('%2F').map(generaliseSegment).join('%2F')))
     .join('/')
 }
 

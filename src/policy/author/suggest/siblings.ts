@@ -16,8 +16,8 @@ export function mergeSiblings(patterns: Iterable<string>, maxSiblings: number): 
       if (segment === undefined) merged.set(path.pattern, { pattern: prefix.join('/'), siblings })
       else append(groups, segment, path)
     }
-    // A trailing slash is no name, and what holds a wildcard already is none either.
-    const names = [...groups.keys()].filter((segment) => segment !== '' && !segment.includes('*'))
+    // An empty segment is no name, what holds a wildcard already is none either, and no `*` stands for an encoded slash.
+    const names = [...groups.keys()].filter((segment) => segment !== '' && !segment.includes('*') && !segment.includes('%2F'))
     const count = names.length > maxSiblings ? names.length : 0
     if (count > 0) {
       const together = names.flatMap((name) => groups.get(name) ?? [])

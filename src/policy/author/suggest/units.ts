@@ -1,4 +1,5 @@
 /** The fewest single permissions (one action on one pattern in one place) that cover every use. */
+import { markForms } from '../glob-covers.ts'
 import { createCoveringPatterns } from './covering-patterns.ts'
 import type { Place, Use } from './observe.ts'
 import { addSeen, type Seen } from './seen.ts'
@@ -63,9 +64,9 @@ function neededOf(drafts: readonly Draft[]): Unit[] {
   const plainestFirst = drafts.toSorted((a, b) => wildness(a) - wildness(b))
   const kept = new Set<Draft>(plainestFirst)
   const general = createCoveringPatterns<Draft>()
-  for (const one of plainestFirst) if (wildness(one) > 0) general.add(one.pattern, one)
+  for (const one of plainestFirst) if (wildness(one) > 0) general.add(spelledFor(one, one.pattern), one)
   const coveringOf = (draft: Draft, { witness, websocket }: Covered) =>
-    general.find(witness, (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
+    general.find(spelledFor(draft, witness), (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
   for (const draft of plainestFirst) {
     const covering = draft.covered.map((one) => coveringOf(draft, one))
     if (covering.includes(undefined)) continue
@@ -78,6 +79,11 @@ function neededOf(drafts: readonly Draft[]): Unit[] {
     pattern,
     seen: covered.map(({ seen }) => seen).reduce(addSeen),
   }))
+}
+
+/** Encoded slashes and empty segments of HTTP paths are told from what a `*` stands for. */
+function spelledFor({ place }: Draft, pattern: string): string {
+  return place.kind === 'files' ? pattern : markForms(pattern)
 }
 
 /** What allows WebSockets allows plain requests too: it is the wider one of the same pattern. */

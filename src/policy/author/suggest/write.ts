@@ -1,5 +1,6 @@
 /** A suggested manifest as YAML: every value by the YAML library, every comment of words and numbers alone. */
 import { Document, isCollection, isMap, isSeq, type Node } from 'yaml'
+import { choicesFor } from '../../../core/index.ts'
 import type { Suggested } from './combine.ts'
 import type { Observed } from './observe.ts'
 import { describeSeen } from './seen.ts'
@@ -66,13 +67,13 @@ function networkLine({ names, ports, actions, paths, tls, addresses }: Suggested
     ports,
     tls,
     ...(actions !== null && { methods: actions }),
-    ...(paths !== null && { paths }),
+    ...(paths !== null && { paths, ...choicesFor(paths) }),
     ...(addresses.length > 0 && { addresses }),
   }
 }
 
 function serviceLine({ names, actions, paths, websocket }: Suggested): object {
-  return { name: names[0], methods: actions, paths, ...(websocket && { websocket }) }
+  return { name: names[0], methods: actions, paths, ...choicesFor(paths ?? []), ...(websocket && { websocket }) }
 }
 
 function fileLine({ names, actions, paths }: Suggested, roots: ReadonlyMap<string, string>): object {
