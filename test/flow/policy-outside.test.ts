@@ -27,13 +27,13 @@ async function startVerdicts(t: TestContext): Promise<Origin & { readonly held: 
 async function arrange(
   t: TestContext,
   rules: (verdicts: number) => string,
-  grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime]',
+  grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime], timeout: 1m',
 ) {
   const verdicts = await startVerdicts(t)
   const origin = await startOrigin(t)
   const resolver = await startResolver(t, ['127.0.0.1'])
   const installation = createInstallation(t, {
-    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\npolicy: { rules: ./rules, grants: { ${grants}, integration: verdicts, timeout: 700ms, maxCalls: 3 } }`,
+    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\npolicy: { rules: ./rules, grants: { ${grants}, integration: verdicts, maxCalls: 3 } }`,
     manifests: {
       'weather.yaml': manifest(
         'weather',
@@ -131,6 +131,7 @@ deny contains concat("", ["told: ", reply.error.message]) if {
 	reply.status_code == 0
 }
 `,
+    'builtins: [http.send], timeout: 700ms',
   )
   assert.match((await ask('/slow')).text, /"rule":"engine\/builtin"/)
   assert.match((await ask('/large')).text, /"rule":"engine\/builtin"/)
@@ -210,7 +211,7 @@ deny contains "unknown" if {
 })
 
 test('without the grant such rules are refused when they are built', async (t) => {
-  await assert.rejects(arrange(t, verdictRule, 'builtins: [opa.runtime]'), /rules\/ask\.rego:5:11: undefined function http\.send/)
+  await assert.rejects(arrange(t, verdictRule, 'builtins: [opa.runtime], timeout: 1m'), /rules\/ask\.rego:5:11: undefined function http\.send/)
 })
 
 test('a request that waits for an answer while the policy changes is decided by the new one, and by all that it looks at', async (t) => {
