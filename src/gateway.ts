@@ -134,6 +134,8 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
       bugs.inc()
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
     },
+    onRefusal: ({ problem, forOperator }, arrivalId, integration) =>
+      logger.warn({ code: problem, arrival: arrivalId, integration, detail: forOperator }, 'a destination was refused'),
   })
   const nodeHttp = {
     maxHeaderSize: config.http.maxHeaderBytes,

@@ -25,6 +25,8 @@ export interface SettlingEnd {
   readonly status?: number
   /** What went wrong after the reply was handed over. */
   readonly problem?: ProblemCode | null
+  /** What that problem tells the operator alone. */
+  readonly forOperator?: string | null
   readonly receivedBytes?: number
 }
 
@@ -56,6 +58,7 @@ class Passage implements Settling, Meter {
   #decided = false
   #reply: Reply | null = null
   #problem: ProblemCode | null = null
+  #forOperator: string | null = null
   #sentBytes = 0
   #receivedBytes = 0
   #settled = false
@@ -159,6 +162,7 @@ class Passage implements Settling, Meter {
       told = toRefusal(error)
     }
     this.#problem = told.code
+    this.#forOperator = told.forOperator
     this.#reply = toProblem(told, this.#arrival.id)
   }
 
@@ -187,14 +191,16 @@ class Passage implements Settling, Meter {
     this.#lease?.received(bytes)
   }
 
-  settle({ complete, status = this.reply.status, problem = this.#problem, receivedBytes = 0 }: SettlingEnd): void {
+  settle(end: SettlingEnd): void {
+    const { complete, status = this.reply.status, problem = this.#problem, forOperator = this.#forOperator, receivedBytes = 0 } = end
     if (this.#settled) return
     this.#settled = true
-    const { usage, now } = this.#stations
+    const { usage, onRefusal, now } = this.#stations
     if (receivedBytes > 0 && this.#problem === null) this.received(receivedBytes)
     const outcome = {
       status,
       problem,
+      forOperator,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
       durationMs: now() - this.#startedAt,
@@ -202,6 +208,7 @@ class Passage implements Settling, Meter {
     }
     this.#lease?.settle(outcome)
     this.#entry.settled(outcome)
+    if (forOperator !== null) onRefusal(outcome, this.#arrival.id, this.#who?.integration.name ?? null)
     usage.settled(this.#who?.integration ?? null, this.#origin, outcome)
   }
 }

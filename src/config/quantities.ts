@@ -1,6 +1,7 @@
 /** Durations, sizes, rates and addresses as people write them in YAML. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { isMapped, readBlock } from '../core/index.ts'
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const sizeUnits: Readonly<Record<string, number>> = {
@@ -101,23 +102,11 @@ export const cidr = () =>
     })
 
 function problemOfBlock(text: string): string | null {
-  const [, address = '', bits] = /^([^/]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
-  const family = isIP(address)
-  const width = family === 4 ? 32 : 128
-  if (family === 0 || text.includes('%') || Number(bits ?? 0) > width)
-    return 'expected a block such as "10.0.0.0/8" or "fd00::/8", or one address'
+  const block = readBlock(text)
+  if (block === null) return 'expected a block such as "10.0.0.0/8" or "fd00::/8", or one address'
+  if (isMapped(block)) return 'an IPv4-mapped block admits nothing: name the IPv4 block itself, such as "10.0.0.0/8"'
   // 10.1.2.3/8 is as likely meant to be one address as sixteen million.
-  const host = (1n << BigInt(width - Number(bits ?? width))) - 1n
-  return (numberOf(address, family) & host) === 0n ? null : `bits behind the first ${bits} are set: which block is meant?`
-}
-
-function numberOf(address: string, family: number): bigint {
-  if (family === 4) return address.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n)
-  const [left = '', right] = canonicalV6(address).split('::')
-  const head = left === '' ? [] : left.split(':')
-  const tail = right === undefined || right === '' ? [] : right.split(':')
-  const groups = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
-  return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
+  return block.ragged ? `bits behind the first ${text.split('/')[1]} are set: which block is meant?` : null
 }
 
 /** The names of integrations, services, listeners and roots: a DNS label, so that they can stand in a URL, a metric and a Kubernetes name. */

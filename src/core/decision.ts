@@ -1,4 +1,5 @@
 /** A policy's answer. Whatever is not exactly of this shape is a denial. */
+import { isMapped, readBlock } from './ip-block.ts'
 
 /** What must be done if the request is allowed. Absent means the gateway's default. */
 export interface Obligations {
@@ -68,12 +69,10 @@ function isStringList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** An address, or one with the length of a prefix. */
+/** An address, or one with the length of a prefix. What would admit nothing is none. */
 function isBlock(text: string): boolean {
-  const [, address = '', prefix = '0'] = /^([\da-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
-  if (address.includes(':')) return URL.canParse(`http://[${address}]/`) && Number(prefix) <= 128
-  const bytes = address.split('.')
-  return bytes.length === 4 && bytes.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256) && Number(prefix) <= 32
+  const block = readBlock(text)
+  return block !== null && !isMapped(block)
 }
 
 function isPositiveInteger(value: unknown): boolean {

@@ -6,6 +6,8 @@ export interface Outcome {
   readonly status: number
   /** The gateway's own refusal, where it was one. */
   readonly problem: ProblemCode | null
+  /** What the refusal tells the operator alone (`Refusal.forOperator`). */
+  readonly forOperator: string | null
   /** Bytes from the integration to the destination. */
   readonly sentBytes: number
   /** Bytes from the destination to the integration. */

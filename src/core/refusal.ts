@@ -15,20 +15,24 @@ interface RefusalOptions {
   readonly members?: JsonObject
   /** For the operational log only. */
   readonly cause?: unknown
+  /** What the operator needs and the caller must not learn, such as an inside address: for the operational log and the audit record. */
+  readonly forOperator?: string
 }
 
 export class Refusal extends Error {
   readonly code: ProblemCode
   readonly headers: HeaderList
   readonly members: JsonObject
+  readonly forOperator: string | null
 
   /** `detail` is seen by the caller: no secret, no host path, nothing of other integrations. */
-  constructor(code: ProblemCode, detail: string, { headers = [], members = {}, cause }: RefusalOptions = {}) {
+  constructor(code: ProblemCode, detail: string, { headers = [], members = {}, cause, forOperator }: RefusalOptions = {}) {
     super(detail, cause === undefined ? undefined : { cause })
     this.name = 'Refusal'
     this.code = code
     this.headers = headers
     this.members = members
+    this.forOperator = forOperator ?? null
   }
 
   get status(): number {

@@ -90,6 +90,8 @@ export interface Stations {
   readonly live: Live
   /** What was thrown and was no Refusal: a bug, told to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
+  /** A refusal that has something to say to the operator alone. */
+  readonly onRefusal: (outcome: Outcome, arrivalId: string, integration: string | null) => void
   /** Bytes have passed, either way. */
   readonly onBytes: (bytes: number) => void
   /** Milliseconds, monotonic. */

@@ -50,7 +50,13 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
     () => settling.settle({ complete: true }),
     (error: unknown) => {
       // A Refusal: it never opened, and the caller was told so instead of a 101.
-      if (error instanceof Refusal) settling.settle({ complete: error.code !== 'client-closed', status: error.status, problem: error.code })
+      if (error instanceof Refusal)
+        settling.settle({
+          complete: error.code !== 'client-closed',
+          status: error.status,
+          problem: error.code,
+          forOperator: error.forOperator,
+        })
       else {
         settling.settle({ complete: false })
         socket.destroy()

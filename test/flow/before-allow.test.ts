@@ -17,7 +17,7 @@ async function arrange(t: TestContext, resolved: readonly string[]) {
       ),
     },
   })
-  const { proxyPort } = await startHere(t, installation)
+  const { proxyPort, log, gateway } = await startHere(t, installation)
   const get = (host: string, path: string) =>
     exchangeRaw(
       proxyPort,
@@ -25,7 +25,7 @@ async function arrange(t: TestContext, resolved: readonly string[]) {
     )
   const connect = (authority: string) =>
     exchangeRaw(proxyPort, `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
-  return { origin, resolver, proxyPort, get, connect }
+  return { origin, resolver, proxyPort, get, connect, installation, log, gateway }
 }
 
 test('a denied name is never looked up and never dialled, through any form of request', async (t) => {
@@ -49,10 +49,19 @@ test('a denied name is never looked up and never dialled, through any form of re
 })
 
 test('a name that resolves to a private address is not dialled unless the capability names the block', async (t) => {
-  const { origin, get, connect } = await arrange(t, ['127.0.0.1'])
-  assert.match(await get('public.example.com', '/'), /^HTTP\/1.1 403 .*"code":"address-denied"/s)
-  assert.match(await connect(`tunnel.example.com:${origin.port}`), /^HTTP\/1.1 403 .*"code":"address-denied"/s)
+  const { origin, get, connect, installation, log, gateway } = await arrange(t, ['127.0.0.1'])
+  for (const answer of [await get('public.example.com', '/'), await connect(`tunnel.example.com:${origin.port}`)]) {
+    assert.match(answer, /^HTTP\/1.1 403 .*"code":"address-denied"/s)
+    assert.doesNotMatch(answer, /127\.0\.0\./)
+  }
   assert.equal(origin.connections(), 0)
+
+  // The operator learns which address it was, from the record and from the log.
+  await gateway.close()
+  const detail = `127.0.0.1 port ${origin.port} (127.0.0.0/8: loopback)`
+  const details = installation.records().flatMap(({ type, ...record }) => (type === 'settled' ? [record['detail']] : []))
+  assert.deepEqual(details, [detail, detail])
+  assert.equal(log.filter((line) => line.includes(detail) && line.includes('"integration":"weather"')).length, 2)
 })
 
 test('one private address among public ones denies them all', async (t) => {

@@ -1,6 +1,6 @@
 /** Which addresses may be dialled: the public internet, plus what a capability names, never the gateway itself. */
-import { BlockList, isIP } from 'node:net'
-import { Refusal } from '../../core/index.ts'
+import { covers, type IpBlock, isMapped, Refusal, readAddress, readBlock } from '../../core/index.ts'
+import { reachable, specialPurpose } from './special-purpose.ts'
 
 /** Answers whether an address and port are this gateway's own (its doors, its operator's side). */
 export type IsOwn = (address: string, port: number) => boolean
@@ -10,74 +10,49 @@ export interface AddressRule {
   judge(host: string, address: string, port: number, allowed: readonly string[]): void
 }
 
-/** IANA special-purpose registries (RFC 6890 and later): what is not globally reachable, or reaches an IPv4 address by another name. */
-const special = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.0.2.0/24',
-  '192.88.99.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-  // Unspecified, loopback, mapped, NAT64 (RFC 6052, 8215), discard, Teredo and the rest of 2001::/23, documentation, 6to4, SRv6, ULA, link-local, site-local, multicast.
-  '::/128',
-  '::1/128',
-  '::/96',
-  '::ffff:0:0/96',
-  '64:ff9b::/96',
-  '64:ff9b:1::/48',
-  '100::/64',
-  '2001::/23',
-  '2001:db8::/32',
-  '2002::/16',
-  '3fff::/20',
-  '5f00::/16',
-  'fc00::/7',
-  'fe80::/10',
-  'fec0::/10',
-  'ff00::/8',
-] as const
+const special = specialPurpose.map(([block, name]) => ({ block, name, range: blockOf(block) }))
+const exceptions = reachable.map(blockOf)
 
 export function createAddressRule(isOwn: IsOwn): AddressRule {
-  const denied = blockList(special)
   // Capabilities come from manifests: few, and long-lived.
-  const lists = new WeakMap<readonly string[], BlockList>()
+  const ranges = new WeakMap<readonly string[], readonly IpBlock[]>()
+
+  function rangesOf(allowed: readonly string[]): readonly IpBlock[] {
+    let known = ranges.get(allowed)
+    if (known === undefined) {
+      known = allowed.map(blockOf)
+      ranges.set(allowed, known)
+    }
+    return known
+  }
+
   return {
-    judge(host, address, port, allowed) {
-      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-      if (isOwn(address, port)) throw new Refusal('address-denied', `${host} leads back to this gateway`)
-      if (!denied.check(address, family)) return
-      if (allowed.length > 0) {
-        let list = lists.get(allowed)
-        if (list === undefined) {
-          list = blockList(allowed)
-          lists.set(allowed, list)
-        }
-        // An IPv4 block must not admit the IPv6 spellings of its addresses, which other hosts may route.
-        if (list.check(address, family) && !(family === 'ipv6' && /^::ffff:/i.test(address))) return
-      }
-      throw new Refusal(
-        'address-denied',
+    judge(host, text, port, allowed) {
+      const address = readAddress(text)
+      if (address === null) throw denied(`${host} leads to an address that only this machine understands`, text, port, 'no address')
+      if (isOwn(text, port)) throw denied(`${host} leads back to this gateway`, text, port, 'the gateway’s own')
+      const found = special.find(({ range }) => covers(range, address))
+      if (found === undefined || exceptions.some((range) => covers(range, address))) return
+      // An IPv6 block must not admit IPv4 addresses, which have blocks of their own: a mapped one is never dialled.
+      const isIpv4 = isMapped({ family: address.family, first: address.value, last: address.value })
+      if (!isIpv4 && rangesOf(allowed).some((range) => covers(range, address))) return
+      throw denied(
         `${host} resolves to an address outside the public internet; the capability must name its block under "addresses"`,
+        text,
+        port,
+        `${found.block}: ${found.name}`,
       )
     },
   }
 }
 
-function blockList(blocks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const block of blocks) {
-    const [address = '', prefix] = block.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    list.addSubnet(address, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family)
-  }
-  return list
+/** The caller learns no address: inside names would tell it the inside. */
+function denied(detail: string, address: string, port: number, why: string): Refusal {
+  return new Refusal('address-denied', detail, { forOperator: `${address} port ${port} (${why})` })
+}
+
+function blockOf(text: string): IpBlock {
+  const block = readBlock(text)
+  if (block === null) throw new Error(`"${text}" is not a block of addresses`)
+  return block
 }
