@@ -46,7 +46,7 @@ export function createReach({ config, report, intercept }: ReachOptions): Reach 
   for (const resource of [
     createHttpResource({ pools, ...http }),
     createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
-    createServiceResource({ services, dialer, maxRequestBytes: http.maxRequestBytes, maxReplyBytes: http.maxReplyBytes }),
+    createServiceResource({ services, dialer, ...http }),
     createFileResource(),
     createSelfResource({ report }),
     createLookupResource({ resolve }),

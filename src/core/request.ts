@@ -81,8 +81,6 @@ export interface ServiceRequest extends Common {
   readonly target: ServiceTarget
   readonly headers: HeaderList
   readonly body: JudgedBody | null
-  /** What the door needs to hand the exchange on (a Node request and response); opaque to every other station. */
-  readonly exchange: unknown
 }
 
 export interface FileRequest extends Common {

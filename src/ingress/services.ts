@@ -45,7 +45,7 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
     writeRaw(settling, socket as Socket, id)
     return
   }
-  // The service's own 101 is written by the middleware.
+  // The takeover writes the 101, once the service has agreed.
   reply.takeover(socket, head, meter).then(
     () => settling.settle({ complete: true }),
     (error: unknown) => {
@@ -94,7 +94,6 @@ function read(
     target: { name: match[1] ?? '', method, path, query, websocket },
     headers: forwardableHeaders(req.rawHeaders),
     body,
-    exchange: { req, res },
   } as const
   return needs.body && body !== null ? body.buffer().then(() => request) : request
 }

@@ -1,18 +1,23 @@
-/** A Node HTTP agent whose connections come from the judged dialer. */
-import { Agent, type AgentOptions } from 'node:http'
+/** The agents of a service: connections come from the judged dialer, apart by integration, and carry what was judged alone. */
+import { Agent, type AgentOptions, type ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { Refusal } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import type { Target } from '../egress/resolve.ts'
+import { callOf } from './call.ts'
 
-export class DialAgent extends Agent {
+/** Node calls it for every request that an agent is given to (its types leave it out). */
+interface RequestTaker {
+  addRequest(outgoing: ClientRequest, options: unknown): void
+}
+
+/** Connections of one integration to the service. */
+class DialAgent extends Agent {
   readonly #dial: () => Promise<Duplex>
-  /** Node compares it with the request's scheme; its types leave it out. */
-  readonly protocol: string
 
-  constructor(dialer: Dialer, secure: boolean, target: Target, options: AgentOptions) {
+  constructor(dial: () => Promise<Duplex>, options: AgentOptions) {
     super(options)
-    this.protocol = secure ? 'https:' : 'http:'
-    this.#dial = () => (secure ? dialer.tls(target) : dialer.tcp(target))
+    this.#dial = dial
   }
 
   override createConnection(_options: unknown, done?: (error: Error | null, socket: Duplex) => void): undefined {
@@ -20,5 +25,48 @@ export class DialAgent extends Agent {
       (socket) => done?.(null, socket),
       (error: Error) => done?.(error, undefined as never),
     )
+  }
+}
+
+/** What an origin may send before its body, as on every other way out; Node's own bound is 16 KiB. */
+const maxHeadBytes = 64 * 1024
+
+/** What http-proxy-middleware is given: it hands each request to the agent of the integration that it was judged for. */
+export class ServiceAgent extends Agent implements RequestTaker {
+  /** Node compares it with the request's scheme; its types leave it out. */
+  readonly protocol: string
+  readonly #dial: () => Promise<Duplex>
+  readonly #connections: number
+  readonly #agents = new Map<string, DialAgent>()
+
+  /** `connections`: of one integration. */
+  constructor(dialer: Dialer, secure: boolean, target: Target, connections: number) {
+    super({ keepAlive: true })
+    this.protocol = secure ? 'https:' : 'http:'
+    this.#dial = () => (secure ? dialer.tls(target) : dialer.tcp(target))
+    this.#connections = connections
+  }
+
+  addRequest(outgoing: ClientRequest, options: unknown): void {
+    const call = callOf(options)
+    // Fails closed whatever the library does: what was not judged, or not so, gets no connection.
+    if (call === undefined || call.method !== outgoing.method || call.path !== outgoing.path) {
+      process.nextTick(() => outgoing.emit('error', new Refusal('internal', 'a request to a service is not the one that was judged')))
+      outgoing.destroy()
+      return
+    }
+    outgoing.maxHeadersCount = 0
+    ;(outgoing as { maxHeaderSize?: number }).maxHeaderSize = maxHeadBytes
+    call.follow(outgoing)
+    if (!outgoing.destroyed) (this.#agentOf(call.integration) as unknown as RequestTaker).addRequest(outgoing, options)
+  }
+
+  #agentOf(integration: string): DialAgent {
+    let agent = this.#agents.get(integration)
+    if (agent === undefined) {
+      agent = new DialAgent(this.#dial, { keepAlive: true, maxSockets: this.#connections })
+      this.#agents.set(integration, agent)
+    }
+    return agent
   }
 }

@@ -1,58 +1,97 @@
 /** What a service answered, as a Reply with a pushed body. */
 import type { IncomingMessage } from 'node:http'
-import { type PushedBody, Refusal, type Reply, withoutHeaders } from '../../core/index.ts'
+import { type Answer, type PushedBody, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
 import { endToEnd } from '../http/reply-headers.ts'
 
-/** Throws `Refusal('reply-too-large')` where the service says that its reply is; the transfer breaks off where it turns out to be. */
-export function serviceReply(proxyRes: IncomingMessage, maxBytes: number): Reply {
-  if (!bodyless(proxyRes) && Number(proxyRes.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const headers = endToEnd(proxyRes.rawHeaders)
-  return {
-    status: proxyRes.statusCode ?? 502,
+export interface ReplyOptions {
+  /** The service's name, for messages. */
+  readonly service: string
+  /** Of the request. */
+  readonly method: string
+  readonly maxBytes: number
+  /** A body in which nothing moves for so long is broken off. */
+  readonly idleTimeoutMs: number
+}
+
+/**
+ * To be called as soon as the head is there: how the body breaks off is heard from then on.
+ * Throws `Refusal`: reply-too-large where the service says that its reply is (the transfer breaks off where it turns out to be), origin-failed.
+ */
+export function serviceReply(answer: IncomingMessage, options: ReplyOptions): Answer {
+  const { service, method, maxBytes } = options
+  const status = answer.statusCode ?? 0
+  const source = new ReplySource(answer, options)
+  if (status < 200) throw new Refusal('origin-failed', `${service} answered with a status that is none`)
+  const headers = endToEnd(answer.rawHeaders)
+  if (isBodyless(method, answer)) {
+    // What may stand behind the head all the same belongs to nobody.
+    answer.resume()
     // RFC 9110 §8.6: a 204 has no length.
-    headers: proxyRes.statusCode === 204 ? withoutHeaders(headers, ['content-length']) : headers,
-    body: bodyless(proxyRes) ? drained(proxyRes) : pushFrom(proxyRes, maxBytes),
+    return { status, headers: status === 204 ? withoutHeaders(headers, ['content-length']) : headers, body: null }
   }
+  if (Number(answer.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  return { status, headers, body: (sink) => source.push(sink) }
 }
 
 /** RFC 9112 §6.3. */
-function bodyless({ statusCode, headers }: IncomingMessage): boolean {
-  return statusCode === 204 || statusCode === 304 || headers['content-length'] === '0'
-}
-
-function drained(proxyRes: IncomingMessage): null {
-  proxyRes.resume()
-  return null
+function isBodyless(method: string, { statusCode, headers }: IncomingMessage): boolean {
+  return method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0'
 }
 
 function tooLarge(maxBytes: number): Refusal {
   return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
 }
 
-function pushFrom(source: IncomingMessage, maxBytes: number): PushedBody {
-  return (sink) =>
-    new Promise((resolve, reject) => {
+class ReplySource {
+  readonly #answer: IncomingMessage
+  readonly #options: ReplyOptions
+  #failure: Error | null = null
+
+  constructor(answer: IncomingMessage, options: ReplyOptions) {
+    this.#answer = answer
+    this.#options = options
+    // Heard from the first moment: it may break off while the record is on its way to disk.
+    answer.on('error', (error) => {
+      this.#failure ??= error
+    })
+  }
+
+  push(sink: Sink): ReturnType<PushedBody> {
+    const answer = this.#answer
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        clearTimeout(timer)
+        if (answer.readableEnded && answer.complete) resolve()
+        else reject(this.#failure ?? new Refusal('origin-failed', `${this.#options.service} broke off`))
+      }
+      const { maxBytes, idleTimeoutMs } = this.#options
+      const idle = new Refusal('origin-timeout', `nothing moved for ${idleTimeoutMs} ms`)
+      const timer = setTimeout(() => answer.destroy(idle), idleTimeoutMs)
+      if (answer.closed || answer.readableEnded) return end()
       let bytes = 0
-      source.on('data', (chunk: Buffer) => {
+      answer.on('data', (chunk: Buffer) => {
+        timer.refresh()
         bytes += chunk.byteLength
         if (bytes > maxBytes) {
-          source.destroy(tooLarge(maxBytes))
+          answer.destroy(tooLarge(maxBytes))
           return
         }
         const verdict = sink.write(chunk)
         if (verdict === true) return
         if (verdict === false) {
-          source.destroy()
+          answer.destroy()
           return
         }
-        source.pause()
-        void verdict.then((goesOn) => (goesOn ? source.resume() : source.destroy()))
+        answer.pause()
+        const goOn = (goesOn: boolean) => {
+          timer.refresh()
+          if (goesOn) answer.resume()
+          else answer.destroy()
+        }
+        verdict.then(goOn, () => goOn(false))
       })
-      source.once('end', resolve)
-      source.once('error', reject)
-      source.once('close', () => {
-        if (!source.complete) reject(new Refusal('origin-failed', 'the service broke off'))
-        else resolve()
-      })
+      answer.once('end', end)
+      answer.once('close', end)
     })
+  }
 }

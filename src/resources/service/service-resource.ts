@@ -2,35 +2,36 @@
 import { type Claim, Permit, pathForms, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf, headersOf, queryOf, segmentsOf } from '../http/facts.ts'
-import { createServiceProxy, type ServiceExchange, type ServiceSettings } from './service-proxy.ts'
+import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 
 export interface ServiceResourceOptions {
   readonly services: readonly ServiceSettings[]
   readonly dialer: Dialer
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
+  /** A reply or a WebSocket in which nothing moves for so long is cut. */
+  readonly idleTimeoutMs: number
 }
 
 export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): Resource<ServiceRequest> {
-  const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer)]))
+  const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer, defaults.idleTimeoutMs)]))
 
   function perform(permit: Permit, request: ServiceRequest): Promise<Reply> | Reply {
     if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
     // Allowed by a manifest, and not there: the operator has not configured it.
     const proxy = proxies.get(request.target.name)
     if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
-    const exchange = request.exchange as ServiceExchange
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = permit.decision.obligations
     if (request.target.websocket) {
       // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.
       return {
         status: 101,
         headers: [],
-        takeover: (socket, head, meter) => proxy.upgrade(request, exchange, socket, head, meter, timeoutMs),
+        takeover: (socket, head, meter) => proxy.upgrade(request, socket, head, meter, timeoutMs),
         discard: () => {},
       }
     }
-    return proxy.forward(request, exchange, { maxRequestBytes, maxReplyBytes, timeoutMs })
+    return proxy.forward(request, { maxRequestBytes, maxReplyBytes, timeoutMs })
   }
 
   return {

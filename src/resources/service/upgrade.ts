@@ -2,84 +2,202 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Meter, Refusal, toProblem } from '../../core/index.ts'
+import { type Meter, Refusal, type ServiceRequest, toProblem } from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
+import type { Call } from './call.ts'
+import { LibraryEnd } from './library-end.ts'
 
 export interface UpgradeOptions {
   /** The service's name, for messages. */
   readonly service: string
-  readonly requestId: string
+  readonly request: ServiceRequest
+  /** Path and query, as they are sent. */
+  readonly path: string
   readonly caller: Duplex
+  /** What the caller sent behind its request. */
+  readonly head: Buffer
+  /** Until the service has answered. */
   readonly timeoutMs: number
+  /** Neither end has sent a byte for so long: both are cut. */
+  readonly idleTimeoutMs: number
   readonly meter: Meter
 }
 
-export interface Upgrade {
-  /** To be called before anybody else listens to the request: what the service answers is looked at here first. */
-  follow(proxyReq: ClientRequest): void
-  fail(error: Error): void
+/** Of frames that a caller sends before the WebSocket is open. */
+const maxEarlyBytes = 64 * 1024
+
+export class ServiceUpgrade implements Call {
+  readonly integration: string
+  readonly method: string
+  readonly path: string
+  /** What the library is given for the caller's socket. */
+  readonly end: LibraryEnd
   /** Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with another Error where it broke off. */
   readonly ended: Promise<void>
-}
+  readonly #options: UpgradeOptions
+  #timer: NodeJS.Timeout
+  #resolve: () => void = () => {}
+  #reject: (error: Error) => void = () => {}
+  #outgoing: ClientRequest | null = null
+  #origin: Socket | null = null
+  #early: Buffer[] = []
+  #earlyBytes = 0
+  #over = false
 
-/** RFC 6455 §4.2.2; whatever else a service says may echo a credential, and nobody masks it on its way. */
-const handshake: ReadonlySet<string> = new Set([
-  'connection',
-  'upgrade',
-  'sec-websocket-accept',
-  'sec-websocket-protocol',
-  'sec-websocket-extensions',
-])
+  constructor(options: UpgradeOptions) {
+    const { request, path, timeoutMs, caller, head } = options
+    this.#options = options
+    this.integration = request.integration.name
+    this.method = request.target.method
+    this.path = path
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.end = new LibraryEnd({
+      onPull: () => void (this.#origin !== null && caller.resume()),
+      onFrames: (chunk, done) => this.#received(chunk, done),
+      onEnd: () => void (this.#origin !== null && caller.writable && caller.end()),
+    })
+    this.end.once('close', () => this.#fail(new Error('the library gave up')))
+    // The door's own timer knows of no takeover.
+    if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
+    const late = () => this.#fail(new Refusal('origin-timeout', `${options.service} did not upgrade within ${timeoutMs} ms`))
+    this.#timer = setTimeout(late, timeoutMs)
+    if (head.byteLength > 0) this.#sent(head)
+    caller.on('data', (chunk: Buffer) => this.#sent(chunk))
+    caller.once('end', () => this.#callerEnded())
+    caller.once('close', () => this.#callerClosed())
+    if (caller.destroyed) this.#callerClosed()
+  }
 
-const meterEveryMs = 1000
+  follow(outgoing: ClientRequest): void {
+    if (this.#over || this.#outgoing !== null) {
+      outgoing.destroy()
+      return
+    }
+    this.#outgoing = outgoing
+    outgoing.on('error', (error) => this.#fail(error))
+    outgoing.once('response', ({ statusCode }) =>
+      this.#fail(new Refusal('origin-failed', `${this.#options.service} refused the WebSocket: it answered ${statusCode}`)),
+    )
+    outgoing.once('upgrade', (answer: IncomingMessage, origin: Socket) => this.#open(answer, origin))
+    outgoing.once('close', () => void (this.#origin === null && this.#fail(new Error('closed without an answer'))))
+  }
 
-export function createUpgrade({ service, requestId, caller, timeoutMs, meter }: UpgradeOptions): Upgrade {
-  const { promise: ended, resolve, reject } = Promise.withResolvers<void>()
-  let proxyReq: ClientRequest | null = null
-  let origin: Socket | null = null
-  const counter = countBytes(caller as Socket, meter)
-  const timer = setTimeout(() => fail(new Refusal('origin-timeout', `${service} did not upgrade within ${timeoutMs} ms`)), timeoutMs)
+  #open(answer: IncomingMessage, origin: Socket): void {
+    origin.on('error', (error) => this.#fail(error))
+    if (this.#over) {
+      origin.destroy()
+      return
+    }
+    const { caller, request, service, idleTimeoutMs } = this.#options
+    if (answer.statusCode !== 101 || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
+      origin.destroy()
+      this.#fail(new Refusal('origin-failed', `${service} switched to another protocol than WebSocket`))
+      return
+    }
+    this.#origin = origin
+    origin.once('close', () => this.#originClosed(origin))
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#fail(new Error(`nothing moved for ${idleTimeoutMs} ms`)), idleTimeoutMs)
+    caller.write(openingOf(answer, request))
+    // What came early is charged once it goes on.
+    for (const chunk of this.#early) this.#sent(chunk)
+    this.#early = []
+  }
 
-  caller.once('close', () => {
-    clearTimeout(timer)
-    counter.stop()
-    if (origin === null) {
-      proxyReq?.destroy()
-      reject(new Refusal('client-closed', 'the caller went away'))
-    } else origin.destroy()
-    resolve()
-  })
+  /** From the caller; to the service, once there is one. */
+  #sent(chunk: Buffer): void {
+    if (this.#over) return
+    const { caller, meter } = this.#options
+    if (this.#origin === null) {
+      this.#early.push(chunk)
+      this.#earlyBytes += chunk.byteLength
+      if (this.#earlyBytes >= maxEarlyBytes) caller.pause()
+      return
+    }
+    this.#timer.refresh()
+    meter.sent(chunk.byteLength)
+    if (!this.end.push(chunk)) caller.pause()
+  }
 
-  function fail(error: Error): void {
-    clearTimeout(timer)
-    if (origin !== null) {
-      reject(error)
+  #received(chunk: Buffer, done: () => void): void {
+    const { caller, meter } = this.#options
+    if (this.#over || this.#origin === null || !caller.writable) {
+      done()
+      return
+    }
+    this.#timer.refresh()
+    meter.received(chunk.byteLength)
+    if (caller.write(chunk)) done()
+    else caller.once('drain', done)
+  }
+
+  #callerEnded(): void {
+    if (this.#origin === null) this.#callerClosed()
+    else if (!this.#over) this.end.push(null)
+  }
+
+  #callerClosed(): void {
+    if (this.#origin === null) this.#fail(new Refusal('client-closed', 'the caller went away'))
+    else this.#finish()
+  }
+
+  #originClosed(origin: Socket): void {
+    const { caller } = this.#options
+    // One that has said all and goes is answered in kind; the caller's own end then closes the rest.
+    if (!origin.readableEnded) this.#fail(new Error('the service broke off'))
+    else if (caller.writable) caller.end()
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#timer)
+    this.#origin?.destroy()
+    this.end.destroy()
+    this.#resolve()
+  }
+
+  #fail(error: Error): void {
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#timer)
+    const { caller, service, request } = this.#options
+    this.#outgoing?.destroy()
+    this.#origin?.destroy()
+    this.end.destroy()
+    if (this.#origin !== null) {
+      this.#reject(error)
       caller.destroy()
       return
     }
     const refusal = explainOriginError(error, service)
-    reject(refusal)
-    proxyReq?.destroy()
-    if (caller.writable) caller.end(answerOf(refusal, requestId))
+    this.#reject(refusal)
+    if (caller.writable) caller.end(answerOf(refusal, request.id))
   }
+}
 
-  return {
-    ended,
-    fail,
-    follow(request) {
-      proxyReq = request
-      request.once('response', ({ statusCode }) =>
-        fail(new Refusal('origin-failed', `${service} refused the WebSocket: it answered ${statusCode}`)),
-      )
-      request.once('upgrade', ({ headers }: IncomingMessage, socket: Socket) => {
-        clearTimeout(timer)
-        origin = socket
-        for (const name of Object.keys(headers)) if (!handshake.has(name)) delete headers[name]
-        headers['sallyport-request-id'] = requestId
-        if (caller.destroyed) socket.destroy()
-      })
-    },
+/** RFC 6455 §4.2.2, written anew: whatever else a service says may echo a credential, and nobody masks it on its way. */
+function openingOf({ headers }: IncomingMessage, request: ServiceRequest): string {
+  let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
+  const accept = headers['sec-websocket-accept'] ?? ''
+  if (/^[\w+/=]{1,28}$/.test(accept)) head += `sec-websocket-accept: ${accept}\r\n`
+  for (const name of ['sec-websocket-protocol', 'sec-websocket-extensions'] as const) {
+    const chosen = headers[name]
+    // RFC 6455 §4.1: it chooses among what was offered.
+    if (chosen !== undefined && namesIn(chosen).every((one) => offered(request, name).includes(one))) head += `${name}: ${chosen}\r\n`
   }
+  return `${head}sallyport-request-id: ${request.id}\r\n\r\n`
+}
+
+function offered({ headers }: ServiceRequest, name: string): readonly string[] {
+  return headers.flatMap((value, i) => (i % 2 === 1 && headers[i - 1]?.toLowerCase() === name ? namesIn(value) : []))
+}
+
+function namesIn(list: string): readonly string[] {
+  return list.split(',').map((one) => one.split(';', 1)[0]?.trim() ?? '')
 }
 
 function answerOf(refusal: Refusal, requestId: string): string {
@@ -88,22 +206,4 @@ function answerOf(refusal: Refusal, requestId: string): string {
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
   const text = body instanceof Uint8Array ? Buffer.from(body).toString() : ''
   return `${head}sallyport-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
-}
-
-function countBytes(socket: Socket, meter: Meter): { stop(): void } {
-  let read = socket.bytesRead
-  let written = socket.bytesWritten
-  const count = () => {
-    meter.sent(socket.bytesRead - read)
-    meter.received(socket.bytesWritten - written)
-    read = socket.bytesRead
-    written = socket.bytesWritten
-  }
-  const timer = setInterval(count, meterEveryMs)
-  return {
-    stop() {
-      clearInterval(timer)
-      count()
-    },
-  }
 }

@@ -1,0 +1,96 @@
+/** One exchange with a service: the outgoing request is followed from its birth, and its reply is taken where Node reads it. */
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
+import { explainOriginError } from '../http/origin-error.ts'
+import type { Call } from './call.ts'
+import { serviceReply } from './service-reply.ts'
+
+export interface ExchangeOptions {
+  /** The service's name, for messages. */
+  readonly service: string
+  readonly request: ServiceRequest
+  /** Path and query, as they are sent. */
+  readonly path: string
+  readonly maxReplyBytes: number
+  /** Until the head of the reply. */
+  readonly timeoutMs: number
+  /** A reply in which nothing moves for so long is broken off. */
+  readonly idleTimeoutMs: number
+}
+
+export class ServiceExchange implements Call {
+  readonly integration: string
+  readonly method: string
+  readonly path: string
+  /** The head of the reply. Rejects with a `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
+  readonly reply: Promise<Reply>
+  readonly #options: ExchangeOptions
+  readonly #timer: NodeJS.Timeout
+  #resolve: (reply: Reply) => void = () => {}
+  #reject: (refusal: Refusal) => void = () => {}
+  #forget: () => void = () => {}
+  #outgoing: ClientRequest | null = null
+  #answered: IncomingMessage | null = null
+  #failed = false
+
+  constructor(options: ExchangeOptions) {
+    const { service, request, path, timeoutMs } = options
+    this.#options = options
+    this.integration = request.integration.name
+    this.method = request.target.method
+    this.path = path
+    this.reply = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#timer = setTimeout(() => this.fail(new Refusal('origin-timeout', `${service} did not answer within ${timeoutMs} ms`)), timeoutMs)
+    // Called back at once where the caller has gone already: everything above must stand by now.
+    const forget = request.hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
+    if (this.#failed) forget()
+    else this.#forget = forget
+  }
+
+  follow(outgoing: ClientRequest): void {
+    if (this.#failed || this.#outgoing !== null) {
+      outgoing.destroy()
+      return
+    }
+    this.#outgoing = outgoing
+    outgoing.on('error', (error) => this.#broken(error))
+    outgoing.once('response', (answer) => this.#answer(answer))
+    outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
+  }
+
+  /** Before the head of a reply it is the outcome; later it breaks the reply off. Later calls do nothing. */
+  fail(error: Error): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#settle()
+    this.#forget()
+    this.#outgoing?.destroy()
+    this.#answered?.destroy(error)
+    this.#reject(explainOriginError(error, this.#options.service))
+  }
+
+  /** A reply that has begun says itself how it ends. */
+  #broken(error: Error): void {
+    if (this.#answered === null) this.fail(error)
+  }
+
+  #answer(answer: IncomingMessage): void {
+    this.#answered = answer
+    answer.once('close', this.#forget)
+    try {
+      const { maxReplyBytes: maxBytes, idleTimeoutMs, service } = this.#options
+      const reply = serviceReply(answer, { service, method: this.method, maxBytes, idleTimeoutMs })
+      this.#settle()
+      this.#resolve(reply)
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  #settle(): void {
+    clearTimeout(this.#timer)
+  }
+}
