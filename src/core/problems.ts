@@ -10,6 +10,7 @@ export const problems = {
   unidentified: { status: 407, title: 'Nothing proves which integration is calling' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
   conflict: { status: 409, title: 'The thing is not in the state that the request needs' },
+  'precondition-failed': { status: 412, title: 'The thing is not as the request’s conditions say' },
   'payload-too-large': { status: 413, title: 'The request body is larger than allowed' },
   'expectation-failed': { status: 417, title: 'The Expect header asks for something unknown' },
   'headers-too-large': { status: 431, title: 'The request head is larger than allowed' },

@@ -83,6 +83,17 @@ export interface ServiceRequest extends Common {
   readonly body: JudgedBody | null
 }
 
+/** `*`, or the tags with their quotes. */
+export type EntityTags = '*' | readonly string[]
+
+/** What the caller believes of the file; a write happens only while it is so (RFC 9110 §13.1). `null`: not said. Times are milliseconds since the epoch. */
+export interface FileConditions {
+  readonly ifMatch: EntityTags | null
+  readonly ifNoneMatch: EntityTags | null
+  readonly ifModifiedSince: number | null
+  readonly ifUnmodifiedSince: number | null
+}
+
 export interface FileRequest extends Common {
   readonly kind: 'file'
   readonly action: FileAction
@@ -92,8 +103,7 @@ export interface FileRequest extends Common {
     /** NFC, `/` separated, no leading slash, no `.` or `..` segment; empty for the root itself. */
     readonly path: string
   }
-  /** A write happens only while the file is as the caller believes (RFC 9110 §13.1). */
-  readonly conditions: { readonly ifMatch: string | null; readonly ifNoneMatch: string | null }
+  readonly conditions: FileConditions
   /** Headers alone are wanted. */
   readonly head: boolean
   readonly body: RequestBody | null

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express, { type Request, type Response } from 'express'
 import { type AccessRequest, type FileAction, type Identified, type Needs, Refusal } from '../core/index.ts'
+import { readConditions } from './conditions.ts'
 import { serve } from './deliver.ts'
 import type { DoorOptions } from './door-options.ts'
 import { HttpArrival, type Read } from './http-arrival.ts'
@@ -43,20 +44,18 @@ function readFileRequest(arrival: HttpArrival, who: Identified, _needs: Needs): 
   if (root === '' || segments.includes('')) throw new Refusal('malformed-request', 'expected /v1/files/<name>/<path>')
   const body = createRequestBody(req, res)
   const action = fileActionOf(req.method ?? '', new URLSearchParams(query).get('op'))
+  // RFC 9110 §14.5: who writes a part must not be taken for one who writes the whole.
+  if (action === 'write' && req.headers['content-range'] !== undefined)
+    throw new Refusal('malformed-request', 'a file is written whole: PUT knows no Content-Range')
   return {
     ...common(arrival, who),
     kind: 'file',
     action,
     target: { root, path: segments.join('/') },
-    conditions: conditionsOf(req),
+    conditions: readConditions(req.headers),
     head: req.method === 'HEAD',
     body,
   }
-}
-
-/** A write happens only while the file is as the caller believes (RFC 9110 §13.1). */
-function conditionsOf(req: IncomingMessage): { ifMatch: string | null; ifNoneMatch: string | null } {
-  return { ifMatch: req.headers['if-match'] ?? null, ifNoneMatch: req.headers['if-none-match'] ?? null }
 }
 
 /** One segment of a file's path: what could lead elsewhere, or be taken for another name, is refused (GHSA-67hm-27mx-9cg7). */

@@ -91,6 +91,7 @@ const callersFault: ReadonlySet<string> = new Set([
   'address-denied',
   'not-found',
   'conflict',
+  'precondition-failed',
   'policy-denied',
   'method-not-allowed',
   'reply-too-large',

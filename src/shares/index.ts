@@ -1,2 +1,3 @@
 /** Fair parts of what integrations share. */
 export { createFairCache } from './fair-cache.ts'
+export { createFairQueue } from './fair-queue.ts'

@@ -5,7 +5,7 @@ import type { Integration, Reply } from '../../src/core/index.ts'
 import { createBreakers } from '../../src/limits/breakers.ts'
 import { createPeers, peerOf } from '../../src/limits/peers.ts'
 import { createPools } from '../../src/resources/http/pools.ts'
-import { createFairCache } from '../../src/shares/index.ts'
+import { createFairCache, createFairQueue } from '../../src/shares/index.ts'
 
 test('a full cache takes from whoever holds most, the least used first, and tells of it', () => {
   const gone: string[] = []
@@ -78,4 +78,31 @@ test('all addresses of an IPv6 /64 are one peer', () => {
   assert.equal(peerOf('fe80::1%eth0'), peerOf('fe80::2'))
   assert.equal(peerOf('::ffff:10.0.0.1'), '10.0.0.1')
   assert.equal(peerOf('local'), 'local')
+})
+
+test('what hangs for one integration leaves a turn for another', async () => {
+  const queue = createFairQueue({ places: 3, perOwner: 2 })
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const hanging = [1, 2, 3, 4, 5].map(() => queue.run('greedy', () => released))
+  assert.equal(await queue.run('weather', async () => 'done'), 'done')
+  release()
+  await Promise.all(hanging)
+  assert.equal(await queue.run('greedy', async () => 'done'), 'done')
+})
+
+test('turns go round: a long queue of one integration is not in front of another', async () => {
+  const queue = createFairQueue({ places: 1, perOwner: 1 })
+  const done: string[] = []
+  const ask = (owner: string) => queue.run(owner, async () => void done.push(owner))
+  await Promise.all([ask('greedy'), ask('greedy'), ask('greedy'), ask('greedy'), ask('weather'), ask('other')])
+  assert.deepEqual(done, ['greedy', 'greedy', 'weather', 'other', 'greedy', 'greedy'])
+})
+
+test('work that fails gives its turn back', async () => {
+  const queue = createFairQueue({ places: 1, perOwner: 1 })
+  await assert.rejects(
+    queue.run('weather', () => Promise.reject(new Error('no'))),
+    /no/,
+  )
+  assert.equal(await queue.run('weather', async () => 1), 1)
 })

@@ -1,21 +1,23 @@
 /** The resource kind `file`: folders of the host under names of the manifest. Needs Linux, whose /proc names open folders. */
 import { type FileCapability, type FileRequest, type Obligations, Permit, Refusal, type Reply, type Resource } from '../../core/index.ts'
+import { createDisks, type Disk } from './disk.ts'
 import { temporaryPrefix } from './file-version.ts'
 import { listFolder, readFile, statFile } from './read.ts'
 import { writeFile } from './write.ts'
 
 export function createFileResource(): Resource<FileRequest> {
+  const diskOf = createDisks()
   return {
     kind: 'file',
     claim(request) {
       const { root, path } = request.target
       const facts = { root, path, action: request.action }
-      return { facts, subject: facts, origin: null, perform: (permit) => perform(permit, request) }
+      return { facts, subject: facts, origin: null, perform: (permit) => perform(permit, request, diskOf(request.integration.name)) }
     },
   }
 }
 
-async function perform(permit: Permit, request: FileRequest): Promise<Reply> {
+async function perform(permit: Permit, request: FileRequest, disk: Disk): Promise<Reply> {
   if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
   const { integration, target, action } = request
   // Which of several capabilities of the name allowed it stands in the rule: `default/files/2`.
@@ -25,13 +27,14 @@ async function perform(permit: Permit, request: FileRequest): Promise<Reply> {
   const segments = target.path === '' ? [] : target.path.split('/')
   if (segments.some((segment) => segment.startsWith(temporaryPrefix))) throw new Refusal('not-found', 'there is no such file')
   try {
-    return await act(action, capability, segments, request, permit.decision.obligations)
+    return await act(disk, action, capability, segments, request, permit.decision.obligations)
   } catch (error) {
     throw explain(error)
   }
 }
 
 function act(
+  disk: Disk,
   action: FileRequest['action'],
   { root, maxBytes }: FileCapability,
   segments: readonly string[],
@@ -40,13 +43,13 @@ function act(
 ): Promise<Reply> {
   switch (action) {
     case 'read':
-      return readFile(root, segments, request, Math.min(maxBytes, maxReplyBytes))
+      return readFile(disk, root, segments, request, Math.min(maxBytes, maxReplyBytes))
     case 'stat':
-      return statFile(root, segments, request)
+      return statFile(disk, root, segments, request)
     case 'list':
-      return listFolder(root, segments)
+      return listFolder(disk, root, segments)
     case 'write':
-      return writeFile(root, segments, request, Math.min(maxBytes, maxRequestBytes))
+      return writeFile(disk, root, segments, request, Math.min(maxBytes, maxRequestBytes))
   }
 }
 

@@ -32,7 +32,20 @@ export async function openFolder(root: string, segments: readonly string[]): Pro
   return folder
 }
 
-/** A regular file, opened for reading without following a link and without waiting on a pipe. */
-export async function openFile(folder: FileHandle, name: string): Promise<FileHandle> {
-  return open(inside(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY)
+/** Of open(2); Node names it nowhere. */
+const O_PATH = 0o10000000
+
+/**
+ * A regular file or a folder, open for reading; the caller closes it. What else has the name is looked at before it is
+ * opened: opening a pipe would wake its writer, and opening some devices does something. Throws ENOENT for that and for links.
+ */
+export async function openEntry(folder: FileHandle, name: string): Promise<FileHandle> {
+  const looked = await open(inside(folder, name), O_PATH | constants.O_NOFOLLOW)
+  try {
+    const stats = await looked.stat()
+    if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('neither a file nor a folder'), { code: 'ENOENT' })
+    return await open(itself(looked), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  } finally {
+    await looked.close()
+  }
 }
