@@ -5,30 +5,16 @@ import {
   type Claim,
   type Decision,
   denial,
-  type Entry,
   type Identified,
   isTakeover,
-  type Lease,
   type Meter,
   Permit,
-  type ProblemCode,
   Refusal,
   type Reply,
   type Stations,
-  toProblem,
   toRefusal,
 } from './core/index.ts'
-
-export interface SettlingEnd {
-  readonly complete: boolean
-  /** What the caller was answered, where that is not the reply's status. */
-  readonly status?: number
-  /** What went wrong after the reply was handed over. */
-  readonly problem?: ProblemCode | null
-  /** What that problem tells the operator alone. */
-  readonly forOperator?: string | null
-  readonly receivedBytes?: number
-}
+import { Settlement, type SettlingEnd, unrecorded } from './settlement.ts'
 
 /** What a door gets: a reply whose record is durable, and the duty to call `settle` once. */
 export interface Settling {
@@ -38,86 +24,68 @@ export interface Settling {
   readonly refused: boolean
   /** At the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
   settle(end: SettlingEnd): void
+  /** The reply could not be delivered for a bug: the operator is told, and `reply` is a 500 from now on. Never throws. */
+  fail(error: unknown): void
 }
 
+/** Never throws and never rejects: whatever fails on an arrival's way is answered, recorded, counted and settled here. */
 export type Handle = (arrival: Arrival) => Promise<Settling>
 
 export function createPipeline(stations: Stations): Handle {
   return (arrival) => new Passage(stations, arrival).run()
 }
 
-/** One arrival on its way. A class, so that what outlives the decision (charging, settling) costs no closure a request. */
-class Passage implements Settling, Meter {
-  readonly #stations: Stations
-  readonly #arrival: Arrival
-  readonly #entry: Entry
-  readonly #startedAt: number
-  #who: Identified | null = null
-  #lease: Lease | null = null
-  #origin: string | null = null
-  #decided = false
-  #reply: Reply | null = null
-  #problem: ProblemCode | null = null
-  #forOperator: string | null = null
-  #sentBytes = 0
-  #receivedBytes = 0
-  #settled = false
-
-  constructor(stations: Stations, arrival: Arrival) {
-    this.#stations = stations
-    this.#arrival = arrival
-    this.#startedAt = stations.now()
-    this.#entry = stations.journal.open(arrival) // recorded from the first moment, malformed ones too
-  }
-
+/** One arrival on its way. */
+class Passage extends Settlement implements Settling {
   async run(): Promise<Settling> {
-    const { policy, limits, redactor, journal, live, decisionLog, now } = this.#stations
-    const entry = this.#entry
+    const { policy, limits, redactor, journal, live, decisionLog, now } = this.stations
+    const { arrival, entry } = this
     try {
+      if (entry === null) throw unrecorded()
       const who = this.#identify()
-      const waitMs = limits.arrive(who.integration, this.#arrival.peer)
+      const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) throw flooded(waitMs) // a flood costs no decision and no disk
       if (who instanceof Stranger) throw who.refusal
-      const reading = this.#arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
+      const reading = arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
       const read = reading instanceof Promise ? await reading : reading
       const askedAt = decisionLog === null ? 0 : now()
       // Pure, synchronous, in process; unless its rules are granted a question to the outside, which takes this same path.
       const { request, claim, decision } = policy.consult === null ? this.#decide(read) : await this.#consult(read)
-      this.#decided = true
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
-      decisionLog?.decided(this.#arrival, request, claim, decision, now() - askedAt)
+      this.decided = true
+      decisionLog?.decided(arrival, request, claim, decision, now() - askedAt)
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
-      this.#origin = claim.origin
+      this.origin = claim.origin
       const body = 'body' in request ? request.body : null
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
-      this.#lease = lease
+      this.lease = lease
       body?.watch((bytes) => this.sent(bytes))
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)
-      this.#reply = isTakeover(reply) ? live.watch(request, decision, reply, () => this.#arrival.identify()) : reply // what stays open is judged again
+      this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is judged again
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {
-      await this.#refuse(toRefusal(error))
+      await this.refuse(toRefusal(error))
     }
     return this
   }
 
   #decide(request: AccessRequest): Decided {
     const claim = this.#claim(request)
-    return { request, claim, decision: this.#stations.policy.decide(request, claim) }
+    return { request, claim, decision: this.stations.policy.decide(request, claim) }
   }
 
   /** What would be touched, said without touching it; as the policy needs it now, which may have changed since. */
   #claim(request: AccessRequest): Claim {
-    const { policy, findResource } = this.#stations
+    const { policy, findResource } = this.stations
     return findResource(request.kind).claim(request, policy.needs)
   }
 
   /** Asks anew where the policy changed while an answer was waited for: what is no longer in force decides nothing. */
   async #consult(read: AccessRequest): Promise<Decided> {
-    const { policy } = this.#stations
+    const { policy } = this.stations
     let request = read
     for (let round = 0; round < maxRounds; round += 1) {
       const activations = policy.activations()
@@ -143,73 +111,11 @@ class Passage implements Settling, Meter {
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
   #identify(): Identified | Stranger {
     try {
-      this.#who = this.#arrival.identify()
-      return this.#who ?? new Stranger(unidentified())
+      this.who = this.arrival.identify()
+      return this.who ?? new Stranger(unidentified())
     } catch (error) {
       return new Stranger(error)
     }
-  }
-
-  /** A denial waits for its record like any reply; where the record cannot be kept, 503 is all that leaves. */
-  async #refuse(refusal: Refusal): Promise<void> {
-    if (refusal.code === 'internal') this.#stations.onBug(refusal.cause, this.#arrival.id)
-    if (this.#reply !== null) discard(this.#reply)
-    if (!this.#decided) this.#entry[refusal.code === 'arrivals-exceeded' ? 'summed' : 'refused'](refusal, this.#who)
-    let told = refusal
-    try {
-      await (this.#entry.durable() ?? undefined)
-    } catch (error) {
-      told = toRefusal(error)
-    }
-    this.#problem = told.code
-    this.#forOperator = told.forOperator
-    this.#reply = toProblem(told, this.#arrival.id)
-  }
-
-  get reply(): Reply {
-    // `run` resolves only once there is one.
-    return this.#reply as Reply
-  }
-
-  get refused(): boolean {
-    return this.#problem !== null
-  }
-
-  get meter(): Meter {
-    return this
-  }
-
-  sent(bytes: number): void {
-    this.#sentBytes += bytes
-    this.#stations.onBytes(bytes)
-    this.#lease?.sent(bytes)
-  }
-
-  received(bytes: number): void {
-    this.#receivedBytes += bytes
-    this.#stations.onBytes(bytes)
-    this.#lease?.received(bytes)
-  }
-
-  settle(end: SettlingEnd): void {
-    const { complete, status = this.reply.status, problem = this.#problem, forOperator = this.#forOperator, receivedBytes = 0 } = end
-    if (this.#settled) return
-    this.#settled = true
-    const { usage, onRefusal, now } = this.#stations
-    if (receivedBytes > 0 && this.#problem === null) this.received(receivedBytes)
-    const outcome = {
-      status,
-      problem,
-      forOperator,
-      sentBytes: this.#sentBytes,
-      receivedBytes: this.#receivedBytes,
-      durationMs: now() - this.#startedAt,
-      complete,
-    }
-    this.#lease?.settle(outcome)
-    this.#entry.settled(outcome)
-    if (forOperator !== null) onRefusal(outcome, this.#arrival.id, this.#who?.integration.name ?? null)
-    usage.settled(this.#who?.integration ?? null, this.#origin, outcome)
   }
 }
 
@@ -243,10 +149,4 @@ function unidentified(): Refusal {
   return new Refusal('unidentified', detail, {
     headers: ['proxy-authenticate', 'Basic realm="sallyport", charset="UTF-8"', 'proxy-authenticate', 'Bearer realm="sallyport"'],
   })
-}
-
-/** What the effect opened and nobody will read. */
-function discard(reply: Reply): void {
-  if (isTakeover(reply)) reply.discard()
-  else if (typeof reply.body === 'function') void reply.body({ write: () => false }).catch(() => {})
 }

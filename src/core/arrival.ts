@@ -30,4 +30,6 @@ export interface Arrival {
   identify(): Identified | null
   /** Parse and canonicalise. Throws `Refusal` on anything that two parsers could read differently. */
   read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest>
+  /** Ends the caller's connection, where something failed that can no longer be answered. Never throws. */
+  cut(): void
 }

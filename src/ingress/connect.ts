@@ -7,7 +7,7 @@ import { type Authority, parseAuthority, requireWellFormedHost } from './canonic
 import type { DoorOptions } from './door-options.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
-import { rawHead, writeRaw } from './malformed.ts'
+import { rawHead, serveRaw, writeRaw } from './malformed.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
@@ -15,10 +15,7 @@ export function createConnectDoor({ handle, identify, nextId, requireShare }: Do
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    void handle(connectArrival(id, req, socket, identify, requireShare))
-      .then((settling) => begin(settling, socket, head, id))
-      // A bug here costs this caller its connection and nobody else anything.
-      .catch(() => socket.destroy())
+    serveRaw(handle, connectArrival(id, req, socket, identify, requireShare), (settling) => begin(settling, socket, head, id))
   }
 }
 
@@ -38,6 +35,7 @@ function connectArrival(
     at,
     peer: req.socket.remoteAddress ?? 'local',
     hangup,
+    cut: () => void socket.destroy(),
     identify: prove,
     read({ integration, identity }: Identified): AccessRequest {
       requireShare(socket)

@@ -4,16 +4,30 @@ import { isTakeover, type Meter, type PushedBody, type Sink } from '../core/inde
 import type { Handle, Settling } from '../pipeline.ts'
 import type { HttpArrival } from './http-arrival.ts'
 
-/** One arrival over Node's HTTP server, from the pipeline to its last byte. Never throws: a bug here costs this caller its connection and nobody else anything. */
+/** One arrival over Node's HTTP server, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply and nobody else anything. */
 export function serve(handle: Handle, arrival: HttpArrival): void {
   void handle(arrival).then((settling) => {
     try {
       deliver(settling, arrival.res, arrival.id)
-    } catch {
-      arrival.res.destroy()
-      settling.settle({ complete: false, status: 500 })
+    } catch (error) {
+      settling.fail(error)
+      answerFailure(settling, arrival)
     }
   })
+}
+
+/** The 500 instead, where no head is out yet. */
+function answerFailure(settling: Settling, arrival: HttpArrival): void {
+  try {
+    if (!arrival.res.headersSent) {
+      deliver(settling, arrival.res, arrival.id)
+      return
+    }
+  } catch {
+    // Neither the reply nor this: the connection ends.
+  }
+  arrival.cut()
+  settling.settle({ complete: false })
 }
 
 /** `requestId` is told to the caller on every reply, so that it can be found in the record. */
@@ -32,7 +46,7 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
     return
   }
   const bytes = new ByteCount()
-  res.on('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, status, receivedBytes: bytes.count }))
+  res.on('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, receivedBytes: bytes.count }))
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
   // Node would read a refused upload to its end to keep the connection; nobody wants those bytes.
   if (settling.refused && !res.req.complete) headers.push('connection', 'close')

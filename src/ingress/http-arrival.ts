@@ -25,6 +25,9 @@ export interface DoorSettings {
 export class HttpArrival implements Arrival, Hangup {
   readonly id: string
   readonly at: number
+  /** Both taken at once: a request that was destroyed knows its connection no longer, and its record is still to be written. */
+  readonly socket: Duplex
+  readonly peer: string
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly #settings: DoorSettings
@@ -33,6 +36,8 @@ export class HttpArrival implements Arrival, Hangup {
   constructor(id: string, settings: DoorSettings, req: IncomingMessage, res: ServerResponse) {
     this.id = id
     this.at = Date.now()
+    this.socket = req.socket
+    this.peer = req.socket.remoteAddress ?? 'local'
     this.req = req
     this.res = res
     this.#settings = settings
@@ -45,10 +50,6 @@ export class HttpArrival implements Arrival, Hangup {
     return this.#settings.door
   }
 
-  get peer(): string {
-    return this.req.socket.remoteAddress ?? 'local'
-  }
-
   get hangup(): Hangup {
     return this
   }
@@ -57,13 +58,18 @@ export class HttpArrival implements Arrival, Hangup {
     const { identify, credentialHeaders = proxyAuthorization } = this.#settings
     for (const name of credentialHeaders) {
       const value = soleHeader(this.req.rawHeaders, name)
-      if (value !== null) return identify(value, this.req.socket)
+      if (value !== null) return identify(value, this.socket)
     }
-    return identify(null, this.req.socket)
+    return identify(null, this.socket)
+  }
+
+  cut(): void {
+    this.res.destroy()
+    this.socket.destroy()
   }
 
   read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest> {
-    this.#settings.requireShare?.(this.req.socket)
+    this.#settings.requireShare?.(this.socket)
     return this.#settings.read(this, who, needs)
   }
 

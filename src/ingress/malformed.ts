@@ -15,7 +15,8 @@ export function malformedArrival(
     throw refusal
   }
   const hangup: Hangup = { gone: false, onGone: () => () => {} }
-  return { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify: fail, read: fail }
+  const cut = () => void socket.destroy()
+  return { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify: fail, read: fail, cut }
 }
 
 export interface Unparsed {
@@ -40,6 +41,19 @@ export async function refuseUnparsed({ handle, id, door, refusal, socket, earlie
   writeRaw(settling, socket, id)
 }
 
+/** From the pipeline to a raw socket. Never throws: a bug costs this caller its connection and nobody else anything. */
+export function serveRaw(handle: Handle, arrival: Arrival, begin: (settling: Settling) => void): void {
+  void handle(arrival).then((settling) => {
+    try {
+      begin(settling)
+    } catch (error) {
+      settling.fail(error)
+      settling.settle({ complete: false })
+      arrival.cut()
+    }
+  })
+}
+
 /** A whole answer on a raw socket, and its end. Takeovers have no place here and are discarded. */
 export function writeRaw(settling: Settling, socket: Duplex, requestId: string): void {
   const { reply } = settling
@@ -60,8 +74,8 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
     'close',
   ])
   socket.on('error', () => socket.destroy())
-  socket.end(Buffer.concat([head, body]), () => {
-    settling.settle({ complete: true, receivedBytes: body.byteLength })
+  socket.end(Buffer.concat([head, body]), (error?: Error | null) => {
+    settling.settle({ complete: error == null, receivedBytes: body.byteLength })
     // Half-open callers that never close must not keep the descriptor.
     socket.destroy()
   })

@@ -73,6 +73,9 @@ class PolicyArrival implements Arrival {
   read(who: Identified, _needs: Needs): AccessRequest {
     return this.#read(this, who)
   }
+
+  /** There is no connection: who asked waits for a promise, and gets its rejection. */
+  cut(): void {}
 }
 
 function common({ id, door, at, hangup }: PolicyArrival, { integration, identity }: Identified) {

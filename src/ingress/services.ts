@@ -10,7 +10,7 @@ import type { DoorOptions } from './door-options.ts'
 import { forwardableHeaders } from './headers.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import type { UpgradableDoor } from './listener.ts'
-import { writeRaw } from './malformed.ts'
+import { serveRaw, writeRaw } from './malformed.ts'
 import { createRequestBody } from './request-body.ts'
 
 const prefix = '/services/'
@@ -32,9 +32,7 @@ export function createServicesDoor({ handle, identify, nextId, requireShare, max
       const res = new ServerResponse(req)
       socket.once('close', () => res.destroy())
       const arrival = new HttpArrival(nextId(), upgrading, req, res)
-      void handle(arrival)
-        .then((settling) => begin(settling, socket, head, arrival.id))
-        .catch(() => socket.destroy())
+      serveRaw(handle, arrival, (settling) => begin(settling, socket, head, arrival.id))
     },
   }
 }

@@ -211,7 +211,10 @@ deny contains "unknown" if {
 })
 
 test('without the grant such rules are refused when they are built', async (t) => {
-  await assert.rejects(arrange(t, verdictRule, 'builtins: [opa.runtime], timeout: 1m'), /rules\/ask\.rego:5:11: undefined function http\.send/)
+  await assert.rejects(
+    arrange(t, verdictRule, 'builtins: [opa.runtime], timeout: 1m'),
+    /rules\/ask\.rego:5:11: undefined function http\.send/,
+  )
 })
 
 test('a request that waits for an answer while the policy changes is decided by the new one, and by all that it looks at', async (t) => {

@@ -15,7 +15,7 @@ const floors: readonly (readonly string[])[] = [
   ['ingress', 'admin'],
   ['pipeline'],
   ['policy', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
-  ['telemetry', 'config', 'sockets', 'shares'],
+  ['telemetry', 'config', 'sockets', 'shares', 'settlement'],
   ['core', 'version'],
 ]
 /** Floors whose places may import one another: the command is one place in two files. */

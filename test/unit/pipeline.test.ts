@@ -7,7 +7,7 @@ import { createPipeline } from '../../src/pipeline.ts'
 type Step = 'identify' | 'arrive' | 'read' | 'claim' | 'decide' | 'admit' | 'run' | 'perform' | 'redact' | 'durable'
 
 /** Every station works but the one that is told to fail. */
-function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')) {
+function arrange(failing: Step | null, failure: unknown = new TypeError('a bug'), unrecordable = false) {
   const seen: string[] = []
   const bugs: unknown[] = []
   const step = <T>(name: Step, value: T): T => {
@@ -27,6 +27,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
       return step('perform', { status: 200, headers: [], body: null })
     },
   }
+  let told = false
   const stations = {
     policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
     limits: {
@@ -45,7 +46,13 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
       strict: false,
       open: () => ({
         decided: () => void seen.push('decided'),
-        refused: () => void seen.push('refused'),
+        refused: () => {
+          if (unrecordable && !told) {
+            told = true
+            throw new TypeError('what came from outside cannot be written')
+          }
+          seen.push('refused')
+        },
         summed: () => void seen.push('summed'),
         settled: () => void seen.push('settled'),
         durable: () => (failing === 'durable' ? Promise.reject(failure) : null),
@@ -61,6 +68,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
   const arrival = {
     id: 'a',
     peer: 'p',
+    cut: () => void seen.push('cut'),
     identify: () => step('identify', { integration, identity: 'token' }),
     read: () => step('read', request),
   } as unknown as Arrival
@@ -138,6 +146,70 @@ test('a record that cannot be kept is a 503, and nothing of the reply leaves', a
   const { reply } = await run()
   assert.equal(reply.status, 503)
   assert.ok('body' in reply && String(reply.body).includes('"code":"audit-unavailable"'))
+})
+
+test('a refusal that cannot be recorded as it is, is recorded as a failure, and answered so', async () => {
+  const { seen, bugs, run } = arrange('read', new Refusal('malformed-request', 'odd'), true)
+  const settling = await run()
+  settling.settle({ complete: true })
+  assert.equal(settling.reply.status, 500)
+  assert.equal(bugs.length, 1)
+  assert.deepEqual([count(seen, 'refused'), count(seen, 'settled')], [1, 1])
+})
+
+test('a crash of the log is a 503 for its caller, and of what tells of crashes nothing more than that', async () => {
+  const { stations, arrival, seen } = arrange(null)
+  const failing = (): never => {
+    throw new TypeError('a bug')
+  }
+  const handle = createPipeline({ ...stations, journal: { strict: false, open: failing }, onBug: failing })
+  const settling = await handle(arrival)
+  settling.settle({ complete: true })
+  assert.equal(settling.reply.status, 503)
+  assert.equal(count(seen, 'perform'), 0)
+})
+
+test('a crash while bytes pass cuts the caller and settles once; nothing is passed on uncounted', async () => {
+  const { stations, arrival, seen, bugs } = arrange(null)
+  const handle = createPipeline({
+    ...stations,
+    onBytes: () => {
+      throw new TypeError('a bug')
+    },
+  })
+  const settling = await handle(arrival)
+  settling.meter.received(1)
+  settling.settle({ complete: true })
+  assert.deepEqual([count(seen, 'cut'), count(seen, 'settled'), count(seen, 'lease settled'), bugs.length], [1, 1, 1, 1])
+})
+
+test('one part of a settlement that crashes keeps no other from its end', async () => {
+  const { stations, arrival, seen, bugs } = arrange(null)
+  const handle = createPipeline({
+    ...stations,
+    limits: {
+      ...stations.limits,
+      admit: (permit, bytes) => ({
+        ...stations.limits.admit(permit, bytes),
+        settle: () => {
+          throw new TypeError('a bug')
+        },
+      }),
+    },
+  })
+  const settling = await handle(arrival)
+  settling.settle({ complete: true })
+  assert.deepEqual([count(seen, 'settled'), count(seen, 'metered'), bugs.length], [1, 1, 1])
+})
+
+test('a reply that cannot be delivered is a 500 from then on, told as a bug and settled once', async () => {
+  const { seen, bugs, run } = arrange(null)
+  const settling = await run()
+  settling.fail(new TypeError('a bug'))
+  settling.settle({ complete: true })
+  assert.equal(settling.reply.status, 500)
+  assert.equal(settling.refused, true)
+  assert.deepEqual([count(seen, 'settled'), bugs.length], [1, 1])
 })
 
 test('an object that looks like a Permit is none', () => {

@@ -1,0 +1,70 @@
+/** No caller ends the process: what fails on one caller's behalf is answered, recorded and settled once, and the next caller is served. */
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import {
+  createInstallation,
+  exchangeRaw,
+  type Installation,
+  manifest,
+  networkTo,
+  proxyHeader,
+  startChild,
+} from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+
+async function arrange(t: TestContext, { config = '', rules = '' }: { config?: string; rules?: string } = {}) {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, {
+    config: `${config}${rules === '' ? '' : '\npolicy: { rules: ./rules }'}`,
+    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+  })
+  if (rules !== '') {
+    mkdirSync(join(installation.folder, 'rules'))
+    installation.write('rules/rules.rego', rules)
+  }
+  const child = await startChild(t, installation)
+  const authority = `localhost:${origin.port}`
+  const get = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`
+  return { origin, installation, child, authority, get }
+}
+
+/** As many of each as there were arrivals. */
+function pairs(installation: Installation) {
+  const records = installation.records()
+  const of = (...types: string[]) => records.filter(({ type }) => types.includes(String(type)))
+  return { opened: of('decided', 'refused'), settled: of('settled') }
+}
+
+const bodyRule = `package sallyport.rules
+
+deny contains "no shell" if {
+	input.http.host == "localhost"
+	input.http.body.value.tool == "shell"
+}
+`
+
+test('a chunked body larger than rules may look at is refused and recorded, and the next caller is served', async (t) => {
+  const { installation, child, authority, get } = await arrange(t, { config: 'http: { maxPolicyBody: 64KiB }', rules: bodyRule })
+  const chunk = `8000\r\n${'x'.repeat(0x8000)}\r\n`
+  const socket = connect(child.proxyPort, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  socket.write(
+    `POST http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}0\r\n\r\n`,
+  )
+  await eventually('it is settled', () => pairs(installation).settled.length === 1)
+  socket.destroy()
+  const [refused] = pairs(installation).opened
+  assert.deepEqual(
+    [refused?.['type'], refused?.['code'], refused?.['peer'], refused?.['integration']],
+    ['refused', 'payload-too-large', '127.0.0.1', 'weather'],
+  )
+  assert.match(await exchangeRaw(child.proxyPort, get), /^HTTP\/1\.1 200 /)
+  assert.equal(child.process.exitCode, null, child.stderr())
+})
