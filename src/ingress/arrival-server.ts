@@ -23,6 +23,8 @@ export interface ArrivalServerOptions {
   readonly settingsOf: (req: IncomingMessage) => DoorSettings
   /** Answers a CONNECT, or says why there is none. */
   readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
+  /** Answers what `http.shouldUpgradeCallback` took for an upgrade; where there is none, every upgrade is ignored (RFC 9110 §7.8). */
+  readonly upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
 export function createArrivalServer({
@@ -34,6 +36,7 @@ export function createArrivalServer({
   route,
   settingsOf,
   connect,
+  upgrade,
 }: ArrivalServerOptions): Server {
   const owed = createOwedReplies()
   // The parser says of every further chunk that it cannot go on.
@@ -65,9 +68,17 @@ export function createArrivalServer({
     // Node takes its own listener off a socket that it hands over, and an error without one ends the process.
     socket.on('error', () => socket.destroy())
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
-    else if (owed.of(socket).length > 0) refuse('connect', tooEarly, socket)
+    else if (owed.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
     else connect(req, socket, head)
   })
+  if (upgrade !== undefined) {
+    server.on('upgrade', (req, socket, head) => {
+      socket.on('error', () => socket.destroy())
+      // What is pending would land inside the other protocol.
+      if (owed.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
+      else upgrade(req, socket, head)
+    })
+  }
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Nobody is there to answer, and nothing was asked.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()
@@ -86,7 +97,9 @@ export function noConnect(why: string): Refusal {
   return new Refusal('method-not-allowed', why, { headers: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'] })
 }
 
-const tooEarly = new Refusal('malformed-request', 'a CONNECT came before the reply to the request in front of it')
+function tooEarly(what: string): Refusal {
+  return new Refusal('malformed-request', `${what} came before the reply to the request in front of it`)
+}
 
 function refuseExpectation(): never {
   throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')

@@ -16,6 +16,8 @@ import type { NextId } from './request-id.ts'
 
 export interface UpgradableDoor {
   readonly request: RequestDoor
+  /** Whether it offers what the request wants to upgrade to. */
+  readonly upgrades: (req: IncomingMessage) => boolean
   readonly upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
@@ -63,7 +65,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
   const server = createArrivalServer({
     // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
-    http: { ...http, shouldUpgradeCallback: (req) => doors.services !== null && (req.url ?? '').startsWith('/services/') },
+    http: { ...http, shouldUpgradeCallback: (req) => (req.url ?? '').startsWith('/services/') && doors.services?.upgrades(req) === true },
     idleTimeoutMs: options.idleTimeoutMs,
     handle,
     nextId,
@@ -74,6 +76,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     },
     settingsOf: () => strayArrival,
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
+    ...(doors.services !== null && { upgrade: doors.services.upgrade }),
   })
   server.on('connection', (socket) => {
     sockets.add(socket)
@@ -81,10 +84,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     connections.accepted(socket, owner())
   })
   server.prependListener('connect', (req) => connections.taken(req.socket))
-  server.on('upgrade', (req, socket, head) => {
-    connections.taken(req.socket)
-    doors.services?.upgrade(req, socket, head)
-  })
+  server.prependListener('upgrade', (req) => connections.taken(req.socket))
 
   const address = await listen(server, options.address, name)
   function endSilent(): Promise<void> {

@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type AccessRequest, type Identified, isTakeover, type Needs, Refusal } from '../core/index.ts'
+import { type AccessRequest, connectionNames, type Identified, isTakeover, type Needs, Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'
@@ -26,8 +26,8 @@ export function createServicesDoor({ handle, identify, nextId, requireShare, max
   const upgrading = settings(true)
   return {
     request: (req, res) => serve(handle, new HttpArrival(nextId(), plain, req, res)),
+    upgrades: wantsWebSocket,
     upgrade(req, socket, head) {
-      socket.on('error', () => socket.destroy())
       // No response object exists for an upgrade; one that is never written stands for the caller's end of the line.
       const res = new ServerResponse(req)
       socket.once('close', () => res.destroy())
@@ -71,7 +71,7 @@ function read(
   maxPolicyBodyBytes: number,
 ): AccessRequest | Promise<AccessRequest> {
   const { req, res } = arrival
-  if (websocket) requireWebSocket(req)
+  if (websocket) requireNoExpectation(req)
   const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(prefix.length))
   if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
   const rest = match[2] ?? '/'
@@ -96,8 +96,13 @@ function read(
   return needs.body && body !== null ? body.buffer().then(() => request) : request
 }
 
-/** The only upgrade that services offer (RFC 6455 §4.1). */
-function requireWebSocket({ method, headers }: IncomingMessage): void {
-  if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket')
-    throw new Refusal('malformed-request', 'the only upgrade known is a GET to websocket')
+/** The only upgrade that services offer (RFC 6455 §4.1); every other one is ignored (RFC 9110 §7.8), as HTTP/1.0's is. */
+function wantsWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
+  return method === 'GET' && httpVersion === '1.1' && connectionNames(headers.upgrade ?? '').includes('websocket')
+}
+
+/** Node looks at it only where nothing is upgraded. */
+function requireNoExpectation({ headers: { expect } }: IncomingMessage): void {
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue')
+    throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
 }

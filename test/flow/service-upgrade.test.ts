@@ -105,3 +105,24 @@ for (const framing of ['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n'
     assert.deepEqual(heads, [])
   })
 }
+
+test('an upgrade behind a request whose reply is pending is refused once that reply is out, and reaches nobody', async (t) => {
+  const { proxyPort, heads } = await arrange(t, (socket) => {
+    setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'), 50)
+  })
+  const first = `GET /services/chat/first HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`
+  const answer = await exchangeRaw(proxyPort, `${first}${upgrade()}frame`)
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n.*\nhello(?:\r\n0\r\n\r\n)?HTTP\/1\.1 400 malformed-request\r\n/s)
+  assert.equal(heads.length, 1)
+})
+
+test('of several protocols a WebSocket is the one that is asked for', async (t) => {
+  const { proxyPort, heads, sockets } = await arrange(t, (socket) => socket.write(opening))
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(upgrade().replace('Upgrade: websocket', 'Upgrade: h2c, WebSocket'))
+  const [answer] = await once(caller, 'data')
+  assert.match(String(answer), /^HTTP\/1\.1 101 /)
+  assert.match(heads[0] ?? '', /^upgrade: websocket\r$/im)
+  caller.destroy()
+  sockets[0]?.destroy()
+})

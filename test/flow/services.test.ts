@@ -163,13 +163,22 @@ test('a WebSocket is judged, recorded before its upgrade, and passes messages bo
     await new Promise((resolve) => setImmediate(resolve))
 })
 
-test('an upgrade to anything but a WebSocket is refused', async (t) => {
-  const { proxyPort } = await arrange(t, undefined)
-  const reply = await exchangeRaw(
-    proxyPort,
-    `GET /services/search/x HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`,
-  )
-  assert.match(reply, /^HTTP\/1.1 400 /)
+test('an upgrade to anything but a WebSocket is ignored, and the request answered as it stands', async (t) => {
+  const { proxyPort, origin } = await arrange(t, async (req, res) => void res.end(await bodyOf(req)))
+  const ask = (line: string, more: string, body = '') =>
+    exchangeRaw(
+      proxyPort,
+      `${line}\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`,
+    )
+  // As curl --http2 and Java's HttpClient send it (RFC 7540 §3.2).
+  const h2c = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
+  assert.match(await ask('GET /services/search/x HTTP/1.1', h2c), /^HTTP\/1\.1 200 /)
+  assert.match(await ask('POST /services/search/x HTTP/1.1', h2c, 'a=b'), /^HTTP\/1\.1 200 .*\na=b/s)
+  const websocket = 'Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  assert.match(await ask('POST /services/search/x HTTP/1.1', websocket, 'a=b'), /^HTTP\/1\.1 200 .*\na=b/s)
+  assert.match(await ask('GET /services/search/x HTTP/1.0', websocket), /^HTTP\/1\.1 200 /)
+  assert.equal(origin.requests.length, 4)
+  for (const { rawHeaders } of origin.requests) assert.doesNotMatch(rawHeaders.join(), /h2c|http2-settings|websocket,/i)
 })
 
 test('rules bound a service’s reply in time and length, whether it says its length or not', async (t) => {
