@@ -1,4 +1,22 @@
-/** Builds the Rego compiler and the library of built-in functions into the cache now, for images that will run without Go. */
+/**
+ * Builds the Rego compiler and the library of built-in functions now: into the folder that is named, else into the user's cache.
+ * With `--if-possible` a machine without Go is told so, and that is no failure.
+ */
+import { chmod, mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { commandFolders } from '../src/policy/compiler/folders.ts'
 import { builtinLibrary, compiler, programPath } from '../src/policy/compiler/program.ts'
 
-for (const program of [compiler, builtinLibrary]) console.log(await programPath(program))
+const words = process.argv.slice(2)
+const folder = words.find((word) => !word.startsWith('--'))
+const named = folder === undefined ? null : resolve(folder)
+const folders = { ...commandFolders(), ...(named !== null && { built: [named], work: [named] }) }
+try {
+  if (named !== null) await mkdir(named, { recursive: true })
+  for (const program of [compiler, builtinLibrary]) console.log(await programPath(program, folders))
+  // For the gateway's user, whatever the umask is.
+  if (named !== null) await chmod(named, 0o755)
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = words.includes('--if-possible') ? 0 : 1
+}

@@ -12,7 +12,15 @@ import { createIds, createInterceptDoor, createPolicyDoor, type Listener } from 
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createOpenListener } from './listeners.ts'
 import { createPipeline } from './pipeline.ts'
-import { createCompile, createDirectory, createLibrarySource, createServer, type ReloadResult } from './policy/index.ts'
+import {
+  createCompile,
+  createDirectory,
+  createLibrarySource,
+  createServer,
+  gatewayFolders,
+  libraryIn,
+  type ReloadResult,
+} from './policy/index.ts'
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
@@ -86,8 +94,9 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     },
   })
   const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
-  const compile = createCompile()
-  const library = createLibrarySource()
+  const folders = gatewayFolders(config.stateFolder)
+  const compile = createCompile(folders)
+  const library = createLibrarySource(libraryIn(folders))
   const readContext = createReadContext(limits)
   const reporting = createReporting({
     ...{ config, version, servers, compile, library, readContext, logger, metrics },

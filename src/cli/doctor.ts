@@ -8,8 +8,9 @@ import { AuditError, verifyAudit } from '../audit/index.ts'
 import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
-import { bundlesAtHand, createCompile, createPolicy, loadManifests, readRules } from '../policy/index.ts'
+import { bundlesAtHand, createPolicy, loadManifests, readRules } from '../policy/index.ts'
 import { leastSecret } from '../redact/index.ts'
+import { commandCompiler } from './compiler.ts'
 import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
 import { requireFolder, requireSockets } from './places.ts'
@@ -78,8 +79,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     if (missing.length > 0) return { warn: 'cannot be built before its bundles are here' }
     const policy = createPolicy({
       ...config.policy,
-      cacheFolder: join(config.stateFolder, 'policies'),
-      compile: createCompile(),
+      ...commandCompiler(config),
       readContext: () => ({}),
       onFailure: () => {},
     })

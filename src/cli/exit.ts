@@ -13,6 +13,29 @@ export class CommandError extends Error {
   }
 }
 
+const lastingNames = ['BundleError', 'CompilerMissing', 'HistoryError', 'RegoError']
+/** Of the file system, and of an address that only a privileged process may listen on. */
+const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
+const lastingMessages = /can be read by others|expired on|is no socket|Keep (?:it|the file) as evidence/
+
+/**
+ * Why a gateway did not start, with exit code 78 where the next start would fail in the same way until a person has changed
+ * something: systemd (RestartPreventExitStatus=78) then does not try again and again.
+ */
+export function startFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || (error as { exitCode?: unknown }).exitCode === exitCodes.config) return error
+  const { code } = error as NodeJS.ErrnoException
+  const causeCode = (error.cause as NodeJS.ErrnoException | undefined)?.code
+  const isLasting =
+    lastingNames.includes(error.name) ||
+    lastingMessages.test(error.message) ||
+    [code, causeCode].some((one) => one !== undefined && lastingCodes.includes(one))
+  if (!isLasting) return error
+  const failure = new CommandError(error.message, exitCodes.config)
+  failure.cause = error
+  return failure
+}
+
 /** Prints why a command failed and gives its exit code; unknown errors are bugs, with their stack. */
 export function explainFailure(error: unknown): number {
   if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') {

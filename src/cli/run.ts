@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
 import { createRedactor } from '../redact/index.ts'
 import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
-import { exitCodes } from './exit.ts'
+import { exitCodes, startFailure } from './exit.ts'
 import { requirePlaces } from './places.ts'
 
 /** Within it a signal that comes again is the same. */
@@ -45,5 +45,7 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   process.on('SIGTERM', () => stop('SIGTERM', 143))
   process.on('SIGINT', () => stop('SIGINT', 130))
   process.on('SIGHUP', () => void starting.then((gateway) => gateway.reload()).catch(() => {}))
-  return starting
+  return starting.catch((error: unknown) => {
+    throw startFailure(error)
+  })
 }

@@ -42,13 +42,13 @@ async function loadDefaultPolicy(): Promise<CompiledPolicy> {
 }
 
 /**
- * The default policy with an author's rules; kept in `cacheFolder` by the hash of the sources, so that a restart needs no compiler.
+ * The default policy with an author's rules; kept in `cacheFolder` by the hash of the sources, so that a restart needs no compiler; `null`: nothing is kept.
  * `requireTests` is asked before a new build is kept. Throws `RegoError` or `CompilerMissing`.
  */
 export async function buildPolicy(
   rules: RegoSources,
   compile: Compile,
-  cacheFolder: string,
+  cacheFolder: string | null,
   requireTests: () => Promise<void>,
   grants: readonly string[] = [],
 ): Promise<CompiledPolicy> {
@@ -60,15 +60,15 @@ export async function buildPolicy(
 export async function buildKept(
   inputs: BuildInputs,
   compile: Compile,
-  cacheFolder: string,
+  cacheFolder: string | null,
   requireTests: () => Promise<void>,
 ): Promise<CompiledPolicy> {
-  const folder = join(cacheFolder, inputs.sourceHash.slice(0, 32))
-  const cached = await load(folder)
+  const folder = cacheFolder === null ? null : join(cacheFolder, inputs.sourceHash.slice(0, 32))
+  const cached = folder === null ? null : await load(folder)
   if (cached?.sourceHash === inputs.sourceHash) return cached
   const built = await compileInputs(inputs, compile)
   await requireTests()
-  await save(folder, built)
+  if (folder !== null) await save(folder, built)
   return built.policy
 }
 

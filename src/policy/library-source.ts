@@ -1,7 +1,7 @@
 /** The library of built-in functions, loaded before a policy that needs it is activated, and shared by all that do. */
 import { readFile } from 'node:fs/promises'
 import { answeredHere, BuiltinError, createLibrary, type Library } from './builtins/index.ts'
-import { builtinLibrary, CompilerMissing, programPath } from './compiler/index.ts'
+import { builtinLibrary, type CompilerFolders, CompilerMissing, commandFolders, programPath } from './compiler/index.ts'
 import type { RegoSources } from './rego-files.ts'
 
 export interface LibraryNeed {
@@ -28,7 +28,7 @@ export function libraryNeedOf(builtins: readonly string[], rules: RegoSources | 
   }
 }
 
-export function createLibrarySource(load: () => Promise<WebAssembly.Module> = loadBuilt): LibrarySource {
+export function createLibrarySource(load: () => Promise<WebAssembly.Module> = libraryIn(commandFolders())): LibrarySource {
   let library: Library | null = null
   return {
     async readyFor({ always, sometimes }) {
@@ -55,6 +55,6 @@ export function createLibrarySource(load: () => Promise<WebAssembly.Module> = lo
 }
 
 /** Off the event loop. */
-async function loadBuilt(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(await programPath(builtinLibrary)))
+export function libraryIn(folders: CompilerFolders): () => Promise<WebAssembly.Module> {
+  return async () => WebAssembly.compile(await readFile(await programPath(builtinLibrary, folders)))
 }

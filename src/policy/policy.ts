@@ -20,8 +20,8 @@ import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
 
 export interface PolicyOptions {
-  /** Compiled rules are kept here. */
-  readonly cacheFolder: string
+  /** Compiled rules are kept here; `null`: nowhere. */
+  readonly cacheFolder: string | null
   readonly compile: Compile
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number

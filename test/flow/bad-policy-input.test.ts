@@ -303,13 +303,12 @@ test('a compiled policy in the state folder that is damaged or of another versio
   }
 })
 
-const starts: readonly (readonly [what: string, change: (installation: Installation) => void, code: number, told: RegExp])[] = [
-  ['Rego', (one) => put(one, badRules[0] as Bad), 1, /^rules\/bad\.rego:3:15: [^\n]*$/],
-  ['a manifest', (one) => put(one, badManifests[0] as Bad), 78, /^integrations\/bad\.yaml:5:1 netwrok: unknown key[^\n]*$/],
+const starts: readonly (readonly [what: string, change: (installation: Installation) => void, told: RegExp])[] = [
+  ['Rego', (one) => put(one, badRules[0] as Bad), /^rules\/bad\.rego:3:15: [^\n]*$/],
+  ['a manifest', (one) => put(one, badManifests[0] as Bad), /^integrations\/bad\.yaml:5:1 netwrok: unknown key[^\n]*$/],
   [
     'a chosen revision that is unknown',
     (one) => put(one, { file: 'state/policies/history/pinned', content: 'nosuch\n' }),
-    1,
     /^the chosen revision cannot be used: the revision "nosuch" is unknown; [^\n]*; to follow the folders, remove state\/policies\/history\/pinned$/,
   ],
   [
@@ -318,16 +317,16 @@ const starts: readonly (readonly [what: string, change: (installation: Installat
       put(one, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
       put(one, { file: 'state/policies/history/0123456789ab-0123456789ab.json', content: '{' })
     },
-    1,
     /^the chosen revision cannot be used: what is kept of the revision was changed since: state\/policies\/history\/0123456789ab-0123456789ab\.json; [^\n]*$/,
   ],
 ]
-for (const [what, change, code, told] of starts)
+// Trying again mends none of them: 78 tells a supervisor so.
+for (const [what, change, told] of starts)
   test(`a gateway does not start with ${what}, and says why in one line`, async (t) => {
     const installation = withRules(t, {})
     change(installation)
     const said = await sallyport(installation, 'run')
-    assert.equal(said.code, code)
+    assert.equal(said.code, 78)
     assert.match(oneLine(said.stderr, installation), told)
   })
 

@@ -1,6 +1,7 @@
 /** `sallyport policy check`: whether rules or a bundle compile, for people and for editors. */
 import { readText } from '../../config/index.ts'
-import { checkPolicy, createCompile, RegoError, readSources, type SignatureAlgorithm, type Verification } from '../../policy/index.ts'
+import { checkPolicy, RegoError, readSources, type SignatureAlgorithm, type Verification } from '../../policy/index.ts'
+import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 
 export interface CheckFlags {
@@ -19,7 +20,7 @@ export async function check(
 ): Promise<{ text: string; ok: boolean }> {
   try {
     const sources = await readSources(paths, verificationFrom(flags))
-    await checkPolicy(createCompile(), sources, grants)
+    await checkPolicy(commandCompiler().compile, sources, grants)
     const files = Object.keys(sources)
     if (flags.json === true) return { text: `${JSON.stringify({ ok: true, files, problems: [] })}\n`, ok: true }
     return { text: `OK: ${files.length} file${files.length === 1 ? '' : 's'}\n`, ok: true }

@@ -2,7 +2,8 @@
 import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { signatureAlgorithms } from '../../config/index.ts'
-import { buildBundle, checkPolicy, createCompile, readSources, scaffold } from '../../policy/index.ts'
+import { buildBundle, checkPolicy, readSources, scaffold } from '../../policy/index.ts'
+import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { type CheckFlags, check } from './check.ts'
@@ -55,8 +56,9 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
       const { config, output, revision } = flags
       const grants = grantsOf(paths, flags)
       const sources = await readSources(pathsOr(paths, config))
-      await checkPolicy(createCompile(), sources, grants)
-      const bundle = await buildBundle(createCompile(), sources, { revision, grants })
+      const { compile } = commandCompiler()
+      await checkPolicy(compile, sources, grants)
+      const bundle = await buildBundle(compile, sources, { revision, grants })
       await writeOutput(output, bundle.bytes)
       print(`${output}: revision ${bundle.revision}, ${bundle.bytes.byteLength} bytes\n`)
     })

@@ -1,6 +1,7 @@
 /** `sallyport policy eval`. */
 import { readFileSync } from 'node:fs'
-import { createCompile, evalPolicy, indexManifest, loadManifests, readSources } from '../../policy/index.ts'
+import { evalPolicy, indexManifest, loadManifests, readSources } from '../../policy/index.ts'
+import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import type { Granting } from './shared.ts'
@@ -16,7 +17,7 @@ export async function evaluate(paths: readonly string[], { config, input, query,
   const found = findConfig(config)
   const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
   const folder = paths.length > 0 ? paths : found.policy.rulesFolder === null ? [] : [found.policy.rulesFolder]
-  const { value, error, trace } = await evalPolicy(createCompile(), {
+  const { value, error, trace } = await evalPolicy(commandCompiler(found).compile, {
     sources: folder.length === 0 ? {} : await readSources(folder),
     query,
     data: { integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },

@@ -2,7 +2,7 @@
 import { join, relative } from 'node:path'
 import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { createCompile, createDirectory, explainRecord, requestOf, smallestChange, withAddition } from '../../policy/index.ts'
+import { createDirectory, explainRecord, requestOf, smallestChange, withAddition } from '../../policy/index.ts'
 import { describeExplained, type Explained } from './explained.ts'
 import { type Judge, withJudge } from './judge.ts'
 import { type NamedSet, readNamedSet } from './named-set.ts'
@@ -21,7 +21,7 @@ export async function explain(config: Config, id: string, json: boolean): Promis
   const recorded = kept ?? disk
   const explained: Explained = await withJudge(config, disk, async (judge) => {
     const explanation = await explainRecord(decided, {
-      compile: createCompile(),
+      compile: judge.compile,
       grants: config.policy.grants.builtins,
       recorded: { rules: recorded.rules, find: (name) => recorded.integrations.find((one) => one.name === name) },
       now: { decide: judge.decide, find: judge.find, rules: disk.rules },

@@ -1,6 +1,7 @@
 /** `sallyport policy fmt`: files rewritten in OPA’s one format, or standard input as editors hand it over. */
 import { readFileSync } from 'node:fs'
-import { createCompile, formatPolicy, readSources } from '../../policy/index.ts'
+import { formatPolicy, readSources } from '../../policy/index.ts'
+import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { writeOutput } from './write-output.ts'
 
@@ -11,7 +12,7 @@ export async function fmt(paths: readonly string[], check: boolean, print: (text
   if (paths.includes('-')) return fmtStdin(paths, check, print)
   const bundle = paths.find((path) => /\.(?:tar\.gz|tgz|tar)$/.test(path))
   if (bundle !== undefined) throw new CommandError(`${bundle} is a bundle: format its sources, then build it again`, exitCodes.usage)
-  const changed = Object.entries(await formatPolicy(createCompile(), await readSources(paths)))
+  const changed = Object.entries(await formatPolicy(commandCompiler().compile, await readSources(paths)))
   for (const [name, text] of changed) {
     if (!check) await writeOutput(name, text)
     print(`${name}\n`)
@@ -23,7 +24,7 @@ export async function fmt(paths: readonly string[], check: boolean, print: (text
 async function fmtStdin(paths: readonly string[], check: boolean, print: (text: string) => void): Promise<void> {
   if (paths.length > 1) throw new CommandError('"-" is standard input and stands alone', exitCodes.usage)
   const text = readFileSync(0, 'utf8')
-  const changed = await formatPolicy(createCompile(), { [stdinName]: text })
+  const changed = await formatPolicy(commandCompiler().compile, { [stdinName]: text })
   const formatted = changed[stdinName] ?? text
   if (!check) print(formatted)
   else if (formatted !== text) throw new CommandError('not formatted')

@@ -1,5 +1,6 @@
 /** `sallyport policy test`: the rules’ own tests, and how much of the rules they reach. */
-import { createCompile, readSources, testPolicy } from '../../policy/index.ts'
+import { readSources, testPolicy } from '../../policy/index.ts'
+import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 import { formatCoverage, formatTests } from './format.ts'
 
@@ -19,7 +20,7 @@ export async function runTests(
   grants: readonly string[],
   print: (text: string) => void,
 ): Promise<void> {
-  const report = await testPolicy(createCompile(), await readSources(paths), { run: flags.run, grants })
+  const report = await testPolicy(commandCompiler().compile, await readSources(paths), { run: flags.run, grants })
   if (flags.json === true) print(`${JSON.stringify(report)}\n`)
   else print(formatTests(report, flags.verbose === true) + (flags.coverage === true ? formatCoverage(report) : ''))
   if (report.tests.length === 0) throw new CommandError('no test was found: a test is a rule called test_… in a file called …_test.rego')

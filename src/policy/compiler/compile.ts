@@ -1,34 +1,32 @@
-/** Asks OPA's own compiler: as WebAssembly in a worker; where Go is missing, an `opa` on PATH. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+/** Asks OPA's own compiler: as WebAssembly in a process of its own; where Go is missing, an `opa` on PATH. */
 import { parseJson } from '../../core/index.ts'
+import { createAnswers } from './answers.ts'
+import { type CompilerFolders, commandFolders } from './folders.ts'
 import { compileWithOpa } from './opa.ts'
-import { compiler, defaultCacheFolder, programPath } from './program.ts'
+import { compiler, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
+import { runProgram } from './run-program.ts'
 
 export type Compile = (request: CompilerRequest) => Promise<CompilerAnswer>
 
+/** A hostile source can at most waste a process's time. */
 const timeoutMs = 60_000
 
-/**
- * A compile function; its WebAssembly module is loaded on first use and kept.
- * The function throws `RegoError` (with file, row, column) or `CompilerMissing`.
- */
-export function createCompile(cacheFolder: string = defaultCacheFolder()): Compile {
-  let loading: Promise<WebAssembly.Module> | null = null
+/** The function that is given throws `RegoError` (with file, row, column) or `CompilerMissing`. */
+export function createCompile(folders: CompilerFolders = commandFolders()): Compile {
+  const answers = createAnswers(folders)
+  /** Looked for once; again after it was not there. */
+  let looking: Promise<string> | null = null
   return async (request) => {
-    loading ??= programPath(compiler, cacheFolder).then(async (path) => WebAssembly.compile(await readFile(path)))
-    let module: WebAssembly.Module
+    looking ??= programPath(compiler, folders)
+    let program: string
     try {
-      module = await loading
+      program = await looking
     } catch (cause) {
-      loading = null
-      const answer = await compileWithOpa(request, cause)
-      return succeeded(answer)
+      looking = null
+      return succeeded(await compileWithOpa(request, cause, folders))
     }
-    return succeeded(await runInWorker(module, request))
+    return answers.get(program, request, async (text) => succeeded(await ask(program, text)))
   }
 }
 
@@ -51,50 +49,16 @@ function distinct(problems: readonly CompilerProblem[]): readonly CompilerProble
   return [...places.values()]
 }
 
-async function runInWorker(module: WebAssembly.Module, request: CompilerRequest): Promise<CompilerAnswer> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-rego-'))
-  try {
-    return await askWorker(module, request, folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+async function ask(program: string, request: string): Promise<CompilerAnswer> {
+  const { code, timedOut, stdout, stderr } = await runProgram(program, request, timeoutMs)
+  if (timedOut) throw failure('timeout', `the compiler did not end within ${timeoutMs / 1000} s`)
+  const answer = code === 0 ? answerIn(stdout) : null
+  if (answer !== null) return answer
+  throw failure('compiler', stderr.trim().slice(0, 2000) || `the compiler (${program}) ended with ${code} and no answer`)
 }
 
-/** A hostile source can at most waste a worker's time: it is ended after `timeoutMs`. */
-function askWorker(module: WebAssembly.Module, request: CompilerRequest, folder: string): Promise<CompilerAnswer> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./wasi-worker.ts', import.meta.url), {
-      workerData: { module, request: JSON.stringify(request), folder },
-      resourceLimits: { maxOldGenerationSizeMb: 512 },
-      // The warning that node:wasi is experimental helps nobody who compiles a policy.
-      execArgv: ['--no-warnings'],
-    })
-    const timer = setTimeout(() => {
-      const late = { file: '', row: 0, column: 0, code: 'timeout', message: `the compiler did not end within ${timeoutMs / 1000} s` }
-      void worker.terminate().then(() => reject(new RegoError([late])))
-    }, timeoutMs)
-    worker.once('message', ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }) => {
-      clearTimeout(timer)
-      const answer = exitCode === 0 ? answerIn(stdout) : null
-      if (answer !== null) resolve(answer)
-      else
-        reject(
-          new RegoError([
-            {
-              file: '',
-              row: 0,
-              column: 0,
-              code: 'compiler',
-              message: stderr.trim().slice(0, 2000) || `the compiler ended with ${exitCode} and no answer`,
-            },
-          ]),
-        )
-    })
-    worker.once('error', (error) => {
-      clearTimeout(timer)
-      reject(error)
-    })
-  })
+function failure(code: string, message: string): RegoError {
+  return new RegoError([{ file: '', row: 0, column: 0, code, message }])
 }
 
 function answerIn(stdout: string): CompilerAnswer | null {

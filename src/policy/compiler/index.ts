@@ -1,5 +1,6 @@
 /** OPA's own compiler. */
 export { type Compile, createCompile } from './compile.ts'
+export { type CompilerFolders, commandFolders, gatewayFolders, openWorkFolder } from './folders.ts'
 export { builtinLibrary, programPath } from './program.ts'
 export {
   CompilerMissing,

@@ -1,9 +1,10 @@
 /** The fallback: an `opa` on PATH builds and tests. It does not tell what the policy reads, so everything counts as read. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { readArchive } from '../bundle/index.ts'
+import { type CompilerFolders, commandFolders, openWorkFolder } from './folders.ts'
 import { problemsOfCheck, problemsOfText, testsOf } from './opa-output.ts'
 import { writeRequest } from './opa-sources.ts'
 import { type CompilerAnswer, CompilerMissing, type CompilerRequest, everything } from './protocol.ts'
@@ -21,7 +22,11 @@ const timeoutMs = 60_000
 const maxOutputBytes = 64 * 1024 ** 2
 
 /** `cause`: why the better way is not there. Throws `CompilerMissing` where there is no `opa` either, or where it cannot do what is asked. */
-export async function compileWithOpa(request: CompilerRequest, cause: unknown): Promise<CompilerAnswer> {
+export async function compileWithOpa(
+  request: CompilerRequest,
+  cause: unknown,
+  folders: CompilerFolders = commandFolders(),
+): Promise<CompilerAnswer> {
   const version = await run('opa', ['version']).then(
     ({ stdout }) => /Version: (\S+)/.exec(stdout)?.[1] ?? '',
     () => null,
@@ -33,7 +38,7 @@ export async function compileWithOpa(request: CompilerRequest, cause: unknown): 
       cause,
       `this command needs Go (1.26 or later; https://go.dev/doc/install): with the "opa" on PATH, rules can be compiled and tested (it was asked for: ${command})`,
     )
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-opa-'))
+  const folder = await mkdtemp(join(openWorkFolder(folders), 'opa-'))
   try {
     return command === 'test' ? await test(folder, request) : await build(folder, request, version)
   } finally {
@@ -69,8 +74,9 @@ async function build(folder: string, request: CompilerRequest, version: string):
   const entrypoints = (request.entrypoints ?? []).flatMap((entrypoint) => ['-e', entrypoint])
   const built = await opa(folder, ['build', '-t', 'wasm', ...shared, '-o', 'bundle.tar.gz', ...entrypoints, 'rego'])
   if (!built.ok) return { problems: problemsOfText(built.stderr, renamed) }
-  await run('tar', ['-xzf', 'bundle.tar.gz', '/policy.wasm'], { cwd: folder })
-  return { problems: [], opa: version, wasm: (await readFile(join(folder, 'policy.wasm'))).toString('base64'), sight: everything }
+  const { contents } = await readArchive(await readFile(join(folder, 'bundle.tar.gz')), 'the bundle that "opa build" made')
+  const wasm = Buffer.from(contents.get('policy.wasm') ?? []).toString('base64')
+  return { problems: [], opa: version, wasm, sight: everything }
 }
 
 /** Never rejects: what went wrong is in what it said. */

@@ -1,15 +1,13 @@
-/** OPA's Go packages as WebAssembly: built from rego/compiler on first need, then kept in a cache by the hash of what they were built from. */
-import { execFile } from 'node:child_process'
+/** OPA's Go packages as WebAssembly: built from rego/compiler on first need, then kept by the hash of what they were built from. */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { libraryHook } from '../builtins/index.ts'
 import { meter } from '../wasm/index.ts'
+import { type CompilerFolders, commandFolders, isOwn, openWorkFolder, packagedFolder } from './folders.ts'
+import { buildWithGo } from './go.ts'
 
-const run = promisify(execFile)
 const sourceFolder = join(import.meta.dirname, '../../../rego/compiler')
 
 interface Program {
@@ -30,39 +28,45 @@ export const builtinLibrary: Program = {
   finish: (wasm) => meter(wasm, libraryHook),
 }
 
-/** `$XDG_CACHE_HOME/sallyport`, or `~/.cache/sallyport`. */
-export function defaultCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sallyport')
-}
-
-/** The path of a program; builds it where the cache has none. Throws what `go` throws. */
-export async function programPath(program: Program, cacheFolder: string = defaultCacheFolder()): Promise<string> {
-  const target = builtPath(program, cacheFolder)
-  const cached = await access(target).then(
-    () => true,
-    () => false,
-  )
-  if (cached) return target
-  await mkdir(cacheFolder, { recursive: true, mode: 0o700 })
-  // Two processes may build at once: each into a file of its own, and the rename is atomic.
-  const temporary = `${target}.${process.pid}.tmp`
+/** The path of a program; builds it where none was built before. Throws an error that says where it was looked for and what failed. */
+export async function programPath(program: Program, folders: CompilerFolders = commandFolders()): Promise<string> {
+  const name = nameOf(program)
+  const found = folders.built.map((folder) => ({ folder, path: join(folder, name) })).find(isUsable)
+  if (found !== undefined) return found.path
   try {
-    await run('go', ['build', '-trimpath', '-ldflags=-s -w', ...program.arguments, '-o', temporary, program.package], {
-      cwd: sourceFolder,
-      env: { ...process.env, GOOS: 'wasip1', GOARCH: 'wasm', CGO_ENABLED: '0' },
-      timeout: 600_000,
+    return await build(program, name, folders)
+  } catch (error) {
+    throw new Error(`${program.name} was not built before (looked in ${folders.built.join(', ')}), and ${(error as Error).message}`, {
+      cause: error,
     })
-    await writeFile(temporary, program.finish(await readFile(temporary)))
-    await rename(temporary, target)
-  } finally {
-    await rm(temporary, { force: true })
   }
-  return target
 }
 
-/** Where a program lies once it is built. */
-export function builtPath(program: Program, cacheFolder: string = defaultCacheFolder()): string {
-  return join(cacheFolder, `${program.name}-${hashOfSources()}.wasm`)
+/** What another user could have put there is not run. */
+function isUsable({ folder, path }: { readonly folder: string; readonly path: string }): boolean {
+  return existsSync(path) && (folder === packagedFolder || (isOwn(folder) && isOwn(path)))
+}
+
+/** Two processes may build at once: each in a folder of its own, and the rename is atomic. */
+async function build(program: Program, name: string, folders: CompilerFolders): Promise<string> {
+  const work = openWorkFolder(folders)
+  const scratch = await mkdtemp(join(work, 'build-'))
+  try {
+    const output = join(scratch, 'program.wasm')
+    await buildWithGo([...program.arguments, '-o', output, program.package], sourceFolder, folders.isAlone ? scratch : null)
+    await writeFile(output, program.finish(await readFile(output)))
+    // Whatever the umask is: others may read it, and write it only where we may not use it.
+    await chmod(output, 0o644)
+    const target = join(work, name)
+    await rename(output, target)
+    return target
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+function nameOf({ name }: Program): string {
+  return `${name}-${hashOfSources()}.wasm`
 }
 
 function hashOfSources(): string {

