@@ -16,17 +16,65 @@ const dropped: ReadonlySet<string> = new Set([
   'proxy-authentication-info',
   // Answered here (RFC 9110 §10.1.1).
   'expect',
+  // Settings of an upgrade that is never passed on (RFC 9113 §3.2.1).
+  'http2-settings',
   // Written anew from the judged authority.
   'host',
-  // What a caller says of the way it came is hearsay, and origins act on it (CVE-2026-40575).
-  'forwarded',
-  'via',
-  'x-real-ip',
+  // CGI hands it to programs as HTTP_PROXY, which they take for their own setting (CVE-2016-5385).
+  'proxy',
+  // Origins that honour one of these do another method than the one that was judged.
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-method',
+  'x-original-method',
+  // … or answer for another place (CVE-2018-14773, CVE-2026-40575).
   'x-original-url',
   'x-original-uri',
+  'x-original-path',
   'x-rewrite-url',
+  'x-rewrite-uri',
+  'x-override-url',
+  'x-http-destinationurl',
+  'x-http-path-override',
+  'x-envoy-original-path',
+  'x-envoy-original-host',
+  'x-envoy-decorator-operation',
   'x-original-host',
   'x-host',
+  'x-host-override',
+  'x-http-host-override',
+  'x-backend-host',
+  'x-url-scheme',
+  'x-scheme',
+  'front-end-https',
+  // … or believe another caller: what a caller says of the way it came is hearsay.
+  'forwarded',
+  'forwarded-for',
+  'via',
+  'client-ip',
+  'remote-addr',
+  'true-client-ip',
+  'x-true-client-ip',
+  'x-client-ip',
+  'x-real-ip',
+  'x-remote-ip',
+  'x-remote-addr',
+  'x-originating-ip',
+  'x-cluster-client-ip',
+  'x-proxyuser-ip',
+  'x-original-forwarded-for',
+  'x-envoy-external-address',
+  'x-appengine-user-ip',
+  'x-azure-clientip',
+  'x-azure-socketip',
+  'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'cf-pseudo-ipv4',
+  'fastly-client-ip',
+  'fly-client-ip',
+  'wl-proxy-client-ip',
+  'proxy-client-ip',
 ])
 
 /** End-to-end headers, flat, in order, duplicates kept. Throws `Refusal('malformed-request')` where Connection names a header that is not its to drop. */
@@ -39,7 +87,7 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     if (lower === 'connection') nominated = nominate(rawHeaders[i + 1] as string, nominated)
     // CGI and its heirs read an underscore as a dash.
     const read = lower.includes('_') ? lower.replaceAll('_', '-') : lower
-    if (dropped.has(read) || read.startsWith('x-forwarded-')) continue
+    if (dropped.has(read) || read.startsWith('x-forwarded')) continue
     kept.push(name, rawHeaders[i + 1] as string)
   }
   return nominated === null ? kept : withoutHeaders(kept, nominated)

@@ -162,3 +162,32 @@ test('what the manifest lacks for such a path is said, and what to write', async
   assert.match(answer, /"paths":\["\/v1\/a%2Fb"\],"encodedSlash":"literal"/)
   assert.match(await ask('/v1//a'), /"paths":\["\/v1\/\/a"\],"emptySegments":"literal"/)
 })
+
+test('a POST is no DELETE, whatever header says so, and the caller is nobody else', async () => {
+  const claims = [
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'x_http_method_override',
+    'X-Original-Path',
+    'True-Client-IP',
+    'Proxy',
+  ]
+  const more = claims.map((name) => `${name}: DELETE\r\n`).join('')
+  const post = (target: string, host: string, rest: string) =>
+    `POST ${target} HTTP/1.1\r\nHost: ${host}\r\n${rest}${more}Content-Length: 0\r\nX-Kept: yes\r\nConnection: close\r\n\r\n`
+  plain.requests.length = 0
+  secure.requests.length = 0
+  const authority = `localhost:${plain.port}`
+  const answers = [
+    await exchangeRaw(proxyPort, post(`http://${authority}/v1/a`, authority, auth)),
+    await exchangeInside(installation, { proxyPort, port: secure.port }, post('/v1/a', `localhost:${secure.port}`, '')),
+    await exchangeRaw(proxyPort, post('/services/s/v1/a', 'gateway', auth)),
+  ]
+  assert.deepEqual(answers.map(statusOf), [200, 200, 200])
+  for (const { method, rawHeaders } of [...plain.requests, ...secure.requests]) {
+    assert.equal(method, 'POST')
+    assert.ok(!rawHeaders.includes('DELETE'), rawHeaders.join())
+    assert.ok(rawHeaders.some((one) => one.toLowerCase() === 'x-kept'))
+  }
+})

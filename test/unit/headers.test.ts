@@ -41,6 +41,51 @@ test('drops hop-by-hop headers, proxy credentials and hearsay about the path tak
   assert.deepEqual(forwardableHeaders(raw), ['Accept', 'a'])
 })
 
+for (const name of [
+  'X-HTTP-Method-Override',
+  'X-HTTP-Method',
+  'X-Method-Override',
+  'X-Original-Method',
+  'X-Original-Path',
+  'X-Original-URL',
+  'X-Rewrite-URL',
+  'X-Host',
+  'X-Forwarded',
+  'X-Forwarded-For',
+  'X-Forwarded-Prefix',
+  'Forwarded',
+  'Via',
+  'Client-IP',
+  'X-Client-IP',
+  'X-Real-IP',
+  'True-Client-IP',
+  'CF-Connecting-IP',
+  'Fastly-Client-IP',
+  'X-Cluster-Client-IP',
+  'X-ProxyUser-Ip',
+  'Proxy',
+])
+  test(`drops ${name}, in every spelling that an origin reads as it`, () => {
+    const spellings = [name, name.toLowerCase(), name.toUpperCase(), name.replaceAll('-', '_'), name.replace('-', '_').toLowerCase()]
+    assert.deepEqual(forwardableHeaders([...spellings.flatMap((one) => [one, 'x']), 'Accept', 'a']), ['Accept', 'a'])
+  })
+
+test('keeps headers of ordinary clients that only look alike', () => {
+  const raw = [
+    'X-Method-Name',
+    'X-Api-Version',
+    'X-Client-Id',
+    'X-Requested-With',
+    'X-HTTP-Client',
+    'Client',
+    'X-Amz-Date',
+    'Git-Protocol',
+    'Proxying',
+  ]
+  const list = raw.flatMap((name) => [name, '1'])
+  assert.deepEqual(forwardableHeaders(list), list)
+})
+
 test('drops what Connection names', () => {
   assert.deepEqual(forwardableHeaders(['X-Secret-Hop', '1', 'Connection', 'close, x-secret-HOP', 'Accept', 'a']), ['Accept', 'a'])
 })
