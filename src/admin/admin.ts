@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Express } from 'express'
 import type { Config } from '../config/index.ts'
-import { claimSocketPath, listenOnSocket } from '../sockets/index.ts'
+import { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { type ApiOptions, createApiApp, requireToken } from './api.ts'
 import { createHealthApp, type HealthOptions } from './health.ts'
@@ -22,17 +22,19 @@ export interface Admin {
   close(): Promise<void>
 }
 
+/** Of each server: whoever reaches the health port could hold as many as there are descriptors. */
+const maxConnections = 256
+
 export function createAdmin(options: AdminOptions): Admin {
   const { config } = options
   const servers: Server[] = []
   let healthPort = config.health.port
 
-  async function serve(app: Express, what: string, listen: (server: Server) => void): Promise<Server> {
+  async function serve(app: Express, what: string, listen: (server: Server) => Promise<void>): Promise<Server> {
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, app)
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(new Error(`${what} cannot listen: ${error.message}`, { cause: error })))
-      server.once('listening', resolve)
-      listen(server)
+    boundConnections(server, maxConnections)
+    await listen(server).catch((error: Error) => {
+      throw new Error(`${what} cannot listen: ${error.message}`, { cause: error })
     })
     servers.push(server)
     return server
@@ -44,12 +46,16 @@ export function createAdmin(options: AdminOptions): Admin {
       await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 })
       if (!(await claimSocketPath(socketPath)))
         throw new Error(`the operator’s socket ${socketPath} is in use: another gateway runs with this state folder`)
-      const healthServer = await serve(createHealthApp(options), 'the health port', (server) => server.listen(health.port, health.host))
+      const healthServer = await serve(createHealthApp(options), 'the health port', (server) =>
+        listenOnPort(server, health.port, health.host),
+      )
       healthPort = (healthServer.address() as AddressInfo).port
-      await serve(createApiApp(options, null), 'the operator’s socket', (server) => listenOnSocket(server, socketPath, 0o600))
+      await serve(createApiApp(options, null), 'the operator’s socket', (server) =>
+        listenOnSocket(server, socketPath, { mode: 0o600, gid: null }),
+      )
       if (tcp === null) return { ports: [healthPort] }
       const api = await serve(createApiApp(options, requireToken(tcp.token)), 'the operator’s TCP port', (server) =>
-        server.listen(tcp.port, tcp.host),
+        listenOnPort(server, tcp.port, tcp.host),
       )
       return { ports: [healthPort, (api.address() as AddressInfo).port] }
     },

@@ -39,6 +39,7 @@ export function requireSockets(config: Config): number {
     if (found === null && made.some((one) => `${one}${sep}`.startsWith(`${folder}${sep}`))) continue
     requireWritable(`${what} cannot listen on ${address.socket}`, folder, found)
     requireVacant(what, address.socket)
+    requireMember(what, address.gid)
   }
   return count
 }
@@ -47,6 +48,12 @@ export function requireSockets(config: Config): number {
 function requireVacant(what: string, path: string): void {
   const found = look(what, path)
   if (found !== null && !found.isSocket()) throw misplaced(`${what} cannot be at ${path}: something is there that is no socket`)
+}
+
+/** Only root may give a file to a group that it is not in. */
+function requireMember(what: string, gid: number | null): void {
+  if (gid === null || process.getuid?.() === 0 || gid === process.getgid?.() || process.getgroups?.().includes(gid) === true) return
+  throw misplaced(`${what} cannot give its socket to group ${gid}: run the gateway as a member of it`)
 }
 
 function requireWritable(problem: string, folder: string, found: Stats | null): void {

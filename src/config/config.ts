@@ -4,7 +4,10 @@ import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
-export type Address = { readonly host: string; readonly port: number } | { readonly socket: string }
+export type Address =
+  | { readonly host: string; readonly port: number }
+  /** `gid`: `null` leaves the group as it is made. */
+  | { readonly socket: string; readonly mode: number; readonly gid: number | null }
 
 export interface ListenerConfig {
   readonly name: string

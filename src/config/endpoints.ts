@@ -1,4 +1,5 @@
 /** No two things of the configuration may have one name or listen in one place. */
+import { join } from 'node:path'
 import type { z } from 'zod'
 
 type Place = { readonly path: readonly (string | number)[]; readonly address: unknown }
@@ -26,6 +27,26 @@ export const refuseCollisions: Refine = (value, context) => {
     if (earlier === undefined) continue
     context.addIssue({ code: 'custom', path: [...path], message: `"${show(address)}" is taken by ${earlier.path.join('.')} already` })
   }
+}
+
+/** The operator's socket lies in the state folder where nothing else is said: a long path of that one is a long path of the socket. */
+export const refuseLongSocket: Refine = (value, context) => {
+  const state = field(value, 'state')
+  if (typeof state !== 'string' || field(field(value, 'admin'), 'socket') !== undefined) return
+  const problem = problemOfSocketPath(join(state, operatorSocket))
+  if (problem !== null) context.addIssue({ code: 'custom', path: ['state'], message: `${problem}; give admin.socket a shorter path` })
+}
+
+/** The operator's socket within the state folder. */
+export const operatorSocket = 'admin.sock'
+
+/** sun_path of unix(7) less its end. */
+const maxSocketBytes = 107
+
+/** `null`: it can be bound. A longer one would fail only then, and as EINVAL. */
+export function problemOfSocketPath(path: string): string | null {
+  const bytes = Buffer.byteLength(path)
+  return bytes <= maxSocketBytes ? null : `a Unix socket's path may have ${maxSocketBytes} bytes, and ${path} has ${bytes}`
 }
 
 function placesOf(config: unknown): readonly Place[] {

@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path'
 import type { Config, ListenerConfig, ServiceConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { decodeYaml } from './decode-yaml.ts'
+import { operatorSocket } from './endpoints.ts'
 import { gatewayBreaker, gatewayLimits } from './limits-schema.ts'
+import { modeOf } from './listener-schema.ts'
 import { bundleFrom, serverFrom } from './policy-schema.ts'
 import { readText } from './read-text.ts'
 import { decisionLogFrom, statusFrom } from './report-schema.ts'
@@ -56,7 +58,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     },
     admin: {
       health: admin.health,
-      socketPath: admin.socket ?? join(stateFolder, 'admin.sock'),
+      socketPath: admin.socket ?? join(stateFolder, operatorSocket),
       tcp: admin.tcp === undefined ? null : { ...admin.tcp.address, token: admin.tcp.token },
     },
     audit: {
@@ -86,9 +88,22 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
   }
 }
 
-function listenerFrom({ name, address, socket, integration, doors }: ConfigFile['listeners'][number]): ListenerConfig {
+function listenerFrom({
+  name,
+  address,
+  socket,
+  mode = '0660',
+  group,
+  integration,
+  doors,
+}: ConfigFile['listeners'][number]): ListenerConfig {
   // The schema takes no listener without either.
-  return { name, address: address ?? { socket: socket ?? '' }, integration: integration ?? null, doors }
+  return {
+    name,
+    address: address ?? { socket: socket ?? '', mode: modeOf(mode), gid: group ?? null },
+    integration: integration ?? null,
+    doors,
+  }
 }
 
 function serviceFrom({ name, url, headers, timeout, addresses }: ConfigFile['services'][number]): ServiceConfig {

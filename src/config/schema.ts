@@ -1,7 +1,8 @@
 /** The schema of sallyport.yaml. Descriptions and defaults are what editors and docs/reference/configuration.md say. */
 import { z } from 'zod'
-import { besides, refuseCollisions, refuseTwins } from './endpoints.ts'
+import { besides, refuseCollisions, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
+import { listenerSchema } from './listener-schema.ts'
 import { bundleSchema, refuseStrangers, serverSchema } from './policy-schema.ts'
 import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
@@ -16,25 +17,6 @@ const mebi = 1024 ** 2
 export function createConfigSchema(sources: Sources) {
   const sourced = createSourced(sources)
   const { path, socket, folder, certificates, secret } = sourced
-
-  const listener = z
-    .strictObject({
-      name: name().describe('For messages and records.'),
-      address: hostAndPort().describe('TCP address to listen on.').optional(),
-      socket: socket('Unix socket to listen on, instead of an address.').optional(),
-      integration: name()
-        .describe('Whoever connects here is this integration; without it callers prove themselves by proxy token.')
-        .optional(),
-      doors: z
-        .array(z.enum(['proxy', 'services', 'broker']))
-        .min(1)
-        .describe('What is served: `proxy` (absolute-form and CONNECT), `services`, `broker`.')
-        .prefault(['proxy', 'services', 'broker']),
-    })
-    .refine((one) => (one.address === undefined) !== (one.socket === undefined), {
-      error: 'expected either an address or a socket',
-      ...besides,
-    })
 
   const admin = z.strictObject({
     health: hostAndPort().describe('Address of /healthz, /readyz and /metrics.').prefault('127.0.0.1:8282'),
@@ -83,7 +65,7 @@ export function createConfigSchema(sources: Sources) {
       state: path('Folder for what the gateway keeps: CA, sockets, caches, audit log.').prefault('./state'),
       integrations: path('Folder of manifests, one `.yaml` an integration.').prefault('./integrations'),
       listeners: z
-        .array(listener)
+        .array(listenerSchema(sourced))
         .min(1)
         .superRefine(refuseTwins, besides)
         .describe('Where integrations connect.')
@@ -184,6 +166,7 @@ export function createConfigSchema(sources: Sources) {
         .prefault({}),
     })
     .superRefine(refuseCollisions, besides)
+    .superRefine(refuseLongSocket, besides)
 }
 
 export type ConfigFile = z.output<ReturnType<typeof createConfigSchema>>

@@ -1,9 +1,7 @@
 /** Schema parts whose values come from outside the file: paths and secrets. */
 import { z } from 'zod'
+import { problemOfSocketPath } from './endpoints.ts'
 import type { Found, Sources } from './sources.ts'
-
-/** sun_path of unix(7) less its end; a longer one fails only when it is bound. */
-const maxSocketBytes = 107
 
 export function createSourced(sources: Sources) {
   const path = (meaning: string) =>
@@ -16,7 +14,10 @@ export function createSourced(sources: Sources) {
       .transform((given, context) => taken(sources.path(given), context))
 
   const socket = (meaning: string) =>
-    path(meaning).refine((given) => Buffer.byteLength(given) <= maxSocketBytes, `a Unix socket's path may have ${maxSocketBytes} bytes`)
+    path(meaning).superRefine((given, context) => {
+      const problem = problemOfSocketPath(given)
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem })
+    })
 
   /** A folder that is there: what is read from it is read at the start. */
   const folder = (meaning: string) => path(meaning).refine((given) => sources.isFolder(given), 'there is no such folder')

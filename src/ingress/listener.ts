@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Integration, Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
-import { claimSocketPath, listenOnSocket } from '../sockets/index.ts'
+import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
 import { createArrivalServer, noConnect } from './arrival-server.ts'
 import type { ConnectDoor } from './connect.ts'
 import type { ConnectionPool } from './connection-shares.ts'
@@ -29,7 +29,9 @@ export interface Doors {
   readonly broker: RequestDoor | null
 }
 
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly socket: string }
+type Tcp = { readonly host: string; readonly port: number }
+/** `gid`: the group that the socket is given; `null` leaves it as it is made. */
+export type ListenAddress = Tcp | { readonly socket: string; readonly mode: number; readonly gid: number | null }
 
 export interface ListenerOptions {
   readonly name: string
@@ -49,7 +51,7 @@ export interface ListenerOptions {
 export interface Listener {
   readonly name: string
   /** The bound address: the port is real where 0 was asked for. */
-  readonly address: ListenAddress
+  readonly address: Tcp | { readonly socket: string }
   /** No new connection; idle ones end. Resolves when every connection has ended. */
   drain(): Promise<void>
   /** Ends what is left. */
@@ -112,19 +114,19 @@ function refuseStray(arrival: HttpArrival): never {
     : new Refusal('malformed-request', 'this listener serves no such request target')
 }
 
-async function listen(server: Server, address: ListenAddress, name: string): Promise<ListenAddress> {
+async function listen(server: Server, address: ListenAddress, name: string): Promise<Listener['address']> {
   if ('socket' in address && !(await claimSocketPath(address.socket)))
     throw new Error(`listener "${name}" cannot listen: another process answers on its socket`)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new Error(`listener "${name}" cannot listen: ${error.message}`, { cause: error })),
-    )
-    server.once('listening', resolve)
-    // Whoever can open the socket is the integration: owner and group only.
-    if ('socket' in address) listenOnSocket(server, address.socket, 0o660)
-    else server.listen(address.port, address.host)
-  })
-  if ('socket' in address) return address
+  try {
+    // Whoever can open the socket is the integration.
+    if ('socket' in address) {
+      await listenOnSocket(server, address.socket, address)
+      return { socket: address.socket }
+    }
+    await listenOnPort(server, address.port, address.host)
+  } catch (error) {
+    throw new Error(`listener "${name}" cannot listen: ${(error as Error).message}`, { cause: error })
+  }
   return { host: address.host, port: (server.address() as AddressInfo).port }
 }
 

@@ -1,2 +1,3 @@
 /** Sockets that servers listen on. */
-export { claimSocketPath, listenOnSocket } from './unix.ts'
+export { boundConnections } from './bound-connections.ts'
+export { claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'

@@ -211,6 +211,19 @@ test('a listener of one’s own is an identity; on a Unix socket too', async (t)
   assert.equal(JSON.parse(text).identity, 'listener')
 })
 
+test('a Unix socket has the mode and the group that its listener says', async (t) => {
+  // Root may give it to any group, others to one of theirs.
+  const gid = process.getuid?.() === 0 ? 54_321 : (process.getgroups?.().at(-1) ?? 0)
+  const installation = createInstallation(t, {
+    config: `listeners: [{ name: own, socket: ./own.sock, integration: weather, mode: "0666", group: ${gid} }, { name: other, socket: ./other.sock, integration: weather, mode: "0600" }]`,
+    manifests: { 'weather.yaml': manifest('weather', '') },
+  })
+  await startHere(t, installation)
+  const own = statSync(join(installation.folder, 'own.sock'))
+  assert.deepEqual([own.mode & 0o777, own.gid], [0o666, gid])
+  assert.equal(statSync(join(installation.folder, 'other.sock')).mode & 0o777, 0o600)
+})
+
 test('rules bound what is read and written more tightly than the capability', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }',

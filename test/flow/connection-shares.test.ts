@@ -25,9 +25,9 @@ async function arrange(t: TestContext, headersTimeout = '1h') {
       'small.yaml': manifest('small', `${network}limits: { connections: 2 }`),
     },
   })
-  const { proxyPort } = await startHere(t, installation)
-  const open = async (): Promise<Socket> => {
-    const socket = connect(proxyPort, '127.0.0.1')
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const open = async (port = proxyPort): Promise<Socket> => {
+    const socket = connect(port, '127.0.0.1')
     t.after(() => socket.destroy())
     socket.on('error', () => {})
     await once(socket, 'connect')
@@ -60,7 +60,7 @@ async function arrange(t: TestContext, headersTimeout = '1h') {
     assert.match(head, /^HTTP\/1\.1 200 /)
     return socket
   }
-  return { installation, open, ask, idle, tunnel, connectTo }
+  return { installation, health: gateway.health, open, ask, idle, tunnel, connectTo }
 }
 
 const several = async <T>(count: number, make: () => Promise<T>): Promise<T[]> => {
@@ -112,7 +112,7 @@ test('an integration alone may have all there is', async (t) => {
 
 test('silent connections, and such as prove nothing, keep nobody out', async (t) => {
   const { open, ask, idle } = await arrange(t)
-  const silent = await several(30, open)
+  const silent = await several(30, () => open())
   assert.match(await ask(await open(), 'GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n'), /^HTTP\/1\.1 407 /)
   await idle('weather')
   await eventually('only a few are kept', () => silent.filter(({ closed }) => !closed).length <= 4)
@@ -124,6 +124,13 @@ test('a caller that proves nothing is cut when its time is over, though it was a
   const gone = once(socket, 'close')
   assert.match(await ask(socket, 'GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n'), /^HTTP\/1\.1 407 /)
   await gone
+})
+
+test('the health port answers, and keeps no more connections than it has to, however many are held', async (t) => {
+  const { open, health } = await arrange(t)
+  const held = await several(300, () => open(health.port))
+  assert.equal((await fetch(`http://127.0.0.1:${health.port}/healthz`)).status, 200)
+  await eventually('the oldest have given way', () => held.filter(({ closed }) => !closed).length < 256)
 })
 
 test('its own limit holds an integration: an idle connection gives way, one in use does not', async (t) => {

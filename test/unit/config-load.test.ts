@@ -128,7 +128,32 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   [
     'a socket whose path is too long',
     `listeners: [{ name: a, socket: "/${'x'.repeat(107)}" }]`,
-    /listeners\.0\.socket: a Unix socket's path may have 107 bytes/,
+    /listeners\.0\.socket: a Unix socket's path may have 107 bytes, and \/x+ has 108/,
+  ],
+  [
+    'a state folder whose socket has too long a path',
+    `state: "/${'x'.repeat(100)}"`,
+    /state: a Unix socket's path may have 107 bytes, and \/x+\/admin\.sock has 112; give admin\.socket a shorter path/,
+  ],
+  [
+    'a mode that is a decimal number',
+    'listeners: [{ name: a, socket: ./a, mode: 0660 }]',
+    /listeners\.0\.mode: expected a mode in quotes, such as "0660"/,
+  ],
+  [
+    'a mode that shuts out the gateway',
+    'listeners: [{ name: a, socket: ./a, mode: "0060" }]',
+    /listeners\.0\.mode: expected a mode such as/,
+  ],
+  [
+    'a group that is not there',
+    'listeners: [{ name: a, socket: ./a, group: no-such-group }]',
+    /\/etc\/group knows no group "no-such-group"/,
+  ],
+  [
+    'the mode of an address',
+    'listeners: [{ name: a, address: "127.0.0.1:1", mode: "0660" }]',
+    /listeners\.0: mode and group are those of a socket/,
   ],
   ['a listener with no door', 'listeners: [{ name: a, address: "127.0.0.1:1", doors: [] }]', /listeners\.0\.doors: Too small/],
   ['a timeout that no timer can wait', 'drainTimeout: 1000h', /drainTimeout: a duration may be 24 days at most/],

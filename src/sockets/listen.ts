@@ -1,0 +1,63 @@
+/** Where servers listen: on a port, or on a Unix socket, whose path is nobody else's and which only some may open from the first moment on. */
+import { chmod, lchown, lstat, rm } from 'node:fs/promises'
+import { connect, type Server } from 'node:net'
+
+/** `false` where a living process answers at `path`; a socket that a dead one left behind is removed. Throws where something else is there. */
+export async function claimSocketPath(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null)
+  if (found !== null && !found.isSocket()) throw new Error(`cannot listen on ${path}: something is there that is no socket`)
+  const answered = await new Promise<boolean>((resolve) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+  if (!answered) await rm(path, { force: true })
+  return !answered
+}
+
+/** Throws the Error of `listen`. */
+export function listenOnPort(server: Server, port: number, host: string): Promise<void> {
+  return listening(server, () => server.listen(port, host))
+}
+
+interface SocketAccess {
+  readonly mode: number
+  /** `null`: the group is the process's. */
+  readonly gid: number | null
+}
+
+/**
+ * Listens at `path`; whom `access` leaves out cannot connect at any moment: a chmod after the bind would leave a gap.
+ * Throws the Error of `listen` or `chown`.
+ */
+export async function listenOnSocket(server: Server, path: string, { mode, gid }: SocketAccess): Promise<void> {
+  await listening(server, () => {
+    // The group that is made must not have what is meant for another.
+    const mask = process.umask(0o777 & ~(gid === null ? mode : 0o600))
+    try {
+      server.listen(path)
+    } finally {
+      process.umask(mask)
+    }
+  })
+  if (gid === null) return
+  try {
+    await lchown(path, -1, gid)
+    await chmod(path, mode)
+  } catch (cause) {
+    server.close()
+    throw new Error(`its socket cannot be given to group ${gid}: run the gateway as a member of it, or as root`, { cause })
+  }
+}
+
+function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // For good: a connection that cannot be accepted (EMFILE) must not end the process.
+    server.on('error', reject)
+    server.once('listening', resolve)
+    listen()
+  })
+}
