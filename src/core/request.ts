@@ -66,6 +66,9 @@ export interface TunnelRequest extends Common {
   readonly identify: () => Identified | null
 }
 
+/** Where callers find named services: `/services/<name>/…`. */
+export const servicePrefix = '/services/'
+
 export interface ServiceTarget {
   readonly name: string
   readonly method: string

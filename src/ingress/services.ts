@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type AccessRequest, connectionNames, type Identified, isTakeover, type Needs, Refusal } from '../core/index.ts'
+import { type AccessRequest, connectionNames, type Identified, isTakeover, type Needs, Refusal, servicePrefix } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'
@@ -12,8 +12,6 @@ import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import type { UpgradableDoor } from './listener.ts'
 import { serveRaw, writeRaw } from './malformed.ts'
 import { createRequestBody } from './request-body.ts'
-
-const prefix = '/services/'
 
 export function createServicesDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
   const settings = (websocket: boolean): DoorSettings => ({
@@ -72,7 +70,7 @@ function read(
 ): AccessRequest | Promise<AccessRequest> {
   const { req, res } = arrival
   if (websocket) requireNoExpectation(req)
-  const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(prefix.length))
+  const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(servicePrefix.length))
   if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
   const rest = match[2] ?? '/'
   const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest, integration.services)

@@ -65,6 +65,28 @@ test('status, duplicate headers and body come back as they are; the credential d
   assert.equal(await res.text(), 'echo [redacted] end')
 })
 
+test('a redirect and a cookie of the service lead to its prefix, and its address stays inside', async (t) => {
+  const { base, headers, origin } = await arrange(t, (req, res) => {
+    if (req.url !== '/base/old') return void res.end(`at ${req.url} with ${req.headers.cookie}`)
+    const inner = `http://${req.headers.host}/base`
+    res.writeHead(302, {
+      location: `${inner}/new?a=1`,
+      'content-location': '/base/old',
+      link: `<${inner}/next>; rel=next`,
+      'set-cookie': [`s=1; Domain=127.0.0.1; Path=/base`, 't=2; Path=/'],
+    })
+    res.end()
+  })
+  const res = await fetch(`${base}/search/old`, { headers, redirect: 'manual' })
+  assert.equal(res.headers.get('location'), '/services/search/new?a=1')
+  assert.equal(res.headers.get('content-location'), '/services/search/old')
+  assert.equal(res.headers.get('link'), '</services/search/next>; rel=next')
+  assert.deepEqual(res.headers.getSetCookie(), ['s=1; Path=/services/search', 't=2; Path=/services/search'])
+  assert.ok(![...res.headers].join().includes(String(origin.port)))
+  const followed = await fetch(`${base}/search/old`, { headers })
+  assert.equal(await followed.text(), 'at /base/new?a=1 with undefined')
+})
+
 test('20 MB go up and down whole', async (t) => {
   const large = Buffer.alloc(20_000_000, 'abcdefghij')
   const { base, headers } = await arrange(t, async (req, res) => void res.end(await bodyOf(req)))

@@ -46,6 +46,12 @@ export function createAddressRule(isOwn: IsOwn): AddressRule {
   }
 }
 
+/** Whether it is an address, and one outside the public internet. */
+export function isSpecial(text: string): boolean {
+  const address = readAddress(text)
+  return address !== null && special.some(({ range }) => covers(range, address)) && !exceptions.some((range) => covers(range, address))
+}
+
 /** The caller learns no address: inside names would tell it the inside. */
 function denied(detail: string, address: string, port: number, why: string): Refusal {
   return new Refusal('address-denied', detail, { forOperator: `${address} port ${port} (${why})` })

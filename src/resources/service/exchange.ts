@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import type { Call } from './call.ts'
+import type { ReplyAddresses } from './reply-addresses.ts'
 import { serviceReply } from './service-reply.ts'
 
 export interface ExchangeOptions {
@@ -11,6 +12,7 @@ export interface ExchangeOptions {
   readonly request: ServiceRequest
   /** Path and query, as they are sent. */
   readonly path: string
+  readonly addresses: ReplyAddresses
   readonly maxReplyBytes: number
   /** Until the head of the reply. */
   readonly timeoutMs: number
@@ -81,8 +83,8 @@ export class ServiceExchange implements Call {
     this.#answered = answer
     answer.once('close', this.#forget)
     try {
-      const { maxReplyBytes: maxBytes, idleTimeoutMs, service } = this.#options
-      const reply = serviceReply(answer, { service, method: this.method, maxBytes, idleTimeoutMs })
+      const { maxReplyBytes: maxBytes, ...options } = this.#options
+      const reply = serviceReply(answer, { ...options, method: this.method, maxBytes })
       this.#settle()
       this.#resolve(reply)
     } catch (error) {

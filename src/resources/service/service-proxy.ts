@@ -8,6 +8,7 @@ import type { Dialer } from '../egress/dial.ts'
 import { callerEnd, requestOf, serviceHeaders } from './call.ts'
 import { ServiceAgent } from './dial-agent.ts'
 import { ServiceExchange } from './exchange.ts'
+import { createReplyAddresses } from './reply-addresses.ts'
 import { ServiceUpgrade } from './upgrade.ts'
 
 export interface ServiceSettings {
@@ -43,6 +44,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
     port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     allowed: allowedOf(settings),
   }
+  const addresses = createReplyAddresses(service, url)
   const middleware = createProxyMiddleware({
     target: url.origin,
     selfHandleResponse: true,
@@ -57,7 +59,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
       const { body } = request
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
-      const exchange = new ServiceExchange({ service, request, path: outgoingPath(url, request), maxReplyBytes, timeoutMs, idleTimeoutMs })
+      const exchange = new ServiceExchange({
+        service,
+        request,
+        path: outgoingPath(url, request),
+        addresses,
+        maxReplyBytes,
+        timeoutMs,
+        idleTimeoutMs,
+      })
       const content = body === null ? null : body.chunks(maxRequestBytes)
       const incoming = requestOf(exchange, serviceHeaders(settings, request), content)
       incoming.on('error', (error) => exchange.fail(error))

@@ -2,12 +2,16 @@
 import type { IncomingMessage } from 'node:http'
 import { type Answer, type PushedBody, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
 import { endToEnd } from '../http/reply-headers.ts'
+import type { ReplyAddresses } from './reply-addresses.ts'
 
 export interface ReplyOptions {
   /** The service's name, for messages. */
   readonly service: string
   /** Of the request. */
   readonly method: string
+  /** Path and query as the service was sent them. */
+  readonly path: string
+  readonly addresses: ReplyAddresses
   readonly maxBytes: number
   /** A body in which nothing moves for so long is broken off. */
   readonly idleTimeoutMs: number
@@ -18,11 +22,11 @@ export interface ReplyOptions {
  * Throws `Refusal`: reply-too-large where the service says that its reply is (the transfer breaks off where it turns out to be), origin-failed.
  */
 export function serviceReply(answer: IncomingMessage, options: ReplyOptions): Answer {
-  const { service, method, maxBytes } = options
+  const { service, method, path, addresses, maxBytes } = options
   const status = answer.statusCode ?? 0
   const source = new ReplySource(answer, options)
   if (status < 200) throw new Refusal('origin-failed', `${service} answered with a status that is none`)
-  const headers = endToEnd(answer.rawHeaders)
+  const headers = addresses.rewrite(endToEnd(answer.rawHeaders), path)
   if (isBodyless(method, answer)) {
     // What may stand behind the head all the same belongs to nobody.
     answer.resume()

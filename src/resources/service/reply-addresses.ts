@@ -1,0 +1,74 @@
+/** Where a service's reply says where it is: callers know it by its prefix here, and learn no address of the inside. */
+import { type HeaderList, servicePrefix } from '../../core/index.ts'
+import { isSpecial } from '../egress/addresses.ts'
+import { mapLinks, mapRefresh } from './reference-lists.ts'
+import { scopeCookie } from './scope-cookie.ts'
+
+export interface ReplyAddresses {
+  /** `asked`: path and query as the service was sent them. References are resolved against it (RFC 3986 §5). */
+  rewrite(headers: HeaderList, asked: string): HeaderList
+}
+
+export function createReplyAddresses(name: string, url: URL): ReplyAddresses {
+  const place = { base: url.pathname.replace(/\/$/, ''), prefix: `${servicePrefix}${name}` }
+  const own = new RegExp(
+    `(?:(?:https?|wss?):)?//(?:[^\\s/@]*@)?${escapeRegExp(url.host)}(?![\\w.:-])(?:${escapeRegExp(place.base)}(?![^/?#\\s"',;<>]))?`,
+    'gi',
+  )
+
+  /** The reference as callers can follow it; `null` where they cannot, or where it leads elsewhere inside. */
+  function rewriteReference(reference: string, asked: string): string | null {
+    const found = URL.parse(reference.trim(), `${url.origin}${asked}`)
+    if (found === null) return null
+    if (found.origin === url.origin) {
+      if (found.pathname !== place.base && !found.pathname.startsWith(`${place.base}/`)) return null
+      return `${place.prefix}${found.pathname.slice(place.base.length) || '/'}${found.search}${found.hash}`
+    }
+    return isInside(found.hostname) ? null : reference
+  }
+
+  function isInside(hostname: string): boolean {
+    const host = hostname.replace(/^\[|\]$|\.$/g, '')
+    return hostname === url.hostname || host === 'localhost' || host.endsWith('.localhost') || isSpecial(host)
+  }
+
+  function rewriteValue(lowerName: string, value: string, asked: string): string | null {
+    const map = (reference: string) => rewriteReference(reference, asked)
+    switch (lowerName) {
+      case 'location':
+      case 'content-location':
+      case 'uri':
+      case 'sourcemap':
+      case 'x-sourcemap':
+        return map(value)
+      case 'refresh':
+        return mapRefresh(value, map)
+      case 'link':
+        return mapLinks(value, map)
+      case 'set-cookie':
+        return scopeCookie(value, place, asked)
+      // It names a place to go to instead, and how to reach it: there is one way here.
+      case 'alt-svc':
+        return null
+      default:
+        return value
+    }
+  }
+
+  return {
+    rewrite(headers, asked) {
+      const kept: string[] = []
+      for (let i = 0; i < headers.length; i += 2) {
+        const header = headers[i] as string
+        const value = rewriteValue(header.toLowerCase(), headers[i + 1] as string, asked)
+        // Whatever else spells its address out.
+        if (value !== null) kept.push(header, value.includes('//') ? value.replace(own, place.prefix) : value)
+      }
+      return kept
+    },
+  }
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
+}
