@@ -23,11 +23,11 @@ export function maskDocument(value: Json, rules: DocumentRules): Json {
 /** Lists keep their length: that there are two cookies says no more than that. */
 function hidden(value: Json): Json {
   if (Array.isArray(value)) return value.map(hidden)
-  return value === null ? null : masked
+  return value === null || value === '' ? value : masked
 }
 
 // One that matches at a name always ends in a match, so the text is gone through once.
-const pair = /"([\w.-]{1,64})"(\s{0,8}:\s{0,8})("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)/gs
+const pair = /"([^"\\]{1,128})"(\s{0,8}:\s{0,8})("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)/gs
 
 /** Documents travel in texts: as a JSON text within JSON, as lines of JSON, as a body that says it is plain text. */
 function maskText(text: string, rules: DocumentRules): string {

@@ -23,49 +23,68 @@ export const secretHeaders: ReadonlySet<string> = new Set([
   'x-hub-signature-256',
 ])
 
-const tellingKeys: ReadonlySet<string> = new Set([
-  'token',
-  'accesstoken',
-  'refreshtoken',
-  'idtoken',
-  'authtoken',
-  'apikey',
+/** The whole name, without what separates its words. */
+const wholeNames: ReadonlySet<string> = new Set([
   'key',
-  'apisecret',
-  'secret',
-  'clientsecret',
-  'password',
-  'passwd',
-  'pwd',
-  'passphrase',
-  'pass',
   'auth',
-  'authorization',
-  'credential',
-  'credentials',
-  'signature',
-  'sig',
   'code',
-  'assertion',
-  'clientassertion',
-  'privatekey',
-  'sessionid',
-  'session',
+  'pin',
   'sid',
-  'jwt',
-  'otp',
-  'xamzsignature',
-  'xamzsecuritytoken',
   'xamzcredential',
-  'xgoogsignature',
   'xgoogcredential',
   'awsaccesskeyid',
-  'bearer',
-  'cookie',
+  'accesskeyid',
+  'googleaccessid',
 ])
 
-/** Case, `-`, `_` and `.` do not make another name of it. */
-export function isTelling(key: string, extra: ReadonlySet<string>): boolean {
-  const bare = key.toLowerCase().replace(/[-_.[\]]/g, '')
-  return tellingKeys.has(bare) || extra.has(key.toLowerCase())
+/** A word of the name, wherever it stands. */
+const words: ReadonlySet<string> = new Set(['pwd', 'otp', 'totp', 'jwt', 'sig', 'bearer', 'cookie', 'authorization', 'hmac', 'saml'])
+
+/** What a word of the name ends in: `dbpassword`, `refreshtoken`, `password2`. */
+const endings =
+  /(?:password|passwd|passphrase|passcode|token|secret|apikey|accesskey|secretkey|privatekey|credential|signature|assertion|sessionid|sessid)s?\d*$/
+
+/** The last word of the name. */
+const lastWords: ReadonlySet<string> = new Set(['pass', 'session', 'auth', 'sid'])
+
+/** `…_key` is a secret, but for these, which name a place in a table or a list, or what everybody may know. */
+const plainKeys: ReadonlySet<string> = new Set(
+  'public primary foreign sort partition cache object row index group order locale message translation idempotency routing unique natural'.split(
+    ' ',
+  ),
+)
+
+/** `…_code` is none, but for these. */
+const secretCodes: ReadonlySet<string> = new Set(
+  'auth authorization authentication verification access security activation login recovery backup invite device otp mfa totp sms pin'.split(
+    ' ',
+  ),
+)
+
+/** By whole words: case, `-`, `_`, `.` and brackets only separate them, so `db_password`, `user[password]` and `accessKey` are secrets. */
+export function isTelling(name: string, extra: ReadonlySet<string>): boolean {
+  const lower = name.toLowerCase()
+  if (extra.has(lower)) return true
+  // Longer ones are no names; what begins one is looked at all the same.
+  const parts = wordsOf(name.length > 128 ? name.slice(0, 128) : name)
+  const last = parts.at(-1)
+  if (last === undefined) return false
+  if (wholeNames.has(parts.join(''))) return true
+  if (parts.some((word) => words.has(word) || endings.test(word) || word.startsWith('passw'))) return true
+  if (endings.test(parts.join(''))) return true
+  if (lastWords.has(last)) return true
+  const before = parts.at(-2)
+  if (before === undefined) return false
+  // An identifier of a key is none, but for what stands among the whole names.
+  return last === 'key' || last === 'keys' ? !plainKeys.has(before) : last === 'code' && secretCodes.has(before)
+}
+
+/** `clientSecret`, `APIKey` and `api-key` have two words each. */
+function wordsOf(name: string): readonly string[] {
+  return name
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}\d]+/u)
+    .filter((word) => word !== '')
 }

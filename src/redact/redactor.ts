@@ -1,5 +1,6 @@
 /** The redactor: keeps secrets out of records, logs and errors, and the gateway's own out of replies. */
 import { type HeaderList, isTakeover, type Json, type Redactor } from '../core/index.ts'
+import { maskAssignments } from './assignments.ts'
 import { maskDocument } from './document.ts'
 import { masked, maskSpellings, spellings } from './known-secrets.ts'
 import { isTelling, secretHeaders } from './names.ts'
@@ -19,31 +20,32 @@ export interface RedactorStation extends Redactor {
 
 // Bounded repetition at the front keeps each of these linear on hostile text.
 const userinfo = /([a-z][a-z0-9+.-]{1,15}:\/\/)[^\s/?#@"'<>]+@/gi
+/** The same in a URL that is a parameter of another, encoded once or more. */
+const encodedUserinfo =
+  /([a-z][a-z0-9+.-]{1,15}%(?:25){0,3}3A(?:%(?:25){0,3}2F){2})(?:(?!%(?:25){0,3}(?:2F|3F|23|40))[^\s/?#@"'<>&])+(%(?:25){0,3}40|@)/gi
 const bearer = /\b(bearer|basic)[ ]+[\w+/=.~-]{6,}/gi
-const assignment = /(^|[?&;\s"'{,])([\w.-]{1,64})(=)([^&\s"';,]+)/g
-const mayHide = /[=@]|bearer|basic/i
+const mayHideUserinfo = /:\/\/|%3A/i
+const mayHide = /[=@]|bearer|basic|%(?:25){0,3}(?:3D|40)/i
 
 export function createRedactor(secrets: readonly string[]): RedactorStation {
   const known: readonly string[] = secrets.flatMap(partsOf).flatMap(spellings)
   let extraHeaders: ReadonlySet<string> = new Set()
   let extraKeys: ReadonlySet<string> = new Set()
 
+  const isSecretKey = (name: string) => isTelling(name, extraKeys)
+
+  const maskUserinfo = (text: string): string => text.replace(userinfo, `$1${masked}@`).replace(encodedUserinfo, `$1${masked}$2`)
+
   const query = (raw: string): string => {
     if (raw === '') return raw
-    const parts = raw.split('&').map((part) => {
-      const equals = part.indexOf('=')
-      return equals >= 0 && isTelling(decode(part.slice(0, equals)), extraKeys) ? `${part.slice(0, equals)}=${masked}` : part
-    })
-    return maskSpellings(parts.join('&'), known)
+    const plain = maskSpellings(maskAssignments(raw, isSecretKey, true), known)
+    return mayHideUserinfo.test(plain) ? maskUserinfo(plain) : plain
   }
 
   const maskText = (text: string): string => {
     const plain = known.length === 0 ? text : maskSpellings(text, known)
     if (!mayHide.test(plain)) return plain
-    return plain
-      .replace(userinfo, `$1${masked}@`)
-      .replace(bearer, `$1 ${masked}`)
-      .replace(assignment, (whole, before: string, key: string) => (isTelling(key, extraKeys) ? `${before}${key}=${masked}` : whole))
+    return maskAssignments(maskUserinfo(plain).replace(bearer, `$1 ${masked}`), isSecretKey, false)
   }
 
   const isSecretName = (name: string): boolean => {
@@ -86,12 +88,4 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
 function partsOf(secret: string): readonly string[] {
   const credentials = /^[A-Za-z]+ +(\S+)$/.exec(secret)?.[1]
   return credentials === undefined ? [secret] : [secret, credentials]
-}
-
-function decode(key: string): string {
-  try {
-    return decodeURIComponent(key.replaceAll('+', ' '))
-  } catch {
-    return key
-  }
 }

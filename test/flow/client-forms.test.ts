@@ -191,3 +191,25 @@ test('a POST is no DELETE, whatever header says so, and the caller is nobody els
     assert.ok(rawHeaders.some((one) => one.toLowerCase() === 'x-kept'))
   }
 })
+
+test('records of a request hold no secret of its query or path, however its name is spelled', async () => {
+  const secret = 'S3CRETVALUE'
+  const targets = [
+    `/v1/a?a[password]=${secret}`,
+    `/v1/a?user%5Bpassword%5D=${secret}&db_password=${secret}`,
+    `/v1/a?access-key=${secret}&accessKey=${secret}`,
+    `/v1/a?a=1;password=${secret}`,
+    `/v1/a?next=https%3A%2F%2Fb.example%2F%3Ftoken%3D${secret}%26x%3D1`,
+    `/v1/a;password=${secret}`,
+    `/open/https%3A%2F%2Fb.example%2F%3Ftoken%3D${secret}`,
+  ]
+  for (const target of targets) {
+    const answer = await exchangeRaw(
+      proxyPort,
+      `GET http://localhost:${plain.port}${target} HTTP/1.1\r\nHost: localhost\r\n${auth}Connection: close\r\n\r\n`,
+    )
+    assert.equal(statusOf(answer), 200, target)
+  }
+  assert.ok(plain.requests.some(({ url }) => url.includes(secret)))
+  assert.ok(!JSON.stringify(installation.records()).includes(secret))
+})

@@ -76,6 +76,73 @@ test('telling names are masked in queries, headers, URLs and texts', () => {
   assert.equal(redactor.text('an ordinary sentence = fine'), 'an ordinary sentence = fine')
 })
 
+for (const [query, shown] of [
+  ['a[password]=x&b=1', 'a[password]=[redacted]&b=1'],
+  ['user%5Bpassword%5D=x', 'user%5Bpassword%5D=[redacted]'],
+  ['db_password=x', 'db_password=[redacted]'],
+  ['access-key=x&accessKey=y&ACCESS_KEY=z', 'access-key=[redacted]&accessKey=[redacted]&ACCESS_KEY=[redacted]'],
+  ['a=1;password=x', 'a=1;password=[redacted]'],
+  ["password=it's;so,hard", 'password=[redacted]'],
+  ['password=a%26b&c=d', 'password=[redacted]&c=d'],
+  ['next=https%3A%2F%2Fa.example%2F%3Ftoken%3Dabc%26page%3D2&x=1', 'next=https%3A%2F%2Fa.example%2F%3Ftoken%3D[redacted]%26page%3D2&x=1'],
+  ['n=%253Faccess_token%253Dabc%2526b', 'n=%253Faccess_token%253D[redacted]%2526b'],
+  ['next=https%3A%2F%2Fu%3Ap%40a.example%2F', 'next=https%3A%2F%2F[redacted]%40a.example%2F'],
+  ['next=https://u:p@a.example/', 'next=https://[redacted]@a.example/'],
+  ['next=https://a.example/?id_token=abc', 'next=https://a.example/?id_token=[redacted]'],
+  ['%70ass%77ord=x', '%70ass%77ord=[redacted]'],
+  ['X-Amz-Signature=x&X-Amz-Credential=y&X-Amz-Date=z', 'X-Amz-Signature=[redacted]&X-Amz-Credential=[redacted]&X-Amz-Date=z'],
+  ['sv=1&sig=x', 'sv=1&sig=[redacted]'],
+  ['mypassword2=x&clientSecret=y&myApiKey=z', 'mypassword2=[redacted]&clientSecret=[redacted]&myApiKey=[redacted]'],
+  ['grant[0][client_secret]=x', 'grant[0][client_secret]=[redacted]'],
+  ['verification_code=1&country_code=de', 'verification_code=[redacted]&country_code=de'],
+  ['jsessionid=1&connect.sid=2&PHPSESSID=3', 'jsessionid=[redacted]&connect.sid=[redacted]&PHPSESSID=[redacted]'],
+  ['password=', 'password='],
+] as const)
+  test(`of the query ${query} is shown ${shown}`, () => assert.equal(createRedactor([]).query(query), shown))
+
+for (const query of [
+  'page=2&per_page=10&sort=name',
+  'keyword=a&keywords=b&monkey=c&key_type=rsa',
+  'primary_key=1&sort_key=2&partition-key=3&publicKey=4',
+  'author=a&authority=b&passenger=c&compass=d&passage=e',
+  'zip_code=1&statusCode=2&barcode=3&codec=4',
+  'laptop=1&signal=2&design=3&sessions=4&consider=5',
+  'redirect=https%3A%2F%2Fa.example%2F%3Fpage%3D2',
+  'q=a%3Db',
+  '=&&==;;&=x',
+])
+  test(`of the query ${query} all is shown`, () => assert.equal(createRedactor([]).query(query), query))
+
+for (const [text, shown] of [
+  ['/login;password=hunter2', '/login;password=[redacted]'],
+  ['/a;JSESSIONID=1A;v=2', '/a;JSESSIONID=[redacted];v=2'],
+  ['/r/https%3A%2F%2Fa.example%2F%3Ftoken%3Dabc', '/r/https%3A%2F%2Fa.example%2F%3Ftoken%3D[redacted]'],
+  ['/r/https%3A%2F%2Fu%3Apw%40a.example%2F', '/r/https%3A%2F%2F[redacted]%40a.example%2F'],
+  ['GET http://a.example/?user[password]=x failed', 'GET http://a.example/?user[password]=[redacted] failed'],
+  ['(token=abc) and db_password=x, then', '(token=[redacted] and db_password=[redacted], then'],
+  ['{"user[password]": "x"}', '{"user[password]":"[redacted]"}'],
+] as const)
+  test(`of the text ${text} is shown ${shown}`, () => {
+    const redactor = createRedactor([])
+    assert.equal(text.startsWith('{') ? redactor.document(text) : redactor.text(text), shown)
+  })
+
+test('whatever a telling name is nested in, and however deep, its value is not shown', () => {
+  const names = fc.constantFrom('password', 'db_password', 'a[password]', 'access-key', 'accessToken', 'client.secret', 'user[api_key]')
+  const plain = fc.string({ unit: fc.constantFrom(...'abc/:-._~'), maxLength: 8 })
+  fc.assert(
+    fc.property(names, plain, plain, fc.nat({ max: 3 }), (name, around, after, depth) => {
+      let inner = `https://a.example/${around}?x=${around}&${name}=S3CRETVALUE&y=${after}`
+      for (let i = 0; i < depth; i += 1) inner = `next=${encodeURIComponent(inner)}&z=${after}`
+      const redactor = createRedactor([])
+      for (const shown of [redactor.query(inner), redactor.text(inner)]) {
+        assert.ok(!shown.includes('S3CRET'), shown)
+        assert.ok(shown.includes('[redacted]'), shown)
+      }
+    }),
+  )
+})
+
 test('a telling name is known in a text however it is spelled, and whatever was read before (nodejs/node#63785)', () => {
   const redactor = createRedactor([])
   redactor.document('{"x":1,"passwor\\\\":2}')
@@ -90,7 +157,21 @@ test('hostile text costs no more a character than ordinary text does', () => {
     redactor.text(text)
     return process.cpuUsage().user - began
   }
-  for (const unit of ['a', 'a://', 'a=', '&token=', 'bearer ', '://@', 'known-secret-']) {
+  for (const unit of [
+    'a',
+    'a://',
+    'a=',
+    '&token=',
+    'bearer ',
+    '://@',
+    'known-secret-',
+    '&',
+    '%3F',
+    '%26a',
+    '%26token%3D',
+    'a%3A%2F%2F',
+    '&%5B',
+  ]) {
     cost(unit, 20_000)
     const small = Math.max(2000, cost(unit, 20_000))
     const large = cost(unit, 320_000)
