@@ -161,7 +161,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   const inner = createInterceptDoor({
     handle,
     nextId,
-    secureContext: await createLeaves(authority),
+    secureContext: (await createLeaves(authority)).contextFor,
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     headersTimeoutMs: config.http.headersTimeoutMs,

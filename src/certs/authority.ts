@@ -1,12 +1,13 @@
 /** The interception CA: made once, its key 0600 in the state folder, and read back at every start. */
 import type { webcrypto } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { getCACertificates } from 'node:tls'
 // @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { createSerialNumber } from './serial-number.ts'
+import { writeAtomically } from './write-atomically.ts'
 
 export interface CertificateAuthority {
   readonly certificate: x509.X509Certificate
@@ -15,6 +16,8 @@ export interface CertificateAuthority {
   readonly certificateFile: string
   /** The system's roots and ours in one PEM file, for clients whose variables replace the trust store. */
   readonly bundleFile: string
+  /** The RSA key of leaves, where one was ever needed. */
+  readonly leafKeyFile: string
 }
 
 /** Of the CA and its leaves. */
@@ -39,7 +42,7 @@ export async function openAuthority(folder: string, now: () => number = Date.now
     await writeAtomically(files.certificate, `${pair.certificate.toString('pem')}\n`, 0o644)
   }
   await writeAtomically(files.bundle, `${[...getCACertificates('default'), pair.certificate.toString('pem')].join('\n')}\n`, 0o644)
-  return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle }
+  return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle, leafKeyFile: join(folder, 'leaf-rsa.key') }
 }
 
 async function readPair(
@@ -82,20 +85,6 @@ async function generate(nowMs: number): Promise<{ certificate: x509.X509Certific
     ],
   })
   return { certificate, keys }
-}
-
-/** A reader sees the old file or the new one, and the mode holds from the first byte. */
-async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
-  const temporary = join(dirname(file), `.${process.pid}.${crypto.randomUUID()}.tmp`)
-  const handle = await open(temporary, 'wx', mode)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await chmod(temporary, mode)
-  await rename(temporary, file)
 }
 
 export function pemOf(der: ArrayBuffer, label: string): string {

@@ -7,6 +7,7 @@ import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect } from './arrival-server.ts'
 import { type Authority, canonicalHost } from './canonical-host.ts'
+import { takesEcdsa } from './client-hello.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
@@ -17,8 +18,8 @@ import type { NextId } from './request-id.ts'
 export interface InterceptOptions {
   readonly handle: Handle
   readonly nextId: NextId
-  /** A server context with a leaf for exactly this host. */
-  readonly secureContext: (host: string) => Promise<SecureContext>
+  /** A server context with a leaf for exactly this host; `rsa`: with one that a client without ECDSA can check, too. */
+  readonly secureContext: (integration: string, host: string, rsa: boolean) => Promise<SecureContext>
   readonly http: ServerOptions
   readonly maxPolicyBodyBytes: number
   /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
@@ -55,8 +56,12 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
     }
     socket.unshift(first)
     if (first[0] !== 0x16) return serveInside(socket as Socket, 'http', tunnel)
-    const context = await secureContext(tunnel.target.host)
-    if (socket.destroyed) return recordHandshakeFailure(handle, nextId(), socket, new Error(left))
+    const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(first)).catch((error: Error) => error)
+    if (context instanceof Error || socket.destroyed) {
+      await recordHandshakeFailure(handle, nextId(), socket, context instanceof Error ? context : new Error(left))
+      socket.destroy()
+      return
+    }
     const secure = new TLSSocket(socket as never, {
       isServer: true,
       secureContext: context,

@@ -1,3 +1,4 @@
 /** Fair parts of what integrations share. */
 export { createFairCache } from './fair-cache.ts'
 export { createFairQueue } from './fair-queue.ts'
+export { createPace } from './pace.ts'

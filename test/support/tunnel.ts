@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Installation, proxyHeader } from './installation.ts'
 
 export interface Inside {
@@ -12,6 +12,8 @@ export interface Inside {
   readonly port: number
   /** The name that the handshake asks for. */
   readonly servername?: string
+  /** What else the client says of TLS. */
+  readonly tls?: ConnectionOptions
 }
 
 /** Sends bytes inside the interception and gives all that comes back until it closes; rejects where the handshake fails. */
@@ -35,7 +37,7 @@ export function readAll(socket: Socket): Promise<string> {
 
 /** A connection inside the interception, after its handshake. */
 export function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
-  const { proxyPort, host = 'localhost', port, servername = 'localhost' } = to
+  const { proxyPort, host = 'localhost', port, servername = 'localhost', tls = {} } = to
   const authority = `${host}:${port}`
   return new Promise((resolve, reject) => {
     const socket = connect(proxyPort, '127.0.0.1').on('error', reject)
@@ -47,7 +49,7 @@ export function openInside({ folder }: Installation, to: Inside): Promise<TLSSoc
         return
       }
       const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
-      const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'] }, () => resolve(secure))
+      const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
       secure.on('error', reject)
     })
   })

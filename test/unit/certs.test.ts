@@ -1,11 +1,12 @@
 /** Certificates that other parsers read: OpenSSL through Node, for many serial numbers. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createLeafPem, openAuthority } from '../../src/certs/index.ts'
+import { createLeafPem, createLeaves, openAuthority } from '../../src/certs/index.ts'
+import { openRsaKey } from '../../src/certs/rsa-key.ts'
 import { createSerialNumber } from '../../src/certs/serial-number.ts'
 
 test('a serial number is positive and has no padding', () => {
@@ -25,4 +26,39 @@ test('OpenSSL reads the CA and its leaves, and takes one for the other’s issue
     assert.ok(host.includes(':') || /^[\d.]+$/.test(host) ? leaf.checkIP(host) : leaf.checkHost(host), host)
   }
   assert.equal((await openAuthority(folder)).certificate.serialNumber, authority.certificate.serialNumber)
+})
+
+test('the RSA key of leaves is kept, and made anew where others could read it or it is none', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'leaf-rsa.key')
+  const first = await openRsaKey(file)
+  assert.equal((await openRsaKey(file)).pem, first.pem)
+  chmodSync(file, 0o644)
+  const second = await openRsaKey(file)
+  assert.notEqual(second.pem, first.pem)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  writeFileSync(file, 'no key')
+  assert.notEqual((await openRsaKey(file)).pem, second.pem)
+  // Kept nowhere, it serves all the same.
+  assert.match((await openRsaKey(join(folder, 'absent/leaf-rsa.key'))).pem, /PRIVATE KEY/)
+})
+
+test('one integration that asks for ever new hosts waits for leaves, and another does not', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const leaves = await createLeaves(await openAuthority(folder))
+  const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false))
+  const states = asked.map((one) =>
+    one.then(
+      () => 'made',
+      () => 'refused',
+    ),
+  )
+  await leaves.contextFor('weather', 'a.example.com', false)
+  assert.equal(await leaves.contextFor('greedy', '0.example.com', false), await asked[0])
+  await asked[99]
+  assert.equal(await Promise.race([states[110], Promise.resolve('waiting')]), 'waiting')
+  assert.equal(await states[299], 'refused')
 })

@@ -1,0 +1,60 @@
+/** Clients that know no ECDSA are intercepted too, with an RSA leaf that is made when the first of them comes. */
+import assert from 'node:assert/strict'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { ConnectionOptions } from 'node:tls'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { cleanEnv, command } from '../support/command.ts'
+import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+import { openInside, readAll } from '../support/tunnel.ts'
+
+test('each client is shown the certificate that it can check, and the RSA key is made for the first that needs it', async (t) => {
+  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
+  const certificate = await createOriginCertificate(installation.folder, 'localhost')
+  const { port } = await startOrigin(t, { certificate })
+  installation.write(
+    'integrations/weather.yaml',
+    manifest('weather', `network: [{ hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8] }]`),
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const leafKey = join(installation.folder, 'state/ca/leaf-rsa.key')
+  const kindOf = async (tls: ConnectionOptions): Promise<string> => {
+    const secure = await openInside(installation, { proxyPort, port, tls })
+    const shown = secure.getPeerX509Certificate()?.publicKey.asymmetricKeyType ?? 'none'
+    const reply = readAll(secure)
+    secure.write(`GET / HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
+    assert.match(await reply, /^HTTP\/1\.1 200 /)
+    return shown
+  }
+  assert.equal(await kindOf({}), 'ec')
+  assert.equal(await kindOf({ maxVersion: 'TLSv1.2' }), 'ec')
+  assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-CHACHA20-POLY1305' }), 'ec')
+  assert.ok(!existsSync(leafKey))
+
+  assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }), 'rsa')
+  assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'AES256-GCM-SHA384' }), 'rsa')
+  assert.equal(await kindOf({ minVersion: 'TLSv1.3', sigalgs: 'RSA-PSS+SHA256' }), 'rsa')
+  assert.equal(statSync(leafKey).mode & 0o777, 0o600)
+  assert.equal(await kindOf({}), 'ec')
+
+  const url = `https://localhost:${port}/`
+  const curl = await command(
+    'curl',
+    [
+      '-sS',
+      '--proxy',
+      proxyUrl('weather', proxyPort),
+      '--cacert',
+      join(installation.folder, 'state/ca/ca.crt'),
+      '--tls-max',
+      '1.2',
+      '--ciphers',
+      'aRSA',
+      url,
+    ],
+    { env: cleanEnv() },
+  )
+  assert.deepEqual([curl.stdout, curl.stderr], ['hello', ''])
+})
