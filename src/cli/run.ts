@@ -19,6 +19,8 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     process.stderr.write(`${JSON.stringify(line)}\n`)
     process.exit(exitCodes.software)
   })
+  // Whatever it was: what the gateway makes it can read itself, and no other user can write.
+  process.umask((process.umask() & 0o077) | 0o022)
   requirePlaces(config)
   tuneCollector()
   // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.

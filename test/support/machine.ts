@@ -1,0 +1,138 @@
+/** A machine that is not the developer's: a root of its own in a mount namespace, with what is put there and nothing else. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { root } from './installation.ts'
+
+/** Nothing on this machine has this user id: no name, no home. */
+const strangerId = 54321
+
+export interface MachineOptions {
+  /** Below /etc/sallyport, which is read-only. */
+  readonly files?: Readonly<Record<string, string>>
+  /** Folder or file of this machine → where it is on that one, read-only. */
+  readonly mounts?: Readonly<Record<string, string>>
+  /** Programs of this machine that are on its PATH, by name. */
+  readonly programs?: Readonly<Record<string, string>>
+  /** The Sallyport that lies at /opt/sallyport. */
+  readonly checkout?: string
+  /** `checkout` and /tmp can be written, and /home/newcomer is there. */
+  readonly isWritable?: boolean
+  /** A network of its own, with nothing but a loopback device. */
+  readonly isOffline?: boolean
+}
+
+export interface Machine {
+  /** What lies at /var/lib/sallyport, which can be written. */
+  readonly stateFolder: string
+  /** The words that run `line` there in a shell, as a user without a name, with `env` and no other variables. */
+  command(line: string, env?: Readonly<Record<string, string>>): readonly string[]
+  spawn(line: string, env?: Readonly<Record<string, string>>): ChildProcess
+}
+
+/** Removed when the test ends. */
+export function createMachine(t: TestContext, options: MachineOptions = {}): Machine {
+  const { files = {}, mounts = {}, programs = {}, checkout = root, isWritable = false, isOffline = false } = options
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-machine-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const [place, etc, stateFolder] = ['root', 'etc', 'state'].map((name) => join(folder, name)) as [string, string, string]
+  for (const one of [place, etc, stateFolder]) mkdirSync(one)
+  chownSync(stateFolder, strangerId, strangerId)
+  chmodSync(stateFolder, 0o700)
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(etc, name)), { recursive: true })
+    writeFileSync(join(etc, name), text)
+  }
+  const script = join(folder, 'enter.sh')
+  const readOnly = { [etc]: '/etc/sallyport', ...mounts, ...(!isWritable && { [checkout]: '/opt/sallyport' }) }
+  const writable = { [stateFolder]: '/var/lib/sallyport', ...(isWritable && { [checkout]: '/opt/sallyport' }) }
+  writeFileSync(script, scriptOf(place, readOnly, writable, programs, isWritable, isOffline))
+  const command: Machine['command'] = (line, env = {}) => [
+    'unshare',
+    ...['--mount', '--propagation', 'private', ...(isOffline ? ['--net'] : []), 'sh', script],
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...['sh', '-c', line],
+  ]
+  return {
+    stateFolder,
+    command,
+    spawn(line, env) {
+      const [name = '', ...words] = command(line, env)
+      return spawn(name, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+    },
+  }
+}
+
+/** Why this machine cannot make one; `null` where it can. */
+export function whyNoMachine(): string | null {
+  if (process.getuid?.() !== 0) return 'only root can make a machine of its own'
+  try {
+    execFileSync('unshare', ['--mount', '--net', '--propagation', 'private', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt'], { stdio: 'pipe' })
+    return null
+  } catch (error) {
+    return `no mount or network namespace can be made: ${(error as Error).message}`
+  }
+}
+
+/** What a newcomer has: a Node.js before 24 with its npm. `null` where this machine has none. */
+export function oldNode(): { readonly folder: string; readonly version: string } | null {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    if (!existsSync(join(folder, 'node')) || !existsSync(join(folder, 'npm')) || realpathSync(join(folder, 'node')).startsWith(root))
+      continue
+    const version = execFileSync(join(folder, 'node'), ['--version'], { encoding: 'utf8' }).trim()
+    if (Number.parseInt(version.slice(1), 10) < 24) return { folder, version }
+  }
+  return null
+}
+
+type Places = Readonly<Record<string, string>>
+
+/** Runs as root in the new namespace, and ends as the stranger in the new root. */
+function scriptOf(place: string, readOnly: Places, writable: Places, programs: Places, isWritable: boolean, isOffline: boolean): string {
+  const bind = ([from, to]: readonly [string, string]) => {
+    const at = quoted(`${place}${to}`)
+    const make = !statSync(from).isDirectory() ? `mkdir -p "$(dirname ${at})"; : > ${at}` : `mkdir -p ${at}`
+    return `${make}; mount --rbind ${quoted(from)} ${at}`
+  }
+  const at = quoted(place)
+  return `set -eu
+mount -t tmpfs -o size=64m,mode=755 tmpfs ${at}
+for name in usr bin sbin lib lib64; do
+  [ -e "/$name" ] || continue
+  if [ -L "/$name" ]; then cp -P "/$name" ${at}/; else mkdir ${at}/$name; mount --rbind "/$name" ${at}/$name; fi
+done
+mkdir -p ${at}/dev ${at}/proc ${at}/tmp ${at}/etc ${at}/opt/bin
+for name in null zero urandom; do : > ${at}/dev/$name; mount --bind /dev/$name ${at}/dev/$name; done
+mount --rbind /proc ${at}/proc
+echo 'root:x:0:0::/root:/bin/sh' > ${at}/etc/passwd
+echo 'root:x:0:' > ${at}/etc/group
+printf '127.0.0.1 localhost\\n::1 localhost\\n' > ${at}/etc/hosts
+[ ! -d /etc/ssl ] || { mkdir ${at}/etc/ssl; mount --rbind /etc/ssl ${at}/etc/ssl; }
+for name in sh env sleep cat kill; do ln -s "$(command -v $name || echo /bin/$name)" ${at}/opt/bin/; done
+${Object.entries(programs)
+  .map(([name, path]) => `ln -s ${quoted(path)} ${at}/opt/bin/${name}`)
+  .join('\n')}
+${[...Object.entries(readOnly), ...Object.entries(writable)].map(bind).join('\n')}
+${isWritable ? `chmod 1777 ${at}/tmp; mkdir -p ${at}/home/newcomer; chown ${strangerId}:${strangerId} ${at}/home/newcomer` : ''}
+${isOffline ? '' : `cp /etc/resolv.conf ${at}/etc/ 2>/dev/null || true`}
+${isOffline ? '' : `grep -v localhost /etc/hosts >> ${at}/etc/hosts || true`}
+${Object.values(readOnly)
+  .map((to) => `mount -o remount,bind,ro ${quoted(`${place}${to}`)}`)
+  .join('\n')}
+mount -o remount,bind,ro ${at}/usr
+${isWritable ? '' : `mount -o remount,bind,ro ${at}`}
+${isOffline ? loopbackUp : ''}
+cd /
+exec chroot --userspec=${strangerId}:${strangerId} --groups= ${at} /usr/bin/env -i PATH=/opt/bin "$@"
+`
+}
+
+/** `ip` is not everywhere: SIOCSIFFLAGS by hand (netdevice(7)). */
+const loopbackUp = `ip link set lo up 2>/dev/null || python3 -c 'import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 1))'`
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
