@@ -95,7 +95,7 @@ export function createGovernment(options: GovernOptions): Government {
   )
   const skipped = metrics.counter(
     'sallyport_policy_comparisons_skipped_total',
-    'Requests on which the candidate was not asked: too many waited.',
+    'Requests on which the candidate was not compared: too many waited, or it looks at a body that the active policy did not read.',
   )
   const candidate = config.policy.candidate === null ? null : createCandidate(config.policy.candidate)
 

@@ -38,7 +38,7 @@ export function createPipeline(stations: Stations): Handle {
 /** One arrival on its way. */
 class Passage extends Settlement implements Settling {
   async run(): Promise<Settling> {
-    const { policy, limits, redactor, journal, live, decisionLog, now } = this.stations
+    const { limits, redactor, journal, live, decisionLog, now } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
@@ -46,11 +46,11 @@ class Passage extends Settlement implements Settling {
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) throw flooded(waitMs) // a flood costs no decision and no disk
       if (who instanceof Stranger) throw who.refusal
-      const reading = arrival.read(who, policy.needs) // parse, canonicalise; buffer a body only if the policy can look at it
-      const read = reading instanceof Promise ? await reading : reading
+      const read = arrival.read(who) // parse, canonicalise; no body is read yet
       const askedAt = decisionLog === null ? 0 : now()
-      // Pure, synchronous, in process; unless its rules are granted a question to the outside, which takes this same path.
-      const { request, claim, decision } = policy.consult === null ? this.#decide(read) : await this.#consult(read)
+      // Pure, synchronous, in process; unless the rules that apply look at the body, or are granted a question to the outside,
+      // which takes this same path.
+      const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, now() - askedAt)
@@ -72,9 +72,13 @@ class Passage extends Settlement implements Settling {
     return this
   }
 
-  #decide(request: AccessRequest): Decided {
+  /** `null`: something has to be waited for first. */
+  #decide(request: AccessRequest): Decided | null {
+    const { policy } = this.stations
+    if (policy.consult !== null) return null
     const claim = this.#claim(request)
-    return { request, claim, decision: this.stations.policy.decide(request, claim) }
+    const decision = policy.decide(request, claim)
+    return decision === null ? null : { request, claim, decision }
   }
 
   /** What would be touched, said without touching it; as the policy needs it now, which may have changed since. */
@@ -83,29 +87,41 @@ class Passage extends Settlement implements Settling {
     return findResource(request.kind).claim(request, policy.needs)
   }
 
-  /** Asks anew where the policy changed while an answer was waited for: what is no longer in force decides nothing. */
-  async #consult(read: AccessRequest): Promise<Decided> {
+  /** Decides anew where the policy changed while something was waited for: what is no longer in force decides nothing. */
+  async #deliberate(read: AccessRequest): Promise<Decided> {
     const { policy } = this.stations
     let request = read
+    let activations = policy.activations()
+    // Where nobody is asked, the body is what `#decide` has found missing.
+    if (policy.consult === null) await buffer(request)
     for (let round = 0; round < maxRounds; round += 1) {
-      const activations = policy.activations()
-      const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
-      if (policy.needs.body && body?.whole === null) await body.buffer()
-      if (policy.consult === null) return this.#decide(request)
-      const claim = this.#claim(request)
-      const decision = await policy.consult(request, claim)
-      if (policy.activations() === activations) return { request, claim, decision }
-      if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
-      // The manifest may be another one as well, or the token no longer in it.
-      const who = this.#identify()
-      if (who instanceof Stranger) throw who.refusal
-      request = { ...request, ...who }
+      if (policy.activations() !== activations) {
+        activations = policy.activations()
+        request = this.#identifyAnew(request)
+      }
+      let claim = this.#claim(request)
+      const readBody = async () => {
+        await buffer(request)
+        claim = this.#claim(request)
+        return claim
+      }
+      const decision = policy.consult === null ? policy.decide(request, claim) : await policy.consult(request, claim, readBody)
+      if (decision === null) await buffer(request)
+      else if (policy.activations() === activations) return { request, claim, decision }
     }
     return {
       request,
       claim: this.#claim(request),
-      decision: denial('engine/changing', 'the policy changed again and again while answers were waited for', ''),
+      decision: denial('engine/changing', 'the policy changed again and again while answers or the body were waited for', ''),
     }
+  }
+
+  /** The manifest may be another one by now, or the token no longer in it. */
+  #identifyAnew(request: AccessRequest): AccessRequest {
+    if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
+    const who = this.#identify()
+    if (who instanceof Stranger) throw who.refusal
+    return { ...request, ...who }
   }
 
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
@@ -128,6 +144,13 @@ interface Decided {
 
 /** Each may ask outside as often and as long as the grants allow. */
 const maxRounds = 4
+
+/** A policy that looks at a body finds one that can be read: a file's is never judged. */
+async function buffer(request: AccessRequest): Promise<void> {
+  const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
+  if (body === null || body.whole !== null) throw new Error('the policy asks for a body that was read, or is not there')
+  await body.buffer()
+}
 
 class Stranger {
   readonly integration = null

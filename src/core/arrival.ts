@@ -6,7 +6,7 @@ import type { AccessRequest } from './request.ts'
 export interface Needs {
   /** `input.http.headers` can be seen. */
   readonly headers: boolean
-  /** `input.http.body` can be seen: the body is buffered and parsed before the decision. */
+  /** `input.http.body` can be seen: the body is buffered and parsed before the decision, where the rules that apply look at it. */
   readonly body: boolean
   /** `input.context` can be seen. */
   readonly context: boolean
@@ -29,7 +29,7 @@ export interface Arrival {
    */
   identify(): Identified | null
   /** Parse and canonicalise. Throws `Refusal` on anything that two parsers could read differently. */
-  read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest>
+  read(who: Identified): AccessRequest
   /** Ends the caller's connection, where something failed that can no longer be answered. Never throws. */
   cut(): void
 }

@@ -10,13 +10,23 @@ import type { Refusal } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
 
+/** Reads the body; the claim anew, with it. */
+export type ReadBody = () => Promise<Claim>
+export type Consult = (request: AccessRequest, claim: Claim, readBody: ReadBody) => Promise<Decision>
+
 export interface Policy {
   /** What the active policy can look at. Read it anew for each arrival: it changes with a reload. */
   readonly needs: Needs
-  /** Pure, synchronous, never throws: a failure of the engine is a denial by an `engine/…` rule. */
-  decide(request: AccessRequest, claim: Claim): Decision
-  /** Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does. Never rejects. */
-  readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
+  /**
+   * Pure, synchronous, never throws: a failure of the engine is a denial by an `engine/…` rule. `null`: the rules that
+   * apply to this request look at its body, which the claim was made without. What is decided without it holds for any.
+   */
+  decide(request: AccessRequest, claim: Claim): Decision | null
+  /**
+   * Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does.
+   * Where it looks at a body that was not read it goes on with the claim of `readBody`, and rejects only as that does.
+   */
+  readonly consult: Consult | null
   /** How many times what decides was exchanged, a candidate that decides a share included. */
   activations(): number
 }

@@ -1,7 +1,7 @@
 /** The broker door: the gateway's own API for integrations, versioned under /v1. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express, { type Request, type Response } from 'express'
-import { type AccessRequest, type FileAction, type Identified, type Needs, Refusal } from '../core/index.ts'
+import { type AccessRequest, type FileAction, type Identified, Refusal } from '../core/index.ts'
 import { readConditions } from './conditions.ts'
 import { serve } from './deliver.ts'
 import type { DoorOptions } from './door-options.ts'
@@ -36,7 +36,7 @@ function readSelf(arrival: HttpArrival, who: Identified): AccessRequest {
 
 const prefix = '/v1/files/'
 
-function readFileRequest(arrival: HttpArrival, who: Identified, _needs: Needs): AccessRequest {
+function readFileRequest(arrival: HttpArrival, who: Identified): AccessRequest {
   const { req, res } = arrival
   const [rawPath = '', query = ''] = (req.url ?? '').slice(prefix.length).split('?', 2)
   const [root = '', ...segments] = rawPath.split('/').map(decodeSegment)

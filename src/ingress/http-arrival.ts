@@ -1,12 +1,12 @@
 /** An HTTP request as it came through a door: what every door over Node's HTTP server shares. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { AccessRequest, Arrival, DoorName, Hangup, Identified, Needs } from '../core/index.ts'
+import type { AccessRequest, Arrival, DoorName, Hangup, Identified } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
-export type Read = (arrival: HttpArrival, who: Identified, needs: Needs) => AccessRequest | Promise<AccessRequest>
+export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
 
 /** What is fixed for a door of a listener. */
 export interface DoorSettings {
@@ -68,9 +68,9 @@ export class HttpArrival implements Arrival, Hangup {
     this.socket.destroy()
   }
 
-  read(who: Identified, needs: Needs): AccessRequest | Promise<AccessRequest> {
+  read(who: Identified): AccessRequest {
     this.#settings.requireShare?.(this.socket)
-    return this.#settings.read(this, who, needs)
+    return this.#settings.read(this, who)
   }
 
   get gone(): boolean {

@@ -1,6 +1,6 @@
 /** Makes the HttpRequest that is judged from what came in absolute form, or in origin form inside an interception. */
 import { LRUCache } from 'lru-cache'
-import { type AccessRequest, type HttpTarget, type Identified, type Needs, Refusal } from '../core/index.ts'
+import { type AccessRequest, type HttpTarget, type Identified, Refusal } from '../core/index.ts'
 import { type Authority, formatAuthority, parseAuthority, requireWellFormedHost } from './canonical-host.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { forwardableHeaders, soleHeader } from './headers.ts'
@@ -35,9 +35,8 @@ export function readAbsoluteForm(
   authorities: Authorities,
   arrival: HttpArrival,
   who: Identified,
-  needs: Needs,
   maxPolicyBodyBytes: number,
-): AccessRequest | Promise<AccessRequest> {
+): AccessRequest {
   const url = arrival.req.url ?? ''
   const scheme = schemeOf(url)
   if (scheme === null) throw new Refusal('malformed-request', 'the target is neither http:// nor https://')
@@ -49,23 +48,22 @@ export function readAbsoluteForm(
   const claimed = soleHost(arrival)
   if (claimed !== null && claimed !== authority) requireWellFormedHost(claimed)
   const rest = url.slice(end)
-  return build(arrival, who, needs, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
+  return build(arrival, who, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
 }
 
 /** Inside a tunnel the authority is the one that CONNECT was judged for (host confusion, httpjail #57). */
 export function readOriginForm(
   arrival: HttpArrival,
   who: Identified,
-  needs: Needs,
   scheme: 'http' | 'https',
   judged: Authority,
   maxPolicyBodyBytes: number,
-): AccessRequest | Promise<AccessRequest> {
+): AccessRequest {
   const url = arrival.req.url ?? ''
   if (!url.startsWith('/')) throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
   const claimed = soleHost(arrival)
   if (claimed !== null) requireAgreement(claimed, scheme, judged)
-  return build(arrival, who, needs, scheme, judged, url, maxPolicyBodyBytes)
+  return build(arrival, who, scheme, judged, url, maxPolicyBodyBytes)
 }
 
 /** RFC 3986 §3.1: a scheme is the same in upper case. */
@@ -79,12 +77,11 @@ function schemeOf(url: string): 'http' | 'https' | null {
 function build(
   arrival: HttpArrival,
   who: Identified,
-  needs: Needs,
   scheme: 'http' | 'https',
   judged: Authority,
   rest: string,
   maxPolicyBodyBytes: number,
-): AccessRequest | Promise<AccessRequest> {
+): AccessRequest {
   const { req, res } = arrival
   const method = req.method ?? ''
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
@@ -94,7 +91,7 @@ function build(
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
   const target: HttpTarget = { scheme, host, port, method, path, query }
   const body = createRequestBody(req, res, maxPolicyBodyBytes)
-  const request = {
+  return {
     kind: 'http',
     id: arrival.id,
     door: arrival.door,
@@ -106,8 +103,7 @@ function build(
     target,
     headers,
     body,
-  } as const
-  return needs.body && body !== null ? body.buffer().then(() => request) : request
+  }
 }
 
 /** RFC 9112 §3.2: an HTTP/1.1 request has one Host, whatever its target. */

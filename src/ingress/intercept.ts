@@ -132,7 +132,7 @@ function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options:
     parent: tunnel.id,
     // An open tunnel is no way around a token that was taken back, nor around the drain.
     identify: () => requireProven(tunnel.identify()),
-    read: (arrival, identified, needs) => readOriginForm(arrival, identified, needs, scheme, judged, maxPolicyBodyBytes),
+    read: (arrival, identified) => readOriginForm(arrival, identified, scheme, judged, maxPolicyBodyBytes),
   }
 }
 

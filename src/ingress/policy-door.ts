@@ -4,7 +4,6 @@ import {
   type Arrival,
   type Identified,
   type JudgedBody,
-  type Needs,
   type Outside,
   type OutsideReply,
   type OutsideRequest,
@@ -70,7 +69,7 @@ class PolicyArrival implements Arrival {
     this.#read = read
   }
 
-  read(who: Identified, _needs: Needs): AccessRequest {
+  read(who: Identified): AccessRequest {
     return this.#read(this, who)
   }
 

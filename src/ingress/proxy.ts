@@ -13,7 +13,7 @@ export function createProxyDoor({ handle, identify, nextId, requireShare, maxPol
     door: 'proxy',
     identify,
     requireShare,
-    read: (arrival, who, needs) => readAbsoluteForm(authorities, arrival, who, needs, maxPolicyBodyBytes),
+    read: (arrival, who) => readAbsoluteForm(authorities, arrival, who, maxPolicyBodyBytes),
   }
   return (req, res) => {
     serve(handle, new HttpArrival(nextId(), settings, req, res))

@@ -62,13 +62,13 @@ export class StreamedBody implements JudgedBody {
 
   async buffer(): Promise<Buffer> {
     const maxBytes = this.#maxPolicyBytes
-    if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLarge(maxBytes)
+    if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLargeToJudge(maxBytes)
     this.#invite()
     const chunks: Buffer[] = []
     let bytes = 0
     for await (const chunk of this.#read()) {
       bytes += chunk.byteLength
-      if (bytes > maxBytes) throw tooLarge(maxBytes)
+      if (bytes > maxBytes) throw tooLargeToJudge(maxBytes)
       chunks.push(chunk)
     }
     this.whole = Buffer.concat(chunks)
@@ -91,4 +91,11 @@ export class StreamedBody implements JudgedBody {
 
 function tooLarge(maxBytes: number): Refusal {
   return new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)
+}
+
+function tooLargeToJudge(maxBytes: number): Refusal {
+  return new Refusal(
+    'payload-too-large',
+    `rules look at this body, and it is larger than the ${maxBytes} bytes that http.maxPolicyBody allows for that`,
+  )
 }

@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type AccessRequest, connectionNames, type Identified, isTakeover, type Needs, Refusal, servicePrefix } from '../core/index.ts'
+import { type AccessRequest, connectionNames, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'
@@ -18,7 +18,7 @@ export function createServicesDoor({ handle, identify, nextId, requireShare, max
     door: 'services',
     identify,
     requireShare,
-    read: (arrival, who, needs) => read(arrival, who, needs, websocket, maxPolicyBodyBytes),
+    read: (arrival, who) => read(arrival, who, websocket, maxPolicyBodyBytes),
   })
   const plain = settings(false)
   const upgrading = settings(true)
@@ -61,13 +61,7 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
   )
 }
 
-function read(
-  arrival: HttpArrival,
-  { integration, identity }: Identified,
-  needs: Needs,
-  websocket: boolean,
-  maxPolicyBodyBytes: number,
-): AccessRequest | Promise<AccessRequest> {
+function read(arrival: HttpArrival, { integration, identity }: Identified, websocket: boolean, maxPolicyBodyBytes: number): AccessRequest {
   const { req, res } = arrival
   if (websocket) requireNoExpectation(req)
   const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(servicePrefix.length))
@@ -78,7 +72,7 @@ function read(
   // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
   if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
   const method = req.method ?? ''
-  const request = {
+  return {
     kind: 'service',
     id: arrival.id,
     door: 'services',
@@ -90,8 +84,7 @@ function read(
     target: { name: match[1] ?? '', method, path, query, websocket },
     headers: forwardableHeaders(req.rawHeaders),
     body,
-  } as const
-  return needs.body && body !== null ? body.buffer().then(() => request) : request
+  }
 }
 
 /** The only upgrade that services offer (RFC 6455 §4.1); every other one is ignored (RFC 9110 §7.8), as HTTP/1.0's is. */

@@ -1,5 +1,5 @@
 /** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
-import type { AccessRequest, Claim, Decision, Policy } from '../core/index.ts'
+import type { AccessRequest, Claim, Consult, Decision, Policy } from '../core/index.ts'
 
 export interface Difference {
   readonly request: AccessRequest
@@ -19,7 +19,7 @@ export interface CandidateOptions {
   /** 0 to 100: the share of requests that the candidate decides. */
   readonly enforcePercent: number
   readonly onDifference: (difference: Difference) => void
-  /** A comparison was left out: too many were waiting. */
+  /** A comparison was left out: too many were waiting, or the candidate looks at a body that was not read. */
   readonly onSkipped: () => void
 }
 
@@ -48,7 +48,10 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     while (waiting.length > 0 && performance.now() < until) {
       const next = waiting.shift()
       if (next === undefined || !isReady()) continue
-      compare(next.request, next.claim, next.decision, candidate.decide(next.request, next.claim), false)
+      const other = candidate.decide(next.request, next.claim)
+      // Its body went by unread: the candidate makes no request wait that it does not decide.
+      if (other === null) onSkipped()
+      else compare(next.request, next.claim, next.decision, other, false)
     }
     schedule()
   }
@@ -66,18 +69,37 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       return { headers: a.headers || b.headers, body: a.body || b.body, context: a.context || b.context }
     },
     activations: () => active.activations() + candidate.activations(),
-    decide: (request, claim) => staged(request, claim, active.decide(request, claim)),
+    decide(request, claim) {
+      const decision = active.decide(request, claim)
+      return decision === null ? null : staged(request, claim, decision)
+    },
     get consult() {
       const { consult } = active
-      return consult === null ? null : async (request: AccessRequest, claim: Claim) => staged(request, claim, await consult(request, claim))
+      return consult === null ? null : stagedConsult(consult)
     },
   }
 
-  /** A candidate asks nothing outside: its evaluation fails where it would. */
-  function staged(request: AccessRequest, claim: Claim, decision: Decision): Decision {
+  function stagedConsult(consult: Consult): Consult {
+    return async (request, claim, readBody) => {
+      let latest = claim
+      const read = async () => {
+        latest = await readBody()
+        return latest
+      }
+      const decision = await consult(request, claim, read)
+      return staged(request, latest, decision) ?? staged(request, await read(), decision) ?? decision
+    }
+  }
+
+  /**
+   * A candidate asks nothing outside: its evaluation fails where it would. `null`: it is the candidate's to decide, and it
+   * looks at the body, which was not read.
+   */
+  function staged(request: AccessRequest, claim: Claim, decision: Decision): Decision | null {
     if (!isReady()) return decision
     if (isStaged(request.integration.name, request.id, enforcePercent)) {
       const other = candidate.decide(request, claim)
+      if (other === null) return null
       const failed = other.rule.startsWith('engine/')
       compare(request, claim, decision, other, !failed)
       return failed ? decision : other

@@ -1,14 +1,25 @@
 /** Decides: a compiled policy and its data, hardened against what callers can send and what policies can do. */
 import { LRUCache } from 'lru-cache'
-import { type AccessRequest, type Claim, type Decision, denial, type Integration, type Needs, readDecision } from '../core/index.ts'
+import {
+  type AccessRequest,
+  type Claim,
+  type Consult,
+  type Decision,
+  denial,
+  type Integration,
+  type Needs,
+  type ReadBody,
+  readDecision,
+} from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
-import { createWriteInput, needsOf, type ReadContext } from './input.ts'
+import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
 import type { InputSight } from './projection.ts'
 import type { Session } from './session.ts'
+import { UnreadPart } from './wasm/index.ts'
 
 export interface EngineOptions {
   readonly policy: CompiledPolicy
@@ -26,11 +37,14 @@ export interface Engine {
   readonly revision: string
   readonly needs: Needs
   readonly sight: InputSight
-  /** Never throws. */
-  decide(request: AccessRequest, claim: Claim): Decision
-  /** Asks outside what `decide` may not; `null` where the policy never asks. Never rejects. */
-  readonly consult: ((request: AccessRequest, claim: Claim) => Promise<Decision>) | null
+  /** As `Policy.decide`. */
+  decide(request: AccessRequest, claim: Claim): Decision | null
+  /** As `Policy.consult`: asks outside what `decide` may not. */
+  readonly consult: Consult | null
 }
+
+/** Remembered in place of a decision: there is none without the body. */
+const needsBody = { needsBody: true } as const
 
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
 const maxInputCharacters = 8 * 1024 * 1024
@@ -46,11 +60,12 @@ export function createEngine(options: EngineOptions): Engine {
   const decisions = new LRUCache<string, Decision>({ max: 500 })
   // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
   // give two answers (clock, randomness), the same text decides the same.
-  const decided = policy.sight.volatile.length === 0 ? createFairCache<Decision>(10_000) : null
+  const decided = policy.sight.volatile.length === 0 ? createFairCache<Decision | typeof needsBody>(10_000) : null
+  const bodyPaths = bodyPathsOf(policy.sight)
 
-  function evaluate(request: AccessRequest, input: string, answers?: Answers): Decision {
+  function evaluate(request: AccessRequest, input: string, unread: string | null, answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
-    const text = session.evaluate(data, input, request.at, answers)
+    const text = session.evaluate(data, input, request.at, answers, unread)
     const known = decisions.get(text)
     if (known !== undefined) return known
     const decision = readDecision(resultOf(text), revision)
@@ -64,31 +79,57 @@ export function createEngine(options: EngineOptions): Engine {
     return denial(`engine/${kind}`, failureReasons[kind], revision)
   }
 
-  function decide(request: AccessRequest, claim: Claim, answers?: Answers): Decision {
+  function decide(request: AccessRequest, claim: Claim, answers?: Answers): Decision | null {
+    const unread = hasUnreadBody(claim.facts) ? (bodyPaths.get(request.kind) ?? null) : null
     const input = writeInput(request, claim)
-    const known = decided?.get(request.integration.name, input)
-    if (known !== undefined) return known
+    const { name } = request.integration
+    // No input begins like this: one without a body is another than one whose body was not read.
+    const key = unread === null ? input : `${unread}${input}`
+    const known = decided?.get(name, key)
+    if (known !== undefined) return 'needsBody' in known ? null : known
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
-    const decision = evaluate(request, input, answers)
-    if (input.length <= maxCachedCharacters) decided?.set(request.integration.name, input, decision)
+    const decision = unread === null ? evaluate(request, input, null, answers) : evaluateWithout(request, input, unread, answers)
+    if (input.length <= maxCachedCharacters) decided?.set(name, key, decision ?? needsBody)
     return decision
   }
 
-  /** An evaluation cannot wait: it stops at each question, and is begun again with one answer more. */
-  async function consult(request: AccessRequest, claim: Claim): Promise<Decision> {
-    const until = performance.now() + grants.timeoutMs
+  /** What is decided without the body holds for any body; `null` where it cannot be. */
+  function evaluateWithout(request: AccessRequest, input: string, unread: string, answers?: Answers): Decision | null {
+    try {
+      return evaluate(request, input, unread, answers)
+    } catch (error) {
+      if (error instanceof UnreadPart) return null
+      throw error
+    }
+  }
+
+  /** An evaluation cannot wait: it stops at each question and at the body, and is begun again with one answer more. */
+  async function consult(request: AccessRequest, claimed: Claim, readBody: ReadBody): Promise<Decision> {
+    let claim = claimed
+    let until = performance.now() + grants.timeoutMs
     // What rules ask is itself decided without asking, or they would ask for ever.
     const answers: Answers | undefined = request.door === 'policy' ? undefined : new Map()
     for (;;) {
-      try {
-        return decide(request, claim, answers)
-      } catch (error) {
-        if (!(error instanceof OutsideNeeded) || answers === undefined) return failed(error)
-        const leftMs = until - performance.now()
+      const outcome = attempt(request, claim, answers)
+      const now = performance.now()
+      if (outcome === null) {
+        claim = await readBody()
+        // The caller's time, not that of those who are asked.
+        until += performance.now() - now
+      } else if (outcome instanceof OutsideNeeded && answers !== undefined) {
+        const leftMs = until - now
         const tooMuch = answers.size >= grants.maxCalls ? `more than ${grants.maxCalls} questions` : leftMs <= 0 ? 'no time is left' : null
-        answers.set(error.question, tooMuch === null ? await ask(error, leftMs, request.id) : { error: tooMuch })
-      }
+        answers.set(outcome.question, tooMuch === null ? await ask(outcome, leftMs, request.id) : { error: tooMuch })
+      } else return outcome instanceof OutsideNeeded ? failed(outcome) : outcome
+    }
+  }
+
+  function attempt(request: AccessRequest, claim: Claim, answers: Answers | undefined): Decision | OutsideNeeded | null {
+    try {
+      return decide(request, claim, answers)
+    } catch (error) {
+      return error instanceof OutsideNeeded ? error : failed(error)
     }
   }
 

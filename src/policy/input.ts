@@ -20,10 +20,22 @@ export function needsOf(sight: InputSight): Needs {
   }
 }
 
+/** A body that is there and was not read; src/resources/http/facts.ts says it so. */
+export function hasUnreadBody({ body }: JsonObject): boolean {
+  return (body as { readonly type?: Json } | undefined)?.type === 'unread'
+}
+
+/** By kind, the path (a JSON array) of the body that a policy of this sight can look at. */
+export function bodyPathsOf(sight: InputSight): ReadonlyMap<string, string> {
+  const root = placesOf(sight)
+  const seeing = resourceKinds.filter((kind) => memberOf(memberOf(root, kind), 'body') !== undefined)
+  return new Map(seeing.map((kind) => [kind, JSON.stringify([kind, 'body'])]))
+}
+
 const integrationKeys = ['name', 'labels', 'identity'] as const
 const requestKeys = ['id', 'time', 'door', 'kind', 'action'] as const
 
-/** The writer for a policy of this sight: what it cannot see is left out. */
+/** The writer for a policy of this sight: what it cannot see is left out, and so is a body that was not read. */
 export function createWriteInput(sight: InputSight, readContext: ReadContext): WriteInput {
   const root = placesOf(sight)
   const integration = memberOf(root, 'integration')
@@ -67,7 +79,7 @@ function createWriteFacts(place: Place | undefined): ((facts: JsonObject) => str
         member = memberOf(place, key)
         members.set(key, member)
       }
-      if (member !== undefined)
+      if (member !== undefined && !(key === 'body' && hasUnreadBody(facts)))
         text += `${text === '' ? '{' : ','}"${key}":${member.whole ? stringify(facts[key] as Json) : writeProjected(member, facts[key] as Json)}`
     }
     return text === '' ? '{}' : `${text}}`

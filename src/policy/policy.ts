@@ -118,7 +118,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
       return active?.needs ?? nothing
     },
     decide: (request, claim) =>
-      active?.decide(request, claim) ?? denial('engine/no-policy', 'there is no policy yet: its bundle was never here', ''),
+      active === null ? denial('engine/no-policy', 'there is no policy yet: its bundle was never here', '') : active.decide(request, claim),
     get consult() {
       return active?.consult ?? null
     },

@@ -19,9 +19,10 @@ export interface Session {
   readonly documents: Documents
   /**
    * The result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
-   * Throws what ended the evaluation (`OutsideNeeded` where an answer is missing); the next one is not affected.
+   * `unread`: as in `Evaluator`. Throws what ended the evaluation (`OutsideNeeded` where an answer is missing, `UnreadPart`
+   * where the part that was not read is); the next one is not affected.
    */
-  evaluate(data: Image, input: string, atMs: number, answers?: Answers): string
+  evaluate(data: Image, input: string, atMs: number, answers?: Answers, unread?: string | null): string
 }
 
 /** The answer of `opa.runtime`: a policy that runs in a gateway decides as one that runs anywhere else. */
@@ -44,12 +45,12 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
 
   return {
     documents,
-    evaluate(data, input, atMs, answers) {
+    evaluate(data, input, atMs, answers, unread = null) {
       if (!evaluator.fits(data)) evaluator = create()
       deadline.begin()
       builtins.begin(atMs, answers)
       try {
-        return evaluator.evaluate(data, input)
+        return evaluator.evaluate(data, input, unread)
       } catch (error) {
         evaluator.renew()
         throw error

@@ -45,14 +45,20 @@ export function createLive({ onCut, policy, claim, revision }: LiveOptions): Liv
     }
     const request = { ...one.request, integration: who.integration, identity: who.identity }
     const anew = claimed(request, needs)
-    if (anew === null) apply(one, denial('engine/error', 'what the policy looks at now cannot be read', revision() ?? ''))
-    else if (consult === null) apply(one, decide(request, anew))
+    if (anew === null) apply(one, unreadable())
+    else if (consult === null) apply(one, decide(request, anew) ?? unreadable())
     else {
       const asked = activations()
       // An answer to a policy that is gone cuts nothing: whoever took its place has judged again.
-      void consult(request, anew).then((decision) => asked === activations() && apply(one, decision))
+      void consult(request, anew, gone)
+        .catch(unreadable)
+        .then((decision) => asked === activations() && apply(one, decision))
     }
   }
+
+  const unreadable = () => denial('engine/error', 'what the policy looks at now cannot be read', revision() ?? '')
+  /** What is open has no body, and one that it had went by. */
+  const gone = () => Promise.reject(new Error('there is no body any more'))
 
   function claimed(request: AccessRequest, needs: Needs): Claim | null {
     try {

@@ -62,8 +62,14 @@ async function measure(freshPercent: number): Promise<void> {
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const startedAt = performance.now()
   const usedBefore = process.cpuUsage()
-  const { decisions, differences } = await replay(readAudit(log, ['decided']) as AsyncIterable<DecidedRecord>, policy.decide, (name) =>
-    byName.get(name),
+  const { decisions, differences } = await replay(
+    readAudit(log, ['decided']) as AsyncIterable<DecidedRecord>,
+    (request, claim) => {
+      const decision = policy.decide(request, claim)
+      if (decision === null) throw new Error('no record holds a body')
+      return decision
+    },
+    (name) => byName.get(name),
   )
   const seconds = (performance.now() - startedAt) / 1000
   const { user, system } = process.cpuUsage(usedBefore)

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Ajv } from 'ajv'
-import { bodyOf } from '../../src/resources/http/facts.ts'
+import { bodyOf } from '../../src/resources/http/body-facts.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, portOf, proxyHeader, root, startHere } from '../support/installation.ts'
 
 interface Schema {
@@ -97,6 +97,10 @@ services: [{ name: search, url: "http://127.0.0.1:9", addresses: [127.0.0.0/8] }
   ] as const) {
     await ask(proxy, request('http://a.example/post', { method: 'POST', type, body }))
     await ask(proxy, request('/services/search/post?q=1', { method: 'POST', type, body }))
+  }
+  for (const target of ['http://a.example/post', '/services/search/post']) {
+    const sent = { method: 'POST', type: 'text/plain; charset=utf-16', body: 'x', more: 'Content-Encoding: gzip\r\n' }
+    await ask(proxy, request(target, sent))
   }
   await ask(proxy, request('a.example:443', { method: 'CONNECT', host: 'a.example:443' }))
   // A tunnel that is opened tells of the requests inside: its own answer is 200.

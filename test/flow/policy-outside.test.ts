@@ -230,3 +230,31 @@ test('a request that waits for an answer while the policy changes is decided by 
   assert.equal(origin.connections(), 0)
   assert.equal((await ask('/held', 'POST', '{"amount":10}')).status, 200)
 })
+
+const bodyAndVerdict = (port: number) => `asks if input.request.door != "policy"
+
+verdict := http.send({"method": "POST", "url": "http://verdicts.example.com:${port}/good", "raw_body": "?"}).body.allow if asks
+
+deny contains "outside first" if {
+	input.http.path == "/outside-first"
+	verdict
+	input.http.body.value.amount > 100
+}
+
+deny contains "body first" if {
+	input.http.path == "/body-first"
+	input.http.body.value.amount > 100
+	verdict
+}
+`
+
+for (const path of ['/outside-first', '/body-first'])
+  test(`${path}: a body and an answer are waited for, and what is asked is asked once`, async (t) => {
+    const { verdicts, origin, ask } = await arrange(t, bodyAndVerdict)
+    assert.equal((await ask(path, 'POST', '{"amount":1000}')).status, 403)
+    assert.equal(verdicts.requests.length, 1)
+    assert.equal((await ask(path, 'POST', '{"amount":10}')).status, 200)
+    assert.equal((await ask('/other', 'POST', '{"amount":')).status, 200)
+    assert.equal(verdicts.requests.length, path === '/outside-first' ? 2 : 1)
+    assert.equal(origin.requests.length, 2)
+  })

@@ -51,7 +51,7 @@ function station(t: TestContext, compile: Compile = createCompile(), grants = no
         subject: {},
         origin: null,
       } as unknown as Claim,
-    ).allow
+    )?.allow
   return { policy, commands, activate, allows }
 }
 

@@ -116,7 +116,7 @@ test('the default policy answers requests of every shape without the library of 
   const prepared = await policy.prepare([integration], {})
   prepared.activate()
   const stranger = { ...integration, name: 'nobody.1e5' }
-  const decide = (kind: ResourceKind, facts: JsonObject, who: Json): Decision =>
+  const decide = (kind: ResourceKind, facts: JsonObject, who: Json): Decision | null =>
     policy.decide(
       {
         kind,
@@ -134,6 +134,7 @@ test('the default policy answers requests of every shape without the library of 
     fc.property(asked, fc.boolean(), ({ kind, facts }, isKnown) => {
       const decision = decide(kind, facts, isKnown)
       assert.deepEqual(failures, [])
+      assert.ok(decision !== null)
       assert.match(decision.rule, /^default\//)
       if (decision.allow) return
       denials += 1
@@ -188,7 +189,7 @@ test('rules that format only strings and whole numbers are activated and decide 
         origin: null,
       } as unknown as Claim,
     )
-  assert.deepEqual(decide(443).reasons, ['1e5.{x}.example:443 is no place'])
-  assert.equal(decide(0.5).rule, 'engine/builtin')
+  assert.deepEqual(decide(443)?.reasons, ['1e5.{x}.example:443 is no place'])
+  assert.equal(decide(0.5)?.rule, 'engine/builtin')
   assert.match(failures[0] ?? '', /sprintf: .*install Go/)
 })

@@ -1,11 +1,14 @@
-/** What the plan says a policy can see is all that it can see: projected and remembered, it decides as OPA does on the whole input. */
+/**
+ * What the plan says a policy can see is all that it can see: projected and remembered, it decides as OPA does on the whole
+ * input. And where it decides without a part of its input, it decides as OPA does on the whole of it.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Json } from '../../src/core/index.ts'
 import { createBuiltins } from '../../src/policy/builtins/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
 import { placesOf, writeProjected } from '../../src/policy/projection.ts'
-import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
+import { createEvaluator, createLoader, harden, UnreadPart } from '../../src/policy/wasm/index.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, randomDocument, randomPolicy } from '../support/random-policy.ts'
 
@@ -17,10 +20,22 @@ const integrations: Record<string, Json> = { one: { v: 1 }, two: { v: { deep: 2 
 const roles = { x: 'y', a: 1, b: { c: 2 } }
 const entrypoint = 'sallyport/decision'
 
-test('projected and remembered decisions are OPA’s own of the whole input', async (t) => {
+test('decisions that were projected, remembered or made without a part are OPA’s own of the whole input', async (t) => {
   const compile = pairs > 100_000 ? await createNativeCompile(t) : createCompile()
   const random = createRandom(seed)
-  const seen = { policies: 0, refused: 0, pairs: 0, shorter: 0, remembered: 0, ownOnly: 0, errors: 0, strict: 0, refusedInputs: 0 }
+  const seen = {
+    policies: 0,
+    refused: 0,
+    pairs: 0,
+    shorter: 0,
+    remembered: 0,
+    ownOnly: 0,
+    errors: 0,
+    strict: 0,
+    refusedInputs: 0,
+    without: 0,
+    needed: 0,
+  }
   while (seen.pairs < pairs) {
     const source = randomPolicy(random)
     const built = await compile({ command: 'build', sources: { 'p.rego': source }, entrypoints: [entrypoint] }).catch(() => null)
@@ -55,12 +70,12 @@ test('projected and remembered decisions are OPA’s own of the whole input', as
         maxMemoryPages: 200,
         host: { callBuiltin: builtins.call, onTicks: () => {}, onFailed: builtins.failed },
       })
-      return (data: typeof whole, input: string) => {
+      return (data: typeof whole, input: string, unread: string | null = null) => {
         try {
-          return ordered(JSON.parse(evaluate(data, input))[0]?.result)
-        } catch {
+          return ordered(JSON.parse(evaluate(data, input, unread))[0]?.result)
+        } catch (error) {
           renew()
-          return 'error'
+          return error instanceof UnreadPart ? 'unread' : 'error'
         }
       }
     }
@@ -96,14 +111,36 @@ test('projected and remembered decisions are OPA’s own of the whole input', as
         `${source}\ninput: ${JSON.stringify(input)}\nprojected: ${projected}\nsight: ${JSON.stringify(built.sight)}`,
       )
       if (projected.length < JSON.stringify(input).length) seen.shorter += 1
+      for (const unread of partsOf(input)) {
+        const without = evaluate(whole, JSON.stringify(leftOut(input, unread)), JSON.stringify(unread))
+        if (without === 'unread') seen.needed += 1
+        else {
+          seen.without += 1
+          assert.equal(without, expected, `${source}\ninput: ${JSON.stringify(input)}\nwithout: ${unread.join('.')}`)
+        }
+      }
       seen.pairs += 1
     }
   }
   t.diagnostic(JSON.stringify(seen))
+  assert.ok(seen.without > seen.pairs / 4, 'parts are left out that are not needed')
+  assert.ok(seen.needed > seen.pairs / 4, 'parts are left out that are needed')
   assert.ok(seen.shorter > seen.pairs / 10, 'projection leaves something out')
   assert.ok(seen.refusedInputs < seen.pairs / 50, 'few inputs are refused that OPA decides')
   assert.ok(seen.remembered > seen.pairs / 100, 'something is remembered')
 })
+
+/** Paths of members of the document and of their members: each is left out for once. */
+function partsOf(document: Json): string[][] {
+  const keysOf = (value: Json | undefined) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
+  return keysOf(document).flatMap((key) => [[key], ...keysOf((document as Record<string, Json>)[key]).map((inner) => [key, inner])])
+}
+
+function leftOut(document: Json, [key = '', ...inner]: readonly string[]): Json {
+  const { [key]: part, ...rest } = document as Record<string, Json>
+  return inner.length === 0 ? rest : { ...rest, [key]: leftOut(part as Json, inner) }
+}
 
 /** Sets have no order: arrays are compared as bags, which every policy here that makes an array of an ordered thing keeps apart by its members. */
 function ordered(value: unknown): string {

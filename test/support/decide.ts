@@ -1,4 +1,5 @@
 /** A policy station over manifests, without a gateway around it. */
+import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,8 @@ import { createPolicy, readRules } from '../../src/policy/policy.ts'
 export interface Decider {
   /** `at`: when the request arrived, milliseconds since the epoch. */
   http(integration: Integration, facts: Record<string, unknown>, at?: number): Decision
+  /** `null`: it looks at the body, which these facts say was not read. */
+  unread(integration: Integration, facts: Record<string, unknown>): Decision | null
   readonly failures: unknown[]
 }
 
@@ -37,12 +40,14 @@ export async function createDecider(
   })
   const prepared = await policy.prepare(integrations, await readRules(rulesFolder ?? null))
   prepared.activate()
+  const decide = (integration: Integration, facts: Record<string, unknown>, at = 0) =>
+    policy.decide(
+      { kind: 'http', id: 'id', door: 'proxy', at, integration, identity: 'token', action: 'GET' } as unknown as AccessRequest,
+      { facts, subject: {}, origin: null } as unknown as Claim,
+    )
   return {
     failures,
-    http: (integration, facts, at = 0) =>
-      policy.decide(
-        { kind: 'http', id: 'id', door: 'proxy', at, integration, identity: 'token', action: 'GET' } as unknown as AccessRequest,
-        { facts, subject: {}, origin: null } as unknown as Claim,
-      ),
+    http: (integration, facts, at) => decide(integration, facts, at) ?? assert.fail('the body has to be read'),
+    unread: (integration, facts) => decide(integration, { ...facts, body: { type: 'unread' } }),
   }
 }

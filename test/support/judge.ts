@@ -28,7 +28,7 @@ export function createJudge(t: TestContext): JudgeAll {
     const byName = new Map(integrations.map((one) => [one.name, one]))
     return records.map((record) => {
       const { request, claim } = requestOf(record, (name) => byName.get(name))
-      return policy.decide(request, claim).allow
+      return policy.decide(request, claim)?.allow === true
     })
   }
 }

@@ -76,6 +76,17 @@ export function randomPolicy(random: Random): string {
       () => [`concat("-", [${path()}, "z"]) == "x-z"`],
       () => [`[${v}, ${w}] := ${path()}`, `${v} != ${w}`],
       () => [`{"a": ${v}} = ${path()}`, `${v} == ${pick(scalars)}`],
+      // What passes a value on, keeps it or looks beside it without looking at it.
+      () => [`${path()} == ${path()}`],
+      () => [`${v} := {"k": ${path()}}`, `${v}.k == ${value()}`],
+      () => [`${v} := {"k": ${path()}, "l": 1}`, `${v}.l == 1`],
+      () => [`object.union(input, {"k": ${path()}}).${pick(keys)} == ${pick(scalars)}`],
+      () => [`object.get(input, ["${pick(keys)}", "${pick(keys)}"], 1) == ${pick(scalars)}`],
+      () => [`count(object.keys(input)) > ${Math.floor(random() * 3)}`],
+      () => [`array.concat([${path()}], [${path()}])[${pick(['0', '1'])}] == ${pick(scalars)}`],
+      () => [`${v} := input`, `${w} := ${v}.${pick(keys)}`, `pass(${w}) == ${w}`],
+      () => [`helper with input.${pick(keys)}.${pick(keys)} as ${value()}`],
+      () => [`input == ${reference()}`],
       nested,
     ])()
   }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { RequestBody } from '../../src/core/index.ts'
-import { bodyOf, headersOf, queryOf, segmentsOf } from '../../src/resources/http/facts.ts'
+import { bodyOf } from '../../src/resources/http/body-facts.ts'
+import { headersOf, queryOf, segmentsOf } from '../../src/resources/http/facts.ts'
 
 const body = (whole: Buffer | string | null): RequestBody => ({
   declaredBytes: null,
@@ -47,7 +48,77 @@ test('JSON, forms and texts are read, the rest is not', () => {
   )
   assert.deepEqual(bodyOf(body('x'), ['content-type', 'text/plain']), { type: 'text', bytes: 1, value: 'x' })
   assert.deepEqual(bodyOf(body('x'), []), { type: 'binary', bytes: 1 })
-  assert.deepEqual(bodyOf(body(null), json), { type: 'unread', bytes: 0 })
+})
+
+test('a body that was not read says how long it will be, where it is known', () => {
+  assert.deepEqual(bodyOf(body(null), json), { type: 'unread' })
+  assert.deepEqual(bodyOf({ ...body(null), declaredBytes: 7 }, json), { type: 'unread', bytes: 7 })
+})
+
+const types = ['application/json', 'application/problem+json', 'application/x-www-form-urlencoded', 'text/plain', 'application/x-ndjson']
+for (const type of types)
+  for (const [header, encoding] of [
+    ['gzip', 'gzip'],
+    ['X-GZIP', 'x-gzip'],
+    ['br', 'br'],
+    ['deflate, identity, gzip', 'deflate, gzip'],
+    ['unknown', 'unknown'],
+  ] as const)
+    test(`${type} in ${header} is binary, with its coding named`, () => {
+      const whole = gzipSync('{"a":1}')
+      assert.deepEqual(bodyOf(body(whole), ['content-type', type, 'content-encoding', header]), {
+        type: 'binary',
+        bytes: whole.byteLength,
+        encoding,
+      })
+    })
+
+test('codings that stand in several headers are all named, and “identity” is none', () => {
+  const headers = (...values: string[]) => [...json, ...values.flatMap((value) => ['Content-Encoding', value])]
+  assert.equal(bodyOf(body('{}'), headers('identity', 'gzip', ' br'))['encoding'], 'gzip, br')
+  assert.deepEqual(bodyOf(body('{}'), headers('identity', '')), { type: 'json', bytes: 2, value: {} })
+})
+
+for (const [type, charset] of [
+  ['application/json; charset=utf-16', 'utf-16'],
+  ['text/plain; charset="UTF-16LE"', 'utf-16le'],
+  ['application/x-www-form-urlencoded;charset=ISO-8859-1; x=1', 'iso-8859-1'],
+  ['text/html; charset=utf-7', 'utf-7'],
+] as const)
+  test(`${type} is binary, with its character set named`, () => {
+    const whole = Buffer.from('{"a":1}', 'utf16le')
+    assert.deepEqual(bodyOf(body(whole), ['content-type', type]), { type: 'binary', bytes: whole.byteLength, charset })
+  })
+
+for (const [what, whole] of [
+  ['UTF-16 with a mark', Buffer.from('\ufeffpassword=1', 'utf16le')],
+  ['UTF-16 without one', Buffer.from('password=1', 'utf16le')],
+  ['ISO 8859-1', Buffer.from('pässword=1', 'latin1')],
+] as const)
+  test(`a form or text that is ${what}, and does not say so, is binary`, () => {
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain'])
+      assert.deepEqual(bodyOf(body(whole), ['content-type', type]), { type: 'binary', bytes: whole.byteLength })
+  })
+
+test('XML that declares another character set is binary, with it named', () => {
+  const xml = (encoding: string) => `<?xml version="1.0" encoding="${encoding}"?><a/>`
+  assert.equal(bodyOf(body(xml('UTF-7')), ['content-type', 'text/xml'])['charset'], 'utf-7')
+  assert.deepEqual(bodyOf(body(xml('utf-8')), ['content-type', 'text/xml'])['value'], xml('utf-8'))
+})
+
+test('two character sets are refused, and one that stands twice is not', () => {
+  const typed = (type: string) => bodyOf(body('x'), ['content-type', type])
+  assert.throws(() => typed('text/plain; charset=utf-8; charset=utf-16'), { code: 'malformed-request' })
+  assert.throws(() => typed('text/plain, application/json'), { code: 'malformed-request' })
+  assert.equal(typed('text/plain; charset=utf-8; charset="UTF-8"')['value'], 'x')
+})
+
+test('several JSON values, each on a line of its own, are binary', () => {
+  const lines = '{"index":{}}\n{"a":1}\r\n\n[2]\n'
+  for (const type of ['application/json', 'application/stream+json', 'application/x-ndjson'])
+    assert.deepEqual(bodyOf(body(lines), ['content-type', type]), { type: 'binary', bytes: lines.length })
+  for (const odd of ['{"a":1}\n{"b":1,"b":2}', '{"a":1}\n{', '{"a":1}\nx'])
+    assert.throws(() => bodyOf(body(odd), json), { code: 'malformed-request' })
 })
 
 test('JSON with a string of sixteen megabytes is read, and a key twice behind it is seen', () => {

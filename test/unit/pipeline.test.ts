@@ -1,7 +1,7 @@
 /** The path itself: one decision or refusal and one settlement an arrival, whatever station crashes (invariants 1, 3 and 4 of the design). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Arrival, Permit, Refusal, type Stations } from '../../src/core/index.ts'
+import { type AccessRequest, type Arrival, Permit, type Policy, Refusal, type Stations } from '../../src/core/index.ts'
 import { createPipeline } from '../../src/pipeline.ts'
 
 type Step = 'identify' | 'arrive' | 'read' | 'claim' | 'decide' | 'admit' | 'run' | 'perform' | 'redact' | 'durable'
@@ -99,16 +99,48 @@ test('the stations come in their order, and nothing is performed before the deci
   ])
 })
 
-test('a policy that comes while a body is read is shown what it looks at', async () => {
-  const { stations, arrival } = arrange(null)
-  let looksAtHeaders = false
+/** Its policy looks at a body, which `onRead` is called to bring. */
+function arrangeBody(onRead: () => void) {
+  const { seen, stations, arrival } = arrange(null)
+  const body = {
+    declaredBytes: 2,
+    whole: null as Buffer | null,
+    watch() {},
+    async buffer() {
+      seen.push('buffer')
+      await Promise.resolve()
+      onRead()
+      body.whole = Buffer.from('{}')
+    },
+  }
+  const request = { kind: 'http', integration: { name: 'weather' }, hangup: { gone: false }, body } as unknown as AccessRequest
+  const decide: Policy['decide'] = (given, claim) => (body.whole === null ? null : stations.policy.decide(given, claim))
+  return { seen, body, stations: { ...stations, policy: { ...stations.policy, decide } }, arrival: { ...arrival, read: () => request } }
+}
+
+test('a body is read where the policy looks at it, and the decision is made anew with it', async () => {
+  const { seen, stations, arrival } = arrangeBody(() => {})
+  await createPipeline(stations)(arrival)
+  assert.deepEqual(
+    seen.filter((step) => ['claim', 'buffer', 'decide', 'decided', 'perform'].includes(step)),
+    ['claim', 'buffer', 'claim', 'decide', 'decided', 'perform'],
+  )
+})
+
+test('a policy that comes while a body is read is shown what it looks at, and who calls is proved anew', async () => {
+  const state = { headers: false, activations: 0 }
+  const { seen, stations, arrival } = arrangeBody(() => {
+    state.headers = true
+    state.activations += 1
+  })
   const asked: boolean[] = []
   const handle = createPipeline({
     ...stations,
     policy: {
       ...stations.policy,
+      activations: () => state.activations,
       get needs() {
-        return { headers: looksAtHeaders, body: true, context: false }
+        return { headers: state.headers, body: true, context: false }
       },
     },
     findResource: (kind) => ({
@@ -119,12 +151,36 @@ test('a policy that comes while a body is read is shown what it looks at', async
       },
     }),
   })
-  const read: Arrival['read'] = async (who, needs) => {
-    looksAtHeaders = true
-    return arrival.read(who, needs)
-  }
-  await handle({ ...arrival, read })
-  assert.deepEqual(asked, [true])
+  await handle(arrival)
+  assert.deepEqual(asked, [false, true])
+  assert.equal(count(seen, 'identify'), 2)
+})
+
+test('answers from outside and the body are waited for in any order, each once', async () => {
+  const { seen, stations, arrival } = arrangeBody(() => {})
+  const { decide } = stations.policy
+  const settling = await createPipeline({
+    ...stations,
+    policy: {
+      ...stations.policy,
+      async consult(request, claim, readBody) {
+        seen.push('asked')
+        return decide(request, claim) ?? decide(request, await readBody()) ?? assert.fail()
+      },
+    },
+  })(arrival)
+  assert.equal(settling.refused, false)
+  assert.deepEqual([count(seen, 'asked'), count(seen, 'buffer'), count(seen, 'decided')], [1, 1, 1])
+})
+
+test('a body that is not read, since it is too large, is a refusal without an effect', async () => {
+  const { seen, stations, arrival } = arrangeBody(() => {
+    throw new Refusal('payload-too-large', 'too large')
+  })
+  const settling = await createPipeline(stations)(arrival)
+  settling.settle({ complete: true })
+  assert.equal(settling.reply.status, 413)
+  assert.deepEqual([count(seen, 'refused'), count(seen, 'decided'), count(seen, 'perform'), count(seen, 'settled')], [1, 0, 0, 1])
 })
 
 for (const failing of ['identify', 'arrive', 'read', 'claim', 'decide', 'admit', 'run', 'perform', 'redact'] as const) {

@@ -5,13 +5,27 @@ import { createRuntime, type Host, pageBytes, type Runtime } from './runtime.ts'
 /** Whether sets stay sets in the result's text, or become arrays. */
 export type ResultFormat = 'json' | 'value'
 
+/** The evaluation looks at the part of its input that was left out. */
+export class UnreadPart extends Error {}
+
+/**
+ * Where the value stands that an evaluation does without: beyond any memory that it may have. The pointer can be passed on,
+ * kept in arrays and objects, and found equal to itself; whatever depends on the value itself (its type, its members, its
+ * text for a host's function or for the result) has to load from there, and WebAssembly traps on that. So where the
+ * evaluation comes to its end, it comes to the same one whatever the value is. The fields of a value are read at fixed
+ * offsets from its pointer, which lead no further.
+ */
+const elsewhere = 0xf000_0000
+const maxMemoryBytes = 0xe000_0000
+
 export interface Evaluator {
   /**
-   * The result set's text. `input` is JSON, or `null` for none.
+   * The result set's text. `input` is JSON, or `null` for none. `unread` is the path, a JSON array, of a value that is part
+   * of the input and not known; throws `UnreadPart` where the result depends on it.
    * Throws on a conflict, a failed builtin, or memory or time used up; the evaluator must then be renewed, since every
    * throw leaks the instance's C stack (some hundreds would end it for good).
    */
-  evaluate(data: Image, input: string | null): string
+  evaluate(data: Image, input: string | null, unread?: string | null): string
   /** As new, in the same memory. */
   renew(): void
   /** The image has room in this one's memory. */
@@ -32,6 +46,7 @@ export interface EvaluatorOptions {
 export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemoryPages, format = 'json' }: EvaluatorOptions): Evaluator {
   const pages = base.memory.byteLength / pageBytes
   const maximum = pages + Math.ceil(maxImageBytes / pageBytes) + maxMemoryPages
+  if (maximum * pageBytes > maxMemoryBytes) throw new Error(`the policy and its data would take ${maximum * pageBytes} bytes of memory`)
   const reserve = () => new WebAssembly.Memory({ initial: pages, maximum })
   let memory = reserve()
   let runtime = start()
@@ -51,6 +66,31 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     if (missing > 0) memory.grow(Math.ceil(missing / pageBytes))
   }
 
+  /** As `opa_eval` does it, with a pointer in place of one value. */
+  function evaluateWithout(unread: string, data: Image, length: number): string {
+    const { exports, bytes, text } = runtime
+    const end = inputStart + length
+    room(end + unread.length * 3)
+    const { written } = encoder.encodeInto(unread, bytes().subarray(end))
+    try {
+      exports.opa_heap_ptr_set(end + written)
+      const input = exports.opa_value_parse(inputStart, length)
+      const path = exports.opa_value_parse(end, written)
+      if (input === 0 || path === 0 || exports.opa_value_add_path(input, path, elsewhere) !== 0)
+        throw new Error('the input has no such part')
+      const context = exports.opa_eval_ctx_new()
+      exports.opa_eval_ctx_set_data(context, data.root)
+      exports.opa_eval_ctx_set_input(context, input)
+      exports.opa_eval_ctx_set_entrypoint(context, entrypoint)
+      if (exports.eval(context) !== 0) throw new Error('eval failed')
+      const result = exports.opa_eval_ctx_get_result(context)
+      return text(format === 'value' ? exports.opa_value_dump(result) : exports.opa_json_dump(result))
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) throw new UnreadPart()
+      throw error
+    }
+  }
+
   return {
     fits: (data) => data.bytes.byteLength <= maxImageBytes,
     renew() {
@@ -60,7 +100,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
       runtime = start()
       shown = null
     },
-    evaluate(data, input) {
+    evaluate(data, input, unread = null) {
       if (data !== shown) {
         inputStart = base.heapStart + data.bytes.byteLength
         room(inputStart)
@@ -71,6 +111,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
       if (input === null) return text(exports.opa_eval(0, entrypoint, data.root, 0, 0, inputStart, want))
       room(inputStart + input.length * 3)
       const { written } = encoder.encodeInto(input, bytes().subarray(inputStart))
+      if (unread !== null) return evaluateWithout(unread, data, written)
       return text(exports.opa_eval(0, entrypoint, data.root, inputStart, written, inputStart + written, want))
     },
   }

@@ -26,6 +26,12 @@ interface Exports {
   opa_value_parse(address: number, length: number): number
   opa_value_dump(value: number): number
   opa_value_add_path(root: number, path: number, value: number): number
+  opa_eval_ctx_new(): number
+  opa_eval_ctx_set_data(context: number, data: number): void
+  opa_eval_ctx_set_input(context: number, input: number): void
+  opa_eval_ctx_set_entrypoint(context: number, entrypoint: number): void
+  opa_eval_ctx_get_result(context: number): number
+  eval(context: number): number
   opa_eval(reserved: number, entrypoint: number, data: number, input: number, inputLength: number, heap: number, format: number): number
   builtins(): number
   entrypoints(): number

@@ -7,6 +7,8 @@ declare namespace WebAssembly {
     // Nominal: a Module comes from a constructor or from compile.
     private readonly module: true
   }
+  /** A trap. */
+  class RuntimeError extends Error {}
   class Memory {
     constructor(pages: { initial: number; maximum?: number })
     readonly buffer: ArrayBuffer

@@ -1,7 +1,17 @@
 /** The resource kind `http`: a request to an origin on the network. */
-import { type Claim, type HttpRequest, type Needs, Permit, type Reply, type Resource } from '../../core/index.ts'
+import {
+  type Claim,
+  type HttpRequest,
+  type JsonObject,
+  type Needs,
+  Permit,
+  pathForms,
+  type Reply,
+  type Resource,
+} from '../../core/index.ts'
+import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
-import { httpFacts } from './facts.ts'
+import { headersOf, queryOf, segmentsOf } from './facts.ts'
 import type { Pools } from './pools.ts'
 
 export interface HttpResourceOptions {
@@ -58,5 +68,21 @@ class HttpClaim implements Claim {
         bodyTimeout: idleTimeoutMs,
       },
     })
+  }
+}
+
+/** `input.http`. Only what the policy can look at is computed. */
+function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonObject {
+  const { scheme, host, port, method, path } = target
+  if (!needs.headers && !needs.body) return { scheme, host, port, method, path, ...pathForms(path) }
+  return {
+    scheme,
+    host,
+    port,
+    method,
+    path,
+    ...pathForms(path),
+    ...(needs.headers && { segments: segmentsOf(path), query: queryOf(target.query), headers: headersOf(headers) }),
+    ...(needs.body && body !== null && { body: bodyOf(body, headers) }),
   }
 }

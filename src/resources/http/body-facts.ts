@@ -1,0 +1,123 @@
+/** What the policy sees of a body: one reading, or none that an origin could contradict. */
+import { type HeaderList, type Json, type JsonObject, parseJson, Refusal, type RequestBody, scanJson } from '../../core/index.ts'
+import { headersOf, queryOf } from './facts.ts'
+
+/**
+ * Without `value` where the bytes say nothing by themselves: they are compressed (`encoding`), in another character set than
+ * UTF-8 (`charset`), or of a type that is not read here.
+ * Throws `Refusal('malformed-request')` on a body of two types, or that calls itself JSON and is not, or has a key twice: an
+ * origin may be more lenient, and read in it what the policy cannot see.
+ */
+export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
+  if (body.whole === null) return body.declaredBytes === null ? { type: 'unread' } : { type: 'unread', bytes: body.declaredBytes }
+  const bytes = body.whole.byteLength
+  const given = headersOf(headers)
+  const encoding = codingsOf(given['content-encoding'] ?? [])
+  const { mediaType, charset } = contentTypeOf(given['content-type'] ?? [])
+  if (encoding !== '' || !readableCharsets.has(charset))
+    return { type: 'binary', bytes, ...(encoding !== '' && { encoding }), ...(!readableCharsets.has(charset) && { charset }) }
+  const { type, ...rest } = read(mediaType, body.whole)
+  return { type, bytes, ...rest }
+}
+
+interface Reading {
+  readonly type: 'json' | 'form' | 'text' | 'binary'
+  readonly value?: Json
+  readonly charset?: string
+}
+
+const binary: Reading = { type: 'binary' }
+
+function read(mediaType: string, bytes: Buffer): Reading {
+  if (mediaType === 'application/json' || mediaType.endsWith('+json')) return readJson(bytes)
+  const isForm = mediaType === 'application/x-www-form-urlencoded'
+  if (!isForm && !mediaType.startsWith('text/')) return binary
+  const text = decode(bytes)
+  // UTF-16 that does not say so: as UTF-8 its first bytes are none, or every other character is a NUL.
+  if (text === null || text.includes('\0')) return binary
+  if (isForm) return { type: 'form', value: queryOf(text) }
+  const charset = xmlCharsetOf(text)
+  return readableCharsets.has(charset) ? { type: 'text', value: text } : { type: 'binary', charset }
+}
+
+function readJson(bytes: Buffer): Reading {
+  const text = decode(bytes)
+  const value = text === null ? undefined : parseStrictly(text)
+  if (value !== undefined) return { type: 'json', value }
+  if (text !== null && isLinesOfJson(text)) return binary
+  throw unclear('calls itself JSON, and is not, or has a key twice (letters’ case aside)')
+}
+
+function unclear(what: string): Refusal {
+  return new Refusal('malformed-request', `the body ${what}: it cannot be judged`)
+}
+
+/** Content codings other than `identity`, in the order in which they were applied (RFC 9110 §8.4); empty where there is none. */
+function codingsOf(values: readonly string[]): string {
+  const codings = values.join(',').split(',')
+  return codings
+    .map((one) => one.trim().toLowerCase())
+    .filter((one) => one !== '' && one !== 'identity')
+    .join(', ')
+}
+
+/** UTF-8, and what is the same in UTF-8; empty: none is named. */
+const readableCharsets: ReadonlySet<string> = new Set(['', 'utf-8', 'utf8', 'us-ascii', 'ascii'])
+
+/** Throws where two types or character sets are claimed: an origin may believe the other one. */
+function contentTypeOf(values: readonly string[]): { readonly mediaType: string; readonly charset: string } {
+  const [claimed = '', ...more] = values
+  const [essence = '', ...parameters] = claimed.split(';')
+  if (more.length > 0 || essence.includes(',')) throw unclear('has two types')
+  const charsets = new Set(parameters.flatMap((one) => /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(one)?.[1]?.toLowerCase() ?? []))
+  if (charsets.size > 1) throw unclear('has two character sets')
+  const [charset = ''] = charsets
+  return { mediaType: essence.trim().toLowerCase(), charset }
+}
+
+/** What an XML declaration names (XML 1.0 §4.3.3); empty where there is none. */
+function xmlCharsetOf(text: string): string {
+  return /^\ufeff?<\?xml\s[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']/.exec(text.slice(0, 1000))?.[1]?.toLowerCase() ?? ''
+}
+
+/** `null`: it is not UTF-8. */
+function decode(bytes: Buffer): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+/** `undefined` where it is not one JSON value; keys that are the same but for case are refused, since an origin's parser may keep the other one. */
+function parseStrictly(text: string): Json | undefined {
+  try {
+    const value = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text)
+    return hasDuplicateKeys(text) ? undefined : value
+  } catch {
+    return undefined
+  }
+}
+
+/** Several values, each on a line of its own: what bulk interfaces take under the name of JSON as well. */
+function isLinesOfJson(text: string): boolean {
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  return lines.length > 1 && lines.every((line) => parseStrictly(line) !== undefined)
+}
+
+/** `text` is valid JSON. Keys are compared after unescaping, and as a parser that ignores case does. */
+function hasDuplicateKeys(text: string): boolean {
+  const open: (Set<string> | null)[] = []
+  let found = false
+  scanJson(text, {
+    open: (kind) => void open.push(kind === 'object' ? new Set() : null),
+    close: () => void open.pop(),
+    key(start, end) {
+      const keys = open.at(-1)
+      const key = (JSON.parse(text.slice(start, end)) as string).toUpperCase().toLowerCase()
+      found ||= keys?.has(key) === true
+      keys?.add(key)
+    },
+  })
+  return found
+}

@@ -1,0 +1,70 @@
+/** A candidate beside the active policy, where the one looks at bodies and the other does not. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type AccessRequest, type Claim, type Decision, denial, type JsonObject, type Policy } from '../../src/core/index.ts'
+import { createStagedPolicy, type Difference } from '../../src/policy/candidate.ts'
+
+const allow: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'v' }
+const request = { kind: 'http', id: 'id', integration: { name: 'weather' } } as unknown as AccessRequest
+const claimOf = (facts: JsonObject) => ({ facts, subject: {}, origin: null }) as unknown as Claim
+const unread = claimOf({ body: { type: 'unread' } })
+const read = claimOf({ body: { type: 'json', bytes: 2, value: {} } })
+
+const needs = { headers: false, body: true, context: false }
+const allowing = { needs, consult: null, activations: () => 0, decide: () => allow } satisfies Policy
+/** Denies, once it has seen the body. */
+const looking: Policy = { ...allowing, decide: (_request, { facts }) => (facts === unread.facts ? null : denial('rules/deny', 'no', 'w')) }
+
+function arrange(active: Policy, candidate: Policy, enforcePercent: number) {
+  const differences: Difference[] = []
+  let skipped = 0
+  const staged = createStagedPolicy({
+    active,
+    candidate,
+    isReady: () => true,
+    enforcePercent,
+    onDifference: (one) => void differences.push(one),
+    onSkipped: () => {
+      skipped += 1
+    },
+  })
+  return { staged, differences, skipped: () => skipped }
+}
+
+test('a candidate that is only compared makes no request wait for its body: the comparison is left out, and counted', async () => {
+  const { staged, differences, skipped } = arrange(allowing, looking, 0)
+  assert.equal(staged.decide(request, unread), allow)
+  await turn()
+  assert.deepEqual([skipped(), differences.length], [1, 0])
+})
+
+test('it is compared on bodies that the active policy has read', async () => {
+  const active: Policy = { ...allowing, decide: (_request, { facts }) => (facts === unread.facts ? null : allow) }
+  const { staged, differences, skipped } = arrange(active, looking, 0)
+  assert.equal(staged.decide(request, unread), null)
+  assert.equal(staged.decide(request, read), allow)
+  await turn()
+  assert.deepEqual([skipped(), differences.length], [0, 1])
+})
+
+test('a candidate that decides has the body read that it looks at', () => {
+  const { staged } = arrange(allowing, looking, 100)
+  assert.equal(staged.decide(request, unread), null)
+  assert.equal(staged.decide(request, read)?.rule, 'rules/deny')
+})
+
+test('the body is read for it, once, where the active policy asks outside as well', async () => {
+  let reads = 0
+  const { staged } = arrange({ ...allowing, consult: async () => allow }, looking, 100)
+  const decision = await staged.consult?.(request, unread, async () => {
+    reads += 1
+    return read
+  })
+  assert.deepEqual([decision?.rule, reads], ['rules/deny', 1])
+})
+
+test('where it cannot be read nothing is decided', async () => {
+  const { staged } = arrange({ ...allowing, consult: async () => allow }, looking, 100)
+  await assert.rejects(Promise.resolve(staged.consult?.(request, unread, () => Promise.reject(new Error('gone')))), { message: 'gone' })
+})
