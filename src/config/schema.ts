@@ -48,7 +48,7 @@ export function createConfigSchema(sources: Sources) {
       .prefault(2000),
     connectTimeout: duration().describe('Until a destination accepts the connection.').prefault('5s'),
     originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
-    idleTimeout: duration().describe('A body or tunnel in which nothing moves is cut.').prefault('2m'),
+    idleTimeout: duration().describe('A body, tunnel or WebSocket in which nothing moves is cut.').prefault('2m'),
     maxRequest: size().describe('A request’s body.').prefault('1GiB'),
     maxReply: size().describe('A reply’s body.').prefault('10GiB'),
     maxPolicyBody: size(0, 64 * mebi)

@@ -59,7 +59,8 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   } else {
     if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
     res.writeHead(status, headers)
-    bytes.count = body.byteLength
+    // Node leaves the body of a HEAD's reply out (RFC 9110 §9.3.2).
+    if (res.req.method !== 'HEAD') bytes.count = body.byteLength
     endWhole(res, body)
   }
 }

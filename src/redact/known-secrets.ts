@@ -5,26 +5,80 @@ export const masked = '[redacted]'
 /** Shorter ones would mask ordinary text; the configuration should not hold such a secret, and `sallyport doctor` says so. */
 export const leastSecret = 6
 
-/** Raw, JSON-escaped, URL-encoded, hex, and base64 in its three alignments, both alphabets. */
+/** Raw, hex, and base64 in its three alignments and both alphabets; each as JSON, URLs, forms and HTML escape it. */
 export function spellings(secret: string): readonly string[] {
   if (secret.length < leastSecret) return []
-  const found = new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)])
   const bytes = Buffer.from(secret)
-  found.add(bytes.toString('hex')).add(bytes.toString('hex').toUpperCase())
-  for (const alignment of [0, 1, 2]) {
-    const text = Buffer.concat([Buffer.alloc(alignment), bytes]).toString('base64')
-    // Characters that share bits with a neighbour differ with it: only the inner ones are certain.
-    const start = alignment === 0 ? 0 : alignment + 1
-    const certain = text.slice(start, Math.floor(((alignment + bytes.byteLength) * 8) / 6))
-    if (certain.length >= leastSecret) found.add(certain).add(certain.replaceAll('+', '-').replaceAll('/', '_'))
-  }
+  const hex = bytes.toString('hex')
+  const found = new Set([hex, hex.toUpperCase()])
+  for (const text of [secret, ...base64(bytes)]) for (const escaped of escapes(text)) found.add(escaped)
   // Longest first, so that a spelling within another does not leave the rest of it behind.
   return [...found].sort((a, b) => b.length - a.length)
 }
 
-/** Each occurrence of any spelling becomes `[redacted]`. Linear in the text for each spelling. */
-export function maskSpellings(text: string, known: readonly string[]): string {
+function base64(bytes: Buffer): readonly string[] {
+  return [0, 1, 2].flatMap((alignment) => {
+    const text = Buffer.concat([Buffer.alloc(alignment), bytes]).toString('base64')
+    // Characters that share bits with a neighbour differ with it: only the inner ones are certain.
+    const start = alignment === 0 ? 0 : alignment + 1
+    const certain = text.slice(start, Math.floor(((alignment + bytes.byteLength) * 8) / 6))
+    return certain.length < leastSecret ? [] : [certain, certain.replaceAll('+', '-').replaceAll('/', '_')]
+  })
+}
+
+/** As it stands, and as each escape that writers commonly use leaves it; digits of an escape in either case. */
+function escapes(text: string): readonly string[] {
+  const json = JSON.stringify(text).slice(1, -1)
+  const url = encodeURIComponent(text)
+  const html = text.replace(/[&<>"']/g, (one) => `&${entities[one] ?? ''};`)
+  const forms = [
+    json,
+    // PHP's slash; what Python, PHP, Go and browsers' templates leave of ASCII.
+    json.replaceAll('/', '\\/'),
+    asUnicodeEscapes(json, /[^\x20-\x7e]/g),
+    asUnicodeEscapes(json.replaceAll('/', '\\/'), /[^\x20-\x7e]/g),
+    asUnicodeEscapes(json, /[^\x20-\x7e]|[<>&']/g),
+    asUnicodeEscapes(json, /[^\x20-\x7e]|[<>&'/=+]/g),
+    // RFC 3986 leaves fewer characters than JavaScript does, forms write a space as a plus, and paths keep their slashes.
+    url,
+    url.replace(/[!'()*]/g, asPercent),
+    url.replaceAll('%20', '+'),
+    url.replace(/[!'()~]/g, asPercent).replaceAll('%20', '+'),
+    url.replaceAll('%2F', '/'),
+    encodeURIWellFormed(text),
+    html,
+    html.replaceAll('/', '&#x2F;').replaceAll('&#39;', '&#x27;'),
+    html.replaceAll('&#39;', '&#x27;').replaceAll('&quot;', '&#34;'),
+  ]
+  return [text, ...forms.flatMap((form) => [form, form.replace(/%[\dA-F]{2}|\\u[\dA-F]{4}|&#x[\dA-F]+;/gi, (one) => one.toLowerCase())])]
+}
+
+const entities: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }
+
+function asUnicodeEscapes(text: string, characters: RegExp): string {
+  return text.replace(characters, (one) => `\\u${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`)
+}
+
+function asPercent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+}
+
+function encodeURIWellFormed(text: string): string {
+  return encodeURI(text.toWellFormed())
+}
+
+/** Each occurrence of any spelling becomes `[redacted]`, or what `maskOf` says. Linear in the text for each spelling. */
+export function maskSpellings(text: string, known: readonly string[], maskOf: (spelling: string) => string = mask): string {
   let result = text
-  for (const spelling of known) if (result.includes(spelling)) result = result.replaceAll(spelling, masked)
+  for (const spelling of known) if (result.includes(spelling)) result = result.replaceAll(spelling, maskOf(spelling))
   return result
+}
+
+function mask(): string {
+  return masked
+}
+
+/** As long as what it stands for, where a length was promised. */
+export function maskInPlace(spelling: string): string {
+  return spelling.length < masked.length ? '*'.repeat(spelling.length) : masked.padEnd(spelling.length, '*')
 }

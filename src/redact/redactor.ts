@@ -74,18 +74,23 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
       // Only a named service is sent credentials of the gateway's own, which it may echo.
       if (known.length === 0 || permit.request.kind !== 'service' || isTakeover(reply)) return reply
       const headers: string[] = []
+      let declared = false
       for (let i = 0; i < reply.headers.length; i += 2) {
-        // The body's length may change.
-        if (reply.headers[i]?.toLowerCase() === 'content-length' && reply.body !== null) continue
-        headers.push(reply.headers[i] as string, maskSpellings(reply.headers[i + 1] as string, known))
+        const name = reply.headers[i] as string
+        declared ||= name.toLowerCase() === 'content-length'
+        headers.push(name, maskSpellings(reply.headers[i + 1] as string, known))
       }
-      return { status: reply.status, headers, body: maskBody(reply.body, known) }
+      // Whoever was told a length gets as much.
+      return { status: reply.status, headers, body: maskBody(reply.body, known, declared) }
     },
   }
 }
 
-/** `Bearer abc` is a secret, and so is `abc` alone. */
+/** `Bearer abc` is a secret, and so is `abc` alone; of `Basic …` what it encodes, and the password in it. */
 function partsOf(secret: string): readonly string[] {
-  const credentials = /^[A-Za-z]+ +(\S+)$/.exec(secret)?.[1]
-  return credentials === undefined ? [secret] : [secret, credentials]
+  const [, scheme = '', credentials] = /^([A-Za-z]+) +(\S+)$/.exec(secret) ?? []
+  if (credentials === undefined) return [secret]
+  if (scheme.toLowerCase() !== 'basic') return [secret, credentials]
+  const pair = Buffer.from(credentials, 'base64').toString()
+  return pair.includes('\ufffd') ? [secret, credentials] : [secret, credentials, pair, pair.slice(pair.indexOf(':') + 1)]
 }

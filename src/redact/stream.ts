@@ -1,18 +1,21 @@
 /** Masks known secrets in a body as it passes: what might be the beginning of one is held back until it is known. */
 import type { Body, PushedBody, Sink } from '../core/index.ts'
-import { maskSpellings } from './known-secrets.ts'
+import { maskInPlace, maskSpellings } from './known-secrets.ts'
 
-/** Bytes are treated as Latin-1 characters, so every byte that is not part of a secret comes out as it went in. */
-export function maskBody(body: Body, known: readonly string[]): Body {
+/**
+ * Bytes are treated as Latin-1 characters, so every byte that is not part of a secret comes out as it went in.
+ * `inPlace`: the body stays as long as it is.
+ */
+export function maskBody(body: Body, known: readonly string[], inPlace: boolean): Body {
   const spelled = known.map((one) => Buffer.from(one, 'utf8').toString('latin1'))
   if (body === null || spelled.length === 0) return body
-  if (typeof body === 'function') return maskPushed(body, spelled)
-  return Buffer.from(maskSpellings(Buffer.from(body).toString('latin1'), spelled), 'latin1')
+  if (typeof body === 'function') return maskPushed(body, spelled, inPlace)
+  return Buffer.from(maskSpellings(Buffer.from(body).toString('latin1'), spelled, inPlace ? maskInPlace : undefined), 'latin1')
 }
 
-function maskPushed(body: PushedBody, known: readonly string[]): PushedBody {
+function maskPushed(body: PushedBody, known: readonly string[], inPlace: boolean): PushedBody {
   return async (sink) => {
-    const masker = new Masker(known)
+    const masker = new Masker(known, inPlace)
     const through: Sink = {
       write(chunk) {
         const ready = masker.add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1'))
@@ -28,10 +31,13 @@ function maskPushed(body: PushedBody, known: readonly string[]): PushedBody {
 /** Whatever the cuts between chunks, the output is that of the whole. */
 export class Masker {
   readonly #known: readonly string[]
+  readonly #maskOf: ((spelling: string) => string) | undefined
   #held = ''
 
-  constructor(known: readonly string[]) {
+  /** `inPlace`: what comes out is as long as what went in. */
+  constructor(known: readonly string[], inPlace = false) {
     this.#known = known
+    this.#maskOf = inPlace ? maskInPlace : undefined
   }
 
   /** What is certain to be no part of a secret that is still coming, masked. */
@@ -43,20 +49,21 @@ export class Masker {
     for (let moved = true; moved; ) {
       moved = false
       for (const one of this.#known) {
-        const at = this.#held.lastIndexOf(one, safe - 1)
-        if (safe > 0 && at >= 0 && at < safe && at + one.length > safe) {
-          safe = at + one.length
+        const from = Math.max(0, safe - one.length + 1)
+        const at = this.#held.slice(from, safe + one.length - 1).lastIndexOf(one)
+        if (safe > 0 && at >= 0) {
+          safe = from + at + one.length
           moved = true
         }
       }
     }
-    const ready = maskSpellings(this.#held.slice(0, safe), this.#known)
+    const ready = maskSpellings(this.#held.slice(0, safe), this.#known, this.#maskOf)
     this.#held = this.#held.slice(safe)
     return ready
   }
 
   end(): string {
-    const rest = maskSpellings(this.#held, this.#known)
+    const rest = maskSpellings(this.#held, this.#known, this.#maskOf)
     this.#held = ''
     return rest
   }

@@ -9,7 +9,7 @@ const credential = 'service-credential-0123456789'
 const opening = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Echo: ${credential}\r\n\r\n`
 
 /** A service that answers the head of an upgrade with what `answer` does, and keeps what it was sent. */
-async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '') {
+async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '', more = '') {
   process.env['TEST_UPGRADE_CREDENTIAL'] = credential
   const heads: string[] = []
   const sockets: Socket[] = []
@@ -26,7 +26,7 @@ async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '
   t.after(() => void server.close())
   const { port } = server.address() as AddressInfo
   const installation = createInstallation(t, {
-    config: `services: [{ name: chat, url: "${url === '' ? `http://127.0.0.1:${port}` : url}", timeout: 1s, headers: { X-Api-Key: { env: TEST_UPGRADE_CREDENTIAL } } }]`,
+    config: `services: [{ name: chat, url: "${url === '' ? `http://127.0.0.1:${port}` : url}", timeout: 1s, headers: { X-Api-Key: { env: TEST_UPGRADE_CREDENTIAL } } }]\n${more}`,
     manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -125,4 +125,68 @@ test('of several protocols a WebSocket is the one that is asked for', async (t) 
   assert.match(heads[0] ?? '', /^upgrade: websocket\r$/im)
   caller.destroy()
   sockets[0]?.destroy()
+})
+
+test('frames are counted, those that come with the handshake too, and the handshake itself is not', async (t) => {
+  const { proxyPort, settled } = await arrange(t, (socket) => {
+    socket.write(`${opening}12345`)
+    socket.on('data', () => socket.end('678'))
+  })
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(`${upgrade()}early`)
+  let answer = ''
+  caller.on('data', (chunk) => {
+    answer += chunk
+    if (answer.endsWith('12345')) caller.write('later')
+  })
+  caller.once('end', () => caller.end())
+  await once(caller, 'close')
+  assert.match(answer, /^HTTP\/1\.1 101 .*\r\n\r\n12345(?:678)+$/s)
+  const { sentBytes, receivedBytes, complete } = (await settled()) ?? {}
+  assert.deepEqual([sentBytes, receivedBytes, complete], [10, answer.split('\r\n\r\n')[1]?.length, true])
+})
+
+test('the 101 is the gateway’s own: what the service chooses must have been offered', async (t) => {
+  const { proxyPort, sockets } = await arrange(t, (socket) =>
+    socket.write(
+      opening.replace('X-Echo', 'Sec-WebSocket-Protocol: secret\r\nSec-WebSocket-Extensions: permessage-deflate; x=1\r\nX-Echo'),
+    ),
+  )
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(upgrade('Upgrade', 'Sec-WebSocket-Protocol: chat, talk\r\nSec-WebSocket-Extensions: permessage-deflate\r\n'))
+  const [answer] = await once(caller, 'data')
+  assert.match(String(answer), /^HTTP\/1\.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n/)
+  assert.match(String(answer), /sec-websocket-extensions: permessage-deflate; x=1\r\n/)
+  assert.doesNotMatch(String(answer), /secret/)
+  caller.destroy()
+  sockets[0]?.destroy()
+})
+
+test('a switch to another protocol is a 502', async (t) => {
+  const { proxyPort } = await arrange(t, (socket) => socket.write(opening.replace('websocket', 'h2c')))
+  assert.match(await exchangeRaw(proxyPort, upgrade()), /^HTTP\/1\.1 502 origin-failed\r\n/)
+})
+
+test('one in which nothing moves is cut, on both sides, while one that moves stays open', async (t) => {
+  const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening), '', 'http: { idleTimeout: 400ms }')
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(upgrade())
+  await once(caller, 'data')
+  const began = performance.now()
+  const pings = setInterval(() => (performance.now() - began < 1200 ? sockets[0]?.write('x') : clearInterval(pings)), 50)
+  t.after(() => clearInterval(pings))
+  const originClosed = once(sockets[0] as Socket, 'close')
+  caller.resume()
+  await once(caller, 'close')
+  await originClosed
+  assert.ok(performance.now() - began >= 1200)
+  assert.equal((await settled())?.['complete'], false)
+})
+
+test('a caller that only half closes, or leaves before the service has answered, is one that has left', async (t) => {
+  const { proxyPort, sockets, settled } = await arrange(t, () => {})
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(upgrade(), () => caller.end())
+  assert.equal((await settled())?.['problem'], 'client-closed')
+  if (sockets[0] !== undefined && !sockets[0].destroyed) await once(sockets[0], 'close')
 })

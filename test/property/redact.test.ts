@@ -19,6 +19,14 @@ test('a secret is masked raw, escaped, encoded, in hex and in base64 at every al
         Buffer.from(secret).toString('hex'),
         Buffer.from(`${around}${secret}`).toString('base64'),
         Buffer.from(`${around}${secret}`).toString('base64url'),
+        // What PHP, Python's forms, Go, Java's and Ruby's templates make of it.
+        JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\/'),
+        JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\u002f').replaceAll('=', '\\u003d').replaceAll('+', '\\u002b'),
+        encodeURIComponent(secret).replace(/%../g, (one) => one.toLowerCase()),
+        new URLSearchParams([['', secret]]).toString().slice(1),
+        encodeURIComponent(Buffer.from(secret).toString('base64').replaceAll('=', '')).replace(/%../g, (one) => one.toLowerCase()),
+        secret.replaceAll('"', '&quot;'),
+        secret.replaceAll('"', '&#34;'),
       ]
       for (const form of forms) {
         const masked = redactor.text(`${around} ${form} ${around}`)
@@ -49,6 +57,27 @@ test('wherever a body is cut, the output is that of the whole', () => {
       },
     ),
     { numRuns: 2000 },
+  )
+})
+
+test('of Basic credentials what they encode is masked too, and the password alone', () => {
+  const redactor = createRedactor([`Basic ${Buffer.from('gateway:open sesame/1').toString('base64')}`])
+  assert.equal(redactor.text('gateway:open sesame/1'), '[redacted]')
+  assert.equal(redactor.text('"open sesame\\/1" open+sesame%2f1'), '"[redacted]" [redacted]')
+})
+
+test('where a length was promised a body stays as long as it is, whatever the cuts', () => {
+  fc.assert(
+    fc.property(secrets, fc.array(fc.nat({ max: 60 }), { maxLength: 5 }), (secret, cuts) => {
+      const text = `before ${secret} ${Buffer.from(secret).toString('hex')} after`
+      const masker = new Masker(spellings(secret), true)
+      const places = [...new Set([0, ...cuts.map((cut) => Math.min(cut, text.length)), text.length])].sort((a, b) => a - b)
+      let out = ''
+      for (let i = 1; i < places.length; i += 1) out += masker.add(text.slice(places[i - 1], places[i]))
+      out += masker.end()
+      assert.equal(out.length, text.length)
+      assert.ok(!out.includes(secret), out)
+    }),
   )
 })
 

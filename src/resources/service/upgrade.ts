@@ -68,7 +68,8 @@ export class ServiceUpgrade implements Call {
     caller.on('data', (chunk: Buffer) => this.#sent(chunk))
     caller.once('end', () => this.#callerEnded())
     caller.once('close', () => this.#callerClosed())
-    if (caller.destroyed) this.#callerClosed()
+    // While the request was judged, nobody listened.
+    if (caller.destroyed || caller.readableEnded) this.#callerEnded()
   }
 
   follow(outgoing: ClientRequest): void {
@@ -134,6 +135,7 @@ export class ServiceUpgrade implements Call {
     else caller.once('drain', done)
   }
 
+  /** Half a WebSocket is none: a caller that has said all before it is open has left. */
   #callerEnded(): void {
     if (this.#origin === null) this.#callerClosed()
     else if (!this.#over) this.end.push(null)
