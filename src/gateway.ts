@@ -8,7 +8,7 @@ import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, watchFolder } from './config/index.ts'
 import { Refusal } from './core/index.ts'
 import { createGovernment } from './govern.ts'
-import { createIds, createInterceptDoor, createPolicyDoor, type Listener } from './ingress/index.ts'
+import { createContainment, createIds, createInterceptDoor, createPolicyDoor, type Listener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
 import { createOpenListener } from './listeners.ts'
 import { createPipeline } from './pipeline.ts'
@@ -33,6 +33,8 @@ export interface Gateway {
   readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
   readonly health: { readonly host: string; readonly port: number }
   reload(): Promise<ReloadResult>
+  /** For what nothing caught: cuts the caller's connection on whose behalf it was thrown; `false` where there is none. */
+  contain(error: unknown): boolean
   /** Refuses new work, lets live work end within the drain timeout, flushes the log. */
   close(): Promise<void>
 }
@@ -158,9 +160,12 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     if (state.draining)
       throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
   }
+  const containment = createContainment((error, peer) => {
+    bugs.inc()
+    logger.error({ err: error, peer }, 'an unexpected error; the connection that it served is cut')
+  })
   const inner = createInterceptDoor({
-    handle,
-    nextId,
+    ...{ handle, nextId, containment },
     secureContext: (await createLeaves(authority)).contextFor,
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
@@ -210,7 +215,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   })
 
   beforeListening?.()
-  const openListener = createOpenListener({ config, manifests, handle, nextId, requireOpen, now, nodeHttp })
+  const openListener = createOpenListener({ config, manifests, handle, nextId, containment, requireOpen, now, nodeHttp })
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)
@@ -263,6 +268,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     listeners: listeners.map(({ name, address }) => ({ name, address })),
     health: admin.healthAddress(),
     reload: activation.reload,
+    contain: containment.contain,
     close: () => (state.closing ??= close()),
   }
 

@@ -2,6 +2,7 @@
 import type { ServerOptions } from 'node:http'
 import type { Config, ListenerConfig } from './config/index.ts'
 import {
+  type Containment,
   createConnectionShares,
   createDoors,
   createIdentify,
@@ -18,6 +19,7 @@ export interface ListenersOptions {
   readonly manifests: Directory
   readonly handle: Handle
   readonly nextId: NextId
+  readonly containment: Containment
   /** Throws a Refusal while the gateway takes no new work. */
   readonly requireOpen: () => void
   /** Milliseconds, monotonic. */
@@ -27,7 +29,7 @@ export interface ListenersOptions {
 
 /** Throws as `openListener`. */
 export function createOpenListener(options: ListenersOptions): (listener: ListenerConfig) => Promise<Listener> {
-  const { manifests, handle, nextId, requireOpen, now, nodeHttp } = options
+  const { manifests, handle, nextId, containment, requireOpen, now, nodeHttp } = options
   const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, maxPolicyBodyBytes } = options.config.http
   const shareConnections = createConnectionShares(now)
 
@@ -46,7 +48,7 @@ export function createOpenListener(options: ListenersOptions): (listener: Listen
     }
     const { requireShare } = connections
     return openListener({
-      ...{ name, address, handle, identify, nextId, connections, idleTimeoutMs },
+      ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs },
       http: nodeHttp,
       owner: () => known(null)?.integration ?? null,
       doors: createDoors(doors, { handle, identify, nextId, requireShare, maxPolicyBodyBytes }),

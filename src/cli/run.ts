@@ -11,8 +11,10 @@ const oneSignalMs = 500
 
 /** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. Throws what keeps it from starting. */
 export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
-  // One request's failure is caught where it is served; what gets here is a bug that nobody can vouch for.
+  let running: Gateway | null = null
+  // One request's failure is caught where it is served, or costs its connection; what is left is a bug that nobody can vouch for.
   process.on('uncaughtException', (error) => {
+    if (running?.contain(error) === true) return
     // The logger may be what failed; its mask is not left out for that.
     const err = createRedactor(config.secrets).text(error.stack ?? String(error))
     const line = { level: 'fatal', time: new Date().toISOString(), msg: 'an error that nothing caught; the gateway ends', err }
@@ -25,6 +27,12 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   tuneCollector()
   // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.
   const starting = startGateway(config, { beforeListening: releaseStartup })
+  starting.then(
+    (gateway) => {
+      running = gateway
+    },
+    () => {}, // the caller of `run` tells why it did not start
+  )
   let stoppingSince: number | null = null
   const stop = (signal: NodeJS.Signals, code: number) => {
     if (stoppingSince !== null) {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import type { Duplex } from 'node:stream'
 import { type DoorName, Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { refuseUnparsed } from './malformed.ts'
@@ -16,6 +17,7 @@ export interface ArrivalServerOptions {
   readonly idleTimeoutMs: number
   readonly handle: Handle
   readonly nextId: NextId
+  readonly containment: Containment
   /** Of what cannot be parsed. */
   readonly door: DoorName
   readonly route: RequestDoor
@@ -32,6 +34,7 @@ export function createArrivalServer({
   idleTimeoutMs,
   handle,
   nextId,
+  containment,
   door,
   route,
   settingsOf,
@@ -41,10 +44,20 @@ export function createArrivalServer({
   const owed = createOwedReplies()
   // The parser says of every further chunk that it cannot go on.
   const given = new WeakSet<Duplex>()
-  const routed: RequestDoor = (req, res) => {
+  const answer = (req: IncomingMessage, res: ServerResponse, by: RequestDoor) => {
+    // A write that comes after the end is told by an event in a later turn, and an error without a listener ends the process.
+    req.on('error', ignore)
+    res.on('error', ignore)
     owed.begin(req, res)
-    route(req, res)
+    try {
+      by(req, res)
+    } catch (error) {
+      serve(handle, new HttpArrival(nextId(), failed(door, error), req, res))
+    }
   }
+  const routed: RequestDoor = (req, res) => answer(req, res, route)
+  const unexpected: RequestDoor = (req, res) =>
+    serve(handle, new HttpArrival(nextId(), { ...settingsOf(req), read: refuseExpectation }, req, res))
   const refuse = (of: DoorName, refusal: Refusal, socket: Duplex) => {
     if (given.has(socket)) return
     given.add(socket)
@@ -54,26 +67,21 @@ export function createArrivalServer({
 
   // Host is checked where the request is read, so that its lack is recorded.
   const server = createServer({ ...http, requireHostHeader: false }, routed)
+  containment.watch(server)
   server.setTimeout(idleTimeoutMs)
   server.on('timeout', (socket) => {
     if (!isWaitingForUs(owed.of(socket)[0])) socket.destroy()
   })
   // The body's reader invites it (100) once the request is allowed.
   server.on('checkContinue', routed)
-  server.on('checkExpectation', (req, res) => {
-    owed.begin(req, res)
-    serve(handle, new HttpArrival(nextId(), { ...settingsOf(req), read: refuseExpectation }, req, res))
-  })
+  server.on('checkExpectation', (req, res) => answer(req, res, unexpected))
   server.on('connect', (req, socket, head) => {
-    // Node takes its own listener off a socket that it hands over, and an error without one ends the process.
-    socket.on('error', () => socket.destroy())
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
     else if (owed.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
     else connect(req, socket, head)
   })
   if (upgrade !== undefined) {
     server.on('upgrade', (req, socket, head) => {
-      socket.on('error', () => socket.destroy())
       // What is pending would land inside the other protocol.
       if (owed.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
       else upgrade(req, socket, head)
@@ -100,6 +108,16 @@ export function noConnect(why: string): Refusal {
 function tooEarly(what: string): Refusal {
   return new Refusal('malformed-request', `${what} came before the reply to the request in front of it`)
 }
+
+/** A door that threw before there was an arrival: recorded and answered as one all the same. */
+function failed(door: DoorName, error: unknown): DoorSettings {
+  const fail = (): never => {
+    throw error
+  }
+  return { door, identify: fail, read: fail }
+}
+
+function ignore(): void {}
 
 function refuseExpectation(): never {
   throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')

@@ -46,7 +46,8 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
     return
   }
   const bytes = new ByteCount()
-  res.on('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, receivedBytes: bytes.count }))
+  // Before all others: one that fails would keep this from being settled.
+  res.prependListener('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, receivedBytes: bytes.count }))
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
   // Node would read a refused upload to its end to keep the connection; nobody wants those bytes.
   if (settling.refused && !res.req.complete) headers.push('connection', 'close')

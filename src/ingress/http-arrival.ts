@@ -84,9 +84,7 @@ export class HttpArrival implements Arrival, Hangup {
     }
     if (this.#listeners === null) {
       this.#listeners = []
-      this.res.on('close', () => {
-        for (const listener of this.#listeners ?? []) listener()
-      })
+      this.res.on('close', () => this.#tellGone())
     }
     const listeners = this.#listeners
     listeners.push(callback)
@@ -95,8 +93,24 @@ export class HttpArrival implements Arrival, Hangup {
       if (index >= 0) listeners.splice(index, 1)
     }
   }
+
+  /** One that fails keeps no other from hearing of it. */
+  #tellGone(): void {
+    for (const listener of this.#listeners ?? []) {
+      try {
+        listener()
+      } catch (error) {
+        process.nextTick(rethrow, error)
+      }
+    }
+  }
 }
 
 const proxyAuthorization = ['proxy-authorization'] as const
 
 function nothing(): void {}
+
+/** To the last resort: in a turn of its own. */
+function rethrow(error: unknown): never {
+  throw error
+}

@@ -1,5 +1,6 @@
 /** The doors: bytes in, an Arrival out, a Reply back. */
 export { createConnectionShares } from './connection-shares.ts'
+export { type Containment, createContainment } from './containment.ts'
 export { createDoors } from './doors.ts'
 export { createIdentify, type Directory, type Identify } from './identify.ts'
 export { createInterceptDoor } from './intercept.ts'

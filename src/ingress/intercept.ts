@@ -8,6 +8,7 @@ import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect } from './arrival-server.ts'
 import { type Authority, canonicalHost } from './canonical-host.ts'
 import { takesEcdsa } from './client-hello.ts'
+import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
@@ -18,6 +19,7 @@ import type { NextId } from './request-id.ts'
 export interface InterceptOptions {
   readonly handle: Handle
   readonly nextId: NextId
+  readonly containment: Containment
   /** A server context with a leaf for exactly this host; `rsa`: with one that a client without ECDSA can check, too. */
   readonly secureContext: (integration: string, host: string, rsa: boolean) => Promise<SecureContext>
   readonly http: ServerOptions
@@ -106,7 +108,10 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   return { intercept, close: connections.close }
 }
 
-function createInnerServer({ handle, nextId, http, idleTimeoutMs }: InterceptOptions, insides: WeakMap<Duplex, Inside>): Server {
+function createInnerServer(
+  { handle, nextId, containment, http, idleTimeoutMs }: InterceptOptions,
+  insides: WeakMap<Duplex, Inside>,
+): Server {
   const settingsOf = (req: IncomingMessage): DoorSettings => {
     const inside = insides.get(req.socket)
     if (inside === undefined) throw new Error('a connection that no tunnel opened')
@@ -117,6 +122,7 @@ function createInnerServer({ handle, nextId, http, idleTimeoutMs }: InterceptOpt
     idleTimeoutMs,
     handle,
     nextId,
+    containment,
     door: 'intercept',
     route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
     settingsOf,

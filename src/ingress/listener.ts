@@ -8,6 +8,7 @@ import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.
 import { createArrivalServer, noConnect } from './arrival-server.ts'
 import type { ConnectDoor } from './connect.ts'
 import type { ConnectionPool } from './connection-shares.ts'
+import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
@@ -42,6 +43,7 @@ export interface ListenerOptions {
   readonly nextId: NextId
   readonly http: ServerOptions
   readonly connections: ConnectionPool
+  readonly containment: Containment
   /** Whose listener this is; `null` where callers prove themselves. */
   readonly owner: () => Integration | null
   /** A connection in which nothing moves is cut, unless its caller has asked all it has to and waits for the answer. */
@@ -60,7 +62,7 @@ export interface Listener {
 
 /** Throws the Error of `listen` (EADDRINUSE, EACCES) with the listener's name in its message. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { name, doors, handle, nextId, identify, http, connections, owner } = options
+  const { name, doors, handle, nextId, identify, http, connections, containment, owner } = options
   const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
   const sockets = new Set<Socket>()
 
@@ -71,6 +73,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     idleTimeoutMs: options.idleTimeoutMs,
     handle,
     nextId,
+    containment,
     door: 'proxy',
     route(req, res) {
       connections.began(req.socket, res)

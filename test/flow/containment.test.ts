@@ -9,16 +9,25 @@ import {
   createInstallation,
   exchangeRaw,
   type Installation,
+  main,
   manifest,
   networkTo,
   proxyHeader,
+  root,
   startChild,
 } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 
-async function arrange(t: TestContext, { config = '', rules = '' }: { config?: string; rules?: string } = {}) {
+interface Setting {
+  readonly config?: string
+  readonly rules?: string
+  /** Loaded into the gateway's process. */
+  readonly load?: string
+}
+
+async function arrange(t: TestContext, { config = '', rules = '', load }: Setting = {}) {
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: `${config}${rules === '' ? '' : '\npolicy: { rules: ./rules }'}`,
@@ -28,7 +37,7 @@ async function arrange(t: TestContext, { config = '', rules = '' }: { config?: s
     mkdirSync(join(installation.folder, 'rules'))
     installation.write('rules/rules.rego', rules)
   }
-  const child = await startChild(t, installation)
+  const child = await startChild(t, installation, load === undefined ? {} : { command: [process.execPath, '--import', load, main] })
   const authority = `localhost:${origin.port}`
   const get = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`
   return { origin, installation, child, authority, get }
@@ -66,5 +75,33 @@ test('a chunked body larger than rules may look at is refused and recorded, and 
     ['refused', 'payload-too-large', '127.0.0.1', 'weather'],
   )
   assert.match(await exchangeRaw(child.proxyPort, get), /^HTTP\/1\.1 200 /)
+  assert.equal(child.process.exitCode, null, child.stderr())
+})
+
+test('whatever fails on behalf of a caller, wherever it is thrown, is told and settled once, and the next caller is served', async (t) => {
+  const { installation, child, authority, get } = await arrange(t, { load: join(root, 'test/support/failing-replies.ts') })
+  const failures = async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${child.healthPort}/metrics`)).text()
+    return Number(/^sallyport_internal_errors_total (\d+)$/m.exec(metrics)?.[1])
+  }
+  const ways = [
+    'at once',
+    'in a timer',
+    'in the next tick',
+    'in a later turn',
+    'in a promise',
+    'as the reply closes',
+    'as the connection closes',
+    'as an error that nobody listens for',
+  ]
+  for (const [index, way] of ways.entries()) {
+    const head = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\nX-Fail: ${way}\r\n\r\n`
+    const answer = await exchangeRaw(child.proxyPort, head).catch(() => '')
+    if (way === 'at once') assert.match(answer, /^HTTP\/1\.1 500 .*"code":"internal"/s)
+    await eventually(`what fails ${way} is told`, async () => (await failures()) === index + 1)
+    assert.match(await exchangeRaw(child.proxyPort, get), /^HTTP\/1\.1 200 /, way)
+    await eventually(`what fails ${way} is settled`, () => pairs(installation).settled.length === 2 * (index + 1))
+  }
+  assert.equal(pairs(installation).opened.length, 2 * ways.length)
   assert.equal(child.process.exitCode, null, child.stderr())
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { type Arrival, type Identified, type Integration, type TunnelRequest, toProblem, toRefusal } from '../../src/core/index.ts'
-import { createInterceptDoor } from '../../src/ingress/index.ts'
+import { createContainment, createInterceptDoor } from '../../src/ingress/index.ts'
 import { exchangeRaw } from '../support/installation.ts'
 
 /** The port of a door that every connection is handed to as if its CONNECT had been allowed. */
@@ -16,6 +16,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
   const door = createInterceptDoor({
     handle,
     nextId: () => 'r',
+    containment: createContainment(() => {}),
     secureContext: () => Promise.reject(new Error('no TLS here')),
     http: {},
     maxPolicyBodyBytes: 0,
