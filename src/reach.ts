@@ -44,7 +44,7 @@ export function createReach({ config, report, intercept }: ReachOptions): Reach 
   const pools = createPools({ dialer, idleTimeoutMs: http.idleTimeoutMs, connections: 256 })
   const resources = new Map<ResourceKind, Resource>()
   for (const resource of [
-    createHttpResource({ pools, ...http }),
+    createHttpResource({ pools, dialer, ...http }),
     createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
     createServiceResource({ services, dialer, ...http }),
     createFileResource(),

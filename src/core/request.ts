@@ -42,7 +42,7 @@ export interface HttpTarget {
   readonly host: string
   readonly port: number
   readonly method: string
-  /** Canonical, begins with `/`, no query. */
+  /** Canonical, begins with `/`, no query; `*` for OPTIONS of the server as a whole (RFC 9112 §3.2.4). */
   readonly path: string
   /** Without the `?`; empty where there is none. */
   readonly query: string
@@ -55,6 +55,8 @@ export interface HttpRequest extends Common {
   /** End-to-end headers only: hop-by-hop ones and those that Connection names are gone; Host is the judged authority. */
   readonly headers: HeaderList
   readonly body: JudgedBody | null
+  /** The gateway answers in the origin's place (RFC 9110 §7.6.2). */
+  readonly isLastHop: boolean
 }
 
 /** CONNECT. */
@@ -84,6 +86,8 @@ export interface ServiceRequest extends Common {
   readonly target: ServiceTarget
   readonly headers: HeaderList
   readonly body: JudgedBody | null
+  /** As in `HttpRequest`. */
+  readonly isLastHop: boolean
 }
 
 /** `*`, or the tags with their quotes. */

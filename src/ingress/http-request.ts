@@ -5,6 +5,7 @@ import { type Authority, formatAuthority, parseAuthority, requireWellFormedHost 
 import { canonicalPath } from './canonical-path.ts'
 import { forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
+import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
 
 /** Callers name few authorities over and over: each spelling is canonicalised once. */
@@ -47,9 +48,16 @@ export function readAbsoluteForm(
   const judged = scheme === 'http' ? authorities.http(authority) : authorities.https(authority)
   const claimed = soleHost(arrival)
   if (claimed !== null && claimed !== authority) requireWellFormedHost(claimed)
-  const rest = url.slice(end)
-  return build(arrival, who, scheme, judged, rest === '' || rest.startsWith('?') ? `/${rest}` : rest, maxPolicyBodyBytes)
+  return build(arrival, who, scheme, judged, originForm(url.slice(end), arrival.req.method), maxPolicyBodyBytes)
 }
+
+/** RFC 9112 §3.2.4: OPTIONS of a URL without path and query asks about the server as a whole; of any other method it means `/`. */
+function originForm(rest: string, method: string | undefined): string {
+  if (rest === '') return method === 'OPTIONS' ? '*' : '/'
+  return rest.startsWith('?') ? `/${rest}` : rest
+}
+
+const serverAsAWhole = { path: '*', query: '' } as const
 
 /** Inside a tunnel the authority is the one that CONNECT was judged for (host confusion, httpjail #57). */
 export function readOriginForm(
@@ -60,7 +68,8 @@ export function readOriginForm(
   maxPolicyBodyBytes: number,
 ): AccessRequest {
   const url = arrival.req.url ?? ''
-  if (!url.startsWith('/')) throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
+  if (!url.startsWith('/') && !(url === '*' && arrival.req.method === 'OPTIONS'))
+    throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
   const claimed = soleHost(arrival)
   if (claimed !== null) requireAgreement(claimed, scheme, judged)
   return build(arrival, who, scheme, judged, url, maxPolicyBodyBytes)
@@ -86,11 +95,13 @@ function build(
   const method = req.method ?? ''
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
-  const { path, query } = canonicalPath(rest, who.integration.network)
+  const { path, query } = rest === '*' ? serverAsAWhole : canonicalPath(rest, who.integration.network)
   const headers = forwardableHeaders(req.rawHeaders)
+  const isLastHop = countHop(method, headers)
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
   const target: HttpTarget = { scheme, host, port, method, path, query }
   const body = createRequestBody(req, res, maxPolicyBodyBytes)
+  if (path === '*' && body !== null) throw new Refusal('malformed-request', 'OPTIONS of a server as a whole has no body here')
   return {
     kind: 'http',
     id: arrival.id,
@@ -103,6 +114,7 @@ function build(
     target,
     headers,
     body,
+    isLastHop,
   }
 }
 

@@ -99,6 +99,7 @@ function readHttp(arrival: PolicyArrival, who: Identified, { method, url, header
     target: { scheme, host, port, method, path, query },
     headers: forwarded,
     body: body === null ? null : new WholeBody(body),
+    isLastHop: false,
   }
 }
 

@@ -11,6 +11,7 @@ import { forwardableHeaders } from './headers.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import type { UpgradableDoor } from './listener.ts'
 import { serveRaw, writeRaw } from './malformed.ts'
+import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
 
 export function createServicesDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
@@ -72,6 +73,7 @@ function read(arrival: HttpArrival, { integration, identity }: Identified, webso
   // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
   if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
   const method = req.method ?? ''
+  const headers = forwardableHeaders(req.rawHeaders)
   return {
     kind: 'service',
     id: arrival.id,
@@ -82,8 +84,9 @@ function read(arrival: HttpArrival, { integration, identity }: Identified, webso
     hangup: arrival,
     action: method,
     target: { name: match[1] ?? '', method, path, query, websocket },
-    headers: forwardableHeaders(req.rawHeaders),
+    headers,
     body,
+    isLastHop: countHop(method, headers),
   }
 }
 

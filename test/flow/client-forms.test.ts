@@ -30,7 +30,7 @@ before(async () => {
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
   )
-  const paths = ['paths: [/v1/**]', literalPaths]
+  const paths = ['paths: [/v1/**, "*"]', literalPaths]
   const to = (port: number, tls: string) =>
     paths.map((rest) => `{ hosts: [localhost], ports: [${port}], tls: ${tls}, ${rest}, addresses: [127.0.0.0/8, "::1/128"] }`)
   installation.write(
@@ -212,4 +212,50 @@ test('records of a request hold no secret of its query or path, however its name
   }
   assert.ok(plain.requests.some(({ url }) => url.includes(secret)))
   assert.ok(!JSON.stringify(installation.records()).includes(secret))
+})
+
+test('OPTIONS of a URL without a path asks about the server as a whole (RFC 9112 §3.2.4)', async () => {
+  const authority = `localhost:${plain.port}`
+  const options = (target: string, more = `${auth}X-Kept: yes\r\n`, host = authority) =>
+    `OPTIONS ${target} HTTP/1.1\r\nHost: ${host}\r\n${more}Connection: close\r\n\r\n`
+  plain.requests.length = 0
+  secure.requests.length = 0
+  assert.equal(statusOf(await exchangeRaw(proxyPort, options(`http://${authority}`))), 200)
+  assert.equal(statusOf(await exchangeRaw(proxyPort, options(`HTTP://${authority}`))), 200)
+  assert.equal(
+    statusOf(await exchangeInside(installation, { proxyPort, port: secure.port }, options('*', '', `localhost:${secure.port}`))),
+    200,
+  )
+  assert.deepEqual(
+    [...plain.requests, ...secure.requests].map(({ url }) => url),
+    ['*', '*', '*'],
+  )
+  // With a path it is that path; other methods without one mean "/"; both are not granted here.
+  assert.equal(statusOf(await exchangeRaw(proxyPort, options(`http://${authority}/`))), 403)
+  assert.equal(statusOf(await exchangeRaw(proxyPort, options(`http://${authority}?a`))), 403)
+  assert.equal(statusOf(await exchangeRaw(proxyPort, options(`http://${authority}`).replace('OPTIONS', 'GET'))), 403)
+})
+
+test('an OPTIONS or TRACE that may go no further is answered here, one that may goes one hop less (RFC 9110 §7.6.2)', async () => {
+  const ask = (method: string, hops: string, target = `http://localhost:${plain.port}/v1/a`) =>
+    exchangeRaw(
+      proxyPort,
+      `${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${auth}Max-Forwards: ${hops}\r\nCookie: a=secret-cookie\r\nConnection: close\r\n\r\n`,
+    )
+  plain.requests.length = 0
+  assert.match(await ask('OPTIONS', '0'), /^HTTP\/1\.1 200 .*content-length: 0/is)
+  assert.match(await ask('TRACE', '0'), /^HTTP\/1\.1 200 .*message\/http.*\r\n\r\nTRACE \/v1\/a HTTP\/1\.1\r\n/is)
+  assert.ok(!(await ask('TRACE', '0')).includes('secret-cookie'))
+  assert.match(await ask('OPTIONS', '0', '/services/s/v1/a'), /^HTTP\/1\.1 200 /)
+  assert.equal(plain.requests.length, 0)
+  // What is denied is denied.
+  assert.equal(statusOf(await ask('OPTIONS', '0', `http://localhost:${plain.port}/admin`)), 403)
+  assert.equal(statusOf(await ask('OPTIONS', 'many')), 400)
+
+  for (const target of [`http://localhost:${plain.port}/v1/a`, '/services/s/v1/a']) {
+    await ask('OPTIONS', '7', target)
+    await ask('GET', '0', target)
+  }
+  const left = plain.requests.map(({ rawHeaders }) => rawHeaders[rawHeaders.findIndex((one) => one.toLowerCase() === 'max-forwards') + 1])
+  assert.deepEqual(left, ['6', '0', '6', '0'])
 })

@@ -8,7 +8,7 @@ import { recordArbitrary } from '../support/recorded-requests.ts'
 
 const some = <Item>(...items: Item[]) => fc.subarray(items, { minLength: 1 })
 const maybe = <Item>(arbitrary: fc.Arbitrary<Item>) => fc.option(arbitrary, { nil: undefined })
-const paths = some('/**', '/v1/*', '/items/**', '/*/new', '/v1/items', '/')
+const paths = some('/**', '/v1/*', '/items/**', '/*/new', '/v1/items', '/', '*')
 /** Patterns that write a form need its choice. */
 const forms = fc.record(
   { encodedSlash: fc.constantFrom('literal', 'refuse'), emptySegments: fc.constantFrom('literal', 'refuse') },

@@ -41,9 +41,11 @@ export const segmentArbitrary = fc.oneof(
   { weight: 1, arbitrary: odd },
   fc.constantFrom('x', 'y'),
 )
-const path = fc
+const withSlash = fc
   .tuple(fc.array(segmentArbitrary, { maxLength: 4 }), fc.boolean())
   .map(([all, slash]) => `/${all.join('/')}${slash && all.length > 0 ? '/' : ''}`)
+/** `*` is of OPTIONS of a whole server. */
+const path = fc.oneof({ weight: 20, arbitrary: withSlash }, { weight: 1, arbitrary: fc.constant('*') })
 const fileOdd = fc.constantFrom('a%2Fb', 'a b', '# x', 'é', ': ', 'key: [', '\u202e', '\u2028x', '{}', '?', '-')
 const filePath = fc.array(fc.oneof(word, id, fileOdd), { maxLength: 3 }).map((all) => all.join('/'))
 const host = fc.constantFrom('api.example.com', 'b.example.com', 'x.test', '10.0.0.1', 'fd00::1')

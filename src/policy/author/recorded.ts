@@ -71,7 +71,8 @@ export function requestOf(record: DecidedRecord, find: Find): { request: AccessR
 
 /** As src/resources/http/facts.ts splits it. */
 function segmentsOf(path: string): readonly string[] {
-  return path === '/' ? [] : path.slice(1).split('/')
+  if (path === '/') return []
+  return path === '*' ? ['*'] : path.slice(1).split('/')
 }
 
 function nameless(name: string): Integration {

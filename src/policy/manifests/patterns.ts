@@ -54,7 +54,7 @@ export const pathPattern = () =>
   z
     .string()
     .meta({ title: 'path glob' })
-    .regex(/^\//, 'expected a path that begins with "/"')
+    .regex(/^(?:\/|\*$)/, 'expected a path that begins with "/", or "*" alone for OPTIONS of a whole server')
     .refine((given) => /^[\w~.!$&'()*+,=:@%;/-]*$/.test(given), 'expected a path: no query, no fragment, nothing special but * and **')
     .refine((given) => !given.split(/\/|%2F/).some((one) => one === '.' || one === '..'), 'a canonical path has no "." or ".." segment')
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')

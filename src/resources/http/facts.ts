@@ -1,9 +1,10 @@
 /** What the policy sees of a path, a query and headers. */
 import type { HeaderList, JsonObject } from '../../core/index.ts'
 
-/** `/v1/items/` → `["v1", "items", ""]`: a trailing slash stays visible, and `%2F` is a character of its segment. */
+/** `/v1/items/` → `["v1", "items", ""]`, `*` → `["*"]`: a trailing slash stays visible, and `%2F` is a character of its segment. */
 export function segmentsOf(path: string): readonly string[] {
-  return path === '/' ? [] : path.slice(1).split('/')
+  if (path === '/') return []
+  return path === '*' ? ['*'] : path.slice(1).split('/')
 }
 
 /** Every value of every key, in order, as `application/x-www-form-urlencoded` reads them. */

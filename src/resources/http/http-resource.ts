@@ -9,13 +9,17 @@ import {
   type Reply,
   type Resource,
 } from '../../core/index.ts'
+import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
 import { headersOf, queryOf, segmentsOf } from './facts.ts'
+import { answerAsLastHop } from './last-hop.ts'
 import type { Pools } from './pools.ts'
+import { askServer } from './server-wide.ts'
 
 export interface HttpResourceOptions {
   readonly pools: Pools
+  readonly dialer: Dialer
   /** Until the head of the reply, where no obligation says otherwise. */
   readonly originTimeoutMs: number
   readonly idleTimeoutMs: number
@@ -48,13 +52,24 @@ class HttpClaim implements Claim {
     this.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
-  perform(permit: Permit): Promise<Reply> {
+  perform(permit: Permit): Promise<Reply> | Reply {
     if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
-    const { pools, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = this.#options
-    const { target, headers, body, integration, hangup } = this.#request
+    const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = this.#options
+    const { target, headers, body, integration, hangup, isLastHop } = this.#request
     const { obligations } = permit.decision
+    if (isLastHop) return answerAsLastHop(target)
+    const allowed = obligations.addresses ?? []
+    if (target.path === '*') {
+      const to = { host: target.host, port: target.port, allowed }
+      return askServer({
+        request: this.#request,
+        dial: () => (target.scheme === 'https' ? dialer.tls(to) : dialer.tcp(to)),
+        timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
+        maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
+      })
+    }
     return exchange({
-      pool: pools.get(integration.name, this.origin, target.host, target.port, obligations.addresses ?? []),
+      pool: pools.get(integration.name, this.origin, target.host, target.port, allowed),
       host: target.host,
       hangup,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,

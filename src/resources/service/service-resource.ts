@@ -3,6 +3,7 @@ import { type Claim, Permit, pathForms, Refusal, type Reply, type Resource, type
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from '../http/body-facts.ts'
 import { headersOf, queryOf, segmentsOf } from '../http/facts.ts'
+import { answerAsLastHop } from '../http/last-hop.ts'
 import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 
 export interface ServiceResourceOptions {
@@ -22,6 +23,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
     // Allowed by a manifest, and not there: the operator has not configured it.
     const proxy = proxies.get(request.target.name)
     if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
+    if (request.isLastHop) return answerAsLastHop(request.target)
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = permit.decision.obligations
     if (request.target.websocket) {
       // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.

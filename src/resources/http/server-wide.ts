@@ -1,0 +1,62 @@
+/** `OPTIONS *`: a question about a server as a whole, which undici cannot send (RFC 9112 §3.2.4). */
+import { type IncomingMessage, request as sendRequest } from 'node:http'
+import type { Socket } from 'node:net'
+import { type Answer, type HttpRequest, Refusal, withoutHeaders } from '../../core/index.ts'
+import { explainOriginError } from './origin-error.ts'
+import { endToEnd } from './reply-headers.ts'
+
+export interface ServerWideOptions {
+  readonly request: HttpRequest
+  /** A connection to the origin, judged. */
+  readonly dial: () => Promise<Socket>
+  /** For all of it. */
+  readonly timeoutMs: number
+  readonly maxReplyBytes: number
+}
+
+/** Over a connection of its own, with the whole reply. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
+export function askServer({ request, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
+  const { host, method } = request.target
+  return new Promise<Answer>((resolve, reject) => {
+    const asked = sendRequest({
+      method,
+      path: '*',
+      headers: request.headers as string[],
+      createConnection: (_options, done) => {
+        dial().then(
+          (socket) => done(null, socket),
+          (error: Error) => done(error, undefined as never),
+        )
+        return undefined
+      },
+    })
+    const fail = (error: Error) => {
+      reject(explainOriginError(error, host))
+      asked.destroy()
+    }
+    const timer = setTimeout(() => fail(new Refusal('origin-timeout', `${host} did not answer within ${timeoutMs} ms`)), timeoutMs)
+    const forget = request.hangup.onGone(() => fail(new Refusal('client-closed', 'the caller went away')))
+    asked.on('error', fail)
+    asked.once('close', () => {
+      clearTimeout(timer)
+      forget()
+      // Where all is said already, this says nothing more.
+      fail(new Error('closed before a whole answer'))
+    })
+    asked.once('response', (reply) => collect(reply, maxReplyBytes).then(resolve, fail))
+    asked.end()
+  })
+}
+
+async function collect(reply: IncomingMessage, maxBytes: number): Promise<Answer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of reply as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  // Written anew: the body is here whole.
+  const headers = [...withoutHeaders(endToEnd(reply.rawHeaders) as string[], ['content-length']), 'content-length', String(bytes)]
+  return { status: reply.statusCode ?? 502, headers, body: bytes === 0 ? null : Buffer.concat(chunks) }
+}
