@@ -296,8 +296,7 @@ test('the commands start on the Node.js that a newcomer has', unless(why ?? noOl
   assert.ok(old !== null, noOldNode ?? '')
   const machine = createMachine(t, {
     files: { 'sallyport.yaml': config, 'integrations/weather.yaml': weather(80) },
-    mounts: { [old.folder]: '/opt/old-node' },
-    programs: { node: '/opt/old-node/node' },
+    ...old,
   })
   const version = await on(machine, `${sallyport} --version`)
   assert.deepEqual([version.code, version.stderr], [0, ''])

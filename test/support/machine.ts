@@ -37,17 +37,24 @@ export function createMachine(t: TestContext, options: MachineOptions = {}): Mac
   const { files = {}, mounts = {}, programs = {}, checkout = root, isWritable = false, isOffline = false } = options
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-machine-'))
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
-  const [place, etc, stateFolder] = ['root', 'etc', 'state'].map((name) => join(folder, name)) as [string, string, string]
-  for (const one of [place, etc, stateFolder]) mkdirSync(one)
-  chownSync(stateFolder, strangerId, strangerId)
-  chmodSync(stateFolder, 0o700)
+  const [place, etc, stateFolder, home] = ['root', 'etc', 'state', 'home'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  for (const one of [place, etc, stateFolder, home]) mkdirSync(one)
+  for (const one of [stateFolder, home]) {
+    chownSync(one, strangerId, strangerId)
+    chmodSync(one, 0o700)
+  }
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(etc, name)), { recursive: true })
     writeFileSync(join(etc, name), text)
   }
   const script = join(folder, 'enter.sh')
   const readOnly = { [etc]: '/etc/sallyport', ...mounts, ...(!isWritable && { [checkout]: '/opt/sallyport' }) }
-  const writable = { [stateFolder]: '/var/lib/sallyport', ...(isWritable && { [checkout]: '/opt/sallyport' }) }
+  const writable = { [stateFolder]: '/var/lib/sallyport', ...(isWritable && { [checkout]: '/opt/sallyport', [home]: '/home/newcomer' }) }
   writeFileSync(script, scriptOf(place, readOnly, writable, programs, isWritable, isOffline))
   const command: Machine['command'] = (line, env = {}) => [
     'unshare',
@@ -76,13 +83,17 @@ export function whyNoMachine(): string | null {
   }
 }
 
-/** What a newcomer has: a Node.js before 24 with its npm. `null` where this machine has none. */
-export function oldNode(): { readonly folder: string; readonly version: string } | null {
+/** What a newcomer has: a Node.js before 24 with its npm, and how a machine gets it. `null` where this machine has none. */
+export function oldNode(): Required<Pick<MachineOptions, 'mounts' | 'programs'>> | null {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     if (!existsSync(join(folder, 'node')) || !existsSync(join(folder, 'npm')) || realpathSync(join(folder, 'node')).startsWith(root))
       continue
     const version = execFileSync(join(folder, 'node'), ['--version'], { encoding: 'utf8' }).trim()
-    if (Number.parseInt(version.slice(1), 10) < 24) return { folder, version }
+    if (Number.parseInt(version.slice(1), 10) >= 24) continue
+    const prefix = dirname(folder)
+    const programs = Object.fromEntries(['node', 'npm', 'npx'].map((name) => [name, join(folder, name)]))
+    // /usr is on every machine.
+    return { mounts: prefix === '/usr' || prefix.startsWith('/usr/') || prefix === '/' ? {} : { [prefix]: prefix }, programs }
   }
   return null
 }
@@ -115,7 +126,7 @@ ${Object.entries(programs)
   .map(([name, path]) => `ln -s ${quoted(path)} ${at}/opt/bin/${name}`)
   .join('\n')}
 ${[...Object.entries(readOnly), ...Object.entries(writable)].map(bind).join('\n')}
-${isWritable ? `chmod 1777 ${at}/tmp; mkdir -p ${at}/home/newcomer; chown ${strangerId}:${strangerId} ${at}/home/newcomer` : ''}
+${isWritable ? `chmod 1777 ${at}/tmp` : ''}
 ${isOffline ? '' : `cp /etc/resolv.conf ${at}/etc/ 2>/dev/null || true`}
 ${isOffline ? '' : `grep -v localhost /etc/hosts >> ${at}/etc/hosts || true`}
 ${Object.values(readOnly)
