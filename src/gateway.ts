@@ -65,6 +65,8 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
 
   const limits = createLimits({
     now,
+    maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
+    maxPolicyBodiesBytes: config.http.maxPolicyBodiesBytes,
     peerArrivals: config.defaults.limits.arrivals,
     onBreakerChange(integration, { origin, state }) {
       audit.note('breaker', { integration, origin, state })

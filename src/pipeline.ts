@@ -93,7 +93,7 @@ class Passage extends Settlement implements Settling {
     let request = read
     let activations = policy.activations()
     // Where nobody is asked, the body is what `#decide` has found missing.
-    if (policy.consult === null) await buffer(request)
+    if (policy.consult === null) await this.#buffer(request)
     for (let round = 0; round < maxRounds; round += 1) {
       if (policy.activations() !== activations) {
         activations = policy.activations()
@@ -101,12 +101,12 @@ class Passage extends Settlement implements Settling {
       }
       let claim = this.#claim(request)
       const readBody = async () => {
-        await buffer(request)
+        await this.#buffer(request)
         claim = this.#claim(request)
         return claim
       }
       const decision = policy.consult === null ? policy.decide(request, claim) : await policy.consult(request, claim, readBody)
-      if (decision === null) await buffer(request)
+      if (decision === null) await this.#buffer(request)
       else if (policy.activations() === activations) return { request, claim, decision }
     }
     return {
@@ -114,6 +114,14 @@ class Passage extends Settlement implements Settling {
       claim: this.#claim(request),
       decision: denial('engine/changing', 'the policy changed again and again while answers or the body were waited for', ''),
     }
+  }
+
+  /** A policy that looks at a body finds one that can be read: a file's is never judged. */
+  async #buffer(request: AccessRequest): Promise<void> {
+    const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
+    if (body === null || body.whole !== null) throw new Error('the policy asks for a body that was read, or is not there')
+    this.hold = this.stations.limits.holdBody(request.integration, body.declaredBytes)
+    this.hold.shrink((await body.buffer()).byteLength)
   }
 
   /** The manifest may be another one by now, or the token no longer in it. */
@@ -144,13 +152,6 @@ interface Decided {
 
 /** Each may ask outside as often and as long as the grants allow. */
 const maxRounds = 4
-
-/** A policy that looks at a body finds one that can be read: a file's is never judged. */
-async function buffer(request: AccessRequest): Promise<void> {
-  const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
-  if (body === null || body.whole !== null) throw new Error('the policy asks for a body that was read, or is not there')
-  await body.buffer()
-}
 
 class Stranger {
   readonly integration = null

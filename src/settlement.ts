@@ -1,6 +1,7 @@
 /** How one arrival ends, whatever failed on its way: refused in one record, counted as its bytes pass, settled once. Nothing here throws. */
 import {
   type Arrival,
+  type BodyHold,
   type Entry,
   type Identified,
   isTakeover,
@@ -33,6 +34,8 @@ export class Settlement implements Meter {
   protected readonly entry: Entry | null
   protected who: Identified | null = null
   protected lease: Lease | null = null
+  /** Of the body, where the policy looked at it. */
+  protected hold: BodyHold | null = null
   protected origin: string | null = null
   /** The decision is recorded: what is refused from now on needs no record of its own. */
   protected decided = false
@@ -120,6 +123,7 @@ export class Settlement implements Meter {
     }
     // Each is owed its end, whatever becomes of the others: a slot that is not freed is lost until a restart.
     try {
+      this.hold?.release()
       this.lease?.settle(outcome)
     } catch (error) {
       this.#report(error)

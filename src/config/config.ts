@@ -38,6 +38,7 @@ export interface HttpConfig {
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
   readonly maxPolicyBodyBytes: number
+  readonly maxPolicyBodiesBytes: number
   readonly originCaFile: string | null
   readonly dnsServers: readonly string[]
 }

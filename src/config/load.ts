@@ -79,6 +79,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       maxRequestBytes: http.maxRequest,
       maxReplyBytes: http.maxReply,
       maxPolicyBodyBytes: http.maxPolicyBody,
+      maxPolicyBodiesBytes: http.maxPolicyBodies,
       originCaFile: http.originCa ?? null,
       dnsServers: http.dnsServers,
     },

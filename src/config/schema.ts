@@ -30,33 +30,42 @@ export function createConfigSchema(sources: Sources) {
       .optional(),
   })
 
-  const http = z.strictObject({
-    maxHeader: size(kibi, mebi).describe('Request line and headers; 1KiB to 1MiB.').prefault('16KiB'),
-    headersTimeout: duration().describe('Until the head of a request is in.').prefault('15s'),
-    keepAlive: duration().describe('An idle connection of a caller is kept so long.').prefault('60s'),
-    maxConnections: z
-      .int()
-      .positive()
-      .describe('Connections of a listener. Where it is full, the integration that has most gives one to one that has less.')
-      .prefault(10_000),
-    maxUnidentifiedConnections: z
-      .int()
-      .positive()
-      .describe(
-        'Of these, what has not proved yet which integration it is; at most half. The oldest gives way, and all have as long as `headersTimeout`.',
-      )
-      .prefault(2000),
-    connectTimeout: duration().describe('Until a destination accepts the connection.').prefault('5s'),
-    originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
-    idleTimeout: duration().describe('A body, tunnel or WebSocket in which nothing moves is cut.').prefault('2m'),
-    maxRequest: size().describe('A request’s body.').prefault('1GiB'),
-    maxReply: size().describe('A reply’s body.').prefault('10GiB'),
-    maxPolicyBody: size(0, 64 * mebi)
-      .describe('A request’s body that the policy looks at is buffered up to this; at most 64MiB.')
-      .prefault('1MiB'),
-    originCa: certificates('PEM file of further CAs that destinations’ certificates may come from.').optional(),
-    dnsServers: z.array(resolver()).describe('Resolvers to ask (`address` or `address:port`); the system’s where empty.').prefault([]),
-  })
+  const http = z
+    .strictObject({
+      maxHeader: size(kibi, mebi).describe('Request line and headers; 1KiB to 1MiB.').prefault('16KiB'),
+      headersTimeout: duration().describe('Until the head of a request is in.').prefault('15s'),
+      keepAlive: duration().describe('An idle connection of a caller is kept so long.').prefault('60s'),
+      maxConnections: z
+        .int()
+        .positive()
+        .describe('Connections of a listener. Where it is full, the integration that has most gives one to one that has less.')
+        .prefault(10_000),
+      maxUnidentifiedConnections: z
+        .int()
+        .positive()
+        .describe(
+          'Of these, what has not proved yet which integration it is; at most half. The oldest gives way, and all have as long as `headersTimeout`.',
+        )
+        .prefault(2000),
+      connectTimeout: duration().describe('Until a destination accepts the connection.').prefault('5s'),
+      originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
+      idleTimeout: duration().describe('A body, tunnel or WebSocket in which nothing moves is cut.').prefault('2m'),
+      maxRequest: size().describe('A request’s body.').prefault('1GiB'),
+      maxReply: size().describe('A reply’s body.').prefault('10GiB'),
+      maxPolicyBody: size(0, 64 * mebi)
+        .describe('A request’s body that the policy looks at is buffered up to this; at most 64MiB.')
+        .prefault('1MiB'),
+      maxPolicyBodies: size()
+        .describe('All such bodies together, at least twice the largest. Each integration may hold as much of it as is free.')
+        .prefault('256MiB'),
+      originCa: certificates('PEM file of further CAs that destinations’ certificates may come from.').optional(),
+      dnsServers: z.array(resolver()).describe('Resolvers to ask (`address` or `address:port`); the system’s where empty.').prefault([]),
+    })
+    .refine(({ maxPolicyBody, maxPolicyBodies }) => maxPolicyBodies >= 2 * maxPolicyBody, {
+      error: 'expected at least twice http.maxPolicyBody: half of it is the most that one integration may have',
+      path: ['maxPolicyBodies'],
+      ...besides,
+    })
 
   return z
     .strictObject({

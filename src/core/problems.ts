@@ -18,6 +18,7 @@ export const problems = {
   'quota-exceeded': { status: 429, title: 'The quota is used up' },
   'concurrency-exceeded': { status: 429, title: 'Too many requests are open at once' },
   'connections-exceeded': { status: 429, title: 'Too many connections are open at once' },
+  'bodies-exceeded': { status: 429, title: 'Too many bodies are read at once' },
   'client-closed': { status: 499, title: 'The caller went away' },
   internal: { status: 500, title: 'The gateway failed' },
   'origin-unreachable': { status: 502, title: 'The destination cannot be reached' },

@@ -22,7 +22,7 @@ export interface RequestBody {
 /** A body that the policy may look at. */
 export interface JudgedBody extends RequestBody {
   /** Reads it into `whole`, and leaves it to be sent on all the same. Throws `Refusal('payload-too-large')`. */
-  buffer(): Promise<unknown>
+  buffer(): Promise<Buffer>
 }
 
 interface Common {

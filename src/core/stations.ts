@@ -38,6 +38,14 @@ export interface Lease extends Meter {
   settle(outcome: Outcome): void
 }
 
+/** Memory for a body that the policy looks at. */
+export interface BodyHold {
+  /** It turned out to be no longer than this. */
+  shrink(bytes: number): void
+  /** Once; later calls do nothing. */
+  release(): void
+}
+
 export interface Limits {
   /**
    * One token of the arrivals bucket: the integration's, or the peer's for the unidentified.
@@ -46,6 +54,8 @@ export interface Limits {
   arrive(integration: Integration | null, peer: string): number
   /** Buckets and concurrency, all or nothing. Throws `Refusal` with Retry-After. */
   admit(permit: Permit, declaredBytes: number): Lease
+  /** Before a body is read for the policy; `null`: its length is not declared. Throws `Refusal('bodies-exceeded')`. */
+  holdBody(integration: Integration, declaredBytes: number | null): BodyHold
 }
 
 /** One arrival's records. None of these throws; a broken log shows in `durable`. */

@@ -126,7 +126,9 @@ class WholeBody implements JudgedBody {
     this.#watcher?.(bytes)
   }
 
-  async buffer(): Promise<void> {}
+  async buffer(): Promise<Buffer> {
+    return this.whole
+  }
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes > maxBytes) throw new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)

@@ -1,10 +1,11 @@
 /** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
 import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Permit, Reply } from '../core/index.ts'
 import { Account } from './account.ts'
+import { type BodiesOptions, createHoldBody } from './bodies.ts'
 import { type Breakers, createBreakers } from './breakers.ts'
 import { createPeers } from './peers.ts'
 
-export interface LimitsOptions {
+export interface LimitsOptions extends BodiesOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number
   /** Arrivals of a peer that proves no integration. */
@@ -21,7 +22,7 @@ export interface LimitsStation extends Limits {
   close(): void
 }
 
-export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptions): LimitsStation {
+export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
   const accounts = new Map<string, { integration: Integration; readonly account: Account }>()
   const arriveUnidentified = createPeers(peerArrivals, now)
   const breakers = createBreakers(now, onBreakerChange)
@@ -44,6 +45,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange }: LimitsOptio
       account.admit(declaredBytes, now())
       return new HeldLease(integration, account, breakers, declaredBytes, now)
     },
+    holdBody: createHoldBody(bodies),
     update(integrations) {
       const names = new Set(integrations.map(({ name }) => name))
       for (const name of accounts.keys()) {

@@ -158,6 +158,11 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['a listener with no door', 'listeners: [{ name: a, address: "127.0.0.1:1", doors: [] }]', /listeners\.0\.doors: Too small/],
   ['a timeout that no timer can wait', 'drainTimeout: 1000h', /drainTimeout: a duration may be 24 days at most/],
   ['a size beyond what can be counted', 'http: { maxReply: 99999999999GiB }', /http\.maxReply: expected a size between 0 and/],
+  [
+    'room for less than two bodies that the policy looks at',
+    'http: { maxPolicyBody: 1MiB, maxPolicyBodies: 1MiB }',
+    /http\.maxPolicyBodies: expected at least twice http\.maxPolicyBody/,
+  ],
   ['no room for headers', 'http: { maxHeader: 0 }', /http\.maxHeader: expected a size between 1024 and 1048576 bytes/],
   [
     'a rate beyond what can be counted',

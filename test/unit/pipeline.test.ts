@@ -32,6 +32,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
     limits: {
       arrive: () => step('arrive', 0),
+      holdBody: () => ({ shrink: () => void seen.push('memory held'), release: () => void seen.push('memory released') }),
       admit: () =>
         step('admit', {
           run: (_origin: string, effect: () => unknown) => step('run', effect()),
@@ -111,6 +112,7 @@ function arrangeBody(onRead: () => void) {
       await Promise.resolve()
       onRead()
       body.whole = Buffer.from('{}')
+      return body.whole
     },
   }
   const request = { kind: 'http', integration: { name: 'weather' }, hangup: { gone: false }, body } as unknown as AccessRequest

@@ -5,7 +5,7 @@ import type { Integration, Reply } from '../../src/core/index.ts'
 import { createBreakers } from '../../src/limits/breakers.ts'
 import { createPeers, peerOf } from '../../src/limits/peers.ts'
 import { createPools } from '../../src/resources/http/pools.ts'
-import { createFairCache, createFairQueue } from '../../src/shares/index.ts'
+import { createFairCache, createFairMemory, createFairQueue } from '../../src/shares/index.ts'
 
 test('a full cache takes from whoever holds most, the least used first, and tells of it', () => {
   const gone: string[] = []
@@ -105,4 +105,20 @@ test('work that fails gives its turn back', async () => {
     /no/,
   )
   assert.equal(await queue.run('weather', async () => 1), 1)
+})
+
+test('memory is held by one up to half, and each further one finds something free', () => {
+  const memory = createFairMemory(64)
+  assert.equal(memory.take('greedy', 33), false)
+  assert.equal(memory.take('greedy', 30), true)
+  assert.equal(memory.take('greedy', 2), true)
+  assert.equal(memory.take('greedy', 1), false)
+  assert.equal(memory.take('weather', 16), true)
+  assert.equal(memory.take('weather', 1), false)
+  assert.equal(memory.take('other', 8), true)
+  memory.give('greedy', 32)
+  assert.equal(memory.take('weather', 8), true)
+  memory.give('weather', 24)
+  memory.give('other', 8)
+  assert.equal(memory.take('greedy', 32), true)
 })

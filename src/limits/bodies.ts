@@ -1,0 +1,28 @@
+/** Memory for the bodies that the policy looks at: an integration that sends many, or sends them slowly, leaves room for others. */
+import { type BodyHold, type Integration, Refusal } from '../core/index.ts'
+import { createFairMemory } from '../shares/index.ts'
+
+export interface BodiesOptions {
+  /** Of one body. */
+  readonly maxPolicyBodyBytes: number
+  /** Of all that are held at once. */
+  readonly maxPolicyBodiesBytes: number
+}
+
+type HoldBody = (integration: Integration, declaredBytes: number | null) => BodyHold
+
+/** What is declared is held from the beginning: who is refused is refused before a byte is read. */
+export function createHoldBody({ maxPolicyBodyBytes, maxPolicyBodiesBytes }: BodiesOptions): HoldBody {
+  const memory = createFairMemory(maxPolicyBodiesBytes)
+  return ({ name }, declaredBytes) => {
+    let held = Math.min(declaredBytes ?? maxPolicyBodyBytes, maxPolicyBodyBytes)
+    if (!memory.take(name, held))
+      throw Refusal.retryLater('bodies-exceeded', 'the bodies that rules look at take all the memory that this integration may have', 1000)
+    const shrink = (bytes: number) => {
+      if (bytes >= held) return
+      memory.give(name, held - bytes)
+      held = bytes
+    }
+    return { shrink, release: () => shrink(0) }
+  }
+}
