@@ -1,5 +1,6 @@
 /** The decision log as a control plane receives it: a real gateway, a real server, and what happens when that one misbehaves. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -351,4 +352,71 @@ test('a body too large to be copied is left out, and the event says so', async (
   const [event] = collector.events() as (Event & { input: { http: { body: object } } })[]
   assert.deepEqual(event?.['erased'], ['/input/http/body/value'])
   assert.deepEqual(event?.input.http.body, { type: 'json', bytes: 300_008 })
+})
+
+const looking =
+  'package sallyport.rules\n\ndeny contains "x" if input.http.body.value.never\n\ndeny contains "y" if input.http.headers["x-never"]\n'
+const deep = (depth: number) => `${'[{"a":'.repeat(depth)}1${'}]'.repeat(depth)}`
+
+test('no length and no depth of a request keeps it out of the log', async (t) => {
+  const { collector, ask, metricBecomes } = await arrange(t, { rules: looking, more: ', uploadSizeLimit: 2KiB' })
+  const noise = (bytes: number) => randomBytes(bytes).toString('base64')
+  const bodies = [
+    JSON.stringify({ a: noise(150_000) }),
+    JSON.stringify(Array.from({ length: 20_000 }, (_, index) => index * 7919)),
+    JSON.stringify(Object.fromEntries(Array.from({ length: 3000 }, () => [noise(9), noise(9)]))),
+    JSON.stringify({ [noise(60_000)]: 1 }),
+    JSON.stringify({ a: deep(100) }),
+    JSON.stringify({ password: JSON.parse('['.repeat(3000) + ']'.repeat(3000)) }),
+    deep(150),
+    deep(1000),
+    deep(20_000),
+  ]
+  const ids: string[] = []
+  for (const body of bodies) ids.push((await ask('/body', { method: 'POST', headers: 'Content-Type: application/json\r\n', body })).id)
+  ids.push((await ask('/text', { method: 'POST', headers: 'Content-Type: text/plain\r\n', body: deep(20_000) })).id)
+  ids.push((await ask('/text', { method: 'POST', headers: 'Content-Type: text/plain\r\n', body: '\u0001'.repeat(200_000) })).id)
+  ids.push((await ask(`/${'p'.repeat(7000)}?${'q=1&'.repeat(500)}`)).id)
+  ids.push((await ask('/headers', { headers: `X-Long: ${noise(6000)}\r\n` })).id)
+  await metricBecomes(outcome('uploaded'), ids.length)
+  assert.deepEqual(
+    collector.events().map((event) => event['decision_id']),
+    ids,
+  )
+  assert.ok(collector.uploads.every(({ bytes }) => bytes <= 2048))
+  const [long] = collector.events() as (Event & { input: { http: { method: string; path: string; body: { value: { a: string } } } } })[]
+  assert.deepEqual([long?.input.http.method, long?.input.http.path], ['POST', '/body'])
+  assert.match(long?.input.http.body.value.a ?? '', /^[\w+/]{64,}…\[cut\]$/)
+})
+
+test('a request whose size stops the masks is told of without what they might have masked', async (t) => {
+  const { collector, ask, metricBecomes } = await arrange(t, {
+    rules: `package system.log
+
+letters := split(input.input.http.path, "")
+
+mask contains "/input/http/method" if count([1 | some one in letters; some other in letters; one == other]) > 0
+`,
+  })
+  const { id } = await ask(`/${'p'.repeat(12_000)}`)
+  await metricBecomes(outcome('uploaded'), 1)
+  const [event] = collector.events()
+  assert.deepEqual([event?.['decision_id'], event?.['erased']], [id, ['/input', '/result']])
+  assert.deepEqual([event?.['input'], event?.['result']], [undefined, undefined])
+})
+
+test('a body that no rule looked at is told of as unread', async (t) => {
+  const { collector, ask } = await arrange(t, {
+    rules: 'package sallyport.rules\n\ndeny contains "x" if {\n\tinput.http.path == "/judged"\n\tinput.http.body.value.never\n}\n',
+  })
+  for (const path of ['/judged', '/other'])
+    await ask(path, { method: 'POST', headers: 'Content-Type: application/json\r\n', body: '{"a":1}' })
+  await collector.until(() => collector.events().length === 2)
+  assert.deepEqual(
+    (collector.events() as (Event & { input: { http: { body: object } } })[]).map((event) => event.input.http.body),
+    [
+      { type: 'json', bytes: 7, value: { a: 1 } },
+      { type: 'unread', bytes: 7 },
+    ],
+  )
 })

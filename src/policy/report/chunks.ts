@@ -10,6 +10,9 @@ export interface Chunk {
   readonly events: number
 }
 
+/** An event of no more than `maxBytes`, as JSON. */
+export type Shorten = (event: Buffer, maxBytes: number) => Buffer | null
+
 export interface Packer {
   /** The oldest events of the buffer; `null` where there is none. */
   next(): Promise<Chunk | null>
@@ -19,8 +22,11 @@ export interface Packer {
 const confidence = 0.9
 const maxRatio = 64
 
-/** `onTooLarge` hears of each event that does not fit even alone; it is given up. */
-export function createPacker(buffer: EventBuffer, maxBytes: number, onTooLarge: () => void): Packer {
+/**
+ * An event that does not fit even alone is packed as `shorten` makes it; `onTooLarge` hears of each that it cannot make
+ * short enough (`null`), which is given up.
+ */
+export function createPacker(buffer: EventBuffer, maxBytes: number, onTooLarge: () => void, shorten: Shorten = () => null): Packer {
   /** Bytes of JSON that one compressed byte held; learnt from each chunk, so that few are packed twice. */
   let ratio = 1
 
@@ -38,11 +44,21 @@ export function createPacker(buffer: EventBuffer, maxBytes: number, onTooLarge: 
         }
         // Half as much, until it fits or a single event is left.
         ratio = Math.min(ratio, json.byteLength / maxBytes) / 2
-        if (events.length === 1) onTooLarge()
-        else buffer.putBack(events)
+        const [event] = events
+        if (events.length > 1 || event === undefined) buffer.putBack(events)
+        else {
+          const shorter = shorten(event, maxBytes - overheadOf(maxBytes))
+          if (shorter === null) onTooLarge()
+          else buffer.putBack([shorter])
+        }
       }
     },
   }
+}
+
+/** What the brackets and gzip add at most to what it cannot compress (RFC 1952, RFC 1951 §3.2.4). */
+function overheadOf(bytes: number): number {
+  return 64 + Math.ceil(bytes / 1000)
 }
 
 const open = Buffer.from('[')

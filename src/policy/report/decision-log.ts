@@ -3,10 +3,11 @@ import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, 
 import { stringify } from '../projection.ts'
 import type { Server } from '../server/index.ts'
 import { applyMasks } from './apply-masks.ts'
-import { type BundleRevisions, createEvent, type Decided, type Labels, type Redact } from './event.ts'
+import { type BundleRevisions, createEvent, type Decided, type DecisionEvent, type Labels, type Redact, withoutDocuments } from './event.ts'
 import { createEventBuffer } from './event-buffer.ts'
 import type { PostResult } from './post.ts'
 import { createRate } from './rate.ts'
+import { shortenWritten } from './shorten.ts'
 import { createUploader } from './uploader.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -48,6 +49,8 @@ export interface DecisionLogStation extends DecisionLog {
 
 /** More wait only where decisions come faster than they can be written. Each holds on to its request. */
 const maxWaiting = 1000
+/** An event that is no larger is looked at by masks within any bound: where they fail on it, it is not its size. */
+const maxUsualBytes = 8 * 1024
 /** How long writing may keep a turn of the event loop. */
 const turnMs = 2
 
@@ -73,20 +76,34 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
 
   function write(decided: Decided): void {
     try {
-      const event = createEvent(decided, labels, redact)
-      const { drop, masks } = judge(event)
-      if (drop) {
+      const event = masked(createEvent(decided, labels, redact))
+      if (event === null) {
         onOutcome('dropped', 1)
         return
       }
-      applyMasks(event, masks)
-      const given = buffer.push(Buffer.from(stringify(event as unknown as JsonObject)))
+      const text = Buffer.from(stringify(event as unknown as JsonObject))
+      const given = buffer.push(text.byteLength > maxBufferBytes ? (shortenWritten(text, maxBufferBytes) ?? text) : text)
       if (given > 0) onOutcome('buffer', given)
     } catch (error) {
       // What could not be masked is not sent.
       onOutcome('mask', 1)
       onFailure(error)
     }
+  }
+
+  /** `null`: it is to be dropped. Where masks fail over the size of an event, nothing leaves that they might have masked. */
+  function masked(event: DecisionEvent): DecisionEvent | null {
+    let verdict: Verdict
+    try {
+      verdict = judge(event)
+    } catch (error) {
+      if (Buffer.byteLength(stringify(event as unknown as JsonObject)) <= maxUsualBytes) throw error
+      onFailure(error)
+      return withoutDocuments(event)
+    }
+    if (verdict.drop) return null
+    applyMasks(event, verdict.masks)
+    return event
   }
 
   function writeSome(untilMs: number): void {

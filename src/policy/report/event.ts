@@ -69,6 +69,11 @@ export function createEvent(decided: Decided, labels: Labels, redact: Redact): D
   }
 }
 
+/** What is left of an event when all that may be masked is taken out of it. */
+export function withoutDocuments({ input: _, result: __, ...rest }: DecisionEvent): DecisionEvent {
+  return { ...rest, erased: [...(rest.erased ?? []), '/input', '/result'] }
+}
+
 /** What the policy could look at; what it could not was not even computed. */
 function inputOf({ request, claim, context }: Decided, redact: Redact): Json {
   const { id, at, door, kind, action, integration, identity } = request

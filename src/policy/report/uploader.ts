@@ -4,6 +4,7 @@ import { type Chunk, createPacker } from './chunks.ts'
 import type { EventBuffer } from './event-buffer.ts'
 import { between, createPause } from './pause.ts'
 import { type PostResult, post } from './post.ts'
+import { shortenWritten } from './shorten.ts'
 
 export interface UploaderOptions {
   readonly server: Server
@@ -33,7 +34,7 @@ const firstRetryMs = 100
 
 export function createUploader(options: UploaderOptions): Uploader {
   const { server, resource, buffer, maxUploadBytes, minDelayMs, maxDelayMs, onSent, onLost, onResult } = options
-  const packer = createPacker(buffer, maxUploadBytes, () => onLost('too-large', 1))
+  const packer = createPacker(buffer, maxUploadBytes, () => onLost('too-large', 1), shortenWritten)
   const backoff: Backoff = createBackoff({ minMs: Math.min(firstRetryMs, maxDelayMs), maxMs: maxDelayMs })
   const pause = createPause()
   const stop = new AbortController()
