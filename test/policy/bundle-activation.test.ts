@@ -128,15 +128,32 @@ const unable: Compile = () => Promise.reject(new Error('there is no compiler'))
 /** The default policy and one rule as `opa build` makes WebAssembly of them. */
 async function builtByOpa(t: TestContext, entrypoint: string, text = rule): Promise<Uint8Array> {
   const rego = join(import.meta.dirname, '../../rego/sallyport')
-  const files = ['decision', 'capability', 'reasons'].map(
-    (name) => [`src/sallyport/${name}.rego`, readFileSync(join(rego, `${name}.rego`))] as const,
-  )
+  const names = readdirSync(rego).filter((name) => /(?<!_test)\.rego$/.test(name))
+  const files = names.map((name) => [`src/sallyport/${name}`, readFileSync(join(rego, name))] as const)
   const folder = createFolder(t, { ...Object.fromEntries(files), 'src/rules.rego': text, 'src/acme/data.json': '{"closed": ["/a"]}' })
   await opa(folder, 'build', '-b', 'src', '-t', 'wasm', '-e', entrypoint, '-o', 'b.tar.gz')
   return readFileSync(join(folder, 'b.tar.gz'))
 }
 const whole = async (bytes: Uint8Array): Promise<BundleSet> =>
   new Map([['acme', snapshotOf(await readBundle(bytes, { origin: 'acme', verification: null }))]])
+
+test('WebAssembly that opa built is asked without the body as well, and reads it where its rules look at it', async (t) => {
+  const looking = 'package sallyport.rules\n\ndeny contains "x" if {\n\tinput.http.path == "/judged"\n\tinput.http.body.value.a\n}\n'
+  const { policy, activate } = station(t, unable)
+  await activate(await whole(await builtByOpa(t, 'sallyport/decision', looking)))
+  const decide = (path: string, body: object) =>
+    policy.decide(
+      { kind: 'http', id: 'id', door: 'proxy', at: 0, integration: weather, identity: 'token', action: 'GET' } as unknown as AccessRequest,
+      {
+        facts: { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path, body },
+        subject: {},
+        origin: null,
+      } as unknown as Claim,
+    )?.rule
+  assert.match(decide('/free', { type: 'unread' }) ?? '', /^default\//)
+  assert.equal(decide('/judged', { type: 'unread' }), undefined)
+  assert.equal(decide('/judged', { type: 'json', bytes: 7, value: { a: 1 } }), 'rules/deny')
+})
 
 test('WebAssembly that opa built replaces the policy whole, and needs no compiler', async (t) => {
   const { activate, allows, policy } = station(t, unable)

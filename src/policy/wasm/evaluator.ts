@@ -50,6 +50,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
   const reserve = () => new WebAssembly.Memory({ initial: pages, maximum })
   let memory = reserve()
   let runtime = start()
+  const stackTop = runtime.exports.sallyport_stack?.value ?? 0
   const encoder = new TextEncoder()
   const want = format === 'value' ? 1 : 0
   let shown: Image | null = null
@@ -94,11 +95,18 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
   return {
     fits: (data) => data.bytes.byteLength <= maxImageBytes,
     renew() {
+      shown = null
+      const { sallyport_stack: stack } = runtime.exports
+      if (stack !== undefined && memory.buffer.byteLength === base.memory.byteLength) {
+        // Memory, globals and size as they were: that is all of an instance, and a tenth of the time of a new one.
+        runtime.bytes().set(base.memory)
+        stack.value = stackTop
+        return
+      }
       // Reserving address space is what makes an instance dear, so the memory is kept, unless it has grown: a new
       // instance believes that it has not, and would ask for pages that there are no more.
       if (memory.buffer.byteLength > base.memory.byteLength) memory = reserve()
       runtime = start()
-      shown = null
     },
     evaluate(data, input, unread = null) {
       if (data !== shown) {

@@ -3,11 +3,12 @@ import { readImports } from './imports.ts'
 import { withMeter } from './meter.ts'
 import { policyHook } from './runtime.ts'
 import { readFunctionNames, readSections, writeSections } from './sections.ts'
+import { withStack } from './stack.ts'
 import { withLoudFailures } from './strict.ts'
 
 /** Throws on a module that is no policy, or whose encoding is unknown: what cannot be hardened is not run. */
 export function harden(wasm: Uint8Array): Uint8Array {
   const module = readSections(wasm)
   const { functions: imported, hook } = readImports(module, policyHook)
-  return writeSections(withLoudFailures(withMeter(module, policyHook), { imported, hook, names: readFunctionNames(wasm) }))
+  return writeSections(withLoudFailures(withMeter(withStack(module), policyHook), { imported, hook, names: readFunctionNames(wasm) }))
 }

@@ -16,6 +16,7 @@ export interface Host {
 
 interface Exports {
   readonly sallyport_fuel: { value: number }
+  readonly sallyport_stack?: { value: number }
   readonly opa_wasm_abi_version?: { readonly value: number }
   readonly opa_wasm_abi_minor_version?: { readonly value: number }
   opa_malloc(size: number): number
