@@ -44,7 +44,11 @@ class Passage extends Settlement implements Settling {
       if (entry === null) throw unrecorded()
       const who = this.#identify()
       const waitMs = limits.arrive(who.integration, arrival.peer)
-      if (waitMs > 0) throw flooded(waitMs) // a flood costs no decision and no disk
+      if (waitMs > 0) {
+        const keptMs = limits.keepBack(who.integration)
+        if (keptMs > 0) await keepBack(arrival, keptMs)
+        throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
+      }
       if (who instanceof Stranger) throw who.refusal
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
       const askedAt = decisionLog === null ? 0 : now()
@@ -162,8 +166,27 @@ class Stranger {
   }
 }
 
-function flooded(waitMs: number): Refusal {
-  return Refusal.retryLater('arrivals-exceeded', 'more requests arrive than this caller’s arrivals bucket holds', waitMs)
+/** Resolves when the time is over, or the caller has left. Meanwhile its connection brings no further request. */
+function keepBack({ hangup, socket }: Arrival, ms: number): Promise<void> {
+  socket?.pause()
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms)
+    // It may call back before it returns.
+    const forget = hangup.onGone(end)
+    function end(): void {
+      clearTimeout(timer)
+      queueMicrotask(() => forget())
+      socket?.resume()
+      resolve()
+    }
+  })
+}
+
+/** `keptMs`: for so long it was kept back; what else has been sent on such a connection is not wanted. */
+function flooded(waitMs: number, keptMs: number): Refusal {
+  const detail = 'more requests arrive than this caller’s arrivals bucket holds'
+  const { code, message, headers } = Refusal.retryLater('arrivals-exceeded', detail, waitMs)
+  return new Refusal(code, message, { headers: keptMs > 0 ? [...headers, 'connection', 'close'] : headers })
 }
 
 /** RFC 9110 §11.7.1: a 407 carries Proxy-Authenticate. */

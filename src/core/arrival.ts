@@ -23,6 +23,8 @@ export interface Arrival {
   /** Id of the CONNECT that this arrival came inside of. */
   readonly parent?: string
   readonly hangup: Hangup
+  /** Where further requests may come before this one is answered: nothing is read from it while an answer is kept back. */
+  readonly socket?: { pause(): unknown; resume(): unknown }
   /**
    * Who calls, or `null` where nothing proves it.
    * Throws `Refusal('malformed-request')` where the arrival cannot be parsed at all.

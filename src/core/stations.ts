@@ -52,6 +52,8 @@ export interface Limits {
    * 0; or the milliseconds until it has one again: the arrival is refused and recorded in a sum.
    */
   arrive(integration: Integration | null, peer: string): number
+  /** Milliseconds for which the refusal of one arrival too many is kept back: who floods waits, and costs others little. */
+  keepBack(integration: Integration | null): number
   /** Buckets and concurrency, all or nothing. Throws `Refusal` with Retry-After. */
   admit(permit: Permit, declaredBytes: number): Lease
   /** Before a body is read for the policy; `null`: its length is not declared. Throws `Refusal('bodies-exceeded')`. */

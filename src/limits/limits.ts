@@ -1,5 +1,6 @@
 /** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
 import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Permit, Reply } from '../core/index.ts'
+import { createPace } from '../shares/index.ts'
 import { Account } from './account.ts'
 import { type BodiesOptions, createHoldBody } from './bodies.ts'
 import { type Breakers, createBreakers } from './breakers.ts'
@@ -22,9 +23,15 @@ export interface LimitsStation extends Limits {
   close(): void
 }
 
+/** Refusals of arrivals: a caller that counts its errors in tens waits for none, one that floods has few answers a second. */
+const refusals = { perSecond: 50, burst: 200, maxWaitMs: 5000 }
+/** All callers that prove nothing, together; no integration's name. */
+const unidentified = '-'
+
 export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
   const accounts = new Map<string, { integration: Integration; readonly account: Account }>()
   const arriveUnidentified = createPeers(peerArrivals, now)
+  const waitForRefusal = createPace({ ...refusals, now })
   const breakers = createBreakers(now, onBreakerChange)
 
   function accountOf(integration: Integration): Account {
@@ -45,6 +52,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
       account.admit(declaredBytes, now())
       return new HeldLease(integration, account, breakers, declaredBytes, now)
     },
+    keepBack: (integration) => waitForRefusal(integration?.name ?? unidentified) ?? refusals.maxWaitMs,
     holdBody: createHoldBody(bodies),
     update(integrations) {
       const names = new Set(integrations.map(({ name }) => name))

@@ -1,22 +1,26 @@
-/** How fast each integration may have something made for it that costs all of them time: beyond a burst, one after the other. */
+/** How fast each integration may have something that costs all of them time: beyond a burst, one after the other. */
 
 export interface PaceOptions {
   readonly perSecond: number
   /** At once, after a rest. */
   readonly burst: number
+  /** Nobody waits longer. */
+  readonly maxWaitMs: number
   /** Milliseconds, monotonic. */
   readonly now: () => number
 }
 
-/** Takes the owner's next turn, and gives the milliseconds until it comes. */
-export function createPace({ perSecond, burst, now }: PaceOptions): (owner: string) => number {
+/** Takes the owner's next turn, and gives the milliseconds until it comes; `null`, and no turn, where that is too long. */
+export function createPace({ perSecond, burst, maxWaitMs, now }: PaceOptions): (owner: string) => number | null {
   const eachMs = 1000 / perSecond
   // As in GCRA: when the owner will have rested for what it took.
   const restedAt = new Map<string, number>()
   return (owner) => {
     const at = now()
     const rested = Math.max(at, restedAt.get(owner) ?? 0) + eachMs
+    const waitMs = Math.max(0, rested - at - burst * eachMs)
+    if (waitMs > maxWaitMs) return null
     restedAt.set(owner, rested)
-    return Math.max(0, rested - at - burst * eachMs)
+    return waitMs
   }
 }

@@ -5,12 +5,16 @@ import { createServer as createTlsServer } from 'node:https'
 
 const [httpPort, httpsPort, folder] = process.argv.slice(2)
 const body = Buffer.alloc(1024, 'x')
-const answer: RequestListener = (_req, res) => {
+const answer: RequestListener = (req, res) => {
+  // What is never answered holds a socket.
+  if (req.url === '/hang') return
+  req.resume()
   res.writeHead(200, ['content-type', 'text/plain', 'content-length', '1024'])
   res.end(body)
 }
 createServer({ keepAliveTimeout: 60_000 }, answer).listen(Number(httpPort), '127.0.0.1')
-createTlsServer(
-  { key: readFileSync(`${folder}/origin.key`), cert: readFileSync(`${folder}/origin.crt`), keepAliveTimeout: 60_000 },
-  answer,
-).listen(Number(httpsPort), '127.0.0.1')
+if (httpsPort !== undefined)
+  createTlsServer(
+    { key: readFileSync(`${folder}/origin.key`), cert: readFileSync(`${folder}/origin.crt`), keepAliveTimeout: 60_000 },
+    answer,
+  ).listen(Number(httpsPort), '127.0.0.1')

@@ -32,6 +32,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
     limits: {
       arrive: () => step('arrive', 0),
+      keepBack: () => 0,
       holdBody: () => ({ shrink: () => void seen.push('memory held'), release: () => void seen.push('memory released') }),
       admit: () =>
         step('admit', {
@@ -273,4 +274,48 @@ test('a reply that cannot be delivered is a 500 from then on, told as a bug and 
 test('an object that looks like a Permit is none', () => {
   assert.equal(Permit.isGenuine({ request: {}, decision: { allow: true } }), false)
   assert.equal(Permit.isGenuine(Object.create(Permit.prototype)), false)
+})
+
+/** An arrival too many, whose refusal is kept back for a minute. */
+function arrangeFlood(leave: { now: () => void }) {
+  const { seen, stations, arrival } = arrange(null)
+  const socket = { pause: () => void seen.push('paused'), resume: () => void seen.push('resumed') }
+  const hangup = {
+    gone: false,
+    onGone(callback: () => void) {
+      leave.now = callback
+      return () => void seen.push('forgotten')
+    },
+  }
+  const limits = { ...stations.limits, arrive: () => 1000, keepBack: () => 60_000 }
+  return { seen, answered: createPipeline({ ...stations, limits })({ ...arrival, socket, hangup }) }
+}
+
+test('the refusal of a flood is kept back, and its connection is read no further meanwhile', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { seen, answered } = arrangeFlood({ now: () => {} })
+  let isAnswered = false
+  void answered.then(() => {
+    isAnswered = true
+  })
+  t.mock.timers.tick(59_999)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isAnswered, false)
+  t.mock.timers.tick(1)
+  const { reply } = await answered
+  assert.equal(reply.status, 429)
+  assert.deepEqual(reply.headers.slice(-2), ['connection', 'close'])
+  assert.deepEqual(
+    seen.filter((step) => ['paused', 'resumed', 'forgotten', 'summed'].includes(step)),
+    ['paused', 'resumed', 'forgotten', 'summed'],
+  )
+})
+
+test('a caller that floods and leaves is waited for no longer', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const leave = { now: () => {} }
+  const { seen, answered } = arrangeFlood(leave)
+  leave.now()
+  await answered
+  assert.ok(seen.includes('summed'))
 })

@@ -5,7 +5,7 @@ import type { Integration, Reply } from '../../src/core/index.ts'
 import { createBreakers } from '../../src/limits/breakers.ts'
 import { createPeers, peerOf } from '../../src/limits/peers.ts'
 import { createPools } from '../../src/resources/http/pools.ts'
-import { createFairCache, createFairMemory, createFairQueue } from '../../src/shares/index.ts'
+import { createFairCache, createFairMemory, createFairQueue, createPace } from '../../src/shares/index.ts'
 
 test('a full cache takes from whoever holds most, the least used first, and tells of it', () => {
   const gone: string[] = []
@@ -121,4 +121,14 @@ test('memory is held by one up to half, and each further one finds something fre
   memory.give('weather', 24)
   memory.give('other', 8)
   assert.equal(memory.take('greedy', 32), true)
+})
+
+test('a pace lets a burst through, then one after the other, and owes nothing to who would wait too long', () => {
+  let now = 0
+  const wait = createPace({ perSecond: 10, burst: 2, maxWaitMs: 250, now: () => now })
+  const waits = (count: number) => Array.from({ length: count }, () => wait('greedy'))
+  assert.deepEqual(waits(7), [0, 0, 100, 200, null, null, null])
+  assert.equal(wait('weather'), 0)
+  now = 400
+  assert.deepEqual(waits(3), [0, 0, 100])
 })

@@ -1,0 +1,81 @@
+/** An integration at its worst, for one thing that it shares with others: it holds all that it gets, and tries again for what it is refused. */
+import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export const greeds = ['nothing', 'service', 'origin', 'connections', 'lookups', 'bodies', 'flood'] as const
+export type Greed = (typeof greeds)[number]
+
+export interface GreedyOptions {
+  readonly greed: Greed
+  readonly proxyPort: number
+  readonly originPort: number
+  readonly proxyAuthorization: string
+}
+
+/** Between two tries for the same thing. */
+const pauseMs = 50
+/** Between two connections: what each costs the processor before anybody knows whose it is cannot be shared out. */
+const reconnectMs = 1000
+
+const { greed, proxyPort, originPort, proxyAuthorization } = JSON.parse(process.argv[2] ?? '{}') as GreedyOptions
+const headers = { host: 'localhost', 'proxy-authorization': proxyAuthorization }
+const origin = `http://127.0.0.1:${originPort}`
+
+/** A request that is made anew whenever it ends; `bytes` of a body that is declared and never comes. */
+async function hold(path: string, bytes = 0): Promise<void> {
+  for (;;) {
+    await new Promise<void>((resolve) => {
+      const sent = request({ port: proxyPort, path, headers, agent: false, ...(bytes > 0 && { method: 'POST' }) })
+      if (bytes > 0) sent.setHeader('content-length', bytes).setHeader('content-type', 'application/json')
+      sent.on('response', (res) => void res.resume().on('close', resolve))
+      sent.on('error', () => {}).on('close', resolve)
+      if (bytes > 0) sent.write('"')
+      else sent.end()
+    })
+    await sleep(pauseMs)
+  }
+}
+
+/** A connection that is made anew whenever it ends. */
+async function keep(first: string): Promise<void> {
+  for (;;) {
+    await new Promise<void>((resolve) => {
+      const socket: Socket = connect(proxyPort, '127.0.0.1', () => socket.write(first))
+      socket.resume().on('error', () => {})
+      socket.on('close', () => resolve())
+    })
+    await sleep(reconnectMs)
+  }
+}
+
+function times(count: number, begin: (index: number) => Promise<void>): void {
+  for (let index = 0; index < count; index += 1) void begin(index)
+}
+
+const get = (target: string) =>
+  `GET ${target} HTTP/1.1\r\nHost: ${new URL(target).host}\r\nProxy-Authorization: ${proxyAuthorization}\r\n\r\n`
+
+/** A request that follows upon the answer to the one before, without a pause. */
+async function flood(): Promise<void> {
+  const socket = connect(proxyPort, '127.0.0.1')
+  for (;;) {
+    socket.write(get(`${origin}/v1/items`))
+    await new Promise((resolve) => socket.once('data', resolve))
+  }
+}
+
+const begin: Readonly<Record<Greed, () => void>> = {
+  nothing: () => void setInterval(() => {}, 1000),
+  service: () => times(400, () => hold('/services/shared/hang')),
+  origin: () => times(400, () => hold(`${origin}/hang`)),
+  connections() {
+    times(2500, () => keep(get(`${origin}/v1/items`)))
+    times(2500, () => keep(''))
+  },
+  lookups: () => times(400, (index) => hold(`http://${index}.${process.pid}.slow.test:${originPort}/`)),
+  bodies: () => times(400, () => hold(`${origin}/v1/items`, 1024 * 1024)),
+  flood: () => times(32, flood),
+}
+
+begin[greed]()
