@@ -42,6 +42,7 @@ class Passage extends Settlement implements Settling {
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
+      for (let wait = journal.behind(); wait !== null; wait = journal.behind()) await wait
       const who = this.#identify()
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) {

@@ -115,6 +115,7 @@ export function openAudit(options: AuditOptions): AuditStation {
 
   return {
     strict: durability === 'strict',
+    behind: () => writer.behind(),
     open: (arrival) => new ArrivalEntry(log, arrival),
     status: () => ({ head, records: seq - 1, broken: writer.broken !== null, unsettledBefore: recovered.unsettled.length }),
     note(type, facts) {

@@ -36,6 +36,8 @@ interface Group {
 
 /** More than this waits for the disk: the disk has stalled, and memory must not grow with it. */
 const maxPendingBytes = 64 * 1024 * 1024
+/** From here on arrivals wait: none of them makes the log give up by being one too many. */
+const behindBytes = 16 * 1024 * 1024
 /** Lines nobody waits for are written with the next group, or after this. */
 const lingerMs = 20
 
@@ -50,6 +52,7 @@ export class Writer {
   #scheduled = false
   #broken: Error | null = null
   #idle: (() => void)[] = []
+  #caughtUp: PromiseWithResolvers<void> | null = null
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -84,6 +87,13 @@ export class Writer {
     return group.wait.promise
   }
 
+  /** `null`, or a promise that resolves when it is worth another look: the disk has not taken what came before. Never rejects. */
+  behind(): Promise<void> | null {
+    if (this.#pending.bytes <= behindBytes || this.#broken !== null) return null
+    this.#caughtUp ??= Promise.withResolvers<void>()
+    return this.#caughtUp.promise
+  }
+
   /** Writes what is pending and closes. */
   async close(): Promise<void> {
     while (this.#broken === null && (this.#flying !== null || this.#pending.lines.length > 0)) {
@@ -111,6 +121,7 @@ export class Writer {
     const group = this.#pending
     this.#pending = newGroup()
     this.#flying = group
+    this.#letOn()
     this.#writeAll(group, Buffer.from(`${group.lines.join('\n')}\n`))
   }
 
@@ -162,8 +173,14 @@ export class Writer {
       group.wait.reject(refusal)
     }
     this.#flying = null
+    this.#letOn()
     for (const resolve of this.#idle.splice(0)) resolve()
     this.#options.onBroken(error)
+  }
+
+  #letOn(): void {
+    this.#caughtUp?.resolve()
+    this.#caughtUp = null
   }
 }
 

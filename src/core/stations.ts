@@ -75,6 +75,8 @@ export interface Entry {
 export interface Journal {
   /** The effect itself waits for its record (`audit.durability: strict`). */
   readonly strict: boolean
+  /** `null`; or, where the disk is behind, a promise to wait for before anything more is recorded, and then to ask again. Never rejects. */
+  behind(): Promise<void> | null
   open(arrival: Arrival): Entry
 }
 

@@ -202,6 +202,38 @@ test('a short write is completed before anything is acknowledged', async (t) => 
   assert.equal((await verifyAudit(folder)).ok, true)
 })
 
+test('a disk that stalls makes arrivals wait, and the log does not give up for one too many', async (t) => {
+  const folder = folderOf(t)
+  const stalled: (() => void)[] = []
+  let stalls = true
+  const file: AppendFile = {
+    ...realFile,
+    write(descriptor, bytes, done) {
+      if (stalls) stalled.push(() => realFile.write(descriptor, bytes, done))
+      else realFile.write(descriptor, bytes, done)
+    },
+  }
+  const audit = open(folder, file)
+  await eventually('a write is under way', () => stalled.length === 1)
+  const long = { subject: { host: 'x'.repeat(4096), path: 'y'.repeat(4096) } } as unknown as Claim
+  let recorded = 0
+  const arrive = async (id: string) => {
+    for (let wait = audit.behind(); wait !== null; wait = audit.behind()) await wait
+    audit.open(arrival(id)).decided(request, long, decision)
+    recorded += 1
+  }
+  const arrivals = Array.from({ length: 12_000 }, (_, index) => arrive(`a${index}`))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(recorded > 1000 && recorded < 3000, String(recorded))
+  assert.equal(audit.status().broken, false)
+  stalls = false
+  for (const go of stalled) go()
+  await Promise.all(arrivals)
+  await audit.close()
+  assert.equal(recorded, 12_000)
+  assert.equal((await verifyAudit(folder)).ok, true)
+})
+
 test('a flood is recorded in sums', async (t) => {
   const folder = folderOf(t)
   const audit = open(folder)

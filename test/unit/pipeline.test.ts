@@ -46,6 +46,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     redactor: { reply: (_permit: unknown, reply: unknown) => step('redact', reply) },
     journal: {
       strict: false,
+      behind: () => null,
       open: () => ({
         decided: () => void seen.push('decided'),
         refused: () => {
@@ -221,7 +222,7 @@ test('a crash of the log is a 503 for its caller, and of what tells of crashes n
   const failing = (): never => {
     throw new TypeError('a bug')
   }
-  const handle = createPipeline({ ...stations, journal: { strict: false, open: failing }, onBug: failing })
+  const handle = createPipeline({ ...stations, journal: { strict: false, behind: () => null, open: failing }, onBug: failing })
   const settling = await handle(arrival)
   settling.settle({ complete: true })
   assert.equal(settling.reply.status, 503)
