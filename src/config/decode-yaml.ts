@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import { suggest } from './nearest.ts'
+import { plainWords } from './plain-words.ts'
 import { type Path, readYaml, type YamlSource } from './yaml-document.ts'
 
 /** What is beyond this many is only counted: nobody reads it, and a hostile file must not buy time with it. */
@@ -12,7 +13,7 @@ export function decodeYaml<Schema extends z.ZodType>(source: YamlSource, schema:
   const document = readYaml(source)
   if (document.value === undefined || document.value === null)
     throw new ConfigError(document.problems.length > 0 ? bounded(document.problems) : [document.problemAt([], 'the file is empty')])
-  const result = schema.safeParse(document.value)
+  const result = schema.safeParse(document.value, { error: plainWords })
   if (result.success && document.problems.length === 0) return result.data
   const known = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
   const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, known))
@@ -48,8 +49,7 @@ function explain(issue: z.core.$ZodIssue, known: KnownSchema): Explained[] {
   }
   // A key's own problem stands inside the issue of its map.
   if (issue.code === 'invalid_key') return [{ path: issue.path, message: issue.issues[0]?.message ?? issue.message }]
-  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
-  return [{ path: issue.path, message: missing ? `is missing; expected ${issue.expected}` : issue.message }]
+  return [{ path: issue.path, message: issue.message }]
 }
 
 interface KnownSchema {

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { isMapped, readBlock } from '../core/index.ts'
+import { expectedDuration, expectedRate, expectedSize } from './meant-quantities.ts'
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const sizeUnits: Readonly<Record<string, number>> = {
@@ -27,16 +28,16 @@ const maxDurationMs = 2 ** 31 - 1
 /** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1, at most 24 days. */
 export const duration = () =>
   z
-    .string('expected a duration such as "500ms", "10s" or "2m"')
+    .string(expectedDuration)
     .meta({ title: 'duration' })
-    .regex(durationText, 'expected a duration such as "500ms", "10s" or "2m"')
+    .regex(durationText, expectedDuration)
     .transform((text) => Math.max(1, Math.round(parts(text, durationText, durationUnits))))
     .refine((durationMs) => durationMs <= maxDurationMs, 'a duration may be 24 days at most')
 
 /** `65536`, `64KiB`, `10MB` → bytes, within `min` and `max`. */
 export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER, expected = `expected a size between ${min} and ${max} bytes`) =>
   z
-    .union([z.int().nonnegative(), z.string().regex(sizeText)], 'expected a size such as 65536, "64KiB" or "10MB"')
+    .union([z.int(expectedSize).nonnegative(expectedSize), z.string().regex(sizeText, expectedSize)], expectedSize)
     .meta({ title: 'size' })
     .transform((given) => (typeof given === 'number' ? given : Math.round(parts(given, sizeText, sizeUnits))))
     .refine((bytes) => bytes >= min && bytes <= max, expected)
@@ -44,9 +45,9 @@ export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER, expected = 
 /** `50/s`, `2/m`, `10MB/s` → units a second. */
 export const rate = () =>
   z
-    .string('expected a rate such as "50/s", "2/m" or "10MB/s"')
+    .string(expectedRate)
     .meta({ title: 'rate' })
-    .regex(rateText, 'expected a rate such as "50/s", "2/m" or "10MB/s"')
+    .regex(rateText, expectedRate)
     .transform((text) => {
       const [, number = '', unit = '', per = 's'] = rateText.exec(text) ?? []
       return (Number(number) * (sizeUnits[unit] ?? 1)) / (rateUnits[per] ?? 1)

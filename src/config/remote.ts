@@ -29,7 +29,8 @@ export const secretHeaders = (secret: Secret) =>
     )
 
 function isPlain(text: string): boolean {
-  if (!URL.canParse(text)) return false
+  // Said already.
+  if (!URL.canParse(text)) return true
   const { username, password } = new URL(text)
   return username === '' && password === '' && !/[?#]/.test(text)
 }

@@ -106,11 +106,15 @@ export function createConfigSchema(sources: Sources) {
                 .describe('An answer’s body; at most 64MiB.')
                 .prefault('1MiB'),
             })
-            .refine(({ builtins, integration }) => integration !== undefined || builtins.every((one) => one === 'opa.runtime'), {
-              error: 'expected an integration: what rules ask is judged by its manifest',
-              path: ['integration'],
-              ...besides,
-            })
+            .refine(
+              ({ builtins, integration }) =>
+                integration !== undefined || !Array.isArray(builtins) || builtins.every((one) => one === 'opa.runtime'),
+              {
+                error: 'expected an integration: what rules ask is judged by its manifest',
+                path: ['integration'],
+                ...besides,
+              },
+            )
             .describe('What rules may ask outside of the policy. Nothing where absent.')
             .prefault({}),
           candidate: z

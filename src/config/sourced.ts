@@ -44,7 +44,7 @@ export function createSourced(sources: Sources) {
           z.strictObject({
             env: z
               .string()
-              .regex(/^[A-Za-z_]\w*$/)
+              .regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable: letters, digits and "_"')
               .describe('Environment variable that holds it.'),
           }),
           z.strictObject({ file: z.string().min(1).describe('File that holds it; a newline at its end is dropped.') }),

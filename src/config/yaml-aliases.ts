@@ -5,6 +5,8 @@ export interface BadAlias {
   /** Where it stands in the text. */
   readonly offset: number
   readonly why: string
+  /** Most likely it is meant to be text that begins with `*`, such as a host or a path. */
+  readonly isText: boolean
 }
 
 /** The first one; `null` where every alias is of a whole value before it. */
@@ -20,7 +22,7 @@ export function badAlias(document: Document): BadAlias | null {
       const value = anchored.get(node.source)
       if (value !== undefined && !path.some((one) => isNode(one) && one === value)) return undefined
       const why = value === undefined ? 'an alias that stands before its anchor, or has none' : 'an alias inside its own anchor'
-      found = { offset: node.range?.[0] ?? 0, why }
+      found = { offset: node.range?.[0] ?? 0, why, isText: value === undefined && /[./*]/.test(node.source) }
       return visit.BREAK
     },
   })

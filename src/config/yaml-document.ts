@@ -55,7 +55,8 @@ export function readYaml({ file, text }: YamlSource): YamlDocument {
       return whole('another version of YAML than 1.2, in which words mean other things')
     const problems = oddities(document, (offset, message) => at(offset, [], message))
     const alias = badAlias(document)
-    if (alias !== null) return unreadable([...problems, at(alias.offset, [], `${alias.why}; write the value out`)])
+    if (alias !== null)
+      return unreadable([...problems, at(alias.offset, [], alias.isText ? bareStar : `${alias.why}; write the value out`)])
     // Aliases are bounded so that a small file cannot become a huge value.
     const value: unknown = document.toJS({ maxAliasCount: 100 })
     return { value, problems, problemAt: (path, message) => at(offsetOf(document, path), path, message) }
@@ -64,11 +65,16 @@ export function readYaml({ file, text }: YamlSource): YamlDocument {
   }
 }
 
+/** A host pattern without quotes: `*.example.com` names an anchor to YAML. */
+const bareStar = 'what begins with "*" is an alias to YAML: put it in quotes, as in "*.example.com"'
+
 /** Without the text that the parser quotes: it may be a secret that somebody wrote where none may stand. */
 function explainSyntax({ code, message }: YAMLError): string {
   if (code === 'TAG_RESOLVE_FAILED') return 'a tag that means nothing here; only plain YAML is read'
   if (code === 'MULTIPLE_DOCS') return 'more than one document in one file'
   if (/call stack/.test(message)) return 'nested too deeply'
+  if (/^Alias/.test(message)) return bareStar
+  if (/reserved character/.test(message)) return `${message.replace(/: ".*$/s, '')}: put the value in quotes`
   return message.replace(/: ".*$/s, '')
 }
 

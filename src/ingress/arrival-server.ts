@@ -126,7 +126,7 @@ function refuseExpectation(): never {
 function explainParseError(error: NodeJS.ErrnoException): Refusal {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new Refusal('headers-too-large', 'the request line and headers are larger than http.maxHeaderBytes')
+      return new Refusal('headers-too-large', 'the request line and headers are larger than http.maxHeader')
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new Refusal('payload-too-large', 'the chunk extensions are too large')
     case 'ERR_HTTP_REQUEST_TIMEOUT':

@@ -35,7 +35,7 @@ admin: { tcp: { address: "127.0.0.1:2", token: { file: ./empty } } }
     'sallyport.yaml:5:1 drainTimeout: expected a duration such as "500ms", "10s" or "2m"',
     'sallyport.yaml:7:5 listeners.0: expected either an address or a socket',
     'sallyport.yaml:8:7 listeners.1.name: "a" stands twice',
-    'sallyport.yaml:8:48 listeners.1.doors.0: Invalid option: expected one of "proxy"|"services"|"broker"',
+    'sallyport.yaml:8:48 listeners.1.doors.0: expected "proxy", "services" or "broker"',
     'sallyport.yaml:10:53 services.0.headers.X: the environment has no NO_SECRET, which should hold this secret',
     "sallyport.yaml:10:76 services.0.headers.Y: the secret's file cannot be read: ENOENT",
     'sallyport.yaml:10:97 services.0.headers.Z: expected { env: NAME } or { file: path }; a secret never stands in this file',
@@ -155,7 +155,11 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     'listeners: [{ name: a, address: "127.0.0.1:1", mode: "0660" }]',
     /listeners\.0: mode and group are those of a socket/,
   ],
-  ['a listener with no door', 'listeners: [{ name: a, address: "127.0.0.1:1", doors: [] }]', /listeners\.0\.doors: Too small/],
+  [
+    'a listener with no door',
+    'listeners: [{ name: a, address: "127.0.0.1:1", doors: [] }]',
+    /listeners\.0\.doors: expected at least 1 item/,
+  ],
   ['a timeout that no timer can wait', 'drainTimeout: 1000h', /drainTimeout: a duration may be 24 days at most/],
   ['a size beyond what can be counted', 'http: { maxReply: 99999999999GiB }', /http\.maxReply: expected a size between 0 and/],
   [

@@ -31,7 +31,7 @@ const refused: readonly (readonly [string, string, readonly string[]])[] = [
   ['an alias without anchor', 'name: *nowhere', ['a.yaml:1:7: an alias that stands before its anchor, or has none; write the value out']],
   ['a value inside itself', 'name: a\nfree: &x { a: *x }', ['a.yaml:2:15: an alias inside its own anchor; write the value out']],
   ['nesting without end', `name: ${'['.repeat(50_000)}`, []],
-  ['a word where a map must be', 'hello', ['a.yaml:1:1: Invalid input: expected object, received string']],
+  ['a word where a map must be', 'hello', ['a.yaml:1:1: expected keys with values, not text']],
   ['nothing but a comment', '# name: a', ['a.yaml:1:1: the file is empty']],
 ]
 for (const [what, text, expected] of refused)
@@ -43,17 +43,17 @@ for (const [what, text, expected] of refused)
 test('every problem is told at once, in the order of the file', async () => {
   assert.deepEqual(await problems('cuont: 1\nname: 7\nfree: { a: 1, a: b }\nitems: [{ id: 1 }, { idd: 2 }]'), [
     'a.yaml:1:1 cuont: unknown key; did you mean "count"? (known: name, count, free, items)',
-    'a.yaml:2:1 name: Invalid input: expected string, received number',
+    'a.yaml:2:1 name: expected text, not a number: put it in quotes',
     'a.yaml:3:15: the key "a" stands twice',
-    'a.yaml:4:20 items.1.id: is missing; expected number',
+    'a.yaml:4:20 items.1.id: is missing; expected a number',
     'a.yaml:4:22 items.1.idd: unknown key; did you mean "id"? (known: id)',
   ])
 })
 
 test('a place is found through an alias', async () => {
   assert.deepEqual(await problems('name: a\nitems: [&one { id: x }, *one]'), [
-    'a.yaml:2:16 items.0.id: Invalid input: expected number, received string',
-    'a.yaml:2:16 items.1.id: Invalid input: expected number, received string',
+    'a.yaml:2:16 items.0.id: expected a number, not text',
+    'a.yaml:2:16 items.1.id: expected a number, not text',
   ])
 })
 

@@ -64,7 +64,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     `${head}audit: { maxSegment: 1GiB }`,
     /:3:10 audit\.maxSegment: expected a size between 1KiB and 256MiB/,
   ],
-  ['a wrong type', `${head}policy: { maxMemoryPages: lots }`, /:3:11 policy\.maxMemoryPages: .*expected number/],
+  ['a wrong type', `${head}policy: { maxMemoryPages: lots }`, /:3:11 policy\.maxMemoryPages: .*expected a number/],
   ['a missing key', 'kind: Gateway', /:1:1 apiVersion: /],
   ['another version', 'apiVersion: sallyport/v2\nkind: Gateway', /:1:1 apiVersion: .*sallyport\/v1/],
   ['a duplicate key', `${head}state: a\nstate: b`, /:4:1: the key "state" stands twice/],

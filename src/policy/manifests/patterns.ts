@@ -17,10 +17,20 @@ export const hostPattern = () =>
       context.addIssue({
         code: 'custom',
         // A URL that was pasted here may hold a password.
-        message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is no host: expected a name, an address, "*.example.com" or "*"; no scheme, port or path`,
+        message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is no host: ${whyNoHost(given)}`,
       })
       return z.NEVER
     })
+
+function whyNoHost(given: string): string {
+  if (given.includes('://')) return 'expected a name alone, without scheme, port and path'
+  if (/^[^:[\]]+:\d+$|\]:\d+$/.test(given)) return 'expected a name alone; the port is an item of "ports"'
+  if (given.includes('/')) return 'expected a name alone; the path is an item of "paths", a block of addresses one of "addresses"'
+  if (/^\*\.[^.*]+$/.test(given)) return 'a wildcard needs two labels after it, as in "*.example.com"'
+  if (given.includes('*'))
+    return 'a wildcard is the whole first label, as in "*.example.com" (every name below it), or "*" alone (every name)'
+  return 'expected a name, an address, "*.example.com" or "*"; no scheme, port or path'
+}
 
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
@@ -54,11 +64,27 @@ export const pathPattern = () =>
   z
     .string()
     .meta({ title: 'path glob' })
-    .regex(/^(?:\/|\*$)/, 'expected a path that begins with "/", or "*" alone for OPTIONS of a whole server')
-    .refine((given) => /^[\w~.!$&'()*+,=:@%;/-]*$/.test(given), 'expected a path: no query, no fragment, nothing special but * and **')
+    .regex(/^(?:\/|\*$)/, {
+      error: ({ input }) =>
+        String(input).includes('://')
+          ? 'expected a path that begins with "/", without scheme and host'
+          : 'expected a path that begins with "/", or "*" alone for OPTIONS of a whole server',
+      abort: true,
+    })
+    .refine((given) => pathCharacters.test(given), { error: ({ input }) => whyNoPath(String(input)) })
     .refine((given) => !given.split(/\/|%2F/).some((one) => one === '.' || one === '..'), 'a canonical path has no "." or ".." segment')
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')
     .refine(isCanonicallyEncoded, 'no canonical path is encoded like this: upper-case hex, and only of what must be encoded')
+
+const pathCharacters = /^[\w~.!$&'()*+,=:@%;/-]*$/
+
+function whyNoPath(given: string): string {
+  if (/[?#]/.test(given)) return 'expected a path: no query, no fragment, nothing special but * and **'
+  if (/[{}[\]\\^|]/.test(given)) return 'nothing special but * and **: they stand for anything within one segment, and for anything'
+  return given.isWellFormed() && given.length <= 200
+    ? `what must be percent-encoded is written so: "${encodeURI(given)}"`
+    : 'what must be percent-encoded is written so'
+}
 
 /** RFC 3986 §6.2.2, as the doors canonicalise: a pattern in another spelling would match nothing. */
 function isCanonicallyEncoded(pattern: string): boolean {
@@ -80,6 +106,9 @@ export const filePattern = () =>
       (given) => !/[\\[\]{}?!\p{Cc}]/u.test(given) && !given.startsWith('/'),
       'expected a path below the root: no leading slash, nothing special but * and **',
     )
-    .refine((given) => !given.split('/').some((one) => one === '.' || one === '..' || one === ''), 'no "." or ".." segment and no "//"')
+    .refine(
+      (given) => given.startsWith('/') || !given.split('/').some((one) => one === '.' || one === '..' || one === ''),
+      'no "." or ".." segment and no "//"',
+    )
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')
     .transform((given) => given.normalize('NFC'))

@@ -12,9 +12,15 @@ const line = (max = 4096) =>
     .max(max)
     .regex(/^\P{Cc}*$/u, 'expected one line without control characters')
 
+function expectedMethod({ input }: { readonly input?: unknown }): string {
+  const given = String(input)
+  if (given === '*') return 'leave "methods" out to allow every one'
+  return `expected a method in upper case, such as "GET"${/^[a-z]{1,20}$/i.test(given) ? `; did you mean "${given.toUpperCase()}"?` : ''}`
+}
+
 const methods = () =>
   z
-    .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, 'expected a method in upper case'))
+    .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, { error: expectedMethod }))
     .describe('Methods allowed; every one where absent, none where empty. GET does not imply HEAD.')
 const paths = () =>
   z
@@ -54,7 +60,7 @@ function requireChoices({ paths = [], ...chosen }: Patterned, context: z.Refinem
       ['encodedSlash', '%2F'],
       ['emptySegments', '//'],
     ] as const)
-      if (typeof pattern === 'string' && pattern.includes(form) && chosen[key] !== 'literal')
+      if (typeof pattern === 'string' && pattern.startsWith('/') && pattern.includes(form) && chosen[key] !== 'literal')
         context.addIssue({
           code: 'custom',
           path: ['paths', index],
@@ -86,7 +92,7 @@ const network = z
     // Said together with whatever else is wrong with the capability.
     {
       error:
-        'methods and paths (encodedSlash and emptySegments too) cannot be held inside a blind tunnel: use "tls: intercept", or drop them',
+        'methods and paths cannot be held inside a blind tunnel, nor encodedSlash and emptySegments: use "tls: intercept", or drop them',
       when: ({ value }) => isMap(value),
     },
   )
@@ -120,7 +126,15 @@ export const manifestSchema = z.strictObject({
   name: name().describe('The integration’s name: in records, metrics and as the user of its proxy credentials.'),
   owner: line(200).describe('Who answers for it.'),
   labels: z
-    .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'expected a label name'), line(200))
+    .record(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
+          'expected a label name: letters, digits and inner ".", "_", "/", "-"; at most 63 characters',
+        ),
+      line(200),
+    )
     .describe('For the policy and for reports.')
     .optional(),
   identity: z
