@@ -74,7 +74,8 @@ export function createArrivalServer({
   })
   // The body's reader invites it (100) once the request is allowed.
   server.on('checkContinue', routed)
-  server.on('checkExpectation', (req, res) => answer(req, res, unexpected))
+  // An empty list of expectations is none (RFC 9110 §5.6.1.2): clients that would not wait send one.
+  server.on('checkExpectation', (req, res) => answer(req, res, req.headers.expect?.trim() === '' ? route : unexpected))
   server.on('connect', (req, socket, head) => {
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
     else if (owed.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
