@@ -173,6 +173,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     headersTimeoutMs: config.http.headersTimeoutMs,
     idleTimeoutMs: config.http.idleTimeoutMs,
+    linger: config.http.linger,
   })
   try {
     await activation.start()

@@ -30,7 +30,7 @@ export interface ListenersOptions {
 /** Throws as `openListener`. */
 export function createOpenListener(options: ListenersOptions): (listener: ListenerConfig) => Promise<Listener> {
   const { manifests, handle, nextId, containment, requireOpen, now, nodeHttp } = options
-  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, maxPolicyBodyBytes } = options.config.http
+  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
   const shareConnections = createConnectionShares(now)
 
   return ({ name, address, integration, doors }) => {
@@ -48,7 +48,7 @@ export function createOpenListener(options: ListenersOptions): (listener: Listen
     }
     const { requireShare } = connections
     return openListener({
-      ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs },
+      ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs, linger },
       http: nodeHttp,
       owner: () => known(null)?.integration ?? null,
       doors: createDoors(doors, { handle, identify, nextId, requireShare, maxPolicyBodyBytes }),

@@ -35,6 +35,8 @@ export interface HttpConfig {
   readonly connectTimeoutMs: number
   readonly originTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** Of what a caller still sends when its connection’s last reply is out. */
+  readonly linger: { readonly timeoutMs: number; readonly maxBytes: number }
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
   readonly maxPolicyBodyBytes: number

@@ -76,6 +76,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       connectTimeoutMs: http.connectTimeout,
       originTimeoutMs: http.originTimeout,
       idleTimeoutMs: http.idleTimeout,
+      linger: { timeoutMs: http.lingerTimeout, maxBytes: http.maxLinger },
       maxRequestBytes: http.maxRequest,
       maxReplyBytes: http.maxReply,
       maxPolicyBodyBytes: http.maxPolicyBody,

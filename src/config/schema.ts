@@ -50,6 +50,12 @@ export function createConfigSchema(sources: Sources) {
       connectTimeout: duration().describe('Until a destination accepts the connection.').prefault('5s'),
       originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
       idleTimeout: duration().describe('A body, tunnel or WebSocket in which nothing moves is cut.').prefault('2m'),
+      lingerTimeout: duration()
+        .describe(
+          'A reply may end before its request: what the caller still sends is thrown away for so long, so that it can read the reply. A sixth of it without a byte ends it too.',
+        )
+        .prefault('30s'),
+      maxLinger: size().describe('What is thrown away at most; then the connection is cut.').prefault('256MiB'),
       maxRequest: size().describe('A request’s body.').prefault('1GiB'),
       maxReply: size().describe('A reply’s body.').prefault('10GiB'),
       maxPolicyBody: size(0, 64 * mebi)

@@ -21,6 +21,8 @@ export interface Answer {
   /** End-to-end headers only; the door adds its own framing. */
   readonly headers: HeaderList
   readonly body: Body
+  /** How often the destination was asked, where not once. */
+  readonly attempts?: number
 }
 
 /** Counts bytes as they pass; long-lived connections are charged while open. */

@@ -1,11 +1,13 @@
 /** An HTTP server that answers nothing by itself: whatever Node would refuse on its own is an arrival too, recorded and judged. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type DoorName, Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
+import { type LingerBounds, linger } from './linger.ts'
 import { refuseUnparsed } from './malformed.ts'
 import { createOwedReplies } from './owed-replies.ts'
 import type { RequestDoor } from './proxy.ts'
@@ -15,6 +17,8 @@ export interface ArrivalServerOptions {
   readonly http: ServerOptions
   /** A connection in which nothing moves is cut, unless it waits for the gateway. */
   readonly idleTimeoutMs: number
+  /** Of what a caller still sends when its connection's last reply is out. */
+  readonly linger: LingerBounds
   readonly handle: Handle
   readonly nextId: NextId
   readonly containment: Containment
@@ -32,6 +36,7 @@ export interface ArrivalServerOptions {
 export function createArrivalServer({
   http,
   idleTimeoutMs,
+  linger: bounds,
   handle,
   nextId,
   containment,
@@ -44,10 +49,18 @@ export function createArrivalServer({
   const owed = createOwedReplies()
   // The parser says of every further chunk that it cannot go on.
   const given = new WeakSet<Duplex>()
+  // What comes over these belongs to no request that Node knows of.
+  const raw = new WeakSet<Duplex>()
+  /** RFC 9112 §9.6: once our end was announced nothing is served any more, since nobody could be answered. */
+  const isOver = (socket: Duplex): boolean => {
+    if (socket.writableEnded) socket.destroy()
+    return socket.destroyed
+  }
   const answer = (req: IncomingMessage, res: ServerResponse, by: RequestDoor) => {
     // A write that comes after the end is told by an event in a later turn, and an error without a listener ends the process.
     req.on('error', ignore)
     res.on('error', ignore)
+    if (isOver(req.socket)) return
     owed.begin(req, res)
     try {
       by(req, res)
@@ -61,6 +74,7 @@ export function createArrivalServer({
   const refuse = (of: DoorName, refusal: Refusal, socket: Duplex) => {
     if (given.has(socket)) return
     given.add(socket)
+    raw.add(socket)
     const earlier = owed.of(socket).at(-1) ?? null
     refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, earlier }).catch(() => socket.destroy())
   }
@@ -69,6 +83,16 @@ export function createArrivalServer({
   const server = createServer({ ...http, requireHostHeader: false }, routed)
   containment.watch(server)
   server.setTimeout(idleTimeoutMs)
+  server.on('connection', (socket) => {
+    // What Node calls once the last reply of a connection is written.
+    socket.destroySoon = endAfterReply
+  })
+  function endAfterReply(this: Socket): void {
+    const rest = owed.of(this).at(-1)?.req ?? null
+    if (raw.has(this)) linger(this, null, bounds)
+    else if (rest?.complete === false) linger(this, rest, bounds)
+    else Socket.prototype.destroySoon.call(this)
+  }
   server.on('timeout', (socket) => {
     if (!isWaitingForUs(owed.of(socket)[0])) socket.destroy()
   })
@@ -77,12 +101,16 @@ export function createArrivalServer({
   // An empty list of expectations is none (RFC 9110 §5.6.1.2): clients that would not wait send one.
   server.on('checkExpectation', (req, res) => answer(req, res, req.headers.expect?.trim() === '' ? route : unexpected))
   server.on('connect', (req, socket, head) => {
+    if (isOver(socket)) return
+    raw.add(socket)
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
     else if (owed.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
     else connect(req, socket, head)
   })
   if (upgrade !== undefined) {
     server.on('upgrade', (req, socket, head) => {
+      if (isOver(socket)) return
+      raw.add(socket)
       // What is pending would land inside the other protocol.
       if (owed.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
       else upgrade(req, socket, head)

@@ -49,8 +49,8 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   // Before all others: one that fails would keep this from being settled.
   res.prependListener('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, receivedBytes: bytes.count }))
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
-  // Node would read a refused upload to its end to keep the connection; nobody wants those bytes.
-  if (settling.refused && !res.req.complete) headers.push('connection', 'close')
+  // Node would read the rest of an upload without any bound to keep the connection; its end lingers within one.
+  if (!res.req.complete) headers.push('connection', 'close')
   if (body === null) {
     res.writeHead(status, headers)
     res.end()
@@ -83,6 +83,7 @@ const deaf: Sink = { write: () => false }
 class ByteCount {
   count = 0
   broken = false
+  begun = false
 }
 
 function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Meter): void {
@@ -90,6 +91,7 @@ function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Me
     write(chunk) {
       if (res.destroyed) return false
       meter.received(chunk.byteLength)
+      bytes.begun = true
       return res.write(chunk) || drained(res)
     },
   }
@@ -101,6 +103,8 @@ function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Me
       res.destroy()
     },
   )
+  // A head must not wait for a body that may be long in coming (event streams, watches); where something of it is there, they leave as one.
+  if (!bytes.begun) res.flushHeaders()
 }
 
 function drained(res: ServerResponse): Promise<boolean> {

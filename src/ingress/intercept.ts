@@ -13,6 +13,7 @@ import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import { createInsideConnections } from './inside-connections.ts'
+import type { LingerBounds } from './linger.ts'
 import { malformedArrival } from './malformed.ts'
 import type { NextId } from './request-id.ts'
 
@@ -28,6 +29,7 @@ export interface InterceptOptions {
   readonly headersTimeoutMs: number
   /** A connection inside in which nothing moves is cut. */
   readonly idleTimeoutMs: number
+  readonly linger: LingerBounds
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -109,7 +111,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
 }
 
 function createInnerServer(
-  { handle, nextId, containment, http, idleTimeoutMs }: InterceptOptions,
+  { handle, nextId, containment, http, idleTimeoutMs, linger }: InterceptOptions,
   insides: WeakMap<Duplex, Inside>,
 ): Server {
   const settingsOf = (req: IncomingMessage): DoorSettings => {
@@ -120,6 +122,7 @@ function createInnerServer(
   return createArrivalServer({
     http,
     idleTimeoutMs,
+    linger,
     handle,
     nextId,
     containment,

@@ -12,6 +12,7 @@ import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
+import type { LingerBounds } from './linger.ts'
 import type { RequestDoor } from './proxy.ts'
 import type { NextId } from './request-id.ts'
 
@@ -48,6 +49,7 @@ export interface ListenerOptions {
   readonly owner: () => Integration | null
   /** A connection in which nothing moves is cut, unless its caller has asked all it has to and waits for the answer. */
   readonly idleTimeoutMs: number
+  readonly linger: LingerBounds
 }
 
 export interface Listener {
@@ -71,6 +73,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
     http: { ...http, shouldUpgradeCallback: (req) => (req.url ?? '').startsWith('/services/') && doors.services?.upgrades(req) === true },
     idleTimeoutMs: options.idleTimeoutMs,
+    linger: options.linger,
     handle,
     nextId,
     containment,

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Arrival, type DoorName, type Hangup, type HeaderList, isTakeover, problems, type Refusal } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
+import { endSoon } from './linger.ts'
 
 /** An arrival whose `identify` throws: all that is known is where it came in and what is wrong with it. */
 export function malformedArrival(
@@ -76,8 +77,7 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
   socket.on('error', () => socket.destroy())
   socket.end(Buffer.concat([head, body]), (error?: Error | null) => {
     settling.settle({ complete: error == null, receivedBytes: body.byteLength })
-    // Half-open callers that never close must not keep the descriptor.
-    socket.destroy()
+    endSoon(socket)
   })
 }
 

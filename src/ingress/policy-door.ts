@@ -126,6 +126,10 @@ class WholeBody implements JudgedBody {
     this.#watcher?.(bytes)
   }
 
+  arrived(): boolean {
+    return true
+  }
+
   async buffer(): Promise<Buffer> {
     return this.whole
   }

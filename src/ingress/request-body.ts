@@ -1,4 +1,4 @@
-/** A caller's body: streamed on with a cap and a count, or buffered whole where the policy looks at it. */
+/** A caller's body: streamed on with a cap and a count, or buffered whole where the policy looks at it. What its reader leaves is read on and thrown away. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type JudgedBody, Refusal } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
@@ -34,6 +34,14 @@ export class StreamedBody implements JudgedBody {
     this.#maxPolicyBytes = maxPolicyBytes
   }
 
+  arrived(): boolean {
+    const req = this.#req
+    if (this.whole !== null) return true
+    if (!req.complete || req.readableFlowing !== null || req.readableLength === 0) return false
+    this.whole = req.read() as Buffer
+    return true
+  }
+
   count(bytes: number): void {
     this.#watcher?.(bytes)
   }
@@ -50,11 +58,7 @@ export class StreamedBody implements JudgedBody {
       yield this.whole
       return
     }
-    this.#invite()
-    let bytes = 0
-    for await (const chunk of this.#read()) {
-      bytes += chunk.byteLength
-      if (bytes > maxBytes) throw tooLarge(maxBytes)
+    for await (const chunk of this.#read(maxBytes)) {
       this.count(chunk.byteLength)
       yield chunk
     }
@@ -63,23 +67,24 @@ export class StreamedBody implements JudgedBody {
   async buffer(): Promise<Buffer> {
     const maxBytes = this.#maxPolicyBytes
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLargeToJudge(maxBytes)
-    this.#invite()
     const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of this.#read()) {
-      bytes += chunk.byteLength
-      if (bytes > maxBytes) throw tooLargeToJudge(maxBytes)
-      chunks.push(chunk)
-    }
+    for await (const chunk of this.#read(maxBytes, tooLargeToJudge)) chunks.push(chunk)
     this.whole = Buffer.concat(chunks)
     return this.whole
   }
 
-  async *#read(): AsyncGenerator<Buffer> {
+  async *#read(maxBytes: number, refusal = tooLarge): AsyncGenerator<Buffer> {
+    this.#invite()
+    const reader = new BodyReader(this.#req)
+    let bytes = 0
     try {
-      yield* this.#req as AsyncIterable<Buffer>
-    } catch (cause) {
-      throw new Refusal('client-closed', 'the caller went away while its body was read', { cause })
+      for (let chunk = await reader.next(); chunk !== null; chunk = await reader.next()) {
+        bytes += chunk.byteLength
+        if (bytes > maxBytes) throw refusal(maxBytes)
+        yield chunk
+      }
+    } finally {
+      reader.leave(maxBytes)
     }
   }
 
@@ -87,6 +92,60 @@ export class StreamedBody implements JudgedBody {
   #invite(): void {
     if (this.#req.headers.expect?.toLowerCase() === '100-continue' && !this.#res.headersSent) this.#res.writeContinue()
   }
+}
+
+/**
+ * Node's own iterator destroys the request, and with it the connection that the reply is still owed on, as soon as its
+ * reader leaves. This one leaves the connection alone.
+ */
+class BodyReader {
+  readonly #req: IncomingMessage
+  #waiting: PromiseWithResolvers<Buffer | null> | null = null
+  #listening = false
+
+  constructor(req: IncomingMessage) {
+    this.#req = req
+  }
+
+  /** The next chunk; `null` at the end. Rejects with `Refusal('client-closed')`. One call at a time. */
+  next(): Promise<Buffer | null> {
+    const req = this.#req
+    if (req.readableEnded) return Promise.resolve(null)
+    if (req.destroyed) return Promise.reject(gone())
+    this.#waiting = Promise.withResolvers()
+    if (!this.#listening) {
+      this.#listening = true
+      req.on('data', this.#chunk).on('end', this.#end).on('close', this.#close).on('error', this.#close)
+    }
+    req.resume()
+    return this.#waiting.promise
+  }
+
+  /** What still comes is thrown away, so that a caller that writes all before it reads gets to read; beyond `maxBytes` it must wait for its reply. */
+  leave(maxBytes: number): void {
+    const req = this.#req
+    req.off('data', this.#chunk).off('end', this.#end).off('close', this.#close)
+    if (req.readableEnded || req.destroyed) return
+    let bytes = 0
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) req.pause()
+    })
+    req.resume()
+  }
+
+  readonly #chunk = (chunk: Buffer) => {
+    this.#req.pause()
+    this.#waiting?.resolve(chunk)
+  }
+
+  readonly #end = () => this.#waiting?.resolve(null)
+
+  readonly #close = () => this.#waiting?.reject(gone())
+}
+
+function gone(): Refusal {
+  return new Refusal('client-closed', 'the caller went away while its body was read')
 }
 
 function tooLarge(maxBytes: number): Refusal {

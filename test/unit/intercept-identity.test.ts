@@ -22,6 +22,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
     maxPolicyBodyBytes: 0,
     headersTimeoutMs: 60_000,
     idleTimeoutMs: 60_000,
+    linger: { timeoutMs: 30_000, maxBytes: 1024 },
   })
   const server = createServer((socket) => void door.intercept(socket, Buffer.alloc(0), tunnel))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

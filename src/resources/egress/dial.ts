@@ -15,9 +15,9 @@ export interface DialerOptions {
 
 export interface Dialer {
   /** A connected TCP socket. Throws `Refusal`: address-denied, origin-unreachable, origin-timeout. */
-  tcp(target: Target): Promise<Socket>
+  tcp(target: Target, signal?: AbortSignal): Promise<Socket>
   /** A TLS connection whose certificate is valid for `target.host`. Throws as `tcp`, and `origin-tls-failed`. */
-  tls(target: Target): Promise<Socket>
+  tls(target: Target, signal?: AbortSignal): Promise<Socket>
 }
 
 export function createDialer({ resolve, rule, connectTimeoutMs, secureContext }: DialerOptions): Dialer {

@@ -2,37 +2,56 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, type Body, type Hangup, type HeaderList, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
 import { explainOriginError } from './origin-error.ts'
+import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { endToEnd } from './reply-headers.ts'
 
 /** Before a sink listens, no more than this is held; then the origin's socket is paused. */
 const heldBytes = 64 * 1024
 
 export interface ExchangeOptions {
-  readonly pool: Dispatcher
+  readonly pool: OriginPool
+  /** Its body, where it has one, is whole. */
   readonly request: Dispatcher.DispatchOptions
   readonly hangup: Hangup
   readonly host: string
+  /** Until the head of the reply: for a connection, and for the origin. */
+  readonly timeoutMs: number
   readonly maxReplyBytes: number
 }
 
 /** Resolves with the reply's head (and its body where that came along). Throws `Refusal`: origin-*, reply-too-large, client-closed. */
 export function exchange(options: ExchangeOptions): Promise<Answer> {
-  return new Promise<Exchange>((resolve, reject) => {
-    options.pool.dispatch(options.request, new Exchange(options, resolve, reject))
+  return new Promise<Exchange>((resolve) => {
+    new Exchange(options, resolve).begin(false)
     // By the time this continuation runs, the parser has handed over all that came in the same read.
   }).then(toAnswer)
 }
 
-function toAnswer(exchange: Exchange): Answer {
-  return exchange.answer()
+function toAnswer(exchange: Exchange): Answer | Promise<Answer> {
+  return exchange.mayRepeat() ? repeat(exchange) : exchange.answer()
 }
 
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly #options: ExchangeOptions
+async function repeat(failed: Exchange): Promise<Answer> {
+  const second = await new Promise<Exchange>((resolve) => new Exchange(failed.options, resolve).begin(true))
+  return { ...second.answer(), attempts: 2 }
+}
+
+/** RFC 9110 §9.2.2: these may be asked twice. */
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+class Exchange implements Dispatched {
+  readonly options: ExchangeOptions
+  /** Once there is a head, or a failure instead. */
   readonly #resolve: (exchange: Exchange) => void
-  readonly #reject: (refusal: Refusal) => void
+  readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | null = null
   #forget: (() => void) | null = null
+  #dial: AbortController | null = null
+  /** Its connection was made for it: what closes it has nothing to do with how long it was kept. */
+  #isFresh = false
+  #closedOn = false
+  /** Something of a reply came. */
+  #heard = false
   #status = 0
   #headers: HeaderList = []
   #held: Buffer[] = []
@@ -43,24 +62,53 @@ class Exchange implements Dispatcher.DispatchHandler {
   #sink: Sink | null = null
   #finish: { resolve: () => void; reject: (error: Refusal) => void } | null = null
 
-  constructor(options: ExchangeOptions, resolve: (exchange: Exchange) => void, reject: (refusal: Refusal) => void) {
-    this.#options = options
+  constructor(options: ExchangeOptions, resolve: (exchange: Exchange) => void) {
+    this.options = options
     this.#resolve = resolve
-    this.#reject = reject
+    this.#timer = setTimeout(onLate, options.timeoutMs, this)
+  }
+
+  begin(fresh: boolean): void {
+    const { pool, request, hangup } = this.options
+    // Called back at once where the caller has gone already.
+    const forget = hangup.onGone(() => this.#leave())
+    if (this.#failure !== null) {
+      forget()
+      return
+    }
+    this.#forget = forget
+    if (fresh) pool.dispatchFresh(request, this)
+    else pool.dispatch(request, this)
+  }
+
+  late(): void {
+    this.#fail(new Refusal('origin-timeout', `${this.options.host} did not answer within ${this.options.timeoutMs} ms`))
+  }
+
+  dialling(abort: AbortController): void {
+    this.#dial = abort
+    this.#isFresh = true
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    this.#forget = this.#options.hangup.onGone(() => controller.abort(new Refusal('client-closed', 'the caller went away')))
+    this.#dial = null
+    // Given up while it waited for a connection: nothing of it goes out.
+    if (this.#failure !== null) controller.abort(this.#failure)
+  }
+
+  onResponseStarted(): void {
+    this.#heard = true
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) {
       // RFC 9110 §15.2: informational ones come before the reply; below them there are no status codes.
-      if (status < 100) controller.abort(new Refusal('origin-failed', `${this.#options.host} answered with a status that is none`))
+      if (status < 100) this.#fail(new Refusal('origin-failed', `${this.options.host} answered with a status that is none`))
       return
     }
     this.#status = status
+    clearTimeout(this.#timer)
     const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
     // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
     this.#headers = status === 204 ? withoutHeaders(headers, ['content-length']) : headers
@@ -69,8 +117,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.byteLength
-    if (this.#bytes > this.#options.maxReplyBytes) {
-      controller.abort(new Refusal('reply-too-large', `the reply is larger than ${this.#options.maxReplyBytes} bytes`))
+    if (this.#bytes > this.options.maxReplyBytes) {
+      controller.abort(new Refusal('reply-too-large', `the reply is larger than ${this.options.maxReplyBytes} bytes`))
       return
     }
     if (this.#sink === null || this.#held.length > 0) {
@@ -89,18 +137,39 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#forget?.()
-    this.#failure = explainOriginError(error, this.#options.host)
-    this.#reject(this.#failure)
-    this.#finish?.reject(this.#failure)
+    this.#closedOn = isClosed(error)
+    this.#end(explainOriginError(error, this.options.host))
   }
 
+  /** Whatever state it is in: waiting for a connection, dialling, sending, or being answered. */
+  #fail(refusal: Refusal): void {
+    if (this.#ended || this.#failure !== null) return
+    if (this.#controller !== null) this.#controller.abort(refusal)
+    else this.#dial?.abort(refusal)
+    this.#end(refusal)
+  }
+
+  #end(refusal: Refusal): void {
+    if (this.#failure !== null) return
+    this.#failure = refusal
+    this.#forget?.()
+    clearTimeout(this.#timer)
+    this.#resolve(this)
+    this.#finish?.reject(refusal)
+  }
+
+  /** A connection that was kept, and that the origin closed before it could have heard the request. */
+  mayRepeat(): boolean {
+    return this.#closedOn && !this.#isFresh && !this.#heard && idempotent.has(this.options.request.method) && !this.options.hangup.gone
+  }
+
+  /** Throws the `Refusal` that came instead. */
   answer(): Answer {
+    if (this.#failure !== null) throw this.#failure
     return { status: this.#status, headers: this.#headers, body: this.#body() }
   }
 
   #body(): Body {
-    if (this.#failure !== null) throw this.#failure
     if (!this.#ended) return (sink) => this.#push(sink)
     if (this.#held.length === 0) return null
     return this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held)
@@ -113,10 +182,10 @@ class Exchange implements Dispatcher.DispatchHandler {
       const verdict = sink.write(chunk)
       const goesOn = typeof verdict === 'boolean' ? verdict : await verdict
       this.#held.shift()
-      if (!goesOn) return this.#stop()
+      if (!goesOn) this.#leave()
+      if (this.#failure !== null) throw this.#failure
     }
     this.#heldSize = 0
-    if (this.#failure !== null) throw this.#failure
     if (this.#ended) return
     this.#sink = sink
     return new Promise((resolve, reject) => {
@@ -129,17 +198,27 @@ class Exchange implements Dispatcher.DispatchHandler {
     const verdict = sink.write(chunk)
     if (verdict === true) return
     if (verdict === false) {
-      this.#stop()
+      this.#leave()
       return
     }
     controller.pause()
-    void verdict.then((goesOn) => {
+    const goOn = (goesOn: boolean) => {
       if (goesOn) controller.resume()
-      else this.#stop()
-    })
+      else this.#leave()
+    }
+    verdict.then(goOn, () => goOn(false))
   }
 
-  #stop(): void {
-    this.#controller?.abort(new Refusal('client-closed', 'the caller went away'))
+  #leave(): void {
+    this.#fail(new Refusal('client-closed', 'the caller went away'))
   }
+}
+
+function onLate(exchange: Exchange): void {
+  exchange.late()
+}
+
+function isClosed(error: Error): boolean {
+  const code = (error as NodeJS.ErrnoException).code
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }

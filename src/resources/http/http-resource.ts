@@ -6,7 +6,9 @@ import {
   type Needs,
   Permit,
   pathForms,
+  Refusal,
   type Reply,
+  type RequestBody,
   type Resource,
 } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
@@ -16,6 +18,7 @@ import { headersOf, queryOf, segmentsOf } from './facts.ts'
 import { answerAsLastHop } from './last-hop.ts'
 import type { Pools } from './pools.ts'
 import { askServer } from './server-wide.ts'
+import { upload } from './upload.ts'
 
 export interface HttpResourceOptions {
   readonly pools: Pools
@@ -68,21 +71,22 @@ class HttpClaim implements Claim {
         maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
       })
     }
-    return exchange({
-      pool: pools.get(integration.name, this.origin, target.host, target.port, allowed),
+    const common = {
       host: target.host,
       hangup,
+      timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
-      request: {
-        path: target.query === '' ? target.path : `${target.path}?${target.query}`,
-        method: target.method,
-        headers: headers as string[],
-        // undici takes any async iterable; its type names only streams.
-        body: body === null ? null : (body.chunks(obligations.maxRequestBytes ?? maxRequestBytes) as never),
-        headersTimeout: obligations.timeoutMs ?? originTimeoutMs,
-        bodyTimeout: idleTimeoutMs,
-      },
-    })
+    }
+    const pool = pools.get(integration.name, this.origin, target.host, target.port, allowed)
+    const path = target.query === '' ? target.path : `${target.path}?${target.query}`
+    const { method } = target
+    const ask = (whole: Buffer | null) =>
+      exchange({ ...common, pool, request: { path, method, headers: headers as string[], body: whole } })
+    if (body === null) return ask(null)
+    const most = obligations.maxRequestBytes ?? maxRequestBytes
+    if ((body.whole?.byteLength ?? body.declaredBytes ?? 0) > most) throw tooLarge(most)
+    const stream = () => upload({ ...common, agent: pool.agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
+    return askWith(body, most, ask, stream)
   }
 }
 
@@ -100,4 +104,23 @@ function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonOb
     ...(needs.headers && { segments: segmentsOf(path), query: queryOf(target.query), headers: headersOf(headers) }),
     ...(needs.body && body !== null && { body: bodyOf(body, headers) }),
   }
+}
+
+/** What came along with its head goes out with its head, and can be sent again; the rest is streamed. */
+async function askWith(
+  body: RequestBody,
+  maxBytes: number,
+  ask: (whole: Buffer) => Promise<Reply>,
+  stream: () => Promise<Reply>,
+): Promise<Reply> {
+  // The parser hands over the rest of what it read as soon as this turn is over.
+  await null
+  if (!body.arrived() || body.whole === null) return stream()
+  if (body.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
+  body.count(body.whole.byteLength)
+  return ask(body.whole)
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)
 }

@@ -1,0 +1,125 @@
+/** Connections of one integration to one origin: undici's, and Node's for bodies that are streamed. */
+import { Agent, type ClientRequestArgs } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Dispatcher, Pool } from 'undici'
+import type { Dialer } from '../egress/dial.ts'
+import type { Target } from '../egress/resolve.ts'
+import { toleratesContinue } from './tolerate-continue.ts'
+
+export interface OriginPoolOptions {
+  /** `scheme://authority`. */
+  readonly origin: string
+  readonly target: Target
+  readonly dialer: Dialer
+  readonly idleTimeoutMs: number
+  readonly connections: number
+}
+
+/** A request that may have to wait for a connection of its own. */
+export interface Dispatched extends Dispatcher.DispatchHandler {
+  /** It is dialled for: `abort` ends that. */
+  dialling(abort: AbortController): void
+}
+
+export interface OriginPool {
+  dispatch(request: Dispatcher.DispatchOptions, handler: Dispatched): void
+  /** Over a connection that nobody has used before and nobody uses again. */
+  dispatchFresh(request: Dispatcher.DispatchOptions, handler: Dispatched): void
+  readonly agent: DialAgent
+  /** Once all that was begun has ended. */
+  close(): Promise<void>
+  destroy(): Promise<void>
+}
+
+/** Shorter than what origins commonly keep theirs for, so that few are closed under a request. */
+const keepAliveMs = 4000
+
+export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connections }: OriginPoolOptions): OriginPool {
+  const isSecure = origin.startsWith('https:')
+  let waiting: Dispatched | null = null
+
+  function dial(signal?: AbortSignal): Promise<Socket> {
+    return isSecure ? dialer.tls(target, signal) : dialer.tcp(target, signal)
+  }
+
+  function open(places: number): Pool {
+    return new Pool(origin, {
+      connections: places,
+      pipelining: 1,
+      keepAliveTimeout: keepAliveMs,
+      // The exchange has its own, which counts from before there is a connection.
+      headersTimeout: 0,
+      bodyTimeout: idleTimeoutMs,
+      // What the origin may send before its body; larger heads are an attack.
+      maxHeaderSize: 64 * 1024,
+      connect: (_options, done) => {
+        const abort = new AbortController()
+        // undici dials within `dispatch`, for the request that it was given.
+        waiting?.dialling(abort)
+        waiting = null
+        dial(abort.signal).then(
+          (socket) => {
+            done(null, socket)
+            toleratesContinue(socket)
+          },
+          (error: Error) => done(error, null),
+        )
+      },
+    })
+  }
+
+  function dispatchOn(on: Pool, request: Dispatcher.DispatchOptions, handler: Dispatched): void {
+    waiting = handler
+    try {
+      on.dispatch(request, handler)
+    } finally {
+      waiting = null
+    }
+  }
+
+  const pool = open(connections)
+  const agent = new DialAgent(dial, isSecure, connections)
+  return {
+    dispatch: (request, handler) => dispatchOn(pool, request, handler),
+    dispatchFresh(request, handler) {
+      const once = open(1)
+      dispatchOn(once, request, handler)
+      once.close().catch(() => {})
+    },
+    agent,
+    close() {
+      agent.destroy()
+      return pool.close()
+    },
+    destroy() {
+      agent.destroy()
+      return pool.destroy()
+    },
+  }
+}
+
+/** What a request beside Node's own options says to the agent. */
+export interface DialOptions {
+  /** Ends the dialling that is done for it. */
+  readonly dialSignal?: AbortSignal
+}
+
+export class DialAgent extends Agent {
+  readonly #dial: (signal?: AbortSignal) => Promise<Duplex>
+  /** Node compares it with the request's scheme; its types leave it out. */
+  readonly protocol: string
+
+  constructor(dial: (signal?: AbortSignal) => Promise<Duplex>, isSecure: boolean, connections: number) {
+    super({ keepAlive: true, timeout: keepAliveMs, maxSockets: connections, maxFreeSockets: connections })
+    this.#dial = dial
+    this.protocol = isSecure ? 'https:' : 'http:'
+  }
+
+  override createConnection(options: ClientRequestArgs & DialOptions, done?: (error: Error | null, socket: Duplex) => void): undefined {
+    this.#dial(options.dialSignal).then(
+      (socket) => done?.(null, socket),
+      (error: Error) => done?.(error, undefined as never),
+    )
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * A request whose body is streamed on, through Node's own client. undici's holds the head back until the body's first byte,
+ * takes a `100 Continue` that it did not ask for as a failure, and drops the connection of a reply that ends before its request.
+ */
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type Answer, type Hangup, type HeaderList, Refusal, type RequestBody, type Sink, withoutHeaders } from '../../core/index.ts'
+import { explainOriginError } from './origin-error.ts'
+import type { DialAgent, DialOptions } from './origin-pool.ts'
+import { endToEnd } from './reply-headers.ts'
+import { createTurnTimer } from './turn-timer.ts'
+
+export interface UploadOptions {
+  readonly agent: DialAgent
+  readonly method: string
+  /** With the query. */
+  readonly path: string
+  /** With Host. */
+  readonly headers: HeaderList
+  readonly body: RequestBody
+  readonly hangup: Hangup
+  readonly host: string
+  /** While the origin is waited for, its reply's head included. */
+  readonly timeoutMs: number
+  /** Of a reply in which nothing moves. */
+  readonly idleTimeoutMs: number
+  readonly maxRequestBytes: number
+  readonly maxReplyBytes: number
+}
+
+/** What the origin may send before its body; larger heads are an attack. */
+const maxHeaderBytes = 64 * 1024
+
+/** Resolves with the reply's head. Throws `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
+export function upload(options: UploadOptions): Promise<Answer> {
+  return new Upload(options).answer
+}
+
+class Upload {
+  readonly answer: Promise<Answer>
+  readonly #options: UploadOptions
+  readonly #outgoing: ClientRequest
+  readonly #dial = new AbortController()
+  readonly #timer = createTurnTimer((ms) => this.fail(new Refusal('origin-timeout', `${this.#options.host} did not go on within ${ms} ms`)))
+  #resolve: (answer: Answer) => void = () => {}
+  #reject: (refusal: Refusal) => void = () => {}
+  #reply: IncomingMessage | null = null
+  #failure: Refusal | null = null
+  #forget: () => void = () => {}
+  #isCallersTurn = false
+  #sent = false
+  #over = false
+
+  constructor(options: UploadOptions) {
+    const { agent, method, path, headers, body, hangup } = options
+    this.#options = options
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    const framed = body.declaredBytes === null ? [...headers, 'transfer-encoding', 'chunked'] : headers
+    this.#outgoing = httpRequest({
+      ...{ agent, protocol: agent.protocol, method, path, headers: framed, setHost: false, maxHeaderSize: maxHeaderBytes },
+      ...({ dialSignal: this.#dial.signal } satisfies DialOptions),
+    })
+    this.#outgoing.on('error', (error) => this.#broken(error))
+    this.#outgoing.once('socket', () => this.#turn(this.#isCallersTurn))
+    this.#outgoing.once('response', (reply) => this.#answered(reply))
+    this.#outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
+    this.#outgoing.flushHeaders()
+    this.#turn(false)
+    const forget = hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
+    if (this.#over) forget()
+    else this.#forget = forget
+    if (!this.#over) void this.#send().catch((error: Error) => this.fail(error))
+  }
+
+  /** Before the reply's head it is the outcome; later it breaks the reply off. */
+  fail(error: Error): void {
+    if (this.#over) return
+    this.#failure ??= explainOriginError(error, this.#options.host)
+    this.#reply?.destroy(this.#failure)
+    this.#end()
+    this.#reject(this.#failure)
+  }
+
+  /** A reply that has begun says itself how it ends. */
+  #broken(error: Error): void {
+    if (this.#reply === null) this.fail(error)
+  }
+
+  /** A caller that stalls is its door's to cut. */
+  #turn(isCallers: boolean): void {
+    this.#isCallersTurn = isCallers
+    if (this.#over) return
+    if (this.#reply !== null) this.#timer.touch()
+    else if (isCallers && this.#outgoing.socket !== null) this.#timer.stop()
+    else this.#timer.start(this.#options.timeoutMs)
+  }
+
+  async #send(): Promise<void> {
+    const outgoing = this.#outgoing
+    this.#isCallersTurn = true
+    for await (const chunk of this.#options.body.chunks(this.#options.maxRequestBytes)) {
+      // A reply that ended, or an origin that went: the rest is not the origin's any more.
+      if (this.#over || outgoing.destroyed) return
+      this.#turn(false)
+      if (!outgoing.write(chunk)) await this.#drained()
+      // An origin that answers and closes must be heard before the next write finds out that it has closed.
+      else await nextTurn()
+      this.#turn(true)
+    }
+    this.#sent = true
+    outgoing.end()
+    this.#turn(false)
+  }
+
+  #drained(): Promise<void> {
+    const outgoing = this.#outgoing
+    return new Promise((resolve) => {
+      const go = () => {
+        outgoing.off('drain', go).off('close', go)
+        resolve()
+      }
+      outgoing.on('drain', go).on('close', go)
+      if (outgoing.destroyed) go()
+    })
+  }
+
+  #answered(reply: IncomingMessage): void {
+    this.#reply = reply
+    const { host, method, maxReplyBytes } = this.#options
+    const status = reply.statusCode ?? 0
+    // Heard from the first moment: it may break off while the record is on its way to disk.
+    reply.on('error', (error) => {
+      this.#failure ??= explainOriginError(error, host)
+    })
+    reply.once('close', () => this.#end())
+    if (status < 200) {
+      this.fail(new Refusal('origin-failed', `${host} answered with a status that is none`))
+      return
+    }
+    this.#timer.stop()
+    const headers = endToEnd(reply.rawHeaders)
+    if (method === 'HEAD' || status === 204 || status === 304 || reply.headers['content-length'] === '0') {
+      reply.resume()
+      // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
+      this.#resolve({ status, headers: status === 204 ? withoutHeaders(headers, ['content-length']) : headers, body: null })
+    } else if (Number(reply.headers['content-length'] ?? 0) > maxReplyBytes) this.fail(tooLarge(maxReplyBytes))
+    else this.#resolve({ status, headers, body: (sink) => this.#push(reply, sink) })
+  }
+
+  #push(reply: IncomingMessage, sink: Sink): Promise<void> {
+    const { host, idleTimeoutMs, maxReplyBytes } = this.#options
+    const timer = this.#timer
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        timer.stop()
+        if (reply.complete && reply.readableEnded) resolve()
+        else reject(this.#failure ?? new Refusal('origin-failed', `${host} broke off`))
+      }
+      if (reply.closed || reply.readableEnded) return end()
+      timer.start(idleTimeoutMs)
+      let bytes = 0
+      reply.on('data', (chunk: Buffer) => {
+        bytes += chunk.byteLength
+        if (bytes > maxReplyBytes) return this.fail(tooLarge(maxReplyBytes))
+        const verdict = sink.write(chunk)
+        if (verdict === true) {
+          timer.touch()
+          return
+        }
+        if (verdict === false) return this.#stop()
+        reply.pause()
+        timer.stop()
+        const goOn = (goesOn: boolean) => {
+          if (!goesOn) return this.#stop()
+          if (!this.#over) timer.start(idleTimeoutMs)
+          reply.resume()
+        }
+        verdict.then(goOn, () => goOn(false))
+      })
+      reply.once('end', end)
+      reply.once('close', end)
+    })
+  }
+
+  #stop(): void {
+    this.fail(new Refusal('client-closed', 'the caller went away'))
+  }
+
+  /** Both ways are done with: what the caller still sends is its door's to throw away, and the connection is of no further use. */
+  #end(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#timer.stop()
+    this.#dial.abort()
+    this.#forget()
+    if (!this.#sent || this.#reply?.complete !== true) this.#outgoing.destroy()
+  }
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
+}

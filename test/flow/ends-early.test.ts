@@ -1,0 +1,135 @@
+/** A reply that comes before the end of its request: clients that write all before they read see its status. */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { cleanEnv, command } from '../support/command.ts'
+import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+const uploadBytes = 20_000_000
+
+const python = `
+import http.client, sys
+from urllib.parse import urlparse
+proxy, url, length = urlparse(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+import base64
+token = base64.b64encode(f'{proxy.username}:{proxy.password}'.encode()).decode()
+c = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=60)
+c.request('POST', url, body=b'x' * length, headers={'Proxy-Authorization': 'Basic ' + token})
+print(c.getresponse().status, end='')
+`
+
+const pythonRequests = `
+import requests, sys, urllib3
+urllib3.disable_warnings()
+try: print(requests.post(sys.argv[2], data=b'x' * int(sys.argv[3]), proxies={'http': sys.argv[1], 'https': sys.argv[1]}, verify=sys.argv[4], timeout=60).status_code, end='')
+except requests.exceptions.ProxyError as error: print(error, end='')
+`
+
+const nodeFetch = `
+const [, url, length] = process.argv.slice(1)
+const res = await fetch(url, { method: 'POST', body: 'x'.repeat(Number(length)) })
+process.stdout.write(String(res.status))
+`
+
+/** Each gives the status that its client saw. */
+const clients: Record<string, (proxy: string, url: string, ca: string, file: string) => ReturnType<typeof command>> = {
+  curl: (proxy, url, ca, file) =>
+    command(
+      'curl',
+      ['-sS', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '60', '--cacert', ca, '-x', proxy, '--data-binary', `@${file}`, url],
+      {
+        env: cleanEnv(),
+      },
+    ),
+  'curl without Expect': (proxy, url, ca, file) =>
+    command(
+      'curl',
+      [
+        '-sS',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code}',
+        '--max-time',
+        '60',
+        '--cacert',
+        ca,
+        '-H',
+        'Expect:',
+        '-x',
+        proxy,
+        '--data-binary',
+        `@${file}`,
+        url,
+      ],
+      { env: cleanEnv() },
+    ),
+  'Python’s http.client': (proxy, url) => command('python3', ['-c', python, proxy, url, String(uploadBytes)], { env: cleanEnv() }),
+  'Python’s requests': (proxy, url, ca) =>
+    command('python3', ['-c', pythonRequests, proxy, url, String(uploadBytes), ca], { env: cleanEnv() }),
+  'Node’s fetch': (proxy, url, ca) =>
+    command(process.execPath, ['--input-type=module', '-e', nodeFetch, proxy, url, String(uploadBytes)], {
+      env: cleanEnv({ NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NODE_EXTRA_CA_CERTS: ca }),
+    }),
+}
+
+async function arrange(t: TestContext) {
+  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
+  const certificate = await createOriginCertificate(installation.folder, 'localhost')
+  // Answers from the head alone, and reads the body away as Node does.
+  const answer = (_req: unknown, res: { writeHead(status: number): { end(text: string): void } }) => res.writeHead(401).end('no')
+  const plain = await startOrigin(t, { answer })
+  const secure = await startOrigin(t, { answer, certificate })
+  const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
+  installation.write(
+    'integrations/weather.yaml',
+    manifest(
+      'weather',
+      `network:\n  - { ${to}, ports: [${plain.port}], tls: none, paths: [/early] }\n  - { ${to}, ports: [${plain.port}], tls: none, paths: [/large], maxRequest: 1MiB }\n  - { ${to}, ports: [${secure.port}], tls: intercept, paths: [/early] }`,
+    ),
+  )
+  installation.write(
+    'integrations/spent.yaml',
+    manifest('spent', `network: [{ ${to}, ports: [${plain.port}], tls: none }]\nlimits: { bytesOut: { rate: 1KiB/s, burst: 1MiB } }`),
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const file = join(installation.folder, 'upload')
+  writeFileSync(file, Buffer.alloc(uploadBytes, 'x'))
+  return {
+    file,
+    ca: join(installation.folder, 'state/ca/ca.crt'),
+    http: `http://localhost:${plain.port}`,
+    https: `https://localhost:${secure.port}`,
+    proxy: (name: string) => proxyUrl(name, proxyPort),
+  }
+}
+
+test('the status of a reply that comes before the end of an upload', async (t) => {
+  const { file, ca, http, https, proxy } = await arrange(t)
+  const cases: [string, string, string, string][] = [
+    ['an origin’s early 401', 'weather', `${http}/early`, '401'],
+    ['an origin’s early 401 inside an interception', 'weather', `${https}/early`, '401'],
+    ['403 for what no rule allows', 'weather', `${http}/denied`, '403'],
+    ['407 for an unknown caller', 'nobody', `${http}/early`, '407'],
+    ['413 for what is too large', 'weather', `${http}/large`, '413'],
+    ['429 for a spent quota', 'spent', `${http}/early`, '429'],
+  ]
+  for (const [client, run] of Object.entries(clients)) {
+    if (client.includes('requests') && (await command('python3', ['-c', 'import requests'])).code !== 0) {
+      t.diagnostic('Python’s requests is not installed')
+      continue
+    }
+    for (const [what, who, url, status] of cases) {
+      if (client.includes('http.client') && url.startsWith('https:')) continue
+      // Fetch §4.6: a 407 of a proxy is a network error.
+      if (client.includes('fetch') && status === '407') continue
+      await t.test(`${client} sees ${what}`, async () => {
+        const { stdout, stderr } = await run(proxy(who), url, ca, file)
+        assert.equal(stdout, status, stderr)
+      })
+    }
+  }
+})
