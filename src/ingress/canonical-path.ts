@@ -38,9 +38,9 @@ export function canonicalPath(raw: string, capabilities: readonly FormChoices[])
 function requireChosen(path: string, capabilities: readonly FormChoices[]): void {
   const { encodedSlash, emptySegments } = pathForms(path)
   if (encodedSlash && !capabilities.some((one) => one.encodedSlash === 'literal'))
-    throw refuse('the path has an encoded slash (%2F), which can be read in two ways: it needs a capability with "encodedSlash: literal"')
+    throw refuse('the path has an encoded slash (%2F), which can be read in two ways: it needs a capability with encodedSlash: literal')
   if (emptySegments && !capabilities.some((one) => one.emptySegments === 'literal'))
-    throw refuse('the path has an empty segment (//), which can be read in two ways: it needs a capability with "emptySegments: literal"')
+    throw refuse('the path has an empty segment (//), which can be read in two ways: it needs a capability with emptySegments: literal')
 }
 
 function canonicalise(path: string): string {

@@ -45,7 +45,7 @@ const chosen: readonly (readonly [string, string])[] = [
 for (const [raw, path] of chosen) {
   test(`reads ${raw} as ${path} where a capability takes it literally`, () => {
     assert.deepEqual(canonicalPath(raw, literal), { path, query: '' })
-    assert.throws(() => canonicalPath(raw, []), /needs a capability with "(?:encodedSlash|emptySegments): literal"/)
+    assert.throws(() => canonicalPath(raw, []), /needs a capability with (?:encodedSlash|emptySegments): literal/)
     for (const one of literal) if (path.includes('%2F') && path.includes('//')) assert.throws(() => canonicalPath(raw, [one]), Refusal)
   })
 }
