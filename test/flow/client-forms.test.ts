@@ -1,5 +1,7 @@
 /** Forms that clients cannot avoid, and that have one reading: they pass, and what was judged is what arrives. */
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
@@ -37,7 +39,7 @@ before(async () => {
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network: [${[...to(plain.port, 'none'), ...to(secure.port, 'intercept')]}]\nservices: [${paths.map((rest) => `{ name: s, ${rest} }`)}]`,
+      `network: [${[...to(plain.port, 'none'), ...to(secure.port, 'intercept')]}]\nservices: [${paths.map((rest) => `{ name: s, websocket: true, ${rest} }`)}]`,
     ),
   )
   proxyPort = (await startHere(t, installation)).proxyPort
@@ -153,6 +155,25 @@ for (const [path, status, arrives] of paths) {
     assert.deepEqual(arrived, arrives === undefined ? [] : Array(4).fill(arrives))
   })
 }
+
+test('a WebSocket to a service has the verdict of a plain request on each of these paths, and arrives at the same place', async () => {
+  const asked: string[] = []
+  const accept = (req: IncomingMessage, socket: Duplex) => {
+    asked.push(req.url ?? '')
+    socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n')
+  }
+  plain.server.on('upgrade', accept)
+  for (const [path, status, arrives] of paths) {
+    asked.length = 0
+    const answer = await exchangeRaw(
+      proxyPort,
+      `GET /services/s${path} HTTP/1.1\r\nHost: gateway\r\n${auth}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+    assert.equal(statusOf(answer), status === 200 ? 101 : status, `${path}: ${answer}`)
+    assert.deepEqual(asked, arrives === undefined ? [] : [arrives], path)
+  }
+  plain.server.off('upgrade', accept)
+})
 
 test('what the manifest lacks for such a path is said, and what to write', async () => {
   const ask = (path: string) =>
