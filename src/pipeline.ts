@@ -46,7 +46,8 @@ class Passage extends Settlement implements Settling {
       const who = this.#identify()
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) {
-        const keptMs = limits.keepBack(who.integration)
+        // A question of rules is no flood: who asks waits with a decision.
+        const keptMs = arrival.door === 'policy' ? 0 : limits.keepBack(who.integration)
         if (keptMs > 0) await keepBack(arrival, keptMs)
         throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
       }

@@ -89,6 +89,8 @@ export interface RedactionSettings {
 
 export interface Integration {
   readonly name: string
+  /** Whose share of what is bounded it uses, where that is not its own: what rules ask is asked for those whose requests are decided. */
+  readonly share?: string
   readonly owner: string
   readonly labels: Readonly<Record<string, string>>
   /** The manifest's file name (no folder), for messages. */
@@ -101,4 +103,9 @@ export interface Integration {
   readonly limits: LimitSettings
   readonly breaker: BreakerSettings
   readonly redaction: RedactionSettings
+}
+
+/** Buckets, breakers and connections are kept by it. */
+export function shareOf({ name, share = name }: Integration): string {
+  return share
 }

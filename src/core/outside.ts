@@ -1,4 +1,5 @@
 /** What rules may ask of the world where the configuration grants it; each question goes down the one path, as an arrival of its own. */
+import type { Integration } from './integration.ts'
 import type { HeaderList } from './request.ts'
 
 export interface OutsideRequest {
@@ -17,9 +18,15 @@ export interface OutsideReply {
   readonly body: Buffer
 }
 
-/** Both throw an `Error` that says why there is no answer: the path refused, nobody answered in time. `parent`: the id of the request being decided. */
+/** The request being decided. */
+export interface Asker {
+  readonly id: string
+  readonly integration: Integration
+}
+
+/** Both throw an `Error` that says why there is no answer: the path refused, nobody answered in time. Each asker has limits of its own, as the grantee's manifest sets them. */
 export interface Outside {
-  send(request: OutsideRequest, parent: string): Promise<OutsideReply>
+  send(request: OutsideRequest, asker: Asker): Promise<OutsideReply>
   /** Addresses of a name. */
-  lookup(name: string, timeoutMs: number, parent: string): Promise<readonly string[]>
+  lookup(name: string, timeoutMs: number, asker: Asker): Promise<readonly string[]>
 }

@@ -2,7 +2,9 @@
 import {
   type AccessRequest,
   type Arrival,
+  type Asker,
   type Identified,
+  type Integration,
   type JudgedBody,
   type Outside,
   type OutsideReply,
@@ -28,10 +30,28 @@ export interface PolicyDoorOptions {
 type Read = (arrival: PolicyArrival, who: Identified) => AccessRequest
 
 export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: PolicyDoorOptions): Outside {
-  async function ask(read: Read, timeoutMs: number, parent: string): Promise<OutsideReply> {
+  // Manifests are few and live long, and so are those who ask.
+  const onBehalf = new WeakMap<Integration, Map<string, Integration>>()
+
+  /** Questions for one integration use up nothing that another's need. */
+  function identifyFor(asker: string): Identified | null {
+    const who = identify()
+    if (who === null) return null
+    const { integration } = who
+    const known = onBehalf.get(integration) ?? new Map<string, Integration>()
+    onBehalf.set(integration, known)
+    let shared = known.get(asker)
+    if (shared === undefined) {
+      shared = { ...integration, share: `${integration.name} for ${asker}` }
+      known.set(asker, shared)
+    }
+    return { ...who, integration: shared }
+  }
+
+  async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<OutsideReply> {
     const deadline = createDeadline(timeoutMs)
     try {
-      const settling = await handle(new PolicyArrival(nextId(), parent, deadline, identify, read))
+      const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline, () => identifyFor(asker.integration.name), read))
       const body = await collect(settling, maxReplyBytes)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
@@ -43,9 +63,9 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   }
 
   return {
-    send: (request, parent) => ask((arrival, who) => readHttp(arrival, who, request), request.timeoutMs, parent),
-    async lookup(name, timeoutMs, parent) {
-      const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, parent)
+    send: (request, asker) => ask((arrival, who) => readHttp(arrival, who, request), request.timeoutMs, asker),
+    async lookup(name, timeoutMs, asker) {
+      const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, asker)
       return JSON.parse(body.toString()) as readonly string[]
     },
   }

@@ -1,6 +1,6 @@
 /** Circuit breakers: opossum, one an integration and origin, so that one integration's failures never close another's way. */
 import CircuitBreaker from 'opossum'
-import { type BreakerReport, type BreakerSettings, type Integration, isTakeover, Refusal, type Reply } from '../core/index.ts'
+import { type BreakerReport, type BreakerSettings, type Integration, isTakeover, Refusal, type Reply, shareOf } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
 
 type Effect = () => Promise<Reply> | Reply
@@ -46,10 +46,10 @@ export function createBreakers(now: () => number, onChange: (integration: string
 
   return {
     run(integration, origin, effect) {
-      let guard = guards.get(integration.name, origin)
+      let guard = guards.get(shareOf(integration), origin)
       if (guard === undefined) {
         guard = open(integration, origin)
-        guards.set(integration.name, origin, guard)
+        guards.set(shareOf(integration), origin, guard)
       }
       const { breaker } = guard
       return breaker.fire(effect).catch((error: Error) => {

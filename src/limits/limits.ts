@@ -1,5 +1,16 @@
 /** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
-import type { BreakerReport, BucketReport, Integration, Lease, LimitSettings, Limits, Outcome, Permit, Reply } from '../core/index.ts'
+import {
+  type BreakerReport,
+  type BucketReport,
+  type Integration,
+  type Lease,
+  type LimitSettings,
+  type Limits,
+  type Outcome,
+  type Permit,
+  type Reply,
+  shareOf,
+} from '../core/index.ts'
 import { createPace } from '../shares/index.ts'
 import { Account } from './account.ts'
 import { type BodiesOptions, createHoldBody } from './bodies.ts'
@@ -35,12 +46,19 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
   const breakers = createBreakers(now, onBreakerChange)
 
   function accountOf(integration: Integration): Account {
-    let held = accounts.get(integration.name)
+    const share = shareOf(integration)
+    let held = accounts.get(share)
     if (held === undefined) {
       held = { integration, account: new Account(integration.limits, now()) }
-      accounts.set(integration.name, held)
+      accounts.set(share, held)
     }
     return held.account
+  }
+
+  /** Its own, and those of whom it is asked for. */
+  function accountsOf(name: string) {
+    const own = accounts.get(name)
+    return own === undefined ? [] : [own, ...[...accounts.values()].filter((held) => held !== own && held.integration.name === name)]
   }
 
   return {
@@ -57,6 +75,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
     update(integrations) {
       const names = new Set(integrations.map(({ name }) => name))
       for (const name of accounts.keys()) {
+        // Shares of a grantee begin anew, as its manifest says now.
         if (names.has(name)) continue
         // Leases that are out still settle with their account; nobody new finds it.
         accounts.delete(name)
@@ -76,10 +95,21 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
         held.integration = integration
       }
     },
-    report: (integration) => accounts.get(integration)?.account.report(now()) ?? [],
-    breakers: (integration) => breakers.report(integration),
+    report: (name) => reportTogether(accountsOf(name).map(({ account }) => account.report(now()))),
+    breakers: (name) => accountsOf(name).flatMap(({ integration }) => breakers.report(shareOf(integration))),
     close: () => breakers.close(),
   }
+}
+
+/** As if the buckets were one: what was taken from all of them, and the level of the lowest. */
+function reportTogether([own = [], ...others]: readonly (readonly BucketReport[])[]): readonly BucketReport[] {
+  if (others.length === 0) return own
+  return own.map((bucket, index) => {
+    const all = [bucket, ...others.flatMap((reports) => reports[index] ?? [])]
+    const sumOf = (key: 'consumed' | 'allowed' | 'limited') => all.reduce((sum, one) => sum + one[key], 0)
+    const level = Math.min(...all.map((one) => one.level))
+    return { ...bucket, level, consumed: sumOf('consumed'), allowed: sumOf('allowed'), limited: sumOf('limited') }
+  })
 }
 
 /**

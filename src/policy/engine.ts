@@ -120,7 +120,7 @@ export function createEngine(options: EngineOptions): Engine {
       } else if (outcome instanceof OutsideNeeded && answers !== undefined) {
         const leftMs = until - now
         const tooMuch = answers.size >= grants.maxCalls ? `more than ${grants.maxCalls} questions` : leftMs <= 0 ? 'no time is left' : null
-        answers.set(outcome.question, tooMuch === null ? await ask(outcome, leftMs, request.id) : { error: tooMuch })
+        answers.set(outcome.question, tooMuch === null ? await ask(outcome, leftMs, request) : { error: tooMuch })
       } else return outcome instanceof OutsideNeeded ? failed(outcome) : outcome
     }
   }

@@ -1,5 +1,6 @@
 /** The engine's side of the conformance run: one case in, the set of bindings or the error out. */
 import { lookup } from 'node:dns/promises'
+import type { Integration } from '../../src/core/index.ts'
 import { type Answers, createBuiltins, createLibrary, OutsideNeeded } from '../../src/policy/builtins/index.ts'
 import { createAsk } from '../../src/policy/outside/index.ts'
 import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
@@ -50,7 +51,7 @@ export function createSubject(module: WebAssembly.Module): (question: Question) 
         } catch (error) {
           if (!(error instanceof OutsideNeeded)) throw error
           renew()
-          answers.set(error.question, await ask(error, 5000, ''))
+          answers.set(error.question, await ask(error, 5000, { id: '', integration: { name: '' } as Integration }))
         }
       }
     } catch (error) {

@@ -28,6 +28,7 @@ async function arrange(
   t: TestContext,
   rules: (verdicts: number) => string,
   grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime], timeout: 1m',
+  limits = '',
 ) {
   const verdicts = await startVerdicts(t)
   const origin = await startOrigin(t)
@@ -35,23 +36,25 @@ async function arrange(
   const installation = createInstallation(t, {
     config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\npolicy: { rules: ./rules, grants: { ${grants}, integration: verdicts, maxCalls: 3 } }`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [api.example.com], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }]`,
+      ...Object.fromEntries(
+        ['weather', 'other'].map((name) => [
+          `${name}.yaml`,
+          manifest(name, `network: [{ hosts: [api.example.com], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }]`),
+        ]),
       ),
       'verdicts.yaml': manifest(
         'verdicts',
-        `network: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large, /held], addresses: [127.0.0.0/8] }]`,
+        `network: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large, /held], addresses: [127.0.0.0/8] }]\n${limits}`,
       ),
     },
   })
   mkdirSync(join(installation.folder, 'rules'))
   installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules(verdicts.port)}`)
   const { proxyPort, log, gateway } = await startHere(t, installation)
-  const ask = async (path: string, method = 'GET', body = '') => {
+  const ask = async (path: string, method = 'GET', body = '', name = 'weather') => {
     const text = await exchangeRaw(
       proxyPort,
-      `${method} http://api.example.com:${origin.port}${path} HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${body === '' ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`}\r\n${body}`,
+      `${method} http://api.example.com:${origin.port}${path} HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nProxy-Authorization: ${proxyHeader(name)}\r\nConnection: close\r\n${body === '' ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`}\r\n${body}`,
     )
     return { status: Number(text.slice(9, 12)), text }
   }
@@ -93,6 +96,14 @@ test('a rule asks a service, as the integration that is granted it, and both req
   assert.equal(settled.length, 4)
   const why = await sallyport(installation, 'explain', String(decided[3]?.['id']))
   assert.match(why.stdout, /denied by rules\/deny.*the verdict is no/s)
+})
+
+test('questions for one integration use up nothing that another’s decisions need', async (t) => {
+  const { ask } = await arrange(t, verdictRule, undefined, 'limits: { requests: { rate: 1/h, burst: 2 } }')
+  assert.deepEqual([(await ask('/good')).status, (await ask('/good')).status], [200, 200])
+  // Its decisions get no answer any more, and are denials.
+  assert.equal((await ask('/good')).status, 403)
+  assert.equal((await ask('/good', 'GET', '', 'other')).status, 200)
 })
 
 test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {

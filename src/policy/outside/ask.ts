@@ -1,5 +1,5 @@
 /** Answers what rules ask outside. */
-import type { Outside } from '../../core/index.ts'
+import type { Asker, Outside } from '../../core/index.ts'
 import { type Answer, asksOutside, type OutsideNeeded } from '../builtins/index.ts'
 import { errorAnswer, readHttpSend, replyAnswer } from './http-send.ts'
 
@@ -15,27 +15,27 @@ export interface Grants {
 /** Nothing reaches out of the policy. */
 export const noGrants: Grants = { builtins: [], timeoutMs: 1000, maxCalls: 1 }
 
-/** `parent`: the id of the request being decided. Never rejects: an error is an answer too. */
-export type Ask = (needed: OutsideNeeded, timeoutMs: number, parent: string) => Promise<Answer>
+/** Never rejects: an error is an answer too. */
+export type Ask = (needed: OutsideNeeded, timeoutMs: number, asker: Asker) => Promise<Answer>
 
 export function createAsk(outside: Outside): Ask {
-  async function send(operand: string, timeoutMs: number, parent: string): Promise<Answer> {
+  async function send(operand: string, timeoutMs: number, asker: Asker): Promise<Answer> {
     const { request, raisesErrors, forcesJson } = readHttpSend(operand, timeoutMs)
     try {
-      return replyAnswer(await outside.send(request, parent), forcesJson)
+      return replyAnswer(await outside.send(request, asker), forcesJson)
     } catch (error) {
       return errorAnswer((error as Error).message, raisesErrors)
     }
   }
 
-  async function lookup(operand: string, timeoutMs: number, parent: string): Promise<Answer> {
-    const addresses = await outside.lookup(JSON.parse(operand) as string, timeoutMs, parent)
+  async function lookup(operand: string, timeoutMs: number, asker: Asker): Promise<Answer> {
+    const addresses = await outside.lookup(JSON.parse(operand) as string, timeoutMs, asker)
     return { text: addresses.length === 0 ? 'set()' : `{${addresses.map((address) => JSON.stringify(address)).join(',')}}` }
   }
 
-  return async ({ builtin, operand }, timeoutMs, parent) => {
+  return async ({ builtin, operand }, timeoutMs, asker) => {
     try {
-      return await (builtin === 'http.send' ? send : lookup)(operand, timeoutMs, parent)
+      return await (builtin === 'http.send' ? send : lookup)(operand, timeoutMs, asker)
     } catch (error) {
       return { error: (error as Error).message }
     }

@@ -10,6 +10,7 @@ import {
   type Reply,
   type RequestBody,
   type Resource,
+  shareOf,
 } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from './body-facts.ts'
@@ -77,7 +78,7 @@ class HttpClaim implements Claim {
       timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
-    const pool = pools.get(integration.name, this.origin, target.host, target.port, allowed)
+    const pool = pools.get(shareOf(integration), this.origin, target.host, target.port, allowed)
     const path = target.query === '' ? target.path : `${target.path}?${target.query}`
     const { method } = target
     const ask = (whole: Buffer | null) =>
