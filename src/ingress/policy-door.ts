@@ -102,9 +102,9 @@ function common({ id, door, at, hangup }: PolicyArrival, { integration, identity
 }
 
 function readHttp(arrival: PolicyArrival, who: Identified, { method, url, headers, body }: OutsideRequest): AccessRequest {
-  const match = /^(https?):\/\/([^/?#]*)([^#]*)$/.exec(url)
+  const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(url)
   if (match === null) throw new Refusal('malformed-request', 'the URL is neither http:// nor https://, or has a fragment')
-  const scheme = match[1] as 'http' | 'https'
+  const scheme = match[1]?.toLowerCase() === 'https' ? 'https' : 'http'
   const [, , rawAuthority = '', rest = ''] = match
   if (rawAuthority.includes('@')) throw new Refusal('malformed-request', 'the URL has credentials before the host')
   const defaultPort = scheme === 'http' ? 80 : 443
