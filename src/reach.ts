@@ -34,7 +34,7 @@ export interface Reach {
 export function createReach({ config, report, intercept }: ReachOptions): Reach {
   const { http, services } = config
   const own = createOwnPorts()
-  const resolve = createResolveName(http.dnsServers, http.connectTimeoutMs)
+  const resolve = createResolveName({ servers: http.dnsServers })
   const dialer = createDialer({
     resolve,
     rule: createAddressRule(own.isOwn),
@@ -49,7 +49,7 @@ export function createReach({ config, report, intercept }: ReachOptions): Reach 
     createServiceResource({ services, dialer, ...http }),
     createFileResource(),
     createSelfResource({ report }),
-    createLookupResource({ resolve }),
+    createLookupResource({ resolve, timeoutMs: http.connectTimeoutMs }),
   ]) {
     resources.set(resource.kind, resource as Resource)
   }

@@ -79,18 +79,31 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
   )
 }
 
+/** A caller that ends its side before the tunnel stands wants none any more. */
 function socketHangup(socket: Duplex): Hangup {
+  const isGone = () => socket.destroyed || socket.readableEnded
   return {
     get gone() {
-      return socket.destroyed
+      return isGone()
     },
     onGone(callback) {
-      if (socket.destroyed) {
+      if (isGone()) {
         callback()
         return () => {}
       }
-      socket.once('close', callback)
-      return () => socket.off('close', callback)
+      const forget = () => {
+        socket.off('close', heard)
+        socket.off('end', heard)
+      }
+      function heard(): void {
+        forget()
+        callback()
+      }
+      socket.on('close', heard)
+      socket.on('end', heard)
+      // Nobody reads the socket yet, and without a read neither a FIN nor a reset is noticed. What comes is kept for the tunnel.
+      socket.read(0)
+      return forget
     },
   }
 }

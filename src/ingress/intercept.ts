@@ -167,7 +167,8 @@ function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
     }
     const gone = () => settle(null)
     socket.on('data', settle)
-    // Half a connection that says nothing will say nothing any more.
+    // Half a connection that says nothing will say nothing any more, and may have ended already.
+    if (socket.readableEnded || socket.destroyed) return gone()
     socket.on('end', gone)
     socket.on('close', gone)
   })

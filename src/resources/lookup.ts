@@ -1,17 +1,26 @@
 /** The resource kind `lookup`: the addresses of a name, for rules that ask for them (`net.lookup_ip_addr`). */
 import { type LookupRequest, Permit, type Resource } from '../core/index.ts'
-import type { ResolveName } from './egress/resolve.ts'
+import { type ResolveName, resolveOrRefuse } from './egress/resolve.ts'
+import { within } from './egress/within.ts'
 
-export function createLookupResource({ resolve }: { readonly resolve: ResolveName }): Resource<LookupRequest> {
+export interface LookupResourceOptions {
+  readonly resolve: ResolveName
+  readonly timeoutMs: number
+}
+
+export function createLookupResource({ resolve, timeoutMs }: LookupResourceOptions): Resource<LookupRequest> {
   return {
     kind: 'lookup',
-    claim: ({ target: { host } }) => ({
+    claim: ({ target: { host }, integration, hangup }) => ({
       facts: { host },
       subject: { host },
       origin: `lookup:${host}`,
       async perform(permit) {
         if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
-        const addresses = (await resolve(host)).map(({ address }) => address)
+        const found = await within(timeoutMs, `no answer about ${host}`, hangup, (signal) =>
+          resolveOrRefuse(resolve, host, integration.name, signal),
+        )
+        const addresses = found.map(({ address }) => address)
         return { status: 200, headers: ['content-type', 'application/json'], body: Buffer.from(JSON.stringify(addresses)) }
       },
     }),

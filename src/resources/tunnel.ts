@@ -33,7 +33,10 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
       // Nothing is dialled yet: each request inside is judged on its own, and dials for itself.
       return { status: 200, headers: [], takeover: (socket, head) => intercept(socket, head, request), discard: () => {} }
     }
-    const origin = await dialer.tcp({ ...request.target, allowed: obligations.addresses ?? [] })
+    const { target, integration, hangup } = request
+    const { addresses: allowed = [], timeoutMs } = obligations
+    const bound = timeoutMs === undefined ? {} : { timeoutMs }
+    const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, hangup)
     return {
       status: 200,
       headers: [],

@@ -1,11 +1,11 @@
 /** The security cases through every door that they can reach, on both address families: one question, one verdict, whatever the way. */
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { canonicalHost } from '../../src/ingress/canonical-host.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { hasIpv6 } from '../support/ipv6.ts'
 import { startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
 import { exchangeInside } from '../support/tunnel.ts'
@@ -293,11 +293,3 @@ test('both address families: a gateway and an origin on ::1 judge and pass as on
   const peers = installation.records().filter(({ peer }) => peer !== undefined)
   assert.ok(peers.every(({ peer }) => peer === '::1'))
 })
-
-function hasIpv6(): Promise<boolean> {
-  return new Promise((resolve) => {
-    // Refused means that the address is there.
-    const probe = connect(1, '::1').on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'))
-    probe.once('connect', () => resolve(true))
-  })
-}

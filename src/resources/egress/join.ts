@@ -54,5 +54,7 @@ function relay(from: Duplex, to: Duplex, count: (bytes: number) => void): void {
       to.once('drain', () => from.resume())
     }
   })
-  from.once('end', () => to.end())
+  // It may have ended while the destination was dialled.
+  if (from.readableEnded) to.end()
+  else from.once('end', () => to.end())
 }

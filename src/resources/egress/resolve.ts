@@ -1,25 +1,74 @@
 /** Name resolution for egress: only ever called with a Permit in hand, and every address is judged before one is dialled. */
 import type { LookupAddress } from 'node:dns'
-import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { Refusal } from '../../core/index.ts'
 import type { AddressRule } from './addresses.ts'
+import { createLocalNames, type LocalNames } from './hosts-file.ts'
+import { askNameServers, type NameQuery } from './name-server.ts'
+import { createTurns } from './turns.ts'
+import { unlessAborted } from './within.ts'
 
-/** All addresses of a canonical name. Throws what `node:dns` throws. */
-export type ResolveName = (name: string) => Promise<readonly LookupAddress[]>
+/**
+ * All addresses of a canonical name, which is taken as absolute. `owner` is whose share of the lookups it is. Rejects with
+ * the signal's reason, or with what `node:dns` says.
+ */
+export type ResolveName = (name: string, owner: string, signal: AbortSignal) => Promise<readonly LookupAddress[]>
 
-/** `servers` (`address` or `address:port`) are asked instead of the system's resolver where there are any. */
-export function createResolveName(servers: readonly string[], timeoutMs: number): ResolveName {
-  if (servers.length === 0) return (name) => lookup(name, { all: true, order: 'verbatim' })
-  return async (name) => {
-    const resolver = new Resolver({ timeout: timeoutMs, tries: 2 })
-    resolver.setServers(servers)
-    const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
-    const found: LookupAddress[] = []
-    if (v4.status === 'fulfilled') for (const address of v4.value) found.push({ address, family: 4 })
-    if (v6.status === 'fulfilled') for (const address of v6.value) found.push({ address, family: 6 })
-    if (found.length === 0 && v4.status === 'rejected') throw v4.reason
-    return found
+export interface ResolveOptions {
+  /** `address` or `address:port`; the system's where there are none. */
+  readonly servers: readonly string[]
+  /** Questions of one owner under way at once; more wait for their turn. */
+  readonly lookupsPerOwner?: number
+  readonly localNames?: LocalNames
+  readonly ask?: (name: string, servers: readonly string[]) => NameQuery
+}
+
+/** Under way, for all who asked meanwhile; each judges the answer by its own permit. */
+interface Shared {
+  readonly query: NameQuery
+  waiting: number
+}
+
+export function createResolveName(options: ResolveOptions): ResolveName {
+  const { servers, lookupsPerOwner = 32, localNames = createLocalNames(), ask = askNameServers } = options
+  const underWay = new Map<string, Shared>()
+  const turns = createTurns(lookupsPerOwner)
+
+  async function join(name: string, shared: Shared, signal: AbortSignal): Promise<readonly LookupAddress[]> {
+    shared.waiting += 1
+    try {
+      return await unlessAborted(shared.query.answer, signal)
+    } finally {
+      shared.waiting -= 1
+      if (shared.waiting === 0 && underWay.get(name) === shared) {
+        underWay.delete(name)
+        shared.query.cancel()
+      }
+    }
+  }
+
+  function begin(name: string): Shared {
+    const shared = { query: ask(name, servers), waiting: 0 }
+    underWay.set(name, shared)
+    const ended = () => {
+      if (underWay.get(name) === shared) underWay.delete(name)
+    }
+    shared.query.answer.then(ended, ended)
+    return shared
+  }
+
+  return async (name, owner, signal) => {
+    const known = localNames(name)
+    if (known !== null) return known
+    const shared = underWay.get(name)
+    if (shared !== undefined) return join(name, shared, signal)
+    await turns.take(owner, signal)
+    try {
+      // Another owner may have asked in the meantime.
+      return await join(name, underWay.get(name) ?? begin(name), signal)
+    } finally {
+      turns.give(owner)
+    }
   }
 }
 
@@ -28,27 +77,40 @@ export interface Target {
   readonly port: number
   /** CIDR blocks beyond the public internet that may be dialled. */
   readonly allowed: readonly string[]
+  /** The integration for which it is dialled: its share of the lookups is used. */
+  readonly owner: string
+  /** Until it is connected, where that is less than `http.connectTimeout`. */
+  readonly timeoutMs?: number
 }
 
 /**
  * The addresses of `target` that may be dialled; a literal is its own. One forbidden address among several denies
  * them all: a name that mixes public and private answers is rebinding (GHSA-cpgj-f7g3-2pp2).
- * Throws `Refusal`: address-denied, origin-unreachable.
+ * Throws `Refusal`: address-denied, origin-unreachable, or the signal's reason.
  */
 export async function resolveJudged(
   resolve: ResolveName,
   rule: AddressRule,
-  { host, port, allowed }: Target,
+  { host, port, allowed, owner }: Target,
+  signal: AbortSignal,
 ): Promise<readonly LookupAddress[]> {
   const literal = isIP(host)
-  const found = literal === 0 ? await resolveOrRefuse(resolve, host) : [{ address: host, family: literal }]
+  const found = literal === 0 ? await resolveOrRefuse(resolve, host, owner, signal) : [{ address: host, family: literal }]
   for (const { address } of found) rule.judge(host, address, port, allowed)
   return found
 }
 
-async function resolveOrRefuse(resolve: ResolveName, host: string): Promise<readonly LookupAddress[]> {
-  const found = await resolve(host).catch((cause: unknown) => {
-    throw new Refusal('origin-unreachable', `the name ${host} cannot be resolved`, { cause })
+/** At least one address. Throws `Refusal('origin-unreachable')`, or the signal's reason. */
+export async function resolveOrRefuse(
+  resolve: ResolveName,
+  host: string,
+  owner: string,
+  signal: AbortSignal,
+): Promise<readonly LookupAddress[]> {
+  const found = await resolve(host, owner, signal).catch((cause: NodeJS.ErrnoException) => {
+    if (cause instanceof Refusal) throw cause
+    const hint = host.includes('.') ? '' : '; names are absolute here, so write all of it: search domains are not tried'
+    throw new Refusal('origin-unreachable', `the name ${host} cannot be resolved (${cause.code ?? cause.message})${hint}`, { cause })
   })
   if (found.length === 0) throw new Refusal('origin-unreachable', `the name ${host} has no address`)
   return found

@@ -64,11 +64,12 @@ class HttpClaim implements Claim {
     if (isLastHop) return answerAsLastHop(target)
     const allowed = obligations.addresses ?? []
     if (target.path === '*') {
-      const to = { host: target.host, port: target.port, allowed }
+      const timeoutMs = obligations.timeoutMs ?? originTimeoutMs
+      const to = { host: target.host, port: target.port, allowed, owner: integration.name, timeoutMs }
       return askServer({
         request: this.#request,
-        dial: () => (target.scheme === 'https' ? dialer.tls(to) : dialer.tcp(to)),
-        timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
+        dial: () => (target.scheme === 'https' ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)),
+        timeoutMs,
         maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
       })
     }

@@ -27,7 +27,7 @@ export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings
       const key = allowed.length === 0 ? origin : `${origin} ${allowed.join(' ')}`
       let pool = pools.get(integration, key)
       if (pool === undefined) {
-        pool = createOriginPool({ origin, dialer, target: { host, port, allowed }, idleTimeoutMs, connections })
+        pool = createOriginPool({ origin, dialer, target: { host, port, allowed, owner: integration }, idleTimeoutMs, connections })
         pools.set(integration, key, pool)
       }
       return pool

@@ -1,9 +1,10 @@
 /** The agents of a service: connections come from the judged dialer, apart by integration, and carry what was judged alone. */
 import { Agent, type AgentOptions, type ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Refusal } from '../../core/index.ts'
+import { type Hangup, Refusal } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import type { Target } from '../egress/resolve.ts'
+import { WantedDials } from '../egress/wanted-dials.ts'
 import { callOf } from './call.ts'
 
 /** Node calls it for every request that an agent is given to (its types leave it out). */
@@ -11,13 +12,31 @@ interface RequestTaker {
   addRequest(outgoing: ClientRequest, options: unknown): void
 }
 
-/** Connections of one integration to the service. */
-class DialAgent extends Agent {
-  readonly #dial: () => Promise<Duplex>
+const { addRequest } = Agent.prototype as unknown as RequestTaker
 
-  constructor(dial: () => Promise<Duplex>, options: AgentOptions) {
+type Dial = (owner: string, hangup: Hangup) => Promise<Duplex>
+
+/** Connections of one integration to the service. */
+class DialAgent extends Agent implements RequestTaker {
+  readonly #dial: () => Promise<Duplex>
+  readonly #dials = new WantedDials()
+
+  constructor(dial: Dial, owner: string, options: AgentOptions) {
     super(options)
-    this.#dial = dial
+    this.#dial = () => dial(owner, this.#dials)
+  }
+
+  /** A request that ends before it has a connection no longer waits for one. */
+  addRequest(outgoing: ClientRequest, options: unknown): void {
+    let isWaiting = true
+    const leave = () => {
+      if (isWaiting) this.#dials.leave()
+      isWaiting = false
+    }
+    this.#dials.enter()
+    outgoing.once('socket', leave)
+    outgoing.once('close', leave)
+    addRequest.call(this, outgoing, options)
   }
 
   override createConnection(_options: unknown, done?: (error: Error | null, socket: Duplex) => void): undefined {
@@ -35,15 +54,15 @@ const maxHeadBytes = 64 * 1024
 export class ServiceAgent extends Agent implements RequestTaker {
   /** Node compares it with the request's scheme; its types leave it out. */
   readonly protocol: string
-  readonly #dial: () => Promise<Duplex>
+  readonly #dial: Dial
   readonly #connections: number
   readonly #agents = new Map<string, DialAgent>()
 
   /** `connections`: of one integration. */
-  constructor(dialer: Dialer, secure: boolean, target: Target, connections: number) {
+  constructor(dialer: Dialer, secure: boolean, target: Omit<Target, 'owner'>, connections: number) {
     super({ keepAlive: true })
     this.protocol = secure ? 'https:' : 'http:'
-    this.#dial = () => (secure ? dialer.tls(target) : dialer.tcp(target))
+    this.#dial = (owner, hangup) => (secure ? dialer.tls({ ...target, owner }, hangup) : dialer.tcp({ ...target, owner }, hangup))
     this.#connections = connections
   }
 
@@ -58,13 +77,13 @@ export class ServiceAgent extends Agent implements RequestTaker {
     outgoing.maxHeadersCount = 0
     ;(outgoing as { maxHeaderSize?: number }).maxHeaderSize = maxHeadBytes
     call.follow(outgoing)
-    if (!outgoing.destroyed) (this.#agentOf(call.integration) as unknown as RequestTaker).addRequest(outgoing, options)
+    if (!outgoing.destroyed) this.#agentOf(call.integration).addRequest(outgoing, options)
   }
 
   #agentOf(integration: string): DialAgent {
     let agent = this.#agents.get(integration)
     if (agent === undefined) {
-      agent = new DialAgent(this.#dial, { keepAlive: true, maxSockets: this.#connections })
+      agent = new DialAgent(this.#dial, integration, { keepAlive: true, maxSockets: this.#connections })
       this.#agents.set(integration, agent)
     }
     return agent

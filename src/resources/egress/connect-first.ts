@@ -1,0 +1,98 @@
+/** Happy Eyeballs (RFC 8305): of several judged addresses the first that answers is used, and a dead one costs a moment only. */
+import type { LookupAddress } from 'node:dns'
+import { connect, type Socket } from 'node:net'
+
+/** RFC 8305 §5: the next address is tried beside one that has not answered for so long. */
+const attemptMs = 250
+/** A name may have hundreds of addresses; so many are tried. */
+const maxAttempts = 16
+
+/**
+ * Gives the socket of the first address that accepts. No name is looked up here: what is dialled are the addresses given.
+ * Rejects with the signal's reason; where all fail, with the first failure, whose `attempts` names each.
+ */
+export function connectFirst(addresses: readonly LookupAddress[], port: number, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const waiting = alternating(addresses).slice(0, maxAttempts)
+    const open = new Set<Socket>()
+    const failures: ConnectFailure[] = []
+    let timer: NodeJS.Timeout | undefined
+
+    function settle(winner: Socket | null): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+      waiting.length = 0
+      for (const socket of open) if (socket !== winner) socket.destroy()
+      open.clear()
+    }
+    function stop(): void {
+      settle(null)
+      reject(signal.reason)
+    }
+    function next(): void {
+      clearTimeout(timer)
+      const address = waiting.shift()
+      if (address === undefined) {
+        if (open.size > 0) return
+        settle(null)
+        reject(allFailed(failures))
+        return
+      }
+      if (waiting.length > 0) timer = setTimeout(next, attemptMs)
+      attempt(address)
+    }
+    function attempt({ address, family }: LookupAddress): void {
+      const socket = connect({ host: address, family, port, noDelay: true, keepAlive: true })
+      open.add(socket)
+      // Stays: an origin may reset before anybody else listens, and an error that nobody hears of ends the process.
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        if (!open.delete(socket)) return
+        failures.push({ address, error })
+        next()
+      })
+      socket.once('connect', () => {
+        if (!open.has(socket)) return
+        settle(socket)
+        resolve(socket)
+      })
+    }
+
+    if (signal.aborted) return stop()
+    signal.addEventListener('abort', stop, { once: true })
+    next()
+  })
+}
+
+interface ConnectFailure {
+  readonly address: string
+  readonly error: NodeJS.ErrnoException
+}
+
+/** What failed, for the operator: addresses and codes. */
+export class ConnectError extends Error {
+  readonly code: string
+  readonly attempts: string
+
+  constructor(failures: readonly ConnectFailure[]) {
+    const codeOf = ({ error }: ConnectFailure) => error.code ?? 'failed'
+    super('no address accepts the connection', { cause: failures[0]?.error })
+    this.name = 'ConnectError'
+    // No route to a family says little where the other one was reached and refused.
+    this.code =
+      failures.map(codeOf).find((code) => code !== 'ENETUNREACH' && code !== 'EADDRNOTAVAIL') ?? failures.map(codeOf)[0] ?? 'failed'
+    this.attempts = failures.map((one) => `${one.address} ${codeOf(one)}`).join(', ')
+  }
+}
+
+function allFailed(failures: readonly ConnectFailure[]): ConnectError {
+  return new ConnectError(failures)
+}
+
+/** RFC 8305 §4: families take turns, IPv6 first, each in the order of the answer. */
+function alternating(addresses: readonly LookupAddress[]): LookupAddress[] {
+  const v6 = addresses.filter(({ family }) => family === 6)
+  const v4 = addresses.filter(({ family }) => family !== 6)
+  return Array.from({ length: Math.max(v4.length, v6.length) }, (_, i) => [v6[i], v4[i]])
+    .flat()
+    .filter((one) => one !== undefined)
+}

@@ -1,0 +1,55 @@
+/** So many at once for each owner; the rest of an owner's wait in line, and nobody else's behind them. */
+
+export interface Turns {
+  /** Resolves when it is this one's turn; rejects with the signal's reason when it gives up before. */
+  take(owner: string, signal: AbortSignal): Promise<void>
+  /** Of one that was taken. */
+  give(owner: string): void
+}
+
+interface Line {
+  taken: number
+  /** In order of arrival. */
+  readonly waiting: Set<() => void>
+}
+
+export function createTurns(perOwner: number): Turns {
+  const lines = new Map<string, Line>()
+
+  return {
+    async take(owner, signal) {
+      const line = lines.get(owner) ?? { taken: 0, waiting: new Set<() => void>() }
+      lines.set(owner, line)
+      if (line.taken < perOwner) {
+        line.taken += 1
+        return
+      }
+      await new Promise<void>((resolve, reject) => {
+        const called = () => {
+          signal.removeEventListener('abort', stop)
+          resolve()
+        }
+        const stop = () => {
+          line.waiting.delete(called)
+          reject(signal.reason)
+        }
+        if (signal.aborted) return reject(signal.reason)
+        line.waiting.add(called)
+        signal.addEventListener('abort', stop, { once: true })
+      })
+    },
+    give(owner) {
+      const line = lines.get(owner)
+      if (line === undefined) return
+      const [next] = line.waiting
+      if (next !== undefined) {
+        // The turn goes from hand to hand.
+        line.waiting.delete(next)
+        next()
+        return
+      }
+      line.taken -= 1
+      if (line.taken === 0) lines.delete(owner)
+    },
+  }
+}
