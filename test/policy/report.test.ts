@@ -35,7 +35,7 @@ test('the buffer never holds more than it may, loses only the oldest, and counts
           event.write(String(next))
           held.push(next)
           next += 1
-          const given = buffer.push(event)
+          const given = buffer.push(event, 'weather')
           held.splice(0, given)
         } else {
           const taken = buffer.take(one.take).map((event) => Number.parseInt(event.toString(), 10))
@@ -50,10 +50,27 @@ test('the buffer never holds more than it may, loses only the oldest, and counts
   )
 })
 
+test('a flood of one integration’s events pushes out its own, and what goes out stays in order', () => {
+  const buffer = createEventBuffer(100)
+  const push = (text: string, integration: string) => buffer.push(Buffer.from(text.padEnd(10)), integration)
+  const held = () => {
+    const events = buffer.take(1000)
+    buffer.putBack(events)
+    return events.map((event) => event.toString().trim())
+  }
+  assert.equal(push('w1', 'weather'), 0)
+  for (let i = 0; i < 50; i += 1) push(`g${i}`, 'greedy')
+  assert.equal(push('w2', 'weather'), 1)
+  assert.deepEqual(held(), ['w1', 'g42', 'g43', 'g44', 'g45', 'g46', 'g47', 'g48', 'g49', 'w2'])
+  for (let i = 3; i < 8; i += 1) assert.equal(push(`w${i}`, 'weather'), 1)
+  assert.deepEqual(held(), ['g45', 'g46', 'g47', 'g48', 'g49', 'w3', 'w4', 'w5', 'w6', 'w7'])
+  assert.equal(buffer.bytes, 100)
+})
+
 test('an event larger than the buffer is given up alone', () => {
   const buffer = createEventBuffer(10)
-  assert.equal(buffer.push(Buffer.alloc(5)), 0)
-  assert.equal(buffer.push(Buffer.alloc(11)), 1)
+  assert.equal(buffer.push(Buffer.alloc(5), 'weather'), 0)
+  assert.equal(buffer.push(Buffer.alloc(11), 'weather'), 1)
   assert.equal(buffer.count, 1)
 })
 
@@ -62,7 +79,7 @@ async function packAll(
   maxBytes: number,
 ): Promise<{ chunks: { bytes: number; events: object[] }[]; lost: number }> {
   const buffer = createEventBuffer(Number.MAX_SAFE_INTEGER)
-  for (const event of events) buffer.push(Buffer.from(JSON.stringify(event)))
+  for (const event of events) buffer.push(Buffer.from(JSON.stringify(event)), 'weather')
   let lost = 0
   const packer = createPacker(buffer, maxBytes, () => {
     lost += 1

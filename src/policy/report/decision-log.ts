@@ -1,5 +1,6 @@
 /** The decision log: each decision as an OPA event, masked, and sent to a server in a later turn. No request ever waits for it. */
 import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs } from '../../core/index.ts'
+import { createFairMemory } from '../../shares/index.ts'
 import { stringify } from '../projection.ts'
 import type { Server } from '../server/index.ts'
 import { applyMasks } from './apply-masks.ts'
@@ -48,7 +49,7 @@ export interface DecisionLogStation extends DecisionLog {
 }
 
 /** More wait only where decisions come faster than they can be written. Each holds on to its request. */
-const maxWaiting = 1000
+const maxWaiting = 2000
 /** An event that is no larger is looked at by masks within any bound: where they fail on it, it is not its size. */
 const maxUsualBytes = 8 * 1024
 /** How long writing may keep a turn of the event loop. */
@@ -71,6 +72,8 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
   })
   const mayPass = maxDecisionsPerSecond === null ? () => true : createRate(maxDecisionsPerSecond, () => performance.now())
   const waiting: Decided[] = []
+  // Half of it for one integration, so that another's are written as well.
+  const places = createFairMemory(maxWaiting)
   let scheduled = false
   let decisions = 0
 
@@ -82,7 +85,10 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
         return
       }
       const text = Buffer.from(stringify(event as unknown as JsonObject))
-      const given = buffer.push(text.byteLength > maxBufferBytes ? (shortenWritten(text, maxBufferBytes) ?? text) : text)
+      const given = buffer.push(
+        text.byteLength > maxBufferBytes ? (shortenWritten(text, maxBufferBytes) ?? text) : text,
+        decided.request.integration.name,
+      )
       if (given > 0) onOutcome('buffer', given)
     } catch (error) {
       // What could not be masked is not sent.
@@ -109,6 +115,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
   function writeSome(untilMs: number): void {
     let next = waiting.shift()
     while (next !== undefined) {
+      places.give(next.request.integration.name, 1)
       write(next)
       next = performance.now() < untilMs ? waiting.shift() : undefined
     }
@@ -129,7 +136,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
     decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number) {
       decisions += 1
       if (!mayPass()) return onOutcome('rate', 1)
-      if (waiting.length >= maxWaiting) return onOutcome('busy', 1)
+      if (!places.take(request.integration.name, 1)) return onOutcome('busy', 1)
       // What the policy was shown of the state is gone a turn later.
       const context = needs().context ? readContext(request.integration.name, claim.origin) : null
       waiting.push({ arrival, request, claim, decision, evaluationMs, context, bundles: bundles(), number: decisions })
