@@ -38,7 +38,9 @@ export const decisionLogSchema = z
     uploadSizeLimit: size(256, 64 * mebi)
       .describe('Compressed bytes of one upload.')
       .prefault(32_768),
-    bufferSize: size(1024).describe('Events that wait; when they are more, the oldest of the integration that has most are given up and counted.').prefault('16MiB'),
+    bufferSize: size(1024)
+      .describe('Events that wait; when they are more, the oldest of the integration that has most are given up and counted.')
+      .prefault('16MiB'),
     maxDecisionsPerSecond: z.number().positive().describe('More are not reported, and counted. No bound where absent.').optional(),
     maxEvaluation: duration()
       .describe('Masks (`package system.log`) that take longer on one event are stopped, and it is given up.')

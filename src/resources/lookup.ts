@@ -1,5 +1,5 @@
 /** The resource kind `lookup`: the addresses of a name, for rules that ask for them (`net.lookup_ip_addr`). */
-import { type LookupRequest, Permit, type Resource } from '../core/index.ts'
+import { type LookupRequest, Permit, type Resource, shareOf } from '../core/index.ts'
 import { type ResolveName, resolveOrRefuse } from './egress/resolve.ts'
 import { within } from './egress/within.ts'
 
@@ -18,7 +18,7 @@ export function createLookupResource({ resolve, timeoutMs }: LookupResourceOptio
       async perform(permit) {
         if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
         const found = await within(timeoutMs, `no answer about ${host}`, hangup, (signal) =>
-          resolveOrRefuse(resolve, host, integration.name, signal),
+          resolveOrRefuse(resolve, host, shareOf(integration), signal),
         )
         const addresses = found.map(({ address }) => address)
         return { status: 200, headers: ['content-type', 'application/json'], body: Buffer.from(JSON.stringify(addresses)) }

@@ -65,7 +65,7 @@ class HttpClaim implements Claim {
     const allowed = obligations.addresses ?? []
     if (target.path === '*') {
       const timeoutMs = obligations.timeoutMs ?? originTimeoutMs
-      const to = { host: target.host, port: target.port, allowed, owner: integration.name, timeoutMs }
+      const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs }
       return askServer({
         request: this.#request,
         dial: () => (target.scheme === 'https' ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)),
