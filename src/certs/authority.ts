@@ -2,10 +2,10 @@
 import type { webcrypto } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { getCACertificates } from 'node:tls'
 // @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
+import { trustedRoots } from '../sockets/index.ts'
 import { createSerialNumber } from './serial-number.ts'
 import { writeAtomically } from './write-atomically.ts'
 
@@ -41,7 +41,7 @@ export async function openAuthority(folder: string, now: () => number = Date.now
     await writeAtomically(files.key, pemOf(await crypto.subtle.exportKey('pkcs8', pair.keys.privateKey), 'PRIVATE KEY'), 0o600)
     await writeAtomically(files.certificate, `${pair.certificate.toString('pem')}\n`, 0o644)
   }
-  await writeAtomically(files.bundle, `${[...getCACertificates('default'), pair.certificate.toString('pem')].join('\n')}\n`, 0o644)
+  await writeAtomically(files.bundle, `${[...trustedRoots(), pair.certificate.toString('pem')].join('\n')}\n`, 0o644)
   return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle, leafKeyFile: join(folder, 'leaf-rsa.key') }
 }
 

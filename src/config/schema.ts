@@ -47,7 +47,9 @@ export function createConfigSchema(sources: Sources) {
           'Of these, what has not proved yet which integration it is; at most half. The oldest gives way, and all have as long as `headersTimeout`.',
         )
         .prefault(2000),
-      connectTimeout: duration().describe('Until a destination accepts the connection.').prefault('5s'),
+      connectTimeout: duration()
+        .describe('Until a destination’s name is resolved, it has accepted the connection, and its TLS stands.')
+        .prefault('5s'),
       originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
       idleTimeout: duration().describe('A body, tunnel or WebSocket in which nothing moves is cut.').prefault('2m'),
       lingerTimeout: duration()
@@ -64,8 +66,13 @@ export function createConfigSchema(sources: Sources) {
       maxPolicyBodies: size()
         .describe('All such bodies together, at least twice the largest. Each integration may hold as much of it as is free.')
         .prefault('256MiB'),
-      originCa: certificates('PEM file of further CAs that destinations’ certificates may come from.').optional(),
-      dnsServers: z.array(resolver()).describe('Resolvers to ask (`address` or `address:port`); the system’s where empty.').prefault([]),
+      originCa: certificates(
+        'PEM file of further CAs that destinations’ certificates may come from, beside the system’s store, Node’s roots and `NODE_EXTRA_CA_CERTS`.',
+      ).optional(),
+      dnsServers: z
+        .array(resolver())
+        .describe('Name servers to ask (`address` or `address:port`); those of resolv.conf where empty. The hosts file comes first.')
+        .prefault([]),
     })
     .refine(({ maxPolicyBody, maxPolicyBodies }) => maxPolicyBodies >= 2 * maxPolicyBody, {
       error: 'expected at least twice http.maxPolicyBody: half of it is the most that one integration may have',

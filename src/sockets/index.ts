@@ -1,3 +1,5 @@
-/** Sockets that servers listen on. */
+/** Sockets that servers listen on, and whom a TLS client trusts. */
+
 export { boundConnections } from './bound-connections.ts'
 export { claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
+export { trustedRoots } from './trusted-roots.ts'

@@ -1,6 +1,7 @@
 /** One of the services that OPA's users run: hands out bundles, takes decision logs and status. */
 import { Pool } from 'undici'
 import type { ServerConfig } from '../../config/index.ts'
+import { trustedRoots } from '../../sockets/index.ts'
 import { createDeadline } from './deadline.ts'
 import { readBounded } from './read-bounded.ts'
 import { explainFailure, ServerError, shownUrl } from './server-error.ts'
@@ -47,7 +48,7 @@ export function createServer(config: ServerConfig): Server {
     maxHeaderSize: 64 * 1024,
     connect: {
       timeout: config.timeoutMs,
-      ...(ca !== null && { ca }),
+      ca: ca ?? [...trustedRoots()],
       ...(clientCertificate !== null && { cert: clientCertificate.certificate, key: clientCertificate.key }),
     },
   })
