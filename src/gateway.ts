@@ -24,6 +24,7 @@ import {
 import { createReach } from './reach.ts'
 import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
+import { createOperatorLookup } from './resources/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
@@ -97,7 +98,8 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
       return integration === undefined ? null : { integration, identity: 'policy' }
     },
   })
-  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one)]))
+  const lookup = createOperatorLookup()
+  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one, lookup)]))
   const folders = gatewayFolders(config.stateFolder)
   const compile = createCompile(folders)
   const library = createLibrarySource(libraryIn(folders))

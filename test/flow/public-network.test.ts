@@ -9,6 +9,7 @@ import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { WebSocketServer } from 'ws'
+import { createOperatorLookup } from '../../src/resources/index.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
@@ -275,4 +276,16 @@ deny contains sprintf("answer %s", [http.send({"method": "GET", "url": input.htt
   reached.length = 0
   for (const host of specialNames) assert.match(await get(`http://8.8.8.8/send?to=http://${host}/`), /engine\/builtin/, host)
   assert.deepEqual(reached, [])
+})
+
+test('what the operator names is found without a thread, and by a short name too', async (t) => {
+  const { resolver } = await arrange(t)
+  const lookup = createOperatorLookup()
+  const find = (name: string) =>
+    new Promise<unknown>((resolve) => lookup(name, { all: true }, (error, found) => resolve(error === null ? found : error.code)))
+  assert.deepEqual(await find('four.example'), [{ address: '8.8.8.8', family: 4 }])
+  assert.deepEqual(await find('hosted'), [{ address: '8.8.8.8', family: 4 }])
+  assert.deepEqual([...new Set(resolver.asked)], ['four.example'])
+  assert.deepEqual(await find('short'), [{ address: '8.8.8.8', family: 4 }])
+  assert.equal(await find('nowhere.example'), 'ENOTFOUND')
 })

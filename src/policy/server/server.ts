@@ -1,4 +1,5 @@
 /** One of the services that OPA's users run: hands out bundles, takes decision logs and status. */
+import type { LookupFunction } from 'node:net'
 import { Pool } from 'undici'
 import type { ServerConfig } from '../../config/index.ts'
 import { trustedRoots } from '../../sockets/index.ts'
@@ -40,7 +41,8 @@ const maxRedirects = 5
 const bodyTimeouts = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 
-export function createServer(config: ServerConfig): Server {
+/** `lookup`: the system's where absent. */
+export function createServer(config: ServerConfig, lookup?: LookupFunction): Server {
   const { url: base, bearer, clientCertificate, ca } = config
   const pool = new Pool(base.origin, {
     connections: 4,
@@ -48,6 +50,7 @@ export function createServer(config: ServerConfig): Server {
     maxHeaderSize: 64 * 1024,
     connect: {
       timeout: config.timeoutMs,
+      ...(lookup !== undefined && { lookup }),
       ca: ca ?? [...trustedRoots()],
       ...(clientCertificate !== null && { cert: clientCertificate.certificate, key: clientCertificate.key }),
     },
