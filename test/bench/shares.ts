@@ -12,7 +12,9 @@ import { median, start, untilListening } from './process.ts'
 const ports = { origin: 19_380, originTls: 19_381, gateway: 19_328, health: 19_382, names: 19_353 }
 const connections = 8
 /** Until the greedy one holds what it can get. */
-const settleMs = 1500
+const settleMs = 3000
+/** Until what it held is let go. */
+const restMs = 1000
 
 export interface Share {
   /** Of the requests a second that it has alone. */
@@ -92,8 +94,7 @@ async function withGreed<T>(greed: Greed, work: () => Promise<T>): Promise<T> {
     return await work()
   } finally {
     await greedy.stop()
-    // What it held is let go.
-    await sleep(settleMs)
+    await sleep(restMs)
   }
 }
 
