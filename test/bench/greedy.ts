@@ -65,14 +65,14 @@ async function flood(): Promise<void> {
 
 const begin: Readonly<Record<Greed, () => void>> = {
   nothing: () => void setInterval(() => {}, 1000),
-  service: () => times(400, () => hold('/services/shared/hang')),
-  origin: () => times(400, () => hold(`${origin}/hang`)),
+  service: () => times(300, () => hold('/services/shared/hang')),
+  origin: () => times(300, () => hold(`${origin}/hang`)),
   connections() {
     times(2100, () => keep(get(`${origin}/v1/items`)))
     times(2100, () => keep(''))
   },
-  lookups: () => times(400, (index) => hold(`http://${index}.${process.pid}.slow.test:${originPort}/`)),
-  bodies: () => times(400, () => hold(`${origin}/v1/items`, 1024 * 1024)),
+  lookups: () => times(300, (index) => hold(`http://${index}.${process.pid}.slow.test:${originPort}/`)),
+  bodies: () => times(170, () => hold(`${origin}/v1/items`, 1024 * 1024)),
   flood: () => times(32, flood),
 }
 
