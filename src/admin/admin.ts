@@ -1,14 +1,13 @@
 /** The operator's side: its servers, and how they begin and end. */
 import { mkdir } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
-import type { Express } from 'express'
 import type { Config } from '../config/index.ts'
 import { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { type ApiOptions, createApiApp, requireToken } from './api.ts'
-import { createHealthApp, type HealthOptions } from './health.ts'
+import { type ApiOptions, createApiHandler, requireToken } from './api.ts'
+import { createHealthHandler, type HealthOptions } from './health.ts'
 
 export interface AdminOptions extends ApiOptions, HealthOptions {
   readonly config: Config['admin']
@@ -30,7 +29,7 @@ export function createAdmin(options: AdminOptions): Admin {
   const servers: Server[] = []
   let healthPort = config.health.port
 
-  async function serve(app: Express, what: string, listen: (server: Server) => Promise<void>): Promise<Server> {
+  async function serve(app: RequestListener, what: string, listen: (server: Server) => Promise<void>): Promise<Server> {
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, app)
     boundConnections(server, maxConnections)
     await listen(server).catch((error: Error) => {
@@ -46,15 +45,15 @@ export function createAdmin(options: AdminOptions): Admin {
       await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 })
       if (!(await claimSocketPath(socketPath)))
         throw new Error(`the operator’s socket ${socketPath} is in use: another gateway runs with this state folder`)
-      const healthServer = await serve(createHealthApp(options), 'the health port', (server) =>
+      const healthServer = await serve(createHealthHandler(options), 'the health port', (server) =>
         listenOnPort(server, health.port, health.host),
       )
       healthPort = (healthServer.address() as AddressInfo).port
-      await serve(createApiApp(options, null), 'the operator’s socket', (server) =>
+      await serve(createApiHandler(options, null), 'the operator’s socket', (server) =>
         listenOnSocket(server, socketPath, { mode: 0o600, gid: null }),
       )
       if (tcp === null) return { ports: [healthPort] }
-      const api = await serve(createApiApp(options, requireToken(tcp.token)), 'the operator’s TCP port', (server) =>
+      const api = await serve(createApiHandler(options, requireToken(tcp.token)), 'the operator’s TCP port', (server) =>
         listenOnPort(server, tcp.port, tcp.host),
       )
       return { ports: [healthPort, (api.address() as AddressInfo).port] }

@@ -1,8 +1,9 @@
 /** The operator's API: status, usage, reload. On a Unix socket of mode 0600, or on TCP behind a token. */
 import { hash, timingSafeEqual } from 'node:crypto'
+import type { RequestListener } from 'node:http'
+import { createRequire } from 'node:module'
 import type { Express, RequestHandler } from 'express'
 import type { Activation, ReloadResult } from '../policy/index.ts'
-import { bareApp } from './health.ts'
 
 export interface ApiOptions {
   readonly usage: () => unknown
@@ -10,8 +11,20 @@ export interface ApiOptions {
   readonly activation: Activation
 }
 
-export function createApiApp({ usage, status, activation }: ApiOptions, guard: RequestHandler | null): Express {
-  const app = bareApp()
+/** Express is loaded (20 MiB) when the operator first asks something. */
+export function createApiHandler(options: ApiOptions, guard: RequestHandler | null): RequestListener {
+  let app: Express | null = null
+  return (req, res) => {
+    app ??= createApiApp(options, guard)
+    app(req, res)
+  }
+}
+
+function createApiApp({ usage, status, activation }: ApiOptions, guard: RequestHandler | null): Express {
+  const express = createRequire(import.meta.url)('express') as () => Express
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
   // A page in a browser can reach loopback; no page has business here (DNS rebinding, CSRF).
   app.use((req, res, next) =>
     req.headers.origin === undefined

@@ -1,5 +1,5 @@
 /** /healthz, /readyz and /metrics: open to whoever reaches the port, so they name no secret and no path. */
-import express, { type Express } from 'express'
+import type { RequestListener, ServerResponse } from 'node:http'
 
 export interface Health {
   readonly ready: boolean
@@ -11,24 +11,30 @@ export interface HealthOptions {
   readonly metrics: { text(): Promise<string>; readonly contentType: string }
 }
 
-export function createHealthApp({ health, metrics }: HealthOptions): Express {
-  const app = bareApp()
-  app.get('/healthz', (_req, res) => void res.json({ status: 'ok' }))
-  app.get('/readyz', (_req, res) => {
-    const { ready, checks } = health()
-    res.status(ready ? 200 : 503).json({ ready, checks })
-  })
-  app.get('/metrics', async (_req, res) => void res.type(metrics.contentType).send(await metrics.text()))
-  app.use(
-    (_req, res) => void res.status(404).json({ status: 404, title: 'Not found', detail: 'this port knows /healthz, /readyz and /metrics' }),
-  )
-  return app
+/** Without Express, so that a gateway that nobody asks anything else of need not load it. */
+export function createHealthHandler({ health, metrics }: HealthOptions): RequestListener {
+  return (req, res) => {
+    const isRead = req.method === 'GET' || req.method === 'HEAD'
+    const path = isRead ? (req.url ?? '').split('?', 1)[0] : null
+    if (path === '/healthz') return send(res, 200, { status: 'ok' })
+    if (path === '/readyz') {
+      const { ready, checks } = health()
+      return send(res, ready ? 200 : 503, { ready, checks })
+    }
+    if (path !== '/metrics') return send(res, 404, problem(404, 'Not found', 'this port knows /healthz, /readyz and /metrics'))
+    metrics.text().then(
+      (text) => end(res, 200, metrics.contentType, text),
+      () => send(res, 500, problem(500, 'Internal server error', 'the metrics cannot be read')),
+    )
+  }
 }
 
-/** Express without what tells about itself. */
-export function bareApp(): Express {
-  const app = express()
-  app.disable('x-powered-by')
-  app.disable('etag')
-  return app
+const problem = (status: number, title: string, detail: string) => ({ status, title, detail })
+
+function send(res: ServerResponse, status: number, value: unknown): void {
+  end(res, status, 'application/json; charset=utf-8', JSON.stringify(value))
+}
+
+function end(res: ServerResponse, status: number, type: string, text: string): void {
+  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text)
 }

@@ -51,6 +51,20 @@ test('the gateway is a native sidecar that nothing in the pod can stand in for',
   assert.equal(integration?.['allowPrivilegeEscalation'], false)
 })
 
+test('a new volume belongs to the gateway’s user, and the state folder in a pod is one that it makes itself', () => {
+  const containerfile = readFileSync(join(root, 'deploy/Containerfile'), 'utf8')
+  assert.match(containerfile, /^RUN mkdir -m 700 \/opt\/state$/m)
+  assert.match(containerfile, /^COPY --from=build --chown=65532:65532 \/opt\/state \/var\/lib\/sallyport$/m)
+  const text = readFileSync(pod, 'utf8')
+  assert.match(text, /^ {4}state: \/var\/lib\/sallyport\/state$/m)
+  assert.match(text, /mountPath: \/var\/lib\/sallyport }/)
+  assert.match(text, /subPath: state\/ca\/bundle\.crt/)
+  const [policy] = resources.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as [
+    { spec: { ingress: { ports: { port: number }[] }[] } },
+  ]
+  assert.deepEqual(policy.spec.ingress[0]?.ports, [{ protocol: 'TCP', port: 8282 }], 'metrics can be read, and nothing else is open')
+})
+
 test('the image’s steps give a gateway in a clean folder, without root and without development packages', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-image-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
