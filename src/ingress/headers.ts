@@ -88,9 +88,23 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     // CGI and its heirs read an underscore as a dash.
     const read = lower.includes('_') ? lower.replaceAll('_', '-') : lower
     if (dropped.has(read) || read.startsWith('x-forwarded')) continue
+    // A second length beside the body's own.
+    if (read === 'content-length' && read !== lower) continue
+    // Some senders join two cookies and some do not: they are judged as they are sent (RFC 6265 §5.4, RFC 9113 §8.2.3).
+    if (lower === 'cookie' && joinCookie(kept, rawHeaders[i + 1] as string)) continue
     kept.push(name, rawHeaders[i + 1] as string)
   }
   return nominated === null ? kept : withoutHeaders(kept, nominated)
+}
+
+/** Whether there was one to join it to. */
+function joinCookie(kept: string[], value: string): boolean {
+  for (let i = 0; i < kept.length; i += 2) {
+    if ((kept[i] as string).toLowerCase() !== 'cookie') continue
+    kept[i + 1] = `${kept[i + 1]}; ${value}`
+    return true
+  }
+  return false
 }
 
 function nominate(value: string, earlier: string[] | null): string[] | null {
