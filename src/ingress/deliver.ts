@@ -104,7 +104,8 @@ function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Me
     },
   )
   // A head must not wait for a body that may be long in coming (event streams, watches); where something of it is there, they leave as one.
-  if (!bytes.begun) res.flushHeaders()
+  // `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
+  if (!bytes.begun && !res.destroyed) res.write('', 'latin1')
 }
 
 function drained(res: ServerResponse): Promise<boolean> {

@@ -67,7 +67,8 @@ class Upload {
     this.#outgoing.once('socket', () => this.#turn(this.#isCallersTurn))
     this.#outgoing.once('response', (reply) => this.#answered(reply))
     this.#outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
-    this.#outgoing.flushHeaders()
+    // The head at once. `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
+    this.#outgoing.write('', 'latin1')
     this.#turn(false)
     const forget = hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
     if (this.#over) forget()
