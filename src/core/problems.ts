@@ -20,7 +20,9 @@ export const problems = {
   'connections-exceeded': { status: 429, title: 'Too many connections are open at once' },
   'bodies-exceeded': { status: 429, title: 'Too many bodies are read at once' },
   'client-closed': { status: 499, title: 'The caller went away' },
+  'interception-failed': { status: 400, title: 'The TLS inside a tunnel failed before a request came' },
   internal: { status: 500, title: 'The gateway failed' },
+  'upgrade-unsupported': { status: 501, title: 'This door does not carry that upgrade' },
   'origin-unreachable': { status: 502, title: 'The destination cannot be reached' },
   'origin-tls-failed': { status: 502, title: 'The destination’s TLS cannot be trusted' },
   'origin-failed': { status: 502, title: 'The destination broke the protocol or broke off' },
@@ -29,6 +31,7 @@ export const problems = {
   'breaker-open': { status: 503, title: 'The destination failed too often and is given a rest' },
   draining: { status: 503, title: 'The gateway is shutting down' },
   'origin-timeout': { status: 504, title: 'The destination did not answer in time' },
+  'version-unsupported': { status: 505, title: 'That version of HTTP is not understood' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type ProblemCode = keyof typeof problems

@@ -76,6 +76,7 @@ export function toProblem(refusal: Refusal, requestId: string): Answer {
   }
   return {
     status,
+    reason: refusal.code,
     headers: [
       'content-type',
       'application/problem+json',

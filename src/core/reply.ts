@@ -18,6 +18,8 @@ export type Body = Uint8Array | PushedBody | null
 
 export interface Answer {
   readonly status: number
+  /** What stands behind the status, where that is not its own name: a refusal's code, often all that a client shows. */
+  readonly reason?: string
   /** End-to-end headers only; the door adds its own framing. */
   readonly headers: HeaderList
   readonly body: Body

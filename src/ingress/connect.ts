@@ -1,13 +1,14 @@
 /** The CONNECT door: one arrival of kind `tunnel`; its takeover is a blind tunnel or an interception. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover } from '../core/index.ts'
+import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
 import { type Authority, parseAuthority, requireWellFormedHost } from './canonical-host.ts'
 import type { DoorOptions } from './door-options.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 import { rawHead, serveRaw, writeRaw } from './malformed.ts'
+import { requireUnderstood } from './understood.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
@@ -57,10 +58,19 @@ function connectArrival(
 
 /** RFC 9112 §3.2.3: authority form, with a port. It is what is judged and dialled, whatever Host says. */
 function readTarget(req: IncomingMessage): Authority {
+  requireUnderstood(req)
+  requireNoContent(req)
   const judged = parseAuthority(req.url ?? '', null)
   const claimed = soleHeader(req.rawHeaders, 'host')
   if (claimed !== null && claimed !== req.url) requireWellFormedHost(claimed)
   return judged
+}
+
+/** RFC 9110 §9.3.6: what stands behind a CONNECT is the tunnel's; another parser could take it for the CONNECT's own body. */
+function requireNoContent({ rawHeaders }: IncomingMessage): void {
+  const length = soleHeader(rawHeaders, 'content-length')
+  if (soleHeader(rawHeaders, 'transfer-encoding') !== null || (length !== null && length !== '0'))
+    throw new Refusal('malformed-request', 'a CONNECT has no body')
 }
 
 function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): void {
@@ -69,7 +79,7 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
     writeRaw(settling, socket, id)
     return
   }
-  socket.write(rawHead(reply.status, [...reply.headers, 'sallyport-request-id', id], 'Connection Established'))
+  socket.write(rawHead(reply.status, 'Connection Established', [...reply.headers, 'sallyport-request-id', id]))
   reply.takeover(socket, head, meter).then(
     () => settling.settle({ complete: true }),
     () => {

@@ -39,7 +39,7 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
     res.destroy()
     return
   }
-  const { status, body } = reply
+  const { status, reason, body } = reply
   if (res.destroyed || res.closed) {
     if (typeof body === 'function') body(deaf).catch(() => {})
     settling.settle({ complete: false, status: 499 })
@@ -52,18 +52,23 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   // Node would read the rest of an upload without any bound to keep the connection; its end lingers within one.
   if (!res.req.complete) headers.push('connection', 'close')
   if (body === null) {
-    res.writeHead(status, headers)
+    writeHead(res, status, reason, headers)
     res.end()
   } else if (typeof body === 'function') {
-    res.writeHead(status, headers)
+    writeHead(res, status, reason, headers)
     push(body, res, bytes, settling.meter)
   } else {
     if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
-    res.writeHead(status, headers)
+    writeHead(res, status, reason, headers)
     // Node leaves the body of a HEAD's reply out (RFC 9110 §9.3.2).
     if (res.req.method !== 'HEAD') bytes.count = body.byteLength
     endWhole(res, body)
   }
+}
+
+function writeHead(res: ServerResponse, status: number, reason: string | undefined, headers: string[]): void {
+  if (reason === undefined) res.writeHead(status, headers)
+  else res.writeHead(status, reason, headers)
 }
 
 /**

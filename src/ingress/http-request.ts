@@ -7,6 +7,7 @@ import { forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
 import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
+import { requireNoWebSocket } from './understood.ts'
 
 /** Callers name few authorities over and over: each spelling is canonicalised once. */
 export interface Authorities {
@@ -93,6 +94,7 @@ function build(
 ): AccessRequest {
   const { req, res } = arrival
   const method = req.method ?? ''
+  requireNoWebSocket(req)
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
   const { path, query } = rest === '*' ? serverAsAWhole : canonicalPath(rest, who.integration.network)

@@ -62,7 +62,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
     if (first[0] !== 0x16) return serveInside(socket as Socket, 'http', tunnel)
     const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(first)).catch((error: Error) => error)
     if (context instanceof Error || socket.destroyed) {
-      await recordHandshakeFailure(handle, nextId(), socket, context instanceof Error ? context : new Error(left))
+      await recordHandshakeFailure(handle, nextId(), socket, tunnel, context instanceof Error ? context : new Error(left))
       socket.destroy()
       return
     }
@@ -71,8 +71,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       secureContext: context,
       ALPNProtocols: ['http/1.1'],
       // The name inside must be the one that was judged (SNI against CONNECT, httpjail #58).
-      SNICallback: (name, done) =>
-        sameHost(name, tunnel.target.host) ? done(null, context) : done(new Error('SNI differs from the CONNECT authority')),
+      SNICallback: (name, done) => (sameHost(name, tunnel.target.host) ? done(null, context) : done(refuseName(socket))),
     })
     const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), headersTimeoutMs)
     return new Promise((resolve) => {
@@ -88,7 +87,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       socket.once('end', gone)
       socket.once('close', gone)
       secure.on('error', (error) => {
-        if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, error)
+        if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, tunnel, error)
         secure.destroy()
       })
       secure.once('close', () => {
@@ -174,6 +173,12 @@ function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
   })
 }
 
+/** RFC 6066 §3: fatal unrecognized_name, as a record of its own: nothing is encrypted yet, and Node would only hang up. */
+function refuseName(socket: Duplex): Error {
+  socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, 112]))
+  return new Error('SNI differs from the CONNECT authority')
+}
+
 const left = 'the caller left before it was done'
 
 function sameHost(name: string, judged: string): boolean {
@@ -184,10 +189,21 @@ function sameHost(name: string, judged: string): boolean {
   }
 }
 
-async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex, error: Error): Promise<void> {
-  const code = (error as NodeJS.ErrnoException).code ?? error.message
-  const settling = await handle(
-    malformedArrival(id, 'intercept', socket, new Refusal('malformed-request', `the TLS handshake failed: ${code}`)),
-  )
+/** The tunnel's own integration, which its caller has proved; `parent` leads to its CONNECT. */
+async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex, tunnel: TunnelRequest, error: Error): Promise<void> {
+  const refusal = new Refusal('interception-failed', explainHandshake(error))
+  const arrival = malformedArrival(id, 'intercept', socket, refusal)
+  const settling = await handle({ ...arrival, parent: tunnel.id, identify: tunnel.identify })
   settling.settle({ complete: false, status: 499 })
+}
+
+/** Alerts of a client that was shown a leaf of our CA and will not have it (RFC 8446 §6.2). */
+const distrust = /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)$/
+
+function explainHandshake(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code ?? error.message
+  if (distrust.test(code)) return `the caller does not trust the gateway's CA, and needs it: sallyport env NAME (${code})`
+  if (error.message === left || code === 'ECONNRESET')
+    return "the caller left during the TLS handshake; many that do not trust the gateway's CA do: sallyport env NAME"
+  return `the TLS handshake failed: ${code}`
 }

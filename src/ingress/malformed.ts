@@ -1,7 +1,7 @@
 /** What Node's parser or TLS refuses before there is a request: an arrival all the same, recorded and answered. */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Arrival, type DoorName, type Hangup, type HeaderList, isTakeover, problems, type Refusal } from '../core/index.ts'
+import { type Arrival, type DoorName, type Hangup, type HeaderList, isTakeover, type Refusal } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import { endSoon } from './linger.ts'
 
@@ -65,7 +65,7 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
     return
   }
   const body = reply.body ?? Buffer.alloc(0)
-  const head = rawHead(reply.status, [
+  const head = rawHead(reply.status, reply.reason ?? '', [
     ...reply.headers,
     'sallyport-request-id',
     requestId,
@@ -82,13 +82,8 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
 }
 
 /** `reason`: what stands behind the status; any text is allowed there (RFC 9112 §4). */
-export function rawHead(status: number, headers: HeaderList, reason = reasonOf(status)): Buffer {
+export function rawHead(status: number, reason: string, headers: HeaderList): Buffer {
   let head = `HTTP/1.1 ${status} ${reason}\r\n`
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
   return Buffer.from(`${head}\r\n`, 'latin1')
-}
-
-function reasonOf(status: number): string {
-  const known = Object.entries(problems).find(([, problem]) => problem.status === status)
-  return known === undefined ? 'OK' : (known[0] satisfies string)
 }

@@ -90,7 +90,9 @@ export class StreamedBody implements JudgedBody {
 
   /** RFC 9110 §10.1.1: a caller that waits for 100 is told to go on only once the body is wanted. */
   #invite(): void {
-    if (this.#req.headers.expect?.toLowerCase() === '100-continue' && !this.#res.headersSent) this.#res.writeContinue()
+    const { headers, httpVersion } = this.#req
+    // HTTP/1.0 knows no informational replies.
+    if (headers.expect?.toLowerCase() === '100-continue' && httpVersion === '1.1' && !this.#res.headersSent) this.#res.writeContinue()
   }
 }
 

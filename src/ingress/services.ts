@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type AccessRequest, connectionNames, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
+import { type AccessRequest, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'
@@ -13,6 +13,7 @@ import type { UpgradableDoor } from './listener.ts'
 import { serveRaw, writeRaw } from './malformed.ts'
 import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
+import { wantsWebSocket } from './understood.ts'
 
 export function createServicesDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
   const settings = (websocket: boolean): DoorSettings => ({
@@ -88,11 +89,6 @@ function read(arrival: HttpArrival, { integration, identity }: Identified, webso
     body,
     isLastHop: countHop(method, headers),
   }
-}
-
-/** The only upgrade that services offer (RFC 6455 §4.1); every other one is ignored (RFC 9110 §7.8), as HTTP/1.0's is. */
-function wantsWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
-  return method === 'GET' && httpVersion === '1.1' && connectionNames(headers.upgrade ?? '').includes('websocket')
 }
 
 /** Node looks at it only where nothing is upgraded. */

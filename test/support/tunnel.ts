@@ -35,22 +35,26 @@ export function readAll(socket: Socket): Promise<string> {
   })
 }
 
-/** A connection inside the interception, after its handshake. */
-export function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
-  const { proxyPort, host = 'localhost', port, servername = 'localhost', tls = {} } = to
-  const authority = `${host}:${port}`
+/** A connection through the gateway, once its CONNECT was answered with 200; rejects with any other answer. */
+export function openTunnel(proxyPort: number, authority: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(proxyPort, '127.0.0.1').on('error', reject)
     socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
     socket.once('data', (head) => {
-      if (!head.toString('latin1').startsWith('HTTP/1.1 200 ')) {
-        socket.destroy()
-        reject(new Error(head.toString('latin1')))
-        return
-      }
-      const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
-      const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
-      secure.on('error', reject)
+      if (head.toString('latin1').startsWith('HTTP/1.1 200 ')) return resolve(socket)
+      socket.destroy()
+      reject(new Error(head.toString('latin1')))
     })
+  })
+}
+
+/** A connection inside the interception, after its handshake. */
+export async function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
+  const { proxyPort, host = 'localhost', port, servername = 'localhost', tls = {} } = to
+  const socket = await openTunnel(proxyPort, `${host}:${port}`)
+  const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
+  return new Promise((resolve, reject) => {
+    const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
+    secure.on('error', reject)
   })
 }

@@ -109,9 +109,14 @@ class Exchange implements Dispatched {
     }
     this.#status = status
     clearTimeout(this.#timer)
-    const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
-    // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
-    this.#headers = status === 204 ? withoutHeaders(headers, ['content-length']) : headers
+    try {
+      const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
+      // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
+      this.#headers = status === 204 ? withoutHeaders(headers, ['content-length']) : headers
+    } catch (error) {
+      this.#fail(explainOriginError(error as Error, this.options.host))
+      return
+    }
     this.#resolve(this)
   }
 

@@ -1,5 +1,5 @@
 /** Which of an origin's headers go on to the caller (RFC 9110 §7.6.1). */
-import { connectionNames, type HeaderList, withoutHeaders } from '../../core/index.ts'
+import { connectionNames, type HeaderList, Refusal, withoutHeaders } from '../../core/index.ts'
 
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
@@ -17,7 +17,10 @@ const hopByHop: ReadonlySet<string> = new Set([
   'sallyport-request-id',
 ])
 
-/** Flat, in order, duplicates kept; without what belongs to the origin's connection, and what Connection names. */
+/**
+ * Flat, in order, duplicates kept; without what belongs to the origin's connection, and what Connection names.
+ * Throws `Refusal('origin-failed')` on a transfer coding that nobody here decodes: its bytes would go on as content that they are not (RFC 9112 §6.1).
+ */
 export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
   const kept: string[] = []
   let nominated: string[] | null = null
@@ -26,11 +29,24 @@ export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
     const lower = name.toLowerCase()
     if (hopByHop.has(lower)) {
       if (lower === 'connection') nominated = nominate(text(raw[i + 1]), nominated)
+      else if (lower === 'transfer-encoding') requireChunked(text(raw[i + 1]))
       continue
     }
     kept.push(name, text(raw[i + 1]))
   }
   return nominated === null ? kept : withoutHeaders(kept, nominated)
+}
+
+function requireChunked(coding: string): void {
+  if (coding.trim().toLowerCase() !== 'chunked')
+    throw new Refusal(
+      'origin-failed',
+      `the destination used a transfer coding that it was not asked for (${visible(coding)}); only chunked is understood`,
+    )
+}
+
+function visible(coding: string): string {
+  return coding.replace(/[^\w ,;=.-]/g, '?').slice(0, 40)
 }
 
 /** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so that every byte comes out as it went in. */

@@ -129,6 +129,14 @@ class Upload {
   }
 
   #answered(reply: IncomingMessage): void {
+    try {
+      this.#take(reply)
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  #take(reply: IncomingMessage): void {
     this.#reply = reply
     const { host, method, maxReplyBytes } = this.#options
     const status = reply.statusCode ?? 0

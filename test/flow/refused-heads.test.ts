@@ -1,0 +1,108 @@
+/** What a head asks of the gateway and does not get: it is told with the problem's own name, and recorded as what it was. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { startRawOrigin } from '../support/raw-origin.ts'
+import { openTunnel } from '../support/tunnel.ts'
+
+const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+const webSocket =
+  'Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+
+test('every refusal has its own code for its reason phrase, and what is not understood is not served', async (t) => {
+  const origin = await startRawOrigin(t, ({ line }, socket) => {
+    socket.end(
+      line.includes('/coded')
+        ? 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'
+        : 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+    )
+  })
+  const authority = `localhost:${origin.port}`
+  const installation = createInstallation(t, {
+    config: `services: [{ name: plain, url: "http://${authority}" }]`,
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `services: [{ name: plain }]
+${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.example], ports: [443], tls: tunnel }, { hosts: [127.0.0.1], ports: [9], tls: tunnel }, { hosts: [inside.test], ports: [443], tls: intercept }]`,
+      ),
+      'poor.yaml': manifest('poor', `${networkTo(origin.port)}\nlimits: { requests: { rate: 1/h, burst: 1 } }`),
+    },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const target = `http://${authority}`
+  const end = `Host: ${authority}\r\n${auth}Connection: close\r\n\r\n`
+  const poor = `Host: ${authority}\r\nProxy-Authorization: ${proxyHeader('poor')}\r\nConnection: close\r\n\r\n`
+  assert.match(await exchangeRaw(proxyPort, `GET ${target}/ HTTP/1.1\r\n${poor}`), /^HTTP\/1\.1 200 /)
+  for (const [what, bytes, line] of [
+    ['a tunnel that nothing allows', `CONNECT elsewhere.example:443 HTTP/1.1\r\n${auth}\r\n`, '403 policy-denied'],
+    ['a tunnel to an address that may not be dialled', `CONNECT 127.0.0.1:9 HTTP/1.1\r\n${auth}\r\n`, '403 address-denied'],
+    ['an empty bucket', `GET ${target}/ HTTP/1.1\r\n${poor}`, '429 quota-exceeded'],
+    ['nobody', `CONNECT elsewhere.example:443 HTTP/1.1\r\n\r\n`, '407 unidentified'],
+    ['what is no HTTP', 'nonsense\r\n\r\n', '400 malformed-request'],
+    ['HTTP/2.0 in a request line', `GET ${target}/ HTTP/2.0\r\n${end}`, '505 version-unsupported'],
+    ['HTTP/2.0 in a CONNECT', `CONNECT tunnel.example:443 HTTP/2.0\r\n${auth}\r\n`, '505 version-unsupported'],
+    ['a CONNECT with a body', `CONNECT tunnel.example:443 HTTP/1.1\r\n${auth}Content-Length: 3\r\n\r\nabc`, '400 malformed-request'],
+    ['a transfer coding', `POST ${target}/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n${end}0\r\n\r\n`, '400 malformed-request'],
+    ['a WebSocket in absolute form', `GET ${target}/ HTTP/1.1\r\n${webSocket}Host: ${authority}\r\n${auth}\r\n`, '501 upgrade-unsupported'],
+    ['a coded reply', `GET ${target}/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
+    ['a coded reply to an upload', `POST ${target}/coded HTTP/1.1\r\nTransfer-Encoding: chunked\r\n${end}0\r\n\r\n`, '502 origin-failed'],
+    ['a coded reply of a service', `GET /services/plain/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
+  ] as const) {
+    const connections = origin.connections()
+    const reply = await exchangeRaw(proxyPort, bytes)
+    assert.equal(reply.slice(0, reply.indexOf('\r\n')), `HTTP/1.1 ${line}`, what)
+    assert.match(reply, new RegExp(`"code":"${line.slice(4)}"`), what)
+    if (!line.startsWith('502')) assert.equal(origin.connections(), connections, what)
+  }
+  // An upgrade that is no WebSocket is ignored, and the request answered as it stands (RFC 9110 §7.8).
+  const plain = `GET ${target}/ HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nHost: ${authority}\r\n${auth}\r\n`
+  assert.match(await exchangeRaw(proxyPort, plain), /^HTTP\/1\.1 200 OK\r\n/)
+  // HTTP/1.0 knows no 100 Continue.
+  const old = `POST ${target}/ HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 5\r\n${auth}\r\nhello`
+  assert.match(await exchangeRaw(proxyPort, old), /^HTTP\/1\.1 200 OK\r\n/)
+  const inside = await openTunnel(proxyPort, 'inside.test:443')
+  inside.write(`GET / HTTP/1.1\r\nHost: inside.test:443\r\n${webSocket}\r\n`)
+  let answer = ''
+  inside.on('data', (chunk) => {
+    answer += chunk
+  })
+  await eventually('it is refused', () => answer.includes('\r\n\r\n'))
+  assert.match(answer, /^HTTP\/1\.1 501 upgrade-unsupported\r\n/)
+  inside.destroy()
+})
+
+test('a caller that does not trust the CA is recorded as who it is, below its CONNECT, and one that names another host gets an alert', async (t) => {
+  const installation = createInstallation(t, {
+    manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [inside.test], ports: [443], tls: intercept }]') },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const shake = async (servername: string): Promise<string> => {
+    const socket = await openTunnel(proxyPort, 'inside.test:443')
+    return new Promise((resolve) => {
+      const secure = connectTls({ socket, servername, ca: [] })
+      secure.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      secure.once('secureConnect', () => resolve('trusted'))
+    })
+  }
+  const refused = (count: number) =>
+    eventually('it is recorded', () => {
+      const found = installation.records().filter(({ type }) => type === 'refused')
+      return found.length === count ? found.at(-1) : null
+    })
+  const parent = () =>
+    installation
+      .records()
+      .filter(({ type, kind }) => type === 'decided' && kind === 'tunnel')
+      .at(-1)?.['id']
+  assert.equal(await shake('inside.test'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+  const distrusted = await refused(1)
+  assert.deepEqual([distrusted['code'], distrusted['integration'], distrusted['parent']], ['interception-failed', 'weather', parent()])
+  assert.match(String(distrusted['detail']), /trust the gateway's CA/)
+  assert.equal(await shake('other.test'), 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME')
+  const misnamed = await refused(2)
+  assert.deepEqual([misnamed['code'], misnamed['integration'], misnamed['parent']], ['interception-failed', 'weather', parent()])
+  assert.match(String(misnamed['detail']), /SNI differs from the CONNECT authority/)
+})
