@@ -37,6 +37,9 @@ export function createPipeline(stations: Stations): Handle {
 
 /** One arrival on its way. */
 class Passage extends Settlement implements Settling {
+  /** For the caller's body; no evaluation took it. */
+  #waitedMs = 0
+
   async run(): Promise<Settling> {
     const { limits, redactor, journal, live, decisionLog, now } = this.stations
     const { arrival, entry } = this
@@ -59,7 +62,7 @@ class Passage extends Settlement implements Settling {
       const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
       this.decided = true
-      decisionLog?.decided(arrival, request, claim, decision, now() - askedAt)
+      decisionLog?.decided(arrival, request, claim, decision, now() - askedAt - this.#waitedMs)
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
       this.origin = claim.origin
       const body = 'body' in request ? request.body : null
@@ -126,8 +129,10 @@ class Passage extends Settlement implements Settling {
   async #buffer(request: AccessRequest): Promise<void> {
     const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
     if (body === null || body.whole !== null) throw new Error('the policy asks for a body that was read, or is not there')
+    const from = this.stations.now()
     this.hold = this.stations.limits.holdBody(request.integration, body.declaredBytes)
     this.hold.shrink((await body.buffer()).byteLength)
+    this.#waitedMs += this.stations.now() - from
   }
 
   /** The manifest may be another one by now, or the token no longer in it. */

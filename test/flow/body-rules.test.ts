@@ -1,6 +1,7 @@
 /** A rule about bodies costs only the requests that it is about: of all others the body is streamed, whatever its size and form. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
@@ -203,6 +204,25 @@ test('a body rule costs only what it is about', async (t) => {
     assert.equal((await send('/services/store/judged', Buffer.from('{"open":1}'), { ...json, ...service })).status, 200)
     assert.equal(arrived.at(-1)?.bytes, 10)
     assert.equal((await send('/services/store/judged', Buffer.alloc(mebi + 1), { ...json, ...service })).status, 413)
+  })
+
+  await t.test('inside an opened tunnel it is the same', async () => {
+    const inside = async (host: string, body: Buffer) => {
+      const socket = connect(proxyPort, '127.0.0.1')
+      t.after(() => socket.destroy())
+      const authority = `${host}:${origin.port}`
+      socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+      assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /)
+      socket.write(
+        `POST /inside HTTP/1.1\r\nHost: ${authority}\r\nContent-Type: application/json\r\nContent-Length: ${body.byteLength}\r\n\r\n`,
+      )
+      socket.write(body)
+      return String((await once(socket, 'data'))[0]).slice(0, 12)
+    }
+    assert.equal(await inside('localhost', Buffer.alloc(5 * mebi)), 'HTTP/1.1 200')
+    assert.equal(arrived.at(-1)?.bytes, 5 * mebi)
+    assert.equal(await inside('127.0.0.1', Buffer.from('{"secret":1}')), 'HTTP/1.1 403')
+    assert.equal(await inside('127.0.0.1', Buffer.from('{"open":1}')), 'HTTP/1.1 200')
   })
 
   await t.test('each of them was decided or refused once', () => {
