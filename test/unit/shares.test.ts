@@ -1,6 +1,7 @@
 /** What integrations share in memory: one of them at its worst takes nothing from another. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import type { Integration, Reply } from '../../src/core/index.ts'
 import { createBreakers } from '../../src/limits/breakers.ts'
 import { createPeers, peerOf } from '../../src/limits/peers.ts'
@@ -19,6 +20,37 @@ test('a full cache takes from whoever holds most, the least used first, and tell
   assert.ok(gone.every((one) => one.startsWith('greedy')))
   assert.deepEqual([cache.get('weather', '1')?.of, cache.get('weather', '2')?.of], ['weather 1', 'weather 2'])
   assert.equal(cache.values().length, 4)
+})
+
+test('whatever is put in, taken out and forgotten, it holds no more than it may, and takes from whoever holds most', () => {
+  const owner = fc.constantFrom('a', 'b', 'c', 'd')
+  const key = fc.constantFrom(...'0123456789')
+  const step = fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('set' as const), owner, key }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('delete' as const), owner, key }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), owner, key }) },
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const held = new Map(['a', 'b', 'c', 'd'].map((name) => [name, new Set<string>()]))
+      const of = (name: string) => held.get(name) as Set<string>
+      const total = () => [...held.values()].reduce((sum, { size }) => sum + size, 0)
+      let isFull = false
+      const cache = createFairCache<{ owner: string; key: string }>(8, (gone) => {
+        if (isFull) assert.equal(of(gone.owner).size, Math.max(...[...held.values()].map(({ size }) => size)))
+        of(gone.owner).delete(gone.key)
+      })
+      for (const { do: what, owner: name, key: one } of steps) {
+        isFull = what === 'set' && total() === 8 && !of(name).has(one)
+        if (what === 'set') cache.set(name, one, { owner: name, key: one })
+        else if (what === 'delete') cache.delete(name, one)
+        else cache.forget(name)
+        if (what === 'set') of(name).add(one)
+        for (const [other, keys] of held) assert.deepEqual([...cache.of(other)].map(([key]) => key).toSorted(), [...keys].toSorted())
+        assert.ok(total() <= 8)
+      }
+    }),
+  )
 })
 
 test('a cache that one owner left has room for all of another', () => {
