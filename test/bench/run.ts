@@ -1,4 +1,5 @@
 /** `npm run bench`: the gateway against a bare pass-through on the same Node and undici, alternating in one run; ratios on the terminal, all figures in bench.json. */
+import { execFileSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -16,6 +17,7 @@ const ports = { origin: 19_080, originTls: 19_443, bare: 19_001, gateway: 19_128
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
 const proxyAuthorization = `Basic ${Buffer.from('bench:bench-token').toString('base64')}`
 const here = import.meta.dirname
+const command = join(here, '../../bin/sallyport.js')
 
 function writeFiles(): void {
   mkdirSync(join(folder, 'integrations'))
@@ -65,14 +67,30 @@ function holdConnections(port: number, count: number): Promise<Socket[]> {
   )
 }
 
+/** How long a command takes; the median of five. */
+function timed(...words: readonly string[]): number {
+  return median(
+    Array.from({ length: 5 }, () => {
+      const began = performance.now()
+      execFileSync(process.execPath, [command, ...words], { stdio: 'pipe' })
+      return performance.now() - began
+    }),
+  )
+}
+
 const of = (list: readonly Round[], key: keyof Round) => median(list.map((one) => one[key]))
 
 writeFiles()
+const rules = join(folder, 'rules')
+mkdirSync(rules)
+writeFileSync(join(rules, 'a.rego'), 'package sallyport.rules\n\ndeny contains "no deletes" if input.http.method == "DELETE"\n')
 const origin = await createOriginCertificate(folder, 'localhost')
 const upstream = start(join(here, 'upstream.ts'), [String(ports.origin), String(ports.originTls), origin.folder])
 const bare = start(join(here, 'bare.ts'), [String(ports.bare), `http://127.0.0.1:${ports.origin}`])
 await Promise.all([untilListening(ports.origin), untilListening(ports.originTls), untilListening(ports.bare)])
-const gateway = start(join(here, '../../src/main.ts'), ['run', '--config', join(folder, 'sallyport.yaml')])
+// Once before, as after an installation: what is compiled is kept.
+timed('check', '--config', join(folder, 'sallyport.yaml'))
+const gateway = start(command, ['run', '--config', join(folder, 'sallyport.yaml')])
 const readyMs = await untilListening(ports.gateway)
 const idleRssMiB = gateway.rssMiB()
 
@@ -115,6 +133,7 @@ try {
       cpuPerRequest: of(busy.gateway, 'cpuMicrosPerRequest') / of(busy.bare, 'cpuMicrosPerRequest'),
       interceptedToPlain: of(intercepted, 'requestsPerSecond') / of(plain, 'requestsPerSecond'),
     },
+    commands: { versionMs: timed('--version'), policyCheckMs: timed('policy', 'check', rules) },
     gateway: {
       readyMs,
       idleRssMiB,

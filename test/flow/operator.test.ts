@@ -208,7 +208,7 @@ test('doctor says what is wrong before the start, and that nothing is', async (t
   assert.equal(bad.code, 1)
   assert.match(
     bad.stdout,
-    /^FAIL {2}manifests [\s\S]*weather\.yaml:1:1 owner: is missing; expected string\n[\s\S]*weather\.yaml:3:1 name: expected a name of lower-case/m,
+    /^FAIL {2}manifests [\s\S]*weather\.yaml:1:1 owner: is missing; expected text\n[\s\S]*weather\.yaml:3:1 name: expected a name of lower-case/m,
   )
   assert.match(bad.stdout, /^FAIL {2}state folder .*chmod 700/m)
   assert.match(bad.stdout, /^FAIL {2}ports .*taken \(does the gateway run already\?\)/m)
