@@ -7,7 +7,7 @@ import { verifyAudit } from '../../src/audit/index.ts'
 import { createInstallation, manifest, proxyHeader, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
-const rounds = 3
+const rounds = Number(process.env['SALLYPORT_KILLS'] ?? 3)
 const clients = 16
 
 /** Asks over one connection until it breaks; the ids of replies whose last byte arrived. */
