@@ -6,6 +6,7 @@ import { type DoorName, Refusal } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
+import { watchHalfClosed } from './half-closed.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { type LingerBounds, linger } from './linger.ts'
 import { refuseUnparsed } from './malformed.ts'
@@ -83,7 +84,12 @@ export function createArrivalServer({
   const server = createServer({ ...http, requireHostHeader: false }, routed)
   containment.watch(server)
   server.setTimeout(idleTimeoutMs)
+  // A caller that ends its side behind its request still reads; Node has it off unless asked (its types leave it out).
+  ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   server.on('connection', (socket) => {
+    socket.once('end', () => {
+      if (!raw.has(socket) && owed.of(socket).length > 0) watchHalfClosed(socket, () => owed.of(socket))
+    })
     // What Node calls once the last reply of a connection is written.
     socket.destroySoon = endAfterReply
   })
@@ -119,6 +125,8 @@ export function createArrivalServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Nobody is there to answer, and nothing was asked.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()
+    // Cut short in the middle of a body: the request's own end, which its arrival records.
+    else if (error.code === 'HPE_INVALID_EOF_STATE' && owed.of(socket).at(-1)?.req.complete === false) socket.destroy()
     else refuse(door, explainParseError(error), socket)
   })
   return server

@@ -16,7 +16,7 @@ export function createConnectDoor({ handle, identify, nextId, requireShare }: Do
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    serveRaw(handle, connectArrival(id, req, socket, identify, requireShare), (settling) => begin(settling, socket, head, id))
+    serveRaw(handle, connectArrival(id, req, socket, head, identify, requireShare), (settling) => begin(settling, socket, head, id))
   }
 }
 
@@ -24,11 +24,12 @@ function connectArrival(
   id: string,
   req: IncomingMessage,
   socket: Duplex,
+  head: Buffer,
   identify: Identify,
   requireShare: DoorOptions['requireShare'],
 ): Arrival {
   const at = Date.now()
-  const hangup = socketHangup(socket)
+  const hangup = socketHangup(socket, head)
   const prove = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'), socket)
   return {
     id,
@@ -89,9 +90,9 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
   )
 }
 
-/** A caller that ends its side before the tunnel stands wants none any more. */
-function socketHangup(socket: Duplex): Hangup {
-  const isGone = () => socket.destroyed || socket.readableEnded
+/** A caller that ends its side before the tunnel stands wants none any more, unless it has said something into it. */
+function socketHangup(socket: Duplex, { byteLength }: Buffer): Hangup {
+  const isGone = () => socket.destroyed || (byteLength === 0 && socket.readableEnded)
   return {
     get gone() {
       return isGone()
@@ -110,7 +111,7 @@ function socketHangup(socket: Duplex): Hangup {
         callback()
       }
       socket.on('close', heard)
-      socket.on('end', heard)
+      if (byteLength === 0) socket.on('end', heard)
       // Nobody reads the socket yet, and without a read neither a FIN nor a reset is noticed. What comes is kept for the tunnel.
       socket.read(0)
       return forget

@@ -37,6 +37,8 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     const { addresses: allowed = [], timeoutMs } = obligations
     const bound = timeoutMs === undefined ? {} : { timeoutMs }
     const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, hangup)
+    // An origin that has said all may still be told more.
+    origin.allowHalfOpen = true
     return {
       status: 200,
       headers: [],

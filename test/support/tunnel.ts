@@ -36,9 +36,9 @@ export function readAll(socket: Socket): Promise<string> {
 }
 
 /** A connection through the gateway, once its CONNECT was answered with 200; rejects with any other answer. */
-export function openTunnel(proxyPort: number, authority: string): Promise<Socket> {
+export function openTunnel(proxyPort: number, authority: string, { allowHalfOpen = false } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(proxyPort, '127.0.0.1').on('error', reject)
+    const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen }).on('error', reject)
     socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
     socket.once('data', (head) => {
       if (head.toString('latin1').startsWith('HTTP/1.1 200 ')) return resolve(socket)
