@@ -1,6 +1,6 @@
 /**
  * A caller that has ended its side may be waiting for its reply, or may have gone: TCP says the same of both. It gets the
- * reply; and where that is long in coming, a `102 Processing` (RFC 9110 §15.2: any client passes over it) finds out whether
+ * reply; and where that is long in coming, a `102 Processing` (RFC 9110 §15.2, every client passes over it) finds out whether
  * somebody is there, since a connection that was closed whole answers with a reset.
  */
 import type { ServerResponse } from 'node:http'
