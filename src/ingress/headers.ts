@@ -101,7 +101,8 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
 function joinCookie(kept: string[], value: string): boolean {
   for (let i = 0; i < kept.length; i += 2) {
     if ((kept[i] as string).toLowerCase() !== 'cookie') continue
-    kept[i + 1] = `${kept[i + 1]}; ${value}`
+    // An empty one would leave a blank at the end, which is lost on the way.
+    kept[i + 1] = [kept[i + 1] as string, value].filter((one) => one !== '').join('; ')
     return true
   }
   return false

@@ -27,7 +27,8 @@ export class ServiceExchange implements Call {
   /** The head of the reply. Rejects with a `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
   readonly reply: Promise<Reply>
   readonly #options: ExchangeOptions
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #isCallersTurn = false
   #resolve: (reply: Reply) => void = () => {}
   #reject: (refusal: Refusal) => void = () => {}
   #forget: () => void = () => {}
@@ -36,7 +37,7 @@ export class ServiceExchange implements Call {
   #failed = false
 
   constructor(options: ExchangeOptions) {
-    const { service, request, path, timeoutMs } = options
+    const { request, path, timeoutMs } = options
     this.#options = options
     this.integration = request.integration.name
     this.method = request.target.method
@@ -45,11 +46,36 @@ export class ServiceExchange implements Call {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#timer = setTimeout(() => this.fail(new Refusal('origin-timeout', `${service} did not answer within ${timeoutMs} ms`)), timeoutMs)
+    this.#timer = setTimeout(this.#late, timeoutMs)
     // Called back at once where the caller has gone already: everything above must stand by now.
     const forget = request.hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
     if (this.#failed) forget()
     else this.#forget = forget
+  }
+
+  readonly #late = () => {
+    const { service, timeoutMs } = this.#options
+    this.fail(new Refusal('origin-timeout', `${service} did not answer within ${timeoutMs} ms`))
+  }
+
+  /** The judged body as it is read. The service is waited for, and never for its caller, whose door has a deadline for that. */
+  async *paced(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    this.#turn(true)
+    for await (const chunk of content) {
+      this.#turn(false)
+      yield chunk
+      this.#turn(true)
+    }
+    this.#turn(false)
+  }
+
+  #turn(isCallers: boolean): void {
+    this.#isCallersTurn = isCallers
+    if (this.#failed || this.#answered !== null) return
+    // Until there is a connection it is the service that is waited for.
+    if (isCallers && this.#outgoing?.socket == null) return
+    clearTimeout(this.#timer)
+    if (!isCallers) this.#timer = setTimeout(this.#late, this.#options.timeoutMs)
   }
 
   follow(outgoing: ClientRequest): void {
@@ -59,6 +85,7 @@ export class ServiceExchange implements Call {
     }
     this.#outgoing = outgoing
     outgoing.on('error', (error) => this.#broken(error))
+    outgoing.once('socket', () => this.#turn(this.#isCallersTurn))
     outgoing.once('response', (answer) => this.#answer(answer))
     outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
   }

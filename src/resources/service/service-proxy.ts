@@ -70,7 +70,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
         timeoutMs,
         idleTimeoutMs,
       })
-      const content = body === null ? null : body.chunks(maxRequestBytes)
+      const content = body === null ? null : exchange.paced(body.chunks(maxRequestBytes))
       const incoming = requestOf(exchange, serviceHeaders(settings, request), content)
       incoming.on('error', (error) => exchange.fail(error))
       const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))

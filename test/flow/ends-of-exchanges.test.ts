@@ -1,0 +1,108 @@
+/** Who ends an exchange, and when: each row of the table in docs/lifecycle.md, through every door that carries requests. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startOrigins } from '../fuzz/origins.ts'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, manifest, proxyHeader, root, startHere } from '../support/installation.ts'
+import { openInside } from '../support/tunnel.ts'
+
+const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+const unfinished = 'Content-Length: 1000000\r\n\r\nhello'
+
+interface Row {
+  readonly path: string
+  /** What stands behind the head. */
+  readonly rest: string
+  readonly method?: string
+  readonly caller?: (socket: Socket) => void
+  /** Of the record `settled`. */
+  readonly settled: { readonly status: number; readonly complete: boolean; readonly problem?: string | null }
+}
+
+const rows: Readonly<Record<string, Row>> = {
+  'caller RST while it waits': { path: '/never', rest: '\r\n', caller: reset, settled: { status: 499, complete: false } },
+  'caller RST in its upload': {
+    path: '/never',
+    method: 'POST',
+    rest: unfinished,
+    caller: reset,
+    settled: { status: 499, complete: false },
+  },
+  'caller FIN in its upload': {
+    path: '/never',
+    method: 'POST',
+    rest: unfinished,
+    caller: (socket) => void socket.end(),
+    settled: { status: 499, complete: false },
+  },
+  'caller stall in its upload': { path: '/never', method: 'POST', rest: unfinished, settled: { status: 499, complete: false } },
+  'origin RST': { path: '/reset', rest: '\r\n', settled: { status: 502, complete: true, problem: 'origin-failed' } },
+  'origin FIN in its reply': { path: '/short', rest: '\r\n', settled: { status: 200, complete: false } },
+  'origin half-close behind its reply': { path: '/closes', rest: '\r\n', settled: { status: 200, complete: true, problem: null } },
+  'origin early reply': { path: '/early', method: 'POST', rest: unfinished, settled: { status: 401, complete: true, problem: null } },
+  'origin stall': { path: '/never', rest: '\r\n', settled: { status: 504, complete: true, problem: 'origin-timeout' } },
+}
+
+test('whoever ends an exchange, it is settled as the table says, through every door', async (t) => {
+  const installation = createInstallation(t, {
+    config: `http: { originCa: ./origin-ca.crt, idleTimeout: 2s, originTimeout: 1s, lingerTimeout: 600ms }\nservices: [{ name: named, url: "http://localhost:PORT", timeout: 1s }]`,
+  })
+  const origins = await startOrigins(await createOriginCertificate(installation.folder, 'localhost'))
+  t.after(() => origins.close())
+  installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('PORT', String(origins.plainPort)))
+  const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
+  installation.write(
+    'integrations/weather.yaml',
+    manifest(
+      'weather',
+      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${origins.plainPort}], tls: none }\n  - { ${to}, ports: [${origins.tlsPort}], tls: intercept }`,
+    ),
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const plain = async () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+  const doors = {
+    proxy: { open: plain, target: `http://localhost:${origins.plainPort}`, head: `Host: localhost:${origins.plainPort}\r\n${auth}` },
+    services: { open: plain, target: '/services/named', head: `Host: gateway\r\n${auth}` },
+    intercept: {
+      open: () => openInside(installation, { proxyPort, port: origins.tlsPort }),
+      target: '',
+      head: `Host: localhost:${origins.tlsPort}\r\n`,
+    },
+  }
+  await Promise.all(
+    Object.entries(doors).map(async ([door, { open, target, head }]) => {
+      for (const [what, { path, rest, method = 'GET', caller, settled }] of Object.entries(rows)) {
+        const decisions = () => installation.records().filter((record) => record['type'] === 'decided' && record['door'] === door)
+        const before = decisions().length
+        const socket = await open()
+        socket.on('error', () => {}).resume()
+        socket.write(`${method} ${target}${path} HTTP/1.1\r\n${head}${rest}`)
+        const decided = await eventually(`${door}: ${what} is decided`, () => decisions()[before])
+        caller?.(socket)
+        const end = await eventually(`${door}: ${what} is settled`, () =>
+          installation.records().find(({ type, id }) => type === 'settled' && id === decided['id']),
+        )
+        socket.destroy()
+        const { status, complete, problem } = settled
+        assert.deepEqual([end['status'], end['complete']], [status, complete], `${door}: ${what}`)
+        if (problem !== undefined) assert.equal(end['problem'] ?? null, problem, `${door}: ${what}`)
+      }
+    }),
+  )
+})
+
+test('docs/lifecycle.md has a row for each, and none besides', () => {
+  const page = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8')
+  const documented = [...page.matchAll(/^\| ((?:caller|origin) [^|]+) \|/gm)].map(([, what]) => what)
+  // That one is in half-closed.test.ts, with what a reply looks like.
+  assert.deepEqual(documented.toSorted(), [...Object.keys(rows), 'caller half-close behind its request'].toSorted())
+})
+
+/** A reset is sent by the connection below a TLS one. */
+function reset(socket: Socket): void {
+  ;((socket as unknown as { _parent?: Socket })._parent ?? socket).resetAndDestroy()
+}
