@@ -119,6 +119,7 @@ export class Settlement implements Meter {
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
       durationMs: this.stations.now() - this.#startedAt,
+      attempts: this.#attempts(),
       complete,
     }
     // Each is owed its end, whatever becomes of the others: a slot that is not freed is lost until a restart.
@@ -143,6 +144,11 @@ export class Settlement implements Meter {
     } catch (error) {
       this.#report(error)
     }
+  }
+
+  #attempts(): number {
+    const { answer } = this
+    return answer === null || isTakeover(answer) ? 1 : (answer.attempts ?? 1)
   }
 
   #open(): Entry | null {

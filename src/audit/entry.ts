@@ -55,9 +55,9 @@ export class ArrivalEntry implements Entry {
     return this.#group === null ? null : this.#log.writer.durable(this.#group)
   }
 
-  settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, complete }: Outcome): void {
+  settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, attempts, complete }: Outcome): void {
     if (this.#summed) return
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`}${forOperator === null ? '' : `,"detail":${quote(this.#log.mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000},"complete":${complete}`
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`}${forOperator === null ? '' : `,"detail":${quote(this.#log.mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 

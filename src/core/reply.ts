@@ -23,7 +23,7 @@ export interface Answer {
   /** End-to-end headers only; the door adds its own framing. */
   readonly headers: HeaderList
   readonly body: Body
-  /** How often the destination was asked, where not once. */
+  /** How often the destination was asked (`Outcome.attempts`), where not once. */
   readonly attempts?: number
 }
 

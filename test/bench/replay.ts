@@ -45,7 +45,16 @@ async function writeLog(folder: string, integrations: readonly Integration[], fr
     entry.decided(request, { facts: subject, subject, origin: null } as unknown as Claim, allowed)
     // The writer refuses what piles up faster than the disk takes it.
     if (index % 1000 === 999) await entry.durable()
-    entry.settled({ status: 200, problem: null, forOperator: null, sentBytes: 120, receivedBytes: 2048, durationMs: 3.25, complete: true })
+    entry.settled({
+      status: 200,
+      problem: null,
+      forOperator: null,
+      sentBytes: 120,
+      receivedBytes: 2048,
+      durationMs: 3.25,
+      attempts: 1,
+      complete: true,
+    })
   }
   await audit.close()
 }

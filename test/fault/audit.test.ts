@@ -29,7 +29,16 @@ const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Ar
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 const claim = { subject: { host: 'a', path: '/"\n\ud800' } } as unknown as Claim
 const decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'r' }
-const outcome = { status: 200, problem: null, forOperator: null, sentBytes: 0, receivedBytes: 1, durationMs: 1, complete: true }
+const outcome = {
+  status: 200,
+  problem: null,
+  forOperator: null,
+  sentBytes: 0,
+  receivedBytes: 1,
+  durationMs: 1,
+  attempts: 1,
+  complete: true,
+}
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))

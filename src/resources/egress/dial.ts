@@ -5,6 +5,7 @@ import { Refusal } from '../../core/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
+import { meaningOfAlert } from './tls-alert.ts'
 import { type Stop, within } from './within.ts'
 
 export interface DialerOptions {
@@ -66,6 +67,8 @@ function handshake(socket: Socket, host: string, secureContext: SecureContext, s
 function explainConnectError(error: NodeJS.ErrnoException, { host, port }: Target): Refusal {
   if (error instanceof Refusal) return error
   const code = error.code ?? ''
+  const alert = meaningOfAlert(code)
+  if (alert !== null) return new Refusal('origin-failed', `${host} ${alert}`, { cause: error })
   if (
     code.startsWith('ERR_TLS') ||
     code.startsWith('ERR_SSL') ||

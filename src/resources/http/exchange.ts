@@ -33,7 +33,7 @@ function toAnswer(exchange: Exchange): Answer | Promise<Answer> {
 
 async function repeat(failed: Exchange): Promise<Answer> {
   const second = await new Promise<Exchange>((resolve) => new Exchange(failed.options, resolve).begin(true))
-  return { ...second.answer(), attempts: 2 }
+  return second.answer(2)
 }
 
 /** RFC 9110 §9.2.2: these may be asked twice. */
@@ -50,6 +50,8 @@ class Exchange implements Dispatched {
   /** Its connection was made for it: what closes it has nothing to do with how long it was kept. */
   #isFresh = false
   #closedOn = false
+  /** What its own connection broke by. */
+  #brokenBy: Error | null = null
   /** Something of a reply came. */
   #heard = false
   #status = 0
@@ -88,6 +90,10 @@ class Exchange implements Dispatched {
   dialling(abort: AbortController): void {
     this.#dial = abort
     this.#isFresh = true
+  }
+
+  broken(error: Error): void {
+    this.#brokenBy ??= error
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -143,7 +149,7 @@ class Exchange implements Dispatched {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#closedOn = isClosed(error)
-    this.#end(explainOriginError(error, this.options.host))
+    this.#end(explainOriginError(this.#closedOn ? (this.#brokenBy ?? error) : error, this.options.host))
   }
 
   /** Whatever state it is in: waiting for a connection, dialling, sending, or being answered. */
@@ -169,9 +175,10 @@ class Exchange implements Dispatched {
   }
 
   /** Throws the `Refusal` that came instead. */
-  answer(): Answer {
-    if (this.#failure !== null) throw this.#failure
-    return { status: this.#status, headers: this.#headers, body: this.#body() }
+  answer(attempts?: number): Answer {
+    if (this.#failure !== null) throw attempts === undefined ? this.#failure : askedTwice(this.#failure)
+    const answer = { status: this.#status, headers: this.#headers, body: this.#body() }
+    return attempts === undefined ? answer : { ...answer, attempts }
   }
 
   #body(): Body {
@@ -217,6 +224,11 @@ class Exchange implements Dispatched {
   #leave(): void {
     this.#fail(new Refusal('client-closed', 'the caller went away'))
   }
+}
+
+function askedTwice({ code, message, forOperator, cause }: Refusal): Refusal {
+  const told = 'asked twice, as the kept connection had been closed'
+  return new Refusal(code, message, { cause, forOperator: forOperator === null ? told : `${forOperator}; ${told}` })
 }
 
 function onLate(exchange: Exchange): void {

@@ -1,4 +1,5 @@
 /** The resource kind `http`: a request to an origin on the network. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type Claim,
   type HttpRequest,
@@ -115,8 +116,8 @@ async function askWith(
   ask: (whole: Buffer) => Promise<Reply>,
   stream: () => Promise<Reply>,
 ): Promise<Reply> {
-  // The parser hands over the rest of what it read as soon as this turn is over.
-  await null
+  // Node's parser hands over what came behind the head in the next turn.
+  await nextTurn()
   if (!body.arrived() || body.whole === null) return stream()
   if (body.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
   body.count(body.whole.byteLength)

@@ -1,5 +1,6 @@
 /** What went wrong between the gateway and an origin, as a refusal the caller can act on. */
 import { Refusal } from '../../core/index.ts'
+import { meaningOfAlert } from '../egress/tls-alert.ts'
 
 /** A `Refusal` passes as it is; undici's and Node's codes are translated; anything else is `origin-failed`. */
 export function explainOriginError(error: Error, host: string): Refusal {
@@ -21,6 +22,48 @@ export function explainOriginError(error: Error, host: string): Refusal {
     case 'ERR_STREAM_PREMATURE_CLOSE':
       return new Refusal('client-closed', 'the caller went away', { cause: error })
     default:
-      return new Refusal('origin-failed', `${host} broke off or broke the protocol${code === '' ? '' : `: ${code}`}`, { cause: error })
+      return new Refusal('origin-failed', `${host} ${failureOf(error, code)}`, { cause: error })
   }
+}
+
+function failureOf(error: Error, code: string): string {
+  switch (code) {
+    case 'UND_ERR_SOCKET':
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return `closed the connection before its reply was whole: ${code}`
+    case 'UND_ERR_HEADERS_OVERFLOW':
+    case 'HPE_HEADER_OVERFLOW':
+      return 'answered with a head that is larger than 64 KiB'
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      return 'sent a body that is not as long as its Content-Length says'
+    default: {
+      const alert = meaningOfAlert(code)
+      if (alert !== null) return alert
+      // undici's parser errors have no code.
+      if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return protocolFailureOf(error)
+      return `broke off or broke the protocol${code === '' ? '' : `: ${code}`}`
+    }
+  }
+}
+
+/** As Node and as undici have it. What they say is a text of the parser's, never the origin's. */
+interface ParseError extends Error {
+  readonly reason?: string
+  readonly rawPacket?: Buffer
+  readonly data?: string
+}
+
+function protocolFailureOf({ message, reason, rawPacket, data }: ParseError): string {
+  if (isHttp2(rawPacket?.toString('latin1') ?? data ?? '')) {
+    return 'speaks HTTP/2 only (it answered with an HTTP/2 frame), and the gateway asks in HTTP/1.1'
+  }
+  // undici puts the parser's own text in brackets behind one of its own.
+  const told = reason ?? /\(([^()]*)\)/.exec(message)?.[1] ?? message
+  return `answered with what is not HTTP/1.1: ${told}`
+}
+
+/** RFC 9113 §3.4: a server begins with SETTINGS, a frame of type 4, without flags, on stream 0. */
+function isHttp2(bytes: string): boolean {
+  return bytes.length >= 9 && bytes.startsWith('\0\0') && bytes.slice(3, 9) === '\x04\0\0\0\0\0'
 }

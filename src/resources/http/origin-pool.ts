@@ -20,6 +20,8 @@ export interface OriginPoolOptions {
 export interface Dispatched extends Dispatcher.DispatchHandler {
   /** It is dialled for: `abort` ends that. */
   dialling(abort: AbortController): void
+  /** What was dialled for it broke, by this: undici may say no more than that it did. */
+  broken(error: Error): void
 }
 
 export interface OriginPool {
@@ -56,10 +58,12 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
       connect: (_options, done) => {
         const abort = new AbortController()
         // undici dials within `dispatch`, for the request that it was given.
-        waiting?.dialling(abort)
+        const asking = waiting
         waiting = null
+        asking?.dialling(abort)
         dial(abort.signal).then(
           (socket) => {
+            socket.once('error', (error) => asking?.broken(error))
             done(null, socket)
             toleratesContinue(socket)
           },

@@ -1,0 +1,90 @@
+/** What is wrong with an origin is told so that somebody can act on it. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer as createHttp2Server, createSecureServer as createHttp2TlsServer } from 'node:http2'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
+import { createOriginCertificate } from '../support/certificates.ts'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { exchangeInside } from '../support/tunnel.ts'
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+
+/** Each with what its caller is told. `no upload` where an upload's first write may find the connection closed instead. */
+async function startOrigins(t: TestContext, { key, certificate: cert }: { key: string; certificate: string }) {
+  const requiring = { key, cert, requestCert: true, rejectUnauthorized: true, ca: [cert] }
+  const answering = (socket: Socket) => void socket.on('error', () => {}).once('data', () => socket.end(ok))
+  const saying = (bytes: string) => (socket: Socket) => void socket.on('error', () => {}).once('data', () => socket.write(bytes, 'latin1'))
+  const secure: [string, Server][] = [
+    ['speaks HTTP/2 only', createTlsServer({ key, cert, ALPNProtocols: ['h2'] }, answering)],
+    ['speaks HTTP/2 only', createHttp2TlsServer({ key, cert })],
+    ['asks for a client certificate', createTlsServer({ ...requiring, minVersion: 'TLSv1.3' }, answering)],
+    [
+      'refused the TLS handshake: it asks for a client certificate, or',
+      createTlsServer({ ...requiring, maxVersion: 'TLSv1.2' }, answering),
+    ],
+    [
+      'answered with what is not HTTP/1.1: Invalid header token',
+      createTlsServer({ key, cert }, saying('HTTP/1.1 200 OK\r\nA B: c\r\n\r\n')),
+    ],
+  ]
+  const plain: [string, Server][] = [
+    ['speaks HTTP/2 only', createHttp2Server()],
+    ['answered with what is not HTTP/1.1: Invalid header token', createServer(saying('HTTP/1.1 200 OK\r\nA B: c\r\n\r\n'))],
+    ['answered with what is not HTTP/1.1: Expected HTTP/', createServer(saying('SSH-2.0-OpenSSH_9.9\r\n'))],
+    ['answered with a head that is larger than 64 KiB', createServer(saying(`HTTP/1.1 200 OK\r\nA: ${'a'.repeat(70_000)}\r\n\r\n`))],
+    ['closed the connection before its reply was whole', createServer((socket) => void socket.once('data', () => socket.destroy()))],
+  ]
+  const listening = async ([told, server]: [string, Server]) => {
+    server
+      .on('error', () => {})
+      .on('tlsClientError', () => {})
+      .on('sessionError', () => {})
+    const open = new Set<Socket>()
+    server.on('connection', (socket: Socket) => open.add(socket))
+    t.after(() => {
+      for (const socket of open) socket.destroy()
+      server.close()
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    return { told, port: (server.address() as AddressInfo).port }
+  }
+  return { secure: await Promise.all(secure.map(listening)), plain: await Promise.all(plain.map(listening)) }
+}
+
+test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the protocol is told as that, to a GET and to an upload', async (t) => {
+  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, originTimeout: 10s }' })
+  const { secure, plain } = await startOrigins(t, await createOriginCertificate(installation.folder, 'localhost'))
+  const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
+  const ports = (list: readonly { readonly port: number }[]) => list.map(({ port }) => port).join()
+  installation.write(
+    'integrations/weather.yaml',
+    manifest(
+      'weather',
+      `network:\n  - { ${to}, ports: [${ports(secure)}], tls: intercept }\n  - { ${to}, ports: [${ports(plain)}], tls: none }`,
+    ),
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const refusal = (told: string) => new RegExp(`^HTTP/1\\.1 502 origin-failed\\r\\n.*localhost ${told.replaceAll('/', '\\\\?/')}`, 's')
+  const upload = 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
+  for (const { told, port } of secure) {
+    for (const [method, rest] of [
+      ['GET', '\r\n'],
+      ['POST', upload],
+    ]) {
+      const head = `${method} / HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n${rest}`
+      assert.match(await exchangeInside(installation, { proxyPort, port }, head), refusal(told), `${method} ${told}`)
+    }
+  }
+  for (const { told, port } of plain) {
+    for (const [method, rest] of [
+      ['GET', '\r\n'],
+      ['POST', upload],
+    ]) {
+      const host = `localhost:${port}`
+      const head = `${method} http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${rest}`
+      assert.match(await exchangeRaw(proxyPort, head), refusal(told), `${method} ${told}`)
+    }
+  }
+})

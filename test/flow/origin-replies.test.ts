@@ -1,0 +1,183 @@
+/** What origins do beside answering: they close kept connections, say something before the reply, and bytes behind it. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+interface Asked {
+  readonly method: string
+  readonly path: string
+  /** Of the requests of its connection, from 1. */
+  readonly nth: number
+  readonly connection: number
+}
+
+interface Site {
+  readonly installation: Installation
+  readonly asked: Asked[]
+  ask(method: string, path: string, rest?: string): Promise<string>
+  settled(count: number): Promise<Record<string, unknown>>
+}
+
+/** `answer` is called for each request's head; small bodies come in the same segment. */
+async function start(t: TestContext, answer: (socket: Socket, asked: Asked) => void): Promise<Site> {
+  const asked: Asked[] = []
+  let connections = 0
+  const server = createServer((socket) => {
+    const connection = ++connections
+    let nth = 0
+    t.after(() => socket.destroy())
+    socket
+      .on('error', () => {})
+      .on('data', (bytes: Buffer) => {
+        const [, method, path] = /^([A-Z]+) (\S+) HTTP/.exec(bytes.toString('latin1')) ?? []
+        if (method === undefined || path === undefined) return
+        const one = { method, path, nth: ++nth, connection }
+        asked.push(one)
+        answer(socket, one)
+      })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const installation = createInstallation(t, {
+    config: 'http: { originTimeout: 5s }',
+    manifests: { 'weather.yaml': manifest('weather', networkTo(port)) },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const settled = () => installation.records().filter(({ type }) => type === 'settled')
+  return {
+    installation,
+    asked,
+    ask: (method, path, rest = '\r\n') =>
+      exchangeRaw(
+        proxyPort,
+        `${method} http://localhost:${port}${path} HTTP/1.1\r\nHost: localhost:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${rest}`,
+      ),
+    async settled(count) {
+      await eventually(`${count} are settled`, () => settled().length === count)
+      return settled()[count - 1] as Record<string, unknown>
+    },
+  }
+}
+
+test('an idempotent request whose kept connection the origin closes is asked once more, its small body too, and the record says so', async (t) => {
+  const { ask, asked, settled } = await start(t, (socket, { nth }) => {
+    if (nth > 1) socket.resetAndDestroy()
+    else socket.write(ok)
+  })
+  let count = 0
+  for (const [method, rest] of [
+    ['GET', '\r\n'],
+    ['OPTIONS', '\r\n'],
+    ['PUT', 'Content-Length: 5\r\n\r\nhello'],
+    ['DELETE', 'Content-Length: 5\r\n\r\nhello'],
+    ['PUT', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+  ] as const) {
+    // One that leaves a connection behind.
+    assert.match(await ask('GET', '/first'), /^HTTP\/1\.1 200 .*ok$/s)
+    assert.equal((await settled(++count))['attempts'], undefined)
+    const before = asked.length
+    assert.match(await ask(method, '/again', rest), /^HTTP\/1\.1 200 .*ok$/s, method)
+    const record = await settled(++count)
+    assert.deepEqual([record['status'], record['attempts'], record['complete']], [200, 2, true])
+    assert.deepEqual(
+      asked.slice(before).map((one) => [one.method, one.path, one.nth]),
+      [
+        [method, '/again', 2],
+        [method, '/again', 1],
+      ],
+    )
+  }
+})
+
+test('a POST whose kept connection the origin closes is not asked again', async (t) => {
+  const { ask, asked, settled } = await start(t, (socket, { nth }) => {
+    if (nth > 1) socket.resetAndDestroy()
+    else socket.write(ok)
+  })
+  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+  assert.match(await ask('POST', '/once', 'Content-Length: 5\r\n\r\nhello'), /^HTTP\/1\.1 502 origin-failed/)
+  assert.equal((await settled(2))['attempts'], undefined)
+  assert.equal(asked.filter(({ path }) => path === '/once').length, 1)
+})
+
+test('a request that the origin began to answer, or closes a new connection on, is not asked again', async (t) => {
+  const { ask, asked, settled } = await start(t, (socket, { path, nth }) => {
+    if (path === '/never') socket.resetAndDestroy()
+    else if (nth > 1) socket.write('HTTP/1.1 103 Early Hints\r\n\r\n', () => socket.resetAndDestroy())
+    else socket.write(ok)
+  })
+  assert.match(await ask('GET', '/never'), /^HTTP\/1\.1 502 origin-failed/)
+  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+  assert.match(await ask('GET', '/begun'), /^HTTP\/1\.1 502 origin-failed/)
+  await settled(3)
+  assert.deepEqual(
+    asked.map(({ path }) => path),
+    ['/never', '/', '/begun'],
+  )
+})
+
+test('one that fails the second time too is told once, and the record says that it was asked twice', async (t) => {
+  let closing = false
+  const { ask, settled } = await start(t, (socket) => {
+    if (closing) socket.resetAndDestroy()
+    else socket.write(ok)
+  })
+  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+  closing = true
+  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 502 origin-failed/)
+  assert.match(String((await settled(2))['detail']), /asked twice/)
+})
+
+test('informational replies are passed over, and a protocol that nobody asked to switch to is refused, for a GET and for an upload', async (t) => {
+  const { ask, asked } = await start(t, (socket, { path }) => {
+    if (path === '/switch') socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nbytes of x')
+    else socket.write(`HTTP/1.1 ${path.slice(1)} Said First\r\nLink: </a>\r\n\r\n${ok}`)
+  })
+  for (const [method, rest] of [
+    ['GET', '\r\n'],
+    ['HEAD', '\r\n'],
+    ['POST', 'Content-Length: 5\r\n\r\nhello'],
+    ['POST', `Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`],
+  ] as const) {
+    for (const status of ['100', '102', '103', '199']) {
+      assert.match(
+        await ask(method, `/${status}`, rest),
+        method === 'HEAD' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 200 .*ok$/s,
+        `${method} ${status}`,
+      )
+    }
+    assert.match(await ask(method, '/switch', rest), /^HTTP\/1\.1 502 origin-failed/, method)
+  }
+  assert.equal(asked.filter(({ path }) => path === '/switch').length, 4)
+})
+
+test('a body that must not be there, and bytes behind a reply, are nobody’s: each request gets its own reply', async (t) => {
+  const surplus = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong'
+  const { ask, settled } = await start(t, (socket, { method, path }) => {
+    if (path === '/ok') socket.write(ok)
+    else if (method === 'HEAD') socket.write(`${ok}${surplus}`)
+    else if (path === '/204' || path === '/304') socket.write(`HTTP/1.1 ${path.slice(1)} None\r\n\r\n${surplus}`)
+    else socket.write(`${ok}${surplus}`)
+  })
+  let count = 0
+  for (const [method, path, rest] of [
+    ['HEAD', '/', '\r\n'],
+    ['GET', '/204', '\r\n'],
+    ['GET', '/304', '\r\n'],
+    ['GET', '/behind', '\r\n'],
+    ['POST', '/behind', `Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`],
+  ] as const) {
+    const reply = await ask(method, path, rest)
+    assert.match(reply, new RegExp(`^HTTP/1\\.1 ${/\d+/.exec(path)?.[0] ?? 200} `), `${method} ${path}`)
+    assert.doesNotMatch(reply, /wrong/)
+    await settled(++count)
+    assert.match(await ask('GET', '/ok'), /^HTTP\/1\.1 200 .*\r\n\r\nok$/s, `behind ${method} ${path}`)
+    await settled(++count)
+  }
+})
