@@ -42,7 +42,7 @@ export function createOpenListener(options: ListenersOptions): (listener: Listen
     })
     const identify: Identify = (authorization, socket) => {
       requireOpen()
-      const who = known(authorization)
+      const who = known(authorization, socket)
       if (who !== null) connections.identified(socket, who.integration)
       return who
     }
@@ -50,7 +50,7 @@ export function createOpenListener(options: ListenersOptions): (listener: Listen
     return openListener({
       ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs, linger },
       http: nodeHttp,
-      owner: () => known(null)?.integration ?? null,
+      owner: () => known(null, null)?.integration ?? null,
       doors: createDoors(doors, { handle, identify, nextId, requireShare, maxPolicyBodyBytes }),
     })
   }
