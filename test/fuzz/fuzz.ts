@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { countDescriptors, describeDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import {
   type Child,
@@ -49,8 +50,7 @@ export async function fuzz(t: TestContext, { seed, requests }: FuzzOptions): Pro
     random,
   )
   await requireAlive(installation, gateway, origins)
-  const descriptors = () => readdirSync(`/proc/${pid}/fd`).length
-  const before = descriptors()
+  const before = countDescriptors(pid)
 
   let left = requests
   let warmMiB = 0
@@ -81,7 +81,11 @@ export async function fuzz(t: TestContext, { seed, requests }: FuzzOptions): Pro
     const [, capacity, level] = /"capacity":(\d+).*"level":(\d+)/.exec(found) ?? []
     return capacity !== undefined && capacity === level
   })
-  await eventually(`as many descriptors as before (${seed})`, () => descriptors() <= before + 4)
+  await eventually(`as many descriptors as before (${seed})`, () => countDescriptors(pid) <= before + 4).catch((error) => {
+    throw new Error(`${before} descriptors before, and now, with ports ${JSON.stringify(origins)}:\n${describeDescriptors(pid)}`, {
+      cause: error,
+    })
+  })
   const metrics = await (await fetch(`http://127.0.0.1:${gateway.healthPort}/metrics`)).text()
   assert.match(metrics, /^sallyport_internal_errors_total 0$/m, told())
   const grownMiB = rssMiB(pid) - warmMiB

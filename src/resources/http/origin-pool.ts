@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Dispatcher, Pool } from 'undici'
 import type { Dialer } from '../egress/dial.ts'
+import { keepAliveMs } from '../egress/keep-alive.ts'
 import type { Target } from '../egress/resolve.ts'
 import { toleratesContinue } from './tolerate-continue.ts'
 
@@ -34,11 +35,9 @@ export interface OriginPool {
   destroy(): Promise<void>
 }
 
-/** Shorter than what origins commonly keep theirs for, so that few are closed under a request. */
-const keepAliveMs = 4000
-
 export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connections }: OriginPoolOptions): OriginPool {
   const isSecure = origin.startsWith('https:')
+  const keptMs = keepAliveMs(idleTimeoutMs)
   let waiting: Dispatched | null = null
 
   function dial(signal?: AbortSignal): Promise<Socket> {
@@ -49,7 +48,7 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
     return new Pool(origin, {
       connections: places,
       pipelining: 1,
-      keepAliveTimeout: keepAliveMs,
+      keepAliveTimeout: keptMs,
       // The exchange has its own, which counts from before there is a connection.
       headersTimeout: 0,
       bodyTimeout: idleTimeoutMs,
@@ -83,7 +82,7 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
   }
 
   const pool = open(connections)
-  const agent = new DialAgent(dial, isSecure, connections)
+  const agent = new DialAgent(dial, isSecure, connections, keptMs)
   return {
     dispatch: (request, handler) => dispatchOn(pool, request, handler),
     dispatchFresh(request, handler) {
@@ -114,8 +113,8 @@ export class DialAgent extends Agent {
   /** Node compares it with the request's scheme; its types leave it out. */
   readonly protocol: string
 
-  constructor(dial: (signal?: AbortSignal) => Promise<Duplex>, isSecure: boolean, connections: number) {
-    super({ keepAlive: true, timeout: keepAliveMs, maxSockets: connections, maxFreeSockets: connections })
+  constructor(dial: (signal?: AbortSignal) => Promise<Duplex>, isSecure: boolean, connections: number, keptMs: number) {
+    super({ keepAlive: true, timeout: keptMs, maxSockets: connections, maxFreeSockets: connections })
     this.#dial = dial
     this.protocol = isSecure ? 'https:' : 'http:'
   }

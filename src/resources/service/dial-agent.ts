@@ -3,6 +3,7 @@ import { Agent, type AgentOptions, type ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Hangup, Refusal } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
+import { keepAliveMs } from '../egress/keep-alive.ts'
 import type { Target } from '../egress/resolve.ts'
 import { WantedDials } from '../egress/wanted-dials.ts'
 import { callOf } from './call.ts'
@@ -50,20 +51,28 @@ class DialAgent extends Agent implements RequestTaker {
 /** What an origin may send before its body, as on every other way out; Node's own bound is 16 KiB. */
 const maxHeadBytes = 64 * 1024
 
+export interface ServiceAgentOptions {
+  readonly secure: boolean
+  readonly target: Omit<Target, 'owner'>
+  /** Of one integration. */
+  readonly connections: number
+  readonly idleTimeoutMs: number
+}
+
 /** What http-proxy-middleware is given: it hands each request to the agent of the integration that it was judged for. */
 export class ServiceAgent extends Agent implements RequestTaker {
   /** Node compares it with the request's scheme; its types leave it out. */
   readonly protocol: string
   readonly #dial: Dial
-  readonly #connections: number
+  readonly #options: AgentOptions
   readonly #agents = new Map<string, DialAgent>()
 
-  /** `connections`: of one integration. */
-  constructor(dialer: Dialer, secure: boolean, target: Omit<Target, 'owner'>, connections: number) {
+  constructor(dialer: Dialer, { secure, target, connections, idleTimeoutMs }: ServiceAgentOptions) {
     super({ keepAlive: true })
     this.protocol = secure ? 'https:' : 'http:'
     this.#dial = (owner, hangup) => (secure ? dialer.tls({ ...target, owner }, hangup) : dialer.tcp({ ...target, owner }, hangup))
-    this.#connections = connections
+    // `timeout` holds while a connection waits for its next request; the exchange has its own.
+    this.#options = { keepAlive: true, maxSockets: connections, timeout: keepAliveMs(idleTimeoutMs) }
   }
 
   addRequest(outgoing: ClientRequest, options: unknown): void {
@@ -83,7 +92,7 @@ export class ServiceAgent extends Agent implements RequestTaker {
   #agentOf(integration: string): DialAgent {
     let agent = this.#agents.get(integration)
     if (agent === undefined) {
-      agent = new DialAgent(this.#dial, integration, { keepAlive: true, maxSockets: this.#connections })
+      agent = new DialAgent(this.#dial, integration, this.#options)
       this.#agents.set(integration, agent)
     }
     return agent

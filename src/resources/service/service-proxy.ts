@@ -50,7 +50,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
   const middleware = createProxyMiddleware({
     target: url.origin,
     selfHandleResponse: true,
-    agent: new ServiceAgent(dialer, url.protocol === 'https:', target, connections),
+    agent: new ServiceAgent(dialer, { secure: url.protocol === 'https:', target, connections, idleTimeoutMs }),
     // Its own plugins write a log and answers. Its errors are heard of where they happen; without a listener they end the process.
     ejectPlugins: true,
     plugins: [(server) => void server.on('error', () => {})],

@@ -143,6 +143,7 @@ export class ServiceUpgrade implements Call {
 
   #callerClosed(): void {
     if (this.#origin === null) this.#fail(new Refusal('client-closed', 'the caller went away'))
+    else if (!this.#options.caller.readableEnded) this.#fail(new Error('the caller broke off'))
     else this.#finish()
   }
 
