@@ -22,60 +22,58 @@ const dropped: ReadonlySet<string> = new Set([
   'host',
   // CGI hands it to programs as HTTP_PROXY, which they take for their own setting (CVE-2016-5385).
   'proxy',
-  // Origins that honour one of these do another method than the one that was judged.
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-method',
-  'x-original-method',
-  // … or answer for another place (CVE-2018-14773, CVE-2026-40575).
-  'x-original-url',
-  'x-original-uri',
-  'x-original-path',
-  'x-rewrite-url',
-  'x-rewrite-uri',
-  'x-override-url',
-  'x-http-destinationurl',
-  'x-http-path-override',
-  'x-envoy-original-path',
-  'x-envoy-original-host',
-  'x-envoy-decorator-operation',
-  'x-original-host',
-  'x-host',
-  'x-host-override',
-  'x-http-host-override',
-  'x-backend-host',
-  'x-url-scheme',
-  'x-scheme',
-  'front-end-https',
-  // … or believe another caller: what a caller says of the way it came is hearsay.
-  'forwarded',
-  'forwarded-for',
   'via',
-  'client-ip',
-  'remote-addr',
-  'true-client-ip',
-  'x-true-client-ip',
-  'x-client-ip',
-  'x-real-ip',
-  'x-remote-ip',
-  'x-remote-addr',
-  'x-originating-ip',
-  'x-cluster-client-ip',
-  'x-proxyuser-ip',
-  'x-original-forwarded-for',
-  'x-envoy-external-address',
-  'x-appengine-user-ip',
-  'x-azure-clientip',
+  // Of a CDN's or a server's own makings.
+  'front-end-https',
+  'http-client-ip',
+  'x-host',
+  'x-scheme',
+  'x-url-scheme',
+  'x-proto',
+  'x-http-destinationurl',
+  'x-backend-host',
+  'x-gateway-host',
+  'x-http-host',
+  'x-proxy-host',
+  'x-proxy-url',
+  'x-middleware-subrequest', // CVE-2025-29927
+  'x-middleware-rewrite',
+  'x-accel-mapping', // CVE-2025-61780
+  'x-sendfile-type',
   'x-azure-socketip',
-  'cf-connecting-ip',
-  'cf-connecting-ipv6',
-  'cf-pseudo-ipv4',
-  'fastly-client-ip',
-  'fly-client-ip',
-  'wl-proxy-client-ip',
-  'proxy-client-ip',
+  'cloudfront-viewer-address',
 ])
+
+/**
+ * … and by the words of their names those that claim another method, place or caller: every server, CDN and framework has
+ * a spelling of its own (CVE-2018-14773, CVE-2026-40575). What a caller says of the way it came is hearsay.
+ */
+const claims = new RegExp(
+  [
+    '^x-forwarded',
+    '^x-original-(?:url|uri|path|query|args|host|port|scheme|proto|method|ip|addr|remote|client|forwarded)(?:-|$)',
+    '^x-envoy-',
+    '^x-rewrite-',
+    '(?:^|-)forwarded(?:-|$)',
+    '(?:^|-)forward(?:er)?-for(?:-|$)',
+    '^x-(?:coming-from|from-ip)$',
+    // Another method.
+    '(?:^|-)(?:method|verb)-?override(?:-|$)',
+    '(?:^|-)override-(?:method|verb)$',
+    '^x-(?:http-)?(?:method|verb)$',
+    // Another place.
+    '(?:^|-)override-(?:url|uri|path|host)$',
+    '(?:^|-)(?:url|uri|path|host)-override$',
+    '(?:^|-)(?:unencoded|rewritten|originating)-(?:url|uri|path|host)$',
+    // Another caller.
+    '(?:^|-)(?:client|real|remote|connecting|originating|user|proxyuser|source|src|true|peer|caller)-?(?:ip|ipv[46]|addr|address)(?:-|$)',
+    '(?:^|-)client-connection-ip$',
+    '(?:^|-)pseudo-ipv4$',
+    '^x-(?:ip|cluster-ip|proxymesh-ip)$',
+  ].join('|'),
+)
+
+const isPlain = /^[a-z\d-]*$/
 
 /** End-to-end headers, flat, in order, duplicates kept. Throws `Refusal('malformed-request')` where Connection names a header that is not its to drop. */
 export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
@@ -85,9 +83,9 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     const name = rawHeaders[i] as string
     const lower = name.toLowerCase()
     if (lower === 'connection') nominated = nominate(rawHeaders[i + 1] as string, nominated)
-    // CGI and its heirs read an underscore as a dash.
-    const read = lower.includes('_') ? lower.replaceAll('_', '-') : lower
-    if (dropped.has(read) || read.startsWith('x-forwarded')) continue
+    // CGI and its heirs read an underscore, and some of them any other sign, as a dash.
+    const read = isPlain.test(lower) ? lower : lower.replaceAll(/[^a-z\d]/g, '-')
+    if (dropped.has(read) || claims.test(read)) continue
     // A second length beside the body's own.
     if (read === 'content-length' && read !== lower) continue
     // Some senders join two cookies and some do not: they are judged as they are sent (RFC 6265 §5.4, RFC 9113 §8.2.3).

@@ -64,9 +64,46 @@ for (const name of [
   'X-Cluster-Client-IP',
   'X-ProxyUser-Ip',
   'Proxy',
+  'X-HTTP-Verb-Override',
+  'X-Verb-Override',
+  'Method-Override',
+  'X-MethodOverride',
+  'X-Override-Method',
+  'X-Original-Remote-Addr',
+  'X-Rewrite-Path',
+  'X-Waws-Unencoded-Url',
+  'X-Forward-For',
+  'X-Forwarder-For',
+  'Forwarded-For-IP',
+  'X-Vercel-Forwarded-For',
+  'X-MS-Forwarded-Client-IP',
+  'Real-IP',
+  'X-Client-Addr',
+  'X-ClientIP',
+  'X-ARR-ClientIP',
+  'X-Azure-ClientIP',
+  'X-Sucuri-ClientIP',
+  'Incap-Client-IP',
+  'Fly-Client-IP',
+  'Cluster-Client-IP',
+  'DO-Connecting-IP',
+  'X-NF-Client-Connection-IP',
+  'Ali-CDN-Real-IP',
+  'CDN-Src-IP',
+  'X-Source-IP',
+  'X-Envoy-Original-Dst-Host',
+  'X-Envoy-Internal',
+  'X-Middleware-Subrequest',
 ])
   test(`drops ${name}, in every spelling that an origin reads as it`, () => {
-    const spellings = [name, name.toLowerCase(), name.toUpperCase(), name.replaceAll('-', '_'), name.replace('-', '_').toLowerCase()]
+    const spellings = [
+      name,
+      name.toLowerCase(),
+      name.toUpperCase(),
+      name.replaceAll('-', '_'),
+      name.replace('-', '_').toLowerCase(),
+      name.replaceAll('-', '.'),
+    ]
     assert.deepEqual(forwardableHeaders([...spellings.flatMap((one) => [one, 'x']), 'Accept', 'a']), ['Accept', 'a'])
   })
 
@@ -81,6 +118,15 @@ test('keeps headers of ordinary clients that only look alike', () => {
     'X-Amz-Date',
     'Git-Protocol',
     'Proxying',
+    'Access-Control-Request-Method',
+    'Max-Forwards',
+    'Destination',
+    'X-Original-Filename',
+    'X-Payment-Method',
+    'X-Remote-User',
+    'X-Client-Version',
+    'X-Source',
+    'X.Odd~Name',
   ]
   const list = raw.flatMap((name) => [name, '1'])
   assert.deepEqual(forwardableHeaders(list), list)
