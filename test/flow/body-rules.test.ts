@@ -180,13 +180,26 @@ test('a body rule costs only what it is about', async (t) => {
     assert.equal(arrived.length, before)
   })
 
-  await t.test('compressed JSON and lines of JSON are binary to rules, and denied by those that want JSON', async () => {
+  await t.test('compressed JSON and lines of JSON that say so are binary to rules, and denied by those that want JSON', async () => {
     const zipped = gzipSync('{"a":1}')
     const headers = { ...json, 'content-encoding': 'gzip' }
     assert.equal((await send(judged, zipped, headers)).status, 200)
-    assert.equal((await send(judged, Buffer.from('{"a":1}\n{"b":2}\n'), json)).status, 200)
+    const lines = Buffer.from('{"a":1}\n{"b":2}\n')
+    const typed = { 'content-type': 'application/x-ndjson' }
+    assert.equal((await send(judged, lines, typed)).status, 200)
+    assert.match((await send('http://127.0.0.1:PORT/json', lines, typed)).text, /it is not JSON/)
     assert.match((await send('http://127.0.0.1:PORT/json', zipped, headers)).text, /it is not JSON/)
     assert.equal((await send('http://127.0.0.1:PORT/json', Buffer.from('{"a":1}'), json)).status, 200)
+  })
+
+  await t.test('what calls itself JSON and is several values is refused where a rule looks at it: origins read the first', async () => {
+    const before = arrived.length
+    for (const text of ['{"secret":1}\n{}\n', '{"secret":1}{}', '{}\n{"secret":1}']) {
+      const refused = await send(judged, Buffer.from(text), json)
+      assert.deepEqual([refused.status, /not one JSON value.*application\/x-ndjson/.test(refused.text)], [400, true], refused.text)
+    }
+    assert.equal(arrived.length, before)
+    assert.equal((await send(elsewhere, Buffer.from('{"secret":1}\n{}\n'), json)).status, 200)
   })
 
   await t.test('a request without a body waits for none', async () => {

@@ -114,12 +114,73 @@ test('two character sets are refused, and one that stands twice is not', () => {
   assert.equal(typed('text/plain; charset=utf-8; charset="UTF-8"')['value'], 'x')
 })
 
-test('several JSON values, each on a line of its own, are binary', () => {
-  const lines = '{"index":{}}\n{"a":1}\r\n\n[2]\n'
-  for (const type of ['application/json', 'application/stream+json', 'application/x-ndjson'])
+const lines = '{"index":{}}\n{"a":1}\r\n\n[2]\n'
+
+test('several JSON values, each on a line of its own, are binary where they say so', () => {
+  for (const type of [
+    'application/x-ndjson',
+    'application/ndjson',
+    'application/jsonl',
+    'application/json-seq',
+    'application/geo+json-seq',
+  ])
     assert.deepEqual(bodyOf(body(lines), ['content-type', type]), { type: 'binary', bytes: lines.length })
-  for (const odd of ['{"a":1}\n{"b":1,"b":2}', '{"a":1}\n{', '{"a":1}\nx'])
-    assert.throws(() => bodyOf(body(odd), json), { code: 'malformed-request' })
+  assert.equal(bodyOf(body(lines), ['content-type', 'text/x-ndjson'])['type'], 'text')
+})
+
+// An origin that reads the first value of a body (Go's json.Decoder) would act on what no rule has seen.
+for (const type of [
+  'application/json',
+  'application/json; charset=utf-8',
+  'application/vnd.api+json',
+  'application/stream+json',
+  'text/json',
+])
+  test(`${type} that is not one JSON value is refused, and the caller is told what to send instead`, () => {
+    for (const odd of [
+      lines,
+      '{"a":1}{"b":2}',
+      '{"a":1} x',
+      '{"a":1}\0',
+      '{"a":1}\n{',
+      '\x1e{"a":1}\n',
+      '',
+      ' ',
+      "{'a':1}",
+      '{a:1}',
+      '{"a":1,}',
+      '// c\n{"a":1}',
+    ])
+      assert.throws(
+        () => bodyOf(body(odd), ['content-type', type]),
+        { code: 'malformed-request', message: /calls itself JSON, and is not one JSON value.*application\/x-ndjson/ },
+        odd,
+      )
+  })
+
+for (const type of [
+  'text/json',
+  'TEXT/JSON',
+  'application/x-json',
+  'text/x-json',
+  'application/jsonrequest',
+  'application/ld+json ; profile="x"',
+])
+  test(`${type} is JSON, as servers take it`, () => {
+    assert.deepEqual(bodyOf(body('{"a":1}'), ['content-type', type])['value'], { a: 1 })
+  })
+
+test('a Content-Type that is none is refused: who looks at its beginning alone sees another', () => {
+  for (const type of [
+    'application/json x',
+    'application/json\tx',
+    'application/json/x',
+    'application /json',
+    'application/json:x',
+    '"application/json"',
+  ])
+    assert.throws(() => bodyOf(body('{"a":1}'), ['content-type', type]), { code: 'malformed-request' }, type)
+  for (const type of ['', ' ', 'json', ';charset=utf-8']) assert.equal(bodyOf(body('x'), ['content-type', type])['type'], 'binary', type)
 })
 
 test('JSON with a string of sixteen megabytes is read, and a key twice behind it is seen', () => {

@@ -28,8 +28,17 @@ interface Reading {
 
 const binary: Reading = { type: 'binary' }
 
+/** Besides `…+json`: what servers take for JSON (WHATWG MIME Sniffing §4.6, Rails' aliases). */
+const jsonTypes: ReadonlySet<string> = new Set([
+  'application/json',
+  'text/json',
+  'application/x-json',
+  'text/x-json',
+  'application/jsonrequest',
+])
+
 function read(mediaType: string, bytes: Buffer): Reading {
-  if (mediaType === 'application/json' || mediaType.endsWith('+json')) return readJson(bytes)
+  if (jsonTypes.has(mediaType) || mediaType.endsWith('+json')) return readJson(bytes)
   const isForm = mediaType === 'application/x-www-form-urlencoded'
   if (!isForm && !mediaType.startsWith('text/')) return binary
   const text = decode(bytes)
@@ -40,12 +49,17 @@ function read(mediaType: string, bytes: Buffer): Reading {
   return readableCharsets.has(charset) ? { type: 'text', value: text } : { type: 'binary', charset }
 }
 
+/**
+ * A rule that denies by a value does not see it in a body that is not JSON, and an origin that reads the first of several
+ * values does (Go's json.Decoder): what calls itself JSON is one value, or goes nowhere.
+ */
 function readJson(bytes: Buffer): Reading {
   const text = decode(bytes)
   const value = text === null ? undefined : parseStrictly(text)
   if (value !== undefined) return { type: 'json', value }
-  if (text !== null && isLinesOfJson(text)) return binary
-  throw unclear('calls itself JSON, and is not, or has a key twice (letters’ case aside)')
+  throw unclear(
+    'calls itself JSON, and is not one JSON value, or has a key twice (letters’ case aside); lines of JSON are application/x-ndjson, and compressed JSON has a Content-Encoding',
+  )
 }
 
 function unclear(what: string): Refusal {
@@ -69,10 +83,14 @@ function contentTypeOf(values: readonly string[]): { readonly mediaType: string;
   const [claimed = '', ...more] = values
   const [essence = '', ...parameters] = claimed.split(';')
   if (more.length > 0 || essence.includes(',')) throw unclear('has two types')
+  const mediaType = essence.trim().toLowerCase()
+  // `application/json x` is JSON to those who look at the beginning.
+  if (mediaType !== '' && !/^[\w!#$%&'*+.^`|~-]+(?:\/[\w!#$%&'*+.^`|~-]+)?$/.test(mediaType))
+    throw unclear('has a Content-Type that is none')
   const charsets = new Set(parameters.flatMap((one) => /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(one)?.[1]?.toLowerCase() ?? []))
   if (charsets.size > 1) throw unclear('has two character sets')
   const [charset = ''] = charsets
-  return { mediaType: essence.trim().toLowerCase(), charset }
+  return { mediaType, charset }
 }
 
 /** What an XML declaration names (XML 1.0 §4.3.3); empty where there is none. */
@@ -97,12 +115,6 @@ function parseStrictly(text: string): Json | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Several values, each on a line of its own: what bulk interfaces take under the name of JSON as well. */
-function isLinesOfJson(text: string): boolean {
-  const lines = text.split('\n').filter((line) => line.trim() !== '')
-  return lines.length > 1 && lines.every((line) => parseStrictly(line) !== undefined)
 }
 
 /** `text` is valid JSON. Keys are compared after unescaping, and as a parser that ignores case does. */
