@@ -110,7 +110,8 @@ export function createReporting(options: ReportingOptions): Reporting {
         counts[outcome] += count
         events.inc({ outcome }, count)
       },
-      onFailure: (error) => told.problem('masks', `a decision cannot be masked, and is not reported: ${(error as Error).message}`),
+      onFailure: (error) =>
+        told.problem('masks', `a decision cannot be masked, and is reported without its input and result: ${(error as Error).message}`),
       onUpload(result) {
         uploads.inc({ result: result.outcome })
         tell('decision log', result.problem)

@@ -41,7 +41,11 @@ export const decisionLogSchema = z
     bufferSize: size(1024)
       .describe('Events that wait; when they are more, the oldest of the integration that has most are given up and counted.')
       .prefault('16MiB'),
-    maxDecisionsPerSecond: z.number().positive().describe('More are not reported, and counted. No bound where absent.').optional(),
+    maxDecisionsPerSecond: z
+      .number()
+      .positive()
+      .describe('More are not reported, and counted; each integration has its share. No bound where absent.')
+      .optional(),
     maxEvaluation: duration()
       .describe('Masks (`package system.log`) that take longer on one event are stopped, and it is given up.')
       .prefault('5ms'),

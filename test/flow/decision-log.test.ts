@@ -218,7 +218,7 @@ drop if input.input.http.path == "/health"
   await metricBecomes(outcome('dropped'), 1)
 })
 
-test('an event whose masks fail is not sent, and is counted and told', async (t) => {
+test('an event whose masks fail is told of without what they might have masked, and the operator hears of it', async (t) => {
   const { collector, ask, metricBecomes, log } = await arrange(t, {
     name: 'report.rego',
     rules: `package system.log
@@ -238,11 +238,23 @@ mask contains "/input" if twice == 1
 mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > numbers.range(1, 100000)[_]])]) if input.input.http.path == "/slow"
 `,
   })
-  for (const path of ['/pointer', '/operation', '/clash', '/slow', '/plain']) assert.equal((await ask(path)).status, 200)
-  await collector.until(() => collector.events().length === 1)
-  assert.deepEqual(collector.events()[0]?.['erased'], ['/result'])
-  await metricBecomes(outcome('mask'), 4)
-  await metricBecomes(outcome('uploaded'), 1)
+  const failing = ['/pointer', '/operation', '/clash', '/slow']
+  const ids: string[] = []
+  for (const path of [...failing, '/plain']) ids.push((await ask(path)).id)
+  await collector.until(() => collector.events().length === ids.length)
+  assert.deepEqual(
+    collector.events().map((event) => event['decision_id']),
+    ids,
+  )
+  const events = collector.events()
+  assert.deepEqual(events.pop()?.['erased'], ['/result'])
+  for (const event of events) {
+    assert.deepEqual([event['erased'], event['input'], event['result']], [['/input', '/result'], undefined, undefined])
+    assert.equal((event['error'] as { code: string }).code, 'mask_failed')
+  }
+  assert.ok(!JSON.stringify(events).includes('localhost'))
+  await metricBecomes(outcome('mask'), 0)
+  await metricBecomes(outcome('uploaded'), ids.length)
   assert.ok(log.some((line) => line.includes('leads neither to /input nor to /result')))
 })
 

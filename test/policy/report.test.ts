@@ -134,11 +134,44 @@ test('an event that fits into no upload is given up, and those around it are sen
 test('a rate lets its burst of one second pass, and then so many a second', () => {
   let now = 0
   const pass = createRate(2, () => now)
-  assert.deepEqual([pass(), pass(), pass()], [true, true, false])
+  const three = () => [pass('a'), pass('a'), pass('a')]
+  assert.deepEqual(three(), [true, true, false])
   now = 500
-  assert.deepEqual([pass(), pass()], [true, false])
+  assert.deepEqual([pass('a'), pass('a')], [true, false])
   now = 60_000
-  assert.deepEqual([pass(), pass(), pass()], [true, true, false])
+  assert.deepEqual(three(), [true, true, false])
+})
+
+/** How many of each pass in `seconds`, where each asks so often a second. */
+function passed(perSecond: number, asking: Readonly<Record<string, number>>, seconds: number): Record<string, number> {
+  let now = 0
+  const pass = createRate(perSecond, () => now)
+  const counts = Object.fromEntries(Object.keys(asking).map((owner) => [owner, 0]))
+  for (now = 1; now <= seconds * 1000; now += 1)
+    for (const [owner, often] of Object.entries(asking))
+      for (let times = Math.floor((now * often) / 1000) - Math.floor(((now - 1) * often) / 1000); times > 0; times -= 1)
+        if (pass(owner)) counts[owner] = (counts[owner] ?? 0) + 1
+  return counts
+}
+
+for (const perSecond of [10, 100, 1000])
+  test(`of ${perSecond} a second a flood leaves another integration its share, and who is alone has all`, () => {
+    const few = perSecond / 5
+    const beside = passed(perSecond, { flood: 20_000, other: few }, 10)
+    assert.equal(beside['other'], few * 10)
+    const all = (beside['flood'] ?? 0) + (beside['other'] ?? 0)
+    assert.ok(all >= perSecond * 10 && all <= perSecond * 11.5, `${all}`)
+    const { flood = 0 } = passed(perSecond, { flood: 20_000 }, 10)
+    assert.ok(flood >= perSecond * 10 && flood <= perSecond * 11.5, `${flood}`)
+    const equal = passed(perSecond, { one: 20_000, two: 20_000, three: 20_000 }, 10)
+    for (const count of Object.values(equal)) assert.ok(count >= perSecond * 2.5, JSON.stringify(equal))
+  })
+
+test('an integration that comes after a flood has begun finds room at once', () => {
+  let now = 0
+  const pass = createRate(100, () => now)
+  for (; now < 5000; now += 1) for (let times = 0; times < 20; times += 1) pass('flood')
+  assert.ok(Array.from({ length: 30 }, () => pass('late')).every((one) => one))
 })
 
 test('a document is masked by its names and in its texts, and is a copy', () => {

@@ -4,7 +4,7 @@ import { createFairMemory } from '../../shares/index.ts'
 import { stringify } from '../projection.ts'
 import type { Server } from '../server/index.ts'
 import { applyMasks } from './apply-masks.ts'
-import { type BundleRevisions, createEvent, type Decided, type DecisionEvent, type Labels, type Redact, withoutDocuments } from './event.ts'
+import { type BundleRevisions, createBareEvent, createEvent, type Decided, type DecisionEvent, type Labels, type Redact } from './event.ts'
 import { createEventBuffer } from './event-buffer.ts'
 import type { PostResult } from './post.ts'
 import { createRate } from './rate.ts'
@@ -14,8 +14,8 @@ import type { Verdict } from './verdict.ts'
 
 /**
  * What became of an event: `uploaded`; `dropped` by the author's rule; else it was given up: the buffer was full, more came
- * than the stated rate or than could be written, its masks failed, it alone is larger than an upload, the server will never
- * take it, or the gateway stopped.
+ * than the stated rate or than could be written, it could not be masked and not be written without what masks are for, it
+ * alone is larger than an upload, the server will never take it, or the gateway stopped.
  */
 export const eventOutcomes = ['uploaded', 'dropped', 'buffer', 'rate', 'busy', 'mask', 'too-large', 'refused', 'stopped'] as const
 export type EventOutcome = (typeof eventOutcomes)[number]
@@ -50,8 +50,6 @@ export interface DecisionLogStation extends DecisionLog {
 
 /** More wait only where decisions come faster than they can be written. Each holds on to its request. */
 const maxWaiting = 2000
-/** An event that is no larger is looked at by masks within any bound: where they fail on it, it is not its size. */
-const maxUsualBytes = 8 * 1024
 /** How long writing may keep a turn of the event loop. */
 const turnMs = 2
 
@@ -70,7 +68,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
     onLost: onOutcome,
     onResult: onUpload,
   })
-  const mayPass = maxDecisionsPerSecond === null ? () => true : createRate(maxDecisionsPerSecond, () => performance.now())
+  const mayPass = maxDecisionsPerSecond === null ? (_owner: string) => true : createRate(maxDecisionsPerSecond, () => performance.now())
   const waiting: Decided[] = []
   // Half of it for one integration, so that another's are written as well.
   const places = createFairMemory(maxWaiting)
@@ -79,37 +77,37 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
 
   function write(decided: Decided): void {
     try {
-      const event = masked(createEvent(decided, labels, redact))
-      if (event === null) {
+      const text = written(decided)
+      if (text === null) {
         onOutcome('dropped', 1)
         return
       }
-      const text = Buffer.from(stringify(event as unknown as JsonObject))
       const given = buffer.push(
         text.byteLength > maxBufferBytes ? (shortenWritten(text, maxBufferBytes) ?? text) : text,
         decided.request.integration.name,
       )
       if (given > 0) onOutcome('buffer', given)
     } catch (error) {
-      // What could not be masked is not sent.
       onOutcome('mask', 1)
       onFailure(error)
     }
   }
 
-  /** `null`: it is to be dropped. Where masks fail over the size of an event, nothing leaves that they might have masked. */
-  function masked(event: DecisionEvent): DecisionEvent | null {
-    let verdict: Verdict
+  /**
+   * `null`: it is to be dropped. Where it cannot be masked, whatever the reason, nothing leaves that masks are for, and the
+   * rest does: a caller may have chosen what its masks fail on, and must not choose not to be reported.
+   */
+  function written(decided: Decided): Buffer | null {
     try {
-      verdict = judge(event)
+      const event = createEvent(decided, labels, redact)
+      const verdict = judge(event)
+      if (verdict.drop) return null
+      applyMasks(event, verdict.masks)
+      return toText(event)
     } catch (error) {
-      if (Buffer.byteLength(stringify(event as unknown as JsonObject)) <= maxUsualBytes) throw error
       onFailure(error)
-      return withoutDocuments(event)
+      return toText(createBareEvent(decided, labels, redact))
     }
-    if (verdict.drop) return null
-    applyMasks(event, verdict.masks)
-    return event
   }
 
   function writeSome(untilMs: number): void {
@@ -135,7 +133,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
   return {
     decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number) {
       decisions += 1
-      if (!mayPass()) return onOutcome('rate', 1)
+      if (!mayPass(request.integration.name)) return onOutcome('rate', 1)
       if (!places.take(request.integration.name, 1)) return onOutcome('busy', 1)
       // What the policy was shown of the state is gone a turn later.
       const context = needs().context ? readContext(request.integration.name, claim.origin) : null
@@ -149,4 +147,8 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
       if (left > 0) onOutcome('stopped', left)
     },
   }
+}
+
+function toText(event: DecisionEvent): Buffer {
+  return Buffer.from(stringify(event as unknown as JsonObject))
 }

@@ -47,19 +47,37 @@ export interface DecisionEvent {
 }
 
 export function createEvent(decided: Decided, labels: Labels, redact: Redact): DecisionEvent {
-  const { arrival, request, decision, bundles, number, evaluationMs } = decided
-  const { allow, rule, reasons, obligations, revision } = decision
-  const failed = rule.startsWith('engine/')
+  const { request, decision, claim } = decided
+  const { allow, rule, reasons, obligations } = decision
+  return eventOf(decided, labels, redact, {
+    input: inputOf(decided, redact),
+    result: redact.document({ allow, rule, reasons, obligations: { ...obligations } } as Json),
+    ...(hasLargeBody(claim) && { erased: [`/input/${request.kind}/body/value`] }),
+  })
+}
+
+/** What is left of an event when all that may be masked is taken out of it. */
+export function createBareEvent(decided: Decided, labels: Labels, redact: Redact): DecisionEvent {
+  const event = eventOf(decided, labels, redact, { erased: ['/input', '/result'] })
+  const message = 'the masks of the decision log failed on this event: what they could have masked is left out'
+  return { error: { code: 'mask_failed', message }, ...event }
+}
+
+function eventOf(
+  { arrival, request, decision, bundles, number, evaluationMs }: Decided,
+  labels: Labels,
+  redact: Redact,
+  documents: Pick<DecisionEvent, 'input' | 'result' | 'erased'>,
+): DecisionEvent {
+  const { rule, reasons, revision } = decision
   return {
     labels,
     decision_id: request.id,
     revision,
     bundles,
     path: 'sallyport/decision',
-    input: inputOf(decided, redact),
-    result: redact.document({ allow, rule, reasons, obligations: { ...obligations } } as Json),
-    ...(hasLargeBody(decided.claim) && { erased: [`/input/${request.kind}/body/value`] }),
-    ...(failed && {
+    ...documents,
+    ...(rule.startsWith('engine/') && {
       error: { code: `eval_${rule.slice('engine/'.length).replaceAll('-', '_')}`, message: redact.text(reasons.join('; ')) },
     }),
     requested_by: arrival.peer,
@@ -67,11 +85,6 @@ export function createEvent(decided: Decided, labels: Labels, redact: Redact): D
     metrics: { timer_rego_query_eval_ns: Math.round(evaluationMs * 1e6) },
     req_id: number,
   }
-}
-
-/** What is left of an event when all that may be masked is taken out of it. */
-export function withoutDocuments({ input: _, result: __, ...rest }: DecisionEvent): DecisionEvent {
-  return { ...rest, erased: [...(rest.erased ?? []), '/input', '/result'] }
 }
 
 /** What the policy could look at; what it could not was not even computed. */
