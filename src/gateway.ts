@@ -43,7 +43,7 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Where log lines go; standard error where absent. */
   readonly logTo?: { write(line: string): void }
-  /** Called once all is built and nothing is bound. */
+  /** Called once all is built and the operator’s side listens, and no listener is bound yet. */
   readonly beforeListening?: () => void
 }
 
@@ -56,7 +56,9 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
 
   const manifests = createDirectory(config.integrationsFolder, config.defaults)
-  const authority = await openAuthority(join(config.stateFolder, 'ca'))
+  // Made beside all that follows where it is not there yet.
+  const authority = openAuthority(join(config.stateFolder, 'ca'))
+  authority.catch(() => {})
   const audit = openAudit({
     ...config.audit,
     version,
@@ -170,7 +172,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   })
   const inner = createInterceptDoor({
     ...{ handle, nextId, containment },
-    secureContext: (await createLeaves(authority)).contextFor,
+    secureContext: createLeaves(authority).contextFor,
     http: nodeHttp,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     headersTimeoutMs: config.http.headersTimeoutMs,
@@ -178,7 +180,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     linger: config.http.linger,
   })
   try {
-    await activation.start()
+    await Promise.all([activation.start(), authority])
   } catch (error) {
     await release()
     throw error
@@ -219,11 +221,11 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     logger,
   })
 
-  beforeListening?.()
   const openListener = createOpenListener({ config, manifests, handle, nextId, containment, requireOpen, now, nodeHttp })
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)
+    beforeListening?.()
     for (const one of config.listeners) {
       const listener = await openListener(one)
       if ('port' in listener.address) reach.refusePorts([listener.address.port])

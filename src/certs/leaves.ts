@@ -1,15 +1,11 @@
 /** Leaf certificates for intercepted hosts: short-lived, made when a host is first asked for. */
 import type { webcrypto } from 'node:crypto'
-import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
-// @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
-import 'reflect-metadata'
-import * as x509 from '@peculiar/x509'
 import { createFairCache, createPace } from '../shares/index.ts'
-import { algorithm, type CertificateAuthority, pemOf } from './authority.ts'
+import type { CertificateAuthority } from './certificate-authority.ts'
+import type { Issue } from './issue.ts'
 import { openRsaKey, type RsaKey } from './rsa-key.ts'
-import { createSerialNumber } from './serial-number.ts'
 
 const day = 86_400_000
 
@@ -32,9 +28,8 @@ const maxContexts = 1000
 const pace = { perSecond: 25, burst: 100, maxWaitMs: 5000 }
 
 /** Leaves live seven days and are made anew after one; all of a kind share one key. That of ECDSA never leaves the process. */
-export async function createLeaves(authority: CertificateAuthority, now: () => number = Date.now): Promise<Leaves> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const keyPem = pemOf(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
+export function createLeaves(authority: Promise<CertificateAuthority>, now: () => number = Date.now): Leaves {
+  let opened: Promise<Issuer> | null = null
   const contexts = createFairCache<Made>(maxContexts)
   const waitMs = createPace({ ...pace, now: () => performance.now() })
   let rsaKey: Promise<RsaKey> | null = null
@@ -43,14 +38,20 @@ export async function createLeaves(authority: CertificateAuthority, now: () => n
     const wait = waitMs(integration)
     if (wait === null) throw new Error(`${integration} asks for more new hosts than leaves can be made`)
     if (wait > 0) await sleep(wait)
-    const leaf = (await issue(authority, keys.publicKey, host, now())).toString('pem')
+    const { leafKeyFile } = await authority
+    opened ??= authority.then(openIssuer)
+    const { issue, publicKey, keyPem } = await opened.catch((error) => {
+      opened = null
+      throw error
+    })
+    const leaf = await issue(publicKey, host, now())
     if (!rsa) return createSecureContext({ key: keyPem, cert: leaf, minVersion })
-    rsaKey ??= openRsaKey(authority.leafKeyFile)
+    rsaKey ??= openRsaKey(leafKeyFile)
     const key = await rsaKey.catch((error) => {
       rsaKey = null
       throw error
     })
-    const second = (await issue(authority, key.publicKey, host, now())).toString('pem')
+    const second = await issue(key.publicKey, host, now())
     // OpenSSL takes the one whose kind the client can check (SSL_CTX_use_certificate(3)).
     return createSecureContext({ key: [keyPem, key.pem], cert: [leaf, second], minVersion })
   }
@@ -75,40 +76,21 @@ const minVersion = 'TLSv1.2'
 
 /** A leaf and its key as PEM, valid for `host` for seven days; for servers of tests and the quick start. */
 export async function createLeafPem(authority: CertificateAuthority, host: string): Promise<{ key: string; certificate: string }> {
+  const { issue, publicKey, keyPem } = await openIssuer(authority)
+  return { key: keyPem, certificate: await issue(publicKey, host, Date.now()) }
+}
+
+/** With the key that its ECDSA leaves share. */
+interface Issuer {
+  readonly issue: Issue
+  readonly publicKey: webcrypto.CryptoKey
+  /** PKCS #8. */
+  readonly keyPem: string
+}
+
+async function openIssuer(authority: CertificateAuthority): Promise<Issuer> {
+  // Some 8 MiB and 50 ms that a gateway which intercepts nothing does not pay.
+  const { algorithm, createIssue, privatePem } = await import('./issue.ts')
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const leaf = await issue(authority, keys.publicKey, host, Date.now())
-  return { key: pemOf(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY'), certificate: leaf.toString('pem') }
-}
-
-async function issue(
-  authority: CertificateAuthority,
-  publicKey: webcrypto.CryptoKey,
-  host: string,
-  nowMs: number,
-): Promise<x509.X509Certificate> {
-  const { certificate: issuer } = authority
-  return x509.X509CertificateGenerator.create({
-    serialNumber: createSerialNumber(),
-    // A common name holds 64 characters at most; the SAN is what clients check.
-    subject: new x509.Name([{ CN: [{ utf8String: host.slice(0, 64) }] }]).toString(),
-    issuer: issuer.subject,
-    notBefore: new Date(nowMs - day / 24),
-    notAfter: new Date(Math.min(nowMs + 7 * day, issuer.notAfter.getTime())),
-    signingAlgorithm: algorithm,
-    publicKey,
-    signingKey: authority.keys.privateKey,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension([{ type: isIP(host) === 0 ? 'dns' : 'ip', value: host }]),
-      new x509.BasicConstraintsExtension(false),
-      new x509.KeyUsagesExtension(usageOf(publicKey), true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-    ],
-  })
-}
-
-/** RFC 5246 §7.4.2: an old client may send its secret encrypted to an RSA key. */
-function usageOf({ algorithm: { name } }: webcrypto.CryptoKey): x509.KeyUsageFlags {
-  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags
-  return name === algorithm.name ? digitalSignature : digitalSignature | keyEncipherment
+  return { issue: await createIssue(authority), publicKey: keys.publicKey, keyPem: await privatePem(keys.privateKey) }
 }

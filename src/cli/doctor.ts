@@ -91,7 +91,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('interception CA', async () => {
     if (!existsSync(join(config.stateFolder, 'ca/ca.key'))) return 'will be made at the first start'
     const { certificate, certificateFile } = await openAuthority(join(config.stateFolder, 'ca'))
-    const days = Math.floor((certificate.notAfter.getTime() - Date.now()) / 86_400_000)
+    const days = Math.floor((certificate.validToDate.getTime() - Date.now()) / 86_400_000)
     return days < 60 ? { warn: `${certificateFile} expires in ${days} days` } : `${certificateFile}, ${days} days left`
   })
   await check('audit log', async () => {

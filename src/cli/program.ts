@@ -1,31 +1,21 @@
-/** The commands and their flags. Each does its work in a file of its own. */
-import { Command, InvalidArgumentError, Option } from 'commander'
-import { configJsonSchema, requireKnown } from '../config/index.ts'
-import { loadManifests, manifestJsonSchema, type ReloadResult } from '../policy/index.ts'
-import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
+/** The command line: `run`, and the other commands where one of them is meant. */
+import { Command } from 'commander'
 import { version } from '../version.ts'
-import { askGateway } from './admin-client.ts'
-import { auditTail, auditVerify } from './audit.ts'
-import { demo } from './demo.ts'
-import { doctor, formatChecks } from './doctor.ts'
-import { type EnvFlags, env } from './env.ts'
-import { CommandError, exitCodes } from './exit.ts'
+import type { AddCommand, Shared } from './every-command.ts'
 import { findConfig } from './find-config.ts'
-import { addPolicyCommands } from './policy/index.ts'
 import { run } from './run.ts'
-import { token } from './token.ts'
 
-interface Shared {
-  readonly config?: string
-}
-
-export function createProgram(print: (text: string) => void = (text) => void process.stdout.write(text)): Command {
+/** `words`: the command line's. A gateway that runs does not hold what the other commands need. */
+export async function createProgram(
+  words: readonly string[],
+  print: (text: string) => void = (text) => void process.stdout.write(text),
+): Promise<Command> {
   const program = new Command('sallyport')
     .description('A gateway sidecar that judges every request of a sandboxed integration.')
     .version(version)
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
-  const command = (name: string, description: string, parent = program) =>
+  const command: AddCommand = (name, description, parent = program) =>
     parent
       .command(name)
       .description(description)
@@ -36,91 +26,9 @@ export function createProgram(print: (text: string) => void = (text) => void pro
     .alias('start')
     .action(async ({ config }: Shared) => void (await run(findConfig(config))))
 
-  program.command('demo').description('Run the quick start: a gateway, an example upstream, and what to type next.').action(demo)
-
-  command('check', 'Check the configuration and the manifests; every problem with file and line.').action(async ({ config }: Shared) => {
-    const found = findConfig(config)
-    const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
-    requireKnown(found, integrations)
-    print(`OK: ${found.file}, ${integrations.length} integration${integrations.length === 1 ? '' : 's'}\n`)
-  })
-
-  command('doctor', 'Say what is wrong with an installation before it is started.')
-    .option('--json', 'print JSON')
-    .action(async ({ config, json }: Shared & { json?: boolean }) => {
-      const checks = await doctor(config)
-      print(json === true ? `${JSON.stringify(checks)}\n` : formatChecks(checks))
-      if (checks.some(({ state }) => state === 'fail')) process.exitCode = exitCodes.failure
-    })
-
-  command('env <name>', 'Print the variables that make an integration’s clients go through the gateway.')
-    .option('--token-file <file>', 'file with the proxy token; else $SALLYPORT_TOKEN')
-    .addOption(new Option('--format <format>', 'how to print them').choices(['shell', 'dotenv', 'json']).default('shell'))
-    .action(async (name: string, { config, ...flags }: Shared & EnvFlags) => print(await env(findConfig(config), name, flags)))
-
-  program
-    .command('token <name>')
-    .description('Make a proxy token and the line for the manifest.')
-    .action((name: string) => print(token(name)))
-
-  const audit = program.command('audit').description('Read and verify the audit log.')
-  command('tail', 'Show the latest records.', audit)
-    .option('-n, --lines <count>', 'records to begin with', wholeNumber, 20)
-    .option('-f, --follow', 'go on as records come')
-    .option('--json', 'the records as they are')
-    .action(async ({ config, lines, follow = false, json = false }: Shared & { lines: number; follow?: boolean; json?: boolean }) =>
-      auditTail(findConfig(config).audit.folder, { lines, follow, json }),
-    )
-  command('verify', 'Verify the whole log from its files alone; exit 1 where it does not hold.', audit)
-    .option('--json', 'print JSON')
-    .action(async ({ config, json = false }: Shared & { json?: boolean }) => {
-      if (!(await auditVerify(findConfig(config).audit.folder, json))) process.exitCode = exitCodes.failure
-    })
-
-  addPolicyCommands(program, command, print)
-
-  command('usage', 'Show what each integration did and has left.')
-    .option('--json', 'print JSON')
-    .action(async ({ config, json }: Shared & { json?: boolean }) => {
-      const { body } = await askGateway(findConfig(config).admin.socketPath, 'GET', '/v1/usage')
-      print(json === true ? `${JSON.stringify(body)}\n` : formatUsage(body as IntegrationUsage[]))
-    })
-
-  command('status', 'Show the running gateway’s revision, integrations, bundles and health.').action(async ({ config }: Shared) => {
-    const { body } = await askGateway(findConfig(config).admin.socketPath, 'GET', '/v1/status')
-    print(`${JSON.stringify(body, null, 2)}\n`)
-  })
-
-  command('reload', 'Take up manifests and rules as they are on disk now; exit 1 where they are bad.').action(
-    async ({ config }: Shared) => {
-      const { body } = await askGateway(findConfig(config).admin.socketPath, 'POST', '/v1/reload')
-      const { ok, revision, problem, pinned, missing } = body as ReloadResult
-      if (!ok) throw new CommandError(`rejected; revision ${revision || 'none'} goes on deciding:\n${problem}`)
-      if (missing !== undefined) throw new CommandError(`the manifests are good, and bundles were never here: ${missing.join(', ')}`)
-      print(
-        pinned === undefined
-          ? `active: revision ${revision}\n`
-          : `revision ${pinned} was chosen and stays; "sallyport policy activate latest" follows the folders again\n`,
-      )
-    },
-  )
-
-  program
-    .command('schema')
-    .description('Print a JSON Schema for editors.')
-    .argument('<what>', '`config` or `manifest`', (what) => {
-      if (what === 'config' || what === 'manifest') return what
-      throw new InvalidArgumentError('it is "config" or "manifest"')
-    })
-    .action((what: 'config' | 'manifest') =>
-      print(`${JSON.stringify(what === 'config' ? configJsonSchema() : manifestJsonSchema(), null, 2)}\n`),
-    )
-
+  if (words[0] !== 'run' && words[0] !== 'start') {
+    const { addCommands } = await import('./commands.ts')
+    addCommands(program, command, print)
+  }
   return program
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= 0) return number
-  throw new InvalidArgumentError('it is a whole number')
 }

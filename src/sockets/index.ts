@@ -2,4 +2,5 @@
 
 export { boundConnections } from './bound-connections.ts'
 export { claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
+export { Pool } from './pool.ts'
 export { trustedRoots } from './trusted-roots.ts'

@@ -53,9 +53,11 @@ for (const block of of('yaml'))
 for (const { page, words } of commandLines)
   test(`docs/policy/${page}: “sallyport ${words.join(' ')}” is a command`, () => assert.equal(problemWith(words), null))
 
+const program = await createProgram([])
+
 /** `null`: it is a command with such flags and arguments. */
 function problemWith(words: readonly string[]): string | null {
-  let found: Command = createProgram()
+  let found: Command = program
   const given: string[] = []
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index] ?? ''

@@ -20,7 +20,7 @@ export async function createOriginCertificate(parent: string, host: string): Pro
   mkdirSync(folder, { recursive: true })
   const authority = await openAuthority(join(folder, 'ca'))
   const { key, certificate } = await createLeafPem(authority, host)
-  const ca = authority.certificate.toString('pem')
+  const ca = authority.certificate.toString().trimEnd()
   writeFileSync(join(folder, 'origin.key'), key)
   writeFileSync(join(folder, 'origin.crt'), certificate)
   writeFileSync(join(parent, 'origin-ca.crt'), ca)

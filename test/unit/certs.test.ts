@@ -48,7 +48,7 @@ test('one integration that asks for ever new hosts waits for leaves, and another
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const leaves = await createLeaves(await openAuthority(folder))
+  const leaves = createLeaves(openAuthority(folder))
   const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false))
   const states = asked.map((one) =>
     one.then(

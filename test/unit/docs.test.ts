@@ -60,8 +60,8 @@ test('docs/reference/metrics.md lists what /metrics gives, with type and labels'
   }
 })
 
-test('docs/reference/commands.md lists the commands', () => {
-  const names = createProgram().commands.flatMap((one) =>
+test('docs/reference/commands.md lists the commands', async () => {
+  const names = (await createProgram([])).commands.flatMap((one) =>
     one.commands.length > 0 ? one.commands.map((sub) => `${one.name()} ${sub.name()}`) : [one.name()],
   )
   assert.deepEqual(

@@ -1,11 +1,11 @@
 /** The commands over recorded requests: explain, replay, suggest. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { explain } from './explain.ts'
 import { parseSince } from './log.ts'
 import { type ReplayFlags, replayLog } from './replay.ts'
-import type { AddCommand, Shared } from './shared.ts'
 import { type SuggestFlags, suggestManifest } from './suggest.ts'
 
 /** Placed among the `policy` commands. */

@@ -1,10 +1,10 @@
 /** The commands over revisions: list, activate, rollback, diff. */
 import type { Command } from 'commander'
+import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { diffRevisions } from './diff.ts'
 import { activateRevision, listRevisions, rollback } from './revisions.ts'
-import type { AddCommand, Shared } from './shared.ts'
 
 /** Placed among the `policy` commands. */
 export function addRevisionCommands(policy: Command, command: AddCommand, print: (text: string) => void): void {

@@ -1,18 +1,13 @@
-/** What all commands for authors have. */
+/** What the commands for authors have. */
 import { type Command, Option } from 'commander'
+import type { Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
-
-export interface Shared {
-  readonly config?: string
-}
 
 export interface Granting {
   /** Functions that reach out of the policy and may be called nevertheless. */
   readonly grant?: readonly string[]
 }
-
-export type AddCommand = (name: string, description: string, parent?: Command) => Command
 
 export function addGrantOption(command: Command): Command {
   const option = new Option('--grant <builtin...>', 'functions that rules may call although they reach out; else the configuration’s')

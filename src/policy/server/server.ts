@@ -1,6 +1,6 @@
 /** One of the services that OPA's users run: hands out bundles, takes decision logs and status. */
+import { createRequire } from 'node:module'
 import type { LookupFunction } from 'node:net'
-import { Pool } from 'undici'
 import type { ServerConfig } from '../../config/index.ts'
 import { trustedRoots } from '../../sockets/index.ts'
 import { createDeadline } from './deadline.ts'
@@ -44,6 +44,8 @@ const redirects = new Set([301, 302, 303, 307, 308])
 /** `lookup`: the system's where absent. */
 export function createServer(config: ServerConfig, lookup?: LookupFunction): Server {
   const { url: base, bearer, clientCertificate, ca } = config
+  // Whole, with `request`: what a gateway without servers does not load.
+  const { Pool } = createRequire(import.meta.url)('undici') as typeof import('undici')
   const pool = new Pool(base.origin, {
     connections: 4,
     allowH2: false,

@@ -1,0 +1,6 @@
+/** undici's pool alone, with `dispatch` and without `request`: the package's own entry loads fetch, WebSockets, caches and mocks as well (3 MiB). */
+import { createRequire } from 'node:module'
+import type { Pool as UndiciPool } from 'undici'
+
+export type Pool = UndiciPool
+export const Pool = createRequire(import.meta.url)('undici/lib/dispatcher/pool.js') as typeof UndiciPool
