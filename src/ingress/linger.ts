@@ -42,8 +42,8 @@ export function linger(socket: Socket, rest: IncomingMessage | null, { timeoutMs
   socket.resume()
 }
 
-/** Ends it as its server has arranged. */
+/** Ends it as its server has arranged, once what was written is out, and within a deadline. */
 export function endSoon(socket: Duplex): void {
   if ('destroySoon' in socket) (socket as Socket).destroySoon()
-  else socket.destroy()
+  else socket.end(() => socket.destroy())
 }

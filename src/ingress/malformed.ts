@@ -75,10 +75,12 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
     'close',
   ])
   socket.on('error', () => socket.destroy())
-  socket.end(Buffer.concat([head, body]), (error?: Error | null) => {
-    settling.settle({ complete: error == null, receivedBytes: body.byteLength })
-    endSoon(socket)
-  })
+  // Told first: under a TLS connection that was reset, a write may never be heard of again.
+  socket.once('close', () => settling.settle({ complete: false }))
+  socket.end(Buffer.concat([head, body]), (error?: Error | null) =>
+    settling.settle({ complete: error == null, receivedBytes: body.byteLength }),
+  )
+  endSoon(socket)
 }
 
 /** `reason`: what stands behind the status; any text is allowed there (RFC 9112 §4). */

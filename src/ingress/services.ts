@@ -9,6 +9,7 @@ import { serve } from './deliver.ts'
 import type { DoorOptions } from './door-options.ts'
 import { forwardableHeaders } from './headers.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
+import { endSoon } from './linger.ts'
 import type { UpgradableDoor } from './listener.ts'
 import { serveRaw, writeRaw } from './malformed.ts'
 import { countHop } from './max-forwards.ts'
@@ -48,14 +49,15 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
     () => settling.settle({ complete: true }),
     (error: unknown) => {
       // A Refusal: it never opened, and the caller was told so instead of a 101.
-      if (error instanceof Refusal)
+      if (error instanceof Refusal) {
         settling.settle({
           complete: error.code !== 'client-closed',
           status: error.status,
           problem: error.code,
           forOperator: error.forOperator,
         })
-      else {
+        endSoon(socket)
+      } else {
         settling.settle({ complete: false })
         socket.destroy()
       }

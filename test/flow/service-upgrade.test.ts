@@ -51,6 +51,25 @@ test('a service that refuses is a 502 that says so, without a word of the servic
   assert.deepEqual([status, problem], [502, 'origin-failed'])
 })
 
+test('a caller that was refused a WebSocket and does not hang up is hung up on', async (t) => {
+  const { proxyPort, settled } = await arrange(
+    t,
+    (socket) => void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'),
+    '',
+    'http: { lingerTimeout: 600ms, idleTimeout: 1h }',
+  )
+  const caller = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+  caller.write(upgrade())
+  const [reply] = await once(caller, 'data')
+  assert.match(String(reply), /^HTTP\/1\.1 502 /)
+  // Its own side stays open; it sees a reset when it says something.
+  caller.on('error', () => {})
+  const knock = setInterval(() => caller.write('x'), 20)
+  t.after(() => clearInterval(knock))
+  await new Promise((resolve) => caller.once('close', resolve))
+  assert.equal((await settled())?.['status'], 502)
+})
+
 test('a service that never answers is a 504', async (t) => {
   const { proxyPort, settled } = await arrange(t, () => {})
   assert.match(await exchangeRaw(proxyPort, upgrade()), /^HTTP\/1\.1 504 .*"code":"origin-timeout"/s)
