@@ -74,7 +74,8 @@ export function createConfigSchema(sources: Sources) {
         .describe('Name servers to ask (`address` or `address:port`); those of resolv.conf where empty. The hosts file comes first.')
         .prefault([]),
     })
-    .refine(({ maxPolicyBody, maxPolicyBodies }) => maxPolicyBodies >= 2 * maxPolicyBody, {
+    // Of one that is no size nothing more can be said than that.
+    .refine(({ maxPolicyBody, maxPolicyBodies }) => !(maxPolicyBodies < 2 * maxPolicyBody), {
       error: 'expected at least twice http.maxPolicyBody: half of it is the most that one integration may have',
       path: ['maxPolicyBodies'],
       ...besides,

@@ -9,10 +9,11 @@ import { serve } from './deliver.ts'
 import { watchHalfClosed } from './half-closed.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { type LingerBounds, linger } from './linger.ts'
-import { refuseUnparsed } from './malformed.ts'
+import { type ConnectionOwner, refuseUnparsed } from './malformed.ts'
 import { createOwedReplies } from './owed-replies.ts'
 import type { RequestDoor } from './proxy.ts'
 import type { NextId } from './request-id.ts'
+import { versionUnsupported } from './understood.ts'
 
 export interface ArrivalServerOptions {
   readonly http: ServerOptions
@@ -28,6 +29,8 @@ export interface ArrivalServerOptions {
   readonly route: RequestDoor
   /** Who asks, where `route` is not what answers. */
   readonly settingsOf: (req: IncomingMessage) => DoorSettings
+  /** Who asks, where nothing could be parsed. */
+  readonly ownerOf: (socket: Duplex) => ConnectionOwner | null
   /** Answers a CONNECT, or says why there is none. */
   readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
   /** Answers what `http.shouldUpgradeCallback` took for an upgrade; where there is none, every upgrade is ignored (RFC 9110 §7.8). */
@@ -44,6 +47,7 @@ export function createArrivalServer({
   door,
   route,
   settingsOf,
+  ownerOf,
   connect,
   upgrade,
 }: ArrivalServerOptions): Server {
@@ -77,7 +81,7 @@ export function createArrivalServer({
     given.add(socket)
     raw.add(socket)
     const earlier = owed.of(socket).at(-1) ?? null
-    refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, earlier }).catch(() => socket.destroy())
+    refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, owner: ownerOf(socket), earlier }).catch(() => socket.destroy())
   }
 
   // Host is checked where the request is read, so that its lack is recorded.
@@ -161,6 +165,8 @@ function refuseExpectation(): never {
 }
 
 function explainParseError(error: NodeJS.ErrnoException): Refusal {
+  // The parser's code stands for what is no version at all as well.
+  if ('reason' in error && error.reason === 'Invalid HTTP version') return versionUnsupported()
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return new Refusal('headers-too-large', 'the request line and headers are larger than http.maxHeader')

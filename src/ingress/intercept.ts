@@ -128,6 +128,7 @@ function createInnerServer(
     door: 'intercept',
     route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
     settingsOf,
+    ownerOf: (socket) => insides.get(socket)?.settings ?? null,
     connect: noConnect('there is no CONNECT inside a tunnel'),
   })
 }

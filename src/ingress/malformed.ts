@@ -1,23 +1,43 @@
 /** What Node's parser or TLS refuses before there is a request: an arrival all the same, recorded and answered. */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Arrival, type DoorName, type Hangup, type HeaderList, isTakeover, type Refusal } from '../core/index.ts'
+import { type Arrival, type DoorName, type Hangup, type HeaderList, type Identified, isTakeover, type Refusal } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
+import type { Identify } from './identify.ts'
 import { endSoon } from './linger.ts'
 
-/** An arrival whose `identify` throws: all that is known is where it came in and what is wrong with it. */
+/** Whose a connection is by itself, whatever is sent over it: by its listener, or by the tunnel that it is in. */
+export interface ConnectionOwner {
+  readonly identify: Identify
+  /** The id of the tunnel's CONNECT. */
+  readonly parent?: string
+}
+
+/** All that is known is where it came in, whose connection it is if that is known without a request, and what is wrong with it. */
 export function malformedArrival(
   id: string,
   door: DoorName,
   socket: Duplex & { remoteAddress?: string | undefined },
   refusal: Refusal,
+  owner: ConnectionOwner | null = null,
 ): Arrival {
   const fail = (): never => {
     throw refusal
   }
+  const identify = () => provenBy(owner, socket) ?? fail()
   const hangup: Hangup = { gone: false, onGone: () => () => {} }
   const cut = () => void socket.destroy()
-  return { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify: fail, read: fail, cut }
+  const arrival = { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify, read: fail, cut }
+  return owner?.parent === undefined ? arrival : { ...arrival, parent: owner.parent }
+}
+
+function provenBy(owner: ConnectionOwner | null, socket: Duplex): Identified | null {
+  try {
+    return owner?.identify(null, socket) ?? null
+  } catch {
+    // It proves nothing any more: what is wrong with the request is told, and not that.
+    return null
+  }
 }
 
 export interface Unparsed {
@@ -26,13 +46,15 @@ export interface Unparsed {
   readonly door: DoorName
   readonly refusal: Refusal
   readonly socket: Duplex
+  /** `null`: only a request proves whose it is. */
+  readonly owner: ConnectionOwner | null
   /** The reply that the connection gave or owes to the request before; `null` where there was none. */
   readonly earlier: ServerResponse | null
 }
 
 /** Records and answers what never became a request, then ends the connection. Its answer waits its turn behind an earlier reply. */
-export async function refuseUnparsed({ handle, id, door, refusal, socket, earlier }: Unparsed): Promise<void> {
-  const settling = await handle(malformedArrival(id, door, socket, refusal))
+export async function refuseUnparsed({ handle, id, door, refusal, socket, owner, earlier }: Unparsed): Promise<void> {
+  const settling = await handle(malformedArrival(id, door, socket, refusal, owner))
   if (earlier !== null && !earlier.closed) {
     // What is wrong stands in the body of the request that is being answered: its reply cannot be taken back.
     if (!earlier.req.complete && earlier.headersSent) socket.destroy()

@@ -2,13 +2,16 @@
 import { Refusal } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 
+/** A larger one is counted from here (RFC 9110 §7.6.2). */
+const most = 2 ** 31 - 1
+
 /** Counts this hop in `headers`. Gives whether it is the last one. Throws `Refusal('malformed-request')` on what is no number. */
 export function countHop(method: string, headers: string[]): boolean {
   if (method !== 'OPTIONS' && method !== 'TRACE') return false
   const given = soleHeader(headers, 'max-forwards')
   if (given === null) return false
-  if (!/^\d{1,10}$/.test(given)) throw new Refusal('malformed-request', 'Max-Forwards is not a number')
-  const left = Number(given)
+  if (!/^\d+$/.test(given)) throw new Refusal('malformed-request', 'Max-Forwards is not a number')
+  const left = Math.min(Number(given), most)
   if (left === 0) return true
   const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'max-forwards')
   headers[at + 1] = String(left - 1)

@@ -5,13 +5,16 @@ import { soleHeader } from './headers.ts'
 
 /** Node's parser takes HTTP/0.9 and HTTP/2.0 in a request line for versions that it speaks (RFC 9110 §15.6.6). */
 export function requireUnderstood({ httpVersionMajor, httpVersionMinor, rawHeaders }: IncomingMessage): void {
-  if (httpVersionMajor !== 1 || httpVersionMinor > 1)
-    throw new Refusal('version-unsupported', 'the versions understood here are HTTP/1.1 and HTTP/1.0', { headers: ['connection', 'close'] })
+  if (httpVersionMajor !== 1 || httpVersionMinor > 1) throw versionUnsupported()
   const coding = soleHeader(rawHeaders, 'transfer-encoding')
   if (coding === null) return
   // What is not decoded here would go on as content that it is not, and be framed anew (RFC 9112 §6.1).
   if (coding.toLowerCase() !== 'chunked') throw new Refusal('malformed-request', 'the only transfer coding understood is chunked')
   if (httpVersionMinor === 0) throw new Refusal('malformed-request', 'HTTP/1.0 knows no Transfer-Encoding')
+}
+
+export function versionUnsupported(): Refusal {
+  return new Refusal('version-unsupported', 'the versions understood here are HTTP/1.1 and HTTP/1.0', { headers: ['connection', 'close'] })
 }
 
 /** A GET without its WebSocket is another request than the one that was made. Every other upgrade is ignored (RFC 9110 §7.8). */

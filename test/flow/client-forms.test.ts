@@ -271,12 +271,13 @@ test('an OPTIONS or TRACE that may go no further is answered here, one that may 
   assert.equal(plain.requests.length, 0)
   // What is denied is denied.
   assert.equal(statusOf(await ask('OPTIONS', '0', `http://localhost:${plain.port}/admin`)), 403)
-  assert.equal(statusOf(await ask('OPTIONS', 'many')), 400)
+  for (const odd of ['many', '-1', '+1', '1.0', '0x1', '', '0, 1']) assert.equal(statusOf(await ask('OPTIONS', odd)), 400, odd)
 
   for (const target of [`http://localhost:${plain.port}/v1/a`, '/services/s/v1/a']) {
     await ask('OPTIONS', '7', target)
     await ask('GET', '0', target)
+    await ask('TRACE', '99999999999999999999', target)
   }
   const left = plain.requests.map(({ rawHeaders }) => rawHeaders[rawHeaders.findIndex((one) => one.toLowerCase() === 'max-forwards') + 1])
-  assert.deepEqual(left, ['6', '0', '6', '0'])
+  assert.deepEqual(left, ['6', '0', '2147483646', '6', '0', '2147483646'])
 })

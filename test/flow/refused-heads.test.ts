@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, manifest, networkTo, portOf, proxyHeader, startHere } from '../support/installation.ts'
 import { startRawOrigin } from '../support/raw-origin.ts'
 import { openTunnel } from '../support/tunnel.ts'
 
@@ -44,6 +44,12 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
     ['what is no HTTP', 'nonsense\r\n\r\n', '400 malformed-request'],
     ['HTTP/2.0 in a request line', `GET ${target}/ HTTP/2.0\r\n${end}`, '505 version-unsupported'],
     ['HTTP/2.0 in a CONNECT', `CONNECT tunnel.example:443 HTTP/2.0\r\n${auth}\r\n`, '505 version-unsupported'],
+    ...['HTTP/1.2', 'HTTP/0.9', 'HTTP/3.0', 'HTTP/9.9'].flatMap((version) => [
+      [version, `GET ${target}/ ${version}\r\n${end}`, '505 version-unsupported'] as const,
+      [`${version} at a service`, `GET /services/plain/ ${version}\r\n${end}`, '505 version-unsupported'] as const,
+      [`${version} in a CONNECT`, `CONNECT tunnel.example:443 ${version}\r\n${auth}\r\n`, '505 version-unsupported'] as const,
+    ]),
+    ['a version of two digits', `GET ${target}/ HTTP/1.10\r\n${end}`, '400 malformed-request'],
     ['a CONNECT with a body', `CONNECT tunnel.example:443 HTTP/1.1\r\n${auth}Content-Length: 3\r\n\r\nabc`, '400 malformed-request'],
     ['a transfer coding', `POST ${target}/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n${end}0\r\n\r\n`, '400 malformed-request'],
     ['a WebSocket in absolute form', `GET ${target}/ HTTP/1.1\r\n${webSocket}Host: ${authority}\r\n${auth}\r\n`, '501 upgrade-unsupported'],
@@ -105,4 +111,38 @@ test('a caller that does not trust the CA is recorded as who it is, below its CO
   const misnamed = await refused(2)
   assert.deepEqual([misnamed['code'], misnamed['integration'], misnamed['parent']], ['interception-failed', 'weather', parent()])
   assert.match(String(misnamed['detail']), /SNI differs from the CONNECT authority/)
+})
+
+test('what cannot be parsed is recorded as whose connection it is: by its listener, or by the tunnel that it is in', async (t) => {
+  const installation = createInstallation(t, {
+    config: 'listeners: [{ name: own, address: "127.0.0.1:0", integration: weather }, { name: all, address: "127.0.0.1:0" }]',
+    manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [inside.test], ports: [80], tls: intercept }]') },
+  })
+  const { gateway, proxyPort: own } = await startHere(t, installation)
+  const all = portOf(gateway, 1)
+  const refused = async (count: number) => {
+    const found = await eventually('it is recorded', () => {
+      const some = installation.records().filter(({ type }) => type === 'refused')
+      return some.length === count ? some.at(-1) : null
+    })
+    return [found['code'], found['integration'], found['parent']]
+  }
+  await exchangeRaw(own, 'nonsense\r\n\r\n')
+  assert.deepEqual(await refused(1), ['malformed-request', 'weather', undefined])
+  await exchangeRaw(all, 'nonsense\r\n\r\n')
+  assert.deepEqual(await refused(2), ['malformed-request', null, undefined])
+  for (const [index, inside] of [
+    'GET / \0\r\n\r\n',
+    'GET / HTTP/1.2\r\n\r\n',
+    'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n',
+  ].entries()) {
+    await exchangeRaw(all, `CONNECT inside.test:80 HTTP/1.1\r\n${auth}\r\n${inside}`)
+    const [code, integration, parent] = await refused(3 + index)
+    const tunnel = installation
+      .records()
+      .filter(({ type, kind }) => type === 'decided' && kind === 'tunnel')
+      .at(-1)
+    assert.deepEqual([integration, parent], ['weather', tunnel?.['id']], String(code))
+    assert.equal(code, ['malformed-request', 'version-unsupported', 'method-not-allowed'][index])
+  }
 })

@@ -123,3 +123,8 @@ test('no wrong value anywhere is answered with a regular expression, or in words
   }
   assert.ok(problems > 2000, String(problems))
 })
+
+test('a size that is none is told alone, without what else would not fit', () => {
+  for (const http of ['maxPolicyBody: 1M', 'maxPolicyBodies: 1M'])
+    assert.match(ofConfig(`http: { ${http} }`), /^a\.yaml:3:\d+ http\.maxPolicyBod(?:y|ies): expected a size [^\n]*did you mean "1MiB"\?$/)
+})
