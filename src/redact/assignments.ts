@@ -1,11 +1,18 @@
 /** Finds `name=value` in queries, URLs and texts, in whatever depth of percent-encoding, and masks the values of telling names. */
 import { masked } from './known-secrets.ts'
 
+const separators = '3F|26|3B|23|20|0A|22|27|7B|2C|28|2F'
 /** What may stand before a name: the start, or a separator, as it is or encoded (`%3F`, `%253F`, …). */
-const before = String.raw`(?:^|[?&;#\s"'{,(]|%(?:25){0,3}(?:3F|26|3B|23|20|0A|22|27|7B|2C|28))`
+const before = String.raw`(?:^|[?&;#\s"'{,(/|>*!\\]|%(?:25){0,3}(?:${separators}))`
 /** Of any plain characters, and of encoded ones that do not separate. */
-const name = String.raw`((?:[\w.[\]$:@~-]|%(?:25){0,3}(?!3F|26|3B|23|20|0A|22|27|7B|2C|28|3D|25)[0-9A-F]{2}){1,128})`
+const name = String.raw`((?:[\w.[\]$:@~-]|%(?:25){0,3}(?!${separators}|3D|25)[0-9A-F]{2}){1,512})`
 const assignment = new RegExp(`${before}${name}(=|%(?:25){0,3}3D)`, 'gi')
+
+/** A member of a JSON document, or of what looks like one: its name in quotes, and a colon. */
+const quote = String.raw`\\?["']|%(?:25){0,3}2[27]`
+const blank = String.raw`(?:[\s+]|%(?:25){0,3}20){0,8}`
+const member = new RegExp(`(?:${quote})${name}(?:${quote})${blank}(?::|%(?:25){0,3}3A)${blank}(${quote})?`, 'gi')
+const plainValueEnds = /[,}\]&#\s]|%(?:25){0,3}(?:2C|7D|5D|26)/gi
 
 /**
  * A value ends where the next begins, as deeply encoded as its own `=` at most: `a%26b` is one value of `password=a%26b`.
@@ -20,20 +27,52 @@ const textEnds = endsOf(String.raw`[&#\s"';,]`)
 
 /** `isSecret` hears decoded names. `query`: the text is a query and nothing else. */
 export function maskAssignments(text: string, isSecret: (name: string) => boolean, query: boolean): string {
+  const shown = maskEach(text, assignment, isSecret, ([, , equals = ''], start) => {
+    const quoted = query ? undefined : /["']/y
+    if (quoted !== undefined) quoted.lastIndex = start
+    const opening = quoted?.exec(text)?.[0]
+    return opening === undefined ? endOf(query ? queryEnds : textEnds, equals, text, start) : closingOf(text, opening, start + 1) + 1
+  })
+  if (!mayHoldMember.test(shown)) return shown
+  return maskEach(shown, member, isSecret, ([, , opening], start) => {
+    if (opening !== undefined) return closingOf(shown, opening, start)
+    plainValueEnds.lastIndex = start
+    return plainValueEnds.exec(shown)?.index ?? shown.length
+  })
+}
+
+const mayHoldMember = /["']\s{0,8}:|%(?:25){0,3}2[27]/i
+
+/** `endOfValue`: where the value ends that begins at `start`, which is where `pattern` has ended. The first group is the name. */
+function maskEach(
+  text: string,
+  pattern: RegExp,
+  isSecret: (name: string) => boolean,
+  endOfValue: (match: RegExpExecArray, start: number) => number,
+): string {
   let shown = ''
   let done = 0
-  assignment.lastIndex = 0
-  for (let match = assignment.exec(text); match !== null; match = assignment.exec(text)) {
-    const [, key = '', equals = ''] = match
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
     // What is no secret may hold names of its own: `next=?token=…`.
-    if (!isSecret(decodeAll(key))) continue
+    if (!isSecret(decodeAll(match[1] ?? ''))) continue
     const start = match.index + match[0].length
-    const end = endOf(query ? queryEnds : textEnds, equals, text, start)
+    const end = Math.min(text.length, endOfValue(match, start))
     shown += `${text.slice(done, start)}${end > start ? masked : ''}`
     done = end
-    assignment.lastIndex = end
+    pattern.lastIndex = end
   }
   return done === 0 ? text : shown + text.slice(done)
+}
+
+/** The end of the text where it is not closed. An escaped quote is a character of the value. */
+function closingOf(text: string, opening: string, from: number): number {
+  for (let at = text.indexOf(opening, from); at >= 0; at = text.indexOf(opening, at + opening.length)) {
+    let backslashes = 0
+    while (text[at - 1 - backslashes] === '\\') backslashes += 1
+    if (backslashes % 2 === 0) return at
+  }
+  return text.length
 }
 
 function endOf(ends: readonly RegExp[], equals: string, text: string, start: number): number {

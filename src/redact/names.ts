@@ -30,6 +30,9 @@ const wholeNames: ReadonlySet<string> = new Set([
   'code',
   'pin',
   'sid',
+  'pw',
+  'sas',
+  'ticket',
   'xamzcredential',
   'xgoogcredential',
   'awsaccesskeyid',
@@ -38,7 +41,23 @@ const wholeNames: ReadonlySet<string> = new Set([
 ])
 
 /** A word of the name, wherever it stands. */
-const words: ReadonlySet<string> = new Set(['pwd', 'otp', 'totp', 'jwt', 'sig', 'bearer', 'cookie', 'authorization', 'hmac', 'saml'])
+const words: ReadonlySet<string> = new Set([
+  'pwd',
+  'otp',
+  'totp',
+  'jwt',
+  'sig',
+  'bearer',
+  'cookie',
+  'authorization',
+  'hmac',
+  'saml',
+  'csrf',
+  'xsrf',
+  'jws',
+  'jwe',
+  'verifier',
+])
 
 /** What a word of the name ends in: `dbpassword`, `refreshtoken`, `password2`. */
 const endings =
@@ -65,8 +84,8 @@ const secretCodes: ReadonlySet<string> = new Set(
 export function isTelling(name: string, extra: ReadonlySet<string>): boolean {
   const lower = name.toLowerCase()
   if (extra.has(lower)) return true
-  // Longer ones are no names; what begins one is looked at all the same.
-  const parts = wordsOf(name.length > 128 ? name.slice(0, 128) : name)
+  // Longer ones are no names; what ends one is looked at all the same.
+  const parts = wordsOf(name.length > 512 ? name.slice(-512) : name)
   const last = parts.at(-1)
   if (last === undefined) return false
   if (wholeNames.has(parts.join(''))) return true
@@ -85,6 +104,6 @@ function wordsOf(name: string): readonly string[] {
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
     .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
     .toLowerCase()
-    .split(/[\s_.[\]$:@-]+/)
+    .split(/[^\p{L}\p{M}\p{N}]+/u)
     .filter((word) => word !== '')
 }

@@ -19,13 +19,17 @@ export interface RedactorStation extends Redactor {
 }
 
 // Bounded repetition at the front keeps each of these linear on hostile text.
-const userinfo = /([a-z][a-z0-9+.-]{1,15}:\/\/)[^\s/?#@"'<>]+@/gi
-/** The same in a URL that is a parameter of another, encoded once or more. */
+/** Up to the last `@`, as browsers read it; slashes may be escaped, as PHP's JSON has them. */
+const userinfo = /([a-z][a-z0-9+.-]{1,15}:(?:\\?\/){2})[^\s/?#"'<>\\]+@/gi
+/** The same in a URL that is a parameter of another, encoded once or more; without its scheme, too. */
 const encodedUserinfo =
-  /([a-z][a-z0-9+.-]{1,15}%(?:25){0,3}3A(?:%(?:25){0,3}2F){2})(?:(?!%(?:25){0,3}(?:2F|3F|23|40))[^\s/?#@"'<>&])+(%(?:25){0,3}40|@)/gi
-const bearer = /\b(bearer|basic)[ ]+[\w+/=.~-]{6,}/gi
-const mayHideUserinfo = /:\/\/|%3A/i
-const mayHide = /[=@]|bearer|basic|%(?:25){0,3}(?:3D|40)/i
+  /([a-z][a-z0-9+.-]{1,15}%(?:25){0,3}3A(?:%(?:25){0,3}2F){2}|(?:[=\s"'(,]|%(?:25){0,3}3D)(?:\/|%(?:25){0,3}2F){2})(?:(?!%(?:25){0,3}(?:2F|3F|23|40))[^\s/?#@"'<>&])+(%(?:25){0,3}40|@)/gi
+const bearer = /\b(bearer|basic)([ \t]+|\+|%(?:25){0,3}20)[\w+/=.~%-]{6,}/gi
+/** A JSON Web Token, whatever its name: `eyJ` is `{"` in base64 (RFC 7515 §3.1, RFC 7516 §3.1). */
+const webToken = /(?<![\w-])eyJ[\w-]{6,}\.[\w-]*(?:\.[\w-]*){1,3}/g
+const mayHideUserinfo = /\/\/|%(?:25){0,3}(?:3A|2F)/i
+const mayHideToken = /bearer|basic|eyJ/i
+const mayHide = /[=@]|bearer|basic|eyJ|["']\s{0,8}:|%(?:25){0,3}(?:3D|40|2[27])/i
 
 export function createRedactor(secrets: readonly string[]): RedactorStation {
   const known: readonly string[] = secrets.flatMap(partsOf).flatMap(spellings)
@@ -36,16 +40,19 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
 
   const maskUserinfo = (text: string): string => text.replace(userinfo, `$1${masked}@`).replace(encodedUserinfo, `$1${masked}$2`)
 
+  const maskTokens = (text: string): string => text.replace(bearer, `$1$2${masked}`).replace(webToken, masked)
+
   const query = (raw: string): string => {
     if (raw === '') return raw
     const plain = maskSpellings(maskAssignments(raw, isSecretKey, true), known)
-    return mayHideUserinfo.test(plain) ? maskUserinfo(plain) : plain
+    const shown = mayHideUserinfo.test(plain) ? maskUserinfo(plain) : plain
+    return mayHideToken.test(shown) ? maskTokens(shown) : shown
   }
 
   const maskText = (text: string): string => {
     const plain = known.length === 0 ? text : maskSpellings(text, known)
     if (!mayHide.test(plain)) return plain
-    return maskAssignments(maskUserinfo(plain).replace(bearer, `$1 ${masked}`), isSecretKey, false)
+    return maskAssignments(maskTokens(maskUserinfo(plain)), isSecretKey, false)
   }
 
   const isSecretName = (name: string): boolean => {

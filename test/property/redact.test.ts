@@ -126,6 +126,18 @@ for (const [query, shown] of [
   ['verification_code=1&country_code=de', 'verification_code=[redacted]&country_code=de'],
   ['jsessionid=1&connect.sid=2&PHPSESSID=3', 'jsessionid=[redacted]&connect.sid=[redacted]&PHPSESSID=[redacted]'],
   ['password=', 'password='],
+  ['next=https%253A%252F%252Fu%253Ap%2540a.example', 'next=https%253A%252F%252F[redacted]%2540a.example'],
+  ['next=https://u:p@q@a.example/', 'next=https://[redacted]@a.example/'],
+  ['next=//u:p@a.example/&x=1', 'next=//[redacted]@a.example/&x=1'],
+  ['next=%2F%2Fu%3Ap%40a.example', 'next=%2F%2F[redacted]%40a.example'],
+  ['a=Bearer%20abcdefgh&b=Basic+YWJjZGVmZ2g%3D&c=1', 'a=Bearer%20[redacted]&b=Basic+[redacted]&c=1'],
+  ['t=eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl&x=1', 't=[redacted]&x=1'],
+  ['filter={"password":"it\'s, so","page":1}', 'filter={"password":"[redacted]","page":1}'],
+  ['filter={"pin":1234,"page":1}', 'filter={"pin":[redacted],"page":1}'],
+  ['f=%7B%22client_secret%22%3A%22x%22%2C%22page%22%3A1%7D', 'f=%7B%22client_secret%22%3A%22[redacted]%22%2C%22page%22%3A1%7D'],
+  ['user/password=x&user|pwd=y&->token=z', 'user/password=[redacted]&user|pwd=[redacted]&->token=[redacted]'],
+  [`data${'[attributes]'.repeat(30)}[password]=x`, `data${'[attributes]'.repeat(30)}[password]=[redacted]`],
+  ['code_verifier=x&ticket=y&csrf=z&pw=q', 'code_verifier=[redacted]&ticket=[redacted]&csrf=[redacted]&pw=[redacted]'],
 ] as const)
   test(`of the query ${query} is shown ${shown}`, () => assert.equal(createRedactor([]).query(query), shown))
 
@@ -139,6 +151,8 @@ for (const query of [
   'redirect=https%3A%2F%2Fa.example%2F%3Fpage%3D2',
   'q=a%3Db',
   '=&&==;;&=x',
+  'filter={"page":1,"name":"eyJ"}',
+  'mail=a%40b.example&to=me@a.example',
 ])
   test(`of the query ${query} all is shown`, () => assert.equal(createRedactor([]).query(query), query))
 
@@ -150,6 +164,12 @@ for (const [text, shown] of [
   ['GET http://a.example/?user[password]=x failed', 'GET http://a.example/?user[password]=[redacted] failed'],
   ['(token=abc) and db_password=x, then', '(token=[redacted] and db_password=[redacted], then'],
   ['{"user[password]": "x"}', '{"user[password]":"[redacted]"}'],
+  [`it said: {'password': 'a "b" c', 'n': 1}`, `it said: {'password': '[redacted]', 'n': 1}`],
+  ['cannot read {"token": "a\\"b"', 'cannot read {"token": "[redacted]"'],
+  ['password="two words" and password=\'three of them\', then', 'password=[redacted] and password=[redacted], then'],
+  ['https:\\/\\/u:p@a.example', 'https:\\/\\/[redacted]@a.example'],
+  ['bearer\tabcdefgh', 'bearer\t[redacted]'],
+  ['/verify/eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl', '/verify/[redacted]'],
 ] as const)
   test(`of the text ${text} is shown ${shown}`, () => {
     const redactor = createRedactor([])
@@ -198,6 +218,14 @@ test('hostile text costs no more a character than ordinary text does', () => {
     '%3F',
     '%26a',
     '%26token%3D',
+    '"a":',
+    '"token":"',
+    '\\"',
+    'eyJaaaaaa-',
+    'eyJaaaaaa.',
+    '=//a',
+    '%2F%2Fa@',
+    '"%5Ba',
     'a%3A%2F%2F',
     '&%5B',
   ]) {
