@@ -1,30 +1,5 @@
 /** Decide: manifests and Rego in, decisions out. */
 export { type Activation, createActivation, type ReloadResult } from './activation.ts'
-export {
-  type Addition,
-  buildBundle,
-  type CapabilityChange,
-  checkPolicy,
-  type DecidedRecord,
-  diffManifests,
-  diffRules,
-  type Explanation,
-  evalPolicy,
-  explainRecord,
-  formatPolicy,
-  type IntegrationChange,
-  isDecided,
-  type RecordedDifference,
-  readSources,
-  replay,
-  requestOf,
-  scaffold,
-  smallestChange,
-  suggest,
-  testPolicy,
-  unrecordedOf,
-  withAddition,
-} from './author/index.ts'
 export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
 export { type Compile, commandFolders, createCompile, gatewayFolders, openWorkFolder, RegoError } from './compiler/index.ts'

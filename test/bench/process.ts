@@ -14,7 +14,7 @@ export interface Measured {
 }
 
 export function start(script: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Measured {
-  const child: ChildProcess = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env })
+  const child: ChildProcess = spawn(process.execPath, ['--no-warnings', script, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env })
   const { pid } = child
   const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8')
   return {

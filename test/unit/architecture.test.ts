@@ -67,10 +67,19 @@ test('a file imports only from lower floors, or from its own folder', () => {
   assert.deepEqual(wrong, [])
 })
 
+/** Faces beside a place's own: what a running gateway does not load. */
+const furtherFaces = new Set(['policy/author/index.ts'])
+
 test('another folder is entered only by its face', () => {
   const wrong = sources.flatMap((source) =>
     local(source)
-      .filter(({ target }) => placeOf(target) !== placeOf(source.path) && target.includes('/') && target !== `${placeOf(target)}/index.ts`)
+      .filter(
+        ({ target }) =>
+          placeOf(target) !== placeOf(source.path) &&
+          target.includes('/') &&
+          target !== `${placeOf(target)}/index.ts` &&
+          !furtherFaces.has(target),
+      )
       .map(({ target }) => `${source.path} -> ${target}`),
   )
   assert.deepEqual(wrong, [])

@@ -1,6 +1,7 @@
 /** `sallyport policy check`: whether rules or a bundle compile, for people and for editors. */
 import { readText } from '../../config/index.ts'
-import { checkPolicy, RegoError, readSources, type SignatureAlgorithm, type Verification } from '../../policy/index.ts'
+import { checkPolicy, readSources } from '../../policy/author/index.ts'
+import { RegoError, type SignatureAlgorithm, type Verification } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 

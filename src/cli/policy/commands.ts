@@ -2,7 +2,7 @@
 import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { signatureAlgorithms } from '../../config/index.ts'
-import { buildBundle, checkPolicy, readSources, scaffold } from '../../policy/index.ts'
+import { buildBundle, checkPolicy, readSources, scaffold } from '../../policy/author/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'

@@ -1,6 +1,6 @@
 /** `sallyport policy diff`: what another revision allows and no longer allows. */
 import type { Config } from '../../config/index.ts'
-import { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from '../../policy/index.ts'
+import { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from '../../policy/author/index.ts'
 import { readNamedSet } from './named-set.ts'
 
 export async function diffRevisions(config: Config, from: string, to: string, json: boolean): Promise<{ text: string; differs: boolean }> {

@@ -1,6 +1,7 @@
 /** `sallyport policy eval`. */
 import { readFileSync } from 'node:fs'
-import { evalPolicy, indexManifest, loadManifests, readSources } from '../../policy/index.ts'
+import { evalPolicy, readSources } from '../../policy/author/index.ts'
+import { indexManifest, loadManifests } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'

@@ -1,5 +1,5 @@
 /** An explanation as people read it. */
-import type { Addition, Explanation } from '../../policy/index.ts'
+import type { Addition, Explanation } from '../../policy/author/index.ts'
 import type { Trail } from './trail.ts'
 
 export interface Explained extends Explanation {

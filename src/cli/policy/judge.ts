@@ -1,7 +1,8 @@
 /** A policy over given manifests and rules, beside any gateway: nothing that is active is touched. */
 import type { Config } from '../../config/index.ts'
 import { type AccessRequest, type Claim, type Decision, denial, type Integration } from '../../core/index.ts'
-import { type Compile, createPolicy, unrecordedOf } from '../../policy/index.ts'
+import { unrecordedOf } from '../../policy/author/index.ts'
+import { type Compile, createPolicy } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { NamedSet } from './named-set.ts'
 

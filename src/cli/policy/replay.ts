@@ -1,6 +1,6 @@
 /** `sallyport policy replay`: recorded requests judged again, by a kept revision or what lies on disk. */
 import type { Config } from '../../config/index.ts'
-import { type RecordedDifference, replay } from '../../policy/index.ts'
+import { type RecordedDifference, replay } from '../../policy/author/index.ts'
 import { CommandError } from '../exit.ts'
 import { withJudge } from './judge.ts'
 import { decided, type LogFilter } from './log.ts'

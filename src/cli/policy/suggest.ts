@@ -1,6 +1,7 @@
 /** `sallyport policy suggest`: prints or writes a manifest made of what was recorded. */
 import { type Config, maxTextBytes } from '../../config/index.ts'
-import { createDirectory, type DecidedRecord, suggest } from '../../policy/index.ts'
+import { type DecidedRecord, suggest } from '../../policy/author/index.ts'
+import { createDirectory } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { decided } from './log.ts'
 import { writeOutput } from './write-output.ts'

@@ -1,7 +1,7 @@
 /** A tar archive, gzip'd or plain, as files in memory; its size, names and kinds of entries are bounded whatever a server sends. */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { type TarHeader, unpackTar } from 'modern-tar'
+import type { TarHeader } from 'modern-tar'
 import type { BundleFiles } from './bundle.ts'
 import { BundleError, shortened } from './bundle-error.ts'
 import { normalizeName } from './file-name.ts'
@@ -52,6 +52,8 @@ async function entries(archive: Uint8Array, origin: string) {
     if (header.type === 'directory') return false
     throw new BundleError(origin, shortened(header.name), `is a ${header.type ?? 'special'} entry; a bundle holds plain files only`)
   }
+  // Loaded with the first bundle.
+  const { unpackTar } = await import('modern-tar')
   try {
     return await unpackTar(archive, { strict: true, filter })
   } catch (error) {
