@@ -3,6 +3,7 @@
  * read-only, with the state folder the only place to write, and the Node.js that a newcomer has.
  */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -10,9 +11,10 @@ import { type TestContext, test } from 'node:test'
 import { builtinLibrary, compiler, programPath } from '../../src/policy/compiler/program.ts'
 import { idOf } from '../support/author.ts'
 import { command } from '../support/command.ts'
+import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { exchangeRaw, manifest, proxyHeader } from '../support/installation.ts'
-import { createMachine, type Machine, oldNode, whyNoMachine } from '../support/machine.ts'
+import { createMachine, type Machine, oldNode, terminate, whyNoMachine } from '../support/machine.ts'
 import { findOpa } from '../support/opa.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -51,9 +53,8 @@ interface Running {
 }
 
 /** `sallyport run` on that machine, once it says that it is ready. */
-async function start(t: TestContext, machine: Machine, env: Readonly<Record<string, string>> = {}): Promise<Running> {
+async function start(machine: Machine, env: Readonly<Record<string, string>> = {}): Promise<Running> {
   const child = machine.spawn(`exec ${sallyport} run --config /etc/sallyport/sallyport.yaml`, env)
-  t.after(() => void child.kill('SIGKILL'))
   const exit = once(child, 'exit')
   let log = ''
   const ready = await new Promise<{ listeners: { address: { port: number } }[]; health: { port: number } }>((resolve, reject) => {
@@ -68,7 +69,7 @@ async function start(t: TestContext, machine: Machine, env: Readonly<Record<stri
     healthPort: ready.health.port,
     log: () => log,
     async stop() {
-      child.kill('SIGTERM')
+      terminate(child)
       return (await exit)[0] as number | null
     },
   }
@@ -128,7 +129,7 @@ test('the default policy decides and denies in every shape, and nothing is writt
   })
   const doctor = await on(machine, `${sallyport} doctor --config /etc/sallyport/sallyport.yaml`)
   assert.doesNotMatch(doctor.stdout, /^FAIL/m, doctor.stdout + doctor.stderr)
-  const gateway = await start(t, machine)
+  const gateway = await start(machine)
   assert.equal((await ask(gateway.port, get(`http://localhost:${origin.port}/v1.0/1e5`))).status, 200)
   for (const head of denied) {
     const { status, text } = await ask(gateway.port, head, 'abc')
@@ -194,7 +195,7 @@ test(
       mounts: { [rulesFolder]: '/srv/rules' },
       programs: node24,
     })
-    const gateway = await start(t, later)
+    const gateway = await start(later)
     const before = await ask(gateway.port, get('http://1e5.example.org/1.5'))
     assert.equal(before.status, 403)
     createRule(rulesFolder)
@@ -230,7 +231,7 @@ test(
       programs: node24,
     })
     const env = { XDG_CACHE_HOME: '/opt/cache' }
-    const gateway = await start(t, machine, env)
+    const gateway = await start(machine, env)
     const secret = await ask(gateway.port, get(`http://localhost:${origin.port}/v1.0/secret`))
     assert.equal(secret.status, 403, secret.text)
     assert.match(secret.text, / 1\.50 of \{\\"a\\": 1\}/)
@@ -254,7 +255,7 @@ test('rules with nothing but an opa on PATH are compiled and decide', unless(why
     mounts: { [dirname(opa)]: '/opt/opa' },
     programs: { ...node24, opa: `/opt/opa/${basename(opa)}` },
   })
-  const gateway = await start(t, machine)
+  const gateway = await start(machine)
   const { text } = await ask(gateway.port, get('http://1.example.com/1e5/1', 'DELETE'))
   assert.match(text, /"rule":"rules\/deny".*"no deletes"/)
   assert.equal(await gateway.stop(), 0)
@@ -302,7 +303,25 @@ test('the commands start on the Node.js that a newcomer has', unless(why ?? noOl
   assert.deepEqual([version.code, version.stderr], [0, ''])
   const { version: expected } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }
   assert.equal(version.stdout, `${expected}\n`)
-  const gateway = await start(t, machine)
+  const gateway = await start(machine)
   assert.equal((await ask(gateway.port, get('http://1e5.example.org/1.5'))).status, 403)
   assert.equal(await gateway.stop(), 0)
+})
+
+test('a machine leaves no process behind, even where its test fails or is killed', unless(why), async (t) => {
+  const cleanups: (() => unknown)[] = []
+  const failed = createMachine({ after: (cleanup: () => unknown) => void cleanups.push(cleanup) } as unknown as TestContext)
+  // One that is waited for, one that is not, and one in a session of its own.
+  failed.spawn('sleep 1000 & /usr/bin/setsid sleep 1000 & sleep 1000')
+  await eventually('all of them run', () => failed.processes().length === 6)
+  for (const cleanup of cleanups) await cleanup()
+  assert.deepEqual(failed.processes(), [])
+
+  const killed = createMachine(t)
+  const [name = '', ...words] = killed.command('sleep 1000 & /usr/bin/setsid sleep 1000 & sleep 1000')
+  const source = `const { spawn } = require('node:child_process'); spawn(${JSON.stringify(name)}, ${JSON.stringify(words)}, { stdio: 'ignore' })`
+  const runner = spawn(process.execPath, ['-e', source], { stdio: 'ignore' })
+  await eventually('all of them run', () => killed.processes().length === 6)
+  runner.kill('SIGKILL')
+  await eventually('none of them runs', () => killed.processes().length === 0)
 })

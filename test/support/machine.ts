@@ -1,9 +1,22 @@
 /** A machine that is not the developer's: a root of its own in a mount namespace, with what is put there and nothing else. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { eventually } from './eventually.ts'
 import { root } from './installation.ts'
 
 /** Nothing on this machine has this user id: no name, no home. */
@@ -30,13 +43,20 @@ export interface Machine {
   /** The words that run `line` there in a shell, as a user without a name, with `env` and no other variables. */
   command(line: string, env?: Readonly<Record<string, string>>): readonly string[]
   spawn(line: string, env?: Readonly<Record<string, string>>): ChildProcess
+  /** Every process of it, by this machine's ids. */
+  processes(): readonly number[]
 }
 
-/** Removed when the test ends. */
+/** Removed when the test ends, however it ends, with all that runs there; what runs there ends with this process as well. */
 export function createMachine(t: TestContext, options: MachineOptions = {}): Machine {
   const { files = {}, mounts = {}, programs = {}, checkout = root, isWritable = false, isOffline = false } = options
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-machine-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const processes = () => processesIn(basename(folder))
+  t.after(async () => {
+    for (const id of processes()) killProcess(id)
+    await eventually('every process of the machine is gone', () => processes().length === 0)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  })
   const [place, etc, stateFolder, home] = ['root', 'etc', 'state', 'home'].map((name) => join(folder, name)) as [
     string,
     string,
@@ -57,7 +77,8 @@ export function createMachine(t: TestContext, options: MachineOptions = {}): Mac
   const writable = { [stateFolder]: '/var/lib/sallyport', ...(isWritable && { [checkout]: '/opt/sallyport', [home]: '/home/newcomer' }) }
   writeFileSync(script, scriptOf(place, readOnly, writable, programs, isWritable, isOffline))
   const command: Machine['command'] = (line, env = {}) => [
-    'unshare',
+    // The kernel ends every process of a namespace with its first one, that one with `unshare`, and `unshare` with this process.
+    ...['setpriv', '--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--kill-child'],
     ...['--mount', '--propagation', 'private', ...(isOffline ? ['--net'] : []), 'sh', script],
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
     ...['sh', '-c', line],
@@ -65,6 +86,7 @@ export function createMachine(t: TestContext, options: MachineOptions = {}): Mac
   return {
     stateFolder,
     command,
+    processes,
     spawn(line, env) {
       const [name = '', ...words] = command(line, env)
       return spawn(name, words, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -72,11 +94,57 @@ export function createMachine(t: TestContext, options: MachineOptions = {}): Mac
   }
 }
 
+/** Asks what `spawn` was given to run to end; `unshare` and the namespace's first process, a shell, would not pass it on. */
+export function terminate({ pid = 0 }: ChildProcess): void {
+  for (const shell of childrenOf(pid)) for (const program of childrenOf(shell)) process.kill(program, 'SIGTERM')
+}
+
+function childrenOf(id: number): readonly number[] {
+  return readFileSync(`/proc/${id}/task/${id}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+}
+
+/** Those that see something of this folder mounted. */
+function processesIn(name: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((id) => /^\d+$/.test(id))
+    .filter((id) => {
+      try {
+        return readFileSync(`/proc/${id}/mountinfo`, 'utf8').includes(name)
+      } catch {
+        // It has ended.
+        return false
+      }
+    })
+    .map(Number)
+}
+
+function killProcess(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
+}
+
 /** Why this machine cannot make one; `null` where it can. */
 export function whyNoMachine(): string | null {
   if (process.getuid?.() !== 0) return 'only root can make a machine of its own'
   try {
-    execFileSync('unshare', ['--mount', '--net', '--propagation', 'private', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt'], { stdio: 'pipe' })
+    execFileSync(
+      'unshare',
+      [
+        '--pid',
+        '--fork',
+        '--mount',
+        '--net',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        'mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc',
+      ],
+      { stdio: 'pipe' },
+    )
     return null
   } catch (error) {
     return `no mount or network namespace can be made: ${(error as Error).message}`
@@ -100,7 +168,7 @@ export function oldNode(): Required<Pick<MachineOptions, 'mounts' | 'programs'>>
 
 type Places = Readonly<Record<string, string>>
 
-/** Runs as root in the new namespace, and ends as the stranger in the new root. */
+/** Runs as root in the new namespace, what it is given as the stranger in the new root. */
 function scriptOf(place: string, readOnly: Places, writable: Places, programs: Places, isWritable: boolean, isOffline: boolean): string {
   const bind = ([from, to]: readonly [string, string]) => {
     const at = quoted(`${place}${to}`)
@@ -116,7 +184,7 @@ for name in usr bin sbin lib lib64; do
 done
 mkdir -p ${at}/dev ${at}/proc ${at}/tmp ${at}/etc ${at}/opt/bin
 for name in null zero urandom; do : > ${at}/dev/$name; mount --bind /dev/$name ${at}/dev/$name; done
-mount --rbind /proc ${at}/proc
+mount -t proc proc ${at}/proc
 echo 'root:x:0:0::/root:/bin/sh' > ${at}/etc/passwd
 echo 'root:x:0:' > ${at}/etc/group
 printf '127.0.0.1 localhost\\n::1 localhost\\n' > ${at}/etc/hosts
@@ -136,7 +204,8 @@ mount -o remount,bind,ro ${at}/usr
 ${isWritable ? '' : `mount -o remount,bind,ro ${at}`}
 ${isOffline ? loopbackUp : ''}
 cd /
-exec chroot --userspec=${strangerId}:${strangerId} --groups= ${at} /usr/bin/env -i PATH=/opt/bin "$@"
+# Not exec: who becomes another user no longer hears that its parent died (PR_SET_PDEATHSIG).
+chroot --userspec=${strangerId}:${strangerId} --groups= ${at} /usr/bin/env -i PATH=/opt/bin "$@"
 `
 }
 
