@@ -101,7 +101,15 @@ export async function startChild(
 ): Promise<Child> {
   const [program = '', ...given] = command
   const child = spawn(program, [...given, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], detached })
-  t.after(() => void child.kill('SIGKILL'))
+  // A launcher that is killed passes nothing on: one with a group of its own is ended with all of it.
+  t.after(() => {
+    if (child.pid === undefined || !detached) return void child.kill('SIGKILL')
+    try {
+      process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has ended.
+    }
+  })
   const exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as { code: number | null; signal: NodeJS.Signals | null })
   let stderr = ''
   const ready = await new Promise<{ listeners: { address: { port: number } }[]; health: { port: number } }>((resolve, reject) => {
