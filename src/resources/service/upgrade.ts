@@ -59,7 +59,10 @@ export class ServiceUpgrade implements Call {
       onFrames: (chunk, done) => this.#received(chunk, done),
       onEnd: () => void (this.#origin !== null && caller.writable && caller.end()),
     })
-    this.end.once('close', () => this.#fail(new Error('the library gave up')))
+    this.end.once('close', () => {
+      // Both have said all: what the caller is still owed is on its way, and its connection then closes.
+      if (!this.end.readableEnded || !this.end.writableFinished) this.#fail(new Error('the library gave up'))
+    })
     // The door's own timer knows of no takeover.
     if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
     const late = () => this.#fail(new Refusal('origin-timeout', `${options.service} did not upgrade within ${timeoutMs} ms`))

@@ -1,0 +1,281 @@
+/** Who ends a tunnel and a WebSocket, and when: each row of the table in docs/lifecycle.md, in its second and third column. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { askGateway } from '../../src/cli/admin-client.ts'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, manifest, proxyHeader, root, startHere } from '../support/installation.ts'
+
+/** One end of what was opened, which leaves its own half open until a test ends it. */
+interface Side {
+  readonly socket: Socket
+  /** All that came, as Latin-1. */
+  text(): string
+  /** The other has said that nothing more comes, or is gone. */
+  over(): boolean
+}
+
+function watch(socket: Socket): Side {
+  let text = ''
+  let over = false
+  const end = () => {
+    over = true
+  }
+  socket.on('error', end).on('end', end).on('close', end)
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+  })
+  return { socket, text: () => text, over: () => over }
+}
+
+interface Pair {
+  readonly caller: Side
+  readonly origin: Side
+}
+
+interface Row {
+  /** Ends the one side as the row says, and checks what the other sees. */
+  readonly act: (pair: Pair) => Promise<void> | void
+  readonly settled: { readonly status: number; readonly complete: boolean; readonly problem?: string }
+  /** What the origin answers an upgrade with; `null`: nothing. */
+  readonly handshake?: string | null
+}
+
+const says = async (from: Side, to: Side, what: string) => {
+  from.socket.write(what)
+  await eventually(`"${what}" arrives`, () => to.text().includes(what))
+}
+const sees = (side: Side) => eventually('it sees the end', side.over)
+const bothSee = async ({ caller, origin }: Pair) => {
+  await sees(caller)
+  await sees(origin)
+}
+const whole = { status: 200, complete: true }
+const broken = { status: 200, complete: false }
+
+const tunnels: Readonly<Record<string, Row>> = {
+  'caller RST while it waits': {
+    async act({ caller, origin }) {
+      caller.socket.resetAndDestroy()
+      await sees(origin)
+    },
+    settled: broken,
+  },
+  'caller RST in its upload': {
+    async act({ caller, origin }) {
+      await says(caller, origin, 'upload')
+      caller.socket.resetAndDestroy()
+      await sees(origin)
+    },
+    settled: broken,
+  },
+  'caller FIN in its upload': {
+    async act({ caller, origin }) {
+      caller.socket.end('upload')
+      await sees(origin)
+      assert.match(origin.text(), /upload$/)
+      assert.ok(!caller.over())
+      origin.socket.end()
+      await sees(caller)
+    },
+    settled: whole,
+  },
+  'caller half-close behind its request': {
+    async act({ caller, origin }) {
+      caller.socket.end('request')
+      await sees(origin)
+      await says(origin, caller, 'reply')
+      origin.socket.end()
+      await sees(caller)
+    },
+    settled: whole,
+  },
+  'caller stall in its upload': {
+    async act(pair) {
+      await says(pair.caller, pair.origin, 'upload')
+      await bothSee(pair)
+    },
+    settled: broken,
+  },
+  'origin RST': {
+    async act({ caller, origin }) {
+      origin.socket.resetAndDestroy()
+      await sees(caller)
+    },
+    settled: broken,
+  },
+  'origin FIN in its reply': {
+    async act({ caller, origin }) {
+      origin.socket.end('part')
+      await sees(caller)
+      assert.match(caller.text(), /part$/)
+      assert.ok(!origin.over())
+      caller.socket.end()
+      await sees(origin)
+    },
+    settled: whole,
+  },
+  'origin half-close behind its reply': {
+    async act({ caller, origin }) {
+      origin.socket.end('reply')
+      await sees(caller)
+      await says(caller, origin, 'more')
+      // Nobody says anything any more.
+      await sees(origin)
+    },
+    settled: broken,
+  },
+  'origin stall': { act: bothSee, settled: broken },
+}
+
+const switching = { status: 101, complete: true }
+const cut = { status: 101, complete: false }
+
+const websockets: Readonly<Record<string, Row>> = {
+  'caller RST while it waits': { ...(tunnels['caller RST while it waits'] as Row), settled: cut },
+  'caller RST in its upload': { ...(tunnels['caller RST in its upload'] as Row), settled: cut },
+  'caller FIN in its upload': {
+    async act({ caller, origin }) {
+      caller.socket.end('upload')
+      await sees(origin)
+      assert.match(origin.text(), /upload$/)
+      origin.socket.end()
+    },
+    settled: switching,
+  },
+  // The service says nothing to it, and keeps its own half.
+  'caller half-close behind its request': {
+    async act({ caller, origin }) {
+      caller.socket.end()
+      await sees(origin)
+      await sees(caller)
+    },
+    settled: cut,
+  },
+  'caller stall in its upload': { ...(tunnels['caller stall in its upload'] as Row), settled: cut },
+  'origin RST': { ...(tunnels['origin RST'] as Row), settled: cut },
+  'origin FIN in its reply': {
+    async act({ caller, origin }) {
+      origin.socket.end('part')
+      await sees(caller)
+      assert.match(caller.text(), /part$/)
+      caller.socket.end()
+    },
+    settled: switching,
+  },
+  'origin half-close behind its reply': {
+    async act({ caller, origin }) {
+      origin.socket.end()
+      await sees(caller)
+      caller.socket.end()
+      await sees(origin)
+    },
+    settled: switching,
+  },
+  'origin early reply': {
+    handshake: 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n',
+    async act({ caller }) {
+      await eventually('the refusal arrives', () => caller.text().startsWith('HTTP/1.1 502 '))
+      await sees(caller)
+    },
+    settled: { status: 502, complete: true, problem: 'origin-failed' },
+  },
+  'origin stall': { act: bothSee, settled: cut },
+}
+
+const opening =
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n'
+
+async function arrange(t: TestContext) {
+  const origins: Side[] = []
+  const state = { handshake: opening as string | null }
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const side = watch(socket)
+    origins.push(side)
+    t.after(() => socket.destroy())
+    const look = () => {
+      if (!side.text().startsWith('GET ')) return
+      socket.off('data', look)
+      if (state.handshake !== null) socket.write(state.handshake)
+    }
+    socket.on('data', look)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const installation = createInstallation(t, {
+    config: `http: { idleTimeout: 500ms, lingerTimeout: 600ms }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", timeout: 500ms }]`,
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `services: [{ name: chat, websocket: true }]\nnetwork: [{ hosts: [127.0.0.1], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8] }]`,
+      ),
+    },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const heads = {
+    connect: `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`,
+    services: `GET /services/chat/room HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+  }
+  async function open(door: keyof typeof heads, isOpened: boolean): Promise<Pair> {
+    const count = origins.length
+    const caller = watch(connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true }))
+    t.after(() => caller.socket.destroy())
+    caller.socket.write(heads[door])
+    const origin = await eventually('the origin is reached', () => origins[count])
+    if (isOpened) await eventually('it is open', () => caller.text().includes('\r\n\r\n'))
+    return { caller, origin }
+  }
+  const ofType = (type: string) => installation.records().filter((record) => record['type'] === type)
+  const freeSlots = async () => {
+    const { body } = await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', '/v1/usage')
+    const [, capacity, level] = /"bucket":"concurrency"[^}]*"capacity":(\d+)[^}]*"level":(\d+)/.exec(JSON.stringify(body)) ?? []
+    return capacity !== undefined && capacity === level
+  }
+  return { state, open, ofType, freeSlots }
+}
+
+for (const [door, rows] of [
+  ['connect', tunnels],
+  ['services', websockets],
+] as const)
+  test(`whoever ends ${door === 'connect' ? 'a tunnel' : 'a WebSocket'}, the other side is told as the table says, and it is settled once`, async (t) => {
+    const { state, open, ofType, freeSlots } = await arrange(t)
+    let count = 0
+    for (const [what, { act, settled, handshake = opening }] of Object.entries(rows)) {
+      state.handshake = handshake
+      const pair = await open(door, handshake === opening)
+      await act(pair)
+      count += 1
+      await eventually(`${what} is settled`, () => ofType('settled').length >= count)
+      const end = ofType('settled')[count - 1] ?? {}
+      assert.deepEqual(
+        [end['status'], end['complete'], end['problem'] ?? null],
+        [settled.status, settled.complete, settled.problem ?? null],
+        `${door}: ${what}`,
+      )
+      pair.caller.socket.destroy()
+      pair.origin.socket.destroy()
+    }
+    await eventually('every slot is free', freeSlots)
+    assert.equal(ofType('settled').length, count)
+  })
+
+test('a WebSocket that its service never opens is a 504', async (t) => {
+  const { state, open, ofType } = await arrange(t)
+  state.handshake = null
+  const { caller } = await open('services', false)
+  await eventually('the refusal arrives', () => caller.text().startsWith('HTTP/1.1 504 '))
+  await eventually('it is settled', () => ofType('settled')[0]?.['status'] === 504)
+})
+
+test('docs/lifecycle.md has a row for each, and none besides', () => {
+  const page = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8')
+  const documented = [...page.matchAll(/^\| ((?:caller|origin) [^|]+) \|/gm)].map(([, what]) => what)
+  assert.deepEqual(documented.toSorted(), Object.keys(websockets).toSorted())
+  // A tunnel has no replies that could come early.
+  assert.deepEqual(documented.filter((what) => what !== 'origin early reply').toSorted(), Object.keys(tunnels).toSorted())
+})
