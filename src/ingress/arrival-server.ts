@@ -110,9 +110,16 @@ export function createArrivalServer({
   server.on('checkContinue', routed)
   // An empty list of expectations is none (RFC 9110 §5.6.1.2): clients that would not wait send one.
   server.on('checkExpectation', (req, res) => answer(req, res, req.headers.expect?.trim() === '' ? route : unexpected))
+  /** Node hands the connection over and forgets which replies wait in it: none of them would hear that it has closed. */
+  const takeOver = (socket: Duplex) => {
+    raw.add(socket)
+    socket.once('close', () => {
+      for (const reply of owed.of(socket)) reply.destroy()
+    })
+  }
   server.on('connect', (req, socket, head) => {
     if (isOver(socket)) return
-    raw.add(socket)
+    takeOver(socket)
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
     else if (owed.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
     else connect(req, socket, head)
@@ -120,7 +127,7 @@ export function createArrivalServer({
   if (upgrade !== undefined) {
     server.on('upgrade', (req, socket, head) => {
       if (isOver(socket)) return
-      raw.add(socket)
+      takeOver(socket)
       // What is pending would land inside the other protocol.
       if (owed.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
       else upgrade(req, socket, head)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -126,3 +127,34 @@ for (const [what, reply, expected] of [
     assert.equal(settled?.['complete'], true)
   })
 }
+
+for (const [what, takeover] of [
+  ['a CONNECT', 'CONNECT localhost:1 HTTP/1.1\r\nHost: localhost:1\r\n\r\n'],
+  [
+    'an upgrade',
+    'GET /services/chat/ HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  ],
+] as const)
+  test(`requests that wait in front of ${what} settle when their caller leaves`, async (t) => {
+    const origin = await startOrigin(t, { answer() {} })
+    const installation = createInstallation(t, {
+      config: `services: [{ name: chat, url: "http://localhost:${origin.port}" }]`,
+      manifests: {
+        'weather.yaml': manifest('weather', `${networkTo(origin.port)}\nservices: [{ name: chat, websocket: true }]`),
+      },
+    })
+    const { proxyPort } = await startHere(t, installation)
+    const socket = connect(proxyPort, '127.0.0.1').on('error', () => {})
+    socket.write(`${get(origin.port, '/first', false)}${get(origin.port, '/second', false)}${get(origin.port, '/third', false)}${takeover}`)
+    const ids = (...types: readonly string[]) =>
+      installation
+        .records()
+        .filter(({ type }) => types.includes(type))
+        .map(({ id }) => id)
+        .sort()
+    await eventually('all four are recorded', () => ids('decided', 'refused').length === 4)
+    assert.deepEqual(ids('settled'), [])
+    socket.resetAndDestroy()
+    await eventually('all four have settled', () => ids('settled').length === 4)
+    assert.deepEqual(ids('settled'), ids('decided', 'refused'))
+  })

@@ -172,7 +172,7 @@ function rssMiB(pid: number): number {
 
 /** Every arrival has one beginning and one end in the log. */
 async function pairs(folder: string): Promise<{ arrivals: number; unsettled: string[] }> {
-  const open = new Map<string, number>()
+  const open = new Map<string, { balance: number; line: string }>()
   let arrivals = 0
   for (const name of readdirSync(folder)
     .filter((one) => one.endsWith('.jsonl'))
@@ -181,13 +181,13 @@ async function pairs(folder: string): Promise<{ arrivals: number; unsettled: str
       const { type, id } = JSON.parse(line) as { type: string; id: string }
       if (type === 'decided' || type === 'refused') {
         arrivals += 1
-        open.set(id, (open.get(id) ?? 0) + 1)
+        open.set(id, { balance: (open.get(id)?.balance ?? 0) + 1, line })
       } else if (type === 'settled') {
-        const balance = (open.get(id) ?? 0) - 1
+        const balance = (open.get(id)?.balance ?? 0) - 1
         if (balance === 0) open.delete(id)
-        else open.set(id, balance)
+        else open.set(id, { balance, line })
       }
     }
   }
-  return { arrivals, unsettled: [...open].map(([id, balance]) => `${id}: ${balance}`).slice(0, 20) }
+  return { arrivals, unsettled: [...open.values()].map(({ balance, line }) => `${balance}: ${line}`).slice(0, 20) }
 }
