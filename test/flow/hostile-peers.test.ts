@@ -149,7 +149,7 @@ for (const [what, takeover] of [
     const ids = (...types: readonly string[]) =>
       installation
         .records()
-        .filter(({ type }) => types.includes(type))
+        .filter(({ type }) => types.includes(String(type)))
         .map(({ id }) => id)
         .sort()
     await eventually('all four are recorded', () => ids('decided', 'refused').length === 4)
