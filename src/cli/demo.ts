@@ -1,8 +1,9 @@
 /** `sallyport demo` (`npm start`): a gateway, an example upstream, and what to type next. */
+import { join } from 'node:path'
 import { loadConfig } from '../config/index.ts'
-import { quickstartConfig } from './find-config.ts'
 import { run } from './run.ts'
 
+const quickstartConfig = join(import.meta.dirname, '../../examples/quickstart/sallyport.yaml')
 const upstreamPort = 9080
 
 export async function demo(): Promise<void> {
@@ -33,9 +34,9 @@ In another terminal:
 
 Then see what happened:
 
-  npx sallyport audit tail
-  npx sallyport audit verify
-  npx sallyport usage
+  npx sallyport audit tail -c examples/quickstart/sallyport.yaml
+  npx sallyport audit verify -c examples/quickstart/sallyport.yaml
+  npx sallyport usage -c examples/quickstart/sallyport.yaml
 
 Manifests: examples/quickstart/integrations (edit one: it is taken up at once).
 Metrics and health: http://127.0.0.1:${healthPort}/metrics  Ctrl-C ends it.

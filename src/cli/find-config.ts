@@ -1,19 +1,14 @@
-/** Which configuration a command means: the flag, the environment, this folder's, or the quick start's. */
+/** Which configuration a command means: the flag, the environment, or this folder's. */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Config, loadConfig } from '../config/index.ts'
+import { type Config, ConfigError, loadConfig } from '../config/index.ts'
 
-export const quickstartConfig = join(import.meta.dirname, '../../examples/quickstart/sallyport.yaml')
-
-/** Throws `ConfigError`. Says on standard error when it falls back to the quick start. */
+/** Throws `ConfigError`, where none is named or found as well: a command that took another one would answer for a gateway that nobody runs. */
 export function findConfig(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): Config {
-  return loadConfig(configPath(flag, env), env)
+  const given = flag ?? env['SALLYPORT_CONFIG']
+  if (given === undefined && !existsSync(here)) throw new ConfigError([{ file: here, line: 0, column: 0, path: '', message: missing }])
+  return loadConfig(given ?? here, env)
 }
 
-function configPath(flag: string | undefined, env: NodeJS.ProcessEnv): string {
-  const given = flag ?? env['SALLYPORT_CONFIG']
-  if (given !== undefined) return given
-  if (existsSync('sallyport.yaml') || !existsSync(quickstartConfig)) return 'sallyport.yaml'
-  process.stderr.write('(no --config and no ./sallyport.yaml: using the quick start’s)\n')
-  return quickstartConfig
-}
+const here = 'sallyport.yaml'
+const missing =
+  'there is none in this folder. Name one with --config FILE or SALLYPORT_CONFIG (the quick start’s is examples/quickstart/sallyport.yaml)'

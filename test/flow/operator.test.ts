@@ -269,3 +269,30 @@ test('the command starts on the machine’s own Node and on the package’s, and
     assert.equal(stderr, '')
   }
 })
+
+test('a command without a configuration is told to name one, and takes no other', async (t) => {
+  const { folder } = createInstallation(t, { manifests: {} })
+  const env = { ...process.env }
+  delete env['SALLYPORT_CONFIG']
+  const commands = [
+    'run',
+    'check',
+    'status',
+    'usage',
+    'reload',
+    'audit tail',
+    'audit verify',
+    'policy list',
+    'policy check',
+    'policy replay',
+    'env weather',
+  ]
+  for (const words of commands) {
+    const { code, stderr, stdout } = await command(process.execPath, [main, ...words.split(' ')], {
+      cwd: join(folder, 'integrations'),
+      env,
+    })
+    assert.deepEqual([code, stdout], [78, ''], words)
+    assert.match(stderr, /^sallyport\.yaml: there is none in this folder\. Name one with --config FILE or SALLYPORT_CONFIG /m, words)
+  }
+})
