@@ -257,7 +257,6 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
 
   /** What is left once nothing is served: the log last, so that it has everything. */
   async function release(): Promise<void> {
-    limits.close()
     await reach.close()
     await reporting.close()
     await Promise.all([...servers.values()].map((server) => server.close()))

@@ -33,7 +33,9 @@ export const breakerSchema = z.strictObject({
     .number()
     .min(1)
     .max(100)
-    .describe('Failures among the requests of the window that open the breaker, in percent.')
+    .describe(
+      'Failures among the requests of the window that open the breaker, in percent: no connection, no answer in time, 5xx, an answer that breaks off, and callers that left after a second where nobody got an answer.',
+    )
     .optional(),
   minimumRequests: z.int().positive().describe('Requests in the window before it may open.').optional(),
   window: duration().describe('How far back requests are counted.').optional(),

@@ -4,7 +4,7 @@ import type { ProblemCode } from './problems.ts'
 export interface Outcome {
   /** What the caller was sent; 499 where it had gone before a head could be sent. */
   readonly status: number
-  /** The gateway's own refusal, where it was one. */
+  /** The gateway's own refusal, where it was one; or what broke an answer off: the caller (`client-closed`), the destination (`origin-*`), a cap (`reply-too-large`), the gateway (`internal`). */
   readonly problem: ProblemCode | null
   /** What the refusal tells the operator alone (`Refusal.forOperator`). */
   readonly forOperator: string | null

@@ -1,6 +1,6 @@
 /** Writes a settled reply to a Node response, and settles at its last byte or when either end breaks off. */
 import type { ServerResponse } from 'node:http'
-import { isTakeover, type Meter, type PushedBody, type Sink } from '../core/index.ts'
+import { isTakeover, type Meter, type ProblemCode, type PushedBody, type Sink, toRefusal } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import type { HttpArrival } from './http-arrival.ts'
 
@@ -47,7 +47,12 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   }
   const bytes = new ByteCount()
   // Before all others: one that fails would keep this from being settled.
-  res.prependListener('close', () => settling.settle({ complete: res.writableFinished && !bytes.broken, receivedBytes: bytes.count }))
+  res.prependListener('close', () => {
+    const complete = res.writableFinished && bytes.brokenBy === null
+    const receivedBytes = bytes.count
+    if (complete || settling.refused) settling.settle({ complete, receivedBytes })
+    else settling.settle({ complete, receivedBytes, problem: bytes.brokenBy ?? 'client-closed' })
+  })
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
   // Node would read the rest of an upload without any bound to keep the connection; its end lingers within one.
   if (!res.req.complete) headers.push('connection', 'close')
@@ -87,7 +92,8 @@ const deaf: Sink = { write: () => false }
 
 class ByteCount {
   count = 0
-  broken = false
+  /** What broke the body off before its end; `null` where nothing did. */
+  brokenBy: ProblemCode | null = null
   begun = false
 }
 
@@ -102,9 +108,9 @@ function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Me
   }
   body(sink).then(
     () => res.end(),
-    () => {
+    (error: unknown) => {
       // The head is out: only a broken transfer tells the caller that this is not the whole.
-      bytes.broken = true
+      bytes.brokenBy = toRefusal(error).code
       res.destroy()
     },
   )

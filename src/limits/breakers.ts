@@ -1,126 +1,100 @@
-/** Circuit breakers: opossum, one an integration and origin, so that one integration's failures never close another's way. */
-import CircuitBreaker from 'opossum'
-import { type BreakerReport, type BreakerSettings, type Integration, isTakeover, Refusal, type Reply, shareOf } from '../core/index.ts'
+/** Circuit breakers: one per integration and origin, so that one integration's failures never close another's way. */
+import {
+  type BreakerReport,
+  type Integration,
+  isTakeover,
+  type Outcome,
+  type ProblemCode,
+  Refusal,
+  type Reply,
+  shareOf,
+} from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
+import { Breaker, type Pass, type Verdict } from './breaker.ts'
 
 type Effect = () => Promise<Reply> | Reply
 
 export interface Breakers {
-  /** Throws `Refusal('breaker-open')`, or what the effect throws. */
-  run(integration: Integration, origin: string, effect: Effect): Promise<Reply>
+  /** Throws `Refusal('breaker-open')`, or what the effect throws. `attempt` is told what `settled` needs. */
+  run(attempt: Attempt, integration: Integration, origin: string, effect: Effect): Promise<Reply> | Reply
+  /** How the reply ended whose head `run` has judged. */
+  settled(attempt: Attempt, outcome: Outcome): void
   report(integration: string): readonly BreakerReport[]
   /** Settings changed: that integration's breakers begin anew. */
   forget(integration: string): void
-  close(): void
 }
 
-type ReplyBreaker = CircuitBreaker<[Effect], Reply>
-
-interface Guard {
-  readonly integration: string
-  readonly origin: string
-  readonly breaker: ReplyBreaker
-  readonly resetMs: number
-  openedAtMs: number
+/** One request on its way through a breaker; empty where it went through none, or its head was no answer. */
+export interface Attempt {
+  breaker: Breaker | null
+  pass: Pass | null
 }
 
-const buckets = 10
 /** Of all integrations: one that asks many origins loses its own, not another's that is open. */
 const maxBreakers = 1000
+/** A caller that waited for so long in vain, and left, says something of the destination; a hasty one does not. */
+const patientMs = 1000
 
-/** `onChange` hears of every opening and closing. */
+/** `now`: milliseconds, monotonic. `onChange` hears of every opening and closing. */
 export function createBreakers(now: () => number, onChange: (integration: string, report: BreakerReport) => void): Breakers {
-  const guards = createFairCache<Guard>(maxBreakers, (guard) => guard.breaker.shutdown())
+  const breakers = createFairCache<Breaker>(maxBreakers)
 
-  function open(integration: Integration, origin: string): Guard {
-    const breaker: ReplyBreaker = new CircuitBreaker(judge, settingsOf(integration.breaker))
-    const guard: Guard = { integration: integration.name, origin, breaker, resetMs: integration.breaker.resetMs, openedAtMs: 0 }
-    breaker.on('open', () => {
-      guard.openedAtMs = now()
-      onChange(guard.integration, { origin, state: 'open' })
-    })
-    breaker.on('halfOpen', () => onChange(guard.integration, { origin, state: 'half-open' }))
-    breaker.on('close', () => onChange(guard.integration, { origin, state: 'closed' }))
-    return guard
+  function breakerOf(integration: Integration, origin: string): Breaker {
+    const share = shareOf(integration)
+    let found = breakers.get(share, origin)
+    if (found === undefined) {
+      const { name, breaker } = integration
+      found = new Breaker(breaker, (state) => onChange(name, { origin, state }))
+      breakers.set(share, origin, found)
+    }
+    return found
   }
 
   return {
-    run(integration, origin, effect) {
-      let guard = guards.get(shareOf(integration), origin)
-      if (guard === undefined) {
-        guard = open(integration, origin)
-        guards.set(shareOf(integration), origin, guard)
-      }
-      const { breaker } = guard
-      return breaker.fire(effect).catch((error: Error) => {
+    run(attempt, integration, origin, effect) {
+      const breaker = breakerOf(integration, origin)
+      const begunAt = now()
+      const pass = breaker.enter(begunAt)
+      if (typeof pass === 'number') throw restOf(origin, pass)
+      const answered = (reply: Reply): Reply => {
         // The head of a failing reply is the origin's answer, and is passed on like any other.
-        if (error instanceof FailingReply) return error.reply
-        if (CircuitBreaker.isOurError(error)) throw refuse(guard, now())
+        const isFailure = !isTakeover(reply) && reply.status >= 500
+        breaker.leave(pass, isFailure ? 'failed' : 'answered', now())
+        if (!isFailure) {
+          attempt.breaker = breaker
+          attempt.pass = pass
+        }
+        return reply
+      }
+      const failed = (error: unknown): never => {
+        breaker.leave(pass, verdictOf(error, now() - begunAt), now())
         throw error
-      })
+      }
+      let reply: Promise<Reply> | Reply
+      try {
+        reply = effect()
+      } catch (error) {
+        return failed(error)
+      }
+      return reply instanceof Promise ? reply.then(answered, failed) : answered(reply)
     },
-    report: (integration) => Array.from(guards.of(integration), ([origin, { breaker }]) => ({ origin, state: stateOf(breaker) })),
-    forget: guards.forget,
-    close: guards.clear,
+    settled({ breaker, pass }, { problem }) {
+      if (breaker !== null && pass !== null && problem !== null && breakingOff.has(problem)) breaker.brokeOff(pass, now())
+    },
+    report: (integration) => Array.from(breakers.of(integration), ([origin, breaker]) => ({ origin, state: breaker.state(now()) })),
+    forget: breakers.forget,
   }
 }
 
-/** A reply that counts as a failure of the origin. No stack: it is thrown for opossum to count, and caught above. */
-class FailingReply {
-  readonly reply: Reply
-  constructor(reply: Reply) {
-    this.reply = reply
-  }
+const breakingOff: ReadonlySet<ProblemCode> = new Set(['origin-failed', 'origin-timeout'])
+
+/** What the caller did, what the gateway forbids or lacks, and its bugs: the destination may be well. */
+function verdictOf(error: unknown, waitedMs: number): Verdict {
+  if (!(error instanceof Refusal)) return 'neutral'
+  if (error.code === 'client-closed') return waitedMs >= patientMs ? 'abandoned' : 'neutral'
+  return error.code.startsWith('origin-') ? 'failed' : 'neutral'
 }
 
-/** The breaker judges the head: 5xx is the origin's failure, a refusal for what the caller did is not. */
-function judge(effect: Effect): Promise<Reply> {
-  const reply = effect()
-  return reply instanceof Promise ? reply.then(throwFailing) : Promise.resolve(throwFailing(reply))
-}
-
-function throwFailing(reply: Reply): Reply {
-  if (!isTakeover(reply) && reply.status >= 500) throw new FailingReply(reply)
-  return reply
-}
-
-const callersFault: ReadonlySet<string> = new Set([
-  'client-closed',
-  'payload-too-large',
-  'malformed-request',
-  'address-denied',
-  'not-found',
-  'conflict',
-  'precondition-failed',
-  'policy-denied',
-  'method-not-allowed',
-  'reply-too-large',
-])
-
-function settingsOf({ errorThresholdPercent, minimumRequests, windowMs, resetMs }: BreakerSettings): CircuitBreaker.Options {
-  return {
-    // The effect has timeouts of its own, and a timer a request is what they avoid.
-    timeout: false,
-    // opossum opens above it: at 100 it never would.
-    errorThresholdPercentage: Math.min(errorThresholdPercent, 99.9),
-    volumeThreshold: minimumRequests,
-    resetTimeout: resetMs,
-    rollingCountTimeout: windowMs,
-    rollingCountBuckets: buckets,
-    rollingPercentilesEnabled: false,
-    enableSnapshots: false,
-    errorFilter: (error: unknown) => error instanceof Refusal && callersFault.has(error.code),
-  }
-}
-
-function refuse(guard: Guard, nowMs: number): Refusal {
-  const waitMs = guard.breaker.halfOpen ? 1000 : guard.openedAtMs + guard.resetMs - nowMs
-  return Refusal.retryLater('breaker-open', `${guard.origin} failed too often and is given a rest`, Math.max(0, waitMs), {
-    origin: guard.origin,
-  })
-}
-
-function stateOf(breaker: ReplyBreaker): BreakerReport['state'] {
-  if (breaker.halfOpen) return 'half-open'
-  return breaker.opened ? 'open' : 'closed'
+function restOf(origin: string, waitMs: number): Refusal {
+  return Refusal.retryLater('breaker-open', `${origin} failed too often and is given a rest`, waitMs, { origin })
 }

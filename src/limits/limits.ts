@@ -14,7 +14,7 @@ import {
 import { createPace } from '../shares/index.ts'
 import { Account } from './account.ts'
 import { type BodiesOptions, createHoldBody } from './bodies.ts'
-import { type Breakers, createBreakers } from './breakers.ts'
+import { type Attempt, type Breakers, createBreakers } from './breakers.ts'
 import { createPeers } from './peers.ts'
 
 export interface LimitsOptions extends BodiesOptions {
@@ -30,8 +30,6 @@ export interface LimitsStation extends Limits {
   update(integrations: readonly Integration[]): void
   report(integration: string): readonly BucketReport[]
   breakers(integration: string): readonly BreakerReport[]
-  /** Ends the breakers' timers. */
-  close(): void
 }
 
 /** Refusals of arrivals: a caller that counts its errors in tens waits for none, one that floods has few answers a second. */
@@ -97,7 +95,6 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
     },
     report: (name) => reportTogether(accountsOf(name).map(({ account }) => account.report(now()))),
     breakers: (name) => accountsOf(name).flatMap(({ integration }) => breakers.report(shareOf(integration))),
-    close: () => breakers.close(),
   }
 }
 
@@ -122,7 +119,9 @@ function isEnvelope({ request, decision }: Permit): boolean {
 
 const envelope: Lease = { run: (_origin, effect) => effect(), sent() {}, received() {}, settle() {} }
 
-class HeldLease implements Lease {
+class HeldLease implements Lease, Attempt {
+  breaker: Attempt['breaker'] = null
+  pass: Attempt['pass'] = null
   readonly #integration: Integration
   readonly #account: Account
   readonly #breakers: Breakers
@@ -140,7 +139,7 @@ class HeldLease implements Lease {
   }
 
   run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply {
-    return origin === null ? effect() : this.#breakers.run(this.#integration, origin, effect)
+    return origin === null ? effect() : this.#breakers.run(this, this.#integration, origin, effect)
   }
 
   sent(bytes: number): void {
@@ -153,9 +152,10 @@ class HeldLease implements Lease {
     if (bytes > 0) this.#account.charge('bytesIn', bytes, this.#now())
   }
 
-  settle(_outcome: Outcome): void {
+  settle(outcome: Outcome): void {
     if (this.#settled) return
     this.#settled = true
+    this.#breakers.settled(this, outcome)
     // What was declared and never sent is given back.
     if (this.#prepaidBytes > 0) this.#account.charge('bytesOut', -this.#prepaidBytes, this.#now())
     this.#prepaidBytes = 0

@@ -97,6 +97,8 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
 
 function resultOf(problem: Outcome['problem'], status: number): Result {
   if (problem === null) return 'allowed'
+  // It was answered, and then something broke the answer off.
+  if (status < 400) return problem === 'client-closed' || problem === 'reply-too-large' ? 'allowed' : 'failed'
   if (status === 403) return 'denied'
   if (status === 429) return 'limited'
   return status < 500 ? 'refused' : 'failed'

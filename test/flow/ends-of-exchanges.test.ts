@@ -41,7 +41,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'caller stall in its upload': { path: '/never', method: 'POST', rest: unfinished, settled: { status: 499, complete: false } },
   'origin RST': { path: '/reset', rest: '\r\n', settled: { status: 502, complete: true, problem: 'origin-failed' } },
-  'origin FIN in its reply': { path: '/short', rest: '\r\n', settled: { status: 200, complete: false } },
+  'origin FIN in its reply': { path: '/short', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-failed' } },
   'origin half-close behind its reply': { path: '/closes', rest: '\r\n', settled: { status: 200, complete: true, problem: null } },
   'origin early reply': { path: '/early', method: 'POST', rest: unfinished, settled: { status: 401, complete: true, problem: null } },
   'origin stall': { path: '/never', rest: '\r\n', settled: { status: 504, complete: true, problem: 'origin-timeout' } },

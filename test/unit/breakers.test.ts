@@ -1,85 +1,169 @@
-/** Breakers: one an integration and origin; they judge the head of a reply. */
+/** Breakers: one per integration and origin; they judge the head of a reply, and an origin that breaks off behind it. */
 import assert from 'node:assert/strict'
-import { mock, type TestContext, test } from 'node:test'
-import { type Integration, Refusal, type Reply } from '../../src/core/index.ts'
-import { createBreakers } from '../../src/limits/breakers.ts'
+import { test } from 'node:test'
+import { type Integration, type Outcome, type ProblemCode, Refusal, type Reply } from '../../src/core/index.ts'
+import { type Attempt, createBreakers } from '../../src/limits/breakers.ts'
 
-const integration = (name: string) =>
-  ({ name, breaker: { errorThresholdPercent: 50, minimumRequests: 4, windowMs: 10_000, resetMs: 1000 } }) as Integration
+const settings = { errorThresholdPercent: 50, minimumRequests: 4, windowMs: 10_000, resetMs: 1000 }
+const integration = (name: string, changed: Partial<typeof settings> = {}) =>
+  ({ name, breaker: { ...settings, ...changed } }) as Integration
 const reply = (status: number): Reply => ({ status, headers: [], body: null })
 const origin = 'http://a:80'
-const isOpen = (error: unknown) => error instanceof Refusal && error.code === 'breaker-open' && Number(error.headers[1]) >= 1
+const weather = integration('weather')
 
-/** In time that stands still, and nobody hears of a change. */
-function quietBreakers(t: TestContext) {
-  const breakers = createBreakers(
-    () => 0,
-    () => {},
-  )
-  t.after(() => breakers.close())
-  return breakers
-}
-
-test('opens after failures, lets one trial through after the reset, and closes again', async (t) => {
-  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] })
-  t.after(() => mock.timers.reset())
+/** In time that the test moves. */
+function arrange() {
   const changes: string[] = []
-  let now = 0
+  const clock = { ms: 0 }
   const breakers = createBreakers(
-    () => now,
+    () => clock.ms,
     (name, { state }) => void changes.push(`${name} ${state}`),
   )
-  t.after(() => breakers.close())
-  const weather = integration('weather')
-  for (let i = 0; i < 4; i += 1) assert.equal((await breakers.run(weather, origin, () => reply(503)))?.status, 503)
-  await assert.rejects(
-    breakers.run(weather, origin, () => reply(200)),
-    isOpen,
+  const begin = (
+    effect: () => Promise<Reply> | Reply,
+    { who = weather, to = origin, attempt = { breaker: null, pass: null } as Attempt } = {},
+  ) =>
+    Promise.resolve()
+      .then(() => breakers.run(attempt, who, to, effect))
+      .then(
+        ({ status }) => status,
+        (error: Refusal) => error.code,
+      )
+  const answer = (status: number, more?: Parameters<typeof begin>[1]) => begin(() => reply(status), more)
+  const fail = (code: ProblemCode, afterMs = 0, more?: Parameters<typeof begin>[1]) =>
+    begin(() => {
+      clock.ms += afterMs
+      throw new Refusal(code, '')
+    }, more)
+  return { breakers, changes, clock, begin, answer, fail }
+}
+
+test('opens after failures, lets one trial through after the reset, and closes again', async () => {
+  const { breakers, changes, clock, begin, answer } = arrange()
+  for (let i = 0; i < 4; i += 1) assert.equal(await answer(503), 503)
+  assert.equal(await answer(200), 'breaker-open')
+  assert.throws(
+    () => breakers.run({ breaker: null, pass: null }, weather, origin, () => reply(200)),
+    (error) => error instanceof Refusal && error.code === 'breaker-open' && Number(error.headers[1]) >= 1,
   )
   // Neither another integration nor another origin is affected.
-  assert.equal((await breakers.run(integration('other'), origin, () => reply(200))).status, 200)
-  assert.equal((await breakers.run(weather, 'http://b:80', () => reply(200))).status, 200)
+  assert.equal(await answer(200, { who: integration('other') }), 200)
+  assert.equal(await answer(200, { to: 'http://b:80' }), 200)
 
-  now = 1000
-  mock.timers.tick(1000)
-  let finish = (_reply: Reply) => {}
-  const trial = breakers.run(
-    weather,
-    origin,
-    () =>
-      new Promise<Reply>((resolve) => {
-        finish = resolve
-      }),
-  )
-  await assert.rejects(
-    breakers.run(weather, origin, () => reply(200)),
-    isOpen,
-  )
+  clock.ms = 1000
+  const { promise, resolve: finish } = Promise.withResolvers<Reply>()
+  const trial = begin(() => promise)
+  await Promise.resolve()
+  assert.equal(await answer(200), 'breaker-open')
   finish(reply(200))
-  assert.equal((await trial).status, 200)
-  assert.equal((await breakers.run(weather, origin, () => reply(200))).status, 200)
+  assert.equal(await trial, 200)
+  assert.equal(await answer(200), 200)
   assert.deepEqual(changes, ['weather open', 'weather half-open', 'weather closed'])
 })
 
-test('a caller’s own fault and a client error never open it; an unreachable origin does', async (t) => {
-  const breakers = quietBreakers(t)
-  const weather = integration('weather')
-  const fail = (code: ConstructorParameters<typeof Refusal>[0]) =>
-    breakers.run(weather, origin, () => Promise.reject(new Refusal(code, ''))).catch((error) => error.code)
-  for (let i = 0; i < 10; i += 1) {
-    assert.equal(await fail('payload-too-large'), 'payload-too-large')
-    assert.equal(await fail('client-closed'), 'client-closed')
-    assert.equal((await breakers.run(weather, origin, () => reply(404))).status, 404)
-  }
-  let code = ''
-  for (let i = 0; i < 200 && code !== 'breaker-open'; i += 1) code = await fail('origin-unreachable')
-  assert.equal(code, 'breaker-open')
+test('a trial that fails opens it again', async () => {
+  const { changes, clock, answer, fail } = arrange()
+  for (let i = 0; i < 4; i += 1) await answer(503)
+  clock.ms = 1000
+  assert.equal(await fail('origin-unreachable'), 'origin-unreachable')
+  assert.equal(await answer(200), 'breaker-open')
+  clock.ms = 1999
+  assert.equal(await answer(200), 'breaker-open')
+  clock.ms = 2000
+  assert.equal(await answer(200), 200)
+  assert.deepEqual(changes, ['weather open', 'weather half-open', 'weather open', 'weather half-open', 'weather closed'])
 })
 
-test('a threshold of 100 percent opens when everything fails', async (t) => {
-  const breakers = quietBreakers(t)
-  const base = integration('weather')
-  const strict = { ...base, breaker: { ...base.breaker, errorThresholdPercent: 100 } }
-  for (let i = 0; i < 10; i += 1) await Promise.resolve(breakers.run(strict, origin, () => reply(503))).catch(() => {})
-  await assert.rejects(Promise.resolve(breakers.run(strict, origin, () => reply(200))), (error: Refusal) => error.code === 'breaker-open')
+for (const code of ['payload-too-large', 'client-closed', 'address-denied', 'reply-too-large', 'connections-exceeded', 'internal'] as const)
+  test(`${code} says nothing of the origin: neither does it open a breaker, nor keep one shut, nor close one in its trial`, async () => {
+    const { breakers, clock, answer, fail } = arrange()
+    for (let i = 0; i < 100; i += 1) assert.equal(await fail(code), code)
+    for (let i = 0; i < 4; i += 1) assert.equal(await answer(503), 503)
+    assert.equal(await answer(200), 'breaker-open')
+    clock.ms += 1000
+    assert.equal(await fail(code), code)
+    assert.deepEqual(breakers.report('weather'), [{ origin, state: 'half-open' }])
+    // The next one is the trial.
+    assert.equal(await answer(200), 200)
+    assert.deepEqual(breakers.report('weather'), [{ origin, state: 'closed' }])
+  })
+
+test('one that would let a trial through is half-open for rules that look at it', async () => {
+  const { breakers, clock, answer } = arrange()
+  for (let i = 0; i < 4; i += 1) await answer(503)
+  const state = () => breakers.report('weather')[0]?.state
+  clock.ms = 999
+  assert.equal(state(), 'open')
+  clock.ms = 1000
+  assert.equal(state(), 'half-open')
+})
+
+test('a client error is an answer', async () => {
+  const { answer } = arrange()
+  for (let i = 0; i < 20; i += 1) assert.equal(await answer(404), 404)
+})
+
+test('opens at its threshold, not only above it', async () => {
+  const { answer } = arrange()
+  for (const status of [200, 200, 503, 503]) assert.equal(await answer(status), status)
+  assert.equal(await answer(200), 'breaker-open')
+})
+
+test('a threshold of 100 percent opens when everything fails', async () => {
+  const { answer } = arrange()
+  const strict = { who: integration('weather', { errorThresholdPercent: 100 }) }
+  for (const status of [503, 503, 503]) assert.equal(await answer(status, strict), status)
+  assert.equal(await answer(200, strict), 200)
+  for (let i = 0; i < 40; i += 1) assert.equal(await answer(503, strict), 503)
+})
+
+test('what happened before the window counts no more', async () => {
+  const { clock, answer } = arrange()
+  for (let i = 0; i < 3; i += 1) assert.equal(await answer(503), 503)
+  clock.ms = 11_000
+  for (let i = 0; i < 3; i += 1) assert.equal(await answer(503), 503)
+  assert.equal(await answer(503), 503)
+  assert.equal(await answer(503), 'breaker-open')
+})
+
+test('an origin that hangs until its callers give up opens one', async () => {
+  const { clock, answer, fail } = arrange()
+  for (let i = 0; i < 4; i += 1) assert.equal(await fail('client-closed', 1500), 'client-closed')
+  assert.equal(await answer(200), 'breaker-open')
+  // And its trial, too.
+  clock.ms += 1000
+  assert.equal(await fail('client-closed', 1500), 'client-closed')
+  assert.equal(await answer(200), 'breaker-open')
+})
+
+test('callers that give up on an origin which answers others do not open one', async () => {
+  const { answer, fail } = arrange()
+  assert.equal(await answer(200), 200)
+  for (let i = 0; i < 4; i += 1) assert.equal(await fail('client-closed', 1500), 'client-closed')
+  assert.equal(await answer(200), 200)
+})
+
+test('an origin that breaks off behind its head has failed; a caller that leaves and a cap have not', async () => {
+  const { breakers, answer } = arrange()
+  const ended = async (problem: ProblemCode | null) => {
+    const attempt: Attempt = { breaker: null, pass: null }
+    const status = await answer(200, { attempt })
+    breakers.settled(attempt, { problem } as Outcome)
+    return status
+  }
+  for (const problem of [null, 'client-closed', 'reply-too-large', 'internal', null] as const) assert.equal(await ended(problem), 200)
+  for (let i = 0; i < 5; i += 1) assert.equal(await ended('origin-failed'), 200)
+  assert.equal(await ended(null), 'breaker-open')
+})
+
+test('answers to requests of before it opened change nothing', async () => {
+  const { changes, begin, answer } = arrange()
+  const { promise, resolve: finish } = Promise.withResolvers<Reply>()
+  const slow = begin(() => promise)
+  await Promise.resolve()
+  for (let i = 0; i < 4; i += 1) await answer(503)
+  finish(reply(200))
+  assert.equal(await slow, 200)
+  assert.equal(await answer(200), 'breaker-open')
+  assert.deepEqual(changes, ['weather open'])
 })

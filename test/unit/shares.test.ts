@@ -65,17 +65,18 @@ test('a cache that one owner left has room for all of another', () => {
   assert.deepEqual(Array.from(cache.of('weather'), ([key]) => key).sort(), ['2', '3', '4', '5'])
 })
 
-test('an open breaker stays open, however many origins another integration asks', async (t) => {
+test('an open breaker stays open, however many origins another integration asks', async () => {
   const breakers = createBreakers(
     () => 0,
     () => {},
   )
-  t.after(() => breakers.close())
+  const ask = (who: Integration, origin: string, status: number) =>
+    breakers.run({ breaker: null, pass: null }, who, origin, () => reply(status))
   const integration = (name: string) =>
     ({ name, breaker: { errorThresholdPercent: 50, minimumRequests: 2, windowMs: 10_000, resetMs: 1000 } }) as Integration
   const reply = (status: number): Reply => ({ status, headers: [], body: null })
-  for (let i = 0; i < 2; i += 1) await breakers.run(integration('weather'), 'http://a:80', () => reply(503))
-  for (let i = 0; i < 1100; i += 1) await breakers.run(integration('greedy'), `http://${i}:80`, () => reply(200))
+  for (let i = 0; i < 2; i += 1) await ask(integration('weather'), 'http://a:80', 503)
+  for (let i = 0; i < 1100; i += 1) await ask(integration('greedy'), `http://${i}:80`, 200)
   assert.deepEqual(breakers.report('weather'), [{ origin: 'http://a:80', state: 'open' }])
 })
 

@@ -66,7 +66,7 @@ class ReplySource {
       const end = () => {
         clearTimeout(timer)
         if (answer.readableEnded && answer.complete) resolve()
-        else reject(this.#failure ?? new Refusal('origin-failed', `${this.#options.service} broke off`))
+        else reject(this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${this.#options.service} broke off`))
       }
       const { maxBytes, idleTimeoutMs } = this.#options
       const idle = new Refusal('origin-timeout', `nothing moved for ${idleTimeoutMs} ms`)

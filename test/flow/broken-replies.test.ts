@@ -1,0 +1,71 @@
+/** Replies that end before their time: the record says who ended them, and only an origin's own failures open its breaker. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+async function arrange(t: TestContext) {
+  const origin = await startOrigin(t, {
+    answer(req, res) {
+      if (req.url?.endsWith('/whole')) return void res.end('all of it')
+      res.write('a part of it')
+      // What it breaks off by is not said with what went before.
+      if (req.url?.endsWith('/breaks')) setTimeout(() => res.destroy(), 20)
+      else if (req.url?.endsWith('/large')) setTimeout(() => res.write('x'.repeat(5000)), 20)
+    },
+  })
+  const installation = createInstallation(t, {
+    config: `http: { maxReply: 4KiB }\nservices: [{ name: named, url: "http://localhost:${origin.port}" }]`,
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `services: [{ name: named }]\nnetwork: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]\nbreaker: { minimumRequests: 3, errorThresholdPercent: 50, reset: 60s }`,
+      ),
+    },
+  })
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const targets = { proxy: `http://localhost:${origin.port}`, services: '/services/named' }
+  const head = (door: keyof typeof targets, path: string) =>
+    `GET ${targets[door]}${path} HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`
+  const ends = () =>
+    installation
+      .records()
+      .filter(({ type }) => type === 'settled')
+      .map(({ status, problem, complete }) => [status, problem ?? null, complete])
+  return { proxyPort, head, ends, gateway }
+}
+
+for (const door of ['proxy', 'services'] as const) {
+  test(`${door}: an origin that breaks off has failed, and opens its breaker`, async (t) => {
+    const { proxyPort, head, ends } = await arrange(t)
+    for (let i = 0; i < 3; i += 1) await exchangeRaw(proxyPort, head(door, '/breaks')).catch(() => {})
+    await eventually('all are settled', () => ends().length === 3)
+    assert.deepEqual(ends(), Array(3).fill([200, 'origin-failed', false]))
+    assert.match(await exchangeRaw(proxyPort, head(door, '/whole')), /^HTTP\/1\.1 503 breaker-open\r\n/)
+  })
+
+  test(`${door}: neither a caller that leaves nor a cap is the origin’s failure`, async (t) => {
+    const { proxyPort, head, ends } = await arrange(t)
+    for (let i = 1; i <= 4; i += 1) {
+      await exchangeRaw(proxyPort, head(door, '/large')).catch(() => {})
+      const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+      caller.write(head(door, '/waits'))
+      await once(caller, 'data')
+      caller.resetAndDestroy()
+      await eventually('both are settled', () => ends().length === 2 * i)
+    }
+    assert.deepEqual(
+      ends(),
+      Array(4)
+        .fill([
+          [200, 'reply-too-large', false],
+          [200, 'client-closed', false],
+        ])
+        .flat(),
+    )
+    assert.match(await exchangeRaw(proxyPort, head(door, '/whole')), /^HTTP\/1\.1 200 /)
+  })
+}
