@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAdmin, type Health } from './admin/index.ts'
-import { openAudit } from './audit/index.ts'
+import type { AppendFile } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
 import { type Config, watchFolder } from './config/index.ts'
 import { Refusal } from './core/index.ts'
@@ -22,6 +22,7 @@ import {
   type ReloadResult,
 } from './policy/index.ts'
 import { createReach } from './reach.ts'
+import { openRecording } from './recording.ts'
 import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
 import { createOperatorLookup } from './resources/index.ts'
@@ -45,10 +46,12 @@ export interface GatewayOptions {
   readonly logTo?: { write(line: string): void }
   /** Called once all is built and the operator’s side listens, and no listener is bound yet. */
   readonly beforeListening?: () => void
+  /** How the audit log is written; a test lets it fail. */
+  readonly auditFile?: AppendFile
 }
 
 /** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
-export async function startGateway(config: Config, { logTo, beforeListening }: GatewayOptions = {}): Promise<Gateway> {
+export async function startGateway(config: Config, { logTo, beforeListening, auditFile }: GatewayOptions = {}): Promise<Gateway> {
   const redactor = createRedactor(config.secrets)
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
@@ -59,12 +62,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   // Made beside all that follows where it is not there yet.
   const authority = openAuthority(join(config.stateFolder, 'ca'))
   authority.catch(() => {})
-  const audit = openAudit({
-    ...config.audit,
-    version,
-    mask: redactor,
-    onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
-  })
+  const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
 
   const limits = createLimits({
     now,
@@ -180,7 +178,7 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
     linger: config.http.linger,
   })
   try {
-    await Promise.all([activation.start(), authority])
+    await Promise.all([activation.start(), authority, audit.ready()])
   } catch (error) {
     await release()
     throw error
@@ -189,9 +187,6 @@ export async function startGateway(config: Config, { logTo, beforeListening }: G
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
   )
-  metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
-  const isBroken = () => (audit.status().broken ? 1 : 0)
-  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
 
   const health = (): Health => ({
     ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,

@@ -60,7 +60,7 @@ class Passage extends Settlement implements Settling {
       // Pure, synchronous, in process; unless the rules that apply look at the body, or are granted a question to the outside,
       // which takes this same path.
       const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
-      entry.decided(request, claim, decision) // on its way to disk; a reply waits for it
+      entry.decided(request, claim, decision) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, now() - askedAt - this.#waitedMs)
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial

@@ -1,11 +1,14 @@
 /** The audit station: opens the log, recovers it, and gives each arrival its entry. */
 import { mkdirSync } from 'node:fs'
 import type { Journal } from '../core/index.ts'
+import { AuditError } from './audit-error.ts'
 import { hashLine } from './chain.ts'
 import { ArrivalEntry, type LogFace, type Mask } from './entry.ts'
 import { lockFolder } from './lock.ts'
 import { recover } from './recover.ts'
-import { type AppendFile, realFile, Writer } from './writer.ts'
+import { type AppendFile, realFile } from './segment-files.ts'
+import { createSums } from './sums.ts'
+import { type Group, Writer } from './writer.ts'
 
 export interface AuditOptions {
   readonly folder: string
@@ -14,12 +17,15 @@ export interface AuditOptions {
   readonly version: string
   readonly mask: Mask
   readonly onBroken: (error: Error) => void
+  /** The log goes on in a segment that is larger than it should be. */
+  readonly onRotationFailed?: (error: Error) => void
   readonly file?: AppendFile
   /** Milliseconds since the epoch. */
   readonly wallClock?: () => number
 }
 
 export interface AuditStatus {
+  /** Of what is on disk: noted elsewhere, it is found in the log later. */
   readonly head: string
   readonly records: number
   readonly broken: boolean
@@ -29,6 +35,8 @@ export interface AuditStatus {
 
 export interface AuditStation extends Journal {
   status(): AuditStatus
+  /** Resolves once the start is on disk. Throws `AuditError` where nothing can be written. */
+  ready(): Promise<void>
   /** A record of something that is no arrival: a reload, a breaker. Values must hold no secret. */
   note(
     type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'candidate' | 'revoked',
@@ -38,37 +46,35 @@ export interface AuditStation extends Journal {
   close(): Promise<void>
 }
 
-interface Sum {
-  readonly who: string
-  readonly code: string
-  count: number
-  readonly first: string
-  last: string
-}
-
-const sumEveryMs = 1000
-/** Lines of callers that prove nothing; of integrations there are as many as have manifests. */
-const maxSums = 1000
-
 /** Throws `AuditError` where the log is in use, was changed, or cannot be opened. */
 export function openAudit(options: AuditOptions): AuditStation {
-  const { folder, maxSegmentBytes, durability, version, mask, onBroken, file = realFile, wallClock = Date.now } = options
+  const { folder, maxSegmentBytes, durability, version, mask, file = realFile, wallClock = Date.now } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const unlock = lockFolder(folder)
-  const recovered = recover(folder)
-  const writer = new Writer({
-    folder,
-    segment: recovered.segment ?? 1,
-    segmentBytes: recovered.segmentBytes,
-    maxSegmentBytes,
-    file,
-    onBroken,
-  })
-  const sums = new Map<string, Sum>()
+  const { recovered, writer } = openLog()
   let seq = recovered.nextSeq
   let head = recovered.head
   let clockMs = 0
   let clockText = ''
+
+  function openLog() {
+    const { onBroken, onRotationFailed = () => {} } = options
+    try {
+      const recovered = recover(folder)
+      const { segment, segmentBytes, nextSeq } = recovered
+      const writerOptions = { folder, segment: segment ?? 1, segmentBytes, maxSegmentBytes, file, onBroken, onRotationFailed }
+      return { recovered, writer: new Writer(writerOptions, { hash: recovered.head, seq: nextSeq - 1 }) }
+    } catch (error) {
+      unlock()
+      throw unwritable(error as Error)
+    }
+  }
+
+  /** What is wrong with the log itself says so already. */
+  function unwritable(cause: Error): AuditError {
+    if (cause instanceof AuditError) return cause
+    return new AuditError(`the audit log in ${folder} cannot be written, and nothing would be answered: ${cause.message}`, { cause })
+  }
 
   function time(): string {
     const now = wallClock()
@@ -84,30 +90,16 @@ export function openAudit(options: AuditOptions): AuditStation {
     mask,
     append(type, fields, urgent) {
       const line = `{"seq":${seq},"time":"${time()}","type":"${type}",${fields},"prev":"${head}"}`
-      seq += 1
       head = hashLine(line)
-      return writer.append(line, urgent)
+      return writer.append(line, head, seq++, urgent)
     },
-    sum(who, code, isIntegration) {
-      // A crowd of addresses is summed together before it costs an integration its own line.
-      const isNamed = isIntegration || sums.size < maxSums || sums.has(`${who} ${code}`)
-      const key = `${isNamed ? who : 'other'} ${code}`
-      const known = sums.get(key)
-      if (known === undefined) sums.set(key, { who: isNamed ? who : 'other', code, count: 1, first: time(), last: time() })
-      else {
-        known.count += 1
-        known.last = time()
-      }
-    },
+    sum: (who, code, isIntegration) => sums.count(who, code, isIntegration),
   }
-  const flushSums = () => {
-    for (const { who, code, count, first, last } of sums.values())
-      log.append('summed', `"who":${JSON.stringify(who)},"code":"${code}","count":${count},"first":"${first}","last":"${last}"`, false)
-    sums.clear()
+  const durable = async (group: Group): Promise<void> => {
+    await (writer.durable(group) ?? undefined)
   }
-  const timer = setInterval(flushSums, sumEveryMs)
-  timer.unref()
-  log.append(
+  const sums = createSums({ time, quote: JSON.stringify, record: (fields) => durable(log.append('summed', fields, true)) })
+  const started = log.append(
     'started',
     `"version":"${version}","pid":${process.pid},"cutBytes":${recovered.cutBytes},"unsettled":${recovered.unsettled.length},"unsettledIds":${JSON.stringify(recovered.unsettled.slice(0, 100))}`,
     true,
@@ -117,7 +109,17 @@ export function openAudit(options: AuditOptions): AuditStation {
     strict: durability === 'strict',
     behind: () => writer.behind(),
     open: (arrival) => new ArrivalEntry(log, arrival),
-    status: () => ({ head, records: seq - 1, broken: writer.broken !== null, unsettledBefore: recovered.unsettled.length }),
+    status() {
+      const { hash, seq: records } = writer.head
+      return { head: hash, records, broken: writer.broken !== null, unsettledBefore: recovered.unsettled.length }
+    },
+    async ready() {
+      try {
+        await durable(started)
+      } catch (error) {
+        throw unwritable((error as Error).cause as Error)
+      }
+    },
     note(type, facts) {
       log.append(
         type,
@@ -128,8 +130,7 @@ export function openAudit(options: AuditOptions): AuditStation {
       )
     },
     async close() {
-      clearInterval(timer)
-      flushSums()
+      sums.flush()
       log.append('stopped', `"records":${seq}`, true)
       await writer.close()
       unlock()

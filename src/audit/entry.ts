@@ -7,7 +7,8 @@ export interface LogFace {
   readonly writer: Writer
   /** Numbers, times and chains a record; `fields` is `"key":value,…` text. */
   append(type: string, fields: string, urgent: boolean): Group
-  sum(who: string, code: string, isIntegration: boolean): void
+  /** Counts a refusal of a flood; resolves or rejects, as `Writer.durable`, with the sum that it is in. */
+  sum(who: string, code: string, isIntegration: boolean): Promise<void>
   /** Masks in texts from outside. */
   readonly mask: Mask
 }
@@ -24,14 +25,17 @@ export class ArrivalEntry implements Entry {
   readonly #log: LogFace
   readonly #arrival: Arrival
   #group: Group | null = null
-  #summed = false
+  /** Of the sum that it is in. */
+  #summed: Promise<void> | null = null
 
   constructor(log: LogFace, arrival: Arrival) {
     this.#log = log
     this.#arrival = arrival
   }
 
+  /** Throws `Refusal('audit-unavailable')` where the log is known to be broken. */
   decided(request: AccessRequest, claim: Claim, { allow, rule, reasons, revision }: Decision): void {
+    this.#log.writer.requireWritable()
     const { integration, identity, kind, action } = request
     const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
     this.#group = this.#log.append('decided', fields, true)
@@ -47,16 +51,15 @@ export class ArrivalEntry implements Entry {
   }
 
   summed(refusal: Refusal, who: Identified | null): void {
-    this.#summed = true
-    this.#log.sum(who === null ? `peer ${this.#arrival.peer}` : who.integration.name, refusal.code, who !== null)
+    this.#summed = this.#log.sum(who === null ? `peer ${this.#arrival.peer}` : who.integration.name, refusal.code, who !== null)
   }
 
   durable(): Promise<void> | null {
-    return this.#group === null ? null : this.#log.writer.durable(this.#group)
+    return this.#group === null ? this.#summed : this.#log.writer.durable(this.#group)
   }
 
   settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, attempts, complete }: Outcome): void {
-    if (this.#summed) return
+    if (this.#summed !== null) return
     const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`}${forOperator === null ? '' : `,"detail":${quote(this.#log.mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }

@@ -1,6 +1,7 @@
 /** The tamper-evident log. */
-export { openAudit } from './audit.ts'
+export { type AuditStation, openAudit } from './audit.ts'
 export { AuditError } from './audit-error.ts'
 export { readAudit } from './read.ts'
+export type { AppendFile } from './segment-files.ts'
 export { followAudit, type TailLine, tailAudit } from './tail.ts'
 export { verifyAudit } from './verify.ts'

@@ -1,22 +1,7 @@
 /** Group commit: a write begins when none is in flight, and whatever arrives meanwhile is the next group. No timer. */
-import { closeSync, constants, fsyncSync, openSync, write } from 'node:fs'
-import { join } from 'node:path'
 import { Refusal } from '../core/index.ts'
-import { segmentName } from './chain.ts'
-
-/** The calls that can fail; a test injects failures here. */
-export interface AppendFile {
-  open(path: string): number
-  write(descriptor: number, bytes: Uint8Array, done: (error: Error | null, written: number) => void): void
-  close(descriptor: number): void
-}
-
-/** O_DSYNC: a write returns when its bytes are on disk, so a commit is one trip to the thread pool instead of two. */
-export const realFile: AppendFile = {
-  open: (path) => openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_DSYNC, 0o600),
-  write: (descriptor, bytes, done) => write(descriptor, bytes, 0, bytes.byteLength, null, (error, written) => done(error, written)),
-  close: closeSync,
-}
+import { AuditError } from './audit-error.ts'
+import { type AppendFile, SegmentFiles } from './segment-files.ts'
 
 export interface WriterOptions {
   readonly folder: string
@@ -25,12 +10,25 @@ export interface WriterOptions {
   readonly maxSegmentBytes: number
   readonly file: AppendFile
   readonly onBroken: (error: Error) => void
+  /** The next segment cannot be begun: the current one is written to until it can. Called once until it could. */
+  readonly onRotationFailed: (error: Error) => void
+}
+
+/** The newest record that is on disk. */
+export interface Head {
+  readonly hash: string
+  readonly seq: number
 }
 
 /** Lines that one commit carries; `durable` once, for all who wait. */
 interface Group {
   lines: string[]
   bytes: number
+  /** Of its last line. */
+  hash: string
+  seq: number
+  /** Its bytes are on disk. Nothing else says so: neither that no write is under way nor that nobody waits. */
+  isDurable: boolean
   wait: { readonly promise: Promise<void>; resolve(): void; reject(refusal: Refusal): void } | null
 }
 
@@ -43,9 +41,14 @@ const lingerMs = 20
 
 export class Writer {
   readonly #options: WriterOptions
-  #descriptor: number
-  #segment: number
+  readonly #files: SegmentFiles
   #segmentBytes: number
+  /** A segment becomes as large before the next one is begun. */
+  #rotateAtBytes: number
+  #hasRotationFailed = false
+  #head: Head
+  /** A write is under way, of a group that may be lost already. */
+  #isWriting = false
   #pending: Group = newGroup()
   #flying: Group | null = null
   #linger: NodeJS.Timeout | null = null
@@ -54,23 +57,36 @@ export class Writer {
   #idle: (() => void)[] = []
   #caughtUp: PromiseWithResolvers<void> | null = null
 
-  constructor(options: WriterOptions) {
+  /** Throws what the file system throws. */
+  constructor(options: WriterOptions, head: Head) {
     this.#options = options
-    this.#segment = options.segment
+    this.#head = head
     this.#segmentBytes = options.segmentBytes
-    this.#descriptor = options.file.open(join(options.folder, segmentName(options.segment)))
-    syncFolder(options.folder)
+    this.#rotateAtBytes = options.maxSegmentBytes
+    this.#files = new SegmentFiles(options.folder, options.segment, options.file)
+  }
+
+  /** What is on disk: a head that was noted is found in the log later, whatever happens. */
+  get head(): Head {
+    return this.#head
   }
 
   get broken(): Error | null {
     return this.#broken
   }
 
+  /** Throws `Refusal('audit-unavailable')` once the log is broken: no effect begins that could not be recorded. */
+  requireWritable(): void {
+    if (this.#broken !== null) throw unavailable(this.#broken)
+  }
+
   /** Appends a line; the group it goes with. `urgent` lines start a commit, others ride along. */
-  append(line: string, urgent: boolean): Group {
+  append(line: string, hash: string, seq: number, urgent: boolean): Group {
     const group = this.#pending
     if (this.#broken !== null) return group
     group.lines.push(line)
+    group.hash = hash
+    group.seq = seq
     group.bytes += line.length + 1
     if (group.bytes > maxPendingBytes) this.#break(new Error('the disk does not keep up with the audit log'))
     else if (this.#flying !== null) return group
@@ -81,8 +97,8 @@ export class Writer {
 
   /** `null` when the group is on disk already. Rejects with `Refusal('audit-unavailable')`. */
   durable(group: Group): Promise<void> | null {
-    if (this.#broken !== null && group === this.#pending) return Promise.reject(unavailable(this.#broken))
-    if (group !== this.#pending && group !== this.#flying) return group.wait === null ? null : group.wait.promise
+    if (group.isDurable) return null
+    if (this.#broken !== null) return Promise.reject(unavailable(this.#broken))
     group.wait ??= Promise.withResolvers<void>()
     return group.wait.promise
   }
@@ -96,14 +112,14 @@ export class Writer {
 
   /** Writes what is pending and closes. */
   async close(): Promise<void> {
-    while (this.#broken === null && (this.#flying !== null || this.#pending.lines.length > 0)) {
-      if (this.#flying === null) this.#commit()
+    while (this.#isWriting || (this.#broken === null && this.#pending.lines.length > 0)) {
+      if (!this.#isWriting) this.#commit()
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
     // Nothing is written after it: the descriptor may be somebody else's file or socket by then.
     this.#broken ??= new Error('the log is closed')
     if (this.#linger !== null) clearTimeout(this.#linger)
-    this.#options.file.close(this.#descriptor)
+    this.#files.close()
   }
 
   /** What arrives in the same turn of the event loop goes with it: no timer, and no group of one beside a group of many. */
@@ -127,35 +143,48 @@ export class Writer {
 
   /** A write may be short (a signal, a nearly full disk): the rest follows before anything is acknowledged. */
   #writeAll(group: Group, bytes: Buffer): void {
-    this.#options.file.write(this.#descriptor, bytes, (error, written) => {
-      if (error !== null) return this.#break(error)
+    this.#isWriting = true
+    this.#options.file.write(this.#files.descriptor, bytes, (error, written) => {
+      this.#isWriting = false
       this.#segmentBytes += written
-      if (written < bytes.byteLength) return this.#writeAll(group, bytes.subarray(written))
-      this.#landed(group)
+      if (this.#broken === null) {
+        if (error !== null) this.#break(error)
+        else if (written === 0) this.#break(new Error('the disk takes nothing'))
+        else if (written < bytes.byteLength) return this.#writeAll(group, bytes.subarray(written))
+        else this.#landed(group)
+      }
+      for (const resolve of this.#idle.splice(0)) resolve()
     })
   }
 
   #landed(group: Group): void {
     this.#flying = null
     group.lines = []
+    group.isDurable = true
     group.wait?.resolve()
     group.wait = null
-    if (this.#segmentBytes >= this.#options.maxSegmentBytes) this.#rotate()
-    for (const resolve of this.#idle.splice(0)) resolve()
+    this.#head = { hash: group.hash, seq: group.seq }
+    if (this.#segmentBytes >= this.#rotateAtBytes) this.#rotate()
     // Not at once: what the same turn of the event loop brings goes along (8 % fewer microseconds a request at 32 connections).
     if (this.#pending.lines.length > 0) this.#schedule()
   }
 
+  /** Without descriptors or space for a new file the log goes on in the one that it has, and tries again when that has grown some more. */
   #rotate(): void {
+    const { maxSegmentBytes, onRotationFailed } = this.#options
     try {
-      const next = this.#options.file.open(join(this.#options.folder, segmentName(this.#segment + 1)))
-      syncFolder(this.#options.folder)
-      this.#options.file.close(this.#descriptor)
-      this.#descriptor = next
-      this.#segment += 1
+      this.#files.next(this.#segmentBytes)
       this.#segmentBytes = 0
+      this.#rotateAtBytes = maxSegmentBytes
+      this.#hasRotationFailed = false
     } catch (error) {
-      this.#break(error as Error)
+      if (error instanceof AuditError) {
+        this.#break(error)
+        return
+      }
+      this.#rotateAtBytes = this.#segmentBytes + maxSegmentBytes / 64
+      if (!this.#hasRotationFailed) onRotationFailed(error as Error)
+      this.#hasRotationFailed = true
     }
   }
 
@@ -173,8 +202,9 @@ export class Writer {
       group.wait.reject(refusal)
     }
     this.#flying = null
+    // What is lost needs no memory; its waiters, and whoever asks later, hear that it is.
+    this.#pending.lines = []
     this.#letOn()
-    for (const resolve of this.#idle.splice(0)) resolve()
     this.#options.onBroken(error)
   }
 
@@ -187,19 +217,9 @@ export class Writer {
 export type { Group }
 
 function newGroup(): Group {
-  return { lines: [], bytes: 0, wait: null }
+  return { lines: [], bytes: 0, hash: '', seq: 0, isDurable: false, wait: null }
 }
 
 function unavailable(cause: Error): Refusal {
   return new Refusal('audit-unavailable', 'the audit log cannot be written', { cause, headers: ['retry-after', '30'] })
-}
-
-/** The new file's name must survive a crash as well as its bytes. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, constants.O_RDONLY)
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
 }

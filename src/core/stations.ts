@@ -62,6 +62,7 @@ export interface Limits {
 
 /** One arrival's records. None of these throws; a broken log shows in `durable`. */
 export interface Entry {
+  /** Throws `Refusal('audit-unavailable')` where it is known that nothing can be recorded: no effect begins. */
   decided(request: AccessRequest, claim: Claim, decision: Decision): void
   /** Instead of `decided`, where the path ended before a decision. */
   refused(refusal: Refusal, who: Identified | null): void

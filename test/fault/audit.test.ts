@@ -18,10 +18,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { openAudit } from '../../src/audit/audit.ts'
+import { type AuditOptions, openAudit } from '../../src/audit/audit.ts'
+import { type AppendFile, realFile } from '../../src/audit/segment-files.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
-import { type AppendFile, realFile } from '../../src/audit/writer.ts'
-import type { AccessRequest, Arrival, Claim, Integration, Refusal } from '../../src/core/index.ts'
+import { type AccessRequest, type Arrival, type Claim, type Integration, Refusal } from '../../src/core/index.ts'
 import { eventually } from '../support/eventually.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query }
@@ -47,7 +47,11 @@ function folderOf(t: TestContext): string {
 }
 
 function open(folder: string, file: AppendFile = realFile, maxSegmentBytes = 1e9) {
-  return openAudit({ folder, maxSegmentBytes, durability: 'reply', version: 'test', mask, onBroken: () => {}, file })
+  return openAudit(optionsOf(folder, file, maxSegmentBytes))
+}
+
+function optionsOf(folder: string, file: AppendFile = realFile, maxSegmentBytes = 1e9): AuditOptions {
+  return { folder, maxSegmentBytes, durability: 'reply', version: 'test', mask, onBroken: () => {}, file }
 }
 
 async function fill(folder: string, count: number, maxSegmentBytes?: number): Promise<void> {
@@ -188,13 +192,82 @@ for (const failure of ['ENOSPC', 'EIO'] as const) {
     for (const one of waiting) await assert.rejects(one as Promise<void>, { code: 'audit-unavailable' })
     failing = false
     const after = audit.open(arrival('after'))
-    after.decided(request, claim, decision)
+    assert.throws(() => after.decided(request, claim, decision), { code: 'audit-unavailable' })
+    after.refused(new Refusal('unidentified', ''), null)
     await assert.rejects(after.durable() as Promise<void>, { code: 'audit-unavailable' })
+    assert.equal(before.durable(), null)
     assert.equal(audit.status().broken, true)
     await audit.close()
     assert.equal((await verifyAudit(folder)).ok, true)
   })
 }
+
+for (const asked of ['while it is written', 'long after it failed'] as const) {
+  test(`what a failed write lost is never on disk, asked ${asked}`, async (t) => {
+    const folder = folderOf(t)
+    const broken: Error[] = []
+    const pending: (() => void)[] = []
+    const file: AppendFile = { ...realFile, write: (_descriptor, _bytes, done) => pending.push(() => done(new Error('EIO'), 0)) }
+    const audit = openAudit({ ...optionsOf(folder, file), onBroken: (error) => broken.push(error) })
+    await eventually('the start is being written', () => pending.length === 1)
+    const flood = audit.open(arrival('flood'))
+    flood.summed(new Refusal('arrivals-exceeded', ''), null)
+    const entry = audit.open(arrival('a'))
+    entry.decided(request, claim, decision)
+    const early = asked === 'while it is written' ? [entry.durable(), flood.durable()] : []
+    for (const fail of pending) fail()
+    await eventually('it broke', () => broken.length === 1)
+    await setTimeout(0)
+    // The origin has answered by now: its reply must not leave.
+    const replies = await Promise.allSettled([...early, entry.durable(), flood.durable()])
+    for (const reply of replies) assert.equal(reply.status === 'rejected' && (reply.reason as Refusal).code, 'audit-unavailable')
+    await assert.rejects(audit.ready(), /cannot be written, and nothing would be answered: EIO/)
+    await audit.close()
+  })
+}
+
+test('a segment that cannot be followed by the next is gone on with, and the log does not break', async (t) => {
+  const folder = folderOf(t)
+  let failing = true
+  const told: string[] = []
+  const file: AppendFile = {
+    ...realFile,
+    open(path, isNew) {
+      if (isNew && failing) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' })
+      return realFile.open(path, isNew)
+    },
+  }
+  const audit = openAudit({ ...optionsOf(folder, file, 1024), onRotationFailed: ({ message }) => told.push(message) })
+  const record = async () => {
+    const entry = audit.open(arrival('a'))
+    entry.decided(request, claim, decision)
+    await entry.durable()
+    entry.settled(outcome)
+  }
+  for (let i = 0; i < 20; i += 1) await record()
+  assert.deepEqual([audit.status().broken, told], [false, ['EMFILE']])
+  assert.ok(!existsSync(join(folder, '00000002.jsonl')))
+  failing = false
+  for (let i = 0; i < 20; i += 1) await record()
+  assert.ok(existsSync(join(folder, '00000002.jsonl')))
+  await audit.close()
+  assert.deepEqual((await verifyAudit(folder)).findings, [])
+})
+
+test('what another process wrote into the log stops it where the next segment begins', async (t) => {
+  const folder = folderOf(t)
+  const broken: string[] = []
+  const audit = openAudit({ ...optionsOf(folder, realFile, 1024), onBroken: ({ message }) => broken.push(message) })
+  await audit.ready()
+  appendFileSync(first(folder), '{"seq":2}\n')
+  for (let i = 0; i < 20 && !audit.status().broken; i += 1) {
+    const entry = audit.open(arrival('a'))
+    entry.decided(request, claim, decision)
+    await entry.durable()
+  }
+  assert.deepEqual(broken, ['another process has written to 00000001.jsonl'])
+  await audit.close()
+})
 
 test('a short write is completed before anything is acknowledged', async (t) => {
   const folder = folderOf(t)
@@ -246,13 +319,15 @@ test('a disk that stalls makes arrivals wait, and the log does not give up for o
 test('a flood is recorded in sums', async (t) => {
   const folder = folderOf(t)
   const audit = open(folder)
-  const { Refusal } = await import('../../src/core/index.ts')
+  const replies: (Promise<void> | null)[] = []
   for (let i = 0; i < 1000; i += 1) {
     const entry = audit.open(arrival(`f${i}`))
     entry.summed(new Refusal('arrivals-exceeded', ''), null)
-    assert.equal(entry.durable(), null)
+    replies.push(entry.durable())
     entry.settled(outcome)
   }
+  await Promise.all(replies)
+  assert.match(readFileSync(first(folder), 'utf8'), /"type":"summed"/)
   await audit.close()
   const sums = readFileSync(first(folder), 'utf8')
     .split('\n')
@@ -268,7 +343,6 @@ test('a flood is recorded in sums', async (t) => {
 test('a crowd of addresses is summed together, and an integration keeps a sum of its own', async (t) => {
   const folder = folderOf(t)
   const audit = open(folder)
-  const { Refusal } = await import('../../src/core/index.ts')
   const flood = new Refusal('arrivals-exceeded', '')
   for (let i = 0; i < 1500; i += 1) audit.open({ ...arrival(`f${i}`), peer: `10.0.${i >> 8}.${i & 255}` }).summed(flood, null)
   audit.open(arrival('a')).summed(flood, { integration: { name: 'weather' } as Integration, identity: 'token' })
@@ -287,8 +361,9 @@ test('nothing is written once the log is closed: the descriptor may be another f
   const late: number[] = []
   let closed = false
   const audit = open(folder, {
-    open(path) {
-      descriptor = realFile.open(path)
+    ...realFile,
+    open(path, isNew) {
+      descriptor = realFile.open(path, isNew)
       return descriptor
     },
     write(to, bytes, done) {
@@ -304,13 +379,15 @@ test('nothing is written once the log is closed: the descriptor may be another f
   await audit.close()
   const whole = readFileSync(first(folder), 'utf8')
   const stranger = join(folder, 'stranger')
-  assert.equal(openSync(stranger, 'w'), descriptor)
-  entry.decided(request, claim, decision)
+  const strangers = Array.from({ length: 4 }, () => openSync(stranger, 'w'))
+  assert.ok(strangers.includes(descriptor))
+  assert.throws(() => entry.decided(request, claim, decision), { code: 'audit-unavailable' })
+  entry.refused(new Refusal('unidentified', ''), null)
   await assert.rejects(entry.durable() ?? Promise.resolve(), (error: Refusal) => error.code === 'audit-unavailable')
   entry.settled(outcome)
   audit.note('activated', { revision: 'r' })
   await setTimeout(60)
-  closeSync(descriptor)
+  for (const one of strangers) closeSync(one)
   assert.deepEqual(late, [])
   assert.equal(readFileSync(stranger, 'utf8'), '')
   assert.equal(readFileSync(first(folder), 'utf8'), whole)
