@@ -89,7 +89,7 @@ export function openAudit(options: AuditOptions): AuditStation {
     writer,
     mask,
     append(type, fields, urgent) {
-      const line = `{"seq":${seq},"time":"${time()}","type":"${type}",${fields},"prev":"${head}"}`
+      const line = oneLine(`{"seq":${seq},"time":"${time()}","type":"${type}",${fields},"prev":"${head}"}`)
       head = hashLine(line)
       return writer.append(line, head, seq++, urgent)
     },
@@ -136,4 +136,9 @@ export function openAudit(options: AuditOptions): AuditStation {
       unlock()
     },
   }
+}
+
+/** Some readers take these for line ends, and JSON leaves them as they are (RFC 8259 §7): nothing from outside begins a line of its own. */
+function oneLine(line: string): string {
+  return /[\u2028\u2029]/.test(line) ? line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029') : line
 }

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto'
 export const genesis = hash('sha256', 'sallyport audit log v1')
 
 /** Hex SHA-256 of a line's UTF-8 bytes, without its newline. */
-export function hashLine(line: string): string {
+export function hashLine(line: string | Buffer): string {
   return hash('sha256', line)
 }
 
@@ -17,4 +17,15 @@ export function segmentName(number: number): string {
 /** The segments among the names in a log's folder, oldest first. */
 export function segmentsAmong(names: readonly string[]): readonly string[] {
   return names.filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
+}
+
+/** The complete lines of a segment: they end at 0x0A and nowhere else. */
+export function linesOf(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = []
+  let from = 0
+  for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
+    lines.push(bytes.subarray(from, end))
+    from = end + 1
+  }
+  return lines
 }

@@ -1,8 +1,9 @@
 /** What an earlier run left: the chain's end, a torn tail, decisions that never settled. */
-import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { AuditError } from './audit-error.ts'
-import { genesis, hashLine, segmentsAmong } from './chain.ts'
+import { genesis, hashLine, linesOf, segmentsAmong } from './chain.ts'
+import { brokenAt, type Line, parseLine } from './line.ts'
+import { checkSeams, lastLineOf } from './seams.ts'
 
 export interface Recovered {
   /** The segment to go on with; `null` where the log is new. */
@@ -16,32 +17,32 @@ export interface Recovered {
   readonly unsettled: readonly string[]
 }
 
-interface Line {
-  readonly seq: number
-  readonly type: string
-  readonly id?: string
-  readonly prev: string
-}
-
 /**
- * Reads the last segment alone, whatever the log's size. Only an incomplete last line may be cut; anything else that is
- * wrong is somebody's doing. Throws `AuditError` with file and line.
+ * Reads the last segment, and of each other its first and last line. Only an incomplete last line may be cut; anything else that
+ * is wrong is somebody's doing. Throws `AuditError` with file and line.
  */
 export function recover(folder: string): Recovered {
   const names = segmentsAmong(readdirSync(folder))
   const last = names.at(-1)
   if (last === undefined) return { segment: null, segmentBytes: 0, nextSeq: 1, head: genesis, cutBytes: 0, unsettled: [] }
   const file = join(folder, last)
-  const cutBytes = cutTornTail(file)
-  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
-  const segment = Number.parseInt(last, 10)
-  const segmentBytes = statSync(file).size
-  if (lines.length === 0) return { ...endOfPrevious(folder, names), segment, segmentBytes, cutBytes, unsettled: [] }
-  const { seq, head, unsettled } = readChain(file, lines)
-  return { segment, segmentBytes, nextSeq: seq + 1, head, cutBytes, unsettled }
+  let cutBytes = cutTornTail(file)
+  const bytes = readFileSync(file)
+  const place = { segment: Number.parseInt(last, 10), segmentBytes: bytes.byteLength }
+  if (bytes.byteLength === 0) {
+    const previous = names.at(-2)
+    // It was begun, and the one before written to once more.
+    if (previous !== undefined) cutBytes += cutTornTail(join(folder, previous))
+    checkSeams(folder, names.slice(0, -1))
+    return { ...endOf(folder, previous), ...place, cutBytes, unsettled: [] }
+  }
+  checkSeams(folder, names)
+  const { seq, head, unsettled } = readChain(file, linesOf(bytes))
+  return { ...place, nextSeq: seq + 1, head, cutBytes, unsettled }
 }
 
-function cutTornTail(file: string): number {
+/** Cuts an incomplete last line off, and keeps it beside the segment; gives its bytes. Throws what the file system throws. */
+export function cutTornTail(file: string): number {
   const bytes = readFileSync(file)
   const end = bytes.lastIndexOf(0x0a) + 1
   const torn = bytes.subarray(end)
@@ -51,44 +52,24 @@ function cutTornTail(file: string): number {
   return torn.byteLength
 }
 
-function readChain(file: string, lines: readonly string[]): { seq: number; head: string; unsettled: readonly string[] } {
-  let seq = 0
-  let head: string | null = null
+function readChain(file: string, lines: readonly Buffer[]): { seq: number; head: string; unsettled: readonly string[] } {
+  let before: { readonly line: Line; readonly head: string } | null = null
   const open = new Set<string>()
-  for (const [index, text] of lines.entries()) {
-    const line = parse(file, index, text)
-    if (head !== null && (line.prev !== head || line.seq !== seq + 1)) {
-      throw new AuditError(
-        `${file}:${index + 1}: the chain is broken here: the log was changed. Keep it as evidence, move the folder away, and start with a new one`,
-      )
-    }
-    if (line.type === 'started') open.clear()
+  for (const [index, bytes] of lines.entries()) {
+    const line = parseLine(file, index + 1, bytes)
+    if (before !== null && (line.prev !== before.head || line.seq !== before.line.seq + 1)) throw brokenAt(file, index + 1)
+    if (line.type === 'started' || line.type === 'stopped') open.clear()
     if (line.type === 'decided' && line.id !== undefined) open.add(line.id)
     if (line.type === 'settled' && line.id !== undefined) open.delete(line.id)
-    if (line.type === 'stopped') open.clear()
-    seq = line.seq
-    head = hashLine(text)
+    before = { line, head: hashLine(bytes) }
   }
-  return { seq, head: head ?? genesis, unsettled: [...open] }
-}
-
-function parse(file: string, index: number, text: string): Line {
-  try {
-    const line = JSON.parse(text) as Line
-    if (typeof line.seq === 'number' && typeof line.prev === 'string') return line
-  } catch {
-    // Told below, with the place.
-  }
-  throw new AuditError(
-    `${file}:${index + 1}: not a record of the audit log. Keep the file as evidence, move the folder away, and start with a new one`,
-  )
+  return { seq: before?.line.seq ?? 0, head: before?.head ?? genesis, unsettled: [...open] }
 }
 
 /** The last segment was opened and nothing complete was written: the chain's end is the segment before. */
-function endOfPrevious(folder: string, names: readonly string[]): { nextSeq: number; head: string } {
-  const previous = names.at(-2)
+function endOf(folder: string, previous: string | undefined): { nextSeq: number; head: string } {
   if (previous === undefined) return { nextSeq: 1, head: genesis }
   const file = join(folder, previous)
-  const text = readFileSync(file, 'utf8').split('\n').at(-2) ?? ''
-  return { nextSeq: parse(file, 0, text).seq + 1, head: hashLine(text) }
+  const bytes = lastLineOf(file)
+  return { nextSeq: parseLine(file, 0, bytes).seq + 1, head: hashLine(bytes) }
 }

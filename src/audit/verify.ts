@@ -1,15 +1,16 @@
 /** Verifies a log from its files alone, sharing no code with what wrote it. */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 
 export interface Finding {
   readonly file: string
-  /** From 1. */
+  /** From 1; 0 where it is the file itself. */
   readonly line: number
   readonly what: string
+  /** `sallyport audit continue` has recorded it: the log was closed behind it, and a new part begun. */
+  readonly isClosed: boolean
 }
 
 export interface Verification {
@@ -21,71 +22,141 @@ export interface Verification {
   /** Decisions or refusals without `settled`: work under way, or what a crash interrupted. */
   readonly unsettled: number
   readonly findings: readonly Finding[]
+  /** Where each noted head was found; `null` where it was not, which is a finding. */
+  readonly noted: readonly { readonly head: string; readonly file: string | null; readonly line: number }[]
 }
 
 const firstPrev = createHash('sha256').update('sallyport audit log v1').digest('hex')
 const maxFindings = 100
 
 /**
- * Streams every segment: chain, sequence, JSON, one decision or refusal an id and one settlement after it.
- * A last line without newline is being written, or was torn by a crash, and is no finding. Throws what `readdir` throws.
+ * Streams every segment: chain, sequence, JSON, one decision or refusal an id and one settlement after it, and that each head of
+ * `noted` (64 hex digits) is in the chain. A last line without newline is being written, or was torn by a crash, and is no
+ * finding. Throws what `readdir` throws.
  */
-export async function verifyAudit(folder: string): Promise<Verification> {
+export async function verifyAudit(folder: string, noted: readonly string[] = []): Promise<Verification> {
   const segments = (await readdir(folder)).filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
-  const findings: Finding[] = []
-  const open = new Set<string>()
-  let expected = firstPrev
-  let seq = 0
-  let records = 0
-
-  function check(text: string, file: string, line: number): void {
-    const report = (what: string) => {
-      if (findings.length < maxFindings) findings.push({ file, line, what })
-    }
-    let record: Record<string, unknown>
-    try {
-      record = JSON.parse(text) as Record<string, unknown>
-    } catch {
-      report('not JSON')
-      return
-    }
-    if (record['prev'] !== expected) report('does not point to the line before it: a line was changed, removed or put in')
-    if (record['seq'] !== seq + 1) report(`has seq ${String(record['seq'])} where ${seq + 1} was expected`)
-    seq = typeof record['seq'] === 'number' ? record['seq'] : seq + 1
-    const { type, id } = record
-    if (type === 'decided' || type === 'refused') {
-      if (open.has(String(id))) report(`${String(id)} is decided twice`)
-      open.add(String(id))
-    }
-    if (type === 'settled' && !open.delete(String(id))) report(`${String(id)} is settled without a decision or twice`)
-    records += 1
-  }
-
+  const check = new Check(noted)
   for (const [index, name] of segments.entries()) {
-    if (index === 0 && Number.parseInt(name, 10) !== 1) findings.push({ file: name, line: 0, what: 'the first segments are missing' })
+    if (index === 0 && Number.parseInt(name, 10) !== 1) check.report(name, 0, 'the first segments are missing')
     const previous = segments[index - 1]
     if (previous !== undefined && Number.parseInt(name, 10) !== Number.parseInt(previous, 10) + 1)
-      findings.push({ file: name, line: 0, what: 'a segment before it is missing' })
+      check.report(name, 0, 'a segment before it is missing')
     let line = 0
-    for await (const text of completeLines(join(folder, name))) {
+    for await (const bytes of completeLines(join(folder, name), check.all)) {
       line += 1
-      check(text, name, line)
-      expected = createHash('sha256').update(text).digest('hex')
+      check.take(bytes, name, line)
     }
+    check.endSegment()
   }
-  return { ok: findings.length === 0, records, segments: segments.length, head: expected, unsettled: open.size, findings }
+  return { ...check.result(segments.at(-1) ?? ''), segments: segments.length }
 }
 
-async function* completeLines(path: string): AsyncGenerator<string> {
-  const stream = createReadStream(path)
-  let endsWithNewline = true
-  stream.on('data', (chunk) => {
-    endsWithNewline = (chunk as Buffer).at(-1) === 0x0a
-  })
-  let held: string | null = null
-  for await (const text of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (held !== null) yield held
-    held = text
+class Check {
+  /** Of every byte there is, in the order of the segments. */
+  readonly all: Hash = createHash('sha256')
+  readonly #noted: ReadonlySet<string>
+  readonly #found = new Map<string, { readonly file: string; readonly line: number }>()
+  readonly #open = new Set<string>()
+  #closed: Finding[] = []
+  #findings: Finding[] = []
+  #expected = firstPrev
+  #seq = 0
+  #records = 0
+  /** Of all segments before the one that is read. */
+  #before = createHash('sha256').digest('hex')
+
+  constructor(noted: readonly string[]) {
+    this.#noted = new Set(noted)
+    if (this.#noted.has(firstPrev)) this.#found.set(firstPrev, { file: 'the beginning', line: 0 })
   }
-  if (held !== null && endsWithNewline) yield held
+
+  report(file: string, line: number, what: string): void {
+    if (this.#findings.length < maxFindings) this.#findings.push({ file, line, what, isClosed: false })
+  }
+
+  take(bytes: Buffer, file: string, line: number): void {
+    const text = decode(bytes)
+    if (text === null) this.report(file, line, 'is not UTF-8')
+    else this.#takeRecord(text, file, line)
+    this.#expected = createHash('sha256').update(bytes).digest('hex')
+    if (this.#noted.has(this.#expected)) this.#found.set(this.#expected, { file, line })
+  }
+
+  endSegment(): void {
+    this.#before = this.all.copy().digest('hex')
+  }
+
+  result(lastFile: string): Omit<Verification, 'segments'> {
+    const noted = [...this.#noted].map((head) => ({ head, file: null, line: 0, ...this.#found.get(head) }))
+    for (const { head, file } of noted)
+      if (file === null) this.report(lastFile, 0, `the noted head ${head} is not in the log: lines were changed or cut off`)
+    const findings = [...this.#closed, ...this.#findings]
+    const [records, head, unsettled] = [this.#records, this.#expected, this.#open.size]
+    return { ok: findings.length === 0, records, head, unsettled, findings, noted }
+  }
+
+  #takeRecord(text: string, file: string, line: number): void {
+    const report = (what: string) => this.report(file, line, what)
+    if (text.includes('\r')) report('has a carriage return, which the gateway does not write')
+    const record = parse(text)
+    if (record === null) {
+      report(text === '' ? 'is empty' : 'is not a record in JSON')
+      return
+    }
+    const { prev, seq, type, id } = record
+    if (type === 'continued') this.#close(record, file, line)
+    if (prev !== this.#expected) report('does not point to the line before it: a line was changed, removed or put in')
+    if (seq !== this.#seq + 1) report(`has seq ${String(seq)} where ${this.#seq + 1} was expected`)
+    this.#seq = typeof seq === 'number' ? seq : this.#seq + 1
+    if (type === 'decided' || type === 'refused') {
+      if (this.#open.has(String(id))) report(`${String(id)} is decided twice`)
+      this.#open.add(String(id))
+    }
+    if (type === 'settled' && !this.#open.delete(String(id))) report(`${String(id)} is settled without a decision or twice`)
+    this.#records += 1
+  }
+
+  /** What was found before has been recorded, if it is still what was recorded. */
+  #close({ closed }: Record<string, unknown>, file: string, line: number): void {
+    if (line !== 1) this.report(file, line, 'continues the log in the middle of a segment')
+    else if (closed !== this.#before) this.report(file, line, 'continues a log that was changed since')
+    else {
+      this.#closed.push(...this.#findings.map((finding) => ({ ...finding, isClosed: true })))
+      this.#findings = []
+    }
+  }
+}
+
+/** Lines end at 0x0A and nowhere else; `all` is given every byte. */
+async function* completeLines(path: string, all: Hash): AsyncGenerator<Buffer> {
+  const parts: Buffer[] = []
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    all.update(chunk)
+    let from = 0
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
+      parts.push(chunk.subarray(from, end))
+      yield parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+      parts.length = 0
+      from = end + 1
+    }
+    if (from < chunk.byteLength) parts.push(chunk.subarray(from))
+  }
+}
+
+function decode(bytes: Buffer): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+function parse(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null
+  } catch {
+    return null
+  }
 }

@@ -1,5 +1,6 @@
 /** `sallyport audit tail | verify`. */
-import { followAudit, tailAudit, verifyAudit } from '../audit/index.ts'
+import { followAudit, tailAudit, type Verification, verifyAudit } from '../audit/index.ts'
+import { visibleText } from '../core/index.ts'
 import { createRows } from './audit-rows.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
@@ -39,24 +40,36 @@ export async function auditTail(folder: string, { lines, follow, json }: TailFla
   })
 }
 
-export async function auditVerify(folder: string, json: boolean): Promise<boolean> {
+export interface VerifyFlags {
+  readonly json: boolean
+  /** Heads that were noted elsewhere. */
+  readonly head: readonly string[]
+  /** What "audit continue" has recorded is no failure. */
+  readonly acceptClosed: boolean
+}
+
+/** `false`: it does not hold. */
+export async function auditVerify(folder: string, { json, head: noted, acceptClosed }: VerifyFlags): Promise<boolean> {
   const result = await requireLog(folder, async () => {
-    const found = await verifyAudit(folder)
+    const found = await verifyAudit(folder, noted)
     if (found.segments === 0) throw noLog(folder)
     return found
   })
-  if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
-  else {
-    const { ok, records, segments, head, unsettled, findings } = result
-    process.stdout.write(
-      ok
-        ? `OK: ${records} records in ${segments} segment${segments === 1 ? '' : 's'}, the chain holds${unsettled > 0 ? `; ${unsettled} not settled (under way, or cut off by a crash)` : ''}\n`
-        : `BROKEN: ${findings.length} finding${findings.length === 1 ? '' : 's'} in ${records} records\n`,
-    )
-    for (const { file, line, what } of findings) process.stdout.write(`  ${file}:${line}: ${what}\n`)
-    process.stdout.write(`head ${head}\n`)
-  }
-  return result.ok
+  const holds = result.findings.every(({ isClosed }) => acceptClosed && isClosed)
+  if (json) print(JSON.stringify(result))
+  else for (const text of verificationRows(result, holds)) print(text)
+  return holds
+}
+
+function* verificationRows({ records, segments, head, unsettled, findings, noted }: Verification, holds: boolean): Generator<string> {
+  const open = unsettled > 0 ? `; ${unsettled} not settled (under way, or cut off by a crash)` : ''
+  if (findings.length === 0) yield `OK: ${records} records in ${segments} segment${segments === 1 ? '' : 's'}, the chain holds${open}`
+  else if (holds) yield `OK: ${records} records, the chain holds since the log was last closed; what was found before:`
+  else yield `BROKEN: ${findings.length} finding${findings.length === 1 ? '' : 's'} in ${records} records`
+  for (const { file, line, what, isClosed } of findings)
+    yield `  ${file}:${line}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
+  for (const { head: one, file, line } of noted) if (file !== null) yield `noted ${one} is ${file}:${line}`
+  yield `head ${head}`
 }
 
 async function requireLog<T>(folder: string, read: () => Promise<T>): Promise<T> {
@@ -76,6 +89,7 @@ function noLog(path: string): CommandError {
   return new CommandError(`there is no audit log yet (${path}); it begins when the gateway first starts`, exitCodes.unavailable)
 }
 
+/** What came from outside does nothing to a terminal. */
 function print(text: string | null): void {
-  if (text !== null) process.stdout.write(`${text}\n`)
+  if (text !== null) process.stdout.write(`${visibleText(text)}\n`)
 }

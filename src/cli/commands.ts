@@ -4,7 +4,7 @@ import { configJsonSchema, requireKnown } from '../config/index.ts'
 import { loadManifests, manifestJsonSchema, type ReloadResult } from '../policy/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { askGateway } from './admin-client.ts'
-import { auditTail, auditVerify } from './audit.ts'
+import { auditTail, auditVerify, type VerifyFlags } from './audit.ts'
 import { demo } from './demo.ts'
 import { doctor, formatChecks } from './doctor.ts'
 import { type EnvFlags, env } from './env.ts'
@@ -52,8 +52,11 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     )
   command('verify', 'Verify the whole log from its files alone; exit 1 where it does not hold.', audit)
     .option('--json', 'print JSON')
-    .action(async ({ config, json = false }: Shared & { json?: boolean }) => {
-      if (!(await auditVerify(findConfig(config).audit.folder, json))) process.exitCode = exitCodes.failure
+    .option('--head <hash>', 'a head that was noted: it must be in the log; can be given more than once', notedHead, [])
+    .option('--accept-closed', 'exit 0 where nothing is wrong but what "audit continue" has recorded')
+    .action(async ({ config, ...flags }: Shared & Partial<VerifyFlags>) => {
+      const { json = false, head = [], acceptClosed = false } = flags
+      if (!(await auditVerify(findConfig(config).audit.folder, { json, head, acceptClosed }))) process.exitCode = exitCodes.failure
     })
 
   addPolicyCommands(program, command, print)
@@ -94,6 +97,11 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .action((what: 'config' | 'manifest') =>
       print(`${JSON.stringify(what === 'config' ? configJsonSchema() : manifestJsonSchema(), null, 2)}\n`),
     )
+}
+
+function notedHead(text: string, before: readonly string[]): readonly string[] {
+  if (/^[0-9a-f]{64}$/i.test(text)) return [...before, text.toLowerCase()]
+  throw new InvalidArgumentError('it is the 64 hexadecimal digits that "audit verify" prints')
 }
 
 function wholeNumber(text: string): number {

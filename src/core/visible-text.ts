@@ -1,11 +1,18 @@
 /** Text of others inside a message: one line, whatever it does to a terminal. */
 
-/** Line ends, terminal escapes and direction marks would let it write lines of its own into a log or a terminal. */
+/**
+ * Line ends, terminal escapes, direction marks and what else is not seen (Unicode's Cc and Cf) as `\uXXXX`: they would let it
+ * write lines of its own into a log or a terminal, or look like another. Of JSON the value stays the same.
+ */
 export function visibleText(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(
-      /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
-      (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    )
+  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (one) => one.split('').map(escaped).join(''))
+}
+
+/** The same of a text of several lines, which stay lines. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visibleText).join('\n')
+}
+
+function escaped(codeUnit: string): string {
+  return `\\u${codeUnit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

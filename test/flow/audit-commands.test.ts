@@ -1,5 +1,6 @@
 /** `sallyport audit` over logs of every condition: short, huge, tampered with, and none at all. */
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -99,4 +100,30 @@ test('a folder without a segment is no log', async (t) => {
     assert.deepEqual({ stdout, code }, { stdout: '', code: 69 }, args)
     assert.match(stderr, /^there is no audit log yet \(.*\/state\/audit\)/)
   }
+})
+
+test('nothing in a record does anything to the terminal that shows it', async (t) => {
+  const odd = '\u202e\u2066\u200f\u061c\u009b31m\u0085\u2028\u2029\u007f\ufeff\u{e0041}'
+  const { run } = place(t, [
+    `{"time":"t","type":"decided","id":"a","allow":false,"rule":"r${odd}","integration":"weather","kind":"http","subject":{"path":"/${odd}"}}`,
+    `{"time":"t","type":"rejected","problem":"\\u001b[2J${odd}","prev":""}`,
+    'null',
+  ])
+  for (const args of ['tail', 'tail --json', 'verify', 'verify --json']) {
+    const { stdout } = await run(args)
+    assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\u2028\u2029]/u, args)
+  }
+  const [first] = rowsOf((await run('tail --json')).stdout)
+  assert.equal((JSON.parse(first ?? '') as { rule: string }).rule, `r${odd}`)
+})
+
+test('a head that was noted is looked for, and a word that is none is refused', async (t) => {
+  const { run } = place(t, [`{"seq":1,"type":"breaker","prev":"${hash('sha256', 'sallyport audit log v1')}"}`])
+  const [, head = ''] = /^head ([0-9a-f]{64})$/m.exec((await run('verify')).stdout) ?? []
+  const found = await run(`verify --head ${head.toUpperCase()} --head ${head}`)
+  assert.deepEqual([found.code, found.stdout.includes(`noted ${head} is 00000001.jsonl:1\n`)], [0, true])
+  const missing = await run(`verify --head ${head} --head ${'0'.repeat(64)}`)
+  assert.equal(missing.code, 1)
+  assert.match(missing.stdout, /the noted head 0{64} is not in the log/)
+  assert.equal((await run('verify --head abc')).code, 64)
 })

@@ -1,5 +1,6 @@
 /** The commands over recorded requests: explain, replay, suggest. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { visibleLines } from '../../core/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
@@ -12,7 +13,9 @@ import { type SuggestFlags, suggestManifest } from './suggest.ts'
 export function addRecordedCommands(policy: Command, command: AddCommand, print: (text: string) => void): void {
   command('explain <id>', 'Say why a recorded request was decided as it was, and what would change that.', policy)
     .option('--json', 'print JSON')
-    .action(async (id: string, { config, json = false }: Shared & { json?: boolean }) => print(await explain(findConfig(config), id, json)))
+    .action(async (id: string, { config, json = false }: Shared & { json?: boolean }) =>
+      print(visibleLines(await explain(findConfig(config), id, json))),
+    )
 
   command('replay', 'Judge the recorded requests again; exit 1 where an answer differs.', policy)
     .option('--against <revision>', 'a kept revision, "active", or "latest" for what lies on disk', 'latest')
@@ -29,7 +32,7 @@ export function addRecordedCommands(policy: Command, command: AddCommand, print:
           exitCodes.usage,
         )
       const { text, differs } = await replayLog(findConfig(config), flags)
-      print(text)
+      print(visibleLines(text))
       if (differs) throw new CommandError('')
     })
 
