@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAdmin, type Health } from './admin/index.ts'
 import type { AppendFile } from './audit/index.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
-import { type Config, watchFolder } from './config/index.ts'
+import type { Config } from './config/index.ts'
 import { Refusal } from './core/index.ts'
+import { createFollowing } from './following.ts'
 import { createGovernment } from './govern.ts'
 import { createContainment, createIds, createInterceptDoor, createPolicyDoor, type Listener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
@@ -26,6 +27,7 @@ import { openRecording } from './recording.ts'
 import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
 import { createOperatorLookup } from './resources/index.ts'
+import { createDescriptors } from './shares/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
@@ -126,9 +128,11 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     onCandidate: () => live.judgeAgain(),
   })
   const { policy, activation } = government
+  const following = createFollowing({ config, activation, logger })
+  const descriptors = createDescriptors()
 
   const reach = createReach({
-    config,
+    ...{ config, descriptors },
     report: limits.report,
     // Doors and what they lead to refer to each other through the path.
     intercept: (socket, head, tunnel) => inner.intercept(socket, head, tunnel),
@@ -212,11 +216,11 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
       audit: audit.status(),
       health: health(),
     }),
-    activation,
+    activation: { ...activation, reload: following.reload },
     logger,
   })
 
-  const openListener = createOpenListener({ config, manifests, handle, nextId, containment, requireOpen, now, nodeHttp })
+  const openListener = createOpenListener({ config, descriptors, manifests, handle, nextId, containment, requireOpen, now, nodeHttp })
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)
@@ -230,15 +234,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     await shutdown()
     throw error
   }
-  const { rulesFolder, candidate } = config.policy
-  const watched = [config.integrationsFolder, rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
-  const unwatch = watched.map((folder) =>
-    watchFolder(
-      folder,
-      () => void activation.reload(),
-      (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
-    ),
-  )
+  following.start()
   government.follow()
   state.ready = true
   logger.info(
@@ -268,14 +264,14 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   return {
     listeners: listeners.map(({ name, address }) => ({ name, address })),
     health: admin.healthAddress(),
-    reload: activation.reload,
+    reload: following.reload,
     contain: containment.contain,
     close: () => (state.closing ??= close()),
   }
 
   async function close(): Promise<void> {
     state.draining = true
-    for (const stop of unwatch) stop()
+    following.stop()
     // A bundle that is being compiled holds nobody up: `shutdown` waits for it.
     void government.close()
     inner.close()

@@ -13,9 +13,11 @@ import {
   openListener,
 } from './ingress/index.ts'
 import type { Handle } from './pipeline.ts'
+import type { Descriptors } from './shares/index.ts'
 
 export interface ListenersOptions {
   readonly config: Config
+  readonly descriptors: Descriptors
   readonly manifests: Directory
   readonly handle: Handle
   readonly nextId: NextId
@@ -29,9 +31,9 @@ export interface ListenersOptions {
 
 /** Throws as `openListener`. */
 export function createOpenListener(options: ListenersOptions): (listener: ListenerConfig) => Promise<Listener> {
-  const { manifests, handle, nextId, containment, requireOpen, now, nodeHttp } = options
+  const { descriptors, manifests, handle, nextId, containment, requireOpen, now, nodeHttp } = options
   const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
-  const shareConnections = createConnectionShares(now)
+  const shareConnections = createConnectionShares(now, descriptors.mayAccept)
 
   return ({ name, address, integration, doors }) => {
     const known = createIdentify(manifests, integration)

@@ -16,9 +16,11 @@ import {
   originTrust,
   type TunnelResourceOptions,
 } from './resources/index.ts'
+import type { Descriptors } from './shares/index.ts'
 
 export interface ReachOptions {
   readonly config: Config
+  readonly descriptors: Descriptors
   readonly report: (integration: string) => readonly BucketReport[]
   /** Opens a tunnel; from the interception door. */
   readonly intercept: TunnelResourceOptions['intercept']
@@ -31,7 +33,7 @@ export interface Reach {
   close(): Promise<void>
 }
 
-export function createReach({ config, report, intercept }: ReachOptions): Reach {
+export function createReach({ config, descriptors, report, intercept }: ReachOptions): Reach {
   const { http, services } = config
   const own = createOwnPorts()
   const resolve = createResolveName({ servers: http.dnsServers })
@@ -39,6 +41,7 @@ export function createReach({ config, report, intercept }: ReachOptions): Reach 
     resolve,
     rule: createAddressRule(own.isOwn),
     connectTimeoutMs: http.connectTimeoutMs,
+    mayDial: descriptors.mayDial,
     secureContext: originTrust(http.originCaFile),
   })
   const pools = createPools({ dialer, idleTimeoutMs: http.idleTimeoutMs, connections: 256 })

@@ -10,6 +10,7 @@ import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
 import { bundlesAtHand, createPolicy, loadManifests, readRules } from '../policy/index.ts'
 import { leastSecret } from '../redact/index.ts'
+import { createDescriptors } from '../shares/index.ts'
 import { commandCompiler } from './compiler.ts'
 import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
@@ -73,6 +74,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('state folder', () => stateFolder(config.stateFolder))
   await check('sockets', () => `${requireSockets(config)}`)
   await check('ports', () => ports(config))
+  await check('descriptors', () => descriptors(config))
   await check('bundles', () => checkBundles(config))
   const revisionOf = async (rulesFolder: string | null): Promise<Verdict> => {
     const { bundles, missing } = await bundlesAtHand(config)
@@ -136,6 +138,18 @@ function stateFolder(folder: string): Verdict {
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
   return free < minFreeBytes ? { warn: `only ${Math.floor(free / 1024 ** 2)} MiB free: a full disk stops every request` } : folder
+}
+
+/** Those of this command, which the gateway has too where it is started in the same way. */
+function descriptors({ listeners, http }: Config): Verdict {
+  const { forCallers } = createDescriptors()
+  const wanted = listeners.length * http.maxConnections
+  if (forCallers === null) return 'the system does not say how many there are'
+  if (forCallers < wanted)
+    return {
+      warn: `enough for ${forCallers} connections of callers, and http.maxConnections allows ${wanted}: raise the limit of open files (ulimit -n, LimitNOFILE=), or lower it`,
+    }
+  return `enough for the ${wanted} connections of callers, and as many to origins`
 }
 
 async function ports({ listeners, admin }: Config): Promise<string> {

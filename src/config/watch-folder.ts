@@ -31,15 +31,16 @@ export function watchFolder(
   let settling: NodeJS.Timeout | null = null
   let burstSince = 0
   let stopped = false
-  let looking = fingerprint(folder, covers, deep)
+  let looking: Promise<string | null> = fingerprint(folder, covers, deep).catch(() => null)
 
   function look(): void {
     settling = null
     renew()
-    // One after the other, each compared with the one before.
+    // One after the other, each compared with the last that could be taken.
     looking = looking.then(async (seen) => {
-      const now = await fingerprint(folder, covers, deep)
-      if (now !== seen && !stopped) onChange()
+      const now = await fingerprint(folder, covers, deep).catch(() => null)
+      if (now === null || now === seen || stopped) return seen
+      onChange()
       return now
     })
   }
@@ -79,12 +80,28 @@ export function watchFolder(
   }
 }
 
+/** Empty where it is not there, or cannot be looked at. */
 function identityOf(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats === undefined ? '' : `${stats.dev}:${stats.ino}`
+  try {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return stats === undefined ? '' : `${stats.dev}:${stats.ino}`
+  } catch {
+    return ''
+  }
 }
 
-/** Names, sizes and times of the files that count, through links; their contents are the reader's business. */
+function stateOf(error: NodeJS.ErrnoException): string {
+  if (error.code !== undefined && statesOfPath.has(error.code)) return error.code
+  throw error
+}
+
+/** What it says of a folder or file that it cannot be read so; whatever else goes wrong (no descriptors, no memory) says nothing of it. */
+const statesOfPath = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'])
+
+/**
+ * Names, sizes and times of the files that count, through links; their contents are the reader's business. Throws where they
+ * cannot be told.
+ */
 async function fingerprint(folder: string, covers: (name: string) => boolean, deep: boolean): Promise<string> {
   try {
     const stamps: string[] = []
@@ -97,7 +114,7 @@ async function fingerprint(folder: string, covers: (name: string) => boolean, de
     }
     return stamps.sort().join('\n')
   } catch (error) {
-    return String((error as NodeJS.ErrnoException).code)
+    return stateOf(error as NodeJS.ErrnoException)
   }
 }
 
@@ -105,8 +122,7 @@ async function stampOf(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
     return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
-  } catch {
-    // A link that leads nowhere, or in a circle.
-    return 'gone'
+  } catch (error) {
+    return stateOf(error as NodeJS.ErrnoException)
   }
 }

@@ -52,7 +52,7 @@ interface Pool {
 }
 
 /** One for all listeners, since `limits.connections` is an integration's everywhere. */
-export function createConnectionShares(now: () => number): (options: ConnectionPoolOptions) => ConnectionPool {
+export function createConnectionShares(now: () => number, mayAccept: () => boolean): (options: ConnectionPoolOptions) => ConnectionPool {
   const connections = new WeakMap<Duplex, Connection>()
   const holders = new Map<string, Holder>()
 
@@ -92,6 +92,10 @@ export function createConnectionShares(now: () => number): (options: ConnectionP
 
     return {
       accepted(socket, integration) {
+        if (!mayAccept() && !giveUpAny(pool)) {
+          socket.destroy()
+          return
+        }
         const connection: Connection = {
           ...{ socket, peer: socket.remoteAddress ?? 'local', since: now(), pool },
           ...{ holder: null, latest: null, isTaken: false, isRefused: false },
@@ -153,6 +157,16 @@ function giveUpIdle(holder: Holder, pool: Pool | null): boolean {
 function giveUpNewest(holder: Holder, pool: Pool): void {
   const newest = [...holder].findLast((connection) => connection.pool === pool)
   if (newest !== undefined) cut(newest)
+}
+
+/** For a connection that nobody knows yet: one that has proved nothing ends, or else an idle one of who has most. */
+function giveUpAny(pool: Pool): boolean {
+  if (pool.unidentifiedCount > 0) {
+    cutOldest(pool.unidentified)
+    return true
+  }
+  const largest = largestOf(pool.counts)
+  return largest !== null && giveUpIdle(largest, pool)
 }
 
 function cutOldest(unidentified: Pool['unidentified']): void {

@@ -1,4 +1,5 @@
 /** Fair parts of what integrations share. */
+export { createDescriptors, type Descriptors } from './descriptors.ts'
 export { createFairCache } from './fair-cache.ts'
 export { createFairMemory } from './fair-memory.ts'
 export { createFairQueue } from './fair-queue.ts'

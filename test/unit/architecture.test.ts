@@ -11,7 +11,7 @@ const src = join(root, 'src')
 const floors: readonly (readonly string[])[] = [
   ['main', 'cli'],
   ['gateway'],
-  ['govern', 'reach', 'reporting', 'recording', 'listeners'],
+  ['govern', 'reach', 'reporting', 'recording', 'following', 'listeners'],
   ['ingress', 'admin'],
   ['pipeline'],
   ['policy', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],

@@ -13,23 +13,26 @@ export interface DialerOptions {
   readonly rule: AddressRule
   /** Over all of it: the name's resolution, the connection, and the TLS handshake. */
   readonly connectTimeoutMs: number
+  /** `false`: what descriptors are left are for the gateway itself. */
+  readonly mayDial?: () => boolean
   /** Trust for origins' certificates. */
   readonly secureContext: SecureContext
 }
 
 /** Both give up when they are told to stop, and at the deadline, in whatever state they are. */
 export interface Dialer {
-  /** A connected TCP socket. Throws `Refusal`: address-denied, origin-unreachable, origin-timeout, client-closed. */
+  /** A connected TCP socket. Throws `Refusal`: address-denied, origin-unreachable, origin-timeout, client-closed, connections-exceeded. */
   tcp(target: Target, stop?: Stop): Promise<Socket>
   /** A TLS connection whose certificate is valid for `target.host`. Throws as `tcp`, and `origin-tls-failed`. */
   tls(target: Target, stop?: Stop): Promise<Socket>
 }
 
-export function createDialer({ resolve, rule, connectTimeoutMs, secureContext }: DialerOptions): Dialer {
+export function createDialer({ resolve, rule, connectTimeoutMs, mayDial = () => true, secureContext }: DialerOptions): Dialer {
   function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
     return within(timeoutMs, `no connection to ${target.host}`, stop, async (signal) => {
       const addresses = await resolveJudged(resolve, rule, target, signal)
+      if (!mayDial()) throw scarce(target)
       try {
         const socket = await connectFirst(addresses, target.port, signal)
         return isSecure ? await handshake(socket, target.host, secureContext, signal) : socket
@@ -64,7 +67,16 @@ function handshake(socket: Socket, host: string, secureContext: SecureContext, s
   })
 }
 
-function explainConnectError(error: NodeJS.ErrnoException, { host, port }: Target): Refusal {
+/** Says nothing of the origin. */
+function scarce({ host, port }: Target): Refusal {
+  return new Refusal('connections-exceeded', `the gateway has no connection to ${host} left`, {
+    headers: ['retry-after', '1'],
+    forOperator: `port ${port}: too few descriptors are left: raise RLIMIT_NOFILE, or lower http.maxConnections`,
+  })
+}
+
+function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refusal {
+  const { host, port } = target
   if (error instanceof Refusal) return error
   const code = error.code ?? ''
   const alert = meaningOfAlert(code)
@@ -79,6 +91,7 @@ function explainConnectError(error: NodeJS.ErrnoException, { host, port }: Targe
   ) {
     return new Refusal('origin-tls-failed', `the TLS of ${host} cannot be trusted: ${code}`, { cause: error })
   }
+  if (code === 'EMFILE' || code === 'ENFILE') return scarce(target)
   const forOperator = error instanceof ConnectError ? `port ${port}: ${error.attempts}` : undefined
   const options = forOperator === undefined ? { cause: error } : { cause: error, forOperator }
   if (code === 'ETIMEDOUT') return new Refusal('origin-timeout', `no connection to ${host} in time`, options)

@@ -1,0 +1,44 @@
+/** The last of the process's descriptors are for the gateway itself: the log, folders that are watched and read, its own sockets. */
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { devNull } from 'node:os'
+
+/** For the gateway itself; a quarter where there are only few. */
+const reservedDescriptors = 128
+
+export interface Descriptors {
+  /** Callers' connections have so many; as many again are for what they lead to. `null` where the system does not say. */
+  readonly forCallers: number | null
+  /** Whether one more connection of a caller leaves enough for what its requests lead to. */
+  mayAccept(): boolean
+  /** Whether one more connection to an origin leaves what is reserved. */
+  mayDial(): boolean
+}
+
+/** `limit`: of the whole process. */
+export function createDescriptors(limit: number | null = descriptorLimit()): Descriptors {
+  if (limit === null) return { forCallers: null, mayAccept: () => true, mayDial: () => true }
+  const forConnections = limit - Math.min(reservedDescriptors, Math.floor(limit / 4))
+  const forCallers = Math.floor(forConnections / 2)
+  return { forCallers, mayAccept: () => lowestFree() < forCallers, mayDial: () => lowestFree() < forConnections }
+}
+
+/** RLIMIT_NOFILE of this process; `null` where it is not known. Node raises the soft limit to the hard one when it starts. */
+function descriptorLimit(): number | null {
+  try {
+    const soft = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? ''
+    return /^\d+$/.test(soft) ? Number(soft) : null
+  } catch {
+    return null
+  }
+}
+
+/** POSIX gives the lowest number that is free: what lies below it is in use. Two system calls, some 3 µs. */
+function lowestFree(): number {
+  try {
+    const descriptor = openSync(devNull, 'r')
+    closeSync(descriptor)
+    return descriptor
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
