@@ -1,10 +1,12 @@
 /** Follows the folders of manifests and rules: what changes there is taken up, and a reload that fails ends nothing. */
-import { type Config, watchFolder } from './config/index.ts'
-import type { Activation, ReloadResult } from './policy/index.ts'
+import type { Access } from './access/index.ts'
+import { type Config, type Watch, watchFolder } from './config/index.ts'
+import type { Activation, Asker, ReloadResult } from './policy/index.ts'
 import type { Logger } from './telemetry/index.ts'
 
 export interface FollowingOptions {
   readonly config: Config
+  readonly access: Pick<Access, 'refresh'>
   readonly activation: Activation
   readonly logger: Logger
   /** Until what could not be read for want of something is read again. */
@@ -12,8 +14,11 @@ export interface FollowingOptions {
 }
 
 export interface Following {
-  /** As `Activation.reload`. Never rejects. */
-  reload(): Promise<ReloadResult>
+  /** Who may come in, at once, and then as `Activation.reload`. Never rejects. */
+  reload(by: Asker): Promise<ReloadResult>
+  /** Changes after this are not missed. */
+  begin(): Promise<void>
+  /** Those that were seen, and all that come, are taken up from now on. */
   start(): void
   stop(): void
 }
@@ -22,43 +27,52 @@ export interface Following {
 const passing = /\b(?:EMFILE|ENFILE|ENOMEM|EAGAIN|EIO)\b/
 const patienceMs = 2000
 
-export function createFollowing({ config, activation, logger, againMs = patienceMs }: FollowingOptions): Following {
+export function createFollowing({ config, access, activation, logger, againMs = patienceMs }: FollowingOptions): Following {
   let again: NodeJS.Timeout | undefined
-  let unwatch: readonly (() => void)[] = []
+  let watches: readonly Watch[] = []
+  let hasStarted = false
+  let hasChanged = false
 
-  async function reload(): Promise<ReloadResult> {
+  async function reload(by: Asker): Promise<ReloadResult> {
     try {
-      return await activation.reload()
+      // A token that was taken away opens nothing while rules are compiled.
+      await access.refresh()
+      return await activation.reload(by)
     } catch (error) {
       logger.error({ err: error }, 'the manifests and rules could not be reloaded: the last good set stays active')
       return { ok: false, revision: '', problem: (error as Error).message }
     }
   }
 
+  function changed(): void {
+    if (hasStarted) void follow()
+    else hasChanged = true
+  }
+
   async function follow(): Promise<void> {
     clearTimeout(again)
-    const { ok, problem = '' } = await reload()
+    const { ok, problem = '' } = await reload('folders')
     // A change is told once; what could not be read then is not lost for that.
-    if (!ok && passing.test(problem) && unwatch.length > 0) again = setTimeout(() => void follow(), againMs).unref()
+    if (!ok && passing.test(problem) && watches.length > 0) again = setTimeout(() => void follow(), againMs).unref()
   }
 
   return {
     reload,
-    start() {
+    async begin() {
       const { rulesFolder, candidate } = config.policy
       const folders = [config.integrationsFolder, rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
-      unwatch = folders.map((folder) =>
-        watchFolder(
-          folder,
-          () => void follow(),
-          (error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"'),
-        ),
-      )
+      const unwatched = (error: Error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"')
+      watches = folders.map((folder) => watchFolder(folder, changed, unwatched))
+      await Promise.all(watches.map(({ begun }) => begun))
+    },
+    start() {
+      hasStarted = true
+      if (hasChanged) changed()
     },
     stop() {
       clearTimeout(again)
-      for (const stop of unwatch) stop()
-      unwatch = []
+      for (const { stop } of watches) stop()
+      watches = []
     },
   }
 }

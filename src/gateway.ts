@@ -2,16 +2,17 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAdmin, type Health } from './admin/index.ts'
 import type { AppendFile } from './audit/index.ts'
+import { createCallers } from './callers.ts'
 import { createLeaves, openAuthority } from './certs/index.ts'
 import type { Config } from './config/index.ts'
 import { Refusal } from './core/index.ts'
 import { createFollowing } from './following.ts'
 import { createGovernment } from './govern.ts'
-import { createContainment, createIds, createInterceptDoor, createPolicyDoor, type Listener } from './ingress/index.ts'
+import { createContainment, createIds, createInterceptDoor, createPolicyDoor, identified, type Listener } from './ingress/index.ts'
 import { createLimits, createReadContext } from './limits/index.ts'
-import { createOpenListener } from './listeners.ts'
+import { createListeners } from './listeners.ts'
+import { createOperator } from './operator.ts'
 import { createPipeline } from './pipeline.ts'
 import {
   createCompile,
@@ -88,6 +89,12 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
       logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
     },
   })
+  const { access, callers } = createCallers({
+    ...{ config, manifests, logger, metrics },
+    note: audit.note,
+    judgeAgain: live.judgeAgain,
+    cut: (integration) => doors.cut(integration),
+  })
   const nextId = createIds()
   const { integration: grantee, maxReplyBytes } = config.policy.grants
   // What rules ask takes the path that they judge, so the one is known to the other only once both are there.
@@ -96,8 +103,8 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     nextId,
     maxReplyBytes,
     identify() {
-      const integration = grantee === null ? undefined : manifests.get(grantee)
-      return integration === undefined ? null : { integration, identity: 'policy' }
+      const integration = grantee === null ? undefined : callers.get(grantee)
+      return integration === undefined ? null : identified(callers, integration, 'policy')
     },
   })
   const lookup = createOperatorLookup()
@@ -128,7 +135,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     onCandidate: () => live.judgeAgain(),
   })
   const { policy, activation } = government
-  const following = createFollowing({ config, activation, logger })
+  const following = createFollowing({ config, access, activation, logger })
   const descriptors = createDescriptors()
 
   const reach = createReach({
@@ -182,51 +189,29 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     linger: config.http.linger,
   })
   try {
-    await Promise.all([activation.start(), authority, audit.ready()])
+    // Before anything is read: a change meanwhile is not missed.
+    await following.begin()
+    await Promise.all([access.start(), authority, audit.ready()])
+    await activation.start()
   } catch (error) {
     await release()
     throw error
   }
 
-  metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
-    activation.rejected() === null ? 0 : 1,
-  )
-
-  const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,
-    checks: {
-      policy: government.revision() !== null,
-      manifests: activation.rejected() === null,
-      audit: !audit.status().broken,
-      draining: state.draining,
-    },
-  })
-  const admin = createAdmin({
-    config: config.admin,
-    health,
-    metrics,
+  const admin = createOperator({
+    ...{ config, version, government, access, audit, state, metrics, logger },
+    reload: () => following.reload('operator'),
     usage: report,
-    status: () => ({
-      version,
-      revision: government.revision(),
-      integrations: manifests.names(),
-      rejected: activation.rejected(),
-      candidate: government.candidate(),
-      bundles: government.bundles(),
-      audit: audit.status(),
-      health: health(),
-    }),
-    activation: { ...activation, reload: following.reload },
-    logger,
+    integrations: manifests.names,
   })
 
-  const openListener = createOpenListener({ config, descriptors, manifests, handle, nextId, containment, requireOpen, now, nodeHttp })
+  const doors = createListeners({ config, descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp })
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)
     beforeListening?.()
     for (const one of config.listeners) {
-      const listener = await openListener(one)
+      const listener = await doors.open(one)
       if ('port' in listener.address) reach.refusePorts([listener.address.port])
       listeners.push(listener)
     }
@@ -234,9 +219,9 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     await shutdown()
     throw error
   }
-  following.start()
   government.follow()
   state.ready = true
+  following.start()
   logger.info(
     {
       listeners: listeners.map(({ name, address }) => ({ name, address })),
@@ -248,6 +233,8 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
 
   /** What is left once nothing is served: the log last, so that it has everything. */
   async function release(): Promise<void> {
+    following.stop()
+    access.close()
     await reach.close()
     await reporting.close()
     await Promise.all([...servers.values()].map((server) => server.close()))
@@ -264,7 +251,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   return {
     listeners: listeners.map(({ name, address }) => ({ name, address })),
     health: admin.healthAddress(),
-    reload: following.reload,
+    reload: () => following.reload('signal'),
     contain: containment.contain,
     close: () => (state.closing ??= close()),
   }

@@ -14,6 +14,7 @@ import {
   createPolicy,
   createStagedPolicy,
   type Directory,
+  describeChanges,
   failureKinds,
   GivenUp,
   type GiveWay,
@@ -167,18 +168,24 @@ export function createGovernment(options: GovernOptions): Government {
       load: () => delivery.load(),
     },
     requireKnown: (integrations) => requireKnown(config, integrations),
-    onActivated(integrations, revision, bundles) {
+    onActivated(integrations, taken, bundles) {
       candidate?.setAside()
       onActivated(integrations)
       delivery.activated(bundles)
-      if (revision === null) {
+      if (taken === null) {
         logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
         return
       }
+      const { revision, how, by, isNews } = taken
+      const changed = describeChanges(taken.changed)
       reporting.activated(revision, bundles)
-      note('activated', { revision, integrations: integrations.length })
-      logger.info({ revision, integrations: integrations.length }, 'policy active')
+      // What was read again and is the same says nothing to an auditor; tokens are no part of it, and have their own record.
+      if (!isNews && how === 'reload') return
+      note('activated', { revision, integrations: integrations.length, how, by, ...(how !== 'start' && changed !== '' && { changed }) })
+      logger.info({ revision, integrations: integrations.length, how, by }, 'policy active')
     },
+    onUnlisted: (revision, error) =>
+      logger.error({ revision, err: error }, 'the revision decides, and the list of revisions cannot be written'),
     async afterwards(integrations, bundles, givingWay) {
       await delivery.keep()
       await candidate?.prepare(integrations, bundles, givingWay)

@@ -2,11 +2,11 @@
 import type { ServerOptions } from 'node:http'
 import type { Config, ListenerConfig } from './config/index.ts'
 import {
+  type Callers,
   type Containment,
   createConnectionShares,
   createDoors,
   createIdentify,
-  type Directory,
   type Identify,
   type Listener,
   type NextId,
@@ -18,7 +18,7 @@ import type { Descriptors } from './shares/index.ts'
 export interface ListenersOptions {
   readonly config: Config
   readonly descriptors: Descriptors
-  readonly manifests: Directory
+  readonly callers: Callers
   readonly handle: Handle
   readonly nextId: NextId
   readonly containment: Containment
@@ -29,15 +29,21 @@ export interface ListenersOptions {
   readonly nodeHttp: ServerOptions
 }
 
-/** Throws as `openListener`. */
-export function createOpenListener(options: ListenersOptions): (listener: ListenerConfig) => Promise<Listener> {
-  const { descriptors, manifests, handle, nextId, containment, requireOpen, now, nodeHttp } = options
-  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
-  const shareConnections = createConnectionShares(now, descriptors.mayAccept)
+export interface Listeners {
+  /** Throws as `openListener`. */
+  open(listener: ListenerConfig): Promise<Listener>
+  /** Ends every connection of the integration. */
+  cut(integration: string): void
+}
 
-  return ({ name, address, integration, doors }) => {
-    const known = createIdentify(manifests, integration)
-    const connections = shareConnections({
+export function createListeners(options: ListenersOptions): Listeners {
+  const { descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp } = options
+  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
+  const shares = createConnectionShares(now, descriptors.mayAccept)
+
+  function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
+    const known = createIdentify(callers, integration)
+    const connections = shares.open({
       maxConnections,
       maxUnidentified: maxUnidentifiedConnections,
       identifyTimeoutMs: headersTimeoutMs,
@@ -56,4 +62,6 @@ export function createOpenListener(options: ListenersOptions): (listener: Listen
       doors: createDoors(doors, { handle, identify, nextId, requireShare, maxPolicyBodyBytes }),
     })
   }
+
+  return { open, cut: shares.cut }
 }

@@ -55,6 +55,7 @@ class Passage extends Settlement implements Settling {
         throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
       }
       if (who instanceof Stranger) throw who.refusal
+      requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
       const askedAt = decisionLog === null ? 0 : now()
       // Pure, synchronous, in process; unless the rules that apply look at the body, or are granted a question to the outside,
@@ -140,7 +141,9 @@ class Passage extends Settlement implements Settling {
     if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
     const who = this.#identify()
     if (who instanceof Stranger) throw who.refusal
-    return { ...request, ...who }
+    requireNotSuspended(who)
+    const { integration, identity } = who
+    return { ...request, integration, identity }
   }
 
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
@@ -203,4 +206,13 @@ function unidentified(): Refusal {
   return new Refusal('unidentified', detail, {
     headers: ['proxy-authenticate', 'Basic realm="sallyport", charset="UTF-8"', 'proxy-authenticate', 'Bearer realm="sallyport"'],
   })
+}
+
+/** Throws `Refusal('suspended')`. */
+function requireNotSuspended({ suspended }: Identified): void {
+  if (suspended === undefined) return
+  const { until } = suspended
+  const detail = `an operator has suspended this integration${until === null ? '' : ` until ${until}`}`
+  const waitS = until === null ? null : Math.max(1, Math.ceil((Date.parse(until) - Date.now()) / 1000))
+  throw new Refusal('suspended', detail, waitS === null ? {} : { headers: ['retry-after', String(waitS)] })
 }

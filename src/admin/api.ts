@@ -9,6 +9,18 @@ export interface ApiOptions {
   readonly usage: () => unknown
   readonly status: () => unknown
   readonly activation: Activation
+  readonly reload: () => Promise<ReloadResult>
+  readonly access: Access
+}
+
+/** The part that the API asks; `forMs` is `null` for ever, `tokensOf` for a name that nobody comes in under. */
+interface Access {
+  suspend(
+    name: string,
+    options: { readonly forMs: number | null; readonly reason: string | null },
+  ): Promise<{ readonly until: string | null }>
+  resume(name: string, reason: string | null): Promise<boolean>
+  tokensOf(name: string): unknown
 }
 
 /** Express is loaded (20 MiB) when the operator first asks something. */
@@ -20,7 +32,7 @@ export function createApiHandler(options: ApiOptions, guard: RequestHandler | nu
   }
 }
 
-function createApiApp({ usage, status, activation }: ApiOptions, guard: RequestHandler | null): Express {
+function createApiApp({ usage, status, activation, reload, access }: ApiOptions, guard: RequestHandler | null): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
   const app = express()
   app.disable('x-powered-by')
@@ -40,7 +52,7 @@ function createApiApp({ usage, status, activation }: ApiOptions, guard: RequestH
       res.status(result.ok ? 200 : 422).json(result)
     }
   }
-  app.post('/v1/reload', answered(activation.reload))
+  app.post('/v1/reload', answered(reload))
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
   app.post('/v1/policy/rollback', answered(activation.rollback))
   app.post('/v1/policy/follow', answered(activation.follow))
@@ -48,16 +60,36 @@ function createApiApp({ usage, status, activation }: ApiOptions, guard: RequestH
     '/v1/policy/activate/:revision',
     answered(({ revision }) => activation.activate(String(revision))),
   )
+  app.post('/v1/integrations/:name/suspend', async (req, res) => {
+    const { name } = req.params
+    const { forMs, reason } = req.query
+    if (access.tokensOf(name) === null) return void res.status(422).json({ ok: false, problem: `there is no integration "${name}"` })
+    const ms = forMs === undefined ? null : Number(forMs)
+    if (ms !== null && !(Number.isSafeInteger(ms) && ms > 0))
+      return void res.status(422).json({ ok: false, problem: 'forMs is a whole number of milliseconds above zero' })
+    const { until } = await access.suspend(name, { forMs: ms, reason: textOf(reason) })
+    res.json({ ok: true, until })
+  })
+  app.post('/v1/integrations/:name/resume', async (req, res) => {
+    const { name } = req.params
+    const ok = await access.resume(name, textOf(req.query['reason']))
+    res.status(ok ? 200 : 422).json(ok ? { ok } : { ok, problem: `"${name}" is not suspended` })
+  })
   app.use(
     (_req, res) =>
       void res.status(404).json({
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow',
+          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
       }),
   )
   return app
+}
+
+/** For the record: one line, and no more of it than people read. */
+function textOf(given: unknown): string | null {
+  return typeof given === 'string' && given !== '' ? given.slice(0, 500) : null
 }
 
 /** A bearer token, compared in constant time. */

@@ -3,6 +3,8 @@ import type { RequestListener, ServerResponse } from 'node:http'
 
 export interface Health {
   readonly ready: boolean
+  /** A revision was chosen: folders and bundles are not followed. */
+  readonly pinned: boolean
   readonly checks: Readonly<Record<string, boolean>>
 }
 
@@ -18,8 +20,8 @@ export function createHealthHandler({ health, metrics }: HealthOptions): Request
     const path = isRead ? (req.url ?? '').split('?', 1)[0] : null
     if (path === '/healthz') return send(res, 200, { status: 'ok' })
     if (path === '/readyz') {
-      const { ready, checks } = health()
-      return send(res, ready ? 200 : 503, { ready, checks })
+      const { ready, pinned, checks } = health()
+      return send(res, ready ? 200 : 503, { ready, pinned, checks })
     }
     if (path !== '/metrics') return send(res, 404, problem(404, 'Not found', 'this port knows /healthz, /readyz and /metrics'))
     metrics.text().then(

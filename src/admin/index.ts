@@ -1,3 +1,3 @@
 /** The operator's side. */
-export { createAdmin } from './admin.ts'
+export { type Admin, createAdmin } from './admin.ts'
 export type { Health } from './health.ts'

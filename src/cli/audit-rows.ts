@@ -48,8 +48,9 @@ function describe(record: Record<string, unknown>, open: Map<string, Record<stri
 }
 
 function row(decided: Record<string, unknown>, settled: Record<string, unknown> | null): string {
-  // What the policy allowed a later station may still have refused: a quota, a breaker, an address.
-  const isRefused = decided['type'] === 'refused' || (decided['allow'] === true && settled?.['problem'] !== undefined)
+  // What the policy allowed a later station may still have refused: a quota, a breaker, an address. What broke off behind its head was allowed.
+  const isAnswered = Number(settled?.['status']) < 400
+  const isRefused = decided['type'] === 'refused' || (decided['allow'] === true && settled?.['problem'] !== undefined && !isAnswered)
   const verdict = isRefused ? 'REFUSED' : decided['allow'] === true ? 'ALLOW' : 'DENY'
   const why = decided['type'] === 'refused' ? `${decided['code']}: ${decided['detail']}` : String(decided['rule'])
   const end =

@@ -12,6 +12,7 @@ import type { AddCommand, Shared } from './every-command.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { findConfig } from './find-config.ts'
 import { addPolicyCommands } from './policy/index.ts'
+import { resume, type SuspendFlags, suspend } from './suspend.ts'
 import { token } from './token.ts'
 
 export function addCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
@@ -86,6 +87,14 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
       )
     },
   )
+
+  command('suspend <name>', 'Let an integration do nothing at all: new requests are refused, and what is open is cut.')
+    .option('--for <duration>', 'resume by itself after this long, for example 1h; else until "sallyport resume"')
+    .option('--reason <text>', 'for the record and for operators; no caller is told')
+    .action(async (name: string, { config, ...flags }: Shared & SuspendFlags) => print(await suspend(findConfig(config), name, flags)))
+  command('resume <name>', 'End a suspension.')
+    .option('--reason <text>', 'for the record')
+    .action(async (name: string, { config, reason }: Shared & SuspendFlags) => print(await resume(findConfig(config), name, reason)))
 
   program
     .command('schema')

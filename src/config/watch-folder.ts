@@ -19,13 +19,19 @@ export interface WatchOptions {
 
 const isManifestOrRule = (name: string) => /^[^.].*\.(?:ya?ml|rego)$/.test(name)
 
-/** Calls back once a burst of changes has settled. The returned function stops. A folder that cannot be watched is told to `onError`, and looked at from time to time. */
+export interface Watch {
+  /** Changes after this are told: what is read from then on is not missed. */
+  readonly begun: Promise<void>
+  stop(): void
+}
+
+/** Calls back once a burst of changes has settled. A folder that cannot be watched is told to `onError`, and looked at from time to time. */
 export function watchFolder(
   folder: string,
   onChange: () => void,
   onError: (error: Error) => void,
   { everyMs = lookEveryMs, covers = isManifestOrRule, deep = true }: WatchOptions = {},
-): () => void {
+): Watch {
   let watcher: FSWatcher | null = null
   let watched = ''
   let settling: NodeJS.Timeout | null = null
@@ -72,11 +78,14 @@ export function watchFolder(
   renew()
   if (watched === '') onError(new Error(`${folder} is not there`))
   const timer = setInterval(look, everyMs).unref()
-  return () => {
-    stopped = true
-    clearInterval(timer)
-    if (settling !== null) clearTimeout(settling)
-    watcher?.close()
+  return {
+    begun: looking.then(() => {}),
+    stop() {
+      stopped = true
+      clearInterval(timer)
+      if (settling !== null) clearTimeout(settling)
+      watcher?.close()
+    },
   }
 }
 

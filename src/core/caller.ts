@@ -10,6 +10,8 @@ export type IdentityKind = 'listener' | 'token' | 'policy'
 export interface Identified {
   readonly integration: Integration
   readonly identity: IdentityKind
+  /** An operator lets it do nothing, until then (ISO 8601) where there is an end. */
+  readonly suspended?: { readonly until: string | null }
 }
 
 /**

@@ -52,11 +52,17 @@ interface Pool {
 }
 
 /** One for all listeners, since `limits.connections` is an integration's everywhere. */
-export function createConnectionShares(now: () => number, mayAccept: () => boolean): (options: ConnectionPoolOptions) => ConnectionPool {
+export interface ConnectionShares {
+  open(options: ConnectionPoolOptions): ConnectionPool
+  /** All that the integration has, idle or not. */
+  cut(integration: string): void
+}
+
+export function createConnectionShares(now: () => number, mayAccept: () => boolean): ConnectionShares {
   const connections = new WeakMap<Duplex, Connection>()
   const holders = new Map<string, Holder>()
 
-  return ({ maxConnections, maxUnidentified, identifyTimeoutMs }) => {
+  function open({ maxConnections, maxUnidentified, identifyTimeoutMs }: ConnectionPoolOptions): ConnectionPool {
     const unidentifiedPlaces = Math.max(1, Math.min(maxUnidentified, Math.floor(maxConnections / 2)))
     const identifiedPlaces = Math.max(1, maxConnections - unidentifiedPlaces)
     const pool: Pool = { unidentified: new Map(), unidentifiedCount: 0, counts: new Map(), identifiedCount: 0 }
@@ -126,6 +132,13 @@ export function createConnectionShares(now: () => number, mayAccept: () => boole
       },
       close: () => clearInterval(sweeping),
     }
+  }
+
+  return {
+    open,
+    cut(integration) {
+      for (const connection of holders.get(integration) ?? []) cut(connection)
+    },
   }
 }
 

@@ -1,12 +1,17 @@
 /** Which integration calls: by the listener it was given, or by its proxy token. Never by an ordinary header. */
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import type { Identified, Integration } from '../core/index.ts'
+import type { Identified, IdentityKind, Integration } from '../core/index.ts'
 
-/** The active manifests; replaced whole at a reload. */
-export interface Directory {
+/** Whom a caller can prove to be. */
+export interface Callers {
+  /** `undefined` where nobody comes in under that name. */
   get(name: string): Integration | undefined
   all(): Iterable<Integration>
+  /** SHA-256 of each token that proves it now. */
+  tokensOf(name: string): readonly Buffer[]
+  /** `null`: it is not suspended. */
+  suspensionOf(name: string): { readonly until: string | null } | null
 }
 
 /** `authorization`: the value of Proxy-Authorization, or `null`. `socket`: the connection that it came over. */
@@ -14,13 +19,13 @@ export type Identify = (authorization: string | null, socket: Duplex) => Identif
 
 /** `boundTo`: the integration whose listener this is; `null` where callers prove themselves by token. */
 export function createIdentify(
-  directory: Directory,
+  callers: Callers,
   boundTo: string | null,
 ): (authorization: string | null, socket: Duplex | null) => Identified | null {
   if (boundTo !== null) {
     return () => {
-      const integration = directory.get(boundTo)
-      return integration === undefined ? null : { integration, identity: 'listener' }
+      const integration = callers.get(boundTo)
+      return integration === undefined ? null : identified(callers, integration, 'listener')
     }
   }
   const remembered = new WeakMap<Duplex, Presented>()
@@ -32,7 +37,7 @@ export function createIdentify(
       presented = present(authorization)
       if (socket !== null) remembered.set(socket, presented)
     }
-    return prove(directory, presented)
+    return prove(callers, presented)
   }
 }
 
@@ -60,24 +65,30 @@ function present(authorization: string): Presented {
 
 const nothing = Buffer.alloc(32)
 
-function prove(directory: Directory, { scheme, name, digest }: Presented): Identified | null {
+function prove(callers: Callers, { scheme, name, digest }: Presented): Identified | null {
   if (scheme === null) return null
   if (scheme === 'basic') {
-    const integration = directory.get(name)
-    return integration !== undefined && holds(integration, digest) ? { integration, identity: 'token' } : null
+    const integration = callers.get(name)
+    return integration !== undefined && holds(callers, integration, digest) ? identified(callers, integration, 'token') : null
   }
-  const holders = [...directory.all()].filter((integration) => holds(integration, digest))
+  const holders = [...callers.all()].filter((integration) => holds(callers, integration, digest))
   const [integration] = holders
   // A token that two integrations share proves neither; Basic names the one that is meant.
-  return integration === undefined || holders.length > 1 ? null : { integration, identity: 'token' }
+  return integration === undefined || holders.length > 1 ? null : identified(callers, integration, 'token')
+}
+
+/** Proven, and perhaps suspended: who is refused for that is recorded under its name. */
+export function identified(callers: Callers, integration: Integration, identity: IdentityKind): Identified {
+  const suspended = callers.suspensionOf(integration.name)
+  return suspended === null ? { integration, identity } : { integration, identity, suspended }
 }
 
 function digest(token: string): Buffer {
   return hash('sha256', token, 'buffer')
 }
 
-function holds(integration: Integration, presented: Buffer): boolean {
+function holds(callers: Callers, { name }: Integration, presented: Buffer): boolean {
   let equal = false
-  for (const known of integration.tokenHashes) if (timingSafeEqual(known, presented)) equal = true
+  for (const known of callers.tokensOf(name)) if (timingSafeEqual(known, presented)) equal = true
   return equal
 }

@@ -2,7 +2,7 @@
 export { createConnectionShares } from './connection-shares.ts'
 export { type Containment, createContainment } from './containment.ts'
 export { createDoors } from './doors.ts'
-export { createIdentify, type Directory, type Identify } from './identify.ts'
+export { type Callers, createIdentify, type Identify, identified } from './identify.ts'
 export { createInterceptDoor } from './intercept.ts'
 export { type Listener, openListener } from './listener.ts'
 export { createPolicyDoor } from './policy-door.ts'

@@ -1,6 +1,7 @@
 /** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
 import type { SnapshotBundle } from './bundle/index.ts'
+import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
 import type { BundleSet } from './compose.ts'
 import { type Activated, type History, HistoryError, type Made } from './history/index.ts'
 import type { Directory } from './manifests/index.ts'
@@ -36,20 +37,35 @@ export interface ActivationOptions {
   readonly requireKnown: (integrations: readonly Integration[]) => void
   /**
    * In the turn of the event loop in which the policy changed: no request sees the one new and the other old.
-   * `revision` is `null` where the manifests are known and no policy is there yet.
+   * `activated` is `null` where the manifests are known and no policy is there yet.
    */
-  readonly onActivated: (integrations: readonly Integration[], revision: string | null, bundles: BundleSet) => void
+  readonly onActivated: (integrations: readonly Integration[], activated: TakenUp | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
   readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet, givingWay: GiveWay) => Promise<void>
   /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
   readonly onRejected: (problem: string, error: unknown) => void
+  /** It decides, and the list of revisions does not say so. */
+  readonly onUnlisted: (revision: string, error: Error) => void
 }
+
+/** What decides now, and how it came to. */
+export interface TakenUp {
+  readonly revision: string
+  readonly how: Activated['how']
+  readonly by: string
+  /** Another revision decided before, or a set was rejected since. */
+  readonly isNews: boolean
+  readonly changed: IntegrationChanges
+}
+
+/** Who asked for what lies in the folders: somebody over the API, a change there, a signal. */
+export type Asker = 'operator' | 'folders' | 'signal'
 
 export interface Activation {
   /** The chosen revision, or what lies in the folders and is kept of the bundles. Throws what makes it bad. */
   start(): Promise<void>
   /** What lies in the folders now, unless a revision was chosen. */
-  reload(): Promise<ReloadResult>
+  reload(by: Asker): Promise<ReloadResult>
   /** A new bundle with all that there is beside it; `origin` is for messages. */
   offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
   /** A revision of the history; it stays through changes of the folders and bundles and restarts, until `follow`. */
@@ -61,6 +77,8 @@ export interface Activation {
   list(): Promise<{ readonly active: string | null; readonly pinned: string | null; readonly activations: readonly Activated[] }>
   /** Why the last set was not taken; `null` where it was. */
   rejected(): string | null
+  /** The revision that was chosen; `null` where the folders and bundles are followed. */
+  pinned(): string | null
   /** Nothing is activated after it; what is being built is given up. */
   close(): Promise<void>
 }
@@ -70,8 +88,9 @@ interface Candidate extends Made {
 }
 
 export function createActivation(options: ActivationOptions): Activation {
-  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected } = options
+  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected, onUnlisted } = options
   let rejected: string | null = null
+  let pinned: string | null = null
   const turns = createTurns()
   /** A change during a reload is seen by the next. */
   const inTurn = (work: () => Promise<ReloadResult>) => turns.inTurn(work).catch(afterClose)
@@ -82,12 +101,12 @@ export function createActivation(options: ActivationOptions): Activation {
   async function fromFolders(set: BundleSet): Promise<Candidate> {
     const { integrations, texts } = await directory.readSet()
     requireKnown(integrations)
-    return { integrations, manifests: texts, rules: await readRules(), bundles: set }
+    return { integrations, manifests: texts, rules: await readRules(), bundles: set, defaults: directory.defaults }
   }
 
   async function fromHistory(revision: string): Promise<Candidate> {
     const made = await history.read(revision)
-    const integrations = directory.decode(made.manifests)
+    const integrations = directory.decode(made.manifests, made.defaults)
     requireKnown(integrations)
     return { ...made, integrations }
   }
@@ -103,16 +122,24 @@ export function createActivation(options: ActivationOptions): Activation {
     }
   }
 
-  async function take({ integrations, ...made }: Candidate, how: Activated['how']): Promise<void> {
+  /** `before` is done once nothing can be wrong with the set any more, and before it decides: where it fails, nothing has changed. */
+  async function take({ integrations, ...made }: Candidate, { how, by, before }: Way): Promise<void> {
     const prepare = () => policy.prepare(integrations, made.rules, made.bundles)
     // A test that never ends must not keep an operator from going back to what worked.
     const giveWay = how === 'activate' || how === 'rollback' ? turns.untilClosed : turns.givingWay
     const { revision, activate } = await giveWay(prepare)
-    const changed = revision !== policy.revision()
+    const isOther = revision !== policy.revision()
+    if (isOther) await history.keep(revision, made)
+    await before?.()
+    const changed = changesBetween(directory.all(), integrations)
     activate()
     directory.replace(integrations)
-    onActivated(integrations, revision, made.bundles)
-    if (changed) await history.record({ revision, at: new Date().toISOString(), how }, made)
+    const taken = { revision, how, by, isNews: isOther || rejected !== null, changed }
+    onActivated(integrations, taken, made.bundles)
+    if (isOther)
+      await history
+        .record({ revision, at: new Date().toISOString(), how, by, changed: boundedChanges(changed) })
+        .catch((error: Error) => onUnlisted(revision, error))
     await afterwards(integrations, made.bundles, giveWay)
   }
 
@@ -129,17 +156,15 @@ export function createActivation(options: ActivationOptions): Activation {
   }
   const missingIn = (set: BundleSet) => bundles.names.filter((name) => !set.has(name))
 
-  interface Attempt {
+  interface Attempt extends Way {
     readonly find: () => Promise<Candidate>
-    readonly after?: () => Promise<void>
     /** Stands before the problem. */
     readonly origin?: string
   }
 
-  async function attempt(how: Activated['how'], { find, after, origin }: Attempt): Promise<ReloadResult> {
+  async function attempt({ find, origin, ...way }: Attempt): Promise<ReloadResult> {
     try {
-      await take(await find(), how)
-      await after?.()
+      await take(await find(), way)
       rejected = null
       return { ok: true, revision: now() }
     } catch (error) {
@@ -153,12 +178,17 @@ export function createActivation(options: ActivationOptions): Activation {
     }
   }
 
-  const activate = (revision: string, how: 'activate' | 'rollback') =>
-    attempt(how, { find: () => fromHistory(revision), after: () => history.pin(revision) })
+  async function pin(revision: string | null): Promise<void> {
+    await history.pin(revision)
+    pinned = revision
+  }
 
-  async function fromWhatThereIs(): Promise<ReloadResult> {
+  const activate = (revision: string, how: 'activate' | 'rollback') =>
+    attempt({ how, by: 'operator', find: () => fromHistory(revision), before: () => pin(revision) })
+
+  async function fromWhatThereIs(by: Asker): Promise<ReloadResult> {
     const missing = missingIn(current)
-    if (missing.length === 0) return attempt('reload', { find: () => fromFolders(current) })
+    if (missing.length === 0) return attempt({ how: 'reload', by, find: () => fromFolders(current) })
     try {
       introduce((await fromFolders(current)).integrations)
       return { ok: true, revision: now(), missing }
@@ -171,13 +201,21 @@ export function createActivation(options: ActivationOptions): Activation {
 
   return {
     async start() {
-      const pinned = await history.pinned()
+      pinned = await history.pinned()
+      if (pinned !== null) {
+        // It brings its own bundles: what is wrong with those that lie there now is told, and stops nothing.
+        current = await bundles.load().catch((error: Error) => {
+          rejected = error.message
+          onRejected(error.message, error)
+          return new Map()
+        })
+        return take(await fromPinned(pinned), { how: 'start', by: 'operator' })
+      }
       current = await bundles.load()
-      if (pinned !== null) return take(await fromPinned(pinned), 'start')
       const found = await fromFolders(current)
       if (missingIn(current).length > 0) return introduce(found.integrations)
       try {
-        await take(found, 'start')
+        await take(found, { how: 'start', by: 'folders' })
       } catch (error) {
         if (!bundles.areFetched) throw error
         rejected = (error as Error).message
@@ -185,38 +223,47 @@ export function createActivation(options: ActivationOptions): Activation {
         introduce(found.integrations)
       }
     },
-    reload: () =>
-      inTurn(async () => {
-        const pinned = await history.pinned()
-        return pinned === null ? fromWhatThereIs() : { ok: true, revision: now(), pinned }
-      }),
+    reload: (by) => inTurn(async () => (pinned === null ? fromWhatThereIs(by) : { ok: true, revision: now(), pinned })),
     offer: (name, bundle, origin) =>
       inTurn(async () => {
         const set = new Map(current).set(name, bundle)
-        const pinned = await history.pinned()
         const missing = missingIn(set)
         const isLater = pinned !== null || missing.length > 0
         const result: ReloadResult = isLater
           ? { ok: true, revision: now(), missing, ...(pinned !== null && { pinned }) }
-          : await attempt('bundle', { find: () => fromFolders(set), origin })
+          : await attempt({ how: 'bundle', by: name, find: () => fromFolders(set), origin })
         if (result.ok) current = set
         return result
       }),
     activate: (revision) => soon(() => activate(revision, 'activate')),
     rollback: () =>
       soon(async () => {
-        const before = (await history.list()).find(({ revision }) => revision !== now())
-        if (before === undefined) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
-        return activate(before.revision, 'rollback')
+        const before = revisionBefore(await history.list(), now())
+        if (before === null) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
+        return activate(before, 'rollback')
       }),
     follow: () =>
       inTurn(async () => {
         const missing = missingIn(current)
         if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles that were never here: ${missing.join(', ')}` }
-        return attempt('reload', { find: () => fromFolders(current), after: () => history.pin(null) })
+        return attempt({ how: 'reload', by: 'operator', find: () => fromFolders(current), before: () => pin(null) })
       }),
-    list: async () => ({ active: policy.revision(), pinned: await history.pinned(), activations: await history.list() }),
+    list: async () => ({ active: policy.revision(), pinned, activations: await history.list() }),
     rejected: () => rejected,
+    pinned: () => pinned,
     close: turns.close,
   }
+}
+
+interface Way {
+  readonly how: Activated['how']
+  readonly by: string
+  readonly before?: () => Promise<void>
+}
+
+/** Further back than what decides has come by now: who goes back twice wants neither of the two that were bad. `activations`: newest first. */
+function revisionBefore(activations: readonly Activated[], present: string): string | null {
+  const came = activations.findIndex(({ revision, how }) => revision === present && how !== 'rollback')
+  const earlier = activations.slice(came < 0 ? activations.findLastIndex(({ revision }) => revision === present) + 1 : came + 1)
+  return earlier.find(({ revision }) => revision !== present)?.revision ?? null
 }

@@ -1,7 +1,8 @@
 /** Decide: manifests and Rego in, decisions out. */
-export { type Activation, createActivation, type ReloadResult } from './activation.ts'
+export { type Activation, type Asker, createActivation, type ReloadResult } from './activation.ts'
 export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
+export { describeChanges } from './changes.ts'
 export { type Compile, commandFolders, createCompile, gatewayFolders, openWorkFolder, RegoError } from './compiler/index.ts'
 export type { BundleSet } from './compose.ts'
 export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/index.ts'

@@ -139,11 +139,12 @@ function revisionOf({ sourceHash }: CompiledPolicy, reporting: RegoSources): str
 
 const digests = new WeakMap<Integration, string>()
 
-/** Of what the policy can see of a manifest; computed once for each that was loaded. */
+/** Of all that governs it, limits and file roots too; not of its tokens, which no revision brings back. Computed once for each that was loaded. */
 function digestOf(integration: Integration): string {
   let known = digests.get(integration)
   if (known === undefined) {
-    known = digest(`${integration.name}\0${JSON.stringify([integration.labels, indexManifest(integration)])}`)
+    const { tokenHashes: _tokens, source: _source, ...governing } = integration
+    known = digest(JSON.stringify([governing, indexManifest(integration)]))
     digests.set(integration, known)
   }
   return known

@@ -72,7 +72,7 @@ export function createLive({ onCut, policy, claim, revision }: LiveOptions): Liv
   function proven({ request, prove }: Open): Identified | null {
     try {
       const who = prove()
-      return who?.integration.name === request.integration.name ? who : null
+      return who?.integration.name === request.integration.name && who.suspended === undefined ? who : null
     } catch {
       // The gateway takes no new work: that says nothing against what is open.
       return request
@@ -80,7 +80,8 @@ export function createLive({ onCut, policy, claim, revision }: LiveOptions): Liv
   }
 
   function apply(one: Open, decision: Decision): void {
-    if (decision.allow || !open.has(one)) return
+    // Once: its end takes a turn, and it may be judged again before.
+    if (decision.allow || !open.delete(one)) return
     onCut(one.request, decision)
     one.cut()
   }

@@ -107,7 +107,7 @@ test('a folder that cannot be looked at for want of descriptors has not changed'
     return scarce ? Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' })) : readdir(...args)
   }) as typeof readdir
   syncBuiltinESMExports()
-  const stop = watchFolder(
+  const { stop } = watchFolder(
     folder,
     () => {
       changes += 1

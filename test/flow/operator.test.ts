@@ -33,6 +33,7 @@ test('the health port knows three paths, and they name no secret and no path of 
   assert.equal((await ask('/healthz')).status, 200)
   assert.deepEqual(JSON.parse((await ask('/readyz')).text), {
     ready: true,
+    pinned: false,
     checks: { policy: true, manifests: true, audit: true, draining: false },
   })
   const metrics = await ask('/metrics')

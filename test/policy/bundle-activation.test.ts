@@ -211,7 +211,7 @@ test('the history gives back what a bundle said, its WebAssembly included', asyn
   const rego = snapshotOf(await readBundle(await bundleOf(acme(['/a'])), { origin: 'acme', verification: null }))
   const bundles = new Map([...(await whole(await builtByOpa(t, 'sallyport/decision'))), ['rego', rego] as const])
   const revision = '0123456789ab-0123456789ab'
-  await history.record({ revision, at: '', how: 'bundle' }, { manifests: {}, rules: {}, bundles })
+  await history.keep(revision, { manifests: {}, rules: {}, bundles })
   const { bundles: found } = await history.read(revision)
   assert.deepEqual([...found.keys()], ['acme', 'rego'])
   assert.deepEqual([found.get('rego')?.rego, found.get('rego')?.data], [rego.rego, rego.data])
@@ -225,10 +225,7 @@ test('the history gives back data of any keys, whatever was read before (nodejs/
     ['0123456789ab-000000000000', { first: 1, '\\': 2 }],
     ['0123456789ab-000000000001', { first: 1, '"': 2 }],
   ] as const) {
-    await history.record(
-      { revision, at: '', how: 'bundle' },
-      { manifests: {}, rules: {}, bundles: new Map([['acme', { ...bundle, data }]]) },
-    )
+    await history.keep(revision, { manifests: {}, rules: {}, bundles: new Map([['acme', { ...bundle, data }]]) })
     assert.deepEqual((await history.read(revision)).bundles.get('acme')?.data, data)
   }
 })
@@ -241,7 +238,8 @@ test('the history of data that changes all the time stays bounded, and what was 
   await history.pin(revisionOf(3))
   for (let index = 0; index <= 250; index += 1) {
     const bundles = new Map([['acme', { ...bundle, data: { index } }]])
-    await history.record({ revision: revisionOf(index), at: '', how: 'bundle' }, { manifests: {}, rules: {}, bundles })
+    await history.keep(revisionOf(index), { manifests: {}, rules: {}, bundles })
+    await history.record({ revision: revisionOf(index), at: '', how: 'bundle' })
   }
   const kept = (await history.list()).map(({ revision }) => revision)
   assert.deepEqual([kept.length, kept[0], kept[199], kept[200]], [201, revisionOf(250), revisionOf(51), revisionOf(3)])

@@ -11,10 +11,11 @@ const src = join(root, 'src')
 const floors: readonly (readonly string[])[] = [
   ['main', 'cli'],
   ['gateway'],
-  ['govern', 'reach', 'reporting', 'recording', 'following', 'listeners'],
+  ['operator'],
+  ['govern', 'reach', 'reporting', 'recording', 'following', 'listeners', 'callers'],
   ['ingress', 'admin'],
   ['pipeline'],
-  ['policy', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
+  ['policy', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
   ['telemetry', 'config', 'sockets', 'shares', 'settlement'],
   ['core', 'version'],
 ]

@@ -24,11 +24,13 @@ test('a reload never rejects, and one that failed for want of descriptors is tri
   }
   const following = createFollowing({
     config: { integrationsFolder, policy: { rulesFolder: null, candidate: null } } as unknown as Config,
-    activation: { reload } as Activation,
+    access: { refresh: async () => {} },
+    activation: { reload } as unknown as Activation,
     logger: createLogger({ level: 'info', mask: (line) => line, destination: { write: (line) => void log.push(line) } }),
     againMs: 1,
   })
   t.after(() => following.stop())
+  await following.begin()
   following.start()
   // It may look for the first time only after a file was written.
   await eventually('it is tried until it could be read', () => {
@@ -36,6 +38,6 @@ test('a reload never rejects, and one that failed for want of descriptors is tri
     return reloads >= 3
   })
   isBroken = true
-  assert.deepEqual(await following.reload(), { ok: false, revision: '', problem: 'a bug' })
+  assert.deepEqual(await following.reload('signal'), { ok: false, revision: '', problem: 'a bug' })
   assert.equal(log.filter((line) => line.includes('could not be reloaded')).length, 2)
 })

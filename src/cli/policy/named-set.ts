@@ -29,11 +29,12 @@ export async function readNamedSet(config: Config, name: string): Promise<NamedS
     const { bundles } = await bundlesAtHand(config)
     return { name, integrations, manifests: texts, rules: await readRules(config.policy.rulesFolder), bundles }
   }
-  const { revision, manifests, rules, bundles } = await readKept(config, name)
-  return { name: revision, integrations: directory.decode(manifests), manifests, rules, bundles }
+  const { revision, manifests, rules, bundles, defaults } = await readKept(config, name)
+  return { name: revision, integrations: directory.decode(manifests, defaults), manifests, rules, bundles }
 }
 
-async function readKept(config: Config, name: string) {
+/** Of the history, with each time that it came to decide. Throws `CommandError`. */
+export async function readKept(config: Config, name: string) {
   const history = createHistory(join(config.stateFolder, 'policies/history'))
   const activations = await readable(() => history.list())
   const revision = name === 'active' ? activations[0]?.revision : name
@@ -44,7 +45,11 @@ async function readKept(config: Config, name: string) {
       `the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept, and "latest" is what lies in the folders`,
       exitCodes.usage,
     )
-  return { revision, ...(await readable(() => history.read(revision))) }
+  return {
+    revision,
+    activations: activations.filter((one) => one.revision === revision),
+    ...(await readable(() => history.read(revision))),
+  }
 }
 
 /** What is kept may belong to another user, or was changed since: said in its own words, without a stack. */

@@ -4,13 +4,19 @@ import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { diffRevisions } from './diff.ts'
-import { activateRevision, listRevisions, rollback } from './revisions.ts'
+import { activateRevision, listRevisions, rollback, showRevision } from './revisions.ts'
 
 /** Placed among the `policy` commands. */
 export function addRevisionCommands(policy: Command, command: AddCommand, print: (text: string) => void): void {
   command('list', 'Show the revisions that were active, newest first.', policy)
     .option('--json', 'print JSON')
     .action(async ({ config, json = false }: Shared & { json?: boolean }) => print(await listRevisions(findConfig(config), json)))
+
+  command('show <revision>', 'Show what a revision is made of, and how it came to decide; "active" is the present one.', policy)
+    .option('--json', 'print JSON')
+    .action(async (revision: string, { config, json = false }: Shared & { json?: boolean }) =>
+      print(await showRevision(findConfig(config), revision, json)),
+    )
 
   command(
     'activate <revision>',

@@ -1,8 +1,9 @@
 /** `sallyport policy list`, `activate` and `rollback`, asked of the running gateway. */
 import type { Config } from '../../config/index.ts'
-import type { Activation, ReloadResult } from '../../policy/index.ts'
+import { type Activation, describeChanges, type ReloadResult } from '../../policy/index.ts'
 import { askGateway } from '../admin-client.ts'
 import { CommandError } from '../exit.ts'
+import { readKept } from './named-set.ts'
 
 export async function listRevisions({ admin }: Config, json: boolean): Promise<string> {
   const { body } = await askGateway(admin.socketPath, 'GET', '/v1/policy')
@@ -14,6 +15,20 @@ export async function listRevisions({ admin }: Config, json: boolean): Promise<s
     return `${at}  ${revision}  ${how.padEnd(8)}${state}\n`
   })
   return rows.join('')
+}
+
+/** What it is made of, and each time that it came to decide. */
+export async function showRevision(config: Config, name: string, json: boolean): Promise<string> {
+  const { revision, activations, manifests, rules, bundles } = await readKept(config, name)
+  const bundleRevisions = Object.fromEntries([...bundles].map(([bundle, { revision: its }]) => [bundle, its]))
+  if (json) return `${JSON.stringify({ revision, activations, manifests, rules, bundles: bundleRevisions })}\n`
+  const came = activations.map(({ at, how, by = '', changed = {} }) => {
+    const changes = describeChanges(changed)
+    return `${at}  ${how}${by === '' ? '' : ` (${by})`}${changes === '' ? '' : `  ${changes}`}\n`
+  })
+  const texts = [...Object.entries(manifests), ...Object.entries(rules)].map(([file, text]) => `\n== ${file}\n${text.trimEnd()}\n`)
+  const held = Object.entries(bundleRevisions).map(([bundle, its]) => `bundle ${bundle}: ${its === '' ? 'names no revision' : its}\n`)
+  return [`revision ${revision}\n`, ...came, ...held, ...texts].join('')
 }
 
 export async function activateRevision({ admin }: Config, revision: string): Promise<string> {

@@ -1,7 +1,7 @@
 /** A bundle of this machine: an archive or a folder, read again when it changes. */
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { watchFolder } from '../../config/index.ts'
+import { type Watch, watchFolder } from '../../config/index.ts'
 import { BundleError, readBundle, readBundleFolder, type SnapshotBundle } from '../bundle/index.ts'
 import { type Courier, type CourierOptions, failureOf, NotActivated, verificationOf } from './courier.ts'
 import { createStatus, now } from './status.ts'
@@ -18,7 +18,9 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
   const options = { verification: verificationOf(config), maxBytes }
   const status = createStatus(name, onStatus)
   let working: Promise<void> = Promise.resolve()
-  let unwatch = () => {}
+  let watch: Watch | null = null
+  let hasStarted = false
+  let hasChanged = false
 
   async function read(): Promise<SnapshotBundle> {
     status.set({ lastRequest: now() })
@@ -44,17 +46,29 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
     }
   }
 
+  function again(): void {
+    if (hasStarted) working = working.then(bring)
+    else hasChanged = true
+  }
+
+  function watchIt(): Watch {
+    return kind === 'folder'
+      ? watchFolder(path, again, onUnwatched, { covers: () => true })
+      : watchFolder(dirname(path), again, onUnwatched, { covers: (one) => one === basename(path), deep: false })
+  }
+
   return {
     name,
-    load: read,
+    async load() {
+      // Before it is read: a change in between is not missed.
+      watch ??= watchIt()
+      await watch.begun
+      return read()
+    },
     start() {
-      const again = () => {
-        working = working.then(bring)
-      }
-      unwatch =
-        kind === 'folder'
-          ? watchFolder(path, again, onUnwatched, { covers: () => true })
-          : watchFolder(dirname(path), again, onUnwatched, { covers: (one) => one === basename(path), deep: false })
+      hasStarted = true
+      watch ??= watchIt()
+      if (hasChanged) again()
     },
     activated(bundle) {
       status.set({ activeRevision: bundle?.revision ?? null, ...(bundle !== null && { lastSuccessfulActivation: now() }) })
@@ -63,7 +77,7 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
     keep: async () => {},
     status: status.read,
     async close() {
-      unwatch()
+      watch?.stop()
       await working
     },
   }

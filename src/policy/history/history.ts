@@ -2,7 +2,9 @@
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SnapshotBundle } from '../bundle/index.ts'
+import type { IntegrationChanges } from '../changes.ts'
 import type { BundleSet } from '../compose.ts'
+import type { ManifestDefaults } from '../manifests/index.ts'
 import type { RegoSources } from '../rego-files.ts'
 import { HistoryError } from './history-error.ts'
 import { type KeptBundle, keepBundle, readKeptBundle } from './kept-bundle.ts'
@@ -18,6 +20,10 @@ export interface Activated {
   readonly at: string
   /** What brought it about. */
   readonly how: 'start' | 'reload' | 'bundle' | 'activate' | 'rollback'
+  /** By what: `operator`, `folders`, `signal`, or the bundle's name. Absent in what earlier versions wrote. */
+  readonly by?: string
+  /** Integration → what of it is otherwise than before, or `added`, `removed`. Absent in what earlier versions wrote. */
+  readonly changed?: IntegrationChanges
 }
 
 /** What a revision is made of. */
@@ -25,6 +31,8 @@ export interface Made {
   readonly manifests: ManifestTexts
   readonly rules: RegoSources
   readonly bundles: BundleSet
+  /** What the manifests left to sallyport.yaml; absent in what earlier versions wrote. */
+  readonly defaults?: ManifestDefaults
 }
 
 interface Contents {
@@ -33,11 +41,14 @@ interface Contents {
   readonly rules: Readonly<Record<string, string>>
   /** By name; absent in what earlier versions wrote. */
   readonly bundles?: Readonly<Record<string, KeptBundle>>
+  readonly defaults?: ManifestDefaults
 }
 
 export interface History {
-  /** Keeps the texts (each once, by its hash) and adds a line. */
-  record(activated: Activated, made: Made): Promise<void>
+  /** Keeps the texts (each once, by its hash). */
+  keep(revision: string, made: Made): Promise<void>
+  /** Adds a line. */
+  record(activated: Activated): Promise<void>
   /** Newest first. */
   list(): Promise<readonly Activated[]>
   /** Throws where the revision is unknown, or what is kept of it is not what was recorded. */
@@ -94,12 +105,15 @@ export function createHistory(folder: string): History {
   const readPin = async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null
 
   return {
-    async record(activated, { manifests, rules, bundles }) {
+    async keep(revision, { manifests, rules, bundles, defaults }) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       const kept: Record<string, KeptBundle> = {}
       for (const [name, bundle] of bundles) kept[name] = await keepBundle(bundle, { keep, keepAll })
-      const contents: Contents = { manifests: await keepAll(manifests), rules: await keepAll(rules), bundles: kept }
-      await replaceFile(contentsOf(activated.revision), `${JSON.stringify(contents)}\n`)
+      const texts = { manifests: await keepAll(manifests), rules: await keepAll(rules) }
+      const contents: Contents = { ...texts, bundles: kept, ...(defaults !== undefined && { defaults }) }
+      await replaceFile(contentsOf(revision), `${JSON.stringify(contents)}\n`)
+    },
+    async record(activated) {
       // A line of its own, whatever a power cut left of the one before.
       await appendFile(lines, `\n${JSON.stringify(activated)}\n`, { mode: 0o600 })
       if (recorded++ % pruneEvery === 0) await prune()
@@ -109,10 +123,11 @@ export function createHistory(folder: string): History {
       const contents = await readContents(revision)
       if (contents === null)
         throw new HistoryError(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
-      const { manifests, rules, bundles = {} } = contents
+      const { manifests, rules, bundles = {}, defaults } = contents
       const found = new Map<string, SnapshotBundle>()
       for (const [name, kept] of Object.entries(bundles)) found.set(name, await readKeptBundle(kept, { read, readAll }))
-      return { manifests: await readAll(manifests), rules: await readAll(rules), bundles: found }
+      const texts = { manifests: await readAll(manifests), rules: await readAll(rules) }
+      return { ...texts, bundles: found, ...(defaults !== undefined && { defaults }) }
     },
     pinFile: pin,
     pinned: readPin,

@@ -1,6 +1,6 @@
 /** One manifest's text as an Integration. */
 import { basename, dirname, resolve } from 'node:path'
-import { breakerFrom, decodeYaml, limitsFrom } from '../../config/index.ts'
+import { breakerFrom, ConfigError, decodeYaml, limitsFrom } from '../../config/index.ts'
 import type {
   BreakerSettings,
   FileCapability,
@@ -10,7 +10,7 @@ import type {
   NetworkCapability,
   ServiceCapability,
 } from '../../core/index.ts'
-import { judgesRequests, type ManifestFile, manifestSchema } from './schema.ts'
+import { identitySchema, judgesRequests, type ManifestFile, manifestSchema } from './schema.ts'
 
 export interface ManifestDefaults {
   readonly limits: LimitSettings
@@ -26,7 +26,7 @@ export function decodeManifest(file: string, text: string, defaults: ManifestDef
     owner: given.owner,
     labels: given.labels ?? {},
     source: basename(file),
-    tokenHashes: (given.identity?.tokens ?? []).map(({ sha256 }) => Buffer.from(sha256, 'hex')),
+    tokenHashes: hashesOf(given.identity),
     network: (given.network ?? []).map(networkFrom),
     services: (given.services ?? []).map(serviceFrom),
     files: (given.files ?? []).map((one, index) => fileFrom(one, index, dirname(file))),
@@ -34,6 +34,24 @@ export function decodeManifest(file: string, text: string, defaults: ManifestDef
     breaker: breakerFrom(given.breaker, defaults.breaker),
     redaction: { headers: lower(redaction?.headers), queryKeys: lower(redaction?.queryKeys), jsonKeys: lower(redaction?.jsonKeys) },
   }
+}
+
+/** Who a manifest is of, and by which tokens it is known. */
+export type ManifestIdentity = Pick<Integration, 'name' | 'tokenHashes'>
+
+/** Of a manifest with something wrong elsewhere; `null` where this is what cannot be read. */
+export function decodeIdentity(file: string, text: string): ManifestIdentity | null {
+  try {
+    const { name, identity } = decodeYaml({ file, text }, identitySchema)
+    return { name, tokenHashes: hashesOf(identity) }
+  } catch (error) {
+    if (error instanceof ConfigError) return null
+    throw error
+  }
+}
+
+function hashesOf(identity: ManifestFile['identity']): readonly Buffer[] {
+  return (identity?.tokens ?? []).map(({ sha256 }) => Buffer.from(sha256, 'hex'))
 }
 
 type Given<Key extends 'network' | 'services' | 'files'> = NonNullable<ManifestFile[Key]>[number]

@@ -1,4 +1,5 @@
 /** Manifests: what each integration may do. */
+export type { ManifestDefaults } from './decode.ts'
 export { createDirectory, type Directory } from './directory.ts'
 export { loadManifests } from './load.ts'
 export { manifestJsonSchema } from './schema.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigError, type ConfigProblem, readText } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { decodeManifest, type ManifestDefaults } from './decode.ts'
+import { decodeIdentity, decodeManifest, type ManifestDefaults, type ManifestIdentity } from './decode.ts'
 
 export interface ManifestSet {
   readonly integrations: readonly Integration[]
@@ -19,46 +19,76 @@ export type Decoded = Map<string, { readonly stamp: string | null; readonly text
 /** So many files are looked at between two turns of the event loop: a fraction of a millisecond, as a request takes many turns. */
 const filesATurn = 8
 
+/** One file of the folder: what it declares, or what is wrong with it. */
+interface Looked {
+  readonly name: string
+  /** `null` where it cannot be read. */
+  readonly text: string | null
+  readonly integration: Integration | null
+  readonly problems: readonly ConfigProblem[]
+}
+
 /** Every `.yaml` and `.yml` that is not hidden. Throws `ConfigError` with the problems of all files. */
 export async function loadManifests(folder: string, defaults: ManifestDefaults, decoded: Decoded = new Map()): Promise<ManifestSet> {
-  const problems: ConfigProblem[] = []
-  const integrations: Integration[] = []
+  const files = await lookAtEach(folder, defaults, decoded)
+  const integrations = files.flatMap(({ integration }) => integration ?? [])
+  const problems = [...files.flatMap((file) => file.problems), ...conflicts(folder, integrations)]
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { integrations, texts: Object.fromEntries(files.map(({ name, text }) => [name, text ?? ''])) }
+}
+
+/**
+ * File name → whom the manifest names and by which tokens it is known, whatever else is wrong with it or with others;
+ * `null` where not even that can be read. Throws `ConfigError` where the folder cannot be read.
+ */
+export async function loadIdentities(
+  folder: string,
+  defaults: ManifestDefaults,
+  decoded: Decoded,
+): Promise<ReadonlyMap<string, ManifestIdentity | null>> {
+  const files = await lookAtEach(folder, defaults, decoded)
+  return new Map(
+    files.map(({ name, text, integration }) => [name, integration ?? (text === null ? null : decodeIdentity(join(folder, name), text))]),
+  )
+}
+
+async function lookAtEach(folder: string, defaults: ManifestDefaults, decoded: Decoded): Promise<readonly Looked[]> {
   const names = await listManifests(folder)
+  const files: Looked[] = []
   for (const [index, name] of names.entries()) {
     if (index % filesATurn === filesATurn - 1) await nextTurn()
-    const file = join(folder, name)
-    const stamp = stampOf(file)
-    const before = decoded.get(file)
-    if (before !== undefined && stamp !== null && before.stamp === stamp) {
-      integrations.push(before.integration)
-      continue
-    }
-    const content = readText(file)
-    if ('problem' in content) {
-      problems.push({ file, line: 0, column: 0, path: '', message: content.problem })
-      continue
-    }
-    if (before?.text === content.text) {
-      decoded.set(file, { ...before, stamp })
-      integrations.push(before.integration)
-      continue
-    }
-    await nextTurn()
-    try {
-      const integration = decodeManifest(file, content.text, defaults)
-      decoded.set(file, { stamp, text: content.text, integration })
-      integrations.push(integration)
-      await nextTurn()
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      problems.push(...error.problems)
-    }
+    files.push(await lookAt(folder, name, defaults, decoded))
   }
   const present = new Set(names.map((name) => join(folder, name)))
   for (const file of decoded.keys()) if (!present.has(file)) decoded.delete(file)
-  problems.push(...conflicts(folder, integrations))
-  if (problems.length > 0) throw new ConfigError(problems)
-  return { integrations, texts: Object.fromEntries(names.map((name) => [name, decoded.get(join(folder, name))?.text ?? ''])) }
+  return files
+}
+
+async function lookAt(folder: string, name: string, defaults: ManifestDefaults, decoded: Decoded): Promise<Looked> {
+  const file = join(folder, name)
+  const stamp = stampOf(file)
+  const before = decoded.get(file)
+  if (before !== undefined && stamp !== null && before.stamp === stamp) return { name, ...before, problems: [] }
+  const content = readText(file)
+  if ('problem' in content) {
+    const problem = { file, line: 0, column: 0, path: '', message: content.problem }
+    return { name, text: null, integration: null, problems: [problem] }
+  }
+  const { text } = content
+  if (before?.text === text) {
+    decoded.set(file, { ...before, stamp })
+    return { name, ...before, problems: [] }
+  }
+  await nextTurn()
+  try {
+    const integration = decodeManifest(file, text, defaults)
+    decoded.set(file, { stamp, text, integration })
+    await nextTurn()
+    return { name, text, integration, problems: [] }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { name, text, integration: null, problems: error.problems }
+  }
 }
 
 /** As young as this a file may change once more and look the same: clocks of file systems tick in milliseconds. */

@@ -182,6 +182,9 @@ function isMap(value: unknown): boolean {
   return typeof value === 'object' && value !== null
 }
 
+/** What says who comes in, whatever else a manifest says. */
+export const identitySchema = z.looseObject({ name: manifestSchema.shape.name, identity: manifestSchema.shape.identity })
+
 export type ManifestFile = z.output<typeof manifestSchema>
 
 /** JSON Schema (2020-12) of a manifest, for editors. */

@@ -1,0 +1,204 @@
+/**
+ * Who may come in: by the tokens of the newest readable manifests, and unless an operator has suspended them. It is apart from the
+ * policy, which says what they may do: a revision that is rolled back brings no token back, and whatever is wrong with a rule or
+ * another manifest keeps no token valid.
+ */
+import type { Integration } from '../core/index.ts'
+import { type Kept, type KeptIdentity, readKept, type Suspension, writeKept } from './keep.ts'
+
+type Identity = Pick<Integration, 'name' | 'tokenHashes'>
+
+export interface AccessOptions {
+  /** What is kept over restarts. */
+  readonly file: string
+  /** File name → identity; `null` where the manifest cannot be read. Rejects where the folder cannot. */
+  readonly readIdentities: () => Promise<ReadonlyMap<string, Identity | null>>
+  /** Each change, once it is in force. */
+  readonly onChange: (change: AccessChange) => void
+  /** After all changes of one moment: what is open is to be looked at again. */
+  readonly onChanged: () => void
+  /** It is in force, and would not outlive a restart. */
+  readonly onUnkept: (error: Error) => void
+  /** Milliseconds since the epoch. */
+  readonly wallClock?: () => number
+}
+
+export type AccessChange =
+  | { readonly integration: string; readonly change: 'admitted' | 'tokens' | 'removed' }
+  | { readonly integration: string; readonly change: 'suspended'; readonly until: string | null; readonly reason: string | null }
+  | { readonly integration: string; readonly change: 'resumed'; readonly reason: string | null }
+
+export interface AccessStatus {
+  readonly suspended: Readonly<Record<string, Suspension>>
+  /** Manifests whose identity cannot be read now, so that their earlier tokens hold. */
+  readonly unreadable: readonly string[]
+}
+
+export type { Suspension }
+
+export interface Access {
+  /** What was kept, and what lies in the folder. Throws an Error that names what cannot be read. */
+  start(): Promise<void>
+  /** The folder as it is now. Never rejects: what cannot be read stays as it was. */
+  refresh(): Promise<void>
+  /** SHA-256 of each token that proves `name`; `null`: there is no manifest of it, and nobody comes in under that name. */
+  tokensOf(name: string): readonly Buffer[] | null
+  suspensionOf(name: string): Suspension | null
+  /** At once; what is open is cut. `forMs`: until it is resumed where `null`. Rejects where it is in force and cannot be kept. */
+  suspend(name: string, options: { readonly forMs: number | null; readonly reason: string | null }): Promise<Suspension>
+  /** `false`: it was not suspended. */
+  resume(name: string, reason: string | null): Promise<boolean>
+  status(): AccessStatus
+  close(): void
+}
+
+export function createAccess(options: AccessOptions): Access {
+  const { file, readIdentities, onChange, onChanged, onUnkept, wallClock = Date.now } = options
+  const manifests = new Map<string, KeptIdentity>()
+  const suspended = new Map<string, Suspension>()
+  let tokens: ReadonlyMap<string, readonly Buffer[]> = new Map()
+  let unreadable: readonly string[] = []
+  let looking: Promise<void> = Promise.resolve()
+  let keeping: Promise<void> = Promise.resolve()
+  const timers = new Map<string, NodeJS.Timeout>()
+
+  /** One after the other: an older content never overwrites a newer one. */
+  function keep(): Promise<void> {
+    const kept: Kept = { manifests: Object.fromEntries(manifests), suspended: Object.fromEntries(suspended) }
+    const written = keeping.then(() => writeKept(file, kept))
+    keeping = written.catch(() => {})
+    return written
+  }
+
+  /** Gives whether anything changed. */
+  function take(found: ReadonlyMap<string, Identity | null>): boolean {
+    unreadable = [...found].flatMap(([source, identity]) => (identity === null ? [source] : []))
+    let isSame = true
+    for (const source of manifests.keys()) {
+      if (found.has(source)) continue
+      manifests.delete(source)
+      isSame = false
+    }
+    for (const [source, identity] of found) {
+      if (identity === null) continue
+      const kept = keptOf(identity)
+      if (isAlike(manifests.get(source), kept)) continue
+      manifests.set(source, kept)
+      isSame = false
+    }
+    if (isSame) return false
+    const old = tokens
+    tokens = tokensIn([...manifests.values()])
+    for (const name of new Set([...old.keys(), ...tokens.keys()])) {
+      const change = changeOf(old.get(name), tokens.get(name))
+      if (change !== null) onChange({ integration: name, change })
+    }
+    return true
+  }
+
+  async function look(): Promise<void> {
+    try {
+      if (!take(await readIdentities())) return
+    } catch {
+      // Told where the manifests are read as a set; who came in before still does.
+      return
+    }
+    onChanged()
+    await keep().catch(onUnkept)
+  }
+
+  function expireLater(name: string): void {
+    clearTimeout(timers.get(name))
+    timers.delete(name)
+    const until = suspended.get(name)?.until ?? null
+    if (until === null) return
+    const leftMs = Math.max(0, Date.parse(until) - wallClock())
+    const look = () => {
+      if (suspensionOf(name) !== null) return expireLater(name)
+      void resume(name, 'its time is over').catch(onUnkept)
+    }
+    timers.set(name, setTimeout(look, Math.min(leftMs, longestTimerMs)).unref())
+  }
+
+  function suspensionOf(name: string): Suspension | null {
+    const found = suspended.get(name) ?? null
+    return found === null || found.until === null || Date.parse(found.until) > wallClock() ? found : null
+  }
+
+  async function resume(name: string, reason: string | null): Promise<boolean> {
+    if (!suspended.delete(name)) return false
+    expireLater(name)
+    onChange({ integration: name, change: 'resumed', reason })
+    await keep()
+    return true
+  }
+
+  return {
+    async start() {
+      const kept = await readKept(file)
+      for (const [name, suspension] of Object.entries(kept?.suspended ?? {})) {
+        suspended.set(name, suspension)
+        expireLater(name)
+      }
+      for (const [source, identity] of Object.entries(kept?.manifests ?? {})) manifests.set(source, identity)
+      const found = await readIdentities().catch((error: Error) => {
+        if (kept === null) throw error
+        return null
+      })
+      // What changed while no gateway ran is told; in the first start everything is new.
+      if (kept === null) for (const [source, identity] of found ?? []) if (identity !== null) manifests.set(source, keptOf(identity))
+      tokens = tokensIn([...manifests.values()])
+      const isChanged = found !== null && take(found)
+      if (isChanged || kept === null) await keep().catch(onUnkept)
+    },
+    refresh: () => (looking = looking.then(look)),
+    tokensOf: (name) => tokens.get(name) ?? null,
+    suspensionOf,
+    async suspend(name, { forMs, reason }) {
+      const now = wallClock()
+      const until = forMs === null ? null : new Date(now + forMs).toISOString()
+      const suspension = { since: new Date(now).toISOString(), until, reason }
+      suspended.set(name, suspension)
+      expireLater(name)
+      onChange({ integration: name, change: 'suspended', until, reason })
+      onChanged()
+      await keep()
+      return suspension
+    },
+    resume,
+    status: () => ({
+      suspended: Object.fromEntries([...suspended].filter(([name]) => suspensionOf(name) !== null)),
+      unreadable,
+    }),
+    close() {
+      for (const timer of timers.values()) clearTimeout(timer)
+    },
+  }
+}
+
+/** Longer ones fire at once. */
+const longestTimerMs = 2 ** 31 - 1
+
+function isAlike(one: KeptIdentity | undefined, other: KeptIdentity): boolean {
+  return one !== undefined && one.name === other.name && one.tokens.join() === other.tokens.join()
+}
+
+function keptOf({ name, tokenHashes }: Identity): KeptIdentity {
+  return { name, tokens: tokenHashes.map((hash) => hash.toString('hex')) }
+}
+
+/** Where two manifests are of one name only what both say lets anybody in: neither may keep what the other took away. */
+function tokensIn(identities: readonly KeptIdentity[]): ReadonlyMap<string, readonly Buffer[]> {
+  const byName = new Map<string, readonly string[]>()
+  for (const { name, tokens } of identities) {
+    const others = byName.get(name)
+    byName.set(name, others === undefined ? tokens : others.filter((token) => tokens.includes(token)))
+  }
+  return new Map(Array.from(byName, ([name, tokens]) => [name, tokens.map((token) => Buffer.from(token, 'hex'))]))
+}
+
+function changeOf(before: readonly Buffer[] | undefined, now: readonly Buffer[] | undefined): 'admitted' | 'tokens' | 'removed' | null {
+  if (before === undefined) return now === undefined ? null : 'admitted'
+  if (now === undefined) return 'removed'
+  return Buffer.concat(before).equals(Buffer.concat(now)) ? null : 'tokens'
+}

@@ -1,0 +1,2 @@
+/** Who may come in. */
+export { type Access, type AccessChange, createAccess } from './access.ts'

@@ -1,0 +1,81 @@
+/** What access is kept of over restarts: the tokens of manifests that may be unreadable by then, and who is suspended. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+export interface Suspension {
+  /** ISO 8601, UTC. */
+  readonly since: string
+  /** The same; `null`: until it is resumed. */
+  readonly until: string | null
+  /** For operators and the record; no caller is told. */
+  readonly reason: string | null
+}
+
+export interface KeptIdentity {
+  readonly name: string
+  /** SHA-256 of each token, in hexadecimal. */
+  readonly tokens: readonly string[]
+}
+
+export interface Kept {
+  /** By the manifest's file name. */
+  readonly manifests: Readonly<Record<string, KeptIdentity>>
+  readonly suspended: Readonly<Record<string, Suspension>>
+}
+
+/** `null` where nothing is kept yet. Throws an Error that names the file where it cannot be used. */
+export async function readKept(file: string): Promise<Kept | null> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new Error(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
+  }
+  const kept = parsed(text)
+  if (kept === null)
+    throw new Error(
+      `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then nobody is suspended`,
+    )
+  return kept
+}
+
+function parsed(text: string): Kept | null {
+  try {
+    const { manifests, suspended } = JSON.parse(text) as Partial<Kept>
+    if (manifests === undefined || suspended === undefined || !isMap(manifests) || !isMap(suspended)) return null
+    const isWhole = Object.values(manifests).every(isIdentity) && Object.values(suspended).every(isSuspension)
+    return isWhole ? { manifests, suspended } : null
+  } catch {
+    return null
+  }
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isIdentity({ name, tokens }: Partial<KeptIdentity>): boolean {
+  return typeof name === 'string' && Array.isArray(tokens) && tokens.every((token) => /^[0-9a-f]{64}$/.test(token))
+}
+
+function isSuspension({ since, until }: Partial<Suspension>): boolean {
+  return isTime(since) && (until === null || isTime(until))
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value))
+}
+
+/** Whole or not at all, and on disk when it resolves. */
+export async function writeKept(file: string, kept: Kept): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const handle = await open(`${file}.tmp`, 'w', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify(kept)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(`${file}.tmp`, file)
+}

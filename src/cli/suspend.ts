@@ -1,0 +1,43 @@
+/** `sallyport suspend` and `resume`, asked of the running gateway. */
+import { type Config, duration } from '../config/index.ts'
+import { askGateway } from './admin-client.ts'
+import { CommandError, exitCodes } from './exit.ts'
+
+export interface SuspendFlags {
+  readonly for?: string
+  readonly reason?: string
+}
+
+/** Throws `CommandError`: 64 for a duration that is none, 69 without a gateway, 1 where it knows no such integration. */
+export async function suspend(config: Config, name: string, flags: SuspendFlags): Promise<string> {
+  const forMs = flags.for === undefined ? null : millisecondsOf(flags.for)
+  const { until } = await ask<{ readonly until: string | null }>(config, name, 'suspend', {
+    ...(forMs !== null && { forMs: String(forMs) }),
+    ...(flags.reason !== undefined && { reason: flags.reason }),
+  })
+  return `suspended: ${name}${until === null ? '' : ` until ${until}`}; "sallyport resume ${name}" ends it\n`
+}
+
+export async function resume(config: Config, name: string, reason: string | undefined): Promise<string> {
+  await ask(config, name, 'resume', reason === undefined ? {} : { reason })
+  return `resumed: ${name}\n`
+}
+
+async function ask<Answer>(
+  { admin }: Config,
+  name: string,
+  what: 'suspend' | 'resume',
+  query: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const path = `/v1/integrations/${encodeURIComponent(name)}/${what}?${new URLSearchParams(query)}`
+  const { body } = await askGateway(admin.socketPath, 'POST', path)
+  const { ok, problem } = body as { readonly ok: boolean; readonly problem?: string }
+  if (!ok) throw new CommandError(problem ?? 'the gateway refused')
+  return body as Answer
+}
+
+function millisecondsOf(text: string): number {
+  const { success, data, error } = duration().safeParse(text)
+  if (!success) throw new CommandError(`--for ${text}: ${error.issues[0]?.message}`, exitCodes.usage)
+  return data
+}

@@ -1,0 +1,39 @@
+/** What an activation changes, by integration: for the history and the record. */
+import type { Integration } from '../core/index.ts'
+
+/** Integration → the parts of its manifest that are otherwise than before; or `added`, or `removed`. */
+export type IntegrationChanges = Readonly<Record<string, readonly string[]>>
+
+/** Its tokens are not among them: who comes in is no part of a revision. Nor is its file, which is there for messages. */
+const parts = ['owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction'] as const
+
+export function changesBetween(before: Iterable<Integration>, after: readonly Integration[]): IntegrationChanges {
+  const old = new Map(Array.from(before, (one) => [one.name, one]))
+  const changes: Record<string, readonly string[]> = {}
+  for (const integration of after) {
+    const known = old.get(integration.name)
+    old.delete(integration.name)
+    if (known === undefined) changes[integration.name] = ['added']
+    else if (known !== integration) {
+      const changed = parts.filter((part) => JSON.stringify(known[part]) !== JSON.stringify(integration[part]))
+      if (changed.length > 0) changes[integration.name] = changed
+    }
+  }
+  for (const name of old.keys()) changes[name] = ['removed']
+  return changes
+}
+
+const maxNamed = 50
+
+/** `weather: limits, network; mailer: added`. */
+export function describeChanges(changes: IntegrationChanges): string {
+  const all = Object.entries(changes).map(([name, what]) => `${name}: ${what.join(', ')}`)
+  const more = all.length - maxNamed
+  return more <= 0 ? all.join('; ') : `${all.slice(0, maxNamed).join('; ')}; and ${more} more`
+}
+
+/** The same of a line in the history, which is read whole to list it. */
+export function boundedChanges(changes: IntegrationChanges): IntegrationChanges {
+  const all = Object.entries(changes)
+  return all.length <= maxNamed ? changes : Object.fromEntries([...all.slice(0, maxNamed), ['…', [`${all.length - maxNamed} more`]]])
+}
