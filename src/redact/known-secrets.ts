@@ -8,12 +8,29 @@ export const leastSecret = 6
 /** Raw, hex, and base64 in its three alignments and both alphabets; each as JSON, URLs, forms and HTML escape it. */
 export function spellings(secret: string): readonly string[] {
   if (secret.length < leastSecret) return []
-  const bytes = Buffer.from(secret)
-  const hex = bytes.toString('hex')
-  const found = new Set([hex, hex.toUpperCase()])
-  for (const text of [secret, ...base64(bytes)]) for (const escaped of escapes(text)) found.add(escaped)
-  // Longest first, so that a spelling within another does not leave the rest of it behind.
+  const found = new Set(escapes(secret))
+  // UTF-8, and what a header makes of a character up to U+00FF.
+  for (const bytes of [Buffer.from(secret), ...(isLatin1(secret) ? [Buffer.from(secret, 'latin1')] : [])]) {
+    const hex = bytes.toString('hex')
+    found.add(hex).add(hex.toUpperCase())
+    for (const text of base64(bytes)) for (const escaped of escapes(text)) found.add(escaped)
+  }
+  return longestFirst(found)
+}
+
+/** The same as bytes, each a Latin-1 character: a service may write what it was sent in UTF-8, or in the bytes of the header. */
+export function spellingsOnWire(known: readonly string[]): readonly string[] {
+  const found = known.flatMap((one) => [Buffer.from(one).toString('latin1'), ...(isLatin1(one) ? [one] : [])])
+  return longestFirst(new Set(found))
+}
+
+/** So that a spelling within another does not leave the rest of it behind. */
+export function longestFirst(found: Iterable<string>): readonly string[] {
   return [...found].sort((a, b) => b.length - a.length)
+}
+
+function isLatin1(text: string): boolean {
+  return Buffer.from(text, 'latin1').toString('latin1') === text
 }
 
 function base64(bytes: Buffer): readonly string[] {

@@ -2,7 +2,7 @@
 import { type HeaderList, isTakeover, type Json, type Redactor } from '../core/index.ts'
 import { maskAssignments } from './assignments.ts'
 import { maskDocument } from './document.ts'
-import { masked, maskSpellings, spellings } from './known-secrets.ts'
+import { longestFirst, masked, maskSpellings, spellings, spellingsOnWire } from './known-secrets.ts'
 import { isTelling, secretHeaders } from './names.ts'
 import { maskBody } from './stream.ts'
 
@@ -32,7 +32,8 @@ const mayHideToken = /bearer|basic|eyJ/i
 const mayHide = /[=@]|bearer|basic|eyJ|["']\s{0,8}:|%(?:25){0,3}(?:3D|40|2[27])/i
 
 export function createRedactor(secrets: readonly string[]): RedactorStation {
-  const known: readonly string[] = secrets.flatMap(partsOf).flatMap(spellings)
+  const known = longestFirst(new Set(secrets.flatMap(partsOf).flatMap(spellings)))
+  const onWire = spellingsOnWire(known)
   let extraHeaders: ReadonlySet<string> = new Set()
   let extraKeys: ReadonlySet<string> = new Set()
 
@@ -85,19 +86,32 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
       for (let i = 0; i < reply.headers.length; i += 2) {
         const name = reply.headers[i] as string
         declared ||= name.toLowerCase() === 'content-length'
-        headers.push(name, maskSpellings(reply.headers[i + 1] as string, known))
+        headers.push(name, maskSpellings(reply.headers[i + 1] as string, onWire))
       }
       // Whoever was told a length gets as much.
-      return { status: reply.status, headers, body: maskBody(reply.body, known, declared) }
+      return { status: reply.status, headers, body: maskBody(reply.body, onWire, declared) }
     },
   }
 }
 
-/** `Bearer abc` is a secret, and so is `abc` alone; of `Basic …` what it encodes, and the password in it. */
+/** `Bearer abc` is a secret, and so is `abc` alone; of `Basic …` what it encodes, and the password in it; of cookies and parameters what has a telling name. */
 function partsOf(secret: string): readonly string[] {
-  const [, scheme = '', credentials] = /^([A-Za-z]+) +(\S+)$/.exec(secret) ?? []
-  if (credentials === undefined) return [secret]
-  if (scheme.toLowerCase() !== 'basic') return [secret, credentials]
+  const [, scheme = '', credentials = secret] = schemeAndCredentials.exec(secret) ?? []
+  const parts = [secret, ...parametersOf(credentials)]
+  if (scheme === '' || /\s/.test(credentials)) return parts
+  parts.push(credentials)
+  if (scheme.toLowerCase() !== 'basic') return parts
   const pair = Buffer.from(credentials, 'base64').toString()
-  return pair.includes('\ufffd') ? [secret, credentials] : [secret, credentials, pair, pair.slice(pair.indexOf(':') + 1)]
+  return pair.includes('\ufffd') ? parts : [...parts, pair, pair.slice(pair.indexOf(':') + 1)]
+}
+
+/** RFC 9110 §11.4: a scheme is a token, such as `Api-Key`. */
+const schemeAndCredentials = /^([\w!#$%&'*+.^`|~-]+) +(\S.*)$/
+/** RFC 9110 §11.2, RFC 6265 §4.2.1: what services take apart before they repeat it. */
+const parameter = /(?:^|[;,]) *([\w!#$%&'*+.^`|~-]+) *= *(?:"([^"]*)"|([^\s;,"]+)) *(?=[;,]|$)/g
+
+function parametersOf(credentials: string): readonly string[] {
+  return [...credentials.matchAll(parameter)].flatMap(([, name = '', quoted, plain = '']) =>
+    isTelling(name, new Set()) ? [quoted ?? plain] : [],
+  )
 }

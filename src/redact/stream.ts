@@ -4,13 +4,12 @@ import { maskInPlace, maskSpellings } from './known-secrets.ts'
 
 /**
  * Bytes are treated as Latin-1 characters, so every byte that is not part of a secret comes out as it went in.
- * `inPlace`: the body stays as long as it is.
+ * `known` is spelled so, as `spellingsOnWire` gives it. `inPlace`: the body stays as long as it is.
  */
 export function maskBody(body: Body, known: readonly string[], inPlace: boolean): Body {
-  const spelled = known.map((one) => Buffer.from(one, 'utf8').toString('latin1'))
-  if (body === null || spelled.length === 0) return body
-  if (typeof body === 'function') return maskPushed(body, spelled, inPlace)
-  return Buffer.from(maskSpellings(Buffer.from(body).toString('latin1'), spelled, inPlace ? maskInPlace : undefined), 'latin1')
+  if (body === null || known.length === 0) return body
+  if (typeof body === 'function') return maskPushed(body, known, inPlace)
+  return Buffer.from(maskSpellings(Buffer.from(body).toString('latin1'), known, inPlace ? maskInPlace : undefined), 'latin1')
 }
 
 function maskPushed(body: PushedBody, known: readonly string[], inPlace: boolean): PushedBody {

@@ -7,6 +7,8 @@ import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } fro
 import { headerOf, startRawOrigin } from '../support/raw-origin.ts'
 
 const password = 'open/sesame+1 "é"'
+/** Headers are Latin-1, texts are UTF-8: a service may repeat what it was sent as either. */
+const foreign = 'clé-secrète-0123'
 const basic = Buffer.from(`gateway:${password}`).toString('base64')
 
 const reply = (head: string, body = '') => `HTTP/1.1 ${head}\r\n\r\n${body}`
@@ -25,7 +27,9 @@ const echo = [
 ].join(' | ')
 
 /** By path. */
-const answers: Readonly<Record<string, string | readonly string[]>> = {
+const answers: Readonly<Record<string, string | Buffer>> = {
+  '/echo-latin1': Buffer.from(`${reply(`200 OK\r\nX-Echo: ${foreign}\r\nContent-Length: ${foreign.length}`)}${foreign}`, 'latin1'),
+  '/echo-utf8': `${reply(`200 OK\r\nX-Echo: ${foreign}\r\nContent-Length: ${Buffer.byteLength(foreign)}`)}${foreign}`,
   '/head-with-body': sized('hello'),
   '/head-of-much': reply(`200 OK\r\nContent-Length: ${1e12}`),
   '/surplus': `${sized('hello')}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhidden`,
@@ -43,11 +47,12 @@ test('replies of a service', async (t) => {
     const path = line.split(' ')[1] ?? ''
     if (path === '/broken') socket.write(reply('200 OK\r\nContent-Length: 100', 'half'), () => socket.resetAndDestroy())
     else if (path === '/half') socket.end(reply('200 OK\r\nContent-Length: 100', 'half'))
-    else socket.write(answers[path] as string)
+    else socket.write(answers[path] ?? '')
   })
   process.env['TEST_REPLIES_CREDENTIAL'] = `Basic ${basic}`
+  process.env['TEST_REPLIES_FOREIGN'] = foreign
   const installation = createInstallation(t, {
-    config: `services: [{ name: s, url: "http://127.0.0.1:${service.port}", timeout: 5s, headers: { Authorization: { env: TEST_REPLIES_CREDENTIAL } } }]`,
+    config: `services: [{ name: s, url: "http://127.0.0.1:${service.port}", timeout: 5s, headers: { Authorization: { env: TEST_REPLIES_CREDENTIAL }, X-Key: { env: TEST_REPLIES_FOREIGN } } }]`,
     manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: s }]') },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -116,6 +121,14 @@ test('replies of a service', async (t) => {
       for (const spelling of echo.split(' | ')) assert.ok(!body.includes(spelling), spelling)
       assert.equal(body.split(' | ').length, echo.split(' | ').length)
       if (path === '/echo-sized') assert.equal(Number(headers['content-length']), Buffer.byteLength(body))
+    })
+  }
+
+  for (const path of ['/echo-latin1', '/echo-utf8']) {
+    await t.test(`hold a credential beyond ASCII in no encoding: ${path}`, async () => {
+      const { body, headers } = await get(path)
+      assert.equal(headers['x-echo'], '[redacted]')
+      assert.match(body, /^\[redacted\]\*+$/)
     })
   }
 

@@ -66,6 +66,27 @@ test('of Basic credentials what they encode is masked too, and the password alon
   assert.equal(redactor.text('"open sesame\\/1" open+sesame%2f1'), '"[redacted]" [redacted]')
 })
 
+for (const [credential, part] of [
+  ['Api-Key abcdef-123456', 'abcdef-123456'],
+  ['X_1.y ab/cd+ef==', 'ab/cd+ef=='],
+  ['theme=default; session=abcdef-123456; lang=english', 'abcdef-123456'],
+  ['Token token="abcdef-123456", realm="example"', 'abcdef-123456'],
+  ['Digest username="gateway", signature=abcdef-123456', 'abcdef-123456'],
+] as const) {
+  test(`of ${credential} the credential in it is masked alone, and nothing ordinary`, () => {
+    const redactor = createRedactor([credential])
+    assert.equal(redactor.text(`it was <${part}>`), 'it was <[redacted]>')
+    assert.equal(redactor.text(credential), '[redacted]')
+    const ordinary = 'default, english, example, gateway and realm'
+    assert.equal(redactor.text(ordinary), ordinary)
+  })
+}
+
+test('a secret within another leaves nothing of the other behind', () => {
+  const redactor = createRedactor(['abcdef', 'abcdef-and-more'])
+  assert.equal(redactor.text('abcdef-and-more abcdef'), '[redacted] [redacted]')
+})
+
 test('where a length was promised a body stays as long as it is, whatever the cuts', () => {
   fc.assert(
     fc.property(secrets, fc.array(fc.nat({ max: 60 }), { maxLength: 5 }), (secret, cuts) => {
