@@ -61,11 +61,11 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const now = () => performance.now()
   await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
 
+  const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const manifests = createDirectory(config.integrationsFolder, config.defaults)
   // Made beside all that follows where it is not there yet.
   const authority = openAuthority(join(config.stateFolder, 'ca'))
   authority.catch(() => {})
-  const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
 
   const limits = createLimits({
     now,

@@ -1,6 +1,7 @@
-/** Opens the audit log as the configuration says, and tells the operator what becomes of it. */
+/** Makes sure that no other gateway uses the same folders, opens the audit log, and tells the operator what becomes of it. */
 import { type AppendFile, type AuditStation, openAudit } from './audit/index.ts'
 import type { Config } from './config/index.ts'
+import { lockFolder } from './folder-lock.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
 import { version } from './version.ts'
 
@@ -12,8 +13,22 @@ export interface RecordingOptions {
   readonly file: AppendFile | undefined
 }
 
-/** Throws as `openAudit`. */
-export function openRecording({ config, mask, logger, metrics, file }: RecordingOptions): AuditStation {
+/**
+ * Before anything else is written to the state folder, which is there: closing the log is the last thing that is done with it.
+ * Throws as `lockFolder` and `openAudit`.
+ */
+export function openRecording(options: RecordingOptions): AuditStation {
+  const unlock = lockFolder(options.config.stateFolder)
+  try {
+    const audit = openLog(options)
+    return { ...audit, close: () => audit.close().finally(unlock) }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function openLog({ config, mask, logger, metrics, file }: RecordingOptions): AuditStation {
   const audit = openAudit({
     ...{ ...config.audit, version, mask },
     ...(file && { file }),

@@ -1,10 +1,10 @@
 /** The audit station: opens the log, recovers it, and gives each arrival its entry. */
 import { mkdirSync } from 'node:fs'
 import type { Journal } from '../core/index.ts'
+import { lockFolder } from '../folder-lock.ts'
 import { AuditError } from './audit-error.ts'
 import { hashLine } from './chain.ts'
 import { ArrivalEntry, type LogFace, type Mask } from './entry.ts'
-import { lockFolder } from './lock.ts'
 import { recover } from './recover.ts'
 import { type AppendFile, realFile } from './segment-files.ts'
 import { createSums } from './sums.ts'
@@ -46,7 +46,7 @@ export interface AuditStation extends Journal {
   close(): Promise<void>
 }
 
-/** Throws `AuditError` where the log is in use, was changed, or cannot be opened. */
+/** Throws `FolderLockError` where the log is in use, `AuditError` where it was changed or cannot be opened. */
 export function openAudit(options: AuditOptions): AuditStation {
   const { folder, maxSegmentBytes, durability, version, mask, file = realFile, wallClock = Date.now } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -132,8 +132,11 @@ export function openAudit(options: AuditOptions): AuditStation {
     async close() {
       sums.flush()
       log.append('stopped', `"records":${seq}`, true)
-      await writer.close()
-      unlock()
+      try {
+        await writer.close()
+      } finally {
+        unlock()
+      }
     },
   }
 }

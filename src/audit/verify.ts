@@ -17,6 +17,8 @@ export interface Verification {
   readonly ok: boolean
   readonly records: number
   readonly segments: number
+  /** Of the last record. */
+  readonly lastSeq: number
   /** Hash of the last line: compare it with one noted elsewhere to see that nothing was cut off the end. */
   readonly head: string
   /** Decisions or refusals without `settled`: work under way, or what a crash interrupted. */
@@ -92,8 +94,8 @@ class Check {
     for (const { head, file } of noted)
       if (file === null) this.report(lastFile, 0, `the noted head ${head} is not in the log: lines were changed or cut off`)
     const findings = [...this.#closed, ...this.#findings]
-    const [records, head, unsettled] = [this.#records, this.#expected, this.#open.size]
-    return { ok: findings.length === 0, records, head, unsettled, findings, noted }
+    const [records, lastSeq, head, unsettled] = [this.#records, this.#seq, this.#expected, this.#open.size]
+    return { ok: findings.length === 0, records, lastSeq, head, unsettled, findings, noted }
   }
 
   #takeRecord(text: string, file: string, line: number): void {

@@ -1,5 +1,5 @@
 /** `sallyport audit tail | verify`. */
-import { followAudit, tailAudit, type Verification, verifyAudit } from '../audit/index.ts'
+import { continueAudit, followAudit, tailAudit, type Verification, verifyAudit } from '../audit/index.ts'
 import { visibleText } from '../core/index.ts'
 import { createRows } from './audit-rows.ts'
 import { CommandError, exitCodes } from './exit.ts'
@@ -70,6 +70,15 @@ function* verificationRows({ records, segments, head, unsettled, findings, noted
     yield `  ${file}:${line}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
   for (const { head: one, file, line } of noted) if (file !== null) yield `noted ${one} is ${file}:${line}`
   yield `head ${head}`
+}
+
+/** Gives what was done. */
+export async function auditContinue(folder: string, reason: string): Promise<string> {
+  const by = `uid ${process.getuid?.() ?? 'unknown'}`
+  const { file, findings, firstFinding } = await requireLog(folder, () => continueAudit(folder, { reason, by }))
+  return visibleText(
+    `closed with ${findings} finding${findings === 1 ? '' : 's'} (${firstFinding}), and continued in ${file}; nothing was removed`,
+  )
 }
 
 async function requireLog<T>(folder: string, read: () => Promise<T>): Promise<T> {

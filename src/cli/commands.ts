@@ -4,7 +4,7 @@ import { configJsonSchema, requireKnown } from '../config/index.ts'
 import { loadManifests, manifestJsonSchema, type ReloadResult } from '../policy/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { askGateway } from './admin-client.ts'
-import { auditTail, auditVerify, type VerifyFlags } from './audit.ts'
+import { auditContinue, auditTail, auditVerify, type VerifyFlags } from './audit.ts'
 import { demo } from './demo.ts'
 import { doctor, formatChecks } from './doctor.ts'
 import { type EnvFlags, env } from './env.ts'
@@ -59,6 +59,12 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
       const { json = false, head = [], acceptClosed = false } = flags
       if (!(await auditVerify(findConfig(config).audit.folder, { json, head, acceptClosed }))) process.exitCode = exitCodes.failure
     })
+
+  command('continue', 'Close a log whose chain is broken, record that, and begin a new part behind it; the gateway must not run.', audit)
+    .requiredOption('--reason <text>', 'what has happened, for the record')
+    .action(async ({ config, reason }: Shared & { reason: string }) =>
+      print(`${await auditContinue(findConfig(config).audit.folder, reason)}\n`),
+    )
 
   addPolicyCommands(program, command, print)
 

@@ -8,6 +8,7 @@ import { AuditError, verifyAudit } from '../audit/index.ts'
 import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
+import { requireLocal } from '../folder-lock.ts'
 import { bundlesAtHand, createPolicy, loadManifests, readRules } from '../policy/index.ts'
 import { leastSecret } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
@@ -99,12 +100,15 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('audit log', async () => {
     requireFolder('the audit log', config.audit.folder)
     if (!existsSync(config.audit.folder)) return 'will begin at the first start'
-    const { ok, records, segments, findings } = await verifyAudit(config.audit.folder)
+    requireLocal(config.audit.folder)
+    const { records, segments, findings } = await verifyAudit(config.audit.folder)
+    const [found] = findings.filter(({ isClosed }) => !isClosed)
     if (segments === 0) return 'will begin at the first start'
-    if (!ok)
+    if (found !== undefined)
       throw new AuditError(
-        `${config.audit.folder}: ${findings[0]?.file}:${findings[0]?.line} ${findings[0]?.what}; keep it as evidence and move it away`,
+        `${config.audit.folder}: ${found.file}:${found.line} ${found.what}; keep it as evidence and move it away, or close it by "sallyport audit continue"`,
       )
+    if (findings.length > 0) return { warn: `${records} records; the chain holds since it was closed by "audit continue"` }
     return `${records} records, the chain holds`
   })
   await check('files', () => {
@@ -128,6 +132,7 @@ export function formatChecks(checks: readonly Check[]): string {
 function stateFolder(folder: string): Verdict {
   requireFolder('the state folder', folder)
   if (!existsSync(folder)) return `${folder} will be made at the first start`
+  requireLocal(folder)
   const { mode, uid } = statSync(folder)
   const open = `${folder} is open to others (mode ${(mode & 0o777).toString(8)}): chmod 700 it`
   if ((mode & 0o022) !== 0) throw new Error(open)

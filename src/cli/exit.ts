@@ -16,7 +16,8 @@ export class CommandError extends Error {
 const lastingNames = ['BundleError', 'CompilerMissing', 'HistoryError', 'RegoError']
 /** Of the file system, and of an address that only a privileged process may listen on. */
 const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
-const lastingMessages = /can be read by others|expired on|is no socket|Keep (?:it|the file) as evidence/
+const lastingMessages =
+  /can be read by others|expired on|is no socket|does not prove that|nothing shows that|Keep (?:it|the file) as evidence/
 
 /**
  * Why a gateway did not start, with exit code 78 where the next start would fail in the same way until a person has changed
@@ -42,7 +43,8 @@ export function explainFailure(error: unknown): number {
     if (error.message !== '') process.stderr.write(`${error.message}\n`)
     return error.exitCode
   }
-  const known = error instanceof Error && ['AuditError', 'BundleError', 'RegoError', 'CompilerMissing'].includes(error.name)
+  const known =
+    error instanceof Error && ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing'].includes(error.name)
   const listen = error instanceof Error && /cannot listen|is in use|can be read by others|expired on/.test(error.message)
   process.stderr.write(`${error instanceof Error ? (known || listen ? error.message : error.stack) : String(error)}\n`)
   return known || listen ? exitCodes.failure : exitCodes.software
