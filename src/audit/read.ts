@@ -10,13 +10,15 @@ const chunkBytes = 1024 * 1024
 
 /**
  * Throws what `readdir` throws; a torn last line, as a crash leaves it, is passed over. With `types`, records of no other
- * type are parsed: of a busy log, that is half the work and more.
+ * type are parsed: of a busy log, that is half the work and more. With `mention`, no others than those in which that stands as a
+ * string: what does not hold it is not even made text of.
  */
-export async function* readAudit(folder: string, types: readonly string[] = []): AsyncGenerator<unknown> {
+export async function* readAudit(folder: string, types: readonly string[] = [], mention: string | null = null): AsyncGenerator<unknown> {
   const names = segmentsAmong(await readdir(folder))
   const marks = types.map((type) => `"type":${JSON.stringify(type)}`)
+  const bytes = mention === null ? null : Buffer.from(JSON.stringify(mention))
   for (const name of names)
-    for await (const lines of linesOf(join(folder, name)))
+    for await (const lines of bytes === null ? linesOf(join(folder, name)) : linesWith(join(folder, name), bytes))
       for (const line of lines) {
         if (marks.length > 0 && !marks.some((mark) => line.includes(mark))) continue
         const record = parse(line)
@@ -34,6 +36,31 @@ async function* linesOf(path: string): AsyncGenerator<readonly string[]> {
   }
   if (rest !== '') yield [rest]
 }
+
+/** The same of lines that hold `needle`. */
+async function* linesWith(path: string, needle: Buffer): AsyncGenerator<readonly string[]> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
+    const bytes = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk])
+    const end = bytes.lastIndexOf(newline) + 1
+    rest = bytes.subarray(end)
+    const lines = linesAround(bytes.subarray(0, end), needle)
+    if (lines.length > 0) yield lines
+  }
+  if (rest.includes(needle)) yield [rest.toString('utf8')]
+}
+
+function linesAround(bytes: Buffer, needle: Buffer): string[] {
+  const lines: string[] = []
+  for (let at = bytes.indexOf(needle); at >= 0; ) {
+    const end = bytes.indexOf(newline, at)
+    lines.push(bytes.toString('utf8', bytes.lastIndexOf(newline, at) + 1, end))
+    at = bytes.indexOf(needle, end)
+  }
+  return lines
+}
+
+const newline = 0x0a
 
 function parse(line: string): unknown {
   try {

@@ -23,6 +23,9 @@ test('explain and replay tell of recorded requests why, what would change it, an
   )
   assert.match(why.stdout, /decide the same/)
   assert.match((await sallyport(installation, 'explain', 'nosuch')).stderr, /the log has no decision about nosuch/)
+  // As the refusal shows it.
+  const { instance } = JSON.parse(denied.text.split('\r\n\r\n')[1] ?? '') as { instance: string }
+  assert.equal((await sallyport(installation, 'explain', instance)).stdout, why.stdout)
 
   assert.match((await sallyport(installation, 'replay')).stdout, /^2 decisions against latest in .*, 0 differ\n$/)
   installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "not a" if input.http.path == "/v1/a"\n')

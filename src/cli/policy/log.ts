@@ -14,7 +14,7 @@ export interface LogFilter {
 
 /** Decisions that pass the filter, oldest first. */
 export async function* decided(config: Config, { integration, id, since }: LogFilter): AsyncGenerator<DecidedRecord> {
-  for await (const record of records(config, ['decided'])) {
+  for await (const record of records(config, ['decided'], id ?? null)) {
     if (!isDecided(record)) continue
     if (integration !== undefined && record.integration !== integration) continue
     if (id !== undefined && record.id !== id) continue
@@ -23,10 +23,10 @@ export async function* decided(config: Config, { integration, id, since }: LogFi
   }
 }
 
-/** Every record of these types; of all where none is named. Throws `CommandError` where there is no log. */
-export async function* records({ audit }: Config, types: readonly string[] = []): AsyncGenerator<unknown> {
+/** Every record of these types that mentions `mention`; of all types, and whatever is in it, where they are not said. Throws `CommandError` where there is no log. */
+export async function* records({ audit }: Config, types: readonly string[] = [], mention: string | null = null): AsyncGenerator<unknown> {
   try {
-    yield* readAudit(audit.folder, types)
+    yield* readAudit(audit.folder, types, mention)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')

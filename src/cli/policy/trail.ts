@@ -15,26 +15,27 @@ export interface Trail {
   readonly insideCount: number
 }
 
-const types = ['decided', 'refused', 'settled', 'revoked', 'summed'] as const
+const types = ['decided', 'refused', 'settled', 'revoked'] as const
+/** As a refusal shows it (RFC 9457 `instance`). */
+const instance = /^urn:sallyport:request:/
 const maxInside = 100
 
-/** Throws `CommandError` where nothing of the id is recorded, with what that may mean. */
-export async function readTrail(config: Config, id: string): Promise<Trail> {
+/** `asked`: the id, or the `instance` of a refusal. Throws `CommandError` where nothing of it is recorded, with what that may mean. */
+export async function readTrail(config: Config, asked: string): Promise<Trail> {
+  const id = asked.replace(instance, '')
   const found: Record<string, unknown> = {}
   const inside: string[] = []
   let insideCount = 0
-  let summed = 0
-  for await (const record of records(config, types)) {
-    const { id: own, parent, type, count } = record as { id?: string; parent?: string; type: string; count?: number }
+  for await (const record of records(config, types, id)) {
+    const { id: own, parent, type } = record as { id?: string; parent?: string; type: string }
     if (own === id) found[type] = record
     if (parent === id && own !== undefined) {
       insideCount += 1
       if (inside.length < maxInside) inside.push(own)
     }
-    if (type === 'summed') summed += count ?? 0
   }
   const { decided, refused } = found
-  if (!isDecided(decided) && refused === undefined) throw new CommandError(unknown(id, summed))
+  if (!isDecided(decided) && refused === undefined) throw new CommandError(unknown(id, await countSummed(config)))
   return {
     decided: isDecided(decided) ? decided : null,
     refused: (refused as Trail['refused']) ?? null,
@@ -43,6 +44,12 @@ export async function readTrail(config: Config, id: string): Promise<Trail> {
     inside,
     insideCount,
   }
+}
+
+async function countSummed(config: Config): Promise<number> {
+  let summed = 0
+  for await (const record of records(config, ['summed'])) summed += (record as { count?: number }).count ?? 0
+  return summed
 }
 
 function unknown(id: string, summed: number): string {
