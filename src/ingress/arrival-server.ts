@@ -136,6 +136,8 @@ export function createArrivalServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Nobody is there to answer, and nothing was asked.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()
+    // What comes behind our end is thrown away, and its end may be anywhere: who ends the connection is `linger`'s.
+    else if (socket.writableEnded) return
     // Cut short in the middle of a body: the request's own end, which its arrival records.
     else if (error.code === 'HPE_INVALID_EOF_STATE' && owed.of(socket).at(-1)?.req.complete === false) socket.destroy()
     else refuse(door, explainParseError(error), socket)

@@ -1,6 +1,7 @@
 /** What cannot be parsed, or could be parsed in two ways: a 400 problem and a record, and nothing else stops (security cases 2, 7, 9, 10). */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -105,6 +106,23 @@ test('a refused upload is not read to its end', async (t) => {
   )
   assert.match(reply, /^HTTP\/1.1 403 /)
   assert.match(reply, /^connection: close\r$/im)
+})
+
+test('a caller that ends its connection within a refused upload makes no second arrival', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const { proxyPort } = await startHere(t, installation)
+  const head = `PUT http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n`
+  for (const framing of ['Content-Length: 100000000', 'Transfer-Encoding: chunked'])
+    assert.match(await exchangeRaw(proxyPort, `${head}${framing}\r\n\r\n5\r\nab`), /^HTTP\/1\.1 403 /)
+  assert.match(await exchangeRaw(proxyPort, `${head}Connection: close\r\n\r\n`), /^HTTP\/1\.1 403 /)
+  const settled = await eventually('all are settled', () => {
+    const found = installation.records().filter(({ type }) => type === 'settled')
+    return found.length >= 3 ? found : null
+  })
+  assert.deepEqual(
+    settled.map(({ problem }) => problem),
+    ['policy-denied', 'policy-denied', 'policy-denied'],
+  )
 })
 
 test('a flood of what cannot be parsed is limited like any other', async (t) => {
