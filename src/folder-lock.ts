@@ -56,8 +56,7 @@ export function lockFolder(folder: string, { fileSystemOf = typeOf }: FolderLock
   const holder = join(folder, 'gateway.pid')
   const database = take(file, holder)
   chmodSync(file, 0o600)
-  // For people alone: what holds the lock is the kernel's business.
-  writeFileSync(holder, `${process.pid} on ${hostname()}\n`, { mode: 0o600 })
+  name(holder)
   return () => {
     if (database.isOpen) database.close()
   }
@@ -68,7 +67,8 @@ function take(file: string, holder: string): DatabaseSync {
   let database: DatabaseSync | null = null
   try {
     database = new DatabaseSync(file, { timeout: raceMs })
-    database.exec('BEGIN EXCLUSIVE')
+    // Kept in memory, what could be undone needs no disk: nothing is ever written, and a full one does not keep from the lock.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return database
   } catch (error) {
     database?.close()
@@ -81,13 +81,22 @@ function take(file: string, holder: string): DatabaseSync {
   }
 }
 
+/** For people alone: who holds the lock is the kernel's business. */
+function name(holder: string): void {
+  try {
+    writeFileSync(holder, `${process.pid} on ${hostname()}\n`, { mode: 0o600 })
+  } catch {
+    // The disk is full: the log, which is opened next, says so.
+  }
+}
+
 /** Throws `FolderLockError` where a lock of the folder would prove nothing. */
 export function requireLocal(folder: string, fileSystemOf: (folder: string) => number = typeOf): void {
   const type = fileSystemOf(folder)
   if (process.platform !== 'linux' || localFileSystems.has(type)) return
-  const name = knownOthers[type] ?? 'a type that is not known'
+  const kind = knownOthers[type] ?? 'a type that is not known'
   throw new FolderLockError(
-    `${folder} is on a file system (${name}, 0x${type.toString(16)}) that does not prove that no other gateway uses the folder: put state and audit.folder on a local file system`,
+    `${folder} is on a file system (${kind}, 0x${type.toString(16)}) that does not prove that no other gateway uses the folder: put state and audit.folder on a local file system`,
   )
 }
 

@@ -260,7 +260,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     state.draining = true
     following.stop()
     // A bundle that is being compiled holds nobody up: `shutdown` waits for it.
-    void government.close()
+    void government.close().catch(() => {})
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])

@@ -82,8 +82,11 @@ export function createLive({ onCut, policy, claim, revision }: LiveOptions): Liv
   function apply(one: Open, decision: Decision): void {
     // Once: its end takes a turn, and it may be judged again before.
     if (decision.allow || !open.delete(one)) return
-    onCut(one.request, decision)
-    one.cut()
+    try {
+      onCut(one.request, decision)
+    } finally {
+      one.cut()
+    }
   }
 
   return {

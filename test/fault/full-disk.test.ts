@@ -1,0 +1,105 @@
+/** A disk that is really full, under a gateway of its own: what is answered is recorded, and a start says what it lacks. */
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { verifyAudit } from '../../src/audit/index.ts'
+import { command } from '../support/command.ts'
+import { createInstallation, main, manifest, networkTo, proxyHeader, startChild } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+const probe = spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { encoding: 'utf8' })
+const skip = probe.status === 0 ? false : `no file system can be mounted here: ${probe.stderr}`
+if (skip !== false && process.env['CI'] === 'true') throw new Error(skip)
+
+interface Reply {
+  readonly status: number
+  readonly id: string
+}
+
+/** Asks over one connection until the answer is 503. */
+function driveUntilRefused(port: number, originPort: number): Promise<readonly Reply[]> {
+  const host = `localhost:${originPort}`
+  return new Promise((resolve) => {
+    const replies: Reply[] = []
+    let received = ''
+    const ask = () =>
+      socket.write(`GET http://${host}/v1 HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
+    const socket = connect(port, '127.0.0.1', ask)
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1')
+      const end = received.indexOf('\r\n\r\n')
+      if (end < 0 || received.length < end + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(received)?.[1])) return
+      const status = Number(received.slice(9, 12))
+      replies.push({ status, id: /\r\nsallyport-request-id: (\S+)/i.exec(received)?.[1] ?? '' })
+      received = ''
+      if (status === 503) socket.destroy()
+      else ask()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(replies))
+  })
+}
+
+test('a full disk lets nothing through unrecorded, and a start on it says so', { skip }, async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void setTimeout(() => res.end('hello'), 2) })
+  const installation = createInstallation(t, {
+    config: 'audit: { folder: ./log, maxSegment: 16KiB }',
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `${networkTo(origin.port)}\nlimits: { arrivals: { rate: 100000/s }, requests: { rate: 100000/s } }`,
+      ),
+    },
+  })
+  mkdirSync(join(installation.folder, 'log'))
+  // Holds the file system; what runs in there is started by `nsenter`.
+  const holder = spawn('setpriv', [
+    ...['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c'],
+    `mount -t tmpfs -o size=96k tmpfs ${installation.folder}/log && echo mounted && exec sleep 1000`,
+  ])
+  t.after(() => void holder.kill('SIGKILL'))
+  await once(createInterface(holder.stdout), 'line')
+  const mount = `--mount=/proc/${holder.pid}/ns/mnt`
+  const enter = ['nsenter', mount, process.execPath, '--no-warnings', main]
+  const folder = join(`/proc/${holder.pid}/root`, installation.folder, 'log')
+  const child = await startChild(t, installation, { command: enter })
+
+  const replies = (await Promise.all(Array.from({ length: 8 }, () => driveUntilRefused(child.proxyPort, origin.port)))).flat()
+  const text = readdirSync(folder)
+    .filter((name) => name.endsWith('.jsonl'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('')
+  const given = replies.filter(({ status }) => status === 200)
+  assert.ok(given.length > 20)
+  assert.deepEqual(
+    given.filter(({ id }) => !text.includes(`"type":"decided","id":"${id}"`)),
+    [],
+  )
+  const asked = origin.requests.length
+  for (let i = 0; i < 5; i += 1) assert.equal((await driveUntilRefused(child.proxyPort, origin.port))[0]?.status, 503)
+  assert.equal(origin.requests.length, asked, 'no effect begins once the log is known to be broken')
+  child.process.kill('SIGTERM')
+  assert.deepEqual(await child.exited(), { code: 0, signal: null })
+
+  for (let at = 0; ; at += 1) {
+    try {
+      writeFileSync(join(folder, `filler${at}`), Buffer.alloc(4096))
+    } catch {
+      break
+    }
+  }
+  const words = [...enter.slice(1), 'run', '--config', installation.configFile]
+  const again = await command('nsenter', words)
+  assert.equal(again.code, 1, again.stderr)
+  assert.match(again.stderr, /^(?:.*\n)*the audit log in .*\/log cannot be written, and nothing would be answered: ENOSPC/)
+  assert.equal((await command('nsenter', [mount, 'mount', '-o', 'remount,size=1m', join(installation.folder, 'log')])).code, 0)
+  const last = await startChild(t, installation, { command: enter })
+  last.process.kill('SIGTERM')
+  assert.deepEqual(await last.exited(), { code: 0, signal: null })
+  assert.deepEqual((await verifyAudit(folder)).findings, [])
+})
