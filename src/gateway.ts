@@ -161,7 +161,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
     },
     onRefusal: ({ problem, forOperator }, arrivalId, integration) =>
-      logger.warn({ code: problem, arrival: arrivalId, integration, detail: forOperator }, 'a destination was refused'),
+      logger.warn({ problem, arrival: arrivalId, integration, detail: forOperator }, 'a destination was refused'),
   })
   const nodeHttp = {
     maxHeaderSize: config.http.maxHeaderBytes,

@@ -1,5 +1,6 @@
 /** The operational log: pino, JSON lines on standard error, every line masked as a whole. */
 import pino, { type Logger } from 'pino'
+import { createLineWriter } from './line-writer.ts'
 
 export type { Logger }
 
@@ -12,9 +13,15 @@ export interface LoggerOptions {
 }
 
 export function createLogger({ level, mask, destination }: LoggerOptions): Logger {
-  const out = destination ?? pino.destination({ fd: 2, sync: false })
+  const out = destination ?? standardError()
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     { write: (line: string) => void out.write(mask(line)) },
   )
+}
+
+function standardError(): { write(line: string): void } {
+  const writer = createLineWriter({ fd: 2 })
+  process.once('exit', writer.flush)
+  return writer
 }
