@@ -38,7 +38,9 @@ function lowestFree(): number {
     const descriptor = openSync(devNull, 'r')
     closeSync(descriptor)
     return descriptor
-  } catch {
-    return Number.POSITIVE_INFINITY
+  } catch (error) {
+    // Anything else (no such device here) says nothing of how many there are.
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EMFILE' || code === 'ENFILE' ? Number.POSITIVE_INFINITY : 0
   }
 }
