@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import type { Json } from '../../src/core/index.ts'
 import { createBuiltins } from '../../src/policy/builtins/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
-import { placesOf, writeProjected } from '../../src/policy/projection.ts'
+import { memberOf, type Place, placesOf, writeProjected } from '../../src/policy/projection.ts'
 import { createEvaluator, createLoader, harden, UnreadPart } from '../../src/policy/wasm/index.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, randomDocument, randomPolicy } from '../support/random-policy.ts'
@@ -17,7 +17,7 @@ const pairs = Number(process.env['SALLYPORT_PAIRS'] ?? 4_000)
 const inputsEach = Math.min(1000, Math.max(200, pairs / 200))
 const seed = Number(process.env['SALLYPORT_SEED'] ?? 7)
 const integrations: Record<string, Json> = { one: { v: 1 }, two: { v: { deep: 2 } } }
-const roles = { x: 'y', a: 1, b: { c: 2 } }
+const roles = { x: 'y', a: 1, b: { c: 2 }, key: 'b', path: ['a', 'c'] }
 const entrypoint = 'sallyport/decision'
 
 test('decisions that were projected, remembered or made without a part are OPAâ€™s own of the whole input', async (t) => {
@@ -118,6 +118,11 @@ test('decisions that were projected, remembered or made without a part are OPAâ€
           seen.without += 1
           assert.equal(without, expected, `${source}\ninput: ${JSON.stringify(input)}\nwithout: ${unread.join('.')}`)
         }
+        // As the gateway does it: cut down to what can be seen, and strictly.
+        if (!isVisible(places, unread)) continue
+        const asGateway = evaluateStrictly(data, writeProjected(places, leftOut(input, unread)), JSON.stringify(unread))
+        if (asGateway !== 'unread')
+          assert.equal(asGateway, strict, `${source}\ninput: ${JSON.stringify(input)}\nstrictly without: ${unread.join('.')}`)
       }
       seen.pairs += 1
     }
@@ -135,6 +140,10 @@ function partsOf(document: Json): string[][] {
   const keysOf = (value: Json | undefined) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
   return keysOf(document).flatMap((key) => [[key], ...keysOf((document as Record<string, Json>)[key]).map((inner) => [key, inner])])
+}
+
+function isVisible(places: Place, path: readonly string[]): boolean {
+  return path.reduce<Place | undefined>(memberOf, places) !== undefined
 }
 
 function leftOut(document: Json, [key = '', ...inner]: readonly string[]): Json {
