@@ -76,6 +76,13 @@ export class ServiceExchange implements Call {
     if (isCallers && this.#outgoing?.socket == null) return
     clearTimeout(this.#timer)
     if (!isCallers) this.#timer = setTimeout(this.#late, this.#options.timeoutMs)
+    // What is there already leaves with the head, as one.
+    else if (this.#outgoing?.headersSent === false) setImmediate(this.#sendHead)
+  }
+
+  /** The service may refuse by the head alone, and must not wait for a body that is slow to come. `flushHeaders` would write it as UTF-8 (RFC 9110 §5.5). */
+  readonly #sendHead = () => {
+    if (this.#isCallersTurn && !this.#failed && this.#outgoing?.headersSent === false) this.#outgoing.write('', 'latin1')
   }
 
   follow(outgoing: ClientRequest): void {
