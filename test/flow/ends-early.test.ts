@@ -8,7 +8,7 @@ import { cleanEnv, command } from '../support/command.ts'
 import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
-const uploadBytes = 20_000_000
+const uploadBytes = 50_000_000
 
 const python = `
 import http.client, sys
