@@ -26,7 +26,8 @@ const sallyport = ({ folder, configFile }: Installation, ...args: string[]) =>
   command(process.execPath, ['--no-warnings', main, ...args, '--config', configFile], { cwd: folder })
 
 const rules = 'package sallyport.rules\n\n'
-const weather = 'apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: tests\n'
+/** Of an integration of its own: one name in two manifests takes what they do not agree on from both, tokens first. */
+const newcomer = 'apiVersion: sallyport/v1\nkind: Integration\nname: newcomer\nowner: tests\n'
 const fiftyMegabytes = Buffer.alloc(50 * 1024 * 1024, '#')
 
 interface Bad {
@@ -76,19 +77,19 @@ const badManifests: readonly Bad[] = [
   {
     what: 'a manifest with an unknown key',
     file: 'integrations/bad.yaml',
-    content: `${weather}netwrok: []\n`,
+    content: `${newcomer}netwrok: []\n`,
     told: /^integrations\/bad\.yaml:5:1 netwrok: unknown key; did you mean "network"\? \(known: [^\n]*\)$/,
   },
   {
     what: 'a manifest with a value of the wrong type',
     file: 'integrations/bad.yaml',
-    content: `${weather}network: [{ hosts: [a.example], ports: ["443"] }]\n`,
+    content: `${newcomer}network: [{ hosts: [a.example], ports: ["443"] }]\n`,
     told: /^integrations\/bad\.yaml:5:41 network\.0\.ports\.0: expected a number, not text: write it without quotes$/,
   },
   {
     what: 'a cyclic manifest',
     file: 'integrations/bad.yaml',
-    content: `${weather}labels: &a { team: *a }\n`,
+    content: `${newcomer}labels: &a { team: *a }\n`,
     told: /^integrations\/bad\.yaml:5:20: an alias inside its own anchor; write the value out$/,
   },
   {
@@ -100,7 +101,7 @@ const badManifests: readonly Bad[] = [
   {
     what: 'a manifest that is no YAML',
     file: 'integrations/bad.yaml',
-    content: `${weather}network: [\n`,
+    content: `${newcomer}network: [\n`,
     told: /^integrations\/bad\.yaml:6:1: Flow sequence [^\n]*$/,
   },
 ]
