@@ -13,6 +13,7 @@ for (const name of ['Location', 'content-location', 'URI', 'SourceMap']) {
       ['http://search.internal:8080/base/v2?q=1#top', '/services/search/v2?q=1#top'],
       ['HTTP://SEARCH.internal:8080/base', '/services/search/'],
       ['//search.internal:8080/base/v2', '/services/search/v2'],
+      ['http://search.internal.:8080/base/v2', '/services/search/v2'],
       ['http://user:secret@search.internal:8080/base/v2', '/services/search/v2'],
       ['/base/v2', '/services/search/v2'],
       ['next', '/services/search/v1/next'],
@@ -30,6 +31,7 @@ for (const name of ['Location', 'content-location', 'URI', 'SourceMap']) {
       'https://search.internal:8080/base/v2',
       'ws://search.internal:8080/base/v2',
       'http://search.internal/',
+      'http://search.internal./',
       'http://10.1.2.3/admin',
       'http://[fd00::1]:80/',
       'http://2130706433/',
@@ -132,5 +134,19 @@ test('a hostile header costs time that grows as its length', () => {
     cost(unit, 1000)
     const small = Math.max(2000, cost(unit, 1000))
     assert.ok(cost(unit, 16_000) / small < 100, unit)
+  }
+})
+
+test('a service is known by its name with and without the last dot, and by its port written out', () => {
+  for (const url of ['https://search.internal', 'https://search.internal.', 'https://search.internal:443/']) {
+    const { rewrite } = createReplyAddresses('search', new URL(url))
+    for (const place of ['https://search.internal', 'https://search.internal.', 'https://SEARCH.internal:443'])
+      for (const name of ['Location', 'X-Other', 'Refresh', 'Link'])
+        assert.doesNotMatch(
+          rewrite([name, name === 'Link' ? `<${place}/x>` : `${name === 'Refresh' ? '0;url=' : ''}${place}/x`], '/a').join(),
+          /internal/i,
+        )
+    assert.deepEqual(rewrite(['Location', 'https://search.internal.:443/x'], '/a'), ['Location', '/services/search/x'])
+    assert.deepEqual(rewrite(['Location', 'https://search.internal.example/x'], '/a'), ['Location', 'https://search.internal.example/x'])
   }
 })

@@ -10,26 +10,29 @@ export interface ReplyAddresses {
 }
 
 export function createReplyAddresses(name: string, url: URL): ReplyAddresses {
+  const { origin, hostname, port } = relativeName(url)
   const place = { base: url.pathname.replace(/\/$/, ''), prefix: `${servicePrefix}${name}` }
+  const portPattern = port === '' ? `(?::${url.protocol === 'https:' ? 443 : 80})?` : `:${port}`
   const own = new RegExp(
-    `(?:(?:https?|wss?):)?//(?:[^\\s/@]*@)?${escapeRegExp(url.host)}(?![\\w.:-])(?:${escapeRegExp(place.base)}(?![^/?#\\s"',;<>]))?`,
+    `(?:(?:https?|wss?):)?//(?:[^\\s/@]*@)?${escapeRegExp(hostname)}\\.?${portPattern}(?![\\w.:-])(?:${escapeRegExp(place.base)}(?![^/?#\\s"',;<>]))?`,
     'gi',
   )
 
   /** The reference as callers can follow it; `null` where they cannot, or where it leads elsewhere inside. */
   function rewriteReference(reference: string, asked: string): string | null {
-    const found = URL.parse(reference.trim(), `${url.origin}${asked}`)
-    if (found === null) return null
-    if (found.origin === url.origin) {
+    const parsed = URL.parse(reference.trim(), `${origin}${asked}`)
+    if (parsed === null) return null
+    const found = relativeName(parsed)
+    if (found.origin === origin) {
       if (found.pathname !== place.base && !found.pathname.startsWith(`${place.base}/`)) return null
       return `${place.prefix}${found.pathname.slice(place.base.length) || '/'}${found.search}${found.hash}`
     }
     return isInside(found.hostname) ? null : reference
   }
 
-  function isInside(hostname: string): boolean {
-    const host = hostname.replace(/^\[|\]$|\.$/g, '')
-    return hostname === url.hostname || host === 'localhost' || host.endsWith('.localhost') || isSpecial(host)
+  function isInside(named: string): boolean {
+    const host = named.replace(/^\[|\]$/g, '')
+    return named === hostname || host === 'localhost' || host.endsWith('.localhost') || isSpecial(host)
   }
 
   function rewriteValue(lowerName: string, value: string, asked: string): string | null {
@@ -67,6 +70,14 @@ export function createReplyAddresses(name: string, url: URL): ReplyAddresses {
       return kept
     },
   }
+}
+
+/** A name with a dot at its end is the same name (RFC 1034 §3.1). */
+function relativeName(url: URL): URL {
+  if (!url.hostname.endsWith('.')) return url
+  const relative = new URL(url)
+  relative.hostname = url.hostname.slice(0, -1)
+  return relative
 }
 
 function escapeRegExp(text: string): string {
