@@ -27,8 +27,6 @@ export interface ArrivalServerOptions {
   /** Of what cannot be parsed. */
   readonly door: DoorName
   readonly route: RequestDoor
-  /** Who asks, where `route` is not what answers. */
-  readonly settingsOf: (req: IncomingMessage) => DoorSettings
   /** Who asks, where nothing could be parsed. */
   readonly ownerOf: (socket: Duplex) => ConnectionOwner | null
   /** Answers a CONNECT, or says why there is none. */
@@ -46,7 +44,6 @@ export function createArrivalServer({
   containment,
   door,
   route,
-  settingsOf,
   ownerOf,
   connect,
   upgrade,
@@ -74,8 +71,6 @@ export function createArrivalServer({
     }
   }
   const routed: RequestDoor = (req, res) => answer(req, res, route)
-  const unexpected: RequestDoor = (req, res) =>
-    serve(handle, new HttpArrival(nextId(), { ...settingsOf(req), read: refuseExpectation }, req, res))
   const refuse = (of: DoorName, refusal: Refusal, socket: Duplex) => {
     if (given.has(socket)) return
     given.add(socket)
@@ -108,8 +103,8 @@ export function createArrivalServer({
   })
   // The body's reader invites it (100) once the request is allowed.
   server.on('checkContinue', routed)
-  // An empty list of expectations is none (RFC 9110 §5.6.1.2): clients that would not wait send one.
-  server.on('checkExpectation', (req, res) => answer(req, res, req.headers.expect?.trim() === '' ? route : unexpected))
+  // What is expected is looked at where the request is read.
+  server.on('checkExpectation', routed)
   /** Node hands the connection over and forgets which replies wait in it: none of them would hear that it has closed. */
   const takeOver = (socket: Duplex) => {
     raw.add(socket)
@@ -168,10 +163,6 @@ function failed(door: DoorName, error: unknown): DoorSettings {
 }
 
 function ignore(): void {}
-
-function refuseExpectation(): never {
-  throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
-}
 
 function explainParseError(error: NodeJS.ErrnoException): Refusal {
   // The parser's code stands for what is no version at all as well.

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { AccessRequest, Arrival, DoorName, Hangup, Identified } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
-import { requireUnderstood } from './understood.ts'
+import { expectsContinue, requireUnderstood } from './understood.ts'
 
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
 export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
@@ -72,6 +72,7 @@ export class HttpArrival implements Arrival, Hangup {
   read(who: Identified): AccessRequest {
     this.#settings.requireShare?.(this.socket)
     requireUnderstood(this.req)
+    expectsContinue(this.req)
     return this.#settings.read(this, who)
   }
 

@@ -127,7 +127,6 @@ function createInnerServer(
     containment,
     door: 'intercept',
     route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
-    settingsOf,
     ownerOf: (socket) => insides.get(socket)?.settings ?? null,
     connect: noConnect('there is no CONNECT inside a tunnel'),
   })

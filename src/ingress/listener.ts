@@ -82,7 +82,6 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       connections.began(req.socket, res)
       doorFor(doors, req.url ?? '', stray)(req, res)
     },
-    settingsOf: () => strayArrival,
     ownerOf: () => strayArrival,
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
     ...(doors.services !== null && { upgrade: doors.services.upgrade }),

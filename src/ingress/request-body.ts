@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type JudgedBody, Refusal } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
+import { expectsContinue } from './understood.ts'
 
 /**
  * `null` where the request has none (RFC 9112 §6.3). `maxPolicyBytes` holds for a body that is buffered; no policy looks at one where it is 0.
@@ -90,9 +91,7 @@ export class StreamedBody implements JudgedBody {
 
   /** RFC 9110 §10.1.1: a caller that waits for 100 is told to go on only once the body is wanted. */
   #invite(): void {
-    const { headers, httpVersion } = this.#req
-    // HTTP/1.0 knows no informational replies.
-    if (headers.expect?.toLowerCase() === '100-continue' && httpVersion === '1.1' && !this.#res.headersSent) this.#res.writeContinue()
+    if (expectsContinue(this.#req) && !this.#res.headersSent) this.#res.writeContinue()
   }
 }
 

@@ -1,5 +1,5 @@
 /** The services door: `/services/<name>/…`, requests and WebSocket upgrades. */
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type AccessRequest, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
@@ -67,7 +67,6 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
 
 function read(arrival: HttpArrival, { integration, identity }: Identified, websocket: boolean, maxPolicyBodyBytes: number): AccessRequest {
   const { req, res } = arrival
-  if (websocket) requireNoExpectation(req)
   const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(servicePrefix.length))
   if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
   const rest = match[2] ?? '/'
@@ -91,10 +90,4 @@ function read(arrival: HttpArrival, { integration, identity }: Identified, webso
     body,
     isLastHop: countHop(method, headers),
   }
-}
-
-/** Node looks at it only where nothing is upgraded. */
-function requireNoExpectation({ headers: { expect } }: IncomingMessage): void {
-  if (expect !== undefined && expect.toLowerCase() !== '100-continue')
-    throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
 }

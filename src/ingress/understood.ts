@@ -17,6 +17,19 @@ export function versionUnsupported(): Refusal {
   return new Refusal('version-unsupported', 'the versions understood here are HTTP/1.1 and HTTP/1.0', { headers: ['connection', 'close'] })
 }
 
+/**
+ * Whether the caller may be waiting to be told to go on. Throws `Refusal('expectation-failed')` where it expects anything else
+ * (RFC 9110 §10.1.1): Node takes any list with 100-continue in it, at whatever place, for that alone. An empty list is none.
+ */
+export function expectsContinue({ headers: { expect }, httpVersion }: IncomingMessage): boolean {
+  // HTTP/1.0 knows neither expectations nor informational replies.
+  if (expect === undefined || httpVersion !== '1.1') return false
+  const expected = connectionNames(expect).filter((one) => one !== '')
+  if (expected.some((one) => one !== '100-continue'))
+    throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
+  return expected.length > 0
+}
+
 /** A GET without its WebSocket is another request than the one that was made. Every other upgrade is ignored (RFC 9110 §7.8). */
 export function requireNoWebSocket(req: IncomingMessage): void {
   if (req.headers.upgrade !== undefined && wantsWebSocket(req))

@@ -58,6 +58,11 @@ test('each malformed request is refused with a problem and one record pair, and 
       /^HTTP\/1.1 400 /,
     ],
     ['unknown expectation', head(`GET http://${authority}/ HTTP/1.1`, `Host: ${authority}\r\nExpect: magic\r\n`), /^HTTP\/1.1 417 /],
+    [
+      'an expectation besides 100-continue',
+      head(`GET http://${authority}/ HTTP/1.1`, `Host: ${authority}\r\nExpect: 100-continue, magic\r\n`),
+      /^HTTP\/1.1 417 /,
+    ],
     ['two tokens', `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}${auth}Connection: close\r\n\r\n`, /^HTTP\/1.1 400 /],
     ['CONNECT without a port', `CONNECT localhost HTTP/1.1\r\nHost: localhost\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],
     ['CONNECT with a path', `CONNECT localhost:443/x HTTP/1.1\r\nHost: localhost:443\r\n${auth}\r\n`, /^HTTP\/1.1 400 /],

@@ -90,17 +90,31 @@ for (const [mode, settings] of Object.entries(modes)) {
     }
     const close = 'Connection: close\r\n'
 
-    await t.test('with Expect they arrive as judged: no token, no chosen Host, the gateway’s credential', async () => {
-      const answer = await exchangeContinued(proxyPort, head('PUT', `Expect: 100-continue\r\nContent-Length: 4\r\n${close}`), 'abcd')
-      assert.match(answer, /^HTTP\/1\.1 200 /)
-      const { line, headers, body } = service.requests.at(-1) ?? { line: '', headers: [], body: '' }
-      assert.equal(line, 'PUT /base/x HTTP/1.1')
-      assert.equal(String(body), 'abcd')
-      assert.deepEqual(headerOf(headers, 'host'), [`127.0.0.1:${service.port}`])
-      assert.deepEqual(headerOf(headers, 'x-api-key'), [credential])
-      for (const name of ['expect', 'proxy-authorization']) assert.deepEqual(headerOf(headers, name), [], name)
-      assert.ok(!headers.join().includes(token))
-      await nextSettled()
+    for (const expect of ['100-continue', '100-Continue', '100-continue, 100-continue', ',100-continue']) {
+      await t.test(`with Expect: ${expect} they arrive as judged: no token, no chosen Host, the gateway’s credential`, async () => {
+        const answer = await exchangeContinued(proxyPort, head('PUT', `Expect: ${expect}\r\nContent-Length: 4\r\n${close}`), 'abcd')
+        assert.match(answer, /^HTTP\/1\.1 200 /)
+        const { line, headers, body } = service.requests.at(-1) ?? { line: '', headers: [], body: '' }
+        assert.equal(line, 'PUT /base/x HTTP/1.1')
+        assert.equal(String(body), 'abcd')
+        assert.deepEqual(headerOf(headers, 'host'), [`127.0.0.1:${service.port}`])
+        assert.deepEqual(headerOf(headers, 'x-api-key'), [credential])
+        for (const name of ['expect', 'proxy-authorization']) assert.deepEqual(headerOf(headers, name), [], name)
+        assert.ok(!headers.join().includes(token))
+        await nextSettled()
+      })
+    }
+
+    await t.test('with an Expect that asks for more are refused, and reach nobody', async () => {
+      const before = service.requests.length
+      for (const expect of ['100-continue, magic', '"100-continue"', '100-continue;q=1']) {
+        assert.match(
+          await exchangeRaw(proxyPort, `${head('PUT', `Expect: ${expect}\r\nContent-Length: 4\r\n${close}`)}abcd`),
+          /^HTTP\/1\.1 417 /,
+        )
+        await nextSettled()
+      }
+      assert.equal(service.requests.length, before)
     })
 
     await t.test('what passed is counted, in either framing', async () => {
