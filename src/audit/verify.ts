@@ -33,8 +33,8 @@ const maxFindings = 100
 
 /**
  * Streams every segment: chain, sequence, JSON, one decision or refusal an id and one settlement after it, and that each head of
- * `noted` (64 hex digits) is in the chain. A last line without newline is being written, or was torn by a crash, and is no
- * finding. Throws what `readdir` throws.
+ * `noted` (64 hex digits) is in the chain. The log's last line without newline is being written, or was torn by a crash, and is
+ * no finding. Throws what `readdir` throws.
  */
 export async function verifyAudit(folder: string, noted: readonly string[] = []): Promise<Verification> {
   const segments = (await readdir(folder)).filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
@@ -45,9 +45,10 @@ export async function verifyAudit(folder: string, noted: readonly string[] = [])
     if (previous !== undefined && Number.parseInt(name, 10) !== Number.parseInt(previous, 10) + 1)
       check.report(name, 0, 'a segment before it is missing')
     let line = 0
-    for await (const bytes of completeLines(join(folder, name), check.all)) {
+    for await (const { bytes, isComplete } of linesOf(join(folder, name), check.all)) {
       line += 1
-      check.take(bytes, name, line)
+      if (isComplete) check.take(bytes, name, line)
+      else if (index < segments.length - 1) check.report(name, line, 'is incomplete, and another segment follows')
     }
     check.endSegment()
   }
@@ -131,19 +132,20 @@ class Check {
 }
 
 /** Lines end at 0x0A and nowhere else; `all` is given every byte. */
-async function* completeLines(path: string, all: Hash): AsyncGenerator<Buffer> {
+async function* linesOf(path: string, all: Hash): AsyncGenerator<{ readonly bytes: Buffer; readonly isComplete: boolean }> {
   const parts: Buffer[] = []
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
     all.update(chunk)
     let from = 0
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
       parts.push(chunk.subarray(from, end))
-      yield parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+      yield { bytes: parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts), isComplete: true }
       parts.length = 0
       from = end + 1
     }
     if (from < chunk.byteLength) parts.push(chunk.subarray(from))
   }
+  if (parts.length > 0) yield { bytes: Buffer.concat(parts), isComplete: false }
 }
 
 function decode(bytes: Buffer): string | null {

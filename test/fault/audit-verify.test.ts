@@ -1,7 +1,7 @@
 /** What verifies a log, and what a start looks at, against everything that can stand in a line. */
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openAudit } from '../../src/audit/audit.ts'
@@ -82,6 +82,25 @@ test('bytes that are not UTF-8 are found', async (t) => {
   const folder = chained(t, [plain])
   writeFileSync(firstOf(folder), Buffer.from('{"seq":1,"type":"\xff","prev":""}\n', 'latin1'))
   assert.equal((await verifyAudit(folder)).findings[0]?.what, 'is not UTF-8')
+})
+
+test('what stands behind the last line of a segment is found where another one follows', async (t) => {
+  const folder = createFolder(t, {})
+  await record(
+    folder,
+    Array.from({ length: 6 }, (_, index) => `/${index}`),
+    1024,
+  )
+  const names = readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  for (const name of names) {
+    appendFileSync(join(folder, name), '{"seq":')
+    const { findings } = await verifyAudit(folder)
+    assert.deepEqual(
+      findings.map(({ file }) => file),
+      name === names.at(-1) ? [] : [name],
+    )
+    truncateSync(join(folder, name), statSync(join(folder, name)).size - 7)
+  }
 })
 
 test('a noted head is found in the log that has gone on since, and missed where the end was cut off or changed', async (t) => {

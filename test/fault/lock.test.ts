@@ -124,6 +124,19 @@ test('a second gateway with the same state folder exits, and has changed nothing
   assert.deepEqual((await verifyAudit(join(folder, 'audit'))).findings, [])
 })
 
+test('of three gateways that start at once on a new state folder one stands, and its log is whole', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const starts = await Promise.allSettled([1, 2, 3].map(() => startChild(t, installation)))
+  const standing = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+  const refused = starts.flatMap((start) => (start.status === 'rejected' ? [String(start.reason)] : []))
+  assert.deepEqual([standing.length, refused.length], [1, 2], refused.join('\n'))
+  for (const why of refused) assert.match(why, /ended with 1: .*is in use by another gateway/s)
+  standing[0]?.process.kill('SIGTERM')
+  assert.deepEqual(await standing[0]?.exited(), { code: 0, signal: null })
+  const { findings, segments } = await verifyAudit(join(installation.folder, 'state/audit'))
+  assert.deepEqual([findings, segments], [[], 1])
+})
+
 test('a second gateway with the same audit folder alone does not start either', async (t) => {
   const installation = createInstallation(t, { config: 'audit: { folder: ./log }' })
   await startHere(t, installation)
