@@ -199,6 +199,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   }
 
   const admin = createOperator({
+    maxConnections: descriptors.forOperator,
     ...{ config, version, government, access, audit, state, metrics, logger },
     reload: () => following.reload('operator'),
     usage: report,

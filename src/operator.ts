@@ -19,10 +19,12 @@ export interface OperatorOptions {
   readonly reload: () => Promise<ReloadResult>
   readonly metrics: Metrics
   readonly logger: Logger
+  /** Of each of its servers. */
+  readonly maxConnections: number
 }
 
 export function createOperator(options: OperatorOptions): Admin {
-  const { config, version, government, access, audit, state, usage, integrations, reload, metrics, logger } = options
+  const { config, maxConnections, version, government, access, audit, state, usage, integrations, reload, metrics, logger } = options
   const { activation } = government
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
@@ -42,7 +44,7 @@ export function createOperator(options: OperatorOptions): Admin {
     },
   })
   return createAdmin({
-    config: config.admin,
+    ...{ config: config.admin, maxConnections },
     health,
     metrics,
     usage,

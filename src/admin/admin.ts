@@ -12,6 +12,8 @@ import { createHealthHandler, type HealthOptions } from './health.ts'
 export interface AdminOptions extends ApiOptions, HealthOptions {
   readonly config: Config['admin']
   readonly logger: Logger
+  /** Of each server: whoever reaches the health port could hold as many as there are descriptors. */
+  readonly maxConnections: number
 }
 
 export interface Admin {
@@ -21,11 +23,8 @@ export interface Admin {
   close(): Promise<void>
 }
 
-/** Of each server: whoever reaches the health port could hold as many as there are descriptors. */
-const maxConnections = 256
-
 export function createAdmin(options: AdminOptions): Admin {
-  const { config } = options
+  const { config, maxConnections } = options
   const servers: Server[] = []
   let healthPort = config.health.port
 

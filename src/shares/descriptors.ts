@@ -4,10 +4,15 @@ import { devNull } from 'node:os'
 
 /** For the gateway itself; a quarter where there are only few. */
 const reservedDescriptors = 128
+/** Of each of the operator's servers, which two or three of them have out of what is reserved. */
+const operatorPart = 1 / 4
+const maxOperator = 256
 
 export interface Descriptors {
   /** Callers' connections have so many; as many again are for what they lead to. `null` where the system does not say. */
   readonly forCallers: number | null
+  /** Connections of each of the operator's servers. */
+  readonly forOperator: number
   /** Whether one more connection of a caller leaves enough for what its requests lead to. */
   mayAccept(): boolean
   /** Whether one more connection to an origin leaves what is reserved. */
@@ -16,10 +21,12 @@ export interface Descriptors {
 
 /** `limit`: of the whole process. */
 export function createDescriptors(limit: number | null = descriptorLimit()): Descriptors {
-  if (limit === null) return { forCallers: null, mayAccept: () => true, mayDial: () => true }
-  const forConnections = limit - Math.min(reservedDescriptors, Math.floor(limit / 4))
+  if (limit === null) return { forCallers: null, forOperator: maxOperator, mayAccept: () => true, mayDial: () => true }
+  const reserved = Math.min(reservedDescriptors, Math.floor(limit / 4))
+  const forConnections = limit - reserved
   const forCallers = Math.floor(forConnections / 2)
-  return { forCallers, mayAccept: () => lowestFree() < forCallers, mayDial: () => lowestFree() < forConnections }
+  const forOperator = Math.max(2, Math.floor(reserved * operatorPart))
+  return { forCallers, forOperator, mayAccept: () => lowestFree() < forCallers, mayDial: () => lowestFree() < forConnections }
 }
 
 /** RLIMIT_NOFILE of this process; `null` where it is not known. Node raises the soft limit to the hard one when it starts. */

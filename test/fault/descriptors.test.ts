@@ -43,6 +43,7 @@ test('idle connections take no descriptor that the gateway needs for itself', { 
     return (await exchangeRaw(child.proxyPort, head)).slice(0, 12)
   }
   await openIdle(t, child.proxyPort, 400)
+  await openIdle(t, child.healthPort, 100)
   const folder = join(installation.folder, 'state/audit')
   const segments = () => readdirSync(folder).length
   const before = segments()
@@ -51,6 +52,7 @@ test('idle connections take no descriptor that the gateway needs for itself', { 
     installation.write('integrations/next.yaml', manifest(`next${round}`, rest))
     renameSync(join(installation.folder, 'integrations/next.yaml'), join(installation.folder, `integrations/next${round}.yaml`))
     assert.equal(await ask('weather'), 'HTTP/1.1 200', child.stderr())
+    assert.equal((await fetch(`http://127.0.0.1:${child.healthPort}/readyz`)).status, 200)
     await openIdle(t, child.proxyPort, 40)
   }
   await eventually('the new manifests are in force', async () => (await ask('next9')) === 'HTTP/1.1 200')
