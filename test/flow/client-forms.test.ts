@@ -12,7 +12,8 @@ const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const statusOf = (answer: string) => Number(answer.slice(9, 12))
 
 /** Of a second capability, everywhere. */
-const literalPaths = 'paths: ["/@types%2F*", /open/**, /keys//*, /one/*], encodedSlash: literal, emptySegments: literal'
+const literalPaths =
+  'paths: ["/@types%2F*", /open/**, /keys//*, /one/*, "/deep/**/end", "/pair/*%2F*", "/exact%2Fone", /exact//two], encodedSlash: literal, emptySegments: literal'
 
 let installation: Installation
 let plain: Origin
@@ -111,6 +112,34 @@ const paths: readonly (readonly [string, number, string?])[] = [
   ['/open//', 200, '/open//'],
   ['/keys//a', 200, '/keys//a'],
   ['/./keys/.//a', 200, '/keys//a'],
+  ['/open/%2F', 200, '/open/%2F'],
+  ['/open/a%2F/b', 200, '/open/a%2F/b'],
+  ['/open/a;v=1%2Fb;w', 200, '/open/a;v=1%2Fb;w'],
+  // A pattern's `**` between others stands for them, and what is written stands for itself.
+  ['/deep/a%2Fb//c/end', 200, '/deep/a%2Fb//c/end'],
+  ['/deep/a%2Fend', 403],
+  ['/pair/a%2fb', 200, '/pair/a%2Fb'],
+  ['/pair/%2F', 200, '/pair/%2F'],
+  ['/pair/a/b', 403],
+  ['/pair/a%2Fb%2Fc', 403],
+  ['/pair/a/%2Fb', 403],
+  ['/exact%2fone', 200, '/exact%2Fone'],
+  ['/exact/one', 403],
+  ['/exact//two', 200, '/exact//two'],
+  ['/exact/two', 403],
+  ['/exact///two', 403],
+  // What is encoded twice is decoded nowhere: it is a percent sign, here as at the origin, and no slash, dot or backslash.
+  ['/v1/a%252Fb', 200, '/v1/a%252Fb'],
+  ['/v1/a%252fb', 200, '/v1/a%252fb'],
+  ['/v1/%252e%252e/b', 200, '/v1/%252e%252e/b'],
+  ['/v1/a%255Cb', 200, '/v1/a%255Cb'],
+  ['/open/a%252F%2fb', 200, '/open/a%252F%2Fb'],
+  ['/@types%252Fnode', 403],
+  ['/exact%252Fone', 403],
+  // A parameter is a part of its segment.
+  ['/v1/a;b/;/c', 200, '/v1/a;b/;/c'],
+  ['/v1/a%3bb', 200, '/v1/a%3Bb'],
+  ['/v1;x/a', 403],
   // No `*` stands for them.
   ['/one/a%2Fb', 403],
   ['/one//', 403],
@@ -136,6 +165,20 @@ const paths: readonly (readonly [string, number, string?])[] = [
   ['/open/a%2f..;x/b', 400],
   ['/open/a%5Cb', 400],
   ['/open/%c0%af', 400],
+  ['/open/..%2f..%2fv1', 400],
+  ['/open/%2f../a', 400],
+  ['/open/a%2f..', 400],
+  ['/open/.%2fa', 400],
+  ['/open/a%2f;/../b', 400],
+  ['/open/a;%2f..;%2fb', 400],
+  ['/open/a%2f%2e%2e%3bx', 400],
+  ['/open/a%5c..%5cb', 400],
+  ['/open/a\\b', 400],
+  ['/v1/%2E%2E/open', 400],
+  ['/v1/.%2e/open', 400],
+  ['/v1/..;a=b/open', 400],
+  ['/open/a%2', 400],
+  ['/open/a%2%46b', 400],
 ]
 for (const [path, status, arrives] of paths) {
   test(`${path} is ${status} through every door${arrives === undefined ? '' : `, and arrives as ${arrives}`}`, async () => {
