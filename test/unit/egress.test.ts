@@ -135,6 +135,19 @@ test('where no address answers, the operator learns what each of them said', asy
   })
 })
 
+test('with too few descriptors left, no name is asked for and no origin is blamed', async () => {
+  let asked = 0
+  const resolve: ResolveName = async () => {
+    asked += 1
+    return [{ address: '127.0.0.1', family: 4 }]
+  }
+  const scarce = { code: 'connections-exceeded', forOperator: /^port 80: too few descriptors are left: raise RLIMIT_NOFILE/ }
+  await assert.rejects(createDialer({ ...options, resolve, mayDial: () => false }).tcp({ ...target, port: 80 }), scarce)
+  assert.equal(asked, 0)
+  await assert.rejects(createDialer({ ...options, resolve, mayDial: () => asked === 0 }).tcp({ ...target, port: 80 }), scarce)
+  assert.equal(asked, 1)
+})
+
 test('dials that no request waits for any more are given up, and not before', () => {
   const dials = new WantedDials()
   let stopped = 0

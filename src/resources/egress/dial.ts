@@ -31,6 +31,8 @@ export function createDialer({ resolve, rule, connectTimeoutMs, mayDial = () => 
   function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
     return within(timeoutMs, `no connection to ${target.host}`, stop, async (signal) => {
+      // A question takes one as well.
+      if (!mayDial()) throw scarce(target)
       const addresses = await resolveJudged(resolve, rule, target, signal)
       if (!mayDial()) throw scarce(target)
       try {
