@@ -10,10 +10,11 @@ export function connectionNames(value: string): string[] {
 
 /** The list without the headers of these lower-case names, order and duplicates kept. */
 export function withoutHeaders(headers: readonly string[], lowerNames: readonly string[]): string[] {
+  const dropped = new Set(lowerNames)
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
-    if (!lowerNames.includes(name.toLowerCase())) kept.push(name, headers[i + 1] as string)
+    if (!dropped.has(name.toLowerCase())) kept.push(name, headers[i + 1] as string)
   }
   return kept
 }

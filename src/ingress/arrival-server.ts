@@ -81,6 +81,8 @@ export function createArrivalServer({
 
   // Host is checked where the request is read, so that its lack is recorded.
   const server = createServer({ ...http, requireHostHeader: false }, routed)
+  // Bytes bound a head; Node's own bound of 1000 headers refuses, or in earlier versions drops, what is within `http.maxHeader`.
+  server.maxHeadersCount = 0
   containment.watch(server)
   server.setTimeout(idleTimeoutMs)
   // A caller that ends its side behind its request still reads; Node has it off unless asked (its types leave it out).

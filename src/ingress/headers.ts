@@ -79,6 +79,7 @@ const isPlain = /^[a-z\d-]*$/
 export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
   const kept: string[] = []
   let nominated: string[] | null = null
+  let cookieAt = -1
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     const lower = name.toLowerCase()
@@ -89,21 +90,22 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     // A second length beside the body's own.
     if (read === 'content-length' && read !== lower) continue
     // Some senders join two cookies and some do not: they are judged as they are sent (RFC 6265 §5.4, RFC 9113 §8.2.3).
-    if (lower === 'cookie' && joinCookie(kept, rawHeaders[i + 1] as string)) continue
+    if (lower === 'cookie') {
+      if (cookieAt >= 0) {
+        joinCookie(kept, cookieAt + 1, rawHeaders[i + 1] as string)
+        continue
+      }
+      cookieAt = kept.length
+    }
     kept.push(name, rawHeaders[i + 1] as string)
   }
   return nominated === null ? kept : withoutHeaders(kept, nominated)
 }
 
-/** Whether there was one to join it to. */
-function joinCookie(kept: string[], value: string): boolean {
-  for (let i = 0; i < kept.length; i += 2) {
-    if ((kept[i] as string).toLowerCase() !== 'cookie') continue
-    // An empty one would leave a blank at the end, which is lost on the way.
-    kept[i + 1] = [kept[i + 1] as string, value].filter((one) => one !== '').join('; ')
-    return true
-  }
-  return false
+/** An empty one would leave a blank at the end, which is lost on the way. */
+function joinCookie(kept: string[], at: number, value: string): void {
+  const earlier = kept[at] as string
+  kept[at] = earlier === '' || value === '' ? earlier + value : `${earlier}; ${value}`
 }
 
 function nominate(value: string, earlier: string[] | null): string[] | null {

@@ -1,10 +1,10 @@
-/** Header bytes beyond ASCII come out as they went in, whatever way a head leaves (RFC 9110 §5.5). */
+/** Headers come out as they went in, whatever way a head leaves: their bytes beyond ASCII (RFC 9110 §5.5), and however many there are. */
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
-import { startRawOrigin } from '../support/raw-origin.ts'
+import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { headerOf, startRawOrigin } from '../support/raw-origin.ts'
 
 test('bytes of headers are the same in front of a body that waits as in front of one that is there', async (t) => {
   const waiting: Socket[] = []
@@ -37,5 +37,25 @@ test('bytes of headers are the same in front of a body that waits as in front of
     waiting.pop()?.write('ok')
     await eventually('the body is there', () => reply.endsWith('ok'))
     assert.ok(origin.requests.at(-1)?.headers.includes('X-Name: n\xe9e \xff'), `${method} ${path}`)
+  }
+})
+
+test('a head is bounded by its bytes and not by how many headers it has', async (t) => {
+  const origin = await startRawOrigin(t, (_request, socket) => void socket.end('HTTP/1.1 204 No Content\r\n\r\n'))
+  const authority = `localhost:${origin.port}`
+  const installation = createInstallation(t, {
+    config: `http: { maxHeader: 64KiB }\nservices: [{ name: plain, url: "http://${authority}" }]`,
+    manifests: { 'weather.yaml': manifest('weather', `services: [{ name: plain }]\n${networkTo(origin.port)}`) },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  for (const target of [`http://${authority}/`, '/services/plain/']) {
+    const head = `GET ${target} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n`
+    const many = `${'A: \r\n'.repeat(3000)}${'Cookie: a=b\r\n'.repeat(1000)}X-Last: here\r\n`
+    assert.match(await exchangeRaw(proxyPort, `${head}${many}\r\n`), /^HTTP\/1\.1 204 /, target)
+    const { headers } = origin.requests.at(-1) ?? { headers: [] }
+    assert.deepEqual(headerOf(headers, 'x-last'), ['here'])
+    assert.deepEqual(headerOf(headers, 'a'), Array(3000).fill(''))
+    assert.deepEqual(headerOf(headers, 'cookie'), [Array(1000).fill('a=b').join('; ')])
+    assert.match(await exchangeRaw(proxyPort, `${head}X-Long: ${'a'.repeat(65_536)}\r\n\r\n`), /^HTTP\/1\.1 431 /, target)
   }
 })
