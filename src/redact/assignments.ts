@@ -6,7 +6,9 @@ const separators = '3F|26|3B|23|20|0A|22|27|7B|2C|28|2F'
 const before = String.raw`(?:^|[?&;#\s"'{,(/|>*!\\]|%(?:25){0,3}(?:${separators}))`
 /** Of any plain characters, and of encoded ones that do not separate. */
 const name = String.raw`((?:[\w.[\]$:@~-]|%(?:25){0,3}(?!${separators}|3D|25)[0-9A-F]{2}){1,512})`
-const assignment = new RegExp(`${before}${name}(=|%(?:25){0,3}3D)`, 'gi')
+/** What may stand between a name and its `=`: the end of `user["name"]`, and blanks, which readers of forms trim or pass over. */
+const after = String.raw`(?:(?:["']|%(?:25){0,3}2[27])(?:\]|%(?:25){0,3}5D))?(?:\+|%(?:25){0,3}20){0,4}`
+const assignment = new RegExp(`${before}${name}${after}(=|%(?:25){0,3}3D)`, 'gi')
 
 /** A member of a JSON document, or of what looks like one: its name in quotes, and a colon. */
 const quote = String.raw`\\?["']|%(?:25){0,3}2[27]`

@@ -42,9 +42,57 @@ function maskText(text: string, rules: DocumentRules, depth: number): string {
     // Written anew only where something was masked.
     return shown === written(whole) ? text : shown
   }
-  if (!text.includes('"')) return rules.text(text)
-  const paired = text.replace(pair, (all, name: string, colon: string) => (rules.isSecretName(name) ? `"${name}"${colon}"${masked}"` : all))
-  return rules.text(paired)
+  return rules.text(maskLabels(maskElements(maskPairs(text, rules), rules), rules))
+}
+
+function maskPairs(text: string, rules: DocumentRules): string {
+  if (!text.includes('"')) return text
+  return text.replace(pair, (all, name: string, colon: string) => (rules.isSecretName(name) ? `"${name}"${colon}"${masked}"` : all))
+}
+
+/** XML: `<wsse:Password Type="…">…</…>`, whatever stands in it. */
+const opening = /<(?:[\w.-]{1,128}:)?([\w.-]{1,128})(?:\s[^<>]{0,1024})?>/g
+
+function maskElements(text: string, rules: DocumentRules): string {
+  if (!text.includes('</')) return text
+  return maskAfter(text, opening, rules, (start) => (text[start - 2] === '/' ? start : text.indexOf('</', start)))
+}
+
+/** `name: value` of a YAML document, of headers, and of arguments (GraphQL), which lie between brackets. */
+const label = /(?:^|([({,])|\n)[ \t]{0,64}(?:- {1,8})?([\w.-]{1,128})[ \t]{0,8}:[ \t]{1,8}/g
+const quoted = /"(?:[^"\\]|\\.)*"?|'[^']*'?/sy
+
+function maskLabels(text: string, rules: DocumentRules): string {
+  if (!text.includes(': ')) return text
+  return maskAfter(text, label, rules, (start, [, bracket]) => {
+    quoted.lastIndex = start
+    if (quoted.test(text)) return quoted.lastIndex
+    const end = bracket === undefined ? /\n/g : /[\n,)}]/g
+    end.lastIndex = start
+    return end.exec(text)?.index ?? text.length
+  })
+}
+
+/** `pattern` ends where a value begins; its last group is the value's name. `endOfValue`: below zero where the text ends with it. */
+function maskAfter(
+  text: string,
+  pattern: RegExp,
+  rules: DocumentRules,
+  endOfValue: (start: number, match: RegExpExecArray) => number,
+): string {
+  let shown = ''
+  let done = 0
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    if (!rules.isSecretName(match.at(-1) ?? '')) continue
+    const start = pattern.lastIndex
+    const found = endOfValue(start, match)
+    const end = found < 0 ? text.length : found
+    shown += `${text.slice(done, start)}${end > start ? masked : ''}`
+    done = end
+    pattern.lastIndex = end
+  }
+  return done === 0 ? text : shown + text.slice(done)
 }
 
 /** `null`: the stack has no room for it. */

@@ -59,9 +59,16 @@ const words: ReadonlySet<string> = new Set([
   'verifier',
 ])
 
-/** What a word of the name ends in: `dbpassword`, `refreshtoken`, `password2`. */
-const endings =
-  /(?:password|passwd|passphrase|passcode|token|secret|apikey|accesskey|secretkey|privatekey|credential|signature|assertion|sessionid|sessid)s?\d*$/
+/** What a word of the name ends in: `dbpassword`, `refreshtoken`, `password2`, `userpwd`. */
+const endings = /(?:password|passwd|passphrase|passcode|pwd|pswd|token|secret|credential|signature|assertion|sessionid|sessid)s?\d*$/
+
+/** Two words run together that are one secret, as a word ends in them: `authkey`, `dbpass`, `accesscode`. Not `monkey`, `compass`, `barcode`. */
+const compounds =
+  /(?:(?:api|access|secret|private|auth|pass|app|shared|session|account|master|signing|encryption|crypto|license|subscription|client|ssh|hmac)key|(?:user|db|my|login|admin|ftp|smtp|mail|root)pass|(?:auth|access|security|verification|activation|login|recovery|invite)code)s?\d*$/
+
+function endsAsSecret(word: string): boolean {
+  return endings.test(word) || compounds.test(word)
+}
 
 /** The last word of the name. */
 const lastWords: ReadonlySet<string> = new Set(['pass', 'session', 'auth', 'sid'])
@@ -89,8 +96,8 @@ export function isTelling(name: string, extra: ReadonlySet<string>): boolean {
   const last = parts.at(-1)
   if (last === undefined) return false
   if (wholeNames.has(parts.join(''))) return true
-  if (parts.some((word) => words.has(word) || endings.test(word) || word.startsWith('passw'))) return true
-  if (endings.test(parts.join(''))) return true
+  if (parts.some((word) => words.has(word) || endsAsSecret(word) || word.startsWith('passw'))) return true
+  if (endsAsSecret(parts.join(''))) return true
   if (lastWords.has(last)) return true
   const before = parts.at(-2)
   if (before === undefined) return false

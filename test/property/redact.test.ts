@@ -158,6 +158,13 @@ for (const [query, shown] of [
   ['f=%7B%22client_secret%22%3A%22x%22%2C%22page%22%3A1%7D', 'f=%7B%22client_secret%22%3A%22[redacted]%22%2C%22page%22%3A1%7D'],
   ['user/password=x&user|pwd=y&->token=z', 'user/password=[redacted]&user|pwd=[redacted]&->token=[redacted]'],
   [`data${'[attributes]'.repeat(30)}[password]=x`, `data${'[attributes]'.repeat(30)}[password]=[redacted]`],
+  ['authkey=x&subscriptionkey=y&userpwd=z&dbpass=q', 'authkey=[redacted]&subscriptionkey=[redacted]&userpwd=[redacted]&dbpass=[redacted]'],
+  ['passkey=x&AUTHCODE=y&my_sshkey2=z&appkeys[]=q', 'passkey=[redacted]&AUTHCODE=[redacted]&my_sshkey2=[redacted]&appkeys[]=[redacted]'],
+  [
+    'user["password"]=x&user%5B%22token%22%5D=y&b[%27pin%27]=z',
+    'user["password"]=[redacted]&user%5B%22token%22%5D=[redacted]&b[%27pin%27]=[redacted]',
+  ],
+  ['token+=x&password%20=y&a+=z', 'token+=[redacted]&password%20=[redacted]&a+=z'],
   ['code_verifier=x&ticket=y&csrf=z&pw=q', 'code_verifier=[redacted]&ticket=[redacted]&csrf=[redacted]&pw=[redacted]'],
 ] as const)
   test(`of the query ${query} is shown ${shown}`, () => assert.equal(createRedactor([]).query(query), shown))
@@ -168,6 +175,8 @@ for (const query of [
   'primary_key=1&sort_key=2&partition-key=3&publicKey=4',
   'author=a&authority=b&passenger=c&compass=d&passage=e',
   'zip_code=1&statusCode=2&barcode=3&codec=4',
+  'monkey=1&turkey=2&hotkey=3&primarykey=4&publickey=5',
+  'bypass=1&compass=2&postcode=3&encode=4&overpass=5',
   'laptop=1&signal=2&design=3&sessions=4&consider=5',
   'redirect=https%3A%2F%2Fa.example%2F%3Fpage%3D2',
   'q=a%3Db',
@@ -197,6 +206,20 @@ for (const [text, shown] of [
     assert.equal(text.startsWith('{') ? redactor.document(text) : redactor.text(text), shown)
   })
 
+for (const [body, shown] of [
+  ['<a><password>x</password><n>1</n></a>', '<a><password>[redacted]</password><n>1</n></a>'],
+  ['<s:Password Type="t">x</s:Password>', '<s:Password Type="t">[redacted]</s:Password>'],
+  ['<token><![CDATA[<x>]]></token>', '<token>[redacted]</token>'],
+  ['<token/><n>1</n><secret>', '<token/><n>1</n><secret>'],
+  ['name: a\npassword: two words\nport: 1', 'name: a\npassword: [redacted]\nport: 1'],
+  ['- token: "a b"\n  n: 1', '- token: [redacted]\n  n: 1'],
+  ['Authorization: Token abc\nAccept: text/plain', 'Authorization: [redacted]\nAccept: text/plain'],
+  ['mutation { login(n: 5, password: "x,y", pin: 12) { id } }', 'mutation { login(n: 5, password: [redacted], pin: [redacted]) { id } }'],
+  ['see the token: it is there', 'see the token: it is there'],
+] as const)
+  test(`of the body ${JSON.stringify(body)} is shown ${JSON.stringify(shown)}`, () =>
+    assert.equal(createRedactor([]).document(body), shown))
+
 test('whatever a telling name is nested in, and however deep, its value is not shown', () => {
   const names = fc.constantFrom('password', 'db_password', 'a[password]', 'access-key', 'accessToken', 'client.secret', 'user[api_key]')
   const plain = fc.string({ unit: fc.constantFrom(...'abc/:-._~'), maxLength: 8 })
@@ -225,6 +248,7 @@ test('hostile text costs no more a character than ordinary text does', () => {
     const text = unit.repeat(times)
     const began = process.cpuUsage().user
     redactor.text(text)
+    redactor.document(text)
     return process.cpuUsage().user - began
   }
   for (const unit of [
@@ -249,6 +273,12 @@ test('hostile text costs no more a character than ordinary text does', () => {
     '"%5Ba',
     'a%3A%2F%2F',
     '&%5B',
+    '<token>',
+    '<token a=b ',
+    '{token: ',
+    '\n pin: "',
+    '["token"]',
+    'token++',
   ]) {
     cost(unit, 20_000)
     const small = Math.max(2000, cost(unit, 20_000))
