@@ -26,6 +26,9 @@ export interface SettlingEnd {
   readonly receivedBytes?: number
 }
 
+/** Nobody was there to be answered. An origin's own 499 is a status like any other. */
+const clientClosed = 499
+
 /** A class that the path extends, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
 export class Settlement implements Meter {
   protected readonly stations: Stations
@@ -108,8 +111,9 @@ export class Settlement implements Meter {
 
   settle(end: SettlingEnd): void {
     if (this.#settled) return
-    const { complete, problem = this.problem, forOperator = this.#forOperator, receivedBytes = 0 } = end
+    const { complete, forOperator = this.#forOperator, receivedBytes = 0 } = end
     const { status = this.answer?.status ?? 500 } = end
+    const { problem = this.problem ?? (end.status === clientClosed ? 'client-closed' : null) } = end
     this.#settled = true
     if (receivedBytes > 0 && this.problem === null) this.received(receivedBytes)
     const outcome = {

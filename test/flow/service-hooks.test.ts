@@ -137,10 +137,11 @@ for (const [mode, settings] of Object.entries(modes)) {
     })
 
     await t.test('a caller that leaves meanwhile is recorded as one, and is no bug', async () => {
-      const leaving = connect(proxyPort, '127.0.0.1', () => {
-        leaving.write(head('POST', 'Content-Length: 100\r\n'), () => leaving.resetAndDestroy())
-      })
-      await nextSettled()
+      for (const bytes of [head('POST', 'Content-Length: 100\r\n'), head('GET', websocket)]) {
+        const leaving = connect(proxyPort, '127.0.0.1', () => leaving.write(bytes, () => leaving.resetAndDestroy()))
+        const { status, problem, complete } = await nextSettled()
+        assert.deepEqual([status, problem, complete], [499, 'client-closed', false])
+      }
       assert.equal(
         installation.records().some(({ code, problem }) => code === 'internal' || problem === 'internal'),
         false,
