@@ -7,6 +7,8 @@ export function askGateway(socketPath: string, method: 'GET' | 'POST', path: str
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, method, path, timeout: 30_000 }, (res) => {
       const chunks: Buffer[] = []
+      // It ends in the middle of its answer: whether it has done what it was asked is not known.
+      res.on('error', (error) => reject(new CommandError(`the answer on ${socketPath} broke off: ${error.message}`, exitCodes.unavailable)))
       res.on('data', (chunk: Buffer) => chunks.push(chunk))
       res.on('end', () => {
         try {
