@@ -23,8 +23,14 @@ interface Site {
   settled(count: number): Promise<Record<string, unknown>>
 }
 
+const doors = ['proxy', 'services'] as const
+
 /** `answer` is called for each request's head; small bodies come in the same segment. */
-async function start(t: TestContext, answer: (socket: Socket, asked: Asked) => void): Promise<Site> {
+async function start(
+  t: TestContext,
+  answer: (socket: Socket, asked: Asked) => void,
+  door: (typeof doors)[number] = 'proxy',
+): Promise<Site> {
   const asked: Asked[] = []
   let connections = 0
   const server = createServer((socket) => {
@@ -45,10 +51,11 @@ async function start(t: TestContext, answer: (socket: Socket, asked: Asked) => v
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const installation = createInstallation(t, {
-    config: 'http: { originTimeout: 5s }',
-    manifests: { 'weather.yaml': manifest('weather', networkTo(port)) },
+    config: `http: { originTimeout: 5s }\nservices: [{ name: named, url: "http://localhost:${port}" }]`,
+    manifests: { 'weather.yaml': manifest('weather', `services: [{ name: named, websocket: true }]\n${networkTo(port)}`) },
   })
   const { proxyPort } = await startHere(t, installation)
+  const targetOf = (path: string) => (door === 'proxy' ? `http://localhost:${port}${path}` : `/services/named${path}`)
   const settled = () => installation.records().filter(({ type }) => type === 'settled')
   return {
     installation,
@@ -56,7 +63,7 @@ async function start(t: TestContext, answer: (socket: Socket, asked: Asked) => v
     ask: (method, path, rest = '\r\n') =>
       exchangeRaw(
         proxyPort,
-        `${method} http://localhost:${port}${path} HTTP/1.1\r\nHost: localhost:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${rest}`,
+        `${method} ${targetOf(path)} HTTP/1.1\r\nHost: localhost:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${rest}`,
       ),
     async settled(count) {
       await eventually(`${count} are settled`, () => settled().length === count)
@@ -65,61 +72,95 @@ async function start(t: TestContext, answer: (socket: Socket, asked: Asked) => v
   }
 }
 
-test('an idempotent request whose kept connection the origin closes is asked once more, its small body too, and the record says so', async (t) => {
-  const { ask, asked, settled } = await start(t, (socket, { nth }) => {
-    if (nth > 1) socket.resetAndDestroy()
-    else socket.write(ok)
-  })
-  let count = 0
-  for (const [method, rest] of [
-    ['GET', '\r\n'],
-    ['OPTIONS', '\r\n'],
-    ['PUT', 'Content-Length: 5\r\n\r\nhello'],
-    ['DELETE', 'Content-Length: 5\r\n\r\nhello'],
-    ['PUT', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
-  ] as const) {
-    // One that leaves a connection behind.
-    assert.match(await ask('GET', '/first'), /^HTTP\/1\.1 200 .*ok$/s)
-    assert.equal((await settled(++count))['attempts'], undefined)
-    const before = asked.length
-    assert.match(await ask(method, '/again', rest), /^HTTP\/1\.1 200 .*ok$/s, method)
-    const record = await settled(++count)
-    assert.deepEqual([record['status'], record['attempts'], record['complete']], [200, 2, true])
-    assert.deepEqual(
-      asked.slice(before).map((one) => [one.method, one.path, one.nth]),
-      [
-        [method, '/again', 2],
-        [method, '/again', 1],
-      ],
+for (const door of doors)
+  test(`${door}: an idempotent request whose kept connection the origin closes is asked once more, its small body too, and the record says so`, async (t) => {
+    const { ask, asked, settled } = await start(
+      t,
+      (socket, { nth }) => {
+        if (nth > 1) socket.resetAndDestroy()
+        else socket.write(ok)
+      },
+      door,
     )
-  }
-})
-
-test('a POST whose kept connection the origin closes is not asked again', async (t) => {
-  const { ask, asked, settled } = await start(t, (socket, { nth }) => {
-    if (nth > 1) socket.resetAndDestroy()
-    else socket.write(ok)
+    let count = 0
+    for (const [method, rest] of [
+      ['GET', '\r\n'],
+      ['OPTIONS', '\r\n'],
+      ['PUT', 'Content-Length: 5\r\n\r\nhello'],
+      ['DELETE', 'Content-Length: 5\r\n\r\nhello'],
+      ['PUT', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+    ] as const) {
+      // One that leaves a connection behind.
+      assert.match(await ask('GET', '/first'), /^HTTP\/1\.1 200 .*ok$/s)
+      assert.equal((await settled(++count))['attempts'], undefined)
+      const before = asked.length
+      assert.match(await ask(method, '/again', rest), /^HTTP\/1\.1 200 .*ok$/s, method)
+      const record = await settled(++count)
+      assert.deepEqual([record['status'], record['attempts'], record['complete']], [200, 2, true])
+      assert.deepEqual(
+        asked.slice(before).map((one) => [one.method, one.path, one.nth]),
+        [
+          [method, '/again', 2],
+          [method, '/again', 1],
+        ],
+      )
+    }
   })
-  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
-  assert.match(await ask('POST', '/once', 'Content-Length: 5\r\n\r\nhello'), /^HTTP\/1\.1 502 origin-failed/)
-  assert.equal((await settled(2))['attempts'], undefined)
-  assert.equal(asked.filter(({ path }) => path === '/once').length, 1)
-})
 
-test('a request that the origin began to answer, or closes a new connection on, is not asked again', async (t) => {
-  const { ask, asked, settled } = await start(t, (socket, { path, nth }) => {
-    if (path === '/never') socket.resetAndDestroy()
-    else if (nth > 1) socket.write('HTTP/1.1 103 Early Hints\r\n\r\n', () => socket.resetAndDestroy())
-    else socket.write(ok)
+for (const door of doors)
+  test(`${door}: a POST whose kept connection the origin closes is not asked again`, async (t) => {
+    const { ask, asked, settled } = await start(
+      t,
+      (socket, { nth }) => {
+        if (nth > 1) socket.resetAndDestroy()
+        else socket.write(ok)
+      },
+      door,
+    )
+    assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+    assert.match(await ask('POST', '/once', 'Content-Length: 5\r\n\r\nhello'), /^HTTP\/1\.1 502 origin-failed/)
+    assert.equal((await settled(2))['attempts'], undefined)
+    assert.equal(asked.filter(({ path }) => path === '/once').length, 1)
   })
-  assert.match(await ask('GET', '/never'), /^HTTP\/1\.1 502 origin-failed/)
-  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
-  assert.match(await ask('GET', '/begun'), /^HTTP\/1\.1 502 origin-failed/)
-  await settled(3)
-  assert.deepEqual(
-    asked.map(({ path }) => path),
-    ['/never', '/', '/begun'],
+
+for (const door of doors)
+  test(`${door}: a request that the origin began to answer, or closes a new connection on, is not asked again`, async (t) => {
+    const { ask, asked, settled } = await start(
+      t,
+      (socket, { path, nth }) => {
+        if (path === '/never') socket.resetAndDestroy()
+        else if (nth > 1 && path === '/cut') socket.write('HT', () => socket.resetAndDestroy())
+        else if (nth > 1) socket.write('HTTP/1.1 103 Early Hints\r\n\r\n', () => socket.resetAndDestroy())
+        else socket.write(ok)
+      },
+      door,
+    )
+    assert.match(await ask('GET', '/never'), /^HTTP\/1\.1 502 origin-failed/)
+    assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+    assert.match(await ask('GET', '/begun'), /^HTTP\/1\.1 502 origin-failed/)
+    assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+    assert.match(await ask('GET', '/cut'), /^HTTP\/1\.1 502 origin-failed/)
+    await settled(5)
+    assert.deepEqual(
+      asked.map(({ path }) => path),
+      ['/never', '/', '/begun', '/', '/cut'],
+    )
+  })
+
+test('a WebSocket meets no connection that its service has closed meanwhile', async (t) => {
+  const { ask } = await start(
+    t,
+    (socket, { path, nth }) => {
+      if (nth > 1) socket.resetAndDestroy()
+      else if (path === '/') socket.write(ok)
+      else socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    },
+    'services',
   )
+  assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
+  const upgrade =
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+  assert.match(await ask('GET', '/socket', upgrade), /^HTTP\/1\.1 101 /)
 })
 
 test('one that fails the second time too is told once, and the record says that it was asked twice', async (t) => {

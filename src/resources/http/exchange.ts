@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import { type Answer, type Body, type Hangup, type HeaderList, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
 import { explainOriginError } from './origin-error.ts'
 import type { Dispatched, OriginPool } from './origin-pool.ts'
+import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 
 /** Before a sink listens, no more than this is held; then the origin's socket is paused. */
@@ -35,9 +36,6 @@ async function repeat(failed: Exchange): Promise<Answer> {
   const second = await new Promise<Exchange>((resolve) => new Exchange(failed.options, resolve).begin(true))
   return second.answer(2)
 }
-
-/** RFC 9110 §9.2.2: these may be asked twice. */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 class Exchange implements Dispatched {
   readonly options: ExchangeOptions
@@ -171,7 +169,7 @@ class Exchange implements Dispatched {
 
   /** A connection that was kept, and that the origin closed before it could have heard the request. */
   mayRepeat(): boolean {
-    return this.#closedOn && !this.#isFresh && !this.#heard && idempotent.has(this.options.request.method) && !this.options.hangup.gone
+    return this.#closedOn && !this.#isFresh && !this.#heard && isIdempotent(this.options.request.method) && !this.options.hangup.gone
   }
 
   /** Throws the `Refusal` that came instead. */
@@ -226,16 +224,6 @@ class Exchange implements Dispatched {
   }
 }
 
-function askedTwice({ code, message, forOperator, cause }: Refusal): Refusal {
-  const told = 'asked twice, as the kept connection had been closed'
-  return new Refusal(code, message, { cause, forOperator: forOperator === null ? told : `${forOperator}; ${told}` })
-}
-
 function onLate(exchange: Exchange): void {
   exchange.late()
-}
-
-function isClosed(error: Error): boolean {
-  const code = (error as NodeJS.ErrnoException).code
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }

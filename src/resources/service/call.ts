@@ -10,6 +10,8 @@ export interface Call {
   readonly method: string
   /** Path and query, as they are sent. */
   readonly path: string
+  /** It gets a connection that nobody has used before and nobody uses again. */
+  readonly isAlone: boolean
   /** Hears of the request before it has a connection, and before the library listens to it. */
   follow(outgoing: ClientRequest): void
 }

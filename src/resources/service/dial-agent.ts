@@ -86,7 +86,9 @@ export class ServiceAgent extends Agent implements RequestTaker {
     outgoing.maxHeadersCount = 0
     ;(outgoing as { maxHeaderSize?: number }).maxHeaderSize = maxHeadBytes
     call.follow(outgoing)
-    if (!outgoing.destroyed) this.#agentOf(call.integration).addRequest(outgoing, options)
+    if (outgoing.destroyed) return
+    const agent = call.isAlone ? new DialAgent(this.#dial, call.integration, {}) : this.#agentOf(call.integration)
+    agent.addRequest(outgoing, options)
   }
 
   #agentOf(integration: string): DialAgent {

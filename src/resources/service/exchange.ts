@@ -1,7 +1,8 @@
 /** One exchange with a service: the outgoing request is followed from its birth, and its reply is taken where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
+import { type Answer, Refusal, type ServiceRequest } from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
+import { isClosed, isIdempotent } from '../http/repeat.ts'
 import type { Call } from './call.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 import { serviceReply } from './service-reply.ts'
@@ -18,23 +19,29 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   /** A reply in which nothing moves for so long is broken off. */
   readonly idleTimeoutMs: number
+  /** It is asked again, over a connection of its own. */
+  readonly isRepeat: boolean
 }
 
 export class ServiceExchange implements Call {
   readonly integration: string
   readonly method: string
   readonly path: string
+  readonly isAlone: boolean
   /** The head of the reply. Rejects with a `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
-  readonly reply: Promise<Reply>
+  readonly reply: Promise<Answer>
   readonly #options: ExchangeOptions
   #timer: NodeJS.Timeout | undefined
   #isCallersTurn = false
-  #resolve: (reply: Reply) => void = () => {}
+  #resolve: (reply: Answer) => void = () => {}
   #reject: (refusal: Refusal) => void = () => {}
   #forget: () => void = () => {}
   #outgoing: ClientRequest | null = null
   #answered: IncomingMessage | null = null
   #failed = false
+  /** Of its connection, when it got it. */
+  #readBefore: number | null = null
+  #closedOn = false
 
   constructor(options: ExchangeOptions) {
     const { request, path, timeoutMs } = options
@@ -42,6 +49,7 @@ export class ServiceExchange implements Call {
     this.integration = request.integration.name
     this.method = request.target.method
     this.path = path
+    this.isAlone = options.isRepeat
     this.reply = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -92,7 +100,10 @@ export class ServiceExchange implements Call {
     }
     this.#outgoing = outgoing
     outgoing.on('error', (error) => this.#broken(error))
-    outgoing.once('socket', () => this.#turn(this.#isCallersTurn))
+    outgoing.once('socket', (socket) => {
+      this.#readBefore = socket.bytesRead
+      this.#turn(this.#isCallersTurn)
+    })
     outgoing.once('response', (answer) => this.#answer(answer))
     outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
   }
@@ -110,7 +121,16 @@ export class ServiceExchange implements Call {
 
   /** A reply that has begun says itself how it ends. */
   #broken(error: Error): void {
-    if (this.#answered === null) this.fail(error)
+    if (this.#answered !== null || this.#failed) return
+    const { reusedSocket, socket } = this.#outgoing as ClientRequest
+    this.#closedOn = isClosed(error) && reusedSocket && socket?.bytesRead === this.#readBefore
+    this.fail(error)
+  }
+
+  /** A connection that was kept, and that the service closed before it could have heard the request. */
+  mayRepeat(): boolean {
+    const { body, hangup } = this.#options.request
+    return this.#closedOn && isIdempotent(this.method) && (body === null || body.whole !== null) && !hangup.gone
   }
 
   #answer(answer: IncomingMessage): void {

@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Meter, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
+import { askedTwice } from '../http/repeat.ts'
 import { callerEnd, requestOf, serviceHeaders } from './call.ts'
 import { ServiceAgent } from './dial-agent.ts'
 import { ServiceExchange } from './exchange.ts'
@@ -34,6 +36,8 @@ export interface ServiceBounds {
   readonly timeoutMs: number | undefined
 }
 
+type Content = AsyncIterable<Uint8Array> | null
+
 /** Of one integration to one service, as `createPools` has it for origins. */
 const connections = 256
 
@@ -56,26 +60,44 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
     plugins: [(server) => void server.on('error', () => {})],
   })
 
+  function ask(
+    request: ServiceRequest,
+    { maxReplyBytes, timeoutMs = settings.timeoutMs }: ServiceBounds,
+    content: Content,
+    isRepeat: boolean,
+  ) {
+    const path = outgoingPath(url, request)
+    const exchange = new ServiceExchange({ service, request, path, addresses, maxReplyBytes, timeoutMs, idleTimeoutMs, isRepeat })
+    const incoming = requestOf(exchange, serviceHeaders(settings, request), content === null ? null : exchange.paced(content))
+    incoming.on('error', (error) => exchange.fail(error))
+    const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))
+    middleware(incoming, callerEnd(), failed).catch(failed)
+    return exchange
+  }
+
   return {
-    forward(request, { maxRequestBytes, maxReplyBytes, timeoutMs = settings.timeoutMs }) {
+    async forward(request, bounds) {
       const { body } = request
+      const { maxRequestBytes } = bounds
+      // What came along with its head can be sent again; Node's parser hands it over in the next turn.
+      if (body !== null) {
+        await nextTurn()
+        body.arrived()
+      }
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
-      const exchange = new ServiceExchange({
-        service,
-        request,
-        path: outgoingPath(url, request),
-        addresses,
-        maxReplyBytes,
-        timeoutMs,
-        idleTimeoutMs,
-      })
-      const content = body === null ? null : exchange.paced(body.chunks(maxRequestBytes))
-      const incoming = requestOf(exchange, serviceHeaders(settings, request), content)
-      incoming.on('error', (error) => exchange.fail(error))
-      const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))
-      middleware(incoming, callerEnd(), failed).catch(failed)
-      return exchange.reply
+      const first = ask(request, bounds, body === null ? null : body.chunks(maxRequestBytes), false)
+      try {
+        return await first.reply
+      } catch (error) {
+        if (!first.mayRepeat()) throw error
+      }
+      try {
+        const whole = body?.whole ?? null
+        return { ...(await ask(request, bounds, whole && once(whole), true).reply), attempts: 2 }
+      } catch (error) {
+        throw error instanceof Refusal ? askedTwice(error) : error
+      }
     },
 
     upgrade(request, caller, head, meter, timeoutMs = settings.timeoutMs) {
@@ -99,4 +121,9 @@ function allowedOf({ url, addresses }: ServiceSettings): readonly string[] {
 function outgoingPath(url: URL, { target: { path, query } }: ServiceRequest): string {
   const base = url.pathname.replace(/\/$/, '')
   return `${base}${path}${query === '' ? '' : `?${query}`}`
+}
+
+/** Counted when it was sent first. */
+async function* once(whole: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield whole
 }

@@ -30,6 +30,8 @@ export class ServiceUpgrade implements Call {
   readonly integration: string
   readonly method: string
   readonly path: string
+  /** It takes its connection over, and must not meet one that the service has closed meanwhile. */
+  readonly isAlone = true
   /** What the library is given for the caller's socket. */
   readonly end: LibraryEnd
   /** Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with another Error where it broke off. */
