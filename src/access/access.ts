@@ -151,7 +151,8 @@ export function createAccess(options: AccessOptions): Access {
       const isChanged = found !== null && take(found)
       if (isChanged || kept === null) await keep().catch(onUnkept)
     },
-    refresh: () => (looking = looking.then(look)),
+    // Also where the one before failed: else none would ever look again.
+    refresh: () => (looking = looking.then(look, look)),
     tokensOf: (name) => tokens.get(name) ?? null,
     suspensionOf,
     async suspend(name, { forMs, reason }) {

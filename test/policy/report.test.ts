@@ -8,6 +8,7 @@ import { divideRules } from '../../src/policy/divide-rules.ts'
 import { createPacker } from '../../src/policy/report/chunks.ts'
 import { createEventBuffer } from '../../src/policy/report/event-buffer.ts'
 import { createRate } from '../../src/policy/report/rate.ts'
+import { createUploader } from '../../src/policy/report/uploader.ts'
 import { createRedactor } from '../../src/redact/index.ts'
 
 test('package system is found however it is written', () => {
@@ -207,4 +208,36 @@ test('a document is masked by its names and in its texts, and is a copy', () => 
       plain: '{"a": 1}',
     }).replace(/\}$/, ',"hostile":{"__proto__":{"password":"[redacted]"},"constructor":1}}'),
   )
+})
+
+test('an event that cannot be packed is lost alone: what comes behind it is sent, and nothing is left uncaught', async () => {
+  const sent: string[] = []
+  const problems: (string | null)[] = []
+  const buffer = createEventBuffer(100_000)
+  buffer.push(Buffer.from(`no JSON, ${randomBytes(5000).toString('base64')}`), 'weather')
+  buffer.push(Buffer.from('{"ok":1}'), 'weather')
+  const { promise: arrived, resolve } = Promise.withResolvers<void>()
+  const uploader = createUploader({
+    server: {
+      name: 'logs',
+      urlOf: (path) => path,
+      async request({ body }) {
+        sent.push(gunzipSync(body ?? Buffer.alloc(0)).toString())
+        resolve()
+        return { status: 200, headers: {}, body: Buffer.alloc(0) }
+      },
+      close: async () => {},
+    },
+    ...{ resource: 'logs', buffer, maxUploadBytes: 1000, minDelayMs: 1, maxDelayMs: 1 },
+    onSent: () => {},
+    onLost: () => {},
+    onResult: ({ problem }) => void problems.push(problem),
+  })
+  // Its own timers keep no process alive.
+  const alive = setInterval(() => {}, 1000)
+  await arrived
+  assert.equal(await uploader.close(1000), 0)
+  clearInterval(alive)
+  assert.deepEqual(sent, ['[{"ok":1}]'])
+  assert.match(problems[0] ?? '', /^events cannot be packed: /)
 })

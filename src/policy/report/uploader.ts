@@ -61,11 +61,17 @@ export function createUploader(options: UploaderOptions): Uploader {
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      failing = !(await sendAll())
+      failing = !(await sendAll().catch(unpacked))
       if (closing && !failing) return
       if (!failing) backoff.reset()
       await pause.wait(failing ? backoff.next() : between(minDelayMs, maxDelayMs))
     }
+  }
+
+  /** What could not be packed is gone; the rest is not, and the gateway does not end for it. */
+  function unpacked(error: Error): boolean {
+    onResult({ outcome: 'failed', problem: `events cannot be packed: ${error.message}`, status: null })
+    return false
   }
 
   const running = run()
