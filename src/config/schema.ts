@@ -189,7 +189,9 @@ export function createConfigSchema(sources: Sources) {
             .describe('The least that is written.')
             .prefault('info'),
         })
-        .describe('The operational log, JSON lines on standard error.')
+        .describe(
+          'The operational log, JSON lines on standard error. Where it cannot be written (a full disk, a reader that is stuck), lines are lost, and counted in one of their own later.',
+        )
         .prefault({}),
     })
     .superRefine(refuseCollisions, besides)
