@@ -1,6 +1,6 @@
 /** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
 import { createHash } from 'node:crypto'
-import type { Json, JsonObject } from '../core/index.ts'
+import { isRawNumber, type Json, type JsonObject } from '../core/index.ts'
 import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
@@ -140,5 +140,5 @@ function merged(into: JsonObject, from: JsonObject): JsonObject {
 }
 
 function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

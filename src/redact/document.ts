@@ -1,5 +1,5 @@
 /** Masks a document: what stands under a telling name whole, and in every other text what the redactor finds there. */
-import { type Json, parseJson } from '../core/index.ts'
+import { isRawNumber, type Json, parseExactJson } from '../core/index.ts'
 import { masked } from './known-secrets.ts'
 
 export interface DocumentRules {
@@ -16,6 +16,7 @@ const maxDepth = 200
 export function maskDocument(value: Json, rules: DocumentRules, depth = 0): Json {
   if (typeof value === 'string') return maskText(value, rules, depth)
   if (typeof value === 'number') return rules.text(String(value)) === String(value) ? value : masked
+  if (isRawNumber(value)) return rules.text(value.rawJSON) === value.rawJSON ? value : masked
   if (typeof value !== 'object' || value === null) return value
   if (depth >= maxDepth) return tooDeep
   if (Array.isArray(value)) return value.map((item) => maskDocument(item, rules, depth + 1))
@@ -106,7 +107,7 @@ function written(value: Json): string | null {
 
 function parse(text: string): Json | undefined {
   try {
-    return parseJson(text)
+    return parseExactJson(text)
   } catch {
     return undefined
   }

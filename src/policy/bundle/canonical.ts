@@ -1,32 +1,13 @@
 /** JSON with sorted keys and without spaces, byte for byte as Go writes it, so that hashes agree with OPA's. */
-import { type Json, parseJson } from '../../core/index.ts'
+import { isRawNumber, type Json } from '../../core/index.ts'
 
-/** Numbers whose spelling a double may forget; may match inside strings, which costs time only. */
-const oddNumber = /\d[eE]|\.\d*0(?!\d)|-0(?![.\d])|\d{16}/
-
-/** `text` is the JSON that gave `value`, or `null` where it came from YAML and its numbers have one spelling. */
-export function writeCanonical(value: Json, text: string | null): string {
-  if (text === null || !oddNumber.test(text)) return written(value)
-  return written(parseJson(text, keepSpelling))
-}
-
-const spellings = Symbol('spelling')
-
-/** Go keeps `1.0` and `1e3` as they stand. The third argument is ECMAScript's "JSON.parse source text access". */
-function keepSpelling(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  return typeof value === 'number' && context?.source !== undefined && String(value) !== context.source
-    ? { [spellings]: context.source }
-    : value
-}
-
-function written(value: unknown): string {
+/** Numbers are written as they were read: Go keeps `1.0` and `1e3` as they stand. */
+export function writeCanonical(value: Json): string {
   if (typeof value === 'string') return quoted(value)
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(written).join(',')}]`
-  const spelling = (value as { readonly [spellings]?: string })[spellings]
-  if (spelling !== undefined) return spelling
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(writeCanonical).join(',')}]`
   const entries = Object.entries(value).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  return `{${entries.map(([key, item]) => `${quoted(key)}:${written(item)}`).join(',')}}`
+  return `{${entries.map(([key, item]) => `${quoted(key)}:${writeCanonical(item)}`).join(',')}}`
 }
 
 /** Go escapes the line separators that JavaScript's source once could not hold. */

@@ -1,7 +1,7 @@
 /** A JSON or YAML file of a bundle as a value, bounded in size and depth; what readers could understand differently is refused. */
 import { LineCounter, parseDocument, type YAMLError } from 'yaml'
 import { badAlias } from '../../config/index.ts'
-import type { Json } from '../../core/index.ts'
+import { isRawNumber, type Json, rawNumber } from '../../core/index.ts'
 import { BundleError } from './bundle-error.ts'
 import { decodeText } from './decode-text.ts'
 import { parseJson } from './parse-json.ts'
@@ -30,19 +30,33 @@ function parseYaml(text: string, problem: Problem): Json {
   const lines = new LineCounter()
   try {
     // As OPA reads it: merge keys count, and of duplicate keys the last. The parser's search for duplicates takes quadratic time.
-    const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, uniqueKeys: false, logLevel: 'error' })
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      merge: true,
+      intAsBigInt: true,
+      prettyErrors: false,
+      uniqueKeys: false,
+      logLevel: 'error',
+    })
     const [error] = [...document.errors, ...document.warnings] as YAMLError[]
     if (error !== undefined) throw problem(`is not readable as YAML at line ${lines.linePos(error.pos[0]).line} (${error.code})`)
     const alias = badAlias(document)
     if (alias !== null) throw problem(`has ${alias.why} at line ${lines.linePos(alias.offset).line}; write the value out`)
     // Aliases are bounded so that a small file cannot become a huge value.
-    return document.toJS({ maxAliasCount: 100 }) as Json
+    return document.toJS({ maxAliasCount: 100, reviver: withoutBigInts }) as Json
   } catch (error) {
     if (error instanceof BundleError) throw error
     const { message } = error as Error
     if (/alias count/i.test(message)) throw problem('has too many aliases; write the values out')
     throw problem(/call stack/.test(message) ? 'is nested too deeply' : 'is not readable as YAML')
   }
+}
+
+/** As OPA reads YAML: integers of 64 bits keep their digits, larger ones become doubles. */
+function withoutBigInts(_key: unknown, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value
+  if (value < -(2n ** 63n) || value >= 2n ** 64n || Number.isSafeInteger(Number(value))) return Number(value)
+  return rawNumber(String(value))
 }
 
 /** Depth, numbers, keys and strings; without recursion, which a deep document would end. */
@@ -54,8 +68,7 @@ function checkValue(value: Json, problem: Problem): void {
     for (const one of level) {
       if (typeof one === 'string' && !one.isWellFormed()) throw problem('has a string with half a surrogate pair, which no text has')
       if (typeof one === 'number' && !Number.isFinite(one)) throw problem('has a number that JSON has not')
-      if (typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one) && Math.abs(one) < 1e21)
-        throw problem(`has the integer ${one}, which would lose digits; write it as a string`)
+      if (isRawNumber(one)) continue
       if (typeof one !== 'object' || one === null) {
         if (!['string', 'number', 'boolean'].includes(typeof one) && one !== null) throw problem('has a value that JSON has not')
         continue

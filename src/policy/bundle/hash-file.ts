@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import { writeCanonical } from './canonical.ts'
 import { decodeDocument } from './decode-document.ts'
-import { decodeText } from './decode-text.ts'
 
 /** OPA's names; MD5 and SHA-1, which it takes as well, are broken. */
 const algorithms: Readonly<Record<string, string>> = {
@@ -20,14 +19,9 @@ export const hashAlgorithms: readonly string[] = Object.keys(algorithms)
 export function hashFile(origin: string, file: string, bytes: Uint8Array, algorithm: string): string {
   const hash = createHash(algorithms[algorithm] ?? '')
   if (!isStructured(file)) return hash.update(bytes).digest('hex')
-  const value = decodeDocument(origin, file, bytes)
-  return hash.update(writeCanonical(value, isJson(file) ? decodeText(origin, file, bytes) : null)).digest('hex')
+  return hash.update(writeCanonical(decodeDocument(origin, file, bytes))).digest('hex')
 }
 
 function isStructured(file: string): boolean {
   return /(?:^|\/)(?:data\.json|data\.ya?ml|\.manifest)$/.test(file)
-}
-
-function isJson(file: string): boolean {
-  return !/\.ya?ml$/.test(file)
 }

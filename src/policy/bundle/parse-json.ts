@@ -1,11 +1,13 @@
 /** JSON text as a value; its problems are told by line, without the text, which may be a secret. */
-import { type Json, parseJson as parse } from '../../core/index.ts'
+import { type Json, NumberOutOfRange, parseJudgedJson } from '../../core/index.ts'
 import type { BundleError } from './bundle-error.ts'
 
 export function parseJson(text: string, problem: (what: string) => BundleError): Json {
   try {
-    return parse(text)
+    return parseJudgedJson(text)
   } catch (error) {
+    if (error instanceof NumberOutOfRange)
+      throw problem(`${error.message}, which readers take for infinity, null or zero; write it as a string`)
     const { message } = error as Error
     if (message.startsWith('Unexpected end')) throw problem('is not JSON: it ends in the middle')
     const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? []

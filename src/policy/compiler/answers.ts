@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseJson } from '../../core/index.ts'
+import { parseExactJson } from '../../core/index.ts'
 import { type CompilerFolders, isOwn, openWorkFolder } from './folders.ts'
 import type { CompilerAnswer, CompilerRequest } from './protocol.ts'
 
@@ -45,7 +45,7 @@ function read({ folder, name }: { folder: string; name: string }): CompilerAnswe
   const path = join(folder, name)
   try {
     if (!isOwn(path)) return null
-    const answer = parseJson(readFileSync(path, 'utf8')) as unknown as CompilerAnswer
+    const answer = parseExactJson(readFileSync(path, 'utf8')) as unknown as CompilerAnswer
     const now = new Date()
     utimesSync(path, now, now)
     return answer

@@ -1,5 +1,5 @@
 /** Asks OPA's own compiler: as WebAssembly in a process of its own; where Go is missing, an `opa` on PATH. */
-import { parseJson } from '../../core/index.ts'
+import { parseExactJson } from '../../core/index.ts'
 import { createAnswers } from './answers.ts'
 import { type CompilerFolders, commandFolders } from './folders.ts'
 import { compileWithOpa } from './opa.ts'
@@ -63,7 +63,7 @@ function failure(code: string, message: string): RegoError {
 
 function answerIn(stdout: string): CompilerAnswer | null {
   try {
-    const answer = parseJson(stdout) as Partial<CompilerAnswer> | null
+    const answer = parseExactJson(stdout) as Partial<CompilerAnswer> | null
     return Array.isArray(answer?.problems) ? (answer as CompilerAnswer) : null
   } catch {
     return null

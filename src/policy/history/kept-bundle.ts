@@ -1,5 +1,5 @@
 /** A bundle in the history: checked when it was active, so what is kept is what it says, not its archive. */
-import { type JsonObject, parseJson } from '../../core/index.ts'
+import { type JsonObject, parseExactJson } from '../../core/index.ts'
 import type { SnapshotBundle } from '../bundle/index.ts'
 import type { Objects } from './objects.ts'
 
@@ -42,7 +42,7 @@ export async function readKeptBundle(kept: KeptBundle, { read, readAll }: Pick<O
     signedAt,
     plan: null,
     rego: await readAll(kept.rego),
-    data: parseJson(await read(kept.data, 'the data of a bundle')) as JsonObject,
+    data: parseExactJson(await read(kept.data, 'the data of a bundle')) as JsonObject,
     wasm: modules.map(([entrypoint, text]) => ({ entrypoint, module: Buffer.from(text, 'base64') })),
   }
 }

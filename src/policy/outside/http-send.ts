@@ -1,7 +1,16 @@
 /** `http.send` as rules write it: its request object read, and the reply as the object that it gives (OPA's documentation of the function). */
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
-import { type Json, type JsonObject, type OutsideReply, type OutsideRequest, parseJson } from '../../core/index.ts'
+import {
+  type Json,
+  type JsonObject,
+  NumberOutOfRange,
+  type OutsideReply,
+  type OutsideRequest,
+  parseExactJson,
+  parseJson,
+  parseJudgedJson,
+} from '../../core/index.ts'
 import type { Answer } from '../builtins/index.ts'
 
 /** Those that say how an answer is kept change nothing here: each decision asks anew. */
@@ -9,7 +18,7 @@ const schema = z.strictObject({
   method: z.string().regex(/^[A-Za-z]{1,32}$/, 'expected a method such as "get"'),
   url: z.string(),
   headers: z.record(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/), z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/)).default({}),
-  body: z.json().optional(),
+  body: z.unknown().optional(),
   raw_body: z.string().optional(),
   timeout: z.union([z.string(), z.number()]).optional(),
   raise_error: z.boolean().default(true),
@@ -32,7 +41,9 @@ export interface HttpSend {
 export function readHttpSend(operand: string, maxTimeoutMs: number): HttpSend {
   const result = schema.safeParse(parsed(operand))
   if (!result.success) throw new Error(explain(result.error.issues[0]))
-  const { method, url, headers, body, raw_body, timeout, raise_error, force_json_decode } = result.data
+  const { method, url, headers, raw_body, timeout, raise_error, force_json_decode } = result.data
+  // What is sent keeps the spelling of its numbers; parameters are numbers to count with.
+  const { body } = parseExactJson(operand) as { readonly body?: Json }
   const text = raw_body ?? (body === undefined ? undefined : JSON.stringify(body))
   return {
     request: {
@@ -96,10 +107,12 @@ function millisecondsOf(timeout: string | number): number {
   return Math.max(1, Number(match[1]) * (units[match[2] ?? ''] ?? 0))
 }
 
+/** Throws `NumberOutOfRange`: the rules would see another number than the one that was answered. */
 function jsonOr(text: string): Json {
   try {
-    return parseJson(text)
-  } catch {
+    return parseJudgedJson(text)
+  } catch (error) {
+    if (error instanceof NumberOutOfRange) throw error
     return null
   }
 }

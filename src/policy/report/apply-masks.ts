@@ -1,5 +1,5 @@
 /** Applies masks to an event: what a path leads to is removed or replaced, and listed. */
-import type { Json } from '../../core/index.ts'
+import { isRawNumber, type Json } from '../../core/index.ts'
 import type { DecisionEvent } from './event.ts'
 import type { MaskRule } from './mask-rules.ts'
 
@@ -44,7 +44,7 @@ function upsert(root: Node, path: readonly string[], value: Json): boolean {
   const key = keyIn(node, last)
   if (key === undefined && Array.isArray(node)) return false
   // A value may be put in several places: what a later mask changes in one must not change in the others.
-  put(node, key ?? last, structuredClone(value))
+  put(node, key ?? last, copyOf(value))
   return true
 }
 
@@ -72,5 +72,12 @@ function put(node: Node, key: string, value: Json): void {
 }
 
 function isNode(value: Json | undefined): value is Json & Node {
-  return typeof value === 'object' && value !== null
+  return typeof value === 'object' && value !== null && !isRawNumber(value)
+}
+
+/** Numbers keep their spelling, which structuredClone would make objects of. */
+function copyOf(value: Json): Json {
+  if (!isNode(value)) return value
+  if (Array.isArray(value)) return value.map(copyOf)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]))
 }

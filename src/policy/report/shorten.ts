@@ -1,5 +1,5 @@
 /** Makes an event fit that is larger than may be sent: what is left out is marked, so that nobody chooses not to be reported. */
-import { type Json, type JsonObject, parseJson } from '../../core/index.ts'
+import { isRawNumber, type Json, type JsonObject, parseExactJson } from '../../core/index.ts'
 import { stringify } from '../projection.ts'
 import type { DecisionEvent } from './event.ts'
 
@@ -46,7 +46,7 @@ function shorten(event: DecisionEvent, maxBytes: number): DecisionEvent | null {
 
 /** As `shorten`, of an event that was written. */
 export function shortenWritten(event: Buffer, maxBytes: number): Buffer | null {
-  const shorter = shorten(parseJson(event.toString()) as unknown as DecisionEvent, maxBytes)
+  const shorter = shorten(parseExactJson(event.toString()) as unknown as DecisionEvent, maxBytes)
   return shorter === null ? null : Buffer.from(stringify(shorter as unknown as JsonObject))
 }
 
@@ -56,7 +56,7 @@ function sizeOf(value: Json): number {
 
 function cut(value: Json, bounds: Bounds, depth: number): Json {
   if (typeof value === 'string') return cutText(value, bounds.maxCharacters)
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
   if (depth >= bounds.maxDepth) return cutMark
   const maxMembers = depth < ownDepth ? Number.POSITIVE_INFINITY : bounds.maxMembers
   if (Array.isArray(value)) {

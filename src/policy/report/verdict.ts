@@ -1,5 +1,5 @@
 /** Asks an author's `package system.log` of each event: whether it is dropped, and what of it is masked. */
-import { type Integration, type JsonObject, parseJson } from '../../core/index.ts'
+import { type Integration, type JsonObject, parseExactJson } from '../../core/index.ts'
 import { requireTests } from '../author/toolchain.ts'
 import type { CompiledPolicy } from '../build.ts'
 import type { Compile } from '../compiler/index.ts'
@@ -83,7 +83,7 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
 
 /** OPA drops an event only where `drop` is exactly true; whatever else it is, the event stays. */
 function readVerdict(text: string): Verdict {
-  const results = parseJson(text) as readonly {
+  const results = parseExactJson(text) as readonly {
     readonly result: { readonly mask?: unknown; readonly listed?: true; readonly drop?: unknown }
   }[]
   const { mask, listed = false, drop } = results[0]?.result ?? {}

@@ -1,12 +1,21 @@
 /** What the policy sees of a body: one reading, or none that an origin could contradict. */
-import { type HeaderList, type Json, type JsonObject, parseJson, Refusal, type RequestBody, scanJson } from '../../core/index.ts'
+import {
+  type HeaderList,
+  type Json,
+  type JsonObject,
+  NumberOutOfRange,
+  parseJudgedJson,
+  Refusal,
+  type RequestBody,
+  scanJson,
+} from '../../core/index.ts'
 import { headersOf, queryOf } from './facts.ts'
 
 /**
  * Without `value` where the bytes say nothing by themselves: they are compressed (`encoding`), in another character set than
  * UTF-8 (`charset`), or of a type that is not read here.
- * Throws `Refusal('malformed-request')` on a body of two types, or that calls itself JSON and is not, or has a key twice: an
- * origin may be more lenient, and read in it what the policy cannot see.
+ * Throws `Refusal('malformed-request')` on a body of two types, or that calls itself JSON and is not, has a key twice, or a
+ * number beyond all doubles: an origin may be more lenient, and read in it what the policy cannot see.
  */
 export function bodyOf(body: RequestBody, headers: HeaderList): JsonObject {
   if (body.whole === null) return body.declaredBytes === null ? { type: 'unread' } : { type: 'unread', bytes: body.declaredBytes }
@@ -110,9 +119,10 @@ function decode(bytes: Buffer): string | null {
 /** `undefined` where it is not one JSON value; keys that are the same but for case are refused, since an origin's parser may keep the other one. */
 function parseStrictly(text: string): Json | undefined {
   try {
-    const value = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text)
+    const value = parseJudgedJson(text.startsWith('\ufeff') ? text.slice(1) : text)
     return hasDuplicateKeys(text) ? undefined : value
-  } catch {
+  } catch (error) {
+    if (error instanceof NumberOutOfRange) throw unclear(error.message)
     return undefined
   }
 }
