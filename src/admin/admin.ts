@@ -30,6 +30,8 @@ export function createAdmin(options: AdminOptions): Admin {
 
   async function serve(app: RequestListener, what: string, listen: (server: Server) => Promise<void>): Promise<Server> {
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, app)
+    // Who ends its side behind its request is still told what came of it; Node has it off unless asked (its types leave it out).
+    ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
     boundConnections(server, maxConnections)
     await listen(server).catch((error: Error) => {
       throw new Error(`${what} cannot listen: ${error.message}`, { cause: error })

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { chmodSync, statSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { command } from '../support/command.ts'
 import {
@@ -296,4 +297,12 @@ test('a command without a configuration is told to name one, and takes no other'
     assert.deepEqual([code, stdout], [78, ''], words)
     assert.match(stderr, /^sallyport\.yaml: there is none in this folder\. Name one with --config FILE or SALLYPORT_CONFIG /m, words)
   }
+})
+
+test('an operator that ends its side behind its request is told what came of it', async (t) => {
+  const installation = createInstallation(t)
+  await startHere(t, installation)
+  const socket = connect({ path: join(installation.folder, 'state/admin.sock'), allowHalfOpen: true })
+  socket.end('POST /v1/reload HTTP/1.1\r\nHost: gateway\r\n\r\n')
+  assert.match(await text(socket), /^HTTP\/1\.1 200 .*"ok":true/s)
 })

@@ -1,27 +1,38 @@
-/** What a command says of a gateway that ends while it answers. */
+/** What the operator is told where a gateway does not answer whole: it may have done what it was asked. */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
-import { CommandError } from '../../src/cli/exit.ts'
 import { createFolder } from '../support/folder.ts'
 
-for (const [what, head] of [
-  ['with a length', { 'content-length': '100' }],
-  ['in chunks', {}],
+async function serve(t: TestContext, answer: (socket: Socket) => void): Promise<string> {
+  const path = join(createFolder(t), 'admin.sock')
+  const server = createServer((socket) => {
+    t.after(() => socket.destroy())
+    socket.on('error', () => {}).once('data', () => answer(socket))
+  }).listen(path)
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return path
+}
+
+const head = 'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n'
+
+for (const [what, answer, expected] of [
+  ['breaks off before its answer', (socket: Socket) => socket.destroy(), /broke off .*may have happened/],
+  ['breaks off in its answer', (socket: Socket) => socket.write(`${head}{`, () => socket.destroy()), /broke off .*may have happened/],
+  ['stalls before its answer', () => {}, /said nothing for 100 ms; .*may still happen/],
+  ['stalls in its answer', (socket: Socket) => socket.write(`${head}{`), /said nothing for 100 ms; .*may still happen/],
+  ['answers with what is no JSON', (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'), /broke off/],
 ] as const)
-  test(`an answer ${what} that breaks off is a failure that says so`, async (t) => {
-    const socketPath = join(createFolder(t), 'admin.sock')
-    const server = createServer((_req, res) => {
-      res.writeHead(200, head)
-      res.write('{"ok":')
-      setImmediate(() => res.destroy())
-    })
-    await new Promise<void>((resolve) => server.listen(socketPath, resolve))
-    t.after(() => server.close())
-    await assert.rejects(
-      askGateway(socketPath, 'POST', '/v1/reload'),
-      (error) => error instanceof CommandError && /broke off/.test(error.message),
-    )
+  test(`a gateway that ${what} is not said to be stopped`, async (t) => {
+    const path = await serve(t, answer)
+    await assert.rejects(askGateway(path, 'POST', '/v1/reload', 100), { name: 'CommandError', message: expected })
   })
+
+test('where there is no gateway, the operator is told to start one', async (t) => {
+  const path = join(createFolder(t), 'admin.sock')
+  await assert.rejects(askGateway(path, 'GET', '/v1/status'), { message: /not running; start it/ })
+})
