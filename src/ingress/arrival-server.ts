@@ -142,9 +142,10 @@ export function createArrivalServer({
   return server
 }
 
-/** How long an answer may take is said by the origin's own timeout, which may be longer than a connection may idle. */
+/** How long an answer may take, and be silent in, is said by the origin's own timeouts; a caller that has read all that there is waits for it. */
 function isWaitingForUs(reply: ServerResponse | undefined): boolean {
-  return reply?.req.complete === true && !reply.headersSent
+  if (reply?.req.complete !== true) return false
+  return !reply.headersSent || (!reply.writableEnded && reply.socket?.writableLength === 0)
 }
 
 /** Why a CONNECT has no meaning here (RFC 9110 §15.5.6: a 405 names what has). */

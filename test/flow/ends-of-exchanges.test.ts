@@ -19,6 +19,8 @@ interface Row {
   readonly rest: string
   readonly method?: string
   readonly caller?: (socket: Socket) => void
+  /** It does, unless this says otherwise. */
+  readonly reads?: boolean
   /** Of the record `settled`. */
   readonly settled: { readonly status: number; readonly complete: boolean; readonly problem?: string | null }
 }
@@ -40,10 +42,23 @@ const rows: Readonly<Record<string, Row>> = {
     settled: { status: 499, complete: false },
   },
   'caller stall in its upload': { path: '/never', method: 'POST', rest: unfinished, settled: { status: 499, complete: false } },
+  'caller RST in its reply': {
+    path: '/stalls',
+    rest: '\r\n',
+    caller: (socket) => void (socket.bytesRead > 0 ? reset(socket) : socket.once('data', () => reset(socket))),
+    settled: { status: 200, complete: false, problem: 'client-closed' },
+  },
+  'caller stall in its reply': {
+    path: '/large',
+    rest: '\r\n',
+    reads: false,
+    settled: { status: 200, complete: false, problem: 'client-closed' },
+  },
   'origin RST': { path: '/reset', rest: '\r\n', settled: { status: 502, complete: true, problem: 'origin-failed' } },
   'origin FIN in its reply': { path: '/short', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-failed' } },
   'origin half-close behind its reply': { path: '/closes', rest: '\r\n', settled: { status: 200, complete: true, problem: null } },
   'origin early reply': { path: '/early', method: 'POST', rest: unfinished, settled: { status: 401, complete: true, problem: null } },
+  'origin stall in its reply': { path: '/stalls', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-timeout' } },
   'origin stall': { path: '/never', rest: '\r\n', settled: { status: 504, complete: true, problem: 'origin-timeout' } },
 }
 
@@ -75,11 +90,12 @@ test('whoever ends an exchange, it is settled as the table says, through every d
   }
   await Promise.all(
     Object.entries(doors).map(async ([door, { open, target, head }]) => {
-      for (const [what, { path, rest, method = 'GET', caller, settled }] of Object.entries(rows)) {
+      for (const [what, { path, rest, method = 'GET', caller, reads = true, settled }] of Object.entries(rows)) {
         const decisions = () => installation.records().filter((record) => record['type'] === 'decided' && record['door'] === door)
         const before = decisions().length
         const socket = await open()
-        socket.on('error', () => {}).resume()
+        socket.on('error', () => {})
+        if (reads) socket.resume()
         socket.write(`${method} ${target}${path} HTTP/1.1\r\n${head}${rest}`)
         const decided = await eventually(`${door}: ${what} is decided`, () => decisions()[before])
         caller?.(socket)

@@ -5,6 +5,8 @@ import { createServer as createTlsServer } from 'node:tls'
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
 
+const largeBytes = 50_000_000
+
 const behaviours: Readonly<Record<string, (socket: Socket) => void>> = {
   early: (socket) => void socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno'),
   // Node resets plain connections only.
@@ -13,6 +15,10 @@ const behaviours: Readonly<Record<string, (socket: Socket) => void>> = {
   informed: (socket) => void socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ok}`),
   behind: (socket) => void socket.write(`${ok}and more than that`),
   short: (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello'),
+  stalls: (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello'),
+  // More than lies between two ends that do not read.
+  large: (socket) =>
+    void socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${largeBytes}\r\n\r\n`), Buffer.alloc(largeBytes)])),
   closes: (socket) => void socket.end(ok),
   never: () => {},
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Answer, type PushedBody, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
 import { endToEnd } from '../http/reply-headers.ts'
+import { createTurnTimer } from '../http/turn-timer.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 
 export interface ReplyOptions {
@@ -64,17 +65,18 @@ class ReplySource {
     const answer = this.#answer
     return new Promise((resolve, reject) => {
       const end = () => {
-        clearTimeout(timer)
+        timer.stop()
         if (answer.readableEnded && answer.complete) resolve()
         else reject(this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${this.#options.service} broke off`))
       }
       const { maxBytes, idleTimeoutMs } = this.#options
       const idle = new Refusal('origin-timeout', `nothing moved for ${idleTimeoutMs} ms`)
-      const timer = setTimeout(() => answer.destroy(idle), idleTimeoutMs)
+      const timer = createTurnTimer(() => answer.destroy(idle))
       if (answer.closed || answer.readableEnded) return end()
+      timer.start(idleTimeoutMs)
       let bytes = 0
       answer.on('data', (chunk: Buffer) => {
-        timer.refresh()
+        timer.touch()
         bytes += chunk.byteLength
         if (bytes > maxBytes) {
           answer.destroy(tooLarge(maxBytes))
@@ -86,11 +88,13 @@ class ReplySource {
           answer.destroy()
           return
         }
+        // A caller that does not read is its door's to cut.
         answer.pause()
+        timer.stop()
         const goOn = (goesOn: boolean) => {
-          timer.refresh()
-          if (goesOn) answer.resume()
-          else answer.destroy()
+          if (!goesOn) return void answer.destroy()
+          if (!answer.closed) timer.start(idleTimeoutMs)
+          answer.resume()
         }
         verdict.then(goOn, () => goOn(false))
       })
