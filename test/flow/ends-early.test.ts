@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
+import { createInstallation, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const uploadBytes = 50_000_000
@@ -28,45 +28,33 @@ try: print(requests.post(sys.argv[2], data=b'x' * int(sys.argv[3]), proxies={'ht
 except requests.exceptions.ProxyError as error: print(error, end='')
 `
 
+const pythonService = `
+import http.client, sys
+from urllib.parse import urlparse
+url = urlparse(sys.argv[1])
+name, value = sys.argv[2].split(': ', 1)
+def status(path):
+    c = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+    c.request('POST', path, body=b'x' * int(sys.argv[3]), headers={name: value})
+    return str(c.getresponse().status)
+print(status('/services/named/early'), status('/services/other/early'), end='')
+`
+
 const nodeFetch = `
 const [, url, length] = process.argv.slice(1)
 const res = await fetch(url, { method: 'POST', body: 'x'.repeat(Number(length)) })
 process.stdout.write(String(res.status))
 `
 
+function curl(file: string, url: string, ...more: string[]): ReturnType<typeof command> {
+  const args = ['-sS', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '60', ...more, '--data-binary', `@${file}`, url]
+  return command('curl', args, { env: cleanEnv() })
+}
+
 /** Each gives the status that its client saw. */
 const clients: Record<string, (proxy: string, url: string, ca: string, file: string) => ReturnType<typeof command>> = {
-  curl: (proxy, url, ca, file) =>
-    command(
-      'curl',
-      ['-sS', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '60', '--cacert', ca, '-x', proxy, '--data-binary', `@${file}`, url],
-      {
-        env: cleanEnv(),
-      },
-    ),
-  'curl without Expect': (proxy, url, ca, file) =>
-    command(
-      'curl',
-      [
-        '-sS',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        '--max-time',
-        '60',
-        '--cacert',
-        ca,
-        '-H',
-        'Expect:',
-        '-x',
-        proxy,
-        '--data-binary',
-        `@${file}`,
-        url,
-      ],
-      { env: cleanEnv() },
-    ),
+  curl: (proxy, url, ca, file) => curl(file, url, '--cacert', ca, '-x', proxy),
+  'curl without Expect': (proxy, url, ca, file) => curl(file, url, '--cacert', ca, '-x', proxy, '-H', 'Expect:'),
   'Python’s http.client': (proxy, url) => command('python3', ['-c', python, proxy, url, String(uploadBytes)], { env: cleanEnv() }),
   'Python’s requests': (proxy, url, ca) =>
     command('python3', ['-c', pythonRequests, proxy, url, String(uploadBytes), ca], { env: cleanEnv() }),
@@ -77,18 +65,21 @@ const clients: Record<string, (proxy: string, url: string, ca: string, file: str
 }
 
 async function arrange(t: TestContext) {
-  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
+  const installation = createInstallation(t, {
+    config: 'http: { originCa: ./origin-ca.crt }\nservices: [{ name: named, url: "http://localhost:PORT" }]',
+  })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   // Answers from the head alone, and reads the body away as Node does.
   const answer = (_req: unknown, res: { writeHead(status: number): { end(text: string): void } }) => res.writeHead(401).end('no')
   const plain = await startOrigin(t, { answer })
   const secure = await startOrigin(t, { answer, certificate })
+  installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('PORT', String(plain.port)))
   const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
   installation.write(
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network:\n  - { ${to}, ports: [${plain.port}], tls: none, paths: [/early] }\n  - { ${to}, ports: [${plain.port}], tls: none, paths: [/large], maxRequest: 1MiB }\n  - { ${to}, ports: [${secure.port}], tls: intercept, paths: [/early] }`,
+      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${plain.port}], tls: none, paths: [/early] }\n  - { ${to}, ports: [${plain.port}], tls: none, paths: [/large], maxRequest: 1MiB }\n  - { ${to}, ports: [${secure.port}], tls: intercept, paths: [/early] }`,
     ),
   )
   installation.write(
@@ -104,6 +95,8 @@ async function arrange(t: TestContext) {
     http: `http://localhost:${plain.port}`,
     https: `https://localhost:${secure.port}`,
     proxy: (name: string) => proxyUrl(name, proxyPort),
+    services: `http://127.0.0.1:${proxyPort}/services`,
+    header: `Proxy-Authorization: ${proxyHeader('weather')}`,
   }
 }
 
@@ -132,4 +125,14 @@ test('the status of a reply that comes before the end of an upload', async (t) =
       })
     }
   }
+})
+
+test('the status of a service’s reply that comes before the end of an upload', async (t) => {
+  const { file, services, header } = await arrange(t)
+  for (const expect of ['Expect:', 'Expect: 100-continue']) {
+    const { stdout, stderr } = await curl(file, `${services}/named/early`, '--noproxy', '*', '-H', expect, '-H', header)
+    assert.equal(stdout, '401', stderr)
+  }
+  const run = await command('python3', ['-c', pythonService, services, header, String(uploadBytes)], { env: cleanEnv() })
+  assert.equal(run.stdout, '401 403', run.stderr)
 })
