@@ -149,7 +149,7 @@ test('hostile documents are decided as OPA decides them, or refused', async (t) 
         continue
       }
       const { value, error } = reference.get(input ?? '') ?? {}
-      assert.equal(got, error === undefined ? ordered(value) : 'refused', (input ?? '').slice(0, 500))
+      assert.equal(got, error === undefined ? ordered(rounded(value)) : 'refused', (input ?? '').slice(0, 500))
     }
   }
   assert.equal(evaluate(plain), expectedOfPlain)
@@ -172,6 +172,11 @@ test('every falsy document is an input, and no input is none', async () => {
   assert.deepEqual(kinds, ['boolean', 'number', 'null', 'string', 'array', 'object'])
   assert.equal(JSON.parse(evaluate(image, null))[0].result, 'none')
 })
+
+/** To doubles, as the engine's answer is read: sums of large numbers have more digits in one than in the other. */
+function rounded(value: unknown): unknown {
+  return value === undefined ? undefined : parseJson(JSON.stringify(value))
+}
 
 function ordered(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(ordered).join()}]`

@@ -1,6 +1,7 @@
-/** A compiled policy made fit to face hostile input: it cannot run for ever, and no built-in function fails in silence. */
+/** A compiled policy made fit to face hostile input: it cannot run for ever, finds equal numbers equal, and no built-in function fails in silence. */
 import { readImports } from './imports.ts'
 import { withMeter } from './meter.ts'
+import { withEqualNumbers } from './numbers.ts'
 import { policyHook } from './runtime.ts'
 import { readFunctionNames, readSections, writeSections } from './sections.ts'
 import { withStack } from './stack.ts'
@@ -10,5 +11,7 @@ import { withLoudFailures } from './strict.ts'
 export function harden(wasm: Uint8Array): Uint8Array {
   const module = readSections(wasm)
   const { functions: imported, hook } = readImports(module, policyHook)
-  return writeSections(withLoudFailures(withMeter(withStack(module), policyHook), { imported, hook, names: readFunctionNames(wasm) }))
+  const names = readFunctionNames(wasm)
+  const sound = withMeter(withStack(withEqualNumbers(module, imported, names)), policyHook)
+  return writeSections(withLoudFailures(sound, { imported, hook, names }))
 }
