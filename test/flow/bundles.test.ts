@@ -134,6 +134,10 @@ test('whatever a server does wrong, the last good bundle goes on deciding, and o
       answering(await signedByOpa(t, 'older', [], privateKey, { iat: 1_600_000_000 })),
       /\.signatures\.json: was signed at 2020-09-13T12:26:40\.000Z, before the bundle that decides \(2023-/,
     ],
+    'sends one that does not say when it was signed': [
+      answering(await signedByOpa(t, 'undated', [], privateKey, { iat: undefined })),
+      /\.signatures\.json: does not say when it was signed \(iat\), and the bundle that decides does \(2023-/,
+    ],
     'sends one for another scope': [
       answering(await signedByOpa(t, 'scoped', [], privateKey, { scope: 'staging' })),
       /\.signatures\.json: is signed for the scope "staging"; expected ""/,

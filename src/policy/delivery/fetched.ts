@@ -28,10 +28,17 @@ export async function join(base: Fetched | null, bytes: Uint8Array, etag: string
   return { bundle: applyDelta(base.bundle, read, origin), parts: [...base.parts, bytes], etag }
 }
 
-/** Whoever replays an old bundle has its signature as well: the time in it tells. */
+/** Whoever replays an old bundle has its signature as well: the time in it tells, and one without a time may be of any. */
 function refuseOlder(last: number | null, signedAt: number | null, origin: string): void {
-  if (last === null || signedAt === null || signedAt >= last) return
+  if (last === null) return
   const date = (seconds: number) => new Date(seconds * 1000).toISOString()
+  if (signedAt === null)
+    throw new BundleError(
+      origin,
+      '.signatures.json',
+      `does not say when it was signed (iat), and the bundle that decides does (${date(last)}); sign it with the time`,
+    )
+  if (signedAt >= last) return
   throw new BundleError(
     origin,
     '.signatures.json',
