@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { isRawNumber, type Json, type JsonObject } from '../core/index.ts'
 import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
 import { divideRules } from './divide-rules.ts'
+import { requireNoRulesInTests } from './left-aside.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
 import type { RegoSources } from './rego-files.ts'
 
@@ -23,7 +24,7 @@ export interface Composed {
   readonly prebuilt: Prebuilt | null
 }
 
-/** Throws `BundleError` where bundles meet one another, the gateway's own names, or rules that would not count. */
+/** Throws `BundleError` where bundles meet one another, the gateway's own names, or rules that would not count; `RegoError` for rules among tests. */
 export function compose(rules: RegoSources, bundles: BundleSet): Composed {
   requireApart(bundles)
   const rego: Record<string, string> = {}
@@ -44,6 +45,7 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
     dataBytes += text.length
     hash.update(digest)
   }
+  requireNoRulesInTests({ ...beside, ...rego, ...rules })
   const { deciding } = divideRules({ ...rego, ...rules })
   const all = { ...beside, ...rego, ...rules }
   const { reporting } = divideRules(all)

@@ -10,6 +10,7 @@ import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
+import { requireNoData } from './left-aside.ts'
 import { createLibrarySource, type LibrarySource, libraryNeedOf } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
@@ -150,9 +151,11 @@ function digestOf(integration: Integration): string {
   return known
 }
 
-/** Authors' Rego, by the names that messages use. */
+/** Authors' Rego, by the names that messages use. Throws `RegoError`, for data beside it as well. */
 export async function readRules(folder: string | null): Promise<RegoSources> {
-  return folder === null ? {} : readRego(folder, 'rules/')
+  if (folder === null) return {}
+  await requireNoData(folder, 'rules/')
+  return readRego(folder, 'rules/')
 }
 
 function digest(text: string): string {

@@ -1,9 +1,10 @@
 /** `sallyport policy check`: whether rules or a bundle compile, for people and for editors. */
 import { readText } from '../../config/index.ts'
-import { checkPolicy, readSources } from '../../policy/author/index.ts'
+import { checkPolicy } from '../../policy/author/index.ts'
 import { RegoError, type SignatureAlgorithm, type Verification } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
+import { readGiven } from './shared.ts'
 
 export interface CheckFlags {
   readonly verificationKey?: string
@@ -16,11 +17,12 @@ export interface CheckFlags {
 /** What to print; `ok` says how to end. With `json` what is wrong with the rules is printed, not thrown. */
 export async function check(
   paths: readonly string[],
+  config: string | undefined,
   flags: CheckFlags,
   grants: readonly string[],
 ): Promise<{ text: string; ok: boolean }> {
   try {
-    const sources = await readSources(paths, verificationFrom(flags))
+    const { sources } = await readGiven(paths, config, verificationFrom(flags))
     await checkPolicy(commandCompiler().compile, sources, grants)
     const files = Object.keys(sources)
     if (flags.json === true) return { text: `${JSON.stringify({ ok: true, files, problems: [] })}\n`, ok: true }

@@ -2,7 +2,7 @@
 import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { signatureAlgorithms } from '../../config/index.ts'
-import { buildBundle, checkPolicy, readSources, scaffold } from '../../policy/author/index.ts'
+import { buildBundle, checkPolicy, readData, readSources, scaffold } from '../../policy/author/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
@@ -28,7 +28,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .option('--scope <scope>', 'what the signature must say as its scope')
     .option('--json', 'print JSON, for editors')
     .action(async (paths: string[], flags: Shared & Granting & CheckFlags) => {
-      const { text, ok } = await check(pathsOr(paths, flags.config), flags, grantsOf(paths, flags))
+      const { text, ok } = await check(paths, flags.config, flags, grantsOf(paths, flags))
       print(text)
       if (!ok) throw new CommandError('')
     })
@@ -47,7 +47,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .option('-v, --verbose', 'name the tests that pass as well')
     .option('--json', 'print JSON: each test, and each file’s covered and uncovered lines')
     .action(async (paths: string[], flags: Shared & Granting & TestFlags) =>
-      runTests(pathsOr(paths, flags.config), flags, grantsOf(paths, flags), print),
+      runTests(paths, flags.config, flags, grantsOf(paths, flags), print),
     )
 
   granting('build [paths...]', 'Build a bundle as OPA’s tools and servers hand them round.', policy)
@@ -56,7 +56,14 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .action(async (paths: string[], flags: Shared & Granting & { output: string; revision?: string }) => {
       const { config, output, revision } = flags
       const grants = grantsOf(paths, flags)
-      const sources = await readSources(pathsOr(paths, config))
+      const named = pathsOr(paths, config)
+      const sources = await readSources(named)
+      const [key] = Object.keys(await readData(named))
+      // A bundle of rules alone would leave what rests on the data open.
+      if (key !== undefined)
+        throw new CommandError(
+          `${named.join(', ')} define data.${key}: rules alone are built here; build a bundle with data by "opa build -b"`,
+        )
       const { compile } = commandCompiler()
       await checkPolicy(compile, sources, grants)
       const bundle = await buildBundle(compile, sources, { revision, grants })

@@ -1,11 +1,11 @@
 /** `sallyport policy eval`. */
 import { readFileSync } from 'node:fs'
-import { evalPolicy, readSources } from '../../policy/author/index.ts'
+import { evalPolicy } from '../../policy/author/index.ts'
 import { indexManifest, loadManifests } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
-import type { Granting } from './shared.ts'
+import { type Granting, readGiven } from './shared.ts'
 
 interface Flags extends Granting {
   readonly config?: string
@@ -17,11 +17,12 @@ interface Flags extends Granting {
 export async function evaluate(paths: readonly string[], { config, input, query, explain = false, grant }: Flags): Promise<string> {
   const found = findConfig(config)
   const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
-  const folder = paths.length > 0 ? paths : found.policy.rulesFolder === null ? [] : [found.policy.rulesFolder]
+  const nothing = paths.length === 0 && found.policy.rulesFolder === null && found.policy.bundles.length === 0
+  const { sources, data } = nothing ? { sources: {}, data: {} } : await readGiven(paths, config)
   const { value, error, trace } = await evalPolicy(commandCompiler(found).compile, {
-    sources: folder.length === 0 ? {} : await readSources(folder),
+    sources,
     query,
-    data: { integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },
+    data: { ...data, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },
     input: readInput(input),
     explain,
     grants: grant ?? found.policy.grants.builtins,

@@ -24,8 +24,12 @@ export async function explain(config: Config, id: string, json: boolean): Promis
     const explanation = await explainRecord(decided, {
       compile: judge.compile,
       grants: config.policy.grants.builtins,
-      recorded: { rules: recorded.rules, find: (name) => recorded.integrations.find((one) => one.name === name) },
-      now: { decide: judge.decide, find: judge.find, rules: disk.rules },
+      recorded: {
+        rules: recorded.rules,
+        bundles: recorded.bundles,
+        find: (name) => recorded.integrations.find((one) => one.name === name),
+      },
+      now: { decide: judge.decide, find: judge.find, rules: disk.rules, bundles: disk.bundles },
     })
     return {
       ...explanation,

@@ -1,8 +1,9 @@
 /** `sallyport policy test`: the rules’ own tests, and how much of the rules they reach. */
-import { readSources, testPolicy } from '../../policy/author/index.ts'
+import { testPolicy } from '../../policy/author/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 import { formatCoverage, formatTests } from './format.ts'
+import { readGiven } from './shared.ts'
 
 export interface TestFlags {
   readonly run?: string
@@ -16,11 +17,13 @@ export interface TestFlags {
 /** Prints the report whatever it says, then throws `CommandError` where it is not good enough. */
 export async function runTests(
   paths: readonly string[],
+  config: string | undefined,
   flags: TestFlags,
   grants: readonly string[],
   print: (text: string) => void,
 ): Promise<void> {
-  const report = await testPolicy(commandCompiler().compile, await readSources(paths), { run: flags.run, grants })
+  const { sources, data } = await readGiven(paths, config)
+  const report = await testPolicy(commandCompiler().compile, sources, { run: flags.run, data, grants })
   if (flags.json === true) print(`${JSON.stringify(report)}\n`)
   else print(formatTests(report, flags.verbose === true) + (flags.coverage === true ? formatCoverage(report) : ''))
   if (report.tests.length === 0) throw new CommandError('no test was found: a test is a rule called test_… in a file called …_test.rego')

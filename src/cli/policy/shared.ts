@@ -1,5 +1,8 @@
 /** What the commands for authors have. */
 import { type Command, Option } from 'commander'
+import type { JsonObject } from '../../core/index.ts'
+import { readData, readSources } from '../../policy/author/index.ts'
+import { bundlesAtHand, compose, type RegoSources, readRules, type Verification } from '../../policy/index.ts'
 import type { Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
@@ -26,4 +29,20 @@ export function pathsOr(paths: readonly string[], config: string | undefined): r
   const { file, policy } = findConfig(config)
   if (policy.rulesFolder === null) throw new CommandError(`name a file or folder of rules; ${file} has no policy.rules`)
   return [policy.rulesFolder]
+}
+
+/** Rules and data of what was named; else the configuration's rules, with the rules and data of its bundles, as the gateway takes them together. */
+export async function readGiven(
+  paths: readonly string[],
+  config: string | undefined,
+  verification: Verification | null = null,
+): Promise<{ readonly sources: RegoSources; readonly data: JsonObject }> {
+  if (paths.length > 0) return { sources: await readSources(paths, verification), data: await readData(paths) }
+  const found = findConfig(config)
+  // What the gateway refuses beside rules is refused here as well.
+  await readRules(found.policy.rulesFolder)
+  const { bundles } = await bundlesAtHand(found)
+  const { all, data } = compose({}, bundles)
+  const own = found.policy.rulesFolder === null && bundles.size > 0 ? {} : await readSources(pathsOr(paths, config), verification)
+  return { sources: { ...all, ...own }, data }
 }

@@ -1,6 +1,7 @@
 /** Why a recorded request was decided as it was, and how it would be decided now. */
 import type { Decision, Integration } from '../../core/index.ts'
 import type { Compile } from '../compiler/index.ts'
+import { type BundleSet, type Composed, compose } from '../compose.ts'
 import { indexManifest } from '../index-manifests.ts'
 import type { RegoSources } from '../rego-files.ts'
 import { type Decide, type DecidedRecord, type Find, requestOf } from './recorded.ts'
@@ -27,23 +28,25 @@ export interface ExplainOptions {
   /** Functions that reach out of the policy and may be called nevertheless. */
   readonly grants: readonly string[]
   /** Of the revision that decided, where it is kept. */
-  readonly recorded: { readonly rules: RegoSources; readonly find: Find }
-  readonly now: { readonly decide: Decide; readonly find: Find; readonly rules: RegoSources }
+  readonly recorded: { readonly rules: RegoSources; readonly bundles: BundleSet; readonly find: Find }
+  readonly now: { readonly decide: Decide; readonly find: Find; readonly rules: RegoSources; readonly bundles: BundleSet }
 }
 
 export async function explainRecord(record: DecidedRecord, options: ExplainOptions): Promise<Explanation> {
   const { recorded, now } = options
   const { request, claim } = requestOf(record, now.find)
   const decision = now.decide(request, claim)
-  const held = await rulesThatHeld(record, recorded.rules, recorded.find(record.integration), options)
-  const heldNow = decision.rule.startsWith('rules/') ? await rulesThatHeld(record, now.rules, now.find(record.integration), options) : []
+  const held = await rulesThatHeld(record, compose(recorded.rules, recorded.bundles), recorded.find(record.integration), options)
+  const heldNow = decision.rule.startsWith('rules/')
+    ? await rulesThatHeld(record, compose(now.rules, now.bundles), now.find(record.integration), options)
+    : []
   return { record, now: decision, held, heldNow }
 }
 
 /** As far as they look at what the log holds. */
 async function rulesThatHeld(
   record: DecidedRecord,
-  rules: RegoSources,
+  { deciding: rules, data }: Pick<Composed, 'deciding' | 'data'>,
   integration: Integration | undefined,
   { compile, grants }: Pick<ExplainOptions, 'compile' | 'grants'>,
 ): Promise<readonly HeldRule[]> {
@@ -59,7 +62,7 @@ async function rulesThatHeld(
   const { trace } = await evalPolicy(compile, {
     sources: rules,
     query: 'data.sallyport.rules',
-    data: { integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } },
+    data: { ...data, integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } },
     input: JSON.stringify(input),
     explain: true,
     grants,

@@ -4,6 +4,6 @@ export { type CapabilityChange, diffManifests, diffRules, type IntegrationChange
 export { type Explanation, explainRecord } from './explain.ts'
 export { type DecidedRecord, isDecided, type RecordedDifference, replay, requestOf, unrecordedOf } from './recorded.ts'
 export { scaffold } from './scaffold.ts'
-export { readSources } from './sources.ts'
+export { readData, readSources } from './sources.ts'
 export { suggest } from './suggest/index.ts'
 export { buildBundle, checkPolicy, evalPolicy, formatPolicy, testPolicy } from './toolchain.ts'

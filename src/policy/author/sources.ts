@@ -1,8 +1,9 @@
 /** Rego files that an author names on the command line. */
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import type { JsonObject } from '../../core/index.ts'
 import { defaultSources } from '../build.ts'
-import { readBundle, type Verification } from '../bundle/index.ts'
+import { isDataFile, mergeData, readBundle, type Verification } from '../bundle/index.ts'
 import { listRego, type RegoSources, readRegoFiles } from '../rego-files.ts'
 
 /** A path that was named and cannot be used. */
@@ -27,6 +28,30 @@ export async function readSources(paths: readonly string[], verification: Verifi
   }
   if (Object.keys(sources).length === 0) throw new SourceError(`there is no .rego file in ${paths.join(', ')}`)
   return sources
+}
+
+/** Data files below the folders named and in the bundles, as one document, as OPA reads them. Throws `SourceError` or `BundleError`. */
+export async function readData(paths: readonly string[]): Promise<JsonObject> {
+  let data: JsonObject = {}
+  for (const path of paths) {
+    const found = isBundle(path) ? await readBundledData(path) : await readFolderData(path)
+    const twice = Object.keys(found).find((key) => Object.hasOwn(data, key))
+    if (twice !== undefined) throw new SourceError(`data.${twice} is defined in ${path} and in another of ${paths.join(', ')}`)
+    data = { ...data, ...found }
+  }
+  return data
+}
+
+async function readBundledData(path: string): Promise<JsonObject> {
+  const bundle = await readBundle(await readFile(path), { origin: path, verification: null, reservedRoots: ['integrations'] })
+  return bundle.kind === 'delta' ? {} : bundle.data
+}
+
+async function readFolderData(path: string): Promise<JsonObject> {
+  if (!(await stat(path).catch(() => null))?.isDirectory()) return {}
+  const names = (await readdir(path, { recursive: true })).filter(isDataFile).sort()
+  const contents = new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(path, name))] as const)))
+  return mergeData({ origin: path, contents }, [''], ['integrations', 'sallyport'])
 }
 
 function isBundle(path: string): boolean {

@@ -5,6 +5,7 @@ import { defaultSources, entrypoint, policySurroundings } from '../build.ts'
 import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
 import { divideRules } from '../divide-rules.ts'
 import { explainingRules } from '../explain-rules.ts'
+import { requireNoRulesInTests } from '../left-aside.ts'
 import type { RegoSources } from '../rego-files.ts'
 import { requireInside, verdictInputs } from '../report/verdict-build.ts'
 import { withSight } from './with-sight.ts'
@@ -12,6 +13,7 @@ import { withSight } from './with-sight.ts'
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources, grants: readonly string[] = []): Promise<void> {
   const { capabilities, schema } = await policySurroundings(grants)
+  requireNoRulesInTests(sources)
   const { deciding, reporting } = divideRules(sources)
   const all = { ...(await defaultSources()), ...deciding }
   await explainingRules(deciding, async () => {
@@ -57,6 +59,7 @@ export async function testPolicy(
   sources: RegoSources,
   { run = '', data = {}, grants = [] }: TestOptions = {},
 ): Promise<TestReport> {
+  requireNoRulesInTests(sources)
   const { capabilities } = await policySurroundings(grants)
   const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run, data })
   const { tests = [], lines = null } = answer
