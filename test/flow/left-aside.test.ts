@@ -68,6 +68,10 @@ test('commands see the rules and data of the bundles that are configured', async
   const asked = await sallyport(installation, 'eval', '-i', 'input.json', '-q', 'data.sallyport.rules.deny')
   assert.deepEqual([asked.stderr, JSON.parse(asked.stdout)], ['', ['closed']])
 
+  installation.write('input.json', '{"n":[9007199254740993,1.0,1e400]}')
+  const spelled = await sallyport(installation, 'eval', '-i', 'input.json', '-q', 'input.n')
+  assert.equal(spelled.stdout.replace(/\s/g, ''), '[9007199254740993,1.0,1e400]')
+
   const { gateway } = await startHere(t, installation)
   await gateway.close()
   assert.equal((await sallyport(installation, 'diff')).code, 0)
