@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { requireNoRulesInTests } from '../../src/policy/left-aside.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
 import { bundleOf } from '../support/bundles.ts'
 import { createDecider } from '../support/decide.ts'
@@ -37,6 +38,23 @@ test('a rule in a file of tests is refused, where it stands', async (t) => {
     assert.notEqual(code, 0)
     assert.match(stderr, /deny_test\.rego:5.*does not decide/)
   }
+})
+
+test('a part of a rule, or what another rests on, is refused in a file of tests; what only tests use is not', async () => {
+  const rules = {
+    'a.rego': `package acme\n\nblocked contains "/a"\n\nshut if data.acme.lib.all\n`,
+    'deny.rego': 'package sallyport.rules\n\nimport data.acme.lib\n\ndeny contains "no" if lib.hidden(input.http.path)\n',
+    'deny_test.rego':
+      'package sallyport.rules\n\nrequest(path) := {"http": {"path": path}}\n\ntest_a if deny with input as request("/a")\n',
+  }
+  requireNoRulesInTests(rules)
+  for (const [text, expected] of [
+    ['package acme\n\nblocked contains "/b"\n', /b_test\.rego:3.*"blocked" in a file of tests does not decide/],
+    ['package acme.lib\n\ndefault all := false\n', /"all"/],
+    ['package acme.lib\n\nhidden(path) if path == "/c"\n', /"hidden"/],
+    ['package system.log\n\nmask contains "/input/x"\n', /"mask"/],
+  ] as const)
+    assert.throws(() => requireNoRulesInTests({ ...rules, 'b_test.rego': text }), expected)
 })
 
 const tests =
