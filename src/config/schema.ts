@@ -101,9 +101,18 @@ export function createConfigSchema(sources: Sources) {
       policy: z
         .strictObject({
           rules: folder('Folder of authors’ Rego (`package sallyport.rules`). None where absent.').optional(),
-          maxMemoryPages: z.int().min(16).max(16_384).describe('Memory of one evaluation beyond its data, in 64 KiB pages.').prefault(200),
+          maxMemoryPages: z
+            .int()
+            .min(16)
+            .max(16_384)
+            .describe(
+              'Memory of one evaluation beyond its data, in 64 KiB pages; it is given back. 1600 are enough for any body of `http.maxPolicyBody` of 1 MiB: raise both together.',
+            )
+            .prefault(1600),
           maxEvaluation: duration()
-            .describe('An evaluation that takes more of the processor’s time is stopped, and its request denied.')
+            .describe(
+              'An evaluation that takes more of the processor’s time, beyond what reading its input does (half a second a megabyte at most), is stopped, and its request denied.',
+            )
             .prefault('50ms'),
           grants: z
             .strictObject({

@@ -65,11 +65,17 @@ export function createEngine(options: EngineOptions): Engine {
 
   function evaluate(request: AccessRequest, input: string, unread: string | null, answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
-    const text = session.evaluate(data, input, request.at, answers, unread)
+    const decision = session.evaluate(data, input, request.at, read, answers, unread)
+    // An instance that says something odd once is not asked again, and what it said is not remembered.
+    if (isOdd(decision)) session.renew()
+    return decision
+  }
+
+  function read(text: string): Decision {
     const known = decisions.get(text)
     if (known !== undefined) return known
     const decision = readDecision(resultOf(text), revision)
-    if (text.length < 2048) decisions.set(text, decision)
+    if (text.length < 2048 && !isOdd(decision)) decisions.set(text, decision)
     return decision
   }
 
@@ -90,7 +96,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     const decision = unread === null ? evaluate(request, input, null, answers) : evaluateWithout(request, input, unread, answers)
-    if (input.length <= maxCachedCharacters) decided?.set(name, key, decision ?? needsBody)
+    if (input.length <= maxCachedCharacters && (decision === null || !isOdd(decision))) decided?.set(name, key, decision ?? needsBody)
     return decision
   }
 
@@ -148,9 +154,14 @@ export function createEngine(options: EngineOptions): Engine {
   }
 }
 
-/** `[{"result": …}]`; `[]` means undefined, which is no decision. */
+/** The engine's own words, which no policy's decision is. */
+function isOdd({ rule }: Decision): boolean {
+  return rule.startsWith('engine/')
+}
+
+/** `[{"result": …}]`; `[]` means undefined, which is no decision. Throws on what is no result set. */
 function resultOf(text: string): unknown {
   const results: unknown = JSON.parse(text)
-  if (!Array.isArray(results) || results.length !== 1) return undefined
-  return (results[0] as { result?: unknown }).result
+  if (!Array.isArray(results) || results.length > 1) throw new Error('the policy’s WebAssembly gave no result set')
+  return results.length === 0 ? undefined : (results[0] as { result?: unknown }).result
 }

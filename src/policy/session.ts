@@ -18,11 +18,20 @@ export interface SessionOptions {
 export interface Session {
   readonly documents: Documents
   /**
-   * The result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
+   * What `read` makes of the result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
    * `unread`: as in `Evaluator`. Throws what ended the evaluation (`OutsideNeeded` where an answer is missing, `UnreadPart`
-   * where the part that was not read is); the next one is not affected.
+   * where the part that was not read is), and what `read` throws; the next one is not affected.
    */
-  evaluate(data: Image, input: string, atMs: number, answers?: Answers, unread?: string | null): string
+  evaluate<Result>(
+    data: Image,
+    input: string,
+    atMs: number,
+    read: (text: string) => Result,
+    answers?: Answers,
+    unread?: string | null,
+  ): Result
+  /** After an answer that was odd: the next evaluation is as the first. */
+  renew(): void
 }
 
 /** The answer of `opa.runtime`: a policy that runs in a gateway decides as one that runs anywhere else. */
@@ -45,12 +54,14 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
 
   return {
     documents,
-    evaluate(data, input, atMs, answers, unread = null) {
+    renew: () => evaluator.renew(),
+    evaluate(data, input, atMs, read, answers, unread = null) {
       if (!evaluator.fits(data)) evaluator = create()
-      deadline.begin()
+      deadline.begin(input.length)
       builtins.begin(atMs, answers)
       try {
-        return evaluator.evaluate(data, input, unread)
+        // What came to its end may have gone wrong on the way: it is believed once it can be read.
+        return read(evaluator.evaluate(data, input, unread))
       } catch (error) {
         evaluator.renew()
         throw error
@@ -73,14 +84,17 @@ function entryOf({ loader }: Documents, entrypoint: string): number {
 function createDeadline(maxMs: number) {
   let until = 0
   return {
-    begin() {
-      until = usedMicros() + maxMs * 1000
+    begin(inputCharacters: number) {
+      until = usedMicros() + maxMs * 1000 + inputCharacters * microsPerCharacter
     },
     check() {
       if (usedMicros() > until) throw new EvaluationTimeout(maxMs)
     },
   }
 }
+
+/** Reading a large input takes time before a rule is looked at: so many characters of small numbers, which take longest, are read in it. */
+const microsPerCharacter = 0.5
 
 function usedMicros(): number {
   const { user, system } = process.threadCpuUsage()

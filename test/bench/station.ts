@@ -6,7 +6,7 @@ export function createStation(cacheFolder: string): PolicyStation {
   return createPolicy({
     cacheFolder,
     compile: createCompile(),
-    maxMemoryPages: 200,
+    maxMemoryPages: 1600,
     maxEvaluationMs: 50,
     readContext: () => ({}),
     onFailure: (kind, error) => console.error(kind, error),

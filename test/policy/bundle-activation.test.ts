@@ -86,6 +86,28 @@ test('data too large for the image of each integration decides as well', async (
   assert.deepEqual([allows('/path/9999'), allows('/path/10000')], [false, true])
 })
 
+for (const entries of [500, 1200, 5000, 12_000, 40_000, 120_000])
+  test(`a request is decided alike among others where the data has ${entries} entries`, async (t) => {
+    const { activate, allows } = station(t)
+    const users = Object.fromEntries(
+      Array.from({ length: entries }, (_, index) => [`user${index}`, { role: `r${index % 50}`, net: `10.0.${index % 250}.0/24` }]),
+    )
+    const files = acme(['/closed'], {
+      'more.rego':
+        'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "role" if data.acme.users[substring(input.http.path, 1, -1)].role == "r7"\n',
+      '.manifest': { roots: ['sallyport/rules', 'acme'] },
+      'acme/users/data.json': users,
+    })
+    await activate(await set({ acme: files }))
+    // Each is another input, so that none is remembered.
+    for (let round = 0; round < 20; round += 1)
+      assert.deepEqual(
+        [allows(`/a${round}`), allows('/closed'), allows('/user7'), allows('/user8')],
+        [true, false, false, true],
+        `round ${round}`,
+      )
+  })
+
 test('rules of the folder may look at what bundles define, and bundles’ tests see their data', async (t) => {
   const { activate, allows, commands } = station(t)
   const passing =

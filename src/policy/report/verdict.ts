@@ -57,7 +57,7 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
     const image = documents.imageFor(undefined)
     const places = placesOf(policy.sight)
     return (event) =>
-      readVerdict(session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp)))
+      session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp), readVerdict)
   }
 
   async function prepareJudge(integrations: readonly Integration[], composed: Composed, bundles: BundleSet): Promise<Judge> {

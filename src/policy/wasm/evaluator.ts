@@ -1,5 +1,5 @@
 /** Evaluates one entry point of a policy over the image of its data. */
-import type { Base, Image } from './image.ts'
+import { type Base, type Image, tellSize } from './image.ts'
 import { createRuntime, type Host, pageBytes, type Runtime } from './runtime.ts'
 
 /** Whether sets stay sets in the result's text, or become arrays. */
@@ -55,6 +55,8 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
   const want = format === 'value' ? 1 : 0
   let shown: Image | null = null
   let inputStart = 0
+  /** Larger only for one evaluation that needs it. */
+  let usualBytes = base.memory.byteLength
 
   function start(): Runtime {
     const started = createRuntime(base.module, memory, host)
@@ -64,7 +66,9 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
 
   function room(end: number): void {
     const missing = end - runtime.bytes().byteLength
-    if (missing > 0) memory.grow(Math.ceil(missing / pageBytes))
+    if (missing <= 0) return
+    memory.grow(Math.ceil(missing / pageBytes))
+    tellSize(base, runtime.bytes())
   }
 
   /** As `opa_eval` does it, with a pointer in place of one value. */
@@ -92,35 +96,48 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     }
   }
 
+  function evaluate(data: Image, input: string | null, unread: string | null): string {
+    if (data !== shown) {
+      inputStart = base.heapStart + data.bytes.byteLength
+      // Of the largest so far: integrations' documents take turns.
+      usualBytes = Math.max(usualBytes, Math.ceil((inputStart + usualRoomBytes) / pageBytes) * pageBytes)
+      room(usualBytes)
+      runtime.bytes().set(data.bytes, base.heapStart)
+      shown = data
+    }
+    const { exports, bytes, text } = runtime
+    if (input === null) return text(exports.opa_eval(0, entrypoint, data.root, 0, 0, inputStart, want))
+    room(inputStart + input.length * 3)
+    const { written } = encoder.encodeInto(input, bytes().subarray(inputStart))
+    if (unread !== null) return evaluateWithout(unread, data, written)
+    return text(exports.opa_eval(0, entrypoint, data.root, inputStart, written, inputStart + written, want))
+  }
+
+  function renew(): void {
+    shown = null
+    const { sallyport_stack: stack } = runtime.exports
+    if (stack !== undefined && memory.buffer.byteLength <= usualBytes) {
+      // Memory, globals and size as they were: that is all of an instance, and a tenth of the time of a new one.
+      runtime.bytes().set(base.memory)
+      tellSize(base, runtime.bytes())
+      stack.value = stackTop
+      return
+    }
+    memory = reserve()
+    runtime = start()
+  }
+
   return {
     fits: (data) => data.bytes.byteLength <= maxImageBytes,
-    renew() {
-      shown = null
-      const { sallyport_stack: stack } = runtime.exports
-      if (stack !== undefined && memory.buffer.byteLength === base.memory.byteLength) {
-        // Memory, globals and size as they were: that is all of an instance, and a tenth of the time of a new one.
-        runtime.bytes().set(base.memory)
-        stack.value = stackTop
-        return
-      }
-      // Reserving address space is what makes an instance dear, so the memory is kept, unless it has grown: a new
-      // instance believes that it has not, and would ask for pages that there are no more.
-      if (memory.buffer.byteLength > base.memory.byteLength) memory = reserve()
-      runtime = start()
-    },
+    renew,
     evaluate(data, input, unread = null) {
-      if (data !== shown) {
-        inputStart = base.heapStart + data.bytes.byteLength
-        room(inputStart)
-        runtime.bytes().set(data.bytes, base.heapStart)
-        shown = data
-      }
-      const { exports, bytes, text } = runtime
-      if (input === null) return text(exports.opa_eval(0, entrypoint, data.root, 0, 0, inputStart, want))
-      room(inputStart + input.length * 3)
-      const { written } = encoder.encodeInto(input, bytes().subarray(inputStart))
-      if (unread !== null) return evaluateWithout(unread, data, written)
-      return text(exports.opa_eval(0, entrypoint, data.root, inputStart, written, inputStart + written, want))
+      const result = evaluate(data, input, unread)
+      // What it took beyond the usual is given back: the next one may use as much, and is not decided by what came before it.
+      if (memory.buffer.byteLength > usualBytes) renew()
+      return result
     },
   }
 }
+
+/** Beyond the data: what nearly every evaluation gets along with. */
+const usualRoomBytes = 8 * pageBytes

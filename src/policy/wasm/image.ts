@@ -7,6 +7,11 @@ export interface Base {
   readonly memory: Uint8Array
   /** Where documents begin. */
   readonly heapStart: number
+  /**
+   * Where the policy keeps how large its memory is. It counts the pages that it asked for itself, so it must be told of those
+   * that its host adds: it would ask for each of them once more, and run out of what an evaluation may use.
+   */
+  readonly sizeAddresses: readonly number[]
   readonly entrypoints: Readonly<Record<string, number>>
   readonly builtins: readonly string[]
 }
@@ -41,12 +46,15 @@ export function createLoader(module: WebAssembly.Module, maxMs: number = maxLoad
     },
     onFailed: () => {},
   }
-  const runtime = createRuntime(module, new WebAssembly.Memory({ initial: 8, maximum: loadingPages }), unable)
+  const started = (initial: number) => createRuntime(module, new WebAssembly.Memory({ initial, maximum: loadingPages }), unable)
+  const runtime = started(initialPages)
   const heapStart = aligned(runtime.exports.opa_heap_ptr_get())
+  const memory = new Uint8Array(runtime.memory.buffer.slice(0))
   const base: Base = {
     module,
-    memory: new Uint8Array(runtime.memory.buffer.slice(0)),
+    memory,
     heapStart,
+    sizeAddresses: sizeAddressesIn(memory, started(initialPages + 1).bytes()),
     entrypoints: runtime.entrypoints,
     builtins: runtime.builtins,
   }
@@ -54,19 +62,44 @@ export function createLoader(module: WebAssembly.Module, maxMs: number = maxLoad
     base,
     load(json) {
       until = performance.now() + maxMs
-      return load(runtime, heapStart, json)
+      return load(runtime, base, json)
     },
   }
 }
 
-function load(runtime: Runtime, heapStart: number, json: string): Image {
+/** OPA's policies bring two; what is left of these stands for nothing. */
+const initialPages = 8
+
+/** Of a policy that starts in the first memory and in one that is a page larger: where each says its own size. */
+function sizeAddressesIn(memory: Uint8Array, larger: Uint8Array): number[] {
+  const [one, other] = [memory, larger].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as [
+    DataView,
+    DataView,
+  ]
+  const found: number[] = []
+  for (let at = 0; at + 4 <= memory.byteLength; at += 4)
+    if (one.getUint32(at, true) === memory.byteLength && other.getUint32(at, true) === larger.byteLength) found.push(at)
+  return found
+}
+
+/** Tells the policy how large its memory is by now. */
+export function tellSize({ sizeAddresses }: Base, bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer)
+  for (const address of sizeAddresses) view.setUint32(address, bytes.byteLength, true)
+}
+
+function load(runtime: Runtime, base: Base, json: string): Image {
+  const { heapStart } = base
   const { exports, memory, bytes } = runtime
   const text = new TextEncoder().encode(json)
   exports.opa_heap_ptr_set(heapStart)
   // The text stands behind all that its values can take up (they are at most about fifty times as large), and is left behind.
   const room = heapStart + pageBytes + Math.min(text.length * 64, 512 * 1024 * 1024)
   const wanted = room + text.length - bytes().byteLength
-  if (wanted > 0) memory.grow(Math.ceil(wanted / pageBytes))
+  if (wanted > 0) {
+    memory.grow(Math.ceil(wanted / pageBytes))
+    tellSize(base, bytes())
+  }
   bytes().set(text, room)
   const root = exports.opa_json_parse(room, text.length)
   if (root === 0) throw new Error('a document for the policy is no JSON')
