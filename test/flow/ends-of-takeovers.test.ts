@@ -128,6 +128,33 @@ const tunnels: Readonly<Record<string, Row>> = {
     },
     settled: broken,
   },
+  'caller RST in its reply': {
+    async act({ caller, origin }) {
+      await says(origin, caller, 'reply')
+      caller.socket.resetAndDestroy()
+      await sees(origin)
+    },
+    settled: broken,
+  },
+  'caller stall in its reply': {
+    async act({ caller, origin }) {
+      await says(origin, caller, 'reply')
+      caller.socket.pause()
+      // More than the buffers between the two take.
+      origin.socket.write('x'.repeat(32_000_000))
+      await sees(origin)
+      caller.socket.resume()
+      await sees(caller)
+    },
+    settled: broken,
+  },
+  'origin stall in its reply': {
+    async act(pair) {
+      await says(pair.origin, pair.caller, 'part')
+      await bothSee(pair)
+    },
+    settled: broken,
+  },
   'origin stall': { act: bothSee, settled: broken },
 }
 
@@ -183,6 +210,9 @@ const websockets: Readonly<Record<string, Row>> = {
     },
     settled: { status: 502, complete: true, problem: 'origin-failed' },
   },
+  'caller RST in its reply': { ...(tunnels['caller RST in its reply'] as Row), settled: cut },
+  'caller stall in its reply': { ...(tunnels['caller stall in its reply'] as Row), settled: cut },
+  'origin stall in its reply': { ...(tunnels['origin stall in its reply'] as Row), settled: cut },
   'origin stall': { act: bothSee, settled: cut },
 }
 
