@@ -107,6 +107,7 @@ function write(installation: Installation, originPort: number, tlsPort: number):
   mkdirSync(join(installation.folder, 'data'))
   const to = 'addresses: [127.0.0.0/8, "::1/128"]'
   const plenty = '{ rate: 1000000/s, burst: 1000000 }'
+  // No breaker opens: its origins fail on purpose, and what it refuses reaches none of them.
   installation.write(
     'integrations/weather.yaml',
     manifest(
@@ -117,7 +118,8 @@ function write(installation: Installation, originPort: number, tlsPort: number):
   - { hosts: [localhost], ports: [${tlsPort}], tls: intercept, ${to} }
 services: [{ name: named, websocket: true }]
 files: [{ name: data, root: ${join(installation.folder, 'data')}, actions: [read, write, list, stat] }]
-limits: { arrivals: ${plenty}, requests: ${plenty}, bytesIn: { rate: 10GB/s }, bytesOut: { rate: 10GB/s }, concurrency: 10000 }`,
+limits: { arrivals: ${plenty}, requests: ${plenty}, bytesIn: { rate: 10GB/s }, bytesOut: { rate: 10GB/s }, concurrency: 10000 }
+breaker: { minimumRequests: 1000000 }`,
     ),
   )
 }
