@@ -1,5 +1,5 @@
 /** JSON text as a value whose numbers keep their spelling: what a double would change stays as it was written. */
-import type { Json } from './json.ts'
+import type { Json, JsonObject } from './json.ts'
 import { parseJson } from './parse-json.ts'
 import { scanJson } from './scan-json.ts'
 
@@ -18,6 +18,15 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
 /** Whether a value is a number with a spelling of its own; an object of somebody's that has the same key is not. */
 export function isRawNumber(value: unknown): value is RawNumber {
   return isRawJSON(value)
+}
+
+/** Whether a value has members: an array, or an object that is no number with a spelling of its own. */
+export function hasMembers(value: Json | undefined): value is JsonObject | readonly Json[] {
+  return typeof value === 'object' && value !== null && !isRawJSON(value)
+}
+
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return hasMembers(value) && !Array.isArray(value)
 }
 
 export function rawNumber(spelling: string): RawNumber {

@@ -1,6 +1,6 @@
 /** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
 import { createHash } from 'node:crypto'
-import { isRawNumber, type Json, type JsonObject } from '../core/index.ts'
+import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
 import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { requireNoRulesInTests } from './left-aside.ts'
@@ -110,7 +110,7 @@ function besideOf(name: string, { rego }: SnapshotBundle): RegoSources {
 /** Masks are asked as rules; as data they would be passed over, and more would be reported than their author wants. */
 function requireNoMaskData(name: string, { data }: SnapshotBundle): void {
   const system = Object.hasOwn(data, 'system') ? data['system'] : undefined
-  if (isObject(system) && Object.hasOwn(system, 'log'))
+  if (isJsonObject(system) && Object.hasOwn(system, 'log'))
     throw new BundleError(
       `bundle ${name}`,
       null,
@@ -136,11 +136,7 @@ function merged(into: JsonObject, from: JsonObject): JsonObject {
   const result: Record<string, Json> = { ...into }
   for (const [key, value] of Object.entries(from)) {
     const here = Object.hasOwn(into, key) ? into[key] : undefined
-    result[key] = isObject(here) && isObject(value) ? merged(here, value) : value
+    result[key] = isJsonObject(here) && isJsonObject(value) ? merged(here, value) : value
   }
   return result
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

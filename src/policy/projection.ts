@@ -1,5 +1,5 @@
 /** A document cut down to what a policy can look at, as JSON text. */
-import { isRawNumber, type Json } from '../core/index.ts'
+import { hasMembers, type Json } from '../core/index.ts'
 import type { Sight } from './compiler/index.ts'
 
 /** What of the input a policy can look at (rego/compiler/plan.go). */
@@ -51,7 +51,7 @@ export function memberOf(place: Place | undefined, key: string): Place | undefin
 export function writeProjected(place: Place, value: Json): string {
   if (place.whole) return stringify(value)
   if (Array.isArray(value)) return '[]'
-  if (typeof value !== 'object' || value === null || isRawNumber(value)) return 'null'
+  if (!hasMembers(value)) return 'null'
   let text = ''
   for (const [key, child] of place.children)
     if (Object.hasOwn(value, key))

@@ -1,5 +1,5 @@
 /** A rule and a document at one place: OPA takes neither into force, since nobody could say which counts. */
-import type { Json, JsonObject } from '../core/index.ts'
+import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
 import { BundleError } from './bundle/index.ts'
 import type { BundleSet } from './compose.ts'
 
@@ -31,9 +31,9 @@ export function requireRulesApart(rulePaths: readonly Path[], bundles: BundleSet
 function documentAt(data: JsonObject, path: Path): Path | null {
   let here: Json = data
   for (const [depth, key] of path.entries()) {
-    if (typeof here !== 'object' || here === null || Array.isArray(here)) return path.slice(0, depth)
+    if (!isJsonObject(here)) return path.slice(0, depth)
     if (!Object.hasOwn(here, key)) return null
-    here = (here as JsonObject)[key] as Json
+    here = here[key] as Json
   }
   return path
 }

@@ -295,6 +295,11 @@ for (const [what, document, expected] of [
     ['x'],
     /bundle lists: defines data\.acme\.lists, where rules stand as well \(data\.acme\.lists\.blocked\)/,
   ],
+  [
+    'a number with a spelling of its own on the way to a rule',
+    '1.0',
+    /bundle lists: defines data\.acme\.lists, where rules stand as well \(data\.acme\.lists\.blocked\)/,
+  ],
 ] as const)
   test(`refuses ${what}, and takes data beside it`, async (t) => {
     const { activate, allows, commands } = station(t)

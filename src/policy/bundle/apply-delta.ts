@@ -1,5 +1,5 @@
 /** A delta bundle applied to the snapshot before it: all of its operations, or none. */
-import { isRawNumber, type Json, type JsonObject } from '../../core/index.ts'
+import { hasMembers, type Json, type JsonObject } from '../../core/index.ts'
 import type { DeltaBundle, Patch, SnapshotBundle } from './bundle.ts'
 import { BundleError, shortened } from './bundle-error.ts'
 import { patchFile } from './read-patch.ts'
@@ -26,7 +26,7 @@ function changed(node: Json, patch: Patch, depth: number, problem: Problem): Jso
   const key = patch.path[depth] ?? ''
   const isLast = depth === patch.path.length - 1
   if (Array.isArray(node)) return changedList(node, patch, depth, problem)
-  if (typeof node !== 'object' || node === null || isRawNumber(node)) throw problem('leads into a value that has no parts; send a snapshot')
+  if (!hasMembers(node)) throw problem('leads into a value that has no parts; send a snapshot')
   const object = node as JsonObject
   const has = Object.hasOwn(object, key)
   if (!has && patch.op !== 'upsert') throw problem('there is no such value; send a snapshot')

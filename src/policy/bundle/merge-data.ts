@@ -1,5 +1,5 @@
 /** The data files of a bundle as one tree: `acme/data.json` stands at `acme`. */
-import { isRawNumber, type Json, type JsonObject } from '../../core/index.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../core/index.ts'
 import type { BundleFiles } from './bundle.ts'
 import { BundleError, shortened } from './bundle-error.ts'
 import { decodeDocument } from './decode-document.ts'
@@ -66,7 +66,7 @@ function merge(into: Tree, from: JsonObject, path: readonly string[]): readonly 
 }
 
 function isTree(value: Json): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
+  return isJsonObject(value)
 }
 
 function dotted(path: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** Applies masks to an event: what a path leads to is removed or replaced, and listed. */
-import { isRawNumber, type Json } from '../../core/index.ts'
+import { hasMembers, type Json } from '../../core/index.ts'
 import type { DecisionEvent } from './event.ts'
 import type { MaskRule } from './mask-rules.ts'
 
@@ -72,7 +72,7 @@ function put(node: Node, key: string, value: Json): void {
 }
 
 function isNode(value: Json | undefined): value is Json & Node {
-  return typeof value === 'object' && value !== null && !isRawNumber(value)
+  return hasMembers(value)
 }
 
 /** Numbers keep their spelling, which structuredClone would make objects of. */

@@ -1,5 +1,5 @@
 /** Makes an event fit that is larger than may be sent: what is left out is marked, so that nobody chooses not to be reported. */
-import { isRawNumber, type Json, type JsonObject, parseExactJson } from '../../core/index.ts'
+import { hasMembers, type Json, type JsonObject, parseExactJson } from '../../core/index.ts'
 import { stringify } from '../projection.ts'
 import type { DecisionEvent } from './event.ts'
 
@@ -56,7 +56,7 @@ function sizeOf(value: Json): number {
 
 function cut(value: Json, bounds: Bounds, depth: number): Json {
   if (typeof value === 'string') return cutText(value, bounds.maxCharacters)
-  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
+  if (!hasMembers(value)) return value
   if (depth >= bounds.maxDepth) return cutMark
   const maxMembers = depth < ownDepth ? Number.POSITIVE_INFINITY : bounds.maxMembers
   if (Array.isArray(value)) {
