@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import type { Journal } from '../core/index.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { AuditError } from './audit-error.ts'
-import { hashLine } from './chain.ts'
+import { hashLine, oneLine } from './chain.ts'
 import { ArrivalEntry, type LogFace, type Mask } from './entry.ts'
 import { recover } from './recover.ts'
 import { type AppendFile, realFile } from './segment-files.ts'
@@ -139,9 +139,4 @@ export function openAudit(options: AuditOptions): AuditStation {
       }
     },
   }
-}
-
-/** Some readers take these for line ends, and JSON leaves them as they are (RFC 8259 §7): nothing from outside begins a line of its own. */
-function oneLine(line: string): string {
-  return /[\u2028\u2029]/.test(line) ? line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029') : line
 }

@@ -29,3 +29,8 @@ export function linesOf(bytes: Buffer): readonly Buffer[] {
   }
   return lines
 }
+
+/** Some readers take these for line ends, and JSON leaves them as they are (RFC 8259 §7): nothing from outside begins a line of its own. */
+export function oneLine(line: string): string {
+  return /[\u2028\u2029]/.test(line) ? line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029') : line
+}

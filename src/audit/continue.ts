@@ -1,11 +1,12 @@
 /** Closes a log whose chain is broken, and begins a new part behind it: by an operator's command alone, and recorded. */
 import { createHash } from 'node:crypto'
-import { closeSync, constants, createReadStream, fsyncSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, createReadStream, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockFolder } from '../folder-lock.ts'
 import { AuditError } from './audit-error.ts'
-import { segmentName, segmentsAmong } from './chain.ts'
+import { oneLine, segmentName, segmentsAmong } from './chain.ts'
 import { cutTornTail } from './recover.ts'
+import { realFile } from './segment-files.ts'
 import { verifyAudit } from './verify.ts'
 
 export interface ContinueOptions {
@@ -54,7 +55,7 @@ export async function continueAudit(folder: string, { reason, by, wallClock = Da
     // One that holds nothing has nothing to be closed: the new part begins there.
     const isEmpty = statSync(join(folder, last)).size === 0
     const file = isEmpty ? last : segmentName(Number.parseInt(last, 10) + 1)
-    writeFirst(folder, file, `${JSON.stringify(record).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}\n`)
+    writeFirst(folder, file, `${oneLine(JSON.stringify(record))}\n`)
     return { file, findings: open.length, firstFinding }
   } finally {
     unlock()
@@ -70,17 +71,16 @@ async function hashAll(folder: string): Promise<string> {
 
 /** Line and name survive a crash once it returns. A write that fails leaves an incomplete line, which the next start cuts. */
 function writeFirst(folder: string, name: string, line: string): void {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_DSYNC, O_RDONLY } = constants
-  const segment = openSync(join(folder, name), O_WRONLY | O_APPEND | O_CREAT | O_DSYNC, 0o600)
+  const segment = realFile.open(join(folder, name), false)
   const bytes = Buffer.from(line)
   try {
     for (let from = 0; from < bytes.byteLength; ) from += writeSync(segment, bytes, from)
   } finally {
     closeSync(segment)
   }
-  const names = openSync(folder, O_RDONLY)
+  const names = openSync(folder, constants.O_RDONLY)
   try {
-    fsyncSync(names)
+    realFile.sync(names)
   } finally {
     closeSync(names)
   }

@@ -26,30 +26,30 @@ export function recover(folder: string): Recovered {
   const last = names.at(-1)
   if (last === undefined) return { segment: null, segmentBytes: 0, nextSeq: 1, head: genesis, cutBytes: 0, unsettled: [] }
   const file = join(folder, last)
-  let cutBytes = cutTornTail(file)
-  const bytes = readFileSync(file)
+  const { whole: bytes, cutBytes } = cutTornTail(file)
   const place = { segment: Number.parseInt(last, 10), segmentBytes: bytes.byteLength }
   if (bytes.byteLength === 0) {
     const previous = names.at(-2)
     // It was begun, and the one before written to once more.
-    if (previous !== undefined) cutBytes += cutTornTail(join(folder, previous))
+    const before = previous === undefined ? 0 : cutTornTail(join(folder, previous)).cutBytes
     checkSeams(folder, names.slice(0, -1))
-    return { ...endOf(folder, previous), ...place, cutBytes, unsettled: [] }
+    return { ...endOf(folder, previous), ...place, cutBytes: cutBytes + before, unsettled: [] }
   }
   checkSeams(folder, names)
   const { seq, head, unsettled } = readChain(file, linesOf(bytes))
   return { ...place, nextSeq: seq + 1, head, cutBytes, unsettled }
 }
 
-/** Cuts an incomplete last line off, and keeps it beside the segment; gives its bytes. Throws what the file system throws. */
-export function cutTornTail(file: string): number {
+/** Cuts an incomplete last line off, and keeps it beside the segment; gives the whole lines. Throws what the file system throws. */
+export function cutTornTail(file: string): { readonly whole: Buffer; readonly cutBytes: number } {
   const bytes = readFileSync(file)
   const end = bytes.lastIndexOf(0x0a) + 1
   const torn = bytes.subarray(end)
-  if (torn.byteLength === 0) return 0
-  appendFileSync(`${file}.broken`, torn, { mode: 0o600 })
-  truncateSync(file, end)
-  return torn.byteLength
+  if (torn.byteLength > 0) {
+    appendFileSync(`${file}.broken`, torn, { mode: 0o600 })
+    truncateSync(file, end)
+  }
+  return { whole: bytes.subarray(0, end), cutBytes: torn.byteLength }
 }
 
 function readChain(file: string, lines: readonly Buffer[]): { seq: number; head: string; unsettled: readonly string[] } {
