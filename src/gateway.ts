@@ -188,6 +188,8 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     idleTimeoutMs: config.http.idleTimeoutMs,
     linger: config.http.linger,
   })
+  // There before access is: a manifest that was removed while no gateway ran is a change like any other.
+  const doors = createListeners({ config, descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp })
   try {
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()
@@ -206,7 +208,6 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     integrations: manifests.names,
   })
 
-  const doors = createListeners({ config, descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp })
   const listeners: Listener[] = []
   try {
     reach.refusePorts((await admin.listen()).ports)

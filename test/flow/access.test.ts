@@ -143,6 +143,19 @@ test('a manifest that cannot be read leaves its tokens as they were, after a res
   assert.deepEqual([await status(again, 'weather-token'), await status(again, 'two')], [407, 200])
 })
 
+test('a manifest that was removed while no gateway ran lets nobody in, and is recorded', async (t) => {
+  const { installation, status } = await arrange(t)
+  const { gateway } = await startHere(t, installation)
+  await gateway.close()
+  rmSync(join(installation.folder, 'integrations/other.yaml'))
+  const again = await startHere(t, installation)
+  assert.deepEqual([await status(again, 'other-token', 'other'), await status(again, 'weather-token')], [407, 200])
+  assert.deepEqual(
+    installation.records().flatMap(({ type, integration, change }) => (type === 'access' ? [[integration, change]] : [])),
+    [['other', 'removed']],
+  )
+})
+
 test('of two manifests of one name only the tokens of both let anybody in', async (t) => {
   const { installation, text, status } = await arrange(t)
   const running = await startHere(t, installation)
