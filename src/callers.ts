@@ -24,16 +24,16 @@ export function createCallers(options: CallersOptions): { readonly access: Acces
   const access = createAccess({
     file: join(config.stateFolder, 'access.json'),
     readIdentities: manifests.readIdentities,
-    onChange(change) {
-      const { type, facts } = recordOf(change)
-      note(type, facts)
-      logger.warn(facts, said[change.change])
-      if (change.change !== 'suspended' && change.change !== 'removed') return
-      // What it has open is recorded as revoked before its connections end.
+    onChanges(changes) {
+      for (const change of changes) {
+        const { type, facts } = recordOf(change)
+        note(type, facts)
+        logger.warn(facts, said[change.change])
+      }
+      // What is open is recorded as revoked before the connections end.
       judgeAgain()
-      cut(change.integration)
+      for (const { change, integration } of changes) if (change === 'suspended' || change === 'removed') cut(integration)
     },
-    onChanged: judgeAgain,
     onUnkept: (error) => logger.error({ err: error }, 'who may come in cannot be kept: it is in force, and would not outlive a restart'),
   })
   metrics.gauge(

@@ -13,10 +13,8 @@ export interface AccessOptions {
   readonly file: string
   /** File name → identity; `null` where the manifest cannot be read. Rejects where the folder cannot. */
   readonly readIdentities: () => Promise<ReadonlyMap<string, Identity | null>>
-  /** Each change, once it is in force. */
-  readonly onChange: (change: AccessChange) => void
-  /** After all changes of one moment: what is open is to be looked at again. */
-  readonly onChanged: () => void
+  /** All changes of one moment, once they are in force. */
+  readonly onChanges: (changes: readonly AccessChange[]) => void
   /** It is in force, and would not outlive a restart. */
   readonly onUnkept: (error: Error) => void
   /** Milliseconds since the epoch. */
@@ -53,7 +51,7 @@ export interface Access {
 }
 
 export function createAccess(options: AccessOptions): Access {
-  const { file, readIdentities, onChange, onChanged, onUnkept, wallClock = Date.now } = options
+  const { file, readIdentities, onChanges, onUnkept, wallClock = Date.now } = options
   const manifests = new Map<string, KeptIdentity>()
   const suspended = new Map<string, Suspension>()
   let tokens: ReadonlyMap<string, readonly Buffer[]> = new Map()
@@ -70,8 +68,8 @@ export function createAccess(options: AccessOptions): Access {
     return written
   }
 
-  /** Gives whether anything changed. */
-  function take(found: ReadonlyMap<string, Identity | null>): boolean {
+  /** Gives what changed; `null` where nothing did, not even the names of files. */
+  function take(found: ReadonlyMap<string, Identity | null>): AccessChange[] | null {
     unreadable = [...found].flatMap(([source, identity]) => (identity === null ? [source] : []))
     let isSame = true
     for (const source of manifests.keys()) {
@@ -86,24 +84,21 @@ export function createAccess(options: AccessOptions): Access {
       manifests.set(source, kept)
       isSame = false
     }
-    if (isSame) return false
+    if (isSame) return null
     const old = tokens
     tokens = tokensIn([...manifests.values()])
-    for (const name of new Set([...old.keys(), ...tokens.keys()])) {
-      const change = changeOf(old.get(name), tokens.get(name))
-      if (change !== null) onChange({ integration: name, change })
-    }
-    return true
+    return [...new Set([...old.keys(), ...tokens.keys()])].flatMap((integration) => {
+      const change = changeOf(old.get(integration), tokens.get(integration))
+      return change === null ? [] : [{ integration, change }]
+    })
   }
 
   async function look(): Promise<void> {
-    try {
-      if (!take(await readIdentities())) return
-    } catch {
-      // Told where the manifests are read as a set; who came in before still does.
-      return
-    }
-    onChanged()
+    // Told where the manifests are read as a set; who came in before still does.
+    const found = await readIdentities().catch(() => null)
+    const changes = found === null ? null : take(found)
+    if (changes === null) return
+    onChanges(changes)
     await keep().catch(onUnkept)
   }
 
@@ -128,7 +123,7 @@ export function createAccess(options: AccessOptions): Access {
   async function resume(name: string, reason: string | null): Promise<boolean> {
     if (!suspended.delete(name)) return false
     expireLater(name)
-    onChange({ integration: name, change: 'resumed', reason })
+    onChanges([{ integration: name, change: 'resumed', reason }])
     await keep()
     return true
   }
@@ -141,15 +136,15 @@ export function createAccess(options: AccessOptions): Access {
         expireLater(name)
       }
       for (const [source, identity] of Object.entries(kept?.manifests ?? {})) manifests.set(source, identity)
+      tokens = tokensIn([...manifests.values()])
       const found = await readIdentities().catch((error: Error) => {
         if (kept === null) throw error
         return null
       })
+      const changes = found === null ? null : take(found)
       // What changed while no gateway ran is told; in the first start everything is new.
-      if (kept === null) for (const [source, identity] of found ?? []) if (identity !== null) manifests.set(source, keptOf(identity))
-      tokens = tokensIn([...manifests.values()])
-      const isChanged = found !== null && take(found)
-      if (isChanged || kept === null) await keep().catch(onUnkept)
+      if (changes !== null && kept !== null) onChanges(changes)
+      if (changes !== null || kept === null) await keep().catch(onUnkept)
     },
     // Also where the one before failed: else none would ever look again.
     refresh: () => (looking = looking.then(look, look)),
@@ -161,8 +156,7 @@ export function createAccess(options: AccessOptions): Access {
       const suspension = { since: new Date(now).toISOString(), until, reason }
       suspended.set(name, suspension)
       expireLater(name)
-      onChange({ integration: name, change: 'suspended', until, reason })
-      onChanged()
+      onChanges([{ integration: name, change: 'suspended', until, reason }])
       await keep()
       return suspension
     },

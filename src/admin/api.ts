@@ -3,6 +3,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Express, RequestHandler } from 'express'
+import type { Access } from '../access/index.ts'
 import type { Activation, ReloadResult } from '../policy/index.ts'
 
 export interface ApiOptions {
@@ -10,17 +11,7 @@ export interface ApiOptions {
   readonly status: () => unknown
   readonly activation: Activation
   readonly reload: () => Promise<ReloadResult>
-  readonly access: Access
-}
-
-/** The part that the API asks; `forMs` is `null` for ever, `tokensOf` for a name that nobody comes in under. */
-interface Access {
-  suspend(
-    name: string,
-    options: { readonly forMs: number | null; readonly reason: string | null },
-  ): Promise<{ readonly until: string | null }>
-  resume(name: string, reason: string | null): Promise<boolean>
-  tokensOf(name: string): unknown
+  readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
 }
 
 /** Express is loaded (20 MiB) when the operator first asks something. */

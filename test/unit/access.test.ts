@@ -13,8 +13,7 @@ test('a token that is taken away is gone, though telling of the change before it
   const access = createAccess({
     file: join(createFolder(t), 'access.json'),
     readIdentities: async () => new Map([['weather.yaml', { name: 'weather', tokenHashes }]]),
-    onChange: () => {},
-    onChanged() {
+    onChanges() {
       if (fails) throw new Error('what is open cannot be looked at')
     },
     onUnkept: (error) => assert.fail(error),
