@@ -45,9 +45,9 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
     dataBytes += text.length
     hash.update(digest)
   }
-  requireNoRulesInTests({ ...beside, ...rego, ...rules })
-  const { deciding } = divideRules({ ...rego, ...rules })
   const all = { ...beside, ...rego, ...rules }
+  requireNoRulesInTests(all)
+  const { deciding } = divideRules({ ...rego, ...rules })
   const { reporting } = divideRules(all)
   const [uncounted] = Object.keys(deciding)
   if (prebuilt !== null && uncounted !== undefined)

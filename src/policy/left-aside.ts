@@ -1,6 +1,6 @@
 /** What authors write and nothing would read: refused by its name, since a deny that rests on it would be open. */
 import { readdir } from 'node:fs/promises'
-import { packageOf } from './bundle/index.ts'
+import { isDataFile, packageOf } from './bundle/index.ts'
 import { type CompilerProblem, RegoError } from './compiler/index.ts'
 import type { RegoSources } from './rego-files.ts'
 
@@ -8,7 +8,7 @@ import type { RegoSources } from './rego-files.ts'
 export async function requireNoData(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder, { recursive: true }).catch(() => [])
   const problems = names
-    .filter((name) => /(?:^|\/)data\.(?:json|ya?ml)$/.test(name))
+    .filter(isDataFile)
     .sort()
     .map((name) =>
       problem(`${prefix}${name}`, 0, 'is data, which the gateway does not read beside rules; put it into a bundle (policy.bundles)'),
