@@ -1,5 +1,5 @@
 /** Finds `name=value` in queries, URLs and texts, in whatever depth of percent-encoding, and masks the values of telling names. */
-import { masked } from './known-secrets.ts'
+import { maskValues } from './mask-values.ts'
 
 const separators = '3F|26|3B|23|20|0A|22|27|7B|2C|28|2F'
 /** What may stand before a name: the start, or a separator, as it is or encoded (`%3F`, `%253F`, …). */
@@ -29,14 +29,15 @@ const textEnds = endsOf(String.raw`[&#\s"';,]`)
 
 /** `isSecret` hears decoded names. `query`: the text is a query and nothing else. */
 export function maskAssignments(text: string, isSecret: (name: string) => boolean, query: boolean): string {
-  const shown = maskEach(text, assignment, isSecret, ([, , equals = ''], start) => {
+  const isSecretDecoded = (encoded: string) => isSecret(decodeAll(encoded))
+  const shown = maskValues(text, assignment, isSecretDecoded, ([, , equals = ''], start) => {
     const quoted = query ? undefined : /["']/y
     if (quoted !== undefined) quoted.lastIndex = start
     const opening = quoted?.exec(text)?.[0]
     return opening === undefined ? endOf(query ? queryEnds : textEnds, equals, text, start) : closingOf(text, opening, start + 1) + 1
   })
   if (!mayHoldMember.test(shown)) return shown
-  return maskEach(shown, member, isSecret, ([, , opening], start) => {
+  return maskValues(shown, member, isSecretDecoded, ([, , opening], start) => {
     if (opening !== undefined) return closingOf(shown, opening, start)
     plainValueEnds.lastIndex = start
     return plainValueEnds.exec(shown)?.index ?? shown.length
@@ -44,28 +45,6 @@ export function maskAssignments(text: string, isSecret: (name: string) => boolea
 }
 
 const mayHoldMember = /["']\s{0,8}:|%(?:25){0,3}2[27]/i
-
-/** `endOfValue`: where the value ends that begins at `start`, which is where `pattern` has ended. The first group is the name. */
-function maskEach(
-  text: string,
-  pattern: RegExp,
-  isSecret: (name: string) => boolean,
-  endOfValue: (match: RegExpExecArray, start: number) => number,
-): string {
-  let shown = ''
-  let done = 0
-  pattern.lastIndex = 0
-  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-    // What is no secret may hold names of its own: `next=?token=…`.
-    if (!isSecret(decodeAll(match[1] ?? ''))) continue
-    const start = match.index + match[0].length
-    const end = Math.min(text.length, endOfValue(match, start))
-    shown += `${text.slice(done, start)}${end > start ? masked : ''}`
-    done = end
-    pattern.lastIndex = end
-  }
-  return done === 0 ? text : shown + text.slice(done)
-}
 
 /** The end of the text where it is not closed. An escaped quote is a character of the value. */
 function closingOf(text: string, opening: string, from: number): number {

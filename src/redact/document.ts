@@ -1,6 +1,7 @@
 /** Masks a document: what stands under a telling name whole, and in every other text what the redactor finds there. */
 import { isRawNumber, type Json, parseExactJson } from '../core/index.ts'
 import { masked } from './known-secrets.ts'
+import { maskValues } from './mask-values.ts'
 
 export interface DocumentRules {
   text(text: string): string
@@ -56,44 +57,22 @@ const opening = /<(?:[\w.-]{1,128}:)?([\w.-]{1,128})(?:\s[^<>]{0,1024})?>/g
 
 function maskElements(text: string, rules: DocumentRules): string {
   if (!text.includes('</')) return text
-  return maskAfter(text, opening, rules, (start) => (text[start - 2] === '/' ? start : text.indexOf('</', start)))
+  return maskValues(text, opening, rules.isSecretName, (_match, start) => (text[start - 2] === '/' ? start : text.indexOf('</', start)))
 }
 
 /** `name: value` of a YAML document, of headers, and of arguments (GraphQL), which lie between brackets. */
-const label = /(?:^|([({,])|\n)[ \t]{0,64}(?:- {1,8})?([\w.-]{1,128})[ \t]{0,8}:[ \t]{1,8}/g
+const label = /(?:^|[({,]|\n)[ \t]{0,64}(?:- {1,8})?([\w.-]{1,128})[ \t]{0,8}:[ \t]{1,8}/g
 const quoted = /"(?:[^"\\]|\\.)*"?|'[^']*'?/sy
 
 function maskLabels(text: string, rules: DocumentRules): string {
   if (!text.includes(': ')) return text
-  return maskAfter(text, label, rules, (start, [, bracket]) => {
+  return maskValues(text, label, rules.isSecretName, ([all], start) => {
     quoted.lastIndex = start
     if (quoted.test(text)) return quoted.lastIndex
-    const end = bracket === undefined ? /\n/g : /[\n,)}]/g
+    const end = /^[({,]/.test(all) ? /[\n,)}]/g : /\n/g
     end.lastIndex = start
     return end.exec(text)?.index ?? text.length
   })
-}
-
-/** `pattern` ends where a value begins; its last group is the value's name. `endOfValue`: below zero where the text ends with it. */
-function maskAfter(
-  text: string,
-  pattern: RegExp,
-  rules: DocumentRules,
-  endOfValue: (start: number, match: RegExpExecArray) => number,
-): string {
-  let shown = ''
-  let done = 0
-  pattern.lastIndex = 0
-  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-    if (!rules.isSecretName(match.at(-1) ?? '')) continue
-    const start = pattern.lastIndex
-    const found = endOfValue(start, match)
-    const end = found < 0 ? text.length : found
-    shown += `${text.slice(done, start)}${end > start ? masked : ''}`
-    done = end
-    pattern.lastIndex = end
-  }
-  return done === 0 ? text : shown + text.slice(done)
 }
 
 /** `null`: the stack has no room for it. */
