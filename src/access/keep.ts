@@ -1,6 +1,6 @@
 /** What access is kept of over restarts: the tokens of manifests that may be unreadable by then, and who is suspended. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { writeAtomically } from '../write-atomically.ts'
 
 export interface Suspension {
   /** ISO 8601, UTC. */
@@ -67,15 +67,7 @@ function isTime(value: unknown): boolean {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value))
 }
 
-/** Whole or not at all, and on disk when it resolves. */
+/** Whole or not at all, and on disk when it resolves; its folder is there. */
 export async function writeKept(file: string, kept: Kept): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const handle = await open(`${file}.tmp`, 'w', 0o600)
-  try {
-    await handle.writeFile(`${JSON.stringify(kept)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(`${file}.tmp`, file)
+  await writeAtomically(file, `${JSON.stringify(kept)}\n`, 0o600)
 }

@@ -3,9 +3,9 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { trustedRoots } from '../sockets/index.ts'
+import { writeAtomically } from '../write-atomically.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 import { makeAuthorityApart } from './make-authority.ts'
-import { writeAtomically } from './write-atomically.ts'
 
 interface Pair {
   readonly certificate: X509Certificate

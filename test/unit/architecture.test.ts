@@ -16,7 +16,7 @@ const floors: readonly (readonly string[])[] = [
   ['ingress', 'admin'],
   ['pipeline'],
   ['policy', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
-  ['telemetry', 'config', 'sockets', 'shares', 'settlement', 'folder-lock'],
+  ['telemetry', 'config', 'sockets', 'shares', 'settlement', 'folder-lock', 'write-atomically'],
   ['core', 'version'],
 ]
 /** Floors whose places may import one another: the command is one place in two files. */

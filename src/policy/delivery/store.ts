@@ -1,6 +1,7 @@
 /** The last good bundle on disk, for a start without its server: one file, replaced whole, and verified again when it is read. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { writeAtomically } from '../../write-atomically.ts'
 import { BundleError } from '../bundle/index.ts'
 import { type Fetched, type JoinOptions, join } from './fetched.ts'
 
@@ -17,14 +18,7 @@ interface Head {
 export async function keepFetched(path: string, origin: string, { parts, etag }: Fetched): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const head: Head = { origin, etag, lengths: parts.map((part) => part.length) }
-  const file = await open(`${path}.tmp`, 'w', 0o600)
-  try {
-    await file.writeFile(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...parts]))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.tmp`, path)
+  await writeAtomically(path, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...parts]), 0o600)
 }
 
 /** `null`: none is kept, or one from another place. Throws `BundleError` where it does not verify (any more). */
