@@ -11,8 +11,8 @@ export interface RequestBody {
   readonly declaredBytes: number | null
   /** The whole body where the policy needed it, else `null`. */
   readonly whole: Buffer | null
-  /** Takes the whole of a body that has come in already into `whole`, and says whether it did. */
-  arrived(): boolean
+  /** Takes the whole of a body that came along with its head into `whole`, so that it can be sent again; says whether it did. */
+  arrived(): Promise<boolean>
   /** From now on `passed` hears of each chunk that goes to the destination. */
   watch(passed: (bytes: number) => void): void
   /** Tells of bytes that passed by another way than `chunks`. */

@@ -146,7 +146,7 @@ class WholeBody implements JudgedBody {
     this.#watcher?.(bytes)
   }
 
-  arrived(): boolean {
+  async arrived(): Promise<boolean> {
     return true
   }
 

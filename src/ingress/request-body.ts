@@ -1,5 +1,6 @@
 /** A caller's body: streamed on with a cap and a count, or buffered whole where the policy looks at it. What its reader leaves is read on and thrown away. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type JudgedBody, Refusal } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 import { expectsContinue } from './understood.ts'
@@ -35,9 +36,11 @@ export class StreamedBody implements JudgedBody {
     this.#maxPolicyBytes = maxPolicyBytes
   }
 
-  arrived(): boolean {
+  async arrived(): Promise<boolean> {
     const req = this.#req
     if (this.whole !== null) return true
+    // Node's parser hands over what came behind the head in the next turn.
+    await nextTurn()
     if (!req.complete || req.readableFlowing !== null || req.readableLength === 0) return false
     this.whole = req.read() as Buffer
     return true

@@ -23,7 +23,7 @@ import { manifest } from '../support/installation.ts'
 
 const body = (text: string): RequestBody => ({
   declaredBytes: null,
-  arrived: () => true,
+  arrived: async () => true,
   whole: Buffer.from(text),
   watch: () => {},
   count: () => {},

@@ -8,7 +8,7 @@ import { headersOf, queryOf, segmentsOf } from '../../src/resources/http/facts.t
 
 const body = (whole: Buffer | string | null): RequestBody => ({
   declaredBytes: null,
-  arrived: () => whole !== null,
+  arrived: async () => whole !== null,
   whole: typeof whole === 'string' ? Buffer.from(whole) : whole,
   watch: () => {},
   count: () => {},

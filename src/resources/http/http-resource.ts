@@ -1,5 +1,4 @@
 /** The resource kind `http`: a request to an origin on the network. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type Claim,
   type HttpRequest,
@@ -116,9 +115,7 @@ async function askWith(
   ask: (whole: Buffer) => Promise<Reply>,
   stream: () => Promise<Reply>,
 ): Promise<Reply> {
-  // Node's parser hands over what came behind the head in the next turn.
-  await nextTurn()
-  if (!body.arrived() || body.whole === null) return stream()
+  if (!(await body.arrived()) || body.whole === null) return stream()
   if (body.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
   body.count(body.whole.byteLength)
   return ask(body.whole)

@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Meter, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { askedTwice } from '../http/repeat.ts'
@@ -79,11 +78,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
     async forward(request, bounds) {
       const { body } = request
       const { maxRequestBytes } = bounds
-      // What came along with its head can be sent again; Node's parser hands it over in the next turn.
-      if (body !== null) {
-        await nextTurn()
-        body.arrived()
-      }
+      await body?.arrived()
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
       const first = ask(request, bounds, body === null ? null : body.chunks(maxRequestBytes), false)
