@@ -27,6 +27,16 @@ async function record(folder: string, paths: readonly string[], maxSegmentBytes?
   await audit.close()
 }
 
+/** A log of small segments, and their names. */
+async function recordSegments(folder: string, count: number): Promise<readonly string[]> {
+  await record(
+    folder,
+    Array.from({ length: count }, (_, index) => `/${index}`),
+    1024,
+  )
+  return readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+}
+
 const firstOf = (folder: string) => join(folder, '00000001.jsonl')
 const pathOf = (line: string) => (JSON.parse(line) as { subject?: { path: string } }).subject?.path
 
@@ -86,12 +96,7 @@ test('bytes that are not UTF-8 are found', async (t) => {
 
 test('what stands behind the last line of a segment is found where another one follows', async (t) => {
   const folder = createFolder(t, {})
-  await record(
-    folder,
-    Array.from({ length: 6 }, (_, index) => `/${index}`),
-    1024,
-  )
-  const names = readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  const names = await recordSegments(folder, 6)
   for (const name of names) {
     appendFileSync(join(folder, name), '{"seq":')
     const { findings } = await verifyAudit(folder)
@@ -132,12 +137,7 @@ test('what is being recorded has a head that is on disk', async (t) => {
 
 test('a start looks at every seam', async (t) => {
   const folder = createFolder(t, {})
-  await record(
-    folder,
-    Array.from({ length: 20 }, (_, index) => `/${index}`),
-    1024,
-  )
-  const names = readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  const names = await recordSegments(folder, 20)
   assert.ok(names.length > 4)
   for (const name of names.slice(1, -2)) {
     const good = readFileSync(join(folder, name), 'utf8')

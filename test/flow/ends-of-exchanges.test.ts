@@ -1,16 +1,14 @@
 /** Who ends an exchange, and when: each row of the table in docs/lifecycle.md, through every door that carries requests. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startOrigins } from '../fuzz/origins.ts'
-import { createOriginCertificate } from '../support/certificates.ts'
+import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, proxyHeader, root, startHere } from '../support/installation.ts'
-import { openInside } from '../support/tunnel.ts'
+import { root } from '../support/installation.ts'
 
-const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const unfinished = 'Content-Length: 1000000\r\n\r\nhello'
 
 interface Row {
@@ -63,31 +61,16 @@ const rows: Readonly<Record<string, Row>> = {
 }
 
 test('whoever ends an exchange, it is settled as the table says, through every door', async (t) => {
-  const installation = createInstallation(t, {
-    config: `http: { originCa: ./origin-ca.crt, idleTimeout: 2s, originTimeout: 1s, lingerTimeout: 600ms }\nservices: [{ name: named, url: "http://localhost:PORT", timeout: 1s }]`,
-  })
-  const origins = await startOrigins(await createOriginCertificate(installation.folder, 'localhost'))
-  t.after(() => origins.close())
-  installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('PORT', String(origins.plainPort)))
-  const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
-  installation.write(
-    'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${origins.plainPort}], tls: none }\n  - { ${to}, ports: [${origins.tlsPort}], tls: intercept }`,
-    ),
-  )
-  const { proxyPort } = await startHere(t, installation)
-  const plain = async () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
-  const doors = {
-    proxy: { open: plain, target: `http://localhost:${origins.plainPort}`, head: `Host: localhost:${origins.plainPort}\r\n${auth}` },
-    services: { open: plain, target: '/services/named', head: `Host: gateway\r\n${auth}` },
-    intercept: {
-      open: () => openInside(installation, { proxyPort, port: origins.tlsPort }),
-      target: '',
-      head: `Host: localhost:${origins.tlsPort}\r\n`,
+  const { installation, doors } = await startDoors(t, {
+    async startOrigins(certificate) {
+      const origins = await startOrigins(certificate)
+      t.after(() => origins.close())
+      return origins
     },
-  }
+    http: ', idleTimeout: 2s, originTimeout: 1s, lingerTimeout: 600ms',
+    service: ', timeout: 1s',
+    allowHalfOpen: true,
+  })
   await Promise.all(
     Object.entries(doors).map(async ([door, { open, target, head }]) => {
       for (const [what, { path, rest, method = 'GET', caller, reads = true, settled }] of Object.entries(rows)) {

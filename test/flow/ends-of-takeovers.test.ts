@@ -161,9 +161,20 @@ const tunnels: Readonly<Record<string, Row>> = {
 const switching = { status: 101, complete: true }
 const cut = { status: 101, complete: false }
 
+/** What ends a WebSocket as it does a tunnel. */
+const alike = [
+  'caller RST while it waits',
+  'caller RST in its upload',
+  'caller stall in its upload',
+  'origin RST',
+  'caller RST in its reply',
+  'caller stall in its reply',
+  'origin stall in its reply',
+  'origin stall',
+]
+
 const websockets: Readonly<Record<string, Row>> = {
-  'caller RST while it waits': { ...(tunnels['caller RST while it waits'] as Row), settled: cut },
-  'caller RST in its upload': { ...(tunnels['caller RST in its upload'] as Row), settled: cut },
+  ...Object.fromEntries(alike.map((what) => [what, { ...(tunnels[what] as Row), settled: cut }])),
   'caller FIN in its upload': {
     async act({ caller, origin }) {
       caller.socket.end('upload')
@@ -182,8 +193,6 @@ const websockets: Readonly<Record<string, Row>> = {
     },
     settled: cut,
   },
-  'caller stall in its upload': { ...(tunnels['caller stall in its upload'] as Row), settled: cut },
-  'origin RST': { ...(tunnels['origin RST'] as Row), settled: cut },
   'origin FIN in its reply': {
     async act({ caller, origin }) {
       origin.socket.end('part')
@@ -210,10 +219,6 @@ const websockets: Readonly<Record<string, Row>> = {
     },
     settled: { status: 502, complete: true, problem: 'origin-failed' },
   },
-  'caller RST in its reply': { ...(tunnels['caller RST in its reply'] as Row), settled: cut },
-  'caller stall in its reply': { ...(tunnels['caller stall in its reply'] as Row), settled: cut },
-  'origin stall in its reply': { ...(tunnels['origin stall in its reply'] as Row), settled: cut },
-  'origin stall': { act: bothSee, settled: cut },
 }
 
 const opening =

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -91,36 +92,21 @@ test('a caller that ends its side behind its request gets its reply, through eve
 
 test('an upload that is cut short is one arrival, ended at once, through every door', async (t) => {
   const answer = () => {}
-  const plain = await startOrigin(t, { answer })
-  const installation = createInstallation(t, {
-    config: `http: { originCa: ./origin-ca.crt, idleTimeout: 1h, originTimeout: 1h }\nservices: [{ name: named, url: "http://localhost:${plain.port}", timeout: 1h }]`,
+  const { installation, doors } = await startDoors(t, {
+    startOrigins: async (certificate) => ({
+      plainPort: (await startOrigin(t, { answer })).port,
+      tlsPort: (await startOrigin(t, { answer, certificate })).port,
+    }),
+    http: ', idleTimeout: 1h, originTimeout: 1h',
+    service: ', timeout: 1h',
   })
-  const secure = await startOrigin(t, { answer, certificate: await createOriginCertificate(installation.folder, 'localhost') })
-  const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
-  installation.write(
-    'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${plain.port}], tls: none }\n  - { ${to}, ports: [${secure.port}], tls: intercept }`,
-    ),
-  )
-  const { proxyPort } = await startHere(t, installation)
-  const open = async () => connect({ port: proxyPort, host: '127.0.0.1' })
-  const partly = (path: string, host: string) =>
-    `POST ${path} HTTP/1.1\r\nHost: ${host}\r\n${host.endsWith(String(secure.port)) ? '' : auth}Content-Length: 1000000\r\n\r\n${'x'.repeat(1000)}`
-  const host = `localhost:${plain.port}`
-  const doors = {
-    proxy: [open, partly(`http://${host}/`, host)],
-    services: [open, partly('/services/named/', 'gateway')],
-    intercept: [() => openInside(installation, { proxyPort, port: secure.port }), partly('/', `localhost:${secure.port}`)],
-  } as const
-  for (const [door, [connected, bytes]] of Object.entries(doors)) {
+  for (const [door, { open, target, head }] of Object.entries(doors)) {
     for (const end of ['destroy', 'resetAndDestroy'] as const) {
       const mine = () => installation.records().filter((record) => record['door'] === door)
       const before = mine().length
-      const socket = await connected()
+      const socket = await open()
       socket.on('error', () => {})
-      socket.write(bytes)
+      socket.write(`POST ${target}/ HTTP/1.1\r\n${head}Content-Length: 1000000\r\n\r\n${'x'.repeat(1000)}`)
       const decided = await eventually(`${door} decides`, () => mine()[before])
       // A reset is sent by the connection below.
       if (end === 'resetAndDestroy') (((socket as unknown as { _parent?: Socket })._parent ?? socket) as Socket).resetAndDestroy()

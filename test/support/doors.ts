@@ -1,0 +1,63 @@
+/** The doors that carry requests: forward proxy, named service, and inside an interception; all lead to one origin, which speaks TLS as well. */
+import { connect, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import { createOriginCertificate, type OriginCertificate } from './certificates.ts'
+import { createInstallation, type Installation, manifest, proxyHeader, startHere } from './installation.ts'
+import { openInside } from './tunnel.ts'
+
+export interface RequestDoor {
+  /** A connection on which its requests can be written. */
+  open(): Promise<Socket>
+  /** Stands before the path in a request line. */
+  readonly target: string
+  /** Headers that it needs. */
+  readonly head: string
+}
+
+export interface DoorsOptions {
+  /** Starts both servers of the origin; gives their ports. */
+  readonly startOrigins: (certificate: OriginCertificate) => Promise<{ readonly plainPort: number; readonly tlsPort: number }>
+  /** Further keys of `http` and of the service in sallyport.yaml. */
+  readonly http?: string
+  readonly service?: string
+  readonly allowHalfOpen?: boolean
+}
+
+export interface Doors {
+  readonly installation: Installation
+  readonly doors: Readonly<Record<'proxy' | 'services' | 'intercept', RequestDoor>>
+}
+
+/** A gateway in front of it, in which `weather` is granted all three. */
+export async function startDoors(t: TestContext, options: DoorsOptions): Promise<Doors> {
+  const { startOrigins, http = '', service = '', allowHalfOpen = false } = options
+  const installation = createInstallation(t, {})
+  const { plainPort, tlsPort } = await startOrigins(await createOriginCertificate(installation.folder, 'localhost'))
+  installation.write(
+    'sallyport.yaml',
+    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt${http} }\nservices: [{ name: named, url: "http://localhost:${plainPort}"${service} }]\n`,
+  )
+  const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
+  installation.write(
+    'integrations/weather.yaml',
+    manifest(
+      'weather',
+      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${plainPort}], tls: none }\n  - { ${to}, ports: [${tlsPort}], tls: intercept }`,
+    ),
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+  const open = async () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen })
+  return {
+    installation,
+    doors: {
+      proxy: { open, target: `http://localhost:${plainPort}`, head: `Host: localhost:${plainPort}\r\n${auth}` },
+      services: { open, target: '/services/named', head: `Host: gateway\r\n${auth}` },
+      intercept: {
+        open: () => openInside(installation, { proxyPort, port: tlsPort }),
+        target: '',
+        head: `Host: localhost:${tlsPort}\r\n`,
+      },
+    },
+  }
+}
