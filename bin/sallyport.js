@@ -24,18 +24,35 @@ if (words.length === 1 && ['-V', '--version'].includes(words[0])) {
   }
   const cache = codeCache()
   if (cache !== null) module.enableCompileCache(cache)
-  await import(main)
+  await import(main).catch((error) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    refuse(`a package that it needs is not installed: run "npm ci" in ${root} (${error.message})`)
+  })
 } else {
-  const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin/node')
+  const node = packagedNode()
   const cache = codeCache()
   const env = cache === null ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache }
   const child = spawn(node, [quiet, main, ...words], { stdio: 'inherit', env })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('error', (error) => {
-    console.error(`Node.js 24 cannot be started (${error.message}): run "npm ci" again, or use Node.js 24 or later`)
-    process.exit(70)
-  })
+  child.on('error', (error) =>
+    refuse(`Node.js 24 cannot be started (${error.message}): run "npm ci" again in ${root}, or use Node.js 24 or later`),
+  )
   child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]))
+}
+
+/** The path of the Node.js that came with the package. */
+function packagedNode() {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin/node')
+  } catch {
+    return refuse(`Node.js ${process.versions.node} is too old, and the package's own is not installed: run "npm ci" in ${root}`)
+  }
+}
+
+/** EX_SOFTWARE: nothing of what was asked has happened. */
+function refuse(message) {
+  console.error(message)
+  process.exit(70)
 }
 
 /**

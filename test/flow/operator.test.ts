@@ -1,12 +1,13 @@
 /** The operator's side: what is open, what is not, and the commands. */
 import assert from 'node:assert/strict'
-import { chmodSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { command } from '../support/command.ts'
+import { createFolder } from '../support/folder.ts'
 import {
   createInstallation,
   exchangeRaw,
@@ -19,6 +20,7 @@ import {
   startChild,
   startHere,
 } from '../support/installation.ts'
+import { oldNode } from '../support/machine.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const sallyport = (installation: Installation, ...args: string[]) =>
@@ -265,10 +267,21 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
 test('the command starts on the machine’s own Node and on the package’s, and writes nothing but its own words', async () => {
   const own = `PATH=$(echo "$PATH" | tr ':' '\\n' | grep -v node_modules | paste -sd:) `
   for (const node of [own, `${process.execPath} `]) {
-    const { stdout, code, stderr } = await command('sh', ['-c', `${node}${join(root, 'bin/sallyport.js')} --version`])
+    const { stdout, code, stderr } = await command('sh', ['-c', `${node}${join(root, 'bin/sallyport.js')} token weather`])
     assert.equal(code, 0, stderr)
-    assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.match(stdout, /^into the manifest of "weather":$/m)
     assert.equal(stderr, '')
+  }
+})
+
+test('a checkout whose packages are not installed says so in one line, on whatever Node', async (t) => {
+  const folder = createFolder(t)
+  for (const name of ['bin', 'src', 'package.json']) cpSync(join(root, name), join(folder, name), { recursive: true })
+  const nodes = [process.execPath, oldNode()?.programs['node']].filter((path) => path !== undefined)
+  for (const node of nodes) {
+    const { code, stdout, stderr } = await command(node, [join(folder, 'bin/sallyport.js'), 'demo'])
+    assert.deepEqual([code, stdout], [70, ''], stderr)
+    assert.match(stderr, new RegExp(`^.* not installed: run "npm ci" in ${folder}.*\n$`))
   }
 })
 

@@ -31,7 +31,7 @@ export interface MachineOptions {
   readonly programs?: Readonly<Record<string, string>>
   /** The Sallyport that lies at /opt/sallyport. */
   readonly checkout?: string
-  /** `checkout` and /tmp can be written, and /home/newcomer is there. */
+  /** `checkout`, /tmp and /home/newcomer, which is there then, can be written, and nothing else. */
   readonly isWritable?: boolean
   /** A network of its own, with nothing but a loopback device. */
   readonly isOffline?: boolean
@@ -194,14 +194,14 @@ ${Object.entries(programs)
   .map(([name, path]) => `ln -s ${quoted(path)} ${at}/opt/bin/${name}`)
   .join('\n')}
 ${[...Object.entries(readOnly), ...Object.entries(writable)].map(bind).join('\n')}
-${isWritable ? `chmod 1777 ${at}/tmp` : ''}
+${isWritable ? `mount -t tmpfs -o size=256m,mode=1777 tmpfs ${at}/tmp` : ''}
 ${isOffline ? '' : `cp /etc/resolv.conf ${at}/etc/ 2>/dev/null || true`}
 ${isOffline ? '' : `grep -v localhost /etc/hosts >> ${at}/etc/hosts || true`}
 ${Object.values(readOnly)
   .map((to) => `mount -o remount,bind,ro ${quoted(`${place}${to}`)}`)
   .join('\n')}
 mount -o remount,bind,ro ${at}/usr
-${isWritable ? '' : `mount -o remount,bind,ro ${at}`}
+mount -o remount,bind,ro ${at}
 ${isOffline ? loopbackUp : ''}
 cd /
 # Not exec: who becomes another user no longer hears that its parent died (PR_SET_PDEATHSIG).

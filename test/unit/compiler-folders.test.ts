@@ -1,6 +1,6 @@
 /** Where the compiler is looked for and what is written where, whatever a machine lacks. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/policy/compiler/folders.ts'
@@ -8,7 +8,7 @@ import { compiler, programPath } from '../../src/policy/compiler/program.ts'
 import { runProgram } from '../../src/policy/compiler/run-program.ts'
 import { createFolder } from '../support/folder.ts'
 
-const alone = (folder: string) => ({ built: [folder], work: [folder], isAlone: true, keepsAnswers: false })
+const alone = (folder: string) => ({ built: [folder], work: [folder], userCache: null, keepsAnswers: false })
 const isRoot = process.getuid?.() === 0
 
 test('a gateway writes in its state folder alone, and reads what a user built where there is a home', () => {
@@ -31,6 +31,25 @@ test('a command works in the first folder that can be written, and says why the 
   assert.throws(() => openWorkFolder({ ...alone(''), work: [work[0] as string] }), /file\/\.cache\/sallyport cannot be written: ENOTDIR/)
 })
 
+test('where no cache can be written a command works in the state folder, if that is its own user’s', (t) => {
+  const folder = createFolder(t)
+  const tmp = process.env['TMPDIR']
+  t.after(() => {
+    if (tmp === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = tmp
+  })
+  process.env['TMPDIR'] = join(folder, 'nothing/file')
+  writeFileSync(join(folder, 'nothing'), '')
+  const state = join(folder, 'state')
+  const none = commandFolders(state, {})
+  assert.throws(() => openWorkFolder(none), /^CompilerMissing: there is no folder to compile in: .*ENOTDIR; set XDG_CACHE_HOME/)
+  mkdirSync(state)
+  assert.equal(openWorkFolder(commandFolders(state, {})), join(state, 'compiler'))
+  if (!isRoot) return t.diagnostic('only root can give a folder to another user')
+  chownSync(state, 54321, 54321)
+  assert.throws(() => openWorkFolder(commandFolders(state, {})), /there is no folder to compile in/)
+})
+
 test('a folder that others can write, or that is a link, is not worked in, and no program in one is run', async (t) => {
   const folder = createFolder(t)
   const shared = join(folder, 'shared')
@@ -48,6 +67,24 @@ test('a folder that others can write, or that is a link, is not worked in, and n
   chmodSync(planted, 0o666)
   const readFrom = { ...alone(shared), work: [join(folder, 'link')] }
   await assert.rejects(programPath(compiler, readFrom), /others can write there/)
+})
+
+test('Go keeps its caches where they usually are in a user’s cache, and beside what it builds everywhere else', async (t) => {
+  const folder = createFolder(t, {
+    'bin/go': '#!/bin/sh\n[ "$1" = env ] && exit 0\necho "caches in $HOME" >&2\nexit 1\n',
+  })
+  chmodSync(join(folder, 'bin/go'), 0o755)
+  const { PATH: path, HOME: home } = process.env
+  t.after(() => {
+    process.env['PATH'] = path
+    process.env['HOME'] = home
+  })
+  process.env['PATH'] = `${join(folder, 'bin')}:/usr/bin:/bin`
+  process.env['HOME'] = join(folder, 'home')
+  const [cache, other] = [join(folder, 'cache'), join(folder, 'other')]
+  const build = (userCache: string) => programPath(compiler, { built: [], work: [cache], userCache, keepsAnswers: false })
+  await assert.rejects(build(cache), new RegExp(`caches in ${folder}/home`))
+  await assert.rejects(build(other), new RegExp(`caches in ${folder}/cache/build-`))
 })
 
 test('what fails is told: that Go is not there, or what it said, and nothing is left behind', async (t) => {

@@ -2,14 +2,15 @@
 import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
+import { CompilerMissing } from './protocol.ts'
 
 export interface CompilerFolders {
   /** Programs built before lie in one of them. */
   readonly built: readonly string[]
   /** The first that can be written is where programs are built and scratch files lie. */
   readonly work: readonly string[]
-  /** Go's own caches lie in there too, for as long as it builds. */
-  readonly isAlone: boolean
+  /** The one of `work` that is in a user's cache: Go's own caches are where they usually are then, and else beside what it builds. */
+  readonly userCache: string | null
   /** The same question to the compiler is answered from what was kept. */
   readonly keepsAnswers: boolean
 }
@@ -20,18 +21,27 @@ export const packagedFolder = join(import.meta.dirname, '../../../rego/compiler/
 /** A gateway writes in its state folder and nowhere else: the rest of the file system may be read-only, and there may be no home. */
 export function gatewayFolders(stateFolder: string, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
   const own = join(stateFolder, 'compiler')
-  return { built: [packagedFolder, own, ...userCache(env)], work: [own], isAlone: true, keepsAnswers: false }
+  return { built: [packagedFolder, own, ...userCache(env)], work: [own], userCache: null, keepsAnswers: false }
 }
 
 /**
  * A command that a person runs keeps things in that person's cache; without a usable home, in a folder of theirs among the
- * temporary ones. What a gateway built is read where a person may, and never written: it belongs to the gateway's user.
+ * temporary ones. What a gateway built is read where a person may; that folder is written by the gateway's own user alone, and
+ * only where nothing else can be: on a read-only root file system, as the gateway itself does.
  */
 export function commandFolders(stateFolder: string | null = null, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
   const cache = userCache(env)
   const temporary = join(tmpdir(), `sallyport-${process.getuid?.() ?? 'cache'}`)
   const state = stateFolder === null ? [] : [join(stateFolder, 'compiler')]
-  return { built: [packagedFolder, ...cache, ...state, temporary], work: [...cache, temporary], isAlone: false, keepsAnswers: true }
+  const ownState = stateFolder !== null && belongsToUs(stateFolder) ? state : []
+  const work = [...cache, temporary, ...ownState]
+  const built = [packagedFolder, ...cache, ...state, temporary]
+  return { built, work, userCache: cache[0] ?? null, keepsAnswers: true }
+}
+
+function belongsToUs(path: string): boolean {
+  const { uid } = lstatSync(path, { throwIfNoEntry: false }) ?? {}
+  return uid !== undefined && uid === process.getuid?.()
 }
 
 /** `$XDG_CACHE_HOME/sallyport`, else `$HOME/.cache/sallyport`; what is not absolute counts for nothing (XDG base directories, 0.8). */
@@ -40,7 +50,7 @@ function userCache({ XDG_CACHE_HOME = '', HOME = '' }: NodeJS.ProcessEnv): reado
   return isAbsolute(HOME) ? [join(HOME, '.cache/sallyport')] : []
 }
 
-/** Makes and gives the folder to work in. Throws with the reason of each that cannot be it. */
+/** Makes and gives the folder to work in. Throws `CompilerMissing` with the reason of each that cannot be it. */
 export function openWorkFolder({ work }: CompilerFolders): string {
   const problems: string[] = []
   for (const folder of work) {
@@ -54,7 +64,8 @@ export function openWorkFolder({ work }: CompilerFolders): string {
       problems.push(`${folder} cannot be written: ${code ?? message}`)
     }
   }
-  throw new Error(problems.join('; '))
+  const tried = problems.join('; ')
+  throw new CompilerMissing(null, `there is no folder to compile in: ${tried}; set XDG_CACHE_HOME to one that can be written`)
 }
 
 /** Whether nobody else but root can have written it: what lies there is run. A link is not followed. */

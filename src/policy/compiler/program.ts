@@ -53,7 +53,7 @@ async function build(program: Program, name: string, folders: CompilerFolders): 
   const scratch = await mkdtemp(join(work, 'build-'))
   try {
     const output = join(scratch, 'program.wasm')
-    await buildWithGo([...program.arguments, '-o', output, program.package], sourceFolder, folders.isAlone ? scratch : null)
+    await buildWithGo([...program.arguments, '-o', output, program.package], sourceFolder, work === folders.userCache ? null : scratch)
     await writeFile(output, program.finish(await readFile(output)))
     // Whatever the umask is: others may read it, and write it only where we may not use it.
     await chmod(output, 0o644)
