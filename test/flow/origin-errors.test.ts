@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type TestContext, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
@@ -53,16 +54,21 @@ async function startOrigins(t: TestContext, { key, certificate: cert }: { key: s
   return { secure: await Promise.all(secure.map(listening)), plain: await Promise.all(plain.map(listening)) }
 }
 
-test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the protocol is told as that, to a GET and to an upload', async (t) => {
+test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the protocol is told as that, to a GET, an upload and a WebSocket', async (t) => {
   const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, originTimeout: 10s }' })
   const { secure, plain } = await startOrigins(t, await createOriginCertificate(installation.folder, 'localhost'))
   const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
   const ports = (list: readonly { readonly port: number }[]) => list.map(({ port }) => port).join()
+  const named = [...secure.map((one) => ({ ...one, scheme: 'https' })), ...plain.map((one) => ({ ...one, scheme: 'http' }))]
+  installation.write(
+    'sallyport.yaml',
+    `${installation.read('sallyport.yaml')}services:\n${named.map(({ port, scheme }) => `  - { name: s${port}, url: "${scheme}://localhost:${port}" }\n`).join('')}`,
+  )
   installation.write(
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network:\n  - { ${to}, ports: [${ports(secure)}], tls: intercept }\n  - { ${to}, ports: [${ports(plain)}], tls: none }`,
+      `services: [${named.map(({ port }) => `{ name: s${port}, websocket: true }`).join()}]\nnetwork:\n  - { ${to}, ports: [${ports(secure)}], tls: intercept }\n  - { ${to}, ports: [${ports(plain)}], tls: none }`,
     ),
   )
   const { proxyPort } = await startHere(t, installation)
@@ -87,4 +93,64 @@ test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the pr
       assert.match(await exchangeRaw(proxyPort, head), refusal(told), `${method} ${told}`)
     }
   }
+  const websocket =
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+  for (const { told, port } of named) {
+    for (const [method, rest] of [
+      ['GET', 'Connection: close\r\n\r\n'],
+      ['POST', `Connection: close\r\n${upload}`],
+      ['GET', websocket],
+    ]) {
+      const head = `${method} /services/s${port}/ HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${rest}`
+      const reply = await exchangeRaw(proxyPort, head)
+      assert.match(reply, /^HTTP\/1\.1 502 origin-failed\r\n/, `${method} ${told}`)
+      // Where it is, its caller is not told.
+      assert.ok(
+        reply.includes(`s${port} ${told}`) && !reply.includes('localhost'),
+        `${method} ${rest === websocket ? 'WebSocket ' : ''}${told}: ${reply}`,
+      )
+    }
+  }
+})
+
+test('whoever asks a named service is never told where it is, and the operator is', async (t) => {
+  const installation = createInstallation(t, {})
+  const { key, certificate: cert } = await createOriginCertificate(installation.folder, 'localhost')
+  const untrusted = createTlsServer({ key, cert }).on('tlsClientError', () => {})
+  const closed = createServer()
+  for (const server of [untrusted, closed]) await once(server.listen(0, '127.0.0.1'), 'listening')
+  const [untrustedPort, closedPort] = [untrusted, closed].map((server) => (server.address() as AddressInfo).port)
+  t.after(() => untrusted.close())
+  closed.close()
+  await once(closed, 'close')
+  installation.write(
+    'sallyport.yaml',
+    `${installation.read('sallyport.yaml')}services:
+  - { name: distrusted, url: "https://localhost:${untrustedPort}" }
+  - { name: down, url: "http://localhost:${closedPort}" }
+  - { name: nameless, url: "http://no-such-name.invalid" }
+http: { dnsServers: ["127.0.0.1:${closedPort}"] }
+`,
+  )
+  installation.write(
+    'integrations/weather.yaml',
+    manifest('weather', 'services: [{ name: distrusted }, { name: down }, { name: nameless }]'),
+  )
+  const { proxyPort } = await startHere(t, installation)
+  for (const [name, told] of [
+    ['distrusted', 'the TLS of distrusted cannot be trusted: '],
+    ['down', 'down cannot be reached: ECONNREFUSED'],
+    ['nameless', 'the name of nameless cannot be resolved"'],
+  ] as const) {
+    const head = `GET /services/${name}/ HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`
+    const reply = await exchangeRaw(proxyPort, head)
+    assert.ok(reply.includes(`"detail":"${told}`), reply)
+    assert.doesNotMatch(reply, /localhost|no-such-name|127\.0\.0\.1|::1/)
+  }
+  const details = await eventually('all of them are settled', () => {
+    const settled = installation.records().filter(({ type }) => type === 'settled')
+    return settled.length === 3 ? settled.map(({ detail }) => String(detail)).join('\n') : null
+  })
+  assert.match(details, /the name no-such-name\.invalid cannot be resolved/)
+  assert.ok(details.includes(`port ${closedPort}: `), details)
 })

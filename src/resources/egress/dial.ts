@@ -30,7 +30,7 @@ export interface Dialer {
 export function createDialer({ resolve, rule, connectTimeoutMs, mayDial = () => true, secureContext }: DialerOptions): Dialer {
   function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
-    return within(timeoutMs, `no connection to ${target.host}`, stop, async (signal) => {
+    return within(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
       // A question takes one as well.
       if (!mayDial()) throw scarce(target)
       const addresses = await resolveJudged(resolve, rule, target, signal)
@@ -70,19 +70,19 @@ function handshake(socket: Socket, host: string, secureContext: SecureContext, s
 }
 
 /** Says nothing of the origin. */
-function scarce({ host, port }: Target): Refusal {
-  return new Refusal('connections-exceeded', `the gateway has no connection to ${host} left`, {
+function scarce({ host, calledAs = host, port }: Target): Refusal {
+  return new Refusal('connections-exceeded', `the gateway has no connection to ${calledAs} left`, {
     headers: ['retry-after', '1'],
     forOperator: `port ${port}: too few descriptors are left: raise RLIMIT_NOFILE, or lower http.maxConnections`,
   })
 }
 
 function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refusal {
-  const { host, port } = target
+  const { host, calledAs = host, port } = target
   if (error instanceof Refusal) return error
   const code = error.code ?? ''
   const alert = meaningOfAlert(code)
-  if (alert !== null) return new Refusal('origin-failed', `${host} ${alert}`, { cause: error })
+  if (alert !== null) return new Refusal('origin-failed', `${calledAs} ${alert}`, { cause: error })
   if (
     code.startsWith('ERR_TLS') ||
     code.startsWith('ERR_SSL') ||
@@ -91,11 +91,11 @@ function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refu
     code.includes('ISSUER') ||
     code === 'EPROTO'
   ) {
-    return new Refusal('origin-tls-failed', `the TLS of ${host} cannot be trusted: ${code}`, { cause: error })
+    return new Refusal('origin-tls-failed', `the TLS of ${calledAs} cannot be trusted: ${code}`, { cause: error })
   }
   if (code === 'EMFILE' || code === 'ENFILE') return scarce(target)
   const forOperator = error instanceof ConnectError ? `port ${port}: ${error.attempts}` : undefined
   const options = forOperator === undefined ? { cause: error } : { cause: error, forOperator }
-  if (code === 'ETIMEDOUT') return new Refusal('origin-timeout', `no connection to ${host} in time`, options)
-  return new Refusal('origin-unreachable', `${host} cannot be reached: ${code || 'connection failed'}`, options)
+  if (code === 'ETIMEDOUT') return new Refusal('origin-timeout', `no connection to ${calledAs} in time`, options)
+  return new Refusal('origin-unreachable', `${calledAs} cannot be reached: ${code || 'connection failed'}`, options)
 }

@@ -74,6 +74,8 @@ export function createResolveName(options: ResolveOptions): ResolveName {
 
 export interface Target {
   readonly host: string
+  /** What the caller knows it by, where that is not the host: a named service, whose place it is not told. */
+  readonly calledAs?: string
   readonly port: number
   /** CIDR blocks beyond the public internet that may be dialled. */
   readonly allowed: readonly string[]
@@ -91,12 +93,12 @@ export interface Target {
 export async function resolveJudged(
   resolve: ResolveName,
   rule: AddressRule,
-  { host, port, allowed, owner }: Target,
+  { host, calledAs = host, port, allowed, owner }: Target,
   signal: AbortSignal,
 ): Promise<readonly LookupAddress[]> {
   const literal = isIP(host)
-  const found = literal === 0 ? await resolveOrRefuse(resolve, host, owner, signal) : [{ address: host, family: literal }]
-  for (const { address } of found) rule.judge(host, address, port, allowed)
+  const found = literal === 0 ? await resolveOrRefuse(resolve, host, owner, signal, calledAs) : [{ address: host, family: literal }]
+  for (const { address } of found) rule.judge(calledAs, address, port, allowed)
   return found
 }
 
@@ -106,12 +108,20 @@ export async function resolveOrRefuse(
   host: string,
   owner: string,
   signal: AbortSignal,
+  calledAs = host,
 ): Promise<readonly LookupAddress[]> {
+  const unresolved = (problem: string, cause?: unknown) => {
+    if (calledAs === host) return new Refusal('origin-unreachable', `the name ${host} ${problem}`, { cause })
+    return new Refusal('origin-unreachable', `the name of ${calledAs} cannot be resolved`, {
+      cause,
+      forOperator: `the name ${host} ${problem}`,
+    })
+  }
   const found = await resolve(host, owner, signal).catch((cause: NodeJS.ErrnoException) => {
     if (cause instanceof Refusal) throw cause
     const hint = host.includes('.') ? '' : '; names are absolute here, so write all of it: search domains are not tried'
-    throw new Refusal('origin-unreachable', `the name ${host} cannot be resolved (${cause.code ?? cause.message})${hint}`, { cause })
+    throw unresolved(`cannot be resolved (${cause.code ?? cause.message})${hint}`, cause)
   })
-  if (found.length === 0) throw new Refusal('origin-unreachable', `the name ${host} has no address`)
+  if (found.length === 0) throw unresolved('has no address')
   return found
 }

@@ -44,6 +44,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
   const { url, name: service } = settings
   const target = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
+    calledAs: service,
     port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     allowed: allowedOf(settings),
   }
