@@ -1,13 +1,13 @@
 /** Who ends an exchange, and when: each row of the table in docs/lifecycle.md, through every door that carries requests. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startOrigins } from '../fuzz/origins.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
-import { root } from '../support/installation.ts'
+import { createInstallation, type Installation, manifest, proxyHeader, root, startHere } from '../support/installation.ts'
 
 const unfinished = 'Content-Length: 1000000\r\n\r\nhello'
 
@@ -73,26 +73,64 @@ test('whoever ends an exchange, it is settled as the table says, through every d
   })
   await Promise.all(
     Object.entries(doors).map(async ([door, { open, target, head }]) => {
-      for (const [what, { path, rest, method = 'GET', caller, reads = true, settled }] of Object.entries(rows)) {
-        const decisions = () => installation.records().filter((record) => record['type'] === 'decided' && record['door'] === door)
-        const before = decisions().length
-        const socket = await open()
-        socket.on('error', () => {})
-        if (reads) socket.resume()
-        socket.write(`${method} ${target}${path} HTTP/1.1\r\n${head}${rest}`)
-        const decided = await eventually(`${door}: ${what} is decided`, () => decisions()[before])
-        caller?.(socket)
-        const end = await eventually(`${door}: ${what} is settled`, () =>
-          installation.records().find(({ type, id }) => type === 'settled' && id === decided['id']),
-        )
-        socket.destroy()
-        const { status, complete, problem } = settled
-        assert.deepEqual([end['status'], end['complete']], [status, complete], `${door}: ${what}`)
-        if (problem !== undefined) assert.equal(end['problem'] ?? null, problem, `${door}: ${what}`)
-      }
+      for (const [what, { path, rest, method = 'GET', ...row }] of Object.entries(rows))
+        await take(installation, door, what, open, `${method} ${target}${path} HTTP/1.1\r\n${head}${rest}`, row)
     }),
   )
 })
+
+/** What a caller does, as it does it to the broker, which answers itself: no origin ends anything there. */
+const brokerRows: Readonly<Record<string, Row>> = {
+  ...Object.fromEntries(
+    Object.entries(rows)
+      .filter(([what]) => /^caller .* in its upload$/.test(what))
+      .map(([what, row]) => [what, { ...row, path: '/new', method: 'PUT' }]),
+  ),
+  'caller RST in its reply': { ...(rows['caller RST in its reply'] as Row), path: '/large' },
+  'caller stall in its reply': rows['caller stall in its reply'] as Row,
+}
+
+test('whoever ends an exchange with the broker, it is settled as the table says, and nothing half written is left', async (t) => {
+  const installation = createInstallation(t, {
+    config: 'http: { idleTimeout: 1s, lingerTimeout: 600ms }\nlisteners: [{ name: all, address: "127.0.0.1:0", doors: [broker] }]',
+    manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [read, write] }]') },
+  })
+  const data = join(installation.folder, 'data')
+  mkdirSync(data)
+  writeFileSync(join(data, 'large'), Buffer.alloc(50_000_000))
+  const { proxyPort } = await startHere(t, installation)
+  const open = async () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+  const head = `Host: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n`
+  for (const [what, { path, rest, method = 'GET', ...row }] of Object.entries(brokerRows))
+    await take(installation, 'broker', what, open, `${method} /v1/files/data${path} HTTP/1.1\r\n${head}${rest}`, row)
+  assert.deepEqual(readdirSync(data), ['large'])
+})
+
+/** Has the one exchange, and looks at how it was settled. */
+async function take(
+  installation: Installation,
+  door: string,
+  what: string,
+  open: () => Promise<Socket>,
+  request: string,
+  { caller, reads = true, settled }: Omit<Row, 'path' | 'rest' | 'method'>,
+): Promise<void> {
+  const decisions = () => installation.records().filter((record) => record['type'] === 'decided' && record['door'] === door)
+  const before = decisions().length
+  const socket = await open()
+  socket.on('error', () => {})
+  if (reads) socket.resume()
+  socket.write(request)
+  const decided = await eventually(`${door}: ${what} is decided`, () => decisions()[before])
+  caller?.(socket)
+  const end = await eventually(`${door}: ${what} is settled`, () =>
+    installation.records().find(({ type, id }) => type === 'settled' && id === decided['id']),
+  )
+  socket.destroy()
+  const { status, complete, problem } = settled
+  assert.deepEqual([end['status'], end['complete']], [status, complete], `${door}: ${what}`)
+  if (problem !== undefined) assert.equal(end['problem'] ?? null, problem, `${door}: ${what}`)
+}
 
 test('docs/lifecycle.md has a row for each, and none besides', () => {
   const page = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8')
