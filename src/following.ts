@@ -1,7 +1,7 @@
 /** Follows the folders of manifests and rules: what changes there is taken up, and a reload that fails ends nothing. */
 import type { Access } from './access/index.ts'
 import { type Config, type Watch, watchFolder } from './config/index.ts'
-import type { Activation, Asker, ReloadResult } from './policy/index.ts'
+import { type Activation, type Asker, manifestFiles, type ReloadResult, ruleFiles } from './policy/index.ts'
 import type { Logger } from './telemetry/index.ts'
 
 export interface FollowingOptions {
@@ -60,9 +60,12 @@ export function createFollowing({ config, access, activation, logger, againMs = 
     reload,
     async begin() {
       const { rulesFolder, candidate } = config.policy
-      const folders = [config.integrationsFolder, rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
-      const unwatched = (error: Error) => logger.warn({ err: error }, 'changes cannot be watched; use "sallyport reload"')
-      watches = folders.map((folder) => watchFolder(folder, changed, unwatched))
+      const rules = [rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
+      const unwatched = (error: Error) => logger.warn({ err: error }, 'changes are not told, and are looked for from time to time')
+      watches = [
+        watchFolder(config.integrationsFolder, manifestFiles, changed, unwatched),
+        ...rules.map((folder) => watchFolder(folder, ruleFiles, changed, unwatched)),
+      ]
       await Promise.all(watches.map(({ begun }) => begun))
     },
     start() {

@@ -2,6 +2,7 @@
 export type { Config, ListenerConfig } from './config.ts'
 export { ConfigError, type ConfigProblem } from './config-error.ts'
 export { decodeYaml } from './decode-yaml.ts'
+export { type FileKind, type FolderFile, listFiles, readSteadily } from './folder-files.ts'
 export { breakerFrom, breakerSchema, limitsFrom, limitsSchema } from './limits-schema.ts'
 export { loadConfig } from './load.ts'
 export { type BundleConfig, type ServerConfig, type SignatureAlgorithm, signatureAlgorithms } from './policy-config.ts'

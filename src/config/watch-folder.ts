@@ -1,23 +1,22 @@
-/** Tells when the contents of a folder have changed, Kubernetes' symlink swaps and file systems without notifications included. */
-import { type FSWatcher, statSync, watch } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Tells when the files of a folder have changed: chokidar says when to look, and what is found there says whether it did. */
+import { dirname, relative } from 'node:path'
+import { watch } from 'chokidar'
+import { codeOfPath, type FileKind, listFiles, stampOf } from './folder-files.ts'
 
 /** Editors and copies write in bursts; a folder that never rests is looked at all the same. */
 const settleMs = 50
 const maxSettleMs = 1000
-/** For what no event tells: network file systems, a folder that was replaced whole. */
+/** For what no event tells: network file systems, events that were lost. No more than a hundredth of the time goes into it. */
 const lookEveryMs = 5000
+const restFactor = 100
+/** What the plain names of a mounted ConfigMap lead through. */
+const kubernetesData = '..data'
+/** As young as this a file may change once more and look the same: clocks of file systems tick in milliseconds. */
+const youngMs = 20
 
 export interface WatchOptions {
   readonly everyMs?: number
-  /** Which files count, by their name; manifests and rules where absent. */
-  readonly covers?: (name: string) => boolean
-  /** Folders below count as well. */
-  readonly deep?: boolean
 }
-
-const isManifestOrRule = (name: string) => /^[^.].*\.(?:ya?ml|rego)$/.test(name)
 
 export interface Watch {
   /** Changes after this are told: what is read from then on is not missed. */
@@ -25,33 +24,37 @@ export interface Watch {
   stop(): void
 }
 
-/** Calls back once a burst of changes has settled. A folder that cannot be watched is told to `onError`, and looked at from time to time. */
+/** Calls back once a burst of changes has settled. `onError`: nothing tells of changes, which are looked for from time to time then. */
 export function watchFolder(
   folder: string,
+  kind: FileKind,
   onChange: () => void,
   onError: (error: Error) => void,
-  { everyMs = lookEveryMs, covers = isManifestOrRule, deep = true }: WatchOptions = {},
+  { everyMs = lookEveryMs }: WatchOptions = {},
 ): Watch {
-  let watcher: FSWatcher | null = null
-  let watched = ''
   let settling: NodeJS.Timeout | null = null
+  let resting: NodeJS.Timeout | null = null
   let burstSince = 0
   let stopped = false
-  let looking: Promise<string | null> = fingerprint(folder, covers, deep).catch(() => null)
+  let looking: Promise<string | null> = fingerprint(folder, kind).catch(() => null)
 
   function look(): void {
     settling = null
-    renew()
+    if (resting !== null) clearTimeout(resting)
     // One after the other, each compared with the last that could be taken.
     looking = looking.then(async (seen) => {
-      const now = await fingerprint(folder, covers, deep).catch(() => null)
-      if (now === null || now === seen || stopped) return seen
+      const from = performance.now()
+      const now = await fingerprint(folder, kind).catch(() => null)
+      if (stopped) return seen
+      resting = setTimeout(look, Math.max(everyMs, restFactor * (performance.now() - from))).unref()
+      if (now === null || now === seen) return seen
       onChange()
       return now
     })
   }
 
   function changed(): void {
+    if (stopped) return
     const now = performance.now()
     if (settling === null) burstSince = now
     else if (now - burstSince > maxSettleMs) return
@@ -59,79 +62,48 @@ export function watchFolder(
     settling = setTimeout(look, settleMs)
   }
 
-  /** A watcher stays with the folder that it was given, even where another has taken its name. */
-  function renew(): void {
-    const identity = identityOf(folder)
-    if (identity === watched) return
-    watched = identity
-    watcher?.close()
-    watcher = null
-    if (identity === '') return
-    try {
-      watcher = watch(folder, { persistent: false, recursive: false }, changed)
-      watcher.on('error', onError)
-    } catch (error) {
-      onError(error as Error)
-    }
-  }
-
-  renew()
-  if (watched === '') onError(new Error(`${folder} is not there`))
-  const timer = setInterval(look, everyMs).unref()
+  const told = new Set<string>()
+  // From the folder above, where another folder, or a link to one, may take its name.
+  const above = dirname(folder)
+  const watcher = watch(above, {
+    ignoreInitial: true,
+    persistent: false,
+    ...(!kind.deep && { depth: 1 }),
+    ignored(path, stats) {
+      if (path === above || path === folder) return false
+      const name = relative(folder, path)
+      if (name.startsWith('../')) return true
+      return kind.deep ? stats?.isFile() === true && !kind.covers(name) : name !== kubernetesData && !kind.covers(name)
+    },
+  })
+  watcher.on('all', changed)
+  watcher.on('error', (error) => {
+    const { message } = error as Error
+    if (stopped || told.has(message)) return
+    told.add(message)
+    onError(error as Error)
+  })
+  resting = setTimeout(look, everyMs).unref()
   return {
     begun: looking.then(() => {}),
     stop() {
       stopped = true
-      clearInterval(timer)
-      if (settling !== null) clearTimeout(settling)
-      watcher?.close()
+      for (const timer of [resting, settling]) if (timer !== null) clearTimeout(timer)
+      void watcher.close()
     },
   }
 }
 
-/** Empty where it is not there, or cannot be looked at. */
-function identityOf(path: string): string {
+/** Of what the names of the files that count lead to; their contents are the reader's business. Throws where it cannot be told. */
+async function fingerprint(folder: string, kind: FileKind): Promise<string> {
   try {
-    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-    return stats === undefined ? '' : `${stats.dev}:${stats.ino}`
-  } catch {
-    return ''
-  }
-}
-
-function stateOf(error: NodeJS.ErrnoException): string {
-  if (error.code !== undefined && statesOfPath.has(error.code)) return error.code
-  throw error
-}
-
-/** What it says of a folder or file that it cannot be read so; whatever else goes wrong (no descriptors, no memory) says nothing of it. */
-const statesOfPath = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'])
-
-/**
- * Names, sizes and times of the files that count, through links; their contents are the reader's business. Throws where they
- * cannot be told.
- */
-async function fingerprint(folder: string, covers: (name: string) => boolean, deep: boolean): Promise<string> {
-  try {
-    const stamps: string[] = []
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const { name } = entry
-      const path = join(folder, name)
-      if (entry.isDirectory()) {
-        if (deep && !name.startsWith('.')) stamps.push(`${name}/\0${await fingerprint(path, covers, deep)}`)
-      } else if (covers(name)) stamps.push(`${name}\0${await stampOf(path)}`)
+    let files = await listFiles(folder, kind)
+    for (let waits = 0; waits < 2 && files.some(({ changedMs }) => Math.abs(Date.now() - changedMs) < youngMs); waits += 1) {
+      await new Promise((resolve) => setTimeout(resolve, youngMs).unref())
+      files = await listFiles(folder, kind)
     }
-    return stamps.sort().join('\n')
+    return stampOf(files)
   } catch (error) {
-    return stateOf(error as NodeJS.ErrnoException)
-  }
-}
-
-async function stampOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
-  } catch (error) {
-    return stateOf(error as NodeJS.ErrnoException)
+    return codeOfPath(error)
   }
 }

@@ -10,9 +10,9 @@ export { failureKinds } from './failure.ts'
 export { createHistory, type ManifestTexts } from './history/index.ts'
 export { indexManifest } from './index-manifests.ts'
 export { createLibrarySource, type LibrarySource, libraryIn } from './library-source.ts'
-export { createDirectory, type Directory, loadManifests, manifestJsonSchema } from './manifests/index.ts'
+export { createDirectory, type Directory, loadManifests, manifestFiles, manifestJsonSchema } from './manifests/index.ts'
 export { createAsk } from './outside/index.ts'
-export { createPolicy, type PolicyStation, readRules } from './policy.ts'
+export { createPolicy, type PolicyStation } from './policy.ts'
 export type { RegoSources } from './rego-files.ts'
 export {
   createDecisionLog,
@@ -26,5 +26,6 @@ export {
   type VerdictStation,
   withVerdicts,
 } from './report/index.ts'
+export { readRules, ruleFiles } from './rules-folder.ts'
 export { createServer, type Server } from './server/index.ts'
 export { GivenUp, type GiveWay } from './turns.ts'

@@ -1,18 +1,13 @@
 /** What authors write and nothing would read: refused by its name, since a deny that rests on it would be open. */
-import { readdir } from 'node:fs/promises'
 import { isDataFile, packageOf } from './bundle/index.ts'
 import { type CompilerProblem, RegoError } from './compiler/index.ts'
 import type { RegoSources } from './rego-files.ts'
 
-/** Data files below the folder of rules: data comes in bundles. Throws `RegoError` that names each; a folder that cannot be read is not told of here. */
-export async function requireNoData(folder: string, prefix: string): Promise<void> {
-  const names = await readdir(folder, { recursive: true }).catch(() => [])
+/** Data files among those of the folder of rules: data comes in bundles. Throws `RegoError` that names each. */
+export function requireNoData(names: readonly string[]): void {
   const problems = names
     .filter(isDataFile)
-    .sort()
-    .map((name) =>
-      problem(`${prefix}${name}`, 0, 'is data, which the gateway does not read beside rules; put it into a bundle (policy.bundles)'),
-    )
+    .map((name) => problem(name, 0, 'is data, which the gateway does not read beside rules; put it into a bundle (policy.bundles)'))
   if (problems.length > 0) throw new RegoError(problems)
 }
 

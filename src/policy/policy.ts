@@ -10,12 +10,11 @@ import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
-import { requireNoData } from './left-aside.ts'
 import { createLibrarySource, type LibrarySource, libraryNeedOf } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import type { InputSight } from './projection.ts'
-import { type RegoSources, readRego } from './rego-files.ts'
+import type { RegoSources } from './rego-files.ts'
 import { requireRulesApart } from './require-apart.ts'
 import { createSession, type Session } from './session.ts'
 import { harden } from './wasm/index.ts'
@@ -149,13 +148,6 @@ function digestOf(integration: Integration): string {
     digests.set(integration, known)
   }
   return known
-}
-
-/** Authors' Rego, by the names that messages use. Throws `RegoError`, for data beside it as well. */
-export async function readRules(folder: string | null): Promise<RegoSources> {
-  if (folder === null) return {}
-  await requireNoData(folder, 'rules/')
-  return readRego(folder, 'rules/')
 }
 
 function digest(text: string): string {

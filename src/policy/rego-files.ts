@@ -1,7 +1,6 @@
 /** Rego as people wrote it: bounded files in UTF-8; whatever cannot be read is a problem with its name. */
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readText } from '../config/index.ts'
+import { listFiles, readText } from '../config/index.ts'
 import { RegoError } from './compiler/index.ts'
 
 /** File name → text. */
@@ -17,10 +16,10 @@ export async function readRego(folder: string, prefix: string): Promise<RegoSour
 
 /** Paths below the folder, sorted. Throws `RegoError`. */
 export async function listRego(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    throw unreadable([[folder, `cannot be read: ${error.code ?? 'unknown error'}`]])
+  const files = await listFiles(folder, { covers: isRego, deep: true }).catch((error) => {
+    throw unreadableFolder(folder, error)
   })
-  return names.filter((name) => name.endsWith('.rego')).sort()
+  return files.map(({ name }) => name)
 }
 
 /** `files`: the name for messages, and the path. Throws `RegoError` with every file that cannot be read. */
@@ -34,6 +33,12 @@ export function readRegoFiles(files: readonly (readonly [string, string])[]): Re
   }
   if (problems.length > 0) throw unreadable(problems)
   return sources
+}
+
+export const isRego = (name: string): boolean => name.endsWith('.rego')
+
+export function unreadableFolder(folder: string, error: NodeJS.ErrnoException): RegoError {
+  return unreadable([[folder, `cannot be read: ${error.code ?? error.message}`]])
 }
 
 function unreadable(problems: readonly (readonly [string, string])[]): RegoError {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { verifyAudit } from '../../src/audit/index.ts'
 import { watchFolder } from '../../src/config/index.ts'
+import { manifestFiles } from '../../src/policy/index.ts'
 import { createDescriptors } from '../../src/shares/index.ts'
 import { command } from '../support/command.ts'
 import { countDescriptors } from '../support/descriptors.ts'
@@ -111,6 +112,7 @@ test('a folder that cannot be looked at for want of descriptors has not changed'
   syncBuiltinESMExports()
   const { stop } = watchFolder(
     folder,
+    manifestFiles,
     () => {
       changes += 1
     },

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { AccessRequest, Claim, Decision, Integration } from '../../src/core/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
-import { createPolicy, readRules } from '../../src/policy/policy.ts'
+import { createPolicy } from '../../src/policy/policy.ts'
+import { readRules } from '../../src/policy/rules-folder.ts'
 
 export interface Decider {
   /** `at`: when the request arrived, milliseconds since the epoch. */

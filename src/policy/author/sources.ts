@@ -1,6 +1,7 @@
 /** Rego files that an author names on the command line. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { listFiles } from '../../config/index.ts'
 import type { JsonObject } from '../../core/index.ts'
 import { defaultSources } from '../build.ts'
 import { isDataFile, mergeData, readBundle, type Verification } from '../bundle/index.ts'
@@ -49,8 +50,8 @@ async function readBundledData(path: string): Promise<JsonObject> {
 
 async function readFolderData(path: string): Promise<JsonObject> {
   if (!(await stat(path).catch(() => null))?.isDirectory()) return {}
-  const names = (await readdir(path, { recursive: true })).filter(isDataFile).sort()
-  const contents = new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(path, name))] as const)))
+  const files = await listFiles(path, { covers: isDataFile, deep: true })
+  const contents = new Map(await Promise.all(files.map(async ({ name }) => [name, await readFile(join(path, name))] as const)))
   return mergeData({ origin: path, contents }, [''], ['integrations', 'sallyport'])
 }
 

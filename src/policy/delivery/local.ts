@@ -1,8 +1,8 @@
 /** A bundle of this machine: an archive or a folder, read again when it changes. */
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { type Watch, watchFolder } from '../../config/index.ts'
-import { BundleError, readBundle, readBundleFolder, type SnapshotBundle } from '../bundle/index.ts'
+import { type FileKind, type Watch, watchFolder } from '../../config/index.ts'
+import { BundleError, bundleFiles, readBundle, readBundleFolder, type SnapshotBundle } from '../bundle/index.ts'
 import { type Courier, type CourierOptions, failureOf, NotActivated, verificationOf } from './courier.ts'
 import { createStatus, now } from './status.ts'
 
@@ -52,9 +52,8 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
   }
 
   function watchIt(): Watch {
-    return kind === 'folder'
-      ? watchFolder(path, again, onUnwatched, { covers: () => true })
-      : watchFolder(dirname(path), again, onUnwatched, { covers: (one) => one === basename(path), deep: false })
+    const archive: FileKind = { covers: (one) => one === basename(path), deep: false }
+    return kind === 'folder' ? watchFolder(path, bundleFiles, again, onUnwatched) : watchFolder(dirname(path), archive, again, onUnwatched)
   }
 
   return {

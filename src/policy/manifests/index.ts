@@ -1,5 +1,5 @@
 /** Manifests: what each integration may do. */
 export type { ManifestDefaults } from './decode.ts'
 export { createDirectory, type Directory } from './directory.ts'
-export { loadManifests } from './load.ts'
+export { loadManifests, manifestFiles } from './load.ts'
 export { manifestJsonSchema } from './schema.ts'

@@ -1,9 +1,7 @@
 /** The manifests of a folder as one set: all of them are good, or none is taken. */
-import { statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { ConfigError, type ConfigProblem, readText } from '../../config/index.ts'
+import { ConfigError, type ConfigProblem, type FileKind, type FolderFile, readSteadily, readText } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
 import { decodeIdentity, decodeManifest, type ManifestDefaults, type ManifestIdentity } from './decode.ts'
 
@@ -28,7 +26,10 @@ interface Looked {
   readonly problems: readonly ConfigProblem[]
 }
 
-/** Every `.yaml` and `.yml` that is not hidden. Throws `ConfigError` with the problems of all files. */
+/** Every `.yaml` and `.yml` that is not hidden. */
+export const manifestFiles: FileKind = { covers: (name) => /^[^.].*\.ya?ml$/.test(name), deep: false }
+
+/** All `manifestFiles`. Throws `ConfigError` with the problems of all files. */
 export async function loadManifests(folder: string, defaults: ManifestDefaults, decoded: Decoded = new Map()): Promise<ManifestSet> {
   const files = await lookAtEach(folder, defaults, decoded)
   const integrations = files.flatMap(({ integration }) => integration ?? [])
@@ -53,20 +54,28 @@ export async function loadIdentities(
 }
 
 async function lookAtEach(folder: string, defaults: ManifestDefaults, decoded: Decoded): Promise<readonly Looked[]> {
-  const names = await listManifests(folder)
-  const files: Looked[] = []
-  for (const [index, name] of names.entries()) {
-    if (index % filesATurn === filesATurn - 1) await nextTurn()
-    files.push(await lookAt(folder, name, defaults, decoded))
+  try {
+    return await readSteadily(folder, manifestFiles, async (files) => {
+      const looked: Looked[] = []
+      for (const [index, file] of files.entries()) {
+        if (index % filesATurn === filesATurn - 1) await nextTurn()
+        looked.push(await lookAt(folder, file, defaults, decoded))
+      }
+      const present = new Set(files.map(({ name }) => join(folder, name)))
+      for (const file of decoded.keys()) if (!present.has(file)) decoded.delete(file)
+      return looked
+    })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === undefined) throw error
+    throw new ConfigError([{ file: folder, line: 0, column: 0, path: '', message: `cannot be read: ${code}` }])
   }
-  const present = new Set(names.map((name) => join(folder, name)))
-  for (const file of decoded.keys()) if (!present.has(file)) decoded.delete(file)
-  return files
 }
 
-async function lookAt(folder: string, name: string, defaults: ManifestDefaults, decoded: Decoded): Promise<Looked> {
+async function lookAt(folder: string, found: FolderFile, defaults: ManifestDefaults, decoded: Decoded): Promise<Looked> {
+  const { name } = found
   const file = join(folder, name)
-  const stamp = stampOf(file)
+  const stamp = Date.now() - found.changedMs >= youngMs ? found.stamp : null
   const before = decoded.get(file)
   if (before !== undefined && stamp !== null && before.stamp === stamp) return { name, ...before, problems: [] }
   const content = readText(file)
@@ -94,18 +103,6 @@ async function lookAt(folder: string, name: string, defaults: ManifestDefaults, 
 /** As young as this a file may change once more and look the same: clocks of file systems tick in milliseconds. */
 const youngMs = 2000
 
-/** What changes with a file's content; `null` where that cannot be relied upon, and the file is to be read. Taken before it is read. */
-function stampOf(file: string): string | null {
-  try {
-    const stat = statSync(file, { bigint: true })
-    // Programs can set the time of the content's change (mtime), but not that of the file's own (ctime).
-    const ageMs = Date.now() - Number(stat.ctimeNs / 1_000_000n)
-    return stat.isFile() && ageMs >= youngMs ? [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join() : null
-  } catch {
-    return null
-  }
-}
-
 /** The same of texts that were kept. Throws `ConfigError`. */
 export function decodeManifests(
   folder: string,
@@ -116,15 +113,6 @@ export function decodeManifests(
   const problems = conflicts(folder, integrations)
   if (problems.length > 0) throw new ConfigError(problems)
   return integrations
-}
-
-async function listManifests(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort()
-  } catch (error) {
-    const message = `cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
-    throw new ConfigError([{ file: folder, line: 0, column: 0, path: '', message }])
-  }
 }
 
 /**

@@ -1,0 +1,119 @@
+/** The files of a folder that count: one list for who reads them and for who watches them. */
+import type { BigIntStats, Dirent } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Which files of a folder count. */
+export interface FileKind {
+  /** By the path below the folder. */
+  readonly covers: (name: string) => boolean
+  /** Folders below count as well, those that are links too. */
+  readonly deep: boolean
+}
+
+export interface FolderFile {
+  /** Path below the folder. */
+  readonly name: string
+  /** Is another one whenever the file that its name leads to is, or was written; the error's code where it leads to none. */
+  readonly stamp: string
+  /** When it last changed, in milliseconds since the epoch; `Infinity` where that is not known. */
+  readonly changedMs: number
+}
+
+/** Beyond these a folder was named by mistake, or links lead in circles. */
+const maxEntries = 100_000
+/** So many are looked at at once: no more threads work on file systems. */
+const atOnce = 4
+/** A folder that changes each time that it is read is taken as it was last. */
+const maxReads = 5
+
+/**
+ * Sorted by name. Names that begin with `..` are left out: Kubernetes keeps the versions of a mounted ConfigMap there, and links to
+ * them by plain names. Throws what the file system throws where the folder, or a file's state, cannot be told.
+ */
+export async function listFiles(folder: string, kind: FileKind): Promise<readonly FolderFile[]> {
+  const found: FolderFile[] = []
+  await walk({ folder, kind, found }, '', [])
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** What `read` makes of files that did not change meanwhile: never half of one version and half of the next. Throws what it throws then. */
+export async function readSteadily<T>(folder: string, kind: FileKind, read: (files: readonly FolderFile[]) => T | Promise<T>): Promise<T> {
+  let files = await listFiles(folder, kind)
+  for (let reads = 1; ; reads += 1) {
+    const outcome = await attempt(() => read(files))
+    const now = reads < maxReads ? await listFiles(folder, kind) : files
+    if (stampOf(now) === stampOf(files)) {
+      if ('error' in outcome) throw outcome.error
+      return outcome.value
+    }
+    files = now
+  }
+}
+
+export function stampOf(files: readonly FolderFile[]): string {
+  return files.map(({ name, stamp }) => `${name}\0${stamp}`).join('\n')
+}
+
+async function attempt<T>(work: () => T | Promise<T>): Promise<{ readonly value: T } | { readonly error: unknown }> {
+  try {
+    return { value: await work() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+interface Walk {
+  readonly folder: string
+  readonly kind: FileKind
+  readonly found: FolderFile[]
+}
+
+/** `above`: the folders that lead here, so that a link to one of them ends there. */
+async function walk({ folder, kind, found }: Walk, below: string, above: readonly string[]): Promise<void> {
+  const entries = await readdir(join(folder, below), { withFileTypes: true })
+  if (found.length + entries.length > maxEntries) throw new Error(`${folder} holds more than ${maxEntries} files; give a folder of its own`)
+  const folders: string[] = []
+  const look = async (entry: Dirent) => {
+    const name = below === '' ? entry.name : `${below}/${entry.name}`
+    if (kind.deep && entry.isDirectory()) folders.push(name)
+    else if (kind.covers(name) || (kind.deep && entry.isSymbolicLink())) {
+      const state = await stateOf(join(folder, name))
+      if (typeof state === 'string') {
+        // Emacs locks what it edits by a link to no file.
+        if (kind.covers(name) && !entry.name.startsWith('.#')) found.push({ name, stamp: state, changedMs: Number.POSITIVE_INFINITY })
+      } else if (kind.deep && state.isDirectory()) folders.push(name)
+      else if (kind.covers(name)) found.push(fileOf(name, state))
+    }
+  }
+  const counted = entries.filter((entry) => !entry.name.startsWith('..'))
+  for (let at = 0; at < counted.length; at += atOnce) await Promise.all(counted.slice(at, at + atOnce).map(look))
+  for (const name of folders) {
+    const { dev, ino } = await stat(join(folder, name), { bigint: true })
+    const identity = `${dev}:${ino}`
+    if (!above.includes(identity)) await walk({ folder, kind, found }, name, [...above, identity])
+  }
+}
+
+function fileOf(name: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): FolderFile {
+  // Programs can set the time of the content's change (mtime), but not that of the file's own (ctime).
+  return { name, stamp: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`, changedMs: Number(ctimeNs / 1_000_000n) }
+}
+
+/** What says of a file that it cannot be read so; whatever else goes wrong (no descriptors, no memory) says nothing of it. */
+const statesOfPath = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'])
+
+async function stateOf(path: string): Promise<BigIntStats | string> {
+  try {
+    return await stat(path, { bigint: true })
+  } catch (error) {
+    return codeOfPath(error)
+  }
+}
+
+/** The code of an error that says something of the path. Throws any other. */
+export function codeOfPath(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== undefined && statesOfPath.has(code)) return code
+  throw error
+}
