@@ -16,12 +16,11 @@ import {
   type Directory,
   describeChanges,
   failureKinds,
-  GivenUp,
-  type GiveWay,
   type LibrarySource,
   type PolicyStation,
   readRules,
   type Server,
+  unlessAborted,
 } from './policy/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
 
@@ -131,17 +130,17 @@ export function createGovernment(options: GovernOptions): Government {
         })
       },
     })
-    async function prepare(integrations: readonly Integration[], bundles: BundleSet, givingWay: GiveWay): Promise<void> {
+    async function prepare(integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal): Promise<void> {
       try {
         const rules = await readRules(rulesFolder)
-        const prepared = await givingWay(() => station.prepare(integrations, rules, bundles))
+        const prepared = await unlessAborted(signal, station.prepare(integrations, rules, bundles, signal))
         prepared.activate()
         state.problem = null
         state.isCurrent = true
         onCandidate()
         note('candidate', { revision: prepared.revision, enforcePercent })
       } catch (error) {
-        if (error instanceof GivenUp) throw error
+        if (signal.aborted) throw signal.reason
         state.problem = (error as Error).message
         note('candidate', { problem: state.problem.slice(0, 1000), enforcePercent: 0 })
         logger.error({ problem: state.problem }, 'the candidate rules are bad: they are compared with nothing and decide nothing')
@@ -186,9 +185,9 @@ export function createGovernment(options: GovernOptions): Government {
     },
     onUnlisted: (revision, error) =>
       logger.error({ revision, err: error }, 'the revision decides, and the list of revisions cannot be written'),
-    async afterwards(integrations, bundles, givingWay) {
+    async afterwards(integrations, bundles, signal) {
       await delivery.keep()
-      await candidate?.prepare(integrations, bundles, givingWay)
+      await candidate?.prepare(integrations, bundles, signal)
     },
     onRejected(problem, error) {
       if (error !== null) reporting.rejected(error)

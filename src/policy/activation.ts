@@ -1,5 +1,6 @@
 /** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
+import { createActivationQueue, Preempted, unlessAborted, type Work } from './activation-queue.ts'
 import type { SnapshotBundle } from './bundle/index.ts'
 import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
 import type { BundleSet } from './compose.ts'
@@ -7,7 +8,6 @@ import { type Activated, type History, HistoryError, type Made } from './history
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
 import type { RegoSources } from './rego-files.ts'
-import { createTurns, GivenUp, type GiveWay } from './turns.ts'
 
 export interface ReloadResult {
   readonly ok: boolean
@@ -41,7 +41,7 @@ export interface ActivationOptions {
    */
   readonly onActivated: (integrations: readonly Integration[], activated: TakenUp | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
-  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet, givingWay: GiveWay) => Promise<void>
+  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal) => Promise<void>
   /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
   readonly onRejected: (problem: string, error: unknown) => void
   /** It decides, and the list of revisions does not say so. */
@@ -64,7 +64,7 @@ export type Asker = 'operator' | 'folders' | 'signal'
 export interface Activation {
   /** The chosen revision, or what lies in the folders and is kept of the bundles. Throws what makes it bad. */
   start(): Promise<void>
-  /** What lies in the folders now, unless a revision was chosen. */
+  /** What lies in the folders now, or later, unless a revision was chosen. Of several at once only the newest is built. */
   reload(by: Asker): Promise<ReloadResult>
   /** A new bundle with all that there is beside it; `origin` is for messages. */
   offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
@@ -79,7 +79,7 @@ export interface Activation {
   rejected(): string | null
   /** The revision that was chosen; `null` where the folders and bundles are followed. */
   pinned(): string | null
-  /** Nothing is activated after it; what is being built is given up. */
+  /** Nothing is activated after it; what is being built is aborted. */
   close(): Promise<void>
 }
 
@@ -91,10 +91,9 @@ export function createActivation(options: ActivationOptions): Activation {
   const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected, onUnlisted } = options
   let rejected: string | null = null
   let pinned: string | null = null
-  const turns = createTurns()
-  /** A change during a reload is seen by the next. */
-  const inTurn = (work: () => Promise<ReloadResult>) => turns.inTurn(work).catch(afterClose)
-  const soon = (work: () => Promise<ReloadResult>) => turns.soon(work).catch(afterClose)
+  const queue = createActivationQueue()
+  const queued = (work: Work<ReloadResult>) => queue.enqueue(work).catch(afterClose)
+  const chosen = (work: Work<ReloadResult>) => queue.choose(work).catch(afterClose)
   /** The newest good ones. */
   let current: BundleSet = new Map()
 
@@ -123,24 +122,23 @@ export function createActivation(options: ActivationOptions): Activation {
   }
 
   /** `before` is done once nothing can be wrong with the set any more, and before it decides: where it fails, nothing has changed. */
-  async function take({ integrations, ...made }: Candidate, { how, by, before }: Way): Promise<void> {
-    const prepare = () => policy.prepare(integrations, made.rules, made.bundles)
-    // A test that never ends must not keep an operator from going back to what worked.
-    const giveWay = how === 'activate' || how === 'rollback' ? turns.untilClosed : turns.givingWay
-    const { revision, activate } = await giveWay(prepare)
+  async function take({ integrations, ...made }: Candidate, { how, by, before, signal = neverAborted }: Way): Promise<void> {
+    const { revision, activate } = await unlessAborted(signal, policy.prepare(integrations, made.rules, made.bundles, signal))
     const isOther = revision !== policy.revision()
     if (isOther) await history.keep(revision, made)
+    signal.throwIfAborted()
     await before?.()
     const changed = changesBetween(directory.all(), integrations)
     activate()
     directory.replace(integrations)
     const taken = { revision, how, by, isNews: isOther || rejected !== null, changed }
+    rejected = null
     onActivated(integrations, taken, made.bundles)
     if (isOther)
       await history
         .record({ revision, at: new Date().toISOString(), how, by, changed: boundedChanges(changed) })
         .catch((error: Error) => onUnlisted(revision, error))
-    await afterwards(integrations, made.bundles, giveWay)
+    await afterwards(integrations, made.bundles, signal)
   }
 
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
@@ -151,7 +149,7 @@ export function createActivation(options: ActivationOptions): Activation {
 
   const now = () => policy.revision() ?? ''
   const afterClose = (error: unknown): ReloadResult => {
-    if (error instanceof GivenUp) return { ok: false, revision: now(), problem: error.message }
+    if (error instanceof Preempted) return { ok: false, revision: now(), problem: error.message }
     throw error
   }
   const missingIn = (set: BundleSet) => bundles.names.filter((name) => !set.has(name))
@@ -165,11 +163,10 @@ export function createActivation(options: ActivationOptions): Activation {
   async function attempt({ find, origin, ...way }: Attempt): Promise<ReloadResult> {
     try {
       await take(await find(), way)
-      rejected = null
       return { ok: true, revision: now() }
     } catch (error) {
       // Nothing is bad about what had to give way: it is tried again.
-      if (error instanceof GivenUp) throw error
+      if (way.signal?.aborted === true) throw way.signal.reason
       const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
       // A bundle is tried again and again.
       if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
@@ -183,12 +180,12 @@ export function createActivation(options: ActivationOptions): Activation {
     pinned = revision
   }
 
-  const activate = (revision: string, how: 'activate' | 'rollback') =>
-    attempt({ how, by: 'operator', find: () => fromHistory(revision), before: () => pin(revision) })
+  const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal) =>
+    attempt({ how, by: 'operator', signal, find: () => fromHistory(revision), before: () => pin(revision) })
 
-  async function fromWhatThereIs(by: Asker): Promise<ReloadResult> {
+  async function fromWhatThereIs(by: Asker, signal: AbortSignal): Promise<ReloadResult> {
     const missing = missingIn(current)
-    if (missing.length === 0) return attempt({ how: 'reload', by, find: () => fromFolders(current) })
+    if (missing.length === 0) return attempt({ how: 'reload', by, signal, find: () => fromFolders(current) })
     try {
       introduce((await fromFolders(current)).integrations)
       return { ok: true, revision: now(), missing }
@@ -223,42 +220,50 @@ export function createActivation(options: ActivationOptions): Activation {
         introduce(found.integrations)
       }
     },
-    reload: (by) => inTurn(async () => (pinned === null ? fromWhatThereIs(by) : { ok: true, revision: now(), pinned })),
+    reload: (by) =>
+      queue
+        .reload(async (signal) => (pinned === null ? fromWhatThereIs(by, signal) : { ok: true, revision: now(), pinned }))
+        .catch(afterClose),
     offer: (name, bundle, origin) =>
-      inTurn(async () => {
+      queued(async (signal) => {
         const set = new Map(current).set(name, bundle)
         const missing = missingIn(set)
         const isLater = pinned !== null || missing.length > 0
         const result: ReloadResult = isLater
           ? { ok: true, revision: now(), missing, ...(pinned !== null && { pinned }) }
-          : await attempt({ how: 'bundle', by: name, find: () => fromFolders(set), origin })
+          : await attempt({ how: 'bundle', by: name, signal, find: () => fromFolders(set), origin })
         if (result.ok) current = set
         return result
       }),
-    activate: (revision) => soon(() => activate(revision, 'activate')),
+    activate: (revision) => chosen((signal) => activate(revision, 'activate', signal)),
     rollback: () =>
-      soon(async () => {
+      chosen(async (signal) => {
         const before = revisionBefore(await history.list(), now())
         if (before === null) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
-        return activate(before, 'rollback')
+        return activate(before, 'rollback', signal)
       }),
     follow: () =>
-      inTurn(async () => {
+      queued(async (signal) => {
         const missing = missingIn(current)
         if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles that were never here: ${missing.join(', ')}` }
-        return attempt({ how: 'reload', by: 'operator', find: () => fromFolders(current), before: () => pin(null) })
+        return attempt({ how: 'reload', by: 'operator', signal, find: () => fromFolders(current), before: () => pin(null) })
       }),
     list: async () => ({ active: policy.revision(), pinned, activations: await history.list() }),
     rejected: () => rejected,
     pinned: () => pinned,
-    close: turns.close,
+    close: queue.close,
   }
 }
+
+/** At the start there is nothing to give way to. */
+const neverAborted = new AbortController().signal
 
 interface Way {
   readonly how: Activated['how']
   readonly by: string
   readonly before?: () => Promise<void>
+  /** Aborted before it decides: nothing has changed. */
+  readonly signal?: AbortSignal
 }
 
 /** Further back than what decides has come by now: who goes back twice wants neither of the two that were bad. `activations`: newest first. */

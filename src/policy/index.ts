@@ -1,5 +1,7 @@
 /** Decide: manifests and Rego in, decisions out. */
+
 export { type Activation, type Asker, createActivation, type ReloadResult } from './activation.ts'
+export { unlessAborted } from './activation-queue.ts'
 export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
 export { describeChanges } from './changes.ts'
@@ -28,4 +30,3 @@ export {
 } from './report/index.ts'
 export { readRules, ruleFiles } from './rules-folder.ts'
 export { createServer, type Server } from './server/index.ts'
-export { GivenUp, type GiveWay } from './turns.ts'

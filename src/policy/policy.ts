@@ -43,9 +43,9 @@ export interface Prepared {
 export interface PolicyStation extends Policy {
   /**
    * Builds what `integrations`, authors' `rules` and `bundles` would give, touching nothing that is active.
-   * `activate` swaps it in at once. Throws `RegoError`, `CompilerMissing`, `BundleError`, or an error that names the file.
+   * `activate` swaps it in at once; `signal` ends the compiler. Throws `RegoError`, `CompilerMissing`, `BundleError`, or an error that names the file.
    */
-  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<Prepared>
+  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet, signal?: AbortSignal): Promise<Prepared>
   /** `null` until the first activation. */
   revision(): string | null
   /** What of the input the active policy can look at. */
@@ -69,9 +69,14 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let loaded: Loaded | null = null
   let activations = 0
 
-  async function prepare(integrations: readonly Integration[], rules: RegoSources, bundles: BundleSet = new Map()): Promise<Prepared> {
+  async function prepare(
+    integrations: readonly Integration[],
+    rules: RegoSources,
+    bundles: BundleSet = new Map(),
+    signal?: AbortSignal,
+  ): Promise<Prepared> {
     const composed = compose(rules, bundles)
-    const built = composed.prebuilt ?? (await build(composed))
+    const built = composed.prebuilt ?? (await build(composed, (request) => options.compile(request, signal)))
     requireRulesApart(built.rulePaths, bundles)
     const next = await load(built, composed)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
@@ -93,8 +98,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  function build({ deciding, all, data }: Composed): Promise<CompiledPolicy> {
-    const { compile, cacheFolder } = options
+  function build({ deciding, all, data }: Composed, compile: Compile): Promise<CompiledPolicy> {
+    const { cacheFolder } = options
     const { builtins } = grants
     return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, { data, grants: builtins }), builtins)
   }

@@ -99,6 +99,28 @@ test('a test that never ends is named, and keeps nobody from rolling back meanwh
   assert.deepEqual([await status('/one'), await status('/two'), await status('/three')], [403, 200, 200])
 })
 
+test('of ten changes in a burst one or two are compiled, and the newest decides', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const write = (path: string) =>
+    installation.write('rules/a.rego', `package sallyport.rules\n\ndeny contains "no" if input.http.path == "${path}"\n`)
+  const asked: ReturnType<typeof gateway.reload>[] = []
+  for (let change = 1; change <= 10; change += 1) {
+    write(`/${change}`)
+    asked.push(gateway.reload())
+    await setTimeout(10)
+  }
+  // Whoever asked is told once what was there when it asked, or something newer, decides.
+  const results = await Promise.all(asked)
+  assert.deepEqual([...new Set(results.map(({ ok }) => ok))], [true])
+  assert.equal((await ask(proxyPort, origin.port, '/10')).status, 403)
+  const revisions = new Set(results.map(({ revision }) => revision))
+  assert.ok(revisions.size <= 2, [...revisions].join())
+  const builds = readdirSync(join(installation.folder, 'state/policies')).filter((name) => /^[0-9a-f]{32}$/.test(name))
+  assert.ok(builds.length <= 2, builds.join())
+})
+
 test('a gateway that closes while rules are built activates nothing any more, and its log ends with its end', async (t) => {
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
   const { gateway } = await startHere(t, installation)

@@ -110,7 +110,7 @@ test('what fails is told: that Go is not there, or what it said, and nothing is 
 
 test('a program that ends early, or never, is told by how it ended', async (t) => {
   const folder = createFolder(t, { 'broken.wasm': 'not WebAssembly' })
-  const broken = await runProgram(join(folder, 'broken.wasm'), 'x'.repeat(1_000_000), 60_000)
+  const broken = await runProgram(join(folder, 'broken.wasm'), 'x'.repeat(1_000_000), { timeoutMs: 60_000 })
   assert.equal(broken.code, 1)
   assert.match(broken.stderr, /CompileError/)
   // (module (memory (export "memory") 1) (func (export "_start") (loop br 0)))
@@ -119,6 +119,12 @@ test('a program that ends early, or never, is told by how it ended', async (t) =
     'hex',
   )
   writeFileSync(join(folder, 'endless.wasm'), endless)
-  const late = await runProgram(join(folder, 'endless.wasm'), '', 1500)
+  const late = await runProgram(join(folder, 'endless.wasm'), '', { timeoutMs: 1500 })
   assert.deepEqual([late.code, late.timedOut], [null, true])
+  const controller = new AbortController()
+  const aborted = runProgram(join(folder, 'endless.wasm'), '', { timeoutMs: 60_000, signal: controller.signal })
+  setImmediate(() => controller.abort())
+  assert.deepEqual([(await aborted).code, (await aborted).timedOut], [null, false])
+  const never = await runProgram(join(folder, 'endless.wasm'), '', { timeoutMs: 60_000, signal: controller.signal })
+  assert.deepEqual([never.code, never.timedOut], [null, false])
 })

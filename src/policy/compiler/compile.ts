@@ -7,7 +7,8 @@ import { compiler, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
 import { runProgram } from './run-program.ts'
 
-export type Compile = (request: CompilerRequest) => Promise<CompilerAnswer>
+/** `signal` ends the compiler, and rejects with its reason. */
+export type Compile = (request: CompilerRequest, signal?: AbortSignal) => Promise<CompilerAnswer>
 
 /** A hostile source can at most waste a process's time. */
 const timeoutMs = 60_000
@@ -17,16 +18,17 @@ export function createCompile(folders: CompilerFolders = commandFolders()): Comp
   const answers = createAnswers(folders)
   /** Looked for once; again after it was not there. */
   let looking: Promise<string> | null = null
-  return async (request) => {
+  return async (request, signal) => {
+    signal?.throwIfAborted()
     looking ??= programPath(compiler, folders)
     let program: string
     try {
       program = await looking
     } catch (cause) {
       looking = null
-      return succeeded(await compileWithOpa(request, cause, folders))
+      return succeeded(await compileWithOpa(request, cause, { folders, signal }))
     }
-    return answers.get(program, request, async (text) => succeeded(await ask(program, text)))
+    return answers.get(program, request, async (text) => succeeded(await ask(program, text, signal)))
   }
 }
 
@@ -49,8 +51,9 @@ function distinct(problems: readonly CompilerProblem[]): readonly CompilerProble
   return [...places.values()]
 }
 
-async function ask(program: string, request: string): Promise<CompilerAnswer> {
-  const { code, timedOut, stdout, stderr } = await runProgram(program, request, timeoutMs)
+async function ask(program: string, request: string, signal: AbortSignal | undefined): Promise<CompilerAnswer> {
+  const { code, timedOut, stdout, stderr } = await runProgram(program, request, { timeoutMs, signal })
+  signal?.throwIfAborted()
   if (timedOut) throw failure('timeout', `the compiler did not end within ${timeoutMs / 1000} s`)
   const answer = code === 0 ? answerIn(stdout) : null
   if (answer !== null) return answer

@@ -25,7 +25,7 @@ const maxOutputBytes = 64 * 1024 ** 2
 export async function compileWithOpa(
   request: CompilerRequest,
   cause: unknown,
-  folders: CompilerFolders = commandFolders(),
+  { folders = commandFolders(), signal }: { readonly folders?: CompilerFolders; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<CompilerAnswer> {
   const version = await run('opa', ['version']).then(
     ({ stdout }) => /Version: (\S+)/.exec(stdout)?.[1] ?? '',
@@ -40,17 +40,26 @@ export async function compileWithOpa(
     )
   const folder = await mkdtemp(join(openWorkFolder(folders), 'opa-'))
   try {
-    return command === 'test' ? await test(folder, request) : await build(folder, request, version)
+    const place = { folder, signal }
+    const answer = command === 'test' ? await test(place, request) : await build(place, request, version)
+    signal?.throwIfAborted()
+    return answer
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function test(folder: string, request: CompilerRequest): Promise<CompilerAnswer> {
-  const renamed = await writeRequest(folder, request, true)
+/** Where one request is worked on, and what ends it. */
+interface Place {
+  readonly folder: string
+  readonly signal: AbortSignal | undefined
+}
+
+async function test(place: Place, request: CompilerRequest): Promise<CompilerAnswer> {
+  const renamed = await writeRequest(place.folder, request, true)
   const filter = request.run === undefined ? [] : ['--run', request.run]
   // The code says whether each test passed: the answer says which.
-  const { stdout, stderr } = await opa(folder, [
+  const { stdout, stderr } = await opa(place, [
     'test',
     '--format',
     'json',
@@ -64,15 +73,16 @@ async function test(folder: string, request: CompilerRequest): Promise<CompilerA
   return tests === null ? { problems: problemsOfText(stderr, renamed) } : { problems: [], tests }
 }
 
-async function build(folder: string, request: CompilerRequest, version: string): Promise<CompilerAnswer> {
+async function build(place: Place, request: CompilerRequest, version: string): Promise<CompilerAnswer> {
+  const { folder } = place
   const renamed = await writeRequest(folder, request, false)
   const shared = ['--capabilities', 'capabilities.json']
   // `opa build` knows neither strictness nor a schema: a misspelt `input.…` would compile, and be undefined for ever.
   const schema = request.schema === undefined ? [] : ['--schema', 'schema.json']
-  const checked = await opa(folder, ['check', '--strict', '--format', 'json', ...shared, ...schema, 'rego'])
+  const checked = await opa(place, ['check', '--strict', '--format', 'json', ...shared, ...schema, 'rego'])
   if (!checked.ok) return { problems: problemsOfCheck(checked.stderr, renamed) }
   const entrypoints = (request.entrypoints ?? []).flatMap((entrypoint) => ['-e', entrypoint])
-  const built = await opa(folder, ['build', '-t', 'wasm', ...shared, '-o', 'bundle.tar.gz', ...entrypoints, 'rego'])
+  const built = await opa(place, ['build', '-t', 'wasm', ...shared, '-o', 'bundle.tar.gz', ...entrypoints, 'rego'])
   if (!built.ok) return { problems: problemsOfText(built.stderr, renamed) }
   const { contents } = await readArchive(await readFile(join(folder, 'bundle.tar.gz')), 'the bundle that "opa build" made')
   const wasm = Buffer.from(contents.get('policy.wasm') ?? []).toString('base64')
@@ -80,8 +90,8 @@ async function build(folder: string, request: CompilerRequest, version: string):
 }
 
 /** Never rejects: what went wrong is in what it said. */
-function opa(folder: string, args: readonly string[]): Promise<Ended> {
-  return run('opa', args, { cwd: folder, maxBuffer: maxOutputBytes, timeout: timeoutMs }).then(
+function opa({ folder, signal }: Place, args: readonly string[]): Promise<Ended> {
+  return run('opa', args, { cwd: folder, maxBuffer: maxOutputBytes, timeout: timeoutMs, ...(signal && { signal }) }).then(
     ({ stdout, stderr }) => ({ ok: true, stdout, stderr }),
     (error: Error & { stdout?: string; stderr?: string }) => ({
       ok: false,

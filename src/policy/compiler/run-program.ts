@@ -3,11 +3,16 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
 export interface Ended {
-  /** `null`: it was ended, by `timeoutMs` or from outside. */
+  /** `null`: it was ended, by `timeoutMs`, by `signal` or from outside. */
   readonly code: number | null
   readonly timedOut: boolean
   readonly stdout: string
   readonly stderr: string
+}
+
+export interface Bounds {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
 }
 
 const processFile = join(import.meta.dirname, 'wasi-process.ts')
@@ -19,7 +24,7 @@ const processFile = join(import.meta.dirname, 'wasi-process.ts')
 const settings = ['--no-warnings', '--liftoff-only', '--wasm-lazy-validation', '--max-old-space-size=512']
 
 /** Rejects where no process can be started. */
-export function runProgram(path: string, input: string, timeoutMs: number): Promise<Ended> {
+export function runProgram(path: string, input: string, { timeoutMs, signal }: Bounds): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const { LD_LIBRARY_PATH } = process.env
     const child = spawn(process.execPath, [...settings, processFile, path], {
@@ -30,6 +35,8 @@ export function runProgram(path: string, input: string, timeoutMs: number): Prom
     })
     const end = () => void child.kill('SIGKILL')
     process.once('exit', end)
+    signal?.addEventListener('abort', end)
+    if (signal?.aborted) end()
     let timedOut = false
     const timer = setTimeout(() => {
       timedOut = true
@@ -38,6 +45,7 @@ export function runProgram(path: string, input: string, timeoutMs: number): Prom
     const settle = () => {
       clearTimeout(timer)
       process.off('exit', end)
+      signal?.removeEventListener('abort', end)
     }
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []

@@ -18,6 +18,7 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
   const options = { verification: verificationOf(config), maxBytes }
   const status = createStatus(name, onStatus)
   let working: Promise<void> = Promise.resolve()
+  let isWaiting = false
   let watch: Watch | null = null
   let hasStarted = false
   let hasChanged = false
@@ -47,8 +48,14 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
   }
 
   function again(): void {
-    if (hasStarted) working = working.then(bring)
-    else hasChanged = true
+    if (!hasStarted) hasChanged = true
+    // What waits will read what is there then.
+    if (!hasStarted || isWaiting) return
+    isWaiting = true
+    working = working.then(() => {
+      isWaiting = false
+      return bring()
+    })
   }
 
   function watchIt(): Watch {
