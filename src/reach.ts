@@ -4,6 +4,7 @@ import type { BucketReport, Resource, ResourceKind } from './core/index.ts'
 import {
   createAddressRule,
   createDialer,
+  createDialPlaces,
   createFileResource,
   createHttpResource,
   createLookupResource,
@@ -42,14 +43,19 @@ export function createReach({ config, descriptors, report, intercept }: ReachOpt
     rule: createAddressRule(own.isOwn),
     connectTimeoutMs: http.connectTimeoutMs,
     mayDial: descriptors.mayDial,
+    places: createDialPlaces({
+      ...{ take: descriptors.takeDial, give: descriptors.giveDial },
+      giveUpIdle: (integration) => pools.giveUpIdle(integration) + serviceResource.giveUpIdle(integration),
+    }),
     secureContext: originTrust(http.originCaFile),
   })
   const pools = createPools({ dialer, idleTimeoutMs: http.idleTimeoutMs, connections: 256 })
+  const serviceResource = createServiceResource({ services, dialer, ...http })
   const resources = new Map<ResourceKind, Resource>()
   for (const resource of [
     createHttpResource({ pools, dialer, ...http }),
     createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
-    createServiceResource({ services, dialer, ...http }),
+    serviceResource,
     createFileResource(),
     createSelfResource({ report }),
     createLookupResource({ resolve, timeoutMs: http.connectTimeoutMs }),

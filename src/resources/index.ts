@@ -1,6 +1,7 @@
 /** What can be touched, one kind a folder or file. */
 export { createAddressRule } from './egress/addresses.ts'
 export { createDialer } from './egress/dial.ts'
+export { createDialPlaces } from './egress/dial-places.ts'
 export { createOperatorLookup } from './egress/operator-lookup.ts'
 export { originTrust } from './egress/origin-trust.ts'
 export { createOwnPorts } from './egress/own-ports.ts'

@@ -1,4 +1,4 @@
-/** Memory that integrations share: each may hold as much as is free, so that whoever is greedy leaves room for the next. */
+/** What integrations share and hold for a while, bytes or places: each may hold as much as is free, so that whoever is greedy leaves room for the next. */
 
 interface FairMemory {
   /** Takes nothing and answers `false` where the owner would hold more than is left for all. */

@@ -65,6 +65,53 @@ test('idle connections take no descriptor that the gateway needs for itself', { 
   assert.deepEqual((await verifyAudit(folder)).findings, [])
 })
 
+/** Two integrations that may ask any host below h.localhost, and a gateway with few descriptors. */
+async function arrangeTwo(t: TestContext, descriptors: number) {
+  let hanging = 0
+  const origin = await startOrigin(t, {
+    answer: (req, res) => {
+      if (req.url === '/hang') hanging += 1
+      else res.end('hello')
+    },
+  })
+  const rest = `network: [{ hosts: ["*.h.localhost"], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`
+  const installation = createInstallation(t, {
+    config: 'drainTimeout: 10ms',
+    manifests: { 'greedy.yaml': manifest('greedy', rest), 'weather.yaml': manifest('weather', rest) },
+  })
+  const { proxyPort } = await startChild(t, installation, {
+    command: ['bash', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, process.execPath, main],
+  })
+  const head = (name: string, host: string, path: string) =>
+    `GET http://${host}.h.localhost:${origin.port}${path} HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader(name)}\r\nConnection: close\r\n\r\n`
+  const ask = (name: string, host: string, path = '/') => exchangeRaw(proxyPort, head(name, host, path))
+  return { ask, hanging: () => hanging }
+}
+
+test('connections that wait at many origins keep nobody out: those of one integration give way to its own next one', async (t) => {
+  const { ask } = await arrangeTwo(t, limit)
+  for (let i = 0; i < 100; i += 1) assert.match(await ask('greedy', `a${i}`), /^HTTP\/1\.1 200 /, `${i}`)
+  for (let i = 0; i < 10; i += 1) assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`)
+})
+
+test('an integration that holds its share of the connections to origins is refused more, and another gets its own', async (t) => {
+  const { ask, hanging } = await arrangeTwo(t, 250)
+  const answers: string[] = []
+  for (let i = 0; i < 55; i += 1)
+    ask('greedy', `a${i}`, '/hang').then(
+      (answer) => void answers.push(answer),
+      () => {},
+    )
+  // (250 − 62 that are reserved) / 2 lead to origins, and one integration has half of these.
+  await eventually('all are held or refused', () => hanging() === 47 && answers.length === 8)
+  for (const answer of answers) {
+    assert.match(answer, /^HTTP\/1\.1 429 .*"code":"connections-exceeded"/s)
+    assert.match(answer, /this integration holds its share of those that the gateway has/)
+    assert.match(answer, /retry-after: 1\r\n/i)
+  }
+  for (let i = 0; i < 5; i += 1) assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`)
+})
+
 test('doctor compares the limit of open files with the connections that are allowed', async (t) => {
   const installation = createInstallation(t, { config: 'http: { maxConnections: 1000 }' })
   const doctor = (descriptors: number) =>
@@ -91,6 +138,21 @@ test('descriptors are scarce before there are none', { skip: isLinux ? false : '
   )
   for (const [of, may] of [[4, false] as const, [1_000_000, true] as const, [null, true] as const])
     assert.deepEqual([createDescriptors(of).mayAccept(), createDescriptors(of).mayDial()], [may, may])
+})
+
+test('of the connections to origins one integration gets half, the next half of the rest, and what was given back is there again', () => {
+  const { takeDial, giveDial } = createDescriptors(120)
+  const takeAll = (owner: string) => {
+    let taken = 0
+    while (takeDial(owner)) taken += 1
+    return taken
+  }
+  // 45 of 120 are for callers, 30 for the gateway itself.
+  assert.deepEqual([takeAll('greedy'), takeAll('weather'), takeAll('third')], [22, 11, 6])
+  for (let i = 0; i < 22; i += 1) giveDial('greedy')
+  assert.ok(takeAll('weather') > 0)
+  const unbounded = createDescriptors(null)
+  for (let i = 0; i < 100_000; i += 1) assert.equal(unbounded.takeDial('greedy'), true)
 })
 
 test('a folder that cannot be looked at for want of descriptors has not changed', async (t) => {

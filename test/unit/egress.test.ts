@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 import type { Hangup } from '../../src/core/index.ts'
 import { createDialer } from '../../src/resources/egress/dial.ts'
+import { createDialPlaces } from '../../src/resources/egress/dial-places.ts'
 import { joinSockets } from '../../src/resources/egress/join.ts'
 import type { ResolveName } from '../../src/resources/egress/resolve.ts'
 import { WantedDials } from '../../src/resources/egress/wanted-dials.ts'
@@ -146,6 +147,93 @@ test('with too few descriptors left, no name is asked for and no origin is blame
   assert.equal(asked, 0)
   await assert.rejects(createDialer({ ...options, resolve, mayDial: () => asked === 0 }).tcp({ ...target, port: 80 }), scarce)
   assert.equal(asked, 1)
+})
+
+/** `count` places of one owner. */
+function createPlaces(count: number, giveUpIdle: () => number = () => 0) {
+  let free = count
+  const take = () => {
+    if (free === 0) return false
+    free -= 1
+    return true
+  }
+  const give = () => {
+    free += 1
+  }
+  return { free: () => free, ...createDialPlaces({ take, give, giveUpIdle }) }
+}
+
+test('a connection holds its place until it has closed, and a dial that fails gives it back, in whatever state', async (t) => {
+  const port = await listen(t, (socket) => void socket.on('error', () => {}))
+  const here: ResolveName = async () => [{ address: '127.0.0.1', family: 4 }]
+  const places = createPlaces(1)
+  const dialer = createDialer({ ...options, resolve: here, places })
+  const socket = await dialer.tcp({ ...target, port })
+  assert.equal(places.free(), 0)
+  await assert.rejects(dialer.tcp({ ...target, port }), { code: 'connections-exceeded', forOperator: null })
+  await once(socket.destroy(), 'close')
+  assert.equal(places.free(), 1)
+  for (const { state, resolve, port: stuck, way } of await stuckDials(t)) {
+    const late = createDialer({ ...options, resolve, places, connectTimeoutMs: 20 })[way]({ ...target, port: stuck })
+    assert.equal(places.free(), 0, state)
+    await assert.rejects(late, { code: 'origin-timeout' }, state)
+    assert.equal(places.free(), 1, state)
+  }
+  const forbidding = { judge: () => assert.fail('no') }
+  await assert.rejects(createDialer({ ...options, rule: forbidding, resolve: here, places }).tcp({ ...target, port }))
+  assert.equal(places.free(), 1)
+})
+
+test('each attempt at another address of a name needs a place; without one the next address is tried when one has failed', async (t) => {
+  const silent = await startSilentListener(t, '127.0.0.2')
+  await startSilentListener(t, '127.0.0.3', silent)
+  const live = createServer((socket) => void socket.on('error', () => {})).listen(silent, '127.0.0.4')
+  t.after(() => void live.close())
+  await once(live, 'listening')
+  const resolve: ResolveName = async () => ['127.0.0.2', '127.0.0.3', '127.0.0.4'].map((address) => ({ address, family: 4 }))
+  const enough = createPlaces(3)
+  const socket = await createDialer({ ...options, resolve, places: enough }).tcp({ ...target, port: silent })
+  assert.equal(socket.remoteAddress, '127.0.0.4')
+  assert.equal(enough.free(), 2)
+  await once(socket.destroy(), 'close')
+  assert.equal(enough.free(), 3)
+  const one = createPlaces(1)
+  const refusing: ResolveName = async () => ['127.0.0.5', '127.0.0.4'].map((address) => ({ address, family: 4 }))
+  const second = await createDialer({ ...options, resolve: refusing, places: one }).tcp({ ...target, port: silent })
+  assert.equal(second.remoteAddress, '127.0.0.4')
+  await once(second.destroy(), 'close')
+  assert.equal(one.free(), 1)
+  const few = createPlaces(2)
+  const dialling = createDialer({ ...options, resolve, places: few, connectTimeoutMs: 900 }).tcp({ ...target, port: silent })
+  await assert.rejects(dialling, { code: 'origin-timeout' })
+  assert.equal(few.free(), 2)
+})
+
+test('what is idle gives way, and whoever waits for it gets its place, or hears at once that nothing more comes', async () => {
+  let idle = 1
+  const places = createPlaces(2, () => {
+    const given = idle
+    idle = 0
+    return given
+  })
+  const { signal } = new AbortController()
+  assert.deepEqual([await places.enter('weather', signal), await places.enter('weather', signal)], [true, true])
+  const waiting = places.enter('weather', signal)
+  // One closes, and one waits for it already.
+  assert.equal(await places.enter('weather', signal), false)
+  places.give('weather')
+  assert.equal(await waiting, true)
+  assert.equal(await places.enter('weather', signal), false)
+  // Whoever gave up holds up nobody.
+  idle = 2
+  const leaving = new AbortController()
+  const left = places.enter('weather', leaving.signal)
+  const next = places.enter('weather', signal)
+  leaving.abort(new Error('left'))
+  await assert.rejects(left, /left/)
+  places.give('weather')
+  places.give('weather')
+  assert.equal(await next, true)
 })
 
 test('dials that no request waits for any more are given up, and not before', () => {

@@ -1,5 +1,8 @@
 /** What integrations share in memory: one of them at its worst takes nothing from another. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Integration, Reply } from '../../src/core/index.ts'
@@ -7,6 +10,8 @@ import { createBreakers } from '../../src/limits/breakers.ts'
 import { createPeers, peerOf } from '../../src/limits/peers.ts'
 import { createPools } from '../../src/resources/http/pools.ts'
 import { createFairCache, createFairMemory, createFairQueue, createPace } from '../../src/shares/index.ts'
+import { eventually } from '../support/eventually.ts'
+import { startOrigin } from '../support/origin.ts'
 
 test('a full cache takes from whoever holds most, the least used first, and tells of it', () => {
   const gone: string[] = []
@@ -88,6 +93,42 @@ test('a pool of connections stays, however many origins another integration asks
   assert.equal(pools.get('weather', 'http://a:80', 'a', 80, []), own)
   assert.notEqual(pools.get('other', 'http://a:80', 'a', 80, []), own)
   await pools.close()
+})
+
+test('a pool that gives way closes what is idle, and what has begun goes on to its end', async (t) => {
+  const origin = await startOrigin(t, { answer: (req, res) => void req.resume().on('end', () => res.end('done')) })
+  const tcp = () =>
+    new Promise<Socket>((resolve) => {
+      const socket = connect(origin.port, '127.0.0.1', () => resolve(socket))
+    })
+  const pools = createPools({ dialer: { tcp, tls: tcp }, idleTimeoutMs: 60_000, connections: 4 })
+  t.after(() => pools.close())
+  const get = () => pools.get('weather', 'http://a:80', 'a', 80, [])
+  const post = (agent: Agent) => request({ agent, host: 'a', method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
+  const statusOf = async (sent: ClientRequest) => {
+    const [res] = (await once(sent, 'response')) as [IncomingMessage]
+    await once(res.resume(), 'close')
+    return res.statusCode
+  }
+  const { agent } = get()
+  const first = post(agent)
+  first.end('whole')
+  assert.equal(await statusOf(first), 200)
+  await eventually('its connection is idle', () => get().idle() === 1)
+  const other = post(agent)
+  const pending = post(agent)
+  for (const one of [other, pending]) one.write('begun')
+  await Promise.all([once(other, 'socket'), once(pending, 'socket')])
+  other.end()
+  assert.equal(await statusOf(other), 200)
+  await eventually('one is idle, the other is not', () => get().idle() === 1)
+  assert.equal(pools.giveUpIdle('greedy'), 0)
+  assert.equal(pools.giveUpIdle('weather'), 1)
+  assert.notEqual(get().agent, agent)
+  assert.equal(pools.giveUpIdle('weather'), 0)
+  pending.end('and ended')
+  assert.equal(await statusOf(pending), 200)
+  await eventually('nothing is kept', () => Object.keys(agent.freeSockets).length + Object.keys(agent.sockets).length === 0)
 })
 
 test('a crowd of addresses gets no new bucket for each, and leaves a known peer its own', () => {

@@ -7,16 +7,28 @@ const attemptMs = 250
 /** A name may have hundreds of addresses; so many are tried. */
 const maxAttempts = 16
 
+/** What each attempt beside the first one needs: for a name with many silent addresses, one caller would hold many descriptors. */
+export interface AttemptPlaces {
+  take(): boolean
+  give(): void
+}
+
 /**
  * Gives the socket of the first address that accepts. No name is looked up here: what is dialled are the addresses given.
- * Rejects with the signal's reason; where all fail, with the first failure, whose `attempts` names each.
+ * Beside the first attempt each needs one of `places`. Rejects with the signal's reason; where all fail, with the first failure, whose `attempts` names each.
  */
-export function connectFirst(addresses: readonly LookupAddress[], port: number, signal: AbortSignal): Promise<Socket> {
+export function connectFirst(
+  addresses: readonly LookupAddress[],
+  port: number,
+  signal: AbortSignal,
+  places: AttemptPlaces,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const waiting = alternating(addresses).slice(0, maxAttempts)
     const open = new Set<Socket>()
     const failures: ConnectFailure[] = []
     let timer: NodeJS.Timeout | undefined
+    let taken = 0
 
     function settle(winner: Socket | null): void {
       clearTimeout(timer)
@@ -24,6 +36,7 @@ export function connectFirst(addresses: readonly LookupAddress[], port: number, 
       waiting.length = 0
       for (const socket of open) if (socket !== winner) socket.destroy()
       open.clear()
+      for (; taken > 0; taken -= 1) places.give()
     }
     function stop(): void {
       settle(null)
@@ -31,6 +44,13 @@ export function connectFirst(addresses: readonly LookupAddress[], port: number, 
     }
     function next(): void {
       clearTimeout(timer)
+      if (waiting.length > 0 && open.size > taken) {
+        if (!places.take()) {
+          timer = setTimeout(next, attemptMs)
+          return
+        }
+        taken += 1
+      }
       const address = waiting.shift()
       if (address === undefined) {
         if (open.size > 0) return

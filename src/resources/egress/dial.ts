@@ -4,6 +4,7 @@ import { type ConnectionOptions, type SecureContext, connect as tlsConnect } fro
 import { Refusal } from '../../core/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
+import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
 import { meaningOfAlert } from './tls-alert.ts'
 import { type Stop, within } from './within.ts'
@@ -15,6 +16,8 @@ export interface DialerOptions {
   readonly connectTimeoutMs: number
   /** `false`: what descriptors are left are for the gateway itself. */
   readonly mayDial?: () => boolean
+  /** What an integration may have of the connections. */
+  readonly places?: DialPlaces
   /** Trust for origins' certificates. */
   readonly secureContext: SecureContext
 }
@@ -27,21 +30,40 @@ export interface Dialer {
   tls(target: Target, stop?: Stop): Promise<Socket>
 }
 
-export function createDialer({ resolve, rule, connectTimeoutMs, mayDial = () => true, secureContext }: DialerOptions): Dialer {
+export function createDialer(options: DialerOptions): Dialer {
+  const { resolve, rule, connectTimeoutMs, mayDial = () => true, places = unlimitedPlaces, secureContext } = options
   function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
     return within(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
       // A question takes one as well.
       if (!mayDial()) throw scarce(target)
-      const addresses = await resolveJudged(resolve, rule, target, signal)
-      if (!mayDial()) throw scarce(target)
+      if (!(await places.enter(target.owner, signal))) throw shareTaken(target)
+      let isGiven = false
+      const give = () => {
+        if (!isGiven) places.give(target.owner)
+        isGiven = true
+      }
       try {
-        const socket = await connectFirst(addresses, target.port, signal)
-        return isSecure ? await handshake(socket, target.host, secureContext, signal) : socket
+        const socket = await open(target, signal, isSecure)
+        socket.once('close', give)
+        if (socket.closed) give()
+        return socket
       } catch (error) {
-        throw explainConnectError(error as NodeJS.ErrnoException, target)
+        give()
+        throw error
       }
     })
+  }
+  async function open(target: Target, signal: AbortSignal, isSecure: boolean): Promise<Socket> {
+    const addresses = await resolveJudged(resolve, rule, target, signal)
+    if (!mayDial()) throw scarce(target)
+    try {
+      const beside = { take: () => places.take(target.owner), give: () => places.give(target.owner) }
+      const socket = await connectFirst(addresses, target.port, signal, beside)
+      return isSecure ? await handshake(socket, target.host, secureContext, signal) : socket
+    } catch (error) {
+      throw explainConnectError(error as NodeJS.ErrnoException, target)
+    }
   }
   return {
     tcp: (target, stop) => dial(target, stop, false),
@@ -67,6 +89,11 @@ function handshake(socket: Socket, host: string, secureContext: SecureContext, s
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
   })
+}
+
+function shareTaken({ host }: Target): Refusal {
+  const detail = `no connection to ${host} is left: this integration holds its share of those that the gateway has`
+  return Refusal.retryLater('connections-exceeded', detail, 1000)
 }
 
 /** Says nothing of the origin. */

@@ -79,15 +79,16 @@ class HttpClaim implements Claim {
       timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
-    const pool = pools.get(shareOf(integration), this.origin, target.host, target.port, allowed)
+    // Asked for when it is used: while a body is waited for, a pool may be closed to make room.
+    const pool = () => pools.get(shareOf(integration), this.origin, target.host, target.port, allowed)
     const path = target.query === '' ? target.path : `${target.path}?${target.query}`
     const { method } = target
     const ask = (whole: Buffer | null) =>
-      exchange({ ...common, pool, request: { path, method, headers: headers as string[], body: whole } })
+      exchange({ ...common, pool: pool(), request: { path, method, headers: headers as string[], body: whole } })
     if (body === null) return ask(null)
     const most = obligations.maxRequestBytes ?? maxRequestBytes
     if ((body.whole?.byteLength ?? body.declaredBytes ?? 0) > most) throw tooLarge(most)
-    const stream = () => upload({ ...common, agent: pool.agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
+    const stream = () => upload({ ...common, agent: pool().agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
     return askWith(body, most, ask, stream)
   }
 }

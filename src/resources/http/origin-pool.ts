@@ -31,7 +31,9 @@ export interface OriginPool {
   /** Over a connection that nobody has used before and nobody uses again. */
   dispatchFresh(request: Dispatcher.DispatchOptions, handler: Dispatched): void
   readonly agent: DialAgent
-  /** Once all that was begun has ended. */
+  /** Connections that wait for their next request. */
+  idle(): number
+  /** What is idle at once, the rest once all that was begun has ended. */
   close(): Promise<void>
   destroy(): Promise<void>
 }
@@ -92,8 +94,9 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
       once.close().catch(() => {})
     },
     agent,
+    idle: () => pool.stats.free + agent.idle(),
     close() {
-      agent.destroy()
+      agent.retire()
       return pool.close()
     },
     destroy() {
@@ -120,10 +123,25 @@ export class DialAgent extends Agent {
     this.protocol = isSecure ? 'https:' : 'http:'
   }
 
+  idle(): number {
+    return freeSocketsOf(this).length
+  }
+
+  /** What is idle is closed, and what is in use once it has been used: `destroy` would end that at once. */
+  retire(): void {
+    this.maxFreeSockets = 0
+    for (const socket of freeSocketsOf(this)) socket.destroy()
+  }
+
   override createConnection(options: ClientRequestArgs & DialOptions, done?: (error: Error | null, socket: Duplex) => void): undefined {
     this.#dial(options.dialSignal).then(
       (socket) => done?.(null, socket),
       (error: Error) => done?.(error, undefined as never),
     )
   }
+}
+
+/** Of an agent: connections that wait for their next request. */
+export function freeSocketsOf({ freeSockets }: Agent): readonly Duplex[] {
+  return Object.values(freeSockets).flatMap((sockets) => (sockets ?? []).filter((socket) => !socket.destroyed))
 }

@@ -13,6 +13,8 @@ export interface PoolSettings {
 export interface Pools {
   /** `origin` is `scheme://authority`; `allowed` are the CIDR blocks beyond the public internet. */
   get(integration: string, origin: string, host: string, port: number, allowed: readonly string[]): OriginPool
+  /** Closes the integration's pools that have idle connections, whose requests go on to their end; answers how many were idle. */
+  giveUpIdle(integration: string): number
   close(): Promise<void>
 }
 
@@ -31,6 +33,15 @@ export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings
         pools.set(integration, key, pool)
       }
       return pool
+    },
+    giveUpIdle(integration) {
+      let idle = 0
+      for (const [key, pool] of [...pools.of(integration)]) {
+        const found = pool.idle()
+        if (found > 0) pools.delete(integration, key)
+        idle += found
+      }
+      return idle
     },
     async close() {
       const open = pools.values()

@@ -6,6 +6,7 @@ import type { Dialer } from '../egress/dial.ts'
 import { keepAliveMs } from '../egress/keep-alive.ts'
 import type { Target } from '../egress/resolve.ts'
 import { WantedDials } from '../egress/wanted-dials.ts'
+import { freeSocketsOf } from '../http/origin-pool.ts'
 import { callOf } from './call.ts'
 
 /** Node calls it for every request that an agent is given to (its types leave it out). */
@@ -89,6 +90,14 @@ export class ServiceAgent extends Agent implements RequestTaker {
     if (outgoing.destroyed) return
     const agent = call.isAlone ? new DialAgent(this.#dial, call.integration, {}) : this.#agentOf(call.integration)
     agent.addRequest(outgoing, options)
+  }
+
+  /** Closes the integration's connections that wait for their next request; answers how many there were. */
+  giveUpIdle(integration: string): number {
+    const agent = this.#agents.get(integration)
+    const idle = agent === undefined ? [] : freeSocketsOf(agent)
+    for (const socket of idle) socket.destroy()
+    return idle.length
   }
 
   #agentOf(integration: string): DialAgent {

@@ -24,6 +24,8 @@ export interface ServiceSettings {
 export interface ServiceProxy {
   /** Resolves with the head of the reply. Throws `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
   forward(request: ServiceRequest, bounds: ServiceBounds): Promise<Reply>
+  /** As `ServiceAgent.giveUpIdle`. */
+  giveUpIdle(integration: string): number
   /** Performs the upgrade on the caller's socket; ends as `ServiceUpgrade.ended`. */
   upgrade(request: ServiceRequest, caller: Duplex, head: Buffer, meter: Meter, timeoutMs?: number): Promise<void>
 }
@@ -51,10 +53,11 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
   const addresses = createReplyAddresses(service, url)
   // 19 MiB and 80 ms that a gateway without services does not pay.
   const { createProxyMiddleware } = createRequire(import.meta.url)('http-proxy-middleware') as typeof import('http-proxy-middleware')
+  const agent = new ServiceAgent(dialer, { secure: url.protocol === 'https:', target, connections, idleTimeoutMs })
   const middleware = createProxyMiddleware({
     target: url.origin,
     selfHandleResponse: true,
-    agent: new ServiceAgent(dialer, { secure: url.protocol === 'https:', target, connections, idleTimeoutMs }),
+    agent,
     // Its own plugins write a log and answers. Its errors are heard of where they happen; without a listener they end the process.
     ejectPlugins: true,
     plugins: [(server) => void server.on('error', () => {})],
@@ -76,6 +79,7 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
   }
 
   return {
+    giveUpIdle: (integration) => agent.giveUpIdle(integration),
     async forward(request, bounds) {
       const { body } = request
       const { maxRequestBytes } = bounds

@@ -70,8 +70,7 @@ class ReplySource {
         else reject(this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${this.#options.service} broke off`))
       }
       const { maxBytes, idleTimeoutMs } = this.#options
-      const idle = new Refusal('origin-timeout', `nothing moved for ${idleTimeoutMs} ms`)
-      const timer = createTurnTimer(() => answer.destroy(idle))
+      const timer = createTurnTimer((ms) => answer.destroy(new Refusal('origin-timeout', `nothing moved for ${ms} ms`)))
       if (answer.closed || answer.readableEnded) return end()
       timer.start(idleTimeoutMs)
       let bytes = 0

@@ -15,7 +15,12 @@ export interface ServiceResourceOptions {
   readonly idleTimeoutMs: number
 }
 
-export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): Resource<ServiceRequest> {
+export interface ServiceResource extends Resource<ServiceRequest> {
+  /** Closes the integration's connections to services that wait for their next request; answers how many there were. */
+  giveUpIdle(integration: string): number
+}
+
+export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): ServiceResource {
   const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer, defaults.idleTimeoutMs)]))
 
   function perform(permit: Permit, request: ServiceRequest): Promise<Reply> | Reply {
@@ -39,6 +44,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
 
   return {
     kind: 'service',
+    giveUpIdle: (integration) => [...proxies.values()].reduce((sum, proxy) => sum + proxy.giveUpIdle(integration), 0),
     claim(request, needs): Claim {
       const { name, method, path, query, websocket } = request.target
       return {

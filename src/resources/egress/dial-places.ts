@@ -1,0 +1,57 @@
+/** Places for connections to origins: an integration has a share of them, and what of its own is idle gives way to what it asks for. */
+import { unlessAborted } from './within.ts'
+
+export interface DialPlaces {
+  /** Resolves with `false` where the owner has its share, and none of it is idle. Rejects with the signal's reason. */
+  enter(owner: string, signal: AbortSignal): Promise<boolean>
+  /** One more, where there is one now. */
+  take(owner: string): boolean
+  /** Of one that was entered or taken. */
+  give(owner: string): void
+}
+
+export interface DialPlacesOptions {
+  readonly take: (owner: string) => boolean
+  readonly give: (owner: string) => void
+  /** Closes the owner's connections that wait for their next request, and answers how many these are. */
+  readonly giveUpIdle: (owner: string) => number
+}
+
+/** Of one owner: connections that are closing, and those who wait for that, in order. */
+interface Line {
+  closing: number
+  readonly waiting: (() => void)[]
+}
+
+export function createDialPlaces({ take, give, giveUpIdle }: DialPlacesOptions): DialPlaces {
+  const lines = new Map<string, Line>()
+
+  return {
+    take,
+    async enter(owner, signal) {
+      while (!take(owner)) {
+        const line = lines.get(owner) ?? { closing: 0, waiting: [] }
+        if (line.waiting.length >= line.closing) line.closing += giveUpIdle(owner)
+        if (line.waiting.length >= line.closing) return false
+        lines.set(owner, line)
+        // One who gave up is called all the same, and the next is called by whatever closes then.
+        await unlessAborted(new Promise<void>((resolve) => line.waiting.push(resolve)), signal)
+      }
+      return true
+    },
+    give(owner) {
+      give(owner)
+      const line = lines.get(owner)
+      if (line === undefined) return
+      line.closing -= 1
+      line.waiting.shift()?.()
+      if (line.closing > 0) return
+      lines.delete(owner)
+      // Whoever still waits finds out that nothing more comes.
+      for (const call of line.waiting) call()
+    },
+  }
+}
+
+/** For those who need no share: the operator's own, and tests of something else. */
+export const unlimitedPlaces: DialPlaces = { enter: async () => true, take: () => true, give: () => {} }
