@@ -316,9 +316,17 @@ const starts: readonly (readonly [what: string, change: (installation: Installat
     'a chosen revision that is damaged',
     (one) => {
       put(one, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
-      put(one, { file: 'state/policies/history/0123456789ab-0123456789ab.json', content: '{' })
+      put(one, { file: 'state/policies/history/0123456789ab-0123456789ab/revision.json', content: '{' })
     },
-    /^the chosen revision cannot be used: what is kept of the revision was changed since: state\/policies\/history\/0123456789ab-0123456789ab\.json; [^\n]*$/,
+    /^the chosen revision cannot be used: what is kept of the revision was changed since: state\/policies\/history\/0123456789ab-0123456789ab\/revision\.json; [^\n]*$/,
+  ],
+  [
+    'a chosen revision that an earlier version kept',
+    (one) => {
+      put(one, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
+      put(one, { file: 'state/policies/history/0123456789ab-0123456789ab.json', content: '{"manifests":{},"rules":{}}' })
+    },
+    /^the chosen revision cannot be used: what is kept of the revision is in the form of an earlier version, which this one does not read: [^\n]*; to follow the folders, remove [^\n]*$/,
   ],
 ]
 // Trying again mends none of them: 78 tells a supervisor so.

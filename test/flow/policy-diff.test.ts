@@ -52,9 +52,9 @@ test('diff tells what a change on disk would allow, and what separates two kept 
   assert.match(unknown.stderr, /^the revision "nosuch" is unknown; "sallyport policy list" shows those that are kept/)
   assert.equal((await sallyport(installation, 'diff', '--jsn')).code, 64)
   // What is kept was changed since: that is said, and nothing is compared.
-  const { manifests } = JSON.parse(installation.read(`state/policies/history/${first}.json`))
-  writeFileSync(join(installation.folder, 'state/policies/history/objects', manifests['weather.yaml']), 'name: evil\n')
+  const { manifests } = JSON.parse(installation.read(`state/policies/history/${first}/revision.json`))
+  writeFileSync(join(installation.folder, 'state/policies/history', first, manifests), 'name: evil\n')
   const tampered = await sallyport(installation, 'diff', first)
   assert.equal(tampered.code, 1)
-  assert.match(tampered.stderr, /^what is kept of weather\.yaml was changed since: [^\n]+\n$/)
+  assert.match(tampered.stderr, /^what is kept of the manifests was changed since: [^\n]+\n$/)
 })

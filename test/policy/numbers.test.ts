@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { type Json, type JsonObject, parseExactJson, type RequestBody } from '../../src/core/index.ts'
 import { applyDelta } from '../../src/policy/bundle/apply-delta.ts'
 import { type DeltaBundle, readBundle } from '../../src/policy/bundle/index.ts'
-import { keepBundle, readKeptBundle } from '../../src/policy/history/kept-bundle.ts'
+import { readKeptBundle, writeBundle } from '../../src/policy/history/kept-bundle.ts'
 import { decodeManifest } from '../../src/policy/manifests/decode.ts'
 import { readHttpSend, replyAnswer } from '../../src/policy/outside/http-send.ts'
 import { stringify } from '../../src/policy/projection.ts'
@@ -88,13 +88,7 @@ test('data of bundles, deltas and the history keeps its numbers', async () => {
   })) as DeltaBundle
   const after = applyDelta(base, delta, origin)
   assert.equal(JSON.stringify(after.data), `${data.slice(0, -1)},"more":9007199254740995}`)
-  const objects = new Map<string, string>()
-  const keep = async (text: string) => {
-    objects.set(`k${objects.size}`, text)
-    return `k${objects.size - 1}`
-  }
-  const kept = await keepBundle(after, { keep, keepAll: async () => ({}) })
-  const read = await readKeptBundle(kept, { read: async (key) => objects.get(key) ?? '', readAll: async () => ({}) })
+  const read = readKeptBundle(writeBundle(after))
   assert.equal(JSON.stringify(read.data), JSON.stringify(after.data))
 })
 

@@ -7,3 +7,11 @@ export class HistoryError extends Error {
     this.name = 'HistoryError'
   }
 }
+
+/** Nothing is kept by that name: nothing is wrong but the name. */
+export class UnknownRevision extends HistoryError {
+  constructor(revision: string) {
+    super(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
+    this.name = 'UnknownRevision'
+  }
+}

@@ -1,17 +1,10 @@
-/** Every revision that was ever active, with the manifests, rules and bundles it was made of, so that it can be active again. */
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+/** Every revision that was active, with the manifests, rules and bundles it was made of, so that it can be active again. */
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { SnapshotBundle } from '../bundle/index.ts'
+import { syncFolder, temporaryName, writeAtomically } from '../../write-atomically.ts'
 import type { IntegrationChanges } from '../changes.ts'
-import type { BundleSet } from '../compose.ts'
-import type { ManifestDefaults } from '../manifests/index.ts'
-import type { RegoSources } from '../rego-files.ts'
-import { HistoryError } from './history-error.ts'
-import { type KeptBundle, keepBundle, readKeptBundle } from './kept-bundle.ts'
-import { createObjects } from './objects.ts'
-
-/** File name → text, as they were read. */
-export type ManifestTexts = Readonly<Record<string, string>>
+import { HistoryError, UnknownRevision } from './history-error.ts'
+import { type Made, readContents, readRevision, type Written, writeRevision } from './revision-folder.ts'
 
 /** One line of the history, newest last. */
 export interface Activated {
@@ -26,32 +19,14 @@ export interface Activated {
   readonly changed?: IntegrationChanges
 }
 
-/** What a revision is made of. */
-export interface Made {
-  readonly manifests: ManifestTexts
-  readonly rules: RegoSources
-  readonly bundles: BundleSet
-  /** What the manifests left to sallyport.yaml; absent in what earlier versions wrote. */
-  readonly defaults?: ManifestDefaults
-}
-
-interface Contents {
-  /** File name → SHA-256 of the text that lies in the objects folder. */
-  readonly manifests: Readonly<Record<string, string>>
-  readonly rules: Readonly<Record<string, string>>
-  /** By name; absent in what earlier versions wrote. */
-  readonly bundles?: Readonly<Record<string, KeptBundle>>
-  readonly defaults?: ManifestDefaults
-}
-
 export interface History {
-  /** Keeps the texts (each once, by its hash). */
+  /** A folder with all of it, on disk when it resolves. */
   keep(revision: string, made: Made): Promise<void>
   /** Adds a line. */
   record(activated: Activated): Promise<void>
   /** Newest first. */
   list(): Promise<readonly Activated[]>
-  /** Throws where the revision is unknown, or what is kept of it is not what was recorded. */
+  /** Throws `UnknownRevision`, or `HistoryError` where what is kept of it is not what was recorded. */
   read(revision: string): Promise<Made>
   /** The revision that was chosen over what lies in the folders; kept over restarts. */
   pinned(): Promise<string | null>
@@ -60,17 +35,21 @@ export interface History {
   pin(revision: string | null): Promise<void>
 }
 
-/** So many revisions are kept; each time that so many more have come, the oldest go. */
-const maxRevisions = 200
+/** So many revisions are kept, and so many of the lines that tell of them; looked at each time that so many more have come. */
+const maxRevisions = 100
+const maxLines = 1000
 const pruneEvery = 50
 
 const revisionShape = /^[0-9a-f]{12}-[0-9a-f]{12}$/
+/** Of version 0.1: a file of hashes, and all texts in one folder. */
+const earlierForm = /^(?:[0-9a-f]{12}-[0-9a-f]{12}\.json|objects)$/
 
 export function createHistory(folder: string): History {
   const lines = join(folder, 'activations.jsonl')
   const pin = join(folder, 'pinned')
-  const contentsOf = (revision: string) => join(folder, `${revision}.json`)
-  const { keep, keepAll, read, readAll, retain } = createObjects(join(folder, 'objects'))
+  const folderOf = (revision: string) => join(folder, revision)
+  const written: Written = new WeakMap()
+  let last: string | null = null
   let recorded = 0
 
   async function list(): Promise<readonly Activated[]> {
@@ -83,58 +62,63 @@ export function createHistory(folder: string): History {
 
   /** Data may change by the minute, and the disk is not the log's alone. */
   async function prune(): Promise<void> {
+    const names = await readdir(folder)
     const pinned = await readPin()
     const all = await list()
-    const revisions = [...new Set(all.map(({ revision }) => revision))]
-    if (revisions.length < maxRevisions + pruneEvery) return
+    const revisions = [...new Set(all.map(({ revision }) => revision))].filter((one) => names.includes(one))
     const stay = new Set([...revisions.slice(0, maxRevisions), ...revisions.filter((one) => one === pinned)])
-    const used = new Set<string>()
-    for (const revision of stay) for (const hash of hashesOf(await readContents(revision))) used.add(hash)
-    const kept = all.filter(({ revision }) => stay.has(revision)).toReversed()
-    await replaceFile(lines, kept.map((one) => `${JSON.stringify(one)}\n`).join(''))
-    for (const revision of revisions) if (!stay.has(revision)) await rm(contentsOf(revision), { force: true })
-    await retain(used)
-  }
-
-  async function readContents(revision: string): Promise<Contents | null> {
-    // The name becomes a path: nothing but a revision does.
-    const text = revisionShape.test(revision) ? await readFile(contentsOf(revision), 'utf8').catch(noneYet) : ''
-    return text === '' ? null : contentsIn(text, contentsOf(revision))
+    const kept = all.filter(({ revision }, index) => stay.has(revision) && (index < maxLines || revision === pinned)).toReversed()
+    if (kept.length < all.length) await writeAtomically(lines, kept.map((one) => `${JSON.stringify(one)}\n`).join(''), 0o600)
+    const isLeft = (name: string) => temporaryName.test(name) || earlierForm.test(name) || (revisionShape.test(name) && !stay.has(name))
+    for (const name of names.filter(isLeft)) await rm(join(folder, name), { recursive: true, force: true })
   }
 
   const readPin = async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null
 
   return {
-    async keep(revision, { manifests, rules, bundles, defaults }) {
+    async keep(revision, made) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      const kept: Record<string, KeptBundle> = {}
-      for (const [name, bundle] of bundles) kept[name] = await keepBundle(bundle, { keep, keepAll })
-      const texts = { manifests: await keepAll(manifests), rules: await keepAll(rules) }
-      const contents: Contents = { ...texts, bundles: kept, ...(defaults !== undefined && { defaults }) }
-      await replaceFile(contentsOf(revision), `${JSON.stringify(contents)}\n`)
+      const place = folderOf(revision)
+      const isKept = await readContents(place).then(
+        () => true,
+        () => false,
+      )
+      if (!isKept) {
+        await rm(place, { recursive: true, force: true })
+        await writeRevision(place, made, last, written)
+      }
+      last = place
     },
     async record(activated) {
-      // A line of its own, whatever a power cut left of the one before.
-      await appendFile(lines, `\n${JSON.stringify(activated)}\n`, { mode: 0o600 })
+      const handle = await open(lines, 'a', 0o600)
+      try {
+        // A line of its own, whatever a power cut left of the one before.
+        await handle.appendFile(`\n${JSON.stringify(activated)}\n`)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
       if (recorded++ % pruneEvery === 0) await prune()
     },
     list,
     async read(revision) {
-      const contents = await readContents(revision)
-      if (contents === null)
-        throw new HistoryError(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
-      const { manifests, rules, bundles = {}, defaults } = contents
-      const found = new Map<string, SnapshotBundle>()
-      for (const [name, kept] of Object.entries(bundles)) found.set(name, await readKeptBundle(kept, { read, readAll }))
-      const texts = { manifests: await readAll(manifests), rules: await readAll(rules) }
-      return { ...texts, bundles: found, ...(defaults !== undefined && { defaults }) }
+      // The name becomes a path: nothing but a revision does.
+      const names = revisionShape.test(revision) ? await readdir(folder).catch(() => []) : []
+      if (names.includes(revision)) return readRevision(folderOf(revision))
+      const earlier = join(folder, `${revision}.json`)
+      if (names.includes(`${revision}.json`))
+        throw new HistoryError(
+          `what is kept of the revision is in the form of an earlier version, which this one does not read: ${earlier}`,
+        )
+      throw new UnknownRevision(revision)
     },
     pinFile: pin,
     pinned: readPin,
     async pin(revision) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      if (revision === null) await rm(pin, { force: true })
-      else await replaceFile(pin, `${revision}\n`)
+      if (revision !== null) return writeAtomically(pin, `${revision}\n`, 0o600)
+      await rm(pin, { force: true })
+      await syncFolder(folder)
     },
   }
 }
@@ -146,27 +130,6 @@ function activatedIn(line: string): readonly Activated[] {
   } catch {
     return []
   }
-}
-
-function contentsIn(text: string, path: string): Contents {
-  try {
-    const contents = JSON.parse(text) as Partial<Contents> | null
-    if ([contents?.manifests, contents?.rules].every((one) => typeof one === 'object' && one !== null)) return contents as Contents
-  } catch {
-    // Told below.
-  }
-  throw new HistoryError(`what is kept of the revision was changed since: ${path}`)
-}
-
-function hashesOf(contents: Contents | null): readonly string[] {
-  const { manifests = {}, rules = {}, bundles = {} } = contents ?? {}
-  const inBundles = Object.values(bundles).flatMap(({ rego, data, wasm }) => [...Object.values(rego), data, ...Object.values(wasm)])
-  return [...Object.values(manifests), ...Object.values(rules), ...inBundles]
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.tmp`, text, { mode: 0o600 })
-  await rename(`${path}.tmp`, path)
 }
 
 function noneYet(error: NodeJS.ErrnoException): string {

@@ -1,3 +1,4 @@
 /** The revisions that were active. */
-export { type Activated, createHistory, type History, type Made, type ManifestTexts } from './history.ts'
-export { HistoryError } from './history-error.ts'
+export { type Activated, createHistory, type History } from './history.ts'
+export { HistoryError, UnknownRevision } from './history-error.ts'
+export type { Made, ManifestTexts } from './revision-folder.ts'
