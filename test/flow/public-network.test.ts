@@ -5,14 +5,14 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { connect, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { WebSocketServer } from 'ws'
 import { createOperatorLookup } from '../../src/resources/index.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, headOf, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { nameServer, networkTest } from '../support/namespace.ts'
 import { type DnsAnswer, startNameServer } from '../support/resolver.ts'
 
@@ -154,17 +154,6 @@ services: [${services.map(({ name }) => `{ name: ${name}, websocket: true }`).jo
         `GET /services/${serviceOf(host)}/ HTTP/1.1\r\nHost: gateway\r\n${auth}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
       ),
   }
-}
-
-function headOf(port: number, request: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(request)).on('error', reject)
-    socket.once('data', (chunk) => {
-      socket.destroy()
-      resolve(chunk.toString('latin1'))
-    })
-    socket.once('close', () => resolve(''))
-  })
 }
 
 const denied = /address-denied/

@@ -141,3 +141,15 @@ export function exchangeRaw(port: number, bytes: string | Buffer, host = '127.0.
     socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')))
   })
 }
+
+/** The first bytes of the answer, `''` where there is none; the connection is then closed. */
+export function headOf(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(request)).on('error', reject)
+    socket.once('data', (chunk) => {
+      socket.destroy()
+      resolve(chunk.toString('latin1'))
+    })
+    socket.once('close', () => resolve(''))
+  })
+}
