@@ -26,6 +26,8 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
   const token = tokenFile === undefined ? process.env['SALLYPORT_TOKEN'] || null : readToken(tokenFile)
   const credentials = own !== undefined ? '' : `${name}:${token === null ? '<token>' : encodeURIComponent(token)}@`
   const { host, port } = listener.address
+  if (port === 0)
+    process.stderr.write(`listener "${listener.name}" takes a new port at each start: put the one that the gateway tells in place of 0\n`)
   const proxy = `http://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`
   if (credentials.includes('<token>'))
     process.stderr.write('set SALLYPORT_TOKEN or give --token-file: <token> stands where the token goes\n')

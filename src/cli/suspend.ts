@@ -1,5 +1,5 @@
 /** `sallyport suspend` and `resume`, asked of the running gateway. */
-import { type Config, duration } from '../config/index.ts'
+import { type Config, duration, name as nameSchema } from '../config/index.ts'
 import { askGateway } from './admin-client.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
@@ -8,7 +8,7 @@ export interface SuspendFlags {
   readonly reason?: string
 }
 
-/** Throws `CommandError`: 64 for a duration that is none, 69 without a gateway, 1 where it knows no such integration. */
+/** Throws `CommandError`: 64 for a name or a duration that is none, 69 without a gateway, 1 where it knows no such integration. */
 export async function suspend(config: Config, name: string, flags: SuspendFlags): Promise<string> {
   const forMs = flags.for === undefined ? null : millisecondsOf(flags.for)
   const { until } = await ask<{ readonly until: string | null }>(config, name, 'suspend', {
@@ -29,6 +29,8 @@ async function ask<Answer>(
   what: 'suspend' | 'resume',
   query: Readonly<Record<string, string>>,
 ): Promise<Answer> {
+  const refused = nameSchema().safeParse(name).error
+  if (refused !== undefined) throw new CommandError(`"${name}": ${refused.issues[0]?.message}`, exitCodes.usage)
   const path = `/v1/integrations/${encodeURIComponent(name)}/${what}?${new URLSearchParams(query)}`
   const { body } = await askGateway(admin.socketPath, 'POST', path)
   const { ok, problem } = body as { readonly ok: boolean; readonly problem?: string }

@@ -25,13 +25,14 @@ const rateText = /^(\d+(?:\.\d+)?)(|B|kB|KB|KiB|MB|MiB|GB|GiB)\/(s|m|h)$/
 /** Node's timers fire at once where a delay does not fit 31 bits. */
 const maxDurationMs = 2 ** 31 - 1
 
-/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1, at most 24 days. */
+/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1, at most 24 days. Zero would be read as "never" by one and as "at once" by another. */
 export const duration = () =>
   z
     .string(expectedDuration)
     .meta({ title: 'duration' })
     .regex(durationText, expectedDuration)
-    .transform((text) => Math.max(1, Math.round(parts(text, durationText, durationUnits))))
+    .transform((text) => Math.round(parts(text, durationText, durationUnits)))
+    .refine((durationMs) => durationMs > 0, 'a duration must be above zero, at least "1ms"')
     .refine((durationMs) => durationMs <= maxDurationMs, 'a duration may be 24 days at most')
 
 /** `65536`, `64KiB`, `10MB` → bytes, within `min` and `max`. */

@@ -15,9 +15,22 @@ export interface LoggerOptions {
 export function createLogger({ level, mask, destination }: LoggerOptions): Logger {
   const out = destination ?? standardError()
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+    },
     { write: (line: string) => void out.write(mask(line)) },
   )
+}
+
+/** An error's code under a name that tells no secret: the value of `code`, which OAuth's is called as well, would be masked. */
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { code, ...rest } = pino.stdSerializers.err(error) as { readonly code?: unknown }
+  return code === undefined ? rest : { ...rest, errorCode: code }
 }
 
 function standardError(): { write(line: string): void } {

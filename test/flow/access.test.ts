@@ -200,6 +200,15 @@ test('who is suspended is cut and refused, over a restart too, until it is resum
   )
   assert.equal(of('revoked').length, 1)
   assert.deepEqual(of('refused').map(({ integration, code }) => [integration, code])[0], ['weather', 'suspended'])
+  for (const [words, told] of [
+    [['suspend', ''], /^"": expected a name of lower-case letters/],
+    [['resume', '../weather'], /^"\.\.\/weather": expected a name of lower-case letters/],
+    [['suspend', 'weather', '--for', '0s'], /^--for 0s: a duration must be above zero, at least "1ms"$/m],
+  ] as const) {
+    const { code, stderr } = await sallyport(installation, ...words)
+    assert.equal(code, 64, stderr)
+    assert.match(stderr, told)
+  }
   assert.equal((await sallyport(installation, 'suspend', 'nobody')).stderr, 'there is no integration "nobody"\n')
   await running.gateway.close()
 

@@ -1,6 +1,6 @@
 /** The operator's side: what is open, what is not, and the commands. */
 import assert from 'node:assert/strict'
-import { chmodSync, cpSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, rmSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -260,7 +260,10 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
     assert.equal(code, 64, args.join(' '))
     assert.match(stderr, said)
   }
-  assert.match((await sallyport(installation, 'env', 'weather')).stderr, /bundle\.crt is made when the gateway first starts/)
+  const anyPort = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const { stderr } = await sallyport(anyPort, 'env', 'weather')
+  assert.match(stderr, /^listener "proxy" takes a new port at each start: put the one that the gateway tells in place of 0$/m)
+  assert.match(stderr, /bundle\.crt is made when the gateway first starts/)
   assert.match((await command(process.execPath, [main, 'token', 'Bad Name'])).stderr, /^"Bad Name": expected a name of lower-case letters/m)
 })
 
@@ -282,6 +285,18 @@ test('a checkout whose packages are not installed says so in one line, on whatev
     const { code, stdout, stderr } = await command(node, [join(folder, 'bin/sallyport.js'), 'demo'])
     assert.deepEqual([code, stdout], [70, ''], stderr)
     assert.match(stderr, new RegExp(`^.* not installed: run "npm ci" in ${folder}.*\n$`))
+  }
+})
+
+test('a folder of manifests that is not there is told as that, with what to do', async (t) => {
+  const installation = createInstallation(t)
+  rmSync(join(installation.folder, 'integrations'), { recursive: true })
+  for (const words of [['check'], ['run']]) {
+    const { code, stdout, stderr } = await sallyport(installation, ...words)
+    assert.deepEqual([code, stdout], [78, ''], stderr)
+    assert.match(stderr, /^\S+\/integrations: is not there: make the folder, or name another one by "integrations"$/m)
+    // Nothing went wrong in the code.
+    assert.doesNotMatch(stderr, /\.ts:\d/)
   }
 })
 

@@ -10,7 +10,7 @@ import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
 
 /** Ten million: SALLYPORT_HOSTILE=10000000 npm run soak. */
-const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 20_000)
+const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 10_000)
 /** The larger documents cost a thousand times what others do: of more documents, a smaller share is such. */
 const monsters = Math.min(1, 200_000 / documents)
 const batch = Math.max(2000, Math.min(20_000, documents / 50))

@@ -160,6 +160,8 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     'listeners: [{ name: a, address: "127.0.0.1:1", doors: [] }]',
     /listeners\.0\.doors: expected at least 1 item/,
   ],
+  ['a timeout that is over at once', 'drainTimeout: 0s', /drainTimeout: a duration must be above zero, at least "1ms"/],
+  ['a timeout that is shorter than any timer', 'drainTimeout: 0.1ms', /drainTimeout: a duration must be above zero, at least "1ms"/],
   ['a timeout that no timer can wait', 'drainTimeout: 1000h', /drainTimeout: a duration may be 24 days at most/],
   ['a size beyond what can be counted', 'http: { maxReply: 99999999999GiB }', /http\.maxReply: expected a size between 0 and/],
   [

@@ -68,8 +68,12 @@ async function lookAtEach(folder: string, defaults: ManifestDefaults, decoded: D
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
-    throw new ConfigError([{ file: folder, line: 0, column: 0, path: '', message: `cannot be read: ${code}` }])
+    throw new ConfigError([{ file: folder, line: 0, column: 0, path: '', message: problemOfFolder(code) }])
   }
+}
+
+function problemOfFolder(code: string): string {
+  return code === 'ENOENT' ? 'is not there: make the folder, or name another one by "integrations"' : `cannot be read: ${code}`
 }
 
 async function lookAt(folder: string, found: FolderFile, defaults: ManifestDefaults, decoded: Decoded): Promise<Looked> {
