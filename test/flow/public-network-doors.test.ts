@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
@@ -101,12 +101,14 @@ deny contains sprintf("answer %s", [http.send({"method": "GET", "url": input.htt
   // Each connection is dialled anew.
   const answer: RequestListener = (req, res) => void res.setHeader('connection', 'close').end(take(req.socket.localAddress))
   const plain = createServer(answer)
-  plain.on('upgrade', ({ socket }) => void socket.end(`HTTP/1.1 400 ${take(socket.localAddress)}\r\nConnection: close\r\n\r\n`))
+  plain.on('upgrade', ({ socket: { localAddress } }, socket) => {
+    socket.end(`HTTP/1.1 400 ${take(localAddress)}\r\nConnection: close\r\n\r\n`)
+  })
   await listen(t, plain, 80)
   const tls = { key: certificate.key, cert: certificate.certificate }
   await listen(t, createTlsServer(tls, answer), 8443)
   const tunnelled = createTlsServer(tls)
-  tunnelled.on('connection', (socket) => void take(socket.localAddress))
+  tunnelled.on('connection', (socket) => void take((socket as Socket).localAddress))
   await listen(t, tunnelled, 443)
   const { proxyPort } = await startHere(t, installation)
   const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
