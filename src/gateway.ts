@@ -111,7 +111,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one, lookup)]))
   const folders = gatewayFolders(config.stateFolder)
   const compile = createCompile(folders)
-  const library = createLibrarySource(libraryIn(folders))
+  const library = createLibrarySource(libraryIn(folders), (problem) => logger.warn({ problem }, 'some calls of the rules may fail'))
   const readContext = createReadContext(limits)
   const reporting = createReporting({
     ...{ config, version, servers, compile, library, readContext, logger, metrics },

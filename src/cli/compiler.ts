@@ -22,10 +22,10 @@ export interface CommandCompiler {
   readonly cacheFolder: string | null
 }
 
-/** `null`: the command has no configuration. */
-export function commandCompiler(config: Config | null = null): CommandCompiler {
+/** `null`: the command has no configuration. `onMissing`: of the library of built-in functions, which some calls need. */
+export function commandCompiler(config: Config | null = null, onMissing?: (problem: string) => void): CommandCompiler {
   const folders = commandFolders(config?.stateFolder)
-  return { compile: createCompile(folders), library: createLibrarySource(libraryIn(folders)), cacheFolder: policiesIn(folders) }
+  return { compile: createCompile(folders), library: createLibrarySource(libraryIn(folders), onMissing), cacheFolder: policiesIn(folders) }
 }
 
 function policiesIn(folders: ReturnType<typeof commandFolders>): string | null {

@@ -80,13 +80,15 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   const revisionOf = async (rulesFolder: string | null): Promise<Verdict> => {
     const { bundles, missing } = await bundlesAtHand(config)
     if (missing.length > 0) return { warn: 'cannot be built before its bundles are here' }
+    const problems: string[] = []
     const policy = createPolicy({
       ...config.policy,
-      ...commandCompiler(config),
+      ...commandCompiler(config, (problem) => problems.push(problem)),
       readContext: () => ({}),
       onFailure: () => {},
     })
-    return `revision ${(await policy.prepare(found.integrations, await readRules(rulesFolder), bundles)).revision}`
+    const { revision } = await policy.prepare(found.integrations, await readRules(rulesFolder), bundles)
+    return problems.length > 0 ? { warn: problems.join('; ') } : `revision ${revision}`
   }
   await check('policy', () => revisionOf(config.policy.rulesFolder))
   const { candidate } = config.policy

@@ -28,7 +28,11 @@ export function libraryNeedOf(builtins: readonly string[], rules: RegoSources | 
   }
 }
 
-export function createLibrarySource(load: () => Promise<WebAssembly.Module> = libraryIn(commandFolders())): LibrarySource {
+/** `onMissing`: a policy is activated without the library, and says which of its calls may fail, and why. */
+export function createLibrarySource(
+  load: () => Promise<WebAssembly.Module> = libraryIn(commandFolders()),
+  onMissing: (problem: string) => void = () => {},
+): LibrarySource {
   let library: Library | null = null
   return {
     async readyFor({ always, sometimes }) {
@@ -42,6 +46,9 @@ export function createLibrarySource(load: () => Promise<WebAssembly.Module> = li
             error,
             `the rules call ${always.join(', ')}, which OPA's own library answers, and that is built with Go: install Go (1.26 or later; https://go.dev/doc/install), then try again (${(error as Error).message})`,
           )
+        onMissing(
+          `the rules call ${sometimes.join(', ')}: with unusual values OPA's own library answers, which is not here, and the request is denied (policy-failed). It is built with Go: install Go (1.26 or later; https://go.dev/doc/install) and reload`,
+        )
       }
     },
     now() {

@@ -1,6 +1,6 @@
 /** What is in deploy/ as far as it can be checked without a container engine. */
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { loadManifests } from '../../src/policy/index.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { root } from '../support/installation.ts'
+import { createMachine, whyNoMachine } from '../support/machine.ts'
 
 const pod = join(root, 'deploy/kubernetes/pod.yaml')
 const resources = parseAllDocuments(readFileSync(pod, 'utf8')).map(
@@ -64,6 +65,34 @@ test('a new volume belongs to the gateway’s user, and the state folder in a po
   ]
   assert.deepEqual(policy.spec.ingress[0]?.ports, [{ protocol: 'TCP', port: 8282 }], 'metrics can be read, and nothing else is open')
 })
+
+const why = whyNoMachine()
+
+test(
+  'what the ConfigMaps hold starts in a volume that Kubernetes made, on a read-only root file system, and doctor finds nothing wrong',
+  process.env['CI'] === 'true' || why === null ? {} : { skip: why },
+  async (t) => {
+    const [{ data: config = {} } = {}, { data: manifests = {} } = {}] = resources.filter(({ kind }) => kind === 'ConfigMap')
+    const machine = createMachine(t, {
+      files: { ...config, ...Object.fromEntries(Object.entries(manifests).map(([name, text]) => [`integrations/${name}`, text])) },
+      programs: { node: '/opt/sallyport/node_modules/node/bin/node' },
+      // Its ports are fixed.
+      isOffline: true,
+    })
+    // An emptyDir with fsGroup: root's, and open to all.
+    chownSync(machine.stateFolder, 0, 54321)
+    chmodSync(machine.stateFolder, 0o2777)
+    const sallyport = (word: string) => `node /opt/sallyport/bin/sallyport.js ${word} --config /etc/sallyport/sallyport.yaml`
+    const socket = '/var/lib/sallyport/state/admin.sock'
+    const line = `${sallyport('doctor')} && { ${sallyport('run')} & until [ -S ${socket} ]; do kill -0 $! || exit 99; sleep 0.05; done; ${sallyport('status')}; kill $!; wait $!; }`
+    const [name = '', ...words] = machine.command(line)
+    const { code, stdout, stderr } = await command(name, words)
+    assert.equal(code, 0, stdout + stderr)
+    assert.doesNotMatch(stdout, /^FAIL/m)
+    assert.match(stdout, /"ready": true/)
+    assert.equal(statSync(join(machine.stateFolder, 'state')).mode & 0o777, 0o700)
+  },
+)
 
 test('the image’s steps give a gateway in a clean folder, without root and without development packages', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-image-'))

@@ -253,7 +253,7 @@ test('rules with nothing but an opa on PATH are compiled and decide', unless(why
     files: {
       'sallyport.yaml': withRules,
       'integrations/weather.yaml': weather(80),
-      'rules/a.rego': 'package sallyport.rules\n\ndeny contains "no deletes" if input.http.method == "DELETE"\n',
+      'rules/a.rego': 'package sallyport.rules\n\ndeny contains sprintf("no %ss", ["delete"]) if input.http.method == "DELETE"\n',
     },
     mounts: { [dirname(opa)]: '/opt/opa' },
     programs: { ...node24, opa: `/opt/opa/${basename(opa)}` },
@@ -263,6 +263,9 @@ test('rules with nothing but an opa on PATH are compiled and decide', unless(why
   assert.match(text, /"rule":"rules\/deny".*"no deletes"/)
   const doctor = await on(machine, `${sallyport} doctor --config /etc/sallyport/sallyport.yaml`)
   assert.equal(doctor.code, 0, doctor.stdout + doctor.stderr)
+  const toldTo = /the rules call sprintf: with unusual values OPA's own library answers, which is not here/
+  assert.match(doctor.stdout, new RegExp(`^warn +policy +${toldTo.source}`, 'm'))
+  assert.match(gateway.log(), toldTo)
   const tests = await on(machine, `${sallyport} policy test --config /etc/sallyport/sallyport.yaml`)
   assert.equal(tests.code, 1)
   assert.match(tests.stderr, /^there is no folder to compile in: .*; set XDG_CACHE_HOME to one that can be written\n$/)
