@@ -72,6 +72,22 @@ test('docs/reference/commands.md lists the commands', async () => {
   )
 })
 
+test('docs/reference/commands.md names every flag, in the row of its command', async () => {
+  const rows = table('reference/commands.md')
+  const commands = (await createProgram([])).commands.flatMap((one) =>
+    one.commands.length > 0 ? one.commands.map((sub) => ({ name: `${one.name()} ${sub.name()}`, sub })) : [{ name: one.name(), sub: one }],
+  )
+  for (const { name, sub } of commands) {
+    const row = rows.find(([first = '']) => new RegExp(`^\`${name}[\` ]`).test(first))?.join(' ') ?? ''
+    // Of every command that needs it, as the page says at its top.
+    for (const { short, long } of sub.options.filter((one) => one.long !== '--config'))
+      assert.ok(
+        [short, long].some((flag) => flag !== undefined && flag !== null && row.includes(`\`${flag}`)),
+        `${name} ${long}`,
+      )
+  }
+})
+
 const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
 
 test('links between the pages lead somewhere', () => {
