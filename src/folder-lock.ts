@@ -15,6 +15,7 @@ export class FolderLockError extends Error {
 /** Of several that start at once one gets it: each waits so long for the others to give way. */
 const raceMs = 300
 const busy = 5
+const lockName = 'gateway.lock'
 
 /**
  * File systems of Linux whose locks hold for all who can write there (linux/magic.h). Over a network, or from a host into a
@@ -52,7 +53,7 @@ export interface FolderLockOptions {
  */
 export function lockFolder(folder: string, { fileSystemOf = typeOf }: FolderLockOptions = {}): () => void {
   requireLocal(folder, fileSystemOf)
-  const file = join(folder, 'gateway.lock')
+  const file = join(folder, lockName)
   const holder = join(folder, 'gateway.pid')
   const database = take(file, holder)
   chmodSync(file, 0o600)
@@ -87,6 +88,20 @@ function name(holder: string): void {
     writeFileSync(holder, `${process.pid} on ${hostname()}\n`, { mode: 0o600 })
   } catch {
     // The disk is full: the log, which is opened next, says so.
+  }
+}
+
+/** Whether a gateway holds the folder's lock, as far as this user may know. From another process than the one that holds it. */
+export function isFolderInUse(folder: string): boolean {
+  let database: DatabaseSync | null = null
+  try {
+    database = new DatabaseSync(join(folder, lockName), { readOnly: true, timeout: 0 })
+    database.prepare('SELECT 1 FROM sqlite_master').all()
+    return false
+  } catch (error) {
+    return ((error as { errcode?: number }).errcode ?? 0) % 256 === busy
+  } finally {
+    database?.close()
   }
 }
 

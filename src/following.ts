@@ -1,6 +1,6 @@
 /** Follows the folders of manifests and rules: what changes there is taken up, and a reload that fails ends nothing. */
 import type { Access } from './access/index.ts'
-import { type Config, type Watch, watchFolder } from './config/index.ts'
+import { type Config, readText, type Watch, watchFolder } from './config/index.ts'
 import { type Activation, type Asker, manifestFiles, type ReloadResult, ruleFiles } from './policy/index.ts'
 import type { Logger } from './telemetry/index.ts'
 
@@ -32,12 +32,17 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   let watches: readonly Watch[] = []
   let hasStarted = false
   let hasChanged = false
+  const configText = () => JSON.stringify(readText(config.file))
+  const configAtStart = configText()
 
   async function reload(by: Asker): Promise<ReloadResult> {
     try {
       // A token that was taken away opens nothing while rules are compiled.
       await access.refresh()
-      return await activation.reload(by)
+      const result = await activation.reload(by)
+      if (by === 'folders' || configText() === configAtStart) return result
+      logger.warn('sallyport.yaml has changed since the start, and is read only then: restart the gateway for it')
+      return { ...result, needsRestart: true }
     } catch (error) {
       logger.error({ err: error }, 'the manifests and rules could not be reloaded: the last good set stays active')
       return { ok: false, revision: '', problem: (error as Error).message }

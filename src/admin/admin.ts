@@ -5,13 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.ts'
 import { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
-import type { Logger } from '../telemetry/index.ts'
 import { type ApiOptions, createApiHandler, requireToken } from './api.ts'
 import { createHealthHandler, type HealthOptions } from './health.ts'
 
 export interface AdminOptions extends ApiOptions, HealthOptions {
   readonly config: Config['admin']
-  readonly logger: Logger
   /** Of each server: whoever reaches the health port could hold as many as there are descriptors. */
   readonly maxConnections: number
 }

@@ -2,9 +2,10 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
-import type { Express, RequestHandler } from 'express'
+import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import type { Access } from '../access/index.ts'
 import type { Activation, ReloadResult } from '../policy/index.ts'
+import type { Logger } from '../telemetry/index.ts'
 
 export interface ApiOptions {
   readonly usage: () => unknown
@@ -12,6 +13,7 @@ export interface ApiOptions {
   readonly activation: Activation
   readonly reload: () => Promise<ReloadResult>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
+  readonly logger: Logger
 }
 
 /** Express is loaded (20 MiB) when the operator first asks something. */
@@ -23,7 +25,7 @@ export function createApiHandler(options: ApiOptions, guard: RequestHandler | nu
   }
 }
 
-function createApiApp({ usage, status, activation, reload, access }: ApiOptions, guard: RequestHandler | null): Express {
+function createApiApp({ usage, status, activation, reload, access, logger }: ApiOptions, guard: RequestHandler | null): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
   const app = express()
   app.disable('x-powered-by')
@@ -75,6 +77,14 @@ function createApiApp({ usage, status, activation, reload, access }: ApiOptions,
           'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
       }),
   )
+  // Express' own would answer with a page that shows the stack.
+  const failed: ErrorRequestHandler = (error: Error & { status?: number }, req, res, next) => {
+    if (res.headersSent) return next(error)
+    const { status = 500, message } = error
+    if (status >= 500) logger.error({ err: error, method: req.method, path: req.path }, 'the operator’s API failed on a request')
+    res.status(status).json({ status, title: status < 500 ? 'Bad request' : 'Internal error', detail: message })
+  }
+  app.use(failed)
   return app
 }
 

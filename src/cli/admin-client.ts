@@ -1,6 +1,8 @@
 /** Asks a running gateway over its operator's socket. */
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { Config } from '../config/index.ts'
+import { isFolderInUse } from '../folder-lock.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 export interface Answer {
@@ -8,11 +10,40 @@ export interface Answer {
   readonly body: unknown
 }
 
+/** Nothing is at the socket. */
+class NotListening extends CommandError {}
+
+/** Longer than the compiler and the tests of rules may take. */
+const slowMs = 200_000
+
+/**
+ * The answer of an installation's gateway. `isSlow`: rules may have to be compiled before it. Throws `CommandError`: 69 where no
+ * gateway answers (one that compiles or drains is not said to be stopped), 1 where it failed.
+ */
+export async function ask(
+  { admin, stateFolder }: Pick<Config, 'admin' | 'stateFolder'>,
+  method: 'GET' | 'POST',
+  path: string,
+  { isSlow = false }: { readonly isSlow?: boolean } = {},
+): Promise<unknown> {
+  const { status, body } = await askGateway(admin.socketPath, method, path, isSlow ? slowMs : undefined).catch((error: Error) => {
+    if (!(error instanceof NotListening) || !isFolderInUse(stateFolder)) throw error
+    const problem = 'the gateway runs, and does not answer yet (its rules are being compiled), or any more (it drains); try again'
+    throw new CommandError(`no answer on ${admin.socketPath}: ${problem}`, exitCodes.unavailable)
+  })
+  // 422: what was asked for was refused, and the answer says why.
+  if (status === 200 || status === 422) return body
+  const { title = '', detail = '' } = (body ?? {}) as { readonly title?: string; readonly detail?: string }
+  throw new CommandError(`the gateway answered ${status}: ${detail || title}`)
+}
+
 /** The JSON answer, whatever its status. Throws `CommandError` (69) where no gateway runs, or none answers whole within `timeoutMs` without a byte. */
 export function askGateway(socketPath: string, method: 'GET' | 'POST', path: string, timeoutMs = 30_000): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) =>
-      reject(new CommandError(`no answer on ${socketPath}: ${explain(error, timeoutMs)}`, exitCodes.unavailable))
+    const fail = (error: NodeJS.ErrnoException) => {
+      const Failure = ['ENOENT', 'ECONNREFUSED'].includes(error.code ?? '') ? NotListening : CommandError
+      reject(new Failure(`no answer on ${socketPath}: ${explain(error, timeoutMs)}`, exitCodes.unavailable))
+    }
     const asked = request({ socketPath, method, path, agent: false, timeout: timeoutMs }, (res) => {
       text(res)
         .then((body) => resolve({ status: res.statusCode ?? 0, body: JSON.parse(body) as unknown }))

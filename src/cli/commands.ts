@@ -1,9 +1,10 @@
 /** The commands beside `run`. Each does its work in a file of its own. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { configJsonSchema, requireKnown } from '../config/index.ts'
+import { visibleLines } from '../core/index.ts'
 import { loadManifests, manifestJsonSchema, type ReloadResult } from '../policy/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
-import { askGateway } from './admin-client.ts'
+import { ask } from './admin-client.ts'
 import { auditContinue, auditTail, auditVerify, type VerifyFlags } from './audit.ts'
 import { demo } from './demo.ts'
 import { doctor, formatChecks } from './doctor.ts'
@@ -71,19 +72,19 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
   command('usage', 'Show what each integration did and has left.')
     .option('--json', 'print JSON')
     .action(async ({ config, json }: Shared & { json?: boolean }) => {
-      const { body } = await askGateway(findConfig(config).admin.socketPath, 'GET', '/v1/usage')
+      const body = await ask(findConfig(config), 'GET', '/v1/usage')
       print(json === true ? `${JSON.stringify(body)}\n` : formatUsage(body as IntegrationUsage[]))
     })
 
   command('status', 'Show the running gateway’s revision, integrations, bundles and health.').action(async ({ config }: Shared) => {
-    const { body } = await askGateway(findConfig(config).admin.socketPath, 'GET', '/v1/status')
-    print(`${JSON.stringify(body, null, 2)}\n`)
+    const body = await ask(findConfig(config), 'GET', '/v1/status')
+    print(`${visibleLines(JSON.stringify(body, null, 2))}\n`)
   })
 
   command('reload', 'Take up manifests and rules as they are on disk now; exit 1 where they are bad.').action(
     async ({ config }: Shared) => {
-      const { body } = await askGateway(findConfig(config).admin.socketPath, 'POST', '/v1/reload')
-      const { ok, revision, problem, pinned, missing } = body as ReloadResult
+      const body = await ask(findConfig(config), 'POST', '/v1/reload', { isSlow: true })
+      const { ok, revision, problem, pinned, missing, needsRestart = false } = body as ReloadResult
       if (!ok) throw new CommandError(`rejected; revision ${revision || 'none'} goes on deciding:\n${problem}`)
       if (missing !== undefined) throw new CommandError(`the manifests are good, and bundles were never here: ${missing.join(', ')}`)
       print(
@@ -91,6 +92,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
           ? `active: revision ${revision}\n`
           : `revision ${pinned} was chosen and stays; "sallyport policy activate latest" follows the folders again\n`,
       )
+      if (needsRestart) print('sallyport.yaml has changed since the start, and is read only then: restart the gateway for it\n')
     },
   )
 

@@ -1,6 +1,6 @@
 /** `sallyport suspend` and `resume`, asked of the running gateway. */
 import { type Config, duration, name as nameSchema } from '../config/index.ts'
-import { askGateway } from './admin-client.ts'
+import { ask as askGateway } from './admin-client.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 export interface SuspendFlags {
@@ -24,7 +24,7 @@ export async function resume(config: Config, name: string, reason: string | unde
 }
 
 async function ask<Answer>(
-  { admin }: Config,
+  config: Config,
   name: string,
   what: 'suspend' | 'resume',
   query: Readonly<Record<string, string>>,
@@ -32,7 +32,7 @@ async function ask<Answer>(
   const refused = nameSchema().safeParse(name).error
   if (refused !== undefined) throw new CommandError(`"${name}": ${refused.issues[0]?.message}`, exitCodes.usage)
   const path = `/v1/integrations/${encodeURIComponent(name)}/${what}?${new URLSearchParams(query)}`
-  const { body } = await askGateway(admin.socketPath, 'POST', path)
+  const body = await askGateway(config, 'POST', path)
   const { ok, problem } = body as { readonly ok: boolean; readonly problem?: string }
   if (!ok) throw new CommandError(problem ?? 'the gateway refused')
   return body as Answer

@@ -8,9 +8,9 @@ export function visibleText(text: string): string {
   return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (one) => one.split('').map(escaped).join(''))
 }
 
-/** The same of a text of several lines, which stay lines. */
+/** The same of a text of several lines, which stay lines, and tabs, which indent them. */
 export function visibleLines(text: string): string {
-  return text.split('\n').map(visibleText).join('\n')
+  return text.replace(/[^\n\t]+/g, visibleText)
 }
 
 function escaped(codeUnit: string): string {

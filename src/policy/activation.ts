@@ -4,7 +4,7 @@ import { createActivationQueue, Preempted, unlessAborted, type Work } from './ac
 import type { SnapshotBundle } from './bundle/index.ts'
 import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
 import type { BundleSet } from './compose.ts'
-import { type Activated, type History, HistoryError, type Made } from './history/index.ts'
+import { type Activated, type History, HistoryError, type Made, UnknownRevision } from './history/index.ts'
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
 import type { RegoSources } from './rego-files.ts'
@@ -17,6 +17,8 @@ export interface ReloadResult {
   readonly problem?: string
   /** The folders and bundles are not followed: this revision was chosen. */
   readonly pinned?: string
+  /** sallyport.yaml has changed since the start: what it says now waits for a restart. */
+  readonly needsRestart?: boolean
   /** Bundles that were never here: until they are, everything is denied. */
   readonly missing?: readonly string[]
 }
@@ -167,10 +169,13 @@ export function createActivation(options: ActivationOptions): Activation {
     } catch (error) {
       // Nothing is bad about what had to give way: it is tried again.
       if (way.signal?.aborted === true) throw way.signal.reason
+      // A name that was mistyped says nothing of what there is.
+      if (error instanceof UnknownRevision) return { ok: false, revision: now(), problem: error.message }
       const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
       // A bundle is tried again and again.
       if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
-      rejected = problem
+      // What lies in the folders is as good as before where a revision could not be chosen.
+      if (way.how !== 'activate' && way.how !== 'rollback') rejected = problem
       return { ok: false, revision: now(), problem }
     }
   }

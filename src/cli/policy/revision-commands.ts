@@ -1,5 +1,6 @@
 /** The commands over revisions: list, activate, rollback, diff. */
 import type { Command } from 'commander'
+import { visibleLines } from '../../core/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
@@ -7,7 +8,10 @@ import { diffRevisions } from './diff.ts'
 import { activateRevision, listRevisions, rollback, showRevision } from './revisions.ts'
 
 /** Placed among the `policy` commands. */
-export function addRevisionCommands(policy: Command, command: AddCommand, print: (text: string) => void): void {
+export function addRevisionCommands(policy: Command, command: AddCommand, printAsIs: (text: string) => void): void {
+  // Manifests and rules may hold anything, such as what moves a terminal's cursor or turns its text around.
+  const print = (text: string) => printAsIs(visibleLines(text))
+
   command('list', 'Show the revisions that were active, newest first.', policy)
     .option('--json', 'print JSON')
     .action(async ({ config, json = false }: Shared & { json?: boolean }) => print(await listRevisions(findConfig(config), json)))

@@ -1,12 +1,12 @@
 /** `sallyport policy list`, `activate` and `rollback`, asked of the running gateway. */
 import type { Config } from '../../config/index.ts'
 import { type Activation, describeChanges, type ReloadResult } from '../../policy/index.ts'
-import { askGateway } from '../admin-client.ts'
+import { ask } from '../admin-client.ts'
 import { CommandError } from '../exit.ts'
 import { readKept } from './named-set.ts'
 
-export async function listRevisions({ admin }: Config, json: boolean): Promise<string> {
-  const { body } = await askGateway(admin.socketPath, 'GET', '/v1/policy')
+export async function listRevisions(config: Config, json: boolean): Promise<string> {
+  const body = await ask(config, 'GET', '/v1/policy')
   if (json) return `${JSON.stringify(body)}\n`
   const { active, pinned, activations } = body as Awaited<ReturnType<Activation['list']>>
   const rows = activations.map(({ revision, at, how }, index) => {
@@ -31,16 +31,16 @@ export async function showRevision(config: Config, name: string, json: boolean):
   return [`revision ${revision}\n`, ...came, ...held, ...texts].join('')
 }
 
-export async function activateRevision({ admin }: Config, revision: string): Promise<string> {
+export async function activateRevision(config: Config, revision: string): Promise<string> {
   const path = revision === 'latest' ? '/v1/policy/follow' : `/v1/policy/activate/${encodeURIComponent(revision)}`
-  return told(await askGateway(admin.socketPath, 'POST', path))
+  return told(await ask(config, 'POST', path, { isSlow: true }))
 }
 
-export async function rollback({ admin }: Config): Promise<string> {
-  return told(await askGateway(admin.socketPath, 'POST', '/v1/policy/rollback'))
+export async function rollback(config: Config): Promise<string> {
+  return told(await ask(config, 'POST', '/v1/policy/rollback', { isSlow: true }))
 }
 
-function told({ body }: { readonly body: unknown }): string {
+function told(body: unknown): string {
   const { ok, revision, problem } = body as ReloadResult
   if (!ok) throw new CommandError(`rejected; revision ${revision} goes on deciding:\n${problem}`)
   return `active: revision ${revision}\n`
