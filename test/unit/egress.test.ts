@@ -4,13 +4,15 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
-import type { Hangup } from '../../src/core/index.ts'
+import type { Hangup, ServiceRequest } from '../../src/core/index.ts'
 import { createDialer } from '../../src/resources/egress/dial.ts'
 import { createDialPlaces } from '../../src/resources/egress/dial-places.ts'
 import { joinSockets } from '../../src/resources/egress/join.ts'
 import type { ResolveName } from '../../src/resources/egress/resolve.ts'
 import { WantedDials } from '../../src/resources/egress/wanted-dials.ts'
-import { unlessAborted } from '../../src/resources/egress/within.ts'
+import { type Stop, unlessAborted } from '../../src/resources/egress/within.ts'
+import { createServiceProxy } from '../../src/resources/service/service-proxy.ts'
+import { eventually } from '../support/eventually.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
 
@@ -234,6 +236,34 @@ test('what is idle gives way, and whoever waits for it gets its place, or hears 
   places.give('weather')
   places.give('weather')
   assert.equal(await next, true)
+})
+
+test('a dial for a service ends with the last request that waits for it: when the caller goes, and when the time is over', async () => {
+  let stopped = 0
+  let dials = 0
+  const tcp = (_target: unknown, stop?: Stop) =>
+    new Promise<never>((_, reject) => {
+      dials += 1
+      const forget = (stop as Hangup).onGone(() => {
+        stopped += 1
+        forget()
+        reject(new Error('stopped'))
+      })
+    })
+  const settings = { name: 'slow', url: new URL('http://slow.example'), headers: [], timeoutMs: 60_000, addresses: [] }
+  const proxy = createServiceProxy(settings, { tcp, tls: tcp }, 60_000)
+  const forward = (hangup: Hangup, timeoutMs?: number) => {
+    const request = { integration: { name: 'weather' }, target: { method: 'GET', path: '/', query: '' }, headers: [], body: null, hangup }
+    return proxy.forward(request as unknown as ServiceRequest, { maxRequestBytes: 1, maxReplyBytes: 1, timeoutMs })
+  }
+  const { hangup, leave } = createCaller()
+  const left = forward(hangup)
+  await eventually('it dials', () => dials === 1)
+  leave()
+  await assert.rejects(left, { code: 'client-closed' })
+  assert.equal(stopped, 1)
+  await assert.rejects(forward(createCaller().hangup, 20), { code: 'origin-timeout' })
+  assert.deepEqual([dials, stopped], [2, 2])
 })
 
 test('dials that no request waits for any more are given up, and not before', () => {

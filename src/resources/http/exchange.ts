@@ -154,7 +154,11 @@ class Exchange implements Dispatched {
   #fail(refusal: Refusal): void {
     if (this.#ended || this.#failure !== null) return
     if (this.#controller !== null) this.#controller.abort(refusal)
-    else this.#dial?.abort(refusal)
+    else {
+      this.#dial?.abort(refusal)
+      // undici keeps a request that waits for a connection until there is one; what it would have sent need not be kept.
+      this.options.request.body = null
+    }
     this.#end(refusal)
   }
 

@@ -7,6 +7,7 @@ import { Pool } from '../../sockets/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { keepAliveMs } from '../egress/keep-alive.ts'
 import type { Target } from '../egress/resolve.ts'
+import { freeSocketsOf } from './agent-queue.ts'
 import { toleratesContinue } from './tolerate-continue.ts'
 
 export interface OriginPoolOptions {
@@ -139,9 +140,4 @@ export class DialAgent extends Agent {
       (error: Error) => done?.(error, undefined as never),
     )
   }
-}
-
-/** Of an agent: connections that wait for their next request. */
-export function freeSocketsOf({ freeSockets }: Agent): readonly Duplex[] {
-  return Object.values(freeSockets).flatMap((sockets) => (sockets ?? []).filter((socket) => !socket.destroyed))
 }

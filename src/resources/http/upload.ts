@@ -5,6 +5,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Answer, type Hangup, type HeaderList, Refusal, type RequestBody, type Sink, withoutHeaders } from '../../core/index.ts'
+import { forgetPending } from './agent-queue.ts'
 import { explainOriginError } from './origin-error.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'
 import { endToEnd } from './reply-headers.ts'
@@ -205,7 +206,9 @@ class Upload {
     this.#timer.stop()
     this.#dial.abort()
     this.#forget()
-    if (!this.#sent || this.#reply?.complete !== true) this.#outgoing.destroy()
+    if (this.#sent && this.#reply?.complete === true) return
+    this.#outgoing.destroy()
+    forgetPending(this.#options.agent, this.#outgoing)
   }
 }
 

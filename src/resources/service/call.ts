@@ -14,6 +14,8 @@ export interface Call {
   readonly isAlone: boolean
   /** Hears of the request before it has a connection, and before the library listens to it. */
   follow(outgoing: ClientRequest): void
+  /** Called when it is given up; set by the agent, since Node says nothing of that to those who wait for a connection. */
+  onGivenUp: (() => void) | null
 }
 
 /** A header of no name on the wire: Node hands the agent the options that it made the request from. */

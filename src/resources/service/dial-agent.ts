@@ -6,8 +6,8 @@ import type { Dialer } from '../egress/dial.ts'
 import { keepAliveMs } from '../egress/keep-alive.ts'
 import type { Target } from '../egress/resolve.ts'
 import { WantedDials } from '../egress/wanted-dials.ts'
-import { freeSocketsOf } from '../http/origin-pool.ts'
-import { callOf } from './call.ts'
+import { forgetPending, freeSocketsOf } from '../http/agent-queue.ts'
+import { type Call, callOf } from './call.ts'
 
 /** Node calls it for every request that an agent is given to (its types leave it out). */
 interface RequestTaker {
@@ -19,7 +19,7 @@ const { addRequest } = Agent.prototype as unknown as RequestTaker
 type Dial = (owner: string, hangup: Hangup) => Promise<Duplex>
 
 /** Connections of one integration to the service. */
-class DialAgent extends Agent implements RequestTaker {
+class DialAgent extends Agent {
   readonly #dial: () => Promise<Duplex>
   readonly #dials = new WantedDials()
 
@@ -29,7 +29,7 @@ class DialAgent extends Agent implements RequestTaker {
   }
 
   /** A request that ends before it has a connection no longer waits for one. */
-  addRequest(outgoing: ClientRequest, options: unknown): void {
+  take(outgoing: ClientRequest, options: unknown, call: Call): void {
     let isWaiting = true
     const leave = () => {
       if (isWaiting) this.#dials.leave()
@@ -38,6 +38,10 @@ class DialAgent extends Agent implements RequestTaker {
     this.#dials.enter()
     outgoing.once('socket', leave)
     outgoing.once('close', leave)
+    call.onGivenUp = () => {
+      leave()
+      forgetPending(this, outgoing)
+    }
     addRequest.call(this, outgoing, options)
   }
 
@@ -89,7 +93,7 @@ export class ServiceAgent extends Agent implements RequestTaker {
     call.follow(outgoing)
     if (outgoing.destroyed) return
     const agent = call.isAlone ? new DialAgent(this.#dial, call.integration, {}) : this.#agentOf(call.integration)
-    agent.addRequest(outgoing, options)
+    agent.take(outgoing, options, call)
   }
 
   /** Closes the integration's connections that wait for their next request; answers how many there were. */

@@ -30,6 +30,7 @@ export class ServiceExchange implements Call {
   readonly isAlone: boolean
   /** The head of the reply. Rejects with a `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
   readonly reply: Promise<Answer>
+  onGivenUp: Call['onGivenUp'] = null
   readonly #options: ExchangeOptions
   #timer: NodeJS.Timeout | undefined
   #isCallersTurn = false
@@ -115,6 +116,7 @@ export class ServiceExchange implements Call {
     this.#settle()
     this.#forget()
     this.#outgoing?.destroy()
+    this.onGivenUp?.()
     this.#answered?.destroy(error)
     this.#reject(explainOriginError(error, this.#options.service))
   }

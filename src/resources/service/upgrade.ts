@@ -36,6 +36,7 @@ export class ServiceUpgrade implements Call {
   readonly end: LibraryEnd
   /** Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with another Error where it broke off. */
   readonly ended: Promise<void>
+  onGivenUp: Call['onGivenUp'] = null
   readonly #options: UpgradeOptions
   #timer: NodeJS.Timeout
   #resolve: () => void = () => {}
@@ -174,6 +175,7 @@ export class ServiceUpgrade implements Call {
     clearTimeout(this.#timer)
     const { caller, service, request } = this.#options
     this.#outgoing?.destroy()
+    this.onGivenUp?.()
     this.#origin?.destroy()
     this.end.destroy()
     if (this.#origin !== null) {
