@@ -1,8 +1,12 @@
 /** Turns at something of which there is little, taken by integrations one after the other: a queue of one is not in another's way. */
+import { type Hangup, Refusal } from '../core/index.ts'
 
 export interface FairQueue {
-  /** Runs `work` when it is the owner's turn; gives what it gives. */
-  run<T>(owner: string, work: () => Promise<T>): Promise<T>
+  /**
+   * Runs `work` when it is the owner's turn; gives what it gives. Whoever `hangup` says has left by then has nothing begun:
+   * that throws `Refusal('client-closed')` at once.
+   */
+  run<T>(owner: string, work: () => Promise<T>, hangup?: Hangup): Promise<T>
 }
 
 interface Line {
@@ -25,6 +29,21 @@ export function createFairQueue({ places, perOwner }: { readonly places: number;
     return line
   }
 
+  function wait(owner: string, line: Line, hangup: Hangup | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const start = () => {
+        forget?.()
+        resolve()
+      }
+      line.waiting.push(start)
+      const forget = hangup?.onGone(() => {
+        line.waiting.splice(line.waiting.indexOf(start), 1)
+        if (line.running === 0 && line.waiting.length === 0) lines.delete(owner)
+        reject(left())
+      })
+    })
+  }
+
   function startNext(): void {
     if (running >= places) return
     for (const [owner, line] of lines) {
@@ -41,12 +60,13 @@ export function createFairQueue({ places, perOwner }: { readonly places: number;
   }
 
   return {
-    async run(owner, work) {
+    async run(owner, work, hangup) {
+      if (hangup?.gone === true) throw left()
       const line = lineOf(owner)
       if (running < places && line.running < perOwner) {
         line.running += 1
         running += 1
-      } else await new Promise<void>((resolve) => line.waiting.push(resolve))
+      } else await wait(owner, line, hangup)
       try {
         return await work()
       } finally {
@@ -57,4 +77,8 @@ export function createFairQueue({ places, perOwner }: { readonly places: number;
       }
     },
   }
+}
+
+function left(): Refusal {
+  return new Refusal('client-closed', 'the caller went away')
 }

@@ -172,6 +172,35 @@ test('turns go round: a long queue of one integration is not in front of another
   assert.deepEqual(done, ['greedy', 'greedy', 'weather', 'other', 'greedy', 'greedy'])
 })
 
+test('who leaves before its turn has nothing begun and is told at once, and nobody waits behind it', async () => {
+  const queue = createFairQueue({ places: 1, perOwner: 1 })
+  const { promise, resolve: finish } = Promise.withResolvers<void>()
+  const running = queue.run('weather', () => promise)
+  let leave = () => {}
+  const hangup = {
+    gone: false,
+    onGone(callback: () => void) {
+      leave = callback
+      return () => {}
+    },
+  }
+  let begun = 0
+  const begin = async () => {
+    begun += 1
+  }
+  const left = queue.run('weather', begin, hangup)
+  const next = queue.run('weather', begin)
+  leave()
+  await assert.rejects(left, { code: 'client-closed' })
+  assert.equal(begun, 0)
+  await assert.rejects(queue.run('weather', begin, { ...hangup, gone: true }), { code: 'client-closed' })
+  finish()
+  await Promise.all([running, next])
+  assert.equal(begun, 1)
+  await queue.run('weather', begin, hangup)
+  assert.equal(begun, 2)
+})
+
 test('work that fails gives its turn back', async () => {
   const queue = createFairQueue({ places: 1, perOwner: 1 })
   await assert.rejects(

@@ -1,26 +1,30 @@
 /** Whose turn it is at the file systems: calls block one of libuv's few threads each, and the audit log needs one as well. */
 import type { FileHandle } from 'node:fs/promises'
+import type { Hangup } from '../../core/index.ts'
 import { createFairQueue } from '../../shares/index.ts'
 
-/** One integration's. */
+/** One request's; the turns are its integration's. */
 export interface Disk {
   /** Calls of the file system that wait for nothing else. */
   do<T>(calls: () => Promise<T>): Promise<T>
-  /** The same, and nobody else of this process does so with that file meanwhile. */
+  /** The same; for a caller that has left by then nothing is begun (`client-closed`). */
+  begin<T>(calls: () => Promise<T>): Promise<T>
+  /** The same as `begin`, and nobody else of this process does so with that file meanwhile. */
   alone<T>(folder: FileHandle, name: string, calls: () => Promise<T>): Promise<T>
 }
 
 /** Of libuv's four threads: a mount that hangs holds up those who use it, and neither other integrations nor the log. */
 const turns = { places: 3, perOwner: 2 }
 
-export function createDisks(): (integration: string) => Disk {
+export function createDisks(): (integration: string, hangup: Hangup) => Disk {
   const queue = createFairQueue(turns)
   const files = createFairQueue({ places: Number.POSITIVE_INFINITY, perOwner: 1 })
-  return (integration) => ({
+  return (integration, hangup) => ({
     do: (calls) => queue.run(integration, calls),
+    begin: (calls) => queue.run(integration, calls, hangup),
     async alone(folder, name, calls) {
-      const { dev, ino } = await queue.run(integration, () => folder.stat({ bigint: true }))
-      return files.run(`${dev}:${ino}/${name}`, () => queue.run(integration, calls))
+      const { dev, ino } = await queue.run(integration, () => folder.stat({ bigint: true }), hangup)
+      return files.run(`${dev}:${ino}/${name}`, () => queue.run(integration, calls, hangup), hangup)
     },
   })
 }

@@ -12,7 +12,12 @@ export function createFileResource(): Resource<FileRequest> {
     claim(request) {
       const { root, path } = request.target
       const facts = { root, path, action: request.action }
-      return { facts, subject: facts, origin: null, perform: (permit) => perform(permit, request, diskOf(request.integration.name)) }
+      return {
+        facts,
+        subject: facts,
+        origin: null,
+        perform: (permit) => perform(permit, request, diskOf(request.integration.name, request.hangup)),
+      }
     },
   }
 }

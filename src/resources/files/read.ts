@@ -17,7 +17,7 @@ export async function readFile(
   { conditions }: FileRequest,
   maxBytes: number,
 ): Promise<Reply> {
-  const { file, stats } = await disk.do(() => openAt(root, segments))
+  const { file, stats } = await disk.begin(() => openAt(root, segments))
   try {
     if (!stats.isFile()) throw new Refusal('conflict', 'this is a folder: list it with ?op=list')
     if (stats.size > maxBytes) throw new Refusal('conflict', `the file is larger than ${maxBytes} bytes`)
@@ -33,7 +33,7 @@ export async function readFile(
 }
 
 export async function statFile(disk: Disk, root: string, segments: readonly string[], { conditions, head }: FileRequest): Promise<Reply> {
-  const stats = await disk.do(async () => {
+  const stats = await disk.begin(async () => {
     const opened = await openAt(root, segments)
     await opened.file.close()
     return opened.stats
@@ -62,7 +62,7 @@ function validatorsOf(stats: Stats): HeaderList {
 
 /** Regular files and folders, sorted; links and devices are not there for the integration. */
 export async function listFolder(disk: Disk, root: string, segments: readonly string[]): Promise<Reply> {
-  const found = await disk.do(async () => {
+  const found = await disk.begin(async () => {
     const folder = await openFolder(root, segments)
     try {
       return await readdir(itself(folder), { withFileTypes: true })

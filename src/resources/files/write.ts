@@ -23,7 +23,7 @@ export async function writeFile(
   const name = segments.at(-1)
   if (name === undefined) throw new Refusal('conflict', 'the root itself is a folder')
   const { conditions } = request
-  const folder = await disk.do(() => openFolder(root, segments.slice(0, -1)))
+  const folder = await disk.begin(() => openFolder(root, segments.slice(0, -1)))
   try {
     requireForWrite(conditions, await disk.do(() => currentFile(folder, name)))
     const temporary = inside(folder, `${temporaryPrefix}${randomBytes(9).toString('base64url')}`)
