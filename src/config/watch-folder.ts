@@ -1,7 +1,7 @@
 /** Tells when the files of a folder have changed: chokidar says when to look, and what is found there says whether it did. */
 import { dirname, relative } from 'node:path'
 import { watch } from 'chokidar'
-import { codeOfPath, type FileKind, listFiles, stampOf } from './folder-files.ts'
+import { codeOfPath, type FileKind, listFiles, patiently, stampOf } from './folder-files.ts'
 
 /** Editors and copies write in bursts; a folder that never rests is looked at all the same. */
 const settleMs = 50
@@ -97,10 +97,10 @@ export function watchFolder(
 /** Of what the names of the files that count lead to; their contents are the reader's business. Throws where it cannot be told. */
 async function fingerprint(folder: string, kind: FileKind): Promise<string> {
   try {
-    let files = await listFiles(folder, kind)
+    let files = await listFiles(folder, kind, patiently)
     for (let waits = 0; waits < 2 && files.some(({ changedMs }) => Math.abs(Date.now() - changedMs) < youngMs); waits += 1) {
       await new Promise((resolve) => setTimeout(resolve, youngMs).unref())
-      files = await listFiles(folder, kind)
+      files = await listFiles(folder, kind, patiently)
     }
     return stampOf(files)
   } catch (error) {

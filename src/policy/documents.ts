@@ -1,4 +1,5 @@
 /** `data` for the policy, in the form its memory takes: the whole of it, or of the manifests only the caller's own. */
+import { totalmem } from 'node:os'
 import { LRUCache } from 'lru-cache'
 import type { Integration, JsonObject } from '../core/index.ts'
 import { indexManifest } from './index-manifests.ts'
@@ -14,10 +15,19 @@ export interface Documents {
   readonly largest: () => number
   /** `undefined`: an integration that has no manifest (any more). */
   imageFor(integration: Integration | undefined): Image
+  /** Others are not in force any more: what was made for them goes. */
+  retain(integrations: readonly Integration[]): void
 }
 
-/** Some 55 KB for a manifest of twenty capabilities: ten thousand callers at work find theirs here. */
+/** Some 55 KB for a manifest of twenty capabilities: with 8 GiB ten thousand callers at work find theirs here. */
 const maxKeptBytes = 640 * 1024 * 1024
+/** No more than this share of what the process may have, by its container's limit or the machine. */
+const maxShare = 1 / 8
+
+function maxBytesOf(constrained: number, total: number): number {
+  // 0, or more than there is: nothing limits it.
+  return Math.min(maxKeptBytes, maxShare * (constrained > 0 ? Math.min(constrained, total) : total))
+}
 
 /** `shared`: documents beside `data.integrations`, which each image holds again. Throws on data that the policy's memory cannot hold. */
 export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObject): Documents {
@@ -26,7 +36,10 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
   const compose = (integrations: string) => loader.load(`{${members.join('')}"integrations":{${integrations}}}`)
   const none = compose('')
   let largest = none.bytes.byteLength
-  const images = new LRUCache<Integration, Image>({ maxSize: maxKeptBytes, sizeCalculation: ({ bytes }) => bytes.byteLength + 512 })
+  const images = new LRUCache<Integration, Image>({
+    maxSize: maxBytesOf(process.constrainedMemory(), totalmem()),
+    sizeCalculation: ({ bytes }) => bytes.byteLength + 512,
+  })
   return {
     loader,
     largest: () => largest,
@@ -39,6 +52,10 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
       images.set(integration, image)
       return image
     },
+    retain(integrations) {
+      const present = new Set(integrations)
+      for (const integration of [...images.keys()]) if (!present.has(integration)) images.delete(integration)
+    },
   }
 }
 
@@ -47,5 +64,5 @@ export function createWholeDocuments(module: WebAssembly.Module, shared: JsonObj
   const loader = createLoader(module)
   const data = { ...shared, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) }
   const image = loader.load(JSON.stringify(data))
-  return { loader, largest: () => image.bytes.byteLength, imageFor: () => image }
+  return { loader, largest: () => image.bytes.byteLength, imageFor: () => image, retain: () => {} }
 }

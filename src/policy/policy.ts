@@ -93,6 +93,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
       activate() {
         loaded = next
         active = engine
+        session.documents.retain(integrations)
         activations += 1
       },
     }
