@@ -14,7 +14,11 @@ export async function demo(): Promise<void> {
   const upstream = await startUpstream(upstreamPort).catch((error: NodeJS.ErrnoException) => {
     throw new Error(`the example upstream cannot listen: ${error.message}`)
   })
-  const gateway = await run({ ...config, log: { level: 'warn' } }, () => upstream.close())
+  const gateway = await run({ ...config, log: { level: 'warn' } }, () => upstream.close()).catch(async (error: unknown) => {
+    // Else it would keep the process from ending.
+    await upstream.close()
+    throw error
+  })
   process.stdout.write(greeting(gateway.health.port))
 }
 

@@ -287,6 +287,14 @@ test('a start is refused with 78 and without a stack where the state folder cann
   assert.deepEqual([code, stderr], [78, 'the state folder cannot be at /var/lib/sallyport: /var/lib/sallyport cannot be written by you\n'])
 })
 
+test('the quick start ends where it cannot start, the example upstream with it', unless(why), async (t) => {
+  // Its ports are fixed.
+  const machine = createMachine(t, { programs: node24, isOffline: true })
+  const { code, stdout, stderr } = await on(machine, `${sallyport} demo`)
+  assert.deepEqual([code, stdout], [78, ''], stderr)
+  assert.match(stderr, /^the state folder cannot be at \/opt\/sallyport\/state: .* cannot be written by you\n$/)
+})
+
 const oddities: readonly (readonly [what: string, before: string, env: Readonly<Record<string, string>>])[] = [
   ['HOME is the root, the temporary folder is not there, the umask opens everything', 'umask 000;', { HOME: '/', TMPDIR: '/nothing/here' }],
   ['HOME is not there, the umask closes everything, no stream is open', 'umask 777; exec >&- <&-;', { HOME: '/home/nobody' }],
