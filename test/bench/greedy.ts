@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export const greeds = ['nothing', 'service', 'origin', 'connections', 'lookups', 'bodies', 'flood'] as const
+export const greeds = ['nothing', 'service', 'origin', 'connections', 'lookups', 'bodies', 'files', 'flood'] as const
 export type Greed = (typeof greeds)[number]
 
 export interface GreedyOptions {
@@ -54,6 +54,21 @@ function times(count: number, begin: (index: number) => Promise<void>): void {
 const get = (target: string) =>
   `GET ${target} HTTP/1.1\r\nHost: ${new URL(target).host}\r\nProxy-Authorization: ${proxyAuthorization}\r\n\r\n`
 
+/** A file that is written again whenever it was: each turn at the disk waits for the device. */
+async function rewrite(index: number): Promise<void> {
+  const body = Buffer.alloc(1024 * 1024, 'x')
+  for (;;) {
+    await new Promise<void>((resolve) => {
+      request({ port: proxyPort, path: `/v1/files/data/greedy-${index}`, method: 'PUT', headers, agent: false })
+        .on('response', (res) => void res.resume())
+        .on('error', () => {})
+        .on('close', resolve)
+        .end(body)
+    })
+    await sleep(pauseMs)
+  }
+}
+
 /** A request that follows upon the answer to the one before, without a pause. */
 async function flood(): Promise<void> {
   const socket = connect(proxyPort, '127.0.0.1')
@@ -73,6 +88,7 @@ const begin: Readonly<Record<Greed, () => void>> = {
   },
   lookups: () => times(300, (index) => hold(`http://${index}.${process.pid}.slow.test:${originPort}/`)),
   bodies: () => times(170, () => hold(`${origin}/v1/items`, 1024 * 1024)),
+  files: () => times(32, rewrite),
   flood: () => times(32, flood),
 }
 

@@ -39,6 +39,7 @@ const asked: Readonly<Record<Exclude<Greed, 'nothing'>, (index: number) => Reque
   connections: () => ({ path: `http://127.0.0.1:${ports.origin}/v1/items` }),
   lookups: (index) => ({ path: `http://${index}.fast.test:${ports.origin}/v1/items` }),
   bodies: () => ({ path: `http://127.0.0.1:${ports.origin}/v1/items`, method: 'POST', body: '{"a":1}' }),
+  files: () => ({ path: '/v1/files/data/hello.txt' }),
   flood: () => ({ path: `http://127.0.0.1:${ports.origin}/v1/items` }),
 }
 
@@ -139,7 +140,8 @@ function statusOf(agent: Agent, options: RequestOptions, body: string | undefine
 }
 
 function writeFiles(folder: string): void {
-  for (const name of ['integrations', 'rules']) mkdirSync(join(folder, name))
+  for (const name of ['integrations', 'rules', 'data']) mkdirSync(join(folder, name))
+  writeFileSync(join(folder, 'data/hello.txt'), 'x'.repeat(1024))
   writeFileSync(
     join(folder, 'sallyport.yaml'),
     `apiVersion: sallyport/v1
@@ -154,6 +156,7 @@ log: { level: error }
   )
   writeFileSync(join(folder, 'rules/body.rego'), 'package sallyport.rules\n\ndeny contains "no" if input.http.body.value.no\n')
   const rights = `services: [{ name: shared }]
+files: [{ name: data, root: ../data, actions: [read, write] }]
 network:
   - { hosts: [127.0.0.1, "*.fast.test", "*.slow.test"], ports: [${ports.origin}], tls: none, addresses: [127.0.0.0/8] }
 `
