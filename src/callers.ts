@@ -1,6 +1,5 @@
 /** Joins who may come in with what the active manifests say of them. */
-import { join } from 'node:path'
-import { type Access, type AccessChange, createAccess } from './access/index.ts'
+import { type Access, type AccessChange, accessFileIn, createAccess } from './access/index.ts'
 import type { Config } from './config/index.ts'
 import type { Callers } from './ingress/index.ts'
 import type { Directory } from './policy/index.ts'
@@ -22,7 +21,7 @@ export interface CallersOptions {
 export function createCallers(options: CallersOptions): { readonly access: Access; readonly callers: Callers } {
   const { config, manifests, note, logger, metrics, judgeAgain, cut } = options
   const access = createAccess({
-    file: join(config.stateFolder, 'access.json'),
+    file: accessFileIn(config.stateFolder),
     readIdentities: manifests.readIdentities,
     onChanges(changes) {
       for (const change of changes) {

@@ -1,4 +1,5 @@
 /** Makes sure that no other gateway uses the same folders, opens the audit log, and tells the operator what becomes of it. */
+import { existsSync, realpathSync } from 'node:fs'
 import { type AppendFile, type AuditStation, openAudit } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import { lockFolder } from './folder-lock.ts'
@@ -32,6 +33,7 @@ function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Aud
   const audit = openAudit({
     ...{ ...config.audit, version, mask },
     ...(file && { file }),
+    ...(isSameFolder(config.stateFolder, config.audit.folder) && { lock: () => () => {} }),
     onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
     onRotationFailed: (error) =>
       logger.error({ err: error }, 'the next segment of the audit log cannot be begun: the current one grows meanwhile'),
@@ -40,4 +42,9 @@ function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Aud
   const isBroken = () => (audit.status().broken ? 1 : 0)
   metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
   return audit
+}
+
+/** The log may lie in the state folder itself, whose lock is held by then. */
+function isSameFolder(one: string, other: string): boolean {
+  return existsSync(one) && existsSync(other) && realpathSync(one) === realpathSync(other)
 }

@@ -4,7 +4,7 @@
  * another manifest keeps no token valid.
  */
 import type { Integration } from '../core/index.ts'
-import { type Kept, type KeptIdentity, readKept, type Suspension, writeKept } from './keep.ts'
+import { isInForce, type Kept, type KeptIdentity, readKept, type Suspension, writeKept } from './keep.ts'
 
 type Identity = Pick<Integration, 'name' | 'tokenHashes'>
 
@@ -117,7 +117,7 @@ export function createAccess(options: AccessOptions): Access {
 
   function suspensionOf(name: string): Suspension | null {
     const found = suspended.get(name) ?? null
-    return found === null || found.until === null || Date.parse(found.until) > wallClock() ? found : null
+    return found === null || isInForce(found, wallClock()) ? found : null
   }
 
   async function resume(name: string, reason: string | null): Promise<boolean> {

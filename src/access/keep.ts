@@ -1,6 +1,17 @@
 /** What access is kept of over restarts: the tokens of manifests that may be unreadable by then, and who is suspended. */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { writeAtomically } from '../write-atomically.ts'
+
+/** What is kept cannot be used, and the next start would fail in the same way. */
+export class AccessError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'AccessError'
+  }
+}
+
+export const accessFileIn = (stateFolder: string): string => join(stateFolder, 'access.json')
 
 export interface Suspension {
   /** ISO 8601, UTC. */
@@ -10,6 +21,9 @@ export interface Suspension {
   /** For operators and the record; no caller is told. */
   readonly reason: string | null
 }
+
+/** `now`: milliseconds since the epoch. */
+export const isInForce = ({ until }: Suspension, now: number): boolean => until === null || Date.parse(until) > now
 
 export interface KeptIdentity {
   readonly name: string
@@ -23,18 +37,18 @@ export interface Kept {
   readonly suspended: Readonly<Record<string, Suspension>>
 }
 
-/** `null` where nothing is kept yet. Throws an Error that names the file where it cannot be used. */
+/** `null` where nothing is kept yet. Throws `AccessError`, which names the file where it cannot be used. */
 export async function readKept(file: string): Promise<Kept | null> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new Error(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
+    throw new AccessError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
   }
   const kept = parsed(text)
   if (kept === null)
-    throw new Error(
+    throw new AccessError(
       `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then nobody is suspended`,
     )
   return kept

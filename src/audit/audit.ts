@@ -20,6 +20,8 @@ export interface AuditOptions {
   /** The log goes on in a segment that is larger than it should be. */
   readonly onRotationFailed?: (error: Error) => void
   readonly file?: AppendFile
+  /** Takes the folder, and gives what gives it back; for a folder that its opener holds already, nothing. */
+  readonly lock?: (folder: string) => () => void
   /** Milliseconds since the epoch. */
   readonly wallClock?: () => number
 }
@@ -48,9 +50,9 @@ export interface AuditStation extends Journal {
 
 /** Throws `FolderLockError` where the log is in use, `AuditError` where it was changed or cannot be opened. */
 export function openAudit(options: AuditOptions): AuditStation {
-  const { folder, maxSegmentBytes, durability, version, mask, file = realFile, wallClock = Date.now } = options
+  const { folder, maxSegmentBytes, durability, version, mask, file = realFile, wallClock = Date.now, lock = lockFolder } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const unlock = lockFolder(folder)
+  const unlock = lock(folder)
   const { recovered, writer } = openLog()
   let seq = recovered.nextSeq
   let head = recovered.head

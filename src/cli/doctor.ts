@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises'
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { accessFileIn, isInForce, readKept } from '../access/index.ts'
 import { AuditError, verifyAudit } from '../audit/index.ts'
 import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
@@ -73,6 +74,11 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       : `${config.listeners.length}`
   })
   await check('state folder', () => stateFolder(config.stateFolder))
+  await check('access', async () => {
+    const kept = await readKept(accessFileIn(config.stateFolder))
+    const suspended = Object.entries(kept?.suspended ?? {}).filter(([, one]) => isInForce(one, Date.now()))
+    return suspended.length > 0 ? { warn: `suspended: ${suspended.map(([name]) => name).join(', ')}` } : 'nobody is suspended'
+  })
   await check('sockets', () => `${requireSockets(config)}`)
   await check('ports', () => ports(config))
   await check('descriptors', () => descriptors(config))

@@ -14,7 +14,7 @@ export class CommandError extends Error {
   }
 }
 
-const lastingNames = ['BundleError', 'CompilerMissing', 'HistoryError', 'RegoError']
+const lastingNames = ['AccessError', 'BundleError', 'CompilerMissing', 'HistoryError', 'RegoError']
 /** Of the file system, and of an address that only a privileged process may listen on. */
 const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
 const lastingMessages =

@@ -147,6 +147,15 @@ test('a second gateway with the same audit folder alone does not start either', 
   )
 })
 
+test('one folder for state and log is one lock', async (t) => {
+  const installation = createInstallation(t, { config: 'audit: { folder: ./state }' })
+  const { gateway } = await startHere(t, installation)
+  await assert.rejects(startGateway(loadConfig(installation.configFile), { logTo: { write: () => {} } }), /is in use by another gateway/)
+  await gateway.close()
+  assert.deepEqual((await verifyAudit(join(installation.folder, 'state'))).findings, [])
+  lockFolder(join(installation.folder, 'state'))()
+})
+
 test('a start that failed holds nothing', async (t) => {
   const installation = createInstallation(t)
   const log = join(installation.folder, 'state/audit')

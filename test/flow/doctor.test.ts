@@ -70,3 +70,32 @@ for (const [mode, state] of [
     assert.equal((await doctor(installation.configFile)).find(({ name }) => name === 'state folder')?.state, state)
   })
 }
+
+const tokens = { manifests: {} }
+const until = (time: number) => ({ since: '2026-01-01T00:00:00.000Z', until: new Date(time).toISOString(), reason: null })
+
+test('doctor says who is suspended, and that what is kept of it is damaged', async (t) => {
+  const installation = createInstallation(t)
+  const file = join(installation.folder, 'state/access.json')
+  mkdirSync(join(installation.folder, 'state'), { mode: 0o700 })
+  const access = async () => (await doctor(installation.configFile)).find(({ name }) => name === 'access')
+  assert.deepEqual(await access(), { name: 'access', state: 'ok', detail: 'nobody is suspended' })
+  const suspended = { past: until(Date.now() - 1), weather: until(Date.now() + 600_000) }
+  installation.write('state/access.json', JSON.stringify({ ...tokens, suspended }))
+  assert.deepEqual(await access(), { name: 'access', state: 'warn', detail: 'suspended: weather' })
+  for (const damaged of [
+    '',
+    '{"manifests":{}',
+    'null',
+    '[]',
+    '{"manifests":{},"suspended":{"weather":{}}}',
+    '{"manifests":{"a":null},"suspended":{}}',
+  ]) {
+    installation.write('state/access.json', damaged)
+    const detail = `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then nobody is suspended`
+    assert.deepEqual(await access(), { name: 'access', state: 'fail', detail })
+    if (damaged !== '') continue
+    const { code, stderr } = await command(process.execPath, ['--no-warnings', main, 'run', '--config', installation.configFile])
+    assert.deepEqual([code, stderr], [78, `${detail}\n`])
+  }
+})
