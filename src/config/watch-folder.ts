@@ -77,10 +77,12 @@ export function watchFolder(
     },
   })
   watcher.on('all', changed)
+  // What changed before the first event could be told.
+  watcher.on('ready', changed)
   watcher.on('error', (error) => {
-    const { message } = error as Error
-    if (stopped || told.has(message)) return
-    told.add(message)
+    const { code, message } = error as NodeJS.ErrnoException
+    if (stopped || told.has(code ?? message)) return
+    told.add(code ?? message)
     onError(error as Error)
   })
   resting = setTimeout(look, everyMs).unref()
@@ -89,7 +91,7 @@ export function watchFolder(
     stop() {
       stopped = true
       for (const timer of [resting, settling]) if (timer !== null) clearTimeout(timer)
-      void watcher.close()
+      watcher.close().catch(onError)
     },
   }
 }

@@ -1,6 +1,6 @@
 /** A compiled policy: the default policy alone as it was checked in, or built together with an author's rules. */
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageOf } from './bundle/index.ts'
 import { type Compile, isListOfPaths, isSight, RegoError, type Sight } from './compiler/index.ts'
@@ -65,11 +65,33 @@ export async function buildKept(
 ): Promise<CompiledPolicy> {
   const folder = cacheFolder === null ? null : join(cacheFolder, inputs.sourceHash.slice(0, 32))
   const cached = folder === null ? null : await load(folder)
-  if (cached?.sourceHash === inputs.sourceHash) return cached
+  if (folder !== null && cached?.sourceHash === inputs.sourceHash) {
+    const now = new Date()
+    // What is used stays, which it does as well where it cannot be said.
+    await utimes(folder, now, now).catch(() => {})
+    return cached
+  }
   const built = await compileInputs(inputs, compile)
   await requireTests()
-  if (folder !== null) await save(folder, built)
+  if (cacheFolder !== null && folder !== null) {
+    await save(folder, built)
+    await removeOldest(cacheFolder)
+  }
   return built.policy
+}
+
+/** As many as there are revisions to go back to. */
+const maxKept = 100
+
+/** Rules may change by the minute, and each build has a megabyte. */
+async function removeOldest(cacheFolder: string): Promise<void> {
+  const names = (await readdir(cacheFolder)).filter((name) => /^[0-9a-f]{32}$/.test(name))
+  if (names.length <= maxKept) return
+  const builds = await Promise.all(
+    names.map(async (name) => ({ path: join(cacheFolder, name), usedAt: (await stat(join(cacheFolder, name))).mtimeMs })),
+  )
+  const oldest = builds.toSorted((a, b) => b.usedAt - a.usedAt).slice(maxKept)
+  for (const { path } of oldest) await rm(path, { recursive: true, force: true })
 }
 
 export interface BuildInputs {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
+import { createCompile } from '../../src/policy/compiler/compile.ts'
 import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/policy/compiler/folders.ts'
 import { compiler, programPath } from '../../src/policy/compiler/program.ts'
 import { runProgram } from '../../src/policy/compiler/run-program.ts'
@@ -106,6 +107,18 @@ test('what fails is told: that Go is not there, or what it said, and nothing is 
   if (isRoot) return t.diagnostic('root can write everywhere: the read-only folder is tested in flow/fresh-machine')
   chmodSync(work, 0o500)
   await assert.rejects(programPath(compiler, alone(work)), /work cannot be written: EACCES/)
+})
+
+test('a compiler that is aborted says nothing of the rules', async (t) => {
+  const folder = createFolder(t)
+  const compile = createCompile({ ...commandFolders(), keepsAnswers: false, work: [folder] })
+  const request = { command: 'check', sources: { 'a.rego': 'package a\n\np := 1\n' } } as const
+  const controller = new AbortController()
+  const aborted = compile(request, controller.signal)
+  setImmediate(() => controller.abort(new Error('something newer')))
+  await assert.rejects(aborted, { message: 'something newer' })
+  await assert.rejects(compile(request, controller.signal), { message: 'something newer' })
+  assert.deepEqual((await compile(request)).problems, [])
 })
 
 test('a program that ends early, or never, is told by how it ended', async (t) => {
