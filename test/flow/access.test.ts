@@ -26,7 +26,7 @@ async function arrange(t: TestContext, { config = '' } = {}) {
     },
   })
   const rest = (more = '') =>
-    `network:\n  - { hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }\n  - { hosts: [127.0.0.1], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8] }\n${more}`
+    `network:\n  - { hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }\n  - { hosts: [127.0.0.1], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }\n${more}`
   /** Known by `token`; of weather unless another is named. */
   const text = (token: string, more = '', name = 'weather') => manifest(name, rest(more)).replace(/[0-9a-f]{64}/, hash('sha256', token))
   const installation = installationWithRules(t, { 'weather.yaml': text('weather-token'), 'other.yaml': manifest('other', '') }, config)

@@ -16,7 +16,7 @@ async function arrange(t: TestContext, headersTimeout = '1h') {
   t.after(() => silent.close())
   const silentPort = (silent.address() as AddressInfo).port
   const origin = await startOrigin(t)
-  const network = `network:\n  - ${networkTo(origin.port).replace(/^network: \[|\]$/g, '')}\n  - { hosts: [localhost], ports: [${silentPort}], tls: tunnel, addresses: [127.0.0.0/8] }\n`
+  const network = `network:\n  - ${networkTo(origin.port).replace(/^network: \[|\]$/g, '')}\n  - { hosts: [localhost], ports: [${silentPort}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }\n`
   const installation = createInstallation(t, {
     config: `http: { maxConnections: 12, maxUnidentifiedConnections: 4, headersTimeout: ${headersTimeout}, keepAlive: 1h }\ndrainTimeout: 10ms`,
     manifests: {
@@ -156,7 +156,7 @@ test('an intercepted request needs one slot and one token: its CONNECT is an arr
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, addresses: [127.0.0.0/8] }]
+      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }]
 limits: { concurrency: 1, connections: 2, requests: { rate: 1/h, burst: 2 } }`,
     ),
   )

@@ -88,7 +88,7 @@ test('curl through CONNECT reaches an allowed host blindly, and no other', async
   const origin = await startOrigin(t, { certificate })
   installation.write(
     'integrations/weather.yaml',
-    manifest('weather', `network: [{ hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8] }]`),
+    manifest('weather', `network: [{ hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`),
   )
   const { proxyPort } = await startHere(t, installation)
   const proxy = proxyUrl('weather', proxyPort)
@@ -115,7 +115,7 @@ test('curl through an interception is judged request by request, with the CA of 
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8] }]`,
+      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
     ),
   )
   const { proxyPort } = await startHere(t, installation)

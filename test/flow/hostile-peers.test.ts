@@ -30,7 +30,7 @@ test('an origin that resets as soon as a tunnel to it opens ends that tunnel and
     manifests: {
       'weather.yaml': manifest(
         'weather',
-        `network: [{ hosts: [localhost], ports: [${resetting}], tls: tunnel, addresses: [127.0.0.0/8] }]`,
+        `network: [{ hosts: [localhost], ports: [${resetting}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
       ),
     },
   })
@@ -88,7 +88,7 @@ test('a CONNECT behind an unanswered request opens no tunnel into its reply', as
     manifests: {
       'weather.yaml': manifest(
         'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }, { hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8] }]`,
+        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }, { hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
       ),
     },
   })

@@ -16,7 +16,7 @@ test('each client is shown the certificate that it can check, and the RSA key is
   const { port } = await startOrigin(t, { certificate })
   installation.write(
     'integrations/weather.yaml',
-    manifest('weather', `network: [{ hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8] }]`),
+    manifest('weather', `network: [{ hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }]`),
   )
   const { proxyPort } = await startHere(t, installation)
   const leafKey = join(installation.folder, 'state/ca/leaf-rsa.key')

@@ -18,7 +18,7 @@ async function arrange(t: TestContext, answer?: RequestListener, http = 'headers
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8] }]`,
+      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
     ),
   )
   const { proxyPort, gateway } = await startHere(t, installation)

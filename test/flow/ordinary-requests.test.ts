@@ -47,7 +47,7 @@ before(async () => {
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
   )
-  const to = (port: number, tls: string) => `{ hosts: [localhost], ports: [${port}], tls: ${tls}, addresses: [127.0.0.0/8] }`
+  const to = (port: number, tls: string) => `{ hosts: [localhost], ports: [${port}], tls: ${tls}, addresses: [127.0.0.0/8, "::1/128"] }`
   installation.write(
     'integrations/weather.yaml',
     manifest('weather', `network: [${to(plain.port, 'none')}, ${to(secure.port, 'intercept')}]\nservices: [{ name: s }]`),

@@ -104,7 +104,7 @@ test('git clones over HTTPS from git http-backend, and cannot push', async (t) =
     'integrations/builder.yaml',
     manifest(
       'builder',
-      `network:\n  - { hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8], methods: [GET], paths: [/repo.git/info/refs] }\n  - { hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8], methods: [POST], paths: [/repo.git/git-upload-pack] }`,
+      `network:\n  - { hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"], methods: [GET], paths: [/repo.git/info/refs] }\n  - { hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"], methods: [POST], paths: [/repo.git/git-upload-pack] }`,
     ),
   )
   const { proxyPort } = await startHere(t, installation)

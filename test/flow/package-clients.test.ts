@@ -93,7 +93,7 @@ test('apt updates from a flat repository and downloads a package through the pro
     manifests: {
       'builder.yaml': manifest(
         'builder',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, methods: [GET], paths: [/debs/**], addresses: [127.0.0.0/8] }]`,
+        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, methods: [GET], paths: [/debs/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
       ),
     },
   })

@@ -40,7 +40,7 @@ function grant(installation: Installation, rest: string): void {
 test('cases 1, 2: no spelling of a host is another host, through absolute form, CONNECT and Host', async (t) => {
   const origin = await startOrigin(t)
   const installation = createInstallation(t)
-  grant(installation, `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }]`)
+  grant(installation, `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`)
   const { proxyPort } = await startHere(t, installation)
   const refused = [
     '[localhost]',
@@ -134,7 +134,7 @@ test('cases 6, 9: one path has one verdict through absolute form, interception a
     `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
   )
   const to = (port: number, tls: string) =>
-    `{ hosts: [localhost], ports: [${port}], tls: ${tls}, paths: [/v1/**], addresses: [127.0.0.0/8] }`
+    `{ hosts: [localhost], ports: [${port}], tls: ${tls}, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }`
   grant(installation, `network: [${to(plain.port, 'none')}, ${to(secure.port, 'intercept')}]\nservices: [{ name: s, paths: [/v1/**] }]`)
   const { proxyPort } = await startHere(t, installation)
   const cases: readonly (readonly [string, number, string?])[] = [

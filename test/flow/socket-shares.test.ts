@@ -27,7 +27,7 @@ async function arrange(t: TestContext) {
     },
   })
   const rights = `services: [{ name: slow }]
-network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }]
+network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]
 limits: { concurrency: ${2 * asked}, bytesOut: { rate: 1GB/s } }`
   const installation = createInstallation(t, {
     config: `http: { originTimeout: 1h }\nservices: [{ name: slow, url: "http://127.0.0.1:${origin.port}", timeout: 1h }]\ndrainTimeout: 10ms`,

@@ -18,7 +18,10 @@ for (const [what, variable] of [
     const origin = await startOrigin(t, { certificate })
     writeFileSync(
       join(installation.folder, 'integrations/weather.yaml'),
-      manifest('weather', `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, addresses: [127.0.0.0/8] }]`),
+      manifest(
+        'weather',
+        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }]`,
+      ),
     )
     const request = `GET / HTTP/1.1\r\nHost: localhost:${origin.port}\r\nConnection: close\r\n\r\n`
     const trusted = `${variable}=${join(installation.folder, 'origin-ca.crt')}`
