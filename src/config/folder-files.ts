@@ -28,13 +28,19 @@ const filesATurn = 32
 /** A folder that changes each time that it is read is taken as it was last. */
 const maxReads = 5
 
-/** How the state of a file is asked for. */
-type Look = (path: string) => BigIntStats | Promise<BigIntStats>
+/** The state of what a path leads to, or why it leads to nothing. Throws, or rejects, where that cannot be told. */
+type Look = (path: string) => BigIntStats | string | Promise<BigIntStats | string>
 
 /** A tenth of the time of the other, where all is read that was found: a folder that hangs would hang the reader as well. */
-const atOnce: Look = (path) => statSync(path, { bigint: true })
+const atOnce: Look = (path) => {
+  try {
+    return statSync(path, { bigint: true })
+  } catch (error) {
+    return codeOfPath(error)
+  }
+}
 /** Holds up one thread and nobody else where the folder hangs: for who only looks whether something is new. */
-export const patiently: Look = (path) => stat(path, { bigint: true })
+export const patiently: Look = (path) => stat(path, { bigint: true }).catch(codeOfPath)
 
 /**
  * Sorted by name. Names that begin with `..` are left out: Kubernetes keeps the versions of a mounted ConfigMap there, and links to
@@ -85,28 +91,29 @@ async function walk(walking: Walk, below: string, above: readonly string[]): Pro
   const entries = await readdir(join(folder, below), { withFileTypes: true })
   if (found.length + entries.length > maxEntries) throw new Error(`${folder} holds more than ${maxEntries} files; give a folder of its own`)
   const folders: string[] = []
-  const add = async (entry: Dirent) => {
-    const name = below === '' ? entry.name : `${below}/${entry.name}`
-    if (kind.deep && entry.isDirectory()) folders.push(name)
-    else if (kind.covers(name) || (kind.deep && entry.isSymbolicLink())) {
-      const state = await stateOf(look, join(folder, name))
-      if (typeof state === 'string') {
-        // Emacs locks what it edits by a link to no file.
-        if (kind.covers(name) && !entry.name.startsWith('.#')) found.push({ name, stamp: state, changedMs: Number.POSITIVE_INFINITY })
-      } else if (kind.deep && state.isDirectory()) folders.push(name)
-      else if (kind.covers(name)) found.push(fileOf(name, state))
-    }
-  }
-  const counted = entries.filter((entry) => !entry.name.startsWith('..'))
-  for (const [index, entry] of counted.entries()) {
+  for (const [index, entry] of entries.filter(({ name }) => !name.startsWith('..')).entries()) {
     if (index % filesATurn === filesATurn - 1) await nextTurn()
-    await add(entry)
+    const name = below === '' ? entry.name : `${below}/${entry.name}`
+    const isFolder = kind.deep && entry.isDirectory()
+    if (isFolder) folders.push(name)
+    if (isFolder || !mayCount(entry, kind, name)) continue
+    const looked = look(join(folder, name))
+    const state = looked instanceof Promise ? await looked : looked
+    if (typeof state === 'string') {
+      // It may have led to a folder. Emacs locks what it edits by a link to nothing.
+      if (!entry.name.startsWith('.#')) found.push({ name, stamp: state, changedMs: Number.POSITIVE_INFINITY })
+    } else if (kind.deep && state.isDirectory()) folders.push(name)
+    else if (kind.covers(name)) found.push(fileOf(name, state))
   }
   for (const name of folders) {
-    const { dev, ino } = await look(join(folder, name))
+    const { dev, ino } = await stat(join(folder, name), { bigint: true })
     const identity = `${dev}:${ino}`
     if (!above.includes(identity)) await walk(walking, name, [...above, identity])
   }
+}
+
+function mayCount(entry: Dirent, { covers, deep }: FileKind, name: string): boolean {
+  return covers(name) || (deep && entry.isSymbolicLink())
 }
 
 function fileOf(name: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): FolderFile {
@@ -116,14 +123,6 @@ function fileOf(name: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats)
 
 /** What says of a file that it cannot be read so; whatever else goes wrong (no descriptors, no memory) says nothing of it. */
 const statesOfPath = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'])
-
-async function stateOf(look: Look, path: string): Promise<BigIntStats | string> {
-  try {
-    return await look(path)
-  } catch (error) {
-    return codeOfPath(error)
-  }
-}
 
 /** The code of an error that says something of the path. Throws any other. */
 export function codeOfPath(error: unknown): string {

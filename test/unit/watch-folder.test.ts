@@ -42,12 +42,13 @@ test('folders below count, links to folders too, and links in a circle end', asy
   assert.deepEqual(await names(folder, manifestFiles), [])
 })
 
-test('a rule that is a link to nothing is a problem, and an editor’s lock is none', async (t) => {
+test('a rule or a folder that is a link to nothing is a problem, and an editor’s lock is none', async (t) => {
   const folder = createFolder(t, { 'a.rego': 'package a' })
   symlinkSync('someone@machine.4711:1', join(folder, '.#a.rego'))
   assert.deepEqual(await readRules(folder), { 'rules/a.rego': 'package a' })
   symlinkSync('/nowhere/deny.rego', join(folder, 'deny.rego'))
-  await assert.rejects(readRules(folder), /rules\/deny\.rego.*cannot be read: ENOENT/)
+  symlinkSync('/nowhere', join(folder, 'more'))
+  await assert.rejects(readRules(folder), /rules\/deny\.rego.*cannot be read: ENOENT[\s\S]*rules\/more.*cannot be read: ENOENT/)
 })
 
 test('what changes while it is read is read again, so that no half of one version stands beside half of the next', async (t) => {
@@ -182,16 +183,21 @@ test('where nothing tells of changes they are found all the same', async (t) => 
   await follow(t, 4, 20)
 })
 
-test('versions of a ConfigMap are told, and what was read before is not told again', async (t) => {
-  const folder = createFolder(t)
-  const map = createConfigMap(folder)
-  map.publish({ 'a.rego': 'one' })
-  const { changes } = await startWatch(t, folder, ruleFiles)
-  for (const [index, text] of ['two', 'six', 'ten'].entries()) {
-    map.publish({ 'a.rego': text })
-    await eventually(`version ${text} is told`, () => changes() === index + 1)
-  }
-})
+for (const [name, kind] of [
+  ['a.rego', ruleFiles],
+  ['weather.yaml', manifestFiles],
+  ['acme.tar.gz', { covers: (one: string) => one === 'acme.tar.gz', deep: false }],
+] as const)
+  test(`versions of a ConfigMap with ${name} are told, and what was read before is not told again`, async (t) => {
+    const folder = createFolder(t)
+    const map = createConfigMap(folder)
+    map.publish({ [name]: 'one', 'other.txt': '' })
+    const { changes } = await startWatch(t, folder, kind, 2 ** 31 - 1)
+    for (const [index, text] of ['two', 'six', 'ten'].entries()) {
+      map.publish({ [name]: text, 'other.txt': '' })
+      await eventually(`version ${text} is told`, () => changes() === index + 1)
+    }
+  })
 
 test('a folder that is a link is followed to where it leads', async (t) => {
   const place = createFolder(t, { 'one/a.rego': '1', 'two/a.rego': '2' })
