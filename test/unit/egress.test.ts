@@ -12,6 +12,7 @@ import type { ResolveName } from '../../src/resources/egress/resolve.ts'
 import { WantedDials } from '../../src/resources/egress/wanted-dials.ts'
 import { type Stop, unlessAborted } from '../../src/resources/egress/within.ts'
 import { createServiceProxy } from '../../src/resources/service/service-proxy.ts'
+import { createCaller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
@@ -19,22 +20,6 @@ import { startSilentListener } from '../support/silent-listener.ts'
 const options = { rule: { judge: () => {} }, connectTimeoutMs: 60_000, secureContext: createSecureContext() }
 const unresolved: ResolveName = (_name, _owner, signal) => unlessAborted(new Promise(() => {}), signal)
 const target = { host: 'a.example', port: 443, allowed: [], owner: 'weather' }
-
-/** A caller that hangs up when it is told to. */
-function createCaller() {
-  const left = new AbortController()
-  const hangup: Hangup = {
-    get gone() {
-      return left.signal.aborted
-    },
-    onGone(callback) {
-      if (left.signal.aborted) callback()
-      else left.signal.addEventListener('abort', callback)
-      return () => left.signal.removeEventListener('abort', callback)
-    },
-  }
-  return { hangup, leave: () => left.abort() }
-}
 
 const noMeter = { sent: () => {}, received: () => {} }
 const closed = (socket: Socket) => new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))

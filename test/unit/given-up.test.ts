@@ -6,9 +6,11 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Hangup } from '../../src/core/index.ts'
 import { forgetPending } from '../../src/resources/http/agent-queue.ts'
 import { exchange } from '../../src/resources/http/exchange.ts'
 import { createOriginPool, type OriginPool } from '../../src/resources/http/origin-pool.ts'
+import { createCaller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -49,21 +51,14 @@ test('a request that Node’s agent has in its queue closes at once, and those i
 /** A request with a body, given up while it waits; what is left of the body. */
 async function giveUp(pool: OriginPool): Promise<WeakRef<Buffer>> {
   const body = Buffer.alloc(100_000)
-  let leave = () => {}
-  const hangup = {
-    gone: false,
-    onGone(callback: () => void) {
-      leave = callback
-      return () => {}
-    },
-  }
+  const { hangup, leave } = createCaller()
   const asking = ask(pool, hangup, body)
   leave()
   await assert.rejects(asking, { code: 'client-closed' })
   return new WeakRef(body)
 }
 
-function ask(pool: OriginPool, hangup: { gone: boolean; onGone(callback: () => void): () => void }, body: Buffer | null) {
+function ask(pool: OriginPool, hangup: Hangup, body: Buffer | null) {
   const method = body === null ? 'GET' : 'PUT'
   const sent = { path: '/', method, headers: ['host', 'a'], body }
   return exchange({ pool, request: sent, hangup, host: 'a', timeoutMs: 600_000, maxReplyBytes: 100 })
@@ -77,7 +72,7 @@ test('a request that undici has in its queue keeps nothing of its body, and is n
     })
   const target = { host: 'a', port: 80, allowed: [], owner: 'weather' }
   const pool = createOriginPool({ origin: 'http://a:80', target, dialer: { tcp, tls: tcp }, idleTimeoutMs: 600_000, connections: 1 })
-  const hanging = ask(pool, { gone: false, onGone: () => () => {} }, null)
+  const hanging = ask(pool, createCaller().hangup, null)
   hanging.catch(() => {})
   await eventually('one has the connection', () => origin.requests.length === 1)
   const body = await giveUp(pool)

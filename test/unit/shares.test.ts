@@ -10,6 +10,7 @@ import { createBreakers } from '../../src/limits/breakers.ts'
 import { createPeers, peerOf } from '../../src/limits/peers.ts'
 import { createPools } from '../../src/resources/http/pools.ts'
 import { createFairCache, createFairMemory, createFairQueue, createPace } from '../../src/shares/index.ts'
+import { createCaller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -176,14 +177,7 @@ test('who leaves before its turn has nothing begun and is told at once, and nobo
   const queue = createFairQueue({ places: 1, perOwner: 1 })
   const { promise, resolve: finish } = Promise.withResolvers<void>()
   const running = queue.run('weather', () => promise)
-  let leave = () => {}
-  const hangup = {
-    gone: false,
-    onGone(callback: () => void) {
-      leave = callback
-      return () => {}
-    },
-  }
+  const { hangup, leave } = createCaller()
   let begun = 0
   const begin = async () => {
     begun += 1
@@ -193,11 +187,11 @@ test('who leaves before its turn has nothing begun and is told at once, and nobo
   leave()
   await assert.rejects(left, { code: 'client-closed' })
   assert.equal(begun, 0)
-  await assert.rejects(queue.run('weather', begin, { ...hangup, gone: true }), { code: 'client-closed' })
+  await assert.rejects(queue.run('weather', begin, hangup), { code: 'client-closed' })
   finish()
   await Promise.all([running, next])
   assert.equal(begun, 1)
-  await queue.run('weather', begin, hangup)
+  await queue.run('weather', begin, createCaller().hangup)
   assert.equal(begun, 2)
 })
 
