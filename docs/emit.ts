@@ -2,7 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configJsonSchema } from '../src/config/index.ts'
+import { createQuick } from '../src/policy/builtins/quick.ts'
 import { manifestJsonSchema } from '../src/policy/index.ts'
+import { asksHost, type NativeBuiltin, nativeBuiltins } from '../src/policy/wasm/native.ts'
 
 interface Schema {
   readonly title?: string
@@ -29,6 +31,7 @@ export function derived(): Readonly<Record<string, string>> {
     'reference/configuration.md': withTable('reference/configuration.md', config),
     'reference/manifest.md': withTable('reference/manifest.md', manifest),
     'policy/input.md': withTable('policy/input.md', inputSchema(), ['key', 'value', 'meaning']),
+    'reference/builtins.md': withTableText('reference/builtins.md', placesOfBuiltins()),
   }
 }
 
@@ -42,14 +45,45 @@ const allColumns = ['key', 'value', 'default', 'meaning'] as const
 type Row = Readonly<Record<(typeof allColumns)[number], string>>
 
 function withTable(file: string, schema: Schema, columns: readonly (keyof Row)[] = allColumns): string {
+  return withTableText(
+    file,
+    tableOf(
+      columns,
+      rows(schema, '').map((row) => columns.map((column) => row[column])),
+    ),
+  )
+}
+
+function withTableText(file: string, table: string): string {
   const text = readFileSync(join(import.meta.dirname, file), 'utf8')
   const start = text.indexOf(marks[0])
   const end = text.indexOf(marks[1])
   if (start < 0 || end < start) throw new Error(`docs/${file} has no place for its table`)
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`
-  const head = line(columns) + line(columns.map(() => '---'))
-  const body = rows(schema, '').map((row) => line(columns.map((column) => row[column])))
-  return `${text.slice(0, start)}${marks[0]}\n${head}${body.join('')}${text.slice(end)}`
+  return `${text.slice(0, start)}${marks[0]}\n${table}${text.slice(end)}`
+}
+
+function tableOf(head: readonly string[], body: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+/** Where each function that OPA's compiler knows inside the WebAssembly is answered; all others never are there. */
+function placesOfBuiltins(): string {
+  const all = Object.values(nativeBuiltins)
+  const names = (fitting: (one: NativeBuiltin) => boolean) =>
+    [...new Set(all.filter(fitting).map(({ name }) => `\`${name}\``))].sort().join(', ')
+  const quick = Object.keys(createQuick()).sort()
+  return tableOf(
+    ['where', 'functions'],
+    [
+      ['in the policy', names((one) => !asksHost(one))],
+      ['in the policy, but for some operands', names((one) => one.inside !== undefined && asksHost(one))],
+      ['in the gateway, for usual operands', quick.map((name) => `\`${name}\``).join(', ')],
+      [
+        "in OPA's library, though the policy’s WebAssembly has one of its own",
+        names((one) => one.inside === undefined && !quick.includes(one.name)),
+      ],
+    ],
+  )
 }
 
 function rows(schema: Schema, prefix: string): readonly Row[] {

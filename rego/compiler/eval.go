@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/util"
+	"sallyport/rego/compiler/values"
 )
 
 // EvalResult is what one input gave: undefined where Value is absent, or the error that ended the evaluation.
@@ -45,6 +45,11 @@ func eval(request Request) Answer {
 		rego.Query(request.Query), rego.Store(inmem.NewFromObject(data)), rego.SetRegoVersion(ast.RegoV1), rego.Capabilities(allowed),
 		rego.StrictBuiltinErrors(!request.Lenient), // as in the gateway, where a failed built-in function denies
 	}
+	if request.AsText {
+		options = append(options, rego.GenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) {
+			return string(values.Append(nil, term.Value)), nil
+		}))
+	}
 	for _, module := range modules {
 		options = append(options, rego.ParsedModule(module))
 	}
@@ -53,25 +58,20 @@ func eval(request Request) Answer {
 	if err != nil {
 		return Answer{Problems: explain(err)}
 	}
-	for _, text := range request.InputTexts {
-		request.Inputs = append(request.Inputs, json.RawMessage(text))
+	for _, input := range request.Inputs {
+		request.InputTexts = append(request.InputTexts, string(input))
 	}
 	answer := Answer{Results: []EvalResult{}}
-	for _, input := range request.Inputs {
-		answer.Results = append(answer.Results, evalOne(ctx, query, input, request.Explain))
+	for _, input := range request.InputTexts {
+		answer.Results = append(answer.Results, evalOne(ctx, query, input, request))
 	}
 	return answer
 }
 
-func evalOne(ctx context.Context, query rego.PreparedEvalQuery, text json.RawMessage, traced bool) EvalResult {
+func evalOne(ctx context.Context, query rego.PreparedEvalQuery, text string, request Request) EvalResult {
 	options := []rego.EvalOption{}
 	if len(text) > 0 {
-		var input any
-		decoder := util.NewJSONDecoder(bytes.NewReader(text))
-		if err := decoder.Decode(&input); err != nil {
-			return EvalResult{Error: &Problem{Code: "input", Message: err.Error()}}
-		}
-		value, err := ast.InterfaceToValue(input)
+		value, err := inputOf(text, request.AsText)
 		if err != nil {
 			return EvalResult{Error: &Problem{Code: "input", Message: err.Error()}}
 		}
@@ -79,7 +79,7 @@ func evalOne(ctx context.Context, query rego.PreparedEvalQuery, text json.RawMes
 	}
 	tracer := topdown.NewBufferTracer()
 	watch := &yielding{}
-	if traced {
+	if request.Explain {
 		watch.QueryTracer = tracer
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxRun)
@@ -94,6 +94,21 @@ func evalOne(ctx context.Context, query rego.PreparedEvalQuery, text json.RawMes
 		result.Value = found[0].Expressions[0].Value
 	}
 	return result
+}
+
+func inputOf(text string, isValue bool) (ast.Value, error) {
+	if isValue {
+		term, err := values.Parse([]byte(text))
+		if err != nil {
+			return nil, err
+		}
+		return term.Value, nil
+	}
+	var input any
+	if err := util.NewJSONDecoder(strings.NewReader(text)).Decode(&input); err != nil {
+		return nil, err
+	}
+	return ast.InterfaceToValue(input)
 }
 
 func events(trace []*topdown.Event) []Event {

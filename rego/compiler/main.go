@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"sallyport/rego/compiler/guarded"
 )
 
 // Request names a command and the Rego sources it works on.
@@ -24,6 +25,7 @@ type Request struct {
 	Run          string            `json:"run"`      // for test: a regular expression that names must match; optional
 	Explain      bool              `json:"explain"`  // for eval: tell which rules were entered and which failed
 	Lenient      bool              `json:"lenient"`  // for eval: a failed builtin leaves its expression undefined, as in OPA by default
+	AsText       bool              `json:"asText"`   // for eval: inputs and values as a policy's memory writes them, in which sets are sets
 	Revision     string            `json:"revision"` // for bundle
 	Roots        []string          `json:"roots"`    // for bundle
 	Grants       []string          `json:"grants"`   // for capabilities: builtins that reach out of the policy and are allowed
@@ -55,6 +57,7 @@ type Answer struct {
 }
 
 func main() {
+	guarded.All()
 	var request Request
 	if err := json.NewDecoder(os.Stdin).Decode(&request); err != nil {
 		fmt.Fprintln(os.Stderr, "the request is not JSON:", err)

@@ -480,7 +480,7 @@ func (a *analysis) result() Sight {
 	if a.policy.Static != nil {
 		for _, builtin := range a.policy.Static.BuiltinFuncs {
 			sight.Builtins = append(sight.Builtins, builtin.Name)
-			if declared := ast.BuiltinMap[builtin.Name]; declared == nil || declared.Nondeterministic {
+			if !isSteady(builtin.Name) {
 				sight.Volatile = append(sight.Volatile, builtin.Name)
 			}
 		}

@@ -78,7 +78,12 @@ under_suffix(host) := [found |
 ]
 
 # A canonical host of digits and dots is an IPv4 address, one with a colon is IPv6.
-is_address(host) if regex.match(`^[0-9.]+$|:`, host)
+is_address(host) if contains(host, ":")
+
+is_address(host) if {
+	host != ""
+	trim_left(host, "0123456789.") == ""
+}
 
 allows_method(one, _) if one.anyMethod
 

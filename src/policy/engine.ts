@@ -43,8 +43,15 @@ export interface Engine {
   readonly consult: Consult | null
 }
 
-/** Remembered in place of a decision: there is none without the body. */
-const needsBody = { needsBody: true } as const
+interface Remembered {
+  /** `null`: there is none without the body. */
+  readonly decision: Decision | null
+  /** When its request arrived. */
+  readonly at: number
+}
+
+/** No decision is believed for longer, should a function look at the clock that none of us knows to. */
+const maxRememberedMs = 60_000
 
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
 const maxInputCharacters = 8 * 1024 * 1024
@@ -60,7 +67,7 @@ export function createEngine(options: EngineOptions): Engine {
   const decisions = new LRUCache<string, Decision>({ max: 500 })
   // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
   // give two answers (clock, randomness), the same text decides the same.
-  const decided = policy.sight.volatile.length === 0 ? createFairCache<Decision | typeof needsBody>(10_000) : null
+  const decided = policy.sight.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
   const bodyPaths = bodyPathsOf(policy.sight)
 
   function evaluate(request: AccessRequest, input: string, unread: string | null, answers?: Answers): Decision {
@@ -92,11 +99,12 @@ export function createEngine(options: EngineOptions): Engine {
     // No input begins like this: one without a body is another than one whose body was not read.
     const key = unread === null ? input : `${unread}${input}`
     const known = decided?.get(name, key)
-    if (known !== undefined) return 'needsBody' in known ? null : known
+    if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     const decision = unread === null ? evaluate(request, input, null, answers) : evaluateWithout(request, input, unread, answers)
-    if (input.length <= maxCachedCharacters && (decision === null || !isOdd(decision))) decided?.set(name, key, decision ?? needsBody)
+    if (input.length <= maxCachedCharacters && (decision === null || !isOdd(decision)))
+      decided?.set(name, key, { decision, at: request.at })
     return decision
   }
 

@@ -15,7 +15,7 @@ export interface LibrarySource {
   /** Before activation. Throws `CompilerMissing` where what is needed always cannot be had. */
   readyFor(need: LibraryNeed): Promise<void>
   /** Never loads: a request must not wait for it. Throws `BuiltinError` where it is not there. */
-  now(): Library
+  now(builtin: string): Library
 }
 
 /** What a policy needs that asks its host for `builtins`. `rules`: what stands beside the default policy; `null` where that is unknown. */
@@ -23,10 +23,15 @@ export function libraryNeedOf(builtins: readonly string[], rules: RegoSources | 
   const texts = rules === null ? null : Object.values(rules)
   return {
     always: builtins.filter((name) => answeredHere(name) === 'never'),
-    // The default policy's own calls are all such as are answered here.
-    sometimes: builtins.filter((name) => answeredHere(name) === 'mostly' && (texts?.some((text) => text.includes(name)) ?? true)),
+    // The default policy's own calls are all such as are answered here; and it does no arithmetic.
+    sometimes: builtins.filter(
+      (name) => answeredHere(name) === 'mostly' && (operators.has(name) || (texts?.some((text) => text.includes(name)) ?? true)),
+    ),
   }
 }
+
+/** By their names in a plan; rules write signs. */
+const operators: ReadonlySet<string> = new Set(['plus', 'minus', 'mul', 'div', 'rem'])
 
 /** `onMissing`: a policy is activated without the library, and says which of its calls may fail, and why. */
 export function createLibrarySource(
@@ -51,11 +56,11 @@ export function createLibrarySource(
         )
       }
     },
-    now() {
+    now(builtin) {
       if (library !== null) return library
       throw new BuiltinError(
-        'sprintf',
-        "with these values it is answered by OPA's own library, which is not here: install Go (1.26 or later; https://go.dev/doc/install) and reload",
+        builtin,
+        "with these operands it is answered by OPA's own library, which is not here: install Go (1.26 or later; https://go.dev/doc/install) and reload",
       )
     },
   }

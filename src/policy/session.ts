@@ -12,7 +12,7 @@ export interface SessionOptions {
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number
   /** The library of built-in functions, loaded before; throws where it was not. */
-  readonly library: () => Library
+  readonly library: (builtin: string) => Library
 }
 
 export interface Session {

@@ -28,7 +28,7 @@ deny contains "x" if both == 3
 
 deny contains "memory" if {
 	input.http.method == "MEMORY"
-	count(numbers.range(1, 1000000)) == 0
+	count([[a, b, c, d] | some a in numbers_; some b in numbers_; some c in numbers_; some d in numbers_]) == 0
 }
 
 deny contains "time" if {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { AccessRequest, Claim, Decision, Integration } from '../../src/core/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
+import type { LibrarySource } from '../../src/policy/library-source.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { readRules } from '../../src/policy/rules-folder.ts'
 
@@ -21,12 +22,13 @@ export interface DeciderOptions {
   readonly rulesFolder?: string
   readonly maxMemoryPages?: number
   readonly maxEvaluationMs?: number
+  readonly library?: LibrarySource
 }
 
 export async function createDecider(
   t: TestContext,
   integrations: readonly Integration[],
-  { rulesFolder, maxMemoryPages = 200, maxEvaluationMs = 50 }: DeciderOptions = {},
+  { rulesFolder, maxMemoryPages = 200, maxEvaluationMs = 50, library }: DeciderOptions = {},
 ): Promise<Decider> {
   const cacheFolder = mkdtempSync(join(tmpdir(), 'sallyport-policy-'))
   t.after(() => rmSync(cacheFolder, { recursive: true, force: true }))
@@ -36,6 +38,7 @@ export async function createDecider(
     compile: createCompile(),
     maxMemoryPages,
     maxEvaluationMs,
+    ...(library !== undefined && { library }),
     readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
     onFailure: (_kind, error) => void failures.push(error),
   })

@@ -4,10 +4,12 @@ package main
 
 import (
 	"encoding/binary"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"sallyport/rego/compiler/guarded"
 	"sallyport/rego/compiler/values"
 )
 
@@ -88,19 +90,19 @@ func run(name string, packed []byte) (uint32, []byte) {
 		operands = append(operands, term)
 		packed = packed[4+size:]
 	}
-	var result *ast.Term
-	err := topdown.GetBuiltin(name)(current.context(name), operands, func(term *ast.Term) error {
-		result = term
-		return nil
-	})
+	results, err := guarded.Call(topdown.GetBuiltin(name), current.context(name), operands)
 	if err != nil {
 		if halt, ok := err.(topdown.Halt); ok {
 			return halted, []byte(halt.Err.Error())
 		}
 		return failed, []byte(err.Error())
 	}
-	if result == nil {
+	if len(results) == 0 {
 		return undefined, nil
 	}
-	return defined, values.Append(nil, result.Value)
+	text := values.Append(nil, results[len(results)-1].Value)
+	if !utf8.Valid(text) {
+		return failed, []byte("the answer is no UTF-8, or a number that JSON does not have, and a policy's memory holds no other")
+	}
+	return defined, text
 }

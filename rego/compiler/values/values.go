@@ -4,32 +4,23 @@ package values
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/util"
 )
 
-// Parse reads a value as the policy's memory dumps it: JSON, except that sets and keys that are no strings are as in Rego.
-func Parse(text []byte) (*ast.Term, error) {
-	decoder := util.NewJSONDecoder(bytes.NewReader(text))
-	var value any
-	if err := decoder.Decode(&value); err == nil && !decoder.More() {
-		converted, err := ast.InterfaceToValue(value)
-		if err != nil {
-			return nil, err
-		}
-		return ast.NewTerm(converted), nil
-	}
-	return ast.ParseTerm(string(text))
-}
-
-// Append appends a value so that the policy's memory can parse it back: strings are JSON, sets are Rego's.
+// Append appends a value so that the policy's memory can parse it back: strings are JSON, sets are Rego's. Where a
+// string is no UTF-8, or a number none of JSON, neither is what it appends: the policy's memory holds no such.
 func Append(to []byte, value ast.Value) []byte {
 	switch value := value.(type) {
 	case ast.String:
 		return appendString(to, string(value))
 	case ast.Number:
-		return append(to, string(value)...)
+		to = append(to, string(value)...)
+		if len(numbers.FindString(string(value))) != len(value) {
+			to = append(to, 0xff)
+		}
+		return to
 	case *ast.Array:
 		to = append(to, '[')
 		for i := range value.Len() {
@@ -71,10 +62,15 @@ func Append(to []byte, value ast.Value) []byte {
 	}
 }
 
+// appendString marks what is not UTF-8 by a byte that never stands in it.
 func appendString(to []byte, text string) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(text)
-	return append(to, bytes.TrimRight(out.Bytes(), "\n")...)
+	to = append(to, bytes.TrimRight(out.Bytes(), "\n")...)
+	if !utf8.ValidString(text) {
+		to = append(to[:len(to)-1], 0xff, '"')
+	}
+	return to
 }

@@ -1,9 +1,10 @@
 /** The host's side of built-in functions: what an evaluation asks is answered quickly here, or by OPA's own library. */
 
+import { partlyInside } from '../wasm/native.ts'
 import { BuiltinError } from './builtin-error.ts'
 import type { Library } from './library.ts'
 import { type Answers, answerTo, asksOutside } from './outside.ts'
-import { quickBuiltins } from './quick.ts'
+import { createQuick } from './quick.ts'
 
 export interface Builtins {
   /** The next calls belong to a new evaluation. */
@@ -16,7 +17,7 @@ export interface Builtins {
 
 export interface BuiltinsOptions {
   /** What was loaded ahead for those who need it; throws where nothing was. */
-  readonly library: () => Library
+  readonly library: (builtin: string) => Library
   readonly onTicks: () => void
   /** A failed function makes its expression undefined, as OPA has it by default, instead of throwing. */
   readonly lenient?: boolean
@@ -25,12 +26,13 @@ export interface BuiltinsOptions {
 }
 
 export function createBuiltins({ library, onTicks, lenient = false, runtime }: BuiltinsOptions): Builtins {
+  const quick = createQuick()
   let begun = false
   let at = 0
   let known: Answers | undefined
 
   function ask(name: string, operands: readonly string[]): string | null {
-    const loaded = library()
+    const loaded = library(name)
     if (!begun) loaded.begin(at, onTicks, runtime?.())
     begun = true
     const outcome = loaded.call(name, operands)
@@ -48,7 +50,7 @@ export function createBuiltins({ library, onTicks, lenient = false, runtime }: B
     },
     call(name, operands) {
       if (asksOutside(name)) return answerTo(name, operands, known)
-      return (Object.hasOwn(quickBuiltins, name) ? quickBuiltins[name]?.(operands, at) : undefined) ?? ask(name, operands)
+      return (Object.hasOwn(quick, name) ? quick[name]?.(operands, at) : undefined) ?? ask(name, operands)
     },
     failed(name) {
       if (!lenient) throw new BuiltinError(name, 'the operands are not such as it takes')
@@ -56,8 +58,13 @@ export function createBuiltins({ library, onTicks, lenient = false, runtime }: B
   }
 }
 
-/** `always`: no call needs the library. `mostly`: those with unusual operands do. */
+const quickNames: ReadonlySet<string> = new Set(Object.keys(createQuick()))
+
+/**
+ * How much of a function is answered without the library. `always`: each call that can succeed. `mostly`: all but those with
+ * unusual operands.
+ */
 export function answeredHere(name: string): 'always' | 'mostly' | 'never' {
-  if (asksOutside(name) || name === 'time.now_ns') return 'always'
-  return Object.hasOwn(quickBuiltins, name) ? 'mostly' : 'never'
+  if (asksOutside(name) || name === 'time.now_ns' || partlyInside.has(name)) return name === 'minus' ? 'mostly' : 'always'
+  return quickNames.has(name) ? 'mostly' : 'never'
 }

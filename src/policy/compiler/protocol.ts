@@ -21,6 +21,8 @@ export interface CompilerRequest {
   readonly explain?: boolean
   /** With `eval`: a failed built-in function leaves its expression undefined, as OPA has it by default, instead of failing. */
   readonly lenient?: boolean
+  /** With `eval`: `inputTexts` and values are texts in which sets are sets (`{1,2}`, `set()`), instead of JSON. */
+  readonly asText?: boolean
   readonly revision?: string
   readonly roots?: readonly string[]
   /** Builtins that reach out of the policy and are allowed nevertheless. */

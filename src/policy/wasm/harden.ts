@@ -1,17 +1,17 @@
-/** A compiled policy made fit to face hostile input: it cannot run for ever, finds equal numbers equal, and no built-in function fails in silence. */
+/** A compiled policy made fit to face hostile input: it cannot run for ever, finds equal numbers equal, and its built-in functions are OPA’s. */
 import { readImports } from './imports.ts'
 import { withMeter } from './meter.ts'
 import { withEqualNumbers } from './numbers.ts'
 import { policyHook } from './runtime.ts'
 import { readFunctionNames, readSections, writeSections } from './sections.ts'
 import { withStack } from './stack.ts'
-import { withLoudFailures } from './strict.ts'
+import { withOwnBuiltins } from './strict.ts'
 
 /** Throws on a module that is no policy, or whose encoding is unknown: what cannot be hardened is not run. */
 export function harden(wasm: Uint8Array): Uint8Array {
   const module = readSections(wasm)
-  const { functions: imported, hook } = readImports(module, policyHook)
+  const { functions: imported, byName: imports, hook } = readImports(module, policyHook)
   const names = readFunctionNames(wasm)
   const sound = withMeter(withStack(withEqualNumbers(module, imported, names)), policyHook)
-  return writeSections(withLoudFailures(sound, { imported, hook, names }))
+  return writeSections(withOwnBuiltins(sound, { imported, imports, hook, names }))
 }

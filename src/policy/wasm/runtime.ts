@@ -1,7 +1,7 @@
 /** One instance of a compiled policy and the memory it works in, spoken to by OPA's Wasm ABI 1.2 and 1.3. */
 import { isKnownAbi } from './abi.ts'
 import { fuelExport, outOfFuel } from './meter.ts'
-import { failedBuiltin } from './strict.ts'
+import { askedBuiltin, askedSection, failedBuiltin } from './strict.ts'
 
 /** What the policy asks of its host by name; operands and answer are values as text, `null` where the answer is undefined. */
 export type CallBuiltin = (name: string, operands: readonly string[]) => string | null
@@ -76,7 +76,7 @@ export function createRuntime(module: WebAssembly.Module, memory: WebAssembly.Me
 
   function builtin(id: number, ...operands: number[]): number {
     const answer = host.callBuiltin(
-      names[id] ?? `number ${id}`,
+      (id < 0 ? askedBuiltin(id) : names[id]) ?? `number ${id}`,
       operands.map((operand) => text(exports.opa_value_dump(operand))),
     )
     return answer === null ? 0 : parse(answer)
@@ -126,5 +126,6 @@ export function createRuntime(module: WebAssembly.Module, memory: WebAssembly.Me
     return list
   }, [])
   const entrypoints = JSON.parse(text(exports.opa_json_dump(exports.entrypoints()))) as Record<string, number>
-  return { exports, memory, entrypoints, builtins: Object.keys(ids), bytes, text, parse }
+  const asked = WebAssembly.Module.customSections(module, askedSection).flatMap((body) => JSON.parse(decoder.decode(body)) as string[])
+  return { exports, memory, entrypoints, builtins: [...Object.keys(ids), ...asked], bytes, text, parse }
 }

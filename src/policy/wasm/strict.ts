@@ -1,100 +1,157 @@
-/** Makes failures of built-in functions loud: inside a compiled policy they would only make an expression undefined. */
+/** The built-in functions inside a compiled policy: those that differ from OPA's are asked of the host, and the others fail aloud. */
 import { LebReader, signed, unsigned } from './leb.ts'
-import { emptyHasNone, nativeBuiltins } from './native.ts'
+import { asksHost, emptyHasNone, type NativeBuiltin, nativeBuiltins, type OperandKind } from './native.ts'
 import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
 import { appended, countOf, readBodies, type Sections, sections, writeBodies } from './sections.ts'
 
 const ids = Object.keys(nativeBuiltins)
 /** The hook's argument for the first of them; the others follow downwards. */
 const firstFailure = -2
+/** The custom section that lists the functions which are asked of the host instead: names as in Rego, JSON. */
+export const askedSection = 'sallyport.asked'
 
 /** The name in Rego of the function whose failure the hook is told; `undefined` for another of its arguments. */
 export function failedBuiltin(code: number): string | undefined {
-  return nativeBuiltins[ids[firstFailure - code] ?? '']
+  return nativeBuiltins[ids[firstFailure - code] ?? '']?.name
 }
+
+/** The name in Rego of a function that stands inside and is asked of the host; `undefined` for a number that is none of theirs. */
+export function askedBuiltin(number: number): string | undefined {
+  return nativeBuiltins[ids[-1 - number] ?? '']?.name
+}
+
+/** What else OPA's compiler lets rules call there (its internal/compiler/wasm). */
+const runtimeCalls =
+  /^(?:g\d+\..*|opa_(?:abort|runtime_error|null|boolean|number_(?:int|ref|size)|string_terminated|array_(?:with_cap|append)|object(?:_insert)?|set(?:_add)?|value_(?:number_set_int|compare|get|iter|length|merge|shallow_copy|type|transitive_closure)|memoize_(?:init|push|pop|insert|get)|mapping_(?:init|lookup)|mpd_init|malloc_init|cmp_(?:eq|neq|gte?|lte?))|builtin_member3?)$/
 
 interface Surroundings {
   /** Imported functions, which come first in the numbering. */
   readonly imported: number
+  readonly imports: ReadonlyMap<string, number>
   /** The function that is told. */
   readonly hook: number
   readonly names: ReadonlyMap<number, string>
 }
 
 /**
- * Each built-in function that the rules call is called through one of ours, which tells the hook where it gave 0.
- * `names` is the module's own; throws where it names none, since calls could then not be told apart.
+ * Each built-in function that the rules call is called through one of ours: it asks the host where the function inside is
+ * not OPA's equal, and tells the hook where that gave 0. `names` is the module's own; throws where it does not name what
+ * rules call, since calls could then not be told apart.
  */
-export function withLoudFailures(module: Sections, { imported, hook, names }: Surroundings): Map<number, Uint8Array> {
+export function withOwnBuiltins(module: Sections, { imported, imports, hook, names }: Surroundings): Map<number, Uint8Array> {
   const bodies = [...readBodies(module.get(sections.code))]
   const byName = new Map([...names].map(([index, name]) => [name, index]))
   const rules = [...names].flatMap(([index, name]) => (/^g\d+\.|^eval$/.test(name) ? [index - imported] : []))
   if (rules.length === 0)
     throw new Error('the policy’s WebAssembly does not name its functions; build it with "opa build -t wasm" or "sallyport policy build"')
-  const wrapped = new Map<number, number>()
   const types = readIndices(module.get(sections.function))
+  const asked = new Set<string>()
+  const wrapped = new Map<number, number>()
   const added: { type: number; body: Uint8Array }[] = []
-  for (const [place, id] of ids.entries()) {
-    const index = byName.get(id)
-    if (index === undefined) continue
+  const wrapperOf = (index: number): number | undefined => {
+    const known = wrapped.get(index)
+    if (known !== undefined || index < imported) return known
+    const id = names.get(index) ?? ''
+    const native = Object.hasOwn(nativeBuiltins, id) ? nativeBuiltins[id] : undefined
+    if (native === undefined) {
+      if (runtimeCalls.test(id)) return undefined
+      throw new Error(`a rule in the policy’s WebAssembly calls ${id === '' ? 'a function without a name' : id}, which is unknown here`)
+    }
     const type = types[index - imported] ?? 0
+    const own = { id, native, index, parameters: parametersOf(module, type) }
+    const body = wrapper(own, { hook, byName, imports })
+    if (asksHost(native)) asked.add(native.name)
     wrapped.set(index, imported + bodies.length + added.length)
-    const unless = emptyHasNone.has(id) ? isEmptyCollection(byName) : []
-    const body = wrapper({ index, parameters: parametersOf(module, type), code: firstFailure - place, hook, unless })
     added.push({ type, body })
+    return wrapped.get(index)
   }
-  for (const rule of rules) bodies[rule] = redirected(bodies[rule] ?? new Uint8Array(), wrapped)
+  for (const rule of rules) bodies[rule] = redirected(bodies[rule] ?? new Uint8Array(), wrapperOf)
+  const more = added.map(({ type }) => Uint8Array.from(unsigned(type)))
   return new Map([
     ...module,
-    [
-      sections.function,
-      appended(
-        module.get(sections.function),
-        added.map(({ type }) => Uint8Array.from(unsigned(type))),
-      ),
-    ],
+    [0, customSection(askedSection, JSON.stringify([...asked]))],
+    [sections.function, appended(module.get(sections.function), more)],
     [sections.code, writeBodies([...bodies, ...added.map(({ body }) => body)])],
   ])
 }
 
-interface Wrapper {
+interface Own {
+  readonly id: string
+  readonly native: NativeBuiltin
   readonly index: number
   readonly parameters: number
-  readonly code: number
+}
+
+interface Callees {
   readonly hook: number
-  /** Leaves an i32: not 0 where no value is no failure. */
-  readonly unless: readonly number[]
+  readonly byName: ReadonlyMap<string, number>
+  readonly imports: ReadonlyMap<string, number>
 }
 
-/** result = f(…); if (result == 0 && !unless) hook(code); return result */
-function wrapper({ index, parameters, code, hook, unless }: Wrapper): Uint8Array {
+/** if (operands of another kind) return host(…); result = f(…); if (result == 0 && it failed) hook(code); return result */
+function wrapper({ id, native, index, parameters }: Own, callees: Callees): Uint8Array {
+  const place = ids.indexOf(id)
+  const operands = Array.from({ length: parameters }, (_, parameter) => [opcodes.localGet, ...unsigned(parameter)]).flat()
+  const ask = callees.imports.get(`env.opa_builtin${parameters}`)
+  if (ask === undefined) throw new Error(`the policy’s WebAssembly is of an unknown make: it does not import opa_builtin${parameters}`)
+  const host = [opcodes.i32Const, ...signed(-1 - place), opcodes.i32Const, 0, ...operands, opcodes.call, ...unsigned(ask)]
+  if (native.inside === undefined) return Uint8Array.from([0, ...host, opcodes.end])
   const result = unsigned(parameters)
-  const parts = [1, 1, 0x7f] // one local of i32 beside the parameters
-  for (let parameter = 0; parameter < parameters; parameter += 1) parts.push(opcodes.localGet, ...unsigned(parameter))
-  parts.push(opcodes.call, ...unsigned(index), opcodes.localTee, ...result, opcodes.i32Eqz)
-  parts.push(opcodes.if, opcodes.noResult)
-  const tell = [opcodes.i32Const, ...signed(code), opcodes.call, ...unsigned(hook)]
-  if (unless.length === 0) parts.push(...tell)
-  else parts.push(...unless, opcodes.i32Eqz, opcodes.if, opcodes.noResult, ...tell, opcodes.end)
-  parts.push(opcodes.end, opcodes.localGet, ...result, opcodes.end)
-  return Uint8Array.from(parts)
+  const kinds = native.inside.flatMap((kind, parameter) => (kind === 'any' ? [] : [isOfKind(kind, parameter, callees)]))
+  const fits = kinds.flatMap((code, index) => (index === 0 ? code : [...code, opcodes.i32And]))
+  const guard = fits.length === 0 ? [] : [...fits, opcodes.i32Eqz, opcodes.if, opcodes.noResult, ...host, opcodes.return, opcodes.end]
+  const tell =
+    native.orElseHost === true
+      ? [...host, opcodes.return]
+      : [opcodes.i32Const, ...signed(firstFailure - place), opcodes.call, ...unsigned(callees.hook)]
+  return Uint8Array.from([
+    ...[1, 1, 0x7f], // one local of i32 beside the parameters
+    ...guard,
+    ...[...operands, opcodes.call, ...unsigned(index), opcodes.localTee, ...result, opcodes.i32Eqz, opcodes.if, opcodes.noResult],
+    ...(emptyHasNone.has(id) ? [...isEmptyCollection(callees), opcodes.i32Eqz, opcodes.if, opcodes.noResult, ...tell, opcodes.end] : tell),
+    ...[opcodes.end, opcodes.localGet, ...result, opcodes.end],
+  ])
 }
 
-/** type(a) is array or set (5, 7 in OPA's value.h; an object, 6, fails the type check) and length(a) is 0. */
-function isEmptyCollection(byName: ReadonlyMap<string, number>): readonly number[] {
-  const length = byName.get('opa_value_length')
-  const type = byName.get('opa_value_type')
-  if (length === undefined || type === undefined)
-    throw new Error('the policy’s WebAssembly is of an unknown make: it lacks opa_value_length')
+/** OPA's value.h. */
+const types = { string: 4, array: 5, set: 7 } as const
+
+/** Code of an i32: 1 where the operand is of the kind. */
+function isOfKind(kind: Exclude<OperandKind, 'any'>, parameter: number, callees: Callees): readonly number[] {
+  const { type, length } = lookInto(callees)
+  const operand = [opcodes.localGet, ...unsigned(parameter)]
+  const filled = kind.startsWith('filled ')
+  const wanted = types[kind.replace('filled ', '') as keyof typeof types]
+  return [
+    ...[...operand, opcodes.call, ...type, opcodes.i32Const, wanted, opcodes.i32Eq],
+    ...(filled ? [...operand, opcodes.call, ...length, opcodes.i32Const, 0, opcodes.i32Ne, opcodes.i32And] : []),
+  ]
+}
+
+/** Code of an i32: 1 where the first operand is an array or a set (an object, between them, fails the type check) and empty. */
+function isEmptyCollection(callees: Callees): readonly number[] {
+  const { type, length } = lookInto(callees)
   const first = [opcodes.localGet, 0]
   return [
-    ...[...first, opcodes.call, ...unsigned(length), opcodes.i32Eqz],
-    ...[opcodes.i32Const, 4, ...first, opcodes.call, ...unsigned(type), opcodes.i32LtU],
+    ...[...first, opcodes.call, ...length, opcodes.i32Eqz],
+    ...[opcodes.i32Const, types.array - 1, ...first, opcodes.call, ...type, opcodes.i32LtU],
     opcodes.i32And,
   ]
 }
 
-function redirected(body: Uint8Array, wrapped: ReadonlyMap<number, number>): Uint8Array {
+function lookInto({ byName }: Callees): { readonly type: readonly number[]; readonly length: readonly number[] } {
+  const [type, length] = ['opa_value_type', 'opa_value_length'].map((name) => byName.get(name))
+  if (type === undefined || length === undefined)
+    throw new Error('the policy’s WebAssembly is of an unknown make: it lacks opa_value_type or opa_value_length')
+  return { type: unsigned(type), length: unsigned(length) }
+}
+
+function customSection(name: string, text: string): Uint8Array {
+  const [head, body] = [name, text].map((one) => new TextEncoder().encode(one)) as [Uint8Array, Uint8Array]
+  return Uint8Array.from([...unsigned(head.length), ...head, ...body])
+}
+
+function redirected(body: Uint8Array, wrapperOf: (index: number) => number | undefined): Uint8Array {
   const reader = new LebReader(body, 0)
   skipLocals(reader)
   const parts: Uint8Array[] = []
@@ -102,7 +159,7 @@ function redirected(body: Uint8Array, wrapped: ReadonlyMap<number, number>): Uin
   while (!reader.done) {
     const at = reader.at
     if (skipInstruction(reader) !== opcodes.call) continue
-    const target = wrapped.get(new LebReader(body, at + 1).u32())
+    const target = wrapperOf(new LebReader(body, at + 1).u32())
     if (target === undefined) continue
     parts.push(body.subarray(from, at), Uint8Array.from([opcodes.call, ...unsigned(target)]))
     from = reader.at

@@ -4,6 +4,7 @@ declare namespace WebAssembly {
   type Imports = Record<string, Record<string, ImportValue>>
   class Module {
     constructor(bytes: Uint8Array)
+    static customSections(module: Module, name: string): ArrayBuffer[]
     // Nominal: a Module comes from a constructor or from compile.
     private readonly module: true
   }
