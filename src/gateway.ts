@@ -126,10 +126,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     metrics,
     onActivated(integrations) {
       limits.update(integrations)
-      redactor.setNames({
-        headers: integrations.flatMap(({ redaction }) => redaction.headers),
-        keys: integrations.flatMap(({ redaction }) => [...redaction.queryKeys, ...redaction.jsonKeys]),
-      })
+      redactor.setNames(integrations.map(({ redaction }) => redaction))
       live.judgeAgain()
     },
     onCandidate: () => live.judgeAgain(),

@@ -1,6 +1,6 @@
 /** Makes sure that no other gateway uses the same folders, opens the audit log, and tells the operator what becomes of it. */
 import { existsSync, realpathSync } from 'node:fs'
-import { type AppendFile, type AuditStation, openAudit } from './audit/index.ts'
+import { type AppendFile, type AuditMask, type AuditStation, openAudit } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import { lockFolder } from './folder-lock.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
@@ -8,7 +8,7 @@ import { version } from './version.ts'
 
 export interface RecordingOptions {
   readonly config: Config
-  readonly mask: { text(text: string): string; query(query: string): string }
+  readonly mask: AuditMask
   readonly logger: Logger
   readonly metrics: Metrics
   readonly file: AppendFile | undefined

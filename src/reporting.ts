@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Config } from './config/index.ts'
-import type { DecisionLog, Json, JsonObject, Needs } from './core/index.ts'
+import type { DecisionLog, Json, JsonObject, Needs, RedactionSettings } from './core/index.ts'
 import {
   type BundleSet,
   type BundleStatus,
@@ -30,7 +30,7 @@ export interface ReportingOptions {
   readonly servers: ReadonlyMap<string, Server>
   readonly compile: Compile
   readonly library: LibrarySource
-  readonly redact: { text(text: string): string; document(value: Json): Json }
+  readonly redact: { text(text: string): string; of(own: RedactionSettings): { text(text: string): string; document(value: Json): Json } }
   /** Of the policy that decides. */
   readonly needs: () => Needs
   readonly readContext: (integration: string, origin: string | null) => JsonObject

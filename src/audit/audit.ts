@@ -4,7 +4,7 @@ import type { Journal } from '../core/index.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { AuditError } from './audit-error.ts'
 import { hashLine, oneLine } from './chain.ts'
-import { ArrivalEntry, type LogFace, type Mask } from './entry.ts'
+import { ArrivalEntry, type AuditMask, type LogFace } from './entry.ts'
 import { recover } from './recover.ts'
 import { type AppendFile, realFile } from './segment-files.ts'
 import { createSums } from './sums.ts'
@@ -15,7 +15,7 @@ export interface AuditOptions {
   readonly maxSegmentBytes: number
   readonly durability: 'reply' | 'strict'
   readonly version: string
-  readonly mask: Mask
+  readonly mask: AuditMask
   readonly onBroken: (error: Error) => void
   /** The log goes on in a segment that is larger than it should be. */
   readonly onRotationFailed?: (error: Error) => void

@@ -1,5 +1,17 @@
 /** One arrival's records, written as text: two a request, on the hot path. */
-import type { AccessRequest, Arrival, Claim, Decision, Entry, Identified, Json, JsonObject, Outcome, Refusal } from '../core/index.ts'
+import type {
+  AccessRequest,
+  Arrival,
+  Claim,
+  Decision,
+  Entry,
+  Identified,
+  Json,
+  JsonObject,
+  Outcome,
+  RedactionSettings,
+  Refusal,
+} from '../core/index.ts'
 import type { Group, Writer } from './writer.ts'
 
 /** What entries share with the log. */
@@ -9,13 +21,19 @@ export interface LogFace {
   append(type: string, fields: string, urgent: boolean): Group
   /** Counts a refusal of a flood; resolves or rejects, as `Writer.durable`, with the sum that it is in. */
   sum(who: string, code: string, isIntegration: boolean): Promise<void>
-  /** Masks in texts from outside. */
-  readonly mask: Mask
+  readonly mask: AuditMask
 }
 
+/** Masks in texts from outside. */
 export interface Mask {
   text(text: string): string
   query(query: string): string
+}
+
+/** Itself for what is about nobody or several. */
+export interface AuditMask extends Mask {
+  /** For what is about one integration. */
+  of(own: RedactionSettings): Mask
 }
 
 /** Longer texts are cut: a record stays below 32 KiB whatever a caller sends. */
@@ -24,6 +42,8 @@ const maxTextCharacters = 4096
 export class ArrivalEntry implements Entry {
   readonly #log: LogFace
   readonly #arrival: Arrival
+  /** Of whoever it is about, once that is known. */
+  #mask: Mask
   #group: Group | null = null
   /** Of the sum that it is in. */
   #summed: Promise<void> | null = null
@@ -31,21 +51,24 @@ export class ArrivalEntry implements Entry {
   constructor(log: LogFace, arrival: Arrival) {
     this.#log = log
     this.#arrival = arrival
+    this.#mask = log.mask
   }
 
   /** Throws `Refusal('audit-unavailable')` where the log is known to be broken. */
   decided(request: AccessRequest, claim: Claim, { allow, rule, reasons, revision }: Decision): void {
     this.#log.writer.requireWritable()
     const { integration, identity, kind, action } = request
+    this.#mask = this.#log.mask.of(integration.redaction)
     const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
     this.#group = this.#log.append('decided', fields, true)
   }
 
   refused(refusal: Refusal, who: Identified | null): void {
+    if (who !== null) this.#mask = this.#log.mask.of(who.integration.redaction)
     const integration = who === null ? 'null' : `"${who.integration.name}"`
     this.#group = this.#log.append(
       'refused',
-      `${this.#opening()},"integration":${integration},"code":"${refusal.code}","detail":${quote(this.#log.mask.text(refusal.message))}`,
+      `${this.#opening()},"integration":${integration},"code":"${refusal.code}","detail":${quote(this.#mask.text(refusal.message))}`,
       true,
     )
   }
@@ -60,7 +83,7 @@ export class ArrivalEntry implements Entry {
 
   settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, attempts, complete }: Outcome): void {
     if (this.#summed !== null) return
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`}${forOperator === null ? '' : `,"detail":${quote(this.#log.mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 
@@ -77,13 +100,13 @@ export class ArrivalEntry implements Entry {
 
   #value(key: string, value: Json): string {
     if (typeof value !== 'string') return JSON.stringify(value)
-    return quote(key === 'query' ? this.#log.mask.query(value) : this.#log.mask.text(value))
+    return quote(key === 'query' ? this.#mask.query(value) : this.#mask.text(value))
   }
 
   #reasons(reasons: readonly string[]): string {
     return `[${reasons
       .slice(0, 32)
-      .map((reason) => quote(this.#log.mask.text(reason).slice(0, 500)))
+      .map((reason) => quote(this.#mask.text(reason).slice(0, 500)))
       .join(',')}]`
   }
 }

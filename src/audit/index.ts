@@ -2,6 +2,7 @@
 export { type AuditStation, openAudit } from './audit.ts'
 export { AuditError } from './audit-error.ts'
 export { continueAudit } from './continue.ts'
+export type { AuditMask } from './entry.ts'
 export { readAudit } from './read.ts'
 export type { AppendFile } from './segment-files.ts'
 export { followAudit, type TailLine, tailAudit } from './tail.ts'

@@ -9,6 +9,7 @@ import {
   type Outside,
   type OutsideReply,
   type OutsideRequest,
+  type RedactionSettings,
   Refusal,
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
@@ -31,18 +32,19 @@ type Read = (arrival: PolicyArrival, who: Identified) => AccessRequest
 
 export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: PolicyDoorOptions): Outside {
   // Manifests are few and live long, and so are those who ask.
-  const onBehalf = new WeakMap<Integration, Map<string, Integration>>()
+  const onBehalf = new WeakMap<Integration, WeakMap<Integration, Integration>>()
 
-  /** Questions for one integration use up nothing that another's need. */
-  function identifyFor(asker: string): Identified | null {
+  /** Questions for one integration use up nothing that another's need, and what they take from its request is masked as that is. */
+  function identifyFor(asker: Integration): Identified | null {
     const who = identify()
     if (who === null) return null
     const { integration } = who
-    const known = onBehalf.get(integration) ?? new Map<string, Integration>()
+    const known = onBehalf.get(integration) ?? new WeakMap<Integration, Integration>()
     onBehalf.set(integration, known)
     let shared = known.get(asker)
     if (shared === undefined) {
-      shared = { ...integration, share: `${integration.name} for ${asker}` }
+      const redaction = redactionOfBoth(integration.redaction, asker.redaction)
+      shared = { ...integration, redaction, share: `${integration.name} for ${asker.name}` }
       known.set(asker, shared)
     }
     return { ...who, integration: shared }
@@ -51,7 +53,7 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<OutsideReply> {
     const deadline = createDeadline(timeoutMs)
     try {
-      const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline, () => identifyFor(asker.integration.name), read))
+      const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline, () => identifyFor(asker.integration), read))
       const body = await collect(settling, maxReplyBytes)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
@@ -68,6 +70,14 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
       const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, asker)
       return JSON.parse(body.toString()) as readonly string[]
     },
+  }
+}
+
+function redactionOfBoth(one: RedactionSettings, other: RedactionSettings): RedactionSettings {
+  return {
+    headers: [...one.headers, ...other.headers],
+    queryKeys: [...one.queryKeys, ...other.queryKeys],
+    jsonKeys: [...one.jsonKeys, ...other.jsonKeys],
   }
 }
 

@@ -1,21 +1,32 @@
 /** The redactor: keeps secrets out of records, logs and errors, and the gateway's own out of replies. */
-import { type HeaderList, isTakeover, type Json, type Redactor } from '../core/index.ts'
+import { isTakeover, type Json, type RedactionSettings, type Redactor } from '../core/index.ts'
 import { maskAssignments } from './assignments.ts'
 import { maskDocument } from './document.ts'
 import { longestFirst, masked, maskSpellings, spellings, spellingsOnWire } from './known-secrets.ts'
 import { isTelling, secretHeaders } from './names.ts'
 import { maskBody } from './stream.ts'
 
-export interface RedactorStation extends Redactor {
-  /** Further names whose values are masked, lower case (manifests' `redaction`); replaces the earlier ones. */
-  setNames(names: { readonly headers: readonly string[]; readonly keys: readonly string[] }): void
+export interface Masks {
   /** A text of any kind: known secrets, URL userinfo, credentials after Bearer or Basic, `key=value` with telling keys. */
   text(text: string): string
   /** A raw query string. */
   query(query: string): string
-  headers(headers: HeaderList): HeaderList
   /** A copy of a document, such as a policy's input, by the names in it and the texts in it. */
   document(value: Json): Json
+}
+
+/** What it masks itself may be about any integration: the names of every manifest tell a secret there. */
+export interface RedactorStation extends Redactor, Masks {
+  /** For what one integration sent or was sent: the built-in names and those of its own manifest. */
+  of(own: RedactionSettings): Masks
+  /** Those of every active manifest; replaces the earlier ones. */
+  setNames(ofAll: readonly RedactionSettings[]): void
+}
+
+/** Lower case; values under them are masked beside those under the built-in names. */
+interface Names {
+  readonly headers: ReadonlySet<string>
+  readonly keys: ReadonlySet<string>
 }
 
 // Bounded repetition at the front keeps each of these linear on hostile text.
@@ -34,49 +45,20 @@ const mayHide = /[=@]|bearer|basic|eyJ|["']\s{0,8}:|%(?:25){0,3}(?:3D|40|2[27])/
 export function createRedactor(secrets: readonly string[]): RedactorStation {
   const known = longestFirst(new Set(secrets.flatMap(partsOf).flatMap(spellings)))
   const onWire = spellingsOnWire(known)
-  let extraHeaders: ReadonlySet<string> = new Set()
-  let extraKeys: ReadonlySet<string> = new Set()
-
-  const isSecretKey = (name: string) => isTelling(name, extraKeys)
-
-  const maskUserinfo = (text: string): string => text.replace(userinfo, `$1${masked}@`).replace(encodedUserinfo, `$1${masked}$2`)
-
-  const maskTokens = (text: string): string => text.replace(bearer, `$1$2${masked}`).replace(webToken, masked)
-
-  const query = (raw: string): string => {
-    if (raw === '') return raw
-    const plain = maskSpellings(maskAssignments(raw, isSecretKey, true), known)
-    const shown = mayHideUserinfo.test(plain) ? maskUserinfo(plain) : plain
-    return mayHideToken.test(shown) ? maskTokens(shown) : shown
-  }
-
-  const maskText = (text: string): string => {
-    const plain = known.length === 0 ? text : maskSpellings(text, known)
-    if (!mayHide.test(plain)) return plain
-    return maskAssignments(maskTokens(maskUserinfo(plain)), isSecretKey, false)
-  }
-
-  const isSecretName = (name: string): boolean => {
-    const lower = name.toLowerCase()
-    return secretHeaders.has(lower) || extraHeaders.has(lower) || isTelling(name, extraKeys)
-  }
+  let any = createMasks(known, namesOf([]))
+  const own = new WeakMap<RedactionSettings, Masks>()
 
   return {
-    setNames({ headers, keys }) {
-      extraHeaders = new Set(headers)
-      extraKeys = new Set(keys)
+    text: (text) => any.text(text),
+    query: (query) => any.query(query),
+    document: (value) => any.document(value),
+    setNames(ofAll) {
+      any = createMasks(known, namesOf(ofAll))
     },
-    text: maskText,
-    query,
-    document: (value) => maskDocument(value, { text: maskText, isSecretName }),
-    headers(headers) {
-      const shown: string[] = []
-      for (let i = 0; i < headers.length; i += 2) {
-        const name = headers[i] as string
-        const lower = name.toLowerCase()
-        shown.push(name, secretHeaders.has(lower) || extraHeaders.has(lower) ? masked : maskSpellings(headers[i + 1] as string, known))
-      }
-      return shown
+    of(redaction) {
+      const masks = own.get(redaction) ?? createMasks(known, namesOf([redaction]))
+      own.set(redaction, masks)
+      return masks
     },
     reply(permit, reply) {
       // Only a named service is sent credentials of the gateway's own, which it may echo.
@@ -92,6 +74,41 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
       return { status: reply.status, headers, body: maskBody(reply.body, onWire, declared) }
     },
   }
+}
+
+function namesOf(settings: readonly RedactionSettings[]): Names {
+  return {
+    headers: new Set(settings.flatMap(({ headers }) => headers)),
+    keys: new Set(settings.flatMap(({ queryKeys, jsonKeys }) => [...queryKeys, ...jsonKeys])),
+  }
+}
+
+function createMasks(known: readonly string[], { headers, keys }: Names): Masks {
+  const isSecretKey = (name: string) => isTelling(name, keys)
+
+  const maskUserinfo = (text: string): string => text.replace(userinfo, `$1${masked}@`).replace(encodedUserinfo, `$1${masked}$2`)
+
+  const maskTokens = (text: string): string => text.replace(bearer, `$1$2${masked}`).replace(webToken, masked)
+
+  const query = (raw: string): string => {
+    if (raw === '') return raw
+    const plain = maskSpellings(maskAssignments(raw, isSecretKey, true), known)
+    const shown = mayHideUserinfo.test(plain) ? maskUserinfo(plain) : plain
+    return mayHideToken.test(shown) ? maskTokens(shown) : shown
+  }
+
+  const text = (raw: string): string => {
+    const plain = known.length === 0 ? raw : maskSpellings(raw, known)
+    if (!mayHide.test(plain)) return plain
+    return maskAssignments(maskTokens(maskUserinfo(plain)), isSecretKey, false)
+  }
+
+  const isSecretName = (name: string): boolean => {
+    const lower = name.toLowerCase()
+    return secretHeaders.has(lower) || headers.has(lower) || isTelling(name, keys)
+  }
+
+  return { text, query, document: (value) => maskDocument(value, { text, isSecretName }) }
 }
 
 /** `Bearer abc` is a secret, and so is `abc` alone; of `Basic …` what it encodes, and the password in it; of cookies and parameters what has a telling name. */

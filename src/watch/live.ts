@@ -14,7 +14,6 @@ import {
 export interface LiveStation extends Live {
   /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
   judgeAgain(): void
-  count(): number
 }
 
 export interface LiveOptions {
@@ -106,6 +105,5 @@ export function createLive({ onCut, policy, claim, revision }: LiveOptions): Liv
       }
     },
     judgeAgain: () => open.forEach(judge),
-    count: () => open.size,
   }
 }

@@ -22,6 +22,7 @@ network:
 ${Array.from({ length: 20 }, (_, index) => `  - { hosts: [api${index}.example.com], methods: [GET, POST], paths: ["/v1/items/**", "/v2/*/things${index}"] }`).join('\n')}
 `
 
+const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
 const allowed: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'abcdefabcdef-abcdefabcdef' }
 
 async function writeLog(folder: string, integrations: readonly Integration[], freshPercent: number): Promise<void> {
@@ -30,7 +31,7 @@ async function writeLog(folder: string, integrations: readonly Integration[], fr
     maxSegmentBytes: 16 * 1024 * 1024,
     durability: 'reply',
     version: 'bench',
-    mask: { text: (text) => text, query: (query) => query },
+    mask,
     onBroken: (error) => {
       throw error
     },

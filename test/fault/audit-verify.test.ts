@@ -9,7 +9,7 @@ import { verifyAudit } from '../../src/audit/verify.ts'
 import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
 import { createFolder } from '../support/folder.ts'
 
-const mask = { text: (text: string) => text, query: (query: string) => query }
+const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
 const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'r' }
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 

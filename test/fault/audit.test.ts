@@ -23,7 +23,7 @@ import { verifyAudit } from '../../src/audit/verify.ts'
 import { type AccessRequest, type Arrival, type Claim, type Integration, Refusal } from '../../src/core/index.ts'
 import { eventually } from '../support/eventually.ts'
 
-const mask = { text: (text: string) => text, query: (query: string) => query }
+const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
 const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 const claim = { subject: { host: 'a', path: '/"\n\ud800' } } as unknown as Claim

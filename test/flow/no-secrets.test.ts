@@ -24,6 +24,8 @@ test('no secret of a request or of the configuration is in the log, the records 
         'weather',
         `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]\nredaction: { queryKeys: [ownkey] }`,
       ),
+      // What another manifest names tells nothing of this one's.
+      'mail.yaml': manifest('mail', 'redaction: { queryKeys: [page] }'),
     },
   })
   installation.write(

@@ -1,5 +1,5 @@
 /** The decision log: each decision as an OPA event, masked, and sent to a server in a later turn. No request ever waits for it. */
-import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs } from '../../core/index.ts'
+import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs, RedactionSettings } from '../../core/index.ts'
 import { createFairMemory } from '../../shares/index.ts'
 import { stringify } from '../projection.ts'
 import type { Server } from '../server/index.ts'
@@ -30,7 +30,7 @@ export interface DecisionLogOptions {
   /** `null`: no bound. */
   readonly maxDecisionsPerSecond: number | null
   readonly labels: Labels
-  readonly redact: Redact
+  readonly redact: { of(own: RedactionSettings): Redact }
   readonly judge: (event: ReturnType<typeof createEvent>) => Verdict
   /** Of the policy that decided. */
   readonly needs: () => Needs
@@ -99,14 +99,14 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
    */
   function written(decided: Decided): Buffer | null {
     try {
-      const event = createEvent(decided, labels, redact)
+      const event = createEvent(decided, labels, redact.of(decided.request.integration.redaction))
       const verdict = judge(event)
       if (verdict.drop) return null
       applyMasks(event, verdict.masks)
       return toText(event)
     } catch (error) {
       onFailure(error)
-      return toText(createBareEvent(decided, labels, redact))
+      return toText(createBareEvent(decided, labels, redact.of(decided.request.integration.redaction)))
     }
   }
 

@@ -18,7 +18,6 @@ export function explainOriginError(error: Error, host: string): Refusal {
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return new Refusal('origin-unreachable', `${host} cannot be reached: ${code}`, { cause: error })
-    case 'ECONNRESET_CALLER':
     case 'ERR_STREAM_PREMATURE_CLOSE':
       return new Refusal('client-closed', 'the caller went away', { cause: error })
     default:
