@@ -33,6 +33,7 @@ import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
 import { createUsage, registerUsageMetrics } from './usage/index.ts'
 import { version } from './version.ts'
 import { createLive } from './watch/index.ts'
+import { createWitness } from './witness.ts'
 
 export interface Gateway {
   readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
@@ -51,10 +52,12 @@ export interface GatewayOptions {
   readonly beforeListening?: () => void
   /** How the audit log is written; a test lets it fail. */
   readonly auditFile?: AppendFile
+  /** How a policy's WebAssembly is made fit to run; a test damages it. */
+  readonly harden?: (wasm: Uint8Array) => Uint8Array
 }
 
 /** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
-export async function startGateway(config: Config, { logTo, beforeListening, auditFile }: GatewayOptions = {}): Promise<Gateway> {
+export async function startGateway(config: Config, { logTo, beforeListening, auditFile, harden }: GatewayOptions = {}): Promise<Gateway> {
   const redactor = createRedactor(config.secrets)
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
@@ -119,8 +122,12 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     needs: () => government.policy.needs,
     bundles: () => government.bundles(),
   })
+  const witness =
+    config.policy.reference === null
+      ? null
+      : createWitness({ ...config.policy.reference, redact: redactor, note: audit.note, logger, metrics })
   const government = createGovernment({
-    ...{ config, servers, manifests, compile, library, reporting, readContext, outside },
+    ...{ config, servers, manifests, compile, library, witness, harden, reporting, readContext, outside },
     note: audit.note,
     logger,
     metrics,

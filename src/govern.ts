@@ -6,6 +6,7 @@ import {
   type Activation,
   type BundleSet,
   type BundleStatus,
+  type Compared,
   type Compile,
   createActivation,
   createAsk,
@@ -15,6 +16,7 @@ import {
   createStagedPolicy,
   type Directory,
   describeChanges,
+  describeCompared,
   failureKinds,
   type LibrarySource,
   type PolicyStation,
@@ -23,9 +25,10 @@ import {
   unlessAborted,
 } from './policy/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
+import type { ReferenceCounts, Witness } from './witness.ts'
 
 type Note = (
-  type: 'activated' | 'rejected' | 'difference' | 'candidate',
+  type: 'activated' | 'rejected' | 'difference' | 'reference' | 'candidate',
   facts: Readonly<Record<string, string | number | boolean>>,
 ) => void
 
@@ -41,6 +44,10 @@ export interface GovernOptions {
   readonly manifests: Directory
   readonly compile: Compile
   readonly library: LibrarySource
+  /** Holds both policies to OPA's own SDK; `null`: nothing does. */
+  readonly witness: Witness | null
+  /** As in `PolicyOptions`. */
+  readonly harden?: ((wasm: Uint8Array) => Uint8Array) | undefined
   /** Is told of each set, and what it reports is masked by that set's rules. */
   readonly reporting: Reporting
   readonly readContext: (integration: string, origin: string | null) => JsonObject
@@ -58,6 +65,11 @@ export interface GovernOptions {
   readonly onCandidate: () => void
 }
 
+interface ReferenceStatus extends ReferenceCounts {
+  /** Of the policy that decides. */
+  readonly activation: Compared | null
+}
+
 export interface Government {
   /** What the path asks: the active policy, and the candidate beside it where there is one. */
   readonly policy: Policy
@@ -67,16 +79,29 @@ export interface Government {
   /** Bundles are brought from now on. */
   follow(): void
   close(): Promise<void>
+  /** `null`: nothing is compared. */
+  reference(): ReferenceStatus | null
   /** `null`: none is configured. */
   candidate(): { readonly revision: string | null; readonly enforcePercent: number; readonly problem: string | null } | null
 }
 
 export function createGovernment(options: GovernOptions): Government {
-  const { config, manifests, compile, library, reporting, readContext, outside, note, logger, metrics, onActivated, onCandidate } = options
+  const { config, manifests, compile, library, witness, reporting, readContext, outside, note, logger, metrics, onActivated, onCandidate } =
+    options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const cacheFolder = join(config.stateFolder, 'policies')
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
-  const shared = { cacheFolder, compile, library, readContext, maxMemoryPages, grants, ask: createAsk(outside) }
+  const shared = {
+    ...(options.harden && { harden: options.harden }),
+    cacheFolder,
+    compile,
+    library,
+    readContext,
+    maxMemoryPages,
+    grants,
+    ask: createAsk(outside),
+    witness: witness?.reference,
+  }
   const policy = reporting.withMasks(
     createPolicy({
       ...shared,
@@ -180,7 +205,16 @@ export function createGovernment(options: GovernOptions): Government {
       reporting.activated(revision, bundles)
       // What was read again and is the same says nothing to an auditor; tokens are no part of it, and have their own record.
       if (!isNews && how === 'reload') return
-      note('activated', { revision, integrations: integrations.length, how, by, ...(how !== 'start' && changed !== '' && { changed }) })
+      const compared = policy.compared()
+      const reference = compared === null ? 'off' : describeCompared(compared)
+      note('activated', {
+        revision,
+        integrations: integrations.length,
+        how,
+        by,
+        reference,
+        ...(how !== 'start' && changed !== '' && { changed }),
+      })
       logger.info({ revision, integrations: integrations.length, how, by }, 'policy active')
     },
     onUnlisted: (revision, error) =>
@@ -236,7 +270,9 @@ export function createGovernment(options: GovernOptions): Government {
     follow: delivery.start,
     async close() {
       await Promise.all([delivery.close(), activation.close()])
+      witness?.close()
     },
+    reference: () => (witness === null ? null : { ...witness.counts(), activation: policy.compared() }),
     candidate: () => candidate?.status() ?? null,
   }
 }

@@ -41,7 +41,7 @@ export interface AuditStation extends Journal {
   ready(): Promise<void>
   /** A record of something that is no arrival: a reload, a breaker. Values must hold no secret. */
   note(
-    type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'candidate' | 'revoked' | 'access' | 'suspended' | 'resumed',
+    type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'reference' | 'candidate' | 'revoked' | 'access' | 'suspended' | 'resumed',
     facts: Readonly<Record<string, string | number | boolean>>,
   ): void
   /** Writes sums and the last record, and closes. */

@@ -14,7 +14,7 @@ export class CommandError extends Error {
   }
 }
 
-const lastingNames = ['AccessError', 'BundleError', 'CompilerMissing', 'HistoryError', 'RegoError']
+const lastingNames = ['AccessError', 'BundleError', 'CompilerMissing', 'HistoryError', 'ReferenceDifference', 'RegoError']
 /** Of the file system, and of an address that only a privileged process may listen on. */
 const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
 const lastingMessages =
@@ -45,7 +45,8 @@ export function explainFailure(error: unknown): number {
     return error.exitCode
   }
   const known =
-    error instanceof Error && ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing'].includes(error.name)
+    error instanceof Error &&
+    ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing', 'ReferenceDifference'].includes(error.name)
   const listen = error instanceof Error && /cannot listen|is in use|can be read by others|expired on/.test(error.message)
   const said = error instanceof Error ? (known || listen ? error.message : error.stack) : String(error)
   process.stderr.write(`${visibleLines(said ?? '')}\n`)

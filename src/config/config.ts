@@ -68,6 +68,8 @@ export interface Config {
     readonly grants: GrantsConfig
     /** Rules that are tried beside the active ones. */
     readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
+    /** Decisions a second that are held to OPA's own SDK; `null`: nothing is, activations neither. */
+    readonly reference: { readonly perSecond: number } | null
     readonly servers: readonly ServerConfig[]
     readonly bundles: readonly BundleConfig[]
     readonly labels: Readonly<Record<string, string>>

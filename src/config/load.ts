@@ -50,6 +50,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
               enforcePercent: policy.candidate.enforce,
               maxEvaluationMs: policy.candidate.maxEvaluation,
             },
+      reference: policy.reference === 'off' ? null : policy.reference,
       servers: policy.servers.map(serverFrom),
       bundles: policy.bundles.map(bundleFrom),
       labels: policy.labels,

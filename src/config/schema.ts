@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { besides, refuseCollisions, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
 import { listenerSchema } from './listener-schema.ts'
-import { bundleSchema, refuseStrangers, serverSchema } from './policy-schema.ts'
+import { bundleSchema, referenceSchema, refuseStrangers, serverSchema } from './policy-schema.ts'
 import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
 import { serviceSchema } from './service-schema.ts'
@@ -155,6 +155,7 @@ export function createConfigSchema(sources: Sources) {
             })
             .describe('Rules that are evaluated beside the active ones; every difference is recorded and counted.')
             .optional(),
+          reference: referenceSchema,
           servers: z
             .array(serverSchema(sourced))
             .superRefine(refuseTwins, besides)

@@ -17,6 +17,8 @@ export interface Documents {
   imageFor(integration: Integration | undefined): Image
   /** Others are not in force any more: what was made for them goes. */
   retain(integrations: readonly Integration[]): void
+  /** The same as JSON, for an evaluator of another make: at least these integrations. `null`: larger than such a one is given. */
+  textFor(integrations: readonly Integration[]): string | null
 }
 
 /** Some 55 KB for a manifest of twenty capabilities: with 8 GiB ten thousand callers at work find theirs here. */
@@ -29,11 +31,15 @@ function maxBytesOf(constrained: number, total: number): number {
   return Math.min(maxKeptBytes, maxShare * (constrained > 0 ? Math.min(constrained, total) : total))
 }
 
+const maxTextCharacters = 16 * 1024 * 1024
+
 /** `shared`: documents beside `data.integrations`, which each image holds again. Throws on data that the policy's memory cannot hold. */
 export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObject): Documents {
   const loader = createLoader(module)
   const members = Object.entries(shared).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)},`)
-  const compose = (integrations: string) => loader.load(`{${members.join('')}"integrations":{${integrations}}}`)
+  const textOf = (integrations: string) => `{${members.join('')}"integrations":{${integrations}}}`
+  const memberOf = (one: Integration) => `${JSON.stringify(one.name)}:${JSON.stringify(indexManifest(one))}`
+  const compose = (integrations: string) => loader.load(textOf(integrations))
   const none = compose('')
   let largest = none.bytes.byteLength
   const images = new LRUCache<Integration, Image>({
@@ -47,7 +53,7 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
       if (integration === undefined) return none
       const known = images.get(integration)
       if (known !== undefined) return known
-      const image = compose(`${JSON.stringify(integration.name)}:${JSON.stringify(indexManifest(integration))}`)
+      const image = compose(memberOf(integration))
       largest = Math.max(largest, image.bytes.byteLength)
       images.set(integration, image)
       return image
@@ -56,6 +62,7 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
       const present = new Set(integrations)
       for (const integration of [...images.keys()]) if (!present.has(integration)) images.delete(integration)
     },
+    textFor: (integrations) => textOf(integrations.map(memberOf).join()),
   }
 }
 
@@ -63,6 +70,8 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
 export function createWholeDocuments(module: WebAssembly.Module, shared: JsonObject, integrations: readonly Integration[]): Documents {
   const loader = createLoader(module)
   const data = { ...shared, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) }
-  const image = loader.load(JSON.stringify(data))
-  return { loader, largest: () => image.bytes.byteLength, imageFor: () => image, retain: () => {} }
+  const text = JSON.stringify(data)
+  const image = loader.load(text)
+  const kept = text.length <= maxTextCharacters ? text : null
+  return { loader, largest: () => image.bytes.byteLength, imageFor: () => image, retain: () => {}, textFor: () => kept }
 }

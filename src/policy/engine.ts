@@ -7,7 +7,9 @@ import {
   type Decision,
   denial,
   type Integration,
+  type JsonObject,
   type Needs,
+  parseExactJson,
   type ReadBody,
   readDecision,
 } from '../core/index.ts'
@@ -17,7 +19,8 @@ import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
-import type { InputSight } from './projection.ts'
+import { type InputSight, stringify } from './projection.ts'
+import type { Evaluation, HostCall } from './reference/index.ts'
 import type { Session } from './session.ts'
 import { UnreadPart } from './wasm/index.ts'
 
@@ -31,6 +34,13 @@ export interface EngineOptions {
   readonly ask: Ask
   /** An evaluation failed; the caller was denied. `error` may hold parts of the input. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
+  /** Is shown a sample of what was evaluated. */
+  readonly observer?: Observer | undefined
+}
+
+export interface Observer {
+  isDue(): boolean
+  take(evaluation: Evaluation): void
 }
 
 export interface Engine {
@@ -60,7 +70,7 @@ const maxInputCharacters = 8 * 1024 * 1024
 const maxCachedCharacters = 1024
 
 export function createEngine(options: EngineOptions): Engine {
-  const { policy, session, integrations, revision, readContext, grants, ask, onFailure } = options
+  const { policy, session, integrations, revision, readContext, grants, ask, onFailure, observer } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const writeInput = createWriteInput(policy.sight, readContext)
   // Few distinct results come out of a policy: the same text is the same decision, parsed and checked once.
@@ -72,10 +82,41 @@ export function createEngine(options: EngineOptions): Engine {
 
   function evaluate(request: AccessRequest, input: string, unread: string | null, answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
-    const decision = session.evaluate(data, input, request.at, read, answers, unread)
+    const decision =
+      observer?.isDue() === true
+        ? observed(observer, request, input, unread, (readText, calls) =>
+            session.evaluate(data, input, request.at, readText, answers, unread, calls),
+          )
+        : session.evaluate(data, input, request.at, read, answers, unread)
     // An instance that says something odd once is not asked again, and what it said is not remembered.
     if (isOdd(decision)) session.renew()
     return decision
+  }
+
+  function observed(
+    { take }: Observer,
+    request: AccessRequest,
+    input: string,
+    unread: string | null,
+    run: (readText: (text: string) => Decision, calls: HostCall[]) => Decision,
+  ): Decision {
+    const calls: HostCall[] = []
+    const told = (outcome: Evaluation['outcome']) =>
+      take({ id: request.id, integration: request.integration.name, input: withUnread(input, unread), calls, outcome })
+    const seen = { text: '' }
+    const readSeen = (text: string) => {
+      seen.text = text
+      return read(text)
+    }
+    try {
+      const decision = run(readSeen, calls)
+      told(seen)
+      return decision
+    } catch (error) {
+      // It is begun again, with what it lacked.
+      if (!(error instanceof OutsideNeeded || error instanceof UnreadPart)) told({ failed: failureKindOf(error) })
+      throw error
+    }
   }
 
   function read(text: string): Decision {
@@ -98,7 +139,7 @@ export function createEngine(options: EngineOptions): Engine {
     const { name } = request.integration
     // No input begins like this: one without a body is another than one whose body was not read.
     const key = unread === null ? input : `${unread}${input}`
-    const known = decided?.get(name, key)
+    const known = observer?.isDue() === true ? undefined : decided?.get(name, key)
     if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
@@ -160,6 +201,14 @@ export function createEngine(options: EngineOptions): Engine {
     },
     consult: mayWait(session.documents.loader.base.builtins) ? consult : null,
   }
+}
+
+/** A decision without the body holds for any body: for this one, too. `unread`: `["http","body"]`. */
+function withUnread(input: string, unread: string | null): string {
+  if (unread === null) return input
+  const [kind = '', key = ''] = JSON.parse(unread) as string[]
+  const document = parseExactJson(input) as Record<string, JsonObject>
+  return stringify({ ...document, [kind]: { ...document[kind], [key]: { type: 'unread' } } })
 }
 
 /** The engine's own words, which no policy's decision is. */

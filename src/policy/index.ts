@@ -15,6 +15,15 @@ export { createLibrarySource, type LibrarySource, libraryIn } from './library-so
 export { createDirectory, type Directory, loadManifests, manifestFiles, manifestJsonSchema } from './manifests/index.ts'
 export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation } from './policy.ts'
+export {
+  type Compared,
+  createReference,
+  createSdk,
+  describeCompared,
+  type Reference,
+  type SkipReason,
+  skipReasons,
+} from './reference/index.ts'
 export type { RegoSources } from './rego-files.ts'
 export {
   createDecisionLog,

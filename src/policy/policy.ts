@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
 import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, entrypoint } from './build.ts'
+import { createComparison } from './comparison.ts'
 import type { Compile } from './compiler/index.ts'
 import { type BundleSet, type Composed, compose } from './compose.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
@@ -14,10 +15,11 @@ import { createLibrarySource, type LibrarySource, libraryNeedOf } from './librar
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import type { InputSight } from './projection.ts'
+import type { Compared, Reference } from './reference/index.ts'
 import type { RegoSources } from './rego-files.ts'
 import { requireRulesApart } from './require-apart.ts'
 import { createSession, type Session } from './session.ts'
-import { harden } from './wasm/index.ts'
+import { harden as hardenWasm } from './wasm/index.ts'
 
 export interface PolicyOptions {
   /** Compiled rules are kept here; `null`: nowhere. */
@@ -31,6 +33,10 @@ export interface PolicyOptions {
   readonly ask?: Ask
   /** Shared with other policies of the same process; its own where absent. */
   readonly library?: LibrarySource
+  /** Another evaluator that must give the same answers; none where absent. */
+  readonly witness?: Reference | undefined
+  /** How a policy's WebAssembly is made fit to run; a test damages it. */
+  readonly harden?: (wasm: Uint8Array) => Uint8Array
   /** An evaluation failed and its request was denied. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
@@ -48,6 +54,8 @@ export interface PolicyStation extends Policy {
   prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet, signal?: AbortSignal): Promise<Prepared>
   /** `null` until the first activation. */
   revision(): string | null
+  /** What of the active policy was held to the other evaluator; `null` where there is none. */
+  compared(): Compared | null
   /** What of the input the active policy can look at. */
   sight(): InputSight
 }
@@ -64,9 +72,10 @@ interface Loaded {
 const maxSharedBytes = 64 * 1024
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
-  const { grants = noGrants, ask = askNobody, library = createLibrarySource() } = options
+  const { grants = noGrants, ask = askNobody, library = createLibrarySource(), harden = hardenWasm } = options
   let active: Engine | null = null
   let loaded: Loaded | null = null
+  let activeCompared: Compared | null = null
   let activations = 0
 
   async function prepare(
@@ -75,6 +84,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     bundles: BundleSet = new Map(),
     signal?: AbortSignal,
   ): Promise<Prepared> {
+    options.witness?.start()
     const composed = compose(rules, bundles)
     const built = composed.prebuilt ?? (await build(composed, (request) => options.compile(request, signal)))
     requireRulesApart(built.rulePaths, bundles)
@@ -87,13 +97,18 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     await library.readyFor(libraryNeedOf(builtins, composed.prebuilt === null ? composed.deciding : null))
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
-    const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure })
+    const { witness, maxMemoryPages } = options
+    const comparison =
+      witness && createComparison({ reference: witness, session, policy, revision, integrations, readContext, maxMemoryPages })
+    const compared = (await comparison?.agree(composed.all)) ?? null
+    const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure, observer: comparison })
     return {
       revision,
       activate() {
         loaded = next
         active = engine
         session.documents.retain(integrations)
+        activeCompared = compared
         activations += 1
       },
     }
@@ -130,6 +145,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     },
     activations: () => activations,
     prepare,
+    compared: () => activeCompared,
     revision: () => active?.revision ?? null,
     sight: () => active?.sight ?? { reads: [], probes: [] },
   }

@@ -3,6 +3,7 @@
 import { type Answers, createBuiltins, type Library } from './builtins/index.ts'
 import type { Documents } from './documents.ts'
 import { EvaluationTimeout } from './failure.ts'
+import type { HostCall } from './reference/index.ts'
 import { createEvaluator, type Evaluator, type Image } from './wasm/index.ts'
 
 export interface SessionOptions {
@@ -20,7 +21,7 @@ export interface Session {
   /**
    * What `read` makes of the result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
    * `unread`: as in `Evaluator`. Throws what ended the evaluation (`OutsideNeeded` where an answer is missing, `UnreadPart`
-   * where the part that was not read is), and what `read` throws; the next one is not affected.
+   * where the part that was not read is), and what `read` throws; the next one is not affected. `calls` takes what the policy asks of its host.
    */
   evaluate<Result>(
     data: Image,
@@ -29,6 +30,7 @@ export interface Session {
     read: (text: string) => Result,
     answers?: Answers,
     unread?: string | null,
+    calls?: HostCall[] | null,
   ): Result
   /** After an answer that was odd: the next evaluation is as the first. */
   renew(): void
@@ -44,7 +46,13 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
   const entry = entryOf(documents, entrypoint)
   const deadline = createDeadline(maxEvaluationMs)
   const builtins = createBuiltins({ library, onTicks: deadline.check, runtime: () => nothingOfTheHost })
-  const host = { callBuiltin: builtins.call, onTicks: deadline.check, onFailed: builtins.failed }
+  let noted: HostCall[] | null = null
+  const callBuiltin = (name: string, operands: readonly string[]) => {
+    const answer = builtins.call(name, operands)
+    noted?.push({ name, operands, answer })
+    return answer
+  }
+  const host = { callBuiltin, onTicks: deadline.check, onFailed: builtins.failed }
   let evaluator = create()
 
   function create(): Evaluator {
@@ -55,10 +63,11 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
   return {
     documents,
     renew: () => evaluator.renew(),
-    evaluate(data, input, atMs, read, answers, unread = null) {
+    evaluate(data, input, atMs, read, answers, unread = null, calls = null) {
       if (!evaluator.fits(data)) evaluator = create()
       deadline.begin(input.length)
       builtins.begin(atMs, answers)
+      noted = calls
       try {
         // What came to its end may have gone wrong on the way: it is believed once it can be read.
         return read(evaluator.evaluate(data, input, unread))

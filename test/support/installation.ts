@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
-import { type Gateway, startGateway } from '../../src/gateway.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts'
 
 export const root = join(import.meta.dirname, '../..')
 export const main = join(root, 'src/main.ts')
@@ -72,9 +72,13 @@ export interface Running {
 }
 
 /** A gateway in this process; closed when the test ends. */
-export async function startHere(t: TestContext, { configFile }: Installation): Promise<Running> {
+export async function startHere(
+  t: TestContext,
+  { configFile }: Pick<Installation, 'configFile'>,
+  options: Pick<GatewayOptions, 'harden'> = {},
+): Promise<Running> {
   const log: string[] = []
-  const gateway = await startGateway(loadConfig(configFile), { logTo: { write: (line) => void log.push(line) } })
+  const gateway = await startGateway(loadConfig(configFile), { ...options, logTo: { write: (line) => void log.push(line) } })
   t.after(() => gateway.close())
   return { gateway, proxyPort: portOf(gateway), log }
 }

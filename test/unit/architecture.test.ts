@@ -13,6 +13,7 @@ const floors: readonly (readonly string[])[] = [
   ['gateway'],
   ['operator'],
   ['govern', 'reach', 'reporting', 'recording', 'following', 'listeners', 'callers'],
+  ['witness'],
   ['ingress', 'admin'],
   ['pipeline'],
   ['policy', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],

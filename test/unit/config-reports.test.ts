@@ -1,4 +1,4 @@
-/** What sallyport.yaml may say of decision logs and status. */
+/** What sallyport.yaml may say of decision logs, status and the reference. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -50,3 +50,22 @@ for (const [policy, message] of Object.entries(bad)) {
     assert.match((await problemsOf(folder, load)).join('\n'), message)
   })
 }
+
+test('one decision a second is held to the SDK unless something else is said', (t) => {
+  const given = (reference: string) => arrange(t, reference).load().policy.reference
+  assert.deepEqual(given(''), { perSecond: 1 })
+  assert.deepEqual(given('reference: {}'), { perSecond: 1 })
+  assert.deepEqual(given('reference: { perSecond: 0.1 }'), { perSecond: 0.1 })
+  assert.equal(given('reference: off'), null)
+})
+
+for (const [given, expected] of Object.entries({
+  on: /policy\.reference: expected "off", or how many decisions a second are compared: \{ perSecond: 1 \}/,
+  false: /policy\.reference: expected "off", or/,
+  '{ perSecond: 0 }': /policy\.reference\.perSecond: expected at least 0\.01/,
+  '{ perSecond: 1000 }': /policy\.reference\.perSecond: expected at most 100/,
+  '{ persecond: 1 }': /policy\.reference\.persecond: unknown key; did you mean "perSecond"/,
+}))
+  test(`reference: ${given} is refused, and the message says what was expected`, (t) => {
+    assert.throws(arrange(t, `reference: ${given}`).load, expected)
+  })

@@ -14,6 +14,7 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
     decide: policy.decide,
     activations: policy.activations,
     revision: policy.revision,
+    compared: policy.compared,
     sight: policy.sight,
     async prepare(integrations, rules, bundles) {
       const prepared = await policy.prepare(integrations, rules, bundles)

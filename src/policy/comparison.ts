@@ -1,0 +1,78 @@
+/** One policy beside OPA's own SDK: what the two are compared on before it decides, and what is noted while it does. */
+import type { Integration, JsonObject } from '../core/index.ts'
+import type { CompiledPolicy } from './build.ts'
+import { OutsideNeeded } from './builtins/index.ts'
+import type { Observer } from './engine.ts'
+import { failureKindOf } from './failure.ts'
+import type { ReadContext } from './input.ts'
+import {
+  type Compared,
+  type Evaluation,
+  generatedInputs,
+  type HostCall,
+  inputsInTests,
+  type Reference,
+  type SampleInput,
+  type Subject,
+} from './reference/index.ts'
+import type { RegoSources } from './rego-files.ts'
+import type { Session } from './session.ts'
+
+export interface ComparisonOptions {
+  readonly reference: Reference
+  readonly session: Session
+  readonly policy: CompiledPolicy
+  readonly revision: string
+  readonly integrations: readonly Integration[]
+  readonly readContext: ReadContext
+  /** What an evaluation may use beyond its data. */
+  readonly maxMemoryPages: number
+}
+
+export interface Comparison extends Observer {
+  /** Throws `ReferenceDifference`. `sources`: where tests may stand. */
+  agree(sources: RegoSources): Promise<Compared>
+}
+
+/** Of the other evaluator, whatever the policy may have. */
+const maxPages = 8192
+const pageBytes = 64 * 1024
+
+export function createComparison(options: ComparisonOptions): Comparison {
+  const { reference, session, policy, revision, integrations, readContext, maxMemoryPages } = options
+  const { documents } = session
+  const { builtins } = documents.loader.base
+  const byName = new Map(integrations.map((one) => [one.name, one]))
+  const dataPages = Math.ceil(documents.largest() / pageBytes)
+  const subject: Subject = {
+    policy: { wasm: policy.wasm, builtins, maxPages: Math.min(maxPages, 64 + maxMemoryPages + 16 * dataPages) },
+    revision,
+    dataFor: (names) => documents.textFor(names.flatMap((name) => byName.get(name) ?? [])),
+  }
+
+  function evaluate({ integration, input }: SampleInput, at: number): Evaluation {
+    const calls: HostCall[] = []
+    const data = documents.imageFor(byName.get(integration))
+    const ending = (outcome: Evaluation['outcome']) => ({ id: 'reference', integration, input, calls, outcome })
+    try {
+      return ending({ text: session.evaluate(data, input, at, (text) => text, undefined, null, calls) })
+    } catch (error) {
+      return ending({ failed: error instanceof OutsideNeeded ? 'outside' : failureKindOf(error) })
+    }
+  }
+
+  return {
+    isDue: reference.isDue,
+    take: (evaluation) => reference.sample(subject, evaluation),
+    agree(sources) {
+      const at = Date.now()
+      const context = (name: string): JsonObject => readContext(name, null)
+      // Integrations' data of one kind holds several here: what a policy says of one is the same whoever stands beside it.
+      const inputs = [...inputsInTests(sources), ...reference.recent(), ...generatedInputs(integrations, context, at)]
+      return reference.check(
+        subject,
+        inputs.map((one) => evaluate(one, at)),
+      )
+    },
+  }
+}

@@ -1,0 +1,13 @@
+/** The independent witness: OPA's own SDK beside the gateway's evaluator. */
+export { type Evaluation, type HostCall, type SkipReason, skipReasons } from './evaluation.ts'
+export {
+  type Compared,
+  createReference,
+  type Disagreement,
+  describeCompared,
+  type Reference,
+  ReferenceDifference,
+  type Subject,
+} from './reference.ts'
+export { generatedInputs, inputsInTests, type SampleInput } from './sample-inputs.ts'
+export { createSdk } from './sdk.ts'

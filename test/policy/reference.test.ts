@@ -1,0 +1,236 @@
+/** The gateway's evaluator held to OPA's own SDK: where they agree, what is a difference, and what is left out and why. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import type { AccessRequest, Claim, Integration, JsonObject } from '../../src/core/index.ts'
+import { createCompile, createDirectory, createPolicy } from '../../src/policy/index.ts'
+import { createReference, createSdk, type Disagreement, inputsInTests, ReferenceDifference } from '../../src/policy/reference/index.ts'
+import { keyOf, readValue } from '../../src/policy/reference/value-key.ts'
+import { harden } from '../../src/policy/wasm/index.ts'
+import { smallDefaults } from '../support/defaults.ts'
+import { createFolder } from '../support/folder.ts'
+import { blocks } from '../support/guide.ts'
+import { manifest, root } from '../support/installation.ts'
+
+const compile = createCompile()
+
+interface Held {
+  readonly differences: Disagreement[]
+  readonly skipped: string[]
+  readonly checked: () => number
+  readonly pid: () => number | undefined
+  settled(): Promise<void>
+  /** The summary of the activation. */
+  activate(rules: Readonly<Record<string, string>>): Promise<{ checked: number; skipped: object } | null>
+  decide(facts: JsonObject): string
+}
+
+async function hold(t: TestContext, { integrations = '', damage = (wasm: Uint8Array) => wasm } = {}): Promise<Held> {
+  const weather = manifest('weather', 'network: [{ hosts: [api.example.com], paths: [/v1/**] }]')
+  const directory = createDirectory(integrations === '' ? createFolder(t, { 'weather.yaml': weather }) : integrations, smallDefaults)
+  const known: readonly Integration[] = (await directory.readSet()).integrations
+  const sdk = createSdk({ maxQuestionMs: 1000, maxMs: 60_000 })
+  const differences: Disagreement[] = []
+  const skipped: string[] = []
+  let checked = 0
+  const witness = createReference({
+    sdk,
+    perSecond: 1_000_000,
+    redact: { text: (text) => text, document: (value) => value },
+    maxWaiting: 100,
+    onChecked: () => {
+      checked += 1
+    },
+    onSkipped: (reason) => void skipped.push(reason),
+    onDifference: (one) => void differences.push(one),
+    onError: (error) => assert.fail(error as Error),
+  })
+  t.after(() => witness.close())
+  const policy = createPolicy({
+    cacheFolder: null,
+    ...{ compile, witness },
+    maxMemoryPages: 1600,
+    maxEvaluationMs: 2000,
+    readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
+    harden: (wasm) => damage(harden(wasm)),
+    onFailure: () => {},
+  })
+  return {
+    differences,
+    skipped,
+    checked: () => checked,
+    pid: sdk.pid,
+    settled: witness.settled,
+    async activate(rules) {
+      ;(await policy.prepare(known, rules)).activate()
+      return policy.compared()
+    },
+    decide(facts) {
+      const integration = known[0] as Integration
+      const request = { kind: 'http', id: 'r1', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET' }
+      const asked = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: '/v1/a', segments: ['v1', 'a'], ...facts }
+      const claim = { facts: asked, subject: {}, origin: null }
+      return policy.decide(request as unknown as AccessRequest, claim as unknown as Claim)?.rule ?? 'needs the body'
+    },
+  }
+}
+
+/** The same policy, in which one text is another. */
+function replacing(text: string, other: string): (wasm: Uint8Array) => Uint8Array {
+  return (wasm) => {
+    const bytes = Buffer.from(wasm)
+    const at = bytes.indexOf(text)
+    assert.ok(at >= 0 && text.length === other.length)
+    bytes.write(other, at)
+    return bytes
+  }
+}
+
+const rule = (body: string) => ({ 'r.rego': `package sallyport.rules\n\nimport rego.v1\n\n${body}\n` })
+
+test('the SDK agrees on the default policy, on the quick start and on every rule of the guide', async (t) => {
+  const held = await hold(t, { integrations: `${root}/examples/quickstart/integrations` })
+  const plain = await held.activate({})
+  assert.ok((plain?.checked ?? 0) >= 10)
+  const pages = new Map<string, Record<string, string>>()
+  for (const { page, line, language, file, text } of blocks)
+    if (language === 'rego' && text.includes('package sallyport.rules') && !text.includes('http.send'))
+      pages.set(page, { ...pages.get(page), [file ?? `${page}:${line}.rego`]: text })
+  assert.ok(pages.size > 1)
+  for (const [page, rules] of pages) {
+    const compared = await held.activate(rules)
+    assert.ok((compared?.checked ?? 0) >= 10, page)
+  }
+  assert.deepEqual(held.differences, [])
+})
+
+test('a policy whose rewritten WebAssembly is damaged is not activated, and the error shows both answers and the input', async (t) => {
+  const held = await hold(t, { damage: replacing('default/deny', 'default/dent') })
+  await assert.rejects(held.activate({}), (error: Error) => {
+    assert.ok(error instanceof ReferenceDifference)
+    assert.match(error.message, /The gateway: .*The SDK: .*default\/.*Integration: weather\. Input: \{.*"request"/s)
+    return true
+  })
+  assert.ok(held.differences.length > 0)
+})
+
+test('damage that only the policy’s own tests reach is found by their inputs', async (t) => {
+  const denying = rule('deny contains "no" if input.http.segments[0] == "hidden-door"')
+  const tests = {
+    'r_test.rego': `package sallyport.rules_test
+
+import rego.v1
+
+test_denied if {
+	count(data.sallyport.rules.deny) == 1 with input as {
+		"integration": {"name": "weather"}, "http": {"host": "api.example.com", "segments": ["hidden-door", "}"],},
+	}
+}
+`,
+  }
+  const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r') })
+  await held.activate(denying)
+  await assert.rejects(held.activate({ ...denying, ...tests }), ReferenceDifference)
+})
+
+test('a decision that differs is found while requests are decided, and the request is decided all the same', async (t) => {
+  const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r') })
+  await held.activate(rule('deny contains "no" if input.http.segments[0] == "hidden-door"'))
+  held.decide({ segments: ['a'] })
+  await held.settled()
+  assert.equal(held.differences.length, 0)
+  assert.match(held.decide({ segments: ['hidden-door'] }), /^default\/network/)
+  await held.settled()
+  const difference = held.differences.at(0)
+  assert.equal(difference?.id, 'r1')
+  assert.match(difference?.gateway ?? '', /"allow":true/)
+  assert.match(difference?.sdk ?? '', /"allow":false.*rules\/deny/)
+  assert.match(difference?.input ?? '', /hidden-door/)
+})
+
+/** Rules, what is asked, and why the comparison is left out; each would be taken for a difference otherwise. */
+const leftOut = {
+  'a function of the SDK’s own that answers otherwise than OPA': {
+    body: 'deny contains sprintf("%v", [[1, 2]]) if input.http.segments[0] == "x"',
+    reason: 'sdk-function',
+  },
+  'a function that failed, on which the gateway denies': {
+    body: 'deny contains "no" if { input.http.segments[0] == "x"; not to_number(input.http.segments[1]) > 1 }',
+    reason: 'function',
+  },
+  'equal numbers in another spelling': {
+    body: 'deny contains "no" if { input.http.segments[0] == "x"; {1: "a"}[input.http.body.value] }',
+    reason: 'number',
+  },
+  'an answer that is a set, which the SDK cannot be given': {
+    body: 'deny contains "no" if { input.http.segments[0] == "x"; net.cidr_expand("10.0.0.0/30")["10.0.0.1"] }',
+    reason: 'set',
+  },
+  'a function inside the WebAssembly that answers otherwise than OPA': {
+    body: 'deny contains "no" if { input.http.segments[0] == "x"; net.cidr_contains("10.0.0.0/8", "::ffff:10.1.2.3") }',
+    reason: 'inside',
+  },
+  'a regular expression on which the SDK hangs': {
+    body: 'deny contains "no" if { input.http.segments[0] == "x"; count(regex.split("^(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")) == 1 }',
+    reason: 'time',
+  },
+}
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): number }
+
+test('what would be taken for a difference and is none is left out and counted, and the SDK is asked again', async (t) => {
+  const held = await hold(t)
+  const bodies = Object.values(leftOut).map(({ body }, index) => body.replace('"x"', `"x${index}"`))
+  await held.activate(rule(bodies.join('\n\n')))
+  assert.deepEqual([held.skipped, held.differences], [[], []])
+  for (const [index, [what, { reason }]] of Object.entries(leftOut).entries()) {
+    held.decide({ segments: [`x${index}`, 'y'], body: { type: 'json', bytes: 6, value: rawJSON('100e-2') } })
+    await held.settled()
+    assert.deepEqual([held.skipped.splice(0), held.differences], [[reason], []], what)
+    const before = held.checked()
+    held.decide({ segments: ['y', String(index)] })
+    await held.settled()
+    assert.deepEqual([held.skipped, held.checked()], [[], before + 1], what)
+  }
+})
+
+test('where the SDK’s process dies, policies are activated and requests decided, and what was not compared is counted', async (t) => {
+  const held = await hold(t)
+  await held.activate({})
+  process.kill(held.pid() ?? 0, 'SIGKILL')
+  const compared = await held.activate({})
+  assert.equal(compared?.checked, 0)
+  assert.ok(held.skipped.length > 0 && held.skipped.every((reason) => reason === 'unavailable'))
+  assert.match(held.decide({}), /^default\/network/)
+})
+
+test('an SDK without memory is left out, and so is all that does not end in time', async (t) => {
+  const wasm = readFileSync(`${root}/rego/sallyport/compiled/policy.wasm`)
+  const policy = { wasm, builtins: [], maxPages: 16 }
+  const question = { input: '{}', calls: new Map() }
+  const small = createSdk({ maxQuestionMs: 10_000, maxMs: 60_000 })
+  t.after(() => small.close())
+  const data = JSON.stringify({ large: Array.from({ length: 100_000 }, String) })
+  assert.deepEqual(await small.ask({ policy, data, questions: [question] }), [{ skipped: 'memory' }])
+  const hasty = createSdk({ maxMs: 1 })
+  t.after(() => hasty.close())
+  assert.deepEqual(await hasty.ask({ policy, data: '{}', questions: [question] }), [{ skipped: 'time' }])
+  assert.equal(hasty.pid(), undefined)
+})
+
+test('inputs are read from tests as they stand', () => {
+  const text = 'test_a if { allow with input as {"http": {"path": "/{"}, "x": [1,],} with data.y as {} }\nz := {"service": {}}'
+  assert.deepEqual(inputsInTests({ 'a_test.rego': text, 'a.rego': text }), [
+    { integration: '', input: '{"http":{"path":"/{"},"x":[1]}' },
+    { integration: '', input: '{"service":{}}' },
+  ])
+})
+
+test('values are read as OPA writes them, and found again as the SDK shows them', () => {
+  assert.deepEqual(readValue('{"a": [1, {"b"}], "c": set()}'), { value: { a: [1, ['b']], c: [] }, isBeyondJson: true })
+  assert.deepEqual(readValue('{[1]: "x"}'), { value: { '[1]': 'x' }, isBeyondJson: true })
+  assert.deepEqual(readValue('{}'), { value: {}, isBeyondJson: false })
+  assert.deepEqual(readValue(' "a\\"}," '), { value: 'a"},', isBeyondJson: false })
+  assert.throws(() => readValue('[1] 2'), SyntaxError)
+  assert.equal(keyOf({ b: [2, 1], a: 1 }), keyOf({ a: 1, b: [1, 2] }))
+  assert.notEqual(keyOf([1, 1]), keyOf([1]))
+})
