@@ -17,9 +17,11 @@ export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation } from './policy.ts'
 export {
   type Compared,
+  createEveryReference,
   createReference,
   createSdk,
   describeCompared,
+  type EveryReference,
   type Reference,
   type SkipReason,
   skipReasons,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startFailure } from '../../src/cli/exit.ts'
 import { harden } from '../../src/policy/wasm/index.ts'
-import { ask, installationWithRules } from '../support/author.ts'
+import { ask, installationWithRules, sallyport } from '../support/author.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Installation, manifest, networkTo, type Running, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -88,4 +88,18 @@ test('a start with such a set ends as one with any other bad set, and with the r
   const running = await startHere(t, installation, damaged)
   assert.equal(recordsOf(installation, 'activated')[0]?.['reference'], 'off')
   assert.doesNotMatch(await metricsOf(running), /policy_reference/)
+})
+
+test('replay --reference asks the SDK about every recorded request, and says what was compared', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  installation.write('rules/r.rego', rules)
+  const { gateway, proxyPort } = await startHere(t, installation)
+  for (const path of ['/a', '/hidden-door', '/b']) await ask(proxyPort, origin.port, path)
+  await gateway.close()
+  const { code, stdout } = await sallyport(installation, 'replay', '--reference')
+  assert.equal(code, 0, stdout)
+  assert.match(stdout, /^3 decisions against latest .*, 0 differ\nOPA's SDK: 3 inputs checked, 0 skipped, 0 differ\n$/)
+  const { stdout: json } = await sallyport(installation, 'replay', '--reference', '--json')
+  assert.deepEqual((JSON.parse(json) as { reference: unknown }).reference, { checked: 3, skipped: {}, differences: [] })
 })

@@ -2,7 +2,7 @@
 import type { Config } from '../../config/index.ts'
 import { type AccessRequest, type Claim, type Decision, denial, type Integration } from '../../core/index.ts'
 import { unrecordedOf } from '../../policy/author/index.ts'
-import { type Compile, createPolicy } from '../../policy/index.ts'
+import { type Compile, createPolicy, type EveryReference } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { NamedSet } from './named-set.ts'
 
@@ -21,12 +21,13 @@ export async function withJudge<T>(
   config: Config,
   { integrations, rules, bundles }: Pick<NamedSet, 'integrations' | 'rules' | 'bundles'>,
   use: (judge: Judge) => Promise<T>,
+  every: EveryReference | null = null,
 ): Promise<T> {
   let byName = new Map<string, Integration>()
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
   const compiler = commandCompiler(config)
   const settings = { ...compiler, maxMemoryPages, maxEvaluationMs, grants }
-  const policy = createPolicy({ ...settings, readContext: () => ({}), onFailure: () => {} })
+  const policy = createPolicy({ ...settings, witness: every?.witness, readContext: () => ({}), onFailure: () => {} })
   const replace = async (next: readonly Integration[]) => {
     ;(await policy.prepare(next, rules, bundles)).activate()
     byName = new Map(next.map((one) => [one.name, one]))

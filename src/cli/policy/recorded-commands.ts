@@ -24,6 +24,7 @@ export function addRecordedCommands(policy: Command, command: AddCommand, print:
     .option('--integration <name>', 'only what this one asked')
     .option('--since <time>', 'only what was asked since: "2h", "7d", "2026-01-31T08:00:00Z"', (text) => parseSince(text))
     .option('--id <id>', 'only this request')
+    .option('--reference', 'ask OPA’s own SDK as well, and exit 1 where it answers otherwise than the gateway’s evaluator')
     .option('--json', 'print JSON')
     .action(async ({ config, ...flags }: Shared & ReplayFlags) => {
       if (flags.against !== 'latest' && (flags.rules !== undefined || flags.integrations !== undefined))

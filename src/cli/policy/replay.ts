@@ -1,8 +1,10 @@
 /** `sallyport policy replay`: recorded requests judged again, by a kept revision or what lies on disk. */
 import type { Config } from '../../config/index.ts'
 import { type RecordedDifference, replay } from '../../policy/author/index.ts'
+import { createEveryReference, describeCompared, type EveryReference } from '../../policy/index.ts'
+import { createRedactor } from '../../redact/index.ts'
 import { CommandError } from '../exit.ts'
-import { withJudge } from './judge.ts'
+import { type Judge, withJudge } from './judge.ts'
 import { decided, type LogFilter } from './log.ts'
 import { readNamedSet } from './named-set.ts'
 
@@ -13,11 +15,13 @@ export interface ReplayFlags extends LogFilter {
   readonly rules?: string
   readonly integrations?: string
   readonly json?: boolean
+  /** OPA's own SDK is asked, too. */
+  readonly reference?: boolean
 }
 
 export async function replayLog(
   config: Config,
-  { against, rules, integrations, json = false, ...filter }: ReplayFlags,
+  { against, rules, integrations, json = false, reference = false, ...filter }: ReplayFlags,
 ): Promise<{ text: string; differs: boolean }> {
   const other: Config = {
     ...config,
@@ -25,20 +29,43 @@ export async function replayLog(
     policy: { ...config.policy, rulesFolder: rules ?? config.policy.rulesFolder },
   }
   const set = await readNamedSet(other, against)
-  return withJudge(config, set, async ({ decide, find, unrecorded }) => {
-    if (unrecorded.length > 0)
-      throw new CommandError(
-        `these rules look at ${unrecorded.join(', ')}, which the log does not hold, so they cannot be replayed from it`,
-      )
-    const startedAt = performance.now()
-    const { decisions, skipped, differences } = await replay(decided(config, filter), decide, find)
-    const seconds = (performance.now() - startedAt) / 1000
-    const differs = differences.length > 0
-    if (json) return { text: `${JSON.stringify({ against: set.name, decisions, skipped, seconds, differences })}\n`, differs }
-    const left = skipped === 0 ? '' : `, ${skipped} not judged (cut or masked in the log)`
-    const summary = `${decisions} decisions against ${set.name} in ${seconds.toFixed(2)} s (${Math.round(decisions / seconds)} a second), ${differences.length} differ${left}\n`
-    return { text: differences.map(describe).join('') + summary, differs }
-  })
+  const every = reference ? createEveryReference(createRedactor(config.secrets)) : null
+  try {
+    return await withJudge(config, set, (judge) => judgeAll({ config, filter, name: set.name, json, every }, judge), every)
+  } finally {
+    every?.witness.close()
+  }
+}
+
+interface Replay {
+  readonly config: Config
+  readonly filter: LogFilter
+  readonly name: string
+  readonly json: boolean
+  readonly every: EveryReference | null
+}
+
+async function judgeAll({ config, filter, name, json, every }: Replay, { decide, find, unrecorded }: Judge) {
+  if (unrecorded.length > 0)
+    throw new CommandError(`these rules look at ${unrecorded.join(', ')}, which the log does not hold, so they cannot be replayed from it`)
+  const startedAt = performance.now()
+  const afterEach = every === null ? undefined : () => every.compare()
+  const { decisions, skipped, differences } = await replay(decided(config, filter), decide, find, afterEach)
+  await every?.compare(true)
+  const seconds = (performance.now() - startedAt) / 1000
+  const reference = every?.result()
+  const differs = differences.length > 0 || (reference?.differences.length ?? 0) > 0
+  if (json) return { text: `${JSON.stringify({ against: name, decisions, skipped, seconds, differences, reference })}\n`, differs }
+  const left = skipped === 0 ? '' : `, ${skipped} not judged (cut or masked in the log)`
+  const summary = `${decisions} decisions against ${name} in ${seconds.toFixed(2)} s (${Math.round(decisions / seconds)} a second), ${differences.length} differ${left}\n`
+  return { text: differences.map(describe).join('') + summary + (reference === undefined ? '' : describeReference(reference)), differs }
+}
+
+function describeReference(result: ReturnType<EveryReference['result']>): string {
+  const lines = result.differences.map(
+    ({ id, integration, gateway, sdk, input }) => `${id} ${integration}: the gateway ${gateway}, OPA's SDK ${sdk}, asked ${input}\n`,
+  )
+  return `${lines.join('')}OPA's SDK: ${describeCompared(result)}, ${result.differences.length} differ\n`
 }
 
 function describe({ record, decision }: RecordedDifference): string {

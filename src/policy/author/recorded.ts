@@ -94,7 +94,12 @@ export interface Replayed {
 export type Decide = (request: AccessRequest, claim: Claim) => Decision
 
 /** Judges each record again; differences are told where the answer changed. */
-export async function replay(records: AsyncIterable<DecidedRecord>, decide: Decide, find: Find): Promise<Replayed> {
+export async function replay(
+  records: AsyncIterable<DecidedRecord>,
+  decide: Decide,
+  find: Find,
+  afterEach: () => Promise<void> = async () => {},
+): Promise<Replayed> {
   let decisions = 0
   let skipped = 0
   const differences: RecordedDifference[] = []
@@ -107,6 +112,7 @@ export async function replay(records: AsyncIterable<DecidedRecord>, decide: Deci
     const decision = decide(request, claim)
     decisions += 1
     if (decision.allow !== record.allow) differences.push({ record, decision })
+    await afterEach()
   }
   return { decisions, skipped, differences }
 }

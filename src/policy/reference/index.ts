@@ -9,5 +9,6 @@ export {
   ReferenceDifference,
   type Subject,
 } from './reference.ts'
+export { createEveryReference, type EveryReference } from './replayed.ts'
 export { generatedInputs, inputsInTests, type SampleInput } from './sample-inputs.ts'
 export { createSdk } from './sdk.ts'

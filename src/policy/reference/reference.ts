@@ -45,7 +45,9 @@ export interface Reference {
   isDue(): boolean
   /** Compared later, off the path of the request. */
   sample(subject: Subject, evaluation: Evaluation): void
-  /** Throws `ReferenceDifference`. */
+  /** `onDifference` is told of each difference. */
+  compare(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
+  /** As `compare`; throws `ReferenceDifference` at the first. */
   check(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
   /** What was sampled lately. */
   recent(): readonly SampleInput[]
@@ -152,6 +154,10 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
       remember(evaluation)
       const before = work
       work = compareLater(subject, evaluation).then(() => before)
+    },
+    async compare(subject, evaluations) {
+      const { checked, skipped } = await compareAll(subject, evaluations)
+      return { checked, skipped }
     },
     async check(subject, evaluations) {
       const { checked, skipped, differences } = await compareAll(subject, evaluations)
