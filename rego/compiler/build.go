@@ -102,10 +102,14 @@ func compileBundle(source *bundle.Bundle, allowed *ast.Capabilities, entrypoints
 	return compiler.Bundle(), nil
 }
 
-// bundleOf parses and type-checks the sources, tests left out.
+// bundleOf parses and type-checks the sources, tests left out where they are not what is built.
 func bundleOf(request Request) (*bundle.Bundle, *ast.Capabilities, []Problem) {
-	request.Sources = withoutTests(request.Sources)
-	modules, allowed, problems := checkSources(request)
+	check := parse
+	if !request.WithTests {
+		request.Sources = withoutTests(request.Sources)
+		check = checkSources
+	}
+	modules, allowed, problems := check(request)
 	if len(problems) > 0 {
 		return nil, nil, problems
 	}

@@ -22,13 +22,14 @@ type Request struct {
 	Query        string            `json:"query"`  // for eval
 	Inputs       []json.RawMessage `json:"inputs"` // for eval: one answer each
 	InputTexts   []string          `json:"inputTexts"`
-	Run          string            `json:"run"`      // for test: a regular expression that names must match; optional
-	Explain      bool              `json:"explain"`  // for eval: tell which rules were entered and which failed
-	Lenient      bool              `json:"lenient"`  // for eval: a failed builtin leaves its expression undefined, as in OPA by default
-	AsText       bool              `json:"asText"`   // for eval: inputs and values as a policy's memory writes them, in which sets are sets
-	Revision     string            `json:"revision"` // for bundle
-	Roots        []string          `json:"roots"`    // for bundle
-	Grants       []string          `json:"grants"`   // for capabilities: builtins that reach out of the policy and are allowed
+	Run          string            `json:"run"`       // for test: a regular expression that names must match; optional
+	Explain      bool              `json:"explain"`   // for eval: tell which rules were entered and which failed
+	Lenient      bool              `json:"lenient"`   // for eval: a failed builtin leaves its expression undefined, as in OPA by default
+	AsText       bool              `json:"asText"`    // for eval: inputs and values as a policy's memory writes them, in which sets are sets
+	WithTests    bool              `json:"withTests"` // for build: entry points may be tests, which need not be strict
+	Revision     string            `json:"revision"`  // for bundle
+	Roots        []string          `json:"roots"`     // for bundle
+	Grants       []string          `json:"grants"`    // for capabilities: builtins that reach out of the policy and are allowed
 }
 
 // Problem is one finding with its place, as an editor shows it.

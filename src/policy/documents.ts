@@ -68,8 +68,13 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
 
 /** One image with every manifest in it, for policies that compare integrations with one another. */
 export function createWholeDocuments(module: WebAssembly.Module, shared: JsonObject, integrations: readonly Integration[]): Documents {
+  const all = Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)]))
+  return createPlainDocuments(module, { ...shared, integrations: all })
+}
+
+/** One image of `data` as it is. */
+export function createPlainDocuments(module: WebAssembly.Module, data: JsonObject): Documents {
   const loader = createLoader(module)
-  const data = { ...shared, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) }
   const text = JSON.stringify(data)
   const image = loader.load(text)
   const kept = text.length <= maxTextCharacters ? text : null

@@ -19,13 +19,13 @@ export interface SessionOptions {
 export interface Session {
   readonly documents: Documents
   /**
-   * What `read` makes of the result set's text. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
+   * What `read` makes of the result set's text. `input` is JSON, or `null` for none. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
    * `unread`: as in `Evaluator`. Throws what ended the evaluation (`OutsideNeeded` where an answer is missing, `UnreadPart`
    * where the part that was not read is), and what `read` throws; the next one is not affected. `calls` takes what the policy asks of its host.
    */
   evaluate<Result>(
     data: Image,
-    input: string,
+    input: string | null,
     atMs: number,
     read: (text: string) => Result,
     answers?: Answers,
@@ -65,7 +65,7 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
     renew: () => evaluator.renew(),
     evaluate(data, input, atMs, read, answers, unread = null, calls = null) {
       if (!evaluator.fits(data)) evaluator = create()
-      deadline.begin(input.length)
+      deadline.begin(input?.length ?? 0)
       builtins.begin(atMs, answers)
       noted = calls
       try {

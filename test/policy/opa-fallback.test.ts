@@ -98,7 +98,7 @@ test('with an opa alone, policy test tells what passed, and takes coverage that 
   const plain = await run()
   assert.deepEqual(plain, {
     code: 0,
-    stdout: '1 of 1 tests pass, how much of the rules they reach is not known without Go\n',
+    stdout: "1 of 1 tests pass in OPA's interpreter alone, how much of the rules they reach is not known without Go\n",
     stderr: '',
   })
   const asked = await run('--threshold', '50')

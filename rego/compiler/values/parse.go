@@ -16,6 +16,7 @@ const maxDepth = 10_000
 var (
 	errEnd    = errors.New("the value ends in the middle")
 	errDepth  = errors.New("the value is nested too deep")
+	written   = regexp.MustCompile(`^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?`) // as in Rego: 1. and .1 are numbers
 	numbers   = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?`)
 	emptySet  = []byte("set()")
 	constants = map[string]ast.Value{"true": ast.Boolean(true), "false": ast.Boolean(false), "null": ast.Null{}}
@@ -83,7 +84,7 @@ func (r *reader) value(depth int) (ast.Value, error) {
 			return value, nil
 		}
 	}
-	found := numbers.Find(r.left)
+	found := written.Find(r.left)
 	if found == nil {
 		return nil, fmt.Errorf("no value begins with %.20q", r.left)
 	}

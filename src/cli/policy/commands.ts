@@ -44,6 +44,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .option('--coverage', 'list the lines that no test reaches')
     .option('--threshold <percent>', 'exit 1 below this coverage', percent)
     .option('--file-threshold <percent>', 'exit 1 where one file is below this', percent)
+    .addOption(engineOption(['both', 'gateway', 'opa'], 'where tests run: "both" fails a test on which they differ'))
     .option('-v, --verbose', 'name the tests that pass as well')
     .option('--json', 'print JSON: each test, and each file’s covered and uncovered lines')
     .action(async (paths: string[], flags: Shared & Granting & TestFlags) =>
@@ -74,10 +75,9 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
   granting('eval [paths...]', 'Evaluate a query over the manifests and rules as they are on disk.', policy)
     .requiredOption('-i, --input <file>', 'input document, JSON; "-" reads standard input')
     .option('-q, --query <query>', 'what is asked', 'data.sallyport.decision')
+    .addOption(engineOption(['opa', 'gateway'], 'who evaluates: OPA’s interpreter, or what decides in the gateway'))
     .option('--explain', 'tell each rule that was entered, held or failed')
-    .action(async (paths: string[], flags: Shared & Granting & { input: string; query: string; explain?: boolean }) =>
-      print(await evaluate(paths, flags)),
-    )
+    .action(async (paths: string[], flags: Shared & Granting & Parameters<typeof evaluate>[1]) => print(await evaluate(paths, flags)))
 
   addRecordedCommands(policy, command, print)
   addRevisionCommands(policy, command, print)
@@ -90,6 +90,10 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
       print(`${files.map((one) => relative('', one)).join('\n')}\n`)
       if (settings.rulesFolder === null) print('(the configuration has no policy.rules, so no rule was written)\n')
     })
+}
+
+function engineOption(engines: readonly string[], meaning: string): Option {
+  return new Option('--engine <engine>', meaning).choices([...engines]).default(engines[0])
 }
 
 function percent(text: string): number {

@@ -12,9 +12,15 @@ interface Flags extends Granting {
   readonly input: string
   readonly query: string
   readonly explain?: boolean
+  readonly engine?: 'opa' | 'gateway'
 }
 
-export async function evaluate(paths: readonly string[], { config, input, query, explain = false, grant }: Flags): Promise<string> {
+export async function evaluate(
+  paths: readonly string[],
+  { config, input, query, explain = false, engine = 'opa', grant }: Flags,
+): Promise<string> {
+  if (explain && engine === 'gateway')
+    throw new CommandError("--explain needs OPA's interpreter: leave --engine gateway out", exitCodes.usage)
   const found = findConfig(config)
   const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
   const nothing = paths.length === 0 && found.policy.rulesFolder === null && found.policy.bundles.length === 0
@@ -25,6 +31,7 @@ export async function evaluate(paths: readonly string[], { config, input, query,
     data: { ...data, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },
     input: readInput(input),
     explain,
+    engine,
     grants: grant ?? found.policy.grants.builtins,
   })
   if (error !== undefined) throw new CommandError(`${error.file === '' ? '' : `${error.file}:${error.row}: `}${error.message}`)

@@ -3,10 +3,11 @@ import type { testPolicy } from '../../policy/author/index.ts'
 
 type Report = Awaited<ReturnType<typeof testPolicy>>
 
-export function formatTests({ tests, coverage }: Report, verbose: boolean): string {
+export function formatTests({ tests, coverage, engine }: Report, verbose: boolean): string {
   const lines: string[] = []
-  for (const { file, row, name, passed, skipped, error, output, millis } of tests) {
+  for (const { file, row, name, passed, skipped, error, output, millis, notInGateway } of tests) {
     const verdict = skipped === true ? 'SKIP' : passed ? 'PASS' : 'FAIL'
+    if (notInGateway !== undefined) lines.push(`NOTE ${file}:${row} ${name} cannot be run in the gateway's engine: ${notInGateway}`)
     if (verdict === 'PASS' && !verbose) continue
     lines.push(`${verdict} ${file}:${row} ${name} (${millis.toFixed(1)} ms)${error === undefined ? '' : `: ${error}`}`)
     if (output !== undefined && output !== '')
@@ -19,7 +20,7 @@ export function formatTests({ tests, coverage }: Report, verbose: boolean): stri
   }
   const passed = tests.filter((one) => one.passed).length
   const reach = coverage === null ? 'how much of the rules they reach is not known without Go' : `${coverage.toFixed(1)} % of lines covered`
-  return `${[...lines, `${passed} of ${tests.length} tests pass, ${reach}`].join('\n')}\n`
+  return `${[...lines, `${passed} of ${tests.length} tests pass${engine === 'opa' ? " in OPA's interpreter alone" : ''}, ${reach}`].join('\n')}\n`
 }
 
 export function formatCoverage({ files }: Report): string {

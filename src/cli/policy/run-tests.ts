@@ -1,5 +1,5 @@
 /** `sallyport policy test`: the rules’ own tests, and how much of the rules they reach. */
-import { testPolicy } from '../../policy/author/index.ts'
+import { type EngineChoice, testPolicy } from '../../policy/author/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 import { formatCoverage, formatTests } from './format.ts'
@@ -7,6 +7,7 @@ import { readGiven } from './shared.ts'
 
 export interface TestFlags {
   readonly run?: string
+  readonly engine?: EngineChoice
   readonly coverage?: boolean
   readonly threshold?: number
   readonly fileThreshold?: number
@@ -23,7 +24,7 @@ export async function runTests(
   print: (text: string) => void,
 ): Promise<void> {
   const { sources, data } = await readGiven(paths, config)
-  const report = await testPolicy(commandCompiler().compile, sources, { run: flags.run, data, grants })
+  const report = await testPolicy(commandCompiler().compile, sources, { run: flags.run, data, grants, engine: flags.engine ?? 'both' })
   if (flags.json === true) print(`${JSON.stringify(report)}\n`)
   else print(formatTests(report, flags.verbose === true) + (flags.coverage === true ? formatCoverage(report) : ''))
   if (report.tests.length === 0) throw new CommandError('no test was found: a test is a rule called test_… in a file called …_test.rego')

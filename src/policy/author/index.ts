@@ -6,4 +6,4 @@ export { type DecidedRecord, isDecided, type RecordedDifference, replay, request
 export { scaffold } from './scaffold.ts'
 export { readData, readSources } from './sources.ts'
 export { suggest } from './suggest/index.ts'
-export { buildBundle, checkPolicy, evalPolicy, formatPolicy, testPolicy } from './toolchain.ts'
+export { buildBundle, checkPolicy, type EngineChoice, evalPolicy, formatPolicy, testPolicy } from './toolchain.ts'

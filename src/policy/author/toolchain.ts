@@ -1,13 +1,22 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
-import type { JsonObject } from '../../core/index.ts'
+import { type JsonObject, parseExactJson } from '../../core/index.ts'
 import { defaultSources, entrypoint, policySurroundings } from '../build.ts'
-import { type Compile, type EvalResult, everything, type FileCoverage, RegoError, type TestOutcome } from '../compiler/index.ts'
+import {
+  type Compile,
+  CompilerMissing,
+  type EvalResult,
+  everything,
+  type FileCoverage,
+  RegoError,
+  type TestOutcome,
+} from '../compiler/index.ts'
 import { divideRules } from '../divide-rules.ts'
 import { explainingRules } from '../explain-rules.ts'
 import { requireNoRulesInTests } from '../left-aside.ts'
 import type { RegoSources } from '../rego-files.ts'
 import { requireInside, verdictInputs } from '../report/verdict-build.ts'
+import { createGatewayEngine, type EngineSubject, type GatewayOutcome, testInGateway } from './gateway-engine.ts'
 
 /** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
 export async function checkPolicy(compile: Compile, sources: RegoSources, grants: readonly string[] = []): Promise<void> {
@@ -42,6 +51,8 @@ export interface TestReport {
   readonly files: readonly FileCoverage[]
   /** Percent of the author's lines; `null` where it was not measured: a plain `opa` tells none. */
   readonly coverage: number | null
+  /** Where they ran: without Go in OPA's interpreter alone. */
+  readonly engine: EngineChoice
 }
 
 export interface TestOptions {
@@ -51,22 +62,63 @@ export interface TestOptions {
   readonly data?: JsonObject
   /** Functions that reach out of the policy and may be called nevertheless. */
   readonly grants?: readonly string[]
+  /** Whose verdict counts: OPA's interpreter (the default), the gateway's engine, or both, which have to agree. */
+  readonly engine?: EngineChoice
 }
+
+export type EngineChoice = 'opa' | 'gateway' | 'both'
 
 export async function testPolicy(
   compile: Compile,
   sources: RegoSources,
-  { run = '', data = {}, grants = [] }: TestOptions = {},
+  { run = '', data = {}, grants = [], engine = 'opa' }: TestOptions = {},
 ): Promise<TestReport> {
   requireNoRulesInTests(sources)
   const { capabilities } = await policySurroundings(grants)
-  const answer = await compile({ command: 'test', sources: { ...(await defaultSources()), ...sources }, capabilities, run, data })
-  const { tests = [], lines = null } = answer
-  if (lines === null) return { tests, files: [], coverage: null }
+  const subject = { sources: { ...(await defaultSources()), ...sources }, capabilities, data }
+  const { tests: found = [], lines = null } = await compile({ command: 'test', ...subject, run })
+  const inGateway = engine === 'opa' ? null : await testInGateway(compile, subject, found).catch(unlessAsked(engine))
+  const tests = inGateway === null ? found : judged(found, inGateway, engine)
+  const ran = inGateway === null ? 'opa' : engine
+  if (lines === null) return { tests, files: [], coverage: null, engine: ran }
   const files = lines.filter(({ file }) => Object.hasOwn(sources, file))
   const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
   const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
-  return { tests, files, coverage: all === 0 ? 100 : (covered / all) * 100 }
+  return { tests, files, coverage: all === 0 ? 100 : (covered / all) * 100, engine: ran }
+}
+
+/** What is run in both engines is run in one where the other cannot be had. */
+function unlessAsked(engine: EngineChoice): (error: unknown) => null {
+  return (error) => {
+    if (engine === 'gateway' || !(error instanceof CompilerMissing)) throw error
+    return null
+  }
+}
+
+/** Each test with the verdict of the engine that is asked for; with both, a difference is a failure that shows either answer. */
+function judged(
+  tests: readonly TestOutcome[],
+  inGateway: ReadonlyMap<TestOutcome, GatewayOutcome>,
+  engine: EngineChoice,
+): readonly TestOutcome[] {
+  return tests.map((one) => {
+    const there = inGateway.get(one)
+    if (there === undefined) return one
+    if ('left' in there)
+      return engine === 'both' ? { ...one, notInGateway: there.left } : { ...one, skipped: true, notInGateway: there.left }
+    if (engine === 'gateway') return { ...withoutError(one), ...there }
+    if (one.passed === there.passed) return one
+    const said = (passed: boolean, error: string | undefined) => `${passed ? 'passes' : 'fails'}${error === undefined ? '' : ` (${error})`}`
+    return {
+      ...one,
+      passed: false,
+      error: `the engines differ: it ${said(one.passed, one.error)} in OPA's interpreter, and ${said(there.passed, there.error)} in the gateway's engine`,
+    }
+  })
+}
+
+function withoutError({ error: _error, ...rest }: TestOutcome): TestOutcome {
+  return rest
 }
 
 /** What was tested last: rules and masks that are both new ask for the same tests. */
@@ -107,20 +159,36 @@ async function runRequired(compile: Compile, sources: RegoSources, options: Omit
 export interface Evaluation {
   readonly sources: RegoSources
   readonly query: string
-  readonly data: unknown
+  readonly data: JsonObject
   /** JSON text. */
   readonly input: string
   readonly explain: boolean
+  /** Of these two, the interpreter alone explains. */
+  readonly engine?: 'opa' | 'gateway'
   /** Functions that reach out of the policy. An interpreter without a network fails where it calls one. */
   readonly grants?: readonly string[]
 }
 
-/** By OPA's interpreter, so that every query can be asked and every step be told. */
-export async function evalPolicy(compile: Compile, { sources, query, data, input, explain, grants = [] }: Evaluation): Promise<EvalResult> {
+/** By OPA's interpreter, so that every query can be asked and every step be told; or by the gateway's engine. */
+export async function evalPolicy(
+  compile: Compile,
+  { sources, query, data, input, explain, grants = [], engine = 'opa' }: Evaluation,
+): Promise<EvalResult> {
   const { capabilities } = await policySurroundings(grants)
   const all = { ...(await defaultSources()), ...sources }
+  if (engine === 'gateway') return evalInGateway(compile, { sources: all, capabilities, data }, query, input)
   const { results = [] } = await compile({ command: 'eval', sources: all, capabilities, query, data, inputTexts: [input], explain })
   return results[0] ?? {}
+}
+
+/** A query becomes a rule, since WebAssembly answers rules; so it is an expression that has one value. */
+async function evalInGateway(compile: Compile, subject: EngineSubject, query: string, input: string): Promise<EvalResult> {
+  const rule = `package sallyport_query\n\nanswer := ${query}\n`
+  const sources = { ...subject.sources, 'the query': rule }
+  const ask = await createGatewayEngine(compile, { ...subject, sources }, ['sallyport_query/answer'])
+  const answer = ask('sallyport_query/answer', input)
+  if ('error' in answer) return { error: { file: '', row: 0, column: 0, code: 'engine', message: answer.error } }
+  return answer.text === undefined ? {} : { value: parseExactJson(answer.text) }
 }
 
 /** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy and the WebAssembly in it. */

@@ -33,10 +33,10 @@ export async function compileWithOpa(
   )
   if (version === null) throw new CompilerMissing(cause)
   const { command } = request
-  if (command !== 'build' && command !== 'test')
+  if ((command !== 'build' && command !== 'test') || request.withTests === true)
     throw new CompilerMissing(
       cause,
-      `this command needs Go (1.26 or later; https://go.dev/doc/install): with the "opa" on PATH, rules can be compiled and tested (it was asked for: ${command})`,
+      `this command needs Go (1.26 or later; https://go.dev/doc/install): with the "opa" on PATH, rules can be compiled and tested (it was asked for: ${command}${request.withTests === true ? ' of tests' : ''})`,
     )
   const folder = await mkdtemp(join(openWorkFolder(folders), 'opa-'))
   try {

@@ -23,6 +23,8 @@ export interface CompilerRequest {
   readonly lenient?: boolean
   /** With `eval`: `inputTexts` and values are texts in which sets are sets (`{1,2}`, `set()`), instead of JSON. */
   readonly asText?: boolean
+  /** With `build`: entry points may be tests, which need not be strict. */
+  readonly withTests?: boolean
   readonly revision?: string
   readonly roots?: readonly string[]
   /** Builtins that reach out of the policy and are allowed nevertheless. */
@@ -70,6 +72,8 @@ export interface TestOutcome {
   readonly error?: string
   readonly output?: string
   readonly millis: number
+  /** Why it was not run in the gateway's engine, where it was to be. */
+  readonly notInGateway?: string
 }
 
 export interface FileCoverage {

@@ -1,0 +1,105 @@
+/** Evaluates queries and tests as the gateway evaluates policies: in its engine, with its functions and its limits. */
+import type { JsonObject } from '../../core/index.ts'
+import { type Compile, type CompilerProblem, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { createPlainDocuments } from '../documents.ts'
+import { createLibrarySource, libraryNeedOf } from '../library-source.ts'
+import type { RegoSources } from '../rego-files.ts'
+import { createSession } from '../session.ts'
+import { harden } from '../wasm/index.ts'
+
+export interface EngineSubject {
+  readonly sources: RegoSources
+  readonly capabilities: unknown
+  /** Base documents. */
+  readonly data: JsonObject
+}
+
+/** A text of JSON; absent: undefined. */
+export type EngineAnswer = { readonly text?: string } | { readonly error: string }
+
+/** As roomy as the configuration lets an operator make it: what is found here is what a policy says, not how long it takes. */
+const maxMemoryPages = 16_384
+const maxEvaluationMs = 5000
+
+/** The function answers one entry point (`a/b/c`) for an input, JSON; `null` for none. Throws `RegoError` or `CompilerMissing`. */
+export async function createGatewayEngine(
+  compile: Compile,
+  { sources, capabilities, data }: EngineSubject,
+  entrypoints: readonly string[],
+): Promise<(entrypoint: string, input: string | null) => EngineAnswer> {
+  const { wasm = '' } = await compile({ command: 'build', sources, capabilities, entrypoints, withTests: true })
+  const module = await WebAssembly.compile(harden(Buffer.from(wasm, 'base64')))
+  const documents = createPlainDocuments(module, data)
+  const library = createLibrarySource()
+  await library.readyFor(libraryNeedOf(documents.loader.base.builtins, null))
+  return (entrypoint, input) => {
+    const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
+    try {
+      return session.evaluate(documents.imageFor(undefined), input, Date.now(), answerOf)
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) }
+    }
+  }
+}
+
+/** Of a result set, `[{"result": …}]` or `[]`. */
+function answerOf(text: string): EngineAnswer {
+  const [, result] = /^\[\{"result":\s*(.*)\}\]$/s.exec(text) ?? []
+  if (result === undefined && text !== '[]') throw new Error('the engine gave no result set')
+  return result === undefined ? {} : { text: result }
+}
+
+/** What became of a test there. `left`: why it cannot be run there. */
+export type GatewayOutcome = { readonly passed: boolean; readonly error?: string } | { readonly left: string }
+
+/** Each test of `tests`, which OPA's interpreter has found and run, in the gateway's engine. */
+export async function testInGateway(
+  compile: Compile,
+  subject: EngineSubject,
+  tests: readonly TestOutcome[],
+): Promise<ReadonlyMap<TestOutcome, GatewayOutcome>> {
+  const outcomes = new Map<TestOutcome, GatewayOutcome>()
+  let pending = new Map<TestOutcome, string>()
+  for (const one of tests) {
+    const entrypoint = entrypointOf(one)
+    if (one.skipped === true) continue
+    if (entrypoint === null) outcomes.set(one, { left: 'it has no name of its own' })
+    else pending.set(one, entrypoint)
+  }
+  while (pending.size > 0) {
+    try {
+      const ask = await createGatewayEngine(compile, subject, [...new Set(pending.values())])
+      for (const [one, entrypoint] of pending) outcomes.set(one, passedIn(ask(entrypoint, null)))
+      return outcomes
+    } catch (error) {
+      if (!(error instanceof RegoError)) throw error
+      const refused = [...pending.keys()].filter((one) => error.problems.some((problem) => isIn(one, problem, tests)))
+      const [{ message } = { message: 'it does not compile' }] = error.problems
+      // A problem that is in none of them is all of theirs.
+      if (refused.length === 0) return leftAll(pending.keys(), message, outcomes)
+      leftAll(refused, message, outcomes)
+      pending = new Map([...pending].filter(([one]) => !refused.includes(one)))
+    }
+  }
+  return outcomes
+}
+
+function leftAll(tests: Iterable<TestOutcome>, left: string, outcomes: Map<TestOutcome, GatewayOutcome>): typeof outcomes {
+  for (const one of tests) outcomes.set(one, { left })
+  return outcomes
+}
+
+function passedIn(answer: EngineAnswer): GatewayOutcome {
+  if ('error' in answer) return { passed: false, error: answer.error }
+  return { passed: answer.text !== undefined && answer.text !== 'false' }
+}
+
+/** `null`: several rules have its name, or its package has one that no path can hold. */
+function entrypointOf({ package: name, name: rule }: TestOutcome): string | null {
+  return /^data(?:\.\w+)+$/.test(name) && /^\w+$/.test(rule) ? [...name.split('.').slice(1), rule].join('/') : null
+}
+
+/** The problem stands below the head of this test and above that of the next. */
+function isIn(test: TestOutcome, { file, row }: CompilerProblem, tests: readonly TestOutcome[]): boolean {
+  return test.file === file && test.row <= row && !tests.some((other) => other.file === file && other.row > test.row && other.row <= row)
+}

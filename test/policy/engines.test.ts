@@ -1,0 +1,75 @@
+/** Tests and queries in the gateway's engine beside OPA's interpreter. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { evalPolicy, testPolicy } from '../../src/policy/author/index.ts'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+
+const compile = createCompile()
+const sources = {
+  'rules.rego':
+    'package sallyport.rules\n\ndeny contains "closed" if startswith(input.http.path, "/closed")\n\ndeny contains data.acme.why if input.http.port == 80\n',
+  'rules_test.rego': `package sallyport.rules_test
+
+test_denies if "closed" in data.sallyport.rules.deny with input.http as {"path": "/closed/a"}
+
+test_data if "plain" in data.sallyport.rules.deny with input.http.port as 80
+
+test_function if indexof("aé", "é") == 1
+
+test_clock if time.now_ns() == 7 with time.now_ns as 7
+
+test_false if data.sallyport.rules.deny == {"x"} with input as {}
+
+test_differs if to_number("010") == 10
+
+test_deep if count(data.sallyport.rules.deny) == 0 with input.http.body.value as 1
+`,
+}
+const data = { acme: { why: 'plain' } }
+const shown = async (engine: 'opa' | 'gateway' | 'both') =>
+  Object.fromEntries(
+    (await testPolicy(compile, sources, { data, engine })).tests.map(({ name, passed, skipped }) => [
+      name.replace('test_', ''),
+      skipped === true ? 'skipped' : passed,
+    ]),
+  )
+
+test('a test passes where it passes in both engines, and fails where they differ', async () => {
+  const agreed = { denies: true, data: true, function: true, clock: true, false: false }
+  assert.deepEqual(await shown('opa'), { ...agreed, differs: true, deep: true })
+  assert.deepEqual(await shown('gateway'), { ...agreed, differs: false, deep: 'skipped' })
+  assert.deepEqual(await shown('both'), { ...agreed, differs: false, deep: true })
+})
+
+test('a difference shows both answers, and what cannot be run in the gateway says why', async () => {
+  const { tests } = await testPolicy(compile, sources, { data, engine: 'both', run: 'differs|deep' })
+  const [differs, deep] = ['test_differs', 'test_deep'].map((name) => tests.find((one) => one.name === name))
+  assert.match(
+    differs?.error ?? '',
+    /^the engines differ: it passes in OPA's interpreter, and fails \(to_number: .*\) in the gateway's engine$/,
+  )
+  assert.match(deep?.notInGateway ?? '', /^a with may replace/)
+})
+
+test('a query has one answer in both engines', async () => {
+  const rules = { 'rules.rego': sources['rules.rego'] }
+  const query = {
+    sources: rules,
+    data,
+    explain: false,
+    input: '{"http":{"path":"/closed","port":80,"id":9007199254740993}}',
+  }
+  for (const asked of [
+    'data.sallyport.rules.deny',
+    'input.http.id',
+    'data.nothing',
+    '[json.is_valid("true x"), base64.decode("YQ==")]',
+    '1 / 0',
+  ]) {
+    const [one, other] = await Promise.all(
+      (['opa', 'gateway'] as const).map((engine) => evalPolicy(compile, { ...query, query: asked, engine })),
+    )
+    assert.deepEqual(JSON.stringify(one?.value), JSON.stringify(other?.value), asked)
+    assert.equal(one?.error === undefined, other?.error === undefined, asked)
+  }
+})
