@@ -240,6 +240,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   /** What is left once nothing is served: the log last, so that it has everything. */
   async function release(): Promise<void> {
     following.stop()
+    witness?.close()
     access.close()
     await reach.close()
     await reporting.close()

@@ -270,7 +270,6 @@ export function createGovernment(options: GovernOptions): Government {
     follow: delivery.start,
     async close() {
       await Promise.all([delivery.close(), activation.close()])
-      witness?.close()
     },
     reference: () => (witness === null ? null : { ...witness.counts(), activation: policy.compared() }),
     candidate: () => candidate?.status() ?? null,

@@ -59,6 +59,8 @@ export function createWitness({ perSecond, redact, note, logger, metrics }: Witn
     },
     onError: (error) => logger.error({ err: error }, 'a comparison with OPA’s own SDK failed'),
   })
+  // It takes a moment, beside what else a start takes.
+  reference.start()
   return {
     reference,
     counts: () => ({ checked, differences, skipped: { ...skipped } }),

@@ -43,9 +43,10 @@ export function createComparison(options: ComparisonOptions): Comparison {
   const { documents } = session
   const { builtins } = documents.loader.base
   const byName = new Map(integrations.map((one) => [one.name, one]))
-  const dataPages = Math.ceil(documents.largest() / pageBytes)
+  // In steps, so that it is the same for one policy while its data changes a little.
+  const dataPages = 256 * Math.ceil((16 * documents.largest()) / pageBytes / 256)
   const subject: Subject = {
-    policy: { wasm: policy.wasm, builtins, maxPages: Math.min(maxPages, 64 + maxMemoryPages + 16 * dataPages) },
+    policy: { sourceHash: policy.sourceHash, wasm: policy.wasm, builtins, maxPages: Math.min(maxPages, maxMemoryPages + dataPages) },
     revision,
     dataFor: (names) => documents.textFor(names.flatMap((name) => byName.get(name) ?? [])),
   }

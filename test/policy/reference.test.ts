@@ -205,7 +205,7 @@ test('where the SDK’s process dies, policies are activated and requests decide
 
 test('an SDK without memory is left out, and so is all that does not end in time', async (t) => {
   const wasm = readFileSync(`${root}/rego/sallyport/compiled/policy.wasm`)
-  const policy = { wasm, builtins: [], maxPages: 16 }
+  const policy = { sourceHash: 'default', wasm, builtins: [], maxPages: 16 }
   const question = { input: '{}', calls: new Map() }
   const small = createSdk({ maxQuestionMs: 10_000, maxMs: 60_000 })
   t.after(() => small.close())

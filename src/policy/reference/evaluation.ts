@@ -1,7 +1,7 @@
 /** One evaluation of the gateway's, as far as another evaluator needs it to come to the same answer. */
 import { scanJson } from '../../core/index.ts'
 import type { FailureKind } from '../failure.ts'
-import { keyOf, readValue } from './value-key.ts'
+import { callKey, keyOf, readValue } from './value-key.ts'
 
 /** A function that the policy asked its host for. Operands and answer are values as text; `null`: undefined. */
 export interface HostCall {
@@ -60,11 +60,6 @@ export interface Question {
 export type SdkAnswer = { readonly text: string } | { readonly error: string } | { readonly skipped: SkipReason }
 
 export type Verdict = 'same' | 'different' | { readonly skipped: SkipReason }
-
-/** The SDK shows operands as JSON: sets as arrays, numbers as doubles. */
-export function callKey(name: string, operands: readonly unknown[]): string {
-  return `${name}(${operands.map(keyOf).join()})`
-}
 
 /** The question that an evaluation leads to, or why the SDK cannot be asked. */
 export function questionOf({ input, calls, outcome }: Evaluation): Question | { readonly skipped: SkipReason } {

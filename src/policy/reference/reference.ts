@@ -90,7 +90,7 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
       told.onSkipped?.(reason)
     }
     for (const evaluation of evaluations) {
-      const question = evaluation.input.length > maxInputCharacters ? { skipped: 'bounds' as const } : questionOf(evaluation)
+      const question = evaluation.input.length > maxInputCharacters ? { skipped: 'bounds' as const } : questionFor(evaluation)
       if ('skipped' in question) skip(question.skipped)
       else asked.push({ evaluation, question })
     }
@@ -167,6 +167,15 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
     recent: () => [...recent],
     settled: () => work,
     close: () => sdk.close(),
+  }
+}
+
+/** What of a call cannot be read is left out, as a call that the SDK cannot be answered. */
+function questionFor(evaluation: Evaluation): ReturnType<typeof questionOf> {
+  try {
+    return questionOf(evaluation)
+  } catch {
+    return { skipped: 'call' }
   }
 }
 

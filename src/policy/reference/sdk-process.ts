@@ -2,10 +2,11 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { Script } from 'node:vm'
-import { createInside, type Inside } from '../wasm/index.ts'
-import { callKey, type KnownCall, type Question, type SdkAnswer } from './evaluation.ts'
+// Not by its face: a process that starts often loads no more than it needs.
+import { createInside, type Inside } from '../wasm/inside.ts'
+import type { KnownCall, Question, SdkAnswer } from './evaluation.ts'
 import type { Job, PolicyToAsk } from './sdk.ts'
-import { keyOf, readValue } from './value-key.ts'
+import { callKey, keyOf, readValue } from './value-key.ts'
 
 interface Policy {
   evaluate(input: ArrayBuffer, entrypoint: string): unknown

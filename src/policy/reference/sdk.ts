@@ -1,9 +1,12 @@
 /** Asks OPA's SDK in a process of its own, which starts when it is first asked, is ended when it says nothing in time, and ends when it is no longer asked. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { getCompileCacheDir } from 'node:module'
+import { dirname, join } from 'node:path'
 import type { Question, SdkAnswer } from './evaluation.ts'
 
 export interface PolicyToAsk {
+  /** Hash of all that it was built from: of the same, `builtins` are the same. */
+  readonly sourceHash: string
   /** As the compiler made it. */
   readonly wasm: Uint8Array
   /** Functions that it asks of its host. */
@@ -46,7 +49,8 @@ export interface SdkOptions {
 }
 
 const processFile = join(import.meta.dirname, 'sdk-process.ts')
-const settings = ['--no-warnings', '--max-old-space-size=128']
+/** It lives for seconds: what is compiled twice, the second time for speed, costs more than it gives back. */
+const settings = ['--no-warnings', '--liftoff-only', '--wasm-lazy-validation', '--max-old-space-size=128', '--max-semi-space-size=2']
 /** What does not start, or dies, is not started for each question anew. */
 const pauseMs = 10_000
 
@@ -77,9 +81,11 @@ export function createSdk({ maxQuestionMs = 500, maxMs = 2000, idleMs = 10_000 }
 
   function spawned(): Running {
     const { LD_LIBRARY_PATH } = process.env
+    // What was compiled before, as this process has it.
+    const cache = getCompileCacheDir()
     const child = spawn(process.execPath, [...settings, processFile], {
       cwd: import.meta.dirname,
-      env: LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH },
+      env: { ...(LD_LIBRARY_PATH && { LD_LIBRARY_PATH }), ...(cache && { NODE_COMPILE_CACHE: dirname(cache) }) },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
     })
@@ -120,7 +126,7 @@ export function createSdk({ maxQuestionMs = 500, maxMs = 2000, idleMs = 10_000 }
     if (asked === null) return Promise.resolve(skippedAll('unavailable'))
     const { child } = asked
     const job: Job = {
-      ...(asked.policy !== policy && { policy }),
+      ...(isOther(asked.policy, policy) && { policy }),
       ...(asked.data !== data && { data }),
       questions,
       maxMs: maxQuestionMs,
@@ -170,6 +176,11 @@ export function createSdk({ maxQuestionMs = 500, maxMs = 2000, idleMs = 10_000 }
       end()
     },
   }
+}
+
+/** It is compiled there once, however often it is prepared. */
+function isOther(known: PolicyToAsk | null, policy: PolicyToAsk): boolean {
+  return known?.sourceHash !== policy.sourceHash || known.maxPages !== policy.maxPages
 }
 
 function isAnswers(message: unknown, count: number): message is readonly SdkAnswer[] {

@@ -8,6 +8,11 @@ export function keyOf(value: unknown): string {
   return `{${members.sort().join()}}`
 }
 
+/** Of a call: the SDK shows its operands as JSON. */
+export function callKey(name: string, operands: readonly unknown[]): string {
+  return `${name}(${operands.map(keyOf).join()})`
+}
+
 export interface PlainValue {
   /** JSON as the SDK shows it: sets are arrays, keys are texts. */
   readonly value: unknown
