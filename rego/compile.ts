@@ -3,6 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildInputs, compiledPolicyFolder, compileInputs, save } from '../src/policy/build.ts'
 import { createCompile } from '../src/policy/compiler/index.ts'
+import { digestOf } from '../src/policy/wasm/digest.ts'
+import { readImports } from '../src/policy/wasm/imports.ts'
+import { nativeBuiltins } from '../src/policy/wasm/native.ts'
+import { readBodies, readFunctionNames, readSections, sections } from '../src/policy/wasm/sections.ts'
 
 const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
 const compile = createCompile()
@@ -15,6 +19,8 @@ if (!process.argv.includes('--check')) {
   await writeFile(outsideFile, outside)
 }
 
+const digestsFile = join(import.meta.dirname, '../src/policy/wasm/native-digests.ts')
+const digests = await nativeDigests()
 const built = await compileInputs(await buildInputs({}), compile)
 if (process.argv.includes('--check')) {
   const wasm = await readFile(join(compiledPolicyFolder, 'policy.wasm'))
@@ -26,6 +32,7 @@ if (process.argv.includes('--check')) {
   const same =
     (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
     (await readFile(outsideFile, 'utf8')) === outside &&
+    (await readFile(digestsFile, 'utf8')) === digests &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
     JSON.stringify([metadata.sight, metadata.rulePaths]) === JSON.stringify([built.policy.sight, built.policy.rulePaths])
@@ -36,6 +43,7 @@ if (process.argv.includes('--check')) {
   )
   process.exitCode = same ? 0 : 1
 } else {
+  await writeFile(digestsFile, digests)
   await save(compiledPolicyFolder, built)
   console.log(
     `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.sight.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
@@ -52,4 +60,30 @@ async function outsideBuiltins(): Promise<string> {
     null,
     1,
   )}\n`
+}
+
+/** Of the functions that may stay inside a policy's WebAssembly: of one that calls them all. */
+async function nativeDigests(): Promise<string> {
+  const { builtins: declared } = capabilities as { builtins: { name: string; decl: { args?: unknown[] } }[] }
+  const inside = Object.entries(nativeBuiltins).filter(([, one]) => one.inside !== undefined)
+  const rules = inside.map(([, { name }], index) => {
+    const { args = [] } = declared.find((one) => one.name === name)?.decl ?? {}
+    return `answer contains [${index}, v] if v := ${name}(${args.map((_, place) => `input[${place}]`).join(', ')})`
+  })
+  const sources = { 'every.rego': `package every\n\n${rules.join('\n\n')}\n` }
+  const { wasm = '' } = await compile({ command: 'build', sources, capabilities, entrypoints: ['every/answer'] })
+  const bytes = Buffer.from(wasm, 'base64')
+  const module = readSections(bytes)
+  const { functions: imported } = readImports(module, null)
+  const bodies = readBodies(module.get(sections.code))
+  const names = readFunctionNames(bytes)
+  const lines = inside.map(([id]) => {
+    const [index] = [...names].find(([, name]) => name === id) ?? []
+    if (index === undefined) throw new Error(`the WebAssembly has no ${id}`)
+    return `  ${id}: '${digestOf(index, { bodies, imported, names })}',\n`
+  })
+  return `/** Which code each function inside a policy's WebAssembly had when it was found to be OPA's equal (\`npm run policy:compile\` writes it). */
+export const nativeDigests: Readonly<Record<string, string>> = {
+${lines.join('')}}
+`
 }

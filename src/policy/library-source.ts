@@ -18,11 +18,16 @@ export interface LibrarySource {
   now(builtin: string): Library
 }
 
-/** What a policy needs that asks its host for `builtins`. `rules`: what stands beside the default policy; `null` where that is unknown. */
-export function libraryNeedOf(builtins: readonly string[], rules: RegoSources | null): LibraryNeed {
+interface AskedOfHost {
+  readonly builtins: readonly string[]
+  readonly neverInside: readonly string[]
+}
+
+/** What a policy needs that asks its host for functions. `rules`: what stands beside the default policy; `null` where that is unknown. */
+export function libraryNeedOf({ builtins, neverInside }: AskedOfHost, rules: RegoSources | null): LibraryNeed {
   const texts = rules === null ? null : Object.values(rules)
   return {
-    always: builtins.filter((name) => answeredHere(name) === 'never'),
+    always: builtins.filter((name) => answeredHere(name) === 'never' || neverInside.includes(name)),
     // The default policy's own calls are all such as are answered here; and it does no arithmetic.
     sometimes: builtins.filter(
       (name) => answeredHere(name) === 'mostly' && (operators.has(name) || (texts?.some((text) => text.includes(name)) ?? true)),

@@ -90,11 +90,11 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     requireRulesApart(built.rulePaths, bundles)
     const next = await load(built, composed)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
-    const { builtins } = session.documents.loader.base
+    const { builtins, neverInside } = session.documents.loader.base
     if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
     // What the module calls it says itself, whatever a bundle says of it: an answer from outside is waited for.
     const policy = composed.prebuilt === null ? built : { ...built, sight: { ...built.sight, builtins } }
-    await library.readyFor(libraryNeedOf(builtins, composed.prebuilt === null ? composed.deciding : null))
+    await library.readyFor(libraryNeedOf({ builtins, neverInside }, composed.prebuilt === null ? composed.deciding : null))
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
     const { witness, maxMemoryPages } = options

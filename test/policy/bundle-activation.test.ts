@@ -6,13 +6,18 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
 import { buildBundle, requireTests } from '../../src/policy/author/toolchain.ts'
+import { compiledPolicyFolder } from '../../src/policy/build.ts'
 import { readBundle } from '../../src/policy/bundle/index.ts'
 import { type Compile, createCompile } from '../../src/policy/compiler/index.ts'
 import type { BundleSet } from '../../src/policy/compose.ts'
 import { createHistory } from '../../src/policy/history/index.ts'
+import { libraryNeedOf } from '../../src/policy/library-source.ts'
 import { decodeManifest } from '../../src/policy/manifests/decode.ts'
 import { noGrants } from '../../src/policy/outside/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { readImports } from '../../src/policy/wasm/imports.ts'
+import { createLoader, harden } from '../../src/policy/wasm/index.ts'
+import { readBodies, readFunctionNames, readSections, sections } from '../../src/policy/wasm/sections.ts'
 import { bundleOf, type Files, readFiles, snapshotOf } from '../support/bundles.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
@@ -223,6 +228,36 @@ test('WebAssembly that opa built is asked for OPA’s own functions, not for tho
       round,
     )
   }
+})
+
+test('a function inside WebAssembly whose code is another than ours is asked of OPA’s library', async (t) => {
+  const bundles = await whole(
+    await builtByOpa(t, 'sallyport/decision', rule.replace('input.http.path in data.acme.closed', 'startswith(input.http.path, "/a")')),
+  )
+  const acme = bundles.get('acme')
+  assert.ok(acme !== undefined)
+  const changed = acme.wasm.map((one) => {
+    const module = Buffer.from(one.module)
+    const [index = 0] = [...readFunctionNames(module)].find(([, name]) => name === 'opa_strings_startswith') ?? []
+    const sectionsOfModule = readSections(module)
+    const body = readBodies(sectionsOfModule.get(sections.code))[index - readImports(sectionsOfModule, null).functions] ?? new Uint8Array()
+    // It gives nothing: i32.const 0, then nop until its end.
+    const other = Buffer.alloc(body.length, 0x01)
+      .fill(Buffer.of(0, 0x41, 0), 0, 3)
+      .fill(0x0b, body.length - 1)
+    other.copy(module, module.indexOf(body))
+    return { ...one, module }
+  })
+  const { activate, allows } = station(t, unable)
+  await activate(new Map([['acme', { ...acme, wasm: changed }]]))
+  assert.deepEqual([allows('/a'), allows('/b')], [false, true])
+})
+
+test('functions of the default policy are answered inside where they are OPA’s equal', async () => {
+  const wasm = readFileSync(join(compiledPolicyFolder, 'policy.wasm'))
+  const { base } = createLoader(await WebAssembly.compile(harden(wasm)))
+  assert.deepEqual(base.neverInside, [])
+  assert.deepEqual(libraryNeedOf(base, {}), { always: [], sometimes: [] })
 })
 
 test('WebAssembly whose rules call what is unknown here is refused', async (t) => {

@@ -31,7 +31,7 @@ export async function createGatewayEngine(
   const module = await WebAssembly.compile(harden(Buffer.from(wasm, 'base64')))
   const documents = createPlainDocuments(module, data)
   const library = createLibrarySource()
-  await library.readyFor(libraryNeedOf(documents.loader.base.builtins, null))
+  await library.readyFor(libraryNeedOf(documents.loader.base, null))
   return (entrypoint, input) => {
     const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
     try {

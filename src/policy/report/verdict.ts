@@ -53,7 +53,7 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
     const documents = policy.sight.ownOnly ? createOwnDocuments(module, data) : createWholeDocuments(module, data, integrations)
     const entrypoint = verdictEntrypoint
     const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
-    await library.readyFor(libraryNeedOf(documents.loader.base.builtins, all))
+    await library.readyFor(libraryNeedOf(documents.loader.base, all))
     const image = documents.imageFor(undefined)
     const places = placesOf(policy.sight)
     return (event) =>

@@ -3,7 +3,7 @@ import { readImports } from './imports.ts'
 import { withMeter } from './meter.ts'
 import { withEqualNumbers } from './numbers.ts'
 import { policyHook } from './runtime.ts'
-import { readFunctionNames, readSections, writeSections } from './sections.ts'
+import { readBodies, readFunctionNames, readSections, sections, writeSections } from './sections.ts'
 import { withStack } from './stack.ts'
 import { withOwnBuiltins } from './strict.ts'
 
@@ -13,5 +13,5 @@ export function harden(wasm: Uint8Array): Uint8Array {
   const { functions: imported, byName: imports, hook } = readImports(module, policyHook)
   const names = readFunctionNames(wasm)
   const sound = withMeter(withStack(withEqualNumbers(module, imported, names)), policyHook)
-  return writeSections(withOwnBuiltins(sound, { imported, imports, hook, names }))
+  return writeSections(withOwnBuiltins(sound, { imported, imports, hook, names, original: readBodies(module.get(sections.code)) }))
 }

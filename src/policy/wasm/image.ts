@@ -14,6 +14,8 @@ export interface Base {
   readonly sizeAddresses: readonly number[]
   readonly entrypoints: Readonly<Record<string, number>>
   readonly builtins: readonly string[]
+  /** As of `Runtime`. */
+  readonly neverInside: readonly string[]
 }
 
 /** Plain bytes for the addresses from `Base.heapStart` on, and the address of the document in them. */
@@ -57,6 +59,7 @@ export function createLoader(module: WebAssembly.Module, maxMs: number = maxLoad
     sizeAddresses: sizeAddressesIn(memory, started(initialPages + 1).bytes()),
     entrypoints: runtime.entrypoints,
     builtins: runtime.builtins,
+    neverInside: runtime.neverInside,
   }
   return {
     base,

@@ -1,7 +1,7 @@
 /** One instance of a compiled policy and the memory it works in, spoken to by OPA's Wasm ABI 1.2 and 1.3. */
 import { isKnownAbi } from './abi.ts'
 import { fuelExport, outOfFuel } from './meter.ts'
-import { askedBuiltin, askedSection, failedBuiltin } from './strict.ts'
+import { type Asked, askedBuiltin, askedSection, failedBuiltin } from './strict.ts'
 
 /** What the policy asks of its host by name; operands and answer are values as text, `null` where the answer is undefined. */
 export type CallBuiltin = (name: string, operands: readonly string[]) => string | null
@@ -50,6 +50,8 @@ export interface Runtime {
   readonly entrypoints: Readonly<Record<string, number>>
   /** Names of the functions that the policy asks of its host. */
   readonly builtins: readonly string[]
+  /** Those of them that the policy's WebAssembly answers in no case, though others' does. */
+  readonly neverInside: readonly string[]
   bytes(): Uint8Array
   /** The text that ends at the next zero byte. */
   text(address: number): string
@@ -126,6 +128,7 @@ export function createRuntime(module: WebAssembly.Module, memory: WebAssembly.Me
     return list
   }, [])
   const entrypoints = JSON.parse(text(exports.opa_json_dump(exports.entrypoints()))) as Record<string, number>
-  const asked = WebAssembly.Module.customSections(module, askedSection).flatMap((body) => JSON.parse(decoder.decode(body)) as string[])
-  return { exports, memory, entrypoints, builtins: [...Object.keys(ids), ...asked], bytes, text, parse }
+  const [listed] = WebAssembly.Module.customSections(module, askedSection)
+  const { asked, never } = (listed === undefined ? { asked: [], never: [] } : JSON.parse(decoder.decode(listed))) as Asked
+  return { exports, memory, entrypoints, builtins: [...Object.keys(ids), ...asked], neverInside: never, bytes, text, parse }
 }

@@ -1,14 +1,24 @@
 /** The built-in functions inside a compiled policy: those that differ from OPA's are asked of the host, and the others fail aloud. */
+import { digestOf } from './digest.ts'
 import { LebReader, signed, unsigned } from './leb.ts'
 import { asksHost, emptyHasNone, type NativeBuiltin, nativeBuiltins, type OperandKind } from './native.ts'
+import { nativeDigests } from './native-digests.ts'
 import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
 import { appended, countOf, readBodies, type Sections, sections, writeBodies } from './sections.ts'
 
 const ids = Object.keys(nativeBuiltins)
 /** The hook's argument for the first of them; the others follow downwards. */
 const firstFailure = -2
-/** The custom section that lists the functions which are asked of the host instead: names as in Rego, JSON. */
+/** The custom section that lists what is asked of the host instead: `Asked` as JSON. */
 export const askedSection = 'sallyport.asked'
+
+/** Names as in Rego. */
+export interface Asked {
+  /** For some operands at least. */
+  readonly asked: readonly string[]
+  /** For all: what stands inside is not what was found equal. */
+  readonly never: readonly string[]
+}
 
 /** The name in Rego of the function whose failure the hook is told; `undefined` for another of its arguments. */
 export function failedBuiltin(code: number): string | undefined {
@@ -31,6 +41,8 @@ interface Surroundings {
   /** The function that is told. */
   readonly hook: number
   readonly names: ReadonlyMap<number, string>
+  /** As they came, before anything was changed in them. */
+  readonly original: readonly Uint8Array[]
 }
 
 /**
@@ -38,7 +50,7 @@ interface Surroundings {
  * not OPA's equal, and tells the hook where that gave 0. `names` is the module's own; throws where it does not name what
  * rules call, since calls could then not be told apart.
  */
-export function withOwnBuiltins(module: Sections, { imported, imports, hook, names }: Surroundings): Map<number, Uint8Array> {
+export function withOwnBuiltins(module: Sections, { imported, imports, hook, names, original }: Surroundings): Map<number, Uint8Array> {
   const bodies = [...readBodies(module.get(sections.code))]
   const byName = new Map([...names].map(([index, name]) => [name, index]))
   const rules = [...names].flatMap(([index, name]) => (/^g\d+\.|^eval$/.test(name) ? [index - imported] : []))
@@ -46,18 +58,22 @@ export function withOwnBuiltins(module: Sections, { imported, imports, hook, nam
     throw new Error('the policy’s WebAssembly does not name its functions; build it with "opa build -t wasm" or "sallyport policy build"')
   const types = readIndices(module.get(sections.function))
   const asked = new Set<string>()
+  const never = new Set<string>()
   const wrapped = new Map<number, number>()
   const added: { type: number; body: Uint8Array }[] = []
   const wrapperOf = (index: number): number | undefined => {
     const known = wrapped.get(index)
     if (known !== undefined || index < imported) return known
     const id = names.get(index) ?? ''
-    const native = Object.hasOwn(nativeBuiltins, id) ? nativeBuiltins[id] : undefined
-    if (native === undefined) {
+    const listed = Object.hasOwn(nativeBuiltins, id) ? nativeBuiltins[id] : undefined
+    if (listed === undefined) {
       if (runtimeCalls.test(id)) return undefined
       throw new Error(`a rule in the policy’s WebAssembly calls ${id === '' ? 'a function without a name' : id}, which is unknown here`)
     }
     const type = types[index - imported] ?? 0
+    const isKnown = nativeDigests[id] === digestOf(index, { bodies: original, imported, names })
+    const native = isKnown ? listed : { name: listed.name }
+    if (!isKnown && listed.inside !== undefined) never.add(native.name)
     const own = { id, native, index, parameters: parametersOf(module, type) }
     const body = wrapper(own, { hook, byName, imports })
     if (asksHost(native)) asked.add(native.name)
@@ -69,7 +85,7 @@ export function withOwnBuiltins(module: Sections, { imported, imports, hook, nam
   const more = added.map(({ type }) => Uint8Array.from(unsigned(type)))
   return new Map([
     ...module,
-    [0, customSection(askedSection, JSON.stringify([...asked]))],
+    [0, customSection(askedSection, JSON.stringify({ asked: [...asked], never: [...never] } satisfies Asked))],
     [sections.function, appended(module.get(sections.function), more)],
     [sections.code, writeBodies([...bodies, ...added.map(({ body }) => body)])],
   ])

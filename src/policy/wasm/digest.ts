@@ -1,0 +1,39 @@
+/** Tells by its code whether a function inside a policy's WebAssembly is the one that was found to be OPA's equal. */
+import { createHash } from 'node:crypto'
+import { LebReader } from './leb.ts'
+import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
+
+/** OPA's compiler writes its code anew for each policy: where the two values stand. */
+const written = 'opa_boolean'
+
+/** A module's own functions. */
+export interface Functions {
+  readonly bodies: readonly Uint8Array[]
+  /** How many stand before them in the numbering. */
+  readonly imported: number
+  readonly names: ReadonlyMap<number, string>
+}
+
+/**
+ * Of a function with all that it calls, as another version of OPA's compiler, or another tool, would have them otherwise.
+ */
+export function digestOf(index: number, { bodies, imported, names }: Functions): string {
+  const bodyOf = (one: number) => (names.get(one) === written ? undefined : bodies[one - imported])
+  const reached = new Set([index])
+  for (const one of reached) for (const callee of calleesOf(bodyOf(one))) reached.add(callee)
+  const hash = createHash('sha256')
+  for (const one of [...reached].sort((a, b) => a - b)) hash.update(`${one}:`).update(bodyOf(one) ?? '')
+  return hash.digest('hex').slice(0, 16)
+}
+
+function calleesOf(body: Uint8Array | undefined): readonly number[] {
+  if (body === undefined) return []
+  const reader = new LebReader(body, 0)
+  skipLocals(reader)
+  const callees: number[] = []
+  while (!reader.done) {
+    const { at } = reader
+    if (skipInstruction(reader) === opcodes.call) callees.push(new LebReader(body, at + 1).u32())
+  }
+  return callees
+}
