@@ -203,6 +203,38 @@ test('where the SDK’s process dies, policies are activated and requests decide
   assert.match(held.decide({}), /^default\/network/)
 })
 
+test('one decision a second is compared, more than may wait are left out, and every difference is told', async () => {
+  const said: string[] = []
+  const asked: number[] = []
+  const sdk = {
+    ...{ start() {}, close() {}, pid: () => undefined },
+    ask: async ({ questions }: { readonly questions: readonly unknown[] }) => {
+      asked.push(questions.length)
+      return questions.map(() => ({ text: '[{"result":1}]' }))
+    },
+  }
+  const witness = createReference({
+    ...{ sdk, perSecond: 1, maxWaiting: 1 },
+    redact: { text: (text) => text, document: (value) => value },
+    onChecked: () => void said.push('checked'),
+    onSkipped: (reason) => void said.push(reason),
+    onDifference: () => void said.push('different'),
+  })
+  const subject = { policy: { sourceHash: '', wasm: new Uint8Array(), builtins: [], maxPages: 8 }, revision: 'v', dataFor: () => '{}' }
+  const evaluation = { id: 'r', integration: 'weather', input: '{}', calls: [], outcome: { text: '[{"result":1}]' } }
+  assert.ok(witness.isDue())
+  witness.sample(subject, evaluation)
+  assert.ok(!witness.isDue(), 'one a second')
+  witness.sample(subject, evaluation)
+  await witness.settled()
+  assert.deepEqual(said.splice(0), ['busy', 'checked'])
+  const other = { ...evaluation, outcome: { text: '[{"result":2}]' } }
+  assert.deepEqual(await witness.compare(subject, [evaluation, other]), { checked: 2, skipped: {} })
+  assert.deepEqual(said, ['checked', 'checked', 'different'])
+  await assert.rejects(witness.check(subject, [other]), ReferenceDifference)
+  assert.deepEqual(asked, [1, 2, 1])
+})
+
 test('an SDK without memory is left out, and so is all that does not end in time', async (t) => {
   const wasm = readFileSync(`${root}/rego/sallyport/compiled/policy.wasm`)
   const policy = { sourceHash: 'default', wasm, builtins: [], maxPages: 16 }
