@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { createInstallation, manifest, portOf, proxyHeader } from '../support/installation.ts'
 
-const changes = Number(process.env['SALLYPORT_RELOADS'] ?? 150)
+const changes = Number(process.env['SALLYPORT_RELOADS'] ?? 80)
 const integrations = Number(process.env['SALLYPORT_RELOAD_INTEGRATIONS'] ?? 20)
 /** Caches are full by then. */
 const warm = Math.floor(changes / 5)
