@@ -1,9 +1,10 @@
 /** The operator's side: its servers, and how they begin and end. */
 import { mkdir } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.ts'
+import { createServer } from '../node-http.ts'
 import { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
 import { type ApiOptions, createApiHandler, requireToken } from './api.ts'
 import { createHealthHandler, type HealthOptions } from './health.ts'

@@ -1,8 +1,8 @@
 /** Asks a running gateway over its operator's socket. */
-import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Config } from '../config/index.ts'
 import { isFolderInUse } from '../folder-lock.ts'
+import { request } from '../node-http.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 export interface Answer {

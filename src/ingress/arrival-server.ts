@@ -1,8 +1,9 @@
 /** An HTTP server that answers nothing by itself: whatever Node would refuse on its own is an arrival too, recorded and judged. */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type DoorName, Refusal } from '../core/index.ts'
+import { createServer } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'

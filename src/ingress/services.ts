@@ -1,8 +1,8 @@
 /** The services door: `/services/<name>/…`, requests and WebSocket upgrades. */
-import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type AccessRequest, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
+import { ServerResponse } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'

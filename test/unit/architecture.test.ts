@@ -18,7 +18,7 @@ const floors: readonly (readonly string[])[] = [
   ['pipeline'],
   ['policy', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
   ['telemetry', 'config', 'sockets', 'shares', 'settlement', 'folder-lock', 'write-atomically'],
-  ['core', 'version'],
+  ['core', 'version', 'node-http'],
 ]
 /** Floors whose places may import one another: the command is one place in two files. */
 const together = new Set(['main>cli'])
@@ -48,6 +48,12 @@ const floorOf = (path: string) => floors.findIndex((floor) => floor.includes(pla
 const local = (source: Source) => source.imports.filter(({ target }) => target !== '' && !target.startsWith('..'))
 
 test('there is something to look at', () => assert.ok(sources.length > 50 && sources.some((source) => local(source).length > 0)))
+
+test('nothing but types is imported from node:http, which would load all of Node’s fetch (src/node-http.ts)', () =>
+  assert.deepEqual(
+    sources.filter(({ text }) => /^import (?!type )[^'"]*from ['"]node:https?['"]/m.test(text)).map(({ path }) => path),
+    [],
+  ))
 
 test('every file stands on a floor', () =>
   assert.deepEqual(

@@ -17,7 +17,7 @@ import { eventually } from '../support/eventually.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
 
-const options = { rule: { judge: () => {} }, connectTimeoutMs: 60_000, secureContext: createSecureContext() }
+const options = { rule: { judge: () => {} }, connectTimeoutMs: 60_000, secureContext: () => createSecureContext() }
 const unresolved: ResolveName = (_name, _owner, signal) => unlessAborted(new Promise(() => {}), signal)
 const target = { host: 'a.example', port: 443, allowed: [], owner: 'weather' }
 

@@ -1,5 +1,4 @@
 /** `http.send` as rules write it: its request object read, and the reply as the object that it gives (OPA's documentation of the function). */
-import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import {
   type Json,
@@ -11,6 +10,7 @@ import {
   parseJson,
   parseJudgedJson,
 } from '../../core/index.ts'
+import { STATUS_CODES } from '../../node-http.ts'
 import type { Answer } from '../builtins/index.ts'
 
 /** Those that say how an answer is kept change nothing here: each decision asks anew. */

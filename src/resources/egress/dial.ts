@@ -19,7 +19,7 @@ export interface DialerOptions {
   /** What an integration may have of the connections. */
   readonly places?: DialPlaces
   /** Trust for origins' certificates. */
-  readonly secureContext: SecureContext
+  readonly secureContext: () => SecureContext
 }
 
 /** Both give up when they are told to stop, and at the deadline, in whatever state they are. */
@@ -60,7 +60,7 @@ export function createDialer(options: DialerOptions): Dialer {
     try {
       const beside = { take: () => places.take(target.owner), give: () => places.give(target.owner) }
       const socket = await connectFirst(addresses, target.port, signal, beside)
-      return isSecure ? await handshake(socket, target.host, secureContext, signal) : socket
+      return isSecure ? await handshake(socket, target.host, secureContext(), signal) : socket
     } catch (error) {
       throw explainConnectError(error as NodeJS.ErrnoException, target)
     }

@@ -1,8 +1,9 @@
 /** Connections of one integration to one origin: undici's, and Node's for bodies that are streamed. */
-import { Agent, type ClientRequestArgs } from 'node:http'
+import type { ClientRequestArgs } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { Agent } from '../../node-http.ts'
 import { Pool } from '../../sockets/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { keepAliveMs } from '../egress/keep-alive.ts'

@@ -1,7 +1,8 @@
 /** `OPTIONS *`: a question about a server as a whole, which undici cannot send (RFC 9112 §3.2.4). */
-import { type IncomingMessage, request as sendRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Answer, type HttpRequest, Refusal, withoutHeaders } from '../../core/index.ts'
+import { request as sendRequest } from '../../node-http.ts'
 import { explainOriginError } from './origin-error.ts'
 import { endToEnd } from './reply-headers.ts'
 

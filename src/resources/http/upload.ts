@@ -2,9 +2,10 @@
  * A request whose body is streamed on, through Node's own client. undici's holds the head back until the body's first byte,
  * takes a `100 Continue` that it did not ask for as a failure, and drops the connection of a reply that ends before its request.
  */
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Answer, type Hangup, type HeaderList, Refusal, type RequestBody, type Sink, withoutHeaders } from '../../core/index.ts'
+import { request as httpRequest } from '../../node-http.ts'
 import { forgetPending } from './agent-queue.ts'
 import { explainOriginError } from './origin-error.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'

@@ -1,7 +1,8 @@
 /** The agents of a service: connections come from the judged dialer, apart by integration, and carry what was judged alone. */
-import { Agent, type AgentOptions, type ClientRequest } from 'node:http'
+import type { AgentOptions, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Hangup, Refusal } from '../../core/index.ts'
+import { Agent } from '../../node-http.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { keepAliveMs } from '../egress/keep-alive.ts'
 import type { Target } from '../egress/resolve.ts'
