@@ -28,6 +28,14 @@ export function serverSchema({ secret, certificateText, privateKeyText }: Source
   })
 }
 
+const pollingSchema = z
+  .strictObject({
+    minDelay: duration().describe('The least time between two requests.').prefault('60s'),
+    maxDelay: duration().describe('The most; the gateway waits some time between the two.').prefault('120s'),
+    longPollingTimeout: duration().describe('How long the server may hold a request until there is something new.').optional(),
+  })
+  .refine((one) => one.minDelay <= one.maxDelay, { error: 'minDelay is longer than maxDelay' })
+
 export function bundleSchema({ path, folder, text, hidden }: Sourced) {
   const signing = z
     .strictObject({
@@ -49,15 +57,7 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
       resource: z.string().min(1).describe('Path below the server’s URL. Default `bundles/<name>`.').optional(),
       file: path('Archive (`.tar.gz`) instead of a server; followed.').optional(),
       folder: folder('Folder of a bundle’s files instead of a server; followed.').optional(),
-      polling: z
-        .strictObject({
-          minDelay: duration().describe('The least time between two requests.').prefault('60s'),
-          maxDelay: duration().describe('The most; the gateway waits some time between the two.').prefault('120s'),
-          longPollingTimeout: duration().describe('How long the server may hold a request until there is something new.').optional(),
-        })
-        .refine((one) => one.minDelay <= one.maxDelay, { error: 'minDelay is longer than maxDelay' })
-        .describe('How a server is asked.')
-        .prefault({}),
+      polling: pollingSchema.describe('How a server is asked. Of a file or folder there is none: it is watched.').optional(),
       signing: signing.describe('The key that the bundle must be signed with. Without it the bundle must be unsigned.').optional(),
       maxSize: size(1).describe('Of the download, and of its files together.').prefault('64MiB'),
     })
@@ -65,6 +65,10 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
       error: 'expected one of server, file and folder',
     })
     .refine((one) => one.server !== undefined || one.resource === undefined, { error: 'a resource is of a server', path: ['resource'] })
+    .refine((one) => one.server !== undefined || one.polling === undefined, {
+      error: 'only a server is asked again and again; a file or folder is watched: leave "polling" out',
+      path: ['polling'],
+    })
 }
 
 interface Policy {
@@ -95,7 +99,7 @@ export function serverFrom(given: z.output<ReturnType<typeof serverSchema>>): Se
 }
 
 export function bundleFrom(given: z.output<ReturnType<typeof bundleSchema>>): BundleConfig {
-  const { server, resource, file, folder, polling } = given
+  const { server, resource, file, folder, polling = pollingSchema.parse({}) } = given
   return {
     name: given.name,
     place:

@@ -55,6 +55,12 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['a bundle from nowhere', 'policy: { bundles: [{ name: b }] }', /policy\.bundles\.0: expected one of server, file and folder/],
   ['a resource of a file', 'policy: { bundles: [{ name: b, file: x, resource: y }] }', /bundles\.0\.resource: a resource is of a server/],
+  [
+    'polling of a file',
+    'policy: { bundles: [{ name: b, file: x, polling: { minDelay: 1s } }] }',
+    /:3:\d+ policy\.bundles\.0\.polling: only a server is asked again and again; .* leave "polling" out/,
+  ],
+  ['polling of a folder', 'policy: { bundles: [{ name: b, folder: ., polling: {} }] }', /bundles\.0\.polling: only a server is asked/],
   ['an inline token', 'policy: { servers: [{ name: a, url: "http://a", token: x }] }', /servers\.0\.token: expected \{ env: NAME \}/],
   ['a credential in the URL', 'policy: { servers: [{ name: a, url: "http://u:p@a" }] }', /servers\.0\.url: no user, password/],
   [
@@ -70,7 +76,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   ['two bundles of one name', 'policy: { bundles: [{ name: b, file: x }, { name: b, file: y }] }', /bundles\.1\.name: "b" stands twice/],
   [
     'delays the wrong way round',
-    'policy: { bundles: [{ name: b, file: x, polling: { minDelay: 2m, maxDelay: 1m } }] }',
+    'policy: { servers: [{ name: s, url: "http://h" }], bundles: [{ name: b, server: s, polling: { minDelay: 2m, maxDelay: 1m } }] }',
     /bundles\.0\.polling: minDelay is longer than maxDelay/,
   ],
 ]

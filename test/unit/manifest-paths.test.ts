@@ -1,4 +1,4 @@
-/** Which path patterns a manifest can say, and what is said of those that nothing could match. */
+/** Which path patterns, hosts and ports a manifest can say, and what is said of those that nothing could match. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigError } from '../../src/config/index.ts'
@@ -51,3 +51,9 @@ for (const [what, rest, said] of [
   ['.. behind %2F', 'network: [{ hosts: [a.example], paths: ["/a%2F..%2Fb"], encodedSlash: literal }]', /no "\." or "\.\." segment/],
 ] as const)
   test(`${what} in a pattern is refused: nothing could match it`, () => assert.match(messageOf(rest), said))
+
+for (const [what, rest, said] of [
+  ['hosts', 'network: [{ hosts: [] }]', /network\.0\.hosts: expected at least one host/],
+  ['ports', 'network: [{ hosts: [a.example], ports: [] }]', /network\.0\.ports: expected at least one port/],
+] as const)
+  test(`an empty list of ${what} is refused: the capability would allow nothing`, () => assert.match(messageOf(rest), said))

@@ -70,8 +70,15 @@ function requireChoices({ paths = [], ...chosen }: Patterned, context: z.Refinem
 
 const network = z
   .strictObject({
-    hosts: z.array(hostPattern()).describe('Names, addresses, `*.example.com` (all below it, not itself) or `*` (every name, no address).'),
-    ports: z.array(z.int().min(1).max(65535)).describe('Default 80 for `tls: none`, else 443.').optional(),
+    hosts: z
+      .array(hostPattern())
+      .min(1, 'expected at least one host: without any the capability allows nothing; name one, or leave the capability out')
+      .describe('Names, addresses, `*.example.com` (all below it, not itself) or `*` (every name, no address).'),
+    ports: z
+      .array(z.int().min(1).max(65535))
+      .min(1, 'expected at least one port: without any the capability allows nothing; leave "ports" out for the default')
+      .describe('Default 80 for `tls: none`, else 443.')
+      .optional(),
     methods: methods().optional(),
     paths: paths().optional(),
     encodedSlash: encodedSlash().optional(),
