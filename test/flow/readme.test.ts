@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { command } from '../support/command.ts'
 import { root } from '../support/installation.ts'
 
@@ -22,28 +22,40 @@ async function isFree(port: number): Promise<boolean> {
   return free
 }
 
-test('npm start, three curl lines, and what happened, as the README says', async (t) => {
-  for (const port of [3128, 8282, 9080]) if (!(await isFree(port))) return t.skip(`port ${port} of the quickstart is in use here`)
-  assert.equal(pasted(/^ {4}npm ci && npm start$/).length, 1)
+/** Resolves when the greeting is out; `null` where a port of the quickstart is in use here. */
+async function startQuickstart(t: TestContext) {
+  for (const port of [3128, 8282, 9080])
+    if (!(await isFree(port))) {
+      t.skip(`port ${port} of the quickstart is in use here`)
+      return null
+    }
   const started = performance.now()
-  const gateway = spawn('npm', ['start'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const npm = spawn('npm', ['start'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   t.after(() => {
     // npm may have ended and left the gateway behind, which is still of its group.
     try {
-      process.kill(-(gateway.pid as number), 'SIGKILL')
+      process.kill(-(npm.pid as number), 'SIGKILL')
     } catch {
       // Nobody is left.
     }
   })
   let greeting = ''
   await new Promise<void>((resolve, reject) => {
-    gateway.once('exit', (code) => reject(new Error(`npm start ended with ${code}: ${greeting}`)))
-    gateway.stdout.on('data', (chunk: Buffer) => {
+    npm.once('exit', (code) => reject(new Error(`npm start ended with ${code}: ${greeting}`)))
+    npm.stdout.on('data', (chunk: Buffer) => {
       greeting += chunk.toString()
       if (greeting.includes('Ctrl-C ends it')) resolve()
     })
   })
   t.diagnostic(`stands after ${Math.round(performance.now() - started)} ms`)
+  return { npm, greeting, pid: npm.pid as number }
+}
+
+test('npm start, three curl lines, and what happened, as the README says', async (t) => {
+  assert.equal(pasted(/^ {4}npm ci && npm start$/).length, 1)
+  const quickstart = await startQuickstart(t)
+  if (quickstart === null) return
+  const { npm, greeting, pid } = quickstart
 
   const run = async (line: string) => (await command('sh', ['-c', line.replace(/^curl /, 'curl -sS ')], { cwd: root })).stdout
   const [allowed = '', denied = '', limited = '', ...more] = pasted(/^ {4}curl /)
@@ -63,8 +75,8 @@ test('npm start, three curl lines, and what happened, as the README says', async
   assert.match(await run(usage), /^weather\n.*1 allowed, 1 denied/ms)
 
   // npm gets it and passes it on, and the gateway gets it as well: that is one signal, and the log is closed in peace.
-  const ended = once(gateway.stdout, 'close')
-  process.kill(-(gateway.pid as number), 'SIGINT')
+  const ended = once(npm.stdout, 'close')
+  process.kill(-pid, 'SIGINT')
   await ended
   const log = join(root, 'state/audit')
   const newest =
@@ -73,4 +85,14 @@ test('npm start, three curl lines, and what happened, as the README says', async
       .sort()
       .at(-1) ?? ''
   assert.match(readFileSync(join(log, newest), 'utf8').trimEnd().split('\n').at(-1) ?? '', /"type":"stopped"/)
+})
+
+test('npm start ends, the gateway with it, when npm alone is told to', { timeout: 60_000 }, async (t) => {
+  const quickstart = await startQuickstart(t)
+  if (quickstart === null) return
+  const { npm, pid } = quickstart
+  // Open as long as any of its processes lives.
+  const ended = once(npm.stdout, 'close')
+  process.kill(pid, 'SIGTERM')
+  await ended
 })
