@@ -2,7 +2,7 @@
 
 export const problems = {
   'malformed-request': { status: 400, title: 'The request cannot be parsed, or two parsers could read it differently' },
-  'policy-denied': { status: 403, title: 'No rule allows this request' },
+  'policy-denied': { status: 403, title: 'The policy denies this request' },
   'policy-failed': { status: 403, title: 'The policy failed to decide, so the request is denied' },
   suspended: { status: 403, title: 'An operator has suspended this integration' },
   'address-denied': { status: 403, title: 'The destination resolves to an address that may not be dialled' },

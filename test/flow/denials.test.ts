@@ -73,6 +73,8 @@ test('a denial tells rule, reasons and a hint, and no root, address block, token
       'reasons',
       'hint',
     ])
+    // True of a rule's deny as well, which may stand beside an allow.
+    assert.equal(problem.title, 'The policy denies this request')
     assert.equal(problem.integration, 'weather')
     assert.equal(problem.rule, 'default/deny')
     assert.ok(problem.reasons.length > 0)
