@@ -5,11 +5,14 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { readBundle } from '../../src/policy/bundle/index.ts'
-import { createCompile } from '../../src/policy/compiler/index.ts'
+import { type Compile, commandFolders, createCompile } from '../../src/policy/compiler/index.ts'
+import { noGrants } from '../../src/policy/outside/index.ts'
+import { createPolicy } from '../../src/policy/policy.ts'
 import { applyMasks } from '../../src/policy/report/apply-masks.ts'
 import type { DecisionEvent } from '../../src/policy/report/event.ts'
 import { readMaskRules } from '../../src/policy/report/mask-rules.ts'
 import { createVerdicts } from '../../src/policy/report/verdict.ts'
+import { withVerdicts } from '../../src/policy/report/with-verdicts.ts'
 import { bundleOf, snapshotOf } from '../support/bundles.ts'
 import { type Event, startCollector } from '../support/collector.ts'
 import { createFolder } from '../support/folder.ts'
@@ -237,4 +240,30 @@ test('what is neither a set nor a list of masks masks nothing and is told', () =
   for (const value of ['/input', { '/input': true }, 1, true, null])
     assert.throws(() => readMaskRules(value, false), /neither a set nor a list/)
   assert.deepEqual(readMaskRules(undefined, false), [])
+})
+
+test('what is newer ends the compiler of a policy and of its masks, whichever is at work', async (t) => {
+  const rules = {
+    'rules/deny.rego': 'package sallyport.rules\n\ndeny contains "x" if input.http.method == "PUT"\n',
+    'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n',
+  }
+  const alwaysAsks = createCompile({ ...commandFolders(), keepsAnswers: false, work: [createFolder(t)] })
+  let began = 0
+  /** Tells to give up as soon as the compiler has begun for the `at`th time. */
+  const prepare = (at: number) => {
+    const controller = new AbortController()
+    began = 0
+    const compile: Compile = (request, signal) => {
+      began += 1
+      if (began === at) setImmediate(() => controller.abort(new Error('something newer')))
+      return alwaysAsks(request, signal)
+    }
+    const options = { cacheFolder: createFolder(t), compile, maxMemoryPages: 200, maxEvaluationMs: 1000 }
+    const policy = createPolicy({ ...options, grants: noGrants, readContext: () => ({}), onFailure: () => {} })
+    return withVerdicts(policy, createVerdicts({ ...options, grants: [] })).prepare([], rules, new Map(), controller.signal)
+  }
+  await prepare(0)
+  const all = began
+  assert.ok(all >= 2, `${all}`)
+  for (let at = 1; at <= all; at += 1) await assert.rejects(prepare(at), { message: 'something newer' }, `${at} of ${all}`)
 })

@@ -22,7 +22,12 @@ export interface Verdict {
 
 export interface VerdictStation {
   /** Builds what `rules` and `bundles` would give, touching nothing that is active. Throws `RegoError` or `CompilerMissing`. */
-  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet): Promise<{ activate(): void }>
+  prepare(
+    integrations: readonly Integration[],
+    rules: RegoSources,
+    bundles?: BundleSet,
+    signal?: AbortSignal,
+  ): Promise<{ activate(): void }>
   /** Throws where the rules fail or give what is no mask: the event must then not be sent. */
   judge(event: DecisionEvent): Verdict
 }
@@ -60,17 +65,23 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
       session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp), readVerdict)
   }
 
-  async function prepareJudge(integrations: readonly Integration[], composed: Composed, bundles: BundleSet): Promise<Judge> {
+  async function prepareJudge(
+    integrations: readonly Integration[],
+    composed: Composed,
+    bundles: BundleSet,
+    signal: AbortSignal | undefined,
+  ): Promise<Judge> {
+    const compileNow: Compile = (request) => compile(request, signal)
     const { reporting, all, data } = composed
     if (Object.keys(reporting).length === 0) return () => asItIs
-    const policy = await buildVerdict(all, compile, cacheFolder, () => requireTests(compile, all, { data, grants }), grants)
+    const policy = await buildVerdict(all, compileNow, cacheFolder, () => requireTests(compileNow, all, { data, grants }), grants)
     requireRulesApart(policy.rulePaths, bundles)
     return createJudge(policy, composed, integrations)
   }
 
   return {
-    async prepare(integrations, rules, bundles = new Map()) {
-      const next = await prepareJudge(integrations, compose(rules, bundles), bundles)
+    async prepare(integrations, rules, bundles = new Map(), signal) {
+      const next = await prepareJudge(integrations, compose(rules, bundles), bundles, signal)
       return {
         activate() {
           judge = next

@@ -16,9 +16,9 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
     revision: policy.revision,
     compared: policy.compared,
     sight: policy.sight,
-    async prepare(integrations, rules, bundles) {
-      const prepared = await policy.prepare(integrations, rules, bundles)
-      const masks = await verdicts.prepare(integrations, rules, bundles)
+    async prepare(integrations, rules, bundles, signal) {
+      const prepared = await policy.prepare(integrations, rules, bundles, signal)
+      const masks = await verdicts.prepare(integrations, rules, bundles, signal)
       return {
         revision: prepared.revision,
         activate() {
