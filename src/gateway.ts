@@ -87,6 +87,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     policy: () => government.policy,
     claim: (request, needs) => reach.find(request.kind).claim(request, needs),
     revision: () => government.revision(),
+    isCurrent: (revision) => [government.revision(), government.candidate()?.revision].includes(revision),
     onCut({ id, integration }, { rule, revision }) {
       audit.note('revoked', { id, integration: integration.name, rule, revision })
       logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')

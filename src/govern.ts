@@ -146,10 +146,13 @@ export function createGovernment(options: GovernOptions): Government {
           kind: request.kind,
           action: request.action,
           origin: claim.origin ?? '',
+          path: typeof claim.subject['path'] === 'string' ? claim.subject['path'].slice(0, 1000) : '',
           active: active.allow,
           activeRule: active.rule,
+          activeReasons: active.reasons.join('; ').slice(0, 500),
           candidate: other.allow,
           candidateRule: other.rule,
+          candidateReasons: other.reasons.join('; ').slice(0, 500),
           candidateRevision: other.revision,
           enforced,
         })

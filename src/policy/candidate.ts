@@ -25,6 +25,8 @@ export interface CandidateOptions {
 
 /** More wait only where requests come faster than two policies can be asked. */
 const maxWaiting = 1000
+/** Of the bodies that they hold. */
+const maxWaitingBytes = 32 * 1024 * 1024
 /** How long comparisons may keep a turn of the event loop. */
 const turnMs = 2
 
@@ -36,6 +38,7 @@ const turnMs = 2
 export function createStagedPolicy(options: CandidateOptions): Policy {
   const { active, candidate, isReady, enforcePercent, onDifference, onSkipped } = options
   const waiting: { request: AccessRequest; claim: Claim; decision: Decision }[] = []
+  let waitingBytes = 0
   let scheduled = false
 
   function compare(request: AccessRequest, claim: Claim, decision: Decision, other: Decision, enforced: boolean): void {
@@ -47,7 +50,9 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     const until = performance.now() + turnMs
     while (waiting.length > 0 && performance.now() < until) {
       const next = waiting.shift()
-      if (next === undefined || !isReady()) continue
+      if (next === undefined) continue
+      waitingBytes -= bodyBytes(next.claim)
+      if (!isReady()) continue
       const other = candidate.decide(next.request, next.claim)
       // Its body went by unread: the candidate makes no request wait that it does not decide.
       if (other === null) onSkipped()
@@ -104,11 +109,20 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       compare(request, claim, decision, other, !failed)
       return failed ? decision : other
     }
-    if (waiting.length >= maxWaiting) onSkipped()
-    else waiting.push({ request, claim, decision })
+    const bytes = bodyBytes(claim)
+    if (waiting.length >= maxWaiting || waitingBytes + bytes > maxWaitingBytes) onSkipped()
+    else {
+      waiting.push({ request, claim, decision })
+      waitingBytes += bytes
+    }
     schedule()
     return decision
   }
+}
+
+function bodyBytes({ facts }: Claim): number {
+  const { bytes } = (facts['body'] ?? {}) as { readonly bytes?: unknown }
+  return typeof bytes === 'number' ? bytes : 0
 }
 
 function alike(a: Decision, b: Decision): boolean {

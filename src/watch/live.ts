@@ -24,6 +24,8 @@ export interface LiveOptions {
   readonly claim: (request: AccessRequest, needs: Needs) => Claim
   /** Of the active policy. */
   readonly revision: () => string | null
+  /** Whether it is of a policy that still decides: the active one, or its candidate. */
+  readonly isCurrent: (revision: string) => boolean
 }
 
 interface Open {
@@ -32,7 +34,7 @@ interface Open {
   cut(): void
 }
 
-export function createLive({ onCut, policy, claim, revision }: LiveOptions): LiveStation {
+export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOptions): LiveStation {
   const open = new Set<Open>()
 
   function judge(one: Open): void {
@@ -99,7 +101,7 @@ export function createLive({ onCut, policy, claim, revision }: LiveOptions): Liv
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           // A revision says nothing of tokens.
-          if (decided.revision !== revision() || proven(one) === null) judge(one)
+          if (!isCurrent(decided.revision) || proven(one) === null) judge(one)
           return reply.takeover(socket, head, meter).finally(() => open.delete(one))
         },
       }

@@ -221,24 +221,54 @@ test('a candidate in the shadow decides nothing, and every difference is recorde
   assert.equal(await status('/open'), 200)
   assert.equal(await status('/secret'), 200)
   assert.equal(await status('/open'), 200)
-  const told = differences().map(({ integration, active, activeRule, candidate, candidateRule, enforced }) => ({
+  const told = differences().map(({ integration, path, active, activeRule, candidate, candidateRule, candidateReasons, enforced }) => ({
     integration,
+    path,
     active,
     activeRule,
     candidate,
     candidateRule,
+    candidateReasons,
     enforced,
   }))
   assert.deepEqual(told, [
     {
       integration: 'weather',
+      path: '/secret',
       active: true,
       activeRule: 'default/network/0',
       candidate: false,
       candidateRule: 'rules/deny',
+      candidateReasons: 'candidate',
       enforced: false,
     },
   ])
+})
+
+test('a tunnel that the candidate decided is judged once', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const installation = createInstallation(t, {
+    config: 'policy: { rules: ./rules, candidate: { rules: ./candidate, enforce: 100 } }',
+    manifests: {
+      'weather.yaml': manifest(
+        'weather',
+        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
+      ),
+    },
+  })
+  for (const folder of ['rules', 'candidate']) mkdirSync(join(installation.folder, folder))
+  installation.write('rules/r.rego', 'package sallyport.rules\n\ndeny contains "no tunnels" if input.request.kind == "tunnel"\n')
+  installation.write('candidate/c.rego', rule('/secret'))
+  const { proxyPort } = await startHere(t, installation)
+  const authority = `localhost:${origin.port}`
+  const opening = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`
+  const answer = await exchangeRaw(proxyPort, `${opening}GET / HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`)
+  assert.match(answer, /^HTTP\/1\.1 200 .*\r\n\r\nhello/s)
+  const told = installation.records().filter(({ type }) => type === 'difference')
+  assert.deepEqual(
+    told.map(({ active, activeReasons, candidate, enforced }) => [active, activeReasons, candidate, enforced]),
+    [[false, 'no tunnels', true, true]],
+  )
 })
 
 test('an enforced candidate decides, and where it fails the active policy does', async (t) => {

@@ -68,3 +68,14 @@ test('where it cannot be read nothing is decided', async () => {
   const { staged } = arrange({ ...allowing, consult: async () => allow }, looking, 100)
   await assert.rejects(Promise.resolve(staged.consult?.(request, unread, () => Promise.reject(new Error('gone')))), { message: 'gone' })
 })
+
+test('comparisons that wait hold a bounded number of bytes of bodies; those beyond are left out, and counted', async () => {
+  const { staged, differences, skipped } = arrange(allowing, { ...looking, decide: () => denial('rules/deny', 'no', 'w') }, 0)
+  const large = claimOf({ body: { type: 'json', bytes: 12 * 1024 * 1024, value: {} } })
+  for (let times = 0; times < 4; times += 1) staged.decide(request, large)
+  assert.equal(skipped(), 2)
+  while (differences.length < 2) await turn()
+  staged.decide(request, large)
+  await turn()
+  assert.deepEqual([skipped(), differences.length], [2, 3])
+})
