@@ -207,7 +207,7 @@ deny contains "unknown" if {
 }
 `,
   )
-  assert.match((await ask('/known')).text, /addresses,127\.0\.0\.1,\{\\"env\\":\{\},\\"config\\":\{\}\}/)
+  assert.match((await ask('/known')).text, /addresses,127\.0\.0\.1,\{\\"config\\":\{\},\\"env\\":\{\}\}/)
   const asked = resolver.asked.length
   assert.match((await ask('/unknown')).text, /"rule":"engine\/builtin"/)
   assert.equal(resolver.asked.length, asked)
