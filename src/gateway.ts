@@ -82,7 +82,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   })
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
-  registerUsageMetrics(metrics.registry, report)
+  registerUsageMetrics(metrics.registry, report, usage.durations)
   const live = createLive({
     policy: () => government.policy,
     claim: (request, needs) => reach.find(request.kind).claim(request, needs),

@@ -123,6 +123,7 @@ export class Settlement implements Meter {
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
       durationMs: this.stations.now() - this.#startedAt,
+      isTakeover: this.answer !== null && isTakeover(this.answer),
       attempts: this.#attempts(),
       complete,
     }

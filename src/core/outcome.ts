@@ -13,6 +13,8 @@ export interface Outcome {
   /** Bytes from the destination to the integration. */
   readonly receivedBytes: number
   readonly durationMs: number
+  /** A tunnel or a WebSocket: it lasts as long as its ends want. */
+  readonly isTakeover: boolean
   /** How often the destination was asked: twice where a kept connection turned out to be closed (RFC 9110 §9.2.2). */
   readonly attempts: number
   /** The last byte was delivered; `false` where either end broke off midway. */

@@ -1,7 +1,8 @@
 /** The usage report as Prometheus series, read from plain counters at scrape: the hot path calls no metrics library. */
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { BucketReport } from '../core/index.ts'
-import type { IntegrationUsage } from './usage.ts'
+import { boundsSeconds, type Latency } from './latency.ts'
+import type { Durations, IntegrationUsage } from './usage.ts'
 
 const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
 
@@ -9,7 +10,11 @@ const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
 type Read<Metric> = (metric: Metric, one: IntegrationUsage) => void
 
 /** Registers the series of docs/reference/metrics.md that are labelled by integration; labels are bounded by the manifests. */
-export function registerUsageMetrics(registry: Registry, report: () => readonly IntegrationUsage[]): void {
+export function registerUsageMetrics(
+  registry: Registry,
+  report: () => readonly IntegrationUsage[],
+  durations: () => readonly Durations[],
+): void {
   const registers = [registry]
   // Every series is collected in one turn of the event loop: one report serves a scrape.
   let latest: readonly IntegrationUsage[] | null = null
@@ -66,17 +71,10 @@ export function registerUsageMetrics(registry: Registry, report: () => readonly 
       metric.inc({ integration, direction: 'in' }, receivedBytes)
     },
   )
-  gauge(
-    'sallyport_request_duration_seconds',
-    'Arrival to last byte of allowed requests, quantiles since the start.',
-    ['integration', 'quantile'],
-    (metric, { integration, latencyMs }) => {
-      if (latencyMs === null) return
-      metric.set({ integration, quantile: '0.5' }, latencyMs.p50 / 1000)
-      metric.set({ integration, quantile: '0.9' }, latencyMs.p90 / 1000)
-      metric.set({ integration, quantile: '0.99' }, latencyMs.p99 / 1000)
-    },
-  )
+  const histogram = (name: string, help: string, read: (one: Durations) => Latency) =>
+    new ReadHistogram(registry, name, help, () => durations().map((one) => ({ integration: one.integration, latency: read(one) })))
+  histogram('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', ({ exchanges }) => exchanges)
+  histogram('sallyport_connection_duration_seconds', 'Arrival to end of allowed tunnels and WebSockets.', ({ takeovers }) => takeovers)
   // Each was just reset: what is added is what is set.
   const eachBucket =
     (figure: (bucket: BucketReport) => number): Read<Counter | Gauge> =>
@@ -129,4 +127,35 @@ export function registerUsageMetrics(registry: Registry, report: () => readonly 
       metric.set({ integration }, Math.max(0, ...breakers.map(({ state }) => breakerStates[state])))
     },
   )
+}
+
+/** A histogram whose counts are kept elsewhere: prom-client's own is observed, which costs the path more, and is read here alone. */
+class ReadHistogram extends Histogram<'integration'> {
+  readonly #text: { readonly name: string; readonly help: string }
+  readonly #read: () => readonly { readonly integration: string; readonly latency: Latency }[]
+
+  constructor(registry: Registry, name: string, help: string, read: () => readonly { integration: string; latency: Latency }[]) {
+    super({ name, help, labelNames: ['integration'], registers: [registry] })
+    this.#text = { name, help }
+    this.#read = read
+  }
+
+  /** What the registry asks for when it writes the text format. */
+  async getForPromString() {
+    const { name, help } = this.#text
+    const values = this.#read().flatMap(({ integration, latency }) => {
+      if (latency.count === 0) return []
+      let below = 0
+      const buckets = [...latency.counts].map((count, index) => {
+        below += count
+        return { metricName: `${name}_bucket`, labels: { le: boundsSeconds[index] ?? '+Inf', integration }, value: below }
+      })
+      return [
+        ...buckets,
+        { metricName: `${name}_sum`, labels: { integration }, value: latency.sumSeconds },
+        { metricName: `${name}_count`, labels: { integration }, value: latency.count },
+      ]
+    })
+    return { name, help, type: 'histogram', values, aggregator: 'sum' }
+  }
 }

@@ -1,6 +1,6 @@
 /** The usage station: what each integration did, with latency quantiles, kept as plain counters. */
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { BreakerReport, BucketReport, Integration, Outcome, Usage } from '../core/index.ts'
+import { Latency, type Quantiles } from './latency.ts'
 
 /** How a request ended, as reports and metrics count it. */
 const results = ['allowed', 'denied', 'limited', 'refused', 'failed'] as const
@@ -15,8 +15,8 @@ export interface IntegrationUsage {
   readonly originErrors: number
   readonly sentBytes: number
   readonly receivedBytes: number
-  /** Milliseconds from arrival to last byte, of allowed requests; `null` before the first. */
-  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number } | null
+  /** Milliseconds from arrival to last byte, of allowed requests but for tunnels and WebSockets; `null` before the first. */
+  readonly latencyMs: Quantiles | null
   readonly buckets: readonly BucketReport[]
   readonly breakers: readonly BreakerReport[]
 }
@@ -26,7 +26,17 @@ export interface UsageOptions {
   readonly breakers: (integration: string) => readonly BreakerReport[]
 }
 
+/** Of allowed requests. */
+export interface Durations {
+  readonly integration: string
+  readonly exchanges: Latency
+  /** Tunnels and WebSockets, which last as long as their ends want. */
+  readonly takeovers: Latency
+}
+
 export interface UsageStation extends Usage {
+  /** Of whoever was served. */
+  durations(): readonly Durations[]
   /** Of every integration in `names`, and of callers that proved none under `-`. */
   report(names: Iterable<string>): readonly IntegrationUsage[]
 }
@@ -40,45 +50,36 @@ interface Counters {
   originErrors: number
   sentBytes: number
   receivedBytes: number
-  readonly latency: RecordableHistogram
+  readonly exchanges: Latency
+  readonly takeovers: Latency
 }
 
 export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   const counters = new Map<string, Counters>()
 
   function countersOf(name: string): Counters {
-    let found = counters.get(name)
-    if (found === undefined) {
-      found = {
-        requests: { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0 },
-        problems: {},
-        originErrors: 0,
-        sentBytes: 0,
-        receivedBytes: 0,
-        latency: createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 }),
-      }
-      counters.set(name, found)
-    }
+    const found = counters.get(name) ?? noCounters()
+    counters.set(name, found)
     return found
   }
 
   return {
-    settled(integration: Integration | null, _origin, { problem, status, sentBytes, receivedBytes, durationMs }: Outcome) {
+    settled(integration: Integration | null, _origin, { problem, status, sentBytes, receivedBytes, durationMs, isTakeover }: Outcome) {
       const count = countersOf(integration?.name ?? unidentified)
       count.requests[resultOf(problem, status)] += 1
       if (problem !== null) count.problems[problem] = (count.problems[problem] ?? 0) + 1
       else if (status >= 500) count.originErrors += 1
       count.sentBytes += sentBytes
       count.receivedBytes += receivedBytes
-      // Microseconds in the histogram, which holds whole numbers.
-      if (problem === null) count.latency.record(Math.max(1, Math.min(3_600_000_000, Math.round(durationMs * 1000))))
+      if (problem === null) count[isTakeover ? 'takeovers' : 'exchanges'].record(durationMs)
     },
     report(names) {
       const known = new Set([...names, ...(counters.has(unidentified) ? [unidentified] : [])])
       // What is gone from the manifests is gone from the report.
       for (const name of counters.keys()) if (!known.has(name) && name !== unidentified) counters.delete(name)
       return [...known].sort().map((integration) => {
-        const { requests, problems, originErrors, sentBytes, receivedBytes, latency } = countersOf(integration)
+        // Nothing is kept of those who ask for nothing.
+        const { requests, problems, originErrors, sentBytes, receivedBytes, exchanges } = counters.get(integration) ?? idle
         return {
           integration,
           requests: { ...requests },
@@ -86,14 +87,29 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
           originErrors,
           sentBytes,
           receivedBytes,
-          latencyMs: quantiles(latency),
+          latencyMs: exchanges.quantiles(),
           buckets: buckets(integration),
           breakers: breakers(integration),
         }
       })
     },
+    durations: () => [...counters].map(([integration, { exchanges, takeovers }]) => ({ integration, exchanges, takeovers })),
   }
 }
+
+function noCounters(): Counters {
+  return {
+    requests: { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0 },
+    problems: {},
+    originErrors: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+    exchanges: new Latency(),
+    takeovers: new Latency(),
+  }
+}
+
+const idle = noCounters()
 
 function resultOf(problem: Outcome['problem'], status: number): Result {
   if (problem === null) return 'allowed'
@@ -102,10 +118,4 @@ function resultOf(problem: Outcome['problem'], status: number): Result {
   if (status === 403) return 'denied'
   if (status === 429) return 'limited'
   return status < 500 ? 'refused' : 'failed'
-}
-
-function quantiles(latency: RecordableHistogram): IntegrationUsage['latencyMs'] {
-  if (latency.count === 0) return null
-  const at = (percent: number) => latency.percentile(percent) / 1000
-  return { p50: at(50), p90: at(90), p99: at(99), max: latency.max / 1000 }
 }

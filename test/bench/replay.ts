@@ -54,6 +54,7 @@ async function writeLog(folder: string, integrations: readonly Integration[], fr
       sentBytes: 120,
       receivedBytes: 2048,
       durationMs: 3.25,
+      isTakeover: false,
       attempts: 1,
       complete: true,
     })

@@ -35,6 +35,7 @@ const outcome = {
   sentBytes: 0,
   receivedBytes: 1,
   durationMs: 1,
+  isTakeover: false,
   attempts: 1,
   complete: true,
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { isStaged } from '../../src/policy/candidate.ts'
+import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
@@ -245,7 +246,7 @@ test('a candidate in the shadow decides nothing, and every difference is recorde
   ])
 })
 
-test('a tunnel that the candidate decided is judged once', async (t) => {
+test('a tunnel that the candidate decided is judged once, and counted as a tunnel', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, candidate: { rules: ./candidate, enforce: 100 } }',
@@ -259,7 +260,7 @@ test('a tunnel that the candidate decided is judged once', async (t) => {
   for (const folder of ['rules', 'candidate']) mkdirSync(join(installation.folder, folder))
   installation.write('rules/r.rego', 'package sallyport.rules\n\ndeny contains "no tunnels" if input.request.kind == "tunnel"\n')
   installation.write('candidate/c.rego', rule('/secret'))
-  const { proxyPort } = await startHere(t, installation)
+  const { proxyPort, gateway } = await startHere(t, installation)
   const authority = `localhost:${origin.port}`
   const opening = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`
   const answer = await exchangeRaw(proxyPort, `${opening}GET / HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`)
@@ -269,6 +270,11 @@ test('a tunnel that the candidate decided is judged once', async (t) => {
     told.map(({ active, activeReasons, candidate, enforced }) => [active, activeReasons, candidate, enforced]),
     [[false, 'no tunnels', true, true]],
   )
+  const metrics = async () => (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
+  await eventually('the tunnel is counted as one', async () =>
+    /^sallyport_connection_duration_seconds_count\{integration="weather"\} 1$/m.test(await metrics()),
+  )
+  assert.doesNotMatch(await metrics(), /^sallyport_request_duration_seconds_count/m)
 })
 
 test('an enforced candidate decides, and where it fails the active policy does', async (t) => {

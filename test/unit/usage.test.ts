@@ -1,0 +1,70 @@
+/** What is counted of each integration, and how it is shown. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Registry } from 'prom-client'
+import type { Integration, Outcome } from '../../src/core/index.ts'
+import { createUsage, registerUsageMetrics } from '../../src/usage/index.ts'
+import { boundsSeconds, Latency } from '../../src/usage/latency.ts'
+
+const served = { status: 200, problem: null, forOperator: null, sentBytes: 1, receivedBytes: 2, attempts: 1, complete: true }
+const outcome = (durationMs: number, isTakeover = false): Outcome => ({ ...served, durationMs, isTakeover })
+const weather = { name: 'weather' } as Integration
+const createEmpty = () => createUsage({ buckets: () => [], breakers: () => [] })
+
+test('quantiles are at most 5 % above what was observed, whatever it was', () => {
+  const durations = fc.array(fc.double({ min: 0.001, max: 3_600_000, noNaN: true }), { minLength: 1, maxLength: 300 })
+  fc.assert(
+    fc.property(durations, (list) => {
+      const latency = new Latency()
+      for (const ms of list) latency.record(ms)
+      const sorted = list.toSorted((a, b) => a - b)
+      const exact = (part: number) => sorted[Math.ceil(sorted.length * part) - 1] as number
+      const shown = latency.quantiles()
+      assert.ok(shown !== null)
+      assert.equal(shown.max, sorted.at(-1))
+      for (const [value, part] of [[shown.p50, 0.5] as const, [shown.p90, 0.9] as const, [shown.p99, 0.99] as const])
+        assert.ok(value >= exact(part) * 0.999999 && value <= exact(part) * 1.0501, `${value} for ${exact(part)}`)
+    }),
+  )
+})
+
+test('each bound counts all that took as long at most, and what took longer than all is in +Inf', async () => {
+  const usage = createEmpty()
+  for (const ms of [0, 1, 1.01, 5, 300, 4_000_000]) usage.settled(weather, null, outcome(ms))
+  const registry = new Registry()
+  registerUsageMetrics(registry, () => usage.report(['weather']), usage.durations)
+  const text = await registry.metrics()
+  const bucket = (le: string) =>
+    Number(new RegExp(`^sallyport_request_duration_seconds_bucket\\{le="${le}",integration="weather"\\} (\\d+)$`, 'm').exec(text)?.[1])
+  assert.deepEqual(['0.001', '0.0025', '0.005', '0.25', '0.5', '3600', '\\+Inf'].map(bucket), [2, 3, 4, 4, 5, 5, 6])
+  assert.match(text, /^# TYPE sallyport_request_duration_seconds histogram$/m)
+  assert.match(text, /^sallyport_request_duration_seconds_count\{integration="weather"\} 6$/m)
+  assert.match(text, /^sallyport_request_duration_seconds_sum\{integration="weather"\} 4000\.307/m)
+  assert.equal(text.match(/^sallyport_request_duration_seconds_bucket/gm)?.length, boundsSeconds.length + 1)
+})
+
+test('tunnels and WebSockets are apart from requests', async () => {
+  const usage = createEmpty()
+  usage.settled(weather, null, outcome(2))
+  usage.settled(weather, null, outcome(3_000_000, true))
+  const registry = new Registry()
+  registerUsageMetrics(registry, () => usage.report(['weather']), usage.durations)
+  const text = await registry.metrics()
+  assert.match(text, /^sallyport_request_duration_seconds_count\{integration="weather"\} 1$/m)
+  assert.match(text, /^sallyport_connection_duration_seconds_count\{integration="weather"\} 1$/m)
+  assert.equal(usage.report(['weather'])[0]?.latencyMs?.max, 2)
+})
+
+test('nothing is kept of manifests that ask for nothing, nor of those that are gone', () => {
+  const usage = createEmpty()
+  const idle = Array.from({ length: 1000 }, (_, index) => `idle-${index}`)
+  usage.settled(weather, null, outcome(1))
+  assert.equal(usage.report([...idle, 'weather']).length, 1001)
+  assert.deepEqual(
+    usage.durations().map(({ integration }) => integration),
+    ['weather'],
+  )
+  usage.report(idle)
+  assert.deepEqual(usage.durations(), [])
+})
