@@ -10,9 +10,7 @@ decision := {"allow": false, "rule": "rules/deny", "reasons": sort(denials), "ob
 } else := {"allow": true, "rule": concat("/", ["default", capability.id]), "reasons": [], "obligations": obligations} if {
 	capability
 } else := {"allow": true, "rule": "rules/allow", "reasons": sort(rules.allow), "obligations": stated} if {
-	known
-	count(rules.allow) > 0
-	not nowhere_chosen
+	allowed_by_rules
 } else := {"allow": false, "rule": "default/deny", "reasons": sort(lacking), "obligations": {}}
 
 default denials := set()

@@ -210,6 +210,29 @@ test_lookup_unknown if {
 	got.reasons == ["no network capability names the host \"x.net\""]
 }
 
+test_uncovered_says_what_is_lacking if {
+	got := uncovered with input as http({"path": "/admin"}) with data.integrations as index
+	"network/0 does not allow the path /admin" in got
+}
+
+test_covered_by_the_manifest if not uncovered with input as http({}) with data.integrations as index
+
+test_covered_by_a_rule if {
+	asked := http({"path": "/admin"})
+	uncovered with input as asked with data.integrations as index
+	not uncovered with input as asked with data.integrations as index with data.sallyport.rules as {"allow": {"admins"}}
+}
+
+test_no_rule_covers_an_unknown_integration if {
+	asked := object.union(http({}), {"integration": {"name": "nobody"}})
+	uncovered with input as asked with data.integrations as index with data.sallyport.rules as {"allow": {"all"}}
+}
+
+test_no_rule_covers_a_form_that_the_manifest_has_not_chosen if {
+	asked := http(object.union({"host": "npm.example"}, form_of("/b%2Fx")))
+	uncovered with input as asked with data.integrations as forms({}) with data.sallyport.rules as {"allow": {"all"}}
+}
+
 test_unknown_kind if not decide({"integration": {"name": "weather"}, "request": {"kind": "kv"}}).allow
 
 test_rules_deny_wins if {

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { asksOutside } from './builtins/index.ts'
 import { packageOf } from './bundle/index.ts'
 import { type Compile, isListOfPaths, isSight, RegoError, type Sight } from './compiler/index.ts'
 import { explainingRules } from './explain-rules.ts'
@@ -11,6 +12,13 @@ const regoFolder = join(import.meta.dirname, '../../rego')
 const defaultPolicyFolder = join(regoFolder, 'sallyport')
 export const compiledPolicyFolder = join(defaultPolicyFolder, 'compiled')
 export const entrypoint = 'sallyport/decision'
+/** Why nothing covers a request: an entry point beside the first where rules may ask outside. */
+export const coverageEntrypoint = 'sallyport/uncovered'
+
+/** What a policy answers whose rules may call `grants`. */
+export function entrypointsOf(grants: readonly string[]): readonly string[] {
+  return grants.some(asksOutside) ? [entrypoint, coverageEntrypoint] : [entrypoint]
+}
 
 export interface CompiledPolicy {
   readonly wasm: Uint8Array
@@ -99,7 +107,7 @@ export interface BuildInputs {
   readonly capabilities: unknown
   /** JSON Schema of `input`; absent where it may be anything. */
   readonly schema?: unknown
-  readonly entrypoint: string
+  readonly entrypoints: readonly string[]
   readonly sourceHash: string
 }
 
@@ -121,7 +129,7 @@ const strangeAnswer = 'the compiler’s answer is not one that this version know
 export async function buildInputs(rules: RegoSources, grants: readonly string[] = []): Promise<BuildInputs> {
   const { capabilities, schema } = await policySurroundings(grants)
   const sources = { ...(await defaultSources()), ...rules }
-  return { sources, capabilities, schema, entrypoint, sourceHash: await hashOf(sources, capabilities, schema) }
+  return { sources, capabilities, schema, entrypoints: entrypointsOf(grants), sourceHash: await hashOf(sources, capabilities, schema) }
 }
 
 /** The default policy's own modules, without its tests: authors' rules are compiled together with them. */
@@ -139,8 +147,8 @@ export async function hashOf(sources: RegoSources, ...surroundings: readonly unk
 }
 
 export async function compileInputs(inputs: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
-  const { sourceHash, entrypoint: entry, ...rest } = inputs
-  const request = { command: 'build', ...rest, entrypoints: [entry] } as const
+  const { sourceHash, ...rest } = inputs
+  const request = { command: 'build', ...rest } as const
   const { wasm = '', sight, opa = '', rules = packagesOf(rest.sources) } = await explainingRules(rest.sources, () => compile(request))
   if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
   return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight, rulePaths: rules }, opa }

@@ -16,6 +16,7 @@ import {
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import { type Answers, OutsideNeeded } from './builtins/index.ts'
+import type { Coverage, ReadCoverage } from './coverage.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly readContext: ReadContext
   readonly grants: Grants
   readonly ask: Ask
+  /** Asked before anything outside is; `null`: the policy does not say what covers a request. */
+  readonly readCoverage: ReadCoverage | null
   /** An evaluation failed; the caller was denied. `error` may hold parts of the input. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
   /** Is shown a sample of what was evaluated. */
@@ -70,7 +73,7 @@ const maxInputCharacters = 8 * 1024 * 1024
 const maxCachedCharacters = 1024
 
 export function createEngine(options: EngineOptions): Engine {
-  const { policy, session, integrations, revision, readContext, grants, ask, onFailure, observer } = options
+  const { policy, session, integrations, revision, readContext, grants, ask, readCoverage, onFailure, observer } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const writeInput = createWriteInput(policy.sight, readContext)
   // Few distinct results come out of a policy: the same text is the same decision, parsed and checked once.
@@ -133,8 +136,16 @@ export function createEngine(options: EngineOptions): Engine {
     return denial(`engine/${kind}`, failureReasons[kind], revision)
   }
 
+  const unreadOf = ({ kind }: AccessRequest, { facts }: Claim) => (hasUnreadBody(facts) ? (bodyPaths.get(kind) ?? null) : null)
+
+  function coverageOf(request: AccessRequest, claim: Claim): Coverage {
+    if (readCoverage === null) return 'covered'
+    const data = session.documents.imageFor(byName.get(request.integration.name))
+    return readCoverage(data, writeInput(request, claim), request.at, unreadOf(request, claim))
+  }
+
   function decide(request: AccessRequest, claim: Claim, answers?: Answers): Decision | null {
-    const unread = hasUnreadBody(claim.facts) ? (bodyPaths.get(request.kind) ?? null) : null
+    const unread = unreadOf(request, claim)
     const input = writeInput(request, claim)
     const { name } = request.integration
     // No input begins like this: one without a body is another than one whose body was not read.
@@ -165,8 +176,14 @@ export function createEngine(options: EngineOptions): Engine {
     let until = performance.now() + grants.timeoutMs
     // What rules ask is itself decided without asking, or they would ask for ever.
     const answers: Answers | undefined = request.door === 'policy' ? undefined : new Map()
+    let isCovered = false
     for (;;) {
-      const outcome = attempt(request, claim, answers)
+      let outcome = attempt(request, claim, answers)
+      // What nothing covers takes neither the time nor the quotas of those who would be asked.
+      if (outcome instanceof OutsideNeeded && answers !== undefined && !isCovered) {
+        outcome = unlessCovered(request, claim, outcome)
+        isCovered = outcome instanceof OutsideNeeded
+      }
       const now = performance.now()
       if (outcome === null) {
         claim = await readBody()
@@ -185,6 +202,17 @@ export function createEngine(options: EngineOptions): Engine {
       return decide(request, claim, answers)
     } catch (error) {
       return error instanceof OutsideNeeded ? error : failed(error)
+    }
+  }
+
+  /** `needed` where something covers the request, the denial where nothing does; `null`: that depends on the body. */
+  function unlessCovered(request: AccessRequest, claim: Claim, needed: OutsideNeeded): Decision | OutsideNeeded | null {
+    try {
+      const coverage = coverageOf(request, claim)
+      if (coverage === 'covered') return needed
+      return coverage === 'unread' ? null : { ...denial('default/deny', '', revision), reasons: coverage.uncovered }
+    } catch (error) {
+      return failed(error)
     }
   }
 

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
 import { requireTests } from './author/toolchain.ts'
-import { buildPolicy, type CompiledPolicy, entrypoint } from './build.ts'
+import { buildPolicy, type CompiledPolicy, coverageEntrypoint, entrypoint } from './build.ts'
 import { createComparison } from './comparison.ts'
 import type { Compile } from './compiler/index.ts'
 import { type BundleSet, type Composed, compose } from './compose.ts'
+import { createReadCoverage, type ReadCoverage } from './coverage.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { FailureKind } from './failure.ts'
@@ -101,7 +102,18 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     const comparison =
       witness && createComparison({ reference: witness, session, policy, revision, integrations, readContext, maxMemoryPages })
     const compared = (await comparison?.agree(composed.all)) ?? null
-    const engine = createEngine({ policy, session, integrations, revision, readContext, grants, ask, onFailure, observer: comparison })
+    const engine = createEngine({
+      policy,
+      session,
+      integrations,
+      revision,
+      readContext,
+      grants,
+      ask,
+      readCoverage: coverageIn(session),
+      onFailure,
+      observer: comparison,
+    })
     return {
       revision,
       activate() {
@@ -129,9 +141,15 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     return { policy, module, dataHash, own: isOwn ? createSessionOver(createOwnDocuments(module, data)) : null }
   }
 
-  function createSessionOver(documents: Documents): Session {
+  function createSessionOver(documents: Documents, entry = entrypoint): Session {
     const { maxMemoryPages, maxEvaluationMs } = options
-    return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
+    return createSession({ documents, entrypoint: entry, maxMemoryPages, maxEvaluationMs, library: library.now })
+  }
+
+  /** `null`: a policy that asks nothing has none, and one that somebody else built need not. */
+  function coverageIn({ documents }: Session): ReadCoverage | null {
+    const has = Object.hasOwn(documents.loader.base.entrypoints, coverageEntrypoint)
+    return has ? createReadCoverage(createSessionOver(documents, coverageEntrypoint)) : null
   }
 
   return {

@@ -51,10 +51,10 @@ async function arrange(
   mkdirSync(join(installation.folder, 'rules'))
   installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules(verdicts.port)}`)
   const { proxyPort, log, gateway } = await startHere(t, installation)
-  const ask = async (path: string, method = 'GET', body = '', name = 'weather') => {
+  const ask = async (path: string, method = 'GET', body = '', name = 'weather', host = 'api.example.com') => {
     const text = await exchangeRaw(
       proxyPort,
-      `${method} http://api.example.com:${origin.port}${path} HTTP/1.1\r\nHost: api.example.com:${origin.port}\r\nProxy-Authorization: ${proxyHeader(name)}\r\nConnection: close\r\n${body === '' ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`}\r\n${body}`,
+      `${method} http://${host}:${origin.port}${path} HTTP/1.1\r\nHost: ${host}:${origin.port}\r\nProxy-Authorization: ${proxyHeader(name)}\r\nConnection: close\r\n${body === '' ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`}\r\n${body}`,
     )
     return { status: Number(text.slice(9, 12)), text }
   }
@@ -104,6 +104,93 @@ test('questions for one integration use up nothing that another’s decisions ne
   // Its decisions get no answer any more, and are denials.
   assert.equal((await ask('/good')).status, 403)
   assert.equal((await ask('/good', 'GET', '', 'other')).status, 200)
+})
+
+const uncovered = (ask: Awaited<ReturnType<typeof arrange>>['ask'], path: string) => ask(path, 'GET', '', 'weather', 'other.example.com')
+
+test('rules ask nothing about a request that nothing covers: no DNS, no connection, and the denial says what is lacking', async (t) => {
+  const { verdicts, resolver, origin, installation, ask } = await arrange(
+    t,
+    (port) => `${verdictRule(port)}
+deny contains "the name has addresses" if {
+	input.request.door != "policy"
+	count(net.lookup_ip_addr("verdicts.example.com")) > 7
+}
+`,
+  )
+  const { status, text } = await uncovered(ask, '/good')
+  assert.equal(status, 403)
+  assert.match(text, /"rule":"default\/deny".*no network capability names the host/)
+  assert.deepEqual(resolver.asked, [])
+  assert.equal(verdicts.connections() + origin.connections(), 0)
+  const decided = installation.records().filter(({ type }) => type === 'decided')
+  assert.deepEqual(
+    decided.map(({ door, rule }) => [door, rule]),
+    [['proxy', 'default/deny']],
+  )
+  // What is covered is asked about as before.
+  assert.equal((await ask('/good')).status, 200)
+  assert.deepEqual(
+    verdicts.requests.map(({ url }) => url),
+    ['/good'],
+  )
+})
+
+test('a flood of requests that nothing covers uses up nothing of what the integration’s covered requests may ask', async (t) => {
+  const { ask, verdicts } = await arrange(t, verdictRule, undefined, 'limits: { requests: { rate: 1/h, burst: 1 } }')
+  for (let index = 0; index < 20; index += 1) assert.equal((await uncovered(ask, '/good')).status, 403)
+  assert.equal((await ask('/good')).status, 200)
+  assert.equal(verdicts.requests.length, 1)
+})
+
+test('an answer from outside never widens a manifest; a rule that allows without one covers a request as the manifest does', async (t) => {
+  const { ask, verdicts, resolver } = await arrange(
+    t,
+    (port) => `asks if input.request.door != "policy"
+
+verdict := http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow if asks
+
+allow contains "the verdict is yes" if {
+	input.http.method == "GET"
+	verdict
+}
+
+allow contains "the method is open" if input.http.method == "OPTIONS"
+
+deny contains "the verdict is no" if {
+	input.http.method == "OPTIONS"
+	not verdict
+}
+`,
+  )
+  const asked = await uncovered(ask, '/good')
+  assert.equal(asked.status, 403)
+  assert.match(asked.text, /"rule":"default\/deny".*cannot be told without asking outside/)
+  assert.equal(verdicts.connections() + resolver.asked.length, 0)
+  const options = (path: string) => ask(path, 'OPTIONS', '', 'weather', 'other.example.com')
+  assert.match((await options('/bad')).text, /the verdict is no/)
+  assert.equal(verdicts.requests.length, 1)
+  assert.doesNotMatch((await options('/good')).text, /"rule"/)
+})
+
+test('where the body says whether a rule covers a request, it is read before anything is asked', async (t) => {
+  const { ask, verdicts } = await arrange(
+    t,
+    (port) => `asks if input.request.door != "policy"
+
+allow contains "small" if input.http.body.value.amount < 10
+
+deny contains "the verdict is no" if {
+	asks
+	not http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow
+}
+`,
+  )
+  const post = (amount: number) => ask('/bad', 'POST', `{"amount":${amount}}`, 'weather', 'other.example.com')
+  assert.match((await post(1000)).text, /"rule":"default\/deny"/)
+  assert.equal(verdicts.connections(), 0)
+  assert.match((await post(1)).text, /the verdict is no/)
+  assert.equal(verdicts.requests.length, 1)
 })
 
 test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {

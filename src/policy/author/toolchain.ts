@@ -1,7 +1,7 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
 import { type JsonObject, parseExactJson } from '../../core/index.ts'
-import { defaultSources, entrypoint, policySurroundings } from '../build.ts'
+import { defaultSources, entrypointsOf, policySurroundings } from '../build.ts'
 import {
   type Compile,
   CompilerMissing,
@@ -27,15 +27,15 @@ export async function checkPolicy(compile: Compile, sources: RegoSources, grants
   await explainingRules(deciding, async () => {
     await compile({ command: 'check', sources: all, capabilities, schema })
     // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
-    await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: [entrypoint] })
+    await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: entrypointsOf(grants) })
   })
   if (Object.keys(reporting).length > 0) await checkReporting(compile, sources, grants)
 }
 
 async function checkReporting(compile: Compile, rules: RegoSources, grants: readonly string[]): Promise<void> {
-  const { sources, capabilities, entrypoint: verdict } = await verdictInputs(rules, grants)
+  const { sources, capabilities, entrypoints } = await verdictInputs(rules, grants)
   await compile({ command: 'check', sources, capabilities })
-  const { sight = everything } = await compile({ command: 'build', sources, capabilities, entrypoints: [verdict] })
+  const { sight = everything } = await compile({ command: 'build', sources, capabilities, entrypoints })
   requireInside(sight)
 }
 
@@ -203,7 +203,7 @@ export async function buildBundle(
   const { deciding, reporting } = divideRules(sources)
   const reports = Object.keys(reporting).length > 0
   const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
-  const common = { capabilities, entrypoints: [entrypoint] }
+  const common = { capabilities, entrypoints: entrypointsOf(grants) }
   await compile({ ...common, command: 'build', sources: { ...own, ...deciding }, schema })
   const { bundle = '' } = await compile({
     ...common,

@@ -23,7 +23,7 @@ export const verdictEntrypoint = 'sallyport/report/verdict'
 export async function verdictInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
   const { capabilities } = await policySurroundings(grants)
   const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': verdict }
-  return { sources, capabilities, entrypoint: verdictEntrypoint, sourceHash: await hashOf(sources, capabilities) }
+  return { sources, capabilities, entrypoints: [verdictEntrypoint], sourceHash: await hashOf(sources, capabilities) }
 }
 
 export async function buildVerdict(

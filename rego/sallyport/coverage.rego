@@ -1,0 +1,16 @@
+# Whether anything covers a request. An entry point of its own where rules may ask outside, which is asked before they do.
+package sallyport
+
+import data.sallyport.rules
+
+# Why nothing covers the request; undefined where a capability of the manifest, or an author's rule, allows it.
+uncovered := sort(lacking) if {
+	not capability
+	not allowed_by_rules
+}
+
+allowed_by_rules if {
+	known
+	count(rules.allow) > 0
+	not nowhere_chosen
+}

@@ -1,0 +1,133 @@
+/** Rules that ask outside decide as if the answers had always been known, but for requests that nothing covers: about these nothing is asked. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { AccessRequest, Claim, Decision } from '../../src/core/index.ts'
+import { buildBundle } from '../../src/policy/author/toolchain.ts'
+import { readBundle } from '../../src/policy/bundle/index.ts'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+import type { BundleSet } from '../../src/policy/compose.ts'
+import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import type { Ask } from '../../src/policy/outside/index.ts'
+import { createPolicy, type PolicyStation } from '../../src/policy/policy.ts'
+import { snapshotOf } from '../support/bundles.ts'
+import { smallDefaults } from '../support/defaults.ts'
+import { createFolder } from '../support/folder.ts'
+import { manifest } from '../support/installation.ts'
+
+const integration = decodeManifest(
+  '/x/weather.yaml',
+  manifest('weather', 'network: [{ hosts: [covered.example.com], tls: intercept }]'),
+  smallDefaults,
+)
+
+const switches = ['allow', 'allow-asks', 'deny', 'deny-asks', 'obliges', 'obliges-asks'] as const
+const questions = ['allow', 'deny', 'deny-lookup', 'obliges'] as const
+
+/** `answered`: how a question gets its answer. */
+const rulesThat = (answered: string) => `package sallyport.rules
+
+on(switch) if switch in input.http.headers.on
+
+${answered}
+
+allow contains "open" if on("allow")
+
+allow contains "the answer is yes" if {
+	on("allow-asks")
+	yes("allow")
+}
+
+deny contains "closed" if on("deny")
+
+deny contains "the answer is no" if {
+	on("deny-asks")
+	not yes("deny")
+	not known("deny-lookup")
+}
+
+obligations contains {"timeoutMs": 5} if on("obliges")
+
+obligations contains {"timeoutMs": 6} if {
+	on("obliges-asks")
+	yes("obliges")
+}
+`
+
+const asking = rulesThat(`yes(name) if http.send({"method": "GET", "url": name}).body
+
+known(name) if count(net.lookup_ip_addr(name)) > 0`)
+
+const knowing = rulesThat(`yes(name) if name in input.http.headers.answers
+
+known(name) if name in input.http.headers.answers`)
+
+interface Case {
+  readonly host: string
+  readonly on: readonly (typeof switches)[number][]
+  readonly answers: readonly string[]
+}
+
+const cases: fc.Arbitrary<Case> = fc.record({
+  host: fc.constantFrom('covered.example.com', 'other.example.com'),
+  on: fc.subarray([...switches]),
+  answers: fc.subarray([...questions]),
+})
+
+const grants = ['http.send', 'net.lookup_ip_addr']
+
+async function bundled(text: string): Promise<BundleSet> {
+  const { bytes } = await buildBundle(createCompile(), { 'rules/a.rego': text }, { grants })
+  return new Map([['acme', snapshotOf(await readBundle(bytes, { origin: 'acme', verification: null }))]])
+}
+
+for (const from of ['a folder', 'a bundle'])
+  test(`rules from ${from}: answers from outside decide as known ones do; about what nothing covers nothing is asked`, async (t) => {
+    let asked: string[] = []
+    let answers: readonly string[] = []
+    const ask: Ask = async ({ builtin, operand }) => {
+      const name = builtin === 'http.send' ? (JSON.parse(operand) as { url: string }).url : (JSON.parse(operand) as string)
+      asked.push(name)
+      const yes = answers.includes(name)
+      return { text: builtin === 'http.send' ? `{"body":${yes}}` : yes ? '{"192.0.2.1"}' : 'set()' }
+    }
+    const station = async (text: string, from: string): Promise<PolicyStation> => {
+      const policy = createPolicy({
+        cacheFolder: createFolder(t),
+        compile: createCompile(),
+        maxMemoryPages: 200,
+        maxEvaluationMs: 1000,
+        grants: { builtins: grants, timeoutMs: 60_000, maxCalls: 10 },
+        ask,
+        readContext: () => ({}),
+        onFailure: (_kind, error) => assert.fail(String(error)),
+      })
+      const prepared = await (from === 'a bundle'
+        ? policy.prepare([integration], {}, await bundled(text))
+        : policy.prepare([integration], { 'rules/a.rego': text }))
+      prepared.activate()
+      return policy
+    }
+    const [waiting, immediate] = [await station(asking, from), await station(knowing, 'a folder')]
+    const told = (decision: Decision | null | undefined) => ({ ...decision, revision: '' })
+
+    await fc.assert(
+      fc.asyncProperty(cases, async (one) => {
+        asked = []
+        answers = one.answers
+        const request = { kind: 'http', id: 'id', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET' }
+        const facts = { scheme: 'https', host: one.host, port: 443, method: 'GET', path: '/', segments: [], query: {} }
+        const claim = { facts: { ...facts, headers: { on: one.on, answers: one.answers } }, subject: {}, origin: null }
+        const given = [request as unknown as AccessRequest, claim as unknown as Claim] as const
+        const decision = await waiting.consult?.(...given, () => assert.fail('there is no body'))
+        const known = immediate.decide(...given)
+        const covered = one.host === 'covered.example.com' || (one.on.includes('allow') && !one.on.includes('allow-asks'))
+        if (!covered) assert.deepEqual(asked, [])
+        // A denial that is certain is looked for first.
+        const mustAsk = one.on.includes('deny-asks') || (!one.on.includes('deny') && one.on.some((name) => name.endsWith('-asks')))
+        if (covered || !mustAsk) assert.deepEqual(told(decision), told(known))
+        else assert.deepEqual([decision?.allow, decision?.rule, decision?.reasons.length], [false, 'default/deny', 1])
+      }),
+      { numRuns: Number(process.env['SALLYPORT_PAIRS'] ?? 1000), interruptAfterTimeLimit: 60_000 },
+    )
+  })
