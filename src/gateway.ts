@@ -30,7 +30,7 @@ import { createReporting } from './reporting.ts'
 import { createOperatorLookup } from './resources/index.ts'
 import { createDescriptors } from './shares/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
-import { createUsage, registerUsageMetrics } from './usage/index.ts'
+import { createUsage, usageSeries } from './usage/index.ts'
 import { version } from './version.ts'
 import { createLive } from './watch/index.ts'
 import { createWitness } from './witness.ts'
@@ -82,7 +82,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   })
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
-  registerUsageMetrics(metrics.registry, report, usage.durations)
+  metrics.perIntegration(() => usageSeries({ usage, limits, names: manifests.names }))
   const live = createLive({
     policy: () => government.policy,
     claim: (request, needs) => reach.find(request.kind).claim(request, needs),
@@ -134,6 +134,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     metrics,
     onActivated(integrations) {
       limits.update(integrations)
+      usage.update(integrations.map(({ name }) => name))
       redactor.setNames(integrations.map(({ redaction }) => redaction))
       live.judgeAgain()
     },

@@ -10,7 +10,7 @@ export interface Health {
 
 export interface HealthOptions {
   readonly health: () => Health
-  readonly metrics: { text(): Promise<string>; readonly contentType: string }
+  readonly metrics: { text(): AsyncIterable<string>; readonly contentType: string }
 }
 
 /** Without Express, so that a gateway that nobody asks anything else of need not load it. */
@@ -24,10 +24,12 @@ export function createHealthHandler({ health, metrics }: HealthOptions): Request
       return send(res, ready ? 200 : 503, { ready, pinned, checks })
     }
     if (path !== '/metrics') return send(res, 404, problem(404, 'Not found', 'this port knows /healthz, /readyz and /metrics'))
-    metrics.text().then(
-      (text) => end(res, 200, metrics.contentType, text),
-      () => send(res, 500, problem(500, 'Internal server error', 'the metrics cannot be read')),
-    )
+    if (req.method === 'HEAD') return void res.writeHead(200, { 'content-type': metrics.contentType }).end()
+    sendParts(res, metrics.contentType, metrics.text()).catch(() => {
+      if (!res.headersSent) return send(res, 500, problem(500, 'Internal server error', 'the metrics cannot be read'))
+      // The reader sees that it is not whole.
+      res.destroy()
+    })
   }
 }
 
@@ -39,4 +41,24 @@ function send(res: ServerResponse, status: number, value: unknown): void {
 
 function end(res: ServerResponse, status: number, type: string, text: string): void {
   res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text)
+}
+
+/** As fast as it is read, and no longer than somebody reads. */
+async function sendParts(res: ServerResponse, type: string, parts: AsyncIterable<string>): Promise<void> {
+  for await (const part of parts) {
+    if (!res.headersSent) res.writeHead(200, { 'content-type': type })
+    if (res.destroyed) return
+    if (!res.write(part)) await drainOrClose(res)
+  }
+  res.end()
+}
+
+function drainOrClose(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done).off('close', done)
+      resolve()
+    }
+    res.on('drain', done).on('close', done)
+  })
 }

@@ -70,6 +70,12 @@ export class Account {
     return this.#open
   }
 
+  /** Nothing else is taken before an arrival, but where there is none: a share of what rules ask. */
+  get isUsed(): boolean {
+    const { arrivals, requests } = this.#tallies
+    return arrivals.allowed + arrivals.limited + requests.allowed + requests.limited > 0
+  }
+
   reconfigure(settings: LimitSettings, nowMs: number): void {
     for (const name of flowing) {
       const { rate, burst } = this.#settings[name]

@@ -25,9 +25,16 @@ export interface LimitsOptions extends BodiesOptions {
   readonly onBreakerChange: (integration: string, report: BreakerReport) => void
 }
 
+interface Held {
+  integration: Integration
+  readonly account: Account
+}
+
 export interface LimitsStation extends Limits {
   /** After a reload: levels are kept, changed buckets are clamped, integrations that are gone are forgotten. */
   update(integrations: readonly Integration[]): void
+  /** It has asked for something since the start, or since it is known. */
+  isUsed(integration: string): boolean
   report(integration: string): readonly BucketReport[]
   breakers(integration: string): readonly BreakerReport[]
 }
@@ -38,7 +45,9 @@ const refusals = { perSecond: 50, burst: 200, maxWaitMs: 5000 }
 const unidentified = '-'
 
 export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
-  const accounts = new Map<string, { integration: Integration; readonly account: Account }>()
+  const accounts = new Map<string, Held>()
+  // Of those above whose key is no integration's name: by the name of whom each is kept for.
+  const shares = new Map<string, Set<Held>>()
   const arriveUnidentified = createPeers(peerArrivals, now)
   const waitForRefusal = createPace({ ...refusals, now })
   const breakers = createBreakers(now, onBreakerChange)
@@ -49,14 +58,21 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
     if (held === undefined) {
       held = { integration, account: new Account(integration.limits, now()) }
       accounts.set(share, held)
+      if (share !== integration.name) sharesOf(integration.name).add(held)
     }
     return held.account
   }
 
-  /** Its own, and those of whom it is asked for. */
-  function accountsOf(name: string) {
+  function sharesOf(name: string): Set<Held> {
+    const found = shares.get(name) ?? new Set()
+    shares.set(name, found)
+    return found
+  }
+
+  /** Its own, and those of whom it is asked for. A scrape asks about every integration: none may look through all accounts. */
+  function accountsOf(name: string): readonly Held[] {
     const own = accounts.get(name)
-    return own === undefined ? [] : [own, ...[...accounts.values()].filter((held) => held !== own && held.integration.name === name)]
+    return own === undefined ? [] : [own, ...(shares.get(name) ?? [])]
   }
 
   return {
@@ -72,6 +88,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
     holdBody: createHoldBody(bodies),
     update(integrations) {
       const names = new Set(integrations.map(({ name }) => name))
+      shares.clear()
       for (const name of accounts.keys()) {
         // Shares of a grantee begin anew, as its manifest says now.
         if (names.has(name)) continue
@@ -93,6 +110,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
         held.integration = integration
       }
     },
+    isUsed: (name) => accountsOf(name).some(({ account }) => account.isUsed),
     report: (name) => reportTogether(accountsOf(name).map(({ account }) => account.report(now()))),
     breakers: (name) => accountsOf(name).flatMap(({ integration }) => breakers.report(shareOf(integration))),
   }

@@ -1,5 +1,6 @@
 /** The metrics registry: what the process itself tells, and what stations add as callbacks read at scrape. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { createSlices, type Lines } from './exposition.ts'
 
 export interface LabelledCounter {
   /** By one, or by `by`. */
@@ -7,9 +8,8 @@ export interface LabelledCounter {
 }
 
 export interface Metrics {
-  readonly registry: Registry
-  /** The Prometheus text format. */
-  text(): Promise<string>
+  /** The Prometheus text format, in parts that come as they are made. */
+  text(): AsyncIterable<string>
   readonly contentType: string
   /** A counter without labels, for what is rare. */
   counter(name: string, help: string): { inc(): void }
@@ -19,14 +19,20 @@ export interface Metrics {
   gauge(name: string, help: string, read: () => number): void
   /** A gauge with one label, read at scrape: a value for each of the label's. */
   labelledGauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void
+  /** What has series for each integration, made anew at each scrape: prom-client would make and keep objects for each of them. */
+  perIntegration(lines: () => Lines): void
 }
 
 export function createMetrics(): Metrics {
   const registry = new Registry()
+  const perIntegration: (() => Lines)[] = []
+  const slices = createSlices()
   collectDefaultMetrics({ register: registry })
   return {
-    registry,
-    text: () => registry.metrics(),
+    async *text() {
+      yield await registry.metrics()
+      for (const lines of perIntegration) yield* slices(lines())
+    },
     contentType: registry.contentType,
     counter: (name, help) => new Counter({ name, help, registers: [registry] }),
     labelledCounter(name, help, label, values) {
@@ -56,5 +62,6 @@ export function createMetrics(): Metrics {
         },
       })
     },
+    perIntegration: (lines) => void perIntegration.push(lines),
   }
 }

@@ -1,4 +1,4 @@
 /** Meters and reports. */
 export { formatUsage } from './format.ts'
-export { registerUsageMetrics } from './metrics.ts'
+export { usageSeries } from './metrics.ts'
 export { createUsage, type IntegrationUsage } from './usage.ts'

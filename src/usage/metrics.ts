@@ -1,161 +1,123 @@
-/** The usage report as Prometheus series, read from plain counters at scrape: the hot path calls no metrics library. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { BucketReport } from '../core/index.ts'
+/** Usage as Prometheus series, read from plain counters at a scrape: the hot path calls no metrics library. */
+import type { BreakerReport, BucketName, BucketReport } from '../core/index.ts'
+import { type FamilyOptions, family, type Lines } from '../telemetry/index.ts'
 import { boundsSeconds, type Latency } from './latency.ts'
-import type { Durations, IntegrationUsage } from './usage.ts'
+import type { Counted, UsageStation } from './usage.ts'
+
+export interface UsageSeriesOptions {
+  readonly usage: Pick<UsageStation, 'counted'>
+  /** Of the manifests in force. */
+  readonly names: () => readonly string[]
+  readonly limits: {
+    isUsed(integration: string): boolean
+    report(integration: string): readonly BucketReport[]
+    breakers(integration: string): readonly BreakerReport[]
+  }
+}
 
 const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
 
-/** Sets a metric's labelled values from one integration's figures. */
-type Read<Metric> = (metric: Metric, one: IntegrationUsage) => void
+/**
+ * The series of docs/reference/metrics.md that are labelled by integration, one integration after the other; labels are bounded
+ * by the manifests. Buckets and durations are those of integrations that have asked for something: 30 series and more for
+ * each that never did would be most of what a scrape gives.
+ */
+export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Lines {
+  const known = names()
+  const all = usage.counted('-').isIdle ? known : [...known, '-']
 
-/** Registers the series of docs/reference/metrics.md that are labelled by integration; labels are bounded by the manifests. */
-export function registerUsageMetrics(
-  registry: Registry,
-  report: () => readonly IntegrationUsage[],
-  durations: () => readonly Durations[],
-): void {
-  const registers = [registry]
-  // Every series is collected in one turn of the event loop: one report serves a scrape.
-  let latest: readonly IntegrationUsage[] | null = null
-  const once = () => {
-    if (latest === null) {
-      latest = report()
-      queueMicrotask(() => {
-        latest = null
-      })
-    }
-    return latest
-  }
-  const series = <Metric extends Counter | Gauge>(name: string, help: string, labelNames: string[], read: Read<Metric>) => ({
-    name,
-    help,
-    labelNames,
-    registers,
-    collect(this: Metric) {
-      this.reset()
-      for (const one of once()) read(this, one)
+  const counted = (name: string, type: FamilyOptions<string>['type'], help: string, lines: (of: Counted, label: string) => string) =>
+    family({ name, type, help, of: all, lines: (integration) => lines(usage.counted(integration), `integration="${integration}"`) })
+  yield* counted(
+    'sallyport_requests_total',
+    'counter',
+    'Requests by how they ended: allowed, denied, limited, refused, failed.',
+    ({ requests }, label) => {
+      let text = ''
+      for (const result in requests)
+        text += `sallyport_requests_total{${label},result="${result}"} ${requests[result as keyof typeof requests]}\n`
+      return text
+    },
+  )
+  yield* counted(
+    'sallyport_origin_errors_total',
+    'counter',
+    'Allowed requests that the destination itself answered with 5xx.',
+    ({ originErrors }, label) => `sallyport_origin_errors_total{${label}} ${originErrors}\n`,
+  )
+  yield* counted('sallyport_problems_total', 'counter', 'The gateway’s own refusals by code.', ({ problems }, label) => {
+    let text = ''
+    for (const code in problems) text += `sallyport_problems_total{${label},code="${code}"} ${problems[code]}\n`
+    return text
+  })
+  yield* counted(
+    'sallyport_bytes_total',
+    'counter',
+    'Body and tunnel bytes; out is from the integration to its destinations.',
+    ({ sentBytes, receivedBytes }, label) =>
+      `sallyport_bytes_total{${label},direction="out"} ${sentBytes}\nsallyport_bytes_total{${label},direction="in"} ${receivedBytes}\n`,
+  )
+  const histogram = (name: string, help: string, read: (of: Counted) => Latency) =>
+    counted(name, 'histogram', help, (of, label) => histogramLines(name, label, read(of)))
+  yield* histogram('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', ({ exchanges }) => exchanges)
+  yield* histogram(
+    'sallyport_connection_duration_seconds',
+    'Arrival to end of allowed tunnels and WebSockets.',
+    ({ takeovers }) => takeovers,
+  )
+
+  const used = known.filter(limits.isUsed)
+  const bucket = (name: string, type: FamilyOptions<string>['type'], help: string, figure: (bucket: BucketReport) => number) =>
+    family({
+      ...{ name, type, help, of: used },
+      lines: (integration) => {
+        let text = ''
+        for (const one of limits.report(integration)) text += bucketLine(name, integration, one.bucket, figure(one))
+        return text
+      },
+    })
+  yield* bucket('sallyport_bucket_level', 'gauge', 'Tokens in a bucket; negative in debt.', ({ level }) => level)
+  yield* bucket('sallyport_bucket_capacity', 'gauge', 'Tokens a bucket holds at most.', ({ capacity }) => capacity)
+  yield* bucket(
+    'sallyport_bucket_refill_per_second',
+    'gauge',
+    'Tokens that come back to a bucket each second; 0 for concurrency.',
+    ({ refillPerSecond }) => refillPerSecond,
+  )
+  yield* bucket(
+    'sallyport_bucket_consumed_total',
+    'counter',
+    'Tokens taken out of a bucket.',
+    // What was prepaid and given back can leave less than there was.
+    ({ consumed }) => Math.max(0, consumed),
+  )
+  yield* bucket('sallyport_bucket_allowed_total', 'counter', 'Admissions that a bucket let pass.', ({ allowed }) => allowed)
+  yield* bucket('sallyport_bucket_limited_total', 'counter', 'Admissions that a bucket refused.', ({ limited }) => limited)
+  yield* family({
+    name: 'sallyport_breakers',
+    type: 'gauge',
+    help: 'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',
+    of: known,
+    lines: (integration) => {
+      let most = 0
+      for (const { state } of limits.breakers(integration)) most = Math.max(most, breakerStates[state])
+      return `sallyport_breakers{integration="${integration}"} ${most}\n`
     },
   })
-  const counter = (...given: Parameters<typeof series<Counter>>) => new Counter(series<Counter>(...given))
-  const gauge = (...given: Parameters<typeof series<Gauge>>) => new Gauge(series<Gauge>(...given))
-
-  counter(
-    'sallyport_requests_total',
-    'Requests by how they ended: allowed, denied, limited, refused, failed.',
-    ['integration', 'result'],
-    (metric, { integration, requests }) => {
-      for (const [result, count] of Object.entries(requests)) metric.inc({ integration, result }, count)
-    },
-  )
-  counter(
-    'sallyport_origin_errors_total',
-    'Allowed requests that the destination itself answered with 5xx.',
-    ['integration'],
-    (metric, { integration, originErrors }) => metric.inc({ integration }, originErrors),
-  )
-  counter(
-    'sallyport_problems_total',
-    'The gateway’s own refusals by code.',
-    ['integration', 'code'],
-    (metric, { integration, problems }) => {
-      for (const [code, count] of Object.entries(problems)) metric.inc({ integration, code }, count)
-    },
-  )
-  counter(
-    'sallyport_bytes_total',
-    'Body and tunnel bytes; out is from the integration to its destinations.',
-    ['integration', 'direction'],
-    (metric, { integration, sentBytes, receivedBytes }) => {
-      metric.inc({ integration, direction: 'out' }, sentBytes)
-      metric.inc({ integration, direction: 'in' }, receivedBytes)
-    },
-  )
-  const histogram = (name: string, help: string, read: (one: Durations) => Latency) =>
-    new ReadHistogram(registry, name, help, () => durations().map((one) => ({ integration: one.integration, latency: read(one) })))
-  histogram('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', ({ exchanges }) => exchanges)
-  histogram('sallyport_connection_duration_seconds', 'Arrival to end of allowed tunnels and WebSockets.', ({ takeovers }) => takeovers)
-  // Each was just reset: what is added is what is set.
-  const eachBucket =
-    (figure: (bucket: BucketReport) => number): Read<Counter | Gauge> =>
-    (metric, { integration, buckets }) => {
-      for (const one of buckets) metric.inc({ integration, bucket: one.bucket }, figure(one))
-    }
-  const labels = ['integration', 'bucket']
-  gauge(
-    'sallyport_bucket_level',
-    'Tokens in a bucket; negative in debt.',
-    labels,
-    eachBucket(({ level }) => level),
-  )
-  gauge(
-    'sallyport_bucket_capacity',
-    'Tokens a bucket holds at most.',
-    labels,
-    eachBucket(({ capacity }) => capacity),
-  )
-  gauge(
-    'sallyport_bucket_refill_per_second',
-    'Tokens that come back to a bucket each second; 0 for concurrency.',
-    labels,
-    eachBucket(({ refillPerSecond }) => refillPerSecond),
-  )
-  counter(
-    'sallyport_bucket_consumed_total',
-    'Tokens taken out of a bucket.',
-    labels,
-    // What was prepaid and given back can leave less than there was.
-    eachBucket(({ consumed }) => Math.max(0, consumed)),
-  )
-  counter(
-    'sallyport_bucket_allowed_total',
-    'Admissions that a bucket let pass.',
-    labels,
-    eachBucket(({ allowed }) => allowed),
-  )
-  counter(
-    'sallyport_bucket_limited_total',
-    'Admissions that a bucket refused.',
-    labels,
-    eachBucket(({ limited }) => limited),
-  )
-  gauge(
-    'sallyport_breakers',
-    'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',
-    ['integration'],
-    (metric, { integration, breakers }) => {
-      metric.set({ integration }, Math.max(0, ...breakers.map(({ state }) => breakerStates[state])))
-    },
-  )
 }
 
-/** A histogram whose counts are kept elsewhere: prom-client's own is observed, which costs the path more, and is read here alone. */
-class ReadHistogram extends Histogram<'integration'> {
-  readonly #text: { readonly name: string; readonly help: string }
-  readonly #read: () => readonly { readonly integration: string; readonly latency: Latency }[]
+function bucketLine(name: string, integration: string, bucket: BucketName, value: number): string {
+  return `${name}{integration="${integration}",bucket="${bucket}"} ${value}\n`
+}
 
-  constructor(registry: Registry, name: string, help: string, read: () => readonly { integration: string; latency: Latency }[]) {
-    super({ name, help, labelNames: ['integration'], registers: [registry] })
-    this.#text = { name, help }
-    this.#read = read
+/** Of one integration, at one moment; nothing before the first observation. */
+function histogramLines(name: string, label: string, latency: Latency): string {
+  if (latency.count === 0) return ''
+  let text = ''
+  let below = 0
+  for (let index = 0; index < latency.counts.length; index += 1) {
+    below += latency.counts[index] as number
+    text += `${name}_bucket{${label},le="${boundsSeconds[index] ?? '+Inf'}"} ${below}\n`
   }
-
-  /** What the registry asks for when it writes the text format. */
-  async getForPromString() {
-    const { name, help } = this.#text
-    const values = this.#read().flatMap(({ integration, latency }) => {
-      if (latency.count === 0) return []
-      let below = 0
-      const buckets = [...latency.counts].map((count, index) => {
-        below += count
-        return { metricName: `${name}_bucket`, labels: { le: boundsSeconds[index] ?? '+Inf', integration }, value: below }
-      })
-      return [
-        ...buckets,
-        { metricName: `${name}_sum`, labels: { integration }, value: latency.sumSeconds },
-        { metricName: `${name}_count`, labels: { integration }, value: latency.count },
-      ]
-    })
-    return { name, help, type: 'histogram', values, aggregator: 'sum' }
-  }
+  return `${text}${name}_sum{${label}} ${latency.sumSeconds}\n${name}_count{${label}} ${latency.count}\n`
 }

@@ -26,17 +26,25 @@ export interface UsageOptions {
   readonly breakers: (integration: string) => readonly BreakerReport[]
 }
 
-/** Of allowed requests. */
-export interface Durations {
-  readonly integration: string
+/** What is counted of one integration. */
+export interface Counted {
+  readonly requests: Readonly<Record<Result, number>>
+  readonly problems: Readonly<Record<string, number>>
+  readonly originErrors: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Of allowed requests. */
   readonly exchanges: Latency
-  /** Tunnels and WebSockets, which last as long as their ends want. */
+  /** Of allowed tunnels and WebSockets, which last as long as their ends want. */
   readonly takeovers: Latency
+  /** It has asked for nothing. */
+  readonly isIdle: boolean
 }
 
 export interface UsageStation extends Usage {
-  /** Of whoever was served. */
-  durations(): readonly Durations[]
+  /** Nothing is kept of integrations that are not among these. */
+  update(names: Iterable<string>): void
+  counted(integration: string): Counted
   /** Of every integration in `names`, and of callers that proved none under `-`. */
   report(names: Iterable<string>): readonly IntegrationUsage[]
 }
@@ -44,22 +52,32 @@ export interface UsageStation extends Usage {
 /** Callers that proved no integration. */
 const unidentified = '-'
 
-interface Counters {
-  readonly requests: Record<Result, number>
-  readonly problems: Record<string, number>
-  originErrors: number
-  sentBytes: number
-  receivedBytes: number
-  readonly exchanges: Latency
-  readonly takeovers: Latency
+class Counters implements Counted {
+  readonly requests: Record<Result, number> = { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0 }
+  readonly problems: Record<string, number> = {}
+  originErrors = 0
+  sentBytes = 0
+  receivedBytes = 0
+  readonly exchanges = new Latency()
+  readonly takeovers = new Latency()
+
+  get isIdle(): boolean {
+    return this === idle
+  }
 }
+
+/** Of all that ask for nothing: nothing is kept of them. */
+const idle = new Counters()
 
 export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   const counters = new Map<string, Counters>()
 
   function countersOf(name: string): Counters {
-    const found = counters.get(name) ?? noCounters()
-    counters.set(name, found)
+    let found = counters.get(name)
+    if (found === undefined) {
+      found = new Counters()
+      counters.set(name, found)
+    }
     return found
   }
 
@@ -73,12 +91,14 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
       count.receivedBytes += receivedBytes
       if (problem === null) count[isTakeover ? 'takeovers' : 'exchanges'].record(durationMs)
     },
+    update(names) {
+      const known = new Set(names)
+      for (const name of counters.keys()) if (!known.has(name) && name !== unidentified) counters.delete(name)
+    },
+    counted: (integration) => counters.get(integration) ?? idle,
     report(names) {
       const known = new Set([...names, ...(counters.has(unidentified) ? [unidentified] : [])])
-      // What is gone from the manifests is gone from the report.
-      for (const name of counters.keys()) if (!known.has(name) && name !== unidentified) counters.delete(name)
       return [...known].sort().map((integration) => {
-        // Nothing is kept of those who ask for nothing.
         const { requests, problems, originErrors, sentBytes, receivedBytes, exchanges } = counters.get(integration) ?? idle
         return {
           integration,
@@ -93,23 +113,8 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
         }
       })
     },
-    durations: () => [...counters].map(([integration, { exchanges, takeovers }]) => ({ integration, exchanges, takeovers })),
   }
 }
-
-function noCounters(): Counters {
-  return {
-    requests: { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0 },
-    problems: {},
-    originErrors: 0,
-    sentBytes: 0,
-    receivedBytes: 0,
-    exchanges: new Latency(),
-    takeovers: new Latency(),
-  }
-}
-
-const idle = noCounters()
 
 function resultOf(problem: Outcome['problem'], status: number): Result {
   if (problem === null) return 'allowed'

@@ -40,7 +40,7 @@ test('the health port knows three paths, and they name no secret and no path of 
     checks: { policy: true, manifests: true, audit: true, draining: false },
   })
   const metrics = await ask('/metrics')
-  assert.match(metrics.text, /^sallyport_bucket_capacity\{integration="weather",bucket="requests"\} 1000$/m)
+  assert.match(metrics.text, /^sallyport_requests_total\{integration="weather",result="allowed"\} 0$/m)
   assert.ok(!metrics.text.includes(installation.folder))
   for (const path of ['/v1/status', '/v1/usage', '/v1/reload', '/', '/metrics/x', '/debug'])
     assert.equal((await ask(path)).status, 404, path)

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { createInstallation, manifest, portOf, proxyHeader } from '../support/installation.ts'
+import { usedBytes } from '../support/used-bytes.ts'
 
 const changes = Number(process.env['SALLYPORT_RELOADS'] ?? 80)
 const integrations = Number(process.env['SALLYPORT_RELOAD_INTEGRATIONS'] ?? 20)
@@ -14,19 +13,6 @@ const integrations = Number(process.env['SALLYPORT_RELOAD_INTEGRATIONS'] ?? 20)
 const warm = Math.floor(changes / 5)
 /** Each change left 147 KiB behind. Of the rest of the process some is kept in hand, more or less from one look to the next. */
 const maxGrowthBytes = 4 * 1024 ** 2 + changes * 1024
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
-/** Of JavaScript and of WebAssembly, once all that nothing refers to is gone. */
-async function usedBytes(): Promise<number> {
-  for (let round = 0; round < 3; round += 1) {
-    collect()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
 
 const rest = (note: number) =>
   `labels: { note: "${note}" }\nnetwork:\n${Array.from({ length: 20 }, (_, index) => `  - { hosts: [api${index}.example.com], methods: [GET, POST], paths: ["/v1/items${index}/**", "/v2/*/things${index}"], tls: intercept }`).join('\n')}`

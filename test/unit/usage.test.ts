@@ -2,15 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Registry } from 'prom-client'
-import type { Integration, Outcome } from '../../src/core/index.ts'
-import { createUsage, registerUsageMetrics } from '../../src/usage/index.ts'
+import type { BucketReport, Integration, Outcome } from '../../src/core/index.ts'
+import { createUsage, usageSeries } from '../../src/usage/index.ts'
 import { boundsSeconds, Latency } from '../../src/usage/latency.ts'
 
 const served = { status: 200, problem: null, forOperator: null, sentBytes: 1, receivedBytes: 2, attempts: 1, complete: true }
 const outcome = (durationMs: number, isTakeover = false): Outcome => ({ ...served, durationMs, isTakeover })
 const weather = { name: 'weather' } as Integration
 const createEmpty = () => createUsage({ buckets: () => [], breakers: () => [] })
+const noLimits: Parameters<typeof usageSeries>[0]['limits'] = { isUsed: () => false, report: () => [], breakers: () => [] }
+const seriesOf = (usage: ReturnType<typeof createUsage>, names = ['weather'], limits = noLimits) =>
+  [...usageSeries({ usage, limits, names: () => names })].join('')
 
 test('quantiles are at most 5 % above what was observed, whatever it was', () => {
   const durations = fc.array(fc.double({ min: 0.001, max: 3_600_000, noNaN: true }), { minLength: 1, maxLength: 300 })
@@ -29,14 +31,12 @@ test('quantiles are at most 5 % above what was observed, whatever it was', () =>
   )
 })
 
-test('each bound counts all that took as long at most, and what took longer than all is in +Inf', async () => {
+test('each bound counts all that took as long at most, and what took longer than all is in +Inf', () => {
   const usage = createEmpty()
   for (const ms of [0, 1, 1.01, 5, 300, 4_000_000]) usage.settled(weather, null, outcome(ms))
-  const registry = new Registry()
-  registerUsageMetrics(registry, () => usage.report(['weather']), usage.durations)
-  const text = await registry.metrics()
+  const text = seriesOf(usage)
   const bucket = (le: string) =>
-    Number(new RegExp(`^sallyport_request_duration_seconds_bucket\\{le="${le}",integration="weather"\\} (\\d+)$`, 'm').exec(text)?.[1])
+    Number(new RegExp(`^sallyport_request_duration_seconds_bucket\\{integration="weather",le="${le}"\\} (\\d+)$`, 'm').exec(text)?.[1])
   assert.deepEqual(['0.001', '0.0025', '0.005', '0.25', '0.5', '3600', '\\+Inf'].map(bucket), [2, 3, 4, 4, 5, 5, 6])
   assert.match(text, /^# TYPE sallyport_request_duration_seconds histogram$/m)
   assert.match(text, /^sallyport_request_duration_seconds_count\{integration="weather"\} 6$/m)
@@ -44,13 +44,11 @@ test('each bound counts all that took as long at most, and what took longer than
   assert.equal(text.match(/^sallyport_request_duration_seconds_bucket/gm)?.length, boundsSeconds.length + 1)
 })
 
-test('tunnels and WebSockets are apart from requests', async () => {
+test('tunnels and WebSockets are apart from requests', () => {
   const usage = createEmpty()
   usage.settled(weather, null, outcome(2))
   usage.settled(weather, null, outcome(3_000_000, true))
-  const registry = new Registry()
-  registerUsageMetrics(registry, () => usage.report(['weather']), usage.durations)
-  const text = await registry.metrics()
+  const text = seriesOf(usage)
   assert.match(text, /^sallyport_request_duration_seconds_count\{integration="weather"\} 1$/m)
   assert.match(text, /^sallyport_connection_duration_seconds_count\{integration="weather"\} 1$/m)
   assert.equal(usage.report(['weather'])[0]?.latencyMs?.max, 2)
@@ -61,10 +59,20 @@ test('nothing is kept of manifests that ask for nothing, nor of those that are g
   const idle = Array.from({ length: 1000 }, (_, index) => `idle-${index}`)
   usage.settled(weather, null, outcome(1))
   assert.equal(usage.report([...idle, 'weather']).length, 1001)
-  assert.deepEqual(
-    usage.durations().map(({ integration }) => integration),
-    ['weather'],
-  )
-  usage.report(idle)
-  assert.deepEqual(usage.durations(), [])
+  assert.ok(idle.every((name) => usage.counted(name).isIdle))
+  usage.update(idle)
+  assert.ok(usage.counted('weather').isIdle)
+})
+
+test('buckets and durations are shown of those that have asked for something, how many requests of all', () => {
+  const usage = createEmpty()
+  usage.settled(weather, null, outcome(1))
+  const bucket: BucketReport = { bucket: 'requests', capacity: 5, refillPerSecond: 1, level: 4, consumed: 1, allowed: 1, limited: 0 }
+  const limits = { ...noLimits, isUsed: (name: string) => name === 'weather', report: () => [bucket] }
+  const text = seriesOf(usage, ['idle', 'weather'], limits)
+  assert.match(text, /^sallyport_requests_total\{integration="idle",result="allowed"\} 0$/m)
+  assert.match(text, /^sallyport_bytes_total\{integration="idle",direction="out"\} 0$/m)
+  assert.doesNotMatch(text, /^sallyport_(bucket|request_duration|connection)_.*"idle"/m)
+  assert.match(text, /^sallyport_bucket_level\{integration="weather",bucket="requests"\} 4$/m)
+  assert.equal(text.match(/^sallyport_bucket_/gm)?.length, 6)
 })
