@@ -1,4 +1,7 @@
-/** The process that makes a CA: prints it as JSON for the one that began it. */
-import { makeAuthority } from './issue.ts'
+/** A process of the gateway's start: prints the CAs that this machine trusts and, where it is told from when, a CA of the gateway's own (`ApartAnswer`, JSON). */
+import { trustedRoots } from '../sockets/index.ts'
+import type { ApartAnswer } from './apart.ts'
 
-process.stdout.write(JSON.stringify(await makeAuthority(Number(process.argv[2]))))
+const [fromMs] = process.argv.slice(2)
+const made = fromMs === undefined ? null : await (await import('./issue.ts')).makeAuthority(Number(fromMs))
+process.stdout.write(JSON.stringify({ roots: trustedRoots(), made } satisfies ApartAnswer))

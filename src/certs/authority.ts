@@ -4,8 +4,8 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { trustedRoots } from '../sockets/index.ts'
 import { writeAtomically } from '../write-atomically.ts'
+import { type ApartAnswer, makeAuthorityApart, readRootsApart } from './apart.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
-import { makeAuthorityApart } from './make-authority.ts'
 
 interface Pair {
   readonly certificate: X509Certificate
@@ -19,13 +19,15 @@ interface Pair {
 export async function openAuthority(folder: string, now: () => number = Date.now): Promise<CertificateAuthority> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const files = { key: join(folder, 'ca.key'), certificate: join(folder, 'ca.crt'), bundle: join(folder, 'bundle.crt') }
-  const pair = (await readPair(files.key, files.certificate)) ?? (await make(files, now()))
+  const kept = await readPair(files.key, files.certificate)
+  // Where no process can be started, the same is read in this one.
+  const { roots, ...pair } = kept === null ? await make(files, now()) : { ...kept, roots: await readRootsApart().catch(trustedRoots) }
   const { certificate } = pair
   if (certificate.validToDate.getTime() < now())
     throw new Error(
       `${files.certificate} expired on ${certificate.validToDate.toISOString()}: move the folder away and restart; clients must then trust the new CA`,
     )
-  await writeAtomically(files.bundle, `${[...trustedRoots(), certificate.toString()].join('\n')}\n`, 0o644)
+  await writeAtomically(files.bundle, `${[...roots, certificate.toString()].join('\n')}\n`, 0o644)
   return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle, leafKeyFile: join(folder, 'leaf-rsa.key') }
 }
 
@@ -46,9 +48,13 @@ async function readPair(keyFile: string, certificateFile: string): Promise<Pair 
   return { certificate, privateKey }
 }
 
-async function make(files: { readonly key: string; readonly certificate: string }, nowMs: number): Promise<Pair> {
-  const { key, certificate } = await makeAuthorityApart(nowMs)
+async function make(
+  files: { readonly key: string; readonly certificate: string },
+  nowMs: number,
+): Promise<Pair & Pick<ApartAnswer, 'roots'>> {
+  const { roots, made } = await makeAuthorityApart(nowMs)
+  const { key, certificate } = made
   await writeAtomically(files.key, key, 0o600)
   await writeAtomically(files.certificate, certificate, 0o644)
-  return { certificate: new X509Certificate(certificate), privateKey: createPrivateKey(key) }
+  return { roots, certificate: new X509Certificate(certificate), privateKey: createPrivateKey(key) }
 }
