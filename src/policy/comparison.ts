@@ -56,7 +56,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
     const data = documents.imageFor(byName.get(integration))
     const ending = (outcome: Evaluation['outcome']) => ({ id: 'reference', integration, input, calls, outcome })
     try {
-      return ending({ text: session.evaluate(data, input, at, (text) => text, undefined, null, calls) })
+      return ending({ text: session.evaluate(data, input, at, (text) => text, undefined, [], calls) })
     } catch (error) {
       return ending({ failed: error instanceof OutsideNeeded ? 'outside' : failureKindOf(error) })
     }

@@ -7,7 +7,7 @@ import { type Image, UnreadPart } from './wasm/index.ts'
 export type Coverage = 'covered' | 'unread' | { readonly uncovered: readonly string[] }
 
 /** What it takes is as in `Session.evaluate`; throws what ended the evaluation. */
-export type ReadCoverage = (data: Image, input: string, atMs: number, unread: string | null) => Coverage
+export type ReadCoverage = (data: Image, input: string, atMs: number, unread: readonly string[]) => Coverage
 
 /** `session` evaluates `coverageEntrypoint`. */
 export function createReadCoverage(session: Session): ReadCoverage {

@@ -7,6 +7,7 @@ import {
   type Decision,
   denial,
   type Integration,
+  isJsonObject,
   type JsonObject,
   type Needs,
   parseExactJson,
@@ -52,6 +53,8 @@ export interface Engine {
   readonly sight: InputSight
   /** As `Policy.decide`. */
   decide(request: AccessRequest, claim: Claim): Decision | null
+  /** What is decided whatever stands at these paths (JSON arrays) of the input; `null`: that depends on it. Asks nothing outside. */
+  decideWithout(request: AccessRequest, claim: Claim, unread: readonly string[]): Decision | OutsideNeeded | null
   /** As `Policy.consult`: asks outside what `decide` may not. */
   readonly consult: Consult | null
 }
@@ -83,7 +86,7 @@ export function createEngine(options: EngineOptions): Engine {
   const decided = policy.sight.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
   const bodyPaths = bodyPathsOf(policy.sight)
 
-  function evaluate(request: AccessRequest, input: string, unread: string | null, answers?: Answers): Decision {
+  function evaluate(request: AccessRequest, input: string, unread: readonly string[], answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
     const decision =
       observer?.isDue() === true
@@ -100,7 +103,7 @@ export function createEngine(options: EngineOptions): Engine {
     { take }: Observer,
     request: AccessRequest,
     input: string,
-    unread: string | null,
+    unread: readonly string[],
     run: (readText: (text: string) => Decision, calls: HostCall[]) => Decision,
   ): Decision {
     const calls: HostCall[] = []
@@ -136,32 +139,31 @@ export function createEngine(options: EngineOptions): Engine {
     return denial(`engine/${kind}`, failureReasons[kind], revision)
   }
 
-  const unreadOf = ({ kind }: AccessRequest, { facts }: Claim) => (hasUnreadBody(facts) ? (bodyPaths.get(kind) ?? null) : null)
+  const unreadOf = ({ kind }: AccessRequest, { facts }: Claim) => (hasUnreadBody(facts) ? (bodyPaths.get(kind) ?? nothing) : nothing)
 
-  function coverageOf(request: AccessRequest, claim: Claim): Coverage {
+  function coverageOf(request: AccessRequest, claim: Claim, unread: readonly string[]): Coverage {
     if (readCoverage === null) return 'covered'
     const data = session.documents.imageFor(byName.get(request.integration.name))
-    return readCoverage(data, writeInput(request, claim), request.at, unreadOf(request, claim))
+    return readCoverage(data, writeInput(request, claim), request.at, unread)
   }
 
-  function decide(request: AccessRequest, claim: Claim, answers?: Answers): Decision | null {
-    const unread = unreadOf(request, claim)
+  function decide(request: AccessRequest, claim: Claim, answers?: Answers, unread = unreadOf(request, claim)): Decision | null {
     const input = writeInput(request, claim)
     const { name } = request.integration
     // No input begins like this: one without a body is another than one whose body was not read.
-    const key = unread === null ? input : `${unread}${input}`
+    const key = unread.length === 0 ? input : `${unread.join('')}${input}`
     const known = observer?.isDue() === true ? undefined : decided?.get(name, key)
     if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
-    const decision = unread === null ? evaluate(request, input, null, answers) : evaluateWithout(request, input, unread, answers)
+    const decision = unread.length === 0 ? evaluate(request, input, nothing, answers) : evaluateWithout(request, input, unread, answers)
     if (input.length <= maxCachedCharacters && (decision === null || !isOdd(decision)))
       decided?.set(name, key, { decision, at: request.at })
     return decision
   }
 
-  /** What is decided without the body holds for any body; `null` where it cannot be. */
-  function evaluateWithout(request: AccessRequest, input: string, unread: string, answers?: Answers): Decision | null {
+  /** What is decided without a part holds whatever it is; `null` where it cannot be. */
+  function evaluateWithout(request: AccessRequest, input: string, unread: readonly string[], answers?: Answers): Decision | null {
     try {
       return evaluate(request, input, unread, answers)
     } catch (error) {
@@ -174,8 +176,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function consult(request: AccessRequest, claimed: Claim, readBody: ReadBody): Promise<Decision> {
     let claim = claimed
     let until = performance.now() + grants.timeoutMs
-    // What rules ask is itself decided without asking, or they would ask for ever.
-    const answers: Answers | undefined = request.door === 'policy' ? undefined : new Map()
+    const answers = answersFor(request)
     let isCovered = false
     for (;;) {
       let outcome = attempt(request, claim, answers)
@@ -197,18 +198,28 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
-  function attempt(request: AccessRequest, claim: Claim, answers: Answers | undefined): Decision | OutsideNeeded | null {
+  function attempt(
+    request: AccessRequest,
+    claim: Claim,
+    answers: Answers | undefined,
+    unread?: readonly string[],
+  ): Decision | OutsideNeeded | null {
     try {
-      return decide(request, claim, answers)
+      return decide(request, claim, answers, unread)
     } catch (error) {
       return error instanceof OutsideNeeded ? error : failed(error)
     }
   }
 
   /** `needed` where something covers the request, the denial where nothing does; `null`: that depends on the body. */
-  function unlessCovered(request: AccessRequest, claim: Claim, needed: OutsideNeeded): Decision | OutsideNeeded | null {
+  function unlessCovered(
+    request: AccessRequest,
+    claim: Claim,
+    needed: OutsideNeeded,
+    unread = unreadOf(request, claim),
+  ): Decision | OutsideNeeded | null {
     try {
-      const coverage = coverageOf(request, claim)
+      const coverage = coverageOf(request, claim, unread)
       if (coverage === 'covered') return needed
       return coverage === 'unread' ? null : { ...denial('default/deny', '', revision), reasons: coverage.uncovered }
     } catch (error) {
@@ -227,16 +238,32 @@ export function createEngine(options: EngineOptions): Engine {
         return failed(error)
       }
     },
+    decideWithout(request, claim, unread) {
+      const outcome = attempt(request, claim, answersFor(request), unread)
+      return outcome instanceof OutsideNeeded ? unlessCovered(request, claim, outcome, unread) : outcome
+    },
     consult: mayWait(session.documents.loader.base.builtins) ? consult : null,
   }
 }
 
-/** A decision without the body holds for any body: for this one, too. `unread`: `["http","body"]`. */
-function withUnread(input: string, unread: string | null): string {
-  if (unread === null) return input
-  const [kind = '', key = ''] = JSON.parse(unread) as string[]
-  const document = parseExactJson(input) as Record<string, JsonObject>
-  return stringify({ ...document, [kind]: { ...document[kind], [key]: { type: 'unread' } } })
+/** None are known yet; `undefined`: what rules ask is itself decided without asking, or they would ask for ever. */
+function answersFor({ door }: AccessRequest): Answers | undefined {
+  return door === 'policy' ? undefined : new Map()
+}
+
+const nothing: readonly string[] = []
+
+/** A decision without a part holds for any value of it: for this one, too. `unread`: `["http","body"]`. */
+function withUnread(input: string, unread: readonly string[]): string {
+  let document = parseExactJson(input) as JsonObject
+  for (const path of unread) document = withPart(document, JSON.parse(path) as string[])
+  return unread.length === 0 ? input : stringify(document)
+}
+
+function withPart(document: JsonObject, [key = '', ...below]: readonly string[]): JsonObject {
+  const present = Object.hasOwn(document, key) ? document[key] : undefined
+  const part = below.length === 0 ? { type: 'unread' } : withPart(isJsonObject(present) ? present : {}, below)
+  return { ...document, [key]: part }
 }
 
 /** The engine's own words, which no policy's decision is. */

@@ -25,11 +25,11 @@ export function hasUnreadBody({ body }: JsonObject): boolean {
   return (body as { readonly type?: Json } | undefined)?.type === 'unread'
 }
 
-/** By kind, the path (a JSON array) of the body that a policy of this sight can look at. */
-export function bodyPathsOf(sight: InputSight): ReadonlyMap<string, string> {
+/** By kind, the path (a JSON array) of the body that a policy of this sight can look at, in a list that is ever the same. */
+export function bodyPathsOf(sight: InputSight): ReadonlyMap<string, readonly string[]> {
   const root = placesOf(sight)
   const seeing = resourceKinds.filter((kind) => memberOf(memberOf(root, kind), 'body') !== undefined)
-  return new Map(seeing.map((kind) => [kind, JSON.stringify([kind, 'body'])]))
+  return new Map(seeing.map((kind) => [kind, [JSON.stringify([kind, 'body'])]]))
 }
 
 const integrationKeys = ['name', 'labels', 'identity'] as const

@@ -59,6 +59,8 @@ export interface PolicyStation extends Policy {
   compared(): Compared | null
   /** What of the input the active policy can look at. */
   sight(): InputSight
+  /** As `Engine.decideWithout`. */
+  decideWithout: Engine['decideWithout']
 }
 
 /** A policy's code, and its session where that serves whatever manifests there are. */
@@ -156,8 +158,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     get needs() {
       return active?.needs ?? nothing
     },
-    decide: (request, claim) =>
-      active === null ? denial('engine/no-policy', 'there is no policy yet: its bundle was never here', '') : active.decide(request, claim),
+    decide: (request, claim) => (active === null ? noPolicy : active.decide(request, claim)),
+    decideWithout: (request, claim, unread) => (active === null ? noPolicy : active.decideWithout(request, claim, unread)),
     get consult() {
       return active?.consult ?? null
     },
@@ -169,6 +171,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   }
 }
 
+const noPolicy = denial('engine/no-policy', 'there is no policy yet: its bundle was never here', '')
 const askNobody: Ask = async () => ({ error: 'nobody answers here' })
 const nothing: Needs = { headers: false, body: false, context: false }
 

@@ -21,7 +21,7 @@ export interface Session {
   /**
    * What `read` makes of the result set's text. `input` is JSON, or `null` for none. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
    * `unread`: as in `Evaluator`. Throws what ended the evaluation (`OutsideNeeded` where an answer is missing, `UnreadPart`
-   * where the part that was not read is), and what `read` throws; the next one is not affected. `calls` takes what the policy asks of its host.
+   * where a part that was not read is), and what `read` throws; the next one is not affected. `calls` takes what the policy asks of its host.
    */
   evaluate<Result>(
     data: Image,
@@ -29,7 +29,7 @@ export interface Session {
     atMs: number,
     read: (text: string) => Result,
     answers?: Answers,
-    unread?: string | null,
+    unread?: readonly string[],
     calls?: HostCall[] | null,
   ): Result
   /** After an answer that was odd: the next evaluation is as the first. */
@@ -63,7 +63,7 @@ export function createSession({ documents, entrypoint, maxMemoryPages, maxEvalua
   return {
     documents,
     renew: () => evaluator.renew(),
-    evaluate(data, input, atMs, read, answers, unread = null, calls = null) {
+    evaluate(data, input, atMs, read, answers, unread, calls = null) {
       if (!evaluator.fits(data)) evaluator = create()
       deadline.begin(input?.length ?? 0)
       builtins.begin(atMs, answers)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAudit, readAudit } from '../../src/audit/index.ts'
 import type { AccessRequest, Arrival, Claim, Decision, Integration } from '../../src/core/index.ts'
-import { type DecidedRecord, replay } from '../../src/policy/author/index.ts'
+import { createDecideRecorded, type DecidedRecord, replay } from '../../src/policy/author/index.ts'
 import { createDirectory } from '../../src/policy/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createStation } from './station.ts'
@@ -76,11 +76,7 @@ async function measure(freshPercent: number): Promise<void> {
   const usedBefore = process.cpuUsage()
   const { decisions, differences } = await replay(
     readAudit(log, ['decided']) as AsyncIterable<DecidedRecord>,
-    (request, claim) => {
-      const decision = policy.decide(request, claim)
-      if (decision === null) throw new Error('no record holds a body')
-      return decision
-    },
+    createDecideRecorded(policy),
     (name) => byName.get(name),
   )
   const seconds = (performance.now() - startedAt) / 1000

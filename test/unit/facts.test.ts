@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { RequestBody } from '../../src/core/index.ts'
+import { headersOf, queryOf, segmentsOf } from '../../src/core/index.ts'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
-import { headersOf, queryOf, segmentsOf } from '../../src/resources/http/facts.ts'
 
 const body = (whole: Buffer | string | null): RequestBody => ({
   declaredBytes: null,

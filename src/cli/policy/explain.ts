@@ -2,7 +2,7 @@
 import { join, relative } from 'node:path'
 import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { explainRecord, requestOf, smallestChange, withAddition } from '../../policy/author/index.ts'
+import { explainRecord, isUndecided, requestOf, smallestChange, withAddition } from '../../policy/author/index.ts'
 import { createDirectory } from '../../policy/index.ts'
 import { describeExplained, type Explained } from './explained.ts'
 import { type Judge, withJudge } from './judge.ts'
@@ -35,7 +35,6 @@ export async function explain(config: Config, id: string, json: boolean): Promis
       ...explanation,
       trail,
       isKept: kept !== null,
-      unrecorded: judge.unrecorded,
       ...(await changeFor(config, explanation, disk, judge)),
     }
   })
@@ -45,17 +44,18 @@ export async function explain(config: Config, id: string, json: boolean): Promis
 /** A change is told only after the real engine has allowed the request with it. */
 async function changeFor(
   config: Config,
-  { record, now, heldNow }: Pick<Explained, 'record' | 'now' | 'heldNow'>,
+  { record, now, rulesNow }: Pick<Explained, 'record' | 'now' | 'rulesNow'>,
   { integrations, manifests }: NamedSet,
   judge: Judge,
 ): Promise<Pick<Explained, 'change' | 'hopeless'>> {
-  if (now.allow) return { change: null, hopeless: null }
+  if (isUndecided(now) || now.allow) return { change: null, hopeless: null }
   if (now.rule.startsWith('rules/')) {
-    const lines = heldNow.map(({ file, row }) => `${file}:${row}`).join(', ')
+    const lines = rulesNow.held.map(({ file, row }) => `${file}:${row}`).join(', ')
     return { change: null, hopeless: `a rule denies it${lines === '' ? '' : ` (${lines})`}, and a deny wins over every manifest` }
   }
   if (!now.rule.startsWith('default/')) return { change: null, hopeless: 'the policy itself fails on it' }
-  const { request, claim } = requestOf(record, judge.find)
+  const recorded = requestOf(record, judge.find)
+  const { request } = recorded
   const { source } = request.integration
   const text = source === undefined ? undefined : manifests[source]
   if (text === undefined) return { change: null, hopeless: `no manifest of "${record.integration}" lies in the folder any more` }
@@ -65,7 +65,8 @@ async function changeFor(
   const changed = decodeOne(config, source, withAddition(text, add), others)
   if (typeof changed === 'string') return { change: null, hopeless: changed }
   await judge.replace([...others, changed])
-  const after = judge.decide({ ...request, integration: changed } as typeof request, claim)
+  const after = judge.decide({ ...recorded, request: { ...request, integration: changed } as typeof request })
+  if (isUndecided(after)) return { change: after, hopeless: null }
   if (!after.allow) return { change: null, hopeless: `no capability allows it: ${after.reasons.join('; ')}` }
   return { change: { manifest: relative('', join(config.integrationsFolder, source)), add, rule: after.rule }, hopeless: null }
 }

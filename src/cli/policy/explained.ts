@@ -1,15 +1,13 @@
 /** An explanation as people read it. */
-import type { Addition, Explanation } from '../../policy/author/index.ts'
+import { type Addition, type AuthorRule, type Explanation, isUndecided, type Undecided } from '../../policy/author/index.ts'
 import type { Trail } from './trail.ts'
 
 export interface Explained extends Explanation {
   readonly trail: Trail
   /** The revision that decided is kept, so the rules are those that decided. */
   readonly isKept: boolean
-  /** What the rules on disk look at and the log does not hold. */
-  readonly unrecorded: readonly string[]
-  /** Tried: with it the request is allowed by `rule`. */
-  readonly change: { readonly manifest: string; readonly add: Addition; readonly rule: string } | null
+  /** Tried: with it the request is allowed by `rule`, or that depends on what the log does not hold. */
+  readonly change: { readonly manifest: string; readonly add: Addition; readonly rule: string } | Undecided | null
   /** Why no manifest changes the denial. */
   readonly hopeless: string | null
 }
@@ -18,7 +16,7 @@ export function describeExplained(explained: Explained): string {
   return `${[...thenLines(explained), ...nowLines(explained), ...changeLines(explained)].join('\n')}\n`
 }
 
-function thenLines({ record, held, isKept, trail }: Explained): readonly string[] {
+function thenLines({ record, held, undecided, isKept, trail }: Explained): readonly string[] {
   const subject = Object.entries(record.subject).map(([key, value]) => `${key} ${String(value)}`)
   const ruled = record.rule.startsWith('rules/')
   return [
@@ -26,9 +24,10 @@ function thenLines({ record, held, isKept, trail }: Explained): readonly string[
     ...(record.parent === undefined ? [] : [`inside the tunnel ${record.parent}`]),
     `${record.allow ? 'allowed' : 'denied'} by ${record.rule}, revision ${record.revision}`,
     ...(record.reasons ?? []).map((reason) => `  - ${reason}`),
-    ...held.map(({ rule, file, row }) => `  rule that held: ${file}:${row} (${rule})`),
-    ...(ruled && held.length === 0 ? ['  which line of the rules held cannot be told: it looks at what the log does not hold'] : []),
-    ...(isKept || held.length === 0 ? [] : ['  (that revision is not kept; the lines are those of the rules on disk)']),
+    ...held.map((rule) => `  rule that held: ${placeOf(rule)}`),
+    ...undecided.map((one) => `  whether ${placeOf(one)} held depends on ${unheld(one)}`),
+    ...(ruled && held.length + undecided.length === 0 ? ['  which line of the rules held cannot be told'] : []),
+    ...(isKept || held.length + undecided.length === 0 ? [] : ['  (that revision is not kept; the lines are those of the rules on disk)']),
     ...endLines(trail),
   ]
 }
@@ -47,20 +46,31 @@ function endLines({ settled, revoked, inside, insideCount }: Trail): readonly st
   ]
 }
 
-function nowLines({ record, now, unrecorded }: Explained): readonly string[] {
+function nowLines({ record, now, rulesNow }: Explained): readonly string[] {
+  if (isUndecided(now))
+    return [
+      `What the manifests and rules on disk decide depends on ${unheld(now)}.`,
+      ...rulesNow.undecided.map((one) => `  ${placeOf(one)} looks at ${one.dependsOn.join(', ')}`),
+    ]
   const same = now.allow === record.allow && now.rule === record.rule
   return [
     same
       ? 'The manifests and rules on disk decide the same.'
       : `The manifests and rules on disk decide otherwise: ${now.allow ? 'allowed' : 'denied'} by ${now.rule}${now.reasons.length === 0 ? '' : ` (${now.reasons.join('; ')})`}`,
-    ...(unrecorded.length === 0
-      ? []
-      : [`(They also look at ${unrecorded.join(', ')}, which the log does not hold: with that they may decide otherwise.)`]),
   ]
 }
 
 function changeLines({ change, hopeless }: Explained): readonly string[] {
   if (hopeless !== null) return [`No change of the manifest would allow it: ${hopeless}.`]
   if (change === null) return []
+  if (isUndecided(change)) return [`Whether a change of the manifest would allow it depends on ${unheld(change)}.`]
   return [`The smallest change that would allow it, in ${change.manifest}:`, `  ${JSON.stringify(change.add)}`]
+}
+
+function placeOf({ rule, file, row }: AuthorRule): string {
+  return `${file}:${row} (${rule})`
+}
+
+function unheld({ dependsOn }: Undecided): string {
+  return `${dependsOn.join(', ')}, which the log does not record in full`
 }

@@ -45,20 +45,25 @@ interface Replay {
   readonly every: EveryReference | null
 }
 
-async function judgeAll({ config, filter, name, json, every }: Replay, { decide, find, unrecorded }: Judge) {
-  if (unrecorded.length > 0)
-    throw new CommandError(`these rules look at ${unrecorded.join(', ')}, which the log does not hold, so they cannot be replayed from it`)
+async function judgeAll({ config, filter, name, json, every }: Replay, { decide, find }: Judge) {
   const startedAt = performance.now()
   const afterEach = every === null ? undefined : () => every.compare()
-  const { decisions, skipped, differences } = await replay(decided(config, filter), decide, find, afterEach)
+  const { decisions, leftOut, differences } = await replay(decided(config, filter), decide, find, afterEach)
   await every?.compare(true)
   const seconds = (performance.now() - startedAt) / 1000
   const reference = every?.result()
   const differs = differences.length > 0 || (reference?.differences.length ?? 0) > 0
-  if (json) return { text: `${JSON.stringify({ against: name, decisions, skipped, seconds, differences, reference })}\n`, differs }
-  const left = skipped === 0 ? '' : `, ${skipped} not judged (cut or masked in the log)`
+  const skipped = Object.values(leftOut).reduce((sum, count) => sum + count, 0)
+  if (decisions === 0 && skipped > 0) throw new CommandError(`none of the recorded requests can be judged: ${describeLeftOut(leftOut)}`)
+  if (json) return { text: `${JSON.stringify({ against: name, decisions, skipped, leftOut, seconds, differences, reference })}\n`, differs }
+  const left = skipped === 0 ? '' : `; not judged: ${describeLeftOut(leftOut)}`
   const summary = `${decisions} decisions against ${name} in ${seconds.toFixed(2)} s (${Math.round(decisions / seconds)} a second), ${differences.length} differ${left}\n`
   return { text: differences.map(describe).join('') + summary + (reference === undefined ? '' : describeReference(reference)), differs }
+}
+
+function describeLeftOut(leftOut: Readonly<Record<string, number>>): string {
+  const told = Object.entries(leftOut).map(([cause, count]) => `${count} that depend${count === 1 ? 's' : ''} on ${cause}`)
+  return `${told.join(', ')}, which the log does not record in full`
 }
 
 function describeReference(result: ReturnType<EveryReference['result']>): string {

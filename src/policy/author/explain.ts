@@ -1,26 +1,25 @@
 /** Why a recorded request was decided as it was, and how it would be decided now. */
-import type { Decision, Integration } from '../../core/index.ts'
+import type { Decision } from '../../core/index.ts'
 import type { Compile } from '../compiler/index.ts'
-import { type BundleSet, type Composed, compose } from '../compose.ts'
-import { indexManifest } from '../index-manifests.ts'
+import { type BundleSet, compose } from '../compose.ts'
 import type { RegoSources } from '../rego-files.ts'
-import { type Decide, type DecidedRecord, type Find, requestOf } from './recorded.ts'
-import { evalPolicy } from './toolchain.ts'
+import { type HeldRules, rulesThatHeld } from './held-rules.ts'
+import { type DecidedRecord, type Find, requestOf } from './recorded.ts'
+import { type DecideRecorded, isUndecided } from './replay.ts'
+import type { Undecided } from './unseen.ts'
 
-/** An author's rule that held. */
-export interface HeldRule {
-  readonly rule: 'deny' | 'allow' | 'obligations'
-  readonly file: string
-  readonly row: number
-}
-
-export interface Explanation {
+export interface Explanation extends HeldRules {
   readonly record: DecidedRecord
   /** As the manifests and rules are on disk now. */
-  readonly now: Decision
-  readonly held: readonly HeldRule[]
-  /** Of the rules on disk, where these decide now. */
-  readonly heldNow: readonly HeldRule[]
+  readonly now: Decision | Undecided
+  /** Of the rules on disk, where these decide now, or may. */
+  readonly rulesNow: HeldRules
+}
+
+interface RulesInForce {
+  readonly rules: RegoSources
+  readonly bundles: BundleSet
+  readonly find: Find
 }
 
 export interface ExplainOptions {
@@ -28,49 +27,16 @@ export interface ExplainOptions {
   /** Functions that reach out of the policy and may be called nevertheless. */
   readonly grants: readonly string[]
   /** Of the revision that decided, where it is kept. */
-  readonly recorded: { readonly rules: RegoSources; readonly bundles: BundleSet; readonly find: Find }
-  readonly now: { readonly decide: Decide; readonly find: Find; readonly rules: RegoSources; readonly bundles: BundleSet }
+  readonly recorded: RulesInForce
+  readonly now: RulesInForce & { readonly decide: DecideRecorded }
 }
 
-export async function explainRecord(record: DecidedRecord, options: ExplainOptions): Promise<Explanation> {
-  const { recorded, now } = options
-  const { request, claim } = requestOf(record, now.find)
-  const decision = now.decide(request, claim)
-  const held = await rulesThatHeld(record, compose(recorded.rules, recorded.bundles), recorded.find(record.integration), options)
-  const heldNow = decision.rule.startsWith('rules/')
-    ? await rulesThatHeld(record, compose(now.rules, now.bundles), now.find(record.integration), options)
-    : []
-  return { record, now: decision, held, heldNow }
-}
-
-/** As far as they look at what the log holds. */
-async function rulesThatHeld(
-  record: DecidedRecord,
-  { deciding: rules, data }: Pick<Composed, 'deciding' | 'data'>,
-  integration: Integration | undefined,
-  { compile, grants }: Pick<ExplainOptions, 'compile' | 'grants'>,
-): Promise<readonly HeldRule[]> {
-  if (Object.keys(rules).length === 0) return []
-  const { id, time, door, kind, action, identity } = record
-  const { claim } = requestOf(record, () => integration)
-  const input = {
-    version: 1,
-    integration: { name: record.integration, labels: integration?.labels ?? {}, identity },
-    request: { id, time, door, kind, action },
-    [kind]: claim.facts,
-  }
-  const { trace } = await evalPolicy(compile, {
-    sources: rules,
-    query: 'data.sallyport.rules',
-    data: { ...data, integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } },
-    input: JSON.stringify(input),
-    explain: true,
-    grants,
-  })
-  const held = new Map<string, HeldRule>()
-  for (const { op, node, file, row } of trace ?? []) {
-    const rule = /^data\.sallyport\.rules\.(deny|allow|obligations)\b/.exec(node)?.[1] as HeldRule['rule'] | undefined
-    if (op === 'Exit' && rule !== undefined && Object.hasOwn(rules, file)) held.set(`${file}:${row}`, { rule, file, row })
-  }
-  return [...held.values()]
+export async function explainRecord(record: DecidedRecord, { compile, grants, recorded, now }: ExplainOptions): Promise<Explanation> {
+  const asked = requestOf(record, now.find)
+  const decision = now.decide(asked)
+  const rulesOf = ({ rules, bundles, find }: RulesInForce) =>
+    rulesThatHeld(compile, grants, { record, recorded: asked, composed: compose(rules, bundles), integration: find(record.integration) })
+  const then = await rulesOf(recorded)
+  const byRules = isUndecided(decision) || decision.rule.startsWith('rules/')
+  return { record, now: decision, ...then, rulesNow: byRules ? await rulesOf(now) : { held: [], undecided: [] } }
 }

@@ -1,11 +1,12 @@
 /** Evaluates queries and tests as the gateway evaluates policies: in its engine, with its functions and its limits. */
 import type { JsonObject } from '../../core/index.ts'
+import { OutsideNeeded } from '../builtins/index.ts'
 import { type Compile, type CompilerProblem, RegoError, type TestOutcome } from '../compiler/index.ts'
 import { createPlainDocuments } from '../documents.ts'
 import { createLibrarySource, libraryNeedOf } from '../library-source.ts'
 import type { RegoSources } from '../rego-files.ts'
 import { createSession } from '../session.ts'
-import { harden } from '../wasm/index.ts'
+import { harden, UnreadPart } from '../wasm/index.ts'
 
 export interface EngineSubject {
   readonly sources: RegoSources
@@ -14,8 +15,17 @@ export interface EngineSubject {
   readonly data: JsonObject
 }
 
-/** A text of JSON; absent: undefined. */
-export type EngineAnswer = { readonly text?: string } | { readonly error: string }
+/** A text of JSON; absent: undefined. `dependsOn`: what it would have to know; `null`: a part of the input that is not known. */
+export type EngineAnswer = { readonly text?: string } | { readonly error: string; readonly dependsOn?: string | null }
+
+export interface Circumstances {
+  /** The policy's clock. */
+  readonly atMs?: number
+  /** As in `Evaluator`. */
+  readonly unread?: readonly string[]
+}
+
+export type AskEngine = (entrypoint: string, input: string | null, circumstances?: Circumstances) => EngineAnswer
 
 /** As roomy as the configuration lets an operator make it: what is found here is what a policy says, not how long it takes. */
 const maxMemoryPages = 16_384
@@ -26,17 +36,20 @@ export async function createGatewayEngine(
   compile: Compile,
   { sources, capabilities, data }: EngineSubject,
   entrypoints: readonly string[],
-): Promise<(entrypoint: string, input: string | null) => EngineAnswer> {
+): Promise<AskEngine> {
   const { wasm = '' } = await compile({ command: 'build', sources, capabilities, entrypoints, withTests: true })
   const module = await WebAssembly.compile(harden(Buffer.from(wasm, 'base64')))
   const documents = createPlainDocuments(module, data)
   const library = createLibrarySource()
   await library.readyFor(libraryNeedOf(documents.loader.base, null))
-  return (entrypoint, input) => {
+  return (entrypoint, input, { atMs = Date.now(), unread } = {}) => {
     const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
     try {
-      return session.evaluate(documents.imageFor(undefined), input, Date.now(), answerOf)
+      return session.evaluate(documents.imageFor(undefined), input, atMs, answerOf, new Map(), unread)
     } catch (error) {
+      if (error instanceof UnreadPart) return { error: 'it depends on a part of the input that is not known', dependsOn: null }
+      if (error instanceof OutsideNeeded)
+        return { error: `${error.builtin}: nothing outside is asked here`, dependsOn: `the answer of ${error.builtin}` }
       return { error: error instanceof Error ? error.message : String(error) }
     }
   }

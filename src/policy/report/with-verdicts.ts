@@ -12,6 +12,7 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
       return policy.consult
     },
     decide: policy.decide,
+    decideWithout: policy.decideWithout,
     activations: policy.activations,
     revision: policy.revision,
     compared: policy.compared,

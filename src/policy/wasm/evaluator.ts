@@ -5,27 +5,28 @@ import { createRuntime, type Host, pageBytes, type Runtime } from './runtime.ts'
 /** Whether sets stay sets in the result's text, or become arrays. */
 export type ResultFormat = 'json' | 'value'
 
-/** The evaluation looks at the part of its input that was left out. */
+/** The evaluation looks at a part of its input that was left out. */
 export class UnreadPart extends Error {}
 
 /**
- * Where the value stands that an evaluation does without: beyond any memory that it may have. The pointer can be passed on,
+ * Where the values stand that an evaluation does without: beyond any memory that it may have, each in a place of its own. A pointer can be passed on,
  * kept in arrays and objects, and found equal to itself; whatever depends on the value itself (its type, its members, its
  * text for a host's function or for the result) has to load from there, and WebAssembly traps on that. So where the
  * evaluation comes to its end, it comes to the same one whatever the value is. The fields of a value are read at fixed
  * offsets from its pointer, which lead no further.
  */
 const elsewhere = 0xf000_0000
+const placeBytes = 4096
 const maxMemoryBytes = 0xe000_0000
 
 export interface Evaluator {
   /**
-   * The result set's text. `input` is JSON, or `null` for none. `unread` is the path, a JSON array, of a value that is part
-   * of the input and not known; throws `UnreadPart` where the result depends on it.
+   * The result set's text. `input` is JSON, or `null` for none. `unread` are the paths, JSON arrays, of values that are part
+   * of the input and not known; throws `UnreadPart` where the result depends on one.
    * Throws on a conflict, a failed builtin, or memory or time used up; the evaluator must then be renewed, since every
    * throw leaks the instance's C stack (some hundreds would end it for good).
    */
-  evaluate(data: Image, input: string | null, unread?: string | null): string
+  evaluate(data: Image, input: string | null, unread?: readonly string[]): string
   /** As new, in the same memory. */
   renew(): void
   /** The image has room in this one's memory. */
@@ -71,18 +72,24 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     tellSize(base, runtime.bytes())
   }
 
-  /** As `opa_eval` does it, with a pointer in place of one value. */
-  function evaluateWithout(unread: string, data: Image, length: number): string {
+  /** As `opa_eval` does it, with pointers in place of values. */
+  function evaluateWithout(unread: readonly string[], data: Image, length: number): string {
     const { exports, bytes, text } = runtime
     const end = inputStart + length
-    room(end + unread.length * 3)
-    const { written } = encoder.encodeInto(unread, bytes().subarray(end))
+    const paths = unread.join('')
+    room(end + paths.length * 3)
+    const { written } = encoder.encodeInto(paths, bytes().subarray(end))
     try {
       exports.opa_heap_ptr_set(end + written)
       const input = exports.opa_value_parse(inputStart, length)
-      const path = exports.opa_value_parse(end, written)
-      if (input === 0 || path === 0 || exports.opa_value_add_path(input, path, elsewhere) !== 0)
-        throw new Error('the input has no such part')
+      let at = end
+      for (const [index, one] of unread.entries()) {
+        const bytesOfPath = Buffer.byteLength(one)
+        const path = exports.opa_value_parse(at, bytesOfPath)
+        at += bytesOfPath
+        if (input === 0 || path === 0 || exports.opa_value_add_path(input, path, elsewhere + index * placeBytes) !== 0)
+          throw new Error('the input has no such part')
+      }
       const context = exports.opa_eval_ctx_new()
       exports.opa_eval_ctx_set_data(context, data.root)
       exports.opa_eval_ctx_set_input(context, input)
@@ -96,7 +103,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     }
   }
 
-  function evaluate(data: Image, input: string | null, unread: string | null): string {
+  function evaluate(data: Image, input: string | null, unread: readonly string[]): string {
     if (data !== shown) {
       inputStart = base.heapStart + data.bytes.byteLength
       // Of the largest so far: integrations' documents take turns.
@@ -109,7 +116,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     if (input === null) return text(exports.opa_eval(0, entrypoint, data.root, 0, 0, inputStart, want))
     room(inputStart + input.length * 3)
     const { written } = encoder.encodeInto(input, bytes().subarray(inputStart))
-    if (unread !== null) return evaluateWithout(unread, data, written)
+    if (unread.length > 0) return evaluateWithout(unread, data, written)
     return text(exports.opa_eval(0, entrypoint, data.root, inputStart, written, inputStart + written, want))
   }
 
@@ -130,7 +137,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
   return {
     fits: (data) => data.bytes.byteLength <= maxImageBytes,
     renew,
-    evaluate(data, input, unread = null) {
+    evaluate(data, input, unread = noParts) {
       const result = evaluate(data, input, unread)
       // What it took beyond the usual is given back: the next one may use as much, and is not decided by what came before it.
       if (memory.buffer.byteLength > usualBytes) renew()
@@ -138,6 +145,8 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     },
   }
 }
+
+const noParts: readonly string[] = []
 
 /** Beyond the data: what nearly every evaluation gets along with. */
 const usualRoomBytes = 8 * pageBytes

@@ -1,15 +1,16 @@
 /** What the policy sees of a body: one reading, or none that an origin could contradict. */
 import {
   type HeaderList,
+  headersOf,
   type Json,
   type JsonObject,
   NumberOutOfRange,
   parseJudgedJson,
+  queryOf,
   Refusal,
   type RequestBody,
   scanJson,
 } from '../../core/index.ts'
-import { headersOf, queryOf } from './facts.ts'
 
 /**
  * Without `value` where the bytes say nothing by themselves: they are compressed (`encoding`), in another character set than

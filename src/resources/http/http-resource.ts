@@ -2,20 +2,22 @@
 import {
   type Claim,
   type HttpRequest,
+  headersOf,
   type JsonObject,
   type Needs,
   Permit,
   pathForms,
+  queryOf,
   Refusal,
   type Reply,
   type RequestBody,
   type Resource,
+  segmentsOf,
   shareOf,
 } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
-import { headersOf, queryOf, segmentsOf } from './facts.ts'
 import { answerAsLastHop } from './last-hop.ts'
 import type { Pools } from './pools.ts'
 import { askServer } from './server-wide.ts'

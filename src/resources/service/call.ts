@@ -1,8 +1,7 @@
 /** One request to a service, as http-proxy-middleware is given it: objects of the gateway's own, made from what was judged and from nothing else. */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, Writable } from 'node:stream'
-import type { ServiceRequest } from '../../core/index.ts'
-import { headersOf } from '../http/facts.ts'
+import { headersOf, type ServiceRequest } from '../../core/index.ts'
 
 /** What a request that reaches the agent was made for. Where a request has none, nobody judged it, and it goes nowhere. */
 export interface Call {

@@ -1,8 +1,18 @@
 /** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
-import { type Claim, Permit, pathForms, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
+import {
+  type Claim,
+  headersOf,
+  Permit,
+  pathForms,
+  queryOf,
+  Refusal,
+  type Reply,
+  type Resource,
+  type ServiceRequest,
+  segmentsOf,
+} from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from '../http/body-facts.ts'
-import { headersOf, queryOf, segmentsOf } from '../http/facts.ts'
 import { answerAsLastHop } from '../http/last-hop.ts'
 import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 

@@ -1,5 +1,6 @@
 /** What the policy sees of a path, a query and headers. */
-import type { HeaderList, JsonObject } from '../../core/index.ts'
+import type { JsonObject } from './json.ts'
+import type { HeaderList } from './request.ts'
 
 /** `/v1/items/` → `["v1", "items", ""]`, `*` → `["*"]`: a trailing slash stays visible, and `%2F` is a character of its segment. */
 export function segmentsOf(path: string): readonly string[] {
