@@ -172,6 +172,17 @@ for (const [name, failing] of [
     assert.equal(failures.length, 600)
   })
 
+test('the largest of an object is a failure that denies, an empty object’s as well', async (t) => {
+  const one = weather()
+  const { http } = await createDecider(t, [one], {
+    rulesFolder: rules(t, 'bad if max(input.http.body.value) == 1\nallow contains "x" if not bad'),
+  })
+  for (const value of [{}, { a: 1 }]) {
+    const { allow, rule } = http(one, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value } })
+    assert.deepEqual([allow, rule], [false, 'engine/builtin'])
+  }
+})
+
 test('the largest of nothing is undefined, and no failure', async (t) => {
   const one = weather()
   const { http, failures } = await createDecider(t, [one], {

@@ -1,129 +1,104 @@
-/** Every built-in function, in the gateway's engine as in OPA's interpreter, over hostile operands. */
+/** Every built-in function over hostile operands, in four evaluators: OPA's interpreter, the gateway's engine, what `policy test` and `policy eval` run, and OPA's SDK. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { createBuiltins, createLibrary } from '../../src/policy/builtins/index.ts'
-import { builtinLibrary, createCompile, programPath } from '../../src/policy/compiler/index.ts'
-import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
-import { createOperands, type Declared } from '../support/builtin-operands.ts'
-import { root } from '../support/installation.ts'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+import { createOperands } from '../support/builtin-operands.ts'
+import { createAuthorColumns } from '../support/builtins/authors.ts'
+import { createEngineColumn } from '../support/builtins/engine.ts'
+import { inputOf, listsIn, policyOf, readFunctions } from '../support/builtins/functions.ts'
+import { createSdkColumn } from '../support/builtins/sdk.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom } from '../support/random-policy.ts'
-import { canonicalMembers, marked } from '../support/value-text.ts'
+import { marked } from '../support/value-text.ts'
 
-/** Ten million: SALLYPORT_TUPLES=10000000 npm run soak. */
+/** Ten million: npm run soak. */
 const wanted = Number(process.env['SALLYPORT_TUPLES'] ?? 2000)
-const entrypoint = 'sallyport/decision'
-/** What the compiler writes itself, prints with, or takes only in some forms. */
-const notCalled = /^(?:eq|assign|print|trace|internal\.(?:print|test_case|template_string)|rego\.metadata\..*)$/
 
-interface Capability {
-  readonly name: string
-  readonly deprecated?: boolean
-  readonly nondeterministic?: boolean
-  readonly decl: { readonly args?: Declared['args'] }
-}
-
-/** One rule for each function, which gives a list for each tuple: of its answer, or of nothing where it failed. */
-function policyOf(functions: readonly Declared[]): string {
-  const rules = functions.map(({ name, args }, index) => {
-    const operands = args.map((_, place) => `t[${place}]`).join(', ')
-    const found = name === 'walk' ? `{v | walk(${operands}, v)}` : `[v | v := ${name}(${operands})]`
-    return `decision["f"] := [${found} | some t in input.tuples] if input.function == ${index}`
-  })
-  return `package sallyport
-
-${rules.join('\n\n')}
-`
-}
-
-test('every built-in function gives in the engine what it gives in OPA’s interpreter, or is refused', async (t) => {
-  const { builtins } = JSON.parse(await readFile(join(root, 'rego/compiler/capabilities.json'), 'utf8')) as { builtins: Capability[] }
-  const only = process.env['SALLYPORT_BUILTIN']
-  const functions = builtins
-    .filter(({ name, deprecated, nondeterministic }) => !deprecated && !nondeterministic && !notCalled.test(name))
-    .filter(({ name }) => only === undefined || only.split(',').includes(name))
-    .map(({ name, decl }) => ({ name, args: decl.args ?? [] }))
+test('every built-in function gives in every evaluator what it gives in OPA’s interpreter, or is refused', async (t) => {
+  const functions = await readFunctions(process.env['SALLYPORT_BUILTIN'])
   const compile = wanted > 100_000 ? await createNativeCompile(t) : createCompile()
   const sources = { 'p.rego': policyOf(functions) }
-  const { wasm = '' } = await compile({ command: 'build', sources, entrypoints: [entrypoint] })
-  const { base, load } = createLoader(await WebAssembly.compile(harden(Buffer.from(wasm, 'base64'))))
-  const image = load('{}')
-  const library = createLibrary(await WebAssembly.compile(await readFile(await programPath(builtinLibrary))))
-  const hosted = createBuiltins({ library: () => library, onTicks: () => {}, lenient: true })
-  const engine = createEvaluator({
-    base,
-    entrypoint: base.entrypoints[entrypoint] as number,
-    maxImageBytes: image.bytes.byteLength,
-    maxMemoryPages: 4000,
-    format: 'value',
-    host: { callBuiltin: hosted.call, onTicks: () => {}, onFailed: hosted.failed },
-  })
-  const random = createRandom(Number(process.env['SALLYPORT_SEED'] ?? 5))
-  const operands = createOperands(random)
-  const inputOf = (index: number, tuples: readonly string[]) => `{"function":${index},"tuples":[${tuples.join()}]}`
-
-  /** One list for each tuple. */
-  function listsOf(text: string, count: number): readonly string[] {
-    const lists = canonicalMembers(text)
-    assert.equal(lists.length, count)
-    return lists
-  }
-
-  const refusals: string[] = []
-
-  /** `null`: the evaluation did not come to its end. */
-  function decide(index: number, tuples: readonly string[]): readonly (string | null)[] {
-    hosted.begin(0)
-    try {
-      const text = engine.evaluate(image, inputOf(index, tuples))
-      return listsOf(text.replace(/^\{\{"result": \{"f": /, '').replace(/\}\}\}$/, ''), tuples.length)
-    } catch (error) {
-      engine.renew()
-      if (tuples.length === 1) {
-        refusals.push(`${functions[index]?.name} ${tuples[0]?.slice(0, 200)}: ${String(error).slice(0, 200)}`)
-        return [null]
-      }
-      const half = tuples.length >> 1
-      return [...decide(index, tuples.slice(0, half)), ...decide(index, tuples.slice(half))]
-    }
-  }
-
+  const built = await compile({ command: 'build', sources, entrypoints: ['sallyport/decision'] })
+  const wasm = Buffer.from(built.wasm ?? '', 'base64')
   const batch = Math.max(5, Math.min(200, Math.floor(wanted / functions.length)))
-  let done = 0
-  let refused = 0
+  const askEngine = await createEngineColumn(wasm)
+  const askAuthors = await createAuthorColumns(compile, sources)
+  const sdk = await createSdkColumn(wasm, Math.max(1, batch >> 3))
+  t.after(() => sdk.close())
+  const seed = Number(process.env['SALLYPORT_SEED'] ?? 5)
+  const operands = createOperands(createRandom(seed))
+  const refusals: string[] = []
   const differences = new Map<string, string[]>()
+  let done = 0
+  let strict = 0
+  let refused = 0
+
+  function differ(index: number, difference: string): void {
+    const name = functions[index]?.name ?? ''
+    const list = differences.get(name) ?? []
+    if (list.length < 100) list.push(difference)
+    differences.set(name, list)
+  }
+
   while (done < wanted) {
     const asked = functions.map((declared) => Array.from({ length: batch }, () => operands(declared)))
-    const inputTexts = asked.map((tuples, index) => inputOf(index, tuples))
-    const query = { query: 'data.sallyport.decision', inputTexts, lenient: true, asText: true }
-    const { results = [] } = await compile({ command: 'eval', sources, ...query })
-    for (const [index, tuples] of asked.entries()) {
+    const query = { query: 'data.sallyport.decision', inputTexts: asked.map((tuples, index) => inputOf(index, tuples)) }
+    const { results = [] } = await compile({ command: 'eval', sources, ...query, lenient: true, asText: true })
+    const answered = asked.map((tuples, index) => {
       const { value, error } = results[index] ?? {}
       assert.equal(error, undefined, `${functions[index]?.name}: ${JSON.stringify(error)}`)
-      const expected = listsOf(
-        String(value)
-          .replace(/^\{"f":/, '')
-          .replace(/\}$/, ''),
-        batch,
-      )
-      for (const [place, got] of decide(index, tuples).entries()) {
-        if (got === null || (got === '[]' && expected[place]?.includes(marked))) refused += 1
-        else if (got !== expected[place]) {
-          const name = functions[index]?.name ?? ''
-          const list = differences.get(name) ?? []
-          if (list.length < 100)
-            list.push(`${tuples[place]?.slice(0, 300)}: ${got.slice(0, 300)}, and OPA ${expected[place]?.slice(0, 300)}`)
-          differences.set(name, list)
-        }
-      }
-    }
+      const expected = listsIn(String(value), batch)
+      const refuse = (tuple: string, error: unknown) =>
+        void refusals.push(`${functions[index]?.name} ${tuple.slice(0, 200)}: ${String(error).slice(0, 200)}`)
+      const agreed = askEngine(index, tuples, refuse).flatMap((got, place) => {
+        const truth = expected[place] as string
+        if (got === null || (got === '[]' && truth.includes(marked))) refused += 1
+        else if (got === truth) return [place]
+        else differ(index, `the engine for ${tuples[place]?.slice(0, 300)}: ${got.slice(0, 300)}, and OPA ${truth.slice(0, 300)}`)
+        return []
+      })
+      return { index, tuples: agreed.map((place) => tuples[place] as string), expected: agreed.map((place) => expected[place] as string) }
+    })
+    for (const { index, difference } of await askAuthors(answered)) differ(index, difference)
+    const defined = answered.map(({ index, tuples, expected }) => ({
+      index,
+      tuples: tuples.filter((_, place) => expected[place] !== '[]'),
+    }))
+    strict += defined.reduce((sum, { tuples }) => sum + tuples.length, 0)
+    for (const { index, difference } of await sdk.ask(defined)) differ(index, difference)
     done += batch * functions.length
   }
-  t.diagnostic(`${done} tuples of operands of ${functions.length} functions, ${refused} refused`)
-  for (const one of refusals.slice(0, 10)) t.diagnostic(`refused: ${one}`)
+  const skipped = Object.entries(sdk.counts.skipped).map(([reason, count]) => `${reason} ${count}`)
+  t.diagnostic(`${done} tuples of operands of ${functions.length} functions, ${refused} refused, seed ${seed}`)
+  t.diagnostic(
+    `${strict} of them have an answer, and were asked of policy test and eval; the SDK gave ${sdk.counts.same}, without ${skipped.join(', ')}`,
+  )
+  for (const refusal of refusals.slice(0, 10)) t.diagnostic(`refused: ${refusal}`)
   const told = [...differences].map(([name, list]) => `${name} (${list.length}): ${list.slice(0, 3).join('\n  ')}`)
   assert.deepEqual(told, [], told.join('\n'))
   assert.ok(refused < done / 100, `${refused} of ${done} refused`)
+  assert.ok(sdk.counts.same > done / 10, `the SDK gave ${sdk.counts.same} of ${done}`)
+})
+
+test('a deep document is answered as by OPA’s interpreter, and one that is too deep is refused and forgotten', async () => {
+  const functions = await readFunctions('array.concat,count,json.marshal,object.get,type_name')
+  const operandsOf = { 'array.concat': ',[]', 'object.get': ',"a",1' } as Readonly<Record<string, string>>
+  const tuplesOf = (document: string) => functions.map(({ name }) => `[${document}${operandsOf[name] ?? ''}]`)
+  const compile = createCompile()
+  const sources = { 'p.rego': policyOf(functions) }
+  const { wasm = '' } = await compile({ command: 'build', sources, entrypoints: ['sallyport/decision'] })
+  const askEngine = await createEngineColumn(Buffer.from(wasm, 'base64'))
+  const nested = (open: string, close: string, depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`
+  const known = [nested('[', ']', 1000), nested('{"a":', '}', 1000), '[1]'].flatMap((document) =>
+    tuplesOf(document).map((tuple, index) => ({ index, tuple })),
+  )
+  const inputTexts = known.map(({ index, tuple }) => inputOf(index, [tuple]))
+  const query = { query: 'data.sallyport.decision', inputTexts, lenient: true, asText: true }
+  const { results = [] } = await compile({ command: 'eval', sources, ...query })
+  for (const [place, { index, tuple }] of known.entries()) {
+    const refused: string[] = []
+    askEngine(index, [`[${nested('[', ']', 100_000)},1,1]`], (deep) => void refused.push(deep))
+    assert.equal(refused.length, 1)
+    assert.deepEqual(askEngine(index, [tuple], assert.fail), listsIn(String(results[place]?.value), 1))
+  }
 })

@@ -395,6 +395,22 @@ export function createOperands(random: Random) {
     return pick(roll < 0.95 ? words : pick([addresses, patterns, documents, encoded, others, numberStrings]))
   }
 
+  /** Deeper than anything that is written by hand, or with more members; rarely, since they take long. */
+  function large(name: string): string {
+    const leaf = pick([text(string(name)), pick(numberTexts), 'set()', 'null'])
+    const depth = 20 + Math.floor(random() * 180)
+    const width = 200 + Math.floor(random() * 1800)
+    return pick([
+      () => `${'['.repeat(depth)}${leaf}${']'.repeat(depth)}`,
+      () => `${'{"a":'.repeat(depth)}${leaf}${'}'.repeat(depth)}`,
+      () => `${'{[{"b":'.repeat(depth >> 2)}${leaf}${'}]}'.repeat(depth >> 2)}`,
+      () => `[${Array.from({ length: width }, (_, index) => (index % 7 === 0 ? leaf : index)).join()}]`,
+      () => `{${Array.from({ length: width }, (_, index) => `"${(index * 7919) % width}":${leaf}`).join()}}`,
+      () => `{${Array.from({ length: width }, (_, index) => `"k${(index * 7919) % width}"`).join()}}`,
+      () => text(pick(words).repeat(width)),
+    ])()
+  }
+
   function value(name: string, depth = 0): string {
     const roll = random()
     if (roll < 0.35) return text(string(name))
@@ -413,6 +429,7 @@ export function createOperands(random: Random) {
   }
 
   function operand({ name }: Declared, type: string | undefined): string {
+    if (random() < 0.001 && !costly.test(name)) return large(name)
     if (random() < 0.15) return value(name)
     if (type === 'string') return text(string(name))
     if (type === 'number') return pick(costly.test(name) ? small : numberTexts)

@@ -3,14 +3,17 @@
 /** Stands in texts that are no UTF-8, and behind numbers that JSON does not have: neither is for a policy's memory. */
 export const marked = '\ufffd'
 
+/** Stands for a key that is no string, where sets are lists: what JSON makes of it is not compared. */
+export const beyondJson = '~'
+
 /** One spelling of each value: members in order, numbers without zeros and exponents. Throws on a text that is no value. */
 export function canonicalValue(text: string): string {
   return readWhole(text, (reader) => reader.value())
 }
 
-/** Of a list: the spelling of each member. */
-export function canonicalMembers(text: string): readonly string[] {
-  return readWhole(text, (reader) => reader.members(']', reader.value))
+/** Of a list: the spelling of each member. `areSetsLists`: as JSON has them, where the order of either is not known. */
+export function canonicalMembers(text: string, areSetsLists = false): readonly string[] {
+  return readWhole(text, (reader) => reader.members(']', reader.value), areSetsLists)
 }
 
 interface Reader {
@@ -18,18 +21,22 @@ interface Reader {
   members(end: string, member: () => string): string[]
 }
 
-function readWhole<Result>(text: string, read: (reader: Reader) => Result): Result {
+function readWhole<Result>(text: string, read: (reader: Reader) => Result, areSetsLists = false): Result {
   let at = 0
+  const listOf = (items: readonly string[]) => `[${(areSetsLists ? items.toSorted() : items).join()}]`
+  const setOf = (items: readonly string[]) => (areSetsLists ? listOf(items) : `<${items.join()}>`)
 
   function value(): string {
     const char = text[at]
     if (char === '"') return string()
-    if (char === '[') return `[${members(']', value).join()}]`
+    if (char === '[') return listOf(members(']', value))
     if (char === '{') return braces()
+    // As this file itself spells a set.
+    if (char === '<') return setOf(members('>', value))
     for (const word of ['set()', 'true', 'false', 'null'])
       if (text.startsWith(word, at)) {
         at += word.length
-        return word === 'set()' ? '<>' : word
+        return word === 'set()' ? setOf([]) : word
       }
     return number()
   }
@@ -52,9 +59,9 @@ function readWhole<Result>(text: string, read: (reader: Reader) => Result): Resu
       if (text[at] !== ':') return first
       isObject = true
       skip()
-      return `${first}:${value()}`
+      return `${areSetsLists && first[0] !== '"' ? beyondJson : first}:${value()}`
     }).sort()
-    return isObject ? `{${list.join()}}` : `<${list.join()}>`
+    return isObject ? `{${list.join()}}` : setOf(list)
   }
 
   /** A comma or a colon, and the space behind it. */

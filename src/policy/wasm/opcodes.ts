@@ -18,7 +18,6 @@ export const opcodes = {
   i32Eqz: 0x45,
   i32Eq: 0x46,
   i32Ne: 0x47,
-  i32LtU: 0x49,
   i32Sub: 0x6b,
   i32And: 0x71,
   i32Or: 0x72,

@@ -144,13 +144,16 @@ function isOfKind(kind: Exclude<OperandKind, 'any'>, parameter: number, callees:
   ]
 }
 
-/** Code of an i32: 1 where the first operand is an array or a set (an object, between them, fails the type check) and empty. */
+/** The types have these bits in common, and no other type has both: an empty object is as wrong an operand as a number. */
+const listBits = types.array & types.set
+
+/** Code of an i32: 1 where the first operand is an empty array or set. */
 function isEmptyCollection(callees: Callees): readonly number[] {
   const { type, length } = lookInto(callees)
   const first = [opcodes.localGet, 0]
   return [
     ...[...first, opcodes.call, ...length, opcodes.i32Eqz],
-    ...[opcodes.i32Const, types.array - 1, ...first, opcodes.call, ...type, opcodes.i32LtU],
+    ...[...first, opcodes.call, ...type, opcodes.i32Const, listBits, opcodes.i32And, opcodes.i32Const, listBits, opcodes.i32Eq],
     opcodes.i32And,
   ]
 }
