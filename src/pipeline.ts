@@ -57,21 +57,24 @@ class Passage extends Settlement implements Settling {
       if (who instanceof Stranger) throw who.refusal
       requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
-      const askedAt = decisionLog === null ? 0 : now()
+      const askedAt = now()
       // Pure, synchronous, in process; unless the rules that apply look at the body, or are granted a question to the outside,
       // which takes this same path.
       const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
+      const evaluationMs = now() - askedAt - this.#waitedMs
+      this.judged(evaluationMs)
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
-      decisionLog?.decided(arrival, request, claim, decision, now() - askedAt - this.#waitedMs)
+      decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
       const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
       this.origin = claim.origin
       const body = 'body' in request ? request.body : null
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
       this.lease = lease
+      this.admitted()
       body?.watch((bytes) => this.sent(bytes))
       if (journal.strict) await (entry.durable() ?? undefined)
-      const raw = await lease.run(claim.origin, () => claim.perform(permit)) // through the breaker; the effect
+      const raw = await lease.run(claim.origin, () => claim.perform(permit, this)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)
       this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is judged again
       const recorded = entry.durable()

@@ -11,6 +11,7 @@ import {
   Refusal,
   type Reply,
   type Stations,
+  Timeline,
   toProblem,
   toRefusal,
 } from './core/index.ts'
@@ -30,7 +31,7 @@ export interface SettlingEnd {
 const clientClosed = 499
 
 /** A class that the path extends, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
-export class Settlement implements Meter {
+export class Settlement extends Timeline implements Meter {
   protected readonly stations: Stations
   protected readonly arrival: Arrival
   /** `null` where it could not even be opened: nothing is recorded then, and nothing is answered but that. */
@@ -44,16 +45,15 @@ export class Settlement implements Meter {
   protected decided = false
   protected answer: Reply | null = null
   protected problem: ProblemCode | null = null
-  readonly #startedAt: number
   #forOperator: string | null = null
   #sentBytes = 0
   #receivedBytes = 0
   #settled = false
 
   constructor(stations: Stations, arrival: Arrival) {
+    super(stations.now)
     this.stations = stations
     this.arrival = arrival
-    this.#startedAt = stations.now()
     this.entry = this.#open() // recorded from the first moment, malformed ones too
   }
 
@@ -122,7 +122,8 @@ export class Settlement implements Meter {
       forOperator,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
-      durationMs: this.stations.now() - this.#startedAt,
+      durationMs: this.stations.now() - this.arrivedAt,
+      phases: this,
       isTakeover: this.answer !== null && isTakeover(this.answer),
       attempts: this.#attempts(),
       complete,

@@ -1,5 +1,6 @@
 /** How an arrival ended; recorded, metered and settled with the limits. */
 import type { ProblemCode } from './problems.ts'
+import type { Phases } from './timeline.ts'
 
 export interface Outcome {
   /** What the caller was sent; 499 where it had gone before a head could be sent. */
@@ -13,6 +14,8 @@ export interface Outcome {
   /** Bytes from the destination to the integration. */
   readonly receivedBytes: number
   readonly durationMs: number
+  /** To be read at once: it is the request itself. */
+  readonly phases: Phases
   /** A tunnel or a WebSocket: it lasts as long as its ends want. */
   readonly isTakeover: boolean
   /** How often the destination was asked: twice where a kept connection turned out to be closed (RFC 9110 §9.2.2). */

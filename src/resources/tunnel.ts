@@ -1,6 +1,6 @@
 /** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
 import type { Duplex } from 'node:stream'
-import { type Claim, Permit, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
+import { type Claim, Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
 import type { Dialer } from './egress/dial.ts'
 import { joinSockets } from './egress/join.ts'
 
@@ -21,12 +21,12 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
         facts: { host, port },
         subject: { host, port },
         origin: `tunnel://${host.includes(':') ? `[${host}]` : host}:${port}`,
-        perform: (permit) => perform(permit, request),
+        perform: (permit, progress) => perform(permit, request, progress),
       } satisfies Claim
     },
   }
 
-  async function perform(permit: Permit, request: TunnelRequest): Promise<Reply> {
+  async function perform(permit: Permit, request: TunnelRequest, progress: Progress): Promise<Reply> {
     if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
     const { obligations } = permit.decision
     if (obligations.tls === 'intercept') {
@@ -36,7 +36,10 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     const { target, integration, hangup } = request
     const { addresses: allowed = [], timeoutMs } = obligations
     const bound = timeoutMs === undefined ? {} : { timeoutMs }
+    progress.dialling()
     const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, hangup)
+    progress.dialled()
+    progress.started()
     // An origin that has said all may still be told more.
     origin.allowHalfOpen = true
     return {

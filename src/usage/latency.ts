@@ -1,7 +1,8 @@
-/** How long something took: counts in buckets, two kB for whatever number of observations. */
+/** How long whole requests took: a histogram whose quantiles can be asked for, two kB for whatever number of them. */
+import { Histogram } from './histogram.ts'
 
-/** Upper bounds of the buckets that are shown, seconds: up to 10 s those that Prometheus's libraries have from the start. */
-export const boundsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600] as const
+/** Seconds: up to 10 s those that Prometheus's libraries have from the start. */
+const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600]
 
 /** Each bucket of the quantiles ends 5 % above the one before it, from a microsecond to an hour. */
 const growth = Math.log(1.05)
@@ -14,42 +15,29 @@ export interface Quantiles {
   readonly max: number
 }
 
-export class Latency {
-  /** Of each of `boundsSeconds` alone, and of what took longer than all. */
-  readonly counts = new Float64Array(boundsSeconds.length + 1)
+export class Latency extends Histogram {
   readonly #fine = new Uint32Array(fineBuckets)
-  #sumMs = 0
   #maxMs = 0
-  #count = 0
 
-  get count(): number {
-    return this.#count
+  constructor() {
+    super(bounds)
   }
 
-  get sumSeconds(): number {
-    return this.#sumMs / 1000
-  }
-
-  record(ms: number): void {
-    this.#count += 1
-    this.#sumMs += ms
+  override record(ms: number): void {
+    super.record(ms)
     this.#maxMs = Math.max(this.#maxMs, ms)
-    const seconds = ms / 1000
-    let index = 0
-    while (index < boundsSeconds.length && seconds > (boundsSeconds[index] as number)) index += 1
-    this.counts[index] = (this.counts[index] as number) + 1
     const fine = Math.min(fineBuckets - 1, Math.max(0, Math.ceil(Math.log(ms * 1000) / growth)))
     this.#fine[fine] = (this.#fine[fine] as number) + 1
   }
 
   /** Milliseconds, at most 5 % too large; `null` before the first. */
   quantiles(): Quantiles | null {
-    if (this.#count === 0) return null
+    if (this.count === 0) return null
     return { p50: this.#quantile(0.5), p90: this.#quantile(0.9), p99: this.#quantile(0.99), max: this.#maxMs }
   }
 
   #quantile(part: number): number {
-    let left = Math.ceil(this.#count * part)
+    let left = Math.ceil(this.count * part)
     const index = this.#fine.findIndex((count) => {
       left -= count
       return left <= 0

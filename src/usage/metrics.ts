@@ -1,7 +1,8 @@
 /** Usage as Prometheus series, read from plain counters at a scrape: the hot path calls no metrics library. */
 import type { BreakerReport, BucketName, BucketReport } from '../core/index.ts'
 import { type FamilyOptions, family, type Lines } from '../telemetry/index.ts'
-import { boundsSeconds, type Latency } from './latency.ts'
+import { type Durations, phaseNames } from './durations.ts'
+import type { Histogram } from './histogram.ts'
 import type { Counted, UsageStation } from './usage.ts'
 
 export interface UsageSeriesOptions {
@@ -57,13 +58,22 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
     ({ sentBytes, receivedBytes }, label) =>
       `sallyport_bytes_total{${label},direction="out"} ${sentBytes}\nsallyport_bytes_total{${label},direction="in"} ${receivedBytes}\n`,
   )
-  const histogram = (name: string, help: string, read: (of: Counted) => Latency) =>
-    counted(name, 'histogram', help, (of, label) => histogramLines(name, label, read(of)))
-  yield* histogram('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', ({ exchanges }) => exchanges)
-  yield* histogram(
-    'sallyport_connection_duration_seconds',
-    'Arrival to end of allowed tunnels and WebSockets.',
-    ({ takeovers }) => takeovers,
+  const total = (name: string, help: string, read: (of: Counted) => Durations) =>
+    counted(name, 'histogram', help, (of, label) => histogramLines(name, label, read(of).total))
+  const phases = (name: string, help: string, read: (of: Counted) => Durations) =>
+    counted(name, 'histogram', help, (of, label) => {
+      const durations = read(of)
+      return phaseNames.map((phase) => histogramLines(name, `${label},phase="${phase}"`, durations.phases[phase])).join('')
+    })
+  const exchanges = (of: Counted) => of.exchanges
+  const takeovers = (of: Counted) => of.takeovers
+  yield* total('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', exchanges)
+  yield* phases('sallyport_request_phase_duration_seconds', 'Phases of requests: policy, queue, connect, first_byte.', exchanges)
+  yield* total('sallyport_connection_duration_seconds', 'Arrival to end of allowed tunnels and WebSockets.', takeovers)
+  yield* phases(
+    'sallyport_connection_phase_duration_seconds',
+    'Phases of tunnels and WebSockets: policy, queue, connect, first_byte.',
+    takeovers,
   )
 
   const used = known.filter(limits.isUsed)
@@ -111,13 +121,13 @@ function bucketLine(name: string, integration: string, bucket: BucketName, value
 }
 
 /** Of one integration, at one moment; nothing before the first observation. */
-function histogramLines(name: string, label: string, latency: Latency): string {
-  if (latency.count === 0) return ''
+function histogramLines(name: string, label: string, { boundsSeconds, counts, count, sumSeconds }: Histogram): string {
+  if (count === 0) return ''
   let text = ''
   let below = 0
-  for (let index = 0; index < latency.counts.length; index += 1) {
-    below += latency.counts[index] as number
+  for (let index = 0; index < counts.length; index += 1) {
+    below += counts[index] as number
     text += `${name}_bucket{${label},le="${boundsSeconds[index] ?? '+Inf'}"} ${below}\n`
   }
-  return `${text}${name}_sum{${label}} ${latency.sumSeconds}\n${name}_count{${label}} ${latency.count}\n`
+  return `${text}${name}_sum{${label}} ${sumSeconds}\n${name}_count{${label}} ${count}\n`
 }

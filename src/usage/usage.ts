@@ -1,6 +1,7 @@
 /** The usage station: what each integration did, with latency quantiles, kept as plain counters. */
 import type { BreakerReport, BucketReport, Integration, Outcome, Usage } from '../core/index.ts'
-import { Latency, type Quantiles } from './latency.ts'
+import { Durations, noDurations } from './durations.ts'
+import type { Quantiles } from './latency.ts'
 
 /** How a request ended, as reports and metrics count it. */
 const results = ['allowed', 'denied', 'limited', 'refused', 'failed'] as const
@@ -33,10 +34,9 @@ export interface Counted {
   readonly originErrors: number
   readonly sentBytes: number
   readonly receivedBytes: number
-  /** Of allowed requests. */
-  readonly exchanges: Latency
-  /** Of allowed tunnels and WebSockets, which last as long as their ends want. */
-  readonly takeovers: Latency
+  readonly exchanges: Durations
+  /** Tunnels and WebSockets, which last as long as their ends want. */
+  readonly takeovers: Durations
   /** It has asked for nothing. */
   readonly isIdle: boolean
 }
@@ -58,8 +58,14 @@ class Counters implements Counted {
   originErrors = 0
   sentBytes = 0
   receivedBytes = 0
-  readonly exchanges = new Latency()
-  readonly takeovers = new Latency()
+  readonly exchanges = new Durations()
+  /** Few have any. */
+  takeovers = noDurations
+
+  takeoversOfOwn(): Durations {
+    if (this.takeovers === noDurations) this.takeovers = new Durations()
+    return this.takeovers
+  }
 
   get isIdle(): boolean {
     return this === idle
@@ -82,14 +88,17 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   }
 
   return {
-    settled(integration: Integration | null, _origin, { problem, status, sentBytes, receivedBytes, durationMs, isTakeover }: Outcome) {
+    settled(integration: Integration | null, _origin, outcome: Outcome) {
+      const { problem, status, sentBytes, receivedBytes, durationMs, phases, isTakeover } = outcome
       const count = countersOf(integration?.name ?? unidentified)
       count.requests[resultOf(problem, status)] += 1
       if (problem !== null) count.problems[problem] = (count.problems[problem] ?? 0) + 1
       else if (status >= 500) count.originErrors += 1
       count.sentBytes += sentBytes
       count.receivedBytes += receivedBytes
-      if (problem === null) count[isTakeover ? 'takeovers' : 'exchanges'].record(durationMs)
+      const durations = isTakeover ? count.takeoversOfOwn() : count.exchanges
+      if (problem === null) durations.total.record(durationMs)
+      durations.recordPhases(phases)
     },
     update(names) {
       const known = new Set(names)
@@ -107,7 +116,7 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
           originErrors,
           sentBytes,
           receivedBytes,
-          latencyMs: exchanges.quantiles(),
+          latencyMs: exchanges.total.quantiles(),
           buckets: buckets(integration),
           breakers: breakers(integration),
         }

@@ -7,6 +7,7 @@ import type { AccessRequest, Arrival, Claim, Decision, Integration } from '../..
 import { createDecideRecorded, type DecidedRecord, replay } from '../../src/policy/author/index.ts'
 import { createDirectory } from '../../src/policy/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
+import { servedOutcome } from '../support/outcome.ts'
 import { createStation } from './station.ts'
 
 const records = Number(process.env['BENCH_RECORDS'] ?? 100_000)
@@ -47,17 +48,7 @@ async function writeLog(folder: string, integrations: readonly Integration[], fr
     entry.decided(request, { facts: subject, subject, origin: null } as unknown as Claim, allowed)
     // The writer refuses what piles up faster than the disk takes it.
     if (index % 1000 === 999) await entry.durable()
-    entry.settled({
-      status: 200,
-      problem: null,
-      forOperator: null,
-      sentBytes: 120,
-      receivedBytes: 2048,
-      durationMs: 3.25,
-      isTakeover: false,
-      attempts: 1,
-      complete: true,
-    })
+    entry.settled({ ...servedOutcome, sentBytes: 120, receivedBytes: 2048, durationMs: 3.25 })
   }
   await audit.close()
 }

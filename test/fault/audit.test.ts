@@ -22,23 +22,14 @@ import { type AppendFile, realFile } from '../../src/audit/segment-files.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import { type AccessRequest, type Arrival, type Claim, type Integration, Refusal } from '../../src/core/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { servedOutcome } from '../support/outcome.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
 const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 const claim = { subject: { host: 'a', path: '/"\n\ud800' } } as unknown as Claim
 const decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'r' }
-const outcome = {
-  status: 200,
-  problem: null,
-  forOperator: null,
-  sentBytes: 0,
-  receivedBytes: 1,
-  durationMs: 1,
-  isTakeover: false,
-  attempts: 1,
-  complete: true,
-}
+const outcome = { ...servedOutcome, sentBytes: 0, receivedBytes: 1, durationMs: 1 }
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))

@@ -15,6 +15,7 @@ import { createServiceProxy } from '../../src/resources/service/service-proxy.ts
 import { createCaller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
+import { noProgress } from '../support/outcome.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
 
 const options = { rule: { judge: () => {} }, connectTimeoutMs: 60_000, secureContext: () => createSecureContext() }
@@ -239,7 +240,7 @@ test('a dial for a service ends with the last request that waits for it: when th
   const proxy = createServiceProxy(settings, { tcp, tls: tcp }, 60_000)
   const forward = (hangup: Hangup, timeoutMs?: number) => {
     const request = { integration: { name: 'weather' }, target: { method: 'GET', path: '/', query: '' }, headers: [], body: null, hangup }
-    return proxy.forward(request as unknown as ServiceRequest, { maxRequestBytes: 1, maxReplyBytes: 1, timeoutMs })
+    return proxy.forward(request as unknown as ServiceRequest, noProgress, { maxRequestBytes: 1, maxReplyBytes: 1, timeoutMs })
   }
   const { hangup, leave } = createCaller()
   const left = forward(hangup)

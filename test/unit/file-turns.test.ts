@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { type FileRequest, isTakeover, Permit } from '../../src/core/index.ts'
 import { createFileResource } from '../../src/resources/index.ts'
 import { createFolder } from '../support/folder.ts'
+import { noProgress } from '../support/outcome.ts'
 
 const decision = { allow: true, rule: 'default/files/0', reasons: [], obligations: {}, revision: '1' }
 const none = { ifMatch: null, ifNoneMatch: null, ifModifiedSince: null, ifUnmodifiedSince: null }
@@ -23,7 +24,9 @@ test('a caller that has left before its turn changes nothing and is given nothin
     const hangup = { gone, onGone: () => () => {} }
     const target = { root: 'data', path }
     const request = { kind: 'file', integration, hangup, target, action, conditions: none, head: false, body } as unknown as FileRequest
-    const reply = await resource.claim(request, { headers: false, body: false, context: false }).perform(Permit.from(request, decision))
+    const reply = await resource
+      .claim(request, { headers: false, body: false, context: false })
+      .perform(Permit.from(request, decision), noProgress)
     if (!isTakeover(reply) && typeof reply.body === 'function') await reply.body({ write: () => true })
     return reply.status
   }

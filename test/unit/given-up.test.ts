@@ -13,6 +13,7 @@ import { createOriginPool, type OriginPool } from '../../src/resources/http/orig
 import { createCaller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
+import { noProgress } from '../support/outcome.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -61,7 +62,7 @@ async function giveUp(pool: OriginPool): Promise<WeakRef<Buffer>> {
 function ask(pool: OriginPool, hangup: Hangup, body: Buffer | null) {
   const method = body === null ? 'GET' : 'PUT'
   const sent = { path: '/', method, headers: ['host', 'a'], body }
-  return exchange({ pool, request: sent, hangup, host: 'a', timeoutMs: 600_000, maxReplyBytes: 100 })
+  return exchange({ pool, request: sent, hangup, progress: noProgress, host: 'a', timeoutMs: 600_000, maxReplyBytes: 100 })
 }
 
 test('a request that undici has in its queue keeps nothing of its body, and is never sent', async (t) => {

@@ -1,6 +1,6 @@
 /** Whose turn it is at the file systems: calls block one of libuv's few threads each, and the audit log needs one as well. */
 import type { FileHandle } from 'node:fs/promises'
-import type { Hangup } from '../../core/index.ts'
+import type { Hangup, Progress } from '../../core/index.ts'
 import { createFairQueue } from '../../shares/index.ts'
 
 /** One request's; the turns are its integration's. */
@@ -16,12 +16,19 @@ export interface Disk {
 /** Of libuv's four threads: a mount that hangs holds up those who use it, and neither other integrations nor the log. */
 const turns = { places: 3, perOwner: 2 }
 
-export function createDisks(): (integration: string, hangup: Hangup) => Disk {
+/** `progress` is told of the first turn. */
+export function createDisks(): (integration: string, hangup: Hangup, progress: Progress) => Disk {
   const queue = createFairQueue(turns)
   const files = createFairQueue({ places: Number.POSITIVE_INFINITY, perOwner: 1 })
-  return (integration, hangup) => ({
+  return (integration, hangup, progress) => ({
     do: (calls) => queue.run(integration, calls),
-    begin: (calls) => queue.run(integration, calls, hangup),
+    begin(calls) {
+      const work = () => {
+        progress.started()
+        return calls()
+      }
+      return queue.run(integration, work, hangup)
+    },
     async alone(folder, name, calls) {
       const { dev, ino } = await queue.run(integration, () => folder.stat({ bigint: true }), hangup)
       return files.run(`${dev}:${ino}/${name}`, () => queue.run(integration, calls, hangup), hangup)

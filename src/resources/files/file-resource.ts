@@ -16,7 +16,11 @@ export function createFileResource(): Resource<FileRequest> {
         facts,
         subject: facts,
         origin: null,
-        perform: (permit) => perform(permit, request, diskOf(request.integration.name, request.hangup)),
+        async perform(permit, progress) {
+          const reply = await perform(permit, request, diskOf(request.integration.name, request.hangup, progress))
+          progress.answered()
+          return reply
+        },
       }
     },
   }

@@ -1,6 +1,15 @@
 /** One request to an origin through undici, with the reply pushed: chunks go from the parser to the sink, no stream between. */
 import type { Dispatcher } from 'undici'
-import { type Answer, type Body, type Hangup, type HeaderList, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
+import {
+  type Answer,
+  type Body,
+  type Hangup,
+  type HeaderList,
+  type Progress,
+  Refusal,
+  type Sink,
+  withoutHeaders,
+} from '../../core/index.ts'
 import { explainOriginError } from './origin-error.ts'
 import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
@@ -14,6 +23,7 @@ export interface ExchangeOptions {
   /** Its body, where it has one, is whole. */
   readonly request: Dispatcher.DispatchOptions
   readonly hangup: Hangup
+  readonly progress: Progress
   readonly host: string
   /** Until the head of the reply: for a connection, and for the origin. */
   readonly timeoutMs: number
@@ -87,7 +97,12 @@ class Exchange implements Dispatched {
 
   dialling(abort: AbortController): void {
     this.#dial = abort
+    this.options.progress.dialling()
     this.#isFresh = true
+  }
+
+  dialled(): void {
+    this.options.progress.dialled()
   }
 
   broken(error: Error): void {
@@ -99,6 +114,7 @@ class Exchange implements Dispatched {
     this.#dial = null
     // Given up while it waited for a connection: nothing of it goes out.
     if (this.#failure !== null) controller.abort(this.#failure)
+    else this.options.progress.started()
   }
 
   onResponseStarted(): void {
@@ -112,6 +128,7 @@ class Exchange implements Dispatched {
       return
     }
     this.#status = status
+    this.options.progress.answered()
     clearTimeout(this.#timer)
     try {
       const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []

@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type Needs,
   Permit,
+  type Progress,
   pathForms,
   queryOf,
   Refusal,
@@ -58,7 +59,7 @@ class HttpClaim implements Claim {
     this.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
-  perform(permit: Permit): Promise<Reply> | Reply {
+  perform(permit: Permit, progress: Progress): Promise<Reply> | Reply {
     if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
     const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = this.#options
     const { target, headers, body, integration, hangup, isLastHop } = this.#request
@@ -70,6 +71,7 @@ class HttpClaim implements Claim {
       const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs }
       return askServer({
         request: this.#request,
+        progress,
         dial: () => (target.scheme === 'https' ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)),
         timeoutMs,
         maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
@@ -77,7 +79,7 @@ class HttpClaim implements Claim {
     }
     const common = {
       host: target.host,
-      hangup,
+      ...{ hangup, progress },
       timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }

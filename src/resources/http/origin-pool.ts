@@ -3,6 +3,7 @@ import type { ClientRequestArgs } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { Progress } from '../../core/index.ts'
 import { Agent } from '../../node-http.ts'
 import { Pool } from '../../sockets/index.ts'
 import type { Dialer } from '../egress/dial.ts'
@@ -24,6 +25,8 @@ export interface OriginPoolOptions {
 export interface Dispatched extends Dispatcher.DispatchHandler {
   /** It is dialled for: `abort` ends that. */
   dialling(abort: AbortController): void
+  /** What was dialled for it is there. */
+  dialled(): void
   /** What was dialled for it broke, by this: undici may say no more than that it did. */
   broken(error: Error): void
 }
@@ -67,6 +70,7 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
         asking?.dialling(abort)
         dial(abort.signal).then(
           (socket) => {
+            asking?.dialled()
             socket.once('error', (error) => asking?.broken(error))
             done(null, socket)
             toleratesContinue(socket)
@@ -112,6 +116,7 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
 export interface DialOptions {
   /** Ends the dialling that is done for it. */
   readonly dialSignal?: AbortSignal
+  readonly progress?: Progress
 }
 
 export class DialAgent extends Agent {
@@ -136,8 +141,13 @@ export class DialAgent extends Agent {
   }
 
   override createConnection(options: ClientRequestArgs & DialOptions, done?: (error: Error | null, socket: Duplex) => void): undefined {
-    this.#dial(options.dialSignal).then(
-      (socket) => done?.(null, socket),
+    const { dialSignal, progress } = options
+    progress?.dialling()
+    this.#dial(dialSignal).then(
+      (socket) => {
+        progress?.dialled()
+        done?.(null, socket)
+      },
       (error: Error) => done?.(error, undefined as never),
     )
   }

@@ -1,13 +1,14 @@
 /** `OPTIONS *`: a question about a server as a whole, which undici cannot send (RFC 9112 §3.2.4). */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Answer, type HttpRequest, Refusal, withoutHeaders } from '../../core/index.ts'
+import { type Answer, type HttpRequest, type Progress, Refusal, withoutHeaders } from '../../core/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { explainOriginError } from './origin-error.ts'
 import { endToEnd } from './reply-headers.ts'
 
 export interface ServerWideOptions {
   readonly request: HttpRequest
+  readonly progress: Progress
   /** A connection to the origin, judged. */
   readonly dial: () => Promise<Socket>
   /** For all of it. */
@@ -16,7 +17,7 @@ export interface ServerWideOptions {
 }
 
 /** Over a connection of its own, with the whole reply. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
-export function askServer({ request, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
+export function askServer({ request, progress, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
   const { host, method } = request.target
   return new Promise<Answer>((resolve, reject) => {
     const asked = sendRequest({
@@ -24,8 +25,13 @@ export function askServer({ request, dial, timeoutMs, maxReplyBytes }: ServerWid
       path: '*',
       headers: request.headers as string[],
       createConnection: (_options, done) => {
+        progress.dialling()
         dial().then(
-          (socket) => done(null, socket),
+          (socket) => {
+            progress.dialled()
+            progress.started()
+            done(null, socket)
+          },
           (error: Error) => done(error, undefined as never),
         )
         return undefined
@@ -44,7 +50,10 @@ export function askServer({ request, dial, timeoutMs, maxReplyBytes }: ServerWid
       // Where all is said already, this says nothing more.
       fail(new Error('closed before a whole answer'))
     })
-    asked.once('response', (reply) => collect(reply, maxReplyBytes).then(resolve, fail))
+    asked.once('response', (reply) => {
+      progress.answered()
+      collect(reply, maxReplyBytes).then(resolve, fail)
+    })
     asked.end()
   })
 }

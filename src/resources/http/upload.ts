@@ -4,7 +4,16 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Answer, type Hangup, type HeaderList, Refusal, type RequestBody, type Sink, withoutHeaders } from '../../core/index.ts'
+import {
+  type Answer,
+  type Hangup,
+  type HeaderList,
+  type Progress,
+  Refusal,
+  type RequestBody,
+  type Sink,
+  withoutHeaders,
+} from '../../core/index.ts'
 import { request as httpRequest } from '../../node-http.ts'
 import { forgetPending } from './agent-queue.ts'
 import { explainOriginError } from './origin-error.ts'
@@ -21,6 +30,7 @@ export interface UploadOptions {
   readonly headers: HeaderList
   readonly body: RequestBody
   readonly hangup: Hangup
+  readonly progress: Progress
   readonly host: string
   /** While the origin is waited for, its reply's head included. */
   readonly timeoutMs: number
@@ -54,7 +64,7 @@ class Upload {
   #over = false
 
   constructor(options: UploadOptions) {
-    const { agent, method, path, headers, body, hangup } = options
+    const { agent, method, path, headers, body, hangup, progress } = options
     this.#options = options
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -63,10 +73,13 @@ class Upload {
     const framed = body.declaredBytes === null ? [...headers, 'transfer-encoding', 'chunked'] : headers
     this.#outgoing = httpRequest({
       ...{ agent, protocol: agent.protocol, method, path, headers: framed, setHost: false, maxHeaderSize: maxHeaderBytes },
-      ...({ dialSignal: this.#dial.signal } satisfies DialOptions),
+      ...({ dialSignal: this.#dial.signal, progress } satisfies DialOptions),
     })
     this.#outgoing.on('error', (error) => this.#broken(error))
-    this.#outgoing.once('socket', () => this.#turn(this.#isCallersTurn))
+    this.#outgoing.once('socket', () => {
+      progress.started()
+      this.#turn(this.#isCallersTurn)
+    })
     this.#outgoing.once('response', (reply) => this.#answered(reply))
     this.#outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
     // The head at once. `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
@@ -140,6 +153,7 @@ class Upload {
 
   #take(reply: IncomingMessage): void {
     this.#reply = reply
+    this.#options.progress.answered()
     const { host, method, maxReplyBytes } = this.#options
     const status = reply.statusCode ?? 0
     // Heard from the first moment: it may break off while the record is on its way to disk.

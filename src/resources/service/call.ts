@@ -1,7 +1,7 @@
 /** One request to a service, as http-proxy-middleware is given it: objects of the gateway's own, made from what was judged and from nothing else. */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, Writable } from 'node:stream'
-import { headersOf, type ServiceRequest } from '../../core/index.ts'
+import { headersOf, type Progress, type ServiceRequest } from '../../core/index.ts'
 
 /** What a request that reaches the agent was made for. Where a request has none, nobody judged it, and it goes nowhere. */
 export interface Call {
@@ -11,6 +11,7 @@ export interface Call {
   readonly path: string
   /** It gets a connection that nobody has used before and nobody uses again. */
   readonly isAlone: boolean
+  readonly progress: Progress
   /** Hears of the request before it has a connection, and before the library listens to it. */
   follow(outgoing: ClientRequest): void
   /** Called when it is given up; set by the agent, since Node says nothing of that to those who wait for a connection. */

@@ -23,6 +23,8 @@ type Dial = (owner: string, hangup: Hangup) => Promise<Duplex>
 class DialAgent extends Agent {
   readonly #dial: () => Promise<Duplex>
   readonly #dials = new WantedDials()
+  /** Who is being taken: Node dials within that. */
+  #taking: Call | null = null
 
   constructor(dial: Dial, owner: string, options: AgentOptions) {
     super(options)
@@ -37,18 +39,31 @@ class DialAgent extends Agent {
       isWaiting = false
     }
     this.#dials.enter()
-    outgoing.once('socket', leave)
+    outgoing.once('socket', () => {
+      call.progress.started()
+      leave()
+    })
     outgoing.once('close', leave)
     call.onGivenUp = () => {
       leave()
       forgetPending(this, outgoing)
     }
-    addRequest.call(this, outgoing, options)
+    this.#taking = call
+    try {
+      addRequest.call(this, outgoing, options)
+    } finally {
+      this.#taking = null
+    }
   }
 
   override createConnection(_options: unknown, done?: (error: Error | null, socket: Duplex) => void): undefined {
+    const progress = this.#taking?.progress
+    progress?.dialling()
     this.#dial().then(
-      (socket) => done?.(null, socket),
+      (socket) => {
+        progress?.dialled()
+        done?.(null, socket)
+      },
       (error: Error) => done?.(error, undefined as never),
     )
   }

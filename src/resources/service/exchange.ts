@@ -1,6 +1,6 @@
 /** One exchange with a service: the outgoing request is followed from its birth, and its reply is taken where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { type Answer, Refusal, type ServiceRequest } from '../../core/index.ts'
+import { type Answer, type Progress, Refusal, type ServiceRequest } from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import { isClosed, isIdempotent } from '../http/repeat.ts'
 import type { Call } from './call.ts'
@@ -11,6 +11,7 @@ export interface ExchangeOptions {
   /** The service's name, for messages. */
   readonly service: string
   readonly request: ServiceRequest
+  readonly progress: Progress
   /** Path and query, as they are sent. */
   readonly path: string
   readonly addresses: ReplyAddresses
@@ -31,6 +32,7 @@ export class ServiceExchange implements Call {
   /** The head of the reply. Rejects with a `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
   readonly reply: Promise<Answer>
   onGivenUp: Call['onGivenUp'] = null
+  readonly progress: Progress
   readonly #options: ExchangeOptions
   #timer: NodeJS.Timeout | undefined
   #isCallersTurn = false
@@ -45,8 +47,9 @@ export class ServiceExchange implements Call {
   #closedOn = false
 
   constructor(options: ExchangeOptions) {
-    const { request, path, timeoutMs } = options
+    const { request, progress, path, timeoutMs } = options
     this.#options = options
+    this.progress = progress
     this.integration = request.integration.name
     this.method = request.target.method
     this.path = path
@@ -137,6 +140,7 @@ export class ServiceExchange implements Call {
 
   #answer(answer: IncomingMessage): void {
     this.#answered = answer
+    this.progress.answered()
     answer.once('close', this.#forget)
     try {
       const { maxReplyBytes: maxBytes, ...options } = this.#options

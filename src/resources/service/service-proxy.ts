@@ -2,15 +2,14 @@
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { type Meter, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
+import { type Progress, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { askedTwice } from '../http/repeat.ts'
 import { callerEnd, requestOf, serviceHeaders } from './call.ts'
 import { ServiceAgent } from './dial-agent.ts'
 import { ServiceExchange } from './exchange.ts'
 import { createReplyAddresses } from './reply-addresses.ts'
-import { ServiceUpgrade } from './upgrade.ts'
+import { ServiceUpgrade, type UpgradeOptions } from './upgrade.ts'
 
 export interface ServiceSettings {
   readonly name: string
@@ -23,11 +22,11 @@ export interface ServiceSettings {
 
 export interface ServiceProxy {
   /** Resolves with the head of the reply. Throws `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
-  forward(request: ServiceRequest, bounds: ServiceBounds): Promise<Reply>
+  forward(request: ServiceRequest, progress: Progress, bounds: ServiceBounds): Promise<Reply>
   /** As `ServiceAgent.giveUpIdle`. */
   giveUpIdle(integration: string): number
   /** Performs the upgrade on the caller's socket; ends as `ServiceUpgrade.ended`. */
-  upgrade(request: ServiceRequest, caller: Duplex, head: Buffer, meter: Meter, timeoutMs?: number): Promise<void>
+  upgrade(request: ServiceRequest, way: Pick<UpgradeOptions, 'caller' | 'head' | 'meter' | 'progress'>, timeoutMs?: number): Promise<void>
 }
 
 export interface ServiceBounds {
@@ -65,12 +64,13 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
 
   function ask(
     request: ServiceRequest,
+    progress: Progress,
     { maxReplyBytes, timeoutMs = settings.timeoutMs }: ServiceBounds,
     content: Content,
     isRepeat: boolean,
   ) {
     const path = outgoingPath(url, request)
-    const exchange = new ServiceExchange({ service, request, path, addresses, maxReplyBytes, timeoutMs, idleTimeoutMs, isRepeat })
+    const exchange = new ServiceExchange({ service, request, progress, path, addresses, maxReplyBytes, timeoutMs, idleTimeoutMs, isRepeat })
     const incoming = requestOf(exchange, serviceHeaders(settings, request), content === null ? null : exchange.paced(content))
     incoming.on('error', (error) => exchange.fail(error))
     const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))
@@ -80,13 +80,13 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
 
   return {
     giveUpIdle: (integration) => agent.giveUpIdle(integration),
-    async forward(request, bounds) {
+    async forward(request, progress, bounds) {
       const { body } = request
       const { maxRequestBytes } = bounds
       await body?.arrived()
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
-      const first = ask(request, bounds, body === null ? null : body.chunks(maxRequestBytes), false)
+      const first = ask(request, progress, bounds, body === null ? null : body.chunks(maxRequestBytes), false)
       try {
         return await first.reply
       } catch (error) {
@@ -94,15 +94,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
       }
       try {
         const whole = body?.whole ?? null
-        return { ...(await ask(request, bounds, whole && once(whole), true).reply), attempts: 2 }
+        return { ...(await ask(request, progress, bounds, whole && once(whole), true).reply), attempts: 2 }
       } catch (error) {
         throw error instanceof Refusal ? askedTwice(error) : error
       }
     },
 
-    upgrade(request, caller, head, meter, timeoutMs = settings.timeoutMs) {
+    upgrade(request, way, timeoutMs = settings.timeoutMs) {
       const path = outgoingPath(url, request)
-      const upgrade = new ServiceUpgrade({ service, request, path, caller, head, timeoutMs, idleTimeoutMs, meter })
+      const upgrade = new ServiceUpgrade({ ...way, service, request, path, timeoutMs, idleTimeoutMs })
       const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(settings, request), null)
       // The library wants a Socket, and uses a Duplex with a socket's setters.
       middleware.upgrade(incoming, upgrade.end as unknown as Socket, Buffer.alloc(0))

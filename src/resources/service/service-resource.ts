@@ -3,6 +3,7 @@ import {
   type Claim,
   headersOf,
   Permit,
+  type Progress,
   pathForms,
   queryOf,
   Refusal,
@@ -33,7 +34,7 @@ export interface ServiceResource extends Resource<ServiceRequest> {
 export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): ServiceResource {
   const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer, defaults.idleTimeoutMs)]))
 
-  function perform(permit: Permit, request: ServiceRequest): Promise<Reply> | Reply {
+  function perform(permit: Permit, request: ServiceRequest, progress: Progress): Promise<Reply> | Reply {
     if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
     // Allowed by a manifest, and not there: the operator has not configured it.
     const proxy = proxies.get(request.target.name)
@@ -45,11 +46,11 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
       return {
         status: 101,
         headers: [],
-        takeover: (socket, head, meter) => proxy.upgrade(request, socket, head, meter, timeoutMs),
+        takeover: (socket, head, meter) => proxy.upgrade(request, { caller: socket, head, meter, progress }, timeoutMs),
         discard: () => {},
       }
     }
-    return proxy.forward(request, { maxRequestBytes, maxReplyBytes, timeoutMs })
+    return proxy.forward(request, progress, { maxRequestBytes, maxReplyBytes, timeoutMs })
   }
 
   return {
@@ -69,7 +70,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
         },
         subject: query === '' ? { name, method, path, websocket } : { name, method, path, query, websocket },
         origin: `service:${name}`,
-        perform: (permit) => perform(permit, request),
+        perform: (permit, progress) => perform(permit, request, progress),
       }
     },
   }

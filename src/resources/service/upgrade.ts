@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Meter, Refusal, type ServiceRequest, toProblem } from '../../core/index.ts'
+import { type Meter, type Progress, Refusal, type ServiceRequest, toProblem } from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import type { Call } from './call.ts'
 import { LibraryEnd } from './library-end.ts'
@@ -21,6 +21,7 @@ export interface UpgradeOptions {
   /** Neither end has sent a byte for so long: both are cut. */
   readonly idleTimeoutMs: number
   readonly meter: Meter
+  readonly progress: Progress
 }
 
 /** Of frames that a caller sends before the WebSocket is open. */
@@ -37,6 +38,7 @@ export class ServiceUpgrade implements Call {
   /** Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with another Error where it broke off. */
   readonly ended: Promise<void>
   onGivenUp: Call['onGivenUp'] = null
+  readonly progress: Progress
   readonly #options: UpgradeOptions
   #timer: NodeJS.Timeout
   #resolve: () => void = () => {}
@@ -50,6 +52,7 @@ export class ServiceUpgrade implements Call {
   constructor(options: UpgradeOptions) {
     const { request, path, timeoutMs, caller, head } = options
     this.#options = options
+    this.progress = options.progress
     this.integration = request.integration.name
     this.method = request.target.method
     this.path = path
@@ -105,6 +108,7 @@ export class ServiceUpgrade implements Call {
       return
     }
     this.#origin = origin
+    this.progress.answered()
     origin.once('close', () => this.#originClosed(origin))
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#fail(new Error(`nothing moved for ${idleTimeoutMs} ms`)), idleTimeoutMs)
