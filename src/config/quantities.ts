@@ -1,7 +1,7 @@
 /** Durations, sizes, rates and addresses as people write them in YAML. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { isMapped, readBlock } from '../core/index.ts'
+import { canonicalAddress, isMapped, readBlock } from '../canonical/index.ts'
 import { expectedDuration, expectedRate, expectedSize } from './meant-quantities.ts'
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
@@ -74,7 +74,8 @@ export const hostAndPort = () =>
         return z.NEVER
       }
       if (host === 'localhost') return { host: '127.0.0.1', port }
-      return { host: isIP(host) === 6 && !host.includes('%') ? canonicalV6(host) : host, port }
+      // One spelling, so that two of one address are seen. A zone is this machine's, as the listener is.
+      return { host: (isIP(host) === 6 ? canonicalAddress(host) : null) ?? host, port }
     })
 
 /** An address, alone or with its port, as `node:dns` takes servers. */
@@ -87,11 +88,6 @@ export const resolver = () =>
       const isAddress = isIP(text) !== 0 || isIP(v6 ?? '') === 6 || isIP(v4 ?? '') === 4
       return isAddress && Number(port ?? 53) > 0 && Number(port ?? 53) < 65_536
     }, 'expected a resolver such as "10.0.0.53", "10.0.0.53:5353" or "[fd00::53]:5353"')
-
-/** One spelling, so that two of one address are seen. Takes and gives no brackets. */
-function canonicalV6(host: string): string {
-  return new URL(`http://[${host}]`).hostname.slice(1, -1)
-}
 
 /** `10.0.0.0/8`, `::1/128`, or a single address. */
 export const cidr = () =>

@@ -1,5 +1,5 @@
 /** A policy's answer. Whatever is not exactly of this shape is a denial. */
-import { isMapped, readBlock } from './ip-block.ts'
+import { isMapped, readBlock } from '../canonical/index.ts'
 
 /** What must be done if the request is allowed. Absent means the gateway's default. */
 export interface Obligations {

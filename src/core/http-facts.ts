@@ -2,12 +2,6 @@
 import type { JsonObject } from './json.ts'
 import type { HeaderList } from './request.ts'
 
-/** `/v1/items/` → `["v1", "items", ""]`, `*` → `["*"]`: a trailing slash stays visible, and `%2F` is a character of its segment. */
-export function segmentsOf(path: string): readonly string[] {
-  if (path === '/') return []
-  return path === '*' ? ['*'] : path.slice(1).split('/')
-}
-
 /** Every value of every key, in order, as `application/x-www-form-urlencoded` reads them. */
 export function queryOf(query: string): JsonObject {
   const found = emptyObject<string[]>()

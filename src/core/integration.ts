@@ -1,6 +1,6 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
 
-import type { FormChoices } from './path-forms.ts'
+import type { FormChoices } from '../canonical/index.ts'
 
 /** A set of hosts and what may be done there. */
 export interface NetworkCapability extends FormChoices {

@@ -1,9 +1,7 @@
 /** The one error that a station throws on purpose. Anything else that is thrown is a bug and becomes `internal`. */
-
+import { choicesFor, Malformed, patternOfPath } from '../canonical/index.ts'
 import type { Decision } from './decision.ts'
 import type { JsonObject } from './json.ts'
-import { choicesFor } from './path-forms.ts'
-import { patternOfPath } from './path-pattern.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
 import type { AccessRequest, HeaderList } from './request.ts'
@@ -57,8 +55,9 @@ export class Refusal extends Error {
 
 /** What was thrown, as a Refusal; what is not one becomes `internal` and keeps its cause for the log. */
 export function toRefusal(error: unknown): Refusal {
-  return error instanceof Refusal
-    ? error
+  if (error instanceof Refusal) return error
+  return error instanceof Malformed
+    ? new Refusal('malformed-request', error.message)
     : new Refusal('internal', 'an unexpected error; the operator’s log has it under this id', { cause: error })
 }
 

@@ -1,9 +1,9 @@
 /** The CONNECT door: one arrival of kind `tunnel`; its takeover is a blind tunnel or an interception. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { type Authority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
 import { type AccessRequest, type Arrival, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
-import { type Authority, parseAuthority, requireWellFormedHost } from './canonical-host.ts'
 import type { DoorOptions } from './door-options.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'

@@ -1,8 +1,7 @@
 /** Makes the HttpRequest that is judged from what came in absolute form, or in origin form inside an interception. */
 import { LRUCache } from 'lru-cache'
+import { type Authority, canonicalPath, formatAuthority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
 import { type AccessRequest, type HttpTarget, type Identified, Refusal } from '../core/index.ts'
-import { type Authority, formatAuthority, parseAuthority, requireWellFormedHost } from './canonical-host.ts'
-import { canonicalPath } from './canonical-path.ts'
 import { forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
 import { countHop } from './max-forwards.ts'

@@ -1,4 +1,6 @@
 /** The door that rules ask through: what a policy wants to know of the world is an arrival like any other, judged by its own manifest. */
+
+import { canonicalHost, canonicalPath, formatAuthority, parseAuthority } from '../canonical/index.ts'
 import {
   type AccessRequest,
   type Arrival,
@@ -13,8 +15,6 @@ import {
   Refusal,
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
-import { canonicalHost, formatAuthority, parseAuthority } from './canonical-host.ts'
-import { canonicalPath } from './canonical-path.ts'
 import { collect } from './collect.ts'
 import { createDeadline, type Deadline } from './deadline.ts'
 import { forwardableHeaders } from './headers.ts'

@@ -1,10 +1,10 @@
 /** The services door: `/services/<name>/…`, requests and WebSocket upgrades. */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { canonicalPath } from '../canonical/index.ts'
 import { type AccessRequest, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
 import { ServerResponse } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
-import { canonicalPath } from './canonical-path.ts'
 import { serve } from './deliver.ts'
 import type { DoorOptions } from './door-options.ts'
 import { forwardableHeaders } from './headers.ts'

@@ -1,5 +1,6 @@
 /** Manifests compiled into the data that the policy looks up: by integration, then by exact host and wildcard suffix. */
-import type { FileCapability, FormChoices, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
+import { type FormChoices, hostCovers } from '../canonical/index.ts'
+import type { FileCapability, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
 
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.
@@ -24,18 +25,6 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
     else exact[host] = covering
   }
   return { exact: { ...exact }, suffix: { ...suffix }, any, wildcards: Object.keys(suffix).length > 0 }
-}
-
-/** Every host that `host` (a name, an address or a pattern) stands for is matched by `pattern`. */
-export function hostCovers(pattern: string, host: string): boolean {
-  if (pattern === host) return true
-  if (pattern === '*') return !isAddress(host)
-  if (!pattern.startsWith('*.')) return false
-  return host.startsWith('*.') ? host.slice(1).endsWith(pattern.slice(1)) : host.endsWith(pattern.slice(1)) && !isAddress(host)
-}
-
-function isAddress(host: string): boolean {
-  return /^[\d.]+$|:/.test(host)
 }
 
 function networkEntry(one: NetworkCapability): JsonObject {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
-import { canonicalHost } from '../../src/ingress/canonical-host.ts'
+import { canonicalHost } from '../../src/canonical/index.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { hasIpv6 } from '../support/ipv6.ts'

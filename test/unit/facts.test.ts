@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { segmentsOf } from '../../src/canonical/index.ts'
 import type { RequestBody } from '../../src/core/index.ts'
-import { headersOf, queryOf, segmentsOf } from '../../src/core/index.ts'
+import { headersOf, queryOf } from '../../src/core/index.ts'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
 
 const body = (whole: Buffer | string | null): RequestBody => ({

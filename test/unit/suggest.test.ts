@@ -1,7 +1,7 @@
 /** What suggest generalises, and what it puts together. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { globCovers, pathCovers } from '../../src/policy/author/glob-covers.ts'
+import { globCovers, pathCovers } from '../../src/canonical/index.ts'
 import { generaliseIds } from '../../src/policy/author/suggest/ids.ts'
 import { suggest } from '../../src/policy/author/suggest/index.ts'
 import { mergeSiblings } from '../../src/policy/author/suggest/siblings.ts'

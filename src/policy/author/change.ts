@@ -1,5 +1,6 @@
 /** The smallest change of a manifest that lets a request pass: one capability for it alone. */
 import { parse, parseDocument } from 'yaml'
+import { hostCovers } from '../../canonical/index.ts'
 import { type AccessRequest, type Integration, type JsonObject, suggestion } from '../../core/index.ts'
 
 /** The list of the manifest → the capability to add to it. */
@@ -40,8 +41,6 @@ function rootOf(text: string, name: string): string {
  * allowed and then not be dialled. The log does not say where a name led.
  */
 export function addressesFor({ network = [] }: Pick<Integration, 'network'>, host: string): readonly string[] {
-  const covering = network.filter(({ hosts }) =>
-    hosts.some((pattern) => pattern === host || pattern === '*' || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)))),
-  )
+  const covering = network.filter(({ hosts }) => hosts.some((pattern) => hostCovers(pattern, host)))
   return [...new Set(covering.flatMap(({ addresses }) => addresses))].sort()
 }

@@ -1,14 +1,13 @@
 /** Requests as the audit log recorded them. */
+import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
   type AccessRequest,
   type Claim,
   type Integration,
   type Json,
   type JsonObject,
-  pathForms,
   queryOf,
   type ResourceKind,
-  segmentsOf,
 } from '../../core/index.ts'
 import { type UnseenPart, unseenOf } from './unseen.ts'
 

@@ -1,7 +1,6 @@
 /** Host and path patterns of manifests: what each spelling means, and which are refused because readers would disagree. */
-import { isIP } from 'node:net'
-import { domainToASCII } from 'node:url'
 import { z } from 'zod'
+import { canonicalHostPattern } from '../../canonical/index.ts'
 
 /**
  * A canonical name or address, `*.example.com` (every name below example.com, not example.com itself), or `*`
@@ -30,30 +29,6 @@ function whyNoHost(given: string): string {
   if (given.includes('*'))
     return 'a wildcard is the whole first label, as in "*.example.com" (every name below it), or "*" alone (every name)'
   return 'expected a name, an address, "*.example.com" or "*"; no scheme, port or path'
-}
-
-const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
-
-function canonicalHostPattern(given: string): string | null {
-  if (given === '*') return given
-  if (isIP(given) === 4) return given
-  if (isIP(given) === 6) return given.includes('%') ? null : canonicalV6(given)
-  if (!/^(?:\*\.)?[^\s*/:@?#[\]%\\]+$/.test(given)) return null
-  const wildcard = given.startsWith('*.')
-  const ascii = domainToASCII(wildcard ? given.slice(2) : given).replace(/\.$/, '')
-  const labels = ascii.split('.')
-  if (ascii === '' || ascii.length > 253 || !labels.every((one) => label.test(one))) return null
-  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) return isIP(ascii) === 4 && !wildcard ? ascii : null
-  return wildcard ? (labels.length < 2 ? null : `*.${ascii}`) : ascii
-}
-
-/** As the doors write it: compressed, and an IPv4-mapped address as the IPv4 address that it is. */
-function canonicalV6(given: string): string {
-  const compressed = new URL(`http://[${given}]`).hostname.slice(1, -1)
-  const [, high = '', low = ''] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(compressed) ?? []
-  if (high === '') return compressed
-  const number = Number.parseInt(high, 16) * 65536 + Number.parseInt(low, 16)
-  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Inputs to compare evaluators on before a policy decides: those of its own tests, what was asked lately, and what manifests lead to. */
-import { type Integration, isJsonObject, type Json, type JsonObject, pathForms, resourceKinds } from '../../core/index.ts'
+import { pathForms, segmentsOf } from '../../canonical/index.ts'
+import { type Integration, isJsonObject, type Json, type JsonObject, resourceKinds } from '../../core/index.ts'
 import { stringify } from '../projection.ts'
 import type { RegoSources } from '../rego-files.ts'
 
@@ -134,7 +135,7 @@ function filesOf({ files }: Integration): readonly Asked[] {
 }
 
 function pathFacts(path: string): JsonObject {
-  return { segments: path === '/' ? [] : path.slice(1).split('/'), ...pathForms(path) }
+  return { segments: segmentsOf(path), ...pathForms(path) }
 }
 
 /** A name that a pattern of hosts stands for. */

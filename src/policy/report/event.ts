@@ -1,4 +1,5 @@
 /** One decision as OPA's decision log tells it (EventV1), masked by the gateway's redactor before anything else sees it. */
+import { segmentsOf } from '../../canonical/index.ts'
 import type { AccessRequest, Arrival, Claim, Decision, Json, JsonObject } from '../../core/index.ts'
 
 /** Known secrets, and what stands under a name that tells one. */
@@ -114,5 +115,5 @@ function withoutBodyValue(facts: JsonObject): JsonObject {
 function withSegments(shown: Record<string, Json>, facts: JsonObject): Json {
   const { path } = shown
   if (shown['segments'] === undefined || typeof path !== 'string' || path === facts['path']) return shown
-  return { ...shown, segments: path.slice(1).split('/') }
+  return { ...shown, segments: segmentsOf(path) }
 }

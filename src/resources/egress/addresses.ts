@@ -1,5 +1,6 @@
 /** Which addresses may be dialled: the public internet, plus what a capability names, never the gateway itself. */
-import { covers, type IpBlock, isMapped, Refusal, readAddress, readBlock } from '../../core/index.ts'
+import { covers, type IpBlock, isMapped, readAddress, readBlock } from '../../canonical/index.ts'
+import { Refusal } from '../../core/index.ts'
 import { reachable, specialPurpose } from './special-purpose.ts'
 
 /** Answers whether an address and port are this gateway's own (its doors, its operator's side). */

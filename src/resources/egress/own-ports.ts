@@ -1,6 +1,6 @@
 /** The gateway's own ports on this machine's addresses: never a destination. */
 import { networkInterfaces } from 'node:os'
-import { covers, type IpAddress, type IpBlock, readAddress, readBlock } from '../../core/index.ts'
+import { covers, type IpAddress, type IpBlock, readAddress, readBlock } from '../../canonical/index.ts'
 
 /** What leads to this machine whatever its interfaces: Linux takes all of 0.0.0.0/8 that it routes at all, and `::`, for loopback. */
 const here = ['0.0.0.0/8', '127.0.0.0/8', '::/128', '::1/128'].map((text) => readBlock(text) as IpBlock)

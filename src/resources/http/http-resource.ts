@@ -1,4 +1,5 @@
 /** The resource kind `http`: a request to an origin on the network. */
+import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
   type Claim,
   type HttpRequest,
@@ -7,13 +8,11 @@ import {
   type Needs,
   Permit,
   type Progress,
-  pathForms,
   queryOf,
   Refusal,
   type Reply,
   type RequestBody,
   type Resource,
-  segmentsOf,
   shareOf,
 } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'

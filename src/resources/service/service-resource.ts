@@ -1,16 +1,15 @@
 /** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
+import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
   type Claim,
   headersOf,
   Permit,
   type Progress,
-  pathForms,
   queryOf,
   Refusal,
   type Reply,
   type Resource,
   type ServiceRequest,
-  segmentsOf,
 } from '../../core/index.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from '../http/body-facts.ts'

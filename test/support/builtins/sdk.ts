@@ -33,7 +33,7 @@ export async function createSdkColumn(wasm: Uint8Array, smallest: number): Promi
     const calls: HostCall[] = []
     const ending = (outcome: Evaluation['outcome']) => ({ id: '', integration: '', input, calls, outcome })
     try {
-      return ending({ text: session.evaluate(documents.imageFor(undefined), input, 0, (text) => text, undefined, null, calls) })
+      return ending({ text: session.evaluate(documents.imageFor(undefined), input, 0, (text) => text, undefined, [], calls) })
     } catch (error) {
       return ending({ failed: failureKindOf(error) })
     }

@@ -1,7 +1,6 @@
 /** A capability as lists of what it allows, one a dimension: what it allows is their product. */
-import type { FileCapability, FormChoices, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
-import { hostCovers } from '../../index-manifests.ts'
-import { globCovers, pathCovers } from '../glob-covers.ts'
+import { type FormChoices, globCovers, hostCovers, pathCovers } from '../../../canonical/index.ts'
+import type { FileCapability, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
 
 export type CapabilityKind = 'network' | 'services' | 'files'
 

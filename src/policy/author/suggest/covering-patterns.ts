@@ -1,5 +1,5 @@
 /** Patterns found by what they cover, segment by segment: with ten thousand of them, asking each would take minutes. */
-import { globCovers } from '../glob-covers.ts'
+import { globCovers } from '../../../canonical/index.ts'
 
 interface Node<Item> {
   readonly items: Item[]

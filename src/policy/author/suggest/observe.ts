@@ -1,5 +1,5 @@
 /** What an integration was recorded asking for, each thing once, with how often and when. */
-import { patternOfPath } from '../../../core/index.ts'
+import { patternOfPath } from '../../../canonical/index.ts'
 import { filePattern, hostPattern, pathPattern } from '../../manifests/patterns.ts'
 import type { DecidedRecord } from '../recorded.ts'
 import { generaliseIds } from './ids.ts'

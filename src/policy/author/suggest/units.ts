@@ -1,5 +1,5 @@
 /** The fewest single permissions (one action on one pattern in one place) that cover every use. */
-import { markForms } from '../glob-covers.ts'
+import { markForms } from '../../../canonical/index.ts'
 import { createCoveringPatterns } from './covering-patterns.ts'
 import type { Place, Use } from './observe.ts'
 import { addSeen, type Seen } from './seen.ts'

@@ -1,6 +1,6 @@
 /** A suggested manifest as YAML: every value by the YAML library, every comment of words and numbers alone. */
 import { Document, isCollection, isMap, isSeq, type Node } from 'yaml'
-import { choicesFor } from '../../../core/index.ts'
+import { choicesFor } from '../../../canonical/index.ts'
 import type { Suggested } from './combine.ts'
 import type { Observed } from './observe.ts'
 import { describeSeen } from './seen.ts'

@@ -1,4 +1,5 @@
-/** IP addresses as numbers, and blocks of them: what a block covers is told by arithmetic, in one family at a time. */
+/** IP addresses: their one spelling, as numbers, and blocks of them. What a block covers is told by arithmetic, in one family at a time. */
+import { isIP } from 'node:net'
 
 export interface IpAddress {
   readonly family: 4 | 6
@@ -12,6 +13,22 @@ export interface IpBlock {
   readonly last: bigint
   /** Bits behind the prefix are set: `10.1.2.3/8`. */
   readonly ragged: boolean
+}
+
+/**
+ * The one spelling of an address without brackets: dotted quad, or compressed in lower case (RFC 5952 §4), and an
+ * IPv4-mapped address as the IPv4 address that it is. `null` for anything else, and for an address with a zone
+ * (`fe80::1%eth0`), which only this machine understands.
+ */
+export function canonicalAddress(text: string): string | null {
+  const family = isIP(text)
+  if (family === 4) return text
+  if (family === 0 || text.includes('%')) return null
+  const compressed = new URL(`http://[${text}]`).hostname.slice(1, -1)
+  const [, high = '', low = ''] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(compressed) ?? []
+  if (high === '') return compressed
+  const number = Number.parseInt(high, 16) * 65536 + Number.parseInt(low, 16)
+  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
 }
 
 /** `null` for what is no address, or one with a zone (`fe80::1%eth0`), which only this machine understands. */
