@@ -119,6 +119,7 @@ export class Settlement extends Timeline implements Meter {
     const outcome = {
       status,
       problem,
+      brokenOff: problem === 'client-closed' || (problem !== null && this.problem === null && end.status === undefined),
       forOperator,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,

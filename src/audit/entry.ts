@@ -1,16 +1,17 @@
 /** One arrival's records, written as text: two a request, on the hot path. */
-import type {
-  AccessRequest,
-  Arrival,
-  Claim,
-  Decision,
-  Entry,
-  Identified,
-  Json,
-  JsonObject,
-  Outcome,
-  RedactionSettings,
-  Refusal,
+import {
+  type AccessRequest,
+  type Arrival,
+  type Claim,
+  type Decision,
+  type Entry,
+  type Identified,
+  type Json,
+  type JsonObject,
+  type Outcome,
+  problems,
+  type RedactionSettings,
+  type Refusal,
 } from '../core/index.ts'
 import type { Group, Writer } from './writer.ts'
 
@@ -83,7 +84,7 @@ export class ArrivalEntry implements Entry {
 
   settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, attempts, complete }: Outcome): void {
     if (this.#summed !== null) return
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 

@@ -5,8 +5,10 @@ import type { Phases } from './timeline.ts'
 export interface Outcome {
   /** What the caller was sent; 499 where it had gone before a head could be sent. */
   readonly status: number
-  /** The gateway's own refusal, where it was one; or what broke an answer off: the caller (`client-closed`), the destination (`origin-*`), a cap (`reply-too-large`), the gateway (`internal`). */
+  /** The gateway's own refusal, where it was one; or what broke an answer off. Whose doing that is stands in the catalogue (`side`). */
   readonly problem: ProblemCode | null
+  /** The request was allowed, and `problem` ended it in the midst: behind the head of its answer, or because the caller had gone. */
+  readonly brokenOff: boolean
   /** What the refusal tells the operator alone (`Refusal.forOperator`). */
   readonly forOperator: string | null
   /** Bytes from the integration to the destination. */

@@ -1,4 +1,5 @@
 /** The usage report as a table for a terminal. */
+import { problems as catalogue, type ProblemCode, sides } from '../core/index.ts'
 import type { IntegrationUsage } from './usage.ts'
 
 /** One block an integration: its figures, then a row a bucket. */
@@ -27,9 +28,12 @@ function formatOne({
   ]
   if (latencyMs !== null)
     lines.push(`  latency   p50 ${ms(latencyMs.p50)}, p90 ${ms(latencyMs.p90)}, p99 ${ms(latencyMs.p99)}, max ${ms(latencyMs.max)}`)
-  const errors = Object.entries(problems)
+  const errors = sides.flatMap((side) => {
+    const codes = (Object.entries(problems) as [ProblemCode, number][]).filter(([code]) => catalogue[code].side === side)
+    return codes.length === 0 ? [] : [`${side}: ${codes.map(([code, count]) => `${code} ${count}`).join(', ')}`]
+  })
   if (originErrors > 0) lines.push(`  origins   ${originErrors} of the allowed answered with 5xx by the destination itself`)
-  if (errors.length > 0) lines.push(`  problems  ${errors.map(([code, count]) => `${code} ${count}`).join(', ')}`)
+  if (errors.length > 0) lines.push(`  problems  ${errors.join('; ')}`)
   for (const { origin, state } of breakers) if (state !== 'closed') lines.push(`  breaker   ${origin} is ${state}`)
   if (buckets.length > 0) {
     const rows = [['bucket', 'level', 'capacity', 'refill/s', 'consumed', 'allowed', 'limited']]

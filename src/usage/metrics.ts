@@ -1,5 +1,5 @@
 /** Usage as Prometheus series, read from plain counters at a scrape: the hot path calls no metrics library. */
-import type { BreakerReport, BucketName, BucketReport } from '../core/index.ts'
+import { type BreakerReport, type BucketName, type BucketReport, problems as catalogue, type ProblemCode } from '../core/index.ts'
 import { type FamilyOptions, family, type Lines } from '../telemetry/index.ts'
 import { type Durations, phaseNames } from './durations.ts'
 import type { Histogram } from './histogram.ts'
@@ -32,7 +32,7 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
   yield* counted(
     'sallyport_requests_total',
     'counter',
-    'Requests by how they ended: allowed, denied, limited, refused, failed.',
+    'Requests by how they ended: allowed, denied, limited, refused, failed, aborted.',
     ({ requests }, label) => {
       let text = ''
       for (const result in requests)
@@ -46,11 +46,17 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
     'Allowed requests that the destination itself answered with 5xx.',
     ({ originErrors }, label) => `sallyport_origin_errors_total{${label}} ${originErrors}\n`,
   )
-  yield* counted('sallyport_problems_total', 'counter', 'The gateway’s own refusals by code.', ({ problems }, label) => {
-    let text = ''
-    for (const code in problems) text += `sallyport_problems_total{${label},code="${code}"} ${problems[code]}\n`
-    return text
-  })
+  yield* counted(
+    'sallyport_problems_total',
+    'counter',
+    'The gateway’s own refusals, and what broke answers off, by code and whose doing they are.',
+    ({ problems }, label) => {
+      let text = ''
+      for (const code in problems)
+        text += `sallyport_problems_total{${label},code="${code}",side="${catalogue[code as ProblemCode].side}"} ${problems[code as ProblemCode]}\n`
+      return text
+    },
+  )
   yield* counted(
     'sallyport_bytes_total',
     'counter',

@@ -1,17 +1,29 @@
 /** The usage station: what each integration did, with latency quantiles, kept as plain counters. */
-import type { BreakerReport, BucketReport, Integration, Outcome, Usage } from '../core/index.ts'
+import {
+  type BreakerReport,
+  type BucketReport,
+  problems as catalogue,
+  type Integration,
+  type Outcome,
+  type ProblemCode,
+  type Side,
+  sides,
+  type Usage,
+} from '../core/index.ts'
 import { Durations, noDurations } from './durations.ts'
 import type { Quantiles } from './latency.ts'
 
-/** How a request ended, as reports and metrics count it. */
-const results = ['allowed', 'denied', 'limited', 'refused', 'failed'] as const
+/** How a request ended, as reports and metrics count it. `aborted`: allowed, and broken off before the last byte of its answer. */
+export const results = ['allowed', 'denied', 'limited', 'refused', 'failed', 'aborted'] as const
 type Result = (typeof results)[number]
 
 export interface IntegrationUsage {
   readonly integration: string
   readonly requests: Readonly<Record<Result, number>>
-  /** The gateway's own refusals by code. */
-  readonly problems: Readonly<Record<string, number>>
+  /** The gateway's own refusals, and what broke answers off, by code. */
+  readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
+  /** The same by whose doing they are. */
+  readonly sides: Readonly<Record<Side, number>>
   /** Of the allowed: answered by the destination itself with 5xx. */
   readonly originErrors: number
   readonly sentBytes: number
@@ -30,7 +42,7 @@ export interface UsageOptions {
 /** What is counted of one integration. */
 export interface Counted {
   readonly requests: Readonly<Record<Result, number>>
-  readonly problems: Readonly<Record<string, number>>
+  readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
   readonly originErrors: number
   readonly sentBytes: number
   readonly receivedBytes: number
@@ -53,8 +65,8 @@ export interface UsageStation extends Usage {
 const unidentified = '-'
 
 class Counters implements Counted {
-  readonly requests: Record<Result, number> = { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0 }
-  readonly problems: Record<string, number> = {}
+  readonly requests: Record<Result, number> = { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0, aborted: 0 }
+  readonly problems: Partial<Record<ProblemCode, number>> = {}
   originErrors = 0
   sentBytes = 0
   receivedBytes = 0
@@ -89,11 +101,11 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
 
   return {
     settled(integration: Integration | null, _origin, outcome: Outcome) {
-      const { problem, status, sentBytes, receivedBytes, durationMs, phases, isTakeover } = outcome
+      const { problem, sentBytes, receivedBytes, durationMs, phases, isTakeover } = outcome
       const count = countersOf(integration?.name ?? unidentified)
-      count.requests[resultOf(problem, status)] += 1
+      count.requests[resultOf(outcome)] += 1
       if (problem !== null) count.problems[problem] = (count.problems[problem] ?? 0) + 1
-      else if (status >= 500) count.originErrors += 1
+      else if (outcome.status >= 500) count.originErrors += 1
       count.sentBytes += sentBytes
       count.receivedBytes += receivedBytes
       const durations = isTakeover ? count.takeoversOfOwn() : count.exchanges
@@ -113,6 +125,7 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
           integration,
           requests: { ...requests },
           problems: { ...problems },
+          sides: bySide(problems),
           originErrors,
           sentBytes,
           receivedBytes,
@@ -125,11 +138,16 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   }
 }
 
-function resultOf(problem: Outcome['problem'], status: number): Result {
+function resultOf({ problem, status, brokenOff }: Outcome): Result {
   if (problem === null) return 'allowed'
-  // It was answered, and then something broke the answer off.
-  if (status < 400) return problem === 'client-closed' || problem === 'reply-too-large' ? 'allowed' : 'failed'
+  if (brokenOff) return 'aborted'
   if (status === 403) return 'denied'
   if (status === 429) return 'limited'
   return status < 500 ? 'refused' : 'failed'
+}
+
+function bySide(problems: Counted['problems']): Record<Side, number> {
+  const counts = Object.fromEntries(sides.map((side) => [side, 0])) as Record<Side, number>
+  for (const [code, count] of Object.entries(problems)) counts[catalogue[code as ProblemCode].side] += count
+  return counts
 }

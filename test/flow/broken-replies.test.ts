@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, main, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext) {
@@ -34,8 +35,8 @@ async function arrange(t: TestContext) {
     installation
       .records()
       .filter(({ type }) => type === 'settled')
-      .map(({ status, problem, complete }) => [status, problem ?? null, complete])
-  return { proxyPort, head, ends, gateway }
+      .map(({ status, problem, side, complete }) => [status, problem ?? null, side ?? null, complete])
+  return { installation, proxyPort, head, ends, gateway }
 }
 
 for (const door of ['proxy', 'services'] as const) {
@@ -43,7 +44,7 @@ for (const door of ['proxy', 'services'] as const) {
     const { proxyPort, head, ends } = await arrange(t)
     for (let i = 0; i < 3; i += 1) await exchangeRaw(proxyPort, head(door, '/breaks')).catch(() => {})
     await eventually('all are settled', () => ends().length === 3)
-    assert.deepEqual(ends(), Array(3).fill([200, 'origin-failed', false]))
+    assert.deepEqual(ends(), Array(3).fill([200, 'origin-failed', 'origin', false]))
     assert.match(await exchangeRaw(proxyPort, head(door, '/whole')), /^HTTP\/1\.1 503 breaker-open\r\n/)
   })
 
@@ -61,11 +62,33 @@ for (const door of ['proxy', 'services'] as const) {
       ends(),
       Array(4)
         .fill([
-          [200, 'reply-too-large', false],
-          [200, 'client-closed', false],
+          [200, 'reply-too-large', 'cap', false],
+          [200, 'client-closed', 'caller', false],
         ])
         .flat(),
     )
     assert.match(await exchangeRaw(proxyPort, head(door, '/whole')), /^HTTP\/1\.1 200 /)
   })
 }
+
+test('metrics and usage tell apart who broke a reply off, and count none of them as allowed', async (t) => {
+  const { installation, proxyPort, head, ends, gateway } = await arrange(t)
+  await exchangeRaw(proxyPort, head('proxy', '/whole'))
+  for (const path of ['/breaks', '/large']) await exchangeRaw(proxyPort, head('proxy', path)).catch(() => {})
+  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  caller.write(head('proxy', '/waits'))
+  await once(caller, 'data')
+  caller.resetAndDestroy()
+  await eventually('all are settled', () => ends().length === 4)
+  const metrics = await (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
+  assert.deepEqual(metrics.match(/^sallyport_problems_total.*$/gm)?.toSorted(), [
+    'sallyport_problems_total{integration="weather",code="client-closed",side="caller"} 1',
+    'sallyport_problems_total{integration="weather",code="origin-failed",side="origin"} 1',
+    'sallyport_problems_total{integration="weather",code="reply-too-large",side="cap"} 1',
+  ])
+  assert.match(metrics, /^sallyport_requests_total\{integration="weather",result="allowed"\} 1$/m)
+  assert.match(metrics, /^sallyport_requests_total\{integration="weather",result="aborted"\} 3$/m)
+  const { stdout } = await command(process.execPath, [main, 'usage', '--config', installation.configFile])
+  assert.match(stdout, /requests {2}1 allowed, 0 denied, 0 limited, 0 refused, 0 failed, 3 aborted/)
+  assert.match(stdout, /problems {2}caller: client-closed 1; cap: reply-too-large 1; origin: origin-failed 1\n/)
+})

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { type ProblemCode, problems } from '../../src/core/index.ts'
 import { startOrigins } from '../fuzz/origins.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
@@ -144,6 +145,7 @@ async function take(
   const { status, complete, problem } = settled
   assert.deepEqual([end['status'], end['complete']], [status, complete], `${door}: ${what}`)
   if (problem !== undefined) assert.equal(end['problem'] ?? null, problem, `${door}: ${what}`)
+  assert.equal(end['side'], problems[end['problem'] as ProblemCode]?.side, `${door}: ${what}`)
 }
 
 test('docs/lifecycle.md has a row for each, and none besides', () => {

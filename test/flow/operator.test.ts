@@ -111,7 +111,7 @@ test('audit tail, audit verify, usage, status and reload show what happened', as
   assert.equal(verify.code, 0)
   assert.match(verify.stdout, /^OK: \d+ records in 1 segment, the chain holds/)
   const usage = await sallyport(installation, 'usage')
-  assert.match(usage.stdout, /requests {2}1 allowed, 1 denied, 1 limited, 0 refused, 0 failed/)
+  assert.match(usage.stdout, /requests {2}1 allowed, 1 denied, 1 limited, 0 refused, 0 failed, 0 aborted/)
   assert.match(usage.stdout, /requests\s+0\s+1\s+0\s+1\s+1\s+1/)
   const [report] = JSON.parse((await sallyport(installation, 'usage', '--json')).stdout)
   assert.equal(report.receivedBytes, 5)

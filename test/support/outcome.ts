@@ -6,6 +6,7 @@ const noPhases: Phases = { policyMs: null, queueMs: null, connectMs: null, first
 export const servedOutcome: Outcome = {
   status: 200,
   problem: null,
+  brokenOff: false,
   forOperator: null,
   sentBytes: 1,
   receivedBytes: 2,

@@ -33,14 +33,15 @@ test('every key of the configuration and the manifest says what it means', () =>
 })
 
 test('docs/reference/problems.md is the catalogue', () => {
-  const documented = table('reference/problems.md').map(([code = '', status = '', title = '']) => ({
+  const documented = table('reference/problems.md').map(([code = '', status = '', side = '', title = '']) => ({
     code: code.replaceAll('`', ''),
     status: Number(status),
+    side,
     title,
   }))
   assert.deepEqual(
     documented,
-    Object.entries(problems).map(([code, { status, title }]) => ({ code, status, title })),
+    Object.entries(problems).map(([code, { status, side, title }]) => ({ code, status, side, title })),
   )
 })
 

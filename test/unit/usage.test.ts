@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { BucketReport, Integration, Outcome } from '../../src/core/index.ts'
-import { createUsage, usageSeries } from '../../src/usage/index.ts'
+import { type BucketReport, type Integration, type Outcome, type ProblemCode, problems, sides } from '../../src/core/index.ts'
+import { createUsage, formatUsage, usageSeries } from '../../src/usage/index.ts'
 import { Latency } from '../../src/usage/latency.ts'
 import { servedOutcome } from '../support/outcome.ts'
 
@@ -75,4 +75,32 @@ test('buckets and durations are shown of those that have asked for something, ho
   assert.doesNotMatch(text, /^sallyport_(bucket|request_duration|connection)_.*"idle"/m)
   assert.match(text, /^sallyport_bucket_level\{integration="weather",bucket="requests"\} 4$/m)
   assert.equal(text.match(/^sallyport_bucket_/gm)?.length, 6)
+})
+
+const codes = Object.keys(problems) as ProblemCode[]
+const refused = (problem: ProblemCode): Outcome => ({ ...servedOutcome, problem, status: problems[problem].status })
+
+test('every code of the catalogue is counted on its side, in usage and in metrics, and none is allowed', () => {
+  const usage = createEmpty()
+  for (const code of codes) usage.settled(weather, null, refused(code))
+  const [report] = usage.report(['weather'])
+  assert.deepEqual(
+    report?.sides,
+    Object.fromEntries(sides.map((side) => [side, codes.filter((code) => problems[code].side === side).length])),
+  )
+  assert.equal(report.requests.allowed, 0)
+  const text = seriesOf(usage)
+  for (const code of codes)
+    assert.ok(text.includes(`sallyport_problems_total{integration="weather",code="${code}",side="${problems[code].side}"} 1\n`), code)
+  for (const side of sides) assert.match(formatUsage(usage.report(['weather'])), new RegExp(`[ ;] ${side}: `))
+})
+
+test('an answer that is broken off is aborted, whatever its status; without a problem it is allowed', () => {
+  const usage = createEmpty()
+  for (const status of [200, 206, 403, 404, 429, 502])
+    usage.settled(weather, null, { ...refused('origin-failed'), status, brokenOff: true })
+  usage.settled(weather, null, { ...servedOutcome, status: 502 })
+  const [report] = usage.report(['weather'])
+  assert.deepEqual(report?.requests, { allowed: 1, denied: 0, limited: 0, refused: 0, failed: 0, aborted: 6 })
+  assert.equal(report.originErrors, 1)
 })
