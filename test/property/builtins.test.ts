@@ -13,6 +13,9 @@ import { marked } from '../support/value-text.ts'
 
 /** Ten million: npm run soak. */
 const wanted = Number(process.env['SALLYPORT_TUPLES'] ?? 2000)
+/** The SDK and the authors' commands take five times as long as the rest: a long run asks them in turn, one function in so many per round. */
+const share = wanted > 100_000 ? 5 : 1
+const reportEvery = 500_000
 
 test('every built-in function gives in every evaluator what it gives in OPA’s interpreter, or is refused', async (t) => {
   const functions = await readFunctions(process.env['SALLYPORT_BUILTIN'])
@@ -30,6 +33,7 @@ test('every built-in function gives in every evaluator what it gives in OPA’s 
   const refusals: string[] = []
   const differences = new Map<string, string[]>()
   let done = 0
+  let rounds = 0
   let strict = 0
   let refused = 0
 
@@ -59,14 +63,20 @@ test('every built-in function gives in every evaluator what it gives in OPA’s 
       })
       return { index, tuples: agreed.map((place) => tuples[place] as string), expected: agreed.map((place) => expected[place] as string) }
     })
-    for (const { index, difference } of await askAuthors(answered)) differ(index, difference)
-    const defined = answered.map(({ index, tuples, expected }) => ({
+    const inTurn = answered.filter(({ index }) => (index + rounds) % share === 0)
+    for (const { index, difference } of await askAuthors(inTurn)) differ(index, difference)
+    const defined = inTurn.map(({ index, tuples, expected }) => ({
       index,
       tuples: tuples.filter((_, place) => expected[place] !== '[]'),
     }))
     strict += defined.reduce((sum, { tuples }) => sum + tuples.length, 0)
     for (const { index, difference } of await sdk.ask(defined)) differ(index, difference)
     done += batch * functions.length
+    rounds += 1
+    if (done % reportEvery < batch * functions.length && done < wanted)
+      console.error(
+        `${done} tuples, ${strict} of them in all evaluators, ${sdk.counts.same} compared with the SDK; differences: ${[...differences.keys()]}`,
+      )
   }
   const skipped = Object.entries(sdk.counts.skipped).map(([reason, count]) => `${reason} ${count}`)
   t.diagnostic(`${done} tuples of operands of ${functions.length} functions, ${refused} refused, seed ${seed}`)
@@ -77,7 +87,7 @@ test('every built-in function gives in every evaluator what it gives in OPA’s 
   const told = [...differences].map(([name, list]) => `${name} (${list.length}): ${list.slice(0, 3).join('\n  ')}`)
   assert.deepEqual(told, [], told.join('\n'))
   assert.ok(refused < done / 100, `${refused} of ${done} refused`)
-  assert.ok(sdk.counts.same > done / 10, `the SDK gave ${sdk.counts.same} of ${done}`)
+  assert.ok(sdk.counts.same > done / share / 10, `the SDK gave ${sdk.counts.same} of ${done}`)
 })
 
 test('a deep document is answered as by OPA’s interpreter, and one that is too deep is refused and forgotten', async () => {
