@@ -11,6 +11,8 @@ export interface FollowingOptions {
   readonly logger: Logger
   /** Until what could not be read for want of something is read again. */
   readonly againMs?: number
+  /** As in `WatchOptions`. */
+  readonly everyMs?: number
 }
 
 export interface Following {
@@ -27,7 +29,7 @@ export interface Following {
 const passing = /\b(?:EMFILE|ENFILE|ENOMEM|EAGAIN|EIO)\b/
 const patienceMs = 2000
 
-export function createFollowing({ config, access, activation, logger, againMs = patienceMs }: FollowingOptions): Following {
+export function createFollowing({ config, access, activation, logger, againMs = patienceMs, everyMs }: FollowingOptions): Following {
   let again: NodeJS.Timeout | undefined
   let watches: readonly Watch[] = []
   let hasStarted = false
@@ -36,7 +38,17 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   const configAtStart = configText()
 
   async function reload(by: Asker): Promise<ReloadResult> {
+    clearTimeout(again)
+    const result = await reloadOnce(by)
+    // A change is told once; what could not be read then is not lost for that.
+    if (!result.ok && passing.test(result.problem ?? '') && watches.length > 0)
+      again = setTimeout(() => void reload('folders'), againMs).unref()
+    return result
+  }
+
+  async function reloadOnce(by: Asker): Promise<ReloadResult> {
     try {
+      if (by !== 'folders') await Promise.all(watches.map(({ aboutToRead }) => aboutToRead()))
       // A token that was taken away opens nothing while rules are compiled.
       await access.refresh()
       const result = await activation.reload(by)
@@ -50,15 +62,8 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   }
 
   function changed(): void {
-    if (hasStarted) void follow()
+    if (hasStarted) void reload('folders')
     else hasChanged = true
-  }
-
-  async function follow(): Promise<void> {
-    clearTimeout(again)
-    const { ok, problem = '' } = await reload('folders')
-    // A change is told once; what could not be read then is not lost for that.
-    if (!ok && passing.test(problem) && watches.length > 0) again = setTimeout(() => void follow(), againMs).unref()
   }
 
   return {
@@ -67,9 +72,10 @@ export function createFollowing({ config, access, activation, logger, againMs = 
       const { rulesFolder, candidate } = config.policy
       const rules = [rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
       const unwatched = (error: Error) => logger.warn({ err: error }, 'changes are not told, and are looked for from time to time')
+      const options = everyMs === undefined ? {} : { everyMs }
       watches = [
-        watchFolder(config.integrationsFolder, manifestFiles, changed, unwatched),
-        ...rules.map((folder) => watchFolder(folder, ruleFiles, changed, unwatched)),
+        watchFolder(config.integrationsFolder, manifestFiles, changed, unwatched, options),
+        ...rules.map((folder) => watchFolder(folder, ruleFiles, changed, unwatched, options)),
       ]
       await Promise.all(watches.map(({ begun }) => begun))
     },

@@ -21,6 +21,8 @@ export interface WatchOptions {
 export interface Watch {
   /** Changes after this are told: what is read from then on is not missed. */
   readonly begun: Promise<void>
+  /** Before the folder is read for another reason: what lies there now is not told as a change. Never rejects. */
+  aboutToRead(): Promise<void>
   stop(): void
 }
 
@@ -88,6 +90,10 @@ export function watchFolder(
   resting = setTimeout(look, everyMs).unref()
   return {
     begun: looking.then(() => {}),
+    aboutToRead() {
+      looking = looking.then(async (seen) => (await fingerprint(folder, kind).catch(() => null)) ?? seen)
+      return looking.then(() => {})
+    },
     stop() {
       stopped = true
       for (const timer of [resting, settling]) if (timer !== null) clearTimeout(timer)
