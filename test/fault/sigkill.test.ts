@@ -1,82 +1,157 @@
-/** Killed under load and started again: the log verifies, and every reply that a client got has its record. */
+/** A gateway killed under load and in the middle of what its operator does: the log verifies, every reply that a client got has its record, and what the operator was told is so after the next start. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { verifyAudit } from '../../src/audit/index.ts'
-import { createInstallation, manifest, proxyHeader, startChild } from '../support/installation.ts'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createInstallation, endsWithParent, type Installation, main, manifest, networkTo, proxyHeader } from '../support/installation.ts'
+import { createOperator, type Operator } from '../support/operator.ts'
 import { startOrigin } from '../support/origin.ts'
+import { createRandom, type Random } from '../support/random-policy.ts'
+import { type Received, requireRecorded } from '../support/recording-clients.ts'
 
-const rounds = Number(process.env['SALLYPORT_KILLS'] ?? 3)
-const clients = 16
+const kills = Number(process.env['SALLYPORT_KILLS'] ?? 4)
+const seed = Number(process.env['SALLYPORT_SEED'] ?? 17)
+/** Runs beside each other, each with installations of its own. */
+const lanes = 2
+/** Every log is verified whole after every kill. */
+const killsPerLog = 15
+const clients = 8
 
-/** Asks over one connection until it breaks; the ids of replies whose last byte arrived. */
-function drive(port: number, originPort: number): Promise<string[]> {
+/** Asks over one connection until it breaks; what arrived to its last byte. */
+function drive(port: number, originPort: number, name: string, onReply: () => void): Promise<readonly Received[]> {
+  const host = `localhost:${originPort}`
   return new Promise((resolve) => {
-    const ids: string[] = []
+    const replies: Received[] = []
     let received = ''
-    const ask = () =>
-      socket.write(
-        `GET http://localhost:${originPort}/v1/a HTTP/1.1\r\nHost: localhost:${originPort}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`,
-      )
+    const ask = () => socket.write(`GET http://${host}/v1/a HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader(name)}\r\n\r\n`)
     const socket = connect(port, '127.0.0.1', ask)
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1')
-      const end = received.indexOf('\r\n\r\nhello')
-      if (end < 0) return
-      const id = /sallyport-request-id: (\S+)/.exec(received)?.[1]
-      if (id !== undefined) ids.push(id)
+      const end = received.indexOf('\r\n\r\n')
+      if (end < 0 || received.length < end + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(received)?.[1])) return
+      replies.push({ status: Number(received.slice(9, 12)), id: /\r\nsallyport-request-id: (\S+)/i.exec(received)?.[1] ?? '' })
       received = ''
+      onReply()
       ask()
     })
     socket.on('error', () => {})
-    socket.on('close', () => resolve(ids))
+    socket.on('close', () => resolve(replies))
   })
 }
 
-test('SIGKILL under load loses no record of a reply that was received', async (t) => {
-  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = createInstallation(t, {
-    config: 'audit: { maxSegment: 256KiB }',
-    manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]\nlimits: { arrivals: { rate: 100000/s }, requests: { rate: 100000/s } }`,
-      ),
-    },
+function launch({ configFile }: Installation) {
+  const child = spawn(process.execPath, ['--no-warnings', '--import', endsWithParent, main, 'run', '--config', configFile], {
+    stdio: ['ignore', 'ignore', 'pipe'],
   })
-  const folder = join(installation.folder, 'state/audit')
-  const received: string[] = []
-  for (let round = 0; round < rounds; round += 1) {
-    const child = await startChild(t, installation)
-    const driven = Array.from({ length: clients }, () => drive(child.proxyPort, origin.port))
-    // Killed after a number of requests rather than a time, in the middle of many.
-    const target = origin.requests.length + 700
-    await new Promise<void>((resolve) => {
-      const look = () => (origin.requests.length >= target ? resolve() : setImmediate(look))
-      look()
+  const exited = once(child, 'exit')
+  let stderr = ''
+  const ready = new Promise<number>((resolve, reject) => {
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+      const line = stderr.split('\n').find((text) => text.includes('"msg":"ready"') && text.endsWith('}'))
+      if (line !== undefined) resolve((JSON.parse(line) as { listeners: { address: { port: number } }[] }).listeners[0]?.address.port ?? 0)
     })
-    child.process.kill('SIGKILL')
-    received.push(...(await Promise.all(driven)).flat())
-    await child.exited()
-  }
-  const last = await startChild(t, installation)
-  last.process.kill('SIGTERM')
-  assert.deepEqual(await last.exited(), { code: 0, signal: null })
+    void once(child, 'close').then(([code, signal]) => reject(new Error(`the gateway ended with ${signal ?? code}: ${stderr}`)))
+  })
+  ready.catch(() => {})
+  return { kill: (signal: NodeJS.Signals) => void child.kill(signal), ready, exited }
+}
 
-  const verification = await verifyAudit(folder)
-  assert.deepEqual(verification.findings, [])
-  assert.ok(verification.segments > 1, 'segments were rotated on the way')
-  const { readdirSync, readFileSync } = await import('node:fs')
-  const log = readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .join('')
-  const decided = new Set([...log.matchAll(/"type":"decided","id":"([^"]+)"/g)].map((match) => match[1]))
-  assert.ok(received.length > rounds * 100)
-  assert.deepEqual(
-    received.filter((id) => !decided.has(id)),
-    [],
-  )
-  t.diagnostic(`${received.length} replies received, ${verification.records} records, ${verification.unsettled} cut off`)
+interface Lane {
+  readonly random: Random
+  readonly installation: Installation
+  readonly originPort: number
+  readonly operator: Operator
+}
+
+/** Serves callers and its operator until it is killed; what the callers received. Rejects where it does not start, or is not as it was. */
+async function killOnce({ random, installation, originPort, operator }: Lane, startMs: number) {
+  const began = performance.now()
+  const gateway = launch(installation)
+  const end = async () => {
+    gateway.kill('SIGKILL')
+    assert.deepEqual(await gateway.exited, [null, 'SIGKILL'])
+  }
+  if (random() < 0.2) {
+    const isReady = await Promise.race([gateway.ready.then(() => true), delay(random() * startMs, false)])
+    await end()
+    return { received: [], startMs, duringStart: !isReady }
+  }
+  const port = await gateway.ready
+  const tookMs = performance.now() - began
+  await operator.requireAsTold()
+  let replies = 0
+  const goal = 20 + Math.floor(random() * 150)
+  const lastAction = random() < 0.5 ? operator.asked + 1 + Math.floor(random() * 5) : null
+  const afterMs = random() * 30
+  const over = Promise.withResolvers<void>()
+  const onReply = () => {
+    replies += 1
+    if (replies >= goal && lastAction === null) over.resolve()
+  }
+  const driven = Promise.all(Array.from({ length: clients }, (_, at) => drive(port, originPort, at === 0 ? 'other' : 'weather', onReply)))
+  const acting = operator.act(() => {
+    // In the middle of what was just asked for.
+    if (operator.asked === lastAction) void delay(afterMs).then(over.resolve)
+  })
+  await Promise.race([over.promise, acting])
+  await end()
+  await acting
+  return { received: (await driven).flat(), startMs: tookMs, duringStart: false }
+}
+
+function install(t: TestContext, originPort: number): Installation {
+  const rest = `${networkTo(originPort)}\nlimits: { arrivals: { rate: 100000/s }, requests: { rate: 100000/s } }`
+  const manifests = { 'weather.yaml': manifest('weather', rest), 'other.yaml': manifest('other', rest) }
+  return createInstallation(t, { config: 'audit: { maxSegment: 32KiB }', manifests })
+}
+
+test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no record and nothing that the operator was told', async (t) => {
+  const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
+  const sums = { kills: 0, duringStart: 0, actions: 0, midAction: 0, replies: 0, records: 0, segments: 0 }
+  const began = performance.now()
+
+  async function run(lane: number, count: number): Promise<void> {
+    let startMs = 1000
+    for (let from = 0; from < count; from += killsPerLog) {
+      const installation = install(t, origin.port)
+      const operator = createOperator(installation, createRandom(seed + lane + from), networkTo(origin.port))
+      const log = join(installation.folder, 'state/audit')
+      const first = launch(installation)
+      await first.ready
+      first.kill('SIGTERM')
+      assert.deepEqual(await first.exited, [0, null])
+      const received: Received[] = []
+      let last = { records: 0, segments: 0 }
+      for (let kill = from; kill < Math.min(count, from + killsPerLog); kill += 1) {
+        // Of its own, so that what the others took of it does not change which moments are tried.
+        const random = createRandom(seed + 10_000 * lane + kill)
+        const outcome = await killOnce({ random, installation, originPort: origin.port, operator }, startMs)
+        startMs = outcome.startMs
+        received.push(...outcome.received)
+        last = await requireRecorded(log, received)
+        sums.kills += 1
+        if (outcome.duringStart) sums.duringStart += 1
+        if (operator.isAsking()) sums.midAction += 1
+      }
+      const after = launch(installation)
+      await after.ready
+      await operator.requireAsTold()
+      after.kill('SIGTERM')
+      assert.deepEqual(await after.exited, [0, null])
+      await requireRecorded(log, received)
+      sums.replies += received.length
+      sums.actions += operator.asked
+      sums.records += last.records
+      sums.segments += last.segments
+      if (kills > 100) console.error(`${JSON.stringify(sums)} after ${Math.round((performance.now() - began) / 1000)} s`)
+    }
+  }
+
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => run(lane, Math.ceil(kills / lanes))))
+  t.diagnostic(`seed ${seed}: ${JSON.stringify(sums)} in ${Math.round((performance.now() - began) / 1000)} s`)
+  assert.ok(sums.replies > sums.kills && sums.segments > lanes, 'callers were answered, and segments rotated on the way')
 })

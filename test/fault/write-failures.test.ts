@@ -1,6 +1,6 @@
 /** Writes of the log fail before, while and after an origin answers: no reply without its record, no record that cannot be read, every start succeeds or says why not. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -8,70 +8,16 @@ import { type AppendFile, verifyAudit } from '../../src/audit/index.ts'
 import { realFile } from '../../src/audit/segment-files.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
+import { FailingFile, type FailureKind, failureKinds } from '../support/failing-file.ts'
 import { createInstallation, type Installation, manifest, networkTo, portOf, proxyHeader } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { textOf } from '../support/recording-clients.ts'
 
 const failures = Number(process.env['SALLYPORT_WRITE_FAILURES'] ?? 40)
 /** A start reads the last segment: a log of thousands of failures is not what is tested. */
 const roundsPerLog = 50
 
-const kinds = ['ENOSPC', 'EIO', 'EMFILE', 'short', 'nothing'] as const
 const moments = ['start', 'before', 'during', 'after'] as const
-type Kind = (typeof kinds)[number]
-
-/** Fails as told, from the moment it is armed. */
-class FailingFile implements AppendFile {
-  armed: Kind | null = null
-  /** Resolves when something failed. */
-  readonly failed = Promise.withResolvers<void>()
-  readonly #descriptors = new Set<number>()
-
-  open(path: string, isNew: boolean): number {
-    if (isNew) this.#fail('EMFILE', 'ENOSPC')
-    const descriptor = realFile.open(path, isNew)
-    this.#descriptors.add(descriptor)
-    return descriptor
-  }
-
-  write(descriptor: number, bytes: Uint8Array, done: (error: Error | null, written: number) => void): void {
-    assert.ok(this.#descriptors.has(descriptor), 'only what is open is written to')
-    const { armed } = this
-    if (armed === null || armed === 'EMFILE') {
-      realFile.write(descriptor, bytes, done)
-      return
-    }
-    const fail = () => {
-      done(armed === 'nothing' ? null : errorOf(armed), 0)
-      this.failed.resolve()
-    }
-    if (armed !== 'short') setImmediate(fail)
-    // A part gets there; the rest, tried next, does not.
-    else if (bytes.byteLength > 1) {
-      realFile.write(descriptor, bytes.subarray(0, Math.ceil(bytes.byteLength * 0.6)), done)
-      this.armed = 'ENOSPC'
-    } else setImmediate(fail)
-  }
-
-  sync(descriptor: number): void {
-    this.#fail('EIO')
-    realFile.sync(descriptor)
-  }
-
-  size = realFile.size
-
-  close(descriptor: number): void {
-    this.#descriptors.delete(descriptor)
-    realFile.close(descriptor)
-  }
-
-  #fail(...which: Kind[]): void {
-    if (this.armed === null || !which.includes(this.armed)) return
-    this.failed.resolve()
-    throw errorOf(this.armed)
-  }
-}
-
-const errorOf = (code: string) => Object.assign(new Error(code), { code })
 
 interface Reply {
   readonly status: number
@@ -123,14 +69,6 @@ async function start({ configFile }: Installation, auditFile: AppendFile): Promi
   return startGateway(loadConfig(configFile), { logTo: { write: () => {} }, auditFile })
 }
 
-function logOf(folder: string): string {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort()
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .join('')
-}
-
 interface Arranged {
   readonly installation: Installation
   readonly originPort: number
@@ -167,7 +105,7 @@ for (const moment of moments)
     let failed = 0
     let refusedStarts = 0
     for (let round = 0; round < failures / moments.length; round += 1) {
-      const kind = kinds[round % kinds.length] as Kind
+      const kind = failureKinds[round % failureKinds.length] as FailureKind
       const file = new FailingFile()
       const arm = () => {
         file.armed ??= kind
@@ -193,7 +131,7 @@ for (const moment of moments)
         if (moment === 'before') setImmediate(arm)
         const replies = (await Promise.all(Array.from({ length: 4 }, () => drive(portOf(gateway), originPort, 14)))).flat()
         await gateway.close()
-        const log = logOf(folder)
+        const log = textOf(folder)
         const recorded = new Set([...log.matchAll(/"type":"(?:decided|refused)","id":"([^"]+)"/g)].map((match) => match[1]))
         const given = replies.filter(({ status }) => status !== 503 && status !== 429)
         assert.deepEqual(

@@ -12,6 +12,8 @@ import { type Gateway, type GatewayOptions, startGateway } from '../../src/gatew
 
 export const root = join(import.meta.dirname, '../..')
 export const main = join(root, 'src/main.ts')
+/** For `--import`, of a process that must not outlive this one. */
+export const endsWithParent = join(import.meta.dirname, 'ends-with-parent.ts')
 
 export interface Installation {
   readonly folder: string
@@ -104,7 +106,8 @@ export async function startChild(
   { command = [process.execPath, main], detached = false }: { command?: readonly string[]; detached?: boolean } = {},
 ): Promise<Child> {
   const [program = '', ...given] = command
-  const child = spawn(program, [...given, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], detached })
+  const words = given.flatMap((word) => (word === main ? ['--import', endsWithParent, main] : [word]))
+  const child = spawn(program, [...words, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], detached })
   // A launcher that is killed passes nothing on: one with a group of its own is ended with all of it.
   t.after(() => {
     if (child.pid === undefined || !detached) return void child.kill('SIGKILL')
