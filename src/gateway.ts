@@ -30,7 +30,7 @@ import { createReporting } from './reporting.ts'
 import { createOperatorLookup } from './resources/index.ts'
 import { createDescriptors } from './shares/index.ts'
 import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
-import { createUsage, usageSeries } from './usage/index.ts'
+import { createUsage, createUsageKeeper, usageSeries } from './usage/index.ts'
 import { version } from './version.ts'
 import { createLive } from './watch/index.ts'
 import { createWitness } from './witness.ts'
@@ -82,6 +82,11 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   })
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
   const report = () => usage.report(manifests.names())
+  const usageKeeper = createUsageKeeper({
+    usage,
+    folder: join(config.stateFolder, 'usage'),
+    onProblem: (problem) => logger.warn({ problem }, 'usage is not kept whole'),
+  })
   metrics.perIntegration(() => usageSeries({ usage, limits, names: manifests.names }))
   const live = createLive({
     policy: () => government.policy,
@@ -199,7 +204,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   try {
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()
-    await Promise.all([access.start(), authority, audit.ready()])
+    await Promise.all([access.start(), usageKeeper.restore(), authority, audit.ready()])
     await activation.start()
   } catch (error) {
     await release()
@@ -229,6 +234,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   }
   government.follow()
   state.ready = true
+  usageKeeper.start()
   following.start()
   logger.info(
     {
@@ -245,6 +251,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     witness?.close()
     access.close()
     await reach.close()
+    await usageKeeper.close()
     await reporting.close()
     await Promise.all([...servers.values()].map((server) => server.close()))
     await audit.close()

@@ -10,6 +10,7 @@ export function formatUsage(report: readonly IntegrationUsage[]): string {
 
 function formatOne({
   integration,
+  since,
   requests,
   problems,
   originErrors,
@@ -21,6 +22,7 @@ function formatOne({
 }: IntegrationUsage): string {
   const lines = [
     `${integration === '-' ? 'callers that proved no integration' : integration}`,
+    ...(since === null ? [] : [`  since     ${since.slice(0, 16).replace('T', ' ')} UTC`]),
     `  requests  ${Object.entries(requests)
       .map(([result, count]) => `${count} ${result}`)
       .join(', ')}`,

@@ -6,13 +6,20 @@ const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 /** Each bucket of the quantiles ends 5 % above the one before it, from a microsecond to an hour. */
 const growth = Math.log(1.05)
-const fineBuckets = Math.ceil(Math.log(3_600_000_000) / growth) + 1
+export const fineBuckets = Math.ceil(Math.log(3_600_000_000) / growth) + 1
 
 export interface Quantiles {
   readonly p50: number
   readonly p90: number
   readonly p99: number
   readonly max: number
+}
+
+/** What quantiles are made from, as it is kept over restarts. */
+export interface LatencyCounts {
+  readonly maxMs: number
+  /** Place of a bucket that is not empty, and how many are in it; in order. */
+  readonly counts: readonly (readonly [number, number])[]
 }
 
 export class Latency extends Histogram {
@@ -30,18 +37,26 @@ export class Latency extends Histogram {
     this.#fine[fine] = (this.#fine[fine] as number) + 1
   }
 
-  /** Milliseconds, at most 5 % too large; `null` before the first. */
-  quantiles(): Quantiles | null {
-    if (this.count === 0) return null
-    return { p50: this.#quantile(0.5), p90: this.#quantile(0.9), p99: this.#quantile(0.99), max: this.#maxMs }
+  /** Of this, and of what was before. */
+  withEarlier(earlier: LatencyCounts): LatencyCounts {
+    const sums = [...this.#fine]
+    for (const [place, count] of earlier.counts) sums[place] = (sums[place] ?? 0) + count
+    const counts = sums.flatMap((count, place) => (count === 0 ? [] : [[place, count] as const]))
+    return { maxMs: Math.max(this.#maxMs, earlier.maxMs), counts }
   }
+}
 
-  #quantile(part: number): number {
-    let left = Math.ceil(this.count * part)
-    const index = this.#fine.findIndex((count) => {
+/** Milliseconds, at most 5 % too large; `null` of nothing. */
+export function quantilesOf({ maxMs, counts }: LatencyCounts): Quantiles | null {
+  const all = counts.reduce((sum, [, count]) => sum + count, 0)
+  if (all === 0) return null
+  const quantile = (part: number) => {
+    let left = Math.ceil(all * part)
+    const [place] = counts.find(([, count]) => {
       left -= count
       return left <= 0
-    })
-    return Math.min(this.#maxMs, Math.exp(index * growth) / 1000)
+    }) ?? [fineBuckets - 1]
+    return Math.min(maxMs, Math.exp(place * growth) / 1000)
   }
+  return { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: maxMs }
 }

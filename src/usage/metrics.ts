@@ -1,9 +1,10 @@
 /** Usage as Prometheus series, read from plain counters at a scrape: the hot path calls no metrics library. */
 import { type BreakerReport, type BucketName, type BucketReport, problems as catalogue, type ProblemCode } from '../core/index.ts'
 import { type FamilyOptions, family, type Lines } from '../telemetry/index.ts'
+import { Counters } from './counters.ts'
 import { type Durations, phaseNames } from './durations.ts'
 import type { Histogram } from './histogram.ts'
-import type { Counted, UsageStation } from './usage.ts'
+import { type UsageStation, unidentified } from './usage.ts'
 
 export interface UsageSeriesOptions {
   readonly usage: Pick<UsageStation, 'counted'>
@@ -16,6 +17,9 @@ export interface UsageSeriesOptions {
   }
 }
 
+/** Of all that ask for nothing. */
+const idle = new Counters()
+
 const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /**
@@ -25,10 +29,10 @@ const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
  */
 export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Lines {
   const known = names()
-  const all = usage.counted('-').isIdle ? known : [...known, '-']
+  const all = usage.counted(unidentified) === null ? known : [...known, unidentified]
 
-  const counted = (name: string, type: FamilyOptions<string>['type'], help: string, lines: (of: Counted, label: string) => string) =>
-    family({ name, type, help, of: all, lines: (integration) => lines(usage.counted(integration), `integration="${integration}"`) })
+  const counted = (name: string, type: FamilyOptions<string>['type'], help: string, lines: (of: Counters, label: string) => string) =>
+    family({ name, type, help, of: all, lines: (integration) => lines(usage.counted(integration) ?? idle, `integration="${integration}"`) })
   yield* counted(
     'sallyport_requests_total',
     'counter',
@@ -64,15 +68,15 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
     ({ sentBytes, receivedBytes }, label) =>
       `sallyport_bytes_total{${label},direction="out"} ${sentBytes}\nsallyport_bytes_total{${label},direction="in"} ${receivedBytes}\n`,
   )
-  const total = (name: string, help: string, read: (of: Counted) => Durations) =>
+  const total = (name: string, help: string, read: (of: Counters) => Durations) =>
     counted(name, 'histogram', help, (of, label) => histogramLines(name, label, read(of).total))
-  const phases = (name: string, help: string, read: (of: Counted) => Durations) =>
+  const phases = (name: string, help: string, read: (of: Counters) => Durations) =>
     counted(name, 'histogram', help, (of, label) => {
       const durations = read(of)
       return phaseNames.map((phase) => histogramLines(name, `${label},phase="${phase}"`, durations.phases[phase])).join('')
     })
-  const exchanges = (of: Counted) => of.exchanges
-  const takeovers = (of: Counted) => of.takeovers
+  const exchanges = (of: Counters) => of.exchanges
+  const takeovers = (of: Counters) => of.takeovers
   yield* total('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', exchanges)
   yield* phases('sallyport_request_phase_duration_seconds', 'Phases of requests: policy, queue, connect, first_byte.', exchanges)
   yield* total('sallyport_connection_duration_seconds', 'Arrival to end of allowed tunnels and WebSockets.', takeovers)

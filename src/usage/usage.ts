@@ -1,24 +1,22 @@
-/** The usage station: what each integration did, with latency quantiles, kept as plain counters. */
+/** The usage station: what each integration did, kept as plain counters. */
 import {
   type BreakerReport,
   type BucketReport,
   problems as catalogue,
   type Integration,
-  type Outcome,
   type ProblemCode,
   type Side,
   sides,
   type Usage,
 } from '../core/index.ts'
-import { Durations, noDurations } from './durations.ts'
-import type { Quantiles } from './latency.ts'
-
-/** How a request ended, as reports and metrics count it. `aborted`: allowed, and broken off before the last byte of its answer. */
-export const results = ['allowed', 'denied', 'limited', 'refused', 'failed', 'aborted'] as const
-type Result = (typeof results)[number]
+import { Counters, type Result } from './counters.ts'
+import { type Quantiles, quantilesOf } from './latency.ts'
+import { addTo, nothing, type Totals, withEarlier } from './totals.ts'
 
 export interface IntegrationUsage {
   readonly integration: string
+  /** When the first was counted, UTC; over restarts. */
+  readonly since: string | null
   readonly requests: Readonly<Record<Result, number>>
   /** The gateway's own refusals, and what broke answers off, by code. */
   readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
@@ -39,114 +37,78 @@ export interface UsageOptions {
   readonly breakers: (integration: string) => readonly BreakerReport[]
 }
 
-/** What is counted of one integration. */
-export interface Counted {
-  readonly requests: Readonly<Record<Result, number>>
-  readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
-  readonly originErrors: number
-  readonly sentBytes: number
-  readonly receivedBytes: number
-  readonly exchanges: Durations
-  /** Tunnels and WebSockets, which last as long as their ends want. */
-  readonly takeovers: Durations
-  /** It has asked for nothing. */
-  readonly isIdle: boolean
-}
-
 export interface UsageStation extends Usage {
   /** Nothing is kept of integrations that are not among these. */
   update(names: Iterable<string>): void
-  counted(integration: string): Counted
-  /** Of every integration in `names`, and of callers that proved none under `-`. */
+  /**
+   * Since the start; `null` where it has asked for nothing. Metrics show this alone: a counter that came back after a crash a
+   * little lower than it was would be taken for one that began at zero, and all of it be counted again.
+   */
+  counted(integration: string): Counters | null
+  /** Of every integration in `names`, and of callers that proved none under `-`; what was before the start included. */
   report(names: Iterable<string>): readonly IntegrationUsage[]
+  /** What is to be kept over a restart, by integration; made as it is read. */
+  totals(): Iterable<readonly [string, Totals]>
+  /** What was kept, before anything is counted. */
+  restore(kept: ReadonlyMap<string, Totals>): void
+  /** Grows with each that is counted. */
+  readonly settledCount: number
 }
 
 /** Callers that proved no integration. */
-const unidentified = '-'
-
-class Counters implements Counted {
-  readonly requests: Record<Result, number> = { allowed: 0, denied: 0, limited: 0, refused: 0, failed: 0, aborted: 0 }
-  readonly problems: Partial<Record<ProblemCode, number>> = {}
-  originErrors = 0
-  sentBytes = 0
-  receivedBytes = 0
-  readonly exchanges = new Durations()
-  /** Few have any. */
-  takeovers = noDurations
-
-  takeoversOfOwn(): Durations {
-    if (this.takeovers === noDurations) this.takeovers = new Durations()
-    return this.takeovers
-  }
-
-  get isIdle(): boolean {
-    return this === idle
-  }
-}
-
-/** Of all that ask for nothing: nothing is kept of them. */
-const idle = new Counters()
+export const unidentified = '-'
 
 export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   const counters = new Map<string, Counters>()
+  const earlier = new Map<string, Totals>()
+  let settledCount = 0
 
-  function countersOf(name: string): Counters {
-    let found = counters.get(name)
-    if (found === undefined) {
-      found = new Counters()
-      counters.set(name, found)
-    }
-    return found
-  }
+  const totalOf = (name: string) => addTo(earlier.get(name) ?? nothing, counters.get(name) ?? null, buckets(name))
 
   return {
-    settled(integration: Integration | null, _origin, outcome: Outcome) {
-      const { problem, sentBytes, receivedBytes, durationMs, phases, isTakeover } = outcome
-      const count = countersOf(integration?.name ?? unidentified)
-      count.requests[resultOf(outcome)] += 1
-      if (problem !== null) count.problems[problem] = (count.problems[problem] ?? 0) + 1
-      else if (outcome.status >= 500) count.originErrors += 1
-      count.sentBytes += sentBytes
-      count.receivedBytes += receivedBytes
-      const durations = isTakeover ? count.takeoversOfOwn() : count.exchanges
-      if (problem === null) durations.total.record(durationMs)
-      durations.recordPhases(phases)
+    settled(integration: Integration | null, _origin, outcome) {
+      const name = integration?.name ?? unidentified
+      let found = counters.get(name)
+      if (found === undefined) {
+        found = new Counters()
+        counters.set(name, found)
+      }
+      found.count(outcome)
+      settledCount += 1
     },
     update(names) {
-      const known = new Set(names)
-      for (const name of counters.keys()) if (!known.has(name) && name !== unidentified) counters.delete(name)
+      const known = new Set([...names, unidentified])
+      for (const held of [counters, earlier]) for (const name of held.keys()) if (!known.has(name)) held.delete(name)
     },
-    counted: (integration) => counters.get(integration) ?? idle,
+    counted: (integration) => counters.get(integration) ?? null,
     report(names) {
-      const known = new Set([...names, ...(counters.has(unidentified) ? [unidentified] : [])])
+      const hasUnidentified = counters.has(unidentified) || earlier.has(unidentified)
+      const known = new Set([...names, ...(hasUnidentified ? [unidentified] : [])])
       return [...known].sort().map((integration) => {
-        const { requests, problems, originErrors, sentBytes, receivedBytes, exchanges } = counters.get(integration) ?? idle
+        const { buckets: _, latency, ...totals } = totalOf(integration)
         return {
           integration,
-          requests: { ...requests },
-          problems: { ...problems },
-          sides: bySide(problems),
-          originErrors,
-          sentBytes,
-          receivedBytes,
-          latencyMs: exchanges.total.quantiles(),
-          buckets: buckets(integration),
+          ...totals,
+          sides: bySide(totals.problems),
+          latencyMs: quantilesOf(latency),
+          buckets: withEarlier(earlier.get(integration) ?? nothing, buckets(integration)),
           breakers: breakers(integration),
         }
       })
     },
+    *totals() {
+      for (const name of new Set([...earlier.keys(), ...counters.keys()])) yield [name, totalOf(name)]
+    },
+    restore(kept) {
+      for (const [name, totals] of kept) earlier.set(name, totals)
+    },
+    get settledCount() {
+      return settledCount
+    },
   }
 }
 
-function resultOf({ problem, status, brokenOff }: Outcome): Result {
-  if (problem === null) return 'allowed'
-  if (brokenOff) return 'aborted'
-  if (status === 403) return 'denied'
-  if (status === 429) return 'limited'
-  return status < 500 ? 'refused' : 'failed'
-}
-
-function bySide(problems: Counted['problems']): Record<Side, number> {
+function bySide(problems: IntegrationUsage['problems']): Record<Side, number> {
   const counts = Object.fromEntries(sides.map((side) => [side, 0])) as Record<Side, number>
   for (const [code, count] of Object.entries(problems)) counts[catalogue[code as ProblemCode].side] += count
   return counts

@@ -1,10 +1,15 @@
 /** What is counted of each integration, and how it is shown. */
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type BucketReport, type Integration, type Outcome, type ProblemCode, problems, sides } from '../../src/core/index.ts'
-import { createUsage, formatUsage, usageSeries } from '../../src/usage/index.ts'
-import { Latency } from '../../src/usage/latency.ts'
+import { createUsage, createUsageKeeper, formatUsage, usageSeries } from '../../src/usage/index.ts'
+import { Latency, quantilesOf } from '../../src/usage/latency.ts'
+import { nothing } from '../../src/usage/totals.ts'
+import { eventually } from '../support/eventually.ts'
+import { createFolder } from '../support/folder.ts'
 import { servedOutcome } from '../support/outcome.ts'
 
 const outcome = (durationMs: number, isTakeover = false): Outcome => ({ ...servedOutcome, durationMs, isTakeover })
@@ -22,7 +27,7 @@ test('quantiles are at most 5 % above what was observed, whatever it was', () =>
       for (const ms of list) latency.record(ms)
       const sorted = list.toSorted((a, b) => a - b)
       const exact = (part: number) => sorted[Math.ceil(sorted.length * part) - 1] as number
-      const shown = latency.quantiles()
+      const shown = quantilesOf(latency.withEarlier(nothing.latency))
       assert.ok(shown !== null)
       assert.equal(shown.max, sorted.at(-1))
       for (const [value, part] of [[shown.p50, 0.5] as const, [shown.p90, 0.9] as const, [shown.p99, 0.99] as const])
@@ -59,9 +64,9 @@ test('nothing is kept of manifests that ask for nothing, nor of those that are g
   const idle = Array.from({ length: 1000 }, (_, index) => `idle-${index}`)
   usage.settled(weather, null, outcome(1))
   assert.equal(usage.report([...idle, 'weather']).length, 1001)
-  assert.ok(idle.every((name) => usage.counted(name).isIdle))
+  assert.ok(idle.every((name) => usage.counted(name) === null))
   usage.update(idle)
-  assert.ok(usage.counted('weather').isIdle)
+  assert.equal(usage.counted('weather'), null)
 })
 
 test('buckets and durations are shown of those that have asked for something, how many requests of all', () => {
@@ -103,4 +108,20 @@ test('an answer that is broken off is aborted, whatever its status; without a pr
   const [report] = usage.report(['weather'])
   assert.deepEqual(report?.requests, { allowed: 1, denied: 0, limited: 0, refused: 0, failed: 0, aborted: 6 })
   assert.equal(report.originErrors, 1)
+})
+
+test('usage is kept while the gateway runs, and nothing is written where nothing was counted', async (t) => {
+  const folder = createFolder(t)
+  const file = join(folder, 'totals.jsonl')
+  const usage = createEmpty()
+  const keeper = createUsageKeeper({ usage, folder, onProblem: assert.fail, everyMs: 1 })
+  t.after(keeper.close)
+  await keeper.restore()
+  await keeper.keep()
+  assert.ok(!existsSync(file))
+  usage.settled(weather, null, outcome(1))
+  keeper.start()
+  await eventually('the first is kept', () => existsSync(file))
+  usage.settled(weather, null, outcome(1))
+  await eventually('the second is kept', () => readFileSync(file, 'utf8').includes('"allowed":2'))
 })
