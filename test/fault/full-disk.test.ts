@@ -3,47 +3,22 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { verifyAudit } from '../../src/audit/index.ts'
 import { command } from '../support/command.ts'
-import { createInstallation, main, manifest, networkTo, proxyHeader, startChild } from '../support/installation.ts'
+import { driveHttp } from '../support/http-drive.ts'
+import { createInstallation, main, manifest, networkTo, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const probe = spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { encoding: 'utf8' })
 const skip = probe.status === 0 ? false : `no file system can be mounted here: ${probe.stderr}`
 if (skip !== false && process.env['CI'] === 'true') throw new Error(skip)
 
-interface Reply {
-  readonly status: number
-  readonly id: string
-}
-
 /** Asks over one connection until the answer is 503. */
-function driveUntilRefused(port: number, originPort: number): Promise<readonly Reply[]> {
-  const host = `localhost:${originPort}`
-  return new Promise((resolve) => {
-    const replies: Reply[] = []
-    let received = ''
-    const ask = () =>
-      socket.write(`GET http://${host}/v1 HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
-    const socket = connect(port, '127.0.0.1', ask)
-    socket.on('data', (chunk) => {
-      received += chunk.toString('latin1')
-      const end = received.indexOf('\r\n\r\n')
-      if (end < 0 || received.length < end + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(received)?.[1])) return
-      const status = Number(received.slice(9, 12))
-      replies.push({ status, id: /\r\nsallyport-request-id: (\S+)/i.exec(received)?.[1] ?? '' })
-      received = ''
-      if (status === 503) socket.destroy()
-      else ask()
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(replies))
-  })
-}
+const driveUntilRefused = (port: number, originPort: number) =>
+  driveHttp({ port, originPort, name: 'weather', onReply: ({ status }) => status !== 503 })
 
 test('a full disk lets nothing through unrecorded, and a start on it says so', { skip }, async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void setTimeout(() => res.end('hello'), 2) })

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createInstallation, endsWithParent, type Installation, main, manifest, networkTo, proxyHeader } from '../support/installation.ts'
+import { endsWithParent } from '../support/children.ts'
+import { driveHttp } from '../support/http-drive.ts'
+import { createInstallation, type Installation, main, manifest, networkTo } from '../support/installation.ts'
 import { createOperator, type Operator } from '../support/operator.ts'
 import { startOrigin } from '../support/origin.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
@@ -15,32 +16,10 @@ import { type Received, requireRecorded } from '../support/recording-clients.ts'
 const kills = Number(process.env['SALLYPORT_KILLS'] ?? 4)
 const seed = Number(process.env['SALLYPORT_SEED'] ?? 17)
 /** Runs beside each other, each with installations of its own. */
-const lanes = 2
+const lanes = Number(process.env['SALLYPORT_LANES'] ?? 2)
 /** Every log is verified whole after every kill. */
 const killsPerLog = 15
 const clients = 8
-
-/** Asks over one connection until it breaks; what arrived to its last byte. */
-function drive(port: number, originPort: number, name: string, onReply: () => void): Promise<readonly Received[]> {
-  const host = `localhost:${originPort}`
-  return new Promise((resolve) => {
-    const replies: Received[] = []
-    let received = ''
-    const ask = () => socket.write(`GET http://${host}/v1/a HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader(name)}\r\n\r\n`)
-    const socket = connect(port, '127.0.0.1', ask)
-    socket.on('data', (chunk) => {
-      received += chunk.toString('latin1')
-      const end = received.indexOf('\r\n\r\n')
-      if (end < 0 || received.length < end + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(received)?.[1])) return
-      replies.push({ status: Number(received.slice(9, 12)), id: /\r\nsallyport-request-id: (\S+)/i.exec(received)?.[1] ?? '' })
-      received = ''
-      onReply()
-      ask()
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(replies))
-  })
-}
 
 function launch({ configFile }: Installation) {
   const child = spawn(process.execPath, ['--no-warnings', '--import', endsWithParent, main, 'run', '--config', configFile], {
@@ -91,8 +70,11 @@ async function killOnce({ random, installation, originPort, operator }: Lane, st
   const onReply = () => {
     replies += 1
     if (replies >= goal && lastAction === null) over.resolve()
+    return true
   }
-  const driven = Promise.all(Array.from({ length: clients }, (_, at) => drive(port, originPort, at === 0 ? 'other' : 'weather', onReply)))
+  const driven = Promise.all(
+    Array.from({ length: clients }, (_, at) => driveHttp({ port, originPort, name: at === 0 ? 'other' : 'weather', onReply })),
+  )
   const acting = operator.act(() => {
     // In the middle of what was just asked for.
     if (operator.asked === lastAction) void delay(afterMs).then(over.resolve)

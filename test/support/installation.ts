@@ -9,11 +9,10 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts'
+import { endsWithParent } from './children.ts'
 
 export const root = join(import.meta.dirname, '../..')
 export const main = join(root, 'src/main.ts')
-/** For `--import`, of a process that must not outlive this one. */
-export const endsWithParent = join(import.meta.dirname, 'ends-with-parent.ts')
 
 export interface Installation {
   readonly folder: string
