@@ -1,5 +1,6 @@
 /** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
 import type { AccessRequest, Claim, Consult, Decision, Policy } from '../core/index.ts'
+import { heldBytes } from './held-bytes.ts'
 
 export interface Difference {
   readonly request: AccessRequest
@@ -25,7 +26,7 @@ export interface CandidateOptions {
 
 /** More wait only where requests come faster than two policies can be asked. */
 const maxWaiting = 1000
-/** Of the bodies that they hold. */
+/** Of the bodies and heads that they hold. */
 const maxWaitingBytes = 32 * 1024 * 1024
 /** How long comparisons may keep a turn of the event loop. */
 const turnMs = 2
@@ -51,7 +52,7 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     while (waiting.length > 0 && performance.now() < until) {
       const next = waiting.shift()
       if (next === undefined) continue
-      waitingBytes -= bodyBytes(next.claim)
+      waitingBytes -= heldBytes(next.request, next.claim)
       if (!isReady()) continue
       const other = candidate.decide(next.request, next.claim)
       // Its body went by unread: the candidate makes no request wait that it does not decide.
@@ -109,7 +110,7 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       compare(request, claim, decision, other, !failed)
       return failed ? decision : other
     }
-    const bytes = bodyBytes(claim)
+    const bytes = heldBytes(request, claim)
     if (waiting.length >= maxWaiting || waitingBytes + bytes > maxWaitingBytes) onSkipped()
     else {
       waiting.push({ request, claim, decision })
@@ -118,11 +119,6 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     schedule()
     return decision
   }
-}
-
-function bodyBytes({ facts }: Claim): number {
-  const { bytes } = (facts['body'] ?? {}) as { readonly bytes?: unknown }
-  return typeof bytes === 'number' ? bytes : 0
 }
 
 function alike(a: Decision, b: Decision): boolean {

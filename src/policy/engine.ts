@@ -74,6 +74,8 @@ const maxInputCharacters = 8 * 1024 * 1024
 
 /** Longer inputs hold headers or bodies, which seldom come twice. */
 const maxCachedCharacters = 1024
+/** Ten thousand are remembered. */
+const maxDecisionCharacters = 2048
 
 export function createEngine(options: EngineOptions): Engine {
   const { policy, session, integrations, revision, readContext, grants, ask, readCoverage, onFailure, observer } = options
@@ -81,6 +83,8 @@ export function createEngine(options: EngineOptions): Engine {
   const writeInput = createWriteInput(policy.sight, readContext)
   // Few distinct results come out of a policy: the same text is the same decision, parsed and checked once.
   const decisions = new LRUCache<string, Decision>({ max: 500 })
+  /** Too large to be remembered, as an author's reasons may be. */
+  const large = new WeakSet<Decision>()
   // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
   // give two answers (clock, randomness), the same text decides the same.
   const decided = policy.sight.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
@@ -129,7 +133,8 @@ export function createEngine(options: EngineOptions): Engine {
     const known = decisions.get(text)
     if (known !== undefined) return known
     const decision = readDecision(resultOf(text), revision)
-    if (text.length < 2048 && !isOdd(decision)) decisions.set(text, decision)
+    if (text.length > maxDecisionCharacters) large.add(decision)
+    else if (!isOdd(decision)) decisions.set(text, decision)
     return decision
   }
 
@@ -157,7 +162,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     const decision = unread.length === 0 ? evaluate(request, input, nothing, answers) : evaluateWithout(request, input, unread, answers)
-    if (input.length <= maxCachedCharacters && (decision === null || !isOdd(decision)))
+    if (input.length <= maxCachedCharacters && (decision === null || !(isOdd(decision) || large.has(decision))))
       decided?.set(name, key, { decision, at: request.at })
     return decision
   }

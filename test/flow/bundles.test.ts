@@ -1,6 +1,6 @@
 /** Bundles from a server, through a whole gateway: what decides, what is kept, and what a server may do wrong. */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
@@ -278,6 +278,26 @@ test('a delta changes the data alone, and is there after a restart', async (t) =
   server.misbehave((_req, res) => void res.destroy())
   const second = await startAgain(t, first)
   assert.deepEqual([await second.get('/two'), await second.get('/three')], [403, 200])
+})
+
+test('deltas that come to more than a bundle may have are followed by a snapshot', async (t) => {
+  const server = await startBundleServer(t)
+  server.publish('acme', await plain('r0', ['/one']))
+  const { ready, bundle } = await startBundleGateway(t, from(server.url, { bundle: ', maxSize: 8KiB' }))
+  await eventually('the gateway is ready', ready)
+  const decides = (revision: string) => eventually(`${revision} decides`, async () => (await bundle()).activeRevision === revision)
+  for (const revision of ['r1', 'r2', 'r3', 'r4', 'r5']) {
+    const value = randomBytes(1500).toString('base64')
+    const delta = { '.manifest': { revision }, 'patch.json': { data: [{ op: 'upsert', path: '/acme/closed/0', value }] } }
+    server.publish('acme', await bundleOf(delta))
+    await decides(revision)
+    server.asked.length = 0
+  }
+  await eventually('no delta is welcome', () => server.asked.some(({ prefer }) => prefer === 'modes=snapshot'))
+  server.publish('acme', await plain('r6', ['/one']))
+  await decides('r6')
+  server.asked.length = 0
+  await eventually('deltas are welcome again', () => server.asked.some(({ prefer }) => prefer === 'modes=snapshot,delta'))
 })
 
 test('a server that holds requests is asked once, and a new bundle decides at once', async (t) => {

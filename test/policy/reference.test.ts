@@ -233,6 +233,10 @@ test('one decision a second is compared, more than may wait are left out, and ev
   assert.deepEqual(said, ['checked', 'checked', 'different'])
   await assert.rejects(witness.check(subject, [other]), ReferenceDifference)
   assert.deepEqual(asked, [1, 2, 1])
+  said.length = 0
+  const call = { name: 'f', operands: ['"x"'.repeat(1_000_000)], answer: null }
+  witness.sample(subject, { ...evaluation, calls: Array.from({ length: 8 }, () => call) })
+  assert.deepEqual(said, ['bounds'], 'it does not wait, however few do')
 })
 
 test('an SDK without memory is left out, and so is all that does not end in time', async (t) => {

@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { divideRules } from '../../src/policy/divide-rules.ts'
 import { createPacker } from '../../src/policy/report/chunks.ts'
+import { createDecisionLog, type DecisionLogOptions } from '../../src/policy/report/decision-log.ts'
 import { createEventBuffer } from '../../src/policy/report/event-buffer.ts'
 import { createRate } from '../../src/policy/report/rate.ts'
 import { createUploader } from '../../src/policy/report/uploader.ts'
@@ -239,4 +240,31 @@ test('an event that cannot be packed is lost alone: what comes behind it is sent
   clearInterval(alive)
   assert.deepEqual(sent, ['[{"ok":1}]'])
   assert.match(problems[0] ?? '', /^events cannot be packed: /)
+})
+
+test('decisions that wait to be written hold a bounded number of bytes; those beyond are counted as busy, and leave room for another integration', async () => {
+  const outcomes: string[] = []
+  const log = createDecisionLog({
+    server: { request: () => new Promise(() => {}), urlOf: String, close: async () => {} },
+    ...{ resource: 'logs', minDelayMs: 1, maxDelayMs: 1, maxUploadBytes: 1000, maxBufferBytes: 1000, maxDecisionsPerSecond: null },
+    ...{ labels: { id: 'i', version: 'v' }, judge: () => ({ drop: true, masks: [] }), bundles: () => ({}), readContext: () => ({}) },
+    redact: { of: () => ({ text: String, document: <Value>(value: Value) => value }) },
+    needs: () => ({ headers: false, body: true, context: false }),
+    onOutcome: (outcome: string) => void outcomes.push(outcome),
+    onFailure: assert.fail,
+    onUpload() {},
+  } as unknown as DecisionLogOptions)
+  const decide = (name: string, bytes: number) => {
+    const request = { kind: 'http', at: 0, integration: { name, redaction: {} }, target: { path: '/', query: '' }, headers: ['a', 'b'] }
+    const claim = { facts: { body: { type: 'json', bytes, value: null } }, subject: {}, origin: null }
+    const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }
+    log.decided({ id: 'a', peer: 'p', at: 0 } as never, request as never, claim as never, decision, 1)
+  }
+  const mebibyte = 1024 * 1024
+  for (let count = 0; count < 20; count += 1) decide('greedy', mebibyte)
+  assert.deepEqual(outcomes, Array(5).fill('busy'), 'half of 32 MiB is one integration\u2019s')
+  decide('weather', mebibyte)
+  assert.equal(outcomes.length, 5)
+  await log.close(0)
+  assert.equal(outcomes.filter((outcome) => outcome === 'dropped').length, 16)
 })

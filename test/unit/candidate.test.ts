@@ -6,7 +6,7 @@ import { type AccessRequest, type Claim, type Decision, denial, type JsonObject,
 import { createStagedPolicy, type Difference } from '../../src/policy/candidate.ts'
 
 const allow: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'v' }
-const request = { kind: 'http', id: 'id', integration: { name: 'weather' } } as unknown as AccessRequest
+const request = { kind: 'http', id: 'id', integration: { name: 'weather' }, target: {} } as unknown as AccessRequest
 const claimOf = (facts: JsonObject) => ({ facts, subject: {}, origin: null }) as unknown as Claim
 const unread = claimOf({ body: { type: 'unread' } })
 const read = claimOf({ body: { type: 'json', bytes: 2, value: {} } })

@@ -13,12 +13,17 @@ interface Glob {
 
 const within = -1
 const across = -2
+/** Of patterns that are kept as they are understood; a caller may send each of them, and as long as its body may be. */
+const maxKnownCharacters = 1024 * 1024
 /** Longer ones are left to the library, which can be stopped. */
 const longestWork = 1_000_000
 
 /** The function takes values as text; `undefined`: not such a case. */
 export function createGlobMatch(): (pattern: string, delimiters: string, text: string) => string | undefined {
-  const known = new LRUCache<string, { readonly glob: Glob | null }>({ max: 1000 })
+  const known = new LRUCache<string, { readonly glob: Glob | null }>({
+    maxSize: maxKnownCharacters,
+    sizeCalculation: ({ glob }, key) => 64 + key.length + 8 * (glob?.middle.length ?? 0),
+  })
   return (pattern, delimiters, text) => {
     const key = `${pattern}${delimiters}`
     let found = known.get(key)

@@ -18,7 +18,7 @@ export interface RemoteOptions extends CourierOptions {
 
 /** As OPA has it. */
 const minRetryMs = 100
-/** A chain of deltas must not grow for ever: then a snapshot is asked for. */
+/** A chain of deltas must not grow for ever, in number or beyond what a bundle may have: then a snapshot is asked for. */
 const maxParts = 64
 
 type Outcome = 'new' | 'same' | 'failed'
@@ -44,7 +44,7 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
 
   /** Asks once. */
   async function step(): Promise<Outcome> {
-    const base = builds && held !== null && held.etag !== null && held.parts.length < maxParts ? held : null
+    const base = builds && held !== null && held.etag !== null && isShort(held) ? held : null
     const waitMs = longPolling && base !== null ? polling.longPollMs : 0
     status.set({ lastRequest: now() })
     try {
@@ -87,6 +87,10 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
       held = before
       throw new NotActivated(problem)
     }
+  }
+
+  function isShort({ parts }: Fetched): boolean {
+    return parts.length < maxParts && (parts.length === 1 || parts.reduce((sum, { length }) => sum + length, 0) <= maxBytes)
   }
 
   function failed(error: unknown): void {

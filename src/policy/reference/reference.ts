@@ -71,12 +71,15 @@ export interface ReferenceOptions {
 }
 
 const maxInputCharacters = 1024 * 1024
+/** Of all that wait, with what the policy asked its host. */
+const maxWaitingCharacters = 16 * 1024 * 1024
 const maxRecent = 16
 const maxRecentCharacters = 64 * 1024
 
 export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...told }: ReferenceOptions): Reference {
   let dueAt = 0
   let waiting = 0
+  let waitingCharacters = 0
   let work: Promise<void> = Promise.resolve()
   const recent: SampleInput[] = []
 
@@ -122,6 +125,7 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
       told.onError?.(error)
     } finally {
       waiting -= 1
+      waitingCharacters -= charactersOf(evaluation)
     }
   }
 
@@ -150,7 +154,13 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
         told.onSkipped?.('busy')
         return
       }
+      const characters = charactersOf(evaluation)
+      if (waitingCharacters + characters > maxWaitingCharacters) {
+        told.onSkipped?.('bounds')
+        return
+      }
       waiting += 1
+      waitingCharacters += characters
       remember(evaluation)
       const before = work
       work = compareLater(subject, evaluation).then(() => before)
@@ -168,6 +178,12 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
     settled: () => work,
     close: () => sdk.close(),
   }
+}
+
+function charactersOf({ input, calls, outcome }: Evaluation): number {
+  let sum = input.length + ('text' in outcome ? outcome.text.length : 0)
+  for (const { operands, answer } of calls) for (const text of [...operands, answer ?? '']) sum += text.length
+  return sum
 }
 
 /** What of a call cannot be read is left out, as a call that the SDK cannot be answered. */

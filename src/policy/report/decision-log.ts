@@ -1,6 +1,7 @@
 /** The decision log: each decision as an OPA event, masked, and sent to a server in a later turn. No request ever waits for it. */
 import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs, RedactionSettings } from '../../core/index.ts'
 import { createFairMemory } from '../../shares/index.ts'
+import { heldBytes } from '../held-bytes.ts'
 import { stringify } from '../projection.ts'
 import type { Server } from '../server/index.ts'
 import { applyMasks } from './apply-masks.ts'
@@ -48,8 +49,10 @@ export interface DecisionLogStation extends DecisionLog {
   close(flushMs: number): Promise<void>
 }
 
-/** More wait only where decisions come faster than they can be written. Each holds on to its request. */
+/** More wait only where decisions come faster than they can be written. */
 const maxWaiting = 2000
+/** Of the bodies and heads that they hold on to, which nobody else needs by then. */
+const maxWaitingBytes = 32 * 1024 * 1024
 /** How long writing may keep a turn of the event loop. */
 const turnMs = 2
 
@@ -69,9 +72,10 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
     onResult: onUpload,
   })
   const mayPass = maxDecisionsPerSecond === null ? (_owner: string) => true : createRate(maxDecisionsPerSecond, () => performance.now())
-  const waiting: Decided[] = []
+  const waiting: { readonly decided: Decided; readonly bytes: number }[] = []
   // Half of it for one integration, so that another's are written as well.
   const places = createFairMemory(maxWaiting)
+  const memory = createFairMemory(maxWaitingBytes)
   let scheduled = false
   let decisions = 0
 
@@ -113,8 +117,10 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
   function writeSome(untilMs: number): void {
     let next = waiting.shift()
     while (next !== undefined) {
-      places.give(next.request.integration.name, 1)
-      write(next)
+      const { decided, bytes } = next
+      places.give(decided.request.integration.name, 1)
+      memory.give(decided.request.integration.name, bytes)
+      write(decided)
       next = performance.now() < untilMs ? waiting.shift() : undefined
     }
     if (buffer.bytes * 2 > maxBufferBytes) uploader.nudge()
@@ -133,11 +139,18 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
   return {
     decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number) {
       decisions += 1
-      if (!mayPass(request.integration.name)) return onOutcome('rate', 1)
-      if (!places.take(request.integration.name, 1)) return onOutcome('busy', 1)
+      const { name } = request.integration
+      if (!mayPass(name)) return onOutcome('rate', 1)
+      if (!places.take(name, 1)) return onOutcome('busy', 1)
+      const bytes = heldBytes(request, claim)
+      if (!memory.take(name, bytes)) {
+        places.give(name, 1)
+        return onOutcome('busy', 1)
+      }
       // What the policy was shown of the state is gone a turn later.
-      const context = needs().context ? readContext(request.integration.name, claim.origin) : null
-      waiting.push({ arrival, request, claim, decision, evaluationMs, context, bundles: bundles(), number: decisions })
+      const context = needs().context ? readContext(name, claim.origin) : null
+      const decided = { arrival, request, claim, decision, evaluationMs, context, bundles: bundles(), number: decisions }
+      waiting.push({ decided, bytes })
       schedule()
     },
     bufferBytes: () => buffer.bytes,
