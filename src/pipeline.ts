@@ -72,7 +72,7 @@ class Passage extends Settlement implements Settling {
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
       this.lease = lease
       this.admitted()
-      body?.watch((bytes) => this.sent(bytes))
+      body?.watch((bytes) => this.sent(bytes)) // and slowed where a bucket is empty
       if (journal.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(claim.origin, () => claim.perform(permit, this)) // through the breaker; the effect
       const reply = redactor.reply(permit, raw)

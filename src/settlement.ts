@@ -10,6 +10,7 @@ import {
   type ProblemCode,
   Refusal,
   type Reply,
+  type Slowed,
   type Stations,
   Timeline,
   toProblem,
@@ -83,24 +84,34 @@ export class Settlement extends Timeline implements Meter {
     return this
   }
 
-  sent(bytes: number): void {
+  sent(bytes: number): Slowed | null {
     this.#sentBytes += bytes
     try {
+      const slowed = this.lease?.sent(bytes) ?? null
+      if (slowed !== null) {
+        this.#sentBytes -= bytes
+        return counted(slowed, (passed) => this.#addSent(passed))
+      }
       this.stations.onBytes(bytes)
-      this.lease?.sent(bytes)
     } catch (error) {
       this.#break(error)
     }
+    return null
   }
 
-  received(bytes: number): void {
+  received(bytes: number): Slowed | null {
     this.#receivedBytes += bytes
     try {
+      const slowed = this.lease?.received(bytes) ?? null
+      if (slowed !== null) {
+        this.#receivedBytes -= bytes
+        return counted(slowed, (passed) => this.#addReceived(passed))
+      }
       this.stations.onBytes(bytes)
-      this.lease?.received(bytes)
     } catch (error) {
       this.#break(error)
     }
+    return null
   }
 
   fail(error: unknown): void {
@@ -115,7 +126,7 @@ export class Settlement extends Timeline implements Meter {
     const { status = this.answer?.status ?? 500 } = end
     const { problem = this.problem ?? (end.status === clientClosed ? 'client-closed' : null) } = end
     this.#settled = true
-    if (receivedBytes > 0 && this.problem === null) this.received(receivedBytes)
+    if (receivedBytes > 0 && this.problem === null) this.#addReceived(receivedBytes)
     const outcome = {
       status,
       problem,
@@ -132,6 +143,7 @@ export class Settlement extends Timeline implements Meter {
     // Each is owed its end, whatever becomes of the others: a slot that is not freed is lost until a restart.
     try {
       this.hold?.release()
+      if (receivedBytes > 0 && this.problem === null) this.lease?.overdraw(receivedBytes)
       this.lease?.settle(outcome)
     } catch (error) {
       this.#report(error)
@@ -151,6 +163,16 @@ export class Settlement extends Timeline implements Meter {
     } catch (error) {
       this.#report(error)
     }
+  }
+
+  #addSent(bytes: number): void {
+    this.#sentBytes += bytes
+    this.stations.onBytes(bytes)
+  }
+
+  #addReceived(bytes: number): void {
+    this.#receivedBytes += bytes
+    this.stations.onBytes(bytes)
   }
 
   #attempts(): number {
@@ -223,6 +245,17 @@ export class Settlement extends Timeline implements Meter {
     } catch {
       // The log of bugs is what failed.
     }
+  }
+}
+
+function counted(slowed: Slowed, add: (bytes: number) => void): Slowed {
+  return {
+    async next() {
+      const bytes = await slowed.next()
+      add(bytes)
+      return bytes
+    },
+    end: () => slowed.end(),
   }
 }
 

@@ -14,8 +14,8 @@ const bucket = (meaning: string) =>
 export const limitsSchema = z.strictObject({
   arrivals: bucket('Every arrival, refused ones too.').optional(),
   requests: bucket('Requests that the policy allowed.').optional(),
-  bytesOut: bucket('Bytes from the integration to its destinations.').optional(),
-  bytesIn: bucket('Bytes from destinations to the integration.').optional(),
+  bytesOut: bucket('Bytes from the integration to its destinations. Empty, it slows what is under way to its rate.').optional(),
+  bytesIn: bucket('Bytes from destinations to the integration. Empty, it slows what is under way to its rate.').optional(),
   concurrency: z
     .int()
     .positive()

@@ -89,8 +89,8 @@ export interface RedactionSettings {
 
 export interface Integration {
   readonly name: string
-  /** Whose share of what is bounded it uses, where that is not its own: what rules ask is asked for those whose requests are decided. */
-  readonly share?: string
+  /** Name of the integration whose request is being decided, where rules ask on its behalf: that has a share of its own. */
+  readonly askedFor?: string
   readonly owner: string
   readonly labels: Readonly<Record<string, string>>
   /** The manifest's file name (no folder), for messages. */
@@ -106,6 +106,6 @@ export interface Integration {
 }
 
 /** Buckets, breakers and connections are kept by it. */
-export function shareOf({ name, share = name }: Integration): string {
-  return share
+export function shareOf({ name, askedFor }: Integration): string {
+  return askedFor === undefined ? name : `${name} for ${askedFor}`
 }

@@ -1,6 +1,7 @@
 /** What goes back through the door. Bodies are pushed by their source into a sink, not pulled from a stream. */
 import type { Duplex } from 'node:stream'
 import type { HeaderList } from './request.ts'
+import type { Slowed } from './slowed.ts'
 
 /**
  * Where a body's chunks go. `write` answers `true` to go on, `false` when nobody listens any more (the source stops),
@@ -10,7 +11,7 @@ export interface Sink {
   write(chunk: Uint8Array): boolean | Promise<boolean>
 }
 
-/** Pushes the whole body and resolves after the last chunk; rejects when the source fails midway. */
+/** Pushes the whole body and resolves once the sink has taken the last chunk; rejects when the source fails midway. */
 export type PushedBody = (sink: Sink) => Promise<void>
 
 /** A body is known whole, pushed, or absent. */
@@ -27,19 +28,32 @@ export interface Answer {
   readonly attempts?: number
 }
 
-/** Counts bytes as they pass; long-lived connections are charged while open. */
+/**
+ * Counts bytes before they pass; long-lived connections are charged while open. `null`: there is room in their bucket, they
+ * are counted and may pass. Else they pass, and are counted, as `Slowed` says.
+ */
 export interface Meter {
   /** From the integration to the destination. */
-  sent(bytes: number): void
+  sent(bytes: number): Slowed | null
   /** From the destination to the integration. */
-  received(bytes: number): void
+  received(bytes: number): Slowed | null
+}
+
+/** Ends something open through which more bytes would pass than may. */
+export class BeyondCap extends Error {
+  readonly problem: 'payload-too-large' | 'reply-too-large'
+
+  constructor(problem: BeyondCap['problem'], maxBytes: number) {
+    super(`more than ${maxBytes} bytes`)
+    this.problem = problem
+  }
 }
 
 /** A tunnel, an upgrade or an interception: the head, then bytes both ways until either end closes. */
 export interface Takeover {
   readonly status: number
   readonly headers: HeaderList
-  /** `head` is what the caller sent beyond its request. Resolves when both ways are closed. */
+  /** `head` is what the caller sent beyond its request. Resolves when both ways are closed. Rejects with `BeyondCap` where a cap ended it. */
   takeover(socket: Duplex, head: Buffer, meter: Meter): Promise<void>
   /** Called instead of `takeover` where the caller has gone: frees what `perform` opened. */
   discard(): void

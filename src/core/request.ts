@@ -1,6 +1,7 @@
 /** A request after parsing and canonicalisation: what is judged, and exactly what is forwarded. */
 import type { DoorName, Hangup, Identified, IdentityKind } from './caller.ts'
 import type { FileAction, Integration } from './integration.ts'
+import type { Slowed } from './slowed.ts'
 
 /** Flat `[name, value, name, value, …]`, in order, duplicates kept, as undici and `writeHead` take it. */
 export type HeaderList = readonly string[]
@@ -13,10 +14,10 @@ export interface RequestBody {
   readonly whole: Buffer | null
   /** Takes the whole of a body that came along with its head into `whole`, so that it can be sent again; says whether it did. */
   arrived(): Promise<boolean>
-  /** From now on `passed` hears of each chunk that goes to the destination. */
-  watch(passed: (bytes: number) => void): void
-  /** Tells of bytes that passed by another way than `chunks`. */
-  count(bytes: number): void
+  /** From now on `meter` is asked before each chunk that goes to the destination; as `Meter.sent`. */
+  watch(meter: (bytes: number) => Slowed | null): void
+  /** Asks for bytes that pass by another way than `chunks`. `null`: they may. Else nothing was counted, and `chunks` has them pass slowly. */
+  count(bytes: number): Slowed | null
   /** The chunks, once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   chunks(maxBytes: number): AsyncIterable<Uint8Array>
 }

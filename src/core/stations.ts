@@ -32,9 +32,11 @@ export interface Policy {
 }
 
 export interface Lease extends Meter {
+  /** Bytes from the destination that have passed already, whether there was room for them or not. */
+  overdraw(bytes: number): void
   /** Through the breaker of the permit's integration and `origin`; `null` bypasses it. Throws `Refusal('breaker-open')`. */
   run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply
-  /** Settles and frees, once; later calls do nothing. */
+  /** Settles and frees, once; later calls do nothing. Bytes that still wait for room pass no more. */
   settle(outcome: Outcome): void
 }
 

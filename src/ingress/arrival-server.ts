@@ -13,6 +13,7 @@ import { type LingerBounds, linger } from './linger.ts'
 import { type ConnectionOwner, refuseUnparsed } from './malformed.ts'
 import { createOwedReplies } from './owed-replies.ts'
 import type { RequestDoor } from './proxy.ts'
+import { isSlowed } from './request-body.ts'
 import type { NextId } from './request-id.ts'
 import { versionUnsupported } from './understood.ts'
 
@@ -145,6 +146,7 @@ export function createArrivalServer({
 
 /** How long an answer may take, and be silent in, is said by the origin's own timeouts; a caller that has read all that there is waits for it. */
 function isWaitingForUs(reply: ServerResponse | undefined): boolean {
+  if (reply !== undefined && isSlowed(reply.req)) return true
   if (reply?.req.complete !== true) return false
   return !reply.headersSent || (!reply.writableEnded && reply.socket?.writableLength === 0)
 }

@@ -1,6 +1,6 @@
 /** Writes a settled reply to a Node response, and settles at its last byte or when either end breaks off. */
 import type { ServerResponse } from 'node:http'
-import { isTakeover, type Meter, type ProblemCode, type PushedBody, type Sink, toRefusal } from '../core/index.ts'
+import { drained, isTakeover, type Meter, type ProblemCode, type PushedBody, type Sink, toRefusal, writeSlowly } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import type { HttpArrival } from './http-arrival.ts'
 
@@ -45,13 +45,12 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
     settling.settle({ complete: false, status: 499 })
     return
   }
-  const bytes = new ByteCount()
+  const broken: Broken = { by: null }
   // Before all others: one that fails would keep this from being settled.
   res.prependListener('close', () => {
-    const complete = res.writableFinished && bytes.brokenBy === null
-    const receivedBytes = bytes.count
-    if (complete || settling.refused) settling.settle({ complete, receivedBytes })
-    else settling.settle({ complete, receivedBytes, problem: bytes.brokenBy ?? 'client-closed' })
+    const complete = res.writableFinished && broken.by === null
+    if (complete || settling.refused) settling.settle({ complete })
+    else settling.settle({ complete, problem: broken.by ?? 'client-closed' })
   })
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
   // Node would read the rest of an upload without any bound to keep the connection; its end lingers within one.
@@ -61,13 +60,14 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
     res.end()
   } else if (typeof body === 'function') {
     writeHead(res, status, reason, headers)
-    push(body, res, bytes, settling.meter)
+    push(body, res, broken, settling.meter)
   } else {
     if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
     writeHead(res, status, reason, headers)
-    // Node leaves the body of a HEAD's reply out (RFC 9110 §9.3.2).
-    if (res.req.method !== 'HEAD') bytes.count = body.byteLength
-    endWhole(res, body)
+    // Node leaves the body of a HEAD's reply out (RFC 9110 §9.3.2), and the gateway's own refusals are free.
+    const slowed = settling.refused || res.req.method === 'HEAD' ? null : settling.meter.received(body.byteLength)
+    if (slowed === null) endWhole(res, body)
+    else void writeSlowly(slowed, body, res).then((isWhole) => (isWhole ? res.end() : res.destroy()))
   }
 }
 
@@ -90,19 +90,19 @@ const joinedBytes = 16 * 1024
 /** The source is told at once that nobody listens, and frees its connection. */
 const deaf: Sink = { write: () => false }
 
-class ByteCount {
-  count = 0
+interface Broken {
   /** What broke the body off before its end; `null` where nothing did. */
-  brokenBy: ProblemCode | null = null
-  begun = false
+  by: ProblemCode | null
 }
 
-function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Meter): void {
+function push(body: PushedBody, res: ServerResponse, broken: Broken, meter: Meter): void {
+  let begun = false
   const sink: Sink = {
     write(chunk) {
       if (res.destroyed) return false
-      meter.received(chunk.byteLength)
-      bytes.begun = true
+      const slowed = meter.received(chunk.byteLength)
+      if (slowed !== null) return writeSlowly(slowed, chunk, res)
+      begun = true
       return res.write(chunk) || drained(res)
     },
   }
@@ -110,25 +110,13 @@ function push(body: PushedBody, res: ServerResponse, bytes: ByteCount, meter: Me
     () => res.end(),
     (error: unknown) => {
       // The head is out: only a broken transfer tells the caller that this is not the whole.
-      bytes.brokenBy = toRefusal(error).code
+      broken.by = toRefusal(error).code
       res.destroy()
     },
   )
   // A head must not wait for a body that may be long in coming (event streams, watches); where something of it is there, they leave as one.
   // `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
-  if (!bytes.begun && !res.destroyed) res.write('', 'latin1')
-}
-
-function drained(res: ServerResponse): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      res.off('drain', settle)
-      res.off('close', settle)
-      resolve(!res.destroyed)
-    }
-    res.on('drain', settle)
-    res.on('close', settle)
-  })
+  if (!begun && !res.destroyed) res.write('', 'latin1')
 }
 
 function declaresLength(headers: readonly string[]): boolean {

@@ -8,17 +8,20 @@ import {
   type Identified,
   type Integration,
   type JudgedBody,
+  type Meter,
   type Outside,
   type OutsideReply,
   type OutsideRequest,
   type RedactionSettings,
   Refusal,
+  type Slowed,
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { collect } from './collect.ts'
 import { createDeadline, type Deadline } from './deadline.ts'
 import { forwardableHeaders } from './headers.ts'
 import type { NextId } from './request-id.ts'
+import { slicesOf } from './slices.ts'
 
 export interface PolicyDoorOptions {
   readonly handle: Handle
@@ -44,7 +47,7 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
     let shared = known.get(asker)
     if (shared === undefined) {
       const redaction = redactionOfBoth(integration.redaction, asker.redaction)
-      shared = { ...integration, redaction, share: `${integration.name} for ${asker.name}` }
+      shared = { ...integration, redaction, askedFor: asker.name }
       known.set(asker, shared)
     }
     return { ...who, integration: shared }
@@ -54,7 +57,7 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
     const deadline = createDeadline(timeoutMs)
     try {
       const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline, () => identifyFor(asker.integration), read))
-      const body = await collect(settling, maxReplyBytes)
+      const body = await collect(settling, maxReplyBytes, deadline)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
     } catch (error) {
@@ -141,19 +144,19 @@ function readLookup(arrival: PolicyArrival, who: Identified, name: string): Acce
 class WholeBody implements JudgedBody {
   readonly whole: Buffer
   readonly declaredBytes: number
-  #watcher: ((bytes: number) => void) | null = null
+  #meter: Meter['sent'] | null = null
 
   constructor(whole: Buffer) {
     this.whole = whole
     this.declaredBytes = whole.byteLength
   }
 
-  watch(passed: (bytes: number) => void): void {
-    this.#watcher = passed
+  watch(meter: Meter['sent']): void {
+    this.#meter = meter
   }
 
-  count(bytes: number): void {
-    this.#watcher?.(bytes)
+  count(bytes: number): Slowed | null {
+    return this.#meter?.(bytes) ?? null
   }
 
   async arrived(): Promise<boolean> {
@@ -166,7 +169,8 @@ class WholeBody implements JudgedBody {
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes > maxBytes) throw new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)
-    this.count(this.declaredBytes)
-    yield this.whole
+    const slowed = this.count(this.declaredBytes)
+    if (slowed === null) yield this.whole
+    else yield* slicesOf(this.whole, slowed)
   }
 }

@@ -1,8 +1,9 @@
 /** A caller's body: streamed on with a cap and a count, or buffered whole where the policy looks at it. What its reader leaves is read on and thrown away. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type JudgedBody, Refusal } from '../core/index.ts'
+import { type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
+import { slicesOf } from './slices.ts'
 import { expectsContinue } from './understood.ts'
 
 /**
@@ -27,7 +28,7 @@ export class StreamedBody implements JudgedBody {
   readonly #req: IncomingMessage
   readonly #res: ServerResponse
   readonly #maxPolicyBytes: number
-  #watcher: ((bytes: number) => void) | null = null
+  #meter: Meter['sent'] | null = null
 
   constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null, maxPolicyBytes: number) {
     this.#req = req
@@ -46,25 +47,40 @@ export class StreamedBody implements JudgedBody {
     return true
   }
 
-  count(bytes: number): void {
-    this.#watcher?.(bytes)
+  count(bytes: number): Slowed | null {
+    return this.#meter?.(bytes) ?? null
   }
 
-  watch(passed: (bytes: number) => void): void {
-    this.#watcher = passed
+  watch(meter: Meter['sent']): void {
+    this.#meter = meter
   }
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLarge(maxBytes)
     if (this.whole !== null) {
       if (this.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
-      this.count(this.whole.byteLength)
-      yield this.whole
+      yield* this.#metered(this.whole)
       return
     }
-    for await (const chunk of this.#read(maxBytes)) {
-      this.count(chunk.byteLength)
+    for await (const chunk of this.#read(maxBytes)) yield* this.#metered(chunk)
+  }
+
+  async *#metered(chunk: Buffer): AsyncGenerator<Uint8Array> {
+    const slowed = this.count(chunk.byteLength)
+    if (slowed === null) {
       yield chunk
+      return
+    }
+    const end = () => slowed.end()
+    const res = this.#res
+    res.on('close', end)
+    if (res.closed) end()
+    slow(this.#req, true)
+    try {
+      yield* slicesOf(chunk, slowed)
+    } finally {
+      slow(this.#req, false)
+      res.off('close', end)
     }
   }
 
@@ -146,6 +162,17 @@ class BodyReader {
   readonly #end = () => this.#waiting?.resolve(null)
 
   readonly #close = () => this.#waiting?.reject(gone())
+}
+
+const isSlow = Symbol('a bucket slows its body')
+
+function slow(req: IncomingMessage & { [isSlow]?: boolean }, is: boolean): void {
+  req[isSlow] = is
+}
+
+/** Its caller is silent because it is not read on: a bucket slows its body. */
+export function isSlowed(req: IncomingMessage & { [isSlow]?: boolean }): boolean {
+  return req[isSlow] === true
 }
 
 function gone(): Refusal {

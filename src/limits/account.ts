@@ -5,6 +5,21 @@ import { Bucket } from './gcra.ts'
 /** The buckets that flow; concurrency is counted, not refilled. */
 const flowing = ['arrivals', 'requests', 'bytesOut', 'bytesIn'] as const
 type Flowing = (typeof flowing)[number]
+/** The buckets that slow what is under way. */
+export type BytesBucket = 'bytesOut' | 'bytesIn'
+
+/** Of what passes slowly: so many bytes, which are taken, and may pass in so many milliseconds. */
+export interface Slice {
+  readonly bytes: number
+  readonly waitMs: number
+}
+
+/** A slice has what flows back in this time: smooth to the caller, with few timers. */
+const sliceMs = 50
+/** Exchanges have one slice each in turn: it is no longer than the chunks in which TLS comes, or those over TLS would have less than others. */
+const maxSliceBytes = 16 * 1024
+/** What a timer is late by must not be lost where the bucket is smaller than that. */
+const lateMs = 20
 
 interface Tally {
   consumed: number
@@ -16,6 +31,7 @@ export class Account {
   #settings: LimitSettings
   readonly #buckets: Readonly<Record<Flowing, Bucket>>
   readonly #tallies: Readonly<Record<BucketName, Tally>>
+  readonly #ahead: Record<BytesBucket, number> = { bytesOut: 0, bytesIn: 0 }
   #open = 0
 
   constructor(settings: LimitSettings, nowMs: number) {
@@ -39,13 +55,20 @@ export class Account {
     return waitMs
   }
 
-  /** One request of `declaredBytes`: all that it needs, or a Refusal and nothing taken. */
-  admit(declaredBytes: number, nowMs: number): void {
+  /**
+   * One request of `declaredBytes`: all that it needs, or a Refusal and nothing taken. Gives how many of the declared bytes are
+   * paid for: all, or none where others are under way that the bucket slows, and this one is to be slowed with them.
+   */
+  admit(declaredBytes: number, nowMs: number): number {
     const { requests, bytesOut, bytesIn } = this.#buckets
     if (this.#open >= this.#settings.concurrency) throw this.#refuse('concurrency', null)
     if (!requests.fits(1, nowMs)) throw this.#refuse('requests', requests.waitMs(1, nowMs))
-    if (!bytesOut.fits(declaredBytes, nowMs)) throw this.#refuse('bytesOut', bytesOut.waitMs(declaredBytes, nowMs))
-    if (!bytesIn.fits(0, nowMs)) throw this.#refuse('bytesIn', bytesIn.waitMs(0, nowMs))
+    // What waits to pass is taken ahead, and is no debt: it would lock out all others for as long as one exchange lasts.
+    const { bytesOut: outAhead, bytesIn: inAhead } = this.#ahead
+    if (declaredBytes > this.#settings.bytesOut.burst) throw this.#refuse('bytesOut', null)
+    const paidBytes = outAhead > 0 && !bytesOut.fits(declaredBytes - outAhead, nowMs) ? 0 : declaredBytes
+    if (!bytesOut.fits(paidBytes - outAhead, nowMs)) throw this.#refuse('bytesOut', bytesOut.waitMs(paidBytes - outAhead, nowMs))
+    if (!bytesIn.fits(-inAhead, nowMs)) throw this.#refuse('bytesIn', bytesIn.waitMs(-inAhead, nowMs))
     this.#open += 1
     this.#tallies.concurrency.allowed += 1
     this.#tallies.concurrency.consumed += 1
@@ -53,7 +76,32 @@ export class Account {
     this.#tallies.bytesOut.allowed += 1
     this.#tallies.bytesIn.allowed += 1
     this.charge('requests', 1, nowMs)
-    if (declaredBytes > 0) this.charge('bytesOut', declaredBytes, nowMs)
+    if (paidBytes > 0) this.charge('bytesOut', paidBytes, nowMs)
+    return paidBytes
+  }
+
+  /** Takes the bytes where there is room for them all. */
+  pass(bucket: BytesBucket, bytes: number, nowMs: number): boolean {
+    if (!this.#buckets[bucket].fits(bytes, nowMs)) return false
+    this.charge(bucket, bytes, nowMs)
+    return true
+  }
+
+  /** As many of the bytes as pass together: those that there is room for, or one slice, which is taken ahead until `passed` is told. */
+  takeSlice(bucket: BytesBucket, bytes: number, nowMs: number): Slice {
+    const { rate } = this.#settings[bucket]
+    const room = Math.floor(this.#buckets[bucket].level(nowMs))
+    const slice = Math.min(bytes, Math.max(1, room, Math.min(maxSliceBytes, Math.floor((rate * sliceMs) / 1000))))
+    this.#buckets[bucket].take(slice, nowMs, lateMs)
+    this.#tallies[bucket].consumed += slice
+    this.#ahead[bucket] += slice
+    return { bytes: slice, waitMs: this.#buckets[bucket].waitMs(0, nowMs) ?? 0 }
+  }
+
+  /** `isGivenBack`: it has not, and never will. */
+  passed(bucket: BytesBucket, { bytes }: Slice, nowMs: number, isGivenBack: boolean): void {
+    this.#ahead[bucket] -= bytes
+    if (isGivenBack) this.charge(bucket, -bytes, nowMs)
   }
 
   /** Negative amounts are given back. */

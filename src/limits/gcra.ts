@@ -28,10 +28,10 @@ export class Bucket {
     return this.level(nowMs) - tokens >= -1e-9
   }
 
-  /** Takes `tokens` whatever the level; negative ones are given back, up to full. */
-  take(tokens: number, nowMs: number): void {
+  /** Takes `tokens` whatever the level; negative ones are given back, up to full. `lateMs`: what flowed back in that time beyond a full bucket is not lost. */
+  take(tokens: number, nowMs: number, lateMs = 0): void {
     if (!Number.isFinite(tokens)) return
-    const now = this.#clock(nowMs)
+    const now = this.#clock(nowMs) - lateMs
     this.#tat = Math.max(now, Math.max(this.#tat, now) + tokens * this.#msPerToken)
   }
 
@@ -48,12 +48,13 @@ export class Bucket {
     return Math.max(0, (tokens - this.level(nowMs)) * this.#msPerToken)
   }
 
-  /** New settings; the share that was used up stays used up, in tokens. */
+  /** New settings; what was used up stays used up, in tokens. A smaller burst makes no debt, and no change forgives one. */
   reconfigure({ rate, burst }: BucketSettings, nowMs: number): void {
-    const used = this.#burst - this.level(nowMs)
+    const level = this.level(nowMs)
+    const used = level < 0 ? burst - level : Math.min(this.#burst - level, burst)
     this.#msPerToken = 1000 / rate
     this.#burst = burst
-    this.#tat = this.#clock(nowMs) + Math.min(used, burst) * this.#msPerToken
+    this.#tat = this.#clock(nowMs) + used * this.#msPerToken
   }
 
   /** A clock that steps back must not give tokens twice. */

@@ -6,26 +6,28 @@ import {
   type Lease,
   type LimitSettings,
   type Limits,
-  type Outcome,
   type Permit,
-  type Reply,
   shareOf,
 } from '../core/index.ts'
 import { createPace } from '../shares/index.ts'
 import { Account } from './account.ts'
 import { type BodiesOptions, createHoldBody } from './bodies.ts'
-import { type Attempt, type Breakers, createBreakers } from './breakers.ts'
+import { createBreakers } from './breakers.ts'
+import { type After, HeldLease, type LeaseOptions } from './lease.ts'
 import { createPeers } from './peers.ts'
 
 export interface LimitsOptions extends BodiesOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number
+  /** How a pause is waited for; timers where absent. */
+  readonly after?: After
   /** Arrivals of a peer that proves no integration. */
   readonly peerArrivals: LimitSettings['arrivals']
   readonly onBreakerChange: (integration: string, report: BreakerReport) => void
 }
 
 interface Held {
+  /** As its manifest says now. */
   integration: Integration
   readonly account: Account
 }
@@ -44,15 +46,16 @@ const refusals = { perSecond: 50, burst: 200, maxWaitMs: 5000 }
 /** All callers that prove nothing, together; no integration's name. */
 const unidentified = '-'
 
-export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
+export function createLimits({ now, after = wait, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
   const accounts = new Map<string, Held>()
   // Of those above whose key is no integration's name: by the name of whom each is kept for.
   const shares = new Map<string, Set<Held>>()
   const arriveUnidentified = createPeers(peerArrivals, now)
   const waitForRefusal = createPace({ ...refusals, now })
   const breakers = createBreakers(now, onBreakerChange)
+  const leaseOptions: LeaseOptions = { breakers, now, after }
 
-  function accountOf(integration: Integration): Account {
+  function accountOf(integration: Integration): Held {
     const share = shareOf(integration)
     let held = accounts.get(share)
     if (held === undefined) {
@@ -60,7 +63,7 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
       accounts.set(share, held)
       if (share !== integration.name) sharesOf(integration.name).add(held)
     }
-    return held.account
+    return held
   }
 
   function sharesOf(name: string): Set<Held> {
@@ -76,39 +79,36 @@ export function createLimits({ now, peerArrivals, onBreakerChange, ...bodies }: 
   }
 
   return {
-    arrive: (integration, peer) => (integration === null ? arriveUnidentified(peer) : accountOf(integration).arrive(now())),
+    arrive: (integration, peer) => (integration === null ? arriveUnidentified(peer) : accountOf(integration).account.arrive(now())),
     admit(permit, declaredBytes) {
       if (isEnvelope(permit)) return envelope
       const { integration } = permit.request
-      const account = accountOf(integration)
-      account.admit(declaredBytes, now())
-      return new HeldLease(integration, account, breakers, declaredBytes, now)
+      const { account } = accountOf(integration)
+      return new HeldLease(integration, account, account.admit(declaredBytes, now()), leaseOptions)
     },
     keepBack: (integration) => waitForRefusal(integration?.name ?? unidentified) ?? refusals.maxWaitMs,
     holdBody: createHoldBody(bodies),
     update(integrations) {
-      const names = new Set(integrations.map(({ name }) => name))
+      const byName = new Map(integrations.map((one) => [one.name, one]))
       shares.clear()
-      for (const name of accounts.keys()) {
-        // Shares of a grantee begin anew, as its manifest says now.
-        if (names.has(name)) continue
-        // Leases that are out still settle with their account; nobody new finds it.
-        accounts.delete(name)
-        breakers.forget(name)
-      }
-      for (const integration of integrations) {
-        const { name, limits, breaker } = integration
-        const held = accounts.get(name)
-        if (held === undefined) {
-          // Its full buckets are reported before its first request.
-          accountOf(integration)
+      for (const [share, held] of accounts) {
+        const { name, askedFor } = held.integration
+        const integration = byName.get(name)
+        if (integration === undefined || (askedFor !== undefined && !byName.has(askedFor))) {
+          // Leases that are out still settle with their account; nobody new finds it.
+          accounts.delete(share)
+          breakers.forget(share)
           continue
         }
+        if (askedFor !== undefined) sharesOf(name).add(held)
         if (held.integration === integration) continue
+        const { limits, breaker } = integration
         held.account.reconfigure(limits, now())
-        if (JSON.stringify(breaker) !== JSON.stringify(held.integration.breaker)) breakers.forget(name)
-        held.integration = integration
+        if (JSON.stringify(breaker) !== JSON.stringify(held.integration.breaker)) breakers.forget(share)
+        held.integration = askedFor === undefined ? integration : { ...integration, askedFor }
       }
+      // Full buckets are reported before the first request.
+      for (const integration of integrations) accountOf(integration)
     },
     isUsed: (name) => accountsOf(name).some(({ account }) => account.isUsed),
     report: (name) => reportTogether(accountsOf(name).map(({ account }) => account.report(now()))),
@@ -135,48 +135,10 @@ function isEnvelope({ request, decision }: Permit): boolean {
   return request.kind === 'tunnel' && decision.obligations.tls === 'intercept'
 }
 
-const envelope: Lease = { run: (_origin, effect) => effect(), sent() {}, received() {}, settle() {} }
+const envelope: Lease = { run: (_origin, effect) => effect(), sent: () => null, received: () => null, overdraw() {}, settle() {} }
 
-class HeldLease implements Lease, Attempt {
-  breaker: Attempt['breaker'] = null
-  pass: Attempt['pass'] = null
-  readonly #integration: Integration
-  readonly #account: Account
-  readonly #breakers: Breakers
-  readonly #now: () => number
-  /** Declared at admission and not yet seen to pass. */
-  #prepaidBytes: number
-  #settled = false
-
-  constructor(integration: Integration, account: Account, breakers: Breakers, declaredBytes: number, now: () => number) {
-    this.#integration = integration
-    this.#account = account
-    this.#breakers = breakers
-    this.#prepaidBytes = declaredBytes
-    this.#now = now
-  }
-
-  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply {
-    return origin === null ? effect() : this.#breakers.run(this, this.#integration, origin, effect)
-  }
-
-  sent(bytes: number): void {
-    const prepaid = Math.min(this.#prepaidBytes, bytes)
-    this.#prepaidBytes -= prepaid
-    if (bytes > prepaid) this.#account.charge('bytesOut', bytes - prepaid, this.#now())
-  }
-
-  received(bytes: number): void {
-    if (bytes > 0) this.#account.charge('bytesIn', bytes, this.#now())
-  }
-
-  settle(outcome: Outcome): void {
-    if (this.#settled) return
-    this.#settled = true
-    this.#breakers.settled(this, outcome)
-    // What was declared and never sent is given back.
-    if (this.#prepaidBytes > 0) this.#account.charge('bytesOut', -this.#prepaidBytes, this.#now())
-    this.#prepaidBytes = 0
-    this.#account.leave()
-  }
+/** Not before the time is over: a timer of Node's may fire within the millisecond before. */
+function wait(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, Math.ceil(ms))
+  return () => clearTimeout(timer)
 }

@@ -193,6 +193,17 @@ deny contains "the verdict is no" if {
   assert.equal(verdicts.requests.length, 1)
 })
 
+test('an answer that the bytes of the grantee’s bucket slow still comes, and is waited for no longer than the grant says', async (t) => {
+  const slowed = await arrange(t, verdictRule, undefined, 'limits: { bytesIn: { rate: 40/s, burst: 1 } }')
+  assert.equal((await slowed.ask('/good')).status, 200)
+  const grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime], timeout: 200ms'
+  const stuck = await arrange(t, verdictRule, grants, 'limits: { bytesIn: { rate: 1/h, burst: 1 } }')
+  const { status, text } = await stuck.ask('/good')
+  assert.equal(status, 403)
+  assert.match(text, /"rule":"engine\/builtin"/)
+  await eventually('the question is settled', () => stuck.installation.records().filter(({ type }) => type === 'settled').length === 2)
+})
+
 test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {
   const { verdicts, resolver, origin, ask } = await arrange(
     t,

@@ -26,7 +26,7 @@ const body = (text: string): RequestBody => ({
   arrived: async () => true,
   whole: Buffer.from(text),
   watch: () => {},
-  count: () => {},
+  count: () => null,
   async *chunks() {},
 })
 const factsOf = (text: string): JsonObject => ({

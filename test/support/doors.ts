@@ -1,5 +1,7 @@
 /** The doors that carry requests: forward proxy, named service, and inside an interception; all lead to one origin, which speaks TLS as well. */
+import { mkdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createOriginCertificate, type OriginCertificate } from './certificates.ts'
 import { createInstallation, type Installation, manifest, proxyHeader, startHere } from './installation.ts'
@@ -21,6 +23,11 @@ export interface DoorsOptions {
   readonly http?: string
   readonly service?: string
   readonly allowHalfOpen?: boolean
+  /** Further keys of the manifest, and of sallyport.yaml. */
+  readonly rights?: string
+  readonly config?: string
+  /** Of `./rules`, where `config` names that folder. */
+  readonly rules?: string
 }
 
 export interface Doors {
@@ -30,8 +37,12 @@ export interface Doors {
 
 /** A gateway in front of it, in which `weather` is granted all three. */
 export async function startDoors(t: TestContext, options: DoorsOptions): Promise<Doors> {
-  const { startOrigins, http = '', service = '', allowHalfOpen = false } = options
-  const installation = createInstallation(t, {})
+  const { startOrigins, http = '', service = '', allowHalfOpen = false, rights = '', config = '', rules } = options
+  const installation = createInstallation(t, { config })
+  if (rules !== undefined) {
+    mkdirSync(join(installation.folder, 'rules'))
+    installation.write('rules/a.rego', rules)
+  }
   const { plainPort, tlsPort } = await startOrigins(await createOriginCertificate(installation.folder, 'localhost'))
   installation.write(
     'sallyport.yaml',
@@ -42,7 +53,7 @@ export async function startDoors(t: TestContext, options: DoorsOptions): Promise
     'integrations/weather.yaml',
     manifest(
       'weather',
-      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${plainPort}], tls: none }\n  - { ${to}, ports: [${tlsPort}], tls: intercept }`,
+      `services: [{ name: named }]\nnetwork:\n  - { ${to}, ports: [${plainPort}], tls: none }\n  - { ${to}, ports: [${tlsPort}], tls: intercept }\n${rights}`,
     ),
   )
   const { proxyPort } = await startHere(t, installation)

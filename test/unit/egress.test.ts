@@ -22,7 +22,7 @@ const options = { rule: { judge: () => {} }, connectTimeoutMs: 60_000, secureCon
 const unresolved: ResolveName = (_name, _owner, signal) => unlessAborted(new Promise(() => {}), signal)
 const target = { host: 'a.example', port: 443, allowed: [], owner: 'weather' }
 
-const noMeter = { sent: () => {}, received: () => {} }
+const noMeter = { sent: () => null, received: () => null }
 const closed = (socket: Socket) => new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
 
 function listen(t: TestContext, onSocket: (socket: Socket) => void): Promise<number> {

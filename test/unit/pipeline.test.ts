@@ -38,8 +38,8 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
         step('admit', {
           run: (_origin: string, effect: () => unknown) => step('run', effect()),
           settle: () => void seen.push('lease settled'),
-          sent() {},
-          received() {},
+          sent: () => null,
+          received: () => null,
         }),
     },
     findResource: () => ({ claim: () => step('claim', claim) }),

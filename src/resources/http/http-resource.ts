@@ -121,8 +121,7 @@ async function askWith(
 ): Promise<Reply> {
   if (!(await body.arrived()) || body.whole === null) return stream()
   if (body.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
-  body.count(body.whole.byteLength)
-  return ask(body.whole)
+  return body.count(body.whole.byteLength) === null ? ask(body.whole) : stream()
 }
 
 function tooLarge(maxBytes: number): Refusal {

@@ -179,7 +179,10 @@ class Upload {
     const { host, idleTimeoutMs, maxReplyBytes } = this.#options
     const timer = this.#timer
     return new Promise((resolve, reject) => {
+      /** The sink has not taken the last chunk yet. Node tells the end all the same, paused or not. */
+      let taking = false
       const end = () => {
+        if (taking && reply.complete && reply.readableEnded) return
         timer.stop()
         if (reply.complete && reply.readableEnded) resolve()
         else reject(this.#failure ?? new Refusal('origin-failed', `${host} broke off`))
@@ -198,7 +201,10 @@ class Upload {
         if (verdict === false) return this.#stop()
         reply.pause()
         timer.stop()
+        taking = true
         const goOn = (goesOn: boolean) => {
+          taking = false
+          if (reply.readableEnded) return end()
           if (!goesOn) return this.#stop()
           if (!this.#over) timer.start(idleTimeoutMs)
           reply.resume()

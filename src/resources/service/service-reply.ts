@@ -64,7 +64,10 @@ class ReplySource {
   push(sink: Sink): ReturnType<PushedBody> {
     const answer = this.#answer
     return new Promise((resolve, reject) => {
+      /** The sink has not taken the last chunk yet. Node tells the end all the same, paused or not. */
+      let taking = false
       const end = () => {
+        if (taking && answer.readableEnded && answer.complete) return
         timer.stop()
         if (answer.readableEnded && answer.complete) resolve()
         else reject(this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${this.#options.service} broke off`))
@@ -90,7 +93,10 @@ class ReplySource {
         // A caller that does not read is its door's to cut.
         answer.pause()
         timer.stop()
+        taking = true
         const goOn = (goesOn: boolean) => {
+          taking = false
+          if (answer.readableEnded) return end()
           if (!goesOn) return void answer.destroy()
           if (!answer.closed) timer.start(idleTimeoutMs)
           answer.resume()

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Meter, type Progress, Refusal, type ServiceRequest, toProblem } from '../../core/index.ts'
+import { type Meter, type Progress, Refusal, type ServiceRequest, type Slowed, toProblem, writeSlowly } from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import type { Call } from './call.ts'
 import { LibraryEnd } from './library-end.ts'
@@ -35,7 +35,10 @@ export class ServiceUpgrade implements Call {
   readonly isAlone = true
   /** What the library is given for the caller's socket. */
   readonly end: LibraryEnd
-  /** Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with another Error where it broke off. */
+  /**
+   * Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with
+   * another Error where it broke off: with what the meter throws, too.
+   */
   readonly ended: Promise<void>
   onGivenUp: Call['onGivenUp'] = null
   readonly progress: Progress
@@ -47,6 +50,10 @@ export class ServiceUpgrade implements Call {
   #origin: Socket | null = null
   #early: Buffer[] = []
   #earlyBytes = 0
+  /** A bucket slows what the caller sends. */
+  #sendsSlowly = false
+  /** And what the service sends. */
+  #receivesSlowly = false
   #over = false
 
   constructor(options: UpgradeOptions) {
@@ -61,7 +68,7 @@ export class ServiceUpgrade implements Call {
       this.#reject = reject
     })
     this.end = new LibraryEnd({
-      onPull: () => void (this.#origin !== null && caller.resume()),
+      onPull: () => void (this.#origin !== null && !this.#sendsSlowly && caller.resume()),
       onFrames: (chunk, done) => this.#received(chunk, done),
       onEnd: () => void (this.#origin !== null && caller.writable && caller.end()),
     })
@@ -111,10 +118,15 @@ export class ServiceUpgrade implements Call {
     this.progress.answered()
     origin.once('close', () => this.#originClosed(origin))
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#fail(new Error(`nothing moved for ${idleTimeoutMs} ms`)), idleTimeoutMs)
+    const idle = () => {
+      // That nothing moves is the gateway's doing.
+      if (this.#sendsSlowly || this.#receivesSlowly) this.#timer.refresh()
+      else this.#fail(new Error(`nothing moved for ${idleTimeoutMs} ms`))
+    }
+    this.#timer = setTimeout(idle, idleTimeoutMs)
     caller.write(openingOf(answer, request))
     // What came early is charged once it goes on.
-    for (const chunk of this.#early) this.#sent(chunk)
+    if (this.#early.length > 0) this.#sent(Buffer.concat(this.#early))
     this.#early = []
   }
 
@@ -129,8 +141,31 @@ export class ServiceUpgrade implements Call {
       return
     }
     this.#timer.refresh()
-    meter.sent(chunk.byteLength)
-    if (!this.end.push(chunk)) caller.pause()
+    try {
+      const slowed = meter.sent(chunk.byteLength)
+      if (slowed !== null) void this.#sendSlowly(slowed, chunk)
+      else if (!this.end.push(chunk)) caller.pause()
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+  }
+
+  async #sendSlowly(slowed: Slowed, chunk: Buffer): Promise<void> {
+    const { caller } = this.#options
+    this.#sendsSlowly = true
+    caller.pause()
+    let mayGoOn = true
+    for (let from = 0; from < chunk.byteLength; ) {
+      const bytes = await slowed.next()
+      if (bytes === 0 || this.#over) return
+      mayGoOn = this.end.push(chunk.subarray(from, from + bytes))
+      from += bytes
+    }
+    this.#sendsSlowly = false
+    this.#timer.refresh()
+    // Else the library pulls.
+    if (mayGoOn) caller.resume()
+    if (caller.readableEnded) this.#callerEnded()
   }
 
   #received(chunk: Buffer, done: () => void): void {
@@ -140,20 +175,33 @@ export class ServiceUpgrade implements Call {
       return
     }
     this.#timer.refresh()
-    meter.received(chunk.byteLength)
-    if (caller.write(chunk)) done()
-    else caller.once('drain', done)
+    try {
+      const slowed = meter.received(chunk.byteLength)
+      if (slowed !== null) void this.#receiveSlowly(slowed, chunk, done)
+      else if (caller.write(chunk)) done()
+      else caller.once('drain', done)
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+  }
+
+  async #receiveSlowly(slowed: Slowed, chunk: Buffer, done: () => void): Promise<void> {
+    this.#receivesSlowly = true
+    await writeSlowly(slowed, chunk, this.#options.caller)
+    this.#receivesSlowly = false
+    if (!this.#over) this.#timer.refresh()
+    done()
   }
 
   /** Half a WebSocket is none: a caller that has said all before it is open has left. */
   #callerEnded(): void {
     if (this.#origin === null) this.#callerClosed()
-    else if (!this.#over) this.end.push(null)
+    else if (!this.#over && !this.#sendsSlowly) this.end.push(null)
   }
 
   #callerClosed(): void {
     if (this.#origin === null) this.#fail(new Refusal('client-closed', 'the caller went away'))
-    else if (!this.#options.caller.readableEnded) this.#fail(new Error('the caller broke off'))
+    else if (!this.#options.caller.readableEnded || this.#receivesSlowly) this.#fail(new Error('the caller broke off'))
     else this.#finish()
   }
 
@@ -161,7 +209,8 @@ export class ServiceUpgrade implements Call {
     const { caller } = this.#options
     // One that has said all and goes is answered in kind; the caller's own end then closes the rest.
     if (!origin.readableEnded) this.#fail(new Error('the service broke off'))
-    else if (caller.writable) caller.end()
+    // Where the rest is on its way slowly, the library tells the end behind it.
+    else if (caller.writable && !this.#receivesSlowly) caller.end()
   }
 
   #finish(): void {

@@ -1,0 +1,12 @@
+/** A chunk that a bucket slows, in the parts in which it passes. */
+import { Refusal, type Slowed } from '../core/index.ts'
+
+/** Throws `Refusal('client-closed')` where the exchange is over before all has passed. */
+export async function* slicesOf(chunk: Uint8Array, slowed: Slowed): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < chunk.byteLength; ) {
+    const bytes = await slowed.next()
+    if (bytes === 0) throw new Refusal('client-closed', 'the exchange ended while its bytes were slowed')
+    yield chunk.subarray(from, from + bytes)
+    from += bytes
+  }
+}
