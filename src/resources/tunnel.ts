@@ -1,6 +1,7 @@
 /** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
 import type { Duplex } from 'node:stream'
 import { type Claim, Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
+import { capped } from './capped.ts'
 import type { Dialer } from './egress/dial.ts'
 import { joinSockets } from './egress/join.ts'
 
@@ -45,7 +46,7 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     return {
       status: 200,
       headers: [],
-      takeover: (socket, head, meter) => joinSockets(socket, head, origin, meter, idleTimeoutMs),
+      takeover: (socket, head, meter) => joinSockets(socket, head, origin, capped(meter, obligations), idleTimeoutMs),
       discard: () => origin.destroy(),
     }
   }

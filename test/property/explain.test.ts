@@ -12,7 +12,7 @@ const head = 'apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner:
 const manifests = fc.constantFrom(
   head,
   `${head}# kept\nnetwork:\n  - { hosts: [api.example.com], methods: [HEAD], paths: [/other] }\n  - { hosts: [x.test], tls: tunnel, ports: [1] }\n`,
-  `${head}files: [{ name: data, root: ../data, actions: [], paths: [none] }, { name: out, root: /srv/out, actions: [] }]\n`,
+  `${head}files: [{ name: data, root: ../data, actions: [stat], paths: [none] }, { name: out, root: /srv/out, actions: [list] }]\n`,
   `${head}services:\n  - name: search\n    methods: []\nnetwork: []\n`,
 )
 

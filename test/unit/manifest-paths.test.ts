@@ -54,6 +54,7 @@ for (const [what, rest, said] of [
 
 for (const [what, rest, said] of [
   ['hosts', 'network: [{ hosts: [] }]', /network\.0\.hosts: expected at least one host/],
+  ['actions', 'files: [{ name: data, root: ../data, actions: [] }]', /files\.0\.actions: expected at least one action/],
   ['ports', 'network: [{ hosts: [a.example], ports: [] }]', /network\.0\.ports: expected at least one port/],
 ] as const)
   test(`an empty list of ${what} is refused: the capability would allow nothing`, () => assert.match(messageOf(rest), said))

@@ -90,9 +90,13 @@ const network = z
       )
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
-    timeout: duration().describe('Until the head of the reply.').optional(),
-    maxRequest: size().describe('A request’s body.').optional(),
-    maxReply: size().describe('A reply’s body.').optional(),
+    timeout: duration().describe('Until the head of the reply; of a blind tunnel, until it is connected.').optional(),
+    maxRequest: size()
+      .describe('A request’s body; of a blind tunnel, all that the caller sends, beyond which it is cut. A tunnel has no cap where absent.')
+      .optional(),
+    maxReply: size()
+      .describe('A reply’s body; of a blind tunnel, all that its origin sends, beyond which it is cut. A tunnel has no cap where absent.')
+      .optional(),
   })
   .refine(
     (one) => one.tls !== 'tunnel' || !judgesRequests(one),
@@ -119,7 +123,10 @@ const service = z
 const file = z.strictObject({
   name: name().describe('The name in `/v1/files/<name>/…`.'),
   root: line().describe('Folder of the host; relative to the manifest. Never shown to the integration.'),
-  actions: z.array(z.enum(fileActions)).describe('What may be done there.'),
+  actions: z
+    .array(z.enum(fileActions))
+    .min(1, 'expected at least one action: without any the capability allows nothing; name one, or leave the capability out')
+    .describe('What may be done there.'),
   paths: z.array(filePattern()).describe('Globs below the root. Every path where absent, none where empty.').optional(),
   maxBytes: size().describe('The largest file that may be read or written. Default 64MiB.').optional(),
 })

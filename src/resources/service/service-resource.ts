@@ -11,6 +11,7 @@ import {
   type Resource,
   type ServiceRequest,
 } from '../../core/index.ts'
+import { capped } from '../capped.ts'
 import type { Dialer } from '../egress/dial.ts'
 import { bodyOf } from '../http/body-facts.ts'
 import { answerAsLastHop } from '../http/last-hop.ts'
@@ -39,13 +40,15 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
     const proxy = proxies.get(request.target.name)
     if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
     if (request.isLastHop) return answerAsLastHop(request.target)
-    const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = permit.decision.obligations
+    const { obligations } = permit.decision
+    const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = obligations
     if (request.target.websocket) {
       // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.
       return {
         status: 101,
         headers: [],
-        takeover: (socket, head, meter) => proxy.upgrade(request, { caller: socket, head, meter, progress }, timeoutMs),
+        takeover: (socket, head, meter) =>
+          proxy.upgrade(request, { caller: socket, head, meter: capped(meter, obligations), progress }, timeoutMs),
         discard: () => {},
       }
     }
