@@ -10,6 +10,7 @@ import { createOriginCertificate } from '../support/certificates.ts'
 import { type LoadResult, load, loadTool } from './load.ts'
 import { type Measured, median, start, untilListening } from './process.ts'
 import { describeShares, measureShares } from './shares.ts'
+import { describeSlowBytes, measureSlowBytes } from './slow-bytes.ts'
 import { tlsLoad } from './tls-load.ts'
 
 const seconds = Number(process.env['BENCH_SECONDS'] ?? 5)
@@ -169,8 +170,11 @@ try {
   }
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])
   const shares = await measureShares(Math.min(3, seconds), Math.min(3, rounds))
-  writeFileSync('bench.json', `${JSON.stringify({ ...report, shares }, null, 2)}\n`)
-  process.stdout.write(`${[summary(report), ...describeShares(shares), '  all figures: bench.json'].join('\n')}\n`)
+  const slowBytes = await measureSlowBytes()
+  writeFileSync('bench.json', `${JSON.stringify({ ...report, shares, slowBytes }, null, 2)}\n`)
+  process.stdout.write(
+    `${[summary(report), ...describeShares(shares), ...describeSlowBytes(slowBytes), '  all figures: bench.json'].join('\n')}\n`,
+  )
 } finally {
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])
   rmSync(folder, { recursive: true, force: true })
