@@ -22,6 +22,7 @@ import {
   gatewayFolders,
   libraryIn,
   type ReloadResult,
+  suggestion,
 } from './policy/index.ts'
 import { createReach } from './reach.ts'
 import { openRecording } from './recording.ts'
@@ -167,6 +168,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     journal: audit,
     findResource: reach.find,
     decisionLog: reporting.decisionLog,
+    suggest: suggestion,
     onBug(error, arrivalId) {
       bugs.inc()
       logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')

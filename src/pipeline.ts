@@ -66,7 +66,7 @@ class Passage extends Settlement implements Settling {
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
-      const permit = Permit.from(request, decision) // the only way to make one; throws on a denial
+      const permit = Permit.from(request, decision, this.stations.suggest) // the only way to make one; throws on a denial
       this.origin = claim.origin
       const body = 'body' in request ? request.body : null
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing

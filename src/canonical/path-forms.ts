@@ -1,4 +1,5 @@
 /** Forms of a path that origins read in two ways: they pass only where a capability says that they mean themselves. */
+import type { FormChoices } from '../core/index.ts'
 
 /** What a canonical path holds of them; members that are not so are absent. */
 export interface PathForms {
@@ -6,12 +7,6 @@ export interface PathForms {
   readonly encodedSlash?: true
   /** `//`: a segment without a character to some origins, one slash to others (RFC 3986 §3.3). */
   readonly emptySegments?: true
-}
-
-/** A capability's choice: the origin reads the form as it stands. Absent: such a path is refused. */
-export interface FormChoices {
-  readonly encodedSlash?: 'literal'
-  readonly emptySegments?: 'literal'
 }
 
 const none: PathForms = {}

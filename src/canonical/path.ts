@@ -1,6 +1,6 @@
 /** One spelling for each path: what two parsers could read differently is refused, so the path judged is the path forwarded. */
-import { Malformed } from './malformed.ts'
-import { type FormChoices, pathForms } from './path-forms.ts'
+import { type FormChoices, Refusal } from '../core/index.ts'
+import { pathForms } from './path-forms.ts'
 
 export interface CanonicalTarget {
   readonly path: string
@@ -20,7 +20,7 @@ const overlong = /%C[01]%[89AB]|%E0%[89]|%F0%8/
  * characters are decoded, hex digits upper-cased, and segments `.` left out, as flat apt repositories write them; nothing
  * else changes. An encoded slash stays `%2F`, a character of its segment, and an empty segment stays empty; both pass only
  * where one of the caller's `capabilities` of this kind takes them literally, and the policy decides whether it is the right one.
- * Throws `Malformed` for `..` segments, encoded dots alone in a segment or between encoded slashes,
+ * Throws `Refusal('malformed-request')` for `..` segments, encoded dots alone in a segment or between encoded slashes,
  * backslashes and NULs, parameters on dot segments, overlong UTF-8, fragments, controls, and bad percent-encodings
  * (CVE-2021-32779, CVE-2026-33494).
  */
@@ -28,7 +28,7 @@ export function canonicalPath(raw: string, capabilities: readonly FormChoices[])
   const mark = raw.indexOf('?')
   const path = mark < 0 ? raw : raw.slice(0, mark)
   const query = mark < 0 ? '' : raw.slice(mark + 1)
-  if (query !== '' && !printable.test(query)) throw new Malformed('the query has a character that must be percent-encoded')
+  if (query !== '' && !printable.test(query)) throw refuse('the query has a character that must be percent-encoded')
   if (plainPath.test(path) && path !== '') return { path, query }
   const canonical = canonicalise(path)
   requireChosen(canonical, capabilities)
@@ -39,33 +39,29 @@ export function canonicalPath(raw: string, capabilities: readonly FormChoices[])
 function requireChosen(path: string, capabilities: readonly FormChoices[]): void {
   const { encodedSlash, emptySegments } = pathForms(path)
   if (encodedSlash && !capabilities.some((one) => one.encodedSlash === 'literal'))
-    throw new Malformed(
-      'the path has an encoded slash (%2F), which can be read in two ways: it needs a capability with encodedSlash: literal',
-    )
+    throw refuse('the path has an encoded slash (%2F), which can be read in two ways: it needs a capability with encodedSlash: literal')
   if (emptySegments && !capabilities.some((one) => one.emptySegments === 'literal'))
-    throw new Malformed(
-      'the path has an empty segment (//), which can be read in two ways: it needs a capability with emptySegments: literal',
-    )
+    throw refuse('the path has an empty segment (//), which can be read in two ways: it needs a capability with emptySegments: literal')
 }
 
 function canonicalise(path: string): string {
-  if (!path.startsWith('/')) throw new Malformed('the path does not begin with "/"')
-  if (!printable.test(path)) throw new Malformed('the path has a character that must be percent-encoded, or a fragment')
-  if (path.includes('\\')) throw new Malformed('the path has a backslash')
+  if (!path.startsWith('/')) throw refuse('the path does not begin with "/"')
+  if (!printable.test(path)) throw refuse('the path has a character that must be percent-encoded, or a fragment')
+  if (path.includes('\\')) throw refuse('the path has a backslash')
   const decoded = path.replace(/%(.{0,2})/g, (whole, hex: string) => {
-    if (!/^[0-9a-fA-F]{2}$/.test(hex)) throw new Malformed(`"${whole}" is not a percent-encoding`)
+    if (!/^[0-9a-fA-F]{2}$/.test(hex)) throw refuse(`"${whole}" is not a percent-encoding`)
     const code = Number.parseInt(hex, 16)
     if (code < 0x20 || code === 0x7f || code === 0x5c)
-      throw new Malformed(`the path has an encoded ${code === 0x5c ? 'backslash' : 'control character'}`)
+      throw refuse(`the path has an encoded ${code === 0x5c ? 'backslash' : 'control character'}`)
     const character = String.fromCharCode(code)
     return unreserved.test(character) && code < 0x80 ? character : whole.toUpperCase()
   })
-  if (overlong.test(decoded)) throw new Malformed('the path has an overlong UTF-8 sequence')
+  if (overlong.test(decoded)) throw refuse('the path has an overlong UTF-8 sequence')
   const plain = withoutDotSegments(path, decoded)
   // Whoever decodes `%2F` must find no dot segment behind it either.
   for (const piece of plain.split(/\/|%2F/)) {
     const bare = piece.split(/;|%3B/)[0]
-    if (bare === '.' || bare === '..') throw new Malformed('the path has a dot segment')
+    if (bare === '.' || bare === '..') throw refuse('the path has a dot segment')
   }
   return plain
 }
@@ -87,4 +83,8 @@ function withoutDotSegments(raw: string, decoded: string): string {
 export function segmentsOf(path: string): readonly string[] {
   if (path === '/') return []
   return path === '*' ? ['*'] : path.slice(1).split('/')
+}
+
+function refuse(why: string): Refusal {
+  return new Refusal('malformed-request', why)
 }

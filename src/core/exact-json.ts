@@ -112,3 +112,25 @@ function replaceStrings(root: Json, replacement: (text: string) => RawNumber | u
       }
   }
 }
+
+// Control characters, quotes, backslashes and surrogates need JSON.stringify; most strings have none.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const plain = /^[^"\\\x00-\x1f\ud800-\udfff]*$/
+
+/** JSON whose strings are all well-formed: a lone surrogate, escaped or not, makes the policy's parser throw and leak. */
+export function stringify(value: Json): string {
+  if (typeof value === 'string') return plain.test(value) ? `"${value}"` : JSON.stringify(value.toWellFormed())
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return JSON.stringify(value, wellFormed)
+}
+
+/** JSON.stringify escapes lone surrogates in keys and values; the escape itself is what breaks the Wasm parser. */
+function wellFormed(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  for (const key in value) {
+    if (key.isWellFormed()) continue
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name.toWellFormed(), item]))
+  }
+  return value
+}

@@ -1,6 +1,10 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
 
-import type { FormChoices } from '../canonical/index.ts'
+/** A capability's choice: the origin reads the form as it stands. Absent: such a path is refused. */
+export interface FormChoices {
+  readonly encodedSlash?: 'literal'
+  readonly emptySegments?: 'literal'
+}
 
 /** A set of hosts and what may be done there. */
 export interface NetworkCapability extends FormChoices {

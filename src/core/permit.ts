@@ -1,6 +1,6 @@
 /** Proof that a request was allowed. Every effect takes one, and `Permit.from` is the only way to make one. */
 import type { Decision } from './decision.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal, type Suggest } from './refusal.ts'
 import type { AccessRequest } from './request.ts'
 
 export class Permit<R extends AccessRequest = AccessRequest> {
@@ -16,8 +16,8 @@ export class Permit<R extends AccessRequest = AccessRequest> {
   }
 
   /** Throws `Refusal('policy-denied')` (or `policy-failed` where the engine itself was at fault) on a denial. */
-  static from<R extends AccessRequest>(request: R, decision: Decision): Permit<R> {
-    if (decision.allow !== true) throw Refusal.denied(request, decision)
+  static from<R extends AccessRequest>(request: R, decision: Decision, suggest: Suggest): Permit<R> {
+    if (decision.allow !== true) throw Refusal.denied(request, decision, suggest)
     return new Permit(request, decision)
   }
 

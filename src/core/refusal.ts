@@ -1,10 +1,12 @@
 /** The one error that a station throws on purpose. Anything else that is thrown is a bug and becomes `internal`. */
-import { choicesFor, Malformed, patternOfPath } from '../canonical/index.ts'
 import type { Decision } from './decision.ts'
 import type { JsonObject } from './json.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
 import type { AccessRequest, HeaderList } from './request.ts'
+
+/** What would have to stand in which manifest for the default policy to allow a request. */
+export type Suggest = (request: AccessRequest) => JsonObject
 
 interface RefusalOptions {
   /** Headers of the answer: Retry-After, Proxy-Authenticate, Allow. */
@@ -37,12 +39,13 @@ export class Refusal extends Error {
     return problems[this.code].status
   }
 
-  static denied(request: AccessRequest, decision: Decision): Refusal {
+  /** `suggest`: what would have to be added to the manifest. */
+  static denied(request: AccessRequest, decision: Decision, suggest: Suggest): Refusal {
     const { rule, reasons } = decision
     const code = rule.startsWith('engine/') ? 'policy-failed' : 'policy-denied'
     const members: Record<string, JsonObject[string]> = { integration: request.integration.name, rule, reasons }
     // An author's deny is not undone by a capability: only the default's denials say what to add.
-    if (rule.startsWith('default/')) members['hint'] = suggestion(request)
+    if (rule.startsWith('default/')) members['hint'] = suggest(request)
     return new Refusal(code, reasons.join('; ') || `denied by ${rule}`, { members })
   }
 
@@ -55,9 +58,8 @@ export class Refusal extends Error {
 
 /** What was thrown, as a Refusal; what is not one becomes `internal` and keeps its cause for the log. */
 export function toRefusal(error: unknown): Refusal {
-  if (error instanceof Refusal) return error
-  return error instanceof Malformed
-    ? new Refusal('malformed-request', error.message)
+  return error instanceof Refusal
+    ? error
     : new Refusal('internal', 'an unexpected error; the operator’s log has it under this id', { cause: error })
 }
 
@@ -86,49 +88,5 @@ export function toProblem(refusal: Refusal, requestId: string): Answer {
       ...refusal.headers,
     ],
     body: Buffer.from(`${JSON.stringify(document)}\n`),
-  }
-}
-
-/** What would have to stand in which manifest for the default policy to allow this; says nothing of other integrations. */
-export function suggestion(request: AccessRequest): JsonObject {
-  const manifest = request.integration.source
-  switch (request.kind) {
-    case 'http': {
-      const { scheme, host, port, method, path } = request.target
-      return {
-        manifest,
-        add: {
-          network: [
-            {
-              hosts: [host],
-              ports: [port],
-              methods: [method],
-              paths: [patternOfPath(path)],
-              ...choicesFor([path]),
-              tls: scheme === 'https' ? 'intercept' : 'none',
-            },
-          ],
-        },
-      }
-    }
-    case 'tunnel':
-      return { manifest, add: { network: [{ hosts: [request.target.host], ports: [request.target.port], tls: 'tunnel' }] } }
-    case 'service': {
-      const { name, method, path, websocket } = request.target
-      const forms = choicesFor([path])
-      return {
-        manifest,
-        add: { services: [{ name, methods: [method], paths: [patternOfPath(path)], ...forms, ...(websocket && { websocket }) }] },
-      }
-    }
-    case 'file':
-      return {
-        manifest,
-        add: { files: [{ name: request.target.root, actions: [request.action], paths: [patternOfPath(request.target.path)] }] },
-      }
-    case 'lookup':
-      return { manifest, add: { network: [{ hosts: [request.target.host] }] } }
-    case 'self':
-      return { manifest }
   }
 }

@@ -6,7 +6,7 @@ import type { Decision } from './decision.ts'
 import type { Integration } from './integration.ts'
 import type { Outcome } from './outcome.ts'
 import type { Permit } from './permit.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal, Suggest } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
 
@@ -115,6 +115,8 @@ export interface Stations {
   readonly decisionLog: DecisionLog | null
   readonly usage: Usage
   readonly live: Live
+  /** For denials of the default policy. */
+  readonly suggest: Suggest
   /** What was thrown and was no Refusal: a bug, told to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
   /** A refusal that has something to say to the operator alone. */

@@ -1,13 +1,12 @@
 /** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
 import type { Integration } from '../core/index.ts'
 import { createActivationQueue, Preempted, unlessAborted, type Work } from './activation-queue.ts'
-import type { SnapshotBundle } from './bundle/index.ts'
+import type { BundleSet, SnapshotBundle } from './bundle/index.ts'
 import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
-import type { BundleSet } from './compose.ts'
+import type { RegoSources } from './compiler/index.ts'
 import { type Activated, type History, HistoryError, type Made, UnknownRevision } from './history/index.ts'
 import type { Directory } from './manifests/index.ts'
 import type { PolicyStation } from './policy.ts'
-import type { RegoSources } from './rego-files.ts'
 
 export interface ReloadResult {
   readonly ok: boolean

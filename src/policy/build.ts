@@ -4,9 +4,9 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import { asksOutside } from './builtins/index.ts'
 import { packageOf } from './bundle/index.ts'
-import { type Compile, isListOfPaths, isSight, RegoError, type Sight } from './compiler/index.ts'
+import { type Compile, isListOfPaths, isSight, RegoError, type RegoSources, type Sight } from './compiler/index.ts'
 import { explainingRules } from './explain-rules.ts'
-import { type RegoSources, readRego } from './rego-files.ts'
+import { readRego } from './rego-files.ts'
 
 const regoFolder = join(import.meta.dirname, '../../rego')
 const defaultPolicyFolder = join(regoFolder, 'sallyport')

@@ -2,6 +2,7 @@
 import type { Integration, JsonObject } from '../core/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import { OutsideNeeded } from './builtins/index.ts'
+import type { RegoSources } from './compiler/index.ts'
 import type { Observer } from './engine.ts'
 import { failureKindOf } from './failure.ts'
 import type { ReadContext } from './input.ts'
@@ -15,7 +16,6 @@ import {
   type SampleInput,
   type Subject,
 } from './reference/index.ts'
-import type { RegoSources } from './rego-files.ts'
 import type { Session } from './session.ts'
 
 export interface ComparisonOptions {

@@ -1,14 +1,12 @@
 /** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
+
 import { createHash } from 'node:crypto'
 import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
-import { BundleError, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
+import { BundleError, type BundleSet, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
+import type { RegoSources } from './compiler/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { requireNoRulesInTests } from './left-aside.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
-import type { RegoSources } from './rego-files.ts'
-
-/** By the names that the configuration gives them. */
-export type BundleSet = ReadonlyMap<string, SnapshotBundle>
 
 export interface Composed {
   /** What is compiled to decide requests. */

@@ -1,4 +1,5 @@
 /** Decides: a compiled policy and its data, hardened against what callers can send and what policies can do. */
+
 import { LRUCache } from 'lru-cache'
 import {
   type AccessRequest,
@@ -12,7 +13,7 @@ import {
   type Needs,
   parseExactJson,
   type ReadBody,
-  readDecision,
+  stringify,
 } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
@@ -21,7 +22,8 @@ import type { Coverage, ReadCoverage } from './coverage.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
-import { type InputSight, stringify } from './projection.ts'
+import type { InputSight } from './projection.ts'
+import { readDecision } from './read-decision.ts'
 import type { Evaluation, HostCall } from './reference/index.ts'
 import type { Session } from './session.ts'
 import { UnreadPart } from './wasm/index.ts'

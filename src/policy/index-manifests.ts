@@ -1,6 +1,6 @@
 /** Manifests compiled into the data that the policy looks up: by integration, then by exact host and wildcard suffix. */
-import { type FormChoices, hostCovers } from '../canonical/index.ts'
-import type { FileCapability, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
+import { hostCovers } from '../canonical/index.ts'
+import type { FileCapability, FormChoices, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
 
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.

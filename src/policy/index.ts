@@ -2,17 +2,25 @@
 
 export { type Activation, type Asker, createActivation, type ReloadResult } from './activation.ts'
 export { unlessAborted } from './activation-queue.ts'
-export type { SignatureAlgorithm, Verification } from './bundle/index.ts'
+export type { BundleSet, SignatureAlgorithm, Verification } from './bundle/index.ts'
 export { createStagedPolicy } from './candidate.ts'
 export { describeChanges } from './changes.ts'
-export { type Compile, commandFolders, createCompile, gatewayFolders, openWorkFolder, RegoError } from './compiler/index.ts'
-export { type BundleSet, compose } from './compose.ts'
+export {
+  type Compile,
+  commandFolders,
+  createCompile,
+  gatewayFolders,
+  openWorkFolder,
+  RegoError,
+  type RegoSources,
+} from './compiler/index.ts'
+export { compose } from './compose.ts'
 export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/index.ts'
 export { failureKinds } from './failure.ts'
 export { createHistory, type ManifestTexts } from './history/index.ts'
 export { indexManifest } from './index-manifests.ts'
 export { createLibrarySource, type LibrarySource, libraryIn } from './library-source.ts'
-export { createDirectory, type Directory, loadManifests, manifestFiles, manifestJsonSchema } from './manifests/index.ts'
+export { createDirectory, type Directory, loadManifests, manifestFiles, manifestJsonSchema, suggestion } from './manifests/index.ts'
 export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation } from './policy.ts'
 export {
@@ -26,7 +34,6 @@ export {
   type SkipReason,
   skipReasons,
 } from './reference/index.ts'
-export type { RegoSources } from './rego-files.ts'
 export {
   createDecisionLog,
   createLocalStatus,

@@ -1,8 +1,7 @@
 /** The library of built-in functions, loaded before a policy that needs it is activated, and shared by all that do. */
 import { readFile } from 'node:fs/promises'
 import { answeredHere, BuiltinError, createLibrary, type Library } from './builtins/index.ts'
-import { builtinLibrary, type CompilerFolders, CompilerMissing, commandFolders, programPath } from './compiler/index.ts'
-import type { RegoSources } from './rego-files.ts'
+import { builtinLibrary, type CompilerFolders, CompilerMissing, commandFolders, programPath, type RegoSources } from './compiler/index.ts'
 
 export interface LibraryNeed {
   /** Functions that nothing else answers. */

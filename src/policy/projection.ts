@@ -1,5 +1,5 @@
 /** A document cut down to what a policy can look at, as JSON text. */
-import { hasMembers, type Json } from '../core/index.ts'
+import { hasMembers, type Json, stringify } from '../core/index.ts'
 import type { Sight } from './compiler/index.ts'
 
 /** What of the input a policy can look at (rego/compiler/plan.go). */
@@ -57,26 +57,4 @@ export function writeProjected(place: Place, value: Json): string {
     if (Object.hasOwn(value, key))
       text += `${text === '' ? '{' : ','}${stringify(key)}:${writeProjected(child, (value as Record<string, Json>)[key] as Json)}`
   return text === '' ? '{}' : `${text}}`
-}
-
-// Control characters, quotes, backslashes and surrogates need JSON.stringify; most strings have none.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const plain = /^[^"\\\x00-\x1f\ud800-\udfff]*$/
-
-/** JSON whose strings are all well-formed: a lone surrogate, escaped or not, makes the policy's parser throw and leak. */
-export function stringify(value: Json): string {
-  if (typeof value === 'string') return plain.test(value) ? `"${value}"` : JSON.stringify(value.toWellFormed())
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return JSON.stringify(value, wellFormed)
-}
-
-/** JSON.stringify escapes lone surrogates in keys and values; the escape itself is what breaks the Wasm parser. */
-function wellFormed(_key: string, value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed()
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  for (const key in value) {
-    if (key.isWellFormed()) continue
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name.toWellFormed(), item]))
-  }
-  return value
 }

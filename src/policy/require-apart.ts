@@ -1,7 +1,6 @@
 /** A rule and a document at one place: OPA takes neither into force, since nobody could say which counts. */
 import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
-import { BundleError } from './bundle/index.ts'
-import type { BundleSet } from './compose.ts'
+import { BundleError, type BundleSet } from './bundle/index.ts'
 
 type Path = readonly string[]
 

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { type FileKind, readSteadily } from '../config/index.ts'
 import { isDataFile } from './bundle/index.ts'
-import { RegoError } from './compiler/index.ts'
+import { RegoError, type RegoSources } from './compiler/index.ts'
 import { requireNoData } from './left-aside.ts'
-import { isRego, type RegoSources, readRegoFiles, unreadableFolder } from './rego-files.ts'
+import { isRego, readRegoFiles, unreadableFolder } from './rego-files.ts'
 
 /** Rules, and data, which is refused beside them. */
 export const ruleFiles: FileKind = { covers: (name) => isRego(name) || isDataFile(name), deep: true }

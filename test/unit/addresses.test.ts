@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
-import { readDecision } from '../../src/core/index.ts'
+import { readDecision } from '../../src/policy/read-decision.ts'
 import { createAddressRule, createOwnPorts } from '../../src/resources/index.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { canonicalHost, formatAuthority, Malformed, parseAuthority } from '../../src/canonical/index.ts'
+import { canonicalHost, formatAuthority, parseAuthority } from '../../src/canonical/index.ts'
+import { Refusal } from '../../src/core/index.ts'
 
 const same: readonly (readonly [string, string])[] = [
   ['example.com', 'example.com'],
@@ -63,7 +64,7 @@ for (const raw of refused) {
   test(`refuses ${JSON.stringify(raw).slice(0, 60)}`, () =>
     assert.throws(
       () => canonicalHost(raw),
-      (error) => error instanceof Malformed,
+      (error) => error instanceof Refusal && error.code === 'malformed-request',
     ))
 }
 
@@ -81,9 +82,9 @@ test('reads ports, and refuses what is no port', () => {
     '::1:80',
     'a:b:80',
   ]) {
-    assert.throws(() => parseAuthority(raw, 443), Malformed)
+    assert.throws(() => parseAuthority(raw, 443), Refusal)
   }
-  assert.throws(() => parseAuthority('example.com', null), Malformed)
+  assert.throws(() => parseAuthority('example.com', null), Refusal)
 })
 
 test('what is accepted is a fixed point', () => {

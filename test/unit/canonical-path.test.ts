@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { canonicalPath, Malformed } from '../../src/canonical/index.ts'
+import { canonicalPath } from '../../src/canonical/index.ts'
+import { Refusal } from '../../src/core/index.ts'
 
 const kept: readonly (readonly [string, string, string])[] = [
   ['/', '/', ''],
@@ -45,7 +46,7 @@ for (const [raw, path] of chosen) {
   test(`reads ${raw} as ${path} where a capability takes it literally`, () => {
     assert.deepEqual(canonicalPath(raw, literal), { path, query: '' })
     assert.throws(() => canonicalPath(raw, []), /needs a capability with (?:encodedSlash|emptySegments): literal/)
-    for (const one of literal) if (path.includes('%2F') && path.includes('//')) assert.throws(() => canonicalPath(raw, [one]), Malformed)
+    for (const one of literal) if (path.includes('%2F') && path.includes('//')) assert.throws(() => canonicalPath(raw, [one]), Refusal)
   })
 }
 
@@ -103,7 +104,7 @@ for (const raw of refused) {
   test(`refuses ${JSON.stringify(raw)}`, () =>
     assert.throws(
       () => canonicalPath(raw, []),
-      (error) => error instanceof Malformed,
+      (error) => error instanceof Refusal && error.code === 'malformed-request',
     ))
 }
 
@@ -111,7 +112,7 @@ const neverLiteral = refused.filter((raw) => !['//', '//evil', '/a//b', '/a/b//'
 const climbing = ['/a/..%2f', '/..%2fa', '/a%2f..', '/a%2F..%2Fb', '/%2e%2e%2fa', '/a%2f%2e%2E', '/a%2f.%2fb', '/%2f.', '/a//..', '//../a']
 const disguised = ['/a%2f..;x=1/b', '/..;%2fa', '/a;x=1%2f..%3bv/b', '/a%2f%5c..', '/a%2f%00', '/%c0%af%2f', '/.%2fa', '//%2e']
 for (const raw of [...neverLiteral, ...climbing, ...disguised]) {
-  test(`refuses ${JSON.stringify(raw)} whatever is taken literally`, () => assert.throws(() => canonicalPath(raw, literal), Malformed))
+  test(`refuses ${JSON.stringify(raw)} whatever is taken literally`, () => assert.throws(() => canonicalPath(raw, literal), Refusal))
 }
 
 const fragments = fc.array(

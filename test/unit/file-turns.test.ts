@@ -24,9 +24,10 @@ test('a caller that has left before its turn changes nothing and is given nothin
     const hangup = { gone, onGone: () => () => {} }
     const target = { root: 'data', path }
     const request = { kind: 'file', integration, hangup, target, action, conditions: none, head: false, body } as unknown as FileRequest
-    const reply = await resource
-      .claim(request, { headers: false, body: false, context: false })
-      .perform(Permit.from(request, decision), noProgress)
+    const reply = await resource.claim(request, { headers: false, body: false, context: false }).perform(
+      Permit.from(request, decision, () => ({})),
+      noProgress,
+    )
     if (!isTakeover(reply) && typeof reply.body === 'function') await reply.body({ write: () => true })
     return reply.status
   }

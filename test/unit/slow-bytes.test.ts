@@ -29,7 +29,10 @@ function arrange(bytes: { readonly rate: number; readonly burst: number }) {
   limits.update([weather])
   const admit = (integration = weather, declaredBytes = 0) => {
     const request = { kind: 'http', integration } as unknown as AccessRequest
-    return limits.admit(Permit.from(request, { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }), declaredBytes)
+    return limits.admit(
+      Permit.from(request, { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }, () => ({})),
+      declaredBytes,
+    )
   }
   const levelOf = (bucket: string, name = 'weather') => limits.report(name).find((one) => one.bucket === bucket)?.level ?? Number.NaN
   return { clock, limits, weather, admit, levelOf }

@@ -1,7 +1,8 @@
 /** The smallest change of a manifest that lets a request pass: one capability for it alone. */
 import { parse, parseDocument } from 'yaml'
 import { hostCovers } from '../../canonical/index.ts'
-import { type AccessRequest, type Integration, type JsonObject, suggestion } from '../../core/index.ts'
+import type { AccessRequest, Integration, JsonObject } from '../../core/index.ts'
+import { suggestion } from '../manifests/index.ts'
 
 /** The list of the manifest → the capability to add to it. */
 export type Addition = Readonly<Record<string, readonly JsonObject[]>>

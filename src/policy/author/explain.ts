@@ -1,8 +1,8 @@
 /** Why a recorded request was decided as it was, and how it would be decided now. */
 import type { Decision } from '../../core/index.ts'
-import type { Compile } from '../compiler/index.ts'
-import { type BundleSet, compose } from '../compose.ts'
-import type { RegoSources } from '../rego-files.ts'
+import type { BundleSet } from '../bundle/index.ts'
+import type { Compile, RegoSources } from '../compiler/index.ts'
+import { compose } from '../compose.ts'
 import { type HeldRules, rulesThatHeld } from './held-rules.ts'
 import { type DecidedRecord, type Find, requestOf } from './recorded.ts'
 import { type DecideRecorded, isUndecided } from './replay.ts'

@@ -1,10 +1,9 @@
 /** Evaluates queries and tests as the gateway evaluates policies: in its engine, with its functions and its limits. */
 import type { JsonObject } from '../../core/index.ts'
 import { OutsideNeeded } from '../builtins/index.ts'
-import { type Compile, type CompilerProblem, RegoError, type TestOutcome } from '../compiler/index.ts'
+import { type Compile, type CompilerProblem, RegoError, type RegoSources, type TestOutcome } from '../compiler/index.ts'
 import { createPlainDocuments } from '../documents.ts'
 import { createLibrarySource, libraryNeedOf } from '../library-source.ts'
-import type { RegoSources } from '../rego-files.ts'
 import { createSession } from '../session.ts'
 import { harden, UnreadPart } from '../wasm/index.ts'
 

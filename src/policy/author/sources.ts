@@ -5,7 +5,8 @@ import { listFiles } from '../../config/index.ts'
 import type { JsonObject } from '../../core/index.ts'
 import { defaultSources } from '../build.ts'
 import { isDataFile, mergeData, readBundle, type Verification } from '../bundle/index.ts'
-import { listRego, type RegoSources, readRegoFiles } from '../rego-files.ts'
+import type { RegoSources } from '../compiler/index.ts'
+import { listRego, readRegoFiles } from '../rego-files.ts'
 
 /** A path that was named and cannot be used. */
 export class SourceError extends Error {

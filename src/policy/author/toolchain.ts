@@ -9,12 +9,12 @@ import {
   everything,
   type FileCoverage,
   RegoError,
+  type RegoSources,
   type TestOutcome,
 } from '../compiler/index.ts'
 import { divideRules } from '../divide-rules.ts'
 import { explainingRules } from '../explain-rules.ts'
 import { requireNoRulesInTests } from '../left-aside.ts'
-import type { RegoSources } from '../rego-files.ts'
 import { requireInside, verdictInputs } from '../report/verdict-build.ts'
 import { createGatewayEngine, type EngineSubject, type GatewayOutcome, testInGateway } from './gateway-engine.ts'
 

@@ -45,3 +45,6 @@ export interface BundleFiles {
   readonly origin: string
   readonly contents: ReadonlyMap<string, Uint8Array>
 }
+
+/** By the names that the configuration gives them. */
+export type BundleSet = ReadonlyMap<string, SnapshotBundle>

@@ -11,6 +11,7 @@ export {
   isListOfPaths,
   isSight,
   RegoError,
+  type RegoSources,
   type Sight,
   type TestOutcome,
 } from './protocol.ts'

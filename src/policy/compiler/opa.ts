@@ -1,15 +1,17 @@
 /** The fallback: an `opa` on PATH builds and tests. It does not tell what the policy reads, so everything counts as read. */
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { readArchive } from '../bundle/index.ts'
+import { gunzip } from 'node:zlib'
 import { type CompilerFolders, commandFolders, openWorkFolder } from './folders.ts'
 import { problemsOfCheck, problemsOfText, testsOf } from './opa-output.ts'
 import { writeRequest } from './opa-sources.ts'
 import { type CompilerAnswer, CompilerMissing, type CompilerRequest, everything } from './protocol.ts'
 
 const run = promisify(execFile)
+const inflate = promisify(gunzip)
 
 interface Ended {
   readonly ok: boolean
@@ -84,8 +86,9 @@ async function build(place: Place, request: CompilerRequest, version: string): P
   const entrypoints = (request.entrypoints ?? []).flatMap((entrypoint) => ['-e', entrypoint])
   const built = await opa(place, ['build', '-t', 'wasm', ...shared, '-o', 'bundle.tar.gz', ...entrypoints, 'rego'])
   if (!built.ok) return { problems: problemsOfText(built.stderr, renamed) }
-  const { contents } = await readArchive(await readFile(join(folder, 'bundle.tar.gz')), 'the bundle that "opa build" made')
-  const wasm = Buffer.from(contents.get('policy.wasm') ?? []).toString('base64')
+  const { unpackTar } = await import('modern-tar')
+  const archive = await unpackTar(await inflate(await readFile(join(folder, 'bundle.tar.gz'))))
+  const wasm = Buffer.from(archive.find(({ header }) => /^\/?policy\.wasm$/.test(header.name))?.data ?? []).toString('base64')
   return { problems: [], opa: version, wasm, sight: everything }
 }
 

@@ -1,9 +1,12 @@
 /** What goes into the Rego compiler and what comes out: JSON on standard input and output (rego/compiler/main.go). */
 
+/** File name → text. */
+export type RegoSources = Readonly<Record<string, string>>
+
 export interface CompilerRequest {
   readonly command: 'build' | 'check' | 'test' | 'fmt' | 'eval' | 'capabilities' | 'bundle'
   /** File name → Rego text. Names are for messages; nothing is opened. */
-  readonly sources?: Readonly<Record<string, string>>
+  readonly sources?: RegoSources
   readonly entrypoints?: readonly string[]
   readonly capabilities?: unknown
   /** JSON Schema of `input`. */

@@ -1,7 +1,7 @@
 /** The bundles that a gateway would start with if no server answered: for commands that judge without one. */
 import { join } from 'node:path'
 import type { Config } from '../../config/index.ts'
-import type { BundleSet } from '../compose.ts'
+import type { BundleSet } from '../bundle/index.ts'
 import { createServer } from '../server/index.ts'
 import { createDelivery } from './delivery.ts'
 

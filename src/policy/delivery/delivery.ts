@@ -1,8 +1,7 @@
 /** All bundles that are configured, brought side by side. */
 import { join } from 'node:path'
 import type { BundleConfig, ServerConfig } from '../../config/index.ts'
-import type { SnapshotBundle } from '../bundle/index.ts'
-import type { BundleSet } from '../compose.ts'
+import type { BundleSet, SnapshotBundle } from '../bundle/index.ts'
 import type { Server } from '../server/index.ts'
 import type { Courier, CourierOptions } from './courier.ts'
 import { createLocalCourier } from './local.ts'

@@ -1,8 +1,15 @@
 /** One manifest's text as an Integration. */
 import { basename, dirname, resolve } from 'node:path'
-import type { FormChoices } from '../../canonical/index.ts'
 import { breakerFrom, ConfigError, decodeYaml, limitsFrom } from '../../config/index.ts'
-import type { BreakerSettings, FileCapability, Integration, LimitSettings, NetworkCapability, ServiceCapability } from '../../core/index.ts'
+import type {
+  BreakerSettings,
+  FileCapability,
+  FormChoices,
+  Integration,
+  LimitSettings,
+  NetworkCapability,
+  ServiceCapability,
+} from '../../core/index.ts'
 import { identitySchema, judgesRequests, type ManifestFile, manifestSchema } from './schema.ts'
 
 export interface ManifestDefaults {

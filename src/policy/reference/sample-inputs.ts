@@ -1,8 +1,7 @@
 /** Inputs to compare evaluators on before a policy decides: those of its own tests, what was asked lately, and what manifests lead to. */
 import { pathForms, segmentsOf } from '../../canonical/index.ts'
-import { type Integration, isJsonObject, type Json, type JsonObject, resourceKinds } from '../../core/index.ts'
-import { stringify } from '../projection.ts'
-import type { RegoSources } from '../rego-files.ts'
+import { type Integration, isJsonObject, type Json, type JsonObject, resourceKinds, stringify } from '../../core/index.ts'
+import type { RegoSources } from '../compiler/index.ts'
 
 export interface SampleInput {
   readonly integration: string

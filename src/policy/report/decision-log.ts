@@ -1,8 +1,17 @@
 /** The decision log: each decision as an OPA event, masked, and sent to a server in a later turn. No request ever waits for it. */
-import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs, RedactionSettings } from '../../core/index.ts'
+import {
+  type AccessRequest,
+  type Arrival,
+  type Claim,
+  type Decision,
+  type DecisionLog,
+  type JsonObject,
+  type Needs,
+  type RedactionSettings,
+  stringify,
+} from '../../core/index.ts'
 import { createFairMemory } from '../../shares/index.ts'
 import { heldBytes } from '../held-bytes.ts'
-import { stringify } from '../projection.ts'
 import type { Server } from '../server/index.ts'
 import { applyMasks } from './apply-masks.ts'
 import { type BundleRevisions, createBareEvent, createEvent, type Decided, type DecisionEvent, type Labels, type Redact } from './event.ts'

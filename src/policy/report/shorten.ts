@@ -1,6 +1,5 @@
 /** Makes an event fit that is larger than may be sent: what is left out is marked, so that nobody chooses not to be reported. */
-import { hasMembers, type Json, type JsonObject, parseExactJson } from '../../core/index.ts'
-import { stringify } from '../projection.ts'
+import { hasMembers, type Json, type JsonObject, parseExactJson, stringify } from '../../core/index.ts'
 import type { DecisionEvent } from './event.ts'
 
 /** Stands at the end of a text that was cut, in a list or an object for the members that are missing, and for what lay too deep. */

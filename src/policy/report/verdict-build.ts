@@ -1,8 +1,7 @@
 /** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
 import { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, hashOf, policySurroundings } from '../build.ts'
 import { asksOutside } from '../builtins/index.ts'
-import type { Compile, Sight } from '../compiler/index.ts'
-import type { RegoSources } from '../rego-files.ts'
+import type { Compile, RegoSources, Sight } from '../compiler/index.ts'
 
 /**
  * OPA's names are `data.system.log.mask` and `data.system.log.drop`. Either may be missing, and a missing entry point does

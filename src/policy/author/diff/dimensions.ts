@@ -1,6 +1,6 @@
 /** A capability as lists of what it allows, one a dimension: what it allows is their product. */
-import { type FormChoices, globCovers, hostCovers, pathCovers } from '../../../canonical/index.ts'
-import type { FileCapability, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
+import { globCovers, hostCovers, pathCovers } from '../../../canonical/index.ts'
+import type { FileCapability, FormChoices, Integration, NetworkCapability, ServiceCapability } from '../../../core/index.ts'
 
 export type CapabilityKind = 'network' | 'services' | 'files'
 

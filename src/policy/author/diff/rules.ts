@@ -1,5 +1,5 @@
 /** What changed of the rules, as unified text. */
-import type { RegoSources } from '../../rego-files.ts'
+import type { RegoSources } from '../../compiler/index.ts'
 
 export interface RuleChange {
   readonly file: string
