@@ -10,6 +10,8 @@ export interface CallersOptions {
   readonly manifests: Directory
   /** A record in the audit log. */
   readonly note: (type: 'access' | 'suspended' | 'resumed', facts: Readonly<Record<string, string>>) => void
+  /** Resolves once what was noted is on disk. */
+  readonly noted: () => Promise<void>
   readonly logger: Logger
   readonly metrics: Metrics
   /** What is open is judged again: a token may prove nothing any more. */
@@ -19,7 +21,7 @@ export interface CallersOptions {
 }
 
 export function createCallers(options: CallersOptions): { readonly access: Access; readonly callers: Callers } {
-  const { config, manifests, note, logger, metrics, judgeAgain, cut } = options
+  const { config, manifests, note, noted, logger, metrics, judgeAgain, cut } = options
   const access = createAccess({
     file: accessFileIn(config.stateFolder),
     readIdentities: manifests.readIdentities,
@@ -33,6 +35,7 @@ export function createCallers(options: CallersOptions): { readonly access: Acces
       judgeAgain()
       for (const { change, integration } of changes) if (change === 'suspended' || change === 'removed') cut(integration)
     },
+    recorded: noted,
     onUnkept: (error) => logger.error({ err: error }, 'who may come in cannot be kept: it is in force, and would not outlive a restart'),
   })
   metrics.gauge(

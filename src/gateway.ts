@@ -102,6 +102,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const { access, callers } = createCallers({
     ...{ config, manifests, logger, metrics },
     note: audit.note,
+    noted: audit.noted,
     judgeAgain: live.judgeAgain,
     cut: (integration) => doors.cut(integration),
   })

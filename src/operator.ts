@@ -11,7 +11,7 @@ export interface OperatorOptions {
   readonly version: string
   readonly government: Government
   readonly access: Access
-  readonly audit: { status(): { readonly broken: boolean } }
+  readonly audit: { status(): { readonly broken: boolean }; noted(): Promise<void> }
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => unknown
   /** Names of the integrations in force. */
@@ -64,6 +64,7 @@ export function createOperator(options: OperatorOptions): Admin {
     activation,
     reload,
     access,
+    recorded: audit.noted,
     logger,
   })
 }

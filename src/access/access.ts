@@ -15,6 +15,8 @@ export interface AccessOptions {
   readonly readIdentities: () => Promise<ReadonlyMap<string, Identity | null>>
   /** All changes of one moment, once they are in force. */
   readonly onChanges: (changes: readonly AccessChange[]) => void
+  /** Resolves once all that `onChanges` was told is recorded. Rejects where it cannot be. */
+  readonly recorded: () => Promise<void>
   /** It is in force, and would not outlive a restart. */
   readonly onUnkept: (error: Error) => void
   /** Milliseconds since the epoch. */
@@ -44,14 +46,14 @@ export interface Access {
   suspensionOf(name: string): Suspension | null
   /** At once; what is open is cut. `forMs`: until it is resumed where `null`. Rejects where it is in force and cannot be kept. */
   suspend(name: string, options: { readonly forMs: number | null; readonly reason: string | null }): Promise<Suspension>
-  /** `false`: it was not suspended. */
+  /** `false`: it was not suspended. Rejects where it cannot be recorded or kept: it holds until a restart then. */
   resume(name: string, reason: string | null): Promise<boolean>
   status(): AccessStatus
   close(): void
 }
 
 export function createAccess(options: AccessOptions): Access {
-  const { file, readIdentities, onChanges, onUnkept, wallClock = Date.now } = options
+  const { file, readIdentities, onChanges, recorded, onUnkept, wallClock = Date.now } = options
   const manifests = new Map<string, KeptIdentity>()
   const suspended = new Map<string, Suspension>()
   let tokens: ReadonlyMap<string, readonly Buffer[]> = new Map()
@@ -60,10 +62,14 @@ export function createAccess(options: AccessOptions): Access {
   let keeping: Promise<void> = Promise.resolve()
   const timers = new Map<string, NodeJS.Timeout>()
 
-  /** One after the other: an older content never overwrites a newer one. */
+  /**
+   * One after the other: an older content never overwrites a newer one. What outlives this process was recorded before, unless no
+   * record can be kept: what was taken away stays away then as well.
+   */
   function keep(): Promise<void> {
     const kept: Kept = { manifests: Object.fromEntries(manifests), suspended: Object.fromEntries(suspended) }
-    const written = keeping.then(() => writeKept(file, kept))
+    const told = recorded().catch(() => {})
+    const written = keeping.then(() => told).then(() => writeKept(file, kept))
     keeping = written.catch(() => {})
     return written
   }
@@ -124,6 +130,8 @@ export function createAccess(options: AccessOptions): Access {
     if (!suspended.delete(name)) return false
     expireLater(name)
     onChanges([{ integration: name, change: 'resumed', reason }])
+    // Who could not be recorded as let in again is not, after a restart.
+    await recorded()
     await keep()
     return true
   }

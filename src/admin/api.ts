@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import type { Access } from '../access/index.ts'
+import { Refusal } from '../core/index.ts'
 import type { Activation, ReloadResult } from '../policy/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 
@@ -13,6 +14,8 @@ export interface ApiOptions {
   readonly activation: Activation
   readonly reload: () => Promise<ReloadResult>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
+  /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
+  readonly recorded: () => Promise<void>
   readonly logger: Logger
 }
 
@@ -25,7 +28,7 @@ export function createApiHandler(options: ApiOptions, guard: RequestHandler | nu
   }
 }
 
-function createApiApp({ usage, status, activation, reload, access, logger }: ApiOptions, guard: RequestHandler | null): Express {
+function createApiApp({ usage, status, activation, reload, access, recorded, logger }: ApiOptions, guard: RequestHandler | null): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
   const app = express()
   app.disable('x-powered-by')
@@ -42,6 +45,7 @@ function createApiApp({ usage, status, activation, reload, access, logger }: Api
   const answered = (work: (path: Readonly<Record<string, string | string[] | undefined>>) => Promise<ReloadResult>): RequestHandler => {
     return async (req, res) => {
       const result = await work(req.params)
+      await recorded()
       res.status(result.ok ? 200 : 422).json(result)
     }
   }
@@ -61,6 +65,7 @@ function createApiApp({ usage, status, activation, reload, access, logger }: Api
     if (ms !== null && !(Number.isSafeInteger(ms) && ms > 0))
       return void res.status(422).json({ ok: false, problem: 'forMs is a whole number of milliseconds above zero' })
     const { until } = await access.suspend(name, { forMs: ms, reason: textOf(reason) })
+    await recorded()
     res.json({ ok: true, until })
   })
   app.post('/v1/integrations/:name/resume', async (req, res) => {
@@ -80,12 +85,21 @@ function createApiApp({ usage, status, activation, reload, access, logger }: Api
   // Express' own would answer with a page that shows the stack.
   const failed: ErrorRequestHandler = (error: Error & { status?: number }, req, res, next) => {
     if (res.headersSent) return next(error)
+    if (error instanceof Refusal && error.code === 'audit-unavailable') return void res.status(503).json(unrecorded)
     const { status = 500, message } = error
     if (status >= 500) logger.error({ err: error, method: req.method, path: req.path }, 'the operator’s API failed on a request')
     res.status(status).json({ status, title: status < 500 ? 'Bad request' : 'Internal error', detail: message })
   }
   app.use(failed)
   return app
+}
+
+/** What was asked for is done: an operator is never told so without a record, nor that nothing has happened. */
+const unrecorded = {
+  status: 503,
+  title: 'Not recorded',
+  detail:
+    'the audit log cannot be written, so there is no record of what you asked for, which may be in force until a restart; every request is answered 503 meanwhile. Give the log its disk, and restart the gateway',
 }
 
 /** For the record: one line, and no more of it than people read. */

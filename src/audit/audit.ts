@@ -44,6 +44,8 @@ export interface AuditStation extends Journal {
     type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'reference' | 'candidate' | 'revoked' | 'access' | 'suspended' | 'resumed',
     facts: Readonly<Record<string, string | number | boolean>>,
   ): void
+  /** Resolves once all that was noted so far is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */
+  noted(): Promise<void>
   /** Writes sums and the last record, and closes. */
   close(): Promise<void>
 }
@@ -97,6 +99,7 @@ export function openAudit(options: AuditOptions): AuditStation {
     },
     sum: (who, code, isIntegration) => sums.count(who, code, isIntegration),
   }
+  let lastNote: Group | null = null
   const durable = async (group: Group): Promise<void> => {
     await (writer.durable(group) ?? undefined)
   }
@@ -123,7 +126,7 @@ export function openAudit(options: AuditOptions): AuditStation {
       }
     },
     note(type, facts) {
-      log.append(
+      lastNote = log.append(
         type,
         Object.entries(facts)
           .map(([key, value]) => `"${key}":${JSON.stringify(typeof value === 'string' ? mask.text(value) : value)}`)
@@ -131,6 +134,7 @@ export function openAudit(options: AuditOptions): AuditStation {
         true,
       )
     },
+    noted: async () => (lastNote === null ? undefined : durable(lastNote)),
     async close() {
       sums.flush()
       log.append('stopped', `"records":${seq}`, true)

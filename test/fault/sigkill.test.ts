@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,7 +12,7 @@ import { createInstallation, type Installation, main, manifest, networkTo } from
 import { createOperator, type Operator } from '../support/operator.ts'
 import { startOrigin } from '../support/origin.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
-import { type Received, requireRecorded } from '../support/recording-clients.ts'
+import { type Received, requireRecorded, textOf } from '../support/recording-clients.ts'
 
 const kills = Number(process.env['SALLYPORT_KILLS'] ?? 4)
 const seed = Number(process.env['SALLYPORT_SEED'] ?? 17)
@@ -91,6 +92,22 @@ function install(t: TestContext, originPort: number): Installation {
   return createInstallation(t, { config: 'audit: { maxSegment: 32KiB }', manifests })
 }
 
+/** Throws where the log lacks what the operator was told, why somebody is suspended from now on, or what decided a request. */
+function requireActionsRecorded({ folder }: Installation, operator: Operator): void {
+  const text = textOf(join(folder, 'state/audit'))
+  const lacking = [...operator.owed()].filter(([part, times]) => text.split(part).length - 1 < times)
+  assert.deepEqual(lacking, [], 'the operator was told, and it is not recorded')
+  const { suspended } = JSON.parse(readFileSync(join(folder, 'state/access.json'), 'utf8')) as {
+    suspended: Record<string, { reason: string }>
+  }
+  for (const [name, { reason }] of Object.entries(suspended))
+    assert.ok(text.includes(`"type":"suspended","integration":"${name}","reason":"${reason}"`), `${name} is suspended without a record`)
+  const activated = new Set<string>()
+  for (const [, type, revision = ''] of text.matchAll(/"type":"(activated|decided)",[^\n]*?"revision":"([^"]+)"/g))
+    if (type === 'activated') activated.add(revision)
+    else assert.ok(activated.has(revision), `${revision} decided before a record says that it was activated`)
+}
+
 test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no record and nothing that the operator was told', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const sums = { kills: 0, duringStart: 0, actions: 0, midAction: 0, replies: 0, records: 0, segments: 0 }
@@ -115,6 +132,7 @@ test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no re
         startMs = outcome.startMs
         received.push(...outcome.received)
         last = await requireRecorded(log, received)
+        requireActionsRecorded(installation, operator)
         sums.kills += 1
         if (outcome.duringStart) sums.duringStart += 1
         if (operator.isAsking()) sums.midAction += 1
@@ -125,6 +143,7 @@ test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no re
       after.kill('SIGTERM')
       assert.deepEqual(await after.exited, [0, null])
       await requireRecorded(log, received)
+      requireActionsRecorded(installation, operator)
       sums.replies += received.length
       sums.actions += operator.asked
       sums.records += last.records

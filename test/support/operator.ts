@@ -7,6 +7,8 @@ import { manifest } from './installation.ts'
 import type { Random } from './random-policy.ts'
 
 export interface Operator {
+  /** What there must be records of: the part of a line that says so, and how often at least. */
+  owed(): ReadonlyMap<string, number>
   /** Actions so far. */
   readonly asked: number
   /** Whether the last action was not answered: it may have been done, or not. */
@@ -23,7 +25,7 @@ interface Status {
   readonly rejected: string | null
 }
 
-type Result = { readonly ok?: boolean; readonly revision?: string }
+type Result = { readonly ok?: boolean; readonly revision?: string; readonly pinned?: string }
 
 /** Of an installation with a manifest `other.yaml`, whose limits and suspension change. */
 export function createOperator(installation: Installation, random: Random, network: string): Operator {
@@ -32,6 +34,8 @@ export function createOperator(installation: Installation, random: Random, netwo
   let asking: string | null = null
   let pinned: string | null = null
   let isSuspended = false
+  const owed = new Map<string, number>()
+  const owe = (part: string) => owed.set(part, (owed.get(part) ?? 0) + 1)
   const post = async (path: string) => (await askGateway(socket, 'POST', `/v1/${path}`)).body as Result
   const get = async (path: string) => (await askGateway(socket, 'GET', `/v1/${path}`)).body
 
@@ -40,27 +44,38 @@ export function createOperator(installation: Installation, random: Random, netwo
       const concurrency = 50 + Math.floor(random() * 50)
       const limits = `limits: { concurrency: ${concurrency}, arrivals: { rate: 100000/s }, requests: { rate: 100000/s } }`
       installation.write('integrations/other.yaml', manifest('other', `${network}\n${limits}`))
-      assert.equal((await post('reload')).ok, true)
+      const { ok, revision } = await post('reload')
+      assert.equal(ok, true)
+      // The same revision again is no news.
+      if (pinned === null) owed.set(`"type":"activated","revision":"${revision}"`, 1)
     },
     async rollback() {
       const { ok, revision = null } = await post('policy/rollback')
-      if (ok === true) pinned = revision
+      if (ok !== true) return
+      pinned = revision
+      owe('"how":"rollback"')
     },
     async activate() {
       const { activations } = (await get('policy')) as { activations: readonly { revision: string }[] }
       const { revision = '' } = activations[Math.floor(random() * activations.length)] ?? {}
-      if ((await post(`policy/activate/${revision}`)).ok === true) pinned = revision
+      if ((await post(`policy/activate/${revision}`)).ok !== true) return
+      pinned = revision
+      owe('"how":"activate"')
     },
     async follow() {
       assert.equal((await post('policy/follow')).ok, true)
       pinned = null
     },
     async suspend() {
-      assert.equal((await post('integrations/other/suspend')).ok, true)
+      const reason = `reason-${asked}`
+      assert.equal((await post(`integrations/other/suspend?reason=${reason}`)).ok, true)
       isSuspended = true
+      owe(`"type":"suspended","integration":"other","reason":"${reason}"`)
     },
     async resume() {
-      await post('integrations/other/resume')
+      const reason = `reason-${asked}`
+      if ((await post(`integrations/other/resume?reason=${reason}`)).ok === true)
+        owe(`"type":"resumed","integration":"other","reason":"${reason}"`)
       isSuspended = false
     },
   }
@@ -73,6 +88,7 @@ export function createOperator(installation: Installation, random: Random, netwo
       return asked
     },
     isAsking: () => asking !== null,
+    owed: () => owed,
     async act(onAsked) {
       for (;;) {
         asking = names[Math.floor(random() * names.length)] ?? 'reload'

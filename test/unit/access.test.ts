@@ -16,6 +16,7 @@ test('a token that is taken away is gone, though telling of the change before it
     onChanges() {
       if (fails) throw new Error('what is open cannot be looked at')
     },
+    recorded: async () => {},
     onUnkept: (error) => assert.fail(error),
   })
   t.after(() => access.close())

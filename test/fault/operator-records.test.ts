@@ -1,0 +1,81 @@
+/** What an operator does is recorded before they hear that it is done, and before it outlives the process. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { createAccess } from '../../src/access/index.ts'
+import type { AppendFile } from '../../src/audit/index.ts'
+import { askGateway } from '../../src/cli/admin-client.ts'
+import { loadConfig } from '../../src/config/index.ts'
+import { startGateway } from '../../src/gateway.ts'
+import { writeAtomically } from '../../src/write-atomically.ts'
+import { FailingFile } from '../support/failing-file.ts'
+import { createFolder } from '../support/folder.ts'
+import { createInstallation, type Installation, manifest } from '../support/installation.ts'
+
+async function start(t: TestContext, { configFile }: Installation, auditFile?: AppendFile) {
+  const gateway = await startGateway(loadConfig(configFile), { logTo: { write: () => {} }, ...(auditFile && { auditFile }) })
+  t.after(() => gateway.close())
+  return gateway
+}
+
+const suspended = async (installation: Installation) =>
+  Object.keys(((await ask(installation, 'GET', 'status')).body as { suspended: Record<string, unknown> }).suspended)
+
+function ask({ folder }: Installation, method: 'GET' | 'POST', path: string) {
+  return askGateway(join(folder, 'state/admin.sock'), method, `/v1/${path}`)
+}
+
+const change = (installation: Installation) =>
+  installation.write('integrations/weather.yaml', manifest('weather', 'limits: { concurrency: 7 }'))
+
+for (const [what, path, before, after] of [
+  ['suspends', 'integrations/weather/suspend', async () => {}, ['weather']],
+  ['resumes', 'integrations/weather/resume', (one: Installation) => ask(one, 'POST', 'integrations/weather/suspend'), ['weather']],
+  ['reloads', 'reload', async (one: Installation) => change(one), []],
+  [
+    'rolls back',
+    'policy/rollback',
+    async (one: Installation) => {
+      change(one)
+      await ask(one, 'POST', 'reload')
+    },
+    [],
+  ],
+] as const)
+  test(`an operator who ${what} while the log cannot be written is told that there is no record, and nothing is let in by it`, async (t) => {
+    const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+    const file = new FailingFile()
+    const gateway = await start(t, installation, file)
+    await before(installation)
+    file.armed = 'ENOSPC'
+    const { status, body } = await ask(installation, 'POST', path)
+    assert.equal(status, 503, JSON.stringify(body))
+    assert.match(JSON.stringify(body), /there is no record of what you asked for/)
+    await gateway.close()
+    await start(t, installation)
+    assert.deepEqual(await suspended(installation), after)
+  })
+
+test('a suspension is kept for the next start only once it is recorded', async (t) => {
+  const folder = createFolder(t)
+  const file = join(folder, 'access.json')
+  const isKept = () => existsSync(file) && readFileSync(file, 'utf8').includes('weather')
+  const kept: boolean[] = []
+  const access = createAccess({
+    file,
+    readIdentities: async () => new Map(),
+    onChanges() {},
+    async recorded() {
+      // As long as keeping it would take.
+      for (let i = 0; i < 3; i += 1) await writeAtomically(join(folder, 'other'), '', 0o600)
+      kept.push(isKept())
+    },
+    onUnkept: (error) => assert.fail(error),
+  })
+  t.after(() => access.close())
+  await access.start()
+  await access.suspend('weather', { forMs: null, reason: null })
+  assert.deepEqual(kept.at(-1), false)
+  assert.ok(isKept())
+})
