@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import autocannon from 'autocannon'
+import { endingWithUs } from '../support/children.ts'
 
 const run = promisify(execFile)
 const hasWrk = spawnSync('wrk', ['--version']).error === undefined
@@ -39,15 +40,9 @@ async function withWrk({ proxyPort, url, proxyAuthorization, connections, second
     script,
     `wrk.path = "${url}"\nwrk.headers["Host"] = "${new URL(url).host}"\nwrk.headers["Proxy-Authorization"] = "${proxyAuthorization}"\n${newPaths ? `local n = 0\nrequest = function() n = n + 1; return wrk.format(nil, "${url}/" .. n) end\n` : ''}`,
   )
-  const { stdout } = await run('wrk', [
-    '-t1',
-    `-c${connections}`,
-    `-d${seconds}s`,
-    '--latency',
-    '-s',
-    script,
-    `http://127.0.0.1:${proxyPort}`,
-  ])
+  const numbers = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency']
+  const [program, ...words] = endingWithUs('wrk', ...numbers, '-s', script, `http://127.0.0.1:${proxyPort}`)
+  const { stdout } = await run(program, words)
   const number = (form: RegExp) => Number(form.exec(stdout)?.[1] ?? 0)
   return {
     requestsPerSecond: number(/Requests\/sec:\s+([\d.]+)/),

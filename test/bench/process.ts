@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endsWithParent } from '../support/children.ts'
+import { endingWithUs } from '../support/children.ts'
 
 const ticksPerSecond = 100
 
@@ -15,8 +15,8 @@ export interface Measured {
 }
 
 export function start(script: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Measured {
-  const words = ['--no-warnings', '--import', endsWithParent, script, ...args]
-  const child: ChildProcess = spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'], env })
+  const [program, ...words] = endingWithUs(process.execPath, '--no-warnings', script, ...args)
+  const child: ChildProcess = spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'], env })
   const { pid } = child
   const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8')
   return {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endsWithParent } from '../support/children.ts'
+import { endingWithUs } from '../support/children.ts'
 import { main, manifest, proxyHeader } from '../support/installation.ts'
 
 const count = Number(process.env['BENCH_INTEGRATIONS'] ?? 1000)
@@ -32,13 +32,8 @@ const write = (index: number, allowed: string) =>
   )
 for (let index = 0; index < count; index += 1) write(index, '/first')
 
-const gateway = spawn(
-  process.execPath,
-  ['--no-warnings', '--import', endsWithParent, main, 'run', '--config', join(folder, 'sallyport.yaml')],
-  {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  },
-)
+const [program, ...words] = endingWithUs(process.execPath, '--no-warnings', main, 'run', '--config', join(folder, 'sallyport.yaml'))
+const gateway = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'] })
 const port = await new Promise<number>((resolve) => {
   let text = ''
   gateway.stderr.on('data', (chunk: Buffer) => {

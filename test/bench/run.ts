@@ -15,7 +15,8 @@ import { tlsLoad } from './tls-load.ts'
 
 const seconds = Number(process.env['BENCH_SECONDS'] ?? 5)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
-const ports = { origin: 19_080, originTls: 19_443, bare: 19_001, gateway: 19_128, health: 19_282 }
+const firstPort = Number(process.env['BENCH_FIRST_PORT'] ?? 19_000)
+const ports = { origin: firstPort + 80, originTls: firstPort + 443, bare: firstPort + 1, gateway: firstPort + 128, health: firstPort + 282 }
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
 const proxyAuthorization = `Basic ${Buffer.from('bench:bench-token').toString('base64')}`
 const here = import.meta.dirname

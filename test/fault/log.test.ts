@@ -6,6 +6,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createLineWriter } from '../../src/telemetry/index.ts'
+import { endingWithUs } from '../support/children.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, main, manifest } from '../support/installation.ts'
 
@@ -16,9 +17,9 @@ test('a gateway whose log is on a full disk serves, and ends when it is told to'
     config: 'listeners: [{ name: own, socket: ./own.sock, integration: weather }]',
     manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [localhost], tls: none }]') },
   })
-  const child = spawn('sh', ['-c', 'exec "$0" "$@" 2>/dev/full', process.execPath, main, 'run', '--config', installation.configFile], {
-    stdio: 'ignore',
-  })
+  const line = ['-c', 'exec "$0" "$@" 2>/dev/full', process.execPath, main, 'run', '--config', installation.configFile]
+  const [program, ...words] = endingWithUs('sh', ...line)
+  const child = spawn(program, words, { stdio: 'ignore' })
   t.after(() => child.kill('SIGKILL'))
   const exited = once(child, 'exit')
   const ask = () =>

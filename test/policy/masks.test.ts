@@ -14,6 +14,7 @@ import { readMaskRules } from '../../src/policy/report/mask-rules.ts'
 import { createVerdicts } from '../../src/policy/report/verdict.ts'
 import { withVerdicts } from '../../src/policy/report/with-verdicts.ts'
 import { bundleOf, snapshotOf } from '../support/bundles.ts'
+import { endingWithUs } from '../support/children.ts'
 import { type Event, startCollector } from '../support/collector.ts'
 import { createFolder } from '../support/folder.ts'
 import { findOpa } from '../support/opa.ts'
@@ -101,7 +102,8 @@ async function opaEvents(t: TestContext): Promise<ReadonlyMap<string, Event>> {
   const folder = createFolder(t, { 'config.json': JSON.stringify(config), 'rules/mask.rego': rules, 'rules/decision.rego': decisive })
   const port = await freePort()
   const args = ['run', '--server', '--addr', `127.0.0.1:${port}`, '--disable-telemetry', '-c', 'config.json', 'rules']
-  const child = spawn(findOpa(), args, { cwd: folder, stdio: 'ignore' })
+  const [program, ...words] = endingWithUs(findOpa(), ...args)
+  const child = spawn(program, words, { cwd: folder, stdio: 'ignore' })
   t.after(() => void child.kill('SIGKILL'))
   const reachable = () =>
     fetch(`http://127.0.0.1:${port}/health`).then(

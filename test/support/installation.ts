@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts'
-import { endsWithParent } from './children.ts'
+import { endingWithUs, endsWithParent } from './children.ts'
 
 export const root = join(import.meta.dirname, '../..')
 export const main = join(root, 'src/main.ts')
@@ -104,9 +104,11 @@ export async function startChild(
   { configFile }: Installation,
   { command = [process.execPath, main], detached = false }: { command?: readonly string[]; detached?: boolean } = {},
 ): Promise<Child> {
-  const [program = '', ...given] = command
-  const words = given.flatMap((word) => (word === main ? ['--import', endsWithParent, main] : [word]))
-  const child = spawn(program, [...words, 'run', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], detached })
+  const [name = '', ...given] = command
+  // By its parent's id where the kernel does not end it; one whose parent is gone before it looks would not know.
+  const watching = given.flatMap((word) => (word === main ? ['--import', endsWithParent, main] : [word]))
+  const [program, ...words] = endingWithUs(name, ...watching, 'run', '--config', configFile)
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], detached })
   // A launcher that is killed passes nothing on: one with a group of its own is ended with all of it.
   t.after(() => {
     if (child.pid === undefined || !detached) return void child.kill('SIGKILL')

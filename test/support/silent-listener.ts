@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { TestContext } from 'node:test'
+import { endingWithUs } from './children.ts'
 
 /** Queue of connections that nobody accepts; Linux takes one more than it is told. */
 const backlog = 1
@@ -16,7 +17,8 @@ server.listen({ host: process.argv[1], port: Number(process.argv[2]), backlog: $
 
 /** Gives the port. A dial to it neither succeeds nor fails, until the test ends. */
 export async function startSilentListener(t: TestContext, host = '127.0.0.1', port = 0): Promise<number> {
-  const child = spawn(process.execPath, ['-e', listener, host, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [program, ...words] = endingWithUs(process.execPath, '-e', listener, host, String(port))
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => void child.kill('SIGKILL'))
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   const bound = Number(line.toString())
