@@ -1,5 +1,6 @@
 /** What goes back through the door. Bodies are pushed by their source into a sink, not pulled from a stream. */
 import type { Duplex } from 'node:stream'
+import type { ProblemCode } from './problems.ts'
 import type { HeaderList } from './request.ts'
 import type { Slowed } from './slowed.ts'
 
@@ -39,13 +40,20 @@ export interface Meter {
   received(bytes: number): Slowed | null
 }
 
-/** Ends something open through which more bytes would pass than may. */
-export class BeyondCap extends Error {
-  readonly problem: 'payload-too-large' | 'reply-too-large'
+/** Why something open ended before its time, where that is known: `problem` says whose doing it is. */
+export class BrokenOff extends Error {
+  readonly problem: ProblemCode
 
-  constructor(problem: BeyondCap['problem'], maxBytes: number) {
-    super(`more than ${maxBytes} bytes`)
+  constructor(problem: ProblemCode, message: string, options?: ErrorOptions) {
+    super(message, options)
     this.problem = problem
+  }
+}
+
+/** Ends something open through which more bytes would pass than may. */
+export class BeyondCap extends BrokenOff {
+  constructor(problem: 'payload-too-large' | 'reply-too-large', maxBytes: number) {
+    super(problem, `more than ${maxBytes} bytes`)
   }
 }
 
@@ -53,7 +61,7 @@ export class BeyondCap extends Error {
 export interface Takeover {
   readonly status: number
   readonly headers: HeaderList
-  /** `head` is what the caller sent beyond its request. Resolves when both ways are closed. Rejects with `BeyondCap` where a cap ended it. */
+  /** `head` is what the caller sent beyond its request. Resolves when both ways are closed. Rejects with `BrokenOff` where it is known who ended it before its time. */
   takeover(socket: Duplex, head: Buffer, meter: Meter): Promise<void>
   /** Called instead of `takeover` where the caller has gone: frees what `perform` opened. */
   discard(): void

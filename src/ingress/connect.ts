@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Authority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
-import { type AccessRequest, type Arrival, BeyondCap, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
+import { type AccessRequest, type Arrival, BrokenOff, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
 import type { DoorOptions } from './door-options.ts'
 import { soleHeader } from './headers.ts'
@@ -84,7 +84,7 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
   reply.takeover(socket, head, meter).then(
     () => settling.settle({ complete: true }),
     (error: unknown) => {
-      settling.settle({ complete: false, problem: error instanceof BeyondCap ? error.problem : null })
+      settling.settle({ complete: false, problem: error instanceof BrokenOff ? error.problem : null })
       socket.destroy()
     },
   )

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { canonicalPath } from '../canonical/index.ts'
-import { type AccessRequest, BeyondCap, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
+import { type AccessRequest, BrokenOff, type Identified, isTakeover, Refusal, servicePrefix } from '../core/index.ts'
 import { ServerResponse } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
 import { serve } from './deliver.ts'
@@ -58,7 +58,7 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
         })
         endSoon(socket)
       } else {
-        settling.settle({ complete: false, problem: error instanceof BeyondCap ? error.problem : null })
+        settling.settle({ complete: false, problem: error instanceof BrokenOff ? error.problem : null })
         socket.destroy()
       }
     },

@@ -78,8 +78,9 @@ export function createBreakers(now: () => number, onChange: (integration: string
       }
       return reply instanceof Promise ? reply.then(answered, failed) : answered(reply)
     },
-    settled({ breaker, pass }, { problem }) {
-      if (breaker !== null && pass !== null && problem !== null && breakingOff.has(problem)) breaker.brokeOff(pass, now())
+    settled({ breaker, pass }, { problem, isTakeover }) {
+      // Ends of tunnels and WebSockets reset them as they please; that it opened is what says that the origin is well.
+      if (!isTakeover && breaker !== null && pass !== null && problem !== null && breakingOff.has(problem)) breaker.brokeOff(pass, now())
     },
     report: (integration) => Array.from(breakers.of(integration), ([origin, breaker]) => ({ origin, state: breaker.state(now()) })),
     forget: breakers.forget,

@@ -1,6 +1,7 @@
 /** What is open now (tunnels, interceptions, WebSockets), and is judged again when the policy changes. */
 import {
   type AccessRequest,
+  BrokenOff,
   type Claim,
   type Decision,
   denial,
@@ -97,12 +98,22 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
         headers: reply.headers,
         discard: () => reply.discard(),
         takeover(socket, head, meter) {
-          const one: Open = { request, prove, cut: () => void socket.destroy() }
+          let isCut = false
+          const cut = () => {
+            isCut = true
+            socket.destroy()
+          }
+          const one: Open = { request, prove, cut }
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           // A revision says nothing of tokens.
           if (!isCurrent(decided.revision) || proven(one) === null) judge(one)
-          return reply.takeover(socket, head, meter).finally(() => open.delete(one))
+          return reply
+            .takeover(socket, head, meter)
+            .catch((error) => {
+              throw isCut ? new BrokenOff('policy-denied', 'it is no longer allowed') : error
+            })
+            .finally(() => open.delete(one))
         },
       }
     },

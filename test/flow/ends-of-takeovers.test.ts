@@ -57,6 +57,8 @@ const bothSee = async ({ caller, origin }: Pair) => {
 }
 const whole = { status: 200, complete: true }
 const broken = { status: 200, complete: false }
+const byCaller = { ...broken, problem: 'client-closed' }
+const byOrigin = { ...broken, problem: 'origin-failed' }
 
 const tunnels: Readonly<Record<string, Row>> = {
   'caller RST while it waits': {
@@ -64,7 +66,7 @@ const tunnels: Readonly<Record<string, Row>> = {
       caller.socket.resetAndDestroy()
       await sees(origin)
     },
-    settled: broken,
+    settled: byCaller,
   },
   'caller RST in its upload': {
     async act({ caller, origin }) {
@@ -72,7 +74,7 @@ const tunnels: Readonly<Record<string, Row>> = {
       caller.socket.resetAndDestroy()
       await sees(origin)
     },
-    settled: broken,
+    settled: byCaller,
   },
   'caller FIN in its upload': {
     async act({ caller, origin }) {
@@ -108,7 +110,7 @@ const tunnels: Readonly<Record<string, Row>> = {
       origin.socket.resetAndDestroy()
       await sees(caller)
     },
-    settled: broken,
+    settled: byOrigin,
   },
   'origin FIN in its reply': {
     async act({ caller, origin }) {
@@ -138,7 +140,7 @@ const tunnels: Readonly<Record<string, Row>> = {
       caller.socket.resetAndDestroy()
       await sees(origin)
     },
-    settled: broken,
+    settled: byCaller,
   },
   'caller stall in its reply': {
     isIdle: true,
@@ -180,7 +182,9 @@ const alike = [
 ]
 
 const websockets: Readonly<Record<string, Row>> = {
-  ...Object.fromEntries(alike.map((what) => [what, { ...(tunnels[what] as Row), settled: cut }])),
+  ...Object.fromEntries(
+    alike.map((what) => [what, { ...(tunnels[what] as Row), settled: { ...(tunnels[what] as Row).settled, status: 101 } }]),
+  ),
   'caller FIN in its upload': {
     async act({ caller, origin }) {
       caller.socket.end('upload')

@@ -67,6 +67,10 @@ test('a tunnel is judged again after a change: cut where it is no longer allowed
     revoked.map(({ integration, rule }) => ({ integration, rule })),
     [{ integration: 'weather', rule: 'default/deny' }],
   )
+  const cut = await eventually('its end is recorded', () =>
+    installation.records().find(({ type, id }) => type === 'settled' && id === revoked[0]?.['id']),
+  )
+  assert.deepEqual([cut['problem'], cut['side'], cut['complete']], ['policy-denied', 'policy', false])
 })
 
 /** The manifest of weather whose token is another one now. */

@@ -1,7 +1,7 @@
 /** Bytes both ways between a caller's socket and an origin's, counted, with backpressure; each half ends on its own and has a deadline. */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Meter, type Slowed, writeSlowly } from '../../core/index.ts'
+import { BrokenOff, type Meter, type ProblemCode, type Slowed, writeSlowly } from '../../core/index.ts'
 
 /**
  * Resolves when both sides have said all and been told all. Rejects when either broke off, bytes of the other were lost
@@ -35,14 +35,14 @@ export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter:
       origin.destroy()
       resolve()
     }
-    for (const [side, other] of [
-      [caller, origin],
-      [origin, caller],
-    ] as const) {
-      side.on('error', fail)
-      // Closed before it had said all or been told all. What it had said goes on to the other all the same.
+    for (const [side, other, problem] of [
+      [caller, origin, 'client-closed'],
+      [origin, caller, 'origin-failed'],
+    ] satisfies readonly (readonly [Duplex, Duplex, ProblemCode])[]) {
+      side.on('error', (error) => fail(new BrokenOff(problem, error.message, { cause: error })))
+      // Closed before it had said all or been told all, by the gateway: who leaves says so, or breaks by an error. What it had said goes on to the other all the same.
       side.once('close', () => {
-        if (!side.readableEnded || (!side.writableFinished && other.readableLength > 0)) fail(side.errored ?? new Error('a side broke off'))
+        if (!side.readableEnded || (!side.writableFinished && other.readableLength > 0)) fail(new Error('a side was closed'))
       })
     }
     // Broken before it began: neither side would ever hear of it.

@@ -2,7 +2,16 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Meter, type Progress, Refusal, type ServiceRequest, type Slowed, toProblem, writeSlowly } from '../../core/index.ts'
+import {
+  BrokenOff,
+  type Meter,
+  type Progress,
+  Refusal,
+  type ServiceRequest,
+  type Slowed,
+  toProblem,
+  writeSlowly,
+} from '../../core/index.ts'
 import { explainOriginError } from '../http/origin-error.ts'
 import type { Call } from './call.ts'
 import { LibraryEnd } from './library-end.ts'
@@ -103,7 +112,7 @@ export class ServiceUpgrade implements Call {
   }
 
   #open(answer: IncomingMessage, origin: Socket): void {
-    origin.on('error', (error) => this.#fail(error))
+    origin.on('error', (error) => this.#fail(new BrokenOff('origin-failed', error.message, { cause: error })))
     if (this.#over) {
       origin.destroy()
       return
@@ -201,7 +210,7 @@ export class ServiceUpgrade implements Call {
 
   #callerClosed(): void {
     if (this.#origin === null) this.#fail(new Refusal('client-closed', 'the caller went away'))
-    else if (!this.#options.caller.readableEnded || this.#receivesSlowly) this.#fail(new Error('the caller broke off'))
+    else if (!this.#options.caller.readableEnded || this.#receivesSlowly) this.#fail(brokenOffBy(this.#options.caller))
     else this.#finish()
   }
 
@@ -240,6 +249,11 @@ export class ServiceUpgrade implements Call {
     this.#reject(refusal)
     if (caller.writable) caller.end(answerOf(refusal, request.id))
   }
+}
+
+/** A caller that goes breaks by an error; without one it was the gateway that closed its connection. */
+function brokenOffBy({ errored }: Duplex): Error {
+  return errored === null ? new Error('the caller was cut') : new BrokenOff('client-closed', 'the caller broke off', { cause: errored })
 }
 
 /** RFC 6455 §4.2.2, written anew: whatever else a service says may echo a credential, and nobody masks it on its way. */
