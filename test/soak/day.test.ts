@@ -46,7 +46,7 @@ async function arrange(t: TestContext): Promise<{ day: Day; child: Child }> {
   installation.write('candidate/c.rego', 'package sallyport.rules\n')
   installation.write(
     'sallyport.yaml',
-    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\naudit: { maxSegment: 64KiB }\npolicy: { candidate: { rules: ./candidate, enforce: 10 } }\nservices: [{ name: named, url: "http://localhost:${ports.plain}" }]\n`,
+    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt, connectTimeout: 5m, originTimeout: 5m, headersTimeout: 5m }\naudit: { maxSegment: 64KiB }\npolicy: { candidate: { rules: ./candidate, enforce: 10 } }\nservices: [{ name: named, url: "http://localhost:${ports.plain}", timeout: 5m }]\n`,
   )
   installation.write('integrations/weather.yaml', manifestOf('weather', ports, 0))
   installation.write('integrations/flood.yaml', manifest('flood', 'limits: { arrivals: { rate: 1/h, burst: 1 } }'))
