@@ -1,13 +1,16 @@
 /** Where the compiler is looked for and what is written where, whatever a machine lacks. */
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { createCompile } from '../../src/policy/compiler/compile.ts'
 import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/policy/compiler/folders.ts'
 import { compiler, programPath } from '../../src/policy/compiler/program.ts'
 import { runProgram } from '../../src/policy/compiler/run-program.ts'
+import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
+import { root } from '../support/installation.ts'
 
 const alone = (folder: string) => ({ built: [folder], work: [folder], userCache: null, keepsAnswers: false })
 const isRoot = process.getuid?.() === 0
@@ -140,4 +143,37 @@ test('a program that ends early, or never, is told by how it ended', async (t) =
   assert.deepEqual([(await aborted).code, (await aborted).timedOut], [null, false])
   const never = await runProgram(join(folder, 'endless.wasm'), '', { timeoutMs: 60_000, signal: controller.signal })
   assert.deepEqual([never.code, never.timedOut], [null, false])
+})
+
+test('a compiler that would never end does once the one that started it is killed', {
+  skip: process.platform === 'linux' ? false : 'needs /proc',
+}, async (t) => {
+  // (module (import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))
+  //   (memory (export "memory") 1) (func (export "_start") (loop (drop (call 0 (i32.const 0) (i64.const 0) (i32.const 8))) (br 0))))
+  const endless = Buffer.from(
+    'AGFzbQEAAAABCwJgA39+fwF/YAAAAikBFndhc2lfc25hcHNob3RfcHJldmlldzEOY2xvY2tfdGltZV9nZXQAAAMCAQEFAwEAAQcTAgZtZW1vcnkCAAZfc3RhcnQAAQoSARAAA0BBAEIAQQgQABoMAAsL',
+    'base64',
+  )
+  const folder = createFolder(t, { 'endless.wasm': endless })
+  const script = `import { runProgram } from ${JSON.stringify(join(root, 'src/policy/compiler/run-program.ts'))}
+    await runProgram(process.argv[1], '', { timeoutMs: 1e9 })`
+  const words = ['--no-warnings', '--input-type=module-typescript', '-e', script, join(folder, 'endless.wasm')]
+  const parent = spawn(process.execPath, words, { stdio: 'ignore' })
+  t.after(() => void parent.kill('SIGKILL'))
+  const compiling = await eventually('it compiles', () => {
+    const [child] = readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, 'utf8').split(' ').filter(Boolean)
+    return child !== undefined && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('endless.wasm') ? Number(child) : null
+  })
+  const isRunning = () => {
+    try {
+      return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${compiling}/status`, 'utf8'))
+    } catch {
+      return false
+    }
+  }
+  t.after(() => {
+    if (isRunning()) process.kill(compiling, 'SIGKILL')
+  })
+  parent.kill('SIGKILL')
+  await eventually('the compiler has ended', () => !isRunning())
 })

@@ -27,7 +27,7 @@ const settings = ['--no-warnings', '--liftoff-only', '--wasm-lazy-validation', '
 export function runProgram(path: string, input: string, { timeoutMs, signal }: Bounds): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const { LD_LIBRARY_PATH } = process.env
-    const child = spawn(process.execPath, [...settings, processFile, path], {
+    const child = spawn(process.execPath, [...settings, processFile, path, String(process.pid)], {
       // Ours may have been removed meanwhile.
       cwd: import.meta.dirname,
       env: LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH },
