@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configJsonSchema } from '../src/config/index.ts'
 import { createQuick } from '../src/policy/builtins/quick.ts'
+import { refusedFunctions } from '../src/policy/compiler/refusals.ts'
 import { manifestJsonSchema } from '../src/policy/index.ts'
 import { asksHost, type NativeBuiltin, nativeBuiltins } from '../src/policy/wasm/native.ts'
 
@@ -31,7 +32,7 @@ export function derived(): Readonly<Record<string, string>> {
     'reference/configuration.md': withTable('reference/configuration.md', config),
     'reference/manifest.md': withTable('reference/manifest.md', manifest),
     'policy/input.md': withTable('policy/input.md', inputSchema(), ['key', 'value', 'meaning']),
-    'reference/builtins.md': withTableText('reference/builtins.md', placesOfBuiltins()),
+    'reference/builtins.md': withTableText('reference/builtins.md', placesOfBuiltins(), refusedBuiltins()),
   }
 }
 
@@ -54,16 +55,30 @@ function withTable(file: string, schema: Schema, columns: readonly (keyof Row)[]
   )
 }
 
-function withTableText(file: string, table: string): string {
-  const text = readFileSync(join(import.meta.dirname, file), 'utf8')
-  const start = text.indexOf(marks[0])
-  const end = text.indexOf(marks[1])
-  if (start < 0 || end < start) throw new Error(`docs/${file} has no place for its table`)
-  return `${text.slice(0, start)}${marks[0]}\n${table}${text.slice(end)}`
+/** `tables`: in the order of their places. */
+function withTableText(file: string, ...tables: readonly string[]): string {
+  let text = readFileSync(join(import.meta.dirname, file), 'utf8')
+  let from = 0
+  for (const table of tables) {
+    const start = text.indexOf(marks[0], from)
+    const end = text.indexOf(marks[1], start)
+    if (start < 0 || end < start) throw new Error(`docs/${file} has no place for a table`)
+    text = `${text.slice(0, start)}${marks[0]}\n${table}${text.slice(end)}`
+    from = start + marks[0].length + table.length
+  }
+  return text
 }
 
 function tableOf(head: readonly string[], body: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+/** Those that no policy may call, and why. */
+function refusedBuiltins(): string {
+  return tableOf(
+    ['function', 'why it is refused', 'what to do'],
+    Object.entries(refusedFunctions).map(([name, { reason, instead }]) => [`\`${name}\``, reason, instead]),
+  )
 }
 
 /** Where each function that OPA's compiler knows inside the WebAssembly is answered; all others never are there. */

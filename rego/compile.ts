@@ -28,6 +28,7 @@ if (process.argv.includes('--check')) {
     sourceHash: string
     sight: unknown
     rulePaths: unknown
+    references: unknown
   }
   const same =
     (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
@@ -35,7 +36,8 @@ if (process.argv.includes('--check')) {
     (await readFile(digestsFile, 'utf8')) === digests &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
-    JSON.stringify([metadata.sight, metadata.rulePaths]) === JSON.stringify([built.policy.sight, built.policy.rulePaths])
+    JSON.stringify([metadata.sight, metadata.rulePaths, metadata.references]) ===
+      JSON.stringify([built.policy.sight, built.policy.rulePaths, built.policy.references])
   console.log(
     same
       ? 'the compiled default policy is what its sources give'

@@ -79,6 +79,8 @@ export interface Government {
   /** Bundles are brought from now on. */
   follow(): void
   close(): Promise<void>
+  /** Of the active policy: what may not be meant so. */
+  warnings(): readonly string[]
   /** `null`: nothing is compared. */
   reference(): ReferenceStatus | null
   /** `null`: none is configured. */
@@ -217,8 +219,10 @@ export function createGovernment(options: GovernOptions): Government {
         by,
         reference,
         ...(how !== 'start' && changed !== '' && { changed }),
+        ...(policy.warnings().length > 0 && { warnings: policy.warnings().join('\n').slice(0, 1000) }),
       })
       logger.info({ revision, integrations: integrations.length, how, by }, 'policy active')
+      for (const problem of policy.warnings()) logger.warn({ problem }, 'the policy is active, and rules look at data that is not there')
     },
     onUnlisted: (revision, error) =>
       logger.error({ revision, err: error }, 'the revision decides, and the list of revisions cannot be written'),
@@ -274,6 +278,7 @@ export function createGovernment(options: GovernOptions): Government {
     async close() {
       await Promise.all([delivery.close(), activation.close()])
     },
+    warnings: () => policy.warnings(),
     reference: () => (witness === null ? null : { ...witness.counts(), activation: policy.compared() }),
     candidate: () => candidate?.status() ?? null,
   }

@@ -55,6 +55,7 @@ export function createOperator(options: OperatorOptions): Admin {
       integrations: integrations(),
       ...access.status(),
       rejected: activation.rejected(),
+      warnings: government.warnings(),
       reference: government.reference(),
       candidate: government.candidate(),
       bundles: government.bundles(),

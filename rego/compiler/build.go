@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -11,12 +10,13 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/compile"
+	"github.com/open-policy-agent/opa/v1/util"
 	"github.com/open-policy-agent/opa/v1/version"
 )
 
 // build compiles the sources to WebAssembly and tells what of the input they can look at.
 func build(request Request) Answer {
-	source, allowed, problems := bundleOf(request)
+	source, allowed, references, problems := bundleOf(request)
 	if len(problems) > 0 {
 		return Answer{Problems: problems}
 	}
@@ -36,7 +36,7 @@ func build(request Request) Answer {
 	if len(built.WasmModules) == 0 {
 		return Answer{Problems: []Problem{{Code: "build", Message: "the compiler gave no WebAssembly"}}}
 	}
-	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight, Rules: rules}
+	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight, Rules: rules, References: references}
 }
 
 // rulePaths are the places below data where rules stand, down to the first key that is computed.
@@ -64,7 +64,7 @@ func rulePaths(modules []bundle.ModuleFile) [][]string {
 
 // bundleUp builds a bundle as OPA's own servers and tools hand them round.
 func bundleUp(request Request) Answer {
-	source, allowed, problems := bundleOf(request)
+	source, allowed, _, problems := bundleOf(request)
 	if len(problems) > 0 {
 		return Answer{Problems: problems}
 	}
@@ -73,7 +73,8 @@ func bundleUp(request Request) Answer {
 		source.Manifest.Roots = &request.Roots
 	}
 	if len(request.Data) > 0 {
-		if err := json.Unmarshal(request.Data, &source.Data); err != nil {
+		// Numbers as they are spelled: a double does not hold each of them.
+		if err := util.UnmarshalJSON(request.Data, &source.Data); err != nil {
 			return Answer{Problems: []Problem{{Code: "data", Message: err.Error()}}}
 		}
 	}
@@ -103,21 +104,25 @@ func compileBundle(source *bundle.Bundle, allowed *ast.Capabilities, entrypoints
 }
 
 // bundleOf parses and type-checks the sources, tests left out where they are not what is built.
-func bundleOf(request Request) (*bundle.Bundle, *ast.Capabilities, []Problem) {
-	check := parse
-	if !request.WithTests {
+func bundleOf(request Request) (*bundle.Bundle, *ast.Capabilities, []Reference, []Problem) {
+	var modules map[string]*ast.Module
+	var allowed *ast.Capabilities
+	var references []Reference
+	var problems []Problem
+	if request.WithTests {
+		modules, allowed, problems = parse(request)
+	} else {
 		request.Sources = withoutTests(request.Sources)
-		check = checkSources
+		modules, allowed, references, problems = checkSources(request)
 	}
-	modules, allowed, problems := check(request)
 	if len(problems) > 0 {
-		return nil, nil, problems
+		return nil, nil, nil, problems
 	}
 	source := &bundle.Bundle{Data: map[string]any{}, Manifest: bundle.Manifest{RegoVersion: pointer(1)}}
 	for _, name := range sortedNames(request.Sources) {
 		source.Modules = append(source.Modules, bundle.ModuleFile{URL: name, Path: name, Raw: []byte(request.Sources[name]), Parsed: modules[name]})
 	}
-	return source, allowed, nil
+	return source, allowed, references, nil
 }
 
 func withoutTests(sources map[string]string) map[string]string {

@@ -47,7 +47,8 @@ type Answer struct {
 	OPA          string            `json:"opa,omitempty"`
 	Wasm         []byte            `json:"wasm,omitempty"` // base64 in JSON
 	Sight        *Sight            `json:"sight,omitempty"`
-	Rules        [][]string        `json:"rules,omitempty"` // with build: where below data rules stand
+	Rules        [][]string        `json:"rules,omitempty"`      // with build: where below data rules stand
+	References   []Reference       `json:"references,omitempty"` // with build and check: where base data is looked at
 	Tests        []TestResult      `json:"tests,omitempty"`
 	Coverage     float64           `json:"coverage,omitempty"` // percent of lines
 	Lines        []FileCoverage    `json:"lines,omitempty"`

@@ -38,21 +38,24 @@ func parse(request Request) (map[string]*ast.Module, *ast.Capabilities, []Proble
 
 // check tells whether the sources, tests included, compile and fit the schemas.
 func check(request Request) Answer {
-	_, _, problems := checkSources(request)
-	return Answer{Problems: problems}
+	_, _, references, problems := checkSources(request)
+	return Answer{Problems: problems, References: references}
 }
 
-// checkSources resolves and type-checks, against the input's schema where there is one.
-func checkSources(request Request) (map[string]*ast.Module, *ast.Capabilities, []Problem) {
+// checkSources resolves and type-checks, against the input's schema where there is one, and tells which base data is looked at.
+func checkSources(request Request) (map[string]*ast.Module, *ast.Capabilities, []Reference, []Problem) {
 	modules, capabilities, problems := parse(request)
+	if len(problems) == 0 {
+		problems = unanswerable(modules)
+	}
 	if len(problems) > 0 {
-		return nil, nil, problems
+		return nil, nil, nil, problems
 	}
 	compiler := ast.NewCompiler().WithCapabilities(capabilities).WithStrict(true)
 	if len(request.Schema) > 0 {
 		var schema any
 		if err := util.UnmarshalJSON(request.Schema, &schema); err != nil {
-			return nil, nil, []Problem{{Code: "schema", Message: err.Error()}}
+			return nil, nil, nil, []Problem{{Code: "schema", Message: err.Error()}}
 		}
 		set := ast.NewSchemaSet()
 		set.Put(ast.SchemaRootRef, schema)
@@ -61,9 +64,9 @@ func checkSources(request Request) (map[string]*ast.Module, *ast.Capabilities, [
 	}
 	compiler.Compile(modules)
 	if compiler.Failed() {
-		return nil, nil, explain(compiler.Errors)
+		return nil, nil, nil, explain(compiler.Errors)
 	}
-	return modules, capabilities, nil
+	return modules, capabilities, dataReferences(compiler), nil
 }
 
 func explain(err error) []Problem {

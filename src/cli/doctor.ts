@@ -93,7 +93,10 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       readContext: () => ({}),
       onFailure: () => {},
     })
-    const { revision } = await policy.prepare(found.integrations, await readRules(rulesFolder), bundles)
+    const prepared = await policy.prepare(found.integrations, await readRules(rulesFolder), bundles)
+    const { revision } = prepared
+    prepared.activate()
+    problems.push(...policy.warnings())
     return problems.length > 0 ? { warn: problems.join('; ') } : `revision ${revision}`
   }
   await check('policy', () => revisionOf(config.policy.rulesFolder))

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import { asksOutside } from './builtins/index.ts'
 import { packageOf } from './bundle/index.ts'
-import { type Compile, isListOfPaths, isSight, RegoError, type RegoSources, type Sight } from './compiler/index.ts'
+import { type Compile, type DataReference, isListOfPaths, isSight, RegoError, type RegoSources, type Sight } from './compiler/index.ts'
 import { explainingRules } from './explain-rules.ts'
 import { readRego } from './rego-files.ts'
 
@@ -27,10 +27,12 @@ export interface CompiledPolicy {
   readonly sight: Sight
   /** Where below `data` its rules stand; empty where somebody else built it. */
   readonly rulePaths: readonly (readonly string[])[]
+  /** Where its rules look at base data; empty where somebody else built it. */
+  readonly references: readonly DataReference[]
 }
 
 /** Rises when what stands in `policy.json`, or what it means, changes: what an earlier version kept is built anew. */
-const format = 2
+const format = 3
 
 interface Metadata {
   readonly format: number
@@ -40,6 +42,7 @@ interface Metadata {
   readonly wasm: string
   readonly sight: Sight
   readonly rulePaths: readonly (readonly string[])[]
+  readonly references: readonly DataReference[]
 }
 
 /** The checked-in default policy. */
@@ -149,9 +152,15 @@ export async function hashOf(sources: RegoSources, ...surroundings: readonly unk
 export async function compileInputs(inputs: BuildInputs, compile: Compile): Promise<{ policy: CompiledPolicy; opa: string }> {
   const { sourceHash, ...rest } = inputs
   const request = { command: 'build', ...rest } as const
-  const { wasm = '', sight, opa = '', rules = packagesOf(rest.sources) } = await explainingRules(rest.sources, () => compile(request))
+  const {
+    wasm = '',
+    sight,
+    opa = '',
+    rules = packagesOf(rest.sources),
+    references = [],
+  } = await explainingRules(rest.sources, () => compile(request))
   if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
-  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight, rulePaths: rules }, opa }
+  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight, rulePaths: rules, references }, opa }
 }
 
 /** A plain `opa` does not tell where rules stand: then each package is taken for full of them. */
@@ -165,8 +174,8 @@ function packagesOf(sources: RegoSources): readonly (readonly string[])[] {
 /** The metadata is written last: a folder without it is no build. */
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const { wasm, sourceHash, sight, rulePaths } = policy
-  const metadata: Metadata = { format, sourceHash, opa, wasm: sha256(wasm), sight, rulePaths }
+  const { wasm, sourceHash, sight, rulePaths, references } = policy
+  const metadata: Metadata = { format, sourceHash, opa, wasm: sha256(wasm), sight, rulePaths, references }
   for (const [name, content] of [
     ['policy.wasm', wasm],
     ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
@@ -182,9 +191,9 @@ async function load(folder: string): Promise<CompiledPolicy | null> {
   try {
     const metadata = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata | null
     if (metadata?.format !== format || !isSight(metadata.sight) || !isListOfPaths(metadata.rulePaths)) return null
-    const { sourceHash, sight, rulePaths } = metadata
+    const { sourceHash, sight, rulePaths, references } = metadata
     const wasm = await readFile(join(folder, 'policy.wasm'))
-    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash, sight, rulePaths } : null
+    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash, sight, rulePaths, references } : null
   } catch {
     return null
   }

@@ -20,6 +20,7 @@ import type { InputSight } from './projection.ts'
 import type { Compared, Reference } from './reference/index.ts'
 import { requireRulesApart } from './require-apart.ts'
 import { createSession, type Session } from './session.ts'
+import { warningsOf } from './unprovided.ts'
 import { harden as hardenWasm } from './wasm/index.ts'
 
 export interface PolicyOptions {
@@ -57,6 +58,8 @@ export interface PolicyStation extends Policy {
   revision(): string | null
   /** What of the active policy was held to the other evaluator; `null` where there is none. */
   compared(): Compared | null
+  /** What of the active rules looks at data that nothing provides, with its place. */
+  warnings(): readonly string[]
   /** What of the input the active policy can look at. */
   sight(): InputSight
   /** As `Engine.decideWithout`. */
@@ -79,6 +82,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let active: Engine | null = null
   let loaded: Loaded | null = null
   let activeCompared: Compared | null = null
+  let activeWarnings: readonly string[] = []
   let activations = 0
 
   async function prepare(
@@ -103,6 +107,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     const { witness, maxMemoryPages } = options
     const comparison =
       witness && createComparison({ reference: witness, session, policy, revision, integrations, readContext, maxMemoryPages })
+    const warnings = warningsOf(built.references, composed.deciding, composed.data)
     const compared = (await comparison?.agree(composed.all)) ?? null
     const engine = createEngine({
       policy,
@@ -123,6 +128,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
         active = engine
         session.documents.retain(integrations)
         activeCompared = compared
+        activeWarnings = warnings
         activations += 1
       },
     }
@@ -166,6 +172,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     activations: () => activations,
     prepare,
     compared: () => activeCompared,
+    warnings: () => activeWarnings,
     revision: () => active?.revision ?? null,
     sight: () => active?.sight ?? { reads: [], probes: [] },
   }

@@ -17,7 +17,13 @@ export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | nul
     )
   // Only its plan would show what it looks at, and whether a function of it looks at the clock; what a bundle says of itself
   // is not proof. So it sees everything, and nothing of it is remembered.
-  return { wasm: found.module, sourceHash: createHash('sha256').update(found.module).digest('hex'), sight: everything, rulePaths: [] }
+  return {
+    wasm: found.module,
+    sourceHash: createHash('sha256').update(found.module).digest('hex'),
+    sight: everything,
+    rulePaths: [],
+    references: [],
+  }
 }
 
 /** What the compiler refuses at a build is refused in what others built: a function that reaches out of the policy, or is none of OPA's. */

@@ -1,10 +1,12 @@
 /** Nothing that an author writes is left aside without a word: it counts, or it is refused by its name. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { readArchive } from '../../src/policy/bundle/read-archive.ts'
 import { requireNoRulesInTests } from '../../src/policy/left-aside.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
+import { startBundleGateway } from '../support/bundle-gateway.ts'
 import { bundleOf } from '../support/bundles.ts'
 import { createDecider } from '../support/decide.ts'
 import { createInstallation, manifest, networkTo, startHere } from '../support/installation.ts'
@@ -57,6 +59,11 @@ test('a part of a rule, or what another rests on, is refused in a file of tests;
     assert.throws(() => requireNoRulesInTests({ ...rules, 'b_test.rego': text }), expected)
 })
 
+const account = `package sallyport.rules
+
+deny contains "account" if input.http.query.account[0] == sprintf("%v", [data.acme.account])
+`
+
 const tests =
   'package acme_test\n\nimport rego.v1\n\ntest_closed if data.sallyport.rules.deny with input as {"http": {"path": "/closed"}}\n\ntest_count if count(data.sallyport.rules.deny) == 1 with input as {"http": {"path": "/closed"}}\n'
 
@@ -100,15 +107,42 @@ test('commands see the rules and data of the bundles that are configured', async
   assert.match(stdout, /bundles\/acme\/data\.json\n.*\/closed/s)
 })
 
-test('test and eval read the data of what they are given; build refuses to leave it out', async (t) => {
+test('test and eval read the data of what they are given, and build packs it: the gateway decides by it', async (t) => {
   const installation = installationWithRules(t)
   mkdirSync(join(installation.folder, 'src/acme'), { recursive: true })
   installation.write('src/deny.rego', deny)
   installation.write('src/deny_test.rego', tests)
-  installation.write('src/acme/data.json', '{"closed":["/closed"]}')
+  installation.write('src/account.rego', account)
+  installation.write('src/acme/data.json', '{"closed":["/closed"],"account":9007199254740993,"one":1.0}')
+  installation.write('src/data.yaml', 'limits: { most: 1E2 }')
   const tested = await sallyport(installation, 'test', 'src')
   assert.deepEqual([tested.code, tested.stderr], [0, ''])
-  const built = await sallyport(installation, 'build', 'src')
-  assert.notEqual(built.code, 0)
-  assert.match(built.stderr, /define data\.acme: rules alone are built here; build a bundle with data by "opa build -b"/)
+  const bundle = join(installation.folder, 'acme.tar.gz')
+  const built = await sallyport(installation, 'build', 'src', '-o', bundle)
+  assert.deepEqual([built.code, built.stderr], [0, ''])
+  assert.doesNotMatch(built.stdout, /warning/)
+  const { contents } = await readArchive(readFileSync(bundle), 'the bundle')
+  const textOf = (name: string) => Buffer.from(contents.get(name) ?? []).toString()
+  assert.match(textOf('data.json'), /"account":9007199254740993,"closed":\["\/closed"\],"one":1\.0/)
+  assert.deepEqual(JSON.parse(textOf('.manifest')).roots, ['sallyport', 'acme', 'limits'])
+
+  const gateway = await startBundleGateway(t, `{ bundles: [{ name: acme, file: ${bundle} }] }`)
+  assert.equal(await gateway.get('/open'), 200)
+  assert.equal(await gateway.get('/closed'), 403)
+  assert.equal(await gateway.get('/open?account=9007199254740993'), 403)
+  assert.equal(await gateway.get('/open?account=9007199254740992'), 200)
+})
+
+test('a bundle is built anew from a bundle, with its data', async (t) => {
+  const installation = installationWithRules(t)
+  const first = await bundleOf({
+    '.manifest': { revision: 'r1', roots: ['sallyport/rules', 'acme'] },
+    'acme/data.json': { closed: ['/closed'] },
+    'deny.rego': deny,
+  })
+  writeFileSync(join(installation.folder, 'first.tar.gz'), first)
+  const built = await sallyport(installation, 'build', 'first.tar.gz', '-o', join(installation.folder, 'second.tar.gz'))
+  assert.deepEqual([built.code, built.stderr], [0, ''])
+  const { contents } = await readArchive(readFileSync(join(installation.folder, 'second.tar.gz')), 'the bundle')
+  assert.deepEqual(JSON.parse(Buffer.from(contents.get('data.json') ?? []).toString()), { acme: { closed: ['/closed'] } })
 })

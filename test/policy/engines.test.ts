@@ -1,8 +1,12 @@
 /** Tests and queries in the gateway's engine beside OPA's interpreter. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { evalPolicy, testPolicy } from '../../src/policy/author/index.ts'
+import { checkPolicy, evalPolicy, testPolicy } from '../../src/policy/author/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
+import { refusedFunctions } from '../../src/policy/compiler/refusals.ts'
+import { root } from '../support/installation.ts'
 
 const compile = createCompile()
 const sources = {
@@ -71,5 +75,27 @@ test('a query has one answer in both engines', async () => {
     )
     assert.deepEqual(JSON.stringify(one?.value), JSON.stringify(other?.value), asked)
     assert.equal(one?.error === undefined, other?.error === undefined, asked)
+  }
+})
+
+test('each function that the compiler refuses has a reason, and nothing else has', async () => {
+  const read = async (file: string) => JSON.parse(await readFile(join(root, 'rego/compiler', file), 'utf8'))
+  const { builtins } = (await read('capabilities.json')) as { builtins: { name: string; deprecated?: boolean }[] }
+  const outside = ((await read('outside.json')) as { name: string }[]).map(({ name }) => name)
+  const deprecated = builtins.filter((one) => one.deprecated === true).map(({ name }) => name)
+  assert.deepEqual(Object.keys(refusedFunctions).sort(), [...outside, ...deprecated].sort())
+  // OPA looks for the one kind before it looks for the other, and tells ten problems at most.
+  for (const names of [outside, deprecated.slice(0, 4), deprecated.slice(4, 8), deprecated.slice(8)]) {
+    const calls = names.map((name) => `allow contains "x" if ${name}(input.http.path, input.http.path)\n`)
+    await assert.rejects(checkPolicy(compile, { 'r.rego': `package sallyport.rules\n\n${calls.join('')}` }), ({ message }: Error) => {
+      for (const [index, name] of names.entries()) {
+        const { reason, instead } = refusedFunctions[name] ?? { reason: '', instead: '' }
+        const told = message
+          .split('\n')
+          .some((line) => line.startsWith(`r.rego:${index + 3}:`) && line.endsWith(`${name}: ${reason}; ${instead}`))
+        assert.ok(told, `${name}: ${message}`)
+      }
+      return true
+    })
   }
 })

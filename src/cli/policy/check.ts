@@ -22,16 +22,20 @@ export async function check(
   grants: readonly string[],
 ): Promise<{ text: string; ok: boolean }> {
   try {
-    const { sources } = await readGiven(paths, config, verificationFrom(flags))
-    await checkPolicy(commandCompiler().compile, sources, grants)
+    const { sources, data } = await readGiven(paths, config, verificationFrom(flags))
+    const warnings = await checkPolicy(commandCompiler().compile, sources, grants, data)
     const files = Object.keys(sources)
-    if (flags.json === true) return { text: `${JSON.stringify({ ok: true, files, problems: [] })}\n`, ok: true }
-    return { text: `OK: ${files.length} file${files.length === 1 ? '' : 's'}\n`, ok: true }
+    if (flags.json === true) return { text: `${JSON.stringify({ ok: true, files, problems: [], warnings })}\n`, ok: true }
+    return { text: `${asWarnings(warnings)}OK: ${files.length} file${files.length === 1 ? '' : 's'}\n`, ok: true }
   } catch (error) {
     if (flags.json !== true || !(error instanceof RegoError)) throw error
     // An editor asks for places; rows and columns count from 1, and 0 is the whole file.
     return { text: `${JSON.stringify({ ok: false, problems: error.problems })}\n`, ok: false }
   }
+}
+
+export function asWarnings(warnings: readonly string[]): string {
+  return warnings.map((one) => `warning: ${one}\n`).join('')
 }
 
 function verificationFrom({ verificationKey, verificationKeyId, signingAlg, scope }: CheckFlags): Verification | null {

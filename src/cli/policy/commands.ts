@@ -7,7 +7,7 @@ import { commandCompiler } from '../compiler.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
-import { type CheckFlags, check } from './check.ts'
+import { asWarnings, type CheckFlags, check } from './check.ts'
 import { evaluate } from './evaluate.ts'
 import { fmt } from './fmt.ts'
 import { addRecordedCommands } from './recorded-commands.ts'
@@ -59,17 +59,13 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
       const grants = grantsOf(paths, flags)
       const named = pathsOr(paths, config)
       const sources = await readSources(named)
-      const [key] = Object.keys(await readData(named))
-      // A bundle of rules alone would leave what rests on the data open.
-      if (key !== undefined)
-        throw new CommandError(
-          `${named.join(', ')} define data.${key}: rules alone are built here; build a bundle with data by "opa build -b"`,
-        )
+      // What rests on the data would be open without it.
+      const data = await readData(named)
       const { compile } = commandCompiler()
-      await checkPolicy(compile, sources, grants)
-      const bundle = await buildBundle(compile, sources, { revision, grants })
+      const warnings = await checkPolicy(compile, sources, grants, data)
+      const bundle = await buildBundle(compile, sources, { revision, grants, data })
       await writeOutput(output, bundle.bytes)
-      print(`${output}: revision ${bundle.revision}, ${bundle.bytes.byteLength} bytes\n`)
+      print(`${asWarnings(warnings)}${output}: revision ${bundle.revision}, ${bundle.bytes.byteLength} bytes\n`)
     })
 
   granting('eval [paths...]', 'Evaluate a query over the manifests and rules as they are on disk.', policy)

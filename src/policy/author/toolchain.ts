@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto'
 import { type JsonObject, parseExactJson } from '../../core/index.ts'
 import { defaultSources, entrypointsOf, policySurroundings } from '../build.ts'
+import { packageOf } from '../bundle/index.ts'
 import {
   type Compile,
   CompilerMissing,
+  type DataReference,
   type EvalResult,
   everything,
   type FileCoverage,
@@ -16,27 +18,38 @@ import { divideRules } from '../divide-rules.ts'
 import { explainingRules } from '../explain-rules.ts'
 import { requireNoRulesInTests } from '../left-aside.ts'
 import { requireInside, verdictInputs } from '../report/verdict-build.ts'
+import { warningsOf } from '../unprovided.ts'
 import { createGatewayEngine, type EngineSubject, type GatewayOutcome, testInGateway } from './gateway-engine.ts'
 
-/** Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. */
-export async function checkPolicy(compile: Compile, sources: RegoSources, grants: readonly string[] = []): Promise<void> {
+/**
+ * Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. Gives what may be meant
+ * so: places that look at data that neither a rule nor `data` provides.
+ */
+export async function checkPolicy(
+  compile: Compile,
+  sources: RegoSources,
+  grants: readonly string[] = [],
+  data: JsonObject = {},
+): Promise<readonly string[]> {
   const { capabilities, schema } = await policySurroundings(grants)
   requireNoRulesInTests(sources)
   const { deciding, reporting } = divideRules(sources)
   const all = { ...(await defaultSources()), ...deciding }
-  await explainingRules(deciding, async () => {
+  const { references = [] } = await explainingRules(deciding, async () => {
     await compile({ command: 'check', sources: all, capabilities, schema })
     // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
-    await compile({ command: 'build', sources: all, capabilities, schema, entrypoints: entrypointsOf(grants) })
+    return compile({ command: 'build', sources: all, capabilities, schema, entrypoints: entrypointsOf(grants) })
   })
-  if (Object.keys(reporting).length > 0) await checkReporting(compile, sources, grants)
+  const reported = Object.keys(reporting).length > 0 ? await checkReporting(compile, sources, grants) : []
+  return [...new Set([...warningsOf(references, deciding, data), ...warningsOf(reported, sources, data)])]
 }
 
-async function checkReporting(compile: Compile, rules: RegoSources, grants: readonly string[]): Promise<void> {
+async function checkReporting(compile: Compile, rules: RegoSources, grants: readonly string[]): Promise<readonly DataReference[]> {
   const { sources, capabilities, entrypoints } = await verdictInputs(rules, grants)
   await compile({ command: 'check', sources, capabilities })
-  const { sight = everything } = await compile({ command: 'build', sources, capabilities, entrypoints })
+  const { sight = everything, references = [] } = await compile({ command: 'build', sources, capabilities, entrypoints })
   requireInside(sight)
+  return references
 }
 
 /** Names of the files whose format is not OPA's, with their text as it should be. */
@@ -191,18 +204,31 @@ async function evalInGateway(compile: Compile, subject: EngineSubject, query: st
   return answer.text === undefined ? {} : { value: parseExactJson(answer.text) }
 }
 
-/** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy and the WebAssembly in it. */
+export interface BundleOptions {
+  /** A hash of all that is in it, where absent. */
+  readonly revision?: string | undefined
+  readonly grants?: readonly string[]
+  /** What stands beside the rules. */
+  readonly data?: JsonObject
+}
+
+/** A bundle (gzip'd tar) as OPA's servers hand them round, with the default policy, the WebAssembly and the data in it. */
 export async function buildBundle(
   compile: Compile,
   sources: RegoSources,
-  { revision, grants = [] }: { readonly revision?: string | undefined; readonly grants?: readonly string[] } = {},
+  { revision, grants = [], data = {} }: BundleOptions = {},
 ): Promise<{ revision: string; bytes: Buffer }> {
   const { capabilities, schema } = await policySurroundings(grants)
   const own = await defaultSources()
   const all = { ...own, ...sources }
   const { deciding, reporting } = divideRules(sources)
   const reports = Object.keys(reporting).length > 0
-  const name = revision ?? createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 12)
+  const name =
+    revision ??
+    createHash('sha256')
+      .update(JSON.stringify(Object.keys(data).length === 0 ? all : [all, data]))
+      .digest('hex')
+      .slice(0, 12)
   const common = { capabilities, entrypoints: entrypointsOf(grants) }
   await compile({ ...common, command: 'build', sources: { ...own, ...deciding }, schema })
   const { bundle = '' } = await compile({
@@ -212,7 +238,16 @@ export async function buildBundle(
     // It is the schema of requests; `checkPolicy` holds each part to its own.
     ...(!reports && { schema }),
     revision: name,
-    roots: reports ? ['sallyport', 'system/log'] : ['sallyport'],
+    data,
+    roots: rootsOf(sources, data),
   })
   return { revision: name, bytes: Buffer.from(bundle, 'base64') }
+}
+
+/** What the bundle defines and no other may: the policy, its masks, other packages, and data by its first key. */
+function rootsOf(sources: RegoSources, data: JsonObject): readonly string[] {
+  const packages = Object.entries(sources).flatMap(([file, text]) => (file.endsWith('_test.rego') ? [] : [packageOf(text) ?? []]))
+  const others = packages.flatMap(([first = '']) => (['', 'sallyport', 'system'].includes(first) ? [] : [first]))
+  const masks = packages.some(([first]) => first === 'system') ? ['system/log'] : []
+  return ['sallyport', ...masks, ...new Set([...others, ...Object.keys(data)])]
 }

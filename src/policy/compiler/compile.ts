@@ -5,6 +5,7 @@ import { type CompilerFolders, commandFolders } from './folders.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
+import { withReason } from './refusals.ts'
 import { runProgram } from './run-program.ts'
 
 /** `signal` ends the compiler, and rejects with its reason. */
@@ -33,7 +34,7 @@ export function createCompile(folders: CompilerFolders = commandFolders()): Comp
 }
 
 function succeeded(answer: CompilerAnswer): CompilerAnswer {
-  if (answer.problems.length > 0) throw new RegoError(distinct(answer.problems))
+  if (answer.problems.length > 0) throw new RegoError(distinct(answer.problems).map(withReason))
   return answer
 }
 

@@ -5,6 +5,7 @@ export { builtinLibrary, programPath } from './program.ts'
 export {
   CompilerMissing,
   type CompilerProblem,
+  type DataReference,
   type EvalResult,
   everything,
   type FileCoverage,

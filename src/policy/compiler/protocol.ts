@@ -65,6 +65,16 @@ function isListOfNames(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
+/** A place of the sources that looks at base data. */
+export interface DataReference {
+  /** Below `data`, down to the first key that is computed. */
+  readonly path: readonly string[]
+  readonly file: string
+  /** From 1. */
+  readonly row: number
+  readonly column: number
+}
+
 export interface TestOutcome {
   readonly file: string
   readonly row: number
@@ -118,6 +128,8 @@ export interface CompilerAnswer {
   readonly sight?: Sight
   /** With `build`: where below `data` rules stand, down to the first key that is computed. */
   readonly rules?: readonly (readonly string[])[]
+  /** With `build` and `check`: where the sources, tests left out with `build`, look at data that no rule defines. */
+  readonly references?: readonly DataReference[]
   readonly tests?: readonly TestOutcome[]
   /** Percent of lines. */
   readonly coverage?: number

@@ -10,6 +10,7 @@ import { createLibrarySource, type LibrarySource, libraryNeedOf } from '../libra
 import { placesOf, writeProjected } from '../projection.ts'
 import { requireRulesApart } from '../require-apart.ts'
 import { createSession } from '../session.ts'
+import { warningsOf } from '../unprovided.ts'
 import { harden } from '../wasm/index.ts'
 import type { DecisionEvent } from './event.ts'
 import { type MaskRule, readMaskRules } from './mask-rules.ts'
@@ -28,6 +29,8 @@ export interface VerdictStation {
     bundles?: BundleSet,
     signal?: AbortSignal,
   ): Promise<{ activate(): void }>
+  /** What of the active masks looks at data that nothing provides, with its place. */
+  warnings(): readonly string[]
   /** Throws where the rules fail or give what is no mask: the event must then not be sent. */
   judge(event: DecisionEvent): Verdict
 }
@@ -46,11 +49,16 @@ export interface VerdictOptions {
 
 type Judge = (event: DecisionEvent) => Verdict
 
-const asItIs: Verdict = { drop: false, masks: [] }
+interface Prepared {
+  readonly judge: Judge
+  readonly warnings: readonly string[]
+}
+
+const asItIs: Prepared = { judge: () => ({ drop: false, masks: [] }), warnings: [] }
 
 export function createVerdicts(options: VerdictOptions): VerdictStation {
   const { cacheFolder, compile, grants, maxMemoryPages, maxEvaluationMs, library = createLibrarySource() } = options
-  let judge: Judge = () => asItIs
+  let active = asItIs
 
   async function createJudge(policy: CompiledPolicy, { all, data }: Composed, integrations: readonly Integration[]): Promise<Judge> {
     const module = await WebAssembly.compile(harden(policy.wasm))
@@ -65,30 +73,31 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
       session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp), readVerdict)
   }
 
-  async function prepareJudge(
+  async function prepareMasks(
     integrations: readonly Integration[],
     composed: Composed,
     bundles: BundleSet,
     signal: AbortSignal | undefined,
-  ): Promise<Judge> {
+  ): Promise<Prepared> {
     const compileNow: Compile = (request) => compile(request, signal)
     const { reporting, all, data } = composed
-    if (Object.keys(reporting).length === 0) return () => asItIs
+    if (Object.keys(reporting).length === 0) return asItIs
     const policy = await buildVerdict(all, compileNow, cacheFolder, () => requireTests(compileNow, all, { data, grants }), grants)
     requireRulesApart(policy.rulePaths, bundles)
-    return createJudge(policy, composed, integrations)
+    return { judge: await createJudge(policy, composed, integrations), warnings: warningsOf(policy.references, all, data) }
   }
 
   return {
     async prepare(integrations, rules, bundles = new Map(), signal) {
-      const next = await prepareJudge(integrations, compose(rules, bundles), bundles, signal)
+      const next = await prepareMasks(integrations, compose(rules, bundles), bundles, signal)
       return {
         activate() {
-          judge = next
+          active = next
         },
       }
     },
-    judge: (event) => judge(event),
+    warnings: () => active.warnings,
+    judge: (event) => active.judge(event),
   }
 }
 

@@ -16,6 +16,8 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
     activations: policy.activations,
     revision: policy.revision,
     compared: policy.compared,
+    // Masks are compiled together with the rules: one place may be in both.
+    warnings: () => [...new Set([...policy.warnings(), ...verdicts.warnings()])],
     sight: policy.sight,
     async prepare(integrations, rules, bundles, signal) {
       const prepared = await policy.prepare(integrations, rules, bundles, signal)
