@@ -30,7 +30,7 @@ import { createRedactor } from './redact/index.ts'
 import { createReporting } from './reporting.ts'
 import { createOperatorLookup } from './resources/index.ts'
 import { createDescriptors } from './shares/index.ts'
-import { createLogger, createMetrics, createRelief } from './telemetry/index.ts'
+import { createLogger, createMetrics, createRelief, createSlices } from './telemetry/index.ts'
 import { createUsage, createUsageKeeper, usageSeries } from './usage/index.ts'
 import { version } from './version.ts'
 import { createLive } from './watch/index.ts'
@@ -82,7 +82,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     },
   })
   const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
-  const report = () => usage.report(manifests.names())
+  const slices = createSlices()
   const usageKeeper = createUsageKeeper({
     usage,
     folder: join(config.stateFolder, 'usage'),
@@ -218,7 +218,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     maxConnections: descriptors.forOperator,
     ...{ config, version, government, access, audit, state, metrics, logger },
     reload: () => following.reload('operator'),
-    usage: report,
+    usage: () => slices(usage.reportText(manifests.names())),
     integrations: manifests.names,
   })
 

@@ -13,7 +13,7 @@ export interface OperatorOptions {
   readonly access: Access
   readonly audit: { status(): { readonly broken: boolean }; noted(): Promise<void> }
   readonly state: { readonly ready: boolean; readonly draining: boolean }
-  readonly usage: () => unknown
+  readonly usage: () => AsyncIterable<string>
   /** Names of the integrations in force. */
   readonly integrations: () => readonly string[]
   readonly reload: () => Promise<ReloadResult>

@@ -7,9 +7,11 @@ import type { Access } from '../access/index.ts'
 import { Refusal } from '../core/index.ts'
 import type { Activation, ReloadResult } from '../policy/index.ts'
 import type { Logger } from '../telemetry/index.ts'
+import { sendParts } from './send-parts.ts'
 
 export interface ApiOptions {
-  readonly usage: () => unknown
+  /** JSON text. */
+  readonly usage: () => AsyncIterable<string>
   readonly status: () => unknown
   readonly activation: Activation
   readonly reload: () => Promise<ReloadResult>
@@ -41,7 +43,7 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
   )
   if (guard !== null) app.use(guard)
   app.get('/v1/status', (_req, res) => void res.json(status()))
-  app.get('/v1/usage', (_req, res) => void res.json(usage()))
+  app.get('/v1/usage', async (_req, res) => sendParts(res, 'application/json; charset=utf-8', usage()))
   const answered = (work: (path: Readonly<Record<string, string | string[] | undefined>>) => Promise<ReloadResult>): RequestHandler => {
     return async (req, res) => {
       const result = await work(req.params)

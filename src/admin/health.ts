@@ -1,5 +1,6 @@
 /** /healthz, /readyz and /metrics: open to whoever reaches the port, so they name no secret and no path. */
 import type { RequestListener, ServerResponse } from 'node:http'
+import { sendParts } from './send-parts.ts'
 
 export interface Health {
   readonly ready: boolean
@@ -41,24 +42,4 @@ function send(res: ServerResponse, status: number, value: unknown): void {
 
 function end(res: ServerResponse, status: number, type: string, text: string): void {
   res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text)
-}
-
-/** As fast as it is read, and no longer than somebody reads. */
-async function sendParts(res: ServerResponse, type: string, parts: AsyncIterable<string>): Promise<void> {
-  for await (const part of parts) {
-    if (!res.headersSent) res.writeHead(200, { 'content-type': type })
-    if (res.destroyed) return
-    if (!res.write(part)) await drainOrClose(res)
-  }
-  res.end()
-}
-
-function drainOrClose(res: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      res.off('drain', done).off('close', done)
-      resolve()
-    }
-    res.on('drain', done).on('close', done)
-  })
 }

@@ -47,6 +47,8 @@ export interface UsageStation extends Usage {
   counted(integration: string): Counters | null
   /** Of every integration in `names`, and of callers that proved none under `-`; what was before the start included. */
   report(names: Iterable<string>): readonly IntegrationUsage[]
+  /** The same as JSON, one integration after the other as it is read. */
+  reportText(names: Iterable<string>): Iterable<string>
   /** What is to be kept over a restart, by integration; made as it is read. */
   totals(): Iterable<readonly [string, Totals]>
   /** What was kept, before anything is counted. */
@@ -65,6 +67,22 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
 
   const totalOf = (name: string) => addTo(earlier.get(name) ?? nothing, counters.get(name) ?? null, buckets(name))
 
+  function* reported(names: Iterable<string>): Generator<IntegrationUsage> {
+    const hasUnidentified = counters.has(unidentified) || earlier.has(unidentified)
+    const known = new Set([...names, ...(hasUnidentified ? [unidentified] : [])])
+    for (const integration of [...known].sort()) {
+      const { buckets: _, latency, ...totals } = totalOf(integration)
+      yield {
+        integration,
+        ...totals,
+        sides: bySide(totals.problems),
+        latencyMs: quantilesOf(latency),
+        buckets: withEarlier(earlier.get(integration) ?? nothing, buckets(integration)),
+        breakers: breakers(integration),
+      }
+    }
+  }
+
   return {
     settled(integration: Integration | null, _origin, outcome) {
       const name = integration?.name ?? unidentified
@@ -81,20 +99,14 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
       for (const held of [counters, earlier]) for (const name of held.keys()) if (!known.has(name)) held.delete(name)
     },
     counted: (integration) => counters.get(integration) ?? null,
-    report(names) {
-      const hasUnidentified = counters.has(unidentified) || earlier.has(unidentified)
-      const known = new Set([...names, ...(hasUnidentified ? [unidentified] : [])])
-      return [...known].sort().map((integration) => {
-        const { buckets: _, latency, ...totals } = totalOf(integration)
-        return {
-          integration,
-          ...totals,
-          sides: bySide(totals.problems),
-          latencyMs: quantilesOf(latency),
-          buckets: withEarlier(earlier.get(integration) ?? nothing, buckets(integration)),
-          breakers: breakers(integration),
-        }
-      })
+    report: (names) => [...reported(names)],
+    *reportText(names) {
+      let before = '['
+      for (const one of reported(names)) {
+        yield `${before}${JSON.stringify(one)}`
+        before = ','
+      }
+      yield before === '[' ? '[]' : ']'
     },
     *totals() {
       for (const name of new Set([...earlier.keys(), ...counters.keys()])) yield [name, totalOf(name)]

@@ -125,3 +125,12 @@ test('usage is kept while the gateway runs, and nothing is written where nothing
   usage.settled(weather, null, outcome(1))
   await eventually('the second is kept', () => readFileSync(file, 'utf8').includes('"allowed":2'))
 })
+
+test('the report as text is the report', () => {
+  const usage = createEmpty()
+  assert.equal([...usage.reportText([])].join(''), '[]')
+  usage.settled(weather, null, outcome(1))
+  usage.settled(null, null, refused('unidentified'))
+  const names = ['weather', 'idle']
+  assert.deepEqual(JSON.parse([...usage.reportText(names)].join('')), usage.report(names))
+})
