@@ -31,10 +31,10 @@ async function requireEnds(t: TestContext, folder: string, signal: NodeJS.Signal
   const parent = spawn(process.execPath, words, { stdio: 'ignore', env: { ...env, PID_FILE: file } })
   t.after(() => void parent.kill('SIGKILL'))
   const pid = await eventually('the process runs', () => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : null))
-  assert.ok(isRunning(pid))
+  const above = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
   parent.kill(signal)
   await once(parent, 'exit')
-  await eventually(`the process ends after ${signal} of the one that started it`, () => !isRunning(pid))
+  await eventually(`the process ends after ${signal} of the one that started it`, () => !isRunning(pid) && !isRunning(above))
 }
 
 const skip = process.platform === 'linux' ? false : 'needs /proc'
@@ -51,6 +51,13 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
     await requireEnds(t, folder, signal, ['--no-warnings', '--import', endsWithParent, '--test', join(folder, 'long.test.ts')])
   })
 }
+
+test('a long run ends with npm, which started it', { skip }, async (t) => {
+  const folder = createFolder(t, { 'long.test.ts': idle })
+  const words = ['--no-warnings', '--import', endsWithParent, '--test', join(folder, 'long.test.ts')]
+  const npm = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(words)}, { stdio: 'ignore' })`
+  await requireEnds(t, folder, 'SIGKILL', ['-e', npm])
+})
 
 test('every long run loads what ends it, and has no shell between it and npm', () => {
   const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
