@@ -12,11 +12,13 @@ import {
   generatedInputs,
   type HostCall,
   inputsInTests,
+  isOddNumber,
   type Reference,
   type SampleInput,
   type Subject,
 } from './reference/index.ts'
 import type { Session } from './session.ts'
+import { hasOddConstants } from './wasm/index.ts'
 
 export interface ComparisonOptions {
   readonly reference: Reference
@@ -48,6 +50,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
   const subject: Subject = {
     policy: { sourceHash: policy.sourceHash, wasm: policy.wasm, builtins, maxPages: Math.min(maxPages, maxMemoryPages + dataPages) },
     revision,
+    hasOddConstants: hasOddConstants(policy.wasm, isOddNumber),
     dataFor: (names) => documents.textFor(names.flatMap((name) => byName.get(name) ?? [])),
   }
 

@@ -114,6 +114,39 @@ test('a policy whose rewritten WebAssembly is damaged is not activated, and the 
   assert.ok(held.differences.length > 0)
 })
 
+test('constants of every spelling reject no policy: what the SDK holds for other numbers is skipped and counted', async (t) => {
+  const spellings = [
+    '443.0',
+    '4.43e2',
+    '44300e-2',
+    '443',
+    '-0',
+    '0.0',
+    '1e400',
+    '1e-400',
+    '9007199254740993',
+    '9223372036854775808',
+    '4294967296',
+  ]
+  const rules = spellings.flatMap((spelling, index) => [
+    `by_key_${index} := {${spelling}: "hit"}[input.http.port]`,
+    `in_set_${index} if input.http.port in {${spelling}, "other"}`,
+    `at_place_${index} := input.http.segments[${/^\d{1,18}$/.test(spelling) ? spelling : 1}]`,
+    `deny contains "key ${index}" if by_key_${index}`,
+    `deny contains "set ${index}" if in_set_${index}`,
+    `deny contains "place ${index}" if at_place_${index}`,
+    `deny contains "equal ${index}" if input.http.port == ${spelling}`,
+    `deny contains "less ${index}" if input.http.port < ${spelling}`,
+  ])
+  const held = await hold(t)
+  const compared = await held.activate(rule(rules.join('\n\n')))
+  assert.deepEqual(held.differences, [])
+  assert.deepEqual(Object.keys(compared?.skipped ?? {}), ['number'])
+  assert.match(held.decide({}), /^rules\/deny/)
+  await held.settled()
+  assert.deepEqual(held.differences, [])
+})
+
 test('damage that only the policy’s own tests reach is found by their inputs', async (t) => {
   const denying = rule('deny contains "no" if input.http.segments[0] == "hidden-door"')
   const tests = {
@@ -220,7 +253,12 @@ test('one decision a second is compared, more than may wait are left out, and ev
     onSkipped: (reason) => void said.push(reason),
     onDifference: () => void said.push('different'),
   })
-  const subject = { policy: { sourceHash: '', wasm: new Uint8Array(), builtins: [], maxPages: 8 }, revision: 'v', dataFor: () => '{}' }
+  const subject = {
+    policy: { sourceHash: '', wasm: new Uint8Array(), builtins: [], maxPages: 8 },
+    revision: 'v',
+    hasOddConstants: false,
+    dataFor: () => '{}',
+  }
   const evaluation = { id: 'r', integration: 'weather', input: '{}', calls: [], outcome: { text: '[{"result":1}]' } }
   assert.ok(witness.isDue())
   witness.sample(subject, evaluation)

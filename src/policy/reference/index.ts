@@ -1,5 +1,5 @@
 /** The independent witness: OPA's own SDK beside the gateway's evaluator. */
-export { type Evaluation, type HostCall, type SkipReason, skipReasons } from './evaluation.ts'
+export { type Evaluation, type HostCall, isOddNumber, type SkipReason, skipReasons } from './evaluation.ts'
 export {
   type Compared,
   createReference,

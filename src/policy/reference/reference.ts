@@ -9,6 +9,8 @@ import type { PolicyToAsk, Sdk } from './sdk.ts'
 export interface Subject {
   readonly policy: PolicyToAsk
   readonly revision: string
+  /** As in `Beside`. */
+  readonly hasOddConstants: boolean
   /** JSON; `null`: too large. */
   readonly dataFor: (integrations: readonly string[]) => string | null
 }
@@ -105,7 +107,7 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
         : await sdk.ask({ policy: subject.policy, data: data ?? '', questions: asked.map(({ question }) => question) })
     for (const [index, { evaluation }] of asked.entries()) {
       const answer = answers[index] ?? { skipped: 'unavailable' }
-      const verdict = compare(evaluation, answer, data ?? '')
+      const verdict = compare(evaluation, answer, { data: data ?? '', hasOddConstants: subject.hasOddConstants })
       if (typeof verdict === 'object') skip(verdict.skipped)
       else {
         checked += 1

@@ -1,7 +1,7 @@
 /** A WebAssembly module as its sections (W3C WebAssembly Core 2.0, §5.5), taken apart and put together again. */
 import { LebReader, unsigned } from './leb.ts'
 
-export const sections = { type: 1, import: 2, function: 3, global: 6, export: 7, code: 10 } as const
+export const sections = { type: 1, import: 2, function: 3, global: 6, export: 7, code: 10, data: 11 } as const
 
 /** Section bodies by id; custom sections (names, debugging) are left out. */
 export type Sections = ReadonlyMap<number, Uint8Array>
