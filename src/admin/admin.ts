@@ -4,10 +4,10 @@ import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.ts'
-import { createServer } from '../node-http.ts'
-import { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
+import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
 import { type ApiOptions, createApiHandler, requireToken } from './api.ts'
 import { createHealthHandler, type HealthOptions } from './health.ts'
+import { createOperatorServer } from './operator-server.ts'
 
 export interface AdminOptions extends ApiOptions, HealthOptions {
   readonly config: Config['admin']
@@ -28,10 +28,7 @@ export function createAdmin(options: AdminOptions): Admin {
   let healthPort = config.health.port
 
   async function serve(app: RequestListener, what: string, listen: (server: Server) => Promise<void>): Promise<Server> {
-    const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, app)
-    // Who ends its side behind its request is still told what came of it; Node has it off unless asked (its types leave it out).
-    ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
-    boundConnections(server, maxConnections)
+    const server = createOperatorServer(app, maxConnections)
     await listen(server).catch((error: Error) => {
       throw new Error(`${what} cannot listen: ${error.message}`, { cause: error })
     })

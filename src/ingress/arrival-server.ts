@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { type DoorName, Refusal } from '../core/index.ts'
 import { createServer } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
+import { RequestLines } from '../sockets/index.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { watchHalfClosed } from './half-closed.ts'
@@ -55,6 +56,7 @@ export function createArrivalServer({
   const given = new WeakSet<Duplex>()
   // What comes over these belongs to no request that Node knows of.
   const raw = new WeakSet<Duplex>()
+  const lines = new WeakMap<Duplex, RequestLines>()
   /** RFC 9112 §9.6: once our end was announced nothing is served any more, since nobody could be answered. */
   const isOver = (socket: Duplex): boolean => {
     if (socket.writableEnded) socket.destroy()
@@ -77,6 +79,7 @@ export function createArrivalServer({
     if (given.has(socket)) return
     given.add(socket)
     raw.add(socket)
+    lines.get(socket)?.stop()
     const earlier = owed.of(socket).at(-1) ?? null
     refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, owner: ownerOf(socket), earlier }).catch(() => socket.destroy())
   }
@@ -93,6 +96,8 @@ export function createArrivalServer({
     socket.once('end', () => {
       if (!raw.has(socket) && owed.of(socket).length > 0) watchHalfClosed(socket, () => owed.of(socket))
     })
+    const isInHead = () => owed.latest(socket)?.req.complete !== false
+    lines.set(socket, new RequestLines(socket, { isInHead, refuse: () => refuse(door, versionUnsupported(), socket) }))
     // What Node calls once the last reply of a connection is written.
     socket.destroySoon = endAfterReply
   })
@@ -112,6 +117,7 @@ export function createArrivalServer({
   /** Node hands the connection over and forgets which replies wait in it: none of them would hear that it has closed. */
   const takeOver = (socket: Duplex) => {
     raw.add(socket)
+    lines.get(socket)?.stop()
     socket.once('close', () => {
       for (const reply of owed.of(socket)) reply.destroy()
     })
@@ -173,6 +179,8 @@ function ignore(): void {}
 function explainParseError(error: NodeJS.ErrnoException): Refusal {
   // The parser's code stands for what is no version at all as well.
   if ('reason' in error && error.reason === 'Invalid HTTP version') return versionUnsupported()
+  // What a client of HTTP/2 begins with (RFC 9113 §3.4).
+  if (error.code === 'HPE_PAUSED_H2_UPGRADE') return versionUnsupported()
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return new Refusal('headers-too-large', 'the request line and headers are larger than http.maxHeader')

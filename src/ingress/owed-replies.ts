@@ -6,6 +6,8 @@ export interface OwedReplies {
   begin(req: IncomingMessage, res: ServerResponse): void
   /** Oldest first; each may close at any time. */
   of(socket: Duplex): readonly ServerResponse[]
+  /** Of the newest request, whether it has closed or not. */
+  latest(socket: Duplex): ServerResponse | undefined
 }
 
 const none: readonly ServerResponse[] = []
@@ -18,6 +20,7 @@ export function createOwedReplies(): OwedReplies {
   }
   return {
     of,
+    latest: (socket) => begun.get(socket)?.at(-1),
     begin: (req, res) => void begun.set(req.socket, [...of(req.socket), res]),
   }
 }

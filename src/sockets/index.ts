@@ -3,4 +3,5 @@
 export { boundConnections } from './bound-connections.ts'
 export { claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
 export { Pool } from './pool.ts'
+export { RequestLines } from './request-lines.ts'
 export { trustedRoots } from './trusted-roots.ts'

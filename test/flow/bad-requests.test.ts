@@ -20,7 +20,7 @@ test('each malformed request is refused with a problem and one record pair, and 
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ['garbage', 'garbage\r\n\r\n', /^HTTP\/1.1 400 /],
     ['TLS on the plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', /^HTTP\/1.1 400 /],
-    ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1.1 505 /],
     ['bare LF in a header', `GET http://${authority}/ HTTP/1.1\nHost: ${authority}\n\n`, /^HTTP\/1.1 400 /],
     [
       'CL and TE together',

@@ -1,0 +1,39 @@
+/** An HTTP server of the operator's side: bounded in what its callers can hold of it, and speaking HTTP/1.1 and HTTP/1.0 alone. */
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { createServer } from '../node-http.ts'
+import { boundConnections, RequestLines } from '../sockets/index.ts'
+
+const detail = 'the versions understood here are HTTP/1.1 and HTTP/1.0'
+const problem = JSON.stringify({ status: 505, title: 'HTTP Version Not Supported', detail })
+const headers = ['content-type', 'application/problem+json', 'content-length', String(problem.length), 'connection', 'close'] as const
+
+export function createOperatorServer(app: RequestListener, maxConnections: number): Server {
+  const latest = new WeakMap<Socket, IncomingMessage>()
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, (req, res) => {
+    latest.set(req.socket, req)
+    if (req.httpVersionMajor === 1 && req.httpVersionMinor <= 1) app(req, res)
+    else refuse(res)
+  })
+  // Who ends its side behind its request is still told what came of it; Node has it off unless asked (its types leave it out).
+  ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
+  boundConnections(server, maxConnections)
+  server.on('connection', (socket) => {
+    new RequestLines(socket, {
+      isInHead: () => latest.get(socket)?.complete !== false,
+      refuse: () => refuseRaw(socket),
+    })
+  })
+  return server
+}
+
+function refuse(res: ServerResponse): void {
+  res.writeHead(505, [...headers]).end(problem)
+}
+
+/** Where the parser would have taken it for HTTP/1.0. */
+function refuseRaw(socket: Socket): void {
+  let head = 'HTTP/1.1 505 HTTP Version Not Supported\r\n'
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+  socket.end(`${head}\r\n${problem}`, () => socket.destroySoon())
+}
