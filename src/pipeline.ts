@@ -181,13 +181,15 @@ class Stranger {
 
 /** Resolves when the time is over, or the caller has left. Meanwhile its connection brings no further request. */
 function keepBack({ hangup, socket }: Arrival, ms: number): Promise<void> {
-  socket?.pause()
   return new Promise((resolve) => {
+    // In a turn of its own: Node reads on by itself once the request that it is at has ended.
+    const pausing = setImmediate(() => socket?.pause())
     const timer = setTimeout(end, ms)
     // It may call back before it returns.
     const forget = hangup.onGone(end)
     function end(): void {
       clearTimeout(timer)
+      clearImmediate(pausing)
       queueMicrotask(() => forget())
       socket?.resume()
       resolve()

@@ -2,6 +2,7 @@
 import type { webcrypto } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
+import { type Hangup, Refusal } from '../core/index.ts'
 import { createFairCache, createPace } from '../shares/index.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 import type { Issue } from './issue.ts'
@@ -12,14 +13,24 @@ const day = 86_400_000
 export interface Leaves {
   /**
    * A server context for the canonical host, for a client of the integration. `rsa`: with a second leaf, for clients that
-   * know no ECDSA; its key is made when the first of them comes. Throws where the integration asks for too many new hosts.
+   * know no ECDSA; its key is made when the first of them comes. Throws where the integration asks for too many new hosts,
+   * and `Refusal('client-closed')` as soon as the caller leaves.
    */
-  contextFor(integration: string, host: string, rsa: boolean): Promise<SecureContext>
+  contextFor(integration: string, host: string, rsa: boolean, hangup: Hangup): Promise<SecureContext>
 }
 
+/** For all who asked meanwhile. */
 interface Made {
   readonly context: Promise<SecureContext>
   readonly at: number
+  readonly turn: Turn
+  callers: number
+}
+
+/** When it may be made. Given up where all who asked have left before it came. */
+interface Turn {
+  readonly ending: AbortController
+  isAwaited: boolean
 }
 
 /** Of all integrations. */
@@ -34,10 +45,11 @@ export function createLeaves(authority: Promise<CertificateAuthority>, now: () =
   const waitMs = createPace({ ...pace, now: () => performance.now() })
   let rsaKey: Promise<RsaKey> | null = null
 
-  async function make(integration: string, host: string, rsa: boolean): Promise<SecureContext> {
+  async function make(integration: string, host: string, rsa: boolean, turn: Turn): Promise<SecureContext> {
     const wait = waitMs(integration)
     if (wait === null) throw new Error(`${integration} asks for more new hosts than leaves can be made`)
-    if (wait > 0) await sleep(wait)
+    if (wait > 0) await sleep(wait, undefined, { signal: turn.ending.signal })
+    turn.isAwaited = false
     const { leafKeyFile } = await authority
     opened ??= authority.then(openIssuer)
     const { issue, publicKey, keyPem } = await opened.catch((error) => {
@@ -56,18 +68,38 @@ export function createLeaves(authority: Promise<CertificateAuthority>, now: () =
     return createSecureContext({ key: [keyPem, key.pem], cert: [leaf, second], minVersion })
   }
 
+  function begin(integration: string, key: string, host: string, rsa: boolean): Made {
+    const known = contexts.get(integration, key)
+    if (known !== undefined && now() - known.at < day) return known
+    const turn: Turn = { ending: new AbortController(), isAwaited: true }
+    const made: Made = { context: make(integration, host, rsa, turn), at: now(), turn, callers: 0 }
+    contexts.set(integration, key, made)
+    made.context.catch(() => forget(integration, key, made))
+    return made
+  }
+
+  function forget(integration: string, key: string, made: Made): void {
+    if (contexts.get(integration, key) === made) contexts.delete(integration, key)
+  }
+
   return {
-    contextFor(integration, host, rsa) {
+    async contextFor(integration, host, rsa, hangup) {
       const key = rsa ? `rsa ${host}` : host
-      const known = contexts.get(integration, key)
-      if (known !== undefined && now() - known.at < day) return known.context
-      const context = make(integration, host, rsa)
-      const made = { context, at: now() }
-      contexts.set(integration, key, made)
-      context.catch(() => {
-        if (contexts.get(integration, key) === made) contexts.delete(integration, key)
-      })
-      return context
+      const made = begin(integration, key, host, rsa)
+      made.callers += 1
+      const left = Promise.withResolvers<never>()
+      const unsubscribe = hangup.onGone(() => left.reject(new Refusal('client-closed', 'the caller went away')))
+      try {
+        return await Promise.race([made.context, left.promise])
+      } finally {
+        unsubscribe()
+        made.callers -= 1
+        if (made.callers === 0 && made.turn.isAwaited) {
+          // Before whoever asks next: it is not made any more.
+          forget(integration, key, made)
+          made.turn.ending.abort()
+        }
+      }
     },
   }
 }

@@ -4,12 +4,13 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Authority, canonicalHost } from '../canonical/index.ts'
-import { type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
+import { type Hangup, type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect } from './arrival-server.ts'
 import { takesEcdsa } from './client-hello.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
+import { holdOpen } from './hold-open.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import { createInsideConnections } from './inside-connections.ts'
@@ -22,7 +23,7 @@ export interface InterceptOptions {
   readonly nextId: NextId
   readonly containment: Containment
   /** A server context with a leaf for exactly this host; `rsa`: with one that a client without ECDSA can check, too. */
-  readonly secureContext: (integration: string, host: string, rsa: boolean) => Promise<SecureContext>
+  readonly secureContext: (integration: string, host: string, rsa: boolean, hangup: Hangup) => Promise<SecureContext>
   readonly http: ServerOptions
   readonly maxPolicyBodyBytes: number
   /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
@@ -58,13 +59,20 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
       socket.destroy()
       return
     }
-    socket.unshift(first)
-    if (first[0] !== 0x16) return serveInside(socket as Socket, 'http', tunnel)
-    const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(first)).catch((error: Error) => error)
-    if (context instanceof Error || socket.destroyed) {
-      await recordHandshakeFailure(handle, nextId(), socket, tunnel, context instanceof Error ? context : new Error(left))
+    if (first[0] !== 0x16) {
+      socket.unshift(first)
+      return serveInside(socket as Socket, 'http', tunnel)
+    }
+    const held = holdOpen(socket, first)
+    const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(first), held.hangup).catch(
+      (error: Error) => error,
+    )
+    const { gone } = held.hangup
+    held.giveBack()
+    if (context instanceof Error || gone) {
+      const recorded = recordHandshakeFailure(handle, nextId(), socket, tunnel, gone ? new Error(left) : (context as Error))
       socket.destroy()
-      return
+      return recorded
     }
     const secure = new TLSSocket(socket as never, {
       isServer: true,

@@ -25,10 +25,24 @@ export function malformedArrival(
     throw refusal
   }
   const identify = () => provenBy(owner, socket) ?? fail()
-  const hangup: Hangup = { gone: false, onGone: () => () => {} }
+  const hangup = closeOf(socket)
   const cut = () => void socket.destroy()
   const arrival = { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify, read: fail, cut }
   return owner?.parent === undefined ? arrival : { ...arrival, parent: owner.parent }
+}
+
+/** Who sends what cannot be parsed has left only once the connection is closed. */
+function closeOf(socket: Duplex): Hangup {
+  return {
+    get gone() {
+      return socket.destroyed
+    },
+    onGone(callback) {
+      if (socket.destroyed) callback()
+      else socket.once('close', callback)
+      return () => void socket.off('close', callback)
+    },
+  }
 }
 
 function provenBy(owner: ConnectionOwner | null, socket: Duplex): Identified | null {

@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { createLeafPem, createLeaves, openAuthority } from '../../src/certs/index.ts'
 import { openRsaKey } from '../../src/certs/rsa-key.ts'
 import { createSerialNumber } from '../../src/certs/serial-number.ts'
+import { createCaller } from '../support/caller.ts'
 
 test('a serial number is positive and has no padding', () => {
   for (let i = 0; i < 2000; i += 1) assert.match(createSerialNumber(), /^[4-7][0-9a-f]{31}$/)
@@ -49,16 +50,40 @@ test('one integration that asks for ever new hosts waits for leaves, and another
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const leaves = createLeaves(openAuthority(folder))
-  const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false))
+  const { hangup } = createCaller()
+  const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false, hangup))
   const states = asked.map((one) =>
     one.then(
       () => 'made',
       () => 'refused',
     ),
   )
-  await leaves.contextFor('weather', 'a.example.com', false)
-  assert.equal(await leaves.contextFor('greedy', '0.example.com', false), await asked[0])
+  await leaves.contextFor('weather', 'a.example.com', false, hangup)
+  assert.equal(await leaves.contextFor('greedy', '0.example.com', false, hangup), await asked[0])
   await asked[99]
   assert.equal(await Promise.race([states[110], Promise.resolve('waiting')]), 'waiting')
   assert.equal(await states[299], 'refused')
+})
+
+test('a caller that leaves waits for its leaf no longer; another that asked for the same still gets it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  // Time stands still until it is told to go on: nothing but the hang-up ends a wait.
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const leaves = createLeaves(openAuthority(folder))
+  const stays = createCaller()
+  for (let index = 0; index < 110; index += 1) void leaves.contextFor('greedy', `${index}.example.com`, false, stays.hangup)
+  const leaves1 = createCaller()
+  const leaves2 = createCaller()
+  const alone = leaves.contextFor('greedy', 'alone.example.com', false, leaves1.hangup)
+  const shared = leaves.contextFor('greedy', 'shared.example.com', false, leaves2.hangup)
+  const other = leaves.contextFor('greedy', 'shared.example.com', false, stays.hangup)
+  leaves1.leave()
+  leaves2.leave()
+  await assert.rejects(alone, { code: 'client-closed' })
+  await assert.rejects(shared, { code: 'client-closed' })
+  await assert.rejects(leaves.contextFor('greedy', 'alone.example.com', false, leaves1.hangup), { code: 'client-closed' })
+  const again = leaves.contextFor('greedy', 'alone.example.com', false, stays.hangup)
+  t.mock.timers.tick(10_000)
+  assert.ok((await other) !== (await again))
 })
