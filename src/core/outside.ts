@@ -1,4 +1,5 @@
 /** What rules may ask of the world where the configuration grants it; each question goes down the one path, as an arrival of its own. */
+import type { Hangup } from './caller.ts'
 import type { Integration } from './integration.ts'
 import type { HeaderList } from './request.ts'
 
@@ -22,9 +23,11 @@ export interface OutsideReply {
 export interface Asker {
   readonly id: string
   readonly integration: Integration
+  /** Its caller's: what is asked for a caller that has left is asked for nobody. */
+  readonly hangup: Hangup
 }
 
-/** Both throw an `Error` that says why there is no answer: the path refused, nobody answered in time. Each asker has limits of its own, as the grantee's manifest sets them. */
+/** Both throw an `Error` that says why there is no answer: the path refused, nobody answered in time, the asker's caller has left. Each asker has limits of its own, as the grantee's manifest sets them. */
 export interface Outside {
   send(request: OutsideRequest, asker: Asker): Promise<OutsideReply>
   /** Addresses of a name. */

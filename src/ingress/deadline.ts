@@ -6,13 +6,17 @@ export interface Deadline extends Hangup {
   end(): void
 }
 
-export function createDeadline(timeoutMs: number): Deadline {
+/** `asker`: it hangs up as well when that does. */
+export function createDeadline(timeoutMs: number, asker: Hangup): Deadline {
   const listeners = new Set<() => void>()
   let gone = false
-  const timer = setTimeout(() => {
+  const timer = setTimeout(leave, timeoutMs)
+  const forget = asker.onGone(leave)
+  function leave(): void {
     gone = true
+    clearTimeout(timer)
     for (const listener of listeners) listener()
-  }, timeoutMs)
+  }
   return {
     get gone() {
       return gone
@@ -22,6 +26,9 @@ export function createDeadline(timeoutMs: number): Deadline {
       else listeners.add(callback)
       return () => void listeners.delete(callback)
     },
-    end: () => clearTimeout(timer),
+    end() {
+      clearTimeout(timer)
+      forget()
+    },
   }
 }

@@ -14,6 +14,8 @@ export interface LingerBounds {
 
 /** `rest`: the request whose body is not all in; `null` where what comes belongs to no request. */
 export function linger(socket: Socket, rest: IncomingMessage | null, { timeoutMs, maxBytes }: LingerBounds): void {
+  // Its close has been told already, or will be to others.
+  if (socket.destroyed) return
   const until = performance.now() + timeoutMs
   const quietMs = timeoutMs / 6
   const firstBytes = socket.bytesRead

@@ -54,13 +54,14 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   }
 
   async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<OutsideReply> {
-    const deadline = createDeadline(timeoutMs)
+    const deadline = createDeadline(timeoutMs, asker.hangup)
     try {
       const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline, () => identifyFor(asker.integration), read))
       const body = await collect(settling, maxReplyBytes, deadline)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
     } catch (error) {
+      if (asker.hangup.gone) throw new Error('the caller went away')
       throw deadline.gone ? new Error(`no answer within ${Math.round(timeoutMs)} ms`) : error
     } finally {
       deadline.end()

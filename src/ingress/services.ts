@@ -31,9 +31,17 @@ export function createServicesDoor({ handle, identify, nextId, requireShare, max
     upgrade(req, socket, head) {
       // No response object exists for an upgrade; one that is never written stands for the caller's end of the line.
       const res = new ServerResponse(req)
-      socket.once('close', () => res.destroy())
+      const leave = () => void res.destroy()
+      socket.once('close', leave)
+      // As with a CONNECT: who ends its side before anything is open wants it no more, unless it has said something into it.
+      if (head.byteLength === 0) socket.once('end', leave)
+      // Nobody reads the socket yet, and without a read neither a FIN nor a reset is noticed.
+      socket.read(0)
       const arrival = new HttpArrival(nextId(), upgrading, req, res)
-      serveRaw(handle, arrival, (settling) => begin(settling, socket, head, arrival.id))
+      serveRaw(handle, arrival, (settling) => {
+        socket.off('end', leave)
+        begin(settling, socket, head, arrival.id)
+      })
     },
   }
 }

@@ -13,6 +13,7 @@ import {
   type Needs,
   parseExactJson,
   type ReadBody,
+  Refusal,
   stringify,
 } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
@@ -201,6 +202,7 @@ export function createEngine(options: EngineOptions): Engine {
         const leftMs = until - now
         const tooMuch = answers.size >= grants.maxCalls ? `more than ${grants.maxCalls} questions` : leftMs <= 0 ? 'no time is left' : null
         answers.set(outcome.question, tooMuch === null ? await ask(outcome, leftMs, request) : { error: tooMuch })
+        if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away while its rules waited for an answer')
       } else return outcome instanceof OutsideNeeded ? failed(outcome) : outcome
     }
   }

@@ -5,6 +5,7 @@ import {
   type Claim,
   type Decision,
   denial,
+  type Hangup,
   type Identified,
   type Live,
   type Needs,
@@ -35,6 +36,9 @@ interface Open {
   cut(): void
 }
 
+/** Whose request it was may have ended its half: what is open is there until it closes. */
+const present: Hangup = { gone: false, onGone: () => () => {} }
+
 export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOptions): LiveStation {
   const open = new Set<Open>()
 
@@ -45,7 +49,7 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
       apply(one, denial('identity/revoked', 'what the caller came with no longer proves who it is', revision() ?? ''))
       return
     }
-    const request = { ...one.request, integration: who.integration, identity: who.identity }
+    const request = { ...one.request, integration: who.integration, identity: who.identity, hangup: present }
     const anew = claimed(request, needs)
     if (anew === null) apply(one, unreadable())
     else if (consult === null) apply(one, decide(request, anew) ?? unreadable())

@@ -4,6 +4,7 @@ import type { Integration } from '../../src/core/index.ts'
 import { type Answers, createBuiltins, createLibrary, OutsideNeeded } from '../../src/policy/builtins/index.ts'
 import { createAsk } from '../../src/policy/outside/index.ts'
 import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
+import { createCaller } from '../support/caller.ts'
 
 /** As rego/compiler/conformance/main.go writes it. */
 export interface Question {
@@ -51,7 +52,10 @@ export function createSubject(module: WebAssembly.Module): (question: Question) 
         } catch (error) {
           if (!(error instanceof OutsideNeeded)) throw error
           renew()
-          answers.set(error.question, await ask(error, 5000, { id: '', integration: { name: '' } as Integration }))
+          answers.set(
+            error.question,
+            await ask(error, 5000, { id: '', integration: { name: '' } as Integration, hangup: createCaller().hangup }),
+          )
         }
       }
     } catch (error) {

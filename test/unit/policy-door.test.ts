@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AccessRequest, type Arrival, type Identified, Refusal } from '../../src/core/index.ts'
 import { createPolicyDoor } from '../../src/ingress/policy-door.ts'
+import { createCaller } from '../support/caller.ts'
 import { integrationOf } from '../support/judge.ts'
 
 const start = 'apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: tests\n'
@@ -25,7 +26,7 @@ async function readOf(url: string, capability: string): Promise<AccessRequest | 
   await assert.rejects(
     door.send(
       { method: 'GET', url, headers: ['X-HTTP-Method-Override', 'DELETE', 'Accept', 'a'], body: null, timeoutMs: 60_000 },
-      { id: 'parent', integration },
+      { id: 'parent', integration, hangup: createCaller().hangup },
     ),
     /only looked at/,
   )
