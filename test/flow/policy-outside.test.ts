@@ -27,7 +27,7 @@ async function startVerdicts(t: TestContext): Promise<Origin & { readonly held: 
 async function arrange(
   t: TestContext,
   rules: (verdicts: number) => string,
-  grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime], timeout: 1m',
+  grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime], timeout: 1m, maxReply: 64KiB',
   limits = '',
 ) {
   const verdicts = await startVerdicts(t)

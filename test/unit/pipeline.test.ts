@@ -320,3 +320,18 @@ test('a caller that floods and leaves is waited for no longer', async (t) => {
   await answered
   assert.ok(seen.includes('summed'))
 })
+
+test('with audit.durability strict the effect waits for its record', async () => {
+  const { seen, stations, arrival } = arrange(null)
+  let isOnDisk: () => void = () => {}
+  const onDisk = new Promise<void>((resolve) => {
+    isOnDisk = resolve
+  })
+  const open = () => ({ ...stations.journal.open(arrival), durable: () => onDisk })
+  const handling = createPipeline({ ...stations, journal: { ...stations.journal, strict: true, open } })(arrival)
+  await new Promise(setImmediate)
+  assert.ok(seen.includes('admit') && !seen.includes('perform'))
+  isOnDisk()
+  await handling
+  assert.ok(seen.includes('perform'))
+})

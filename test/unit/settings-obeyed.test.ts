@@ -1,0 +1,211 @@
+/** No setting is accepted and ignored: each key of sallyport.yaml and of a manifest names the test that shows what it does. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { derived } from '../../docs/emit.ts'
+import { root } from '../support/installation.ts'
+
+/** A file below test/, and a title in it. That file names the key. */
+type Shown = readonly [file: string, title: string]
+
+const secret = ['unit/config.test.ts', 'secrets from it or a file, and are known to the redactor'] as const
+const buckets = Object.fromEntries(
+  ['arrivals', 'requests', 'bytesOut', 'bytesIn'].flatMap((bucket): [string, Shown][] => {
+    const ofBytes = bucket.startsWith('bytes')
+    const shown: Shown = ofBytes
+      ? ['unit/slow-bytes.test.ts', 'pass within 5 % of its rate over each 10 s, and never ahead of it']
+      : ['property/gcra.test.ts', 'the bucket admits exactly what the model admits']
+    return [
+      [`limits.${bucket}.rate`, shown],
+      [`limits.${bucket}.burst`, shown],
+    ]
+  }),
+)
+/** The same keys in either file. */
+const inBoth: Readonly<Record<string, Shown>> = {
+  ...buckets,
+  'limits.concurrency': ['flow/connection-shares.test.ts', 'an intercepted request needs one slot and one token'],
+  'limits.connections': ['flow/connection-shares.test.ts', 'its own limit holds an integration'],
+  'breaker.errorThresholdPercent': ['unit/breakers.test.ts', 'a threshold of 100 percent opens when everything fails'],
+  'breaker.minimumRequests': ['unit/breakers.test.ts', 'opens at its threshold, not only above it'],
+  'breaker.window': ['unit/breakers.test.ts', 'what happened before the window counts no more'],
+  'breaker.reset': ['unit/breakers.test.ts', 'opens after failures, lets one trial through after the reset'],
+}
+
+const literalForms = ['unit/manifest-paths.test.ts', 'a pattern writes %2F or // where the capability takes them literally'] as const
+const proxy = ['flow/lifecycle.test.ts', 'a listener for an unknown integration aborts with 78'] as const
+
+const manifestKeys: Readonly<Record<string, Shown>> = {
+  ...inBoth,
+  apiVersion: ['unit/manifest-schema.test.ts', 'and where it is'],
+  kind: ['unit/manifest-schema.test.ts', 'and where it is'],
+  name: ['flow/broker.test.ts', '/v1/self tells who I am'],
+  owner: ['flow/operator.test.ts', 'doctor says what is wrong before the start'],
+  labels: ['flow/policy-revisions.test.ts', 'labels are part of the revision: rules may ask for them'],
+  'identity.tokens[].sha256': ['flow/policy-change.test.ts', 'what is open ends when its token is taken back'],
+  'network[].hosts': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
+  'network[].ports': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
+  'network[].methods': ['flow/other-clients.test.ts', 'git clones over HTTPS from git http-backend, and cannot push'],
+  'network[].paths': ['flow/security-cases.test.ts', 'cases 6, 9: one path has one verdict'],
+  'network[].encodedSlash': literalForms,
+  'network[].emptySegments': literalForms,
+  'network[].tls': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
+  'network[].addresses': ['flow/public-network.test.ts', 'special addresses are reached through no door'],
+  'network[].timeout': ['flow/stuck-dials.test.ts', 'a capability’s timeout holds while a name is resolved or an address dialled'],
+  'network[].maxRequest': ['flow/open-caps.test.ts', 'whose caller sends more than maxRequest is cut'],
+  'network[].maxReply': ['flow/open-caps.test.ts', 'whose other end sends more than maxReply is cut'],
+  'services[].name': ['flow/services.test.ts', 'a denied and an unknown service look alike'],
+  'services[].methods': ['flow/configured-bounds.test.ts', 'a service is asked by the methods that its capability names'],
+  'services[].paths': ['flow/client-forms.test.ts', 'a WebSocket to a service has the verdict of a plain request on each of these paths'],
+  'services[].encodedSlash': literalForms,
+  'services[].emptySegments': literalForms,
+  'services[].websocket': ['flow/services.test.ts', 'a WebSocket is judged, recorded before its upgrade'],
+  'files[].name': ['flow/broker.test.ts', 'files are read, described, listed and atomically written'],
+  'files[].root': ['flow/broker.test.ts', 'no spelling of a path leads out of the root'],
+  'files[].actions': ['flow/broker.test.ts', '/v1/self tells who I am'],
+  'files[].paths': ['flow/policy-explain.test.ts', 'explain tells of files and services the change that helps'],
+  'files[].maxBytes': ['flow/broker.test.ts', 'a body beyond maxBytes is refused and nothing is kept'],
+  'redaction.headers': ['property/redact.test.ts', 'the names of a manifest are its own'],
+  'redaction.queryKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],
+  'redaction.jsonKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],
+}
+
+const reports = ['unit/config-reports.test.ts', 'a server is all that must be said'] as const
+const bundleDefaults = ['unit/config-bundles.test.ts', 'a server has its secrets read, and a bundle its defaults'] as const
+const unixSocket = ['flow/broker.test.ts', 'a Unix socket has the mode and the group that its listener says'] as const
+const unidentified = ['flow/connection-shares.test.ts', 'silent connections, and such as prove nothing, keep nobody out'] as const
+const tls = ['policy/server.test.ts', 'presents its certificate, and trusts the configured CA alone'] as const
+
+const configKeys: Readonly<Record<string, Shown>> = {
+  ...inBoth,
+  apiVersion: ['flow/lifecycle.test.ts', 'a bad configuration aborts with 78 before any port is bound'],
+  kind: ['unit/config-schema.test.ts', ' is told'],
+  state: ['flow/fresh-machine.test.ts', 'the default policy decides and denies in every shape, and nothing is written outside the st'],
+  integrations: ['flow/operator.test.ts', 'a folder of manifests that is not there is told as that'],
+  'listeners[].name': proxy,
+  'listeners[].address': ['flow/security-cases.test.ts', 'both address families: a gateway and an origin on ::1'],
+  'listeners[].socket': ['flow/broker.test.ts', 'a listener of one’s own is an identity; on a Unix socket too'],
+  'listeners[].mode': unixSocket,
+  'listeners[].group': unixSocket,
+  'listeners[].integration': proxy,
+  'listeners[].doors': ['flow/hostile-peers.test.ts', 'a caller that resets after a CONNECT that nobody serves'],
+  'services[].name': ['flow/services.test.ts', 'a request arrives below the service’s path'],
+  'services[].url': ['flow/services.test.ts', 'a request arrives below the service’s path'],
+  'services[].headers': ['flow/services.test.ts', 'a request arrives below the service’s path with the gateway’s credential'],
+  'services[].headers.<name>.env': ['flow/services.test.ts', 'a request arrives below the service’s path with the gateway’s credential'],
+  'services[].headers.<name>.file': secret,
+  'services[].timeout': ['flow/services.test.ts', 'a service that is down, slow or breaks off is a 502, a 504 and a broken transfer'],
+  'services[].addresses': ['flow/public-network.test.ts', 'what the operator names is found without a thread'],
+  'policy.rules': ['flow/policy-change.test.ts', 'a WebSocket is cut by new rules on headers that no rule looked at'],
+  'policy.maxMemoryPages': ['policy/engine.test.ts', 'a policy that loops is stopped by its memory, denies'],
+  'policy.maxEvaluation': ['policy/engine.test.ts', 'a policy that loops without allocating is stopped in time, denies'],
+  'policy.grants.builtins': ['flow/policy-outside.test.ts', 'without the grant such rules are refused when they are built'],
+  'policy.grants.integration': ['flow/policy-outside.test.ts', 'a rule asks a service, as the integration that is granted it'],
+  'policy.grants.timeout': ['flow/stuck-dials.test.ts', 'grants.timeout holds while what a rule asks for is resolved or dialled'],
+  'policy.grants.maxCalls': ['flow/policy-outside.test.ts', 'more questions than are granted deny'],
+  'policy.grants.maxReply': ['flow/policy-outside.test.ts', 'an answer that does not come, or is too large, denies'],
+  'policy.candidate.rules': ['flow/bundles.test.ts', 'a candidate is compiled with the bundles, in place of the rules'],
+  'policy.candidate.enforce': ['flow/policy-change.test.ts', 'an enforced candidate decides, and where it fails the active policy does'],
+  'policy.candidate.maxEvaluation': ['flow/policy-change.test.ts', 'an enforced candidate that runs away is stopped at its own bound'],
+  'policy.reference': ['flow/reference.test.ts', 'with the reference off it is not looked at'],
+  'policy.reference.perSecond': ['unit/config-reports.test.ts', 'one decision a second is held to the SDK unless something else is said'],
+  'policy.servers[].name': bundleDefaults,
+  'policy.servers[].url': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
+  'policy.servers[].token': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
+  'policy.servers[].token.env': bundleDefaults,
+  'policy.servers[].token.file': secret,
+  'policy.servers[].clientCertificate.certificate': tls,
+  'policy.servers[].clientCertificate.key': ['flow/bundles.test.ts', 'a server behind TLS gets the client certificate and the token'],
+  'policy.servers[].ca': tls,
+  'policy.servers[].headers': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
+  'policy.servers[].headers.<name>.env': bundleDefaults,
+  'policy.servers[].headers.<name>.file': secret,
+  'policy.servers[].timeout': ['policy/server.test.ts', 'waits no longer than it may, and stops when it is told to'],
+  'policy.bundles[].name': bundleDefaults,
+  'policy.bundles[].server': ['flow/bundles.test.ts', 'a server behind TLS gets the client certificate and the token'],
+  'policy.bundles[].resource': bundleDefaults,
+  'policy.bundles[].file': ['flow/bundles-local.test.ts', 'a folder is followed'],
+  'policy.bundles[].folder': ['flow/bundles-local.test.ts', 'a folder is followed'],
+  'policy.bundles[].polling.minDelay': ['flow/bundles.test.ts', 'a server that holds requests is asked once'],
+  'policy.bundles[].polling.maxDelay': ['flow/bundles.test.ts', 'a server that holds requests is asked once'],
+  'policy.bundles[].polling.longPollingTimeout': ['flow/bundles.test.ts', 'a server that holds requests is asked once'],
+  'policy.bundles[].signing.key': ['policy/bundle-signatures.test.ts', 'refuses a private key where a public one belongs'],
+  'policy.bundles[].signing.keyId': ['policy/bundle-signatures.test.ts', 'verifies EdDSA, with the key that the token names'],
+  'policy.bundles[].signing.algorithm': ['policy/bundle-signatures.test.ts', 'verifies what "opa build" signed with '],
+  'policy.bundles[].signing.scope': ['policy/bundle-signatures.test.ts', 'verifies the WebAssembly and the scope that opa signed'],
+  'policy.bundles[].maxSize': ['flow/bundles.test.ts', 'deltas that come to more than a bundle may have are followed by a snapshot'],
+  'policy.labels': ['flow/decision-log.test.ts', 'a decision is told as OPA tells it, field for field'],
+  'policy.decisionLog.server': reports,
+  'policy.decisionLog.resource': reports,
+  'policy.decisionLog.minDelay': ['flow/decision-log.test.ts', 'a gateway whose server is away answers all the same'],
+  'policy.decisionLog.maxDelay': ['flow/decision-log.test.ts', 'a gateway whose server is away answers all the same'],
+  'policy.decisionLog.uploadSizeLimit': ['flow/decision-log.test.ts', 'no length and no depth of a request keeps it out of the log'],
+  'policy.decisionLog.bufferSize': ['flow/decision-log.test.ts', 'a gateway whose server is away answers all the same'],
+  'policy.decisionLog.maxDecisionsPerSecond': [
+    'flow/decision-log.test.ts',
+    'decisions beyond the stated rate are not reported, and counted',
+  ],
+  'policy.decisionLog.maxEvaluation': [
+    'flow/decision-log.test.ts',
+    'an event whose masks fail is told of without what they might have masked',
+  ],
+  'policy.status.server': reports,
+  'policy.status.resource': reports,
+  'policy.status.minDelay': ['flow/status.test.ts', 'how the decision log fares is part of it'],
+  'policy.status.maxDelay': ['flow/status.test.ts', 'how the decision log fares is part of it'],
+  'admin.health': ['flow/operator.test.ts', 'the health port knows three paths'],
+  'admin.socket': ['flow/operator.test.ts', 'the operator’s socket is 0600 and answers; on TCP it wants its token and no browser'],
+  'admin.tcp.address': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
+  'admin.tcp.token': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
+  'admin.tcp.token.env': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
+  'admin.tcp.token.file': secret,
+  'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
+  'audit.maxSegment': ['flow/configured-bounds.test.ts', 'the audit log goes on in another segment once one has audit.maxSegment'],
+  'audit.durability': ['unit/pipeline.test.ts', 'with audit.durability strict the effect waits for its record'],
+  'http.maxHeader': ['flow/header-bytes.test.ts', 'a head is bounded by its bytes and not by how many headers it has'],
+  'http.headersTimeout': ['flow/intercept.test.ts', 'a head that is trickled is refused when its time is over'],
+  'http.keepAlive': ['flow/connection-shares.test.ts', 'what is idle gives way before what is in use'],
+  'http.maxConnections': ['flow/connection-shares.test.ts', 'an integration that holds every connection in use gives one to another'],
+  'http.maxUnidentifiedConnections': unidentified,
+  'http.connectTimeout': ['unit/egress.test.ts', 'one deadline holds in every state of a dial'],
+  'http.originTimeout': ['flow/ends-of-exchanges.test.ts', 'whoever ends an exchange, it is settled as the table says'],
+  'http.idleTimeout': ['flow/ends-of-exchanges.test.ts', 'whoever ends an exchange, it is settled as the table says'],
+  'http.lingerTimeout': ['flow/ends-of-exchanges.test.ts', 'whoever ends an exchange, it is settled as the table says'],
+  'http.maxLinger': ['flow/configured-bounds.test.ts', 'is read on for http.maxLinger and no further'],
+  'http.maxRequest': ['flow/configured-bounds.test.ts', 'http.maxRequest and http.maxReply bound a body'],
+  'http.maxReply': ['flow/configured-bounds.test.ts', 'http.maxRequest and http.maxReply bound a body'],
+  'http.maxPolicyBody': [
+    'policy/renewal.test.ts',
+    'as large as http.maxPolicyBody lets one be is decided with the limits that are the default',
+  ],
+  'http.maxPolicyBodies': ['flow/body-shares.test.ts', 'bodies that never end take their integration'],
+  'http.originCa': ['flow/system-roots.test.ts', 'is trusted without http.originCa, and another is not'],
+  'http.dnsServers': ['flow/policy-outside.test.ts', 'the addresses of a name are asked for down the same path'],
+  drainTimeout: ['flow/lifecycle.test.ts', 'live work that does not end within the drain timeout is cut'],
+  'log.level': ['flow/no-secrets.test.ts', 'no secret of a request or of the configuration is in the log'],
+}
+
+/** Keys that hold a value; what has keys below, or is not available, holds none. */
+function valueKeys(page: string): readonly string[] {
+  return [...(derived()[page] ?? '').matchAll(/^\| `([^`]+)`[^|]* \| ([^|]*(?:\\\|[^|]*)*) \|/gm)]
+    .filter(([, , value = '']) => !/keys below$|^nothing$/.test(value) || /or keys below$/.test(value))
+    .map(([, key = '']) => key)
+}
+
+for (const [page, table] of [
+  ['reference/manifest.md', manifestKeys],
+  ['reference/configuration.md', configKeys],
+] as const) {
+  test(`every key of docs/${page} names the test that shows it, and no other does`, () =>
+    assert.deepEqual(Object.keys(table).sort(), [...valueKeys(page)].sort()))
+
+  for (const [key, [file, title]] of Object.entries(table))
+    test(`${page}: ${key} is shown by a test that is there and says it`, () => {
+      const text = readFileSync(join(root, 'test', file), 'utf8')
+      const titles = [...text.matchAll(/\btest\(\s*(['"`])(.*?)\1,/gs)].map(([, , named = '']) => named)
+      assert.ok(title !== '' && titles.some((one) => one.includes(title)), `test/${file} has no test "${title}"`)
+      const last = key.split('.').at(-1)?.replace('[]', '') ?? ''
+      assert.ok(text.toLowerCase().includes(last.toLowerCase()), `test/${file} does not name "${last}"`)
+    })
+}
