@@ -130,10 +130,11 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     needs: () => government.policy.needs,
     bundles: () => government.bundles(),
   })
+  const { folder: auditFolder } = config.audit
   const witness =
     config.policy.reference === null
       ? null
-      : createWitness({ ...config.policy.reference, redact: redactor, note: audit.note, logger, metrics })
+      : createWitness({ ...config.policy.reference, auditFolder, redact: redactor, note: audit.note, logger, metrics })
   const government = createGovernment({
     ...{ config, servers, manifests, compile, library, witness, harden, reporting, readContext, outside },
     note: audit.note,

@@ -1,4 +1,5 @@
 /** Joins the witness, OPA's own SDK beside the gateway's evaluator, with those who are told: metrics, the log, the audit record. */
+import { readNewest } from './audit/index.ts'
 import type { Json } from './core/index.ts'
 import { createReference, createSdk, type Reference, type SkipReason, skipReasons } from './policy/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
@@ -18,13 +19,18 @@ export interface Witness {
 
 export interface WitnessOptions {
   readonly perSecond: number
+  /** What was decided lately is asked about before another policy decides. */
+  readonly auditFolder: string
   readonly redact: { text(text: string): string; document(value: Json): Json }
   readonly note: (type: 'reference', facts: Readonly<Record<string, string>>) => void
   readonly logger: Logger
   readonly metrics: Metrics
 }
 
-export function createWitness({ perSecond, redact, note, logger, metrics }: WitnessOptions): Witness {
+/** Some hundred decisions. */
+const maxRecordedBytes = 256 * 1024
+
+export function createWitness({ perSecond, auditFolder, redact, note, logger, metrics }: WitnessOptions): Witness {
   const checkedTotal = metrics.counter(
     'sallyport_policy_reference_checked_total',
     'Evaluations that OPA’s own SDK was asked about as well.',
@@ -42,6 +48,7 @@ export function createWitness({ perSecond, redact, note, logger, metrics }: Witn
   const reference = createReference({
     sdk: createSdk(),
     perSecond,
+    recorded: () => readNewest(auditFolder, 'decided', maxRecordedBytes),
     redact,
     onChecked() {
       checked += 1

@@ -1,6 +1,6 @@
 /** Every record of a log, oldest first. */
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJson } from '../core/index.ts'
 import { segmentsAmong } from './chain.ts'
@@ -24,6 +24,33 @@ export async function* readAudit(folder: string, types: readonly string[] = [], 
         const record = parse(line)
         if (record !== undefined && (types.length === 0 || types.includes((record as { type?: string }).type ?? ''))) yield record
       }
+}
+
+/** Records of a type among the last `maxBytes` of the log, newest first. Throws what the file system throws. */
+export async function readNewest(folder: string, type: string, maxBytes: number): Promise<readonly unknown[]> {
+  const found: unknown[] = []
+  let left = maxBytes
+  for (const name of segmentsAmong(await readdir(folder)).toReversed()) {
+    const bytes = await endOf(join(folder, name), left)
+    // What begins in front of the bytes is no whole line, and parses as no record.
+    const records = bytes.toString('utf8').split('\n').map(parse).toReversed()
+    found.push(...records.filter((record) => (record as { type?: unknown } | undefined)?.type === type))
+    left -= bytes.byteLength
+    if (left <= 0) break
+  }
+  return found
+}
+
+async function endOf(path: string, maxBytes: number): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const length = Math.min(size, maxBytes)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 /** A chunk's complete lines at a time: a promise a line would cost more than parsing it. */

@@ -6,6 +6,7 @@ import type { RegoSources } from './compiler/index.ts'
 import type { Observer } from './engine.ts'
 import { failureKindOf } from './failure.ts'
 import type { ReadContext } from './input.ts'
+import { recordedInputs } from './recorded-inputs.ts'
 import {
   type Compared,
   type Evaluation,
@@ -68,11 +69,12 @@ export function createComparison(options: ComparisonOptions): Comparison {
   return {
     isDue: reference.isDue,
     take: (evaluation) => reference.sample(subject, evaluation),
-    agree(sources) {
+    async agree(sources) {
       const at = Date.now()
+      const recorded = recordedInputs(await reference.recorded(), byName, readContext)
       const context = (name: string): JsonObject => readContext(name, null)
       // Integrations' data of one kind holds several here: what a policy says of one is the same whoever stands beside it.
-      const inputs = [...inputsInTests(sources), ...reference.recent(), ...generatedInputs(integrations, context, at)]
+      const inputs = [...inputsInTests(sources), ...reference.recent(), ...recorded, ...generatedInputs(integrations, context, at)]
       return reference.check(
         subject,
         inputs.map((one) => evaluate(one, at)),

@@ -25,7 +25,10 @@ interface Held {
   decide(facts: JsonObject): string
 }
 
-async function hold(t: TestContext, { integrations = '', damage = (wasm: Uint8Array) => wasm } = {}): Promise<Held> {
+async function hold(
+  t: TestContext,
+  { integrations = '', damage = (wasm: Uint8Array) => wasm, recorded = async (): Promise<readonly unknown[]> => [] } = {},
+): Promise<Held> {
   const weather = manifest('weather', 'network: [{ hosts: [api.example.com], paths: [/v1/**] }]')
   const directory = createDirectory(integrations === '' ? createFolder(t, { 'weather.yaml': weather }) : integrations, smallDefaults)
   const known: readonly Integration[] = (await directory.readSet()).integrations
@@ -35,6 +38,7 @@ async function hold(t: TestContext, { integrations = '', damage = (wasm: Uint8Ar
   let checked = 0
   const witness = createReference({
     sdk,
+    recorded,
     perSecond: 1_000_000,
     redact: { text: (text) => text, document: (value) => value },
     maxWaiting: 100,
@@ -164,6 +168,33 @@ test_denied if {
   const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r') })
   await held.activate(denying)
   await assert.rejects(held.activate({ ...denying, ...tests }), ReferenceDifference)
+})
+
+const decided = {
+  ...{ type: 'decided', id: 'r0', time: '2026-01-01T00:00:00.000Z', door: 'proxy', integration: 'weather', identity: 'token' },
+  ...{ kind: 'http', action: 'GET', allow: true, rule: 'default/network[0]', revision: 'r' },
+}
+const target = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET' }
+
+test('damage that only a recorded request reaches is found by it, with parts that are masked beside it', async (t) => {
+  const denying = rule('deny contains "no" if input.http.segments[0] == "hidden-door"')
+  const records: unknown[] = [null, { type: 'decided' }, { ...decided, subject: { ...target, path: '/v1/[redacted]' } }]
+  const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r'), recorded: async () => records })
+  const before = await held.activate(denying)
+  records.push({ ...decided, rule: 'rules/deny', allow: false, subject: { ...target, path: '/hidden-door/a', query: 'key=[redacted]' } })
+  await assert.rejects(held.activate(denying), (error: Error) => {
+    assert.ok(error instanceof ReferenceDifference)
+    assert.match(error.message, /Input: .*hidden-door/)
+    return true
+  })
+  assert.ok((before?.checked ?? 0) > 0)
+})
+
+test('records that cannot be read, or not in time, hold up no activation', async (t) => {
+  for (const recorded of [() => Promise.reject(new Error('EIO')), () => new Promise<never>(() => {})]) {
+    const held = await hold(t, { recorded })
+    assert.ok(((await held.activate({}))?.checked ?? 0) > 0)
+  }
 })
 
 test('a decision that differs is found while requests are decided, and the request is decided all the same', async (t) => {

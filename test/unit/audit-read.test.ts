@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName } from '../../src/audit/chain.ts'
-import { readAudit } from '../../src/audit/index.ts'
+import { readAudit, readNewest } from '../../src/audit/index.ts'
 import { createFolder } from '../support/folder.ts'
 
 const chunkBytes = 1024 * 1024
@@ -23,4 +23,17 @@ test('records that mention an id are found across the ends of chunks and segment
     for await (const record of readAudit(folder, ['decided'], 'a')) found.push((record as { id: string }).id)
     assert.deepEqual(found, ['a', 'a', 'inside', 'd'], `shift ${shift}`)
   }
+})
+
+test('the newest records of a type are read from the end, over segments and within a bound', async (t) => {
+  const line = (type: string, id: number) => `${JSON.stringify({ type, id, about: 'é'.repeat(20) })}\n`
+  const segment = (from: number) =>
+    Array.from({ length: 10 }, (_, index) => line(index % 2 === 0 ? 'decided' : 'settled', from + index)).join('')
+  const folder = createFolder(t, { [segmentName(1)]: segment(0), [segmentName(2)]: `${segment(10)}{"type":"decided","id":99` })
+  const idsOf = async (maxBytes: number) => (await readNewest(folder, 'decided', maxBytes)).map((record) => (record as { id: number }).id)
+  assert.deepEqual(await idsOf(1_000_000), [18, 16, 14, 12, 10, 8, 6, 4, 2, 0])
+  const each = Buffer.byteLength(line('decided', 10))
+  assert.deepEqual(await idsOf(5 * each), [18, 16])
+  assert.deepEqual(await idsOf(10), [])
+  await assert.rejects(readNewest(`${folder}/none`, 'decided', 10), { code: 'ENOENT' })
 })

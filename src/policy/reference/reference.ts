@@ -1,5 +1,5 @@
 /** Holds the gateway's evaluator to OPA's own SDK: before a policy decides on a sample of inputs, and then on a sample of its decisions. */
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Json } from '../../core/index.ts'
 import { compare, type Evaluation, type Question, questionOf, type SdkAnswer, type SkipReason } from './evaluation.ts'
 import type { SampleInput } from './sample-inputs.ts'
@@ -53,6 +53,8 @@ export interface Reference {
   check(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
   /** What was sampled lately. */
   recent(): readonly SampleInput[]
+  /** Records of earlier decisions, newest first; none where they cannot be read in time. Never rejects. */
+  recorded(): Promise<readonly unknown[]>
   /** All that was sampled is compared. */
   settled(): Promise<void>
   close(): void
@@ -63,6 +65,7 @@ export interface ReferenceOptions {
   /** Decisions a second. */
   readonly perSecond: number
   readonly redact: { text(text: string): string; document(value: Json): Json }
+  readonly recorded?: () => Promise<readonly unknown[]>
   readonly onChecked?: () => void
   readonly onSkipped?: (reason: SkipReason) => void
   readonly onDifference: (difference: Disagreement) => void
@@ -72,6 +75,8 @@ export interface ReferenceOptions {
   readonly maxWaiting?: number
 }
 
+/** A disk that does not answer holds up no activation. */
+const maxRecordedMs = 200
 const maxInputCharacters = 1024 * 1024
 /** Of all that wait, with what the policy asked its host. */
 const maxWaitingCharacters = 16 * 1024 * 1024
@@ -177,6 +182,10 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
       return { checked, skipped }
     },
     recent: () => [...recent],
+    async recorded() {
+      const late = sleep(maxRecordedMs, [], { ref: false })
+      return Promise.race([told.recorded?.() ?? [], late]).catch(() => [])
+    },
     settled: () => work,
     close: () => sdk.close(),
   }
