@@ -242,3 +242,57 @@ test('a head that breaks off is refused where its caller can still be told, and 
   }
   await eventually('no slot is held', async () => (await openSlots()) === 0)
 })
+
+test('a caller that leaves while its bytes wait for their bucket waits no longer, and leaves no timer', async (t) => {
+  const installation = createInstallation(t, {})
+  const origins = await startOrigins(await createOriginCertificate(installation.folder, 'localhost'))
+  t.after(() => origins.close())
+  const origin = `http://localhost:${origins.plainPort}`
+  const cells = {
+    proxy: `GET ${origin}/large HTTP/1.1\r\n`,
+    services: 'GET /services/origin/large HTTP/1.1\r\n',
+    broker: 'GET /v1/files/data/large HTTP/1.1\r\n',
+  }
+  installation.write(
+    'sallyport.yaml',
+    `${installation.read('sallyport.yaml')}http: { originTimeout: 1h, idleTimeout: 1h }\nservices: [{ name: origin, url: "${origin}", timeout: 1h }]\n`,
+  )
+  mkdirSync(join(installation.folder, 'data'))
+  writeFileSync(join(installation.folder, 'data/large'), Buffer.alloc(5_000_000))
+  // A bucket for each: what one has taken keeps no other waiting.
+  for (const name of Object.keys(cells))
+    installation.write(
+      `integrations/${name}.yaml`,
+      manifest(
+        name,
+        `network: [{ hosts: [localhost], ports: [${origins.plainPort}], tls: none, timeout: 1h, addresses: [127.0.0.0/8, "::1/128"] }]
+services: [{ name: origin }]
+files: [{ name: data, root: ../data, actions: [read] }]
+limits: { bytesIn: { rate: 1kB/h, burst: 100kB } }`,
+      ),
+    )
+  const { proxyPort } = await startHere(t, installation)
+  const open = async (name: keyof typeof cells) => {
+    const before = installation.records().length
+    const socket = connect(proxyPort, '127.0.0.1').on('error', () => {})
+    socket.write(`${cells[name]}Host: localhost\r\nProxy-Authorization: ${proxyHeader(name)}\r\n\r\n`)
+    const decided = await eventually(`${name} is decided`, () =>
+      installation
+        .records()
+        .slice(before)
+        .find(({ type }) => type === 'decided'),
+    )
+    return { socket, id: decided['id'] }
+  }
+  const atRest = activeResources()
+  for (const name of Object.keys(cells) as (keyof typeof cells)[]) {
+    const { socket, id } = await open(name)
+    await eventually(`${name} is answered`, () => socket.readableLength > 0)
+    reset(socket)
+    const settled = await eventually(`${name} is settled`, () =>
+      installation.records().find((record) => record['type'] === 'settled' && record['id'] === id),
+    )
+    assert.deepEqual([settled['status'], settled['problem']], [200, 'client-closed'], name)
+  }
+  await eventually('no connection and no timer is left', () => activeResources() <= atRest)
+})
