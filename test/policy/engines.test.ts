@@ -61,11 +61,13 @@ test('a query has one answer in both engines', async () => {
     sources: rules,
     data,
     explain: false,
-    input: '{"http":{"path":"/closed","port":80,"id":9007199254740993}}',
+    input: '{"http":{"path":"/closed","port":80,"id":9007199254740993,"name":"a\\ud800b"}}',
   }
   for (const asked of [
     'data.sallyport.rules.deny',
     'input.http.id',
+    'input.http.name',
+    '{"a\\ufffdb": 1}[input.http.name]',
     'data.nothing',
     '[json.is_valid("true x"), base64.decode("YQ==")]',
     '1 / 0',

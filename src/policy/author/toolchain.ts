@@ -1,6 +1,6 @@
 /** What authors do with Rego, by OPA's own packages: check, format, test, evaluate, bundle. */
 import { createHash } from 'node:crypto'
-import { type JsonObject, parseExactJson } from '../../core/index.ts'
+import { type JsonObject, parseExactJson, stringify } from '../../core/index.ts'
 import { defaultSources, entrypointsOf, policySurroundings } from '../build.ts'
 import { packageOf } from '../bundle/index.ts'
 import {
@@ -199,7 +199,8 @@ async function evalInGateway(compile: Compile, subject: EngineSubject, query: st
   const rule = `package sallyport_query\n\nanswer := ${query}\n`
   const sources = { ...subject.sources, 'the query': rule }
   const ask = await createGatewayEngine(compile, { ...subject, sources }, ['sallyport_query/answer'])
-  const answer = ask('sallyport_query/answer', input)
+  // As the gateway writes an input, and OPA reads it: strings are well-formed.
+  const answer = ask('sallyport_query/answer', stringify(parseExactJson(input)))
   if ('error' in answer) return { error: { file: '', row: 0, column: 0, code: 'engine', message: answer.error } }
   return answer.text === undefined ? {} : { value: parseExactJson(answer.text) }
 }
