@@ -19,6 +19,7 @@ import {
   describeCompared,
   failureKinds,
   type LibrarySource,
+  namingFiles,
   type PolicyStation,
   readRules,
   type Server,
@@ -162,8 +163,9 @@ export function createGovernment(options: GovernOptions): Government {
     })
     async function prepare(integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal): Promise<void> {
       try {
-        const rules = await readRules(rulesFolder)
-        const prepared = await unlessAborted(signal, station.prepare(integrations, rules, bundles, signal))
+        const prepared = await namingFiles(config.file, rulesFolder, async () =>
+          unlessAborted(signal, station.prepare(integrations, await readRules(rulesFolder), bundles, signal)),
+        )
         prepared.activate()
         state.problem = null
         state.isCurrent = true
@@ -186,11 +188,12 @@ export function createGovernment(options: GovernOptions): Government {
     }
   }
 
+  const inRules = <T>(work: () => Promise<T>) => namingFiles(config.file, config.policy.rulesFolder, work)
   const activation = createActivation({
     directory: manifests,
-    policy,
+    policy: { revision: policy.revision, prepare: (...given) => inRules(() => policy.prepare(...given)) },
     history: createHistory(join(cacheFolder, 'history')),
-    readRules: () => readRules(config.policy.rulesFolder),
+    readRules: () => inRules(() => readRules(config.policy.rulesFolder)),
     bundles: {
       names: config.policy.bundles.map(({ name }) => name),
       areFetched: config.policy.bundles.some(({ place }) => place.kind === 'server'),
@@ -233,7 +236,7 @@ export function createGovernment(options: GovernOptions): Government {
     onRejected(problem, error) {
       if (error !== null) reporting.rejected(error)
       note('rejected', { problem: problem.slice(0, 1000) })
-      logger.error({ problem }, 'the new manifests, rules or bundles are bad: the last good set goes on deciding')
+      logger.error({ problem }, 'the new manifests, rules or bundles are bad: the last good set stays active')
     },
   })
   const bundleFailures = metrics.labelledCounter(
@@ -256,7 +259,7 @@ export function createGovernment(options: GovernOptions): Government {
       // `onRejected` has told what does not go with the rest; the same problem is told once, however often it is met.
       if (!isNew || kind === 'activation') return
       if (kind === 'bundle') note('rejected', { bundle: name, problem: problem.slice(0, 1000) })
-      logger.error({ bundle: name, problem }, 'the bundle cannot be had: the last good one goes on deciding')
+      logger.error({ bundle: name, problem }, 'the bundle cannot be fetched or used: the last good one stays active')
     },
     onUnwatched: (error) => logger.warn({ err: error }, 'changes of a bundle cannot be watched, and are looked for from time to time'),
     onUnkept: (name, error) => logger.error({ bundle: name, err: error }, 'the bundle cannot be kept for a start without its server'),

@@ -49,7 +49,7 @@ export async function readKept(file: string): Promise<Kept | null> {
   const kept = parsed(text)
   if (kept === null)
     throw new AccessError(
-      `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then nobody is suspended`,
+      `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then no integration is suspended`,
     )
   return kept
 }

@@ -87,7 +87,7 @@ async function requireLog<T>(folder: string, read: () => Promise<T>): Promise<T>
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') throw noLog(path ?? folder)
-    if (code === 'ENOTDIR') throw new CommandError(`${path} is no folder: the audit log cannot be there`)
+    if (code === 'ENOTDIR') throw new CommandError(`${path} is not a folder: the audit log cannot be there`)
     if (code === 'EACCES')
       throw new CommandError(`the audit log cannot be read by you (${path}); it belongs to the user that runs the gateway`)
     throw error

@@ -10,7 +10,7 @@ import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
 import { requireLocal } from '../folder-lock.ts'
-import { bundlesAtHand, createPolicy, loadManifests, readRules } from '../policy/index.ts'
+import { bundlesAtHand, createPolicy, loadManifests, namingFiles, readRules } from '../policy/index.ts'
 import { leastSecret } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
 import { commandCompiler } from './compiler.ts'
@@ -77,7 +77,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('access', async () => {
     const kept = await readKept(accessFileIn(config.stateFolder))
     const suspended = Object.entries(kept?.suspended ?? {}).filter(([, one]) => isInForce(one, Date.now()))
-    return suspended.length > 0 ? { warn: `suspended: ${suspended.map(([name]) => name).join(', ')}` } : 'nobody is suspended'
+    return suspended.length > 0 ? { warn: `suspended: ${suspended.map(([name]) => name).join(', ')}` } : 'no integration is suspended'
   })
   await check('sockets', () => `${requireSockets(config)}`)
   await check('ports', () => ports(config))
@@ -93,7 +93,9 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       readContext: () => ({}),
       onFailure: () => {},
     })
-    const prepared = await policy.prepare(found.integrations, await readRules(rulesFolder), bundles)
+    const prepared = await namingFiles(config.file, rulesFolder, async () =>
+      policy.prepare(found.integrations, await readRules(rulesFolder), bundles),
+    )
     const { revision } = prepared
     prepared.activate()
     problems.push(...policy.warnings())

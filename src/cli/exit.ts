@@ -18,7 +18,7 @@ const lastingNames = ['AccessError', 'BundleError', 'CompilerMissing', 'HistoryE
 /** Of the file system, and of an address that only a privileged process may listen on. */
 const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
 const lastingMessages =
-  /can be read by others|expired on|is no socket|does not prove that|nothing shows that|Keep (?:it|the file) as evidence/
+  /can be read by others|expired on|is not a socket|does not prove that|nothing shows that|Keep (?:it|the file) as evidence/
 
 /**
  * Why a gateway did not start, with exit code 78 where the next start would fail in the same way until a person has changed

@@ -47,7 +47,7 @@ export function requireSockets(config: Config): number {
 /** A socket that a dead process left is removed by the start; anything else is somebody's. */
 function requireVacant(what: string, path: string): void {
   const found = look(what, path)
-  if (found !== null && !found.isSocket()) throw misplaced(`${what} cannot be at ${path}: something is there that is no socket`)
+  if (found !== null && !found.isSocket()) throw misplaced(`${what} cannot be at ${path}: something is there that is not a socket`)
 }
 
 /** Only root may give a file to a group that it is not in. */
@@ -58,7 +58,7 @@ function requireMember(what: string, gid: number | null): void {
 
 function requireWritable(problem: string, folder: string, found: Stats | null): void {
   if (found === null) throw misplaced(`${problem}: there is no folder ${folder}`)
-  if (!found.isDirectory()) throw misplaced(`${problem}: ${folder} is no folder`)
+  if (!found.isDirectory()) throw misplaced(`${problem}: ${folder} is not a folder`)
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
@@ -66,7 +66,7 @@ function requireWritable(problem: string, folder: string, found: Stats | null): 
   }
 }
 
-/** `null` where nothing is, be it because something above is no folder. */
+/** `null` where nothing is, be it because something above is not a folder. */
 function look(what: string, path: string): Stats | null {
   try {
     return statSync(path)

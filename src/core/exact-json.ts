@@ -20,7 +20,7 @@ export function isRawNumber(value: unknown): value is RawNumber {
   return isRawJSON(value)
 }
 
-/** Whether a value has members: an array, or an object that is no number with a spelling of its own. */
+/** Whether a value has members: an array, or an object that is not a number with a spelling of its own. */
 export function hasMembers(value: Json | undefined): value is JsonObject | readonly Json[] {
   return typeof value === 'object' && value !== null && !isRawJSON(value)
 }

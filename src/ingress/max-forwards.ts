@@ -5,7 +5,7 @@ import { soleHeader } from './headers.ts'
 /** A larger one is counted from here (RFC 9110 §7.6.2). */
 const most = 2 ** 31 - 1
 
-/** Counts this hop in `headers`. Gives whether it is the last one. Throws `Refusal('malformed-request')` on what is no number. */
+/** Counts this hop in `headers`. Gives whether it is the last one. Throws `Refusal('malformed-request')` on what is not a number. */
 export function countHop(method: string, headers: string[]): boolean {
   if (method !== 'OPTIONS' && method !== 'TRACE') return false
   const given = soleHeader(headers, 'max-forwards')

@@ -24,7 +24,7 @@ export interface ReloadResult {
 
 export interface ActivationOptions {
   readonly directory: Directory
-  readonly policy: PolicyStation
+  readonly policy: Pick<PolicyStation, 'prepare' | 'revision'>
   readonly history: History
   readonly readRules: () => Promise<RegoSources>
   readonly bundles: {

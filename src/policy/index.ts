@@ -46,5 +46,5 @@ export {
   type VerdictStation,
   withVerdicts,
 } from './report/index.ts'
-export { readRules, ruleFiles } from './rules-folder.ts'
+export { namingFiles, readRules, ruleFiles } from './rules-folder.ts'
 export { createServer, type Server } from './server/index.ts'

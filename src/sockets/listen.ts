@@ -5,7 +5,7 @@ import { connect, type Server } from 'node:net'
 /** `false` where a living process answers at `path`; a socket that a dead one left behind is removed. Throws where something else is there. */
 export async function claimSocketPath(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => null)
-  if (found !== null && !found.isSocket()) throw new Error(`cannot listen on ${path}: something is there that is no socket`)
+  if (found !== null && !found.isSocket()) throw new Error(`cannot listen on ${path}: something is there that is not a socket`)
   const answered = await new Promise<boolean>((resolve) => {
     const probe = connect(path)
     probe.once('connect', () => {

@@ -1,4 +1,4 @@
-/** What is wrong with a policy, a manifest or a bundle is told in one line with its place; what decides goes on deciding. */
+/** What is wrong with a policy, a manifest or a bundle is told in one line with its place; what decides stays active. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
@@ -82,7 +82,7 @@ const badRules: readonly Bad[] = [
     told: /^rules\/bad\.rego:3:22: base64\.decode gives text that is not UTF-8 here, [^\n]*; compare the encoded text instead$/,
   },
   { what: 'Rego of 50 MB', file: 'rules/bad.rego', content: fiftyMegabytes, told: /^rules\/bad\.rego: is larger than 4194304 bytes$/ },
-  { what: 'Rego that is no text', file: 'rules/bad.rego', content: Buffer.from([0xff, 0xfe]), told: /^rules\/bad\.rego: is not UTF-8$/ },
+  { what: 'Rego that is not text', file: 'rules/bad.rego', content: Buffer.from([0xff, 0xfe]), told: /^rules\/bad\.rego: is not UTF-8$/ },
 ]
 
 const badManifests: readonly Bad[] = [
@@ -244,7 +244,7 @@ async function health({ healthPort }: Child): Promise<{ ready: number; manifests
   return { ready: ready.status, manifests: checks.manifests, rejected: /^sallyport_policy_rejected (\d)$/m.exec(metrics)?.[1] ?? '' }
 }
 
-test('a running gateway rejects each of them, tells why, and goes on deciding by the last good policy', async (t) => {
+test('a running gateway rejects each of them, tells why, and decides by the last good policy as before', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
   const child = await startChild(t, installation)
@@ -269,7 +269,7 @@ test('a running gateway rejects each of them, tells why, and goes on deciding by
     assert.deepEqual([await status('/open'), await status('/secret')], ['200', '403'], bad.what)
     const reload = await sallyport(installation, 'reload')
     assert.equal(reload.code, 1, bad.what)
-    assert.match(reload.stderr, /^rejected; revision \S+ goes on deciding:\n/)
+    assert.match(reload.stderr, /^rejected; revision \S+ stays active:\n/)
     rmSync(join(installation.folder, bad.file))
     await logged(child, hangUp(), /"msg":"policy active"/)
     assert.deepEqual(await health(child), { ready: 200, manifests: true, rejected: '0' }, bad.what)
@@ -281,7 +281,7 @@ test('a running gateway rejects each of them, tells why, and goes on deciding by
 })
 
 const damages: readonly (readonly [what: string, file: string, change: (content: Buffer) => string | Buffer])[] = [
-  ['is no JSON', 'policy.json', () => '{'],
+  ['is not JSON', 'policy.json', () => '{'],
   ['is empty', 'policy.json', () => ''],
   ['is of a later version', 'policy.json', (content) => JSON.stringify({ ...JSON.parse(content.toString()), format: 99 })],
   [

@@ -103,7 +103,7 @@ async function endure(t: TestContext, gateway: BundleGateway, server: BundleServ
   }
 }
 
-test('whatever a server does wrong, the last good bundle goes on deciding, and one message says what and where', async (t) => {
+test('whatever a server does wrong, the last good bundle stays active, and one message says what and where', async (t) => {
   const server = await startBundleServer(t, { bearer: 'the-right-token' })
   const elsewhere = await startOrigin(t)
   const good = await signedByOpa(t, 'good', ['/closed'], privateKey, { iat: 1_700_000_000 })

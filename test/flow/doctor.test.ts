@@ -25,12 +25,12 @@ async function examine(t: TestContext, config: string, operator = '') {
 const socket = (path: string) => `listeners: [{ name: proxy, socket: ${path} }]`
 const misplaced: readonly (readonly [string, string, string?])[] = [
   [socket('./none/s'), 'sockets: listener "proxy" cannot listen on none/s: there is no folder none'],
-  [socket('./afile/s'), 'sockets: listener "proxy" cannot listen on afile/s: afile is no folder'],
-  [socket('./afile'), 'sockets: listener "proxy" cannot be at afile: something is there that is no socket'],
-  [socket('./integrations'), 'sockets: listener "proxy" cannot be at integrations: something is there that is no socket'],
-  ['state: ./afile/state', 'state folder: the state folder cannot be at afile/state: afile is no folder'],
-  ['audit: { folder: ./afile/deep/log }', 'audit log: the audit log cannot be at afile/deep/log: afile is no folder'],
-  ['', 'sockets: the operator’s socket cannot be at afile: afile is no folder', ', socket: ./afile/s'],
+  [socket('./afile/s'), 'sockets: listener "proxy" cannot listen on afile/s: afile is not a folder'],
+  [socket('./afile'), 'sockets: listener "proxy" cannot be at afile: something is there that is not a socket'],
+  [socket('./integrations'), 'sockets: listener "proxy" cannot be at integrations: something is there that is not a socket'],
+  ['state: ./afile/state', 'state folder: the state folder cannot be at afile/state: afile is not a folder'],
+  ['audit: { folder: ./afile/deep/log }', 'audit log: the audit log cannot be at afile/deep/log: afile is not a folder'],
+  ['', 'sockets: the operator’s socket cannot be at afile: afile is not a folder', ', socket: ./afile/s'],
 ]
 
 for (const [config, said, operator = ''] of misplaced) {
@@ -55,7 +55,7 @@ test('doctor compiles a candidate’s rules as it compiles the rules', async (t)
   installation.write('next/rule.rego', 'package sallyport.rules\n\ndeny contains input.nonsense if true\n')
   const candidate = (await doctor(installation.configFile)).find(({ name }) => name === 'candidate')
   assert.equal(candidate?.state, 'fail')
-  assert.match(candidate?.detail ?? '', /rule\.rego:3:/)
+  assert.match(candidate?.detail ?? '', /^next\/rule\.rego:3:/)
 })
 
 for (const [mode, state] of [
@@ -79,7 +79,7 @@ test('doctor says who is suspended, and that what is kept of it is damaged', asy
   const file = join(installation.folder, 'state/access.json')
   mkdirSync(join(installation.folder, 'state'), { mode: 0o700 })
   const access = async () => (await doctor(installation.configFile)).find(({ name }) => name === 'access')
-  assert.deepEqual(await access(), { name: 'access', state: 'ok', detail: 'nobody is suspended' })
+  assert.deepEqual(await access(), { name: 'access', state: 'ok', detail: 'no integration is suspended' })
   const suspended = { past: until(Date.now() - 1), weather: until(Date.now() + 600_000) }
   installation.write('state/access.json', JSON.stringify({ ...tokens, suspended }))
   assert.deepEqual(await access(), { name: 'access', state: 'warn', detail: 'suspended: weather' })
@@ -92,7 +92,7 @@ test('doctor says who is suspended, and that what is kept of it is damaged', asy
     '{"manifests":{"a":null},"suspended":{}}',
   ]) {
     installation.write('state/access.json', damaged)
-    const detail = `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then nobody is suspended`
+    const detail = `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then no integration is suspended`
     assert.deepEqual(await access(), { name: 'access', state: 'fail', detail })
     if (damaged !== '') continue
     const { code, stderr } = await command(process.execPath, ['--no-warnings', main, 'run', '--config', installation.configFile])

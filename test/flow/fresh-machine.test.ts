@@ -204,7 +204,7 @@ test(
     createRule(rulesFolder)
     const reload = await on(later, `${sallyport} reload --config /etc/sallyport/sallyport.yaml`)
     assert.equal(reload.code, 1)
-    assert.match(reload.stderr, /rejected; revision [0-9a-f-]+ goes on deciding:\n.*there is no compiler: install Go/)
+    assert.match(reload.stderr, /rejected; revision [0-9a-f-]+ stays active:\n.*there is no compiler: install Go/)
     const after = await ask(gateway.port, get('http://1e5.example.org/1.5'))
     assert.equal(/"rule":"[^"]*"/.exec(after.text)?.[0], '"rule":"default/deny"')
     assert.equal(await gateway.stop(), 0)

@@ -91,7 +91,7 @@ test('SIGHUP with a broken manifest leaves the old one deciding, and says so in 
     })
   installation.write('integrations/weather.yaml', manifest('weather', 'netwrok: []'))
   child.process.kill('SIGHUP')
-  await logged('the last good set goes on deciding')
+  await logged('the last good set stays active')
   assert.match(child.stderr(), /weather\.yaml:6:1 netwrok: unknown key; did you mean \\"network\\"\?/)
   assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 200 /)
   const health = async (path: string) => (await fetch(`http://127.0.0.1:${child.healthPort}${path}`)).text()

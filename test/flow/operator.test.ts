@@ -121,7 +121,7 @@ test('audit tail, audit verify, usage, status and reload show what happened', as
   installation.write('integrations/bad.yaml', 'kind: nonsense')
   const rejected = await sallyport(installation, 'reload')
   assert.equal(rejected.code, 1)
-  assert.match(rejected.stderr, /rejected; revision .* goes on deciding:\n.*bad\.yaml:1:1/)
+  assert.match(rejected.stderr, /rejected; revision .* stays active:\n.*bad\.yaml:1:1/)
 })
 
 test('a flood of refusals is limited, and recorded in sums', async (t) => {

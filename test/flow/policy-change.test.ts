@@ -341,7 +341,7 @@ test('what an enforced candidate allowed is cut once the manifests or its own ru
 test('a candidate that does not compile changes nothing, and the log says why', async (t) => {
   const { status, log } = await withCandidate(t, 100, 'package sallyport.rules\n\ndeny contains if\n')
   assert.equal(await status('/open'), 200)
-  assert.ok(log.some((line) => /the candidate rules are bad/.test(line) && /rules\/c\.rego:3:/.test(line)))
+  assert.ok(log.some((line) => /the candidate rules are bad/.test(line) && /"candidate\/c\.rego:3:/.test(line)))
 })
 
 test('a request falls on the same side each time, and the share is the stated one', () => {

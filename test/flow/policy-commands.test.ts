@@ -16,7 +16,7 @@ test('“new” writes a manifest, a rule and its test, which check, format, tes
   const again = await sallyport(installation, 'new', 'shop', '--owner', 'me@example.com')
   assert.equal(again.code, 66)
   assert.match(again.stderr, /shop\.yaml exists already, and nothing is overwritten/)
-  assert.match((await sallyport(installation, 'new', '../evil', '--owner', 'x')).stderr, /is no name for an integration/)
+  assert.match((await sallyport(installation, 'new', '../evil', '--owner', 'x')).stderr, /is not a name for an integration/)
 
   assert.equal((await sallyport(installation, 'check')).stdout, 'OK: 2 files\n')
   assert.deepEqual(await sallyport(installation, 'fmt', '--check'), { code: 0, stdout: '', stderr: '' })
@@ -89,7 +89,7 @@ test('eval answers over the manifests on disk, and says what is wrong with its i
   installation.write('in.json', '{')
   const bad = await sallyport(installation, 'eval', '-i', 'in.json')
   assert.equal(bad.code, 64)
-  assert.match(bad.stderr, /^the input in\.json is no JSON: /)
+  assert.match(bad.stderr, /^the input in\.json is not JSON: /)
 })
 
 test('eval and test allow nothing that the gateway denies: no made-up answer from outside, no evaluation without end', async (t) => {

@@ -41,7 +41,7 @@ for (const [claim, operation, expected] of [
   ['to replace what is not there', { op: 'replace', path: '/acme/x', value: 1 }, /\/acme\/x: there is no such value/],
   ['to reach into a text', { op: 'upsert', path: '/acme/users/alice/role/x', value: 1 }, /leads into a value that has no parts/],
   ['an item beyond the end', { op: 'replace', path: '/acme/list/3', value: 1 }, /there is no such item/],
-  ['an index that is no number', { op: 'upsert', path: '/acme/list/01', value: 1 }, /there is no such item/],
+  ['an index that is not a number', { op: 'upsert', path: '/acme/list/01', value: 1 }, /there is no such item/],
   ['a path outside of the roots', { op: 'upsert', path: '/acme2', value: 1 }, /\/acme2: lies outside of the roots acme/],
   ['a prototype as a path', { op: 'upsert', path: '/acme/constructor/prototype/x', value: 1 }, null],
 ] as const)

@@ -112,7 +112,7 @@ for (const [claim, files, expected] of [
     { 'integrations/weather/data.json': {} },
     /^integrations\/weather\/data\.json: defines data\.integrations, which is the gateway's own/,
   ],
-  ['data that is no JSON, with the place', { 'a/data.json': '{\n "x": 1,\n}' }, /^a\/data\.json: is not JSON at line 3, column 1$/],
+  ['data that is not JSON, with the place', { 'a/data.json': '{\n "x": 1,\n}' }, /^a\/data\.json: is not JSON at line 3, column 1$/],
   ['YAML that is none, with the line', { 'data.yaml': 'a: 1\nb: [1\n' }, /^data\.yaml: is not readable as YAML at line 3/],
   [
     'an alias inside its own anchor',

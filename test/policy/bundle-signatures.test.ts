@@ -121,7 +121,7 @@ test('refuses HS256 with the public key as its secret', async () => {
   const key = pem(rsa.publicKey)
   const forged = await signed({ algorithm: 'HS256', key: new TextEncoder().encode(key) })
   assert.match(await refusal(forged, trust('RS256', key)), /is signed with another algorithm than RS256/)
-  assert.match(await refusal(forged, trust('HS256', key)), /is PEM, which is no secret for HS256/)
+  assert.match(await refusal(forged, trust('HS256', key)), /is PEM, which is not a secret for HS256/)
 })
 
 test('refuses a token without a signature', async () => {

@@ -1,4 +1,4 @@
-/** The engine under hostile input and hostile policies: it decides or denies, and goes on deciding. */
+/** The engine under hostile input and hostile policies: it decides or denies, and the next request is decided as by a new engine. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

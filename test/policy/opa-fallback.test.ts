@@ -1,6 +1,7 @@
-/** An `opa` on PATH in place of the compiler: it builds with the type check, runs tests, and says what it cannot do. */
+/** An `opa` on PATH in place of the compiler: it builds with the type check, checks, formats, runs tests, and says what it cannot do. */
 import assert from 'node:assert/strict'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { policySurroundings } from '../../src/policy/build.ts'
 import { compileWithOpa } from '../../src/policy/compiler/opa.ts'
@@ -98,7 +99,7 @@ test('with an opa alone, policy test tells what passed, and takes coverage that 
   const plain = await run()
   assert.deepEqual(plain, {
     code: 0,
-    stdout: "1 of 1 tests pass in OPA's interpreter alone, how much of the rules they reach is not known without Go\n",
+    stdout: '1 of 1 tests pass, how much of the rules they reach is not known without Go\n',
     stderr: '',
   })
   const asked = await run('--threshold', '50')
@@ -106,11 +107,42 @@ test('with an opa alone, policy test tells what passed, and takes coverage that 
   assert.equal(asked.code, 1)
 })
 
+test('with an opa alone, rules are checked and formatted as with Go', async (t) => {
+  setPath(t, withoutGo)
+  const surroundings = await policySurroundings()
+  const check = (text: string, ofTests = 'package b_test\n\ntest_x if true\n') =>
+    compileWithOpa({ command: 'check', ...surroundings, sources: { 'a.rego': text, 'b_test.rego': ofTests } }, null)
+  assert.deepEqual((await check(rules)).problems, [])
+  const found = async (...given: Parameters<typeof check>) =>
+    (await check(...given)).problems.map(({ file, row, code }) => [file, row, code])
+  assert.deepEqual(await found(rules.replace('input.http', 'input.htpp')), [['a.rego', 3, 'rego_type_error']])
+  assert.deepEqual(await found('package a\n\np if {'), [['a.rego', 3, 'rego_parse_error']])
+  assert.deepEqual(await found(rules, 'package b_test\n\ntest_x if nothing\n'), [['b_test.rego', 3, 'rego_unsafe_var_error']])
+  const format = (sources: Record<string, string>) => compileWithOpa({ command: 'fmt', sources }, null)
+  const { formatted } = await format({ '../a_test.rego': 'package a\np if   true\n', 'b.rego': 'package b\n\np := 1\n' })
+  assert.deepEqual(formatted, { '../a_test.rego': 'package a\n\np := true\n', 'b.rego': 'package b\n\np := 1\n' })
+  const broken = await format({ 'b.rego': 'package b\n\np := 1\n', 'c.rego': 'package c\n\np if {\n' })
+  assert.deepEqual(
+    broken.problems.map(({ file, code }) => [file, code]),
+    [['c.rego', 'rego_parse_error']],
+  )
+
+  const folder = createFolder(t, { 'a.rego': 'package a\np if   true\n' })
+  const run = (...words: string[]) =>
+    command(process.execPath, ['--no-warnings', main, 'policy', ...words], {
+      cwd: folder,
+      env: { ...process.env, PATH: withoutGo, XDG_CACHE_HOME: folder },
+    })
+  assert.deepEqual(await run('check', 'a.rego'), { code: 0, stdout: 'OK: 1 file\n', stderr: '' })
+  assert.deepEqual(await run('fmt', 'a.rego'), { code: 0, stdout: 'a.rego\n', stderr: '' })
+  assert.equal(readFileSync(join(folder, 'a.rego'), 'utf8'), 'package a\n\np := true\n')
+})
+
 test('what an opa cannot stand in for is said to need Go, and no opa at all is said to be none', async (t) => {
   setPath(t, opaFolder)
   await assert.rejects(compileWithOpa({ command: 'eval' }, null), {
     name: 'CompilerMissing',
-    message: /^this command needs Go .*with the "opa" on PATH, rules can be compiled and tested/,
+    message: /^this command needs Go .*with the "opa" on PATH, rules can be compiled, checked, formatted and tested/,
   })
   process.env['PATH'] = '/nowhere'
   await assert.rejects(compileWithOpa({ command: 'build' }, null), { name: 'CompilerMissing', message: /there is no compiler: install Go/ })

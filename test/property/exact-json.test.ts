@@ -49,7 +49,7 @@ test('a number beyond all doubles is kept in what is read, and refused in what i
   for (const zero of ['0e999', '0.0e-999', '-0e400']) assert.equal(JSON.stringify(parseJudgedJson(zero)), zero)
 })
 
-test('what is no JSON is refused as JSON.parse refuses it', () => {
+test('what is not JSON is refused as JSON.parse refuses it', () => {
   for (const text of ['1.', '1e', '-', '01.0', '[1.0,]', '1.0 1.0', '+1.0', '.5000', '1.0e', '--1.0'])
     assert.throws(() => parseExactJson(text), SyntaxError)
 })

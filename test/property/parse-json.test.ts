@@ -38,7 +38,7 @@ test('a reviver sees names, values and the source of numbers', () => {
   ])
 })
 
-test('what is no JSON is refused as JSON.parse refuses it', () => {
+test('what is not JSON is refused as JSON.parse refuses it', () => {
   for (const text of ['', '{', '{"a\\":1}', '{"\\x":1}', '{"a":1}x', '{"\\u00":1}']) assert.throws(() => parseJson(text), SyntaxError)
 })
 

@@ -10,7 +10,7 @@ import { decodeManifest } from '../../src/policy/manifests/decode.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { smallDefaults } from './defaults.ts'
 
-/** Throws `ConfigError` for what is no manifest. */
+/** Throws `ConfigError` for what is not a manifest. */
 export function integrationOf(text: string): Integration {
   return decodeManifest('/integrations/weather.yaml', text, smallDefaults)
 }

@@ -25,7 +25,7 @@ for (const [what, answer, expected] of [
   ['breaks off in its answer', (socket: Socket) => socket.write(`${head}{`, () => socket.destroy()), /broke off .*may have happened/],
   ['stalls before its answer', () => {}, /said nothing for 100 ms; .*may still happen/],
   ['stalls in its answer', (socket: Socket) => socket.write(`${head}{`), /said nothing for 100 ms; .*may still happen/],
-  ['answers with what is no JSON', (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'), /broke off/],
+  ['answers with what is not JSON', (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'), /broke off/],
 ] as const)
   test(`a gateway that ${what} is not said to be stopped`, async (t) => {
     const path = await serve(t, answer)

@@ -188,7 +188,7 @@ for (const [what, text, expected] of refused)
     assert.doesNotMatch(found, /hunter2/)
   })
 
-test('a file that is no text, no file, or a pipe that nobody writes to is refused, not waited for', async (t) => {
+test('a file that is not text, no file, or a pipe that nobody writes to is refused, not waited for', async (t) => {
   assert.deepEqual(await problems(t, Buffer.from([0x61, 0xff, 0x62])), ['sallyport.yaml: is not UTF-8; give another with --config'])
   const folder = createFolder(t)
   mkdirSync(join(folder, 'folder.yaml'))

@@ -18,7 +18,7 @@ const body = (whole: Buffer | string | null): RequestBody => ({
 const json = ['Content-Type', 'application/json']
 
 for (const [what, text] of [
-  ['is no JSON', '{"a":'],
+  ['is not JSON', '{"a":'],
   ['has a key twice', '{"role":"user","role":"admin"}'],
   ['has a key twice, once escaped', '{"role":"user","r\\u006fle":"admin"}'],
   ['has a key in two cases', '{"role":"user","Role":"admin"}'],

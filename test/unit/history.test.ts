@@ -37,6 +37,31 @@ test('a revision whose folder is damaged is told so, and is written anew when it
   assert.deepEqual(await history.read(revisionOf(1)), made('one'))
 })
 
+test('lines of the list that tell of no activation hide no other', async (t) => {
+  const folder = createFolder(t)
+  const history = createHistory(folder)
+  const activated = { revision: revisionOf(1), at: '2026-01-01T00:00:00.000Z', how: 'start' } as const
+  await history.keep(revisionOf(1), made('one'))
+  await history.record(activated)
+  const odd = [
+    'null',
+    '5',
+    '"x"',
+    '[]',
+    '{}',
+    '{"revision":7}',
+    '{"revision":"..","at":"","how":"start"}',
+    `{"revision":"${revisionOf(2)}"}`,
+    '{"',
+  ]
+  const changed = [null, { a: 'tokens' }].map((one) => JSON.stringify({ ...activated, changed: one }))
+  writeFileSync(join(folder, 'activations.jsonl'), [...odd, ...changed, JSON.stringify(activated), ''].join('\n'), { flag: 'a' })
+  assert.deepEqual(
+    (await history.list()).map(({ revision }) => revision),
+    [revisionOf(1), revisionOf(1)],
+  )
+})
+
 /** What is asked of the file system, in its order. */
 function recordCalls(t: TestContext): string[] {
   const calls: string[] = []

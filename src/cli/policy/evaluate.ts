@@ -50,6 +50,6 @@ function readInput(path: string): string {
     JSON.parse(text)
     return text
   } catch (error) {
-    throw new CommandError(`the input ${path} is no JSON: ${(error as Error).message}`, exitCodes.usage)
+    throw new CommandError(`the input ${path} is not JSON: ${(error as Error).message}`, exitCodes.usage)
   }
 }

@@ -42,6 +42,6 @@ export async function rollback(config: Config): Promise<string> {
 
 function told(body: unknown): string {
   const { ok, revision, problem } = body as ReloadResult
-  if (!ok) throw new CommandError(`rejected; revision ${revision} goes on deciding:\n${problem}`)
+  if (!ok) throw new CommandError(`rejected; revision ${revision} stays active:\n${problem}`)
   return `active: revision ${revision}\n`
 }

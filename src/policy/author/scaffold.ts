@@ -15,7 +15,7 @@ export interface Scaffold {
 /** The files written. Nothing that exists is touched: throws `SourceError`. */
 export async function scaffold({ name, owner, integrationsFolder, rulesFolder }: Scaffold): Promise<readonly string[]> {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name))
-    throw new SourceError(`"${name}" is no name for an integration: expected lower-case letters, digits and "-"`)
+    throw new SourceError(`"${name}" is not a name for an integration: expected lower-case letters, digits and "-"`)
   const schema = join(integrationsFolder, schemaFile)
   const files: [string, string][] = [[join(integrationsFolder, `${name}.yaml`), manifestText(name, owner)]]
   if (rulesFolder !== null)

@@ -67,14 +67,14 @@ function checkValue(value: Json, problem: Problem): void {
     const next: Json[] = []
     for (const one of level) {
       if (typeof one === 'string' && !one.isWellFormed()) throw problem('has a string with half a surrogate pair, which no text has')
-      if (typeof one === 'number' && !Number.isFinite(one)) throw problem('has a number that JSON has not')
+      if (typeof one === 'number' && !Number.isFinite(one)) throw problem('has a number that JSON does not have')
       if (isRawNumber(one)) continue
       if (typeof one !== 'object' || one === null) {
-        if (!['string', 'number', 'boolean'].includes(typeof one) && one !== null) throw problem('has a value that JSON has not')
+        if (!['string', 'number', 'boolean'].includes(typeof one) && one !== null) throw problem('has a value that JSON does not have')
         continue
       }
       for (const [key, item] of Object.entries(one)) {
-        if (key === '__proto__' || !key.isWellFormed()) throw problem('has the key "__proto__" or one that is no text; rename it')
+        if (key === '__proto__' || !key.isWellFormed()) throw problem('has the key "__proto__" or one that is not text; rename it')
         next.push(item)
       }
     }

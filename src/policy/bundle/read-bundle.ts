@@ -103,7 +103,7 @@ function wasmOf({ origin, contents }: BundleFiles, manifest: Manifest): Snapshot
     const bytes = contents.get(name)
     if (bytes === undefined)
       throw new BundleError(origin, '.manifest', `wasm: names the module "${module}", which the bundle has not; build it anew`)
-    if (!isWasm(bytes)) throw new BundleError(origin, name, 'is no WebAssembly module; build the bundle with "opa build -t wasm"')
+    if (!isWasm(bytes)) throw new BundleError(origin, name, 'is not a WebAssembly module; build the bundle with "opa build -t wasm"')
     const abi = abiOf(bytes)
     if (!isKnownAbi(abi))
       throw new BundleError(

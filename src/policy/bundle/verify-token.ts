@@ -72,7 +72,7 @@ async function verified(token: string, { algorithm, key }: VerificationKey, keyI
 function materialOf(algorithm: SignatureAlgorithm, key: string): KeyObject | Uint8Array | string {
   const isPem = key.includes('-----BEGIN')
   if (algorithm.startsWith('HS')) {
-    if (isPem) return `is PEM, which is no secret for ${algorithm}; name the algorithm that it is for`
+    if (isPem) return `is PEM, which is not a secret for ${algorithm}; name the algorithm that it is for`
     return key === '' ? 'is empty' : new TextEncoder().encode(key)
   }
   if (key.includes('PRIVATE KEY-----')) return 'is a private key; configure the public one'

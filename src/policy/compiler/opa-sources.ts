@@ -16,8 +16,13 @@ export async function writeRequest(folder: string, request: CompilerRequest, wit
   await writeJson(join(folder, 'data/data.json'), data)
   const kept = Object.entries(sources).filter(([name]) => withTests || !name.endsWith('_test.rego'))
   // A name may lead out of the folder (`../rules/a.rego`) or hold what no pattern would find in a message: numbers do neither.
-  for (const [index, [, text]] of kept.entries()) await writeFile(join(folder, `rego/${index}.rego`), text)
+  for (const [index, [, text]] of kept.entries()) await writeFile(join(folder, fileOf(index)), text)
   return (text) => text.replace(/\brego\/(\d+)\.rego\b/g, (path, index) => kept[Number(index)]?.[0] ?? path)
+}
+
+/** Where the source at this place of the request's is written, where tests are as well. */
+export function fileOf(index: number): string {
+  return `rego/${index}.rego`
 }
 
 function writeJson(path: string, value: unknown): Promise<void> {

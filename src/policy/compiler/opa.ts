@@ -1,5 +1,4 @@
-/** The fallback: an `opa` on PATH builds and tests. It does not tell what the policy reads, so everything counts as read. */
-
+/** The fallback: an `opa` on PATH builds, checks, formats and tests. It does not tell what the policy reads, so everything counts as read. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,8 +6,8 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { type CompilerFolders, commandFolders, openWorkFolder } from './folders.ts'
 import { problemsOfCheck, problemsOfText, testsOf } from './opa-output.ts'
-import { writeRequest } from './opa-sources.ts'
-import { type CompilerAnswer, CompilerMissing, type CompilerRequest, everything } from './protocol.ts'
+import { fileOf, type Renamed, writeRequest } from './opa-sources.ts'
+import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest, everything } from './protocol.ts'
 
 const run = promisify(execFile)
 const inflate = promisify(gunzip)
@@ -35,15 +34,15 @@ export async function compileWithOpa(
   )
   if (version === null) throw new CompilerMissing(cause)
   const { command } = request
-  if ((command !== 'build' && command !== 'test') || request.withTests === true)
+  const work = Object.hasOwn(works, command) ? works[command] : undefined
+  if (work === undefined)
     throw new CompilerMissing(
       cause,
-      `this command needs Go (1.26 or later; https://go.dev/doc/install): with the "opa" on PATH, rules can be compiled and tested (it was asked for: ${command}${request.withTests === true ? ' of tests' : ''})`,
+      `this command needs Go (1.26 or later; https://go.dev/doc/install): with the "opa" on PATH, rules can be compiled, checked, formatted and tested (it was asked for: ${command})`,
     )
   const folder = await mkdtemp(join(openWorkFolder(folders), 'opa-'))
   try {
-    const place = { folder, signal }
-    const answer = command === 'test' ? await test(place, request) : await build(place, request, version)
+    const answer = await work({ folder, signal }, request, version)
     signal?.throwIfAborted()
     return answer
   } finally {
@@ -75,14 +74,34 @@ async function test(place: Place, request: CompilerRequest): Promise<CompilerAns
   return tests === null ? { problems: problemsOfText(stderr, renamed) } : { problems: [], tests }
 }
 
+const shared = ['--capabilities', 'capabilities.json']
+
+async function check(place: Place, request: CompilerRequest): Promise<CompilerAnswer> {
+  return { problems: await problemsIn(place, request, await writeRequest(place.folder, request, true)) }
+}
+
+async function problemsIn(place: Place, { schema }: CompilerRequest, renamed: Renamed): Promise<readonly CompilerProblem[]> {
+  const checking = ['check', '--strict', '--format', 'json', ...shared, ...(schema === undefined ? [] : ['--schema', 'schema.json'])]
+  const { ok, stderr } = await opa(place, [...checking, 'rego'])
+  return ok ? [] : problemsOfCheck(stderr, renamed)
+}
+
+async function format(place: Place, request: CompilerRequest): Promise<CompilerAnswer> {
+  const renamed = await writeRequest(place.folder, request, true)
+  const { ok, stderr } = await opa(place, ['fmt', '--write', 'rego'])
+  if (!ok) return { problems: problemsOfText(stderr, renamed) }
+  const names = Object.keys(request.sources ?? {})
+  const texts = names.map((_name, index) => readFile(join(place.folder, fileOf(index)), 'utf8'))
+  return { problems: [], formatted: Object.fromEntries((await Promise.all(texts)).map((text, index) => [names[index], text])) }
+}
+
 async function build(place: Place, request: CompilerRequest, version: string): Promise<CompilerAnswer> {
   const { folder } = place
-  const renamed = await writeRequest(folder, request, false)
-  const shared = ['--capabilities', 'capabilities.json']
+  const { withTests = false } = request
+  const renamed = await writeRequest(folder, request, withTests)
   // `opa build` knows neither strictness nor a schema: a misspelt `input.…` would compile, and be undefined for ever.
-  const schema = request.schema === undefined ? [] : ['--schema', 'schema.json']
-  const checked = await opa(place, ['check', '--strict', '--format', 'json', ...shared, ...schema, 'rego'])
-  if (!checked.ok) return { problems: problemsOfCheck(checked.stderr, renamed) }
+  const problems = withTests ? [] : await problemsIn(place, request, renamed)
+  if (problems.length > 0) return { problems }
   const entrypoints = (request.entrypoints ?? []).flatMap((entrypoint) => ['-e', entrypoint])
   const built = await opa(place, ['build', '-t', 'wasm', ...shared, '-o', 'bundle.tar.gz', ...entrypoints, 'rego'])
   if (!built.ok) return { problems: problemsOfText(built.stderr, renamed) }
@@ -91,6 +110,10 @@ async function build(place: Place, request: CompilerRequest, version: string): P
   const wasm = Buffer.from(archive.find(({ header }) => /^\/?policy\.wasm$/.test(header.name))?.data ?? []).toString('base64')
   return { problems: [], opa: version, wasm, sight: everything }
 }
+
+const works: Partial<
+  Record<CompilerRequest['command'], (place: Place, request: CompilerRequest, version: string) => Promise<CompilerAnswer>>
+> = { build, check, fmt: format, test }
 
 /** Never rejects: what went wrong is in what it said. */
 function opa({ folder, signal }: Place, args: readonly string[]): Promise<Ended> {

@@ -123,13 +123,27 @@ export function createHistory(folder: string): History {
   }
 }
 
-/** None in a line that was torn: it tells of an activation that nobody could list, and hides no other. */
+/** None in a line that was torn, or that nothing here has written: it hides no other. */
 function activatedIn(line: string): readonly Activated[] {
   try {
-    return line === '' ? [] : [JSON.parse(line) as Activated]
+    const value: unknown = line === '' ? null : JSON.parse(line)
+    return isActivated(value) ? [value] : []
   } catch {
     return []
   }
+}
+
+function isActivated(value: unknown): value is Activated {
+  if (typeof value !== 'object' || value === null) return false
+  const { revision, at, how, by = '', changed = {} } = value as Readonly<Record<string, unknown>>
+  const texts = [revision, at, how, by].every((one) => typeof one === 'string')
+  return (
+    texts &&
+    revisionShape.test(revision as string) &&
+    typeof changed === 'object' &&
+    changed !== null &&
+    Object.values(changed).every(Array.isArray)
+  )
 }
 
 function noneYet(error: NodeJS.ErrnoException): string {

@@ -86,7 +86,7 @@ function parsed(operand: string): unknown {
   try {
     return parseJson(operand)
   } catch {
-    throw new Error('the request holds a set or another value that JSON has not')
+    throw new Error('the request holds a set or another value that JSON does not have')
   }
 }
 

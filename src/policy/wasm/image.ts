@@ -32,7 +32,7 @@ const maxLoadingMs = 30_000
 
 export interface Loader {
   readonly base: Base
-  /** Throws on a text that is no JSON document. */
+  /** Throws on a text that is not a JSON document. */
   load(json: string): Image
 }
 
@@ -105,7 +105,7 @@ function load(runtime: Runtime, base: Base, json: string): Image {
   }
   bytes().set(text, room)
   const root = exports.opa_json_parse(room, text.length)
-  if (root === 0) throw new Error('a document for the policy is no JSON')
+  if (root === 0) throw new Error('a document for the policy is not JSON')
   const end = aligned(exports.opa_heap_ptr_get())
   if (end > room) throw new Error('a document for the policy is too large')
   return { bytes: bytes().slice(heapStart, end), root }

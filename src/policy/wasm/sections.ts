@@ -64,7 +64,7 @@ export function writeBodies(bodies: readonly Uint8Array[]): Uint8Array {
 }
 
 function* sectionsOf(wasm: Uint8Array): Generator<{ id: number; body: Uint8Array }> {
-  if (!preamble.every((byte, index) => wasm[index] === byte)) throw new Error('this is no WebAssembly module of version 1')
+  if (!preamble.every((byte, index) => wasm[index] === byte)) throw new Error('this is not a WebAssembly module of version 1')
   const reader = new LebReader(wasm, preamble.length)
   while (!reader.done) {
     const id = reader.byte()
