@@ -11,6 +11,7 @@ import {
   createActivation,
   createAsk,
   createDelivery,
+  createEvaluationThread,
   createHistory,
   createPolicy,
   createStagedPolicy,
@@ -123,14 +124,16 @@ export function createGovernment(options: GovernOptions): Government {
   )
   const skipped = metrics.counter(
     'sallyport_policy_comparisons_skipped_total',
-    'Requests on which the candidate was not compared: too many waited, or it looks at a body that the active policy did not read.',
+    'Requests on which the candidate was not compared: too many waited, it looks at a body that the active policy did not read, or another policy came meanwhile.',
   )
   const candidate = config.policy.candidate === null ? null : createCandidate(config.policy.candidate)
 
   function createCandidate({ rulesFolder, enforcePercent, maxEvaluationMs }: NonNullable<Config['policy']['candidate']>) {
+    const thread = createEvaluationThread()
     const station = createPolicy({
       ...shared,
       maxEvaluationMs,
+      thread,
       onFailure: (kind, error) => logger.warn({ kind, err: error }, 'the candidate policy failed'),
     })
     // One that was made for other manifests or data than those in force would allow what they took away.
@@ -138,6 +141,7 @@ export function createGovernment(options: GovernOptions): Government {
     const staged = createStagedPolicy({
       active: policy,
       candidate: station,
+      decideApart: station.decideApart,
       isReady: () => state.isCurrent,
       enforcePercent,
       onSkipped: () => skipped.inc(),
@@ -185,6 +189,7 @@ export function createGovernment(options: GovernOptions): Government {
         state.isCurrent = false
       },
       status: () => ({ revision: station.revision(), enforcePercent, problem: state.problem }),
+      close: thread.close,
     }
   }
 
@@ -280,6 +285,7 @@ export function createGovernment(options: GovernOptions): Government {
     follow: delivery.start,
     async close() {
       await Promise.all([delivery.close(), activation.close()])
+      await candidate?.close()
     },
     warnings: () => policy.warnings(),
     reference: () => (witness === null ? null : { ...witness.counts(), activation: policy.compared() }),

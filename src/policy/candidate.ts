@@ -1,5 +1,6 @@
 /** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
 import type { AccessRequest, Claim, Consult, Decision, Policy } from '../core/index.ts'
+import type { DecideApart } from './apart-engine.ts'
 import { heldBytes } from './held-bytes.ts'
 
 export interface Difference {
@@ -15,12 +16,14 @@ export interface CandidateOptions {
   readonly active: Policy
   /** Its evaluations are bounded on their own, and tighter. */
   readonly candidate: Policy
+  /** The candidate's decision where it is only compared, made where no request waits for it. */
+  readonly decideApart: DecideApart
   /** The candidate has been activated; until then it is not asked. */
   readonly isReady: () => boolean
   /** 0 to 100: the share of requests that the candidate decides. */
   readonly enforcePercent: number
   readonly onDifference: (difference: Difference) => void
-  /** A comparison was left out: too many were waiting, or the candidate looks at a body that was not read. */
+  /** A comparison was left out: too many were waiting, the candidate looks at a body that was not read, or it has gone meanwhile. */
   readonly onSkipped: () => void
 }
 
@@ -28,18 +31,20 @@ export interface CandidateOptions {
 const maxWaiting = 1000
 /** Of the bodies and heads that they hold. */
 const maxWaitingBytes = 32 * 1024 * 1024
-/** How long comparisons may keep a turn of the event loop. */
+/** How long the writing of inputs may keep a turn of the event loop. */
 const turnMs = 2
 
 /**
- * The active policy decides. The candidate is asked in a later turn of the event loop, so that its time is nobody's wait;
- * a failure of it is a difference like any other. Of the stated share the candidate decides itself, and where it fails
+ * The active policy decides. The candidate is asked in a later turn of the event loop, and on a thread of its own, so that its
+ * time is nobody's wait; a failure of it is a difference like any other. Of the stated share the candidate decides itself, and where it fails
  * (`engine/…`) the active one does.
  */
 export function createStagedPolicy(options: CandidateOptions): Policy {
-  const { active, candidate, isReady, enforcePercent, onDifference, onSkipped } = options
-  const waiting: { request: AccessRequest; claim: Claim; decision: Decision }[] = []
-  let waitingBytes = 0
+  const { active, candidate, decideApart, isReady, enforcePercent, onDifference, onSkipped } = options
+  const waiting: Waiting[] = []
+  /** Both those that wait for their turn and those that wait for an answer. */
+  let pending = 0
+  let pendingBytes = 0
   let scheduled = false
 
   function compare(request: AccessRequest, claim: Claim, decision: Decision, other: Decision, enforced: boolean): void {
@@ -51,15 +56,19 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     const until = performance.now() + turnMs
     while (waiting.length > 0 && performance.now() < until) {
       const next = waiting.shift()
-      if (next === undefined) continue
-      waitingBytes -= heldBytes(next.request, next.claim)
-      if (!isReady()) continue
-      const other = candidate.decide(next.request, next.claim)
-      // Its body went by unread: the candidate makes no request wait that it does not decide.
-      if (other === null) onSkipped()
-      else compare(next.request, next.claim, next.decision, other, false)
+      if (next !== undefined) void compareApart(next)
     }
     schedule()
+  }
+
+  /** Never rejects. */
+  async function compareApart({ request, claim, decision, bytes }: Waiting): Promise<void> {
+    const other = isReady() ? await decideApart(request, claim).catch(() => 'lost' as const) : 'lost'
+    pending -= 1
+    pendingBytes -= bytes
+    // Its body went by unread (the candidate makes no request wait that it does not decide), or another set has come meanwhile.
+    if (other === null || other === 'lost' || !isReady()) onSkipped()
+    else compare(request, claim, decision, other, false)
   }
 
   function schedule(): void {
@@ -111,14 +120,22 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       return failed ? decision : other
     }
     const bytes = heldBytes(request, claim)
-    if (waiting.length >= maxWaiting || waitingBytes + bytes > maxWaitingBytes) onSkipped()
+    if (pending >= maxWaiting || pendingBytes + bytes > maxWaitingBytes) onSkipped()
     else {
-      waiting.push({ request, claim, decision })
-      waitingBytes += bytes
+      waiting.push({ request, claim, decision, bytes })
+      pending += 1
+      pendingBytes += bytes
     }
     schedule()
     return decision
   }
+}
+
+interface Waiting {
+  readonly request: AccessRequest
+  readonly claim: Claim
+  readonly decision: Decision
+  readonly bytes: number
 }
 
 function alike(a: Decision, b: Decision): boolean {

@@ -1,6 +1,4 @@
 /** Decides: a compiled policy and its data, hardened against what callers can send and what policies can do. */
-
-import { LRUCache } from 'lru-cache'
 import {
   type AccessRequest,
   type Claim,
@@ -8,23 +6,19 @@ import {
   type Decision,
   denial,
   type Integration,
-  isJsonObject,
-  type JsonObject,
   type Needs,
-  parseExactJson,
   type ReadBody,
   Refusal,
-  stringify,
 } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import type { Coverage, ReadCoverage } from './coverage.ts'
+import { createDecisionReader, isOdd } from './decision-reader.ts'
 import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
-import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext } from './input.ts'
+import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
 import type { InputSight } from './projection.ts'
-import { readDecision } from './read-decision.ts'
 import type { Evaluation, HostCall } from './reference/index.ts'
 import type { Session } from './session.ts'
 import { UnreadPart } from './wasm/index.ts'
@@ -70,24 +64,19 @@ interface Remembered {
 }
 
 /** No decision is believed for longer, should a function look at the clock that none of us knows to. */
-const maxRememberedMs = 60_000
+export const maxRememberedMs = 60_000
 
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
-const maxInputCharacters = 8 * 1024 * 1024
+export const maxInputCharacters = 8 * 1024 * 1024
 
 /** Longer inputs hold headers or bodies, which seldom come twice. */
-const maxCachedCharacters = 1024
-/** Ten thousand are remembered. */
-const maxDecisionCharacters = 2048
+export const maxCachedCharacters = 1024
 
 export function createEngine(options: EngineOptions): Engine {
   const { policy, session, integrations, revision, readContext, grants, ask, readCoverage, onFailure, observer } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const writeInput = createWriteInput(policy.sight, readContext)
-  // Few distinct results come out of a policy: the same text is the same decision, parsed and checked once.
-  const decisions = new LRUCache<string, Decision>({ max: 500 })
-  /** Too large to be remembered, as an author's reasons may be. */
-  const large = new WeakSet<Decision>()
+  const { read, canBeRemembered } = createDecisionReader(revision)
   // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
   // give two answers (clock, randomness), the same text decides the same.
   const decided = policy.sight.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
@@ -132,15 +121,6 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
-  function read(text: string): Decision {
-    const known = decisions.get(text)
-    if (known !== undefined) return known
-    const decision = readDecision(resultOf(text), revision)
-    if (text.length > maxDecisionCharacters) large.add(decision)
-    else if (!isOdd(decision)) decisions.set(text, decision)
-    return decision
-  }
-
   function failed(error: unknown): Decision {
     const kind = failureKindOf(error)
     onFailure(kind, error)
@@ -165,7 +145,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     const decision = unread.length === 0 ? evaluate(request, input, nothing, answers) : evaluateWithout(request, input, unread, answers)
-    if (input.length <= maxCachedCharacters && (decision === null || !(isOdd(decision) || large.has(decision))))
+    if (input.length <= maxCachedCharacters && (decision === null || canBeRemembered(decision)))
       decided?.set(name, key, { decision, at: request.at })
     return decision
   }
@@ -261,28 +241,3 @@ function answersFor({ door }: AccessRequest): Answers | undefined {
 }
 
 const nothing: readonly string[] = []
-
-/** A decision without a part holds for any value of it: for this one, too. `unread`: `["http","body"]`. */
-function withUnread(input: string, unread: readonly string[]): string {
-  let document = parseExactJson(input) as JsonObject
-  for (const path of unread) document = withPart(document, JSON.parse(path) as string[])
-  return unread.length === 0 ? input : stringify(document)
-}
-
-function withPart(document: JsonObject, [key = '', ...below]: readonly string[]): JsonObject {
-  const present = Object.hasOwn(document, key) ? document[key] : undefined
-  const part = below.length === 0 ? { type: 'unread' } : withPart(isJsonObject(present) ? present : {}, below)
-  return { ...document, [key]: part }
-}
-
-/** The engine's own words, which no policy's decision is. */
-function isOdd({ rule }: Decision): boolean {
-  return rule.startsWith('engine/')
-}
-
-/** `[{"result": …}]`; `[]` means undefined, which is no decision. Throws on what is no result set. */
-function resultOf(text: string): unknown {
-  const results: unknown = JSON.parse(text)
-  if (!Array.isArray(results) || results.length > 1) throw new Error('the policy’s WebAssembly gave no result set')
-  return results.length === 0 ? undefined : (results[0] as { result?: unknown }).result
-}

@@ -16,6 +16,7 @@ export {
 } from './compiler/index.ts'
 export { compose } from './compose.ts'
 export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/index.ts'
+export { createEvaluationThread } from './evaluation-thread.ts'
 export { failureKinds } from './failure.ts'
 export { createHistory, type ManifestTexts } from './history/index.ts'
 export { indexManifest } from './index-manifests.ts'

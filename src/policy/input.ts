@@ -1,5 +1,15 @@
 /** The policy input, version 1 (rego/schemas/input.json), of which only what the policy can look at is written. */
-import { type AccessRequest, type Claim, type Json, type JsonObject, type Needs, resourceKinds, stringify } from '../core/index.ts'
+import {
+  type AccessRequest,
+  type Claim,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type Needs,
+  parseExactJson,
+  resourceKinds,
+  stringify,
+} from '../core/index.ts'
 import { type InputSight, memberOf, type Place, placesOf, writeProjected } from './projection.ts'
 
 /** Beside the request: what the gateway knows of the integration's state. */
@@ -94,4 +104,17 @@ function write<Key extends string>(members: Members<Key>, value: (key: Key) => J
 
 function requestValue(access: AccessRequest, key: (typeof requestKeys)[number]): Json {
   return key === 'time' ? new Date(access.at).toISOString() : access[key]
+}
+
+/** A decision without a part holds for any value of it: for this one, too. `unread`: `["http","body"]`. */
+export function withUnread(input: string, unread: readonly string[]): string {
+  let document = parseExactJson(input) as JsonObject
+  for (const path of unread) document = withPart(document, JSON.parse(path) as string[])
+  return unread.length === 0 ? input : stringify(document)
+}
+
+function withPart(document: JsonObject, [key = '', ...below]: readonly string[]): JsonObject {
+  const present = Object.hasOwn(document, key) ? document[key] : undefined
+  const part = below.length === 0 ? { type: 'unread' } : withPart(isJsonObject(present) ? present : {}, below)
+  return { ...document, [key]: part }
 }

@@ -15,6 +15,8 @@ export interface LibrarySource {
   readyFor(need: LibraryNeed): Promise<void>
   /** Never loads: a request must not wait for it. Throws `BuiltinError` where it is not there. */
   now(builtin: string): Library
+  /** What it was made of, for another thread; `null`: it was not loaded. */
+  code(): WebAssembly.Module | null
 }
 
 interface AskedOfHost {
@@ -43,12 +45,15 @@ export function createLibrarySource(
   onMissing: (problem: string) => void = () => {},
 ): LibrarySource {
   let library: Library | null = null
+  let code: WebAssembly.Module | null = null
   return {
+    code: () => code,
     async readyFor({ always, sometimes }) {
       if (library !== null || always.length + sometimes.length === 0) return
       try {
         const module = await load()
         library ??= createLibrary(module)
+        code = module
       } catch (error) {
         if (always.length > 0)
           throw new CompilerMissing(

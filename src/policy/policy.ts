@@ -1,6 +1,7 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
-import { denial, type Integration, type Needs, type Policy } from '../core/index.ts'
+import { type AccessRequest, type Claim, denial, type Integration, type JsonObject, type Needs, type Policy } from '../core/index.ts'
+import { createDecideApart, type DecideApart } from './apart-engine.ts'
 import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, coverageEntrypoint, entrypoint } from './build.ts'
 import type { BundleSet } from './bundle/index.ts'
@@ -10,6 +11,7 @@ import { type Composed, compose } from './compose.ts'
 import { createReadCoverage, type ReadCoverage } from './coverage.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
+import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
 import type { FailureKind } from './failure.ts'
 import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
@@ -39,6 +41,8 @@ export interface PolicyOptions {
   readonly witness?: Reference | undefined
   /** How a policy's WebAssembly is made fit to run; a test damages it. */
   readonly harden?: (wasm: Uint8Array) => Uint8Array
+  /** Evaluates what `decideApart` is asked; without one the caller's thread does. */
+  readonly thread?: EvaluationThread
   /** An evaluation failed and its request was denied. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
@@ -64,6 +68,8 @@ export interface PolicyStation extends Policy {
   sight(): InputSight
   /** As `Engine.decideWithout`. */
   decideWithout: Engine['decideWithout']
+  /** As `decide`, and nobody's request waits for it; asks nothing outside. */
+  decideApart: DecideApart
 }
 
 /** A policy's code, and its session where that serves whatever manifests there are. */
@@ -83,6 +89,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let loaded: Loaded | null = null
   let activeCompared: Compared | null = null
   let activeWarnings: readonly string[] = []
+  let apart: DecideApart | null = null
   let activations = 0
 
   async function prepare(
@@ -121,9 +128,16 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
       onFailure,
       observer: comparison,
     })
+    const { thread } = options
+    const onThread: ThreadPolicy | null =
+      thread === undefined ? null : { ...forThread(next, composed.data, integrations), library: library.code() }
     return {
       revision,
       activate() {
+        if (thread !== undefined && onThread !== null) {
+          thread.load(onThread)
+          apart = createDecideApart({ policy, integrations, revision, readContext, thread, onFailure, observer: comparison })
+        }
         loaded = next
         active = engine
         session.documents.retain(integrations)
@@ -149,6 +163,14 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     return { policy, module, dataHash, own: isOwn ? createSessionOver(createOwnDocuments(module, data)) : null }
   }
 
+  function forThread({ module, own }: Loaded, data: JsonObject, integrations: readonly Integration[]): Omit<ThreadPolicy, 'library'> {
+    const { maxMemoryPages, maxEvaluationMs } = options
+    const kind = own === null ? 'whole' : 'own'
+    const whole = () => ({ ...data, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) })
+    const documents = { kind, data: JSON.stringify(kind === 'own' ? data : whole()) } as const
+    return { module, documents, maxMemoryPages, maxEvaluationMs }
+  }
+
   function createSessionOver(documents: Documents, entry = entrypoint): Session {
     const { maxMemoryPages, maxEvaluationMs } = options
     return createSession({ documents, entrypoint: entry, maxMemoryPages, maxEvaluationMs, library: library.now })
@@ -160,11 +182,14 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     return has ? createReadCoverage(createSessionOver(documents, coverageEntrypoint)) : null
   }
 
+  const decide = (request: AccessRequest, claim: Claim) => (active === null ? noPolicy : active.decide(request, claim))
+
   return {
     get needs() {
       return active?.needs ?? nothing
     },
-    decide: (request, claim) => (active === null ? noPolicy : active.decide(request, claim)),
+    decide,
+    decideApart: async (request, claim) => (apart === null ? decide(request, claim) : apart(request, claim)),
     decideWithout: (request, claim, unread) => (active === null ? noPolicy : active.decideWithout(request, claim, unread)),
     get consult() {
       return active?.consult ?? null

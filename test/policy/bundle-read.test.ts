@@ -150,7 +150,7 @@ for (const [claim, files, expected] of [
   [
     'WebAssembly that is none',
     { '.manifest': { wasm: [{ entrypoint: 'a', module: '/policy.wasm' }] }, 'policy.wasm': 'text' },
-    /^policy\.wasm: is no WebAssembly/,
+    /^policy\.wasm: is not a WebAssembly/,
   ],
   ['a manifest below the top', { 'a/.manifest': {} }, /^a\/\.manifest: expected \.manifest at the top/],
   ['a manifest in protobuf', { '.manifest.pb': 'x' }, /^\.manifest\.pb: is in protobuf/],

@@ -22,6 +22,7 @@ function arrange(active: Policy, candidate: Policy, enforcePercent: number) {
   const staged = createStagedPolicy({
     active,
     candidate,
+    decideApart: async (...given) => candidate.decide(...given),
     isReady: () => true,
     enforcePercent,
     onDifference: (one) => void differences.push(one),

@@ -13,6 +13,7 @@ export function withVerdicts(policy: PolicyStation, verdicts: VerdictStation): P
     },
     decide: policy.decide,
     decideWithout: policy.decideWithout,
+    decideApart: policy.decideApart,
     activations: policy.activations,
     revision: policy.revision,
     compared: policy.compared,

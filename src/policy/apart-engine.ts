@@ -1,0 +1,73 @@
+/** Decides as `engine.ts` does, by evaluations on a thread of their own: nobody's request waits for them. */
+import { type AccessRequest, type Claim, type Decision, denial, type Integration } from '../core/index.ts'
+import { createFairCache } from '../shares/index.ts'
+import { type CompiledPolicy, entrypoint } from './build.ts'
+import { createDecisionReader } from './decision-reader.ts'
+import { maxCachedCharacters, maxInputCharacters, maxRememberedMs, type Observer } from './engine.ts'
+import type { EvaluationThread, ThreadAnswer } from './evaluation-thread.ts'
+import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
+import { bodyPathsOf, createWriteInput, hasUnreadBody, type ReadContext, withUnread } from './input.ts'
+
+/** `null`: it looks at the body, which was not read. `lost`: the thread ended before it answered. */
+export type DecideApart = (request: AccessRequest, claim: Claim) => Promise<Decision | null | 'lost'>
+
+export interface ApartOptions {
+  readonly policy: CompiledPolicy
+  readonly integrations: readonly Integration[]
+  readonly revision: string
+  readonly readContext: ReadContext
+  /** Has loaded this policy. */
+  readonly thread: EvaluationThread
+  readonly onFailure: (kind: FailureKind, error: unknown) => void
+  readonly observer?: Observer | undefined
+}
+
+export function createDecideApart(options: ApartOptions): DecideApart {
+  const { policy, integrations, revision, readContext, thread, onFailure, observer } = options
+  const byName = new Map(integrations.map((one) => [one.name, one]))
+  const writeInput = createWriteInput(policy.sight, readContext)
+  const bodyPaths = bodyPathsOf(policy.sight)
+  const { read, canBeRemembered } = createDecisionReader(revision)
+  const decided =
+    policy.sight.volatile.length === 0 ? createFairCache<{ readonly decision: Decision | null; readonly at: number }>(10_000) : null
+
+  function failed(kind: FailureKind, error: unknown): Decision {
+    onFailure(kind, error)
+    return denial(`engine/${kind}`, failureReasons[kind], revision)
+  }
+
+  function decisionOf(answer: ThreadAnswer): Decision | null {
+    if ('lacks' in answer) {
+      if (answer.lacks === 'part') return null
+      return failed('builtin', new Error(`${answer.lacks}: nothing outside is asked here`))
+    }
+    if ('failed' in answer) return failed(answer.failed, new Error(answer.message))
+    try {
+      return read(answer.text)
+    } catch (error) {
+      return failed(failureKindOf(error), error)
+    }
+  }
+
+  return async (request, claim) => {
+    const unread = hasUnreadBody(claim.facts) ? (bodyPaths.get(request.kind) ?? []) : []
+    const input = writeInput(request, claim)
+    const { name } = request.integration
+    const key = `${unread.join('')}${input}`
+    const isObserved = observer?.isDue() === true
+    const known = isObserved ? undefined : decided?.get(name, key)
+    if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
+    if (input.length > maxInputCharacters)
+      return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
+    const answer = await thread.evaluate({ entrypoint, integration: byName.get(name), input, atMs: request.at, unread, isObserved })
+    if (answer === null) return 'lost'
+    if (!('lacks' in answer) && answer.calls !== null) {
+      const outcome = 'text' in answer ? { text: answer.text } : { failed: answer.failed }
+      observer?.take({ id: request.id, integration: name, input: withUnread(input, unread), calls: answer.calls, outcome })
+    }
+    const decision = decisionOf(answer)
+    if (input.length <= maxCachedCharacters && (decision === null || canBeRemembered(decision)))
+      decided?.set(name, key, { decision, at: request.at })
+    return decision
+  }
+}

@@ -1,0 +1,83 @@
+/** The thread of `evaluation-thread.ts`: one policy at a time, evaluated as the gateway does. */
+import { type MessagePort, parentPort } from 'node:worker_threads'
+import { type Decision, type Integration, type JsonObject, parseExactJson } from '../core/index.ts'
+import { entrypoint as decisionEntrypoint } from './build.ts'
+import { OutsideNeeded } from './builtins/index.ts'
+import { createDecisionReader, isOdd } from './decision-reader.ts'
+import { createOwnDocuments, createPlainDocuments, type Documents } from './documents.ts'
+import type { ThreadAnswer, ThreadMessage, ThreadPolicy, ThreadQuestion } from './evaluation-thread.ts'
+import { failureKindOf } from './failure.ts'
+import { createLibrarySource, type LibrarySource } from './library-source.ts'
+import type { HostCall } from './reference/index.ts'
+import { createSession, type Session } from './session.ts'
+import { UnreadPart } from './wasm/index.ts'
+
+interface Loaded {
+  readonly policy: ThreadPolicy
+  readonly documents: Documents
+  readonly library: LibrarySource
+  readonly integrations: Map<number, Integration>
+  /** Throws on what is no result set. */
+  readonly read: (text: string) => Decision
+  /** The last entry point's: each has a memory of its own. */
+  session: { readonly entrypoint: string; readonly session: Session } | null
+}
+
+type Asked = Omit<ThreadQuestion, 'integration'> & { readonly number: number | null }
+
+/** Nothing outside is asked here; without answers a question is a failure that names the function. */
+async function load(policy: ThreadPolicy): Promise<Loaded> {
+  const { module, documents, library: code } = policy
+  const data = parseExactJson(documents.data) as JsonObject
+  const library = createLibrarySource(() => Promise.resolve(code as WebAssembly.Module))
+  if (code !== null) await library.readyFor({ always: ['the rules'], sometimes: [] })
+  return {
+    policy,
+    documents: documents.kind === 'own' ? createOwnDocuments(module, data) : createPlainDocuments(module, data),
+    library,
+    integrations: new Map(),
+    read: createDecisionReader('').read,
+    session: null,
+  }
+}
+
+function sessionFor(loaded: Loaded, entrypoint: string): Session {
+  if (loaded.session?.entrypoint !== entrypoint) {
+    const { maxMemoryPages, maxEvaluationMs } = loaded.policy
+    const { documents, library } = loaded
+    const session = createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
+    loaded.session = { entrypoint, session }
+  }
+  return loaded.session.session
+}
+
+function answer(loaded: Loaded, { entrypoint, number, input, atMs, unread, isObserved }: Asked): ThreadAnswer {
+  const calls: HostCall[] | null = isObserved ? [] : null
+  try {
+    const data = loaded.documents.imageFor(number === null ? undefined : loaded.integrations.get(number))
+    const session = sessionFor(loaded, entrypoint)
+    const text = session.evaluate(data, input, atMs, (result) => result, new Map(), unread, calls)
+    // As the gateway's own: an instance that says something odd once is not asked again.
+    if (entrypoint === decisionEntrypoint && isOdd(loaded.read(text))) session.renew()
+    return { text, calls }
+  } catch (error) {
+    if (error instanceof UnreadPart) return { lacks: 'part' }
+    if (error instanceof OutsideNeeded) return { lacks: error.builtin }
+    return { failed: failureKindOf(error), message: error instanceof Error ? error.message : String(error), calls }
+  }
+}
+
+function serve(port: MessagePort): void {
+  let last: Promise<Loaded | null> = Promise.resolve(null)
+  port.on('message', (message: ThreadMessage) => {
+    last = last.then(async (loaded) => {
+      if ('load' in message) return load(message.load)
+      if (loaded === null) throw new Error('no policy was given')
+      for (const [number, integration] of message.integrations) loaded.integrations.set(number, integration)
+      port.postMessage(message.questions.map((question) => answer(loaded, question)))
+      return loaded
+    })
+  })
+}
+
+if (parentPort !== null) serve(parentPort)

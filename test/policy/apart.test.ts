@@ -1,0 +1,134 @@
+/** What is evaluated on a thread of its own is decided as on the gateway's, and keeps nobody waiting. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
+import { createCompile } from '../../src/policy/compiler/index.ts'
+import { createEvaluationThread } from '../../src/policy/evaluation-thread.ts'
+import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { createPolicy } from '../../src/policy/policy.ts'
+import { smallDefaults } from '../support/defaults.ts'
+import { createFolder } from '../support/folder.ts'
+import { manifest } from '../support/installation.ts'
+
+const integrationOf = (name: string, host: string) =>
+  decodeManifest(`/x/${name}.yaml`, manifest(name, `network: [{ hosts: [${host}], tls: intercept }]`), smallDefaults)
+const weather = integrationOf('weather', 'api.example.com')
+const mail = integrationOf('mail', 'mail.example.com')
+
+async function arrange(t: TestContext, rules: string, { maxEvaluationMs = 1000 } = {}) {
+  const thread = createEvaluationThread()
+  t.after(thread.close)
+  const failures: string[] = []
+  const policy = createPolicy({
+    cacheFolder: createFolder(t),
+    compile: createCompile(),
+    maxMemoryPages: 200,
+    maxEvaluationMs,
+    thread,
+    readContext: () => ({}),
+    onFailure: (kind) => void failures.push(kind),
+  })
+  const activate = async (text: string, integrations: readonly Integration[] = [weather, mail]) =>
+    (await policy.prepare(integrations, { 'rules/a.rego': `package sallyport.rules\n\n${text}` })).activate()
+  await activate(rules)
+  let at = 0
+  const given = (integration: Integration, facts: Record<string, unknown> = {}) => {
+    at += 1
+    const request = { kind: 'http', id: `id.${at}`, door: 'proxy', at, integration, identity: 'token', action: 'GET', headers: [] }
+    const known = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: '/', ...facts }
+    return [request as unknown as AccessRequest, { facts: known, subject: {}, origin: null } as unknown as Claim] as const
+  }
+  return { policy, thread, failures, activate, given }
+}
+
+const rules = `deny contains "closed" if input.http.path == "/closed"
+
+deny contains "too much" if {
+	input.http.path == "/pay"
+	input.http.body.value.amount > 100
+}
+
+deny contains "not a number" if {
+	input.http.path == "/fails"
+	to_number(input.http.headers.n[0]) > 1
+}
+
+both := 1 if input.http.path == "/conflict"
+
+both := 2 if input.http.path == "/conflict"
+
+deny contains "both" if both == 3
+
+deny contains "matches" if {
+	input.http.path == "/matches"
+	regex.match("^a+$", input.http.headers.n[0])
+}
+
+deny contains "late" if time.now_ns() > 1000 * 1000000
+
+obligations contains {"timeoutMs": 5} if input.http.path == "/slow"
+`
+
+for (const shared of ['', '\ndeny contains "compared" if count(data.integrations) > 2\n'])
+  test(`a policy that sees ${shared === '' ? 'its caller’s manifest' : 'all manifests'} decides the same on both threads`, async (t) => {
+    const { policy, failures, given } = await arrange(t, `${rules}${shared}`)
+    const bodies = [
+      undefined,
+      { type: 'unread' },
+      { type: 'json', bytes: 14, value: { amount: 1000 } },
+      { type: 'json', value: { amount: 1 } },
+    ]
+    for (const integration of [weather, mail, integrationOf('weather', 'other.example.com')])
+      for (const path of ['/', '/closed', '/pay', '/fails', '/conflict', '/matches', '/slow'])
+        for (const body of bodies) {
+          const facts = { path, headers: { n: [path === '/matches' ? 'aaa' : 'x'] }, ...(body && { body }) }
+          const [request, claim] = given(integration, facts)
+          const failedBefore = failures.length
+          const here = policy.decide(request, claim)
+          const apart = await policy.decideApart(request, claim)
+          assert.deepEqual(apart, here, JSON.stringify(facts))
+          // A failure is told on either side, and remembered on neither.
+          assert.equal((failures.length - failedBefore) % 2, 0)
+        }
+    assert.ok(failures.includes('builtin') && failures.includes('conflict'))
+  })
+
+test('the event loop turns while a candidate evaluates, and what runs away is stopped there', async (t) => {
+  const { policy, failures, given } = await arrange(
+    t,
+    // Its turns allocate nothing, so that it is time that ends it, however fast the machine.
+    'many := numbers.range(1, 20000)\n\ndeny contains "never" if {\n\tinput.http.path == "/long"\n\tsome a in many\n\tsome b in many\n\ta == b\n\tb == 0\n}\n',
+    { maxEvaluationMs: 200 },
+  )
+  await policy.decideApart(...given(weather))
+  let isAnswered = false
+  const answer = policy.decideApart(...given(weather, { path: '/long' })).then((decision) => {
+    isAnswered = true
+    return decision
+  })
+  let decided = 0
+  for (let turns = 0; turns < 5 || !isAnswered; turns += 1) {
+    await turn()
+    if (!isAnswered && policy.decide(...given(weather, { path: `/${turns}` }))?.allow === true) decided += 1
+  }
+  const decision = await answer
+  assert.ok(typeof decision === 'object')
+  assert.equal(decision?.rule, 'engine/time')
+  assert.deepEqual(failures, ['time'])
+  // On one thread not one would have been decided meanwhile.
+  assert.ok(decided >= 5, String(decided))
+})
+
+test('what was asked of one policy is answered by it though another comes meanwhile; a thread that has ended answers nothing', async (t) => {
+  const { policy, thread, activate, given } = await arrange(t, 'deny contains "first" if input.http.path == "/a"\n')
+  const first = policy.decideApart(...given(weather, { path: '/a' }))
+  await activate('deny contains "second" if input.http.path == "/a"\n', [weather])
+  const second = policy.decideApart(...given(weather, { path: '/a' }))
+  const reasons = [await first, await second].map((one) => (typeof one === 'object' ? one?.reasons : one))
+  assert.deepEqual(reasons, [['first'], ['second']])
+  const lost = policy.decideApart(...given(weather, { path: '/b' }))
+  await thread.close()
+  assert.equal(await lost, 'lost')
+  assert.equal(await policy.decideApart(...given(weather, { path: '/c' })), 'lost')
+})
