@@ -129,7 +129,9 @@ export function createGovernment(options: GovernOptions): Government {
   const candidate = config.policy.candidate === null ? null : createCandidate(config.policy.candidate)
 
   function createCandidate({ rulesFolder, enforcePercent, maxEvaluationMs }: NonNullable<Config['policy']['candidate']>) {
-    const thread = createEvaluationThread()
+    const thread = createEvaluationThread((error) =>
+      logger.error({ err: error }, 'the thread that compares the candidate has ended; it starts again after a pause'),
+    )
     const station = createPolicy({
       ...shared,
       maxEvaluationMs,

@@ -65,7 +65,8 @@ interface Running {
   readonly waiting: ((answer: ThreadAnswer | null) => void)[]
 }
 
-export function createEvaluationThread(): EvaluationThread {
+/** `onFailed`: it ended by itself, with all that waited for an answer. */
+export function createEvaluationThread(onFailed: (error: Error) => void = () => {}): EvaluationThread {
   let policy: ThreadPolicy | null = null
   let running: Running | null = null
   let notBefore = 0
@@ -85,7 +86,10 @@ export function createEvaluationThread(): EvaluationThread {
       // Nothing waits for it but a question.
       if (started.waiting.length === 0) worker.unref()
     })
-    worker.on('error', ended)
+    worker.on('error', (error) => {
+      ended()
+      onFailed(error instanceof Error ? error : new Error(String(error)))
+    })
     worker.on('exit', ended)
     worker.unref()
     running = started

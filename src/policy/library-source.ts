@@ -17,6 +17,8 @@ export interface LibrarySource {
   now(builtin: string): Library
   /** What it was made of, for another thread; `null`: it was not loaded. */
   code(): WebAssembly.Module | null
+  /** What another thread needs; nothing is made of it here. `null`: nothing, or it is not here. Throws as `readyFor`. */
+  codeFor(need: LibraryNeed): Promise<WebAssembly.Module | null>
 }
 
 interface AskedOfHost {
@@ -46,24 +48,32 @@ export function createLibrarySource(
 ): LibrarySource {
   let library: Library | null = null
   let code: WebAssembly.Module | null = null
+
+  /** `null`: nothing is needed, or the policy gets along without. */
+  async function loaded({ always, sometimes }: LibraryNeed): Promise<WebAssembly.Module | null> {
+    if (code !== null || always.length + sometimes.length === 0) return code
+    try {
+      code = await load()
+    } catch (error) {
+      if (always.length > 0)
+        throw new CompilerMissing(
+          error,
+          `the rules call ${always.join(', ')}, which OPA's own library answers, and that is built with Go: install Go (1.26 or later; https://go.dev/doc/install), then try again (${(error as Error).message})`,
+        )
+      onMissing(
+        `the rules call ${sometimes.join(', ')}: with unusual values OPA's own library answers, which is not here, and the request is denied (policy-failed). It is built with Go: install Go (1.26 or later; https://go.dev/doc/install) and reload`,
+      )
+    }
+    return code
+  }
+
   return {
     code: () => code,
-    async readyFor({ always, sometimes }) {
-      if (library !== null || always.length + sometimes.length === 0) return
-      try {
-        const module = await load()
-        library ??= createLibrary(module)
-        code = module
-      } catch (error) {
-        if (always.length > 0)
-          throw new CompilerMissing(
-            error,
-            `the rules call ${always.join(', ')}, which OPA's own library answers, and that is built with Go: install Go (1.26 or later; https://go.dev/doc/install), then try again (${(error as Error).message})`,
-          )
-        onMissing(
-          `the rules call ${sometimes.join(', ')}: with unusual values OPA's own library answers, which is not here, and the request is denied (policy-failed). It is built with Go: install Go (1.26 or later; https://go.dev/doc/install) and reload`,
-        )
-      }
+    codeFor: loaded,
+    async readyFor(need) {
+      if (library !== null) return
+      const module = await loaded(need)
+      if (module !== null) library ??= createLibrary(module)
     },
     now(builtin) {
       if (library !== null) return library

@@ -151,7 +151,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   function build({ deciding, all, data }: Composed, compile: Compile): Promise<CompiledPolicy> {
     const { cacheFolder } = options
     const { builtins } = grants
-    return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, { data, grants: builtins }), builtins)
+    return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, { data, grants: builtins, library }), builtins)
   }
 
   /** What has not changed is not loaded again: new data needs no new code. */

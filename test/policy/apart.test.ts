@@ -17,7 +17,9 @@ const weather = integrationOf('weather', 'api.example.com')
 const mail = integrationOf('mail', 'mail.example.com')
 
 async function arrange(t: TestContext, rules: string, { maxEvaluationMs = 1000 } = {}) {
-  const thread = createEvaluationThread()
+  const thread = createEvaluationThread((error) => {
+    throw error
+  })
   t.after(thread.close)
   const failures: string[] = []
   const policy = createPolicy({

@@ -435,8 +435,8 @@ test('rules and masks that are both new are tested once', async () => {
   const sources = { 'a_test.rego': 'package a_test\n\ntest_a if true\n' }
   await requireTests(counted, sources)
   await requireTests(counted, { ...sources })
-  assert.deepEqual(commands, ['test'])
+  assert.deepEqual(commands, ['test', 'build'])
   const failing = { 'a_test.rego': 'package a_test\n\ntest_a if false\n' }
   for (let round = 0; round < 2; round += 1) await assert.rejects(requireTests(counted, failing), /test_a fails/)
-  assert.deepEqual(commands, ['test', 'test', 'test'])
+  assert.deepEqual(commands, ['test', 'build', 'test', 'build', 'test', 'build'])
 })

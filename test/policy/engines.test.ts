@@ -6,6 +6,8 @@ import { test } from 'node:test'
 import { checkPolicy, evalPolicy, testPolicy } from '../../src/policy/author/index.ts'
 import { createCompile } from '../../src/policy/compiler/index.ts'
 import { refusedFunctions } from '../../src/policy/compiler/refusals.ts'
+import { createPolicy } from '../../src/policy/policy.ts'
+import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
 
 const compile = createCompile()
@@ -100,4 +102,31 @@ test('each function that the compiler refuses has a reason, and nothing else has
       return true
     })
   }
+})
+
+test('rules are activated where their tests pass in both engines; a difference rejects them, and says both answers', async (t) => {
+  const policy = createPolicy({
+    cacheFolder: createFolder(t),
+    compile,
+    maxMemoryPages: 200,
+    maxEvaluationMs: 1000,
+    readContext: () => ({}),
+    onFailure: (_kind, error) => assert.fail(String(error)),
+  })
+  const prepare = (...tests: readonly string[]) =>
+    policy.prepare([], {
+      'rules/a.rego': 'package sallyport.rules\n\ndeny contains "closed" if startswith(input.http.path, "/closed")\n',
+      'rules/a_test.rego': `package sallyport.rules_test\n\n${tests.join('\n\n')}\n`,
+    })
+  const good = 'test_denies if "closed" in data.sallyport.rules.deny with input.http as {"path": "/closed/a"}'
+  // Of OPA's library, of nothing that the rules call.
+  const library = 'test_library if regex.match("^a+$", "aaa")'
+  const notInGateway = 'test_deep if count(data.sallyport.rules.deny) == 0 with input.http.body.value as 1'
+  assert.match((await prepare(good, library, notInGateway)).revision, /^[0-9a-f]{12}-/)
+  await assert.rejects(prepare(good, 'test_differs if to_number("010") == 10'), {
+    name: 'RegoError',
+    message:
+      /^rules\/a_test\.rego:5:1: the test test_differs fails: the engines differ: it passes in OPA's interpreter, and fails \(to_number: .*\) in the gateway's engine$/,
+  })
+  await assert.rejects(prepare(good, 'test_fails if 1 == 2'), /^RegoError: rules\/a_test\.rego:5:1: the test test_fails fails$/)
 })

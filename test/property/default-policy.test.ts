@@ -108,6 +108,7 @@ test('the default policy answers requests of every shape without the library of 
       readyFor: async ({ always, sometimes }) => assert.deepEqual([always, sometimes], [[], []]),
       now: () => assert.fail('the library is not needed'),
       code: () => null,
+      codeFor: async () => null,
     },
     maxMemoryPages: 2000,
     maxEvaluationMs: 10_000,

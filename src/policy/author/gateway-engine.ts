@@ -3,9 +3,10 @@ import type { JsonObject } from '../../core/index.ts'
 import { OutsideNeeded } from '../builtins/index.ts'
 import { type Compile, type CompilerProblem, RegoError, type RegoSources, type TestOutcome } from '../compiler/index.ts'
 import { createPlainDocuments } from '../documents.ts'
-import { createLibrarySource, libraryNeedOf } from '../library-source.ts'
+import { createEvaluationThread } from '../evaluation-thread.ts'
+import { createLibrarySource, type LibrarySource, libraryNeedOf } from '../library-source.ts'
 import { createSession } from '../session.ts'
-import { harden, UnreadPart } from '../wasm/index.ts'
+import { createLoader, harden, UnreadPart } from '../wasm/index.ts'
 
 export interface EngineSubject {
   readonly sources: RegoSources
@@ -30,15 +31,14 @@ export type AskEngine = (entrypoint: string, input: string | null, circumstances
 const maxMemoryPages = 16_384
 const maxEvaluationMs = 5000
 
-/** The function answers one entry point (`a/b/c`) for an input, JSON; `null` for none. Throws `RegoError` or `CompilerMissing`. */
-export async function createGatewayEngine(
-  compile: Compile,
-  { sources, capabilities, data }: EngineSubject,
-  entrypoints: readonly string[],
-): Promise<AskEngine> {
+async function moduleOf(compile: Compile, { sources, capabilities }: EngineSubject, entrypoints: readonly string[]) {
   const { wasm = '' } = await compile({ command: 'build', sources, capabilities, entrypoints, withTests: true })
-  const module = await WebAssembly.compile(harden(Buffer.from(wasm, 'base64')))
-  const documents = createPlainDocuments(module, data)
+  return WebAssembly.compile(harden(Buffer.from(wasm, 'base64')))
+}
+
+/** The function answers one entry point (`a/b/c`) for an input, JSON; `null` for none. Throws `RegoError` or `CompilerMissing`. */
+export async function createGatewayEngine(compile: Compile, subject: EngineSubject, entrypoints: readonly string[]): Promise<AskEngine> {
+  const documents = createPlainDocuments(await moduleOf(compile, subject, entrypoints), subject.data)
   const library = createLibrarySource()
   await library.readyFor(libraryNeedOf(documents.loader.base, null))
   return (entrypoint, input, { atMs = Date.now(), unread } = {}) => {
@@ -61,6 +61,31 @@ function answerOf(text: string): EngineAnswer {
   return result === undefined ? {} : { text: result }
 }
 
+/** As `createGatewayEngine`, of what may take long beside requests: each entry point's answer, by a thread of its own. */
+async function askApart(
+  compile: Compile,
+  subject: EngineSubject,
+  entrypoints: readonly string[],
+  library: Pick<LibrarySource, 'codeFor'>,
+): Promise<readonly EngineAnswer[]> {
+  const module = await moduleOf(compile, subject, entrypoints)
+  const code = await library.codeFor(libraryNeedOf(createLoader(module).base, null))
+  const documents = { kind: 'whole', data: JSON.stringify(subject.data) } as const
+  const thread = createEvaluationThread()
+  try {
+    thread.load({ module, documents, maxMemoryPages, maxEvaluationMs, library: code })
+    const asked = { integration: undefined, input: null, atMs: Date.now(), unread: [], isObserved: false }
+    const answers = await Promise.all(entrypoints.map((entrypoint) => thread.evaluate({ ...asked, entrypoint })))
+    return answers.map((answer) => {
+      if (answer === null) return { error: 'it ended the thread that evaluated it' }
+      if ('lacks' in answer) return { error: `${answer.lacks}: nothing outside is asked here` }
+      return 'failed' in answer ? { error: answer.message } : answerOf(answer.text)
+    })
+  } finally {
+    await thread.close()
+  }
+}
+
 /** What became of a test there. `left`: why it cannot be run there. */
 export type GatewayOutcome = { readonly passed: boolean; readonly error?: string } | { readonly left: string }
 
@@ -69,6 +94,7 @@ export async function testInGateway(
   compile: Compile,
   subject: EngineSubject,
   tests: readonly TestOutcome[],
+  library: Pick<LibrarySource, 'codeFor'> = createLibrarySource(),
 ): Promise<ReadonlyMap<TestOutcome, GatewayOutcome>> {
   const outcomes = new Map<TestOutcome, GatewayOutcome>()
   let pending = new Map<TestOutcome, string>()
@@ -80,8 +106,9 @@ export async function testInGateway(
   }
   while (pending.size > 0) {
     try {
-      const ask = await createGatewayEngine(compile, subject, [...new Set(pending.values())])
-      for (const [one, entrypoint] of pending) outcomes.set(one, passedIn(ask(entrypoint, null)))
+      const entrypoints = [...new Set(pending.values())]
+      const answers = await askApart(compile, subject, entrypoints, library)
+      for (const [one, entrypoint] of pending) outcomes.set(one, passedIn(answers[entrypoints.indexOf(entrypoint)]))
       return outcomes
     } catch (error) {
       if (!(error instanceof RegoError)) throw error
@@ -101,7 +128,7 @@ function leftAll(tests: Iterable<TestOutcome>, left: string, outcomes: Map<TestO
   return outcomes
 }
 
-function passedIn(answer: EngineAnswer): GatewayOutcome {
+function passedIn(answer: EngineAnswer = {}): GatewayOutcome {
   if ('error' in answer) return { passed: false, error: answer.error }
   return { passed: answer.text !== undefined && answer.text !== 'false' }
 }

@@ -17,6 +17,7 @@ import {
 import { divideRules } from '../divide-rules.ts'
 import { explainingRules } from '../explain-rules.ts'
 import { requireNoRulesInTests } from '../left-aside.ts'
+import type { LibrarySource } from '../library-source.ts'
 import { requireInside, verdictInputs } from '../report/verdict-build.ts'
 import { warningsOf } from '../unprovided.ts'
 import { createGatewayEngine, type EngineSubject, type GatewayOutcome, testInGateway } from './gateway-engine.ts'
@@ -77,6 +78,8 @@ export interface TestOptions {
   readonly grants?: readonly string[]
   /** Whose verdict counts: OPA's interpreter (the default), the gateway's engine, or both, which have to agree. */
   readonly engine?: EngineChoice
+  /** Where the gateway's engine has OPA's functions from; its own where absent. */
+  readonly library?: Pick<LibrarySource, 'codeFor'>
 }
 
 export type EngineChoice = 'opa' | 'gateway' | 'both'
@@ -84,13 +87,13 @@ export type EngineChoice = 'opa' | 'gateway' | 'both'
 export async function testPolicy(
   compile: Compile,
   sources: RegoSources,
-  { run = '', data = {}, grants = [], engine = 'opa' }: TestOptions = {},
+  { run = '', data = {}, grants = [], engine = 'opa', library }: TestOptions = {},
 ): Promise<TestReport> {
   requireNoRulesInTests(sources)
   const { capabilities } = await policySurroundings(grants)
   const subject = { sources: { ...(await defaultSources()), ...sources }, capabilities, data }
   const { tests: found = [], lines = null } = await compile({ command: 'test', ...subject, run })
-  const inGateway = engine === 'opa' ? null : await testInGateway(compile, subject, found).catch(unlessAsked(engine))
+  const inGateway = engine === 'opa' ? null : await testInGateway(compile, subject, found, library).catch(unlessAsked(engine))
   const tests = inGateway === null ? found : judged(found, inGateway, engine)
   const ran = inGateway === null ? 'opa' : engine
   if (lines === null) return { tests, files: [], coverage: null, engine: ran }
@@ -155,7 +158,8 @@ export function requireTests(compile: Compile, sources: RegoSources, options: Om
 }
 
 async function runRequired(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'>): Promise<void> {
-  const { tests } = await testPolicy(compile, sources, options)
+  // Where tests run, the gateway's engine is what decides by the rules.
+  const { tests } = await testPolicy(compile, sources, { engine: 'both', ...options })
   const failed = tests.filter(({ passed, skipped }) => !passed && skipped !== true)
   if (failed.length > 0)
     throw new RegoError(

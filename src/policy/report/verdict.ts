@@ -82,7 +82,7 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
     const compileNow: Compile = (request) => compile(request, signal)
     const { reporting, all, data } = composed
     if (Object.keys(reporting).length === 0) return asItIs
-    const policy = await buildVerdict(all, compileNow, cacheFolder, () => requireTests(compileNow, all, { data, grants }), grants)
+    const policy = await buildVerdict(all, compileNow, cacheFolder, () => requireTests(compileNow, all, { data, grants, library }), grants)
     requireRulesApart(policy.rulePaths, bundles)
     return { judge: await createJudge(policy, composed, integrations), warnings: warningsOf(policy.references, all, data) }
   }
