@@ -126,7 +126,7 @@ test('rules of the folder may look at what bundles define, and bundles’ tests 
     'rules/own.rego': 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "b" if data.acme.lib.is_b(input.http.path)\n',
   }
   await activate(await set({ acme: files }), own)
-  assert.deepEqual([allows('/a'), allows('/b'), allows('/c'), commands], [false, false, true, ['build', 'test']])
+  assert.deepEqual([allows('/a'), allows('/b'), allows('/c'), commands], [false, false, true, ['build', 'test', 'build']])
 })
 
 test('two bundles stand side by side where their roots lie apart, and not where they meet', async (t) => {
