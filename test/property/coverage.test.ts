@@ -114,7 +114,8 @@ for (const from of ['a folder', 'a bundle'])
       fc.asyncProperty(cases, async (one) => {
         asked = []
         answers = one.answers
-        const request = { kind: 'http', id: 'id', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET' }
+        const hangup = { gone: false }
+        const request = { kind: 'http', id: 'id', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET', hangup }
         const facts = { scheme: 'https', host: one.host, port: 443, method: 'GET', path: '/', segments: [], query: {} }
         const claim = { facts: { ...facts, headers: { on: one.on, answers: one.answers } }, subject: {}, origin: null }
         const given = [request as unknown as AccessRequest, claim as unknown as Claim] as const
