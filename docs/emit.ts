@@ -2,10 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configJsonSchema } from '../src/config/index.ts'
-import { createQuick } from '../src/policy/builtins/quick.ts'
-import { refusedFunctions } from '../src/policy/compiler/refusals.ts'
-import { manifestJsonSchema } from '../src/policy/index.ts'
-import { asksHost, type NativeBuiltin, nativeBuiltins } from '../src/policy/wasm/native.ts'
+import { manifestJsonSchema } from '../src/manifests/index.ts'
+import { createQuick } from '../src/opa/builtins/quick.ts'
+import { refusedFunctions } from '../src/opa/compiler/refusals.ts'
+import { asksHost, type NativeBuiltin, nativeBuiltins } from '../src/opa/wasm/native.ts'
 
 interface Schema {
   readonly title?: string

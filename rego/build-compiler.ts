@@ -4,8 +4,8 @@
  */
 import { chmod, mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { commandFolders } from '../src/policy/compiler/folders.ts'
-import { builtinLibrary, compiler, programPath } from '../src/policy/compiler/program.ts'
+import { commandFolders } from '../src/opa/compiler/folders.ts'
+import { builtinLibrary, compiler, programPath } from '../src/opa/compiler/program.ts'
 
 const words = process.argv.slice(2)
 const folder = words.find((word) => !word.startsWith('--'))

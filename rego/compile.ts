@@ -1,12 +1,12 @@
 /** Compiles the default policy into rego/sallyport/compiled; `--check` proves instead that what is there is what the sources give. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createCompile } from '../src/opa/index.ts'
+import { digestOf } from '../src/opa/wasm/digest.ts'
+import { readImports } from '../src/opa/wasm/imports.ts'
+import { nativeBuiltins } from '../src/opa/wasm/native.ts'
+import { readBodies, readFunctionNames, readSections, sections } from '../src/opa/wasm/sections.ts'
 import { buildInputs, compiledPolicyFolder, compileInputs, save } from '../src/policy/build.ts'
-import { createCompile } from '../src/policy/compiler/index.ts'
-import { digestOf } from '../src/policy/wasm/digest.ts'
-import { readImports } from '../src/policy/wasm/imports.ts'
-import { nativeBuiltins } from '../src/policy/wasm/native.ts'
-import { readBodies, readFunctionNames, readSections, sections } from '../src/policy/wasm/sections.ts'
 
 const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
 const compile = createCompile()
@@ -19,7 +19,7 @@ if (!process.argv.includes('--check')) {
   await writeFile(outsideFile, outside)
 }
 
-const digestsFile = join(import.meta.dirname, '../src/policy/wasm/native-digests.ts')
+const digestsFile = join(import.meta.dirname, '../src/opa/wasm/native-digests.ts')
 const digests = await nativeDigests()
 const built = await compileInputs(await buildInputs({}), compile)
 if (process.argv.includes('--check')) {

@@ -1,8 +1,8 @@
 /** Runs the Rego tests of the default policy in OPA's interpreter and in the gateway's engine, and holds their coverage. */
 
 import { join } from 'node:path'
-import { testPolicy } from '../src/policy/author/index.ts'
-import { createCompile } from '../src/policy/compiler/index.ts'
+import { createCompile } from '../src/opa/index.ts'
+import { testPolicy } from '../src/policy/index.ts'
 import { readRego } from '../src/policy/rego-files.ts'
 
 const minCoverage = 90

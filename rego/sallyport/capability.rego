@@ -1,4 +1,4 @@
-# Which capability of the manifest allows a request. Manifests come as an index (src/policy/index-manifests.ts): for each
+# Which capability of the manifest allows a request. Manifests come as an index (src/manifests/index-manifests.ts): for each
 # exact host and each wildcard suffix the list of capabilities that cover it, lowest place in the manifest first.
 package sallyport
 

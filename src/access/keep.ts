@@ -1,7 +1,7 @@
 /** What access is kept of over restarts: the tokens of manifests that may be unreadable by then, and who is suspended. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeAtomically } from '../write-atomically.ts'
+import { writeAtomically } from '../files/index.ts'
 
 /** What is kept cannot be used, and the next start would fail in the same way. */
 export class AccessError extends Error {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import type { Access } from '../access/index.ts'
 import { Refusal } from '../core/index.ts'
-import type { Activation, ReloadResult } from '../policy/index.ts'
+import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { sendParts } from './send-parts.ts'
 

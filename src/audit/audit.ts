@@ -1,7 +1,7 @@
 /** The audit station: opens the log, recovers it, and gives each arrival its entry. */
 import { mkdirSync } from 'node:fs'
 import type { Journal } from '../core/index.ts'
-import { lockFolder } from '../folder-lock.ts'
+import { lockFolder } from '../files/index.ts'
 import { AuditError } from './audit-error.ts'
 import { hashLine, oneLine } from './chain.ts'
 import { ArrivalEntry, type AuditMask, type LogFace } from './entry.ts'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, createReadStream, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { lockFolder } from '../folder-lock.ts'
+import { lockFolder } from '../files/index.ts'
 import { AuditError } from './audit-error.ts'
 import { oneLine, segmentName, segmentsAmong } from './chain.ts'
 import { cutTornTail } from './recover.ts'

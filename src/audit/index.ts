@@ -1,4 +1,5 @@
 /** The tamper-evident log. */
+
 export { type AuditStation, openAudit } from './audit.ts'
 export { AuditError } from './audit-error.ts'
 export { continueAudit } from './continue.ts'

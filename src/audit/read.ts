@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseJson } from '../core/index.ts'
+import { parseJson } from '../text/index.ts'
 import { segmentsAmong } from './chain.ts'
 
 /** Fewer and larger reads: a record is about 500 bytes. */

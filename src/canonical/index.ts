@@ -1,4 +1,5 @@
 /** One spelling of hosts, addresses, paths and their patterns, and what one pattern covers of another. */
+
 export { type Authority, canonicalHost, formatAuthority, parseAuthority, requireWellFormedHost } from './host.ts'
 export { canonicalHostPattern, hostCovers } from './host-pattern.ts'
 export { canonicalAddress, covers, type IpAddress, type IpBlock, isMapped, readAddress, readBlock } from './ip-block.ts'

@@ -5,7 +5,7 @@
  * ways (`*a*` and `*a`) a covered one may be told as not covered, never the other way round. A path is a glob without wildcard.
  */
 export function pathCovers(general: string, specific: string): boolean {
-  // `*` is the path of OPTIONS of a whole server; `/**` is every path (src/policy/index-manifests.ts).
+  // `*` is the path of OPTIONS of a whole server; `/**` is every path (src/manifests/index-manifests.ts).
   return general === '/**' || globCovers(markForms(general), markForms(specific))
 }
 

@@ -1,6 +1,6 @@
 /** A path that was asked for, as the glob of a manifest that stands for it. */
 
-/** What a manifest can spell of an HTTP path (src/policy/manifests/patterns.ts); a canonical path can hold a little more. */
+/** What a manifest can spell of an HTTP path (src/manifests/patterns.ts); a canonical path can hold a little more. */
 const httpSegment = /^[\w~.!$&'()+,=:@%;-]*$/
 /** Invisible characters and exotic line ends could be spelled, and would fool whoever reviews the manifest. */
 const fileSegment = /^[^\\[\]{}?!*\p{C}\p{Zl}\p{Zp}]+$/u

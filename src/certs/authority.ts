@@ -2,8 +2,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeAtomically } from '../files/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
-import { writeAtomically } from '../write-atomically.ts'
 import { type ApartAnswer, makeAuthorityApart, readRootsApart } from './apart.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 

@@ -1,3 +1,3 @@
 /** The interception CA and its leaves. */
 export { openAuthority } from './authority.ts'
-export { createLeafPem, createLeaves } from './leaves.ts'
+export { createLeaves } from './leaves.ts'

@@ -2,7 +2,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { writeAtomically } from '../write-atomically.ts'
+import { writeAtomically } from '../files/index.ts'
 
 export interface RsaKey {
   /** PKCS #8. */

@@ -1,7 +1,7 @@
 /** Asks a running gateway over its operator's socket. */
 import { text } from 'node:stream/consumers'
 import type { Config } from '../config/index.ts'
-import { isFolderInUse } from '../folder-lock.ts'
+import { isFolderInUse } from '../files/index.ts'
 import { request } from '../node-http.ts'
 import { CommandError, exitCodes } from './exit.ts'
 

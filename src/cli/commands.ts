@@ -1,8 +1,9 @@
 /** The commands beside `run`. Each does its work in a file of its own. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { configJsonSchema, requireKnown } from '../config/index.ts'
-import { visibleLines } from '../core/index.ts'
-import { loadManifests, manifestJsonSchema, type ReloadResult } from '../policy/index.ts'
+import { loadManifests, manifestJsonSchema } from '../manifests/index.ts'
+import type { ReloadResult } from '../rollout/index.ts'
+import { visibleLines } from '../text/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { ask } from './admin-client.ts'
 import { auditContinue, auditTail, auditVerify, type VerifyFlags } from './audit.ts'

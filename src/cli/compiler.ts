@@ -10,7 +10,7 @@ import {
   type LibrarySource,
   libraryIn,
   openWorkFolder,
-} from '../policy/index.ts'
+} from '../opa/index.ts'
 
 /** The newest ones, of about 1 MB. */
 const maxPolicies = 20

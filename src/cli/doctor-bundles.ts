@@ -1,6 +1,7 @@
 /** What `sallyport doctor` says of bundles and the servers that they come from, without asking any of them. */
+
+import { bundlesAtHand } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
-import { bundlesAtHand } from '../policy/index.ts'
 
 /** Throws where a bundle of this machine is bad. */
 export async function checkBundles(config: Config): Promise<string | { warn: string }> {

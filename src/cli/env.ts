@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
-import { loadManifests } from '../policy/index.ts'
+import { loadManifests } from '../manifests/index.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 export interface EnvFlags {

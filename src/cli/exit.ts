@@ -1,5 +1,5 @@
 /** How commands end: exit codes of sysexits.h (and 128 + SIGPIPE), and messages that say what to do. */
-import { visibleLines } from '../core/index.ts'
+import { visibleLines } from '../text/index.ts'
 
 export const exitCodes = { failure: 1, usage: 64, noInput: 66, unavailable: 69, software: 70, config: 78, unheard: 141 } as const
 

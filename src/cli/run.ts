@@ -1,6 +1,6 @@
 /** `sallyport run`: the gateway in the foreground, until a signal. */
 import type { Config } from '../config/index.ts'
-import { type Gateway, startGateway } from '../gateway.ts'
+import { type Gateway, startGateway } from '../gateway/index.ts'
 import { createRedactor } from '../redact/index.ts'
 import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
 import { exitCodes, startFailure } from './exit.ts'

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration file, every problem at once, each with its place. */
-import { visibleText } from '../core/index.ts'
+import { visibleText } from '../text/index.ts'
 
 export interface ConfigProblem {
   readonly file: string

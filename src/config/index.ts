@@ -1,8 +1,8 @@
 /** sallyport.yaml, and the decoder that manifests share. */
+
 export type { Config, ListenerConfig } from './config.ts'
 export { ConfigError, type ConfigProblem } from './config-error.ts'
 export { decodeYaml } from './decode-yaml.ts'
-export { type FileKind, type FolderFile, listFiles, readSteadily } from './folder-files.ts'
 export { breakerFrom, breakerSchema, limitsFrom, limitsSchema } from './limits-schema.ts'
 export { loadConfig } from './load.ts'
 export { type BundleConfig, type ServerConfig, type SignatureAlgorithm, signatureAlgorithms } from './policy-config.ts'
@@ -10,5 +10,4 @@ export { cidr, duration, name, size } from './quantities.ts'
 export { maxTextBytes, readText } from './read-text.ts'
 export { requireKnown } from './references.ts'
 export { configJsonSchema } from './schema.ts'
-export { type Watch, watchFolder } from './watch-folder.ts'
 export { badAlias } from './yaml-aliases.ts'

@@ -1,5 +1,6 @@
 /** Which of a caller's headers go on: hop-by-hop ones, those that Connection names, and claims about the path taken do not. */
-import { connectionNames, type HeaderList, Refusal, withoutHeaders } from '../core/index.ts'
+import { type HeaderList, Refusal } from '../core/index.ts'
+import { connectionNames, withoutHeaders } from '../text/index.ts'
 
 const dropped: ReadonlySet<string> = new Set([
   // RFC 9110 §7.6.1 and RFC 9112: they belong to this connection.

@@ -1,6 +1,7 @@
 /** What a head may ask of the gateway whatever its door: a version, a framing and an upgrade that it understands. */
 import type { IncomingMessage } from 'node:http'
-import { connectionNames, Refusal } from '../core/index.ts'
+import { Refusal } from '../core/index.ts'
+import { connectionNames } from '../text/index.ts'
 import { soleHeader } from './headers.ts'
 
 /** Node's parser takes HTTP/0.9 and HTTP/2.0 in a request line for versions that it speaks (RFC 9110 §15.6.6). */

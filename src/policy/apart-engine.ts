@@ -1,11 +1,11 @@
 /** Decides as `engine.ts` does, by evaluations on a thread of their own: nobody's request waits for them. */
 import { type AccessRequest, type Claim, type Decision, denial, type Integration } from '../core/index.ts'
+import { type FailureKind, failureKindOf, failureReasons } from '../opa/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import { type CompiledPolicy, entrypoint } from './build.ts'
 import { createDecisionReader } from './decision-reader.ts'
 import { maxCachedCharacters, maxInputCharacters, maxRememberedMs, type Observer } from './engine.ts'
 import type { EvaluationThread, ThreadAnswer } from './evaluation-thread.ts'
-import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, type ReadContext, withUnread } from './input.ts'
 
 /** `null`: it looks at the body, which was not read. `lost`: the thread ended before it answered. */

@@ -2,9 +2,17 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asksOutside } from './builtins/index.ts'
-import { packageOf } from './bundle/index.ts'
-import { type Compile, type DataReference, isListOfPaths, isSight, RegoError, type RegoSources, type Sight } from './compiler/index.ts'
+import { packageOf } from '../bundles/index.ts'
+import {
+  asksOutside,
+  type Compile,
+  type DataReference,
+  isListOfPaths,
+  isSight,
+  RegoError,
+  type RegoSources,
+  type Sight,
+} from '../opa/index.ts'
 import { explainingRules } from './explain-rules.ts'
 import { readRego } from './rego-files.ts'
 

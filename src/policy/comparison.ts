@@ -1,12 +1,6 @@
 /** One policy beside OPA's own SDK: what the two are compared on before it decides, and what is noted while it does. */
 import type { Integration, JsonObject } from '../core/index.ts'
-import type { CompiledPolicy } from './build.ts'
-import { OutsideNeeded } from './builtins/index.ts'
-import type { RegoSources } from './compiler/index.ts'
-import type { Observer } from './engine.ts'
-import { failureKindOf } from './failure.ts'
-import type { ReadContext } from './input.ts'
-import { recordedInputs } from './recorded-inputs.ts'
+import { failureKindOf, hasOddConstants, OutsideNeeded, type RegoSources } from '../opa/index.ts'
 import {
   type Compared,
   type Evaluation,
@@ -17,10 +11,12 @@ import {
   type Reference,
   type SampleInput,
   type Subject,
-} from './reference/index.ts'
+} from '../reference/index.ts'
+import type { CompiledPolicy } from './build.ts'
+import type { Observer } from './engine.ts'
+import type { ReadContext } from './input.ts'
+import { recordedInputs } from './recorded-inputs.ts'
 import type { Session } from './session.ts'
-import { hasOddConstants } from './wasm/index.ts'
-
 export interface ComparisonOptions {
   readonly reference: Reference
   readonly session: Session

@@ -1,9 +1,10 @@
 /** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
 
 import { createHash } from 'node:crypto'
-import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
-import { BundleError, type BundleSet, overlapOf, packageOf, type SnapshotBundle } from './bundle/index.ts'
-import type { RegoSources } from './compiler/index.ts'
+import { BundleError, type BundleSet, overlapOf, packageOf, type SnapshotBundle } from '../bundles/index.ts'
+import type { Json, JsonObject } from '../core/index.ts'
+import type { RegoSources } from '../opa/index.ts'
+import { isJsonObject } from '../text/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { requireNoRulesInTests } from './left-aside.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'

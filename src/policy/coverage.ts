@@ -1,8 +1,6 @@
 /** Whether anything covers a request, said before its rules ask outside: a request that nothing covers costs nobody an answer. */
-import { OutsideNeeded } from './builtins/index.ts'
+import { type Image, OutsideNeeded, UnreadPart } from '../opa/index.ts'
 import type { Session } from './session.ts'
-import { type Image, UnreadPart } from './wasm/index.ts'
-
 /** `unread`: that depends on the body, which has to be read first. `uncovered`: why it is denied. */
 export type Coverage = 'covered' | 'unread' | { readonly uncovered: readonly string[] }
 

@@ -1,7 +1,7 @@
 /** An author's rules are two policies in one folder: one decides requests, the other what of a decision may be reported. */
 
-import { packageOf } from './bundle/index.ts'
-import type { RegoSources } from './compiler/index.ts'
+import { packageOf } from '../bundles/index.ts'
+import type { RegoSources } from '../opa/index.ts'
 
 export interface DividedRules {
   /** Judged against the input of requests. */

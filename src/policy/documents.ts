@@ -2,8 +2,8 @@
 import { totalmem } from 'node:os'
 import { LRUCache } from 'lru-cache'
 import type { Integration, JsonObject } from '../core/index.ts'
-import { indexManifest } from './index-manifests.ts'
-import { createLoader, type Image, type Loader } from './wasm/index.ts'
+import { indexManifest } from '../manifests/index.ts'
+import { createLoader, type Image, type Loader } from '../opa/index.ts'
 
 /**
  * Where a policy looks at no manifest but the caller's (its plan shows it), each has an image of its own, made when it is

@@ -10,19 +10,16 @@ import {
   type ReadBody,
   Refusal,
 } from '../core/index.ts'
+import { type Answers, type FailureKind, failureKindOf, failureReasons, OutsideNeeded, UnreadPart } from '../opa/index.ts'
+import type { Evaluation, HostCall } from '../reference/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
-import { type Answers, OutsideNeeded } from './builtins/index.ts'
 import type { Coverage, ReadCoverage } from './coverage.ts'
 import { createDecisionReader, isOdd } from './decision-reader.ts'
-import { type FailureKind, failureKindOf, failureReasons } from './failure.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
 import type { InputSight } from './projection.ts'
-import type { Evaluation, HostCall } from './reference/index.ts'
 import type { Session } from './session.ts'
-import { UnreadPart } from './wasm/index.ts'
-
 export interface EngineOptions {
   readonly policy: CompiledPolicy
   readonly session: Session

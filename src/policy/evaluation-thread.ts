@@ -2,8 +2,8 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Integration } from '../core/index.ts'
-import type { FailureKind } from './failure.ts'
-import type { HostCall } from './reference/index.ts'
+import type { FailureKind } from '../opa/index.ts'
+import type { HostCall } from '../reference/index.ts'
 
 /** What evaluates there from now on. */
 export interface ThreadPolicy {

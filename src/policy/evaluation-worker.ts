@@ -1,16 +1,14 @@
 /** The thread of `evaluation-thread.ts`: one policy at a time, evaluated as the gateway does. */
 import { type MessagePort, parentPort } from 'node:worker_threads'
-import { type Decision, type Integration, type JsonObject, parseExactJson } from '../core/index.ts'
+import type { Decision, Integration, JsonObject } from '../core/index.ts'
+import { createLibrarySource, failureKindOf, type LibrarySource, OutsideNeeded, UnreadPart } from '../opa/index.ts'
+import type { HostCall } from '../reference/index.ts'
+import { parseExactJson } from '../text/index.ts'
 import { entrypoint as decisionEntrypoint } from './build.ts'
-import { OutsideNeeded } from './builtins/index.ts'
 import { createDecisionReader, isOdd } from './decision-reader.ts'
 import { createOwnDocuments, createPlainDocuments, type Documents } from './documents.ts'
 import type { ThreadAnswer, ThreadMessage, ThreadPolicy, ThreadQuestion } from './evaluation-thread.ts'
-import { failureKindOf } from './failure.ts'
-import { createLibrarySource, type LibrarySource } from './library-source.ts'
-import type { HostCall } from './reference/index.ts'
 import { createSession, type Session } from './session.ts'
-import { UnreadPart } from './wasm/index.ts'
 
 interface Loaded {
   readonly policy: ThreadPolicy

@@ -1,6 +1,6 @@
 /** A rule of the wrong form breaks the default policy that reads it: the author is told of the rule, not of what it broke. */
 
-import { type CompilerProblem, RegoError, type RegoSources } from './compiler/index.ts'
+import { type CompilerProblem, RegoError, type RegoSources } from '../opa/index.ts'
 
 const expected = {
   deny: 'a set of strings: write "deny contains …"',

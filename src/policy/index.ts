@@ -1,51 +1,22 @@
 /** Decide: manifests and Rego in, decisions out. */
-
-export { type Activation, type Asker, createActivation, type ReloadResult } from './activation.ts'
-export { unlessAborted } from './activation-queue.ts'
-export type { BundleSet, SignatureAlgorithm, Verification } from './bundle/index.ts'
-export { createStagedPolicy } from './candidate.ts'
-export { describeChanges } from './changes.ts'
-export {
-  type Compile,
-  commandFolders,
-  createCompile,
-  gatewayFolders,
-  openWorkFolder,
-  RegoError,
-  type RegoSources,
-} from './compiler/index.ts'
-export { compose } from './compose.ts'
-export { type BundleStatus, bundlesAtHand, createDelivery } from './delivery/index.ts'
+export type { DecideApart } from './apart-engine.ts'
+export { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, entrypointsOf, hashOf, policySurroundings } from './build.ts'
+export { type Composed, compose } from './compose.ts'
+export { divideRules } from './divide-rules.ts'
+export { createOwnDocuments, createWholeDocuments } from './documents.ts'
 export { createEvaluationThread } from './evaluation-thread.ts'
-export { failureKinds } from './failure.ts'
-export { createHistory, type ManifestTexts } from './history/index.ts'
-export { indexManifest } from './index-manifests.ts'
-export { createLibrarySource, type LibrarySource, libraryIn } from './library-source.ts'
-export { createDirectory, type Directory, loadManifests, manifestFiles, manifestJsonSchema, suggestion } from './manifests/index.ts'
+export { explainingRules } from './explain-rules.ts'
+export { createGatewayEngine, type EngineSubject } from './gateway-engine.ts'
+export { heldBytes } from './held-bytes.ts'
+export { requireNoRulesInTests } from './left-aside.ts'
 export { createAsk } from './outside/index.ts'
 export { createPolicy, type PolicyStation } from './policy.ts'
-export {
-  type Compared,
-  createEveryReference,
-  createReference,
-  createSdk,
-  describeCompared,
-  type EveryReference,
-  type Reference,
-  type SkipReason,
-  skipReasons,
-} from './reference/index.ts'
-export {
-  createDecisionLog,
-  createLocalStatus,
-  createStatus,
-  createVerdicts,
-  type DecisionLogStation,
-  eventOutcomes,
-  type PostResult,
-  type StatusStation,
-  type VerdictStation,
-  withVerdicts,
-} from './report/index.ts'
+export { placesOf, writeProjected } from './projection.ts'
+export { type DecidedRecord, type Find, isDecided, type RecordedRequest, requestOf } from './recorded.ts'
+export { listRego, readRegoFiles } from './rego-files.ts'
+export { requireRulesApart } from './require-apart.ts'
 export { namingFiles, readRules, ruleFiles } from './rules-folder.ts'
-export { createServer, type Server } from './server/index.ts'
+export { createSession } from './session.ts'
+export { type EngineChoice, requireTests, testPolicy } from './test-gate.ts'
+export { warningsOf } from './unprovided.ts'
+export { sayWithout, type Undecided, type UnseenPart, visibleOf } from './unseen.ts'

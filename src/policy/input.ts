@@ -1,15 +1,6 @@
 /** The policy input, version 1 (rego/schemas/input.json), of which only what the policy can look at is written. */
-import {
-  type AccessRequest,
-  type Claim,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  type Needs,
-  parseExactJson,
-  resourceKinds,
-  stringify,
-} from '../core/index.ts'
+import { type AccessRequest, type Claim, type Json, type JsonObject, type Needs, resourceKinds } from '../core/index.ts'
+import { isJsonObject, parseExactJson, stringify } from '../text/index.ts'
 import { type InputSight, memberOf, type Place, placesOf, writeProjected } from './projection.ts'
 
 /** Beside the request: what the gateway knows of the integration's state. */

@@ -1,6 +1,6 @@
 /** What authors write and nothing would read: refused by its name, since a deny that rests on it would be open. */
-import { isDataFile, packageOf } from './bundle/index.ts'
-import { type CompilerProblem, RegoError, type RegoSources } from './compiler/index.ts'
+import { isDataFile, packageOf } from '../bundles/index.ts'
+import { type CompilerProblem, RegoError, type RegoSources } from '../opa/index.ts'
 
 /** Data files among those of the folder of rules: data comes in bundles. Throws `RegoError` that names each. */
 export function requireNoData(names: readonly string[]): void {

@@ -1,30 +1,34 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
+import type { BundleSet } from '../bundles/index.ts'
 import { type AccessRequest, type Claim, denial, type Integration, type JsonObject, type Needs, type Policy } from '../core/index.ts'
+import { indexManifest } from '../manifests/index.ts'
+import {
+  type Compile,
+  createLibrarySource,
+  type FailureKind,
+  harden as hardenWasm,
+  type LibrarySource,
+  libraryNeedOf,
+  type RegoSources,
+} from '../opa/index.ts'
+import type { Compared, Reference } from '../reference/index.ts'
 import { createDecideApart, type DecideApart } from './apart-engine.ts'
-import { requireTests } from './author/toolchain.ts'
 import { buildPolicy, type CompiledPolicy, coverageEntrypoint, entrypoint } from './build.ts'
-import type { BundleSet } from './bundle/index.ts'
 import { createComparison } from './comparison.ts'
-import type { Compile, RegoSources } from './compiler/index.ts'
 import { type Composed, compose } from './compose.ts'
 import { createReadCoverage, type ReadCoverage } from './coverage.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
-import type { FailureKind } from './failure.ts'
-import { indexManifest } from './index-manifests.ts'
 import type { ReadContext } from './input.ts'
-import { createLibrarySource, type LibrarySource, libraryNeedOf } from './library-source.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import type { InputSight } from './projection.ts'
-import type { Compared, Reference } from './reference/index.ts'
 import { requireRulesApart } from './require-apart.ts'
 import { createSession, type Session } from './session.ts'
+import { requireTests } from './test-gate.ts'
 import { warningsOf } from './unprovided.ts'
-import { harden as hardenWasm } from './wasm/index.ts'
-
 export interface PolicyOptions {
   /** Compiled rules are kept here; `null`: nowhere. */
   readonly cacheFolder: string | null

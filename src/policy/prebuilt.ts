@@ -1,8 +1,8 @@
 /** A policy that a bundle brings as WebAssembly: it takes the place of the default policy and needs no compiler. */
 import { createHash } from 'node:crypto'
+import { BundleError, manifestFile, type SnapshotBundle } from '../bundles/index.ts'
+import { everything } from '../opa/index.ts'
 import { type CompiledPolicy, entrypoint, policySurroundings } from './build.ts'
-import { BundleError, manifestFile, type SnapshotBundle } from './bundle/index.ts'
-import { everything } from './compiler/index.ts'
 
 export type Prebuilt = CompiledPolicy
 

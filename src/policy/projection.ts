@@ -1,6 +1,7 @@
 /** A document cut down to what a policy can look at, as JSON text. */
-import { hasMembers, type Json, stringify } from '../core/index.ts'
-import type { Sight } from './compiler/index.ts'
+import type { Json } from '../core/index.ts'
+import type { Sight } from '../opa/index.ts'
+import { hasMembers, stringify } from '../text/index.ts'
 
 /** What of the input a policy can look at (rego/compiler/plan.go). */
 export type InputSight = Pick<Sight, 'reads' | 'probes'>

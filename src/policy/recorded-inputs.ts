@@ -1,8 +1,8 @@
 /** Inputs of recorded decisions: requests that were really made, as far as the audit log holds them. */
 import type { Integration } from '../core/index.ts'
-import { type DecidedRecord, isDecided, requestOf } from './author/recorded.ts'
+import type { SampleInput } from '../reference/index.ts'
 import { createWriteInput, type ReadContext } from './input.ts'
-import type { SampleInput } from './reference/index.ts'
+import { type DecidedRecord, isDecided, requestOf } from './recorded.ts'
 
 const maxInputs = 32
 

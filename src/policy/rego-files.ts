@@ -1,8 +1,9 @@
 /** Rego as people wrote it: bounded files in UTF-8; whatever cannot be read is a problem with its name. */
 
 import { join } from 'node:path'
-import { listFiles, readText } from '../config/index.ts'
-import { RegoError, type RegoSources } from './compiler/index.ts'
+import { readText } from '../config/index.ts'
+import { listFiles } from '../files/index.ts'
+import { RegoError, type RegoSources } from '../opa/index.ts'
 
 /** The largest that anybody writes has some hundred KiB; the compiler takes seconds for one of this size. */
 const maxRegoBytes = 4 * 1024 * 1024

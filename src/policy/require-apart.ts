@@ -1,6 +1,8 @@
 /** A rule and a document at one place: OPA takes neither into force, since nobody could say which counts. */
-import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
-import { BundleError, type BundleSet } from './bundle/index.ts'
+
+import { BundleError, type BundleSet } from '../bundles/index.ts'
+import type { Json, JsonObject } from '../core/index.ts'
+import { isJsonObject } from '../text/index.ts'
 
 type Path = readonly string[]
 

@@ -1,8 +1,8 @@
 /** The folder of an author's rules. */
 import { dirname, join, relative } from 'node:path'
-import { type FileKind, readSteadily } from '../config/index.ts'
-import { isDataFile } from './bundle/index.ts'
-import { RegoError, type RegoSources } from './compiler/index.ts'
+import { isDataFile } from '../bundles/index.ts'
+import { type FileKind, readSteadily } from '../files/index.ts'
+import { RegoError, type RegoSources } from '../opa/index.ts'
 import { requireNoData } from './left-aside.ts'
 import { isRego, readRegoFiles, unreadableFolder } from './rego-files.ts'
 

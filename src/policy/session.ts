@@ -1,11 +1,8 @@
 /** Evaluations of one policy one after the other: in one instance, which is renewed after each failure, within one bound of time. */
 
-import { type Answers, createBuiltins, type Library } from './builtins/index.ts'
+import { type Answers, createBuiltins, createEvaluator, EvaluationTimeout, type Evaluator, type Image, type Library } from '../opa/index.ts'
+import type { HostCall } from '../reference/index.ts'
 import type { Documents } from './documents.ts'
-import { EvaluationTimeout } from './failure.ts'
-import type { HostCall } from './reference/index.ts'
-import { createEvaluator, type Evaluator, type Image } from './wasm/index.ts'
-
 export interface SessionOptions {
   readonly documents: Documents
   readonly entrypoint: string

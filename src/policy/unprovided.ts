@@ -1,6 +1,7 @@
 /** Base data that rules look at and nothing provides: what rests on it is undefined, so that a deny that needs it never holds. */
-import { isJsonObject, type Json, type JsonObject } from '../core/index.ts'
-import type { DataReference, RegoSources } from './compiler/index.ts'
+import type { Json, JsonObject } from '../core/index.ts'
+import type { DataReference, RegoSources } from '../opa/index.ts'
+import { isJsonObject } from '../text/index.ts'
 
 /** Rules may have them: the default policy asks for each, and goes on without. */
 const optional = /^(?:integrations|sallyport\.rules\.(?:deny|allow|obligations)|system\.log\.(?:mask|drop))(?:\.|$)/

@@ -1,5 +1,6 @@
 /** Masks a document: what stands under a telling name whole, and in every other text what the redactor finds there. */
-import { isRawNumber, type Json, parseExactJson } from '../core/index.ts'
+import type { Json } from '../core/index.ts'
+import { isRawNumber, parseExactJson } from '../text/index.ts'
 import { masked } from './known-secrets.ts'
 import { maskValues } from './mask-values.ts'
 

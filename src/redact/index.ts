@@ -1,4 +1,3 @@
 /** Keeps secrets out of every output. */
-
 export { leastSecret } from './known-secrets.ts'
 export { createRedactor } from './redactor.ts'

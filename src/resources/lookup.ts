@@ -1,8 +1,6 @@
 /** The resource kind `lookup`: the addresses of a name, for rules that ask for them (`net.lookup_ip_addr`). */
 import { type LookupRequest, Permit, type Resource, shareOf } from '../core/index.ts'
-import { type ResolveName, resolveOrRefuse } from './egress/resolve.ts'
-import { within } from './egress/within.ts'
-
+import { type ResolveName, resolveOrRefuse, within } from '../egress/index.ts'
 export interface LookupResourceOptions {
   readonly resolve: ResolveName
   readonly timeoutMs: number

@@ -1,10 +1,8 @@
 /** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
 import type { Duplex } from 'node:stream'
 import { type Claim, Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
+import { type Dialer, joinSockets } from '../egress/index.ts'
 import { capped } from './capped.ts'
-import type { Dialer } from './egress/dial.ts'
-import { joinSockets } from './egress/join.ts'
-
 export interface TunnelResourceOptions {
   readonly dialer: Dialer
   /** Neither way has moved a byte for so long: the tunnel is closed. */

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { problems } from '../core/index.ts'
-import { temporaryName, writeAtomically } from '../write-atomically.ts'
+import { temporaryName, writeAtomically } from '../files/index.ts'
 import { fineBuckets } from './latency.ts'
 import type { Totals } from './totals.ts'
 

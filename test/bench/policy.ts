@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
-import { createDirectory } from '../../src/policy/index.ts'
+import { createDirectory } from '../../src/manifests/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createStation } from './station.ts'
 

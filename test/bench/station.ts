@@ -1,5 +1,5 @@
 /** The policy as benchmarks ask it: the default rules, a gateway's bounds, and whatever fails is told. */
-import { createCompile } from '../../src/policy/compiler/index.ts'
+import { createCompile } from '../../src/opa/index.ts'
 import { createPolicy, type PolicyStation } from '../../src/policy/index.ts'
 
 export function createStation(cacheFolder: string): PolicyStation {

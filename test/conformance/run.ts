@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { builtinLibrary, programPath } from '../../src/policy/compiler/index.ts'
+import { builtinLibrary, programPath } from '../../src/opa/compiler/program.ts'
 import { exceptionsTable, reasonFor, withTable } from './reasons.ts'
 import { createSubject, type Question } from './subject.ts'
 

@@ -1,9 +1,9 @@
 /** The engine's side of the conformance run: one case in, the set of bindings or the error out. */
 import { lookup } from 'node:dns/promises'
 import type { Integration } from '../../src/core/index.ts'
-import { type Answers, createBuiltins, createLibrary, OutsideNeeded } from '../../src/policy/builtins/index.ts'
-import { createAsk } from '../../src/policy/outside/index.ts'
-import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
+import { createLibrary } from '../../src/opa/builtins/library.ts'
+import { type Answers, createBuiltins, createEvaluator, createLoader, harden, OutsideNeeded } from '../../src/opa/index.ts'
+import { createAsk } from '../../src/policy/index.ts'
 import { createCaller } from '../support/caller.ts'
 
 /** As rego/compiler/conformance/main.go writes it. */

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { verifyAudit } from '../../src/audit/index.ts'
 import { loadConfig } from '../../src/config/index.ts'
-import { lockFolder } from '../../src/folder-lock.ts'
-import { startGateway } from '../../src/gateway.ts'
+import { lockFolder } from '../../src/files/folder-lock.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main, manifest, root, startChild, startHere } from '../support/installation.ts'
@@ -17,7 +17,7 @@ const rounds = Number(process.env['SALLYPORT_LOCK_ROUNDS'] ?? 5)
 
 /** Takes the lock and says so, or why not; holds it until it is killed. */
 const script = `
-  import { lockFolder } from ${JSON.stringify(join(root, 'src/folder-lock.ts'))}
+  import { lockFolder } from ${JSON.stringify(join(root, 'src/files/folder-lock.ts'))}
   process.stdin.once('data', () => {
     try { globalThis.unlock = lockFolder(process.argv[1]); console.log('held ' + process.pid) } catch (error) { console.log(error.message) }
   })

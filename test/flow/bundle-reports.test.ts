@@ -1,8 +1,8 @@
 /** Bundles and reports together: whose revision decided, how a bundle stands, and masks that come in one. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { buildBundle } from '../../src/policy/author/index.ts'
-import { createCompile } from '../../src/policy/compiler/index.ts'
+import { buildBundle } from '../../src/authoring/index.ts'
+import { createCompile } from '../../src/opa/index.ts'
 import { startBundleGateway } from '../support/bundle-gateway.ts'
 import { startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf, type Files } from '../support/bundles.ts'

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { isStaged } from '../../src/policy/candidate.ts'
+import { isStaged } from '../../src/rollout/shadow.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startFailure } from '../../src/cli/exit.ts'
-import { harden } from '../../src/policy/wasm/index.ts'
+import { harden } from '../../src/opa/index.ts'
 import { ask, installationWithRules, sallyport } from '../support/author.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Installation, manifest, networkTo, type Running, startHere } from '../support/installation.ts'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
-import { startGateway } from '../../src/gateway.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
 import { createInstallation, manifest, portOf, proxyHeader } from '../support/installation.ts'
 import { usedBytes } from '../support/used-bytes.ts'
 

@@ -1,8 +1,9 @@
 /** Deltas: applied whole and within the roots, or not at all. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { applyDelta } from '../../src/policy/bundle/apply-delta.ts'
-import { type DeltaBundle, readBundle } from '../../src/policy/bundle/index.ts'
+import { applyDelta } from '../../src/bundles/format/apply-delta.ts'
+import type { DeltaBundle } from '../../src/bundles/format/bundle.ts'
+import { readBundle } from '../../src/bundles/index.ts'
 import { bundleOf, origin, readFiles, refusalOf } from '../support/bundles.ts'
 
 const before = { acme: { users: { alice: { role: 'admin' } }, list: [1, 2, 3] } }

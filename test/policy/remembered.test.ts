@@ -1,7 +1,7 @@
 /** What the engine remembers of requests and decisions is bounded in bytes, whatever callers and authors make of them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createGlobMatch } from '../../src/policy/builtins/glob.ts'
+import { createGlobMatch } from '../../src/opa/builtins/glob.ts'
 import { createDecider } from '../support/decide.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'

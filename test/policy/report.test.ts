@@ -5,12 +5,12 @@ import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { divideRules } from '../../src/policy/divide-rules.ts'
-import { createPacker } from '../../src/policy/report/chunks.ts'
-import { createDecisionLog, type DecisionLogOptions } from '../../src/policy/report/decision-log.ts'
-import { createEventBuffer } from '../../src/policy/report/event-buffer.ts'
-import { createRate } from '../../src/policy/report/rate.ts'
-import { createUploader } from '../../src/policy/report/uploader.ts'
 import { createRedactor } from '../../src/redact/index.ts'
+import { createPacker } from '../../src/reporting/chunks.ts'
+import { createDecisionLog, type DecisionLogOptions } from '../../src/reporting/decision-log.ts'
+import { createEventBuffer } from '../../src/reporting/event-buffer.ts'
+import { createRate } from '../../src/reporting/rate.ts'
+import { createUploader } from '../../src/reporting/uploader.ts'
 
 test('package system is found however it is written', () => {
   const { deciding, reporting } = divideRules({

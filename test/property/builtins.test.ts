@@ -1,7 +1,7 @@
 /** Every built-in function over hostile operands, in four evaluators: OPA's interpreter, the gateway's engine, what `policy test` and `policy eval` run, and OPA's SDK. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createCompile } from '../../src/policy/compiler/index.ts'
+import { createCompile } from '../../src/opa/index.ts'
 import { createOperands } from '../support/builtin-operands.ts'
 import { createAuthorColumns } from '../support/builtins/authors.ts'
 import { createEngineColumn } from '../support/builtins/engine.ts'

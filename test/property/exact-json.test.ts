@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isRawNumber, NumberOutOfRange, parseExactJson, parseJson, parseJudgedJson } from '../../src/core/index.ts'
+import { isRawNumber, NumberOutOfRange, parseExactJson, parseJson, parseJudgedJson } from '../../src/text/index.ts'
 
 const odd = [
   '9007199254740993',

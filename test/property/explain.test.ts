@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { smallestChange, withAddition } from '../../src/policy/author/change.ts'
-import { requestOf } from '../../src/policy/author/recorded.ts'
+import { smallestChange, withAddition } from '../../src/authoring/change.ts'
+import { requestOf } from '../../src/policy/recorded.ts'
 import { createJudge, integrationOf } from '../support/judge.ts'
 import { recordArbitrary } from '../support/recorded-requests.ts'
 

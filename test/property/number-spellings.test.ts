@@ -1,9 +1,7 @@
 /** Equal numbers are equal inside the WebAssembly however they are spelled, and others are not: as OPA's interpreter has it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createBuiltins } from '../../src/policy/builtins/index.ts'
-import { createCompile } from '../../src/policy/compiler/index.ts'
-import { createEvaluator, createLoader, harden } from '../../src/policy/wasm/index.ts'
+import { createBuiltins, createCompile, createEvaluator, createLoader, harden } from '../../src/opa/index.ts'
 
 const entrypoint = 'sallyport/decision'
 const source = `package sallyport

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseJson } from '../../src/core/index.ts'
+import { parseJson } from '../../src/text/index.ts'
 
 const keysOf = (text: string) => Object.keys(parseJson(text) as object)
 

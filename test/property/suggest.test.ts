@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { DecidedRecord } from '../../src/policy/author/recorded.ts'
-import { suggest } from '../../src/policy/author/suggest/index.ts'
+import { suggest } from '../../src/authoring/index.ts'
+import type { DecidedRecord } from '../../src/policy/recorded.ts'
 import { createJudge, integrationOf, recordOf } from '../support/judge.ts'
 import { methodArbitrary, recordArbitrary, segmentArbitrary } from '../support/recorded-requests.ts'
 

@@ -1,8 +1,8 @@
 /** A gateway whose policy comes in bundles, and an origin behind it, for tests that look at what is decided. */
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { BundleStatus } from '../../src/bundles/index.ts'
 import { askGateway } from '../../src/cli/admin-client.ts'
-import type { BundleStatus } from '../../src/policy/index.ts'
 import {
   createInstallation,
   exchangeRaw,

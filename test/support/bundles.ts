@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import { packTar, type TarHeader } from 'modern-tar'
-import { type Bundle, BundleError, readBundle, type SnapshotBundle, type Verification } from '../../src/policy/bundle/index.ts'
+import type { Bundle } from '../../src/bundles/format/bundle.ts'
+import { BundleError, readBundle, type SnapshotBundle, type Verification } from '../../src/bundles/index.ts'
 
 export const origin = 'https://bundles.example/acme.tar.gz'
 

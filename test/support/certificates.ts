@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { createLeafPem, openAuthority } from '../../src/certs/index.ts'
+import { openAuthority } from '../../src/certs/index.ts'
+import { createLeafPem } from '../../src/certs/leaves.ts'
 
 export interface OriginCertificate {
   /** Holds `origin.key` and `origin.crt`. */

@@ -1,5 +1,5 @@
 /** What manifests that say nothing get in tests that look at something else: the smallest values there are. */
-import type { ManifestDefaults } from '../../src/policy/manifests/decode.ts'
+import type { ManifestDefaults } from '../../src/manifests/decode.ts'
 
 export const smallDefaults: ManifestDefaults = {
   limits: {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
-import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts'
 import { endingWithUs, endsWithParent } from './children.ts'
 
 export const root = join(import.meta.dirname, '../..')

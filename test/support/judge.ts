@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Integration } from '../../src/core/index.ts'
-import { type DecidedRecord, requestOf } from '../../src/policy/author/recorded.ts'
-import { createCompile } from '../../src/policy/compiler/index.ts'
-import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { decodeManifest } from '../../src/manifests/decode.ts'
+import { createCompile } from '../../src/opa/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { type DecidedRecord, requestOf } from '../../src/policy/recorded.ts'
 import { smallDefaults } from './defaults.ts'
 
 /** Throws `ConfigError` for what is not a manifest. */

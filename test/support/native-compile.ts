@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { parseJson } from '../../src/core/index.ts'
-import { type Compile, RegoError } from '../../src/policy/compiler/index.ts'
-import type { CompilerAnswer } from '../../src/policy/compiler/protocol.ts'
+import type { CompilerAnswer } from '../../src/opa/compiler/protocol.ts'
+import { type Compile, RegoError } from '../../src/opa/index.ts'
+import { parseJson } from '../../src/text/index.ts'
 import { root } from './installation.ts'
 
 export async function createNativeCompile(t: TestContext): Promise<Compile> {

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { askGateway } from '../../src/cli/admin-client.ts'
-import type { Installation } from './installation.ts'
-import { manifest } from './installation.ts'
+import { type Installation, manifest } from './installation.ts'
 import type { Random } from './random-policy.ts'
 
 export interface Operator {

@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import type { AppendFile, AuditMask } from '../../src/audit/index.ts'
 import type { Config } from '../../src/config/index.ts'
 import type { AccessRequest, Arrival, Stations } from '../../src/core/index.ts'
+import { openRecording } from '../../src/gateway/recording.ts'
 import { createIds } from '../../src/ingress/request-id.ts'
 import { createPipeline } from '../../src/pipeline.ts'
-import { openRecording } from '../../src/recording.ts'
 import type { Logger, Metrics } from '../../src/telemetry/index.ts'
 
 export interface RecordingOptions {

@@ -1,7 +1,7 @@
 /** Which activation waits for which, what gives way, and who is given what comes of it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createActivationQueue, Preempted, unlessAborted, type Work } from '../../src/policy/activation-queue.ts'
+import { createActivationQueue, Preempted, unlessAborted, type Work } from '../../src/rollout/activation-queue.ts'
 
 const turnOfLoop = () => new Promise((resolve) => setImmediate(resolve))
 

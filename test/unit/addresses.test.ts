@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
+import { createAddressRule, createOwnPorts } from '../../src/egress/index.ts'
 import { readDecision } from '../../src/policy/read-decision.ts'
-import { createAddressRule, createOwnPorts } from '../../src/resources/index.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
 
 const rule = createAddressRule(() => false)

@@ -7,19 +7,22 @@ import { root } from '../support/installation.ts'
 
 const src = join(root, 'src')
 
-/** Top to bottom; a file imports only from lower floors. */
+/** Top to bottom; a file imports only from lower floors. What stands on one floor never imports each other. */
 const floors: readonly (readonly string[])[] = [
   ['main', 'cli'],
-  ['gateway'],
-  ['operator'],
-  ['govern', 'reach', 'reporting', 'recording', 'following', 'listeners', 'callers'],
-  ['witness'],
+  ['gateway', 'authoring'],
   ['ingress', 'admin'],
   ['pipeline'],
-  ['policy', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'watch', 'certs'],
-  ['telemetry', 'config', 'sockets', 'shares', 'settlement', 'folder-lock', 'write-atomically'],
-  ['canonical'],
-  ['core', 'version', 'node-http'],
+  ['reporting', 'rollout'],
+  ['policy'],
+  ['reference', 'bundles'],
+  ['opa', 'manifests', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'connections', 'certs'],
+  ['settlement', 'egress'],
+  ['config', 'telemetry', 'sockets', 'shares'],
+  ['files', 'canonical'],
+  ['text'],
+  ['core'],
+  ['version', 'node-http'],
 ]
 /** Floors whose places may import one another: the command is one place in two files. */
 const together = new Set(['main>cli'])
@@ -76,31 +79,52 @@ test('a file imports only from lower floors, or from its own folder', () => {
   assert.deepEqual(wrong, [])
 })
 
-/** Faces beside a place's own: what a running gateway does not load. */
-const furtherFaces = new Set(['policy/author/index.ts'])
+/** Folders of src that hold the file, outermost first: `opa/wasm/meter.ts` → `opa`, `opa/wasm`. */
+const foldersOf = (path: string) =>
+  path
+    .split('/')
+    .slice(0, -1)
+    .map((_, depth, names) => names.slice(0, depth + 1).join('/'))
 
-test('another folder is entered only by its face', () => {
+test('another folder, a nested one too, is entered only by its face', () => {
+  const wrong = sources.flatMap((source) =>
+    local(source).flatMap(({ target }) => {
+      const entered = foldersOf(target).find((folder) => !source.path.startsWith(`${folder}/`))
+      return entered === undefined || target === `${entered}/index.ts` ? [] : [`${source.path} -> ${target}`]
+    }),
+  )
+  assert.deepEqual(wrong, [])
+})
+
+test('insiders never import the face of a folder that they are in', () => {
   const wrong = sources.flatMap((source) =>
     local(source)
-      .filter(
-        ({ target }) =>
-          placeOf(target) !== placeOf(source.path) &&
-          target.includes('/') &&
-          target !== `${placeOf(target)}/index.ts` &&
-          !furtherFaces.has(target),
-      )
+      .filter(({ target }) => foldersOf(source.path).some((folder) => target === `${folder}/index.ts`))
       .map(({ target }) => `${source.path} -> ${target}`),
   )
   assert.deepEqual(wrong, [])
 })
 
-test('insiders never import their own folder’s face', () => {
-  const wrong = sources.flatMap((source) =>
-    local(source)
-      .filter(({ target }) => target === join(dirname(source.path), 'index.ts'))
-      .map(() => source.path),
+test('no two folders beside each other need one another, by whatever way', () => {
+  const needs = new Map<string, Set<string>>()
+  for (const source of sources)
+    for (const { target } of local(source)) {
+      const [from, to] = [foldersOf(source.path), foldersOf(target)]
+      const depth = from.findIndex((folder, index) => folder !== to[index])
+      const [a, b] = [from[depth], to[depth]]
+      if (a !== undefined && b !== undefined) needs.set(a, (needs.get(a) ?? new Set()).add(b))
+    }
+  assert.deepEqual(cyclesIn(new Map([...needs].map(([folder, others]) => [folder, [...others]]))), [])
+})
+
+test('no folder holds more than an eighth of the code', () => {
+  const lines = Map.groupBy(sources, ({ path }) => placeOf(path))
+  const sizes = [...lines].map(([place, all]) => ({ place, lines: all.reduce((sum, { text }) => sum + text.split('\n').length, 0) }))
+  const all = sizes.reduce((sum, one) => sum + one.lines, 0)
+  assert.deepEqual(
+    sizes.filter((one) => one.lines > all * 0.12),
+    [],
   )
-  assert.deepEqual(wrong, [])
 })
 
 test('a face exports and does nothing', () => {
@@ -124,20 +148,22 @@ test('core imports nothing but types of Node', () => {
   assert.deepEqual(wrong, [])
 })
 
-test('there is no cycle', () => {
-  const graph = new Map(sources.map((source) => [source.path, local(source).map(({ target }) => target)]))
+test('there is no cycle', () =>
+  assert.deepEqual(cyclesIn(new Map(sources.map((source) => [source.path, local(source).map(({ target }) => target)]))), []))
+
+function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const done = new Set<string>()
   const cycles: string[] = []
-  const visit = (path: string, trail: readonly string[]) => {
-    if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
-    else if (!done.has(path)) {
-      for (const next of graph.get(path) ?? []) visit(next, [...trail, path])
-      done.add(path)
+  const visit = (node: string, trail: readonly string[]) => {
+    if (trail.includes(node)) cycles.push([...trail.slice(trail.indexOf(node)), node].join(' -> '))
+    else if (!done.has(node)) {
+      for (const next of graph.get(node) ?? []) visit(next, [...trail, node])
+      done.add(node)
     }
   }
-  for (const path of graph.keys()) visit(path, [])
-  assert.deepEqual(cycles, [])
-})
+  for (const node of graph.keys()) visit(node, [])
+  return cycles
+}
 
 test('a file is one idea: it says what it is for, has a plain name, and stays below 300 lines', () => {
   for (const { path, text } of sources) {

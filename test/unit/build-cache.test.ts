@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Compile } from '../../src/opa/index.ts'
 import { buildInputs, buildKept, compiledPolicyFolder } from '../../src/policy/build.ts'
-import type { Compile } from '../../src/policy/compiler/index.ts'
 import { createFolder } from '../support/folder.ts'
 
 test('the builds that were not used for longest go', async (t) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type AccessRequest, type Claim, type Decision, denial, type JsonObject, type Policy } from '../../src/core/index.ts'
-import { createStagedPolicy, type Difference } from '../../src/policy/candidate.ts'
+import { createStagedPolicy, type Difference } from '../../src/rollout/shadow.ts'
 
 const allow: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'v' }
 const request = { kind: 'http', id: 'id', integration: { name: 'weather' }, target: {} } as unknown as AccessRequest

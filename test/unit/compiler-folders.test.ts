@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
-import { createCompile } from '../../src/policy/compiler/compile.ts'
-import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/policy/compiler/folders.ts'
-import { compiler, programPath } from '../../src/policy/compiler/program.ts'
-import { runProgram } from '../../src/policy/compiler/run-program.ts'
+import { createCompile } from '../../src/opa/compiler/compile.ts'
+import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/opa/compiler/folders.ts'
+import { compiler, programPath } from '../../src/opa/compiler/program.ts'
+import { runProgram } from '../../src/opa/compiler/run-program.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
@@ -155,7 +155,7 @@ test('a compiler that would never end does once the one that started it is kille
     'base64',
   )
   const folder = createFolder(t, { 'endless.wasm': endless })
-  const script = `import { runProgram } from ${JSON.stringify(join(root, 'src/policy/compiler/run-program.ts'))}
+  const script = `import { runProgram } from ${JSON.stringify(join(root, 'src/opa/compiler/run-program.ts'))}
     await runProgram(process.argv[1], '', { timeoutMs: 1e9 })`
   const words = ['--no-warnings', '--input-type=module-typescript', '-e', script, join(folder, 'endless.wasm')]
   const parent = spawn(process.execPath, words, { stdio: 'ignore' })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { ConfigError, loadConfig } from '../../src/config/index.ts'
-import { decodeManifest } from '../../src/policy/manifests/decode.ts'
+import { decodeManifest } from '../../src/manifests/decode.ts'
 import { smallDefaults } from '../support/defaults.ts'
 
 const head = 'apiVersion: sallyport/v1\nkind: Gateway\n'

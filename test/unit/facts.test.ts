@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { segmentsOf } from '../../src/canonical/index.ts'
 import type { RequestBody } from '../../src/core/index.ts'
-import { headersOf, queryOf } from '../../src/core/index.ts'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
+import { headersOf, queryOf } from '../../src/text/index.ts'
 
 const body = (whole: Buffer | string | null): RequestBody => ({
   declaredBytes: null,

@@ -5,7 +5,8 @@ import promises, { type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createHistory, HistoryError, UnknownRevision } from '../../src/policy/history/index.ts'
+import { HistoryError, UnknownRevision } from '../../src/rollout/history/history-error.ts'
+import { createHistory } from '../../src/rollout/index.ts'
 import { createFolder } from '../support/folder.ts'
 
 const revisionOf = (index: number) => `0123456789ab-${String(index).padStart(12, '0')}`

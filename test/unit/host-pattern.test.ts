@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { addressesFor } from '../../src/authoring/change.ts'
 import { canonicalAddress, canonicalHost, canonicalHostPattern, hostCovers } from '../../src/canonical/index.ts'
 import type { Integration } from '../../src/core/index.ts'
-import { addressesFor } from '../../src/policy/author/change.ts'
 
 const hosts = fc.oneof(fc.domain(), fc.ipV4Extended(), fc.ipV6(), fc.string({ unit: 'binary', maxLength: 12 }))
 

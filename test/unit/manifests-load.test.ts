@@ -4,7 +4,7 @@ import { mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createDirectory } from '../../src/policy/index.ts'
+import { createDirectory } from '../../src/manifests/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
 

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { ConfigError, decodeYaml } from '../../src/config/index.ts'
 import { createConfigSchema } from '../../src/config/schema.ts'
 import { noSources } from '../../src/config/sources.ts'
-import { manifestSchema } from '../../src/policy/manifests/schema.ts'
+import { manifestSchema } from '../../src/manifests/schema.ts'
 
 function messageOf(schema: z.ZodType, text: string): string {
   try {

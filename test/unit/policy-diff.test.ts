@@ -1,7 +1,7 @@
 /** What a change of manifests and rules comes to, in words. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diffManifests, diffRules } from '../../src/policy/author/diff/index.ts'
+import { diffManifests, diffRules } from '../../src/authoring/index.ts'
 import { integrationOf } from '../support/judge.ts'
 
 const manifestOf = (rest: string) => integrationOf(`apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: me\n${rest}\n`)

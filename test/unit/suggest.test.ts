@@ -1,10 +1,10 @@
 /** What suggest generalises, and what it puts together. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { suggest } from '../../src/authoring/index.ts'
+import { generaliseIds } from '../../src/authoring/suggest/ids.ts'
+import { mergeSiblings } from '../../src/authoring/suggest/siblings.ts'
 import { globCovers, pathCovers } from '../../src/canonical/index.ts'
-import { generaliseIds } from '../../src/policy/author/suggest/ids.ts'
-import { suggest } from '../../src/policy/author/suggest/index.ts'
-import { mergeSiblings } from '../../src/policy/author/suggest/siblings.ts'
 import { integrationOf, recordOf } from '../support/judge.ts'
 
 const http = (method: string, url: string, fields: { time?: string; allow?: boolean; rule?: string } = {}) => {

@@ -1,7 +1,9 @@
 /** `sallyport policy check`: whether rules or a bundle compile, for people and for editors. */
+
+import { checkPolicy } from '../../authoring/index.ts'
+import type { SignatureAlgorithm, Verification } from '../../bundles/index.ts'
 import { readText } from '../../config/index.ts'
-import { checkPolicy } from '../../policy/author/index.ts'
-import { RegoError, type SignatureAlgorithm, type Verification } from '../../policy/index.ts'
+import { RegoError } from '../../opa/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 import { readGiven } from './shared.ts'

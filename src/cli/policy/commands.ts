@@ -1,8 +1,8 @@
 /** The commands for authors of policies, and their flags. */
 import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { buildBundle, checkPolicy, readData, readSources, scaffold } from '../../authoring/index.ts'
 import { signatureAlgorithms } from '../../config/index.ts'
-import { buildBundle, checkPolicy, readData, readSources, scaffold } from '../../policy/author/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'

@@ -1,7 +1,7 @@
 /** `sallyport policy eval`. */
 import { readFileSync } from 'node:fs'
-import { evalPolicy } from '../../policy/author/index.ts'
-import { indexManifest, loadManifests } from '../../policy/index.ts'
+import { evalPolicy } from '../../authoring/index.ts'
+import { indexManifest, loadManifests } from '../../manifests/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'

@@ -1,9 +1,10 @@
 /** `sallyport policy explain`: one request of the log, why it was decided so, and what would change that. */
 import { join, relative } from 'node:path'
+import { explainRecord, isUndecided, smallestChange, withAddition } from '../../authoring/index.ts'
 import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { explainRecord, isUndecided, requestOf, smallestChange, withAddition } from '../../policy/author/index.ts'
-import { createDirectory } from '../../policy/index.ts'
+import { createDirectory } from '../../manifests/index.ts'
+import { requestOf } from '../../policy/index.ts'
 import { describeExplained, type Explained } from './explained.ts'
 import { type Judge, withJudge } from './judge.ts'
 import { type NamedSet, readNamedSet } from './named-set.ts'

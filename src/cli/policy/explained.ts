@@ -1,5 +1,6 @@
 /** An explanation as people read it. */
-import { type Addition, type AuthorRule, type Explanation, isUndecided, type Undecided } from '../../policy/author/index.ts'
+import { type Addition, type AuthorRule, type Explanation, isUndecided } from '../../authoring/index.ts'
+import type { Undecided } from '../../policy/index.ts'
 import type { Trail } from './trail.ts'
 
 export interface Explained extends Explanation {

@@ -1,6 +1,6 @@
 /** `sallyport policy fmt`: files rewritten in OPA’s one format, or standard input as editors hand it over. */
 import { readFileSync } from 'node:fs'
-import { formatPolicy, readSources } from '../../policy/author/index.ts'
+import { formatPolicy, readSources } from '../../authoring/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { writeOutput } from './write-output.ts'

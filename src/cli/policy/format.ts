@@ -1,5 +1,5 @@
 /** Tests, coverage and decisions as people read them. */
-import type { testPolicy } from '../../policy/author/index.ts'
+import type { testPolicy } from '../../policy/index.ts'
 
 type Report = Awaited<ReturnType<typeof testPolicy>>
 

@@ -1,8 +1,11 @@
 /** A policy over given manifests and rules, beside any gateway: nothing that is active is touched. */
+
+import { createDecideRecorded, type DecideRecorded } from '../../authoring/index.ts'
 import type { Config } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { createDecideRecorded, type DecideRecorded } from '../../policy/author/index.ts'
-import { type Compile, createPolicy, type EveryReference } from '../../policy/index.ts'
+import type { Compile } from '../../opa/index.ts'
+import { createPolicy } from '../../policy/index.ts'
+import type { EveryReference } from '../../reference/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { NamedSet } from './named-set.ts'
 

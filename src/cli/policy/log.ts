@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from 'commander'
 import { readAudit } from '../../audit/index.ts'
 import type { Config } from '../../config/index.ts'
-import { type DecidedRecord, isDecided } from '../../policy/author/index.ts'
+import { type DecidedRecord, isDecided } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 
 export interface LogFilter {

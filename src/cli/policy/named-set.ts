@@ -1,16 +1,12 @@
 /** Manifests and rules by the name of their revision; "latest" is what lies in the folders, "active" what was activated last. */
 import { join } from 'node:path'
+import { type BundleSet, bundlesAtHand } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import {
-  type BundleSet,
-  bundlesAtHand,
-  createDirectory,
-  createHistory,
-  type ManifestTexts,
-  type RegoSources,
-  readRules,
-} from '../../policy/index.ts'
+import { createDirectory } from '../../manifests/index.ts'
+import type { RegoSources } from '../../opa/index.ts'
+import { readRules } from '../../policy/index.ts'
+import { createHistory, type ManifestTexts } from '../../rollout/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 
 export interface NamedSet {

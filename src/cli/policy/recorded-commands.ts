@@ -1,6 +1,6 @@
 /** The commands over recorded requests: explain, replay, suggest. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { visibleLines } from '../../core/index.ts'
+import { visibleLines } from '../../text/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'

@@ -1,8 +1,9 @@
 /** `sallyport policy replay`: recorded requests judged again, by a kept revision or what lies on disk. */
+
+import { type RecordedDifference, replay } from '../../authoring/index.ts'
 import type { Config } from '../../config/index.ts'
-import { type RecordedDifference, replay } from '../../policy/author/index.ts'
-import { createEveryReference, describeCompared, type EveryReference } from '../../policy/index.ts'
 import { createRedactor } from '../../redact/index.ts'
+import { createEveryReference, describeCompared, type EveryReference } from '../../reference/index.ts'
 import { CommandError } from '../exit.ts'
 import { type Judge, withJudge } from './judge.ts'
 import { decided, type LogFilter } from './log.ts'

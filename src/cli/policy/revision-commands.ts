@@ -1,6 +1,6 @@
 /** The commands over revisions: list, activate, rollback, diff. */
 import type { Command } from 'commander'
-import { visibleLines } from '../../core/index.ts'
+import { visibleLines } from '../../text/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'

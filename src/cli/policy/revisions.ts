@@ -1,6 +1,6 @@
 /** `sallyport policy list`, `activate` and `rollback`, asked of the running gateway. */
 import type { Config } from '../../config/index.ts'
-import { type Activation, describeChanges, type ReloadResult } from '../../policy/index.ts'
+import { type Activation, describeChanges, type ReloadResult } from '../../rollout/index.ts'
 import { ask } from '../admin-client.ts'
 import { CommandError } from '../exit.ts'
 import { readKept } from './named-set.ts'

@@ -1,5 +1,5 @@
 /** `sallyport policy test`: the rules’ own tests, and how much of the rules they reach. */
-import { type EngineChoice, testPolicy } from '../../policy/author/index.ts'
+import { type EngineChoice, testPolicy } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
 import { formatCoverage, formatTests } from './format.ts'

@@ -1,8 +1,10 @@
 /** What the commands for authors have. */
 import { type Command, Option } from 'commander'
+import { readData, readSources } from '../../authoring/index.ts'
+import { bundlesAtHand, type Verification } from '../../bundles/index.ts'
 import type { JsonObject } from '../../core/index.ts'
-import { readData, readSources } from '../../policy/author/index.ts'
-import { bundlesAtHand, compose, type RegoSources, readRules, type Verification } from '../../policy/index.ts'
+import type { RegoSources } from '../../opa/index.ts'
+import { compose, readRules } from '../../policy/index.ts'
 import type { Shared } from '../every-command.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'

@@ -1,7 +1,9 @@
 /** `sallyport policy suggest`: prints or writes a manifest made of what was recorded. */
+
+import { suggest } from '../../authoring/index.ts'
 import { type Config, maxTextBytes } from '../../config/index.ts'
-import { type DecidedRecord, suggest } from '../../policy/author/index.ts'
-import { createDirectory } from '../../policy/index.ts'
+import { createDirectory } from '../../manifests/index.ts'
+import type { DecidedRecord } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { decided } from './log.ts'
 import { writeOutput } from './write-output.ts'

@@ -1,6 +1,6 @@
 /** What the log says of one request: its decision or refusal, how it ended, what came inside of it. */
 import type { Config } from '../../config/index.ts'
-import { type DecidedRecord, isDecided } from '../../policy/author/index.ts'
+import { type DecidedRecord, isDecided } from '../../policy/index.ts'
 import { CommandError } from '../exit.ts'
 import { records } from './log.ts'
 

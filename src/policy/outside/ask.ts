@@ -1,6 +1,6 @@
 /** Answers what rules ask outside. */
 import type { Asker, Outside } from '../../core/index.ts'
-import { type Answer, asksOutside, type OutsideNeeded } from '../builtins/index.ts'
+import { type Answer, asksOutside, type OutsideNeeded } from '../../opa/index.ts'
 import { errorAnswer, readHttpSend, replyAnswer } from './http-send.ts'
 
 export interface Grants {

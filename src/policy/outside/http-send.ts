@@ -1,17 +1,9 @@
 /** `http.send` as rules write it: its request object read, and the reply as the object that it gives (OPA's documentation of the function). */
 import { z } from 'zod'
-import {
-  type Json,
-  type JsonObject,
-  NumberOutOfRange,
-  type OutsideReply,
-  type OutsideRequest,
-  parseExactJson,
-  parseJson,
-  parseJudgedJson,
-} from '../../core/index.ts'
+import type { Json, JsonObject, OutsideReply, OutsideRequest } from '../../core/index.ts'
 import { STATUS_CODES } from '../../node-http.ts'
-import type { Answer } from '../builtins/index.ts'
+import type { Answer } from '../../opa/index.ts'
+import { NumberOutOfRange, parseExactJson, parseJson, parseJudgedJson } from '../../text/index.ts'
 
 /** Those that say how an answer is kept change nothing here: each decision asks anew. */
 const schema = z.strictObject({

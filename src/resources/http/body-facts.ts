@@ -1,16 +1,6 @@
 /** What the policy sees of a body: one reading, or none that an origin could contradict. */
-import {
-  type HeaderList,
-  headersOf,
-  type Json,
-  type JsonObject,
-  NumberOutOfRange,
-  parseJudgedJson,
-  queryOf,
-  Refusal,
-  type RequestBody,
-  scanJson,
-} from '../../core/index.ts'
+import { type HeaderList, type Json, type JsonObject, Refusal, type RequestBody } from '../../core/index.ts'
+import { headersOf, NumberOutOfRange, parseJudgedJson, queryOf, scanJson } from '../../text/index.ts'
 
 /**
  * Without `value` where the bytes say nothing by themselves: they are compressed (`encoding`), in another character set than

@@ -1,15 +1,7 @@
 /** One request to an origin through undici, with the reply pushed: chunks go from the parser to the sink, no stream between. */
 import type { Dispatcher } from 'undici'
-import {
-  type Answer,
-  type Body,
-  type Hangup,
-  type HeaderList,
-  type Progress,
-  Refusal,
-  type Sink,
-  withoutHeaders,
-} from '../../core/index.ts'
+import { type Answer, type Body, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
+import { withoutHeaders } from '../../text/index.ts'
 import { explainOriginError } from './origin-error.ts'
 import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'

@@ -3,19 +3,18 @@ import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
   type Claim,
   type HttpRequest,
-  headersOf,
   type JsonObject,
   type Needs,
   Permit,
   type Progress,
-  queryOf,
   Refusal,
   type Reply,
   type RequestBody,
   type Resource,
   shareOf,
 } from '../../core/index.ts'
-import type { Dialer } from '../egress/dial.ts'
+import type { Dialer } from '../../egress/index.ts'
+import { headersOf, queryOf } from '../../text/index.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
 import { answerAsLastHop } from './last-hop.ts'

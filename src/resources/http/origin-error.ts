@@ -1,6 +1,6 @@
 /** What went wrong between the gateway and an origin, as a refusal the caller can act on. */
 import { Refusal } from '../../core/index.ts'
-import { meaningOfAlert } from '../egress/tls-alert.ts'
+import { meaningOfAlert } from '../../egress/index.ts'
 
 /** A `Refusal` passes as it is; undici's and Node's codes are translated; anything else is `origin-failed`. */
 export function explainOriginError(error: Error, host: string): Refusal {

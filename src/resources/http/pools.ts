@@ -1,6 +1,7 @@
 /** Connection pools to origins, apart by integration and by what may be dialled, so that nobody rides on another's connection. */
+
+import type { Dialer } from '../../egress/index.ts'
 import { createFairCache } from '../../shares/index.ts'
-import type { Dialer } from '../egress/dial.ts'
 import { createOriginPool, type OriginPool } from './origin-pool.ts'
 
 export interface PoolSettings {

@@ -1,5 +1,6 @@
 /** Which of an origin's headers go on to the caller (RFC 9110 §7.6.1). */
-import { connectionNames, type HeaderList, Refusal, withoutHeaders } from '../../core/index.ts'
+import { type HeaderList, Refusal } from '../../core/index.ts'
+import { connectionNames, withoutHeaders } from '../../text/index.ts'
 
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',

@@ -1,8 +1,9 @@
 /** `OPTIONS *`: a question about a server as a whole, which undici cannot send (RFC 9112 §3.2.4). */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Answer, type HttpRequest, type Progress, Refusal, withoutHeaders } from '../../core/index.ts'
+import { type Answer, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
+import { withoutHeaders } from '../../text/index.ts'
 import { explainOriginError } from './origin-error.ts'
 import { endToEnd } from './reply-headers.ts'
 

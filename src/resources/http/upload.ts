@@ -4,17 +4,9 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import {
-  type Answer,
-  type Hangup,
-  type HeaderList,
-  type Progress,
-  Refusal,
-  type RequestBody,
-  type Sink,
-  withoutHeaders,
-} from '../../core/index.ts'
+import { type Answer, type Hangup, type HeaderList, type Progress, Refusal, type RequestBody, type Sink } from '../../core/index.ts'
 import { request as httpRequest } from '../../node-http.ts'
+import { withoutHeaders } from '../../text/index.ts'
 import { forgetPending } from './agent-queue.ts'
 import { explainOriginError } from './origin-error.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'

@@ -1,7 +1,8 @@
 /** One request to a service, as http-proxy-middleware is given it: objects of the gateway's own, made from what was judged and from nothing else. */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, Writable } from 'node:stream'
-import { headersOf, type Progress, type ServiceRequest } from '../../core/index.ts'
+import type { Progress, ServiceRequest } from '../../core/index.ts'
+import { headersOf } from '../../text/index.ts'
 
 /** What a request that reaches the agent was made for. Where a request has none, nobody judged it, and it goes nowhere. */
 export interface Call {

@@ -2,12 +2,9 @@
 import type { AgentOptions, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Hangup, Refusal } from '../../core/index.ts'
+import { type Dialer, keepAliveMs, type Target, WantedDials } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
-import type { Dialer } from '../egress/dial.ts'
-import { keepAliveMs } from '../egress/keep-alive.ts'
-import type { Target } from '../egress/resolve.ts'
-import { WantedDials } from '../egress/wanted-dials.ts'
-import { forgetPending, freeSocketsOf } from '../http/agent-queue.ts'
+import { forgetPending, freeSocketsOf } from '../http/index.ts'
 import { type Call, callOf } from './call.ts'
 
 /** Node calls it for every request that an agent is given to (its types leave it out). */

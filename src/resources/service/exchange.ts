@@ -1,8 +1,7 @@
 /** One exchange with a service: the outgoing request is followed from its birth, and its reply is taken where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type Answer, type Progress, Refusal, type ServiceRequest } from '../../core/index.ts'
-import { explainOriginError } from '../http/origin-error.ts'
-import { isClosed, isIdempotent } from '../http/repeat.ts'
+import { explainOriginError, isClosed, isIdempotent } from '../http/index.ts'
 import type { Call } from './call.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 import { serviceReply } from './service-reply.ts'

@@ -1,6 +1,6 @@
 /** Where a service's reply says where it is: callers know it by its prefix here, and learn no address of the inside. */
 import { type HeaderList, servicePrefix } from '../../core/index.ts'
-import { isSpecial } from '../egress/addresses.ts'
+import { isSpecial } from '../../egress/index.ts'
 import { mapLinks, mapRefresh } from './reference-lists.ts'
 import { scopeCookie } from './scope-cookie.ts'
 

@@ -1,8 +1,8 @@
 /** What a service answered, as a Reply with a pushed body. */
 import type { IncomingMessage } from 'node:http'
-import { type Answer, type PushedBody, Refusal, type Sink, withoutHeaders } from '../../core/index.ts'
-import { endToEnd } from '../http/reply-headers.ts'
-import { createTurnTimer } from '../http/turn-timer.ts'
+import { type Answer, type PushedBody, Refusal, type Sink } from '../../core/index.ts'
+import { withoutHeaders } from '../../text/index.ts'
+import { createTurnTimer, endToEnd } from '../http/index.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 
 export interface ReplyOptions {

@@ -1,20 +1,10 @@
 /** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
 import { pathForms, segmentsOf } from '../../canonical/index.ts'
-import {
-  type Claim,
-  headersOf,
-  Permit,
-  type Progress,
-  queryOf,
-  Refusal,
-  type Reply,
-  type Resource,
-  type ServiceRequest,
-} from '../../core/index.ts'
+import { type Claim, Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
+import type { Dialer } from '../../egress/index.ts'
+import { headersOf, queryOf } from '../../text/index.ts'
 import { capped } from '../capped.ts'
-import type { Dialer } from '../egress/dial.ts'
-import { bodyOf } from '../http/body-facts.ts'
-import { answerAsLastHop } from '../http/last-hop.ts'
+import { answerAsLastHop, bodyOf } from '../http/index.ts'
 import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 
 export interface ServiceResourceOptions {

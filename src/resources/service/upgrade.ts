@@ -12,7 +12,7 @@ import {
   toProblem,
   writeSlowly,
 } from '../../core/index.ts'
-import { explainOriginError } from '../http/origin-error.ts'
+import { explainOriginError } from '../http/index.ts'
 import type { Call } from './call.ts'
 import { LibraryEnd } from './library-end.ts'
 

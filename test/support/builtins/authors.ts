@@ -1,6 +1,7 @@
 /** What `policy test` and `policy eval` run: OPA's interpreter and the gateway's engine, in both of which a failed function ends the evaluation. */
-import { createGatewayEngine } from '../../../src/policy/author/gateway-engine.ts'
-import type { Compile } from '../../../src/policy/compiler/index.ts'
+
+import type { Compile } from '../../../src/opa/index.ts'
+import { createGatewayEngine } from '../../../src/policy/gateway-engine.ts'
 import { beyondJson, canonicalMembers } from '../value-text.ts'
 import { entrypoint, inputOf, listsIn } from './functions.ts'
 

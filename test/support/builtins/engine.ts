@@ -1,8 +1,8 @@
 /** The gateway's engine over many tuples at once, with failed functions undefined as OPA has them by default. */
 import { readFile } from 'node:fs/promises'
-import { createBuiltins, createLibrary } from '../../../src/policy/builtins/index.ts'
-import { builtinLibrary, programPath } from '../../../src/policy/compiler/index.ts'
-import { createEvaluator, createLoader, harden } from '../../../src/policy/wasm/index.ts'
+import { createLibrary } from '../../../src/opa/builtins/library.ts'
+import { builtinLibrary, programPath } from '../../../src/opa/compiler/program.ts'
+import { createBuiltins, createEvaluator, createLoader, harden } from '../../../src/opa/index.ts'
 import { entrypoint, inputOf, listsIn } from './functions.ts'
 
 /** One list per tuple; `null`: the evaluation did not come to its end, and `onRefused` was told. */

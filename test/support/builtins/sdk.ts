@@ -1,11 +1,12 @@
 /** OPA's published SDK over the same tuples, held to the gateway's engine as the reference evaluator does it at an activation. */
+
+import { failureKindOf } from '../../../src/opa/failure.ts'
+import { harden } from '../../../src/opa/index.ts'
+import { createLibrarySource, libraryNeedOf } from '../../../src/opa/library-source.ts'
 import { createPlainDocuments } from '../../../src/policy/documents.ts'
-import { failureKindOf } from '../../../src/policy/failure.ts'
-import { createLibrarySource, libraryNeedOf } from '../../../src/policy/library-source.ts'
-import { compare, type Evaluation, type HostCall, questionOf, type SkipReason } from '../../../src/policy/reference/evaluation.ts'
-import { createSdk } from '../../../src/policy/reference/index.ts'
 import { createSession } from '../../../src/policy/session.ts'
-import { harden } from '../../../src/policy/wasm/index.ts'
+import { compare, type Evaluation, type HostCall, questionOf, type SkipReason } from '../../../src/reference/evaluation.ts'
+import { createSdk } from '../../../src/reference/index.ts'
 import { entrypoint, inputOf } from './functions.ts'
 
 export interface SdkColumn {

@@ -1,0 +1,97 @@
+/** A capability as lists of what it allows, one a dimension: what it allows is their product. */
+import { globCovers, hostCovers, pathCovers } from '../../canonical/index.ts'
+import type { FileCapability, FormChoices, Integration, NetworkCapability, ServiceCapability } from '../../core/index.ts'
+
+export type CapabilityKind = 'network' | 'services' | 'files'
+
+export interface Dimension {
+  /** One value of it, in words. */
+  readonly label: string
+  /** `null`: every one. */
+  readonly values: readonly string[] | null
+  readonly covers: (general: string, specific: string) => boolean
+}
+
+/** A number that allows more the larger it is; `null` is the gateway’s default, which is not known here. */
+export interface Bound {
+  readonly label: string
+  readonly value: number | null
+}
+
+export interface Scope {
+  readonly kind: CapabilityKind
+  /** Its place in the manifest. */
+  readonly id: string
+  /** What it is about: hosts, or a name. */
+  readonly about: readonly string[]
+  readonly dimensions: readonly Dimension[]
+  readonly bounds: readonly Bound[]
+  /** What is neither more nor less, but another thing. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+export function scopesOf({ network, services, files }: Integration): readonly Scope[] {
+  return [...network.map(networkScope), ...services.map(serviceScope), ...files.map(fileScope)]
+}
+
+const same = (general: string, specific: string) => general === specific
+
+function networkScope(one: NetworkCapability): Scope {
+  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = one
+  return {
+    kind: 'network',
+    id,
+    about: hosts,
+    dimensions: [
+      { label: 'host', values: hosts, covers: hostCovers },
+      { label: 'port', values: ports.map(String), covers: same },
+      { label: 'method', values: methods, covers: same },
+      { label: 'path', values: paths, covers: pathCovers },
+      formsOf(one),
+      { label: 'address block', values: addresses, covers: same },
+    ],
+    bounds: [
+      { label: 'timeout in ms', value: timeoutMs ?? null },
+      { label: 'request bytes', value: maxRequestBytes ?? null },
+      { label: 'reply bytes', value: maxReplyBytes ?? null },
+    ],
+    facts: { tls },
+  }
+}
+
+function serviceScope(one: ServiceCapability): Scope {
+  const { id, name, methods, paths, websocket } = one
+  return {
+    kind: 'services',
+    id,
+    about: [name],
+    dimensions: [
+      { label: 'method', values: methods, covers: same },
+      { label: 'path', values: paths, covers: pathCovers },
+      formsOf(one),
+      { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
+    ],
+    bounds: [],
+    facts: {},
+  }
+}
+
+/** Of paths, those that are refused where nothing is chosen. */
+function formsOf(one: FormChoices): Dimension {
+  const values = (['encodedSlash', 'emptySegments'] as const).filter((key) => one[key] === 'literal').map((key) => `${key}: literal`)
+  return { label: 'path with', values, covers: same }
+}
+
+function fileScope({ id, name, root, actions, paths, maxBytes }: FileCapability): Scope {
+  return {
+    kind: 'files',
+    id,
+    about: [name],
+    dimensions: [
+      { label: 'action', values: actions, covers: same },
+      { label: 'path', values: paths, covers: globCovers },
+    ],
+    bounds: [{ label: 'bytes of a file', value: maxBytes }],
+    facts: { root },
+  }
+}

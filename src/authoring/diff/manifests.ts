@@ -1,0 +1,102 @@
+/** What changed of each integration between two sets of manifests. */
+import type { Integration } from '../../core/index.ts'
+import { type Comparison, compare, contains, describe } from './compare.ts'
+import { type CapabilityKind, type Scope, scopesOf } from './dimensions.ts'
+import { pair } from './pair.ts'
+
+export interface CapabilityChange extends Comparison {
+  readonly kind: CapabilityKind
+  /** Its place before and now, `network/0`; `null` where there is none. */
+  readonly before: string | null
+  readonly after: string | null
+  readonly change: 'added' | 'removed' | 'widened' | 'narrowed' | 'changed'
+  /** Hosts, or the name of a service or root. */
+  readonly about: readonly string[]
+  /** Another capability that allows the same: nothing changes by this one. */
+  readonly coveredBy: string | null
+}
+
+export interface IntegrationChange {
+  readonly name: string
+  readonly change: 'added' | 'removed' | 'changed'
+  readonly capabilities: readonly CapabilityChange[]
+  /** Beside capabilities, in words: `limits.requests.rate: 10 → 20`. */
+  readonly fields: readonly string[]
+}
+
+/** By what they mean: comments, order of keys and defaults that are written out are no difference. */
+export function diffManifests(before: readonly Integration[], after: readonly Integration[]): readonly IntegrationChange[] {
+  const was = new Map(before.map((one) => [one.name, one]))
+  const is = new Map(after.map((one) => [one.name, one]))
+  const names = [...new Set([...was.keys(), ...is.keys()])].sort()
+  return names.flatMap((name) => {
+    const [earlier, later] = [was.get(name), is.get(name)]
+    // Of a thousand manifests few differ: those that are the same to the last value are not looked into.
+    if (earlier !== undefined && later !== undefined && JSON.stringify(earlier) === JSON.stringify(later)) return []
+    const capabilities = diffScopes(earlier === undefined ? [] : scopesOf(earlier), later === undefined ? [] : scopesOf(later))
+    const fields = earlier === undefined || later === undefined ? [] : diffFields(earlier, later)
+    const change = earlier === undefined ? 'added' : later === undefined ? 'removed' : 'changed'
+    return change === 'changed' && capabilities.length === 0 && fields.length === 0 ? [] : [{ name, change, capabilities, fields } as const]
+  })
+}
+
+function diffScopes(before: readonly Scope[], after: readonly Scope[]): readonly CapabilityChange[] {
+  return pair(before, after).flatMap(({ before: was, after: is }): readonly CapabilityChange[] => {
+    if (was !== null && is !== null) return changeOf(was, is)
+    const scope = is ?? was
+    if (scope === null) return []
+    const places = { kind: scope.kind, about: scope.about, before: was?.id ?? null, after: is?.id ?? null, changed: [] }
+    const text = [describe(scope)]
+    return was === null
+      ? [{ ...places, change: 'added', newlyAllowed: text, noLongerAllowed: [], coveredBy: coveredBy(before, scope) }]
+      : [{ ...places, change: 'removed', newlyAllowed: [], noLongerAllowed: text, coveredBy: coveredBy(after, scope) }]
+  })
+}
+
+function changeOf(was: Scope, is: Scope): readonly CapabilityChange[] {
+  const { newlyAllowed, noLongerAllowed, changed } = compare(was, is)
+  const [more, less, other] = [newlyAllowed.length > 0, noLongerAllowed.length > 0, changed.length > 0]
+  if (!more && !less && !other) return []
+  const change = other || (more && less) ? 'changed' : more ? 'widened' : 'narrowed'
+  return [{ kind: is.kind, about: is.about, before: was.id, after: is.id, change, newlyAllowed, noLongerAllowed, changed, coveredBy: null }]
+}
+
+function coveredBy(others: readonly Scope[], scope: Scope): string | null {
+  return others.find((one) => contains(one, scope))?.id ?? null
+}
+
+function diffFields(before: Integration, after: Integration): readonly string[] {
+  const [was, is] = [flatten(fieldsOf(before)), flatten(fieldsOf(after))]
+  const keys = [...new Set([...was.keys(), ...is.keys()])].sort()
+  const fields = keys
+    .filter((key) => was.get(key) !== is.get(key))
+    .map((key) => `${key}: ${was.get(key) ?? 'absent'} → ${is.get(key) ?? 'absent'}`)
+  return [...fields, ...diffTokens(before, after)]
+}
+
+function fieldsOf({ owner, labels, source, limits, breaker, redaction }: Integration): object {
+  return { file: source, owner, labels, limits, breaker, redaction }
+}
+
+/** Lists count as one value. */
+function flatten(value: object, prefix = ''): Map<string, string> {
+  const flat = new Map<string, string>()
+  for (const [key, one] of Object.entries(value)) {
+    if (typeof one === 'object' && one !== null && !Array.isArray(one))
+      for (const [path, text] of flatten(one, `${prefix}${key}.`)) flat.set(path, text)
+    else flat.set(`${prefix}${key}`, JSON.stringify(one))
+  }
+  return flat
+}
+
+/** Hashes say nothing to a reader: how many come and go does. */
+function diffTokens(before: Integration, after: Integration): readonly string[] {
+  const [was, is] = [tokensOf(before), tokensOf(after)]
+  const added = is.filter((one) => !was.includes(one)).length
+  const removed = was.filter((one) => !is.includes(one)).length
+  return added + removed === 0 ? [] : [`identity.tokens: ${added} added, ${removed} removed`]
+}
+
+function tokensOf({ tokenHashes }: Integration): readonly string[] {
+  return tokenHashes.map((one) => one.toString('hex'))
+}

@@ -1,0 +1,110 @@
+/** The fewest single permissions (one action on one pattern in one place) that cover every use. */
+import { markForms } from '../../canonical/index.ts'
+import { createCoveringPatterns } from './covering-patterns.ts'
+import type { Place, Use } from './observe.ts'
+import { addSeen, type Seen } from './seen.ts'
+import { mergeSiblings } from './siblings.ts'
+
+export interface Unit {
+  readonly place: Place
+  readonly action: string
+  readonly pattern: string
+  readonly seen: Seen
+}
+
+/** Taking any unit away leaves some use uncovered. */
+export function unitsOf(uses: readonly Use[], maxSiblings: number): readonly Unit[] {
+  const visible = new Set(uses.flatMap(({ place }) => (place.kind === 'network' && place.tls !== 'tunnel' ? [endpointOf(place)] : [])))
+  // A tunnel is opened by whatever allows a request inside it.
+  const isTunnelInUse = ({ place }: Use) => place.kind === 'network' && place.tls === 'tunnel' && visible.has(endpointOf(place))
+  const units = [
+    ...Map.groupBy(
+      uses.filter((use) => !isTunnelInUse(use)),
+      ({ place }) => JSON.stringify(place),
+    ).values(),
+  ].flatMap((group) => unitsOfPlace(group, maxSiblings))
+  const needed = [...Map.groupBy(units, rivalsKey).values()].flatMap(neededOf)
+  return addTunnels(needed, uses.filter(isTunnelInUse))
+}
+
+function unitsOfPlace(uses: readonly Use[], maxSiblings: number): Draft[] {
+  const merged = mergeSiblings(new Set(uses.map(({ pattern }) => pattern)), maxSiblings)
+  const drafts = new Map<string, Draft>()
+  for (const { place, action, pattern: used, witness, seen } of uses) {
+    const { pattern, siblings } = merged.get(used) ?? { pattern: used, siblings: 0 }
+    const key = `${action} ${pattern}`
+    const draft = drafts.get(key) ?? { place, action, pattern, covered: [] }
+    draft.covered.push({ witness, websocket: allowsWebSockets(place), seen: { ...seen, siblings } })
+    drafts.set(key, draft)
+  }
+  return [...drafts.values()]
+}
+
+interface Covered {
+  readonly witness: string
+  readonly websocket: boolean
+  readonly seen: Seen
+}
+
+interface Draft {
+  readonly place: Place
+  readonly action: string
+  readonly pattern: string
+  readonly covered: Covered[]
+}
+
+/** Only units that agree in all this can stand in for one another; a `*` stands for one segment, so their number is part of it. */
+function rivalsKey({ place, action, pattern }: Draft): string {
+  const about = place.kind === 'services' ? ['services', place.name] : place
+  return JSON.stringify([about, action, pattern.split('/').length])
+}
+
+/** One that is covered by the rest goes, the plainest first; what it covered is counted where it is covered now. */
+function neededOf(drafts: readonly Draft[]): Unit[] {
+  const plainestFirst = drafts.toSorted((a, b) => wildness(a) - wildness(b))
+  const kept = new Set<Draft>(plainestFirst)
+  const general = createCoveringPatterns<Draft>()
+  for (const one of plainestFirst) if (wildness(one) > 0) general.add(spelledFor(one, one.pattern), one)
+  const coveringOf = (draft: Draft, { witness, websocket }: Covered) =>
+    general.find(spelledFor(draft, witness), (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
+  for (const draft of plainestFirst) {
+    const covering = draft.covered.map((one) => coveringOf(draft, one))
+    if (covering.includes(undefined)) continue
+    kept.delete(draft)
+    for (const [index, other] of covering.entries()) other?.covered.push(draft.covered[index] as Covered)
+  }
+  return [...kept].map(({ place, action, pattern, covered }) => ({
+    place,
+    action,
+    pattern,
+    seen: covered.map(({ seen }) => seen).reduce(addSeen),
+  }))
+}
+
+/** Encoded slashes and empty segments of HTTP paths are told from what a `*` stands for. */
+function spelledFor({ place }: Draft, pattern: string): string {
+  return place.kind === 'files' ? pattern : markForms(pattern)
+}
+
+/** What allows WebSockets allows plain requests too: it is the wider one of the same pattern. */
+function wildness({ place, pattern }: Draft): number {
+  return (pattern.match(/\*/g)?.length ?? 0) * 2 + (allowsWebSockets(place) ? 1 : 0)
+}
+
+function allowsWebSockets(place: Place): boolean {
+  return place.kind === 'services' && place.websocket
+}
+
+function addTunnels(units: readonly Unit[], tunnels: readonly Use[]): readonly Unit[] {
+  const waiting = new Map(tunnels.map(({ place, seen }) => [endpointOf(place), seen]))
+  return units.map((unit) => {
+    const seen = waiting.get(endpointOf(unit.place))
+    if (seen === undefined || (unit.place.kind === 'network' && unit.place.tls === 'tunnel')) return unit
+    waiting.delete(endpointOf(unit.place))
+    return { ...unit, seen: addSeen(unit.seen, seen) }
+  })
+}
+
+function endpointOf(place: Place): string {
+  return place.kind === 'network' ? `${place.host} ${place.port}` : ''
+}

@@ -1,0 +1,84 @@
+/** A JSON or YAML file of a bundle as a value, bounded in size and depth; what readers could understand differently is refused. */
+import { LineCounter, parseDocument, type YAMLError } from 'yaml'
+import { badAlias } from '../../config/index.ts'
+import type { Json } from '../../core/index.ts'
+import { isRawNumber, rawNumber } from '../../text/index.ts'
+import { BundleError } from './bundle-error.ts'
+import { decodeText } from './decode-text.ts'
+import { parseJson } from './parse-json.ts'
+
+const maxJsonBytes = 50 * 1024 * 1024
+/** YAML is read a hundred times slower than JSON. */
+const maxYamlBytes = 4 * 1024 * 1024
+const maxDepth = 1000
+
+/** Throws `BundleError`. */
+export function decodeDocument(origin: string, file: string, bytes: Uint8Array): Json {
+  const isYaml = /\.ya?ml$/.test(file)
+  const maxBytes = isYaml ? maxYamlBytes : maxJsonBytes
+  if (bytes.length > maxBytes)
+    throw new BundleError(origin, file, `is larger than ${maxBytes} bytes; split it${isYaml ? ', or write it as JSON' : ''}`)
+  const text = decodeText(origin, file, bytes)
+  const problem = (what: string) => new BundleError(origin, file, what)
+  const value = isYaml ? parseYaml(text, problem) : parseJson(text, problem)
+  checkValue(value, problem)
+  return value
+}
+
+type Problem = (what: string) => BundleError
+
+function parseYaml(text: string, problem: Problem): Json {
+  const lines = new LineCounter()
+  try {
+    // As OPA reads it: merge keys count, and of duplicate keys the last. The parser's search for duplicates takes quadratic time.
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      merge: true,
+      intAsBigInt: true,
+      prettyErrors: false,
+      uniqueKeys: false,
+      logLevel: 'error',
+    })
+    const [error] = [...document.errors, ...document.warnings] as YAMLError[]
+    if (error !== undefined) throw problem(`is not readable as YAML at line ${lines.linePos(error.pos[0]).line} (${error.code})`)
+    const alias = badAlias(document)
+    if (alias !== null) throw problem(`has ${alias.why} at line ${lines.linePos(alias.offset).line}; write the value out`)
+    // Aliases are bounded so that a small file cannot become a huge value.
+    return document.toJS({ maxAliasCount: 100, reviver: withoutBigInts }) as Json
+  } catch (error) {
+    if (error instanceof BundleError) throw error
+    const { message } = error as Error
+    if (/alias count/i.test(message)) throw problem('has too many aliases; write the values out')
+    throw problem(/call stack/.test(message) ? 'is nested too deeply' : 'is not readable as YAML')
+  }
+}
+
+/** As OPA reads YAML: integers of 64 bits keep their digits, larger ones become doubles. */
+function withoutBigInts(_key: unknown, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value
+  if (value < -(2n ** 63n) || value >= 2n ** 64n || Number.isSafeInteger(Number(value))) return Number(value)
+  return rawNumber(String(value))
+}
+
+/** Depth, numbers, keys and strings; without recursion, which a deep document would end. */
+function checkValue(value: Json, problem: Problem): void {
+  let level: Json[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) throw problem(`is nested deeper than ${maxDepth} levels; flatten it`)
+    const next: Json[] = []
+    for (const one of level) {
+      if (typeof one === 'string' && !one.isWellFormed()) throw problem('has a string with half a surrogate pair, which no text has')
+      if (typeof one === 'number' && !Number.isFinite(one)) throw problem('has a number that JSON does not have')
+      if (isRawNumber(one)) continue
+      if (typeof one !== 'object' || one === null) {
+        if (!['string', 'number', 'boolean'].includes(typeof one) && one !== null) throw problem('has a value that JSON does not have')
+        continue
+      }
+      for (const [key, item] of Object.entries(one)) {
+        if (key === '__proto__' || !key.isWellFormed()) throw problem('has the key "__proto__" or one that is not text; rename it')
+        next.push(item)
+      }
+    }
+    level = next
+  }
+}

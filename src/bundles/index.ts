@@ -1,0 +1,16 @@
+/** OPA's bundles: their format, where they come from, and the client that asks servers for them. */
+export { type Backoff, createBackoff, createServer, type Server, ServerError } from './client/index.ts'
+export {
+  BundleError,
+  type BundleSet,
+  isDataFile,
+  manifestFile,
+  mergeData,
+  overlapOf,
+  packageOf,
+  readBundle,
+  type SignatureAlgorithm,
+  type SnapshotBundle,
+  type Verification,
+} from './format/index.ts'
+export { type BundleStatus, bundlesAtHand, createDelivery, untried } from './source/index.ts'

@@ -1,0 +1,33 @@
+/** The bundles that a gateway would start with if no server answered: for commands that judge without one. */
+import { join } from 'node:path'
+import type { Config } from '../../config/index.ts'
+import { createServer } from '../client/index.ts'
+import type { BundleSet } from '../format/index.ts'
+import { createDelivery } from './delivery.ts'
+
+export interface AtHand {
+  readonly bundles: BundleSet
+  /** Names of those that were never here, or of which what is kept is bad. */
+  readonly missing: readonly string[]
+}
+
+/** No packet leaves. Throws `BundleError` where a file or folder is bad. */
+export async function bundlesAtHand({ policy, stateFolder }: Pick<Config, 'policy' | 'stateFolder'>): Promise<AtHand> {
+  const servers = policy.servers.map((config) => ({ config, server: createServer(config) }))
+  const delivery = createDelivery({
+    bundles: policy.bundles,
+    servers,
+    folder: join(stateFolder, 'bundles'),
+    offer: async () => ({ ok: true }),
+    onFailure: () => {},
+    onStatus: () => {},
+    onUnwatched: () => {},
+    onUnkept: () => {},
+  })
+  try {
+    const bundles = await delivery.load()
+    return { bundles, missing: policy.bundles.map(({ name }) => name).filter((name) => !bundles.has(name)) }
+  } finally {
+    await Promise.all(servers.map(({ server }) => server.close()))
+  }
+}

@@ -1,0 +1,2 @@
+/** What is open, and is judged again. */
+export { createLive } from './live.ts'

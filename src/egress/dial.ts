@@ -1,0 +1,128 @@
+/** Connects to a judged address: the name is resolved once, and what was judged is what is dialled. */
+import { isIP, type Socket } from 'node:net'
+import { type ConnectionOptions, type SecureContext, connect as tlsConnect } from 'node:tls'
+import { Refusal } from '../core/index.ts'
+import type { AddressRule } from './addresses.ts'
+import { ConnectError, connectFirst } from './connect-first.ts'
+import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
+import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
+import { meaningOfAlert } from './tls-alert.ts'
+import { type Stop, within } from './within.ts'
+
+export interface DialerOptions {
+  readonly resolve: ResolveName
+  readonly rule: AddressRule
+  /** Over all of it: the name's resolution, the connection, and the TLS handshake. */
+  readonly connectTimeoutMs: number
+  /** `false`: what descriptors are left are for the gateway itself. */
+  readonly mayDial?: () => boolean
+  /** What an integration may have of the connections. */
+  readonly places?: DialPlaces
+  /** Trust for origins' certificates. */
+  readonly secureContext: () => SecureContext
+}
+
+/** Both give up when they are told to stop, and at the deadline, in whatever state they are. */
+export interface Dialer {
+  /** A connected TCP socket. Throws `Refusal`: address-denied, origin-unreachable, origin-timeout, client-closed, connections-exceeded. */
+  tcp(target: Target, stop?: Stop): Promise<Socket>
+  /** A TLS connection whose certificate is valid for `target.host`. Throws as `tcp`, and `origin-tls-failed`. */
+  tls(target: Target, stop?: Stop): Promise<Socket>
+}
+
+export function createDialer(options: DialerOptions): Dialer {
+  const { resolve, rule, connectTimeoutMs, mayDial = () => true, places = unlimitedPlaces, secureContext } = options
+  function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
+    const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
+    return within(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
+      // A question takes one as well.
+      if (!mayDial()) throw scarce(target)
+      if (!(await places.enter(target.owner, signal))) throw shareTaken(target)
+      let isGiven = false
+      const give = () => {
+        if (!isGiven) places.give(target.owner)
+        isGiven = true
+      }
+      try {
+        const socket = await open(target, signal, isSecure)
+        socket.once('close', give)
+        if (socket.closed) give()
+        return socket
+      } catch (error) {
+        give()
+        throw error
+      }
+    })
+  }
+  async function open(target: Target, signal: AbortSignal, isSecure: boolean): Promise<Socket> {
+    const addresses = await resolveJudged(resolve, rule, target, signal)
+    if (!mayDial()) throw scarce(target)
+    try {
+      const beside = { take: () => places.take(target.owner), give: () => places.give(target.owner) }
+      const socket = await connectFirst(addresses, target.port, signal, beside)
+      return isSecure ? await handshake(socket, target.host, secureContext(), signal) : socket
+    } catch (error) {
+      throw explainConnectError(error as NodeJS.ErrnoException, target)
+    }
+  }
+  return {
+    tcp: (target, stop) => dial(target, stop, false),
+    tls: (target, stop) => dial(target, stop, true),
+  }
+}
+
+function handshake(socket: Socket, host: string, secureContext: SecureContext, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const options: ConnectionOptions = { socket, host, secureContext, ALPNProtocols: ['http/1.1'] }
+    // RFC 6066 §3: no literal address in SNI.
+    const secure = tlsConnect(isIP(host) === 0 ? { ...options, servername: host } : options)
+    const stop = () => secure.destroy(signal.reason)
+    // Stays, as the socket's own: whoever uses it learns of its end by a listener of theirs, or finds it destroyed.
+    secure.on('error', (error) => {
+      signal.removeEventListener('abort', stop)
+      reject(error)
+    })
+    secure.once('secureConnect', () => {
+      signal.removeEventListener('abort', stop)
+      resolve(secure)
+    })
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+}
+
+function shareTaken({ host }: Target): Refusal {
+  const detail = `no connection to ${host} is left: this integration holds its share of those that the gateway has`
+  return Refusal.retryLater('connections-exceeded', detail, 1000)
+}
+
+/** Says nothing of the origin. */
+function scarce({ host, calledAs = host, port }: Target): Refusal {
+  return new Refusal('connections-exceeded', `the gateway has no connection to ${calledAs} left`, {
+    headers: ['retry-after', '1'],
+    forOperator: `port ${port}: too few descriptors are left: raise RLIMIT_NOFILE, or lower http.maxConnections`,
+  })
+}
+
+function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refusal {
+  const { host, calledAs = host, port } = target
+  if (error instanceof Refusal) return error
+  const code = error.code ?? ''
+  const alert = meaningOfAlert(code)
+  if (alert !== null) return new Refusal('origin-failed', `${calledAs} ${alert}`, { cause: error })
+  if (
+    code.startsWith('ERR_TLS') ||
+    code.startsWith('ERR_SSL') ||
+    code.includes('CERT') ||
+    code.includes('SIGNATURE') ||
+    code.includes('ISSUER') ||
+    code === 'EPROTO'
+  ) {
+    return new Refusal('origin-tls-failed', `the TLS of ${calledAs} cannot be trusted: ${code}`, { cause: error })
+  }
+  if (code === 'EMFILE' || code === 'ENFILE') return scarce(target)
+  const forOperator = error instanceof ConnectError ? `port ${port}: ${error.attempts}` : undefined
+  const options = forOperator === undefined ? { cause: error } : { cause: error, forOperator }
+  if (code === 'ETIMEDOUT') return new Refusal('origin-timeout', `no connection to ${calledAs} in time`, options)
+  return new Refusal('origin-unreachable', `${calledAs} cannot be reached: ${code || 'connection failed'}`, options)
+}

@@ -1,0 +1,13 @@
+/** The way out: names resolved, addresses judged, connections dialled. */
+export { createAddressRule, isSpecial } from './addresses.ts'
+export { createDialer, type Dialer } from './dial.ts'
+export { createDialPlaces } from './dial-places.ts'
+export { joinSockets } from './join.ts'
+export { keepAliveMs } from './keep-alive.ts'
+export { createOperatorLookup } from './operator-lookup.ts'
+export { originTrust } from './origin-trust.ts'
+export { createOwnPorts } from './own-ports.ts'
+export { createResolveName, type ResolveName, resolveOrRefuse, type Target } from './resolve.ts'
+export { meaningOfAlert } from './tls-alert.ts'
+export { WantedDials } from './wanted-dials.ts'
+export { within } from './within.ts'

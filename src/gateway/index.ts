@@ -1,0 +1,2 @@
+/** The composition root: builds every station from the configuration and hands one to the other. */
+export { type Gateway, startGateway } from './gateway.ts'

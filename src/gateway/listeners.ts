@@ -1,0 +1,67 @@
+/** Opens the listeners of the configuration: the doors of each, who calls there, and whose its connections are. */
+import type { ServerOptions } from 'node:http'
+import type { Config, ListenerConfig } from '../config/index.ts'
+import {
+  type Callers,
+  type Containment,
+  createConnectionShares,
+  createDoors,
+  createIdentify,
+  type Identify,
+  type Listener,
+  type NextId,
+  openListener,
+} from '../ingress/index.ts'
+import type { Handle } from '../pipeline.ts'
+import type { Descriptors } from '../shares/index.ts'
+
+export interface ListenersOptions {
+  readonly config: Config
+  readonly descriptors: Descriptors
+  readonly callers: Callers
+  readonly handle: Handle
+  readonly nextId: NextId
+  readonly containment: Containment
+  /** Throws a Refusal while the gateway takes no new work. */
+  readonly requireOpen: () => void
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  readonly nodeHttp: ServerOptions
+}
+
+export interface Listeners {
+  /** Throws as `openListener`. */
+  open(listener: ListenerConfig): Promise<Listener>
+  /** Ends every connection of the integration. */
+  cut(integration: string): void
+}
+
+export function createListeners(options: ListenersOptions): Listeners {
+  const { descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp } = options
+  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
+  const shares = createConnectionShares(now, descriptors.mayAccept)
+
+  function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
+    const known = createIdentify(callers, integration)
+    const connections = shares.open({
+      maxConnections,
+      maxUnidentified: maxUnidentifiedConnections,
+      identifyTimeoutMs: headersTimeoutMs,
+    })
+    const identify: Identify = (authorization, socket) => {
+      requireOpen()
+      const who = known(authorization, socket)
+      if (who !== null) connections.identified(socket, who.integration)
+      return who
+    }
+    const { requireShare } = connections
+    return openListener({
+      ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs, linger },
+      http: nodeHttp,
+      owner: () => known(null, null)?.integration ?? null,
+      doors: createDoors(doors, { handle, identify, nextId, requireShare, maxPolicyBodyBytes }),
+    })
+  }
+
+  return { open, cut: shares.cut }
+}

@@ -1,0 +1,50 @@
+/** Makes sure that no other gateway uses the same folders, opens the audit log, and tells the operator what becomes of it. */
+import { existsSync, realpathSync } from 'node:fs'
+import { type AppendFile, type AuditMask, type AuditStation, openAudit } from '../audit/index.ts'
+import type { Config } from '../config/index.ts'
+import { lockFolder } from '../files/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import { version } from '../version.ts'
+
+export interface RecordingOptions {
+  readonly config: Config
+  readonly mask: AuditMask
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly file: AppendFile | undefined
+}
+
+/**
+ * Before anything else is written to the state folder, which is there: closing the log is the last thing that is done with it.
+ * Throws as `lockFolder` and `openAudit`.
+ */
+export function openRecording(options: RecordingOptions): AuditStation {
+  const unlock = lockFolder(options.config.stateFolder)
+  try {
+    const audit = openLog(options)
+    return { ...audit, close: () => audit.close().finally(unlock) }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function openLog({ config, mask, logger, metrics, file }: RecordingOptions): AuditStation {
+  const audit = openAudit({
+    ...{ ...config.audit, version, mask },
+    ...(file && { file }),
+    ...(isSameFolder(config.stateFolder, config.audit.folder) && { lock: () => () => {} }),
+    onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
+    onRotationFailed: (error) =>
+      logger.error({ err: error }, 'the next segment of the audit log cannot be begun: the current one grows meanwhile'),
+  })
+  metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
+  const isBroken = () => (audit.status().broken ? 1 : 0)
+  metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
+  return audit
+}
+
+/** The log may lie in the state folder itself, whose lock is held by then. */
+function isSameFolder(one: string, other: string): boolean {
+  return existsSync(one) && existsSync(other) && realpathSync(one) === realpathSync(other)
+}

@@ -1,0 +1,177 @@
+/** Joins what is reported to OPA's services: decisions and status, the servers they go to, and who is told when that fails. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { BundleSet, BundleStatus, Server } from '../bundles/index.ts'
+import type { Config } from '../config/index.ts'
+import type { DecisionLog, Json, JsonObject, Needs, RedactionSettings } from '../core/index.ts'
+import type { Compile, LibrarySource } from '../opa/index.ts'
+import type { PolicyStation } from '../policy/index.ts'
+import {
+  createDecisionLog,
+  createLocalStatus,
+  createStatus,
+  createVerdicts,
+  type DecisionLogStation,
+  eventOutcomes,
+  type PostResult,
+  type StatusStation,
+  type VerdictStation,
+  withVerdicts,
+} from '../reporting/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+
+export interface ReportingOptions {
+  readonly config: Config
+  readonly version: string
+  /** By the names of `policy.servers`. */
+  readonly servers: ReadonlyMap<string, Server>
+  readonly compile: Compile
+  readonly library: LibrarySource
+  readonly redact: { text(text: string): string; of(own: RedactionSettings): { text(text: string): string; document(value: Json): Json } }
+  /** Of the policy that decides. */
+  readonly needs: () => Needs
+  readonly readContext: (integration: string, origin: string | null) => JsonObject
+  /** How those stand that are brought. */
+  readonly bundles: () => readonly BundleStatus[]
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface Reporting {
+  readonly decisionLog: DecisionLog | null
+  /** The policy whose masks are built with it, and change in the same turn. */
+  withMasks(policy: PolicyStation): PolicyStation
+  /** In the turn of the event loop in which these began to decide. */
+  activated(revision: string, bundles: BundleSet): void
+  rejected(error: unknown): void
+  bundlesChanged(): void
+  /** Sends what is left within a bounded time. */
+  close(): Promise<void>
+}
+
+/** However long live work may take to end: a pod is not given much more. */
+const maxFlushMs = 5000
+
+export function createReporting(options: ReportingOptions): Reporting {
+  const { config, version, servers, compile, library, redact, needs, readContext, bundles, logger, metrics } = options
+  const { decisionLog, status, maxMemoryPages } = config.policy
+  const labels = { id: randomUUID(), version, ...config.policy.labels }
+  const counts = Object.fromEntries(eventOutcomes.map((outcome) => [outcome, 0])) as Record<(typeof eventOutcomes)[number], number>
+  const events = metrics.labelledCounter(
+    'sallyport_decision_log_events_total',
+    'Decisions by what became of their report.',
+    'outcome',
+    eventOutcomes,
+  )
+  const uploads = metrics.labelledCounter(
+    'sallyport_decision_log_uploads_total',
+    'Uploads of the decision log by how they ended.',
+    'result',
+    results,
+  )
+  const reports = metrics.labelledCounter('sallyport_status_reports_total', 'Reports of status by how they ended.', 'result', results)
+  metrics.gauge('sallyport_decision_log_buffer_bytes', 'Events that wait to be sent.', () => log?.bufferBytes() ?? 0)
+
+  const local = createLocalStatus()
+  let revisions = {}
+  let lastUpload: PostResult | null = null
+  const told = createTold(logger)
+  const tell = (what: string, problem: string | null) => (problem === null ? told.solved(what) : told.problem(what, problem))
+  const log = decisionLog === null ? null : createLog(decisionLog)
+  const reporter = status === null ? null : createReporter(status)
+
+  function serverOf(name: string): Server {
+    const server = servers.get(name)
+    // The configuration's schema has seen to it.
+    if (server === undefined) throw new Error(`there is no server ${name}`)
+    return server
+  }
+
+  function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogStation & { readonly verdicts: VerdictStation } {
+    const { maxEvaluationMs } = given
+    const verdicts = createVerdicts({
+      cacheFolder: join(config.stateFolder, 'policies'),
+      grants: config.policy.grants.builtins,
+      ...{ compile, library, maxMemoryPages, maxEvaluationMs },
+    })
+    const station = createDecisionLog({
+      ...given,
+      server: serverOf(given.server),
+      labels,
+      redact,
+      judge: verdicts.judge,
+      needs,
+      readContext,
+      bundles: () => revisions,
+      onOutcome(outcome, count) {
+        counts[outcome] += count
+        events.inc({ outcome }, count)
+      },
+      onFailure: (error) =>
+        told.problem('masks', `a decision cannot be masked, and is reported without its input and result: ${(error as Error).message}`),
+      onUpload(result) {
+        uploads.inc({ result: result.outcome })
+        tell('decision log', result.problem)
+        const changed = lastUpload?.problem !== result.problem
+        lastUpload = result
+        if (changed) reporter?.changed()
+      },
+    })
+    return { ...station, verdicts }
+  }
+
+  function createReporter(given: NonNullable<Config['policy']['status']>): StatusStation {
+    return createStatus({
+      ...given,
+      server: serverOf(given.server),
+      labels,
+      bundles: () => [local.read(), ...bundles()],
+      uploads: () => (log === null ? null : { last: lastUpload, counters: counts }),
+      maskText: redact.text,
+      onResult(result) {
+        reports.inc({ result: result.outcome })
+        tell('status', result.problem)
+      },
+    })
+  }
+
+  return {
+    decisionLog: log,
+    withMasks: (policy) => (log === null ? policy : withVerdicts(policy, log.verdicts)),
+    activated(revision, set) {
+      told.solved('masks')
+      local.activated(revision)
+      const brought = [...set].map(([name, bundle]) => [name, { revision: bundle.revision }])
+      revisions = { local: { revision }, ...Object.fromEntries(brought) }
+      reporter?.changed()
+    },
+    rejected(error) {
+      local.rejected(error)
+      reporter?.changed()
+    },
+    bundlesChanged: () => reporter?.changed(),
+    async close() {
+      const flushMs = Math.min(maxFlushMs, config.drainTimeoutMs)
+      await log?.close(flushMs)
+      if (counts.stopped > 0) logger.warn({ events: counts.stopped }, 'decisions were not reported before the end; the audit log has them')
+      await reporter?.close(flushMs)
+    },
+  }
+}
+
+const results = ['taken', 'refused', 'failed']
+
+/** Each problem once, until it changes or is gone: a server that is away would fill the log. */
+function createTold(logger: Logger) {
+  const last = new Map<string, string>()
+  return {
+    problem(what: string, problem: string) {
+      if (last.get(what) === problem) return
+      last.set(what, problem)
+      logger.warn({ report: what, problem }, 'a report fails; no request is affected')
+    },
+    solved(what: string) {
+      if (last.delete(what)) logger.info({ report: what }, 'reports are taken again')
+    },
+  }
+}

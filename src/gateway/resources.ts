@@ -1,0 +1,69 @@
+/** Joins what can be touched: the ways out to the network, and a resource for each kind of request. */
+import type { Config } from '../config/index.ts'
+import type { BucketReport, Resource, ResourceKind } from '../core/index.ts'
+import { createAddressRule, createDialer, createDialPlaces, createOwnPorts, createResolveName, originTrust } from '../egress/index.ts'
+import {
+  createFileResource,
+  createHttpResource,
+  createLookupResource,
+  createPools,
+  createSelfResource,
+  createServiceResource,
+  createTunnelResource,
+  type TunnelResourceOptions,
+} from '../resources/index.ts'
+import type { Descriptors } from '../shares/index.ts'
+
+export interface ReachOptions {
+  readonly config: Config
+  readonly descriptors: Descriptors
+  readonly report: (integration: string) => readonly BucketReport[]
+  /** Opens a tunnel; from the interception door. */
+  readonly intercept: TunnelResourceOptions['intercept']
+}
+
+export interface Reach {
+  find(kind: ResourceKind): Resource
+  /** Ports of this gateway, which nobody reaches through it. */
+  refusePorts(ports: readonly number[]): void
+  close(): Promise<void>
+}
+
+export function createReach({ config, descriptors, report, intercept }: ReachOptions): Reach {
+  const { http, services } = config
+  const own = createOwnPorts()
+  const resolve = createResolveName({ servers: http.dnsServers })
+  const dialer = createDialer({
+    resolve,
+    rule: createAddressRule(own.isOwn),
+    connectTimeoutMs: http.connectTimeoutMs,
+    mayDial: descriptors.mayDial,
+    places: createDialPlaces({
+      ...{ take: descriptors.takeDial, give: descriptors.giveDial },
+      giveUpIdle: (integration) => pools.giveUpIdle(integration) + serviceResource.giveUpIdle(integration),
+    }),
+    secureContext: originTrust(http.originCaFile),
+  })
+  const pools = createPools({ dialer, idleTimeoutMs: http.idleTimeoutMs, connections: 256 })
+  const serviceResource = createServiceResource({ services, dialer, ...http })
+  const resources = new Map<ResourceKind, Resource>()
+  for (const resource of [
+    createHttpResource({ pools, dialer, ...http }),
+    createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
+    serviceResource,
+    createFileResource(),
+    createSelfResource({ report }),
+    createLookupResource({ resolve, timeoutMs: http.connectTimeoutMs }),
+  ]) {
+    resources.set(resource.kind, resource as Resource)
+  }
+  return {
+    find(kind) {
+      const found = resources.get(kind)
+      if (found === undefined) throw new Error(`no resource of kind ${kind}`)
+      return found
+    },
+    refusePorts: own.add,
+    close: pools.close,
+  }
+}

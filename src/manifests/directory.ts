@@ -1,0 +1,37 @@
+/** The active integrations by name, and the folder they come from. */
+import type { Integration } from '../core/index.ts'
+import type { ManifestDefaults, ManifestIdentity } from './decode.ts'
+import { type Decoded, decodeManifests, loadIdentities, loadManifests, type ManifestSet } from './load.ts'
+
+export interface Directory {
+  /** What lies in the folder now. Throws `ConfigError`. */
+  readSet(): Promise<ManifestSet>
+  /** File name → whom the manifest that lies there now is of, and its tokens; `null` where that cannot be read. Throws `ConfigError` without a folder. */
+  readIdentities(): Promise<ReadonlyMap<string, ManifestIdentity | null>>
+  /** Texts that were kept, with what they left to sallyport.yaml as it was then. Throws `ConfigError`. */
+  decode(texts: Readonly<Record<string, string>>, defaults?: ManifestDefaults): readonly Integration[]
+  /** What manifests leave to sallyport.yaml. */
+  readonly defaults: ManifestDefaults
+  /** Takes effect at once, for every look-up that follows. */
+  replace(integrations: readonly Integration[]): void
+  names(): readonly string[]
+  get(name: string): Integration | undefined
+  all(): Iterable<Integration>
+}
+
+export function createDirectory(folder: string, defaults: ManifestDefaults): Directory {
+  let byName: ReadonlyMap<string, Integration> = new Map()
+  const decoded: Decoded = new Map()
+  return {
+    readSet: () => loadManifests(folder, defaults, decoded),
+    readIdentities: () => loadIdentities(folder, defaults, decoded),
+    decode: (texts, then = defaults) => decodeManifests(folder, texts, then),
+    defaults,
+    replace(integrations) {
+      byName = new Map(integrations.map((one) => [one.name, one]))
+    },
+    names: () => [...byName.keys()],
+    get: (name) => byName.get(name),
+    all: () => byName.values(),
+  }
+}

@@ -1,0 +1,207 @@
+/** The schema of a manifest. Descriptions are what editors and docs/reference/manifest.md say. */
+import { z } from 'zod'
+import { breakerSchema, cidr, duration, limitsSchema, name, size } from '../config/index.ts'
+import { fileActions } from '../core/index.ts'
+import { filePattern, hostPattern, pathPattern } from './patterns.ts'
+
+/** One line of text for people and records. */
+const line = (max = 4096) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^\P{Cc}*$/u, 'expected one line without control characters')
+
+function expectedMethod({ input }: { readonly input?: unknown }): string {
+  const given = String(input)
+  if (given === '*') return 'leave "methods" out to allow every one'
+  return `expected a method in upper case, such as "GET"${/^[a-z]{1,20}$/i.test(given) ? `; did you mean "${given.toUpperCase()}"?` : ''}`
+}
+
+const methods = () =>
+  z
+    .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, { error: expectedMethod }))
+    .describe('Methods allowed; every one where absent, none where empty. GET does not imply HEAD.')
+const paths = () =>
+  z
+    .array(pathPattern())
+    .describe('Globs over the canonical path: `*` within one segment, `**` anything. Every path where absent, none where empty.')
+
+const encodedSlash = () =>
+  z
+    .enum(['refuse', 'literal'])
+    .describe(
+      '`literal`: `%2F` in a path is a character of its segment, judged and forwarded as it stands, as in `/@types%2Fnode`; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is a slash.',
+    )
+const emptySegments = () =>
+  z
+    .enum(['refuse', 'literal'])
+    .describe(
+      '`literal`: `//` in a path is an empty segment, judged and forwarded as it stands, as in keys of object stores; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is one slash.',
+    )
+
+/** What can only be held where each request is seen. */
+const requestKeys = ['methods', 'paths', 'encodedSlash', 'emptySegments'] as const
+
+export function judgesRequests(capability: Readonly<Partial<Record<(typeof requestKeys)[number], unknown>>>): boolean {
+  return requestKeys.some((key) => capability[key] !== undefined)
+}
+
+interface Patterned {
+  readonly paths?: readonly string[] | undefined
+  readonly encodedSlash?: string | undefined
+  readonly emptySegments?: string | undefined
+}
+
+/** A pattern that nothing can match is a mistake: such a path is refused before. */
+function requireChoices({ paths = [], ...chosen }: Patterned, context: z.RefinementCtx): void {
+  for (const [index, pattern] of paths.entries())
+    for (const [key, form] of [
+      ['encodedSlash', '%2F'],
+      ['emptySegments', '//'],
+    ] as const)
+      if (typeof pattern === 'string' && pattern.startsWith('/') && pattern.includes(form) && chosen[key] !== 'literal')
+        context.addIssue({
+          code: 'custom',
+          path: ['paths', index],
+          message: `a path with "${form}" is refused unless this capability says "${key}: literal"`,
+        })
+}
+
+const network = z
+  .strictObject({
+    hosts: z
+      .array(hostPattern())
+      .min(1, 'expected at least one host: without any the capability allows nothing; name one, or leave the capability out')
+      .describe('Names, addresses, `*.example.com` (all below it, not itself) or `*` (every name, no address).'),
+    ports: z
+      .array(z.int().min(1).max(65535))
+      .min(1, 'expected at least one port: without any the capability allows nothing; leave "ports" out for the default')
+      .describe('Default 80 for `tls: none`, else 443.')
+      .optional(),
+    methods: methods().optional(),
+    paths: paths().optional(),
+    encodedSlash: encodedSlash().optional(),
+    emptySegments: emptySegments().optional(),
+    tls: z
+      .enum(['none', 'tunnel', 'intercept'])
+      .describe(
+        '`none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is opened and each request judged. Default `intercept` where methods, paths, encodedSlash or emptySegments are given, else `tunnel`.',
+      )
+      .optional(),
+    addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
+    timeout: duration().describe('Until the head of the reply; of a blind tunnel, until it is connected.').optional(),
+    maxRequest: size()
+      .describe('A request’s body; of a blind tunnel, all that the caller sends, beyond which it is cut. A tunnel has no cap where absent.')
+      .optional(),
+    maxReply: size()
+      .describe('A reply’s body; of a blind tunnel, all that its origin sends, beyond which it is cut. A tunnel has no cap where absent.')
+      .optional(),
+  })
+  .refine(
+    (one) => one.tls !== 'tunnel' || !judgesRequests(one),
+    // Said together with whatever else is wrong with the capability.
+    {
+      error:
+        'methods and paths cannot be held inside a blind tunnel, nor encodedSlash and emptySegments: use "tls: intercept", or drop them',
+      when: ({ value }) => isMap(value),
+    },
+  )
+  .superRefine(requireChoices)
+
+const service = z
+  .strictObject({
+    name: name().describe('A service of sallyport.yaml.'),
+    methods: methods().optional(),
+    paths: paths().optional(),
+    encodedSlash: encodedSlash().optional(),
+    emptySegments: emptySegments().optional(),
+    websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
+  })
+  .superRefine(requireChoices)
+
+const file = z.strictObject({
+  name: name().describe('The name in `/v1/files/<name>/…`.'),
+  root: line().describe('Folder of the host; relative to the manifest. Never shown to the integration.'),
+  actions: z
+    .array(z.enum(fileActions))
+    .min(1, 'expected at least one action: without any the capability allows nothing; name one, or leave the capability out')
+    .describe('What may be done there.'),
+  paths: z.array(filePattern()).describe('Globs below the root. Every path where absent, none where empty.').optional(),
+  maxBytes: size().describe('The largest file that may be read or written. Default 64MiB.').optional(),
+})
+
+const later = (kind: string) =>
+  z.never(`${kind} capabilities are not available in this version`).describe('Not available in this version.').optional()
+
+export const manifestSchema = z.strictObject({
+  apiVersion: z.literal('sallyport/v1').describe('The version of this file’s schema.'),
+  kind: z.literal('Integration').describe('What this file describes.'),
+  name: name().describe('The integration’s name: in records, metrics and as the user of its proxy credentials.'),
+  owner: line(200).describe('Who answers for it.'),
+  labels: z
+    .record(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
+          'expected a label name: letters, digits and inner ".", "_", "/", "-"; at most 63 characters',
+        ),
+      line(200),
+    )
+    .describe('For the policy and for reports.')
+    .optional(),
+  identity: z
+    .strictObject({
+      tokens: z
+        .array(
+          z.strictObject({
+            sha256: z
+              .string('expected the SHA-256 of the token, 64 hex digits in quotes')
+              .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token, 64 hex digits in quotes')
+              .describe('SHA-256 of the token in hex; the token itself is nowhere.'),
+          }),
+        )
+        .describe('Proxy tokens; several while one is being replaced.')
+        .optional(),
+    })
+    .describe('How it proves itself, beside a listener of its own.')
+    .optional(),
+  network: z.array(network).describe('Hosts, and what may be asked of them.').optional(),
+  services: z.array(service).describe('Named services, and what may be asked of them.').optional(),
+  files: z
+    .array(file)
+    .refine(
+      (files) => files.every(({ name, root }) => files.every((other) => other.name !== name || other.root === root)),
+      'one name stands for two roots',
+    )
+    .describe('Folders of the host that the broker opens.')
+    .optional(),
+  kv: later('kv'),
+  secrets: later('secret'),
+  exec: later('exec'),
+  limits: limitsSchema.describe('Buckets and concurrency; what is absent comes from sallyport.yaml.').optional(),
+  breaker: breakerSchema.describe('When a failing destination is given a rest.').optional(),
+  redaction: z
+    .strictObject({
+      headers: z.array(line(200)).describe('Header names whose values are masked.').optional(),
+      queryKeys: z.array(line(200)).describe('Query keys whose values are masked.').optional(),
+      jsonKeys: z.array(line(200)).describe('JSON keys whose values are masked.').optional(),
+    })
+    .describe('Beyond the built-in names.')
+    .optional(),
+})
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
+/** What says who comes in, whatever else a manifest says. */
+export const identitySchema = z.looseObject({ name: manifestSchema.shape.name, identity: manifestSchema.shape.identity })
+
+export type ManifestFile = z.output<typeof manifestSchema>
+
+/** JSON Schema (2020-12) of a manifest, for editors. */
+export function manifestJsonSchema(): object {
+  return { ...z.toJSONSchema(manifestSchema, { io: 'input', unrepresentable: 'any' }), title: 'Sallyport integration manifest' }
+}

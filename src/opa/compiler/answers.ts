@@ -1,0 +1,75 @@
+/** Answers that the compiler gave before, for commands that ask the same again: an editor that checks at each save, an explanation. */
+import { createHash, randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseExactJson } from '../../text/index.ts'
+import { type CompilerFolders, isOwn, openWorkFolder } from './folders.ts'
+import type { CompilerAnswer, CompilerRequest } from './protocol.ts'
+
+export interface Answers {
+  /** `ask` is given the request's text, and is asked where the answer is not known. Only success is kept. */
+  get(program: string, request: CompilerRequest, ask: (text: string) => Promise<CompilerAnswer>): Promise<CompilerAnswer>
+}
+
+/** Their answer follows from the request alone; tests and evaluations may look at the clock. */
+const repeatable: readonly CompilerRequest['command'][] = ['build', 'check', 'fmt', 'capabilities']
+/** The newest ones, of some 100 KB. */
+const maxKept = 100
+const prefix = 'answer-'
+
+/** What cannot be kept or read is asked anew: no command fails for it. */
+export function createAnswers(folders: CompilerFolders): Answers {
+  return {
+    async get(program, request, ask) {
+      const text = JSON.stringify(request)
+      const path = folders.keepsAnswers && repeatable.includes(request.command) ? pathOf(folders, program, text) : null
+      const known = path === null ? null : read(path)
+      if (known !== null) return known
+      const answer = await ask(text)
+      if (path !== null) write(path, answer)
+      return answer
+    },
+  }
+}
+
+function pathOf(folders: CompilerFolders, program: string, text: string): { folder: string; name: string } | null {
+  try {
+    const key = createHash('sha256').update(program).update('\0').update(text).digest('hex')
+    return { folder: openWorkFolder(folders), name: `${prefix}${key}.json` }
+  } catch {
+    return null
+  }
+}
+
+function read({ folder, name }: { folder: string; name: string }): CompilerAnswer | null {
+  const path = join(folder, name)
+  try {
+    if (!isOwn(path)) return null
+    const answer = parseExactJson(readFileSync(path, 'utf8')) as unknown as CompilerAnswer
+    const now = new Date()
+    utimesSync(path, now, now)
+    return answer
+  } catch {
+    return null
+  }
+}
+
+function write({ folder, name }: { folder: string; name: string }, answer: CompilerAnswer): void {
+  const temporary = join(folder, `.${name}.${randomUUID()}.tmp`)
+  try {
+    writeFileSync(temporary, JSON.stringify(answer), { mode: 0o600 })
+    renameSync(temporary, join(folder, name))
+    for (const old of oldest(folder)) rmSync(join(folder, old), { force: true })
+  } catch {
+    rmSync(temporary, { force: true })
+  }
+}
+
+function oldest(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => ({ name, usedAt: statSync(join(folder, name)).mtimeMs }))
+    .toSorted((a, b) => b.usedAt - a.usedAt)
+    .slice(maxKept)
+    .map(({ name }) => name)
+}

@@ -1,7 +1,0 @@
-/** Reports as OPA's control planes take them: the decision log and the status. */
-export { createDecisionLog, type DecisionLogStation, eventOutcomes } from './decision-log.ts'
-export { createLocalStatus } from './local-status.ts'
-export type { PostResult } from './post.ts'
-export { createStatus, type StatusStation } from './status.ts'
-export { createVerdicts, type VerdictStation } from './verdict.ts'
-export { withVerdicts } from './with-verdicts.ts'

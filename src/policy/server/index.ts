@@ -1,5 +1,0 @@
-/** OPA-style services over HTTP(S): the client that bundles, decision logs and status share. */
-export type { ServerConfig } from '../../config/index.ts'
-export { type Backoff, createBackoff } from './backoff.ts'
-export { createServer, type Server } from './server.ts'
-export { ServerError } from './server-error.ts'

@@ -1,0 +1,42 @@
+/** How a bundle stands, as OPA's status service is told. */
+
+import type { BundleStatus } from '../bundles/index.ts'
+import type { RegoError } from '../opa/index.ts'
+
+/** As whoever brings the bundle has it; of rules of this machine the places of errors are known as well. */
+export type BundleReport = Omit<BundleStatus, 'errors'> & { readonly errors: readonly (string | RegoError['problems'][number])[] }
+
+/** Go writes a time that never was so. */
+const never = '0001-01-01T00:00:00Z'
+
+/** Keys and their order are OPA's. `maskText` keeps secrets out of messages. */
+export function bundleStatusDocument(bundle: BundleReport, maskText: (text: string) => string) {
+  const { name, activeRevision, type, size, code } = bundle
+  return {
+    name,
+    ...(activeRevision !== null && { active_revision: activeRevision }),
+    last_successful_activation: bundle.lastSuccessfulActivation ?? never,
+    ...(type !== null && { type }),
+    ...(size !== null && { size }),
+    last_successful_download: bundle.lastSuccessfulDownload ?? never,
+    last_successful_request: bundle.lastSuccessfulRequest ?? never,
+    last_request: bundle.lastRequest ?? never,
+    ...(code !== null && problemDocument(bundle, maskText)),
+  }
+}
+
+function problemDocument({ code, message, errors, httpCode }: BundleReport, maskText: (text: string) => string) {
+  return {
+    code,
+    message: maskText(message ?? ''),
+    ...(errors.length > 0 && { errors: errors.map((error) => errorDocument(error, maskText)) }),
+    // OPA's is a json.Number, which is written bare.
+    ...(httpCode !== null && { http_code: httpCode }),
+  }
+}
+
+function errorDocument(error: BundleReport['errors'][number], maskText: (text: string) => string) {
+  if (typeof error === 'string') return { message: maskText(error) }
+  const { code, message, file, row, column } = error
+  return { code, message: maskText(message), location: { file, row, col: column } }
+}

@@ -1,0 +1,34 @@
+/** Hands a report to a server: taken, never to be taken, or to be tried again. */
+import { type Server, ServerError } from '../bundles/index.ts'
+
+export interface PostResult {
+  /** `refused`: this very report will never be taken, whenever it is sent. */
+  readonly outcome: 'taken' | 'refused' | 'failed'
+  readonly problem: string | null
+  readonly status: number | null
+}
+
+/** Of an answer nobody reads anything but the status. */
+const maxReplyBytes = 64 * 1024
+/** RFC 9110 §15.5: the content itself is what the server does not take. */
+const refusals = new Set([400, 413, 415, 422])
+
+export interface Report {
+  readonly path: string
+  readonly body: Buffer
+  readonly encoding?: 'gzip'
+  readonly signal: AbortSignal
+}
+
+/** Never throws. */
+export async function post(server: Server, { path, body, encoding, signal }: Report): Promise<PostResult> {
+  const headers = { 'content-type': 'application/json', ...(encoding !== undefined && { 'content-encoding': encoding }) }
+  try {
+    const { status } = await server.request({ method: 'POST', path, headers, body, maxBytes: maxReplyBytes, signal })
+    if (status >= 200 && status < 300) return { outcome: 'taken', problem: null, status }
+    const problem = `${server.urlOf(path)} answers with ${status}`
+    return { outcome: refusals.has(status) ? 'refused' : 'failed', problem, status }
+  } catch (error) {
+    return { outcome: 'failed', problem: (error as Error).message, status: error instanceof ServerError ? error.status : null }
+  }
+}

@@ -1,0 +1,45 @@
+/** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
+
+import { asksOutside, type Compile, type RegoSources, type Sight } from '../opa/index.ts'
+import { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, hashOf, policySurroundings } from '../policy/index.ts'
+
+/**
+ * OPA's names are `data.system.log.mask` and `data.system.log.drop`. Either may be missing, and a missing entry point does
+ * not compile; through a rule of our own both are asked at once. A set has no order that OPA keeps, a list has.
+ */
+const verdict = `package sallyport.report
+
+verdict["mask"] := data.system.log.mask
+
+verdict["listed"] := true if is_array(data.system.log.mask)
+
+verdict["drop"] := data.system.log.drop
+`
+
+export const verdictEntrypoint = 'sallyport/report/verdict'
+
+/** All rules are there, since these may call the others; the input is an event, so the schema of requests is not asked. */
+export async function verdictInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
+  const { capabilities } = await policySurroundings(grants)
+  const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': verdict }
+  return { sources, capabilities, entrypoints: [verdictEntrypoint], sourceHash: await hashOf(sources, capabilities) }
+}
+
+export async function buildVerdict(
+  rules: RegoSources,
+  compile: Compile,
+  cacheFolder: string,
+  requireTests: () => Promise<void>,
+  grants: readonly string[],
+): Promise<CompiledPolicy> {
+  const built = await buildKept(await verdictInputs(rules, grants), compile, cacheFolder, requireTests)
+  requireInside(built.sight)
+  return built
+}
+
+/** The rules beside them may be granted a question to the outside: what shapes a report waits for nothing. */
+export function requireInside({ builtins }: Pick<Sight, 'builtins'>): void {
+  const outside = builtins.filter(asksOutside)
+  if (outside.length > 0)
+    throw new Error(`package system.log calls ${outside.join(', ')}: what shapes the decision log may ask nothing outside`)
+}

@@ -1,0 +1,10 @@
+/** Requests to origins on the network, with their connections, bodies and replies. */
+export { forgetPending, freeSocketsOf } from './agent-queue.ts'
+export { bodyOf } from './body-facts.ts'
+export { createHttpResource } from './http-resource.ts'
+export { answerAsLastHop } from './last-hop.ts'
+export { explainOriginError } from './origin-error.ts'
+export { createPools } from './pools.ts'
+export { askedTwice, isClosed, isIdempotent } from './repeat.ts'
+export { endToEnd } from './reply-headers.ts'
+export { createTurnTimer } from './turn-timer.ts'

@@ -1,0 +1,279 @@
+/** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
+
+import type { BundleSet, SnapshotBundle } from '../bundles/index.ts'
+import type { Integration } from '../core/index.ts'
+import type { Directory } from '../manifests/index.ts'
+import type { RegoSources } from '../opa/index.ts'
+import type { PolicyStation } from '../policy/index.ts'
+import { createActivationQueue, Preempted, unlessAborted, type Work } from './activation-queue.ts'
+import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
+import { type Activated, type History, HistoryError, type Made, UnknownRevision } from './history/index.ts'
+
+export interface ReloadResult {
+  readonly ok: boolean
+  /** The revision that decides now; empty where none does yet. */
+  readonly revision: string
+  /** Why the new set was rejected. */
+  readonly problem?: string
+  /** The folders and bundles are not followed: this revision was chosen. */
+  readonly pinned?: string
+  /** sallyport.yaml has changed since the start: what it says now waits for a restart. */
+  readonly needsRestart?: boolean
+  /** Bundles that were never here: until they are, everything is denied. */
+  readonly missing?: readonly string[]
+}
+
+export interface ActivationOptions {
+  readonly directory: Directory
+  readonly policy: Pick<PolicyStation, 'prepare' | 'revision'>
+  readonly history: History
+  readonly readRules: () => Promise<RegoSources>
+  readonly bundles: {
+    readonly names: readonly string[]
+    /** Some come from elsewhere, and so may what mends them. */
+    readonly areFetched: boolean
+    /** What is there at the start. */
+    readonly load: () => Promise<BundleSet>
+  }
+  /** Throws where the manifests name what the configuration does not have. */
+  readonly requireKnown: (integrations: readonly Integration[]) => void
+  /**
+   * In the turn of the event loop in which the policy changed: no request sees the one new and the other old.
+   * `activated` is `null` where the manifests are known and no policy is there yet.
+   */
+  readonly onActivated: (integrations: readonly Integration[], activated: TakenUp | null, bundles: BundleSet) => void
+  /** Still within this turn of the queue, for what follows an activation and may take its time. */
+  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal) => Promise<void>
+  /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
+  readonly onRejected: (problem: string, error: unknown) => void
+  /** It decides, and the list of revisions does not say so. */
+  readonly onUnlisted: (revision: string, error: Error) => void
+}
+
+/** What decides now, and how it came to. */
+export interface TakenUp {
+  readonly revision: string
+  readonly how: Activated['how']
+  readonly by: string
+  /** Another revision decided before, or a set was rejected since. */
+  readonly isNews: boolean
+  readonly changed: IntegrationChanges
+}
+
+/** Who asked for what lies in the folders: somebody over the API, a change there, a signal. */
+export type Asker = 'operator' | 'folders' | 'signal'
+
+export interface Activation {
+  /** The chosen revision, or what lies in the folders and is kept of the bundles. Throws what makes it bad. */
+  start(): Promise<void>
+  /** What lies in the folders now, or later, unless a revision was chosen. Of several at once only the newest is built. */
+  reload(by: Asker): Promise<ReloadResult>
+  /** A new bundle with all that there is beside it; `origin` is for messages. */
+  offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
+  /** A revision of the history; it stays through changes of the folders and bundles and restarts, until `follow`. */
+  activate(revision: string): Promise<ReloadResult>
+  /** The revision before the one that decides. */
+  rollback(): Promise<ReloadResult>
+  /** The folders and bundles again. */
+  follow(): Promise<ReloadResult>
+  list(): Promise<{ readonly active: string | null; readonly pinned: string | null; readonly activations: readonly Activated[] }>
+  /** Why the last set was not taken; `null` where it was. */
+  rejected(): string | null
+  /** The revision that was chosen; `null` where the folders and bundles are followed. */
+  pinned(): string | null
+  /** Nothing is activated after it; what is being built is aborted. */
+  close(): Promise<void>
+}
+
+interface Candidate extends Made {
+  readonly integrations: readonly Integration[]
+}
+
+export function createActivation(options: ActivationOptions): Activation {
+  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected, onUnlisted } = options
+  let rejected: string | null = null
+  let pinned: string | null = null
+  const queue = createActivationQueue()
+  const queued = (work: Work<ReloadResult>) => queue.enqueue(work).catch(afterClose)
+  const chosen = (work: Work<ReloadResult>) => queue.choose(work).catch(afterClose)
+  /** The newest good ones. */
+  let current: BundleSet = new Map()
+
+  async function fromFolders(set: BundleSet): Promise<Candidate> {
+    const { integrations, texts } = await directory.readSet()
+    requireKnown(integrations)
+    return { integrations, manifests: texts, rules: await readRules(), bundles: set, defaults: directory.defaults }
+  }
+
+  async function fromHistory(revision: string): Promise<Candidate> {
+    const made = await history.read(revision)
+    const integrations = directory.decode(made.manifests, made.defaults)
+    requireKnown(integrations)
+    return { ...made, integrations }
+  }
+
+  /** Another set than the chosen one is not taken without being told to. */
+  async function fromPinned(revision: string): Promise<Candidate> {
+    try {
+      return await fromHistory(revision)
+    } catch (error) {
+      throw new HistoryError(
+        `the chosen revision cannot be used: ${(error as Error).message}; to follow the folders, remove ${history.pinFile}`,
+      )
+    }
+  }
+
+  /** `before` is done once nothing can be wrong with the set any more, and before it decides: where it fails, nothing has changed. */
+  async function take({ integrations, ...made }: Candidate, { how, by, before, signal = neverAborted }: Way): Promise<void> {
+    const { revision, activate } = await unlessAborted(signal, policy.prepare(integrations, made.rules, made.bundles, signal))
+    const isOther = revision !== policy.revision()
+    if (isOther) await history.keep(revision, made)
+    signal.throwIfAborted()
+    await before?.()
+    const changed = changesBetween(directory.all(), integrations)
+    activate()
+    directory.replace(integrations)
+    const taken = { revision, how, by, isNews: isOther || rejected !== null, changed }
+    rejected = null
+    onActivated(integrations, taken, made.bundles)
+    if (isOther)
+      await history
+        .record({ revision, at: new Date().toISOString(), how, by, changed: boundedChanges(changed) })
+        .catch((error: Error) => onUnlisted(revision, error))
+    await afterwards(integrations, made.bundles, signal)
+  }
+
+  /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
+  function introduce(integrations: readonly Integration[]): void {
+    directory.replace(integrations)
+    onActivated(integrations, null, new Map())
+  }
+
+  const now = () => policy.revision() ?? ''
+  const afterClose = (error: unknown): ReloadResult => {
+    if (error instanceof Preempted) return { ok: false, revision: now(), problem: error.message }
+    throw error
+  }
+  const missingIn = (set: BundleSet) => bundles.names.filter((name) => !set.has(name))
+
+  interface Attempt extends Way {
+    readonly find: () => Promise<Candidate>
+    /** Stands before the problem. */
+    readonly origin?: string
+  }
+
+  async function attempt({ find, origin, ...way }: Attempt): Promise<ReloadResult> {
+    try {
+      await take(await find(), way)
+      return { ok: true, revision: now() }
+    } catch (error) {
+      // Nothing is bad about what had to give way: it is tried again.
+      if (way.signal?.aborted === true) throw way.signal.reason
+      // A name that was mistyped says nothing of what there is.
+      if (error instanceof UnknownRevision) return { ok: false, revision: now(), problem: error.message }
+      const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
+      // A bundle is tried again and again.
+      if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
+      // What lies in the folders is as good as before where a revision could not be chosen.
+      if (way.how !== 'activate' && way.how !== 'rollback') rejected = problem
+      return { ok: false, revision: now(), problem }
+    }
+  }
+
+  async function pin(revision: string | null): Promise<void> {
+    await history.pin(revision)
+    pinned = revision
+  }
+
+  const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal) =>
+    attempt({ how, by: 'operator', signal, find: () => fromHistory(revision), before: () => pin(revision) })
+
+  async function fromWhatThereIs(by: Asker, signal: AbortSignal): Promise<ReloadResult> {
+    const missing = missingIn(current)
+    if (missing.length === 0) return attempt({ how: 'reload', by, signal, find: () => fromFolders(current) })
+    try {
+      introduce((await fromFolders(current)).integrations)
+      return { ok: true, revision: now(), missing }
+    } catch (error) {
+      rejected = (error as Error).message
+      onRejected(rejected, error)
+      return { ok: false, revision: now(), problem: rejected }
+    }
+  }
+
+  return {
+    async start() {
+      pinned = await history.pinned()
+      if (pinned !== null) {
+        // It brings its own bundles: what is wrong with those that lie there now is told, and stops nothing.
+        current = await bundles.load().catch((error: Error) => {
+          rejected = error.message
+          onRejected(error.message, error)
+          return new Map()
+        })
+        return take(await fromPinned(pinned), { how: 'start', by: 'operator' })
+      }
+      current = await bundles.load()
+      const found = await fromFolders(current)
+      if (missingIn(current).length > 0) return introduce(found.integrations)
+      try {
+        await take(found, { how: 'start', by: 'folders' })
+      } catch (error) {
+        if (!bundles.areFetched) throw error
+        rejected = (error as Error).message
+        onRejected(rejected, error)
+        introduce(found.integrations)
+      }
+    },
+    reload: (by) =>
+      queue
+        .reload(async (signal) => (pinned === null ? fromWhatThereIs(by, signal) : { ok: true, revision: now(), pinned }))
+        .catch(afterClose),
+    offer: (name, bundle, origin) =>
+      queued(async (signal) => {
+        const set = new Map(current).set(name, bundle)
+        const missing = missingIn(set)
+        const isLater = pinned !== null || missing.length > 0
+        const result: ReloadResult = isLater
+          ? { ok: true, revision: now(), missing, ...(pinned !== null && { pinned }) }
+          : await attempt({ how: 'bundle', by: name, signal, find: () => fromFolders(set), origin })
+        if (result.ok) current = set
+        return result
+      }),
+    activate: (revision) => chosen((signal) => activate(revision, 'activate', signal)),
+    rollback: () =>
+      chosen(async (signal) => {
+        const before = revisionBefore(await history.list(), now())
+        if (before === null) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
+        return activate(before, 'rollback', signal)
+      }),
+    follow: () =>
+      queued(async (signal) => {
+        const missing = missingIn(current)
+        if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles that were never here: ${missing.join(', ')}` }
+        return attempt({ how: 'reload', by: 'operator', signal, find: () => fromFolders(current), before: () => pin(null) })
+      }),
+    list: async () => ({ active: policy.revision(), pinned, activations: await history.list() }),
+    rejected: () => rejected,
+    pinned: () => pinned,
+    close: queue.close,
+  }
+}
+
+/** At the start there is nothing to give way to. */
+const neverAborted = new AbortController().signal
+
+interface Way {
+  readonly how: Activated['how']
+  readonly by: string
+  readonly before?: () => Promise<void>
+  /** Aborted before it decides: nothing has changed. */
+  readonly signal?: AbortSignal
+}
+
+/** Further back than what decides has come by now: who goes back twice wants neither of the two that were bad. `activations`: newest first. */
+function revisionBefore(activations: readonly Activated[], present: string): string | null {
+  const came = activations.findIndex(({ revision, how }) => revision === present && how !== 'rollback')
+  const earlier = activations.slice(came < 0 ? activations.findLastIndex(({ revision }) => revision === present) + 1 : came + 1)
+  return earlier.find(({ revision }) => revision !== present)?.revision ?? null
+}

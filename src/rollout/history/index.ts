@@ -1,0 +1,5 @@
+/** The revisions that were active. */
+
+export { type Activated, createHistory, type History } from './history.ts'
+export { HistoryError, UnknownRevision } from './history-error.ts'
+export type { Made, ManifestTexts } from './revision-folder.ts'

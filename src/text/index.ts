@@ -1,0 +1,16 @@
+/** JSON with the spelling of its numbers, header lists, and text of others inside messages. */
+export {
+  hasMembers,
+  isJsonObject,
+  isRawNumber,
+  NumberOutOfRange,
+  parseExactJson,
+  parseJudgedJson,
+  rawNumber,
+  stringify,
+} from './exact-json.ts'
+export { connectionNames, withoutHeaders } from './header-list.ts'
+export { headersOf, queryOf } from './http-facts.ts'
+export { parseJson, type Revive } from './parse-json.ts'
+export { scanJson } from './scan-json.ts'
+export { visibleLines, visibleText } from './visible-text.ts'

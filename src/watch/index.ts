@@ -1,2 +1,0 @@
-/** Keeps an eye on what is under way. */
-export { createLive } from './live.ts'
