@@ -272,7 +272,11 @@ test('rules with nothing but an opa on PATH are compiled and decide', unless(why
   const there = await on(machine, `${sallyport} policy check --config /etc/sallyport/sallyport.yaml`, {
     XDG_CACHE_HOME: '/var/lib/sallyport/c',
   })
-  assert.match(there.stderr, /^this command needs Go /)
+  assert.equal(there.code, 0, there.stderr)
+  const evaluated = await on(machine, `echo {} | ${sallyport} policy eval --config /etc/sallyport/sallyport.yaml --input - --query 1+1`, {
+    XDG_CACHE_HOME: '/var/lib/sallyport/c',
+  })
+  assert.match(evaluated.stderr, /^this command needs Go /)
   assert.equal(await gateway.stop(), 0)
 })
 

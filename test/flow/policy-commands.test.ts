@@ -148,6 +148,7 @@ test('check --json gives editors each problem with its place', async (t) => {
     ok: true,
     files: ['rules/a.rego'],
     problems: [],
+    warnings: [],
   })
 })
 
