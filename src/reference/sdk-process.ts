@@ -86,9 +86,12 @@ function requireSameOf({ name, operands, answer }: KnownCall): void {
   if (!saysSo(() => own(...operands), answer)) throw new Skipped('sdk-function')
 }
 
+/** It gives back memory that is not its own: the answer may be right, and whatever the instance says after it is not. */
+const unsafeInside: ReadonlySet<string> = new Set(['json.is_valid'])
+
 /** What stands inside the WebAssembly the SDK takes from there; the gateway asks OPA's library where that is not known to be equal. */
 function requireSameInside({ name, texts, answer }: KnownCall): void {
-  if (!insideSaysSo(name, texts, answer)) throw new Skipped('inside')
+  if (unsafeInside.has(name) || !insideSaysSo(name, texts, answer)) throw new Skipped('inside')
 }
 
 function insideSaysSo(name: string, texts: readonly string[], answer: string | null): boolean {

@@ -22,8 +22,8 @@ export class RequestLines {
   readonly #socket: Socket
   readonly #options: RequestLinesOptions
   readonly #parse: (data: Buffer) => void
-  /** The line that has not ended yet: whether it began in a head, and its first bytes. */
-  #beganInHead = true
+  /** The line that has not ended yet: whether it began in a head, and its first bytes. `null`: it begins with the next byte. */
+  #beganInHead: boolean | null = null
   #begin = ''
   /** Ends a request line, and may be the first half of a name. */
   #held: Buffer | null = null
@@ -46,6 +46,11 @@ export class RequestLines {
   }
 
   readonly #look = (chunk: Buffer): void => {
+    // As most heads come: whole lines, and no name in them.
+    if (this.#held === null && this.#beganInHead === null && chunk[chunk.length - 1] === newline && nextName(chunk, 0) < 0) {
+      this.#parse.call(this.#socket, chunk)
+      return
+    }
     const data = this.#held === null ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = null
     const taken = this.#take(data)
@@ -75,11 +80,12 @@ export class RequestLines {
   /** To the parser, up to `to`; gives how far that came. Each line is begun apart, since where it begins tells what it is. */
   #give(data: Buffer, from: number, to: number): number {
     if (this.#isOver || from === to) return from
+    this.#beganInHead ??= this.#options.isInHead()
     const lineAt = Math.max(from, data.lastIndexOf(newline, to - 1) + 1)
     if (lineAt > from) {
       this.#pass(data, from, lineAt)
       if (this.#isOver) return lineAt
-      this.#beganInHead = this.#options.isInHead()
+      this.#beganInHead = lineAt === data.length ? null : this.#options.isInHead()
       this.#begin = ''
     }
     // Paused at the end of a head: what is behind it waits, too.
