@@ -3,6 +3,9 @@
 import { CommanderError } from 'commander'
 import { createProgram, exitCodes, explainFailure } from './cli/index.ts'
 
+// Before anything asks libuv for a thread: the audit log, files of several integrations, and what they wait for, side by side.
+process.env['UV_THREADPOOL_SIZE'] ??= '8'
+
 // Whoever reads a command's words may have seen enough (`| head`): it ends as one that SIGPIPE ends, and without a word.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCodes.unheard)

@@ -13,8 +13,13 @@ export interface Disk {
   alone<T>(folder: FileHandle, name: string, calls: () => Promise<T>): Promise<T>
 }
 
-/** Of libuv's four threads: a mount that hangs holds up those who use it, and neither other integrations nor the log. */
-const turns = { places: 3, perOwner: 2 }
+/** libuv's, which reads the variable once; `sallyport` sets it (src/main.ts). */
+const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
+/**
+ * A mount that hangs holds up those who use it, and neither other integrations nor the log: one integration has two turns
+ * beside another's two, and one thread in four is nobody's here.
+ */
+const turns = { places: Math.max(1, threads - Math.ceil(threads / 4)), perOwner: 2 }
 
 /** `progress` is told of the first turn. */
 export function createDisks(): (integration: string, hangup: Hangup, progress: Progress) => Disk {
