@@ -55,8 +55,18 @@ deny contains "never" if {
 let count = 0
 function requestOf(): readonly [AccessRequest, Claim] {
   count += 1
-  const request = { kind: 'http', id: `id.${count}`, door: 'proxy', at: 0, integration, identity: 'token', action: 'GET', headers: [] }
   const facts = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: `/${count}` }
+  const request = {
+    kind: 'http',
+    id: `id.${count}`,
+    door: 'proxy',
+    at: 0,
+    integration,
+    identity: 'token',
+    action: 'GET',
+    headers: [],
+    target: facts,
+  }
   return [request as unknown as AccessRequest, { facts, subject: {}, origin: null } as unknown as Claim]
 }
 
