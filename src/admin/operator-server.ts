@@ -10,8 +10,10 @@ const headers = ['content-type', 'application/problem+json', 'content-length', S
 
 export function createOperatorServer(app: RequestListener, maxConnections: number): Server {
   const latest = new WeakMap<Socket, IncomingMessage>()
+  const lines = new WeakMap<Socket, RequestLines>()
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }, (req, res) => {
     latest.set(req.socket, req)
+    lines.get(req.socket)?.check(req)
     if (req.httpVersionMajor === 1 && req.httpVersionMinor <= 1) app(req, res)
     else refuse(res)
   })
@@ -19,21 +21,11 @@ export function createOperatorServer(app: RequestListener, maxConnections: numbe
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   boundConnections(server, maxConnections)
   server.on('connection', (socket) => {
-    new RequestLines(socket, {
-      isInHead: () => latest.get(socket)?.complete !== false,
-      refuse: () => refuseRaw(socket),
-    })
+    lines.set(socket, new RequestLines(socket, () => latest.get(socket)?.complete !== false))
   })
   return server
 }
 
 function refuse(res: ServerResponse): void {
   res.writeHead(505, [...headers]).end(problem)
-}
-
-/** Where the parser would have taken it for HTTP/1.0. */
-function refuseRaw(socket: Socket): void {
-  let head = 'HTTP/1.1 505 HTTP Version Not Supported\r\n'
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  socket.end(`${head}\r\n${problem}`, () => socket.destroySoon())
 }

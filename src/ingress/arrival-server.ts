@@ -67,6 +67,7 @@ export function createArrivalServer({
     req.on('error', ignore)
     res.on('error', ignore)
     if (isOver(req.socket)) return
+    lines.get(req.socket)?.check(req)
     owed.begin(req, res)
     try {
       by(req, res)
@@ -96,8 +97,7 @@ export function createArrivalServer({
     socket.once('end', () => {
       if (!raw.has(socket) && owed.of(socket).length > 0) watchHalfClosed(socket, () => owed.of(socket))
     })
-    const isInHead = () => owed.latest(socket)?.req.complete !== false
-    lines.set(socket, new RequestLines(socket, { isInHead, refuse: () => refuse(door, versionUnsupported(), socket) }))
+    lines.set(socket, new RequestLines(socket, () => owed.latest(socket)?.req.complete !== false))
     // What Node calls once the last reply of a connection is written.
     socket.destroySoon = endAfterReply
   })
@@ -132,6 +132,7 @@ export function createArrivalServer({
   if (upgrade !== undefined) {
     server.on('upgrade', (req, socket, head) => {
       if (isOver(socket)) return
+      lines.get(socket)?.check(req)
       takeOver(socket)
       // What is pending would land inside the other protocol.
       if (owed.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)

@@ -1,37 +1,33 @@
 /**
- * Node's parser takes `RTSP/1.0` and `ICE/1.0` in a request line for HTTP, and nothing that it gives tells. So the bytes of a
- * connection are looked at before it gets them: where such a name stands, it is given what is in front of it first, and what
- * it waits for then tells what the name is a part of. Bodies and headers may say what they like.
+ * Node's parser takes `RTSP/1.0` and `ICE/1.0` in a request line for HTTP, and nothing that it gives tells. So the bytes that a
+ * request came in are kept until its head is known, and its target is looked for in front of such a name. The parser gets every
+ * chunk whole: cutting chunks at names let a body of nothing but names hold the event loop for a minute.
  */
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-export interface RequestLinesOptions {
-  /** The parser reads a head, or waits for one. */
-  readonly isInHead: () => boolean
-  /** A request line names another protocol. The parser is given nothing any more. */
-  readonly refuse: () => void
-}
-
-const protocols = [Buffer.from(' RTSP/'), Buffer.from(' ICE/')]
-const newline = 0x0a
-/** Longer than any method: so many bytes tell a request line from a header. */
-const tellingBytes = 40
+const names = [' RTSP/', ' ICE/']
 
 /** Takes the place of Node's own listener, which has to be there, and passes on to it. */
 export class RequestLines {
   readonly #socket: Socket
-  readonly #options: RequestLinesOptions
+  readonly #isInHead: () => boolean
   readonly #parse: (data: Buffer) => void
-  /** The line that has not ended yet: whether it began in a head, and its first bytes. `null`: it begins with the next byte. */
-  #beganInHead: boolean | null = null
-  #begin = ''
-  /** Ends a request line, and may be the first half of a name. */
-  #held: Buffer | null = null
-  #isOver = false
+  #chunk: Buffer | null = null
+  /** What came in earlier chunks of the request line that has not ended yet. */
+  #earlier = ''
+  /** Everything up to here belongs to headers. */
+  #isLineWhole = false
+  #wasInHead = true
+  /** The parser told of a request in this chunk. */
+  #hasFound = false
+  /** Made once per chunk, however many requests are in it. */
+  #targets: ReadonlySet<string> | null = null
 
-  constructor(socket: Socket, options: RequestLinesOptions) {
+  /** `isInHead`: the parser reads a head, or waits for one. */
+  constructor(socket: Socket, isInHead: () => boolean) {
     this.#socket = socket
-    this.#options = options
+    this.#isInHead = isInHead
     const [parse] = socket.listeners('data') as ((data: Buffer) => void)[]
     if (parse === undefined) throw new Error('nothing parses this connection')
     this.#parse = parse
@@ -39,87 +35,64 @@ export class RequestLines {
     socket.on('data', this.#look)
   }
 
-  /** What comes from now on is no HTTP, or is not wanted. */
+  /** What comes from now on is not HTTP, or is not wanted. */
   stop(): void {
-    this.#isOver = true
     this.#socket.off('data', this.#look)
   }
 
+  /**
+   * To be called while the parser tells of `req`. Where its request line names another protocol, its version becomes 0.0, which
+   * is refused as every other that is not understood. A request whose own target stands in front of such a name elsewhere in the
+   * same chunk is refused as well.
+   */
+  check(req: IncomingMessage): void {
+    this.#hasFound = true
+    if (this.#chunk === null) return
+    this.#targets ??= targetsOf(this.#earlier, this.#chunk)
+    if (this.#targets.has(req.url ?? '')) Object.assign(req, { httpVersion: '0.0', httpVersionMajor: 0, httpVersionMinor: 0 })
+  }
+
   readonly #look = (chunk: Buffer): void => {
-    // As most heads come: whole lines, and no name in them.
-    if (this.#held === null && this.#beganInHead === null && chunk[chunk.length - 1] === newline && nextName(chunk, 0) < 0) {
-      this.#parse.call(this.#socket, chunk)
-      return
+    this.#chunk = chunk
+    this.#hasFound = false
+    this.#targets = null
+    this.#parse.call(this.#socket, chunk)
+    this.#chunk = null
+    this.#keep(chunk)
+  }
+
+  /** The bytes that the next request line may have begun with. */
+  #keep(chunk: Buffer): void {
+    const isInHead = this.#isInHead()
+    if (!isInHead || this.#hasFound || !this.#wasInHead) {
+      this.#isLineWhole = false
+      this.#earlier = isInHead && !endsHead(chunk) ? chunk.toString('latin1') : ''
+    } else if (!this.#isLineWhole) {
+      const text = chunk.toString('latin1')
+      if (/[^\r\n]/.test(text)) this.#earlier += text
+      this.#isLineWhole = /[^\r\n]\r?\n/.test(text)
     }
-    const data = this.#held === null ? chunk : Buffer.concat([this.#held, chunk])
-    this.#held = null
-    const taken = this.#take(data)
-    // The rest is for whoever has taken the connection over, or for when it is read on.
-    if (taken < data.length && !this.#socket.destroyed) this.#socket.unshift(data.subarray(taken))
-  }
-
-  /** Gives how far it came. */
-  #take(data: Buffer): number {
-    let from = 0
-    for (let name = nextName(data, 0); name >= 0; name = nextName(data, name + 1)) {
-      from = this.#give(data, from, name)
-      if (from < name || this.#isOver) return from
-      if (!this.#isInRequestLine()) continue
-      this.stop()
-      this.#options.refuse()
-      return data.length
-    }
-    const half = halfName(data)
-    from = this.#give(data, from, half)
-    if (from < half || half === data.length) return from
-    if (this.#isOver || !this.#isInRequestLine()) return this.#give(data, half, data.length)
-    this.#held = data.subarray(half)
-    return data.length
-  }
-
-  /** To the parser, up to `to`; gives how far that came. Each line is begun apart, since where it begins tells what it is. */
-  #give(data: Buffer, from: number, to: number): number {
-    if (this.#isOver || from === to) return from
-    this.#beganInHead ??= this.#options.isInHead()
-    const lineAt = Math.max(from, data.lastIndexOf(newline, to - 1) + 1)
-    if (lineAt > from) {
-      this.#pass(data, from, lineAt)
-      if (this.#isOver) return lineAt
-      this.#beganInHead = lineAt === data.length ? null : this.#options.isInHead()
-      this.#begin = ''
-    }
-    // Paused at the end of a head: what is behind it waits, too.
-    if (lineAt === to || this.#socket.readableFlowing === false) return lineAt
-    if (this.#begin.length < tellingBytes) this.#begin += data.toString('latin1', lineAt, Math.min(to, lineAt + tellingBytes))
-    this.#pass(data, lineAt, to)
-    return to
-  }
-
-  #pass(data: Buffer, from: number, to: number): void {
-    this.#parse.call(this.#socket, to - from === data.length ? data : data.subarray(from, to))
-  }
-
-  /** A line that began in a body, and is in a head now, has the end of the one before it. */
-  #isInRequestLine(): boolean {
-    return this.#options.isInHead() && (!this.#beganInHead || /^[^\s:]+ /.test(this.#begin))
+    this.#wasInHead = isInHead
   }
 }
 
-function nextName(data: Buffer, from: number): number {
-  let first = -1
-  for (const protocol of protocols) {
-    const at = data.indexOf(protocol, from)
-    if (at >= 0 && (first < 0 || at < first)) first = at
-  }
-  return first
+const none: ReadonlySet<string> = new Set()
+
+/** Each word that stands in front of a name. */
+function targetsOf(earlier: string, chunk: Buffer): ReadonlySet<string> {
+  if (earlier === '' && !names.some((name) => chunk.includes(name, 0, 'latin1'))) return none
+  const text = earlier + chunk.toString('latin1')
+  const targets = new Set<string>()
+  for (const name of names)
+    for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + name.length)) {
+      let end = at
+      while (end > 0 && text[end - 1] === ' ') end -= 1
+      if (end > 0) targets.add(text.slice(text.lastIndexOf(' ', end - 1) + 1, end))
+    }
+  return targets
 }
 
-/** Where the first half of a name begins at the end of `data`; its length where none does. */
-function halfName(data: Buffer): number {
-  const last = data[data.length - 1]
-  if (last === newline) return data.length
-  for (const protocol of protocols)
-    for (let length = Math.min(protocol.length - 1, data.length); length > 0; length -= 1)
-      if (data.subarray(data.length - length).equals(protocol.subarray(0, length))) return data.length - length
-  return data.length
+function endsHead(chunk: Buffer): boolean {
+  const { length } = chunk
+  return length >= 4 && chunk[length - 1] === 0x0a && chunk[length - 2] === 0x0d && chunk[length - 3] === 0x0a && chunk[length - 4] === 0x0d
 }

@@ -33,6 +33,12 @@ async function serve(pieces: readonly Buffer[]): Promise<readonly string[]> {
   let latest: IncomingMessage | null = null
   const server = createServer((req, res) => {
     latest = req
+    lines.check(req)
+    if (req.httpVersionMajor !== 1) {
+      seen.push('refused')
+      lines.stop()
+      return
+    }
     const at = seen.push(req.url ?? '') - 1
     req.on('data', (chunk: Buffer) => {
       seen[at] += ` ${chunk.toString('latin1')}`.replace(/^ /, seen[at]?.includes(' ') ? '' : ' ')
@@ -42,7 +48,7 @@ async function serve(pieces: readonly Buffer[]): Promise<readonly string[]> {
   server.on('clientError', (error) => seen.push(`error ${error.message}`))
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }) as unknown as Socket
   server.emit('connection', socket)
-  new RequestLines(socket, { isInHead: () => latest?.complete !== false, refuse: () => seen.push('refused') })
+  const lines = new RequestLines(socket, () => latest?.complete !== false)
   for (const piece of pieces) {
     ;(socket as unknown as Duplex).push(piece)
     // A read of its own, as what the network brings.
@@ -79,4 +85,16 @@ test('a request line of another protocol is refused behind whatever it stands, h
         assert.deepEqual(await serve(pieces), [expected, 'refused'], `${what} behind ${before}: ${pieces.map(String).join('|')}`)
     }
   }
+})
+
+test('gives the parser each chunk as it came, though it be a body of nothing but names, or a thousand heads with names', () => {
+  const given: Buffer[] = []
+  const socket = new Duplex({ read() {} }) as unknown as Socket
+  socket.on('data', (chunk: Buffer) => void given.push(chunk))
+  const lines = new RequestLines(socket, () => true)
+  const head = `POST /a HTTP/1.1\r\n${host}X: a RTSP/1.0\r\n\r\n`
+  const chunks = [' RTSP/'.repeat(100_000), ' ICE/'.repeat(100_000), head.repeat(1000)].map((text) => Buffer.from(text, 'latin1'))
+  for (const chunk of chunks) socket.emit('data', chunk)
+  lines.stop()
+  assert.deepEqual(given, chunks)
 })
