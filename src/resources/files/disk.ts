@@ -13,8 +13,12 @@ export interface Disk {
   alone<T>(folder: FileHandle, name: string, calls: () => Promise<T>): Promise<T>
 }
 
-/** libuv's, which reads the variable once; `sallyport` sets it (src/main.ts). */
-const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
+/** What libuv makes of the variable (`atoi`, at least 1, at most 1024), which it reads once; `sallyport` sets it (src/main.ts). */
+export function threadsOf(setting = '4'): number {
+  return Math.min(1024, Math.max(1, Number.parseInt(setting, 10) || 1))
+}
+
+const threads = threadsOf(process.env['UV_THREADPOOL_SIZE'])
 /**
  * A mount that hangs holds up those who use it, and neither other integrations nor the log: one integration has two turns
  * beside another's two, and one thread in four is nobody's here.
