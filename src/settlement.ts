@@ -90,7 +90,7 @@ export class Settlement extends Timeline implements Meter {
       const slowed = this.lease?.sent(bytes) ?? null
       if (slowed !== null) {
         this.#sentBytes -= bytes
-        return counted(slowed, (passed) => this.#addSent(passed))
+        return this.#counted(slowed, (passed) => this.#addSent(passed))
       }
       this.stations.onBytes(bytes)
     } catch (error) {
@@ -105,7 +105,7 @@ export class Settlement extends Timeline implements Meter {
       const slowed = this.lease?.received(bytes) ?? null
       if (slowed !== null) {
         this.#receivedBytes -= bytes
-        return counted(slowed, (passed) => this.#addReceived(passed))
+        return this.#counted(slowed, (passed) => this.#addReceived(passed))
       }
       this.stations.onBytes(bytes)
     } catch (error) {
@@ -232,6 +232,22 @@ export class Settlement extends Timeline implements Meter {
   }
 
   /** In the midst of the bytes: nothing can be answered any more, and nothing passes uncounted. */
+  #counted(slowed: Slowed, add: (bytes: number) => void): Slowed {
+    return {
+      next: async () => {
+        try {
+          const bytes = await slowed.next()
+          add(bytes)
+          return bytes
+        } catch (error) {
+          this.#break(error)
+          return 0
+        }
+      },
+      end: () => slowed.end(),
+    }
+  }
+
   #break(error: unknown): void {
     this.#report(error)
     this.settle({ complete: false, problem: 'internal' })
@@ -245,17 +261,6 @@ export class Settlement extends Timeline implements Meter {
     } catch {
       // The log of bugs is what failed.
     }
-  }
-}
-
-function counted(slowed: Slowed, add: (bytes: number) => void): Slowed {
-  return {
-    async next() {
-      const bytes = await slowed.next()
-      add(bytes)
-      return bytes
-    },
-    end: () => slowed.end(),
   }
 }
 

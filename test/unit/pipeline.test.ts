@@ -243,6 +243,16 @@ test('a crash while bytes pass cuts the caller and settles once; nothing is pass
   assert.deepEqual([count(seen, 'cut'), count(seen, 'settled'), count(seen, 'lease settled'), bugs.length], [1, 1, 1, 1])
 })
 
+test('a crash while slowed bytes wait for their turn cuts the caller and settles once; none of them passes', async () => {
+  const { stations, arrival, seen, bugs } = arrange(null)
+  const next = () => Promise.reject(new TypeError('a bug'))
+  const admit = stations.limits.admit as () => object
+  const limits = { ...stations.limits, admit: () => ({ ...admit(), sent: () => ({ next, end() {} }) }) }
+  const settling = await createPipeline({ ...stations, limits } as unknown as typeof stations)(arrival)
+  assert.equal(await settling.meter.sent(1)?.next(), 0)
+  assert.deepEqual([count(seen, 'cut'), count(seen, 'settled'), count(seen, 'lease settled'), bugs.length], [1, 1, 1, 1])
+})
+
 test('one part of a settlement that crashes keeps no other from its end', async () => {
   const { stations, arrival, seen, bugs } = arrange(null)
   const handle = createPipeline({
