@@ -2,7 +2,6 @@
 
 import { packageOf } from '../bundles/index.ts'
 import type { Integration, JsonObject } from '../core/index.ts'
-import { indexManifest } from '../manifests/index.ts'
 import { type Compile, RegoError, type RegoSources } from '../opa/index.ts'
 import {
   type Composed,
@@ -12,6 +11,7 @@ import {
   policySurroundings,
   type RecordedRequest,
   sayWithout,
+  wholeData,
 } from '../policy/index.ts'
 /** An author's rule. */
 export interface AuthorRule {
@@ -47,7 +47,7 @@ export async function rulesThatHeld(
   if (rules.length === 0) return { held: [], undecided: [] }
   const { capabilities } = await policySurroundings(grants)
   const sources = { ...(await defaultSources()), ...composed.deciding, ...copies }
-  const data = { ...composed.data, integrations: integration === undefined ? {} : { [integration.name]: indexManifest(integration) } }
+  const data = wholeData(composed.data, integration === undefined ? [] : [integration])
   const entrypoints = rules.map(({ name }) => `${copyPackage}/${name}`)
   const ask = await createGatewayEngine(compile, { sources, capabilities, data }, entrypoints).catch((error: unknown) => {
     if (error instanceof RegoError) return null

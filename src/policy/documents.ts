@@ -68,8 +68,13 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
 
 /** One image with every manifest in it, for policies that compare integrations with one another. */
 export function createWholeDocuments(module: WebAssembly.Module, shared: JsonObject, integrations: readonly Integration[]): Documents {
+  return createPlainDocuments(module, wholeData(shared, integrations))
+}
+
+/** `data` as a policy sees it that looks at every manifest. */
+export function wholeData(shared: JsonObject, integrations: readonly Integration[]): JsonObject {
   const all = Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)]))
-  return createPlainDocuments(module, { ...shared, integrations: all })
+  return { ...shared, integrations: all }
 }
 
 /** One image of `data` as it is. */

@@ -18,7 +18,7 @@ import { buildPolicy, type CompiledPolicy, coverageEntrypoint, entrypoint } from
 import { createComparison } from './comparison.ts'
 import { type Composed, compose } from './compose.ts'
 import { createReadCoverage, type ReadCoverage } from './coverage.ts'
-import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
+import { createOwnDocuments, createWholeDocuments, type Documents, wholeData } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
 import type { ReadContext } from './input.ts'
@@ -104,7 +104,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   ): Promise<Prepared> {
     options.witness?.start()
     const composed = compose(rules, bundles)
-    const built = composed.prebuilt ?? (await build(composed, (request) => options.compile(request, signal)))
+    const built = composed.prebuilt ?? (await build(composed, signal))
     requireRulesApart(built.rulePaths, bundles)
     const next = await load(built, composed)
     const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
@@ -152,10 +152,13 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  function build({ deciding, all, data }: Composed, compile: Compile): Promise<CompiledPolicy> {
+  function build({ deciding, all, data }: Composed, signal: AbortSignal | undefined): Promise<CompiledPolicy> {
     const { cacheFolder } = options
     const { builtins } = grants
-    return buildPolicy(deciding, compile, cacheFolder, () => requireTests(compile, all, { data, grants: builtins, library }), builtins)
+    const compile: Compile = (request) => options.compile(request, signal)
+    // The masks of the same activation have the same tests.
+    const test = () => requireTests(compile, all, { data, grants: builtins, library }, signal)
+    return buildPolicy(deciding, compile, cacheFolder, test, builtins)
   }
 
   /** What has not changed is not loaded again: new data needs no new code. */
@@ -170,7 +173,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   function forThread({ module, own }: Loaded, data: JsonObject, integrations: readonly Integration[]): Omit<ThreadPolicy, 'library'> {
     const { maxMemoryPages, maxEvaluationMs } = options
     const kind = own === null ? 'whole' : 'own'
-    const whole = () => ({ ...data, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) })
+    const whole = () => wholeData(data, integrations)
     const documents = { kind, data: JSON.stringify(kind === 'own' ? data : whole()) } as const
     return { module, documents, maxMemoryPages, maxEvaluationMs }
   }

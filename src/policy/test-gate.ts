@@ -93,21 +93,26 @@ function withoutError({ error: _error, ...rest }: TestOutcome): TestOutcome {
 }
 
 /** What was tested last: rules and masks that are both new ask for the same tests. */
-const latest = new WeakMap<Compile, { readonly of: string; readonly tested: Promise<void> }>()
+const latest = new WeakMap<object, { readonly of: string; readonly tested: Promise<void> }>()
 
-/** Throws `RegoError` that names each failed test and its place. */
-export function requireTests(compile: Compile, sources: RegoSources, options: Omit<TestOptions, 'run'> = {}): Promise<void> {
+/** Throws `RegoError` that names each failed test and its place. `sharedBy`: what asks with it for the same tests has them run once. */
+export function requireTests(
+  compile: Compile,
+  sources: RegoSources,
+  options: Omit<TestOptions, 'run'> = {},
+  sharedBy: object = compile,
+): Promise<void> {
   if (!Object.keys(sources).some((name) => name.endsWith('_test.rego'))) return Promise.resolve()
   const of = createHash('sha256')
     .update(JSON.stringify([sources, options]))
     .digest('hex')
-  const known = latest.get(compile)
+  const known = latest.get(sharedBy)
   if (known?.of === of) return known.tested
   const tested = runRequired(compile, sources, options)
-  latest.set(compile, { of, tested })
+  latest.set(sharedBy, { of, tested })
   // What failed is run again: the compiler may be there by then.
   tested.catch(() => {
-    if (latest.get(compile)?.tested === tested) latest.delete(compile)
+    if (latest.get(sharedBy)?.tested === tested) latest.delete(sharedBy)
   })
   return tested
 }

@@ -87,7 +87,8 @@ export function createVerdicts(options: VerdictOptions): VerdictStation {
     const compileNow: Compile = (request) => compile(request, signal)
     const { reporting, all, data } = composed
     if (Object.keys(reporting).length === 0) return asItIs
-    const policy = await buildVerdict(all, compileNow, cacheFolder, () => requireTests(compileNow, all, { data, grants, library }), grants)
+    const test = () => requireTests(compileNow, all, { data, grants, library }, signal)
+    const policy = await buildVerdict(all, compileNow, cacheFolder, test, grants)
     requireRulesApart(policy.rulePaths, bundles)
     return { judge: await createJudge(policy, composed, integrations), warnings: warningsOf(policy.references, all, data) }
   }

@@ -156,6 +156,27 @@ test('masks stand beside rules that ask outside, and may not ask themselves', as
   )
 })
 
+test('tests that rules and masks share run once per activation', async (t) => {
+  const commands: string[] = []
+  const compileNow = createCompile()
+  const compile: Compile = (request, signal) => {
+    commands.push(request.command)
+    return compileNow(request, signal)
+  }
+  const common = { compile, maxMemoryPages: 200, maxEvaluationMs: 1000 }
+  const policy = createPolicy({ ...common, cacheFolder: createFolder(t), readContext: () => ({}), onFailure() {} })
+  const verdicts = createVerdicts({ ...common, cacheFolder: createFolder(t), grants: [] })
+  const rules = {
+    'rules/a.rego': 'package sallyport.rules\n\ndeny contains "x" if input.http.path == "/x"\n',
+    'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n',
+    'rules/a_test.rego': 'package a_test\n\ntest_mask if "/input" in data.system.log.mask\n',
+  }
+  const { signal } = new AbortController()
+  await policy.prepare([], rules, new Map(), signal)
+  await verdicts.prepare([], rules, new Map(), signal)
+  assert.equal(commands.filter((command) => command === 'test').length, 1)
+})
+
 test('the tests of masks see the data of bundles', async (t) => {
   const files = {
     'data.json': { acme: { hidden: ['/input'] } },

@@ -1,7 +1,8 @@
 /** `sallyport policy eval`. */
 import { readFileSync } from 'node:fs'
 import { evalPolicy } from '../../authoring/index.ts'
-import { indexManifest, loadManifests } from '../../manifests/index.ts'
+import { loadManifests } from '../../manifests/index.ts'
+import { wholeData } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
@@ -28,7 +29,7 @@ export async function evaluate(
   const { value, error, trace } = await evalPolicy(commandCompiler(found).compile, {
     sources,
     query,
-    data: { ...data, integrations: Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)])) },
+    data: wholeData(data, integrations),
     input: readInput(input),
     explain,
     engine,
