@@ -22,6 +22,11 @@ export interface Decision {
 
 const none: Obligations = Object.freeze({})
 
+/** The engine's own word, which no policy's decision is: an evaluation failed, or gave no decision. */
+export function isEngineFailure({ rule }: Pick<Decision, 'rule'>): boolean {
+  return rule.startsWith('engine/')
+}
+
 export function denial(rule: string, reason: string, revision: string): Decision {
   return { allow: false, rule, reasons: [reason], obligations: none, revision }
 }

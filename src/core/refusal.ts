@@ -1,5 +1,5 @@
 /** The one error that a station throws on purpose. Anything else that is thrown is a bug and becomes `internal`. */
-import type { Decision } from './decision.ts'
+import { type Decision, isEngineFailure } from './decision.ts'
 import type { JsonObject } from './json.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
@@ -42,7 +42,7 @@ export class Refusal extends Error {
   /** `suggest`: what would have to be added to the manifest. */
   static denied(request: AccessRequest, decision: Decision, suggest: Suggest): Refusal {
     const { rule, reasons } = decision
-    const code = rule.startsWith('engine/') ? 'policy-failed' : 'policy-denied'
+    const code = isEngineFailure(decision) ? 'policy-failed' : 'policy-denied'
     const members: Record<string, JsonObject[string]> = { integration: request.integration.name, rule, reasons }
     // An author's deny is not undone by a capability: only the default's denials say what to add.
     if (rule.startsWith('default/')) members['hint'] = suggest(request)

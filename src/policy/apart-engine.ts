@@ -31,6 +31,9 @@ export function createDecideApart(options: ApartOptions): DecideApart {
   const decided =
     policy.sight.volatile.length === 0 ? createFairCache<{ readonly decision: Decision | null; readonly at: number }>(10_000) : null
 
+  /** One sample at a time: it is due until one was taken, and several questions are under way. */
+  let isObserving = false
+
   function failed(kind: FailureKind, error: unknown): Decision {
     onFailure(kind, error)
     return denial(`engine/${kind}`, failureReasons[kind], revision)
@@ -54,12 +57,17 @@ export function createDecideApart(options: ApartOptions): DecideApart {
     const input = writeInput(request, claim)
     const { name } = request.integration
     const key = `${unread.join('')}${input}`
-    const isObserved = observer?.isDue() === true
+    const isObserved = !isObserving && observer?.isDue() === true
     const known = isObserved ? undefined : decided?.get(name, key)
     if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
-    const answer = await thread.evaluate({ entrypoint, integration: byName.get(name), input, atMs: request.at, unread, isObserved })
+    if (isObserved) isObserving = true
+    const answer = await thread
+      .evaluate({ entrypoint, integration: byName.get(name), input, atMs: request.at, unread, isObserved })
+      .finally(() => {
+        if (isObserved) isObserving = false
+      })
     if (answer === null) return 'lost'
     if (!('lacks' in answer) && answer.calls !== null) {
       const outcome = 'text' in answer ? { text: answer.text } : { failed: answer.failed }

@@ -1,6 +1,6 @@
 /** Reads what an evaluation gave as the decision that it is. */
 import { LRUCache } from 'lru-cache'
-import type { Decision } from '../core/index.ts'
+import { type Decision, isEngineFailure } from '../core/index.ts'
 import { readDecision } from './read-decision.ts'
 
 export interface DecisionReader {
@@ -16,21 +16,16 @@ export function createDecisionReader(revision: string): DecisionReader {
   const decisions = new LRUCache<string, Decision>({ max: 500 })
   const large = new WeakSet<Decision>()
   return {
-    canBeRemembered: (decision) => !(isOdd(decision) || large.has(decision)),
+    canBeRemembered: (decision) => !(isEngineFailure(decision) || large.has(decision)),
     read(text) {
       const known = decisions.get(text)
       if (known !== undefined) return known
       const decision = readDecision(resultOf(text), revision)
       if (text.length > maxDecisionCharacters) large.add(decision)
-      else if (!isOdd(decision)) decisions.set(text, decision)
+      else if (!isEngineFailure(decision)) decisions.set(text, decision)
       return decision
     },
   }
-}
-
-/** The engine's own words, which no policy's decision is. */
-export function isOdd({ rule }: Decision): boolean {
-  return rule.startsWith('engine/')
 }
 
 /** `[{"result": …}]`; `[]` means undefined, which is no decision. Throws on what is no result set. */

@@ -6,6 +6,7 @@ import {
   type Decision,
   denial,
   type Integration,
+  isEngineFailure,
   type Needs,
   type ReadBody,
   Refusal,
@@ -15,7 +16,7 @@ import type { Evaluation, HostCall } from '../reference/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import type { Coverage, ReadCoverage } from './coverage.ts'
-import { createDecisionReader, isOdd } from './decision-reader.ts'
+import { createDecisionReader } from './decision-reader.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
 import { type Ask, type Grants, mayWait } from './outside/index.ts'
 import type { InputSight } from './projection.ts'
@@ -88,7 +89,7 @@ export function createEngine(options: EngineOptions): Engine {
           )
         : session.evaluate(data, input, request.at, read, answers, unread)
     // An instance that says something odd once is not asked again, and what it said is not remembered.
-    if (isOdd(decision)) session.renew()
+    if (isEngineFailure(decision)) session.renew()
     return decision
   }
 

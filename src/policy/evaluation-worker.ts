@@ -1,11 +1,11 @@
 /** The thread of `evaluation-thread.ts`: one policy at a time, evaluated as the gateway does. */
 import { type MessagePort, parentPort } from 'node:worker_threads'
-import type { Decision, Integration, JsonObject } from '../core/index.ts'
+import { type Decision, type Integration, isEngineFailure, type JsonObject } from '../core/index.ts'
 import { createLibrarySource, failureKindOf, type LibrarySource, OutsideNeeded, UnreadPart } from '../opa/index.ts'
 import type { HostCall } from '../reference/index.ts'
 import { parseExactJson } from '../text/index.ts'
 import { entrypoint as decisionEntrypoint } from './build.ts'
-import { createDecisionReader, isOdd } from './decision-reader.ts'
+import { createDecisionReader } from './decision-reader.ts'
 import { createOwnDocuments, createPlainDocuments, type Documents } from './documents.ts'
 import type { ThreadAnswer, ThreadMessage, ThreadPolicy, ThreadQuestion } from './evaluation-thread.ts'
 import { createSession, type Session } from './session.ts'
@@ -54,9 +54,11 @@ function answer(loaded: Loaded, { entrypoint, number, input, atMs, unread, isObs
   try {
     const data = loaded.documents.imageFor(number === null ? undefined : loaded.integrations.get(number))
     const session = sessionFor(loaded, entrypoint)
-    const text = session.evaluate(data, input, atMs, (result) => result, new Map(), unread, calls)
-    // As the gateway's own: an instance that says something odd once is not asked again.
-    if (entrypoint === decisionEntrypoint && isOdd(loaded.read(text))) session.renew()
+    const isDecision = entrypoint === decisionEntrypoint
+    // Read within the evaluation, as the gateway's own: an instance that gives what cannot be read is not asked again.
+    const read = (text: string) => ({ text, isOdd: isDecision && isEngineFailure(loaded.read(text)) })
+    const { text, isOdd } = session.evaluate(data, input, atMs, read, new Map(), unread, calls)
+    if (isOdd) session.renew()
     return { text, calls }
   } catch (error) {
     if (error instanceof UnreadPart) return { lacks: 'part' }

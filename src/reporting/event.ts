@@ -1,6 +1,6 @@
 /** One decision as OPA's decision log tells it (EventV1), masked by the gateway's redactor before anything else sees it. */
 import { segmentsOf } from '../canonical/index.ts'
-import type { AccessRequest, Arrival, Claim, Decision, Json, JsonObject } from '../core/index.ts'
+import { type AccessRequest, type Arrival, type Claim, type Decision, isEngineFailure, type Json, type JsonObject } from '../core/index.ts'
 
 /** Known secrets, and what stands under a name that tells one. */
 export interface Redact {
@@ -78,7 +78,7 @@ function eventOf(
     bundles,
     path: 'sallyport/decision',
     ...documents,
-    ...(rule.startsWith('engine/') && {
+    ...(isEngineFailure(decision) && {
       error: { code: `eval_${rule.slice('engine/'.length).replaceAll('-', '_')}`, message: redact.text(reasons.join('; ')) },
     }),
     requested_by: arrival.peer,

@@ -1,5 +1,5 @@
 /** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
-import type { AccessRequest, Claim, Consult, Decision, Policy } from '../core/index.ts'
+import { type AccessRequest, type Claim, type Consult, type Decision, isEngineFailure, type Policy } from '../core/index.ts'
 import { type DecideApart, heldBytes } from '../policy/index.ts'
 export interface Difference {
   readonly request: AccessRequest
@@ -113,7 +113,7 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     if (isStaged(request.integration.name, request.id, enforcePercent)) {
       const other = candidate.decide(request, claim)
       if (other === null) return null
-      const failed = other.rule.startsWith('engine/')
+      const failed = isEngineFailure(other)
       compare(request, claim, decision, other, !failed)
       return failed ? decision : other
     }
