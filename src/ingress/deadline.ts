@@ -1,31 +1,23 @@
-/** A caller that waits for so long and then hangs up. */
+/** A caller that waits for a given time and then hangs up. */
 import type { Hangup } from '../core/index.ts'
+import { createCallerLine } from './hangup.ts'
 
-export interface Deadline extends Hangup {
-  /** Nobody waits any more. */
+export interface Deadline {
+  readonly hangup: Hangup
+  /** Nothing waits any more. */
   end(): void
 }
 
 /** `asker`: it hangs up as well when that does. */
 export function createDeadline(timeoutMs: number, asker: Hangup): Deadline {
-  const listeners = new Set<() => void>()
-  let gone = false
+  const { hangup, leave } = createCallerLine()
   const timer = setTimeout(leave, timeoutMs)
-  const forget = asker.onGone(leave)
-  function leave(): void {
-    gone = true
+  const forget = asker.onGone(() => {
     clearTimeout(timer)
-    for (const listener of listeners) listener()
-  }
+    leave()
+  })
   return {
-    get gone() {
-      return gone
-    },
-    onGone(callback) {
-      if (gone) callback()
-      else listeners.add(callback)
-      return () => void listeners.delete(callback)
-    },
+    hangup,
     end() {
       clearTimeout(timer)
       forget()

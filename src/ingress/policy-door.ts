@@ -5,6 +5,7 @@ import {
   type AccessRequest,
   type Arrival,
   type Asker,
+  type Hangup,
   type Identified,
   type Integration,
   type JudgedBody,
@@ -18,7 +19,7 @@ import {
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { collect } from './collect.ts'
-import { createDeadline, type Deadline } from './deadline.ts'
+import { createDeadline } from './deadline.ts'
 import { forwardableHeaders } from './headers.ts'
 import type { NextId } from './request-id.ts'
 import { slicesOf } from './slices.ts'
@@ -56,13 +57,13 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<OutsideReply> {
     const deadline = createDeadline(timeoutMs, asker.hangup)
     try {
-      const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline, () => identifyFor(asker.integration), read))
-      const body = await collect(settling, maxReplyBytes, deadline)
+      const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline.hangup, () => identifyFor(asker.integration), read))
+      const body = await collect(settling, maxReplyBytes, deadline.hangup)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
     } catch (error) {
       if (asker.hangup.gone) throw new Error('the caller went away')
-      throw deadline.gone ? new Error(`no answer within ${Math.round(timeoutMs)} ms`) : error
+      throw deadline.hangup.gone ? new Error(`no answer within ${Math.round(timeoutMs)} ms`) : error
     } finally {
       deadline.end()
     }
@@ -91,11 +92,11 @@ class PolicyArrival implements Arrival {
   readonly at = Date.now()
   readonly id: string
   readonly parent: string
-  readonly hangup: Deadline
+  readonly hangup: Hangup
   readonly identify: () => Identified | null
   readonly #read: Read
 
-  constructor(id: string, parent: string, hangup: Deadline, identify: () => Identified | null, read: Read) {
+  constructor(id: string, parent: string, hangup: Hangup, identify: () => Identified | null, read: Read) {
     this.id = id
     this.parent = parent
     this.hangup = hangup

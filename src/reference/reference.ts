@@ -10,7 +10,7 @@ export interface Subject {
   readonly policy: PolicyToAsk
   readonly revision: string
   /** As in `Beside`. */
-  readonly hasOddConstants: boolean
+  readonly hasOddConstants: () => boolean
   /** JSON; `null`: too large. */
   readonly dataFor: (integrations: readonly string[]) => string | null
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { problems } from '../core/index.ts'
 import { temporaryName, writeAtomically } from '../files/index.ts'
+import { type Result, results } from './counters.ts'
 import { fineBuckets } from './latency.ts'
 import type { Totals } from './totals.ts'
 
@@ -17,7 +18,7 @@ const counts = z.object({ consumed: z.number(), allowed: count, limited: count }
 const lineSchema = z.object({
   integration: z.string(),
   since: z.iso.datetime().nullable(),
-  requests: z.object({ allowed: count, denied: count, limited: count, refused: count, failed: count, aborted: count }),
+  requests: z.object(Object.fromEntries(results.map((result) => [result, count])) as Record<Result, typeof count>),
   problems: z
     .record(z.string(), count)
     .transform((codes) => Object.fromEntries(Object.entries(codes).filter(([code]) => code in problems))),

@@ -65,19 +65,20 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   const earlier = new Map<string, Totals>()
   let settledCount = 0
 
-  const totalOf = (name: string) => addTo(earlier.get(name) ?? nothing, counters.get(name) ?? null, buckets(name))
+  const totalOf = (name: string, now = buckets(name)) => addTo(earlier.get(name) ?? nothing, counters.get(name) ?? null, now)
 
   function* reported(names: Iterable<string>): Generator<IntegrationUsage> {
     const hasUnidentified = counters.has(unidentified) || earlier.has(unidentified)
     const known = new Set([...names, ...(hasUnidentified ? [unidentified] : [])])
     for (const integration of [...known].sort()) {
-      const { buckets: _, latency, ...totals } = totalOf(integration)
+      const now = buckets(integration)
+      const { buckets: _, latency, ...totals } = totalOf(integration, now)
       yield {
         integration,
         ...totals,
         sides: bySide(totals.problems),
         latencyMs: quantilesOf(latency),
-        buckets: withEarlier(earlier.get(integration) ?? nothing, buckets(integration)),
+        buckets: withEarlier(earlier.get(integration) ?? nothing, now),
         breakers: breakers(integration),
       }
     }

@@ -289,7 +289,7 @@ test('one decision a second is compared, more than may wait are left out, and ev
   const subject = {
     policy: { sourceHash: '', wasm: new Uint8Array(), builtins: [], maxPages: 8 },
     revision: 'v',
-    hasOddConstants: false,
+    hasOddConstants: () => false,
     dataFor: () => '{}',
   }
   const evaluation = { id: 'r', integration: 'weather', input: '{}', calls: [], outcome: { text: '[{"result":1}]' } }

@@ -28,10 +28,11 @@ export async function compileWithOpa(
   cause: unknown,
   { folders = commandFolders(), signal }: { readonly folders?: CompilerFolders; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<CompilerAnswer> {
-  const version = await run('opa', ['version']).then(
+  const version = await run('opa', ['version'], { timeout: timeoutMs, ...(signal && { signal }) }).then(
     ({ stdout }) => /Version: (\S+)/.exec(stdout)?.[1] ?? '',
     () => null,
   )
+  signal?.throwIfAborted()
   if (version === null) throw new CompilerMissing(cause)
   const { command } = request
   const work = Object.hasOwn(works, command) ? works[command] : undefined

@@ -1,7 +1,7 @@
 /** Tells by its code whether a function inside a policy's WebAssembly is the one that was found to be OPA's equal. */
 import { createHash } from 'node:crypto'
 import { LebReader } from './leb.ts'
-import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
+import { eachInstruction, opcodes } from './opcodes.ts'
 
 /** OPA's compiler writes its code anew for each policy: where the two values stand. */
 const written = 'opa_boolean'
@@ -28,12 +28,9 @@ export function digestOf(index: number, { bodies, imported, names }: Functions):
 
 function calleesOf(body: Uint8Array | undefined): readonly number[] {
   if (body === undefined) return []
-  const reader = new LebReader(body, 0)
-  skipLocals(reader)
   const callees: number[] = []
-  while (!reader.done) {
-    const { at } = reader
-    if (skipInstruction(reader) === opcodes.call) callees.push(new LebReader(body, at + 1).u32())
-  }
+  eachInstruction(body, (opcode, at) => {
+    if (opcode === opcodes.call) callees.push(new LebReader(body, at + 1).u32())
+  })
   return callees
 }

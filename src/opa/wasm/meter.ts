@@ -1,7 +1,7 @@
 /** Puts a meter into a WebAssembly module, so that no loop and no recursion in it can run for ever. */
 import { readImports } from './imports.ts'
-import { LebReader, signed, unsigned } from './leb.ts'
-import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
+import { signed, unsigned } from './leb.ts'
+import { eachInstruction, opcodes } from './opcodes.ts'
 import { appended, countOf, readBodies, readSections, type Sections, sections, writeBodies, writeSections } from './sections.ts'
 
 /** The exported global: how many ticks are left until the hook is called. */
@@ -50,20 +50,18 @@ function tickOf(hook: number, global: number): Uint8Array {
 }
 
 function meterFunction(body: Uint8Array, tick: Uint8Array): Uint8Array {
-  const reader = new LebReader(body, 0)
-  skipLocals(reader)
-  const start = reader.at
   const loops: number[] = []
+  let start: number | null = null
   let calls = false
-  while (!reader.done) {
-    const opcode = skipInstruction(reader)
-    if (opcode === opcodes.loop) loops.push(reader.at)
+  eachInstruction(body, (opcode, at, next) => {
+    start ??= at
+    if (opcode === opcodes.loop) loops.push(next)
     else if (opcode === opcodes.call || opcode === opcodes.callIndirect) calls = true
-  }
+  })
   if (loops.length === 0 && !calls) return body
   const parts: Uint8Array[] = []
   let from = 0
-  for (const at of calls ? [start, ...loops] : loops) {
+  for (const at of calls ? [start ?? 0, ...loops] : loops) {
     parts.push(body.subarray(from, at), tick)
     from = at
   }

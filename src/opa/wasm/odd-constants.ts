@@ -1,8 +1,7 @@
 /** Whether a policy's rules hold numbers that another evaluator of the same module takes for other numbers. */
 
 import { readImports } from './imports.ts'
-import { LebReader } from './leb.ts'
-import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
+import { eachInstruction, opcodes } from './opcodes.ts'
 import { readBodies, readFunctionNames, readSections, sections } from './sections.ts'
 
 /** OPA's compiler writes each spelled number as text with a zero byte behind it; a string that looks so is taken for one. */
@@ -23,13 +22,10 @@ export function hasOddConstants(wasm: Uint8Array, isOdd: (spelling: string) => b
 /** The constants of 64 bits in a function's body: integers of the rules. */
 function integersIn(body: Uint8Array | undefined): readonly bigint[] {
   if (body === undefined) return []
-  const reader = new LebReader(body, 0)
-  skipLocals(reader)
   const found: bigint[] = []
-  while (!reader.done) {
-    const at = reader.at
-    if (skipInstruction(reader) === opcodes.i64Const) found.push(signedAt(body.subarray(at + 1, reader.at)))
-  }
+  eachInstruction(body, (opcode, at, next) => {
+    if (opcode === opcodes.i64Const) found.push(signedAt(body.subarray(at + 1, next)))
+  })
   return found
 }
 

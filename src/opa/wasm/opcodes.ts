@@ -1,5 +1,5 @@
 /** How long an instruction is: the immediates of every opcode that compilers of policies emit (W3C WebAssembly Core 2.0, §5.4). */
-import type { LebReader } from './leb.ts'
+import { LebReader } from './leb.ts'
 
 /** Those that are looked for or written here. */
 export const opcodes = {
@@ -29,6 +29,16 @@ export function skipLocals(reader: LebReader): void {
   for (let groups = reader.u32(); groups > 0; groups -= 1) {
     reader.u32()
     reader.byte()
+  }
+}
+
+/** Calls `visit` with each instruction of a function's body: where it and the next one begin. Throws on an unknown one. */
+export function eachInstruction(body: Uint8Array, visit: (opcode: number, at: number, next: number) => void): void {
+  const reader = new LebReader(body, 0)
+  skipLocals(reader)
+  while (!reader.done) {
+    const { at } = reader
+    visit(skipInstruction(reader), at, reader.at)
   }
 }
 

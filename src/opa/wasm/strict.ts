@@ -3,7 +3,7 @@ import { digestOf } from './digest.ts'
 import { LebReader, signed, unsigned } from './leb.ts'
 import { asksHost, emptyHasNone, type NativeBuiltin, nativeBuiltins, type OperandKind } from './native.ts'
 import { nativeDigests } from './native-digests.ts'
-import { opcodes, skipInstruction, skipLocals } from './opcodes.ts'
+import { eachInstruction, opcodes } from './opcodes.ts'
 import { appended, countOf, readBodies, type Sections, sections, writeBodies } from './sections.ts'
 
 const ids = Object.keys(nativeBuiltins)
@@ -171,18 +171,15 @@ function customSection(name: string, text: string): Uint8Array {
 }
 
 function redirected(body: Uint8Array, wrapperOf: (index: number) => number | undefined): Uint8Array {
-  const reader = new LebReader(body, 0)
-  skipLocals(reader)
   const parts: Uint8Array[] = []
   let from = 0
-  while (!reader.done) {
-    const at = reader.at
-    if (skipInstruction(reader) !== opcodes.call) continue
+  eachInstruction(body, (opcode, at, next) => {
+    if (opcode !== opcodes.call) return
     const target = wrapperOf(new LebReader(body, at + 1).u32())
-    if (target === undefined) continue
+    if (target === undefined) return
     parts.push(body.subarray(from, at), Uint8Array.from([opcodes.call, ...unsigned(target)]))
-    from = reader.at
-  }
+    from = next
+  })
   return Buffer.concat([...parts, body.subarray(from)])
 }
 

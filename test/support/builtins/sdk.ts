@@ -53,7 +53,7 @@ export async function createSdkColumn(wasm: Uint8Array, smallest: number): Promi
     for (const [place, { index, tuples, evaluation }] of all.entries()) {
       const question = questions[place]
       const answer = question === undefined || 'skipped' in question ? undefined : answers[next++]
-      const verdict = answer === undefined ? question : compare(evaluation, answer, { data: '{}', hasOddConstants: false })
+      const verdict = answer === undefined ? question : compare(evaluation, answer, { data: '{}', hasOddConstants: () => false })
       if (verdict === 'same') counts.same += tuples.length
       else if (tuples.length > smallest) {
         const half = tuples.length >> 1
