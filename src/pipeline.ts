@@ -66,7 +66,7 @@ class Passage extends Settlement implements Settling {
       entry.decided(request, claim, decision) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
-      const permit = Permit.from(request, decision, this.stations.suggest) // the only way to make one; throws on a denial
+      const permit = Permit.from(request, claim, decision, this.stations.suggest) // the only way to make one; throws on a denial
       this.origin = claim.origin
       const body = 'body' in request ? request.body : null
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
@@ -74,7 +74,7 @@ class Passage extends Settlement implements Settling {
       this.admitted()
       body?.watch((bytes) => this.sent(bytes)) // and slowed where a bucket is empty
       if (journal.strict) await (entry.durable() ?? undefined)
-      const raw = await lease.run(claim.origin, () => claim.perform(permit, this)) // through the breaker; the effect
+      const raw = await lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
       const reply = redactor.reply(permit, raw)
       this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is judged again
       const recorded = entry.durable()

@@ -2,7 +2,6 @@
 export * from './arrival.ts'
 export * from './bucket-report.ts'
 export * from './caller.ts'
-export * from './claim.ts'
 export * from './decision.ts'
 export * from './integration.ts'
 export * from './json.ts'

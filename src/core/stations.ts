@@ -1,11 +1,10 @@
 /** What each station of the path promises. The folders of floor 5 implement these; `gateway.ts` joins them. */
 import type { Arrival, Needs } from './arrival.ts'
 import type { Identified } from './caller.ts'
-import type { Claim, Resource } from './claim.ts'
 import type { Decision } from './decision.ts'
 import type { Integration } from './integration.ts'
 import type { Outcome } from './outcome.ts'
-import type { Permit } from './permit.ts'
+import type { Claim, Permit, Resource } from './permit.ts'
 import type { Refusal, Suggest } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
@@ -34,8 +33,8 @@ export interface Policy {
 export interface Lease extends Meter {
   /** Bytes from the destination that have passed already, whether there was room for them or not. */
   overdraw(bytes: number): void
-  /** Through the breaker of the permit's integration and `origin`; `null` bypasses it. Throws `Refusal('breaker-open')`. */
-  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply
+  /** Through the breaker of the permit's integration and its claim's origin, where there is one. Throws `Refusal('breaker-open')`. */
+  run(effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply
   /** Settles and frees, once; later calls do nothing. Bytes that still wait for room pass no more. */
   settle(outcome: Outcome): void
 }

@@ -17,6 +17,7 @@ export class HeldLease implements Lease, Attempt {
   breaker: Attempt['breaker'] = null
   pass: Attempt['pass'] = null
   readonly #integration: Integration
+  readonly #origin: string | null
   readonly #account: Account
   readonly #options: LeaseOptions
   /** Declared and paid for at admission, and not yet seen to pass. */
@@ -25,14 +26,17 @@ export class HeldLease implements Lease, Attempt {
   #slow: Set<Flow> | null = null
   #settled = false
 
-  constructor(integration: Integration, account: Account, prepaidBytes: number, options: LeaseOptions) {
+  /** `origin`: of the claim that was admitted; `null` has no breaker. */
+  constructor(integration: Integration, origin: string | null, account: Account, prepaidBytes: number, options: LeaseOptions) {
     this.#integration = integration
+    this.#origin = origin
     this.#account = account
     this.#prepaidBytes = prepaidBytes
     this.#options = options
   }
 
-  run(origin: string | null, effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply {
+  run(effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply {
+    const origin = this.#origin
     return origin === null ? effect() : this.#options.breakers.run(this, this.#integration, origin, effect)
   }
 

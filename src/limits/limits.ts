@@ -82,9 +82,12 @@ export function createLimits({ now, after = wait, peerArrivals, onBreakerChange,
     arrive: (integration, peer) => (integration === null ? arriveUnidentified(peer) : accountOf(integration).account.arrive(now())),
     admit(permit, declaredBytes) {
       if (isEnvelope(permit)) return envelope
-      const { integration } = permit.request
+      const {
+        request: { integration },
+        claim: { origin },
+      } = permit
       const { account } = accountOf(integration)
-      return new HeldLease(integration, account, account.admit(declaredBytes, now()), leaseOptions)
+      return new HeldLease(integration, origin, account, account.admit(declaredBytes, now()), leaseOptions)
     },
     keepBack: (integration) => waitForRefusal(integration?.name ?? unidentified) ?? refusals.maxWaitMs,
     holdBody: createHoldBody(bodies),
@@ -135,7 +138,7 @@ function isEnvelope({ request, decision }: Permit): boolean {
   return request.kind === 'tunnel' && decision.obligations.tls === 'intercept'
 }
 
-const envelope: Lease = { run: (_origin, effect) => effect(), sent: () => null, received: () => null, overdraw() {}, settle() {} }
+const envelope: Lease = { run: (effect) => effect(), sent: () => null, received: () => null, overdraw() {}, settle() {} }
 
 /** Not before the time is over: a timer of Node's may fire within the millisecond before. */
 function wait(ms: number, callback: () => void): () => void {

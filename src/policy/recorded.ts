@@ -1,6 +1,6 @@
 /** Requests as the audit log recorded them. */
 import { pathForms, segmentsOf } from '../canonical/index.ts'
-import type { AccessRequest, Claim, Integration, Json, JsonObject, ResourceKind } from '../core/index.ts'
+import { type AccessRequest, Claim, type Integration, type Json, type JsonObject, type ResourceKind } from '../core/index.ts'
 import { queryOf } from '../text/index.ts'
 import { type UnseenPart, unseenOf } from './unseen.ts'
 
@@ -53,14 +53,17 @@ export function requestOf(record: DecidedRecord, find: Find): RecordedRequest {
     if (typeof query === 'string' && !hidden.includes('query')) facts['query'] = queryOf(query)
   }
   const request = { id, door, identity, kind, action, integration, at: Date.parse(time), target: facts } as unknown as AccessRequest
-  const perform = () => Promise.reject(new Error('a recorded request is judged, never performed'))
-  const claim = { facts, subject, origin: null, perform } as Claim
+  const claim = Claim.of(request, neverPerformed, { facts, subject, origin: null })
   return { request, claim, unseen: unseenOf(kind, facts, hidden) }
 }
 
 /** Texts are cut beyond 4096 characters, secrets in them are masked, and what is no Unicode is replaced (docs/reference/audit.md). */
 function isWhole(value: Json): boolean {
   return typeof value !== 'string' || !(value.endsWith('…[cut]') || value.includes('[redacted]') || value.includes('\ufffd'))
+}
+
+function neverPerformed(): never {
+  throw new Error('a recorded request is only evaluated, never performed')
 }
 
 function nameless(name: string): Integration {

@@ -1,5 +1,5 @@
 /** The resource kind `lookup`: the addresses of a name, for rules that ask for them (`net.lookup_ip_addr`). */
-import { type LookupRequest, Permit, type Resource, shareOf } from '../core/index.ts'
+import { Claim, type Effect, type LookupRequest, type Resource, shareOf } from '../core/index.ts'
 import { type ResolveName, resolveOrRefuse, within } from '../egress/index.ts'
 export interface LookupResourceOptions {
   readonly resolve: ResolveName
@@ -7,20 +7,19 @@ export interface LookupResourceOptions {
 }
 
 export function createLookupResource({ resolve, timeoutMs }: LookupResourceOptions): Resource<LookupRequest> {
+  const perform: Effect<LookupRequest> = async ({ request: { target, integration, hangup } }) => {
+    const { host } = target
+    const found = await within(timeoutMs, `no answer about ${host}`, hangup, (signal) =>
+      resolveOrRefuse(resolve, host, shareOf(integration), signal),
+    )
+    const addresses = found.map(({ address }) => address)
+    return { status: 200, headers: ['content-type', 'application/json'], body: Buffer.from(JSON.stringify(addresses)) }
+  }
   return {
     kind: 'lookup',
-    claim: ({ target: { host }, integration, hangup }) => ({
-      facts: { host },
-      subject: { host },
-      origin: `lookup:${host}`,
-      async perform(permit) {
-        if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
-        const found = await within(timeoutMs, `no answer about ${host}`, hangup, (signal) =>
-          resolveOrRefuse(resolve, host, shareOf(integration), signal),
-        )
-        const addresses = found.map(({ address }) => address)
-        return { status: 200, headers: ['content-type', 'application/json'], body: Buffer.from(JSON.stringify(addresses)) }
-      },
-    }),
+    claim(request) {
+      const { host } = request.target
+      return Claim.of(request, perform, { facts: { host }, subject: { host }, origin: `lookup:${host}` })
+    },
   }
 }

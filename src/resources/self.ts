@@ -1,23 +1,18 @@
 /** The resource kind `self`: who the caller is, what it may do, what it has left. */
-import { type BucketReport, type Integration, Permit, type Resource, type SelfRequest } from '../core/index.ts'
+import { type BucketReport, Claim, type Effect, type Integration, type Resource, type SelfRequest } from '../core/index.ts'
 
 export interface SelfResourceOptions {
   readonly report: (integration: string) => readonly BucketReport[]
 }
 
 export function createSelfResource({ report }: SelfResourceOptions): Resource<SelfRequest> {
+  const perform: Effect<SelfRequest> = ({ request: { integration, identity } }) => {
+    const body = Buffer.from(`${JSON.stringify({ ...describe(integration), identity, buckets: report(integration.name) }, null, 2)}\n`)
+    return { status: 200, headers: ['content-type', 'application/json', 'cache-control', 'no-store'], body }
+  }
   return {
     kind: 'self',
-    claim: ({ integration, identity }) => ({
-      facts: {},
-      subject: {},
-      origin: null,
-      perform(permit) {
-        if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
-        const body = Buffer.from(`${JSON.stringify({ ...describe(integration), identity, buckets: report(integration.name) }, null, 2)}\n`)
-        return { status: 200, headers: ['content-type', 'application/json', 'cache-control', 'no-store'], body }
-      },
-    }),
+    claim: (request) => Claim.of(request, perform, { facts: {}, subject: {}, origin: null }),
   }
 }
 

@@ -1,8 +1,9 @@
 /** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
 import type { Duplex } from 'node:stream'
-import { type Claim, Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
+import { Claim, type Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
 import { type Dialer, joinSockets } from '../egress/index.ts'
 import { capped } from './capped.ts'
+
 export interface TunnelResourceOptions {
   readonly dialer: Dialer
   /** Neither way has moved a byte for so long: the tunnel is closed. */
@@ -16,18 +17,12 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     kind: 'tunnel',
     claim(request) {
       const { host, port } = request.target
-      return {
-        facts: { host, port },
-        subject: { host, port },
-        origin: `tunnel://${host.includes(':') ? `[${host}]` : host}:${port}`,
-        perform: (permit, progress) => perform(permit, request, progress),
-      } satisfies Claim
+      const origin = `tunnel://${host.includes(':') ? `[${host}]` : host}:${port}`
+      return Claim.of(request, perform, { facts: { host, port }, subject: { host, port }, origin })
     },
   }
 
-  async function perform(permit: Permit, request: TunnelRequest, progress: Progress): Promise<Reply> {
-    if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
-    const { obligations } = permit.decision
+  async function perform({ request, decision: { obligations } }: Permit<TunnelRequest>, progress: Progress): Promise<Reply> {
     if (obligations.tls === 'intercept') {
       // Nothing is dialled yet: each request inside is judged on its own, and dials for itself.
       return { status: 200, headers: [], takeover: (socket, head) => intercept(socket, head, request), discard: () => {} }

@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { AppendFile, AuditMask } from '../../src/audit/index.ts'
 import type { Config } from '../../src/config/index.ts'
-import type { AccessRequest, Arrival, Stations } from '../../src/core/index.ts'
+import { type AccessRequest, type Arrival, Claim, type Stations } from '../../src/core/index.ts'
 import { openRecording } from '../../src/gateway/recording.ts'
 import { createIds } from '../../src/ingress/request-id.ts'
 import { createPipeline } from '../../src/pipeline.ts'
@@ -50,9 +50,11 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
     limits: {
       arrive: (of: { letter: Letter } | null) => (of?.letter === 'f' ? 1000 : 0),
       keepBack: () => 0,
-      admit: () => ({ run: (_origin: string, effect: () => unknown) => effect(), settle() {}, sent() {}, received() {} }),
+      admit: () => ({ run: (effect: () => unknown) => effect(), settle() {}, sent() {}, received() {} }),
     },
-    findResource: () => ({ claim: () => ({ facts: {}, subject: { path: '/v1' }, origin: 'o', perform: answer }) }),
+    findResource: () => ({
+      claim: (request: AccessRequest) => Claim.of(request, answer, { facts: {}, subject: { path: '/v1' }, origin: 'o' }),
+    }),
     redactor: { reply: (_permit: unknown, reply: unknown) => reply },
     journal,
     decisionLog: null,

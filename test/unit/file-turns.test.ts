@@ -24,10 +24,8 @@ test('a caller that has left before its turn changes nothing and is given nothin
     const hangup = { gone, onGone: () => () => {} }
     const target = { root: 'data', path }
     const request = { kind: 'file', integration, hangup, target, action, conditions: none, head: false, body } as unknown as FileRequest
-    const reply = await resource.claim(request, { headers: false, body: false, context: false }).perform(
-      Permit.from(request, decision, () => ({})),
-      noProgress,
-    )
+    const claim = resource.claim(request, { headers: false, body: false, context: false })
+    const reply = await Permit.from(request, claim, decision, () => ({})).perform(noProgress)
     if (!isTakeover(reply) && typeof reply.body === 'function') await reply.body({ write: () => true })
     return reply.status
   }

@@ -1,7 +1,7 @@
 /** The path itself: one decision or refusal and one settlement an arrival, whatever station crashes (invariants 1, 3 and 4 of the design). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AccessRequest, type Arrival, Permit, type Policy, Refusal, type Stations } from '../../src/core/index.ts'
+import { type AccessRequest, type Arrival, Claim, type Policy, Refusal, type Stations } from '../../src/core/index.ts'
 import { createPipeline } from '../../src/pipeline.ts'
 
 type Step = 'identify' | 'arrive' | 'read' | 'claim' | 'decide' | 'admit' | 'run' | 'perform' | 'redact' | 'durable'
@@ -18,15 +18,8 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
   const integration = { name: 'weather', source: 'weather.yaml' }
   const request = { kind: 'self', integration }
   const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }
-  const claim = {
-    facts: {},
-    subject: {},
-    origin: 'o',
-    perform(permit: unknown) {
-      assert.ok(Permit.isGenuine(permit))
-      return step('perform', { status: 200, headers: [], body: null })
-    },
-  }
+  const perform = () => step('perform', { status: 200, headers: [], body: null })
+  const claimOf = (asked: AccessRequest) => Claim.of(asked, perform, { facts: {}, subject: {}, origin: 'o' })
   let told = false
   const stations = {
     policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
@@ -36,13 +29,13 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
       holdBody: () => ({ shrink: () => void seen.push('memory held'), release: () => void seen.push('memory released') }),
       admit: () =>
         step('admit', {
-          run: (_origin: string, effect: () => unknown) => step('run', effect()),
+          run: (effect: () => unknown) => step('run', effect()),
           settle: () => void seen.push('lease settled'),
           sent: () => null,
           received: () => null,
         }),
     },
-    findResource: () => ({ claim: () => step('claim', claim) }),
+    findResource: () => ({ claim: (asked: AccessRequest) => step('claim', claimOf(asked)) }),
     redactor: { reply: (_permit: unknown, reply: unknown) => step('redact', reply) },
     journal: {
       strict: false,
@@ -280,11 +273,6 @@ test('a reply that cannot be delivered is a 500 from then on, told as a bug and 
   assert.equal(settling.reply.status, 500)
   assert.equal(settling.refused, true)
   assert.deepEqual([count(seen, 'settled'), bugs.length], [1, 1])
-})
-
-test('an object that looks like a Permit is none', () => {
-  assert.equal(Permit.isGenuine({ request: {}, decision: { allow: true } }), false)
-  assert.equal(Permit.isGenuine(Object.create(Permit.prototype)), false)
 })
 
 /** An arrival too many, whose refusal is kept back for a minute. */

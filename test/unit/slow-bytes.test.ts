@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type AccessRequest, type Integration, type Lease, type Outcome, Permit, Refusal } from '../../src/core/index.ts'
+import { type AccessRequest, Claim, type Integration, type Lease, type Outcome, Permit, Refusal } from '../../src/core/index.ts'
 import { createLimits } from '../../src/limits/index.ts'
 import { createSlowClock } from '../support/slow-clock.ts'
 
@@ -29,8 +29,10 @@ function arrange(bytes: { readonly rate: number; readonly burst: number }) {
   limits.update([weather])
   const admit = (integration = weather, declaredBytes = 0) => {
     const request = { kind: 'http', integration } as unknown as AccessRequest
+    const claim = Claim.of(request, () => assert.fail('nothing is performed here'), { facts: {}, subject: {}, origin: null })
+    const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }
     return limits.admit(
-      Permit.from(request, { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }, () => ({})),
+      Permit.from(request, claim, decision, () => ({})),
       declaredBytes,
     )
   }

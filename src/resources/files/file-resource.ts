@@ -1,5 +1,15 @@
 /** The resource kind `file`: folders of the host under names of the manifest. Needs Linux, whose /proc names open folders. */
-import { type FileCapability, type FileRequest, type Obligations, Permit, Refusal, type Reply, type Resource } from '../../core/index.ts'
+import {
+  Claim,
+  type Effect,
+  type FileCapability,
+  type FileRequest,
+  type Obligations,
+  type Permit,
+  Refusal,
+  type Reply,
+  type Resource,
+} from '../../core/index.ts'
 import { createDisks, type Disk } from './disk.ts'
 import { temporaryPrefix } from './file-version.ts'
 import { listFolder, readFile, statFile } from './read.ts'
@@ -7,27 +17,24 @@ import { writeFile } from './write.ts'
 
 export function createFileResource(): Resource<FileRequest> {
   const diskOf = createDisks()
+  const perform: Effect<FileRequest> = async (permit, progress) => {
+    const { integration, hangup } = permit.request
+    const reply = await answer(permit, diskOf(integration.name, hangup, progress))
+    progress.answered()
+    return reply
+  }
   return {
     kind: 'file',
     claim(request) {
       const { root, path } = request.target
       const facts = { root, path, action: request.action }
-      return {
-        facts,
-        subject: facts,
-        origin: null,
-        async perform(permit, progress) {
-          const reply = await perform(permit, request, diskOf(request.integration.name, request.hangup, progress))
-          progress.answered()
-          return reply
-        },
-      }
+      return Claim.of(request, perform, { facts, subject: facts, origin: null })
     },
   }
 }
 
-async function perform(permit: Permit, request: FileRequest, disk: Disk): Promise<Reply> {
-  if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+async function answer(permit: Permit<FileRequest>, disk: Disk): Promise<Reply> {
+  const { request } = permit
   const { integration, target, action } = request
   // Which of several capabilities of the name allowed it stands in the rule: `default/files/2`.
   const id = permit.decision.rule.replace(/^default\//, '')

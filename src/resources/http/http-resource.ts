@@ -1,11 +1,11 @@
 /** The resource kind `http`: a request to an origin on the network. */
 import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
-  type Claim,
+  Claim,
   type HttpRequest,
   type JsonObject,
   type Needs,
-  Permit,
+  type Permit,
   type Progress,
   Refusal,
   type Reply,
@@ -33,42 +33,19 @@ export interface HttpResourceOptions {
 }
 
 export function createHttpResource(options: HttpResourceOptions): Resource<HttpRequest> {
-  return {
-    kind: 'http',
-    claim(request, needs) {
-      return new HttpClaim(options, request, needs)
-    },
-  }
-}
+  const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = options
 
-class HttpClaim implements Claim {
-  readonly facts: Claim['facts']
-  readonly subject: Claim['subject']
-  readonly origin: string
-  readonly #options: HttpResourceOptions
-  readonly #request: HttpRequest
-
-  constructor(options: HttpResourceOptions, request: HttpRequest, needs: Needs) {
-    const { scheme, host, port, method, path, query } = request.target
-    this.#options = options
-    this.#request = request
-    this.facts = httpFacts(request, needs)
-    this.subject = query === '' ? { scheme, host, port, method, path } : { scheme, host, port, method, path, query }
-    this.origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
-  }
-
-  perform(permit: Permit, progress: Progress): Promise<Reply> | Reply {
-    if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
-    const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = this.#options
-    const { target, headers, body, integration, hangup, isLastHop } = this.#request
-    const { obligations } = permit.decision
+  function perform({ request, claim, decision }: Permit<HttpRequest>, progress: Progress): Promise<Reply> | Reply {
+    const { target, headers, body, integration, hangup, isLastHop } = request
+    const { obligations } = decision
     if (isLastHop) return answerAsLastHop(target)
+    const origin = claim.origin ?? originOf(target)
     const allowed = obligations.addresses ?? []
     if (target.path === '*') {
       const timeoutMs = obligations.timeoutMs ?? originTimeoutMs
       const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs }
       return askServer({
-        request: this.#request,
+        request,
         progress,
         dial: () => (target.scheme === 'https' ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)),
         timeoutMs,
@@ -82,7 +59,7 @@ class HttpClaim implements Claim {
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
     // Asked for when it is used: while a body is waited for, a pool may be closed to make room.
-    const pool = () => pools.get(shareOf(integration), this.origin, target.host, target.port, allowed)
+    const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed)
     const path = target.query === '' ? target.path : `${target.path}?${target.query}`
     const { method } = target
     const ask = (whole: Buffer | null) =>
@@ -93,6 +70,22 @@ class HttpClaim implements Claim {
     const stream = () => upload({ ...common, agent: pool().agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
     return askWith(body, most, ask, stream)
   }
+
+  return {
+    kind: 'http',
+    claim(request, needs) {
+      const { scheme, host, port, method, path, query } = request.target
+      return Claim.of(request, perform, {
+        facts: httpFacts(request, needs),
+        subject: query === '' ? { scheme, host, port, method, path } : { scheme, host, port, method, path, query },
+        origin: originOf(request.target),
+      })
+    },
+  }
+}
+
+function originOf({ scheme, host, port }: HttpRequest['target']): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** `input.http`. Only what the policy can look at is computed. */

@@ -1,6 +1,6 @@
 /** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
 import { pathForms, segmentsOf } from '../../canonical/index.ts'
-import { type Claim, Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
+import { Claim, type Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
 import { capped } from '../capped.ts'
@@ -24,13 +24,12 @@ export interface ServiceResource extends Resource<ServiceRequest> {
 export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): ServiceResource {
   const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer, defaults.idleTimeoutMs)]))
 
-  function perform(permit: Permit, request: ServiceRequest, progress: Progress): Promise<Reply> | Reply {
-    if (!Permit.isGenuine(permit)) throw new TypeError('an effect without a Permit')
+  function perform({ request, decision }: Permit<ServiceRequest>, progress: Progress): Promise<Reply> | Reply {
     // Allowed by a manifest, and not there: the operator has not configured it.
     const proxy = proxies.get(request.target.name)
     if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
     if (request.isLastHop) return answerAsLastHop(request.target)
-    const { obligations } = permit.decision
+    const { obligations } = decision
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = obligations
     if (request.target.websocket) {
       // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.
@@ -48,9 +47,9 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
   return {
     kind: 'service',
     giveUpIdle: (integration) => [...proxies.values()].reduce((sum, proxy) => sum + proxy.giveUpIdle(integration), 0),
-    claim(request, needs): Claim {
+    claim(request, needs) {
       const { name, method, path, query, websocket } = request.target
-      return {
+      return Claim.of(request, perform, {
         facts: {
           name,
           method,
@@ -62,8 +61,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
         },
         subject: query === '' ? { name, method, path, websocket } : { name, method, path, query, websocket },
         origin: `service:${name}`,
-        perform: (permit, progress) => perform(permit, request, progress),
-      }
+      })
     },
   }
 }
