@@ -25,6 +25,7 @@ export async function writeSlowly(slowed: Slowed, chunk: Uint8Array, to: Writabl
 
 /** Resolves when more may be written; with `false` where it is closed instead. */
 export function drained(to: Writable): Promise<boolean> {
+  if (to.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {
     const settle = () => {
       to.off('drain', settle)

@@ -4,7 +4,16 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Answer, type Hangup, type HeaderList, type Progress, Refusal, type RequestBody, type Sink } from '../../core/index.ts'
+import {
+  type Answer,
+  drained,
+  type Hangup,
+  type HeaderList,
+  type Progress,
+  Refusal,
+  type RequestBody,
+  type Sink,
+} from '../../core/index.ts'
 import { request as httpRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import { forgetPending } from './agent-queue.ts'
@@ -113,7 +122,7 @@ class Upload {
       // A reply that ended, or an origin that went: the rest is not the origin's any more.
       if (this.#over || outgoing.destroyed) return
       this.#turn(false)
-      if (!outgoing.write(chunk)) await this.#drained()
+      if (!outgoing.write(chunk)) await drained(outgoing)
       // An origin that answers and closes must be heard before the next write finds out that it has closed.
       else await nextTurn()
       this.#turn(true)
@@ -121,18 +130,6 @@ class Upload {
     this.#sent = true
     outgoing.end()
     this.#turn(false)
-  }
-
-  #drained(): Promise<void> {
-    const outgoing = this.#outgoing
-    return new Promise((resolve) => {
-      const go = () => {
-        outgoing.off('drain', go).off('close', go)
-        resolve()
-      }
-      outgoing.on('drain', go).on('close', go)
-      if (outgoing.destroyed) go()
-    })
   }
 
   #answered(reply: IncomingMessage): void {
