@@ -7,7 +7,7 @@ decision := {"allow": false, "rule": "rules/deny", "reasons": sort(denials), "ob
 	count(denials) > 0
 } else := {"allow": false, "rule": "rules/obligations", "reasons": conflicts, "obligations": {}} if {
 	count(conflicts) > 0
-} else := {"allow": true, "rule": concat("/", ["default", capability.id]), "reasons": [], "obligations": obligations} if {
+} else := {"allow": true, "rule": concat("/", ["default", capability.id]), "capability": capability.id, "reasons": [], "obligations": obligations} if {
 	capability
 } else := {"allow": true, "rule": "rules/allow", "reasons": sort(rules.allow), "obligations": stated} if {
 	allowed_by_rules

@@ -47,6 +47,14 @@ test_http_allowed if allowed_by(http({}), "default/network/0")
 
 test_obligations_of_the_capability if decide(http({})).obligations == {"timeoutMs": 100}
 
+test_the_capability_is_named if decide(http({})).capability == "network/0"
+
+test_the_capability_of_a_tunnel_is_named if decide(tunnel("blind.example.com", 443)).capability == "network/2"
+
+test_the_capability_of_a_file_is_named if decide(file({})).capability == "files/0"
+
+test_a_denial_names_no_capability if not decide(http({"path": "/admin"})).capability
+
 test_exact_path if allowed_by(http({"path": "/v1"}), "default/network/0")
 
 test_glob_path if allowed_by(http({"path": "/v2/7/items"}), "default/network/0")

@@ -14,6 +14,8 @@ export interface Decision {
   readonly allow: boolean
   /** The rule that decided: `default/network/0`, `default/deny`, `rules/deny`, … */
   readonly rule: string
+  /** Id of the capability of the manifest that allowed it (`network/0`, `files/2`); `null` where none did, or the policy does not say. */
+  readonly capability: string | null
   readonly reasons: readonly string[]
   readonly obligations: Obligations
   /** Revision of the policy and data that decided. */
@@ -28,5 +30,5 @@ export function isEngineFailure({ rule }: Pick<Decision, 'rule'>): boolean {
 }
 
 export function denial(rule: string, reason: string, revision: string): Decision {
-  return { allow: false, rule, reasons: [reason], obligations: none, revision }
+  return { allow: false, rule, capability: null, reasons: [reason], obligations: none, revision }
 }

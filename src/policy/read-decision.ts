@@ -1,6 +1,6 @@
 /** What a policy's evaluation gave, as a decision: whatever is not exactly of its shape is a denial. */
 import { isMapped, readBlock } from '../canonical/index.ts'
-import { type Decision, denial, type Obligations } from '../core/index.ts'
+import { type Decision, denial, isEngineFailure, type Obligations } from '../core/index.ts'
 
 /**
  * Reads what the engine returned. Never throws: an unknown key, value or type anywhere is a denial
@@ -10,9 +10,12 @@ export function readDecision(value: unknown, revision: string): Decision {
   const odd = (reason: string) => denial('engine/malformed-decision', reason, revision)
   if (!isRecord(value)) return odd('the policy returned no decision object')
   for (const key of Object.keys(value)) if (!decisionKeys.has(key)) return odd(`unknown key "${key}" in the decision`)
-  const { allow, rule, reasons, obligations } = value
+  const { allow, rule, capability = null, reasons, obligations } = value
   if (typeof allow !== 'boolean') return odd('"allow" is not a boolean')
-  if (typeof rule !== 'string' || rule === '') return odd('"rule" is not a name')
+  if (!isName(rule)) return odd('"rule" is not a name')
+  if (isEngineFailure({ rule })) return odd('"rule" says that the engine failed, which a policy cannot say')
+  // Absent where none allowed it, never null: what is undefined in Rego leaves a decision undefined.
+  if (Object.hasOwn(value, 'capability') && !isName(capability)) return odd('"capability" is not a name')
   if (!isStringList(reasons)) return odd('"reasons" is not a list of strings')
   if (!isRecord(obligations)) return odd('"obligations" is not an object')
   for (const key of Object.keys(obligations)) {
@@ -20,10 +23,10 @@ export function readDecision(value: unknown, revision: string): Decision {
     if (valid === undefined) return odd(`unknown obligation "${key}"`)
     if (!valid(obligations[key])) return odd(`obligation "${key}" has a value that is not allowed`)
   }
-  return { allow, rule, reasons, obligations: obligations as Obligations, revision }
+  return { allow, rule, capability: capability as string | null, reasons, obligations: obligations as Obligations, revision }
 }
 
-const decisionKeys: ReadonlySet<string> = new Set(['allow', 'rule', 'reasons', 'obligations'])
+const decisionKeys: ReadonlySet<string> = new Set(['allow', 'rule', 'capability', 'reasons', 'obligations'])
 
 const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => boolean>> = {
   tls: (value) => value === 'tunnel' || value === 'intercept',
@@ -38,6 +41,10 @@ export const obligationKeys = Object.keys(obligationChecks) as readonly (keyof O
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function isStringList(value: unknown): value is readonly string[] {

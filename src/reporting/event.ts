@@ -49,10 +49,10 @@ export interface DecisionEvent {
 
 export function createEvent(decided: Decided, labels: Labels, redact: Redact): DecisionEvent {
   const { request, decision, claim } = decided
-  const { allow, rule, reasons, obligations } = decision
+  const { allow, rule, capability, reasons, obligations } = decision
   return eventOf(decided, labels, redact, {
     input: inputOf(decided, redact),
-    result: redact.document({ allow, rule, reasons, obligations: { ...obligations } } as Json),
+    result: redact.document({ allow, rule, ...(capability !== null && { capability }), reasons, obligations: { ...obligations } } as Json),
     ...(hasLargeBody(claim) && { erased: [`/input/${request.kind}/body/value`] }),
   })
 }

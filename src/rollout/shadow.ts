@@ -46,7 +46,7 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
   let scheduled = false
 
   function compare(request: AccessRequest, claim: Claim, decision: Decision, other: Decision, enforced: boolean): void {
-    if (!alike(decision, other)) onDifference({ request, claim, active: decision, candidate: other, enforced })
+    if (!alike(request, decision, other)) onDifference({ request, claim, active: decision, candidate: other, enforced })
   }
 
   function work(): void {
@@ -136,8 +136,10 @@ interface Waiting {
   readonly bytes: number
 }
 
-function alike(a: Decision, b: Decision): boolean {
-  return a.allow === b.allow && (!a.allow || JSON.stringify(a.obligations) === JSON.stringify(b.obligations))
+/** The same would be done. What a capability says beyond its obligations binds requests for files alone. */
+function alike({ kind }: AccessRequest, a: Decision, b: Decision): boolean {
+  if (a.allow !== b.allow || !a.allow) return a.allow === b.allow
+  return JSON.stringify(a.obligations) === JSON.stringify(b.obligations) && (kind !== 'file' || a.capability === b.capability)
 }
 
 /** The same request always falls on the same side (FNV-1a, 32 bits). */

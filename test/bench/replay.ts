@@ -25,7 +25,14 @@ ${Array.from({ length: 20 }, (_, index) => `  - { hosts: [api${index}.example.co
 `
 
 const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
-const allowed: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'abcdefabcdef-abcdefabcdef' }
+const allowed: Decision = {
+  allow: true,
+  rule: 'default/network/0',
+  capability: null,
+  reasons: [],
+  obligations: {},
+  revision: 'abcdefabcdef-abcdefabcdef',
+}
 
 async function writeLog(folder: string, integrations: readonly Integration[], freshPercent: number): Promise<void> {
   const audit = openAudit({

@@ -10,7 +10,7 @@ import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
 import { createFolder } from '../support/folder.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
-const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'r' }
+const decision = { allow: true, rule: 'r', capability: null, reasons: [], obligations: {}, revision: 'r' }
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 
 function open(folder: string, maxSegmentBytes = 1e9) {

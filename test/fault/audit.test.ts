@@ -28,7 +28,7 @@ const mask = { text: (text: string) => text, query: (query: string) => query, of
 const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 const claim = { subject: { host: 'a', path: '/"\n\ud800' } } as unknown as Claim
-const decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'r' }
+const decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'r' }
 const outcome = { ...servedOutcome, sentBytes: 0, receivedBytes: 1, durationMs: 1 }
 
 function folderOf(t: TestContext): string {

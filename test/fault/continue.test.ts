@@ -13,7 +13,7 @@ import { createFolder } from '../support/folder.ts'
 import { createInstallation, main } from '../support/installation.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
-const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'r' }
+const decision = { allow: true, rule: 'r', capability: null, reasons: [], obligations: {}, revision: 'r' }
 const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 const told = { reason: 'two gateways\u2028wrote', by: 'uid 0' }
 

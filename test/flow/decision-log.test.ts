@@ -108,7 +108,13 @@ test('a decision is told as OPA tells it, field for field', async (t) => {
         headers: { host: [`localhost:${port}`], 'x-kind': ['cup'] },
       },
     },
-    result: { allow: true, rule: 'default/network/0', reasons: [], obligations: { addresses: ['127.0.0.0/8', '::1/128'] } },
+    result: {
+      allow: true,
+      rule: 'default/network/0',
+      capability: 'network/0',
+      reasons: [],
+      obligations: { addresses: ['127.0.0.0/8', '::1/128'] },
+    },
     requested_by: '127.0.0.1',
     req_id: 1,
   })

@@ -257,7 +257,7 @@ test('decisions that wait to be written hold a bounded number of bytes; those be
   const decide = (name: string, bytes: number) => {
     const request = { kind: 'http', at: 0, integration: { name, redaction: {} }, target: { path: '/', query: '' }, headers: ['a', 'b'] }
     const claim = { facts: { body: { type: 'json', bytes, value: null } }, subject: {}, origin: null }
-    const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }
+    const decision = { allow: true, rule: 'r', capability: null, reasons: [], obligations: {}, revision: 'v' }
     log.decided({ id: 'a', peer: 'p', at: 0 } as never, request as never, claim as never, decision, 1)
   }
   const mebibyte = 1024 * 1024

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type AccessRequest, type Claim, type Decision, denial, type JsonObject, type Policy } from '../../src/core/index.ts'
 import { createStagedPolicy, type Difference } from '../../src/rollout/shadow.ts'
 
-const allow: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'v' }
+const allow: Decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'v' }
 const request = { kind: 'http', id: 'id', integration: { name: 'weather' }, target: {} } as unknown as AccessRequest
 const claimOf = (facts: JsonObject) => ({ facts, subject: {}, origin: null }) as unknown as Claim
 const unread = claimOf({ body: { type: 'unread' } })
@@ -48,6 +48,18 @@ test('it is compared on bodies that the active policy has read', async () => {
   await turn()
   assert.deepEqual([skipped(), differences.length], [0, 1])
 })
+
+for (const [kind, differs] of [
+  ['file', 1],
+  ['http', 0],
+] as const)
+  test(`another capability is ${differs === 0 ? 'no difference' : 'a difference'} for a request of the kind ${kind}`, async () => {
+    const other: Policy = { ...allowing, decide: () => ({ ...allow, capability: 'files/1' }) }
+    const { staged, differences } = arrange(allowing, other, 0)
+    staged.decide({ ...request, kind } as AccessRequest, unread)
+    await turn()
+    assert.equal(differences.length, differs)
+  })
 
 test('a candidate that decides has the body read that it looks at', () => {
   const { staged } = arrange(allowing, looking, 100)

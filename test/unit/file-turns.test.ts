@@ -8,7 +8,7 @@ import { createFileResource } from '../../src/resources/index.ts'
 import { createFolder } from '../support/folder.ts'
 import { noProgress } from '../support/outcome.ts'
 
-const decision = { allow: true, rule: 'default/files/0', reasons: [], obligations: {}, revision: '1' }
+const decision = { allow: true, rule: 'default/files/0', capability: null, reasons: [], obligations: {}, revision: '1' }
 const none = { ifMatch: null, ifNoneMatch: null, ifModifiedSince: null, ifUnmodifiedSince: null }
 const body = {
   async *chunks() {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { type AccessRequest, Claim, type Decision, Permit, type Progress, Refusal, type Reply } from '../../src/core/index.ts'
 import { noProgress } from '../support/outcome.ts'
 
-const allowed: Decision = { allow: true, rule: 'default/network/0', reasons: [], obligations: {}, revision: 'v' }
+const allowed: Decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'v' }
 const denied: Decision = { ...allowed, allow: false, rule: 'default/deny' }
 const suggest = () => ({})
 

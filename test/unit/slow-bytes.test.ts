@@ -30,7 +30,7 @@ function arrange(bytes: { readonly rate: number; readonly burst: number }) {
   const admit = (integration = weather, declaredBytes = 0) => {
     const request = { kind: 'http', integration } as unknown as AccessRequest
     const claim = Claim.of(request, () => assert.fail('nothing is performed here'), { facts: {}, subject: {}, origin: null })
-    const decision = { allow: true, rule: 'r', reasons: [], obligations: {}, revision: 'v' }
+    const decision = { allow: true, rule: 'r', capability: null, reasons: [], obligations: {}, revision: 'v' }
     return limits.admit(
       Permit.from(request, claim, decision, () => ({})),
       declaredBytes,

@@ -4,6 +4,7 @@ import {
   type Effect,
   type FileCapability,
   type FileRequest,
+  type Integration,
   type Obligations,
   type Permit,
   Refusal,
@@ -33,20 +34,28 @@ export function createFileResource(): Resource<FileRequest> {
   }
 }
 
-async function answer(permit: Permit<FileRequest>, disk: Disk): Promise<Reply> {
-  const { request } = permit
+async function answer({ request, decision }: Permit<FileRequest>, disk: Disk): Promise<Reply> {
   const { integration, target, action } = request
-  // Which of several capabilities of the name allowed it stands in the rule: `default/files/2`.
-  const id = permit.decision.rule.replace(/^default\//, '')
-  const capability = integration.files.find((one) => one.id === id) ?? integration.files.find(({ name }) => name === target.root)
-  if (capability === undefined) throw new Refusal('not-found', 'there is no such root')
+  const capability = capabilityOf(integration, target.root, decision.capability)
   const segments = target.path === '' ? [] : target.path.split('/')
   if (segments.some((segment) => segment.startsWith(temporaryPrefix))) throw new Refusal('not-found', 'there is no such file')
   try {
-    return await act(disk, action, capability, segments, request, permit.decision.obligations)
+    return await act(disk, action, capability, segments, request, decision.obligations)
   } catch (error) {
     throw explain(error)
   }
+}
+
+/**
+ * Which of several capabilities of a folder binds the request; the first where no capability allowed it, but a rule. Throws
+ * `Refusal`: not-found; policy-failed where the policy names what is not a capability of that folder.
+ */
+function capabilityOf({ files }: Integration, root: string, id: string | null): FileCapability {
+  const ofFolder = files.filter(({ name }) => name === root)
+  if (ofFolder.length === 0) throw new Refusal('not-found', 'there is no such root')
+  const found = id === null ? ofFolder[0] : ofFolder.find((one) => one.id === id)
+  if (found === undefined) throw new Refusal('policy-failed', `the policy names the capability "${id}", which is not one of "${root}"`)
+  return found
 }
 
 function act(

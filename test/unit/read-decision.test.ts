@@ -1,0 +1,30 @@
+/** What a policy gave, read as a decision: what is not exactly of its shape denies. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readDecision } from '../../src/policy/read-decision.ts'
+
+const answer = { allow: true, rule: 'acme/allow', reasons: [], obligations: {} }
+
+test('a decision names the capability that allowed it', () => {
+  const decision = readDecision({ ...answer, capability: 'files/2' }, 'r')
+  assert.deepEqual(decision, { ...answer, capability: 'files/2', revision: 'r' })
+})
+
+test('a policy that names no capability is a policy all the same', () =>
+  assert.deepEqual(readDecision(answer, 'r'), { ...answer, capability: null, revision: 'r' }))
+
+for (const capability of ['', null, 2, true, ['files/2'], { id: 'files/2' }])
+  test(`a capability that is not a name (${JSON.stringify(capability)}) denies`, () => {
+    const { allow, rule, reasons } = readDecision({ ...answer, capability }, 'r')
+    assert.deepEqual([allow, rule, reasons], [false, 'engine/malformed-decision', ['"capability" is not a name']])
+  })
+
+test('a policy cannot say that the engine failed', () => {
+  const { allow, rule } = readDecision({ ...answer, rule: 'engine/error' }, 'r')
+  assert.deepEqual([allow, rule], [false, 'engine/malformed-decision'])
+})
+
+test('a key that is not known denies', () => {
+  const { allow, reasons } = readDecision({ ...answer, capabilities: 'files/2' }, 'r')
+  assert.deepEqual([allow, reasons], [false, ['unknown key "capabilities" in the decision']])
+})
