@@ -1,6 +1,5 @@
 /** What access is kept of over restarts: the tokens of manifests that may be unreadable by then, and who is suspended. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { writeAtomically } from '../files/index.ts'
 
 /** What is kept cannot be used, and the next start would fail in the same way. */
@@ -10,8 +9,6 @@ export class AccessError extends Error {
     this.name = 'AccessError'
   }
 }
-
-export const accessFileIn = (stateFolder: string): string => join(stateFolder, 'access.json')
 
 export interface Suspension {
   /** ISO 8601, UTC. */

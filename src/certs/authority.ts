@@ -1,7 +1,6 @@
 /** The interception CA: made once, its key 0600 in the state folder, and read back at every start. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { writeAtomically } from '../files/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
 import { type ApartAnswer, makeAuthorityApart, readRootsApart } from './apart.ts'
@@ -12,13 +11,21 @@ interface Pair {
   readonly privateKey: KeyObject
 }
 
+/** Where it is kept; `bundle` is the system's roots and its own certificate. */
+export interface AuthorityFiles {
+  readonly folder: string
+  readonly key: string
+  readonly certificate: string
+  readonly bundle: string
+  readonly leafKey: string
+}
+
 /**
- * Opens the CA in `folder` (`ca.key`, `ca.crt`, `bundle.crt`), or makes it there.
+ * Opens the CA, or makes it in its folder.
  * Throws an Error that names the file where the key is readable by others, unreadable, or does not fit the certificate.
  */
-export async function openAuthority(folder: string, now: () => number = Date.now): Promise<CertificateAuthority> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const files = { key: join(folder, 'ca.key'), certificate: join(folder, 'ca.crt'), bundle: join(folder, 'bundle.crt') }
+export async function openAuthority(files: AuthorityFiles, now: () => number = Date.now): Promise<CertificateAuthority> {
+  await mkdir(files.folder, { recursive: true, mode: 0o700 })
   const kept = await readPair(files.key, files.certificate)
   // Where no process can be started, the same is read in this one.
   const { roots, ...pair } = kept === null ? await make(files, now()) : { ...kept, roots: await readRootsApart().catch(trustedRoots) }
@@ -28,7 +35,7 @@ export async function openAuthority(folder: string, now: () => number = Date.now
       `${files.certificate} expired on ${certificate.validToDate.toISOString()}: move the folder away and restart; clients must then trust the new CA`,
     )
   await writeAtomically(files.bundle, `${[...roots, certificate.toString()].join('\n')}\n`, 0o644)
-  return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle, leafKeyFile: join(folder, 'leaf-rsa.key') }
+  return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle, leafKeyFile: files.leafKey }
 }
 
 async function readPair(keyFile: string, certificateFile: string): Promise<Pair | null> {
@@ -48,10 +55,7 @@ async function readPair(keyFile: string, certificateFile: string): Promise<Pair 
   return { certificate, privateKey }
 }
 
-async function make(
-  files: { readonly key: string; readonly certificate: string },
-  nowMs: number,
-): Promise<Pair & Pick<ApartAnswer, 'roots'>> {
+async function make(files: AuthorityFiles, nowMs: number): Promise<Pair & Pick<ApartAnswer, 'roots'>> {
   const { roots, made } = await makeAuthorityApart(nowMs)
   const { key, certificate } = made
   await writeAtomically(files.key, key, 0o600)

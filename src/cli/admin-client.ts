@@ -21,13 +21,13 @@ const slowMs = 200_000
  * gateway answers (one that compiles or drains is not said to be stopped), 1 where it failed.
  */
 export async function ask(
-  { admin, stateFolder }: Pick<Config, 'admin' | 'stateFolder'>,
+  { admin, state }: Pick<Config, 'admin' | 'state'>,
   method: 'GET' | 'POST',
   path: string,
   { isSlow = false }: { readonly isSlow?: boolean } = {},
 ): Promise<unknown> {
   const { status, body } = await askGateway(admin.socketPath, method, path, isSlow ? slowMs : undefined).catch((error: Error) => {
-    if (!(error instanceof NotListening) || !isFolderInUse(stateFolder)) throw error
+    if (!(error instanceof NotListening) || !isFolderInUse(state.folder)) throw error
     const problem = 'the gateway runs, and does not answer yet (its rules are being compiled), or any more (it drains); try again'
     throw new CommandError(`no answer on ${admin.socketPath}: ${problem}`, exitCodes.unavailable)
   })

@@ -24,7 +24,7 @@ export interface CommandCompiler {
 
 /** `null`: the command has no configuration. `onMissing`: of the library of built-in functions, which some calls need. */
 export function commandCompiler(config: Config | null = null, onMissing?: (problem: string) => void): CommandCompiler {
-  const folders = commandFolders(config?.stateFolder)
+  const folders = commandFolders(config?.state)
   return { compile: createCompile(folders), library: createLibrarySource(libraryIn(folders), onMissing), cacheFolder: policiesIn(folders) }
 }
 

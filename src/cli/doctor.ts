@@ -3,8 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
-import { accessFileIn, isInForce, readKept } from '../access/index.ts'
+import { isInForce, readKept } from '../access/index.ts'
 import { AuditError, verifyAudit } from '../audit/index.ts'
 import { bundlesAtHand } from '../bundles/index.ts'
 import { openAuthority } from '../certs/index.ts'
@@ -75,9 +74,9 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       ? { warn: `${open.map(({ name }) => name).join(', ')} can be reached from other machines, and proxy tokens travel in the clear` }
       : `${config.listeners.length}`
   })
-  await check('state folder', () => stateFolder(config.stateFolder))
+  await check('state folder', () => stateFolder(config.state.folder))
   await check('access', async () => {
-    const kept = await readKept(accessFileIn(config.stateFolder))
+    const kept = await readKept(config.state.access)
     const suspended = Object.entries(kept?.suspended ?? {}).filter(([, one]) => isInForce(one, Date.now()))
     return suspended.length > 0 ? { warn: `suspended: ${suspended.map(([name]) => name).join(', ')}` } : 'no integration is suspended'
   })
@@ -107,8 +106,8 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   const { candidate } = config.policy
   if (candidate !== null) await check('candidate', () => revisionOf(candidate.rulesFolder))
   await check('interception CA', async () => {
-    if (!existsSync(join(config.stateFolder, 'ca/ca.key'))) return 'will be made at the first start'
-    const { certificate, certificateFile } = await openAuthority(join(config.stateFolder, 'ca'))
+    if (!existsSync(config.state.ca.key)) return 'will be made at the first start'
+    const { certificate, certificateFile } = await openAuthority(config.state.ca)
     const days = Math.floor((certificate.validToDate.getTime() - Date.now()) / 86_400_000)
     return days < 60 ? { warn: `${certificateFile} expires in ${days} days` } : `${certificateFile}, ${days} days left`
   })

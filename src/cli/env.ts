@@ -1,6 +1,5 @@
 /** `sallyport env NAME`: the variables that make ordinary clients go through the gateway. */
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
 import { loadManifests } from '../manifests/index.ts'
 import { CommandError, exitCodes } from './exit.ts'
@@ -31,7 +30,7 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
   const proxy = `http://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`
   if (credentials.includes('<token>'))
     process.stderr.write('set SALLYPORT_TOKEN or give --token-file: <token> stands where the token goes\n')
-  const [ca, bundle] = [join(config.stateFolder, 'ca/ca.crt'), join(config.stateFolder, 'ca/bundle.crt')]
+  const { certificate: ca, bundle } = config.state.ca
   if (!existsSync(bundle)) process.stderr.write(`${bundle} is made when the gateway first starts; until then clients cannot read it\n`)
   return print(variables(proxy, ca, bundle), format)
 }

@@ -6,7 +6,7 @@ import { CommandError, exitCodes } from './exit.ts'
 
 /** Throws a `CommandError` (EX_CONFIG) that names the first place that cannot be used. */
 export function requirePlaces(config: Config): void {
-  requireFolder('the state folder', config.stateFolder)
+  requireFolder('the state folder', config.state.folder)
   requireFolder('the audit log', config.audit.folder)
   requireSockets(config)
 }
@@ -28,7 +28,7 @@ export function requireSockets(config: Config): number {
   requireFolder('the operator’s socket', dirname(socketPath))
   requireVacant('the operator’s socket', socketPath)
   // A start makes these, and the folders above them, before listeners are opened; a listener's own folder it does not make.
-  const made = [config.stateFolder, config.audit.folder, dirname(socketPath)]
+  const made = [config.state.folder, config.audit.folder, dirname(socketPath)]
   let count = 1
   for (const { name, address } of config.listeners) {
     if (!('socket' in address)) continue

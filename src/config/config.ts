@@ -2,6 +2,7 @@
 import type { BreakerSettings, LimitSettings } from '../core/index.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
+import type { StateFolder } from './state-folder.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address =
@@ -57,7 +58,7 @@ export interface GrantsConfig {
 
 export interface Config {
   readonly file: string
-  readonly stateFolder: string
+  readonly state: StateFolder
   readonly integrationsFolder: string
   readonly listeners: readonly ListenerConfig[]
   readonly services: readonly ServiceConfig[]

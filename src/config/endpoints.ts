@@ -1,6 +1,6 @@
 /** No two things of the configuration may have one name or listen in one place. */
-import { join } from 'node:path'
 import type { z } from 'zod'
+import { stateFolder } from './state-folder.ts'
 
 type Place = { readonly path: readonly (string | number)[]; readonly address: unknown }
 
@@ -33,12 +33,9 @@ export const refuseCollisions: Refine = (value, context) => {
 export const refuseLongSocket: Refine = (value, context) => {
   const state = field(value, 'state')
   if (typeof state !== 'string' || field(field(value, 'admin'), 'socket') !== undefined) return
-  const problem = problemOfSocketPath(join(state, operatorSocket))
+  const problem = problemOfSocketPath(stateFolder(state).operatorSocket)
   if (problem !== null) context.addIssue({ code: 'custom', path: ['state'], message: `${problem}; give admin.socket a shorter path` })
 }
-
-/** The operator's socket within the state folder. */
-export const operatorSocket = 'admin.sock'
 
 /** sun_path of unix(7) less its end. */
 const maxSocketBytes = 107

@@ -11,7 +11,7 @@ export function governingRoots(config: Config, files: readonly FileCapability[])
   const rules = [rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
   const local = bundles.flatMap(({ place }) => (place.kind === 'server' ? [] : [place.path]))
   // Below these nothing may be opened; manifests are read from the folder itself only.
-  const whole = [config.stateFolder, config.audit.folder, ...rules, ...local]
+  const whole = [config.state.folder, config.audit.folder, ...rules, ...local]
   const trust = config.http.originCaFile === null ? [] : [config.http.originCaFile]
   const own = [...whole, config.integrationsFolder, config.admin.socketPath, config.file, ...trust].map(resolved)
   const closed = whole.map(resolved)

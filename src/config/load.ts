@@ -1,9 +1,8 @@
 /** Reads sallyport.yaml whole, before any port is bound. */
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Config, ListenerConfig, ServiceConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { decodeYaml } from './decode-yaml.ts'
-import { operatorSocket } from './endpoints.ts'
 import { gatewayBreaker, gatewayLimits } from './limits-schema.ts'
 import { modeOf } from './listener-schema.ts'
 import { bundleFrom, serverFrom } from './policy-schema.ts'
@@ -11,6 +10,7 @@ import { readText } from './read-text.ts'
 import { decisionLogFrom, statusFrom } from './report-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
+import { stateFolder } from './state-folder.ts'
 
 /** Throws `ConfigError` with every problem: unreadable, not YAML, not of the schema, a missing variable or secret, names that stand twice. */
 export function loadConfig(path: string, env: Environment = process.env): Config {
@@ -24,10 +24,11 @@ export function loadConfig(path: string, env: Environment = process.env): Config
 }
 
 function assemble(file: string, given: ConfigFile, secrets: readonly string[]): Config {
-  const { state: stateFolder, admin, audit, http, policy } = given
+  const { admin, audit, http, policy } = given
+  const state = stateFolder(given.state)
   return {
     file,
-    stateFolder,
+    state,
     integrationsFolder: given.integrations,
     listeners: given.listeners.map(listenerFrom),
     services: given.services.map(serviceFrom),
@@ -59,11 +60,11 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     },
     admin: {
       health: admin.health,
-      socketPath: admin.socket ?? join(stateFolder, operatorSocket),
+      socketPath: admin.socket ?? state.operatorSocket,
       tcp: admin.tcp === undefined ? null : { ...admin.tcp.address, token: admin.tcp.token },
     },
     audit: {
-      folder: audit.folder ?? join(stateFolder, 'audit'),
+      folder: audit.folder ?? state.audit,
       maxSegmentBytes: audit.maxSegment,
       durability: audit.durability,
     },

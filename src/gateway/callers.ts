@@ -1,5 +1,5 @@
 /** Joins who may come in with what the active manifests say of them. */
-import { type Access, type AccessChange, accessFileIn, createAccess } from '../access/index.ts'
+import { type Access, type AccessChange, createAccess } from '../access/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Callers } from '../ingress/index.ts'
 import type { Directory } from '../manifests/index.ts'
@@ -23,7 +23,7 @@ export interface CallersOptions {
 export function createCallers(options: CallersOptions): { readonly access: Access; readonly callers: Callers } {
   const { config, manifests, note, noted, logger, metrics, judgeAgain, cut } = options
   const access = createAccess({
-    file: accessFileIn(config.stateFolder),
+    file: config.state.access,
     readIdentities: manifests.readIdentities,
     onChanges(changes) {
       for (const change of changes) {

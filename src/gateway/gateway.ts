@@ -1,6 +1,5 @@
 /** The composition root: builds each station from the configuration and joins them; with `govern` and `reach` the only file that knows them all. */
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AppendFile } from '../audit/index.ts'
 import { createServer } from '../bundles/index.ts'
@@ -57,12 +56,12 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
   const now = () => performance.now()
-  await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
+  await mkdir(config.state.folder, { recursive: true, mode: 0o700 })
 
   const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const manifests = createDirectory(config.integrationsFolder, config.defaults)
   // Made beside all that follows where it is not there yet.
-  const authority = openAuthority(join(config.stateFolder, 'ca'))
+  const authority = openAuthority(config.state.ca)
   authority.catch(() => {})
 
   const limits = createLimits({
@@ -79,7 +78,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const slices = createSlices()
   const usageKeeper = createUsageKeeper({
     usage,
-    folder: join(config.stateFolder, 'usage'),
+    folder: config.state.usage,
     onProblem: (problem) => logger.warn({ problem }, 'usage is not kept whole'),
   })
   metrics.perIntegration(() => usageSeries({ usage, limits, names: manifests.names }))
@@ -114,7 +113,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   })
   const lookup = createOperatorLookup()
   const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one, lookup)]))
-  const folders = gatewayFolders(config.stateFolder)
+  const folders = gatewayFolders(config.state.compiler)
   const compile = createCompile(folders)
   const library = createLibrarySource(libraryIn(folders), (problem) => logger.warn({ problem }, 'some calls of the rules may fail'))
   const readContext = createReadContext(limits)

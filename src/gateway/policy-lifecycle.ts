@@ -1,5 +1,4 @@
 /** Joins what governs: the policy, its candidate, their history, and who is told when one of them changes. */
-import { join } from 'node:path'
 import { type BundleSet, type BundleStatus, createDelivery, type Server } from '../bundles/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration, JsonObject, Outside, Policy } from '../core/index.ts'
@@ -75,11 +74,10 @@ export function createGovernment(options: GovernOptions): Government {
   const { config, manifests, compile, library, witness, reporting, readContext, outside, note, logger, metrics, onActivated, onCandidate } =
     options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
-  const cacheFolder = join(config.stateFolder, 'policies')
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
   const shared = {
     ...(options.harden && { harden: options.harden }),
-    cacheFolder,
+    cacheFolder: config.state.policies,
     compile,
     library,
     readContext,
@@ -181,7 +179,7 @@ export function createGovernment(options: GovernOptions): Government {
   const activation = createActivation({
     directory: manifests,
     policy: { revision: policy.revision, prepare: (...given) => inRules(() => policy.prepare(...given)) },
-    history: createHistory(join(cacheFolder, 'history')),
+    history: createHistory(config.state.history),
     readRules: () => inRules(() => readRules(config.policy.rulesFolder)),
     bundles: {
       names: config.policy.bundles.map(({ name }) => name),
@@ -240,7 +238,7 @@ export function createGovernment(options: GovernOptions): Government {
       const server = options.servers.get(one.name)
       return server === undefined ? [] : [{ config: one, server }]
     }),
-    folder: join(config.stateFolder, 'bundles'),
+    folder: config.state.bundles,
     offer: activation.offer,
     onStatus: reporting.bundlesChanged,
     onFailure({ name, problem, isNew, kind }) {

@@ -19,7 +19,7 @@ export interface RecordingOptions {
  * Throws as `lockFolder` and `openAudit`.
  */
 export function openRecording(options: RecordingOptions): AuditStation {
-  const unlock = lockFolder(options.config.stateFolder)
+  const unlock = lockFolder(options.config.state.folder)
   try {
     const audit = openLog(options)
     return { ...audit, close: () => audit.close().finally(unlock) }
@@ -33,7 +33,7 @@ function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Aud
   const audit = openAudit({
     ...{ ...config.audit, version, mask },
     ...(file && { file }),
-    ...(isSameFolder(config.stateFolder, config.audit.folder) && { lock: () => () => {} }),
+    ...(isSameFolder(config.state.folder, config.audit.folder) && { lock: () => () => {} }),
     onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
     onRotationFailed: (error) =>
       logger.error({ err: error }, 'the next segment of the audit log cannot be begun: the current one grows meanwhile'),

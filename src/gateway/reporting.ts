@@ -1,6 +1,5 @@
 /** Joins what is reported to OPA's services: decisions and status, the servers they go to, and who is told when that fails. */
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import type { BundleSet, BundleStatus, Server } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 import type { DecisionLog, Json, JsonObject, Needs, RedactionSettings } from '../core/index.ts'
@@ -90,7 +89,7 @@ export function createReporting(options: ReportingOptions): Reporting {
   function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogStation & { readonly verdicts: VerdictStation } {
     const { maxEvaluationMs } = given
     const verdicts = createVerdicts({
-      cacheFolder: join(config.stateFolder, 'policies'),
+      cacheFolder: config.state.policies,
       grants: config.policy.grants.builtins,
       ...{ compile, library, maxMemoryPages, maxEvaluationMs },
     })

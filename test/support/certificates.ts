@@ -5,6 +5,7 @@ import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { openAuthority } from '../../src/certs/index.ts'
 import { createLeafPem } from '../../src/certs/leaves.ts'
+import { stateFolder } from '../../src/config/index.ts'
 
 export interface OriginCertificate {
   /** Holds `origin.key` and `origin.crt`. */
@@ -19,7 +20,7 @@ export interface OriginCertificate {
 export async function createOriginCertificate(parent: string, host: string): Promise<OriginCertificate> {
   const folder = join(parent, 'origin')
   mkdirSync(folder, { recursive: true })
-  const authority = await openAuthority(join(folder, 'ca'))
+  const authority = await openAuthority(stateFolder(folder).ca)
   const { key, certificate } = await createLeafPem(authority, host)
   const ca = authority.certificate.toString().trimEnd()
   writeFileSync(join(folder, 'origin.key'), key)

@@ -36,7 +36,7 @@ const mask: AuditMask = { text: (text) => text, query: (query) => query, of: () 
 export async function startRecording({ stateFolder, maxSegmentBytes, file, perform }: RecordingOptions): Promise<RecordingServer> {
   const folder = join(stateFolder, 'audit')
   const journal = openRecording({
-    config: { stateFolder, audit: { folder, maxSegmentBytes, durability: 'reply' } } as Config,
+    config: { state: { folder: stateFolder }, audit: { folder, maxSegmentBytes, durability: 'reply' } } as Config,
     mask,
     logger: { fatal() {}, error() {} } as unknown as Logger,
     metrics: { gauge() {} } as unknown as Metrics,

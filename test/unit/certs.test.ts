@@ -9,6 +9,7 @@ import { createLeaves, openAuthority } from '../../src/certs/index.ts'
 import { createLeafPem } from '../../src/certs/leaves.ts'
 import { openRsaKey } from '../../src/certs/rsa-key.ts'
 import { createSerialNumber } from '../../src/certs/serial-number.ts'
+import { stateFolder } from '../../src/config/index.ts'
 import { createCaller } from '../support/caller.ts'
 
 test('a serial number is positive and has no padding', () => {
@@ -18,16 +19,16 @@ test('a serial number is positive and has no padding', () => {
 test('OpenSSL reads the CA and its leaves, and takes one for the other’s issuer; the key is 0600', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  const authority = await openAuthority(folder)
+  const authority = await openAuthority(stateFolder(folder).ca)
   const ca = new X509Certificate(readFileSync(authority.certificateFile))
   assert.equal(ca.ca, true)
-  assert.equal(statSync(join(folder, 'ca.key')).mode & 0o777, 0o600)
+  assert.equal(statSync(join(folder, 'ca/ca.key')).mode & 0o777, 0o600)
   for (const host of ['a.example.com', '127.0.0.1', '::1', `${'x'.repeat(60)}.${'y'.repeat(60)}.example.com`]) {
     const leaf = new X509Certificate((await createLeafPem(authority, host)).certificate)
     assert.ok(leaf.checkIssued(ca) && leaf.verify(ca.publicKey), host)
     assert.ok(host.includes(':') || /^[\d.]+$/.test(host) ? leaf.checkIP(host) : leaf.checkHost(host), host)
   }
-  assert.equal((await openAuthority(folder)).certificate.serialNumber, authority.certificate.serialNumber)
+  assert.equal((await openAuthority(stateFolder(folder).ca)).certificate.serialNumber, authority.certificate.serialNumber)
 })
 
 test('the RSA key of leaves is kept, and made anew where others could read it or it is none', async (t) => {
@@ -50,7 +51,7 @@ test('one integration that asks for ever new hosts waits for leaves, and another
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const leaves = createLeaves(openAuthority(folder))
+  const leaves = createLeaves(openAuthority(stateFolder(folder).ca))
   const { hangup } = createCaller()
   const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false, hangup))
   const states = asked.map((one) =>
@@ -71,7 +72,7 @@ test('a caller that leaves waits for its leaf no longer; another that asked for 
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   // Time stands still until it is told to go on: nothing but the hang-up ends a wait.
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const leaves = createLeaves(openAuthority(folder))
+  const leaves = createLeaves(openAuthority(stateFolder(folder).ca))
   const stays = createCaller()
   for (let index = 0; index < 110; index += 1) void leaves.contextFor('greedy', `${index}.example.com`, false, stays.hangup)
   const leaves1 = createCaller()

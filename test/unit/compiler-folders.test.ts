@@ -16,15 +16,15 @@ const alone = (folder: string) => ({ built: [folder], work: [folder], userCache:
 const isRoot = process.getuid?.() === 0
 
 test('a gateway writes in its state folder alone, and reads what a user built where there is a home', () => {
-  const { built, work } = gatewayFolders('/state', { HOME: '/home/a' })
+  const { built, work } = gatewayFolders('/state/compiler', { HOME: '/home/a' })
   assert.deepEqual(work, ['/state/compiler'])
   assert.deepEqual(built.slice(1), ['/state/compiler', '/home/a/.cache/sallyport'])
 })
 
 test('without HOME, and with caches that are not absolute, nothing is looked for there', () => {
   for (const env of [{}, { HOME: '' }, { HOME: 'home', XDG_CACHE_HOME: 'cache' }])
-    assert.deepEqual(gatewayFolders('/state', env).built.slice(1), ['/state/compiler'])
-  assert.deepEqual(gatewayFolders('/state', { HOME: '/h', XDG_CACHE_HOME: '/c' }).built.slice(2), ['/c/sallyport'])
+    assert.deepEqual(gatewayFolders('/state/compiler', env).built.slice(1), ['/state/compiler'])
+  assert.deepEqual(gatewayFolders('/state/compiler', { HOME: '/h', XDG_CACHE_HOME: '/c' }).built.slice(2), ['/c/sallyport'])
 })
 
 test('a command works in the first folder that can be written, and says why the others cannot', (t) => {
@@ -45,13 +45,14 @@ test('where no cache can be written a command works in the state folder, if that
   process.env['TMPDIR'] = join(folder, 'nothing/file')
   writeFileSync(join(folder, 'nothing'), '')
   const state = join(folder, 'state')
-  const none = commandFolders(state, {})
+  const gateway = { folder: state, compiler: join(state, 'compiler') }
+  const none = commandFolders(gateway, {})
   assert.throws(() => openWorkFolder(none), /^CompilerMissing: there is no folder to compile in: .*ENOTDIR; set XDG_CACHE_HOME/)
   mkdirSync(state)
-  assert.equal(openWorkFolder(commandFolders(state, {})), join(state, 'compiler'))
+  assert.equal(openWorkFolder(commandFolders(gateway, {})), join(state, 'compiler'))
   if (!isRoot) return t.diagnostic('only root can give a folder to another user')
   chownSync(state, 54321, 54321)
-  assert.throws(() => openWorkFolder(commandFolders(state, {})), /there is no folder to compile in/)
+  assert.throws(() => openWorkFolder(commandFolders(gateway, {})), /there is no folder to compile in/)
 })
 
 test('a folder that others can write, or that is a link, is not worked in, and no program in one is run', async (t) => {

@@ -65,7 +65,7 @@ test('writing out every default changes nothing', (t) => {
 
 test('a variable’s value is taken as it is, never expanded again', (t) => {
   const { config } = load(t, `${head}state: "${variable('A')}/${variable('B')}"`, {}, { A: '/a/$', B: variable('A') })
-  assert.equal(config().stateFolder, `/a/$/${variable('A')}`)
+  assert.equal(config().state.folder, `/a/$/${variable('A')}`)
 })
 
 const refused: readonly (readonly [string, string, RegExp])[] = [

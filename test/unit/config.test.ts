@@ -47,7 +47,7 @@ test('paths come from the environment where they say so; secrets from it or a fi
   )
   writeFileSync(join(file, '../token'), 'from-file\n')
   const config = loadConfig(file, { STATE: '/var/s', SECRET: 'from-env' })
-  assert.equal(config.stateFolder, '/var/s/x')
+  assert.equal(config.state.folder, '/var/s/x')
   assert.deepEqual(config.admin.tcp, { host: '::1', port: 9000, token: 'from-file' })
   assert.deepEqual(config.secrets.toSorted(), ['from-env', 'from-file'])
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { derived } from '../../docs/emit.ts'
 import { createProgram } from '../../src/cli/index.ts'
+import { stateFolder } from '../../src/config/index.ts'
 import { problems } from '../../src/core/index.ts'
 import { createInstallation, manifest, root, startHere } from '../support/installation.ts'
 
@@ -42,6 +43,17 @@ test('docs/reference/problems.md is the catalogue', () => {
   assert.deepEqual(
     documented,
     Object.entries(problems).map(([code, { status, side, title }]) => ({ code, status, side, title })),
+  )
+})
+
+test('docs/reference/state-folder.md lists every path that the gateway has there', () => {
+  const { folder, ca, ...rest } = stateFolder('/')
+  const paths = [...Object.values(rest), ...Object.values(ca)].map((path) => path.slice(folder.length))
+  assert.deepEqual(
+    table('reference/state-folder.md')
+      .map(([path = '']) => path.replaceAll('`', '').replace(/\/$/, ''))
+      .sort(),
+    [...paths, 'gateway.lock', 'gateway.pid'].sort(),
   )
 })
 

@@ -1,5 +1,4 @@
 /** The bundles that a gateway would start with if no server answered: for commands that judge without one. */
-import { join } from 'node:path'
 import type { Config } from '../../config/index.ts'
 import { createServer } from '../client/index.ts'
 import type { BundleSet } from '../format/index.ts'
@@ -12,12 +11,12 @@ export interface AtHand {
 }
 
 /** No packet leaves. Throws `BundleError` where a file or folder is bad. */
-export async function bundlesAtHand({ policy, stateFolder }: Pick<Config, 'policy' | 'stateFolder'>): Promise<AtHand> {
+export async function bundlesAtHand({ policy, state }: Pick<Config, 'policy' | 'state'>): Promise<AtHand> {
   const servers = policy.servers.map((config) => ({ config, server: createServer(config) }))
   const delivery = createDelivery({
     bundles: policy.bundles,
     servers,
-    folder: join(stateFolder, 'bundles'),
+    folder: state.bundles,
     offer: async () => ({ ok: true }),
     onFailure: () => {},
     onStatus: () => {},

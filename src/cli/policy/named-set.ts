@@ -1,5 +1,4 @@
 /** Manifests and rules by the name of their revision; "latest" is what lies in the folders, "active" what was activated last. */
-import { join } from 'node:path'
 import { type BundleSet, bundlesAtHand } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
@@ -31,7 +30,7 @@ export async function readNamedSet(config: Config, name: string): Promise<NamedS
 
 /** Of the history, with each time that it came to decide. Throws `CommandError`. */
 export async function readKept(config: Config, name: string) {
-  const history = createHistory(join(config.stateFolder, 'policies/history'))
+  const history = createHistory(config.state.history)
   const activations = await readable(() => history.list())
   const revision = name === 'active' ? activations[0]?.revision : name
   if (revision === undefined)

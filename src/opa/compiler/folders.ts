@@ -15,12 +15,17 @@ export interface CompilerFolders {
   readonly keepsAnswers: boolean
 }
 
+/** Of a gateway on this machine: its state folder, and the part of it where it compiles. */
+export interface GatewayState {
+  readonly folder: string
+  readonly compiler: string
+}
+
 /** What images and packages bring: as much to be trusted as the code beside it, whoever owns it. */
 export const packagedFolder = join(import.meta.dirname, '../../../rego/compiler/built')
 
 /** A gateway writes in its state folder and nowhere else: the rest of the file system may be read-only, and there may be no home. */
-export function gatewayFolders(stateFolder: string, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
-  const own = join(stateFolder, 'compiler')
+export function gatewayFolders(own: string, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
   return { built: [packagedFolder, own, ...userCache(env)], work: [own], userCache: null, keepsAnswers: false }
 }
 
@@ -29,11 +34,11 @@ export function gatewayFolders(stateFolder: string, env: NodeJS.ProcessEnv = pro
  * temporary ones. What a gateway built is read where a person may; that folder is written by the gateway's own user alone, and
  * only where nothing else can be: on a read-only root file system, as the gateway itself does.
  */
-export function commandFolders(stateFolder: string | null = null, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
+export function commandFolders(gateway: GatewayState | null = null, env: NodeJS.ProcessEnv = process.env): CompilerFolders {
   const cache = userCache(env)
   const temporary = join(tmpdir(), `sallyport-${process.getuid?.() ?? 'cache'}`)
-  const state = stateFolder === null ? [] : [join(stateFolder, 'compiler')]
-  const ownState = stateFolder !== null && belongsToUs(stateFolder) ? state : []
+  const state = gateway === null ? [] : [gateway.compiler]
+  const ownState = gateway !== null && belongsToUs(gateway.folder) ? state : []
   const work = [...cache, temporary, ...ownState]
   const built = [packagedFolder, ...cache, ...state, temporary]
   return { built, work, userCache: cache[0] ?? null, keepsAnswers: true }
