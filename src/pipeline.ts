@@ -41,7 +41,7 @@ class Passage extends Settlement implements Settling {
   #waitedMs = 0
 
   async run(): Promise<Settling> {
-    const { limits, redactor, journal, live, decisionLog, now } = this.stations
+    const { limits, redactor, journal, live, decisionLog, isDraining, now } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
@@ -54,6 +54,8 @@ class Passage extends Settlement implements Settling {
         if (keptMs > 0) await keepBack(arrival, keptMs)
         throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
       }
+      // What the policy asks outside is part of a request that is under way.
+      if (isDraining() && arrival.door !== 'policy') throw draining()
       if (who instanceof Stranger) throw who.refusal
       requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
@@ -202,6 +204,10 @@ function flooded(waitMs: number, keptMs: number): Refusal {
   const detail = 'more requests arrive than this caller’s arrivals bucket holds'
   const { code, message, headers } = Refusal.retryLater('arrivals-exceeded', detail, waitMs)
   return new Refusal(code, message, { headers: keptMs > 0 ? [...headers, 'connection', 'close'] : headers })
+}
+
+function draining(): Refusal {
+  return new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
 }
 
 /** RFC 9110 §11.7.1: a 407 carries Proxy-Authenticate. */

@@ -80,8 +80,7 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
       const who = prove()
       return who?.integration.name === request.integration.name && who.suspended === undefined ? who : null
     } catch {
-      // The gateway takes no new work: that says nothing against what is open.
-      return request
+      return null
     }
   }
 

@@ -116,6 +116,8 @@ export interface Stations {
   readonly live: Live
   /** For denials of the default policy. */
   readonly suggest: Suggest
+  /** The gateway is shutting down: it takes no new work, and what is under way may end. */
+  readonly isDraining: () => boolean
   /** What was thrown and was no Refusal: a bug, told to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
   /** A refusal that has something to say to the operator alone. */

@@ -6,7 +6,6 @@ import { createServer } from '../bundles/index.ts'
 import { createLeaves, openAuthority } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
 import { createLive } from '../connections/index.ts'
-import { Refusal } from '../core/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import { createContainment, createIds, createInterceptDoor, createPolicyDoor, identified, type Listener } from '../ingress/index.ts'
 import { createLimits, createReadContext } from '../limits/index.ts'
@@ -151,6 +150,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     // Doors and what they lead to refer to each other through the path.
     intercept: (socket, head, tunnel) => inner.intercept(socket, head, tunnel),
   })
+  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
   const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
   const handle = createPipeline({
     policy,
@@ -159,6 +159,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     usage,
     live,
     now,
+    isDraining: () => state.draining,
     onBytes: createRelief(),
     journal: audit,
     findResource: reach.find,
@@ -178,11 +179,6 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     keepAliveTimeout: config.http.keepAliveMs,
     noDelay: true,
   }
-  const state = { draining: false, ready: false, closing: null as Promise<void> | null }
-  const requireOpen = () => {
-    if (state.draining)
-      throw new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
-  }
   const containment = createContainment((error, peer) => {
     bugs.inc()
     logger.error({ err: error, peer }, 'an unexpected error; the connection that it served is cut')
@@ -197,7 +193,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     linger: config.http.linger,
   })
   // There before access is: a manifest that was removed while no gateway ran is a change like any other.
-  const doors = createListeners({ config, descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp })
+  const doors = createListeners({ config, descriptors, callers, handle, nextId, containment, now, nodeHttp })
   try {
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()

@@ -22,8 +22,6 @@ export interface ListenersOptions {
   readonly handle: Handle
   readonly nextId: NextId
   readonly containment: Containment
-  /** Throws a Refusal while the gateway takes no new work. */
-  readonly requireOpen: () => void
   /** Milliseconds, monotonic. */
   readonly now: () => number
   readonly nodeHttp: ServerOptions
@@ -37,7 +35,7 @@ export interface Listeners {
 }
 
 export function createListeners(options: ListenersOptions): Listeners {
-  const { descriptors, callers, handle, nextId, containment, requireOpen, now, nodeHttp } = options
+  const { descriptors, callers, handle, nextId, containment, now, nodeHttp } = options
   const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
@@ -49,7 +47,6 @@ export function createListeners(options: ListenersOptions): Listeners {
       identifyTimeoutMs: headersTimeoutMs,
     })
     const identify: Identify = (authorization, socket) => {
-      requireOpen()
       const who = known(authorization, socket)
       if (who !== null) connections.identified(socket, who.integration)
       return who

@@ -146,7 +146,7 @@ function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options:
   return {
     door: 'intercept',
     parent: tunnel.id,
-    // An open tunnel is no way around a token that was taken back, nor around the drain.
+    // An open tunnel is no way around a token that was taken back.
     identify: () => requireProven(tunnel.identify()),
     read: (arrival, identified) => readOriginForm(arrival, identified, scheme, judged, maxPolicyBodyBytes),
   }

@@ -61,6 +61,7 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
     usage: { settled() {} },
     onBug: (error: unknown) => console.error(error),
     onBytes() {},
+    isDraining: () => false,
     now: () => performance.now(),
   } as unknown as Stations)
 

@@ -59,6 +59,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     live: { watch: (_request: unknown, _decided: unknown, reply: unknown) => reply },
     onBug: (error: unknown) => void bugs.push(error),
     onBytes: () => {},
+    isDraining: () => false,
     now: () => 0,
   } as unknown as Stations
   const arrival = {
@@ -273,6 +274,37 @@ test('a reply that cannot be delivered is a 500 from then on, told as a bug and 
   assert.equal(settling.reply.status, 500)
   assert.equal(settling.refused, true)
   assert.deepEqual([count(seen, 'settled'), bugs.length], [1, 1])
+})
+
+for (const [state, identify] of [
+  ['known', () => ({ integration: { name: 'weather' }, identity: 'token' })],
+  ['unidentified', () => null],
+] as const)
+  test(`while the gateway shuts down, a caller that is ${state} uses up an arrival, is refused and recorded, and its request is not read`, async () => {
+    const { seen, stations, arrival } = arrange(null)
+    const settling = await createPipeline({ ...stations, isDraining: () => true })({ ...arrival, identify } as Arrival)
+    settling.settle({ complete: true })
+    assert.equal(settling.reply.status, 503)
+    assert.ok('body' in settling.reply && String(settling.reply.body).includes('"code":"draining"'))
+    assert.deepEqual(settling.reply.headers.slice(-4), ['retry-after', '5', 'connection', 'close'])
+    assert.deepEqual(seen, ['arrive', 'refused', 'settled', 'metered'])
+  })
+
+test('while the gateway shuts down, what the policy asks outside for a request under way is answered', async () => {
+  const { stations, arrival } = arrange(null)
+  const settling = await createPipeline({ ...stations, isDraining: () => true })({ ...arrival, door: 'policy' })
+  assert.equal(settling.reply.status, 200)
+})
+
+test('a request that waits for its body while the gateway begins to shut down, and the policy changes, goes on', async () => {
+  const state = { draining: false, activations: 0 }
+  const { stations, arrival } = arrangeBody(() => {
+    state.draining = true
+    state.activations += 1
+  })
+  const policy = { ...stations.policy, activations: () => state.activations }
+  const settling = await createPipeline({ ...stations, policy, isDraining: () => state.draining })(arrival)
+  assert.equal(settling.reply.status, 200)
 })
 
 /** An arrival too many, whose refusal is kept back for a minute. */
