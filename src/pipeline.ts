@@ -136,8 +136,9 @@ class Passage extends Settlement implements Settling {
     const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
     if (body === null || body.whole !== null) throw new Error('the policy asks for a body that was read, or is not there')
     const from = this.stations.now()
-    this.hold = this.stations.limits.holdBody(request.integration, body.declaredBytes)
-    this.hold.shrink((await body.buffer()).byteLength)
+    const hold = this.stations.limits.holdBody(request.integration, body.declaredBytes)
+    this.hold = hold
+    hold.shrink((await body.buffer(hold.maxBytes)).byteLength)
     this.#waitedMs += this.stations.now() - from
   }
 

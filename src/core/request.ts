@@ -24,8 +24,8 @@ export interface RequestBody {
 
 /** A body that the policy may look at. */
 export interface JudgedBody extends RequestBody {
-  /** Reads it into `whole`, and leaves it to be sent on all the same. Throws `Refusal('payload-too-large')`. */
-  buffer(): Promise<Buffer>
+  /** Reads it into `whole`, and leaves it to be sent on all the same. Throws `Refusal('payload-too-large')` past `maxBytes`. */
+  buffer(maxBytes: number): Promise<Buffer>
 }
 
 interface Common {

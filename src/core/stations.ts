@@ -41,6 +41,8 @@ export interface Lease extends Meter {
 
 /** Memory for a body that the policy looks at. */
 export interface BodyHold {
+  /** The longest body that the policy may look at (`http.maxPolicyBody`). */
+  readonly maxBytes: number
   /** It turned out to be no longer than this. */
   shrink(bytes: number): void
   /** Once; later calls do nothing. */

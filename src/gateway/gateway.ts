@@ -187,7 +187,6 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     ...{ handle, nextId, containment },
     secureContext: createLeaves(authority).contextFor,
     http: nodeHttp,
-    maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     headersTimeoutMs: config.http.headersTimeoutMs,
     idleTimeoutMs: config.http.idleTimeoutMs,
     linger: config.http.linger,

@@ -36,7 +36,7 @@ export interface Listeners {
 
 export function createListeners(options: ListenersOptions): Listeners {
   const { descriptors, callers, handle, nextId, containment, now, nodeHttp } = options
-  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger, maxPolicyBodyBytes } = options.config.http
+  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger } = options.config.http
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
@@ -56,7 +56,7 @@ export function createListeners(options: ListenersOptions): Listeners {
       ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs, linger },
       http: nodeHttp,
       owner: () => known(null, null)?.integration ?? null,
-      doors: createDoors(doors, { handle, identify, nextId, requireShare, maxPolicyBodyBytes }),
+      doors: createDoors(doors, { handle, identify, nextId, requireShare }),
     })
   }
 

@@ -10,6 +10,4 @@ export interface DoorOptions {
   readonly nextId: NextId
   /** Throws `Refusal('connections-exceeded')` where the connection that identified its caller found no room. */
   readonly requireShare: (socket: Duplex) => void
-  /** A body that the policy looks at is buffered up to this. */
-  readonly maxPolicyBodyBytes: number
 }

@@ -32,12 +32,7 @@ export function createAuthorities(): Authorities {
 const token = /^[A-Z][A-Z0-9_-]{0,31}$/
 
 /** RFC 9112 §3.2.2: the target's authority is the request's, whatever Host says; Host is written anew. */
-export function readAbsoluteForm(
-  authorities: Authorities,
-  arrival: HttpArrival,
-  who: Identified,
-  maxPolicyBodyBytes: number,
-): AccessRequest {
+export function readAbsoluteForm(authorities: Authorities, arrival: HttpArrival, who: Identified): AccessRequest {
   const url = arrival.req.url ?? ''
   const scheme = schemeOf(url)
   if (scheme === null) throw new Refusal('malformed-request', 'the target is neither http:// nor https://')
@@ -48,7 +43,7 @@ export function readAbsoluteForm(
   const judged = scheme === 'http' ? authorities.http(authority) : authorities.https(authority)
   const claimed = soleHost(arrival)
   if (claimed !== null && claimed !== authority) requireWellFormedHost(claimed)
-  return build(arrival, who, scheme, judged, originForm(url.slice(end), arrival.req.method), maxPolicyBodyBytes)
+  return build(arrival, who, scheme, judged, originForm(url.slice(end), arrival.req.method))
 }
 
 /** RFC 9112 §3.2.4: OPTIONS of a URL without path and query asks about the server as a whole; of any other method it means `/`. */
@@ -60,19 +55,13 @@ function originForm(rest: string, method: string | undefined): string {
 const serverAsAWhole = { path: '*', query: '' } as const
 
 /** Inside a tunnel the authority is the one that CONNECT was judged for (host confusion, httpjail #57). */
-export function readOriginForm(
-  arrival: HttpArrival,
-  who: Identified,
-  scheme: 'http' | 'https',
-  judged: Authority,
-  maxPolicyBodyBytes: number,
-): AccessRequest {
+export function readOriginForm(arrival: HttpArrival, who: Identified, scheme: 'http' | 'https', judged: Authority): AccessRequest {
   const url = arrival.req.url ?? ''
   if (!url.startsWith('/') && !(url === '*' && arrival.req.method === 'OPTIONS'))
     throw new Refusal('malformed-request', 'inside a tunnel the target must be in origin form')
   const claimed = soleHost(arrival)
   if (claimed !== null) requireAgreement(claimed, scheme, judged)
-  return build(arrival, who, scheme, judged, url, maxPolicyBodyBytes)
+  return build(arrival, who, scheme, judged, url)
 }
 
 /** RFC 3986 §3.1: a scheme is the same in upper case. */
@@ -83,14 +72,7 @@ function schemeOf(url: string): 'http' | 'https' | null {
   return match === null ? null : match[1] === '' ? 'http' : 'https'
 }
 
-function build(
-  arrival: HttpArrival,
-  who: Identified,
-  scheme: 'http' | 'https',
-  judged: Authority,
-  rest: string,
-  maxPolicyBodyBytes: number,
-): AccessRequest {
+function build(arrival: HttpArrival, who: Identified, scheme: 'http' | 'https', judged: Authority, rest: string): AccessRequest {
   const { req, res } = arrival
   const method = req.method ?? ''
   requireNoWebSocket(req)
@@ -101,7 +83,7 @@ function build(
   const isLastHop = countHop(method, headers)
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
   const target: HttpTarget = { scheme, host, port, method, path, query }
-  const body = createRequestBody(req, res, maxPolicyBodyBytes)
+  const body = createRequestBody(req, res)
   if (path === '*' && body !== null) throw new Refusal('malformed-request', 'OPTIONS of a server as a whole has no body here')
   return {
     kind: 'http',

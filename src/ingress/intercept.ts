@@ -25,7 +25,6 @@ export interface InterceptOptions {
   /** A server context with a leaf for exactly this host; `rsa`: with one that a client without ECDSA can check, too. */
   readonly secureContext: (integration: string, host: string, rsa: boolean, hangup: Hangup) => Promise<SecureContext>
   readonly http: ServerOptions
-  readonly maxPolicyBodyBytes: number
   /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
   readonly headersTimeoutMs: number
   /** A connection inside in which nothing moves is cut. */
@@ -107,7 +106,7 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   }
 
   function serveInside(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
-    insides.set(connection, { settings: innerSettings(tunnel, scheme, options) })
+    insides.set(connection, { settings: innerSettings(tunnel, scheme) })
     connections.serve(connection)
     // Paused while its first byte was looked at.
     connection.resume()
@@ -140,15 +139,14 @@ function createInnerServer(
   })
 }
 
-function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https', options: InterceptOptions): DoorSettings {
-  const { maxPolicyBodyBytes } = options
+function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https'): DoorSettings {
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
     // An open tunnel is no way around a token that was taken back.
     identify: () => requireProven(tunnel.identify()),
-    read: (arrival, identified) => readOriginForm(arrival, identified, scheme, judged, maxPolicyBodyBytes),
+    read: (arrival, identified) => readOriginForm(arrival, identified, scheme, judged),
   }
 }
 

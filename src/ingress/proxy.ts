@@ -7,13 +7,13 @@ import { createAuthorities, readAbsoluteForm } from './http-request.ts'
 
 export type RequestDoor = (req: IncomingMessage, res: ServerResponse) => void
 
-export function createProxyDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): RequestDoor {
+export function createProxyDoor({ handle, identify, nextId, requireShare }: DoorOptions): RequestDoor {
   const authorities = createAuthorities()
   const settings: DoorSettings = {
     door: 'proxy',
     identify,
     requireShare,
-    read: (arrival, who) => readAbsoluteForm(authorities, arrival, who, maxPolicyBodyBytes),
+    read: (arrival, who) => readAbsoluteForm(authorities, arrival, who),
   }
   return (req, res) => {
     serve(handle, new HttpArrival(nextId(), settings, req, res))

@@ -7,10 +7,10 @@ import { slicesOf } from './slices.ts'
 import { expectsContinue } from './understood.ts'
 
 /**
- * `null` where the request has none (RFC 9112 §6.3). `maxPolicyBytes` holds for a body that is buffered; no policy looks at one where it is 0.
+ * `null` where the request has none (RFC 9112 §6.3).
  * Throws `Refusal`: malformed-request on contradictory framing, payload-too-large.
  */
-export function createRequestBody(req: IncomingMessage, res: ServerResponse, maxPolicyBytes = 0): StreamedBody | null {
+export function createRequestBody(req: IncomingMessage, res: ServerResponse): StreamedBody | null {
   const length = soleHeader(req.rawHeaders, 'content-length')
   const coding = soleHeader(req.rawHeaders, 'transfer-encoding')
   // Node's strict parser refuses most of these; a smuggled body must not depend on one parser's mood (RFC 9112 §6.1).
@@ -19,7 +19,7 @@ export function createRequestBody(req: IncomingMessage, res: ServerResponse, max
     throw new Refusal('malformed-request', 'the only transfer coding understood is chunked')
   if (length !== null && !/^\d{1,15}$/.test(length)) throw new Refusal('malformed-request', 'Content-Length is not a number')
   if (coding === null && (length === null || Number(length) === 0)) return null
-  return new StreamedBody(req, res, length === null ? null : Number(length), maxPolicyBytes)
+  return new StreamedBody(req, res, length === null ? null : Number(length))
 }
 
 export class StreamedBody implements JudgedBody {
@@ -27,14 +27,12 @@ export class StreamedBody implements JudgedBody {
   whole: Buffer | null = null
   readonly #req: IncomingMessage
   readonly #res: ServerResponse
-  readonly #maxPolicyBytes: number
   #meter: Meter['sent'] | null = null
 
-  constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null, maxPolicyBytes: number) {
+  constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null) {
     this.#req = req
     this.#res = res
     this.declaredBytes = declaredBytes
-    this.#maxPolicyBytes = maxPolicyBytes
   }
 
   async arrived(): Promise<boolean> {
@@ -84,8 +82,7 @@ export class StreamedBody implements JudgedBody {
     }
   }
 
-  async buffer(): Promise<Buffer> {
-    const maxBytes = this.#maxPolicyBytes
+  async buffer(maxBytes: number): Promise<Buffer> {
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLargeToJudge(maxBytes)
     const chunks: Buffer[] = []
     for await (const chunk of this.#read(maxBytes, tooLargeToJudge)) chunks.push(chunk)

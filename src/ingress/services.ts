@@ -16,12 +16,12 @@ import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
 import { wantsWebSocket } from './understood.ts'
 
-export function createServicesDoor({ handle, identify, nextId, requireShare, maxPolicyBodyBytes }: DoorOptions): UpgradableDoor {
+export function createServicesDoor({ handle, identify, nextId, requireShare }: DoorOptions): UpgradableDoor {
   const settings = (websocket: boolean): DoorSettings => ({
     door: 'services',
     identify,
     requireShare,
-    read: (arrival, who) => read(arrival, who, websocket, maxPolicyBodyBytes),
+    read: (arrival, who) => read(arrival, who, websocket),
   })
   const plain = settings(false)
   const upgrading = settings(true)
@@ -73,13 +73,13 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
   )
 }
 
-function read(arrival: HttpArrival, { integration, identity }: Identified, websocket: boolean, maxPolicyBodyBytes: number): AccessRequest {
+function read(arrival: HttpArrival, { integration, identity }: Identified, websocket: boolean): AccessRequest {
   const { req, res } = arrival
   const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(servicePrefix.length))
   if (match === null) throw new Refusal('malformed-request', 'expected /services/<name>/<path>')
   const rest = match[2] ?? '/'
   const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest, integration.services)
-  const body = createRequestBody(req, res, maxPolicyBodyBytes)
+  const body = createRequestBody(req, res)
   // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
   if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
   const method = req.method ?? ''

@@ -23,6 +23,6 @@ export function createHoldBody({ maxPolicyBodyBytes, maxPolicyBodiesBytes }: Bod
       memory.give(name, held - bytes)
       held = bytes
     }
-    return { shrink, release: () => shrink(0) }
+    return { maxBytes: maxPolicyBodyBytes, shrink, release: () => shrink(0) }
   }
 }

@@ -19,7 +19,6 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
     containment: createContainment(() => {}),
     secureContext: () => Promise.reject(new Error('no TLS here')),
     http: {},
-    maxPolicyBodyBytes: 0,
     headersTimeoutMs: 60_000,
     idleTimeoutMs: 60_000,
     linger: { timeoutMs: 30_000, maxBytes: 1024 },

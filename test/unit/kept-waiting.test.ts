@@ -43,7 +43,7 @@ async function startListener(t: TestContext) {
   ).open({
     ...{ maxConnections: 100, maxUnidentified: 50, identifyTimeoutMs: anHour },
   })
-  const options = { handle: path.handle, identify, nextId: () => 'r', requireShare() {}, maxPolicyBodyBytes: 0 }
+  const options = { handle: path.handle, identify, nextId: () => 'r', requireShare() {} }
   const listener = await openListener({
     ...{ ...options, name: 'all', address: { host: '127.0.0.1', port: 0 }, http: {}, connections, idleTimeoutMs: anHour, linger },
     containment: createContainment((error) => assert.fail(String(error))),
@@ -118,7 +118,6 @@ async function startIntercepting(t: TestContext) {
         })
       }),
     http: {},
-    maxPolicyBodyBytes: 0,
     headersTimeoutMs: anHour,
     idleTimeoutMs: anHour,
     linger,

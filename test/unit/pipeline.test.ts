@@ -26,7 +26,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     limits: {
       arrive: () => step('arrive', 0),
       keepBack: () => 0,
-      holdBody: () => ({ shrink: () => void seen.push('memory held'), release: () => void seen.push('memory released') }),
+      holdBody: () => ({ maxBytes: 8, shrink: () => void seen.push('memory held'), release: () => void seen.push('memory released') }),
       admit: () =>
         step('admit', {
           run: (effect: () => unknown) => step('run', effect()),
@@ -103,8 +103,8 @@ function arrangeBody(onRead: () => void) {
     declaredBytes: 2,
     whole: null as Buffer | null,
     watch() {},
-    async buffer() {
-      seen.push('buffer')
+    async buffer(maxBytes: number) {
+      seen.push(`buffer up to ${maxBytes}`)
       await Promise.resolve()
       onRead()
       body.whole = Buffer.from('{}')
@@ -120,8 +120,8 @@ test('a body is read where the policy looks at it, and the decision is made anew
   const { seen, stations, arrival } = arrangeBody(() => {})
   await createPipeline(stations)(arrival)
   assert.deepEqual(
-    seen.filter((step) => ['claim', 'buffer', 'decide', 'decided', 'perform'].includes(step)),
-    ['claim', 'buffer', 'claim', 'decide', 'decided', 'perform'],
+    seen.filter((step) => ['claim', 'buffer up to 8', 'decide', 'decided', 'perform'].includes(step)),
+    ['claim', 'buffer up to 8', 'claim', 'decide', 'decided', 'perform'],
   )
 })
 
@@ -168,7 +168,7 @@ test('answers from outside and the body are waited for in any order, each once',
     },
   })(arrival)
   assert.equal(settling.refused, false)
-  assert.deepEqual([count(seen, 'asked'), count(seen, 'buffer'), count(seen, 'decided')], [1, 1, 1])
+  assert.deepEqual([count(seen, 'asked'), count(seen, 'buffer up to 8'), count(seen, 'decided')], [1, 1, 1])
 })
 
 test('a body that is not read, since it is too large, is a refusal without an effect', async () => {
