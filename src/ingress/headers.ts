@@ -79,12 +79,12 @@ const isPlain = /^[a-z\d-]*$/
 /** End-to-end headers, flat, in order, duplicates kept. Throws `Refusal('malformed-request')` where Connection names a header that is not its to drop. */
 export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
   const kept: string[] = []
-  let nominated: string[] | null = null
+  const nominated: string[] = []
   let cookieAt = -1
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     const lower = name.toLowerCase()
-    if (lower === 'connection') nominated = nominate(rawHeaders[i + 1] as string, nominated)
+    if (lower === 'connection') nominate(rawHeaders[i + 1] as string, nominated)
     // CGI and its heirs read an underscore, and some of them any other sign, as a dash.
     const read = isPlain.test(lower) ? lower : lower.replaceAll(/[^a-z\d]/g, '-')
     if (dropped.has(read) || claims.test(read)) continue
@@ -100,7 +100,7 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     }
     kept.push(name, rawHeaders[i + 1] as string)
   }
-  return nominated === null ? kept : withoutHeaders(kept, nominated)
+  return nominated.length === 0 ? kept : withoutHeaders(kept, nominated)
 }
 
 /** An empty one would leave a blank at the end, which is lost on the way. */
@@ -109,16 +109,16 @@ function joinCookie(kept: string[], at: number, value: string): void {
   kept[at] = earlier === '' || value === '' ? earlier + value : `${earlier}; ${value}`
 }
 
-function nominate(value: string, earlier: string[] | null): string[] | null {
-  if (value === 'keep-alive' || value === 'close' || value === 'Keep-Alive' || value === 'Upgrade') return earlier
-  const names = connectionNames(value).filter((name) => name !== '' && name !== 'keep-alive' && name !== 'close')
-  for (const name of names) {
+/** Into `nominated`, which is added to and never copied: a head may have as many Connection headers as it has room for. */
+function nominate(value: string, nominated: string[]): void {
+  if (value === 'keep-alive' || value === 'close' || value === 'Keep-Alive' || value === 'Upgrade') return
+  for (const name of connectionNames(value)) {
+    if (name === '' || name === 'keep-alive' || name === 'close') continue
     // Dropping these would change what the message says rather than how it travels (RFC 9110 §7.6.1).
-    if (name === 'content-length' || name === 'host' || name === 'authorization' || name === 'cache-control') {
+    if (name === 'content-length' || name === 'host' || name === 'authorization' || name === 'cache-control')
       throw new Refusal('malformed-request', `Connection names ${name}, which is not a hop-by-hop header`)
-    }
+    nominated.push(name)
   }
-  return names.length === 0 ? earlier : [...(earlier ?? []), ...names]
 }
 
 /** The only value of a header that must not stand twice; `null` where it is absent. Throws `Refusal('malformed-request')`. */

@@ -113,6 +113,17 @@ test('two character sets are refused, and one that stands twice is not', () => {
   assert.throws(() => typed('text/plain; charset=utf-8; charset=utf-16'), { code: 'malformed-request' })
   assert.throws(() => typed('text/plain, application/json'), { code: 'malformed-request' })
   assert.equal(typed('text/plain; charset=utf-8; charset="UTF-8"')['value'], 'x')
+  assert.equal(typed('text/plain;  CharSet = utf-8 ; x="charset=a"')['value'], 'x')
+  assert.throws(() => typed('text/plain; charset="utf-8"utf-16'), { code: 'malformed-request' })
+})
+
+test('a character set in a megabyte of blanks costs what it is long, and not that squared', () => {
+  const { user } = process.cpuUsage()
+  const blanks = ' '.repeat(1024 * 1024)
+  assert.equal(bodyOf(body('x'), ['content-type', `text/plain;${blanks}charset${blanks}=${blanks}utf-8${blanks}`])['value'], 'x')
+  assert.equal(bodyOf(body('x'), ['content-type', `text/plain; charset=utf-16${blanks}x`])['type'], 'binary')
+  // An expression that tries each blank within each other one takes ten minutes; this takes a hundredth of a second.
+  assert.ok(process.cpuUsage().user - user < 10_000_000)
 })
 
 const lines = '{"index":{}}\n{"a":1}\r\n\n[2]\n'

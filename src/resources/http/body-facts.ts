@@ -87,10 +87,21 @@ function contentTypeOf(values: readonly string[]): { readonly mediaType: string;
   // `application/json x` is JSON to those who look at the beginning.
   if (mediaType !== '' && !/^[\w!#$%&'*+.^`|~-]+(?:\/[\w!#$%&'*+.^`|~-]+)?$/.test(mediaType))
     throw unclear('has a Content-Type that is none')
-  const charsets = new Set(parameters.flatMap((one) => /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(one)?.[1]?.toLowerCase() ?? []))
+  const charsets = new Set(parameters.flatMap(charsetIn))
   if (charsets.size > 1) throw unclear('has two character sets')
   const [charset = ''] = charsets
   return { mediaType, charset }
+}
+
+/** By hand: an expression that leaves blanks out on both sides tries each of them within each other one. */
+function charsetIn(parameter: string): readonly string[] {
+  const equals = parameter.indexOf('=')
+  if (equals < 0 || parameter.slice(0, equals).trim().toLowerCase() !== 'charset') return []
+  const value = parameter.slice(equals + 1).trim()
+  const end = value.length > 1 && value.endsWith('"') ? -1 : undefined
+  const name = value.startsWith('"') ? value.slice(1, end) : value
+  if (name.includes('"')) throw unclear('has a character set that is none')
+  return [name.toLowerCase()]
 }
 
 /** What an XML declaration names (XML 1.0 §4.3.3); empty where there is none. */

@@ -24,18 +24,18 @@ const hopByHop: ReadonlySet<string> = new Set([
  */
 export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
   const kept: string[] = []
-  let nominated: string[] | null = null
+  const nominated: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = text(raw[i])
     const lower = name.toLowerCase()
     if (hopByHop.has(lower)) {
-      if (lower === 'connection') nominated = nominate(text(raw[i + 1]), nominated)
+      if (lower === 'connection') nominate(text(raw[i + 1]), nominated)
       else if (lower === 'transfer-encoding') requireChunked(text(raw[i + 1]))
       continue
     }
     kept.push(name, text(raw[i + 1]))
   }
-  return nominated === null ? kept : withoutHeaders(kept, nominated)
+  return nominated.length === 0 ? kept : withoutHeaders(kept, nominated)
 }
 
 function requireChunked(coding: string): void {
@@ -55,7 +55,8 @@ function text(value: Buffer | string | undefined): string {
   return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
 }
 
-function nominate(value: string, earlier: string[] | null): string[] | null {
-  if (value === 'keep-alive' || value === 'close') return earlier
-  return [...(earlier ?? []), ...connectionNames(value)]
+/** Into `nominated`, which is added to and never copied: an origin may send as many Connection headers as a head has room for. */
+function nominate(value: string, nominated: string[]): void {
+  if (value === 'keep-alive' || value === 'close') return
+  for (const name of connectionNames(value)) nominated.push(name)
 }
