@@ -172,27 +172,24 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     onRefusal: ({ problem, forOperator }, arrivalId, integration) =>
       logger.warn({ problem, arrival: arrivalId, integration, detail: forOperator }, 'a destination was refused'),
   })
-  const nodeHttp = {
-    maxHeaderSize: config.http.maxHeaderBytes,
-    headersTimeout: config.http.headersTimeoutMs,
-    requestTimeout: 0,
-    keepAliveTimeout: config.http.keepAliveMs,
-    noDelay: true,
-  }
   const containment = createContainment((error, peer) => {
     bugs.inc()
     logger.error({ err: error, peer }, 'an unexpected error; the connection that it served is cut')
   })
-  const inner = createInterceptDoor({
-    ...{ handle, nextId, containment },
-    secureContext: createLeaves(authority).contextFor,
-    http: nodeHttp,
-    headersTimeoutMs: config.http.headersTimeoutMs,
-    idleTimeoutMs: config.http.idleTimeoutMs,
-    linger: config.http.linger,
-  })
+  const { maxHeaderBytes, headersTimeoutMs, keepAliveMs, idleTimeoutMs, linger } = config.http
+  const serving = {
+    ...{ handle, nextId, containment, idleTimeoutMs, linger },
+    http: {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: 0,
+      keepAliveTimeout: keepAliveMs,
+      noDelay: true,
+    },
+  }
+  const inner = createInterceptDoor({ serving, secureContext: createLeaves(authority).contextFor, headersTimeoutMs })
   // There before access is: a manifest that was removed while no gateway ran is a change like any other.
-  const doors = createListeners({ config, descriptors, callers, handle, nextId, containment, now, nodeHttp })
+  const doors = createListeners({ config, descriptors, callers, serving, now })
   try {
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()

@@ -1,30 +1,24 @@
 /** Opens the listeners of the configuration: the doors of each, who calls there, and whose its connections are. */
-import type { ServerOptions } from 'node:http'
 import type { Config, ListenerConfig } from '../config/index.ts'
 import {
   type Callers,
-  type Containment,
   createConnectionShares,
   createDoors,
   createIdentify,
   type Identify,
   type Listener,
-  type NextId,
   openListener,
+  type ServingOptions,
 } from '../ingress/index.ts'
-import type { Handle } from '../pipeline.ts'
 import type { Descriptors } from '../shares/index.ts'
 
 export interface ListenersOptions {
   readonly config: Config
   readonly descriptors: Descriptors
   readonly callers: Callers
-  readonly handle: Handle
-  readonly nextId: NextId
-  readonly containment: Containment
+  readonly serving: ServingOptions
   /** Milliseconds, monotonic. */
   readonly now: () => number
-  readonly nodeHttp: ServerOptions
 }
 
 export interface Listeners {
@@ -35,8 +29,9 @@ export interface Listeners {
 }
 
 export function createListeners(options: ListenersOptions): Listeners {
-  const { descriptors, callers, handle, nextId, containment, now, nodeHttp } = options
-  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs, idleTimeoutMs, linger } = options.config.http
+  const { descriptors, callers, serving, now } = options
+  const { handle, nextId } = serving
+  const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs } = options.config.http
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
@@ -53,8 +48,7 @@ export function createListeners(options: ListenersOptions): Listeners {
     }
     const { requireShare } = connections
     return openListener({
-      ...{ name, address, handle, identify, nextId, connections, containment, idleTimeoutMs, linger },
-      http: nodeHttp,
+      ...{ name, address, serving, identify, connections },
       owner: () => known(null, null)?.integration ?? null,
       doors: createDoors(doors, { handle, identify, nextId, requireShare }),
     })

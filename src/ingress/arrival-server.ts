@@ -18,7 +18,8 @@ import { isSlowed } from './request-body.ts'
 import type { NextId } from './request-id.ts'
 import { versionUnsupported } from './understood.ts'
 
-export interface ArrivalServerOptions {
+/** What holds for every connection, whichever door it leads to. */
+export interface ServingOptions {
   readonly http: ServerOptions
   /** A connection in which nothing moves is cut, unless it waits for the gateway. */
   readonly idleTimeoutMs: number
@@ -27,6 +28,9 @@ export interface ArrivalServerOptions {
   readonly handle: Handle
   readonly nextId: NextId
   readonly containment: Containment
+}
+
+export interface ArrivalServerOptions extends ServingOptions {
   /** Of what cannot be parsed. */
   readonly door: DoorName
   readonly route: RequestDoor

@@ -1,4 +1,6 @@
 /** The doors: bytes in, an Arrival out, a Reply back. */
+
+export type { ServingOptions } from './arrival-server.ts'
 export { createConnectionShares } from './connection-shares.ts'
 export { type Containment, createContainment } from './containment.ts'
 export { createDoors } from './doors.ts'

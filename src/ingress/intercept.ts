@@ -1,35 +1,26 @@
 /** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
-import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Authority, canonicalHost } from '../canonical/index.ts'
 import { type Hangup, type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
-import { createArrivalServer, noConnect } from './arrival-server.ts'
+import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
 import { takesEcdsa } from './client-hello.ts'
-import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { holdOpen } from './hold-open.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import { createInsideConnections } from './inside-connections.ts'
-import type { LingerBounds } from './linger.ts'
 import { malformedArrival } from './malformed.ts'
-import type { NextId } from './request-id.ts'
 
 export interface InterceptOptions {
-  readonly handle: Handle
-  readonly nextId: NextId
-  readonly containment: Containment
+  readonly serving: ServingOptions
   /** A server context with a leaf for exactly this host; `rsa`: with one that a client without ECDSA can check, too. */
   readonly secureContext: (integration: string, host: string, rsa: boolean, hangup: Hangup) => Promise<SecureContext>
-  readonly http: ServerOptions
   /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
   readonly headersTimeoutMs: number
-  /** A connection inside in which nothing moves is cut. */
-  readonly idleTimeoutMs: number
-  readonly linger: LingerBounds
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -46,10 +37,10 @@ interface Inside {
   readonly settings: DoorSettings
 }
 
-export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
-  const { handle, nextId, secureContext, headersTimeoutMs } = options
+export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }: InterceptOptions): InterceptDoor {
+  const { handle, nextId } = serving
   const insides = new WeakMap<Duplex, Inside>()
-  const connections = createInsideConnections(createInnerServer(options, insides), headersTimeoutMs)
+  const connections = createInsideConnections(createInnerServer(serving, insides), headersTimeoutMs)
 
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
@@ -116,22 +107,15 @@ export function createInterceptDoor(options: InterceptOptions): InterceptDoor {
   return { intercept, close: connections.close }
 }
 
-function createInnerServer(
-  { handle, nextId, containment, http, idleTimeoutMs, linger }: InterceptOptions,
-  insides: WeakMap<Duplex, Inside>,
-): Server {
+function createInnerServer(serving: ServingOptions, insides: WeakMap<Duplex, Inside>): Server {
+  const { handle, nextId } = serving
   const settingsOf = (req: IncomingMessage): DoorSettings => {
     const inside = insides.get(req.socket)
     if (inside === undefined) throw new Error('a connection that no tunnel opened')
     return inside.settings
   }
   return createArrivalServer({
-    http,
-    idleTimeoutMs,
-    linger,
-    handle,
-    nextId,
-    containment,
+    ...serving,
     door: 'intercept',
     route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
     ownerOf: (socket) => insides.get(socket)?.settings ?? null,

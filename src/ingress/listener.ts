@@ -1,20 +1,16 @@
 /** One listening socket and the doors behind it: which door a request belongs to is decided by its form alone. */
-import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Integration, Refusal } from '../core/index.ts'
-import type { Handle } from '../pipeline.ts'
 import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
-import { createArrivalServer, noConnect } from './arrival-server.ts'
+import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
 import type { ConnectDoor } from './connect.ts'
 import type { ConnectionPool } from './connection-shares.ts'
-import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
-import type { LingerBounds } from './linger.ts'
 import type { RequestDoor } from './proxy.ts'
-import type { NextId } from './request-id.ts'
 
 export interface UpgradableDoor {
   readonly request: RequestDoor
@@ -39,17 +35,11 @@ export interface ListenerOptions {
   readonly name: string
   readonly address: ListenAddress
   readonly doors: Doors
-  readonly handle: Handle
+  readonly serving: ServingOptions
   readonly identify: Identify
-  readonly nextId: NextId
-  readonly http: ServerOptions
   readonly connections: ConnectionPool
-  readonly containment: Containment
   /** Whose listener this is; `null` where callers prove themselves. */
   readonly owner: () => Integration | null
-  /** A connection in which nothing moves is cut, unless its caller has asked all it has to and waits for the answer. */
-  readonly idleTimeoutMs: number
-  readonly linger: LingerBounds
 }
 
 export interface Listener {
@@ -64,19 +54,19 @@ export interface Listener {
 
 /** Throws the Error of `listen` (EADDRINUSE, EACCES) with the listener's name in its message. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { name, doors, handle, nextId, identify, http, connections, containment, owner } = options
+  const { name, doors, serving, identify, connections, owner } = options
+  const { handle, nextId } = serving
   const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
   const sockets = new Set<Socket>()
 
   const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
   const server = createArrivalServer({
+    ...serving,
     // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
-    http: { ...http, shouldUpgradeCallback: (req) => (req.url ?? '').startsWith('/services/') && doors.services?.upgrades(req) === true },
-    idleTimeoutMs: options.idleTimeoutMs,
-    linger: options.linger,
-    handle,
-    nextId,
-    containment,
+    http: {
+      ...serving.http,
+      shouldUpgradeCallback: (req) => (req.url ?? '').startsWith('/services/') && doors.services?.upgrades(req) === true,
+    },
     door: 'proxy',
     route(req, res) {
       connections.began(req.socket, res)

@@ -14,14 +14,12 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
     return { reply, meter: { sent: () => null, received: () => null }, refused: reply.status !== 200, settle() {}, fail() {} }
   }
   const door = createInterceptDoor({
-    handle,
-    nextId: () => 'r',
-    containment: createContainment(() => {}),
+    serving: {
+      ...{ handle, nextId: () => 'r', containment: createContainment(() => {}), http: {}, idleTimeoutMs: 60_000 },
+      linger: { timeoutMs: 30_000, maxBytes: 1024 },
+    },
     secureContext: () => Promise.reject(new Error('no TLS here')),
-    http: {},
     headersTimeoutMs: 60_000,
-    idleTimeoutMs: 60_000,
-    linger: { timeoutMs: 30_000, maxBytes: 1024 },
   })
   const server = createServer((socket) => void door.intercept(socket, Buffer.alloc(0), tunnel))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

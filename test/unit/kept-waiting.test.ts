@@ -4,8 +4,15 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { Arrival, Integration, Stations, TunnelRequest } from '../../src/core/index.ts'
-import { createConnectionShares, createContainment, createDoors, createInterceptDoor, openListener } from '../../src/ingress/index.ts'
-import { createPipeline } from '../../src/pipeline.ts'
+import {
+  createConnectionShares,
+  createContainment,
+  createDoors,
+  createInterceptDoor,
+  openListener,
+  type ServingOptions,
+} from '../../src/ingress/index.ts'
+import { createPipeline, type Handle } from '../../src/pipeline.ts'
 import { eventually } from '../support/eventually.ts'
 
 const integration = { name: 'weather', limits: { connections: 100 } } as Integration
@@ -34,6 +41,11 @@ function arrangePath() {
   return { opened, settled, handle: createPipeline(stations) }
 }
 
+function servingBy(handle: Handle): ServingOptions {
+  const containment = createContainment((error) => assert.fail(String(error)))
+  return { handle, nextId: () => 'r', containment, http: {}, idleTimeoutMs: anHour, linger }
+}
+
 async function startListener(t: TestContext) {
   const path = arrangePath()
   const identify = () => ({ integration, identity: 'token' }) as const
@@ -45,8 +57,7 @@ async function startListener(t: TestContext) {
   })
   const options = { handle: path.handle, identify, nextId: () => 'r', requireShare() {} }
   const listener = await openListener({
-    ...{ ...options, name: 'all', address: { host: '127.0.0.1', port: 0 }, http: {}, connections, idleTimeoutMs: anHour, linger },
-    containment: createContainment((error) => assert.fail(String(error))),
+    ...{ name: 'all', address: { host: '127.0.0.1', port: 0 }, serving: servingBy(path.handle), identify, connections },
     owner: () => null,
     doors: createDoors(['proxy', 'services', 'broker'], options),
   })
@@ -106,9 +117,7 @@ async function startIntercepting(t: TestContext) {
   const { settled, handle } = arrangePath()
   const waiting = new Set<string>()
   const door = createInterceptDoor({
-    handle,
-    nextId: () => 'r',
-    containment: createContainment((error) => assert.fail(String(error))),
+    serving: servingBy(handle),
     secureContext: (_integration, host, _rsa, hangup) =>
       new Promise((_resolve, reject) => {
         waiting.add(host)
@@ -117,10 +126,7 @@ async function startIntercepting(t: TestContext) {
           reject(new Error('left'))
         })
       }),
-    http: {},
     headersTimeoutMs: anHour,
-    idleTimeoutMs: anHour,
-    linger,
   })
   const tunnel = { id: 'c', integration, target: { host: 'a.example', port: 443 }, identify: () => null } as unknown as TunnelRequest
   const server = createServer({ allowHalfOpen: true }, (socket) => {
