@@ -2,10 +2,10 @@
 
 export type { ServingOptions } from './arrival-server.ts'
 export { createConnectionShares } from './connection-shares.ts'
-export { type Containment, createContainment } from './containment.ts'
+export { createContainment } from './containment.ts'
 export { createDoors } from './doors.ts'
 export { type Callers, createIdentify, type Identify, identified } from './identify.ts'
 export { createInterceptDoor } from './intercept.ts'
 export { type Listener, openListener } from './listener.ts'
 export { createPolicyDoor } from './policy-door.ts'
-export { createIds, type NextId } from './request-id.ts'
+export { createIds } from './request-id.ts'
