@@ -41,11 +41,11 @@ class Passage extends Settlement implements Settling {
   #waitedMs = 0
 
   async run(): Promise<Settling> {
-    const { limits, redactor, journal, live, decisionLog, isDraining, now } = this.stations
+    const { limits, redactor, auditLog, live, decisionLog, isDraining, now } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
-      for (let wait = journal.behind(); wait !== null; wait = journal.behind()) await wait
+      for (let wait = auditLog.behind(); wait !== null; wait = auditLog.behind()) await wait
       const who = this.#identify()
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) {
@@ -56,7 +56,7 @@ class Passage extends Settlement implements Settling {
       }
       // What the policy asks outside is part of a request that is under way.
       if (isDraining() && arrival.door !== 'policy') throw draining()
-      if (who instanceof Stranger) throw who.refusal
+      if (who instanceof Unidentified) throw who.refusal
       requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
       const askedAt = now()
@@ -75,7 +75,7 @@ class Passage extends Settlement implements Settling {
       this.lease = lease
       this.admitted()
       body?.watch((bytes) => this.sent(bytes)) // and slowed where a bucket is empty
-      if (journal.strict) await (entry.durable() ?? undefined)
+      if (auditLog.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
       const reply = redactor.reply(permit, raw)
       this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is judged again
@@ -146,19 +146,19 @@ class Passage extends Settlement implements Settling {
   #identifyAnew(request: AccessRequest): AccessRequest {
     if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
     const who = this.#identify()
-    if (who instanceof Stranger) throw who.refusal
+    if (who instanceof Unidentified) throw who.refusal
     requireNotSuspended(who)
     const { integration, identity } = who
     return { ...request, integration, identity }
   }
 
   /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
-  #identify(): Identified | Stranger {
+  #identify(): Identified | Unidentified {
     try {
       this.who = this.arrival.identify()
-      return this.who ?? new Stranger(unidentified())
+      return this.who ?? new Unidentified(proofMissing())
     } catch (error) {
-      return new Stranger(error)
+      return new Unidentified(error)
     }
   }
 }
@@ -173,7 +173,7 @@ interface Decided {
 /** Each may ask outside as often and as long as the grants allow. */
 const maxRounds = 4
 
-class Stranger {
+class Unidentified {
   readonly integration = null
   readonly refusal: unknown
 
@@ -212,7 +212,7 @@ function draining(): Refusal {
 }
 
 /** RFC 9110 §11.7.1: a 407 carries Proxy-Authenticate. */
-function unidentified(): Refusal {
+function proofMissing(): Refusal {
   const detail =
     'send the proxy token as Proxy-Authorization (Basic <integration>:<token>, or Bearer <token>), or use the integration’s own listener'
   return new Refusal('unidentified', detail, {

@@ -182,7 +182,7 @@ export class Settlement extends Timeline implements Meter {
 
   #open(): Entry | null {
     try {
-      return this.stations.journal.open(this.arrival)
+      return this.stations.auditLog.open(this.arrival)
     } catch (error) {
       this.#report(error)
       return null

@@ -1,6 +1,6 @@
 /** The audit station: opens the log, recovers it, and gives each arrival its entry. */
 import { mkdirSync } from 'node:fs'
-import type { Journal } from '../core/index.ts'
+import type { AuditLog } from '../core/index.ts'
 import { lockFolder } from '../files/index.ts'
 import { AuditError } from './audit-error.ts'
 import { hashLine, oneLine } from './chain.ts'
@@ -35,7 +35,7 @@ export interface AuditStatus {
   readonly unsettledBefore: number
 }
 
-export interface AuditStation extends Journal {
+export interface AuditStation extends AuditLog {
   status(): AuditStatus
   /** Resolves once the start is on disk. Throws `AuditError` where nothing can be written. */
   ready(): Promise<void>

@@ -76,7 +76,7 @@ export interface Entry {
   settled(outcome: Outcome): void
 }
 
-export interface Journal {
+export interface AuditLog {
   /** The effect itself waits for its record (`audit.durability: strict`). */
   readonly strict: boolean
   /** `null`; or, where the disk is behind, a promise to wait for before anything more is recorded, and then to ask again. Never rejects. */
@@ -111,7 +111,7 @@ export interface Stations {
   readonly limits: Limits
   readonly findResource: (kind: ResourceKind) => Resource
   readonly redactor: Redactor
-  readonly journal: Journal
+  readonly auditLog: AuditLog
   /** `null`: decisions are sent nowhere. */
   readonly decisionLog: DecisionLog | null
   readonly usage: Usage

@@ -161,7 +161,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     now,
     isDraining: () => state.draining,
     onBytes: createRelief(),
-    journal: audit,
+    auditLog: audit,
     findResource: reach.find,
     decisionLog: reporting.decisionLog,
     suggest: suggestion,

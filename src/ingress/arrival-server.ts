@@ -12,7 +12,7 @@ import { watchHalfClosed } from './half-closed.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { type LingerBounds, linger } from './linger.ts'
 import { type ConnectionOwner, refuseUnparsed } from './malformed.ts'
-import { createOwedReplies } from './owed-replies.ts'
+import { createPendingResponses } from './pending-responses.ts'
 import type { RequestDoor } from './proxy.ts'
 import { isSlowed } from './request-body.ts'
 import type { NextId } from './request-id.ts'
@@ -55,7 +55,7 @@ export function createArrivalServer({
   connect,
   upgrade,
 }: ArrivalServerOptions): Server {
-  const owed = createOwedReplies()
+  const owed = createPendingResponses()
   // The parser says of every further chunk that it cannot go on.
   const given = new WeakSet<Duplex>()
   // What comes over these belongs to no request that Node knows of.

@@ -30,7 +30,7 @@ function connectArrival(
 ): Arrival {
   const at = Date.now()
   const hangup = socketHangup(socket, head)
-  const prove = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'), socket)
+  const authenticate = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'), socket)
   return {
     id,
     door: 'connect',
@@ -38,7 +38,7 @@ function connectArrival(
     peer: req.socket.remoteAddress ?? 'local',
     hangup,
     cut: () => void socket.destroy(),
-    identify: prove,
+    identify: authenticate,
     read({ integration, identity }: Identified): AccessRequest {
       requireShare(socket)
       return {
@@ -51,7 +51,7 @@ function connectArrival(
         hangup,
         action: 'CONNECT',
         target: readTarget(req),
-        identify: prove,
+        identify: authenticate,
       }
     },
   }

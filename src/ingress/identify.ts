@@ -37,7 +37,7 @@ export function createIdentify(
       presented = present(authorization)
       if (socket !== null) remembered.set(socket, presented)
     }
-    return prove(callers, presented)
+    return findHolder(callers, presented)
   }
 }
 
@@ -65,7 +65,7 @@ function present(authorization: string): Presented {
 
 const nothing = Buffer.alloc(32)
 
-function prove(callers: Callers, { scheme, name, digest }: Presented): Identified | null {
+function findHolder(callers: Callers, { scheme, name, digest }: Presented): Identified | null {
   if (scheme === null) return null
   if (scheme === 'basic') {
     const integration = callers.get(name)

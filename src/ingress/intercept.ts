@@ -12,7 +12,7 @@ import { serve } from './deliver.ts'
 import { holdOpen } from './hold-open.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
-import { createInsideConnections } from './inside-connections.ts'
+import { createInterceptedConnections } from './intercepted-connections.ts'
 import { malformedArrival } from './malformed.ts'
 
 export interface InterceptOptions {
@@ -33,14 +33,14 @@ export interface InterceptDoor {
 }
 
 /** What a decrypted connection was opened for; a WeakMap keeps it off the socket. */
-interface Inside {
+interface Intercepted {
   readonly settings: DoorSettings
 }
 
 export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }: InterceptOptions): InterceptDoor {
   const { handle, nextId } = serving
-  const insides = new WeakMap<Duplex, Inside>()
-  const connections = createInsideConnections(createInnerServer(serving, insides), headersTimeoutMs)
+  const intercepted = new WeakMap<Duplex, Intercepted>()
+  const connections = createInterceptedConnections(createInnerServer(serving, intercepted), headersTimeoutMs)
 
   /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
@@ -51,7 +51,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
     }
     if (first[0] !== 0x16) {
       socket.unshift(first)
-      return serveInside(socket as Socket, 'http', tunnel)
+      return serveIntercepted(socket as Socket, 'http', tunnel)
     }
     const held = holdOpen(socket, first)
     const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(first), held.hangup).catch(
@@ -77,7 +77,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
       secure.once('secure', () => {
         shaken = true
         clearTimeout(timer)
-        void serveInside(secure, 'https', tunnel)
+        void serveIntercepted(secure, 'https', tunnel)
       })
       // Node waits for the rest of a handshake that nobody is left to send.
       const gone = () => void (shaken || secure.destroy(new Error(left)))
@@ -96,8 +96,8 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
     })
   }
 
-  function serveInside(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
-    insides.set(connection, { settings: innerSettings(tunnel, scheme) })
+  function serveIntercepted(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
+    intercepted.set(connection, { settings: innerSettings(tunnel, scheme) })
     connections.serve(connection)
     // Paused while its first byte was looked at.
     connection.resume()
@@ -107,18 +107,18 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
   return { intercept, close: connections.close }
 }
 
-function createInnerServer(serving: ServingOptions, insides: WeakMap<Duplex, Inside>): Server {
+function createInnerServer(serving: ServingOptions, intercepted: WeakMap<Duplex, Intercepted>): Server {
   const { handle, nextId } = serving
   const settingsOf = (req: IncomingMessage): DoorSettings => {
-    const inside = insides.get(req.socket)
-    if (inside === undefined) throw new Error('a connection that no tunnel opened')
-    return inside.settings
+    const found = intercepted.get(req.socket)
+    if (found === undefined) throw new Error('a connection that no tunnel opened')
+    return found.settings
   }
   return createArrivalServer({
     ...serving,
     door: 'intercept',
     route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
-    ownerOf: (socket) => insides.get(socket)?.settings ?? null,
+    ownerOf: (socket) => intercepted.get(socket)?.settings ?? null,
     connect: noConnect('there is no CONNECT inside a tunnel'),
   })
 }

@@ -56,10 +56,10 @@ export interface Listener {
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const { name, doors, serving, identify, connections, owner } = options
   const { handle, nextId } = serving
-  const strayArrival = { door: 'proxy', identify, read: refuseStray } as const
+  const unmatchedArrival = { door: 'proxy', identify, read: refuseUnmatched } as const
   const sockets = new Set<Socket>()
 
-  const stray: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), strayArrival, req, res))
+  const unmatched: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), unmatchedArrival, req, res))
   const server = createArrivalServer({
     ...serving,
     // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
@@ -70,9 +70,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     door: 'proxy',
     route(req, res) {
       connections.began(req.socket, res)
-      doorFor(doors, req.url ?? '', stray)(req, res)
+      doorFor(doors, req.url ?? '', unmatched)(req, res)
     },
-    ownerOf: () => strayArrival,
+    ownerOf: () => unmatchedArrival,
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
     ...(doors.services !== null && { upgrade: doors.services.upgrade }),
   })
@@ -97,13 +97,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   return { name, address, drain: endSilent, destroy }
 }
 
-function doorFor(doors: Doors, target: string, stray: RequestDoor): RequestDoor {
-  if (!target.startsWith('/')) return target === '*' ? stray : (doors.proxy ?? stray)
-  if (target.startsWith('/services/')) return doors.services?.request ?? stray
-  return (/^\/v1(?:[/?]|$)/.test(target) ? doors.broker : null) ?? stray
+function doorFor(doors: Doors, target: string, unmatched: RequestDoor): RequestDoor {
+  if (!target.startsWith('/')) return target === '*' ? unmatched : (doors.proxy ?? unmatched)
+  if (target.startsWith('/services/')) return doors.services?.request ?? unmatched
+  return (/^\/v1(?:[/?]|$)/.test(target) ? doors.broker : null) ?? unmatched
 }
 
-function refuseStray(arrival: HttpArrival): never {
+function refuseUnmatched(arrival: HttpArrival): never {
   const path = (arrival.req.url ?? '').startsWith('/')
   throw path
     ? new Refusal('not-found', 'nothing is served at this path; a proxied request has an absolute target (http://…) or is a CONNECT')

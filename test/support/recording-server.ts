@@ -35,7 +35,7 @@ const mask: AuditMask = { text: (text) => text, query: (query) => query, of: () 
 /** Throws as `openRecording` and `AuditStation.ready`. */
 export async function startRecording({ stateFolder, maxSegmentBytes, file, perform }: RecordingOptions): Promise<RecordingServer> {
   const folder = join(stateFolder, 'audit')
-  const journal = openRecording({
+  const auditLog = openRecording({
     config: { state: { folder: stateFolder }, audit: { folder, maxSegmentBytes, durability: 'reply' } } as Config,
     mask,
     logger: { fatal() {}, error() {} } as unknown as Logger,
@@ -56,7 +56,7 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
       claim: (request: AccessRequest) => Claim.of(request, answer, { facts: {}, subject: { path: '/v1' }, origin: 'o' }),
     }),
     redactor: { reply: (_permit: unknown, reply: unknown) => reply },
-    journal,
+    auditLog,
     decisionLog: null,
     usage: { settled() {} },
     onBug: (error: unknown) => console.error(error),
@@ -83,9 +83,9 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
   }
 
   try {
-    await journal.ready()
+    await auditLog.ready()
   } catch (error) {
-    await journal.close()
+    await auditLog.close()
     throw error
   }
   const server = createServer({ noDelay: true }, (socket) => {
@@ -100,7 +100,7 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
     port: (server.address() as AddressInfo).port,
     async close() {
       await new Promise((resolve) => server.close(resolve))
-      await journal.close()
+      await auditLog.close()
     },
   }
 }

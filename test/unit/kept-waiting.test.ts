@@ -25,7 +25,7 @@ function arrangePath() {
   const settled: { readonly status: number; readonly problem: string | null }[] = []
   const stations = {
     limits: { arrive: () => 1, keepBack: () => anHour },
-    journal: {
+    auditLog: {
       behind: () => null,
       open: ({ door }: Arrival) => {
         opened.push(door)

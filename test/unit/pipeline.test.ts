@@ -37,7 +37,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     },
     findResource: () => ({ claim: (asked: AccessRequest) => step('claim', claimOf(asked)) }),
     redactor: { reply: (_permit: unknown, reply: unknown) => step('redact', reply) },
-    journal: {
+    auditLog: {
       strict: false,
       behind: () => null,
       open: () => ({
@@ -216,7 +216,7 @@ test('a crash of the log is a 503 for its caller, and of what tells of crashes n
   const failing = (): never => {
     throw new TypeError('a bug')
   }
-  const handle = createPipeline({ ...stations, journal: { strict: false, behind: () => null, open: failing }, onBug: failing })
+  const handle = createPipeline({ ...stations, auditLog: { strict: false, behind: () => null, open: failing }, onBug: failing })
   const settling = await handle(arrival)
   settling.settle({ complete: true })
   assert.equal(settling.reply.status, 503)
@@ -357,8 +357,8 @@ test('with audit.durability strict the effect waits for its record', async () =>
   const onDisk = new Promise<void>((resolve) => {
     isOnDisk = resolve
   })
-  const open = () => ({ ...stations.journal.open(arrival), durable: () => onDisk })
-  const handling = createPipeline({ ...stations, journal: { ...stations.journal, strict: true, open } })(arrival)
+  const open = () => ({ ...stations.auditLog.open(arrival), durable: () => onDisk })
+  const handling = createPipeline({ ...stations, auditLog: { ...stations.auditLog, strict: true, open } })(arrival)
   await new Promise(setImmediate)
   assert.ok(seen.includes('admit') && !seen.includes('perform'))
   isOnDisk()

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-export interface OwedReplies {
+export interface PendingResponses {
   begin(req: IncomingMessage, res: ServerResponse): void
   /** Oldest first; each may close at any time. */
   of(socket: Duplex): readonly ServerResponse[]
@@ -12,7 +12,7 @@ export interface OwedReplies {
 
 const none: readonly ServerResponse[] = []
 
-export function createOwedReplies(): OwedReplies {
+export function createPendingResponses(): PendingResponses {
   const begun = new WeakMap<Duplex, readonly ServerResponse[]>()
   function of(socket: Duplex): readonly ServerResponse[] {
     const replies = begun.get(socket) ?? none

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-export interface InsideConnections {
+export interface InterceptedConnections {
   /** Hands the connection to the server, and keeps an eye on it until it closes. */
   serve(connection: Socket): void
   /** Ends what owes no reply, and the others once theirs is out. */
@@ -22,7 +22,7 @@ const drainSweepMs = 50
 const longestSweepMs = 15_000
 
 /** `headersTimeoutMs` is kept to half of itself, or to 15 seconds: a look now and then costs less than a timer for each request. */
-export function createInsideConnections(server: Server, headersTimeoutMs: number): InsideConnections {
+export function createInterceptedConnections(server: Server, headersTimeoutMs: number): InterceptedConnections {
   const connections = new Map<Socket, Watched>()
   let closing = false
   let sweeping: NodeJS.Timeout | null = null
