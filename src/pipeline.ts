@@ -22,9 +22,9 @@ export interface Settling {
   readonly meter: Meter
   /** The reply is the gateway's own refusal. */
   readonly refused: boolean
-  /** At the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
+  /** Call it at the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
   settle(end: SettlingEnd): void
-  /** The reply could not be delivered for a bug: the operator is told, and `reply` is a 500 from now on. Never throws. */
+  /** Call it when a bug kept the reply from being delivered: it is reported, and `reply` is a 500 from now on. Never throws. */
   fail(error: unknown): void
 }
 
@@ -35,9 +35,9 @@ export function createPipeline(stations: Stations): Handle {
   return (arrival) => new Passage(stations, arrival).run()
 }
 
-/** One arrival on its way. */
+/** One arrival on the path. */
 class Passage extends Settlement implements Settling {
-  /** For the caller's body; no evaluation took it. */
+  /** How long the caller's body was waited for, which is not part of the evaluation. */
   #waitedMs = 0
 
   async run(): Promise<Settling> {
@@ -49,19 +49,19 @@ class Passage extends Settlement implements Settling {
       const who = this.#identify()
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) {
-        // A question of rules is no flood: who asks waits with a decision.
+        // External calls of rules do not flood, and a decision waits for their answer: their refusal is not delayed.
         const keptMs = arrival.door === 'policy' ? 0 : limits.keepBack(who.integration)
         if (keptMs > 0) await keepBack(arrival, keptMs)
         throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
       }
-      // What the policy asks outside is part of a request that is under way.
+      // An external call of the policy belongs to a request that is already under way.
       if (isDraining() && arrival.door !== 'policy') throw draining()
       if (who instanceof Unidentified) throw who.refusal
       requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
       const askedAt = now()
-      // Pure, synchronous, in process; unless the rules that apply look at the body, or are granted a question to the outside,
-      // which takes this same path.
+      // Pure, synchronous, in process; unless the rules that apply look at the body, or make an external call, which takes this
+      // same path.
       const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
       const evaluationMs = now() - askedAt - this.#waitedMs
       this.judged(evaluationMs)
@@ -78,7 +78,7 @@ class Passage extends Settlement implements Settling {
       if (auditLog.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
       const reply = redactor.reply(permit, raw)
-      this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is judged again
+      this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {
@@ -87,7 +87,7 @@ class Passage extends Settlement implements Settling {
     return this
   }
 
-  /** `null`: something has to be waited for first. */
+  /** `null`: the decision has to wait for the body or for an external call. */
   #decide(request: AccessRequest): Decided | null {
     const { policy } = this.stations
     if (policy.consult !== null) return null
@@ -96,18 +96,18 @@ class Passage extends Settlement implements Settling {
     return decision === null ? null : { request, claim, decision }
   }
 
-  /** What would be touched, said without touching it; as the policy needs it now, which may have changed since. */
+  /** Made with what the policy needs now: it may have been replaced since the last claim. */
   #claim(request: AccessRequest): Claim {
     const { policy, findResource } = this.stations
     return findResource(request.kind).claim(request, policy.needs)
   }
 
-  /** Decides anew where the policy changed while something was waited for: what is no longer in force decides nothing. */
+  /** Decides again if the policy was replaced during a wait: only the policy in force decides. */
   async #deliberate(read: AccessRequest): Promise<Decided> {
     const { policy } = this.stations
     let request = read
     let activations = policy.activations()
-    // Where nobody is asked, the body is what `#decide` has found missing.
+    // Without external calls, it is the body that `#decide` has found missing.
     if (policy.consult === null) await this.#buffer(request)
     for (let round = 0; round < maxRounds; round += 1) {
       if (policy.activations() !== activations) {
@@ -127,14 +127,14 @@ class Passage extends Settlement implements Settling {
     return {
       request,
       claim: this.#claim(request),
-      decision: denial('engine/changing', 'the policy changed again and again while answers or the body were waited for', ''),
+      decision: denial('engine/changing', 'the policy changed again and again while the decision waited for answers or the body', ''),
     }
   }
 
-  /** A policy that looks at a body finds one that can be read: a file's is never judged. */
+  /** A policy never looks at the body of a file: only these two kinds have one that it may read. */
   async #buffer(request: AccessRequest): Promise<void> {
     const body = request.kind === 'http' || request.kind === 'service' ? request.body : null
-    if (body === null || body.whole !== null) throw new Error('the policy asks for a body that was read, or is not there')
+    if (body === null || body.whole !== null) throw new Error('the policy needs a body that was read already, or that does not exist')
     const from = this.stations.now()
     const hold = this.stations.limits.holdBody(request.integration, body.declaredBytes)
     this.hold = hold
@@ -142,7 +142,7 @@ class Passage extends Settlement implements Settling {
     this.#waitedMs += this.stations.now() - from
   }
 
-  /** The manifest may be another one by now, or the token no longer in it. */
+  /** By now the manifest may have changed, or no longer hold the token. */
   #identifyAnew(request: AccessRequest): AccessRequest {
     if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
     const who = this.#identify()
@@ -152,7 +152,7 @@ class Passage extends Settlement implements Settling {
     return { ...request, integration, identity }
   }
 
-  /** What cannot be parsed or proves nothing counts as an arrival of its peer before it is refused. */
+  /** An arrival that cannot be parsed, or proves nothing, uses up a token of its peer before it is refused. */
   #identify(): Identified | Unidentified {
     try {
       this.who = this.arrival.identify()
@@ -164,13 +164,13 @@ class Passage extends Settlement implements Settling {
 }
 
 interface Decided {
-  /** As it was judged: by the manifest that is in force. */
+  /** With the manifest that it was decided by. */
   readonly request: AccessRequest
   readonly claim: Claim
   readonly decision: Decision
 }
 
-/** Each may ask outside as often and as long as the grants allow. */
+/** In each round the policy may make as many external calls as its grants allow. */
 const maxRounds = 4
 
 class Unidentified {
@@ -182,13 +182,13 @@ class Unidentified {
   }
 }
 
-/** Resolves when the time is over, or the caller has left. Meanwhile its connection brings no further request. */
+/** Resolves when the time is over or the caller has left. Meanwhile its connection is not read. */
 function keepBack({ hangup, socket }: Arrival, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    // In a turn of its own: Node reads on by itself once the request that it is at has ended.
+    // In a later turn: Node resumes the socket by itself when the request that it is parsing has ended.
     const pausing = setImmediate(() => socket?.pause())
     const timer = setTimeout(end, ms)
-    // It may call back before it returns.
+    // It may call back before it returns, when `forget` is not there yet.
     const forget = hangup.onGone(end)
     function end(): void {
       clearTimeout(timer)
@@ -200,7 +200,7 @@ function keepBack({ hangup, socket }: Arrival, ms: number): Promise<void> {
   })
 }
 
-/** `keptMs`: for so long it was kept back; what else has been sent on such a connection is not wanted. */
+/** `keptMs`: how long it was delayed. A connection whose refusal was delayed is closed, with what else was sent on it. */
 function flooded(waitMs: number, keptMs: number): Refusal {
   const detail = 'more requests arrive than this caller’s arrivals bucket holds'
   const { code, message, headers } = Refusal.retryLater('arrivals-exceeded', detail, waitMs)

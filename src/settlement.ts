@@ -1,4 +1,4 @@
-/** How one arrival ends, whatever failed on its way: refused in one record, counted as its bytes pass, settled once. Nothing here throws. */
+/** How one arrival ends, whatever failed: it is refused in one record, its bytes are counted as they pass, and it is settled once. Nothing here throws. */
 import {
   type Arrival,
   type BodyHold,
@@ -19,30 +19,30 @@ import {
 
 export interface SettlingEnd {
   readonly complete: boolean
-  /** What the caller was answered, where that is not the reply's status. */
+  /** The status that the caller was sent, if it is not the reply's. */
   readonly status?: number
   /** What went wrong after the reply was handed over. */
   readonly problem?: ProblemCode | null
-  /** What that problem tells the operator alone. */
+  /** As `Refusal.forOperator`, of that problem. */
   readonly forOperator?: string | null
   readonly receivedBytes?: number
 }
 
-/** Nobody was there to be answered. An origin's own 499 is a status like any other. */
+/** The caller had left. An origin's own 499 is a status like any other. */
 const clientClosed = 499
 
-/** A class that the path extends, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
+/** The class of an arrival's path extends it, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
 export class Settlement extends Timeline implements Meter {
   protected readonly stations: Stations
   protected readonly arrival: Arrival
-  /** `null` where it could not even be opened: nothing is recorded then, and nothing is answered but that. */
+  /** `null` if it could not be opened: then nothing can be recorded, and the only answer is 503. */
   protected readonly entry: Entry | null
   protected who: Identified | null = null
   protected lease: Lease | null = null
-  /** Of the body, where the policy looked at it. */
+  /** Memory for the body, if the policy looked at it. */
   protected hold: BodyHold | null = null
   protected origin: string | null = null
-  /** The decision is recorded: what is refused from now on needs no record of its own. */
+  /** The decision is recorded: a refusal from now on needs no record of its own. */
   protected decided = false
   protected answer: Reply | null = null
   protected problem: ProblemCode | null = null
@@ -58,7 +58,7 @@ export class Settlement extends Timeline implements Meter {
     this.entry = this.#open() // recorded from the first moment, malformed ones too
   }
 
-  /** A denial waits for its record like any reply; where the record cannot be kept, 503 is all that leaves. Never rejects. */
+  /** A refusal waits for its record like any reply; if that cannot be kept, the answer is 503. Never rejects. */
   protected async refuse(refusal: Refusal): Promise<void> {
     if (refusal.code === 'internal') this.#report(refusal.cause)
     this.#discardAnswer()
@@ -72,7 +72,7 @@ export class Settlement extends Timeline implements Meter {
   }
 
   get reply(): Reply {
-    // The path resolves only once there is one.
+    // The path resolves only once there is an answer.
     return this.answer as Reply
   }
 
@@ -140,7 +140,7 @@ export class Settlement extends Timeline implements Meter {
       attempts: this.#attempts(),
       complete,
     }
-    // Each is owed its end, whatever becomes of the others: a slot that is not freed is lost until a restart.
+    // Each part is done whatever the others throw: a slot that is not freed would be lost until a restart.
     try {
       this.hold?.release()
       if (receivedBytes > 0 && this.problem === null) this.lease?.overdraw(receivedBytes)
@@ -189,7 +189,7 @@ export class Settlement extends Timeline implements Meter {
     }
   }
 
-  /** Gives what the caller is told: the refusal itself where it could be recorded. */
+  /** Returns what the caller is answered: the refusal itself if it could be recorded. */
   #recordRefusal(refusal: Refusal): Refusal {
     const { entry, who } = this
     if (entry === null) return unrecorded()
@@ -202,7 +202,7 @@ export class Settlement extends Timeline implements Meter {
       this.#report(error)
     }
     try {
-      // Once more, without anything that came from outside.
+      // Again, without anything that came from the caller.
       const bare = toRefusal(null)
       entry.refused(bare, who)
       return bare
@@ -218,7 +218,7 @@ export class Settlement extends Timeline implements Meter {
     this.answer = toProblem(refusal, this.arrival.id)
   }
 
-  /** What the effect opened and nobody will read. */
+  /** Frees what the effect opened, since it will not be delivered. */
   #discardAnswer(): void {
     const { answer } = this
     this.answer = null
@@ -254,17 +254,17 @@ export class Settlement extends Timeline implements Meter {
     this.arrival.cut()
   }
 
-  /** What is no Refusal is a bug; telling of it must not become another. */
+  /** Reports a bug; a failure of that must not become another one. */
   #report(error: unknown): void {
     try {
       this.stations.onBug(error, this.arrival.id)
     } catch {
-      // The log of bugs is what failed.
+      // The report itself failed.
     }
   }
 }
 
-/** What cannot be recorded is not answered. */
+/** A request that cannot be recorded gets no other answer. */
 export function unrecorded(): Refusal {
   return new Refusal('audit-unavailable', 'the request could not be recorded', { headers: ['retry-after', '30'] })
 }

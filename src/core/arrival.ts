@@ -1,4 +1,4 @@
-/** What comes through a door, before anything is known of it but where it came in. */
+/** What comes through a door. Nothing is known of it yet but where it came in. */
 import type { DoorName, Hangup, Identified } from './caller.ts'
 import type { AccessRequest } from './request.ts'
 
@@ -20,18 +20,18 @@ export interface Arrival {
   readonly at: number
   /** Address of the connection's other end, or the socket's path. */
   readonly peer: string
-  /** Id of the CONNECT that this arrival came inside of. */
+  /** Id of the CONNECT whose tunnel this arrival came through; of the request being decided, where its policy asks outside. */
   readonly parent?: string
   readonly hangup: Hangup
-  /** Where further requests may come before this one is answered: nothing is read from it while an answer is kept back. */
+  /** The connection, where further requests may follow before this one is answered: it is not read while the answer is delayed. */
   readonly socket?: { pause(): unknown; resume(): unknown }
   /**
-   * Who calls, or `null` where nothing proves it.
+   * The calling integration; `null` where nothing proves which one it is.
    * Throws `Refusal('malformed-request')` where the arrival cannot be parsed at all.
    */
   identify(): Identified | null
   /** Parse and canonicalise. Throws `Refusal` on anything that two parsers could read differently. */
   read(who: Identified): AccessRequest
-  /** Ends the caller's connection, where something failed that can no longer be answered. Never throws. */
+  /** Ends the caller's connection when something failed after the reply has begun. Never throws. */
   cut(): void
 }

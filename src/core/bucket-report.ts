@@ -10,7 +10,7 @@ export interface BucketReport {
   readonly refillPerSecond: number
   /** Tokens in it now; negative in debt. */
   readonly level: number
-  /** Taken since the start, give-backs deducted. */
+  /** Tokens taken since the start, without those that were given back. */
   readonly consumed: number
   /** Admissions that took from it. */
   readonly allowed: number

@@ -1,21 +1,21 @@
-/** Who calls, through which door, and the caller's end of the line. */
+/** Which integration calls, through which door, and whether its connection is still there. */
 import type { Integration } from './integration.ts'
 
-/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes; `policy` is where rules ask (core/outside.ts). */
+/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes; `policy` is where rules ask outside (core/outside.ts). */
 export type DoorName = 'proxy' | 'connect' | 'intercept' | 'services' | 'broker' | 'policy'
 
-/** How a caller proved which integration it is; never by an ordinary header. `policy`: it is the policy itself, under the name granted to it. */
+/** How a caller proved which integration it is; never by an ordinary header. `policy`: the policy itself asks, in the name of the integration that it was granted. */
 export type IdentityKind = 'listener' | 'token' | 'policy'
 
 export interface Identified {
   readonly integration: Integration
   readonly identity: IdentityKind
-  /** An operator lets it do nothing, until then (ISO 8601) where there is an end. */
+  /** An operator has suspended it, until that time (ISO 8601) or, where it is `null`, until it is resumed. */
   readonly suspended?: { readonly until: string | null }
 }
 
 /**
- * The caller's end of the line. Cheaper than an AbortController a request: most requests never ask.
+ * Whether the caller has hung up. Cheaper than one AbortController per request, since most requests never look.
  * `onGone` calls back at most once, at once if the caller has gone already; the returned function unsubscribes.
  */
 export interface Hangup {

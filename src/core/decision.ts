@@ -24,7 +24,7 @@ export interface Decision {
 
 const none: Obligations = Object.freeze({})
 
-/** The engine's own word, which no policy's decision is: an evaluation failed, or gave no decision. */
+/** Rules of the engine itself: an evaluation failed, or its answer is not a decision. No policy can answer one. */
 export function isEngineFailure({ rule }: Pick<Decision, 'rule'>): boolean {
   return rule.startsWith('engine/')
 }

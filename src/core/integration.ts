@@ -1,6 +1,6 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
 
-/** A capability's choice: the origin reads the form as it stands. Absent: such a path is refused. */
+/** What a capability says of paths that origins read in two ways: this origin takes the form literally. Absent: such a path is refused. */
 export interface FormChoices {
   readonly encodedSlash?: 'literal'
   readonly emptySegments?: 'literal'
@@ -54,23 +54,23 @@ export interface FileCapability {
 }
 
 export interface BucketSettings {
-  /** Tokens a second. */
+  /** Tokens per second. */
   readonly rate: number
-  /** Tokens the full bucket holds. */
+  /** Tokens in a full bucket. */
   readonly burst: number
 }
 
 export interface LimitSettings {
-  /** Every arrival, refused ones too. */
+  /** Every arrival, refused ones included. */
   readonly arrivals: BucketSettings
   readonly requests: BucketSettings
   /** From the integration to the destination. */
   readonly bytesOut: BucketSettings
   /** From the destination to the integration. */
   readonly bytesIn: BucketSettings
-  /** Requests, tunnels and sockets open at once. */
+  /** Requests, tunnels and WebSockets open at the same time. */
   readonly concurrency: number
-  /** To the gateway at once, idle ones too. */
+  /** Connections to the gateway at the same time, idle ones included. */
   readonly connections: number
 }
 
@@ -93,7 +93,7 @@ export interface RedactionSettings {
 
 export interface Integration {
   readonly name: string
-  /** Name of the integration whose request is being decided, where rules ask on its behalf: that has a share of its own. */
+  /** Name of the integration whose request is being decided, where its rules ask outside: each such integration has a share of its own. */
   readonly askedFor?: string
   readonly owner: string
   readonly labels: Readonly<Record<string, string>>
@@ -109,7 +109,7 @@ export interface Integration {
   readonly redaction: RedactionSettings
 }
 
-/** Buckets, breakers and connections are kept by it. */
+/** The key of its buckets, breakers and connections. */
 export function shareOf({ name, askedFor }: Integration): string {
   return askedFor === undefined ? name : `${name} for ${askedFor}`
 }

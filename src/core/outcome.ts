@@ -3,11 +3,11 @@ import type { ProblemCode } from './problems.ts'
 import type { Phases } from './timeline.ts'
 
 export interface Outcome {
-  /** What the caller was sent; 499 where it had gone before a head could be sent. */
+  /** The status that the caller was sent; 499 where it left before a head could be sent. */
   readonly status: number
-  /** The gateway's own refusal, where it was one; or what broke an answer off. Whose doing that is stands in the catalogue (`side`). */
+  /** The code of the gateway's own refusal, or of what broke a reply off; `side` in the catalogue says who caused it. */
   readonly problem: ProblemCode | null
-  /** The request was allowed, and `problem` ended it in the midst: behind the head of its answer, or because the caller had gone. */
+  /** The request was allowed, and `problem` ended it midway: after the head of its reply, or because the caller left. */
   readonly brokenOff: boolean
   /** What the refusal tells the operator alone (`Refusal.forOperator`). */
   readonly forOperator: string | null
@@ -16,9 +16,9 @@ export interface Outcome {
   /** Bytes from the destination to the integration. */
   readonly receivedBytes: number
   readonly durationMs: number
-  /** To be read at once: it is the request itself. */
+  /** Read it now: it is the request's own timeline, and changes. */
   readonly phases: Phases
-  /** A tunnel or a WebSocket: it lasts as long as its ends want. */
+  /** A tunnel or a WebSocket, which lasts as long as its two ends want. */
   readonly isTakeover: boolean
   /** How often the destination was asked: twice where a kept connection turned out to be closed (RFC 9110 §9.2.2). */
   readonly attempts: number

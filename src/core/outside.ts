@@ -1,4 +1,4 @@
-/** What rules may ask of the world where the configuration grants it; each question goes down the one path, as an arrival of its own. */
+/** External calls: what rules may ask outside where the configuration grants it. Each call takes the one path, as an arrival of its own. */
 import type { Hangup } from './caller.ts'
 import type { Integration } from './integration.ts'
 import type { HeaderList } from './request.ts'
@@ -6,7 +6,7 @@ import type { HeaderList } from './request.ts'
 export interface OutsideRequest {
   /** Upper case. */
   readonly method: string
-  /** Absolute; judged in its canonical form. */
+  /** Absolute; its canonical form is what is judged. */
   readonly url: string
   readonly headers: HeaderList
   readonly body: Buffer | null
@@ -23,11 +23,14 @@ export interface OutsideReply {
 export interface Asker {
   readonly id: string
   readonly integration: Integration
-  /** Its caller's: what is asked for a caller that has left is asked for nobody. */
+  /** Its caller's: when that caller leaves, the call is given up. */
   readonly hangup: Hangup
 }
 
-/** Both throw an `Error` that says why there is no answer: the path refused, nobody answered in time, the asker's caller has left. Each asker has limits of its own, as the grantee's manifest sets them. */
+/**
+ * Both throw an `Error` that says why there is no answer: the call was refused, no answer came in time, or the caller of the
+ * request being decided left. The limits of the grantee's manifest hold for each integration whose requests are decided, separately.
+ */
 export interface Outside {
   send(request: OutsideRequest, asker: Asker): Promise<OutsideReply>
   /** Addresses of a name. */

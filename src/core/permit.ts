@@ -45,7 +45,7 @@ export class Claim implements ClaimParts {
     return new Claim(request, effect as Effect<never> as Effect, parts)
   }
 
-  /** Its effect, for its permit, once. Throws TypeError for anybody else, and where it is not the claim of `request`. */
+  /** Gives its effect to its permit, once. Throws TypeError for any other caller, and where it is not the claim of `request`. */
   take(request: AccessRequest, given: typeof key): Effect {
     const effect = this.#effect
     if (given !== key) throw new TypeError('an effect without a Permit')

@@ -1,8 +1,8 @@
 /** The catalogue of refusals (RFC 9457): each code's status, side and title. docs/reference/problems.md is checked against it both ways. */
 
 /**
- * Whose doing it is, so that who is paged for one need not look at the others: what the caller did or sent, what the policy or an
- * operator says, a limit that was reached, what the destination did or failed to do, what the gateway itself failed in.
+ * Who caused it, so that alerts can be told apart: the caller by what it did or sent, the policy or an operator, a limit that was
+ * reached, the destination, or the gateway itself.
  */
 export const sides = ['caller', 'policy', 'cap', 'origin', 'gateway'] as const
 export type Side = (typeof sides)[number]
@@ -44,7 +44,7 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-/** A URN, so that the type is an identifier and nobody is sent to a page that may not exist. */
+/** A URN: an identifier, and not the address of a page that may not exist. */
 export function problemType(code: ProblemCode): string {
   return `urn:sallyport:problem:${code}`
 }

@@ -5,17 +5,17 @@ import { type ProblemCode, problems, problemType } from './problems.ts'
 import type { Answer } from './reply.ts'
 import type { AccessRequest, HeaderList } from './request.ts'
 
-/** What would have to stand in which manifest for the default policy to allow a request. */
+/** What to add to which manifest so that the default policy allows a request. */
 export type Suggest = (request: AccessRequest) => JsonObject
 
 interface RefusalOptions {
   /** Headers of the answer: Retry-After, Proxy-Authenticate, Allow. */
   readonly headers?: HeaderList
-  /** Members beside the standard ones of the problem document; seen by the caller. */
+  /** Further members of the problem document; the caller sees them. */
   readonly members?: JsonObject
   /** For the operational log only. */
   readonly cause?: unknown
-  /** What the operator needs and the caller must not learn, such as an inside address: for the operational log and the audit record. */
+  /** What the operator needs and the caller must not learn, such as an internal address: for the operational log and the audit record. */
   readonly forOperator?: string
 }
 
@@ -25,7 +25,7 @@ export class Refusal extends Error {
   readonly members: JsonObject
   readonly forOperator: string | null
 
-  /** `detail` is seen by the caller: no secret, no host path, nothing of other integrations. */
+  /** The caller sees `detail`: it must name no secret, no path of the host and nothing of other integrations. */
   constructor(code: ProblemCode, detail: string, { headers = [], members = {}, cause, forOperator }: RefusalOptions = {}) {
     super(detail, cause === undefined ? undefined : { cause })
     this.name = 'Refusal'
@@ -39,24 +39,24 @@ export class Refusal extends Error {
     return problems[this.code].status
   }
 
-  /** `suggest`: what would have to be added to the manifest. */
+  /** `suggest` says what to add to the manifest. */
   static denied(request: AccessRequest, decision: Decision, suggest: Suggest): Refusal {
     const { rule, reasons } = decision
     const code = isEngineFailure(decision) ? 'policy-failed' : 'policy-denied'
     const members: Record<string, JsonObject[string]> = { integration: request.integration.name, rule, reasons }
-    // An author's deny is not undone by a capability: only the default's denials say what to add.
+    // A capability does not undo an author's deny: only denials of the default policy say what to add.
     if (rule.startsWith('default/')) members['hint'] = suggest(request)
     return new Refusal(code, reasons.join('; ') || `denied by ${rule}`, { members })
   }
 
-  /** 429 or 503 with Retry-After in whole seconds, at least 1 (RFC 9110 §10.2.3). `null`: it will never pass. */
+  /** 429 or 503 with Retry-After in whole seconds, at least 1 (RFC 9110 §10.2.3). `null`: waiting will not help. */
   static retryLater(code: ProblemCode, detail: string, retryAfterMs: number | null, members: JsonObject = {}): Refusal {
     const headers = retryAfterMs === null ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]
     return new Refusal(code, detail, { headers, members })
   }
 }
 
-/** What was thrown, as a Refusal; what is not one becomes `internal` and keeps its cause for the log. */
+/** What was thrown, as a Refusal: anything else becomes `internal`, with the error as its cause for the log. */
 export function toRefusal(error: unknown): Refusal {
   return error instanceof Refusal
     ? error

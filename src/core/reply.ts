@@ -5,7 +5,7 @@ import type { HeaderList } from './request.ts'
 import type { Slowed } from './slowed.ts'
 
 /**
- * Where a body's chunks go. `write` answers `true` to go on, `false` when nobody listens any more (the source stops),
+ * Where a body's chunks go. `write` answers `true` to go on, `false` when no more is wanted (the source then stops),
  * or a promise of either to wait for before the next chunk: that is the backpressure.
  */
 export interface Sink {
@@ -20,18 +20,18 @@ export type Body = Uint8Array | PushedBody | null
 
 export interface Answer {
   readonly status: number
-  /** What stands behind the status, where that is not its own name: a refusal's code, often all that a client shows. */
+  /** The reason phrase, where it is not that of the status: a refusal's code, which is often all that a client shows. */
   readonly reason?: string
   /** End-to-end headers only; the door adds its own framing. */
   readonly headers: HeaderList
   readonly body: Body
-  /** How often the destination was asked (`Outcome.attempts`), where not once. */
+  /** How often the destination was asked (`Outcome.attempts`), if more than once. */
   readonly attempts?: number
 }
 
 /**
- * Counts bytes before they pass; long-lived connections are charged while open. `null`: there is room in their bucket, they
- * are counted and may pass. Else they pass, and are counted, as `Slowed` says.
+ * Counts bytes before they pass; long-lived connections are charged while they are open. `null`: the bucket has room, the bytes
+ * are counted and may pass. Otherwise they pass, and are counted, as `Slowed` says.
  */
 export interface Meter {
   /** From the integration to the destination. */
@@ -40,7 +40,7 @@ export interface Meter {
   received(bytes: number): Slowed | null
 }
 
-/** Why something open ended before its time, where that is known: `problem` says whose doing it is. */
+/** Why an open connection ended early, where that is known: the `side` of `problem` says who ended it. */
 export class BrokenOff extends Error {
   readonly problem: ProblemCode
 
@@ -50,7 +50,7 @@ export class BrokenOff extends Error {
   }
 }
 
-/** Ends something open through which more bytes would pass than may. */
+/** Ends an open connection that would carry more bytes than its obligations allow. */
 export class BeyondCap extends BrokenOff {
   constructor(problem: 'payload-too-large' | 'reply-too-large', maxBytes: number) {
     super(problem, `more than ${maxBytes} bytes`)
@@ -61,9 +61,9 @@ export class BeyondCap extends BrokenOff {
 export interface Takeover {
   readonly status: number
   readonly headers: HeaderList
-  /** `head` is what the caller sent beyond its request. Resolves when both ways are closed. Rejects with `BrokenOff` where it is known who ended it before its time. */
+  /** `head` is what the caller sent beyond its request. Resolves when both directions are closed. Rejects with `BrokenOff` where it is known who ended it early. */
   takeover(socket: Duplex, head: Buffer, meter: Meter): Promise<void>
-  /** Called instead of `takeover` where the caller has gone: frees what `perform` opened. */
+  /** Called instead of `takeover` when the caller has left: frees what `perform` opened. */
   discard(): void
 }
 

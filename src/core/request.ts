@@ -12,11 +12,11 @@ export interface RequestBody {
   readonly declaredBytes: number | null
   /** The whole body where the policy needed it, else `null`. */
   readonly whole: Buffer | null
-  /** Takes the whole of a body that came along with its head into `whole`, so that it can be sent again; says whether it did. */
+  /** Puts a body that arrived together with its head into `whole`, so that it can be sent twice; answers whether it did. */
   arrived(): Promise<boolean>
-  /** From now on `meter` is asked before each chunk that goes to the destination; as `Meter.sent`. */
+  /** From now on `meter`, which is a `Meter.sent`, is asked before each chunk that goes to the destination. */
   watch(meter: (bytes: number) => Slowed | null): void
-  /** Asks for bytes that pass by another way than `chunks`. `null`: they may. Else nothing was counted, and `chunks` has them pass slowly. */
+  /** Asks the meter for bytes that are sent without `chunks`. `null`: they may pass. Otherwise nothing was counted: send them through `chunks`, which slows them. */
   count(bytes: number): Slowed | null
   /** The chunks, once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   chunks(maxBytes: number): AsyncIterable<Uint8Array>
@@ -24,7 +24,7 @@ export interface RequestBody {
 
 /** A body that the policy may look at. */
 export interface JudgedBody extends RequestBody {
-  /** Reads it into `whole`, and leaves it to be sent on all the same. Throws `Refusal('payload-too-large')` past `maxBytes`. */
+  /** Reads it into `whole`, from where it is sent on later. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   buffer(maxBytes: number): Promise<Buffer>
 }
 
@@ -55,10 +55,10 @@ export interface HttpRequest extends Common {
   readonly kind: 'http'
   readonly action: string
   readonly target: HttpTarget
-  /** End-to-end headers only: hop-by-hop ones and those that Connection names are gone; Host is the judged authority. */
+  /** End-to-end headers only, without those that Connection names; Host is the judged authority. */
   readonly headers: HeaderList
   readonly body: JudgedBody | null
-  /** The gateway answers in the origin's place (RFC 9110 §7.6.2). */
+  /** Max-Forwards is used up: the gateway answers in the origin's place (RFC 9110 §7.6.2). */
   readonly isLastHop: boolean
 }
 
@@ -67,7 +67,7 @@ export interface TunnelRequest extends Common {
   readonly kind: 'tunnel'
   readonly action: 'CONNECT'
   readonly target: { readonly host: string; readonly port: number }
-  /** Proves anew who asked, by what the CONNECT carried and the manifests in force; as `Arrival.identify`. */
+  /** Identifies the caller again, by what the CONNECT carried and the manifests in force; as `Arrival.identify`. */
   readonly identify: () => Identified | null
 }
 
@@ -96,7 +96,7 @@ export interface ServiceRequest extends Common {
 /** `*`, or the tags with their quotes. */
 export type EntityTags = '*' | readonly string[]
 
-/** What the caller believes of the file; a write happens only while it is so (RFC 9110 §13.1). `null`: not said. Times are milliseconds since the epoch. */
+/** Preconditions of a request for a file (RFC 9110 §13.1); `null` where one is not given. Times are milliseconds since the epoch. */
 export interface FileConditions {
   readonly ifMatch: EntityTags | null
   readonly ifNoneMatch: EntityTags | null
@@ -114,7 +114,7 @@ export interface FileRequest extends Common {
     readonly path: string
   }
   readonly conditions: FileConditions
-  /** Headers alone are wanted. */
+  /** HEAD: only the headers are wanted. */
   readonly head: boolean
   readonly body: RequestBody | null
 }
@@ -126,7 +126,7 @@ export interface SelfRequest extends Common {
   readonly target: Readonly<Record<string, never>>
 }
 
-/** The addresses of a name; only policies ask (`net.lookup_ip_addr`). */
+/** The addresses of a name; only policies ask for them (`net.lookup_ip_addr`). */
 export interface LookupRequest extends Common {
   readonly kind: 'lookup'
   readonly action: 'resolve'

@@ -1,17 +1,17 @@
-/** Bytes whose bucket is empty: they pass in slices, each as soon as there is room for it, and their source is paused meanwhile. */
+/** Bytes whose bucket is empty: they pass in slices, each as soon as the bucket has room for it. Their source is paused meanwhile. */
 import type { Writable } from 'node:stream'
 
 export interface Slowed {
   /**
-   * How many of the bytes may pass now, once some may; they are counted. One call at a time, until all have passed.
-   * 0: the exchange is over, and the rest goes nowhere.
+   * Resolves, once some of the bytes may pass, with how many; these are counted. One call at a time, until all have passed.
+   * 0: the exchange is over, and the rest is dropped.
    */
   next(): Promise<number>
-  /** Nothing more passes: a `next` that waits gives 0 at once. */
+  /** No more bytes pass: a `next` that waits resolves with 0 at once. */
   end(): void
 }
 
-/** `false`: the exchange is over, or nobody listens any more; not all of the chunk has been written. */
+/** `false`: the exchange is over or `to` was closed, and not all of the chunk has been written. */
 export async function writeSlowly(slowed: Slowed, chunk: Uint8Array, to: Writable): Promise<boolean> {
   for (let from = 0; from < chunk.byteLength; ) {
     const bytes = await slowed.next()
@@ -23,7 +23,7 @@ export async function writeSlowly(slowed: Slowed, chunk: Uint8Array, to: Writabl
   return true
 }
 
-/** Resolves when more may be written; with `false` where it is closed instead. */
+/** Resolves with `true` when more may be written, with `false` when `to` was closed. */
 export function drained(to: Writable): Promise<boolean> {
   if (to.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** What each station of the path promises. The folders of floor 5 implement these; `gateway.ts` joins them. */
+/** What each station of the path promises. Rooms below the pipeline implement these, and `gateway/` joins them. */
 import type { Arrival, Needs } from './arrival.ts'
 import type { Identified } from './caller.ts'
 import type { Decision } from './decision.ts'
@@ -9,16 +9,16 @@ import type { Refusal, Suggest } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
 
-/** Reads the body; the claim anew, with it. */
+/** Reads the body, and makes the claim again, with it. */
 export type ReadBody = () => Promise<Claim>
 export type Consult = (request: AccessRequest, claim: Claim, readBody: ReadBody) => Promise<Decision>
 
 export interface Policy {
-  /** What the active policy can look at. Read it anew for each arrival: it changes with a reload. */
+  /** What the active policy can look at. Read it for each arrival: it changes when another policy is activated. */
   readonly needs: Needs
   /**
    * Pure, synchronous, never throws: a failure of the engine is a denial by an `engine/…` rule. `null`: the rules that
-   * apply to this request look at its body, which the claim was made without. What is decided without it holds for any.
+   * apply to this request look at its body, and the claim was made without it. A decision made without the body holds for any body.
    */
   decide(request: AccessRequest, claim: Claim): Decision | null
   /**
@@ -26,16 +26,16 @@ export interface Policy {
    * Where it looks at a body that was not read it goes on with the claim of `readBody`, and rejects only as that does.
    */
   readonly consult: Consult | null
-  /** How many times what decides was exchanged, a candidate that decides a share included. */
+  /** How many times what decides was replaced; a shadow policy that decides a share of the requests counts as well. */
   activations(): number
 }
 
 export interface Lease extends Meter {
-  /** Bytes from the destination that have passed already, whether there was room for them or not. */
+  /** Charges bytes from the destination that have passed already, whether the bucket had room for them or not. */
   overdraw(bytes: number): void
   /** Through the breaker of the permit's integration and its claim's origin, where there is one. Throws `Refusal('breaker-open')`. */
   run(effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply
-  /** Settles and frees, once; later calls do nothing. Bytes that still wait for room pass no more. */
+  /** Settles and frees, once; later calls do nothing. Bytes that still wait for room are dropped. */
   settle(outcome: Outcome): void
 }
 
@@ -43,19 +43,19 @@ export interface Lease extends Meter {
 export interface BodyHold {
   /** The longest body that the policy may look at (`http.maxPolicyBody`). */
   readonly maxBytes: number
-  /** It turned out to be no longer than this. */
+  /** Gives memory back once the body's real length is known. */
   shrink(bytes: number): void
-  /** Once; later calls do nothing. */
+  /** Gives back the rest, once; later calls do nothing. */
   release(): void
 }
 
 export interface Limits {
   /**
-   * One token of the arrivals bucket: the integration's, or the peer's for the unidentified.
-   * 0; or the milliseconds until it has one again: the arrival is refused and recorded in a sum.
+   * Takes one token of the arrivals bucket: the integration's, or the peer's where the caller is unidentified. Answers 0, or
+   * the milliseconds until there is a token again: the arrival is then refused, and recorded in a sum.
    */
   arrive(integration: Integration | null, peer: string): number
-  /** Milliseconds for which the refusal of one arrival too many is kept back: who floods waits, and costs others little. */
+  /** Milliseconds by which the refusal of an arrival without a token is delayed: a caller that floods waits, and costs others little. */
   keepBack(integration: Integration | null): number
   /** Buckets and concurrency, all or nothing. Throws `Refusal` with Retry-After. */
   admit(permit: Permit, declaredBytes: number): Lease
@@ -65,11 +65,11 @@ export interface Limits {
 
 /** One arrival's records. None of these throws; a broken log shows in `durable`. */
 export interface Entry {
-  /** Throws `Refusal('audit-unavailable')` where it is known that nothing can be recorded: no effect begins. */
+  /** Throws `Refusal('audit-unavailable')` when the log is known to be broken: no effect begins. */
   decided(request: AccessRequest, claim: Claim, decision: Decision): void
   /** Instead of `decided`, where the path ended before a decision. */
   refused(refusal: Refusal, who: Identified | null): void
-  /** Instead of both records, in a flood: counted, and recorded in a sum with its like. */
+  /** Instead of both records, in a flood: it is counted, and recorded in a sum of equal refusals. */
   summed(refusal: Refusal, who: Identified | null): void
   /** `null` when what was recorded is on disk already; else a promise that rejects with `Refusal('audit-unavailable')`. */
   durable(): Promise<void> | null
@@ -77,15 +77,15 @@ export interface Entry {
 }
 
 export interface AuditLog {
-  /** The effect itself waits for its record (`audit.durability: strict`). */
+  /** Effects wait until their decision is on disk (`audit.durability: strict`). */
   readonly strict: boolean
-  /** `null`; or, where the disk is behind, a promise to wait for before anything more is recorded, and then to ask again. Never rejects. */
+  /** `null`; or, when the disk falls behind, a promise to wait for before anything more is recorded. Ask again after it. Never rejects. */
   behind(): Promise<void> | null
   open(arrival: Arrival): Entry
 }
 
 export interface Redactor {
-  /** Masks every known secret and telling key in a reply that the gateway lets through; the reply itself where nothing is to be masked. */
+  /** Masks known secrets and values of sensitive keys in the reply; returns the reply itself where there is nothing to mask. */
   reply(permit: Permit, reply: Reply): Reply
 }
 
@@ -98,7 +98,7 @@ export interface Live {
 }
 
 export interface DecisionLog {
-  /** Takes note of a decision; what is done with it is done in a later turn. Never throws, and nothing waits for it. */
+  /** Queues a decision for upload; the work is done in a later turn of the event loop. Never throws, and nothing waits for it. */
   decided(arrival: Arrival, request: AccessRequest, claim: Claim, decision: Decision, evaluationMs: number): void
 }
 
@@ -112,17 +112,17 @@ export interface Stations {
   readonly findResource: (kind: ResourceKind) => Resource
   readonly redactor: Redactor
   readonly auditLog: AuditLog
-  /** `null`: decisions are sent nowhere. */
+  /** `null`: no decisions are uploaded. */
   readonly decisionLog: DecisionLog | null
   readonly usage: Usage
   readonly live: Live
   /** For denials of the default policy. */
   readonly suggest: Suggest
-  /** The gateway is shutting down: it takes no new work, and what is under way may end. */
+  /** The gateway is shutting down: new work is refused, and live work may end. */
   readonly isDraining: () => boolean
-  /** What was thrown and was no Refusal: a bug, told to the operator. */
+  /** Reports an error that is not a Refusal, and so is a bug, to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
-  /** A refusal that has something to say to the operator alone. */
+  /** Reports a refusal with `forOperator`. */
   readonly onRefusal: (outcome: Outcome, arrivalId: string, integration: string | null) => void
   /** Bytes have passed, either way. */
   readonly onBytes: (bytes: number) => void

@@ -1,33 +1,33 @@
-/** When a request passed which point of its path, and how long each phase took by that. */
+/** When a request passed each point of its path, and from that the length of each phase. */
 
-/** Told by an effect as it goes. Of several calls of one method the first counts, and what no longer matters is passed over. */
+/** An effect reports its progress here. Of several calls of one method the first counts; a call that comes too late is ignored. */
 export interface Progress {
-  /** A connection is made for it: its name is looked up, it is dialled, TLS is agreed on. */
+  /** A connection is being made for this request: lookup, dial, TLS handshake. */
   dialling(): void
-  /** That connection is there. */
+  /** That connection is established. */
   dialled(): void
-  /** It has what it waited for, a connection or a turn at the disk: from now on the destination is waited for. */
+  /** The request has its connection, or its turn at the disk: from now on it waits for the destination. */
   started(): void
-  /** The head of the answer is there. */
+  /** The head of the reply has arrived. */
   answered(): void
 }
 
 /** Milliseconds; `null` where a request had no such phase, or did not come to its end. */
 export interface Phases {
-  /** The decision, with what rules ask outside and without the wait for a body. */
+  /** The decision, including external calls and without the wait for a body. */
   readonly policyMs: number | null
-  /** From the admission to the destination: for a connection or a turn, and for the record where durability is strict. The making of a connection is not in it. */
+  /** From admission until the request goes to the destination: the wait for a connection or a turn, and for the record where durability is strict. Without `connectMs`. */
   readonly queueMs: number | null
-  /** The making of the connection that was made for it. A kept one was made for another request, which has this phase. */
+  /** How long it took to establish a connection for this request; `null` where it reused one. */
   readonly connectMs: number | null
-  /** From then on to the head of the answer. */
+  /** From then on until the head of the reply. */
   readonly firstByteMs: number | null
 }
 
-/** No moment. */
+/** A point that was not reached. */
 const never = -1
 
-/** A class that the path extends, so that it costs neither an object nor a closure per request. */
+/** The class of an arrival's path extends it, so that it costs neither an object nor a closure per request. */
 export class Timeline implements Progress, Phases {
   readonly #now: () => number
   protected readonly arrivedAt: number
