@@ -2,7 +2,7 @@
 import type { Config, ListenerConfig } from '../config/index.ts'
 import {
   type Callers,
-  createConnectionShares,
+  type ConnectionShares,
   createDoors,
   createIdentify,
   type Identify,
@@ -10,29 +10,23 @@ import {
   openListener,
   type ServingOptions,
 } from '../ingress/index.ts'
-import type { Descriptors } from '../shares/index.ts'
 
 export interface ListenersOptions {
   readonly config: Config
-  readonly descriptors: Descriptors
+  readonly shares: ConnectionShares
   readonly callers: Callers
   readonly serving: ServingOptions
-  /** Milliseconds, monotonic. */
-  readonly now: () => number
 }
 
 export interface Listeners {
   /** Throws as `openListener`. */
   open(listener: ListenerConfig): Promise<Listener>
-  /** Ends every connection of the integration. */
-  cut(integration: string): void
 }
 
 export function createListeners(options: ListenersOptions): Listeners {
-  const { descriptors, callers, serving, now } = options
+  const { shares, callers, serving } = options
   const { handle, nextId } = serving
   const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs } = options.config.http
-  const shares = createConnectionShares(now, descriptors.mayAccept)
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
     const known = createIdentify(callers, integration)
@@ -54,5 +48,5 @@ export function createListeners(options: ListenersOptions): Listeners {
     })
   }
 
-  return { open, cut: shares.cut }
+  return { open }
 }

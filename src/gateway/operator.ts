@@ -1,15 +1,23 @@
 /** Joins what operators see and do: health, status, metrics of the whole, and the commands of their API. */
 import type { Access } from '../access/index.ts'
 import { type Admin, createAdmin, type Health } from '../admin/index.ts'
+import type { Delivery } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import type { Government } from './policy-lifecycle.ts'
+import type { Policies } from './policies.ts'
+import type { PolicyLifecycle } from './policy-lifecycle.ts'
+import type { Witness } from './witness.ts'
 
 export interface OperatorOptions {
   readonly config: Config
   readonly version: string
-  readonly government: Government
+  readonly policies: Policies
+  readonly lifecycle: PolicyLifecycle
+  readonly delivery: Delivery
+  readonly witness: Witness | null
+  /** What may not be meant so in the active rules and masks. */
+  readonly warnings: () => readonly string[]
   readonly access: Access
   readonly audit: { status(): { readonly broken: boolean }; noted(): Promise<void> }
   readonly state: { readonly ready: boolean; readonly draining: boolean }
@@ -24,8 +32,10 @@ export interface OperatorOptions {
 }
 
 export function createOperator(options: OperatorOptions): Admin {
-  const { config, maxConnections, version, government, access, audit, state, usage, integrations, reload, metrics, logger } = options
-  const { activation } = government
+  const { config, maxConnections, version, policies, lifecycle, delivery, witness, warnings } = options
+  const { access, audit, state, usage, integrations, reload, metrics, logger } = options
+  const { active, shadow } = policies
+  const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
     activation.rejected() === null ? 0 : 1,
   )
@@ -34,10 +44,10 @@ export function createOperator(options: OperatorOptions): Admin {
   )
 
   const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken && government.revision() !== null,
+    ready: state.ready && !state.draining && !audit.status().broken && active.revision() !== null,
     pinned: activation.pinned() !== null,
     checks: {
-      policy: government.revision() !== null,
+      policy: active.revision() !== null,
       manifests: activation.rejected() === null,
       audit: !audit.status().broken,
       draining: state.draining,
@@ -50,15 +60,15 @@ export function createOperator(options: OperatorOptions): Admin {
     usage,
     status: () => ({
       version,
-      revision: government.revision(),
+      revision: active.revision(),
       pinned: activation.pinned(),
       integrations: integrations(),
       ...access.status(),
       rejected: activation.rejected(),
-      warnings: government.warnings(),
-      reference: government.reference(),
-      candidate: government.candidate(),
-      bundles: government.bundles(),
+      warnings: warnings(),
+      reference: witness === null ? null : { ...witness.counts(), activation: active.compared() },
+      candidate: shadow?.status() ?? null,
+      bundles: delivery.statuses(),
       audit: audit.status(),
       health: health(),
     }),

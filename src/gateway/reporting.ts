@@ -1,10 +1,9 @@
 /** Joins what is reported to OPA's services: decisions and status, the servers they go to, and who is told when that fails. */
 import { randomUUID } from 'node:crypto'
-import type { BundleSet, BundleStatus, Server } from '../bundles/index.ts'
+import type { BundleStatus, Server } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 import type { DecisionLog, Json, JsonObject, Needs, RedactionSettings } from '../core/index.ts'
 import type { Compile, LibrarySource } from '../opa/index.ts'
-import type { PolicyStation } from '../policy/index.ts'
 import {
   createDecisionLog,
   createLocalStatus,
@@ -15,9 +14,9 @@ import {
   type PostResult,
   type StatusStation,
   type VerdictStation,
-  withVerdicts,
 } from '../reporting/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { ActivationListener } from './activation-listener.ts'
 
 export interface ReportingOptions {
   readonly config: Config
@@ -38,10 +37,9 @@ export interface ReportingOptions {
 
 export interface Reporting {
   readonly decisionLog: DecisionLog | null
-  /** The policy whose masks are built with it, and change in the same turn. */
-  withMasks(policy: PolicyStation): PolicyStation
-  /** In the turn of the event loop in which these began to decide. */
-  activated(revision: string, bundles: BundleSet): void
+  /** The rules that mask what is reported: they are prepared with the policy, and change in the same turn. `null`: nothing is. */
+  readonly masks: VerdictStation | null
+  readonly activated: ActivationListener
   rejected(error: unknown): void
   bundlesChanged(): void
   /** Sends what is left within a bounded time. */
@@ -136,8 +134,10 @@ export function createReporting(options: ReportingOptions): Reporting {
 
   return {
     decisionLog: log,
-    withMasks: (policy) => (log === null ? policy : withVerdicts(policy, log.verdicts)),
-    activated(revision, set) {
+    masks: log?.verdicts ?? null,
+    activated({ activated, bundles: set }) {
+      if (activated === null) return
+      const { revision } = activated
       told.solved('masks')
       local.activated(revision)
       const brought = [...set].map(([name, bundle]) => [name, { revision: bundle.revision }])

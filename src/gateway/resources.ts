@@ -14,7 +14,7 @@ import {
 } from '../resources/index.ts'
 import type { Descriptors } from '../shares/index.ts'
 
-export interface ReachOptions {
+export interface ResourcesOptions {
   readonly config: Config
   readonly descriptors: Descriptors
   readonly report: (integration: string) => readonly BucketReport[]
@@ -22,14 +22,14 @@ export interface ReachOptions {
   readonly intercept: TunnelResourceOptions['intercept']
 }
 
-export interface Reach {
+export interface Resources {
   find(kind: ResourceKind): Resource
   /** Ports of this gateway, which nobody reaches through it. */
   refusePorts(ports: readonly number[]): void
   close(): Promise<void>
 }
 
-export function createReach({ config, descriptors, report, intercept }: ReachOptions): Reach {
+export function createResources({ config, descriptors, report, intercept }: ResourcesOptions): Resources {
   const { http, services } = config
   const own = createOwnPorts()
   const resolve = createResolveName({ servers: http.dnsServers })

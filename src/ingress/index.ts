@@ -1,7 +1,7 @@
 /** The doors: bytes in, an Arrival out, a Reply back. */
 
 export type { ServingOptions } from './arrival-server.ts'
-export { createConnectionShares } from './connection-shares.ts'
+export { type ConnectionShares, createConnectionShares } from './connection-shares.ts'
 export { createContainment } from './containment.ts'
 export { createDoors } from './doors.ts'
 export { type Callers, createIdentify, type Identify, identified } from './identify.ts'

@@ -1,3 +1,3 @@
 /** Token buckets, concurrency, breakers. */
 export { createReadContext } from './context.ts'
-export { createLimits } from './limits.ts'
+export { createLimits, type LimitsStation } from './limits.ts'

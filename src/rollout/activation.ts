@@ -43,7 +43,12 @@ export interface ActivationOptions {
    */
   readonly onActivated: (integrations: readonly Integration[], activated: TakenUp | null, bundles: BundleSet) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
-  readonly afterwards: (integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal) => Promise<void>
+  readonly postActivate: (
+    integrations: readonly Integration[],
+    activated: TakenUp,
+    bundles: BundleSet,
+    signal: AbortSignal,
+  ) => Promise<void>
   /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
   readonly onRejected: (problem: string, error: unknown) => void
   /** It decides, and the list of revisions does not say so. */
@@ -90,7 +95,7 @@ interface Candidate extends Made {
 }
 
 export function createActivation(options: ActivationOptions): Activation {
-  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, afterwards, onRejected, onUnlisted } = options
+  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, postActivate, onRejected, onUnlisted } = options
   let rejected: string | null = null
   let pinned: string | null = null
   const queue = createActivationQueue()
@@ -140,7 +145,7 @@ export function createActivation(options: ActivationOptions): Activation {
       await history
         .record({ revision, at: new Date().toISOString(), how, by, changed: boundedChanges(changed) })
         .catch((error: Error) => onUnlisted(revision, error))
-    await afterwards(integrations, made.bundles, signal)
+    await postActivate(integrations, taken, made.bundles, signal)
   }
 
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */

@@ -12,7 +12,6 @@ import { applyMasks } from '../../src/reporting/apply-masks.ts'
 import type { DecisionEvent } from '../../src/reporting/event.ts'
 import { readMaskRules } from '../../src/reporting/mask-rules.ts'
 import { createVerdicts } from '../../src/reporting/verdict.ts'
-import { withVerdicts } from '../../src/reporting/with-verdicts.ts'
 import { bundleOf, snapshotOf } from '../support/bundles.ts'
 import { endingWithUs } from '../support/children.ts'
 import { type Event, startCollector } from '../support/collector.ts'
@@ -273,7 +272,7 @@ test('what is newer ends the compiler of a policy and of its masks, whichever is
   const alwaysAsks = createCompile({ ...commandFolders(), keepsAnswers: false, work: [createFolder(t)] })
   let began = 0
   /** Tells to give up as soon as the compiler has begun for the `at`th time. */
-  const prepare = (at: number) => {
+  const prepare = async (at: number) => {
     const controller = new AbortController()
     began = 0
     const compile: Compile = (request, signal) => {
@@ -283,7 +282,8 @@ test('what is newer ends the compiler of a policy and of its masks, whichever is
     }
     const options = { cacheFolder: createFolder(t), compile, maxMemoryPages: 200, maxEvaluationMs: 1000 }
     const policy = createPolicy({ ...options, grants: noGrants, readContext: () => ({}), onFailure: () => {} })
-    return withVerdicts(policy, createVerdicts({ ...options, grants: [] })).prepare([], rules, new Map(), controller.signal)
+    await policy.prepare([], rules, new Map(), controller.signal)
+    await createVerdicts({ ...options, grants: [] }).prepare([], rules, new Map(), controller.signal)
   }
   await prepare(0)
   const all = began

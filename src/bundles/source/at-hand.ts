@@ -17,9 +17,7 @@ export async function bundlesAtHand({ policy, state }: Pick<Config, 'policy' | '
     bundles: policy.bundles,
     servers,
     folder: state.bundles,
-    offer: async () => ({ ok: true }),
     onFailure: () => {},
-    onStatus: () => {},
     onUnwatched: () => {},
     onUnkept: () => {},
   })

@@ -8,7 +8,7 @@ import { createLocalCourier } from './local.ts'
 import { createRemoteCourier } from './remote.ts'
 import type { BundleStatus } from './status.ts'
 
-export interface DeliveryOptions extends Omit<CourierOptions, 'config'> {
+export interface DeliveryOptions extends Omit<CourierOptions, 'config' | 'offer' | 'onStatus'> {
   readonly bundles: readonly BundleConfig[]
   readonly servers: readonly { readonly config: ServerConfig; readonly server: Server }[]
   /** Where the last good ones are kept. */
@@ -18,10 +18,14 @@ export interface DeliveryOptions extends Omit<CourierOptions, 'config'> {
   readonly onUnkept: (name: string, error: Error) => void
 }
 
+/** Who hears of what the bundles bring. */
+export type DeliveryListener = Pick<CourierOptions, 'offer' | 'onStatus'>
+
 export interface Delivery {
   /** What is there without asking a server. Throws `BundleError` where a file or folder is bad. */
   load(): Promise<BundleSet>
-  start(): void
+  /** Bundles are fetched and followed from now on. */
+  start(listener: DeliveryListener): void
   /** These decide now. */
   activated(bundles: BundleSet): void
   /** What decides is kept for a start without its servers. */
@@ -30,7 +34,13 @@ export interface Delivery {
   close(): Promise<void>
 }
 
-export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept, ...shared }: DeliveryOptions): Delivery {
+export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept, onFailure }: DeliveryOptions): Delivery {
+  let listener: DeliveryListener = { offer: async () => ({ ok: true }), onStatus: () => {} }
+  const shared = {
+    onFailure,
+    offer: (...offered: Parameters<DeliveryListener['offer']>) => listener.offer(...offered),
+    onStatus: () => listener.onStatus(),
+  }
   const couriers = bundles.map((config): Courier => {
     const { name, place } = config
     if (place.kind !== 'server') return createLocalCourier({ ...shared, config, ...place, onUnwatched })
@@ -52,7 +62,8 @@ export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept
       }
       return found
     },
-    start() {
+    start(given) {
+      listener = given
       for (const courier of couriers) courier.start()
     },
     activated(set) {

@@ -1,0 +1,59 @@
+/** What those are told who hear of an activation, and the first of them: the audit record and the operational log. */
+import type { BundleSet } from '../bundles/index.ts'
+import type { Integration } from '../core/index.ts'
+import { type Compared, describeCompared } from '../reference/index.ts'
+import { describeChanges, type TakenUp } from '../rollout/index.ts'
+import type { Logger } from '../telemetry/index.ts'
+
+/** What is in force now. */
+export interface InForce {
+  readonly integrations: readonly Integration[]
+  readonly bundles: BundleSet
+  /** How the policy came to be active; `null`: the manifests are known, and there is no policy yet. */
+  readonly activated: TakenUp | null
+}
+
+/** In the turn of the event loop in which the policy changed, so it may not wait for anything. */
+export type ActivationListener = (inForce: InForce) => void
+
+export interface RecordActivationOptions {
+  /** As in `PolicyStation`. */
+  readonly compared: () => Compared | null
+  /** Of the active rules and masks. */
+  readonly warnings: () => readonly string[]
+  /** A record in the audit log. */
+  readonly note: (type: 'activated', facts: Readonly<Record<string, string | number | boolean>>) => void
+  readonly logger: Logger
+}
+
+/** Records each activation, and says in the operational log what the operator should know of it. */
+export function createRecordActivation({
+  compared: readCompared,
+  warnings: readWarnings,
+  note,
+  logger,
+}: RecordActivationOptions): ActivationListener {
+  return ({ integrations, activated }) => {
+    if (activated === null) {
+      logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
+      return
+    }
+    const { revision, how, by, isNews } = activated
+    // What was read again and is the same says nothing to an auditor; tokens are no part of it, and have their own record.
+    if (!isNews && how === 'reload') return
+    const changed = describeChanges(activated.changed)
+    const compared = readCompared()
+    const warnings = readWarnings()
+    note('activated', {
+      revision,
+      integrations: integrations.length,
+      how,
+      by,
+      reference: compared === null ? 'off' : describeCompared(compared),
+      ...(how !== 'start' && changed !== '' && { changed }),
+      ...(warnings.length > 0 && { warnings: warnings.join('\n').slice(0, 1000) }),
+    })
+    logger.info({ revision, integrations: integrations.length, how, by }, 'policy active')
+    for (const problem of warnings) logger.warn({ problem }, 'the policy is active, and rules look at data that is not there')
+  }
+}

@@ -1,0 +1,116 @@
+/** Joins the shadow policy with those who hear of it: metrics, the operational log, the audit record. */
+import type { BundleSet } from '../bundles/index.ts'
+import type { Config } from '../config/index.ts'
+import type { Integration, Policy } from '../core/index.ts'
+import { createEvaluationThread, createPolicy, namingFiles, type PolicyOptions, type PolicyStation, readRules } from '../policy/index.ts'
+import { createStagedPolicy, unlessAborted } from '../rollout/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+
+export type ShadowNote = (type: 'difference' | 'candidate', facts: Readonly<Record<string, string | number | boolean>>) => void
+
+export interface ShadowOptions {
+  /** sallyport.yaml, for messages. */
+  readonly file: string
+  readonly settings: NonNullable<Config['policy']['candidate']>
+  /** What it has in common with the active policy. */
+  readonly shared: Omit<PolicyOptions, 'maxEvaluationMs' | 'onFailure' | 'thread'>
+  readonly active: PolicyStation
+  readonly note: ShadowNote
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface ShadowStatus {
+  readonly revision: string | null
+  readonly enforcePercent: number
+  readonly problem: string | null
+}
+
+export interface Shadow {
+  /** The active policy with the shadow beside it. */
+  readonly beside: Policy
+  /** The active policy changed: until it was prepared for the same manifests and data, the shadow is not asked. */
+  setAside(): void
+  /** For what is in force now. `false`: its rules are bad. Rejects where the signal is aborted. */
+  prepare(integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal): Promise<boolean>
+  status(): ShadowStatus
+  close(): Promise<void>
+}
+
+export function createShadow({ file, settings, shared, active, note, logger, metrics }: ShadowOptions): Shadow {
+  const { rulesFolder, enforcePercent, maxEvaluationMs } = settings
+  const differences = metrics.labelledCounter(
+    'sallyport_policy_differences_total',
+    'Requests that the candidate decides otherwise.',
+    'enforced',
+    ['true', 'false'],
+  )
+  const skipped = metrics.counter(
+    'sallyport_policy_comparisons_skipped_total',
+    'Requests on which the candidate was not compared: too many waited, it looks at a body that the active policy did not read, or another policy came meanwhile.',
+  )
+  const thread = createEvaluationThread((error) =>
+    logger.error({ err: error }, 'the thread that compares the candidate has ended; it starts again after a pause'),
+  )
+  const station = createPolicy({
+    ...shared,
+    maxEvaluationMs,
+    thread,
+    onFailure: (kind, error) => logger.warn({ kind, err: error }, 'the candidate policy failed'),
+  })
+  // One that was made for other manifests or data than those in force would allow what they took away.
+  const state = { problem: null as string | null, isCurrent: false }
+  const beside = createStagedPolicy({
+    active,
+    candidate: station,
+    decideApart: station.decideApart,
+    isReady: () => state.isCurrent,
+    enforcePercent,
+    onSkipped: () => skipped.inc(),
+    onDifference({ request, claim, active: decision, candidate: other, enforced }) {
+      differences.inc({ enforced: String(enforced) })
+      note('difference', {
+        id: request.id,
+        integration: request.integration.name,
+        kind: request.kind,
+        action: request.action,
+        origin: claim.origin ?? '',
+        path: typeof claim.subject['path'] === 'string' ? claim.subject['path'].slice(0, 1000) : '',
+        active: decision.allow,
+        activeRule: decision.rule,
+        activeReasons: decision.reasons.join('; ').slice(0, 500),
+        candidate: other.allow,
+        candidateRule: other.rule,
+        candidateReasons: other.reasons.join('; ').slice(0, 500),
+        candidateRevision: other.revision,
+        enforced,
+      })
+    },
+  })
+  return {
+    beside,
+    setAside() {
+      state.isCurrent = false
+    },
+    async prepare(integrations, bundles, signal) {
+      try {
+        const prepared = await namingFiles(file, rulesFolder, async () =>
+          unlessAborted(signal, station.prepare(integrations, await readRules(rulesFolder), bundles, signal)),
+        )
+        prepared.activate()
+        state.problem = null
+        state.isCurrent = true
+        note('candidate', { revision: prepared.revision, enforcePercent })
+        return true
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        state.problem = (error as Error).message
+        note('candidate', { problem: state.problem.slice(0, 1000), enforcePercent: 0 })
+        logger.error({ problem: state.problem }, 'the candidate rules are bad: they are compared with nothing and decide nothing')
+        return false
+      }
+    },
+    status: () => ({ revision: station.revision(), enforcePercent, problem: state.problem }),
+    close: thread.close,
+  }
+}
