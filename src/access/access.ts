@@ -1,7 +1,7 @@
 /**
- * Who may come in: by the tokens of the newest readable manifests, and unless an operator has suspended them. It is apart from the
- * policy, which says what they may do: a revision that is rolled back brings no token back, and whatever is wrong with a rule or
- * another manifest keeps no token valid.
+ * Which integrations may come in: by the tokens of the newest readable manifests, and unless an operator has suspended them. This is
+ * separate from the policy, which says what they may do: a rollback brings no token back, and an error in a rule or in another
+ * manifest keeps no token valid.
  */
 import type { Integration } from '../core/index.ts'
 import { isInForce, type Kept, type KeptIdentity, readKept, type Suspension, writeKept } from './keep.ts'
@@ -13,11 +13,11 @@ export interface AccessOptions {
   readonly file: string
   /** File name → identity; `null` where the manifest cannot be read. Rejects where the folder cannot. */
   readonly readIdentities: () => Promise<ReadonlyMap<string, Identity | null>>
-  /** All changes of one moment, once they are in force. */
+  /** Called with all changes of one moment, once they are in force. */
   readonly onChanges: (changes: readonly AccessChange[]) => void
-  /** Resolves once all that `onChanges` was told is recorded. Rejects where it cannot be. */
+  /** Resolves once all changes that `onChanges` was called with are recorded. Rejects if they cannot be. */
   readonly recorded: () => Promise<void>
-  /** It is in force, and would not outlive a restart. */
+  /** A change is in force, and would not outlive a restart. */
   readonly onUnkept: (error: Error) => void
   /** Milliseconds since the epoch. */
   readonly wallClock?: () => number
@@ -30,23 +30,23 @@ export type AccessChange =
 
 export interface AccessStatus {
   readonly suspended: Readonly<Record<string, Suspension>>
-  /** Manifests whose identity cannot be read now, so that their earlier tokens hold. */
+  /** Manifests whose identity cannot be read now, so that their earlier tokens stay valid. */
   readonly unreadable: readonly string[]
 }
 
 export type { Suspension }
 
 export interface Access {
-  /** What was kept, and what lies in the folder. Throws an Error that names what cannot be read. */
+  /** Reads what was kept, and the folder. Throws an Error that names what cannot be read. */
   start(): Promise<void>
-  /** The folder as it is now. Never rejects: what cannot be read stays as it was. */
+  /** Reads the folder again. Never rejects: what cannot be read stays as it was. */
   refresh(): Promise<void>
-  /** SHA-256 of each token that proves `name`; `null`: there is no manifest of it, and nobody comes in under that name. */
+  /** SHA-256 of each token that proves `name`; `null`: it has no manifest, and no caller is accepted under that name. */
   tokensOf(name: string): readonly Buffer[] | null
   suspensionOf(name: string): Suspension | null
-  /** At once; what is open is cut. `forMs`: until it is resumed where `null`. Rejects where it is in force and cannot be kept. */
+  /** Takes effect at once, and cuts open connections. `forMs`: `null` until it is resumed. Rejects if it is in force and cannot be kept. */
   suspend(name: string, options: { readonly forMs: number | null; readonly reason: string | null }): Promise<Suspension>
-  /** `false`: it was not suspended. Rejects where it cannot be recorded or kept: it holds until a restart then. */
+  /** `false`: it was not suspended. Rejects if it cannot be recorded or kept: then it holds until a restart. */
   resume(name: string, reason: string | null): Promise<boolean>
   status(): AccessStatus
   close(): void
@@ -63,8 +63,8 @@ export function createAccess(options: AccessOptions): Access {
   const timers = new Map<string, NodeJS.Timeout>()
 
   /**
-   * One after the other: an older content never overwrites a newer one. What outlives this process was recorded before, unless no
-   * record can be kept: what was taken away stays away then as well.
+   * One write after the other: older content never overwrites newer. What outlives this process was recorded before, unless no
+   * record can be kept: even then, what was taken away stays away.
    */
   function keep(): Promise<void> {
     const kept: Kept = { manifests: Object.fromEntries(manifests), suspended: Object.fromEntries(suspended) }
@@ -74,7 +74,7 @@ export function createAccess(options: AccessOptions): Access {
     return written
   }
 
-  /** Gives what changed; `null` where nothing did, not even the names of files. */
+  /** Returns what changed; `null` if nothing did, not even a file's name. */
   function take(found: ReadonlyMap<string, Identity | null>): AccessChange[] | null {
     unreadable = [...found].flatMap(([source, identity]) => (identity === null ? [source] : []))
     let isSame = true
@@ -100,7 +100,7 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   async function look(): Promise<void> {
-    // Told where the manifests are read as a set; who came in before still does.
+    // Reported where the manifests are read as a set; earlier tokens stay valid.
     const found = await readIdentities().catch(() => null)
     const changes = found === null ? null : take(found)
     if (changes === null) return
@@ -130,7 +130,7 @@ export function createAccess(options: AccessOptions): Access {
     if (!suspended.delete(name)) return false
     expireLater(name)
     onChanges([{ integration: name, change: 'resumed', reason }])
-    // Who could not be recorded as let in again is not, after a restart.
+    // If the resumption cannot be recorded, the suspension is back after a restart.
     await recorded()
     await keep()
     return true
@@ -150,11 +150,11 @@ export function createAccess(options: AccessOptions): Access {
         return null
       })
       const changes = found === null ? null : take(found)
-      // What changed while no gateway ran is told; in the first start everything is new.
+      // Changes while no gateway ran are reported; at the first start everything is new.
       if (changes !== null && kept !== null) onChanges(changes)
       if (changes !== null || kept === null) await keep().catch(onUnkept)
     },
-    // Also where the one before failed: else none would ever look again.
+    // Also after a failure: otherwise no later call would look.
     refresh: () => (looking = looking.then(look, look)),
     tokensOf: (name) => tokens.get(name) ?? null,
     suspensionOf,
@@ -179,18 +179,18 @@ export function createAccess(options: AccessOptions): Access {
   }
 }
 
-/** Longer ones fire at once. */
+/** Node fires a longer timer at once. */
 const longestTimerMs = 2 ** 31 - 1
 
-function isAlike(one: KeptIdentity | undefined, other: KeptIdentity): boolean {
-  return one !== undefined && one.name === other.name && one.tokens.join() === other.tokens.join()
+function isAlike(kept: KeptIdentity | undefined, other: KeptIdentity): boolean {
+  return kept !== undefined && kept.name === other.name && kept.tokens.join() === other.tokens.join()
 }
 
 function keptOf({ name, tokenHashes }: Identity): KeptIdentity {
   return { name, tokens: tokenHashes.map((hash) => hash.toString('hex')) }
 }
 
-/** Where two manifests are of one name only what both say lets anybody in: neither may keep what the other took away. */
+/** Of two manifests with the same name, only tokens of both are valid: neither may keep what the other took away. */
 function tokensIn(identities: readonly KeptIdentity[]): ReadonlyMap<string, readonly Buffer[]> {
   const byName = new Map<string, readonly string[]>()
   for (const { name, tokens } of identities) {

@@ -1,8 +1,8 @@
-/** What access is kept of over restarts: the tokens of manifests that may be unreadable by then, and who is suspended. */
+/** What is kept over restarts: the tokens of manifests that may be unreadable by then, and which integrations are suspended. */
 import { readFile } from 'node:fs/promises'
 import { writeAtomically } from '../files/index.ts'
 
-/** What is kept cannot be used, and the next start would fail in the same way. */
+/** The kept file cannot be used, and the next start would fail in the same way. */
 export class AccessError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -13,9 +13,9 @@ export class AccessError extends Error {
 export interface Suspension {
   /** ISO 8601, UTC. */
   readonly since: string
-  /** The same; `null`: until it is resumed. */
+  /** ISO 8601, UTC; `null`: until it is resumed. */
   readonly until: string | null
-  /** For operators and the record; no caller is told. */
+  /** For operators and the record; callers do not see it. */
   readonly reason: string | null
 }
 
@@ -34,7 +34,7 @@ export interface Kept {
   readonly suspended: Readonly<Record<string, Suspension>>
 }
 
-/** `null` where nothing is kept yet. Throws `AccessError`, which names the file where it cannot be used. */
+/** `null` if nothing is kept yet. Throws `AccessError`, which names the file, if it cannot be used. */
 export async function readKept(file: string): Promise<Kept | null> {
   let text: string
   try {
@@ -78,7 +78,7 @@ function isTime(value: unknown): boolean {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value))
 }
 
-/** Whole or not at all, and on disk when it resolves; its folder is there. */
+/** Writes all of it or nothing, and resolves once it is on disk; its folder must exist. */
 export async function writeKept(file: string, kept: Kept): Promise<void> {
   await writeAtomically(file, `${JSON.stringify(kept)}\n`, 0o600)
 }

@@ -1,24 +1,24 @@
-/** One integration's buckets and open requests, with what they have done. */
+/** One integration's buckets and open requests, and what was taken from them. */
 import { type BucketName, type BucketReport, type JsonObject, type LimitSettings, Refusal } from '../core/index.ts'
 import { Bucket } from './gcra.ts'
 
-/** The buckets that flow; concurrency is counted, not refilled. */
+/** The buckets that are refilled; concurrency is counted. */
 const flowing = ['arrivals', 'requests', 'bytesOut', 'bytesIn'] as const
 type Flowing = (typeof flowing)[number]
-/** The buckets that slow what is under way. */
+/** The buckets that slow bytes which are under way. */
 export type BytesBucket = 'bytesOut' | 'bytesIn'
 
-/** Of what passes slowly: so many bytes, which are taken, and may pass in so many milliseconds. */
+/** A part of a slowed chunk: its bytes are taken from the bucket, and may pass after `waitMs`. */
 export interface Slice {
   readonly bytes: number
   readonly waitMs: number
 }
 
-/** A slice has what flows back in this time: smooth to the caller, with few timers. */
+/** A slice is what the bucket regains in this time: smooth for the caller, with few timers. */
 const sliceMs = 50
-/** Exchanges have one slice each in turn: it is no longer than the chunks in which TLS comes, or those over TLS would have less than others. */
+/** Exchanges take turns, one slice each. A slice is no longer than a TLS record, or exchanges over TLS would get less than others. */
 const maxSliceBytes = 16 * 1024
-/** What a timer is late by must not be lost where the bucket is smaller than that. */
+/** How late a timer may be without loss, even where the bucket holds less than it regains in this time. */
 const lateMs = 20
 
 interface Tally {
@@ -45,7 +45,7 @@ export class Account {
     this.#tallies = { arrivals: tally(), requests: tally(), bytesOut: tally(), bytesIn: tally(), concurrency: tally() }
   }
 
-  /** 0, or the milliseconds until there is room. */
+  /** Takes one token: 0, or the milliseconds until there is one. */
   arrive(nowMs: number): number {
     const waitMs = this.#buckets.arrivals.takeOne(nowMs)
     if (waitMs === 0) {
@@ -56,14 +56,14 @@ export class Account {
   }
 
   /**
-   * One request of `declaredBytes`: all that it needs, or a Refusal and nothing taken. Gives how many of the declared bytes are
-   * paid for: all, or none where others are under way that the bucket slows, and this one is to be slowed with them.
+   * Takes all that one request of `declaredBytes` needs, or throws a `Refusal` and takes nothing. Returns how many of the declared
+   * bytes are paid for: all; or none, where the bucket slows other requests already, and is to slow this one with them.
    */
   admit(declaredBytes: number, nowMs: number): number {
     const { requests, bytesOut, bytesIn } = this.#buckets
     if (this.#open >= this.#settings.concurrency) throw this.#refuse('concurrency', null)
     if (!requests.fits(1, nowMs)) throw this.#refuse('requests', requests.waitMs(1, nowMs))
-    // What waits to pass is taken ahead, and is no debt: it would lock out all others for as long as one exchange lasts.
+    // Bytes of slices that still wait are taken ahead. They are not a debt, which would refuse all others while one exchange lasts.
     const { bytesOut: outAhead, bytesIn: inAhead } = this.#ahead
     if (declaredBytes > this.#settings.bytesOut.burst) throw this.#refuse('bytesOut', null)
     const paidBytes = outAhead > 0 && !bytesOut.fits(declaredBytes - outAhead, nowMs) ? 0 : declaredBytes
@@ -80,14 +80,14 @@ export class Account {
     return paidBytes
   }
 
-  /** Takes the bytes where there is room for them all. */
+  /** Takes the bytes if there is room for all of them. */
   pass(bucket: BytesBucket, bytes: number, nowMs: number): boolean {
     if (!this.#buckets[bucket].fits(bytes, nowMs)) return false
     this.charge(bucket, bytes, nowMs)
     return true
   }
 
-  /** As many of the bytes as pass together: those that there is room for, or one slice, which is taken ahead until `passed` is told. */
+  /** Takes the next part of the bytes: as many as there is room for, or one slice, which counts as taken ahead until `passed` is called. */
   takeSlice(bucket: BytesBucket, bytes: number, nowMs: number): Slice {
     const { rate } = this.#settings[bucket]
     const room = Math.floor(this.#buckets[bucket].level(nowMs))
@@ -98,13 +98,13 @@ export class Account {
     return { bytes: slice, waitMs: this.#buckets[bucket].waitMs(0, nowMs) ?? 0 }
   }
 
-  /** `isGivenBack`: it has not, and never will. */
+  /** `isGivenBack`: the slice did not pass, and never will. */
   passed(bucket: BytesBucket, { bytes }: Slice, nowMs: number, isGivenBack: boolean): void {
     this.#ahead[bucket] -= bytes
     if (isGivenBack) this.charge(bucket, -bytes, nowMs)
   }
 
-  /** Negative amounts are given back. */
+  /** A negative amount gives tokens back. */
   charge(bucket: Flowing, tokens: number, nowMs: number): void {
     this.#buckets[bucket].take(tokens, nowMs)
     this.#tallies[bucket].consumed += tokens
@@ -118,7 +118,7 @@ export class Account {
     return this.#open
   }
 
-  /** Nothing else is taken before an arrival, but where there is none: a share of what rules ask. */
+  /** Whether anything was asked of it since the start. */
   get isUsed(): boolean {
     const { arrivals, requests } = this.#tallies
     return arrivals.allowed + arrivals.limited + requests.allowed + requests.limited > 0
@@ -161,7 +161,7 @@ export class Account {
     const detail =
       waitMs === null
         ? `this needs more than the ${bucket} bucket ever holds (${burst})`
-        : `the ${bucket} bucket is empty; it will do again in ${seconds} s`
+        : `the ${bucket} bucket is empty; try again in ${seconds} s`
     const members: JsonObject = { 'violated-policies': [bucket], capacity: burst, refillPerSecond: rate }
     const refusal = Refusal.retryLater('quota-exceeded', detail, waitMs, members)
     const window = Math.max(1, Math.round(burst / rate))

@@ -1,4 +1,4 @@
-/** Memory for the bodies that the policy looks at: an integration that sends many, or sends them slowly, leaves room for others. */
+/** Memory for the bodies that the policy looks at. An integration that sends many of them, or sends them slowly, leaves room for others. */
 import { type BodyHold, type Integration, Refusal } from '../core/index.ts'
 import { createFairMemory } from '../shares/index.ts'
 
@@ -11,7 +11,7 @@ export interface BodiesOptions {
 
 type HoldBody = (integration: Integration, declaredBytes: number | null) => BodyHold
 
-/** What is declared is held from the beginning: who is refused is refused before a byte is read. */
+/** Holds the declared length from the beginning, so that a refusal comes before a byte is read. */
 export function createHoldBody({ maxPolicyBodyBytes, maxPolicyBodiesBytes }: BodiesOptions): HoldBody {
   const memory = createFairMemory(maxPolicyBodiesBytes)
   return ({ name }, declaredBytes) => {

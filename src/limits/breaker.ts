@@ -1,18 +1,18 @@
-/** One circuit breaker: outcomes in a sliding window, and whether the next request may go. Time is told to it; it has no timer. */
+/** One circuit breaker: results in a sliding window, and whether the next request may pass. Callers say what time it is; it has no timer. */
 import type { BreakerReport, BreakerSettings } from '../core/index.ts'
 
 /** How one request to the destination ended, as a breaker sees it. */
-export type Verdict =
+export type Result =
   | 'answered'
   | 'failed'
-  /** The caller left while nothing had come for so long that it says something of the destination. */
+  /** The caller left after it had waited so long for an answer that this counts against the destination. */
   | 'abandoned'
-  /** It says nothing of the destination. */
+  /** It says nothing about the destination. */
   | 'neutral'
 
-/** What a request that was let through gives back when it ends. */
+/** Given to a request that passes, and handed back when it ends. */
 export interface Pass {
-  /** Outcomes of an earlier state say nothing of the present one. */
+  /** Results of requests that passed in an earlier state do not count in a later one. */
   readonly epoch: number
   readonly isTrial: boolean
 }
@@ -20,7 +20,7 @@ export interface Pass {
 const slots = 10
 
 interface Slot {
-  /** Which stretch of time it counts; another's counts are left over and worth nothing. */
+  /** The stretch of time that it counts. Counts of another stretch are old and void. */
   period: number
   answered: number
   failed: number
@@ -41,12 +41,12 @@ export class Breaker {
     this.#onChange = onChange
   }
 
-  /** Half-open from the moment at which a trial would be let through: rules that deny while it is open would else keep it so. */
+  /** Half-open as soon as a trial would pass: otherwise rules that deny while it is open would keep it open. */
   state(nowMs: number): BreakerReport['state'] {
     return this.#state === 'open' && this.#restMs(nowMs) <= 0 ? 'half-open' : this.#state
   }
 
-  /** A pass; or, where it gives the destination a rest, the milliseconds after which another look is worth while. */
+  /** A pass; or, while it is open, the milliseconds after which a caller may try again. */
   enter(nowMs: number): Pass | number {
     if (this.#state === 'closed') return { epoch: this.#epoch, isTrial: false }
     if (this.#state === 'open') {
@@ -59,23 +59,23 @@ export class Breaker {
     return { epoch: this.#epoch, isTrial: true }
   }
 
-  leave({ epoch, isTrial }: Pass, verdict: Verdict, nowMs: number): void {
+  leave({ epoch, isTrial }: Pass, result: Result, nowMs: number): void {
     if (epoch !== this.#epoch) return
     if (isTrial) {
       this.#isTrying = false
-      if (verdict === 'answered') this.#turn('closed')
-      // A trial that says nothing is followed by another.
-      else if (verdict !== 'neutral') this.#open(nowMs)
+      if (result === 'answered') this.#turn('closed')
+      // After a neutral trial another one follows.
+      else if (result !== 'neutral') this.#open(nowMs)
       return
     }
-    if (verdict === 'neutral') return
-    this.#slotAt(nowMs)[verdict] += 1
-    if (verdict !== 'answered' && this.#hasFailed(nowMs)) this.#open(nowMs)
+    if (result === 'neutral') return
+    this.#slotAt(nowMs)[result] += 1
+    if (result !== 'answered' && this.#hasFailed(nowMs)) this.#open(nowMs)
   }
 
-  /** Its head was an answer, and then the destination broke off. */
+  /** The destination broke off after the head of its reply had counted as an answer. */
   brokeOff({ epoch }: Pass, nowMs: number): void {
-    // The trial that closed it is judged with what came after.
+    // The trial that closed the breaker counts in the state that followed.
     if (this.#state !== 'closed' || epoch < this.#epoch - 1) return
     const current = this.#period(nowMs)
     const answered = this.#slots.find((slot) => slot.answered > 0 && slot.period > current - slots)
@@ -95,7 +95,7 @@ export class Breaker {
       failed += slot.failed
       abandoned += slot.abandoned
     }
-    // One answer shows that it can: callers who leave may be impatient, or have asked for what takes long.
+    // One answer shows that the destination works: callers that left may be impatient, or have asked for something that takes long.
     if (answered === 0) failed += abandoned
     const all = answered + failed
     return all >= this.#settings.minimumRequests && failed * 100 >= this.#settings.errorThresholdPercent * all
@@ -135,5 +135,5 @@ export class Breaker {
   }
 }
 
-/** While a trial is out: nobody knows how long it takes. */
+/** While a trial is under way, since it is not known how long that takes. */
 const trialMs = 1000

@@ -1,4 +1,4 @@
-/** Circuit breakers: one per integration and origin, so that one integration's failures never close another's way. */
+/** Circuit breakers: one per integration and origin, so that failures of one integration's requests never stop another's. */
 import {
   type BreakerReport,
   type Integration,
@@ -10,32 +10,32 @@ import {
   shareOf,
 } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
-import { Breaker, type Pass, type Verdict } from './breaker.ts'
+import { Breaker, type Pass, type Result } from './breaker.ts'
 
 type Effect = () => Promise<Reply> | Reply
 
 export interface Breakers {
   /** Throws `Refusal('breaker-open')`, or what the effect throws. `attempt` is told what `settled` needs. */
   run(attempt: Attempt, integration: Integration, origin: string, effect: Effect): Promise<Reply> | Reply
-  /** How the reply ended whose head `run` has judged. */
+  /** Reports how the reply ended whose head `run` has counted. */
   settled(attempt: Attempt, outcome: Outcome): void
   report(integration: string): readonly BreakerReport[]
-  /** Settings changed: that integration's breakers begin anew. */
+  /** After a change of settings: that integration's breakers start again. */
   forget(integration: string): void
 }
 
-/** One request on its way through a breaker; empty where it went through none, or its head was no answer. */
+/** One request that passed a breaker; both are `null` where it passed none, or got no answer. */
 export interface Attempt {
   breaker: Breaker | null
   pass: Pass | null
 }
 
-/** Of all integrations: one that asks many origins loses its own, not another's that is open. */
+/** Of all integrations together. One that asks many origins loses breakers of its own, not another's open one. */
 const maxBreakers = 1000
-/** A caller that waited for so long in vain, and left, says something of the destination; a hasty one does not. */
+/** A caller that leaves after waiting so long in vain counts against the destination; one that leaves earlier does not. */
 const patientMs = 1000
 
-/** `now`: milliseconds, monotonic. `onChange` hears of every opening and closing. */
+/** `now`: milliseconds, monotonic. `onChange` is called at every change of state. */
 export function createBreakers(now: () => number, onChange: (integration: string, report: BreakerReport) => void): Breakers {
   const breakers = createFairCache<Breaker>(maxBreakers)
 
@@ -67,7 +67,7 @@ export function createBreakers(now: () => number, onChange: (integration: string
         return reply
       }
       const failed = (error: unknown): never => {
-        breaker.leave(pass, verdictOf(error, now() - begunAt), now())
+        breaker.leave(pass, resultOf(error, now() - begunAt), now())
         throw error
       }
       let reply: Promise<Reply> | Reply
@@ -79,7 +79,7 @@ export function createBreakers(now: () => number, onChange: (integration: string
       return reply instanceof Promise ? reply.then(answered, failed) : answered(reply)
     },
     settled({ breaker, pass }, { problem, isTakeover }) {
-      // Ends of tunnels and WebSockets reset them as they please; that it opened is what says that the origin is well.
+      // The ends of tunnels and WebSockets may reset them at any time; that one was opened shows that the origin works.
       if (!isTakeover && breaker !== null && pass !== null && problem !== null && breakingOff.has(problem)) breaker.brokeOff(pass, now())
     },
     report: (integration) => Array.from(breakers.of(integration), ([origin, breaker]) => ({ origin, state: breaker.state(now()) })),
@@ -89,8 +89,8 @@ export function createBreakers(now: () => number, onChange: (integration: string
 
 const breakingOff: ReadonlySet<ProblemCode> = new Set(['origin-failed', 'origin-timeout'])
 
-/** What the caller did, what the gateway forbids or lacks, and its bugs: the destination may be well. */
-function verdictOf(error: unknown, waitedMs: number): Verdict {
+/** Problems of the caller, of the gateway's rules and limits, and bugs: they say nothing about the destination. */
+function resultOf(error: unknown, waitedMs: number): Result {
   if (!(error instanceof Refusal)) return 'neutral'
   if (error.code === 'client-closed') return waitedMs >= patientMs ? 'abandoned' : 'neutral'
   return error.code.startsWith('origin-') ? 'failed' : 'neutral'

@@ -1,4 +1,4 @@
-/** `input.context`: what the gateway knows of an integration's state when its request is judged. */
+/** `input.context`: what the gateway knows of an integration's state when its request is decided. */
 import type { JsonObject } from '../core/index.ts'
 import type { LimitsStation } from './limits.ts'
 

@@ -28,14 +28,14 @@ export class Bucket {
     return this.level(nowMs) - tokens >= -1e-9
   }
 
-  /** Takes `tokens` whatever the level; negative ones are given back, up to full. `lateMs`: what flowed back in that time beyond a full bucket is not lost. */
+  /** Takes `tokens` whatever the level; a negative number gives tokens back, up to a full bucket. `lateMs`: refill of that time which a full bucket could not hold is not lost. */
   take(tokens: number, nowMs: number, lateMs = 0): void {
     if (!Number.isFinite(tokens)) return
     const now = this.#clock(nowMs) - lateMs
     this.#tat = Math.max(now, Math.max(this.#tat, now) + tokens * this.#msPerToken)
   }
 
-  /** Takes one where it fits: 0. Else nothing, and the milliseconds until it does. */
+  /** Takes one token and answers 0; or takes nothing, and answers the milliseconds until there is one. */
   takeOne(nowMs: number): number {
     if (!this.fits(1, nowMs)) return Math.max(1, this.waitMs(1, nowMs) ?? 1000)
     this.take(1, nowMs)
@@ -48,7 +48,7 @@ export class Bucket {
     return Math.max(0, (tokens - this.level(nowMs)) * this.#msPerToken)
   }
 
-  /** New settings; what was used up stays used up, in tokens. A smaller burst makes no debt, and no change forgives one. */
+  /** Takes new settings; tokens that were used up stay used up. A smaller burst makes no debt, and no change forgives one. */
   reconfigure({ rate, burst }: BucketSettings, nowMs: number): void {
     const level = this.level(nowMs)
     const used = level < 0 ? burst - level : Math.min(this.#burst - level, burst)

@@ -3,7 +3,7 @@ import type { Integration, Lease, Outcome, Reply, Slowed } from '../core/index.t
 import type { Account, BytesBucket, Slice } from './account.ts'
 import type { Attempt, Breakers } from './breakers.ts'
 
-/** Calls back once, after so many milliseconds; what it gives keeps that from happening. */
+/** Calls back once, after `ms`; the returned function cancels that. */
 export type After = (ms: number, callback: () => void) => () => void
 
 export interface LeaseOptions {
@@ -20,9 +20,9 @@ export class HeldLease implements Lease, Attempt {
   readonly #origin: string | null
   readonly #account: Account
   readonly #options: LeaseOptions
-  /** Declared and paid for at admission, and not yet seen to pass. */
+  /** Bytes that were declared and paid for at admission, and have not passed yet. */
   #prepaidBytes: number
-  /** `null`: nothing was ever slow. */
+  /** `null` until a chunk is slowed. */
   #slow: Set<Flow> | null = null
   #settled = false
 
@@ -62,7 +62,7 @@ export class HeldLease implements Lease, Attempt {
     const { breakers, now } = this.#options
     breakers.settled(this, outcome)
     for (const flow of this.#slow ?? []) flow.end()
-    // What was declared and never sent is given back.
+    // Bytes that were declared and never sent are given back.
     if (this.#prepaidBytes > 0) this.#account.charge('bytesOut', -this.#prepaidBytes, now())
     this.#prepaidBytes = 0
     this.#account.leave()
@@ -85,12 +85,12 @@ export class HeldLease implements Lease, Attempt {
 
 interface FlowOptions extends LeaseOptions {
   readonly account: Account
-  /** What is paid for already, of at most so many bytes. */
+  /** How many of at most so many bytes are paid for already. */
   readonly takePrepaid: (most: number) => number
   readonly onEnd: () => void
 }
 
-/** One chunk that passes in slices. Nothing is taken before it is asked for. */
+/** One chunk that passes in slices. Nothing is taken from the bucket before `next` is called. */
 class Flow implements Slowed {
   readonly #bucket: BytesBucket
   readonly #options: FlowOptions

@@ -1,4 +1,4 @@
-/** The limits station: buckets and concurrency an integration, arrivals a peer, breakers an origin. */
+/** The limits station: buckets and concurrency per integration, arrivals per peer, breakers per origin. */
 import {
   type BreakerReport,
   type BucketReport,
@@ -19,7 +19,7 @@ import { createPeers } from './peers.ts'
 export interface LimitsOptions extends BodiesOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number
-  /** How a pause is waited for; timers where absent. */
+  /** How pauses are waited for; by timers if absent. */
   readonly after?: After
   /** Arrivals of a peer that proves no integration. */
   readonly peerArrivals: LimitSettings['arrivals']
@@ -35,20 +35,20 @@ interface Held {
 export interface LimitsStation extends Limits {
   /** After a reload: levels are kept, changed buckets are clamped, integrations that are gone are forgotten. */
   update(integrations: readonly Integration[]): void
-  /** It has asked for something since the start, or since it is known. */
+  /** It has asked for something since the start. */
   isUsed(integration: string): boolean
   report(integration: string): readonly BucketReport[]
   breakers(integration: string): readonly BreakerReport[]
 }
 
-/** Refusals of arrivals: a caller that counts its errors in tens waits for none, one that floods has few answers a second. */
+/** Refusals of arrivals: a caller with tens of errors waits for none of them, one that floods gets few answers per second. */
 const refusals = { perSecond: 50, burst: 200, maxWaitMs: 5000 }
-/** All callers that prove nothing, together; no integration's name. */
+/** All unidentified callers together. No integration can have this name. */
 const unidentified = '-'
 
 export function createLimits({ now, after = wait, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
   const accounts = new Map<string, Held>()
-  // Of those above whose key is no integration's name: by the name of whom each is kept for.
+  // Those of `accounts` whose key is not an integration's name, by the name of the integration that asks in them.
   const shares = new Map<string, Set<Held>>()
   const arriveUnidentified = createPeers(peerArrivals, now)
   const waitForRefusal = createPace({ ...refusals, now })
@@ -72,7 +72,7 @@ export function createLimits({ now, after = wait, peerArrivals, onBreakerChange,
     return found
   }
 
-  /** Its own, and those of whom it is asked for. A scrape asks about every integration: none may look through all accounts. */
+  /** The integration's own, and one per integration that its policy asks for. A scrape asks for every integration, so none looks through all accounts. */
   function accountsOf(name: string): readonly Held[] {
     const own = accounts.get(name)
     return own === undefined ? [] : [own, ...(shares.get(name) ?? [])]
@@ -98,7 +98,7 @@ export function createLimits({ now, after = wait, peerArrivals, onBreakerChange,
         const { name, askedFor } = held.integration
         const integration = byName.get(name)
         if (integration === undefined || (askedFor !== undefined && !byName.has(askedFor))) {
-          // Leases that are out still settle with their account; nobody new finds it.
+          // Open leases still settle with their account; new requests do not find it.
           accounts.delete(share)
           breakers.forget(share)
           continue
@@ -131,8 +131,8 @@ function reportTogether([own = [], ...others]: readonly (readonly BucketReport[]
 }
 
 /**
- * A CONNECT that is opened: it reaches nothing by itself, and each request inside is admitted on its own. It has cost an
- * arrival, and stays open on a connection, which is counted where connections are.
+ * A CONNECT that is intercepted: it reaches nothing by itself, and each request inside is admitted on its own. It has used up an
+ * arrival, and holds a connection, which is counted with the connections.
  */
 function isEnvelope({ request, decision }: Permit): boolean {
   return request.kind === 'tunnel' && decision.obligations.tls === 'intercept'
@@ -140,7 +140,7 @@ function isEnvelope({ request, decision }: Permit): boolean {
 
 const envelope: Lease = { run: (effect) => effect(), sent: () => null, received: () => null, overdraw() {}, settle() {} }
 
-/** Not before the time is over: a timer of Node's may fire within the millisecond before. */
+/** Never early: a timer of Node may fire up to a millisecond before its time. */
 function wait(ms: number, callback: () => void): () => void {
   const timer = setTimeout(callback, Math.ceil(ms))
   return () => clearTimeout(timer)

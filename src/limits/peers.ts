@@ -1,4 +1,4 @@
-/** Arrivals of callers that prove nothing: a bucket per peer, in a table that no crowd of addresses washes out. */
+/** Arrivals of unidentified callers: a bucket per peer, in a table from which many addresses cannot push out those in debt. */
 import { LRUCache } from 'lru-cache'
 import type { BucketSettings } from '../core/index.ts'
 import { Bucket } from './gcra.ts'
@@ -8,7 +8,7 @@ const maxPeers = 10_000
 /** Takes one token of the peer's bucket: 0, or the milliseconds until it has one again. */
 export function createPeers(settings: BucketSettings, now: () => number, max = maxPeers): (address: string) => number {
   const buckets = new LRUCache<string, Bucket>({ max })
-  // Who finds the table full of peers that are still in debt shares one bucket with the like: a new one each time would be no limit.
+  // Shared by all new peers while the table is full of peers in debt: a new bucket for each of them would not be a limit.
   const crowd = new Bucket(settings, now())
 
   function bucketOf(peer: string): Bucket {
@@ -27,7 +27,7 @@ export function createPeers(settings: BucketSettings, now: () => number, max = m
   return (address) => bucketOf(peerOf(address)).takeOne(now())
 }
 
-/** A host has all of an IPv6 /64 (RFC 6177): each address of it is the same peer. */
+/** A host may have a whole IPv6 /64 (RFC 6177), so all its addresses are one peer. */
 export function peerOf(address: string): string {
   if (!address.includes(':') || address.includes('.')) return address.replace(/^::ffff:/i, '')
   const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::', 2)

@@ -1,24 +1,24 @@
-/** The last of the process's descriptors are for the gateway itself: the log, folders that are watched and read, its own sockets. */
+/** Shares out the process's descriptors: some are reserved for the gateway itself (the log, folders that it watches and reads, its sockets). */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { createFairMemory } from './fair-memory.ts'
 
-/** For the gateway itself; a quarter where there are only few. */
+/** Reserved for the gateway itself; a quarter where the process may have only few. */
 const reservedDescriptors = 128
-/** Of each of the operator's servers, which two or three of them have out of what is reserved. */
+/** The part of the reserved descriptors that each of the operator's two or three servers may use. */
 const operatorPart = 1 / 4
 const maxOperator = 256
 
 export interface Descriptors {
-  /** Callers' connections have so many; as many again are for what they lead to. `null` where the system does not say. */
+  /** How many connections of callers there may be; as many again may lead to origins. `null` where the system does not say. */
   readonly forCallers: number | null
-  /** Connections of each of the operator's servers. */
+  /** How many connections each of the operator's servers may have. */
   readonly forOperator: number
-  /** Whether one more connection of a caller leaves enough for what its requests lead to. */
+  /** Whether one more connection of a caller leaves enough for connections to origins. */
   mayAccept(): boolean
-  /** Whether one more connection to an origin leaves what is reserved. */
+  /** Whether one more connection to an origin leaves the reserved descriptors free. */
   mayDial(): boolean
-  /** For one more connection of `owner` to an origin; `false`: it has its share already. Each that was taken is given back once. */
+  /** Takes a descriptor for a connection of `owner` to an origin; `false`: it has its share already. Give each one back, once. */
   takeDial(owner: string): boolean
   giveDial(owner: string): void
 }
@@ -42,7 +42,7 @@ export function createDescriptors(limit: number | null = descriptorLimit()): Des
   let dialled = 0
   return {
     ...{ forCallers, forOperator },
-    // What leads to origins has a part of its own, and keeps no caller out.
+    // Connections to origins have a part of their own, and keep no caller out.
     mayAccept: () => lowestFree() - dialled < forCallers,
     mayDial: () => lowestFree() < forConnections,
     takeDial(owner) {
@@ -67,14 +67,14 @@ function descriptorLimit(): number | null {
   }
 }
 
-/** POSIX gives the lowest number that is free: what lies below it is in use. Two system calls, some 3 µs. */
+/** POSIX hands out the lowest free number, so all below it are in use. Two system calls, about 3 µs. */
 function lowestFree(): number {
   try {
     const descriptor = openSync(devNull, 'r')
     closeSync(descriptor)
     return descriptor
   } catch (error) {
-    // Anything else (no such device here) says nothing of how many there are.
+    // Any other error (such as a missing device) says nothing about how many are free.
     const { code } = error as NodeJS.ErrnoException
     return code === 'EMFILE' || code === 'ENFILE' ? Number.POSITIVE_INFINITY : 0
   }

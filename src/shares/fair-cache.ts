@@ -1,35 +1,35 @@
-/** A bounded cache that integrations share: where it is full, what gives way is the least used of whoever holds most. */
+/** A bounded cache that integrations share: when it is full, the integration with the most entries loses its least recently used one. */
 import { LRUCache } from 'lru-cache'
 
 interface FairCache<V> {
   get(owner: string, key: string): V | undefined
   set(owner: string, key: string, value: V): void
   delete(owner: string, key: string): void
-  /** Key and value of all that is the owner's. */
+  /** Keys and values of the owner's entries. */
   of(owner: string): Iterable<[string, V]>
-  /** All that is the owner's. */
+  /** Drops all of the owner's entries. */
   forget(owner: string): void
   values(): V[]
   clear(): void
 }
 
-/** One owner's entries, and where among those who hold as many it stands. */
+/** One owner's entries, and its place among the owners that hold as many. */
 interface Share<V extends object> {
   readonly entries: LRUCache<string, V>
   place: number
 }
 
-/** `max`: entries of all owners together. `dispose` hears of each that gave way, was deleted or replaced. */
+/** `max`: entries of all owners together. `dispose` is called with each that was pushed out, deleted or replaced. */
 export function createFairCache<V extends object>(max: number, dispose?: (value: V) => void): FairCache<V> {
   const owners = new Map<string, Share<V>>()
-  /** Who holds how many: with ten thousand owners, nobody is looked for among them all. Lists, for the first of a Set is behind all that was deleted. */
+  /** Owners by how many entries they hold, so that the largest of ten thousand is found at once. Lists: in a Set, finding the first entry skips all deleted ones. */
   const bySize = new Map<number, Share<V>[]>()
   let largest = 0
   let size = 0
 
   function open(owner: string): Share<V> {
     const entries = new LRUCache<string, V>({
-      // Not `max`, for which each owner would hold lists of that length from the beginning.
+      // Not `max`: each owner would allocate lists of that length from the beginning.
       maxSize: max,
       sizeCalculation: () => 1,
       ...(dispose !== undefined && { dispose: (value: V) => dispose(value) }),
@@ -47,27 +47,27 @@ export function createFairCache<V extends object>(max: number, dispose?: (value:
     moved(most, before)
   }
 
-  /** Holds another number than before. */
-  function moved(one: Share<V>, before: number): void {
-    const now = one.entries.size
-    if (before > 0) leave(one, before)
+  /** The owner holds another number of entries than `before`. */
+  function moved(share: Share<V>, before: number): void {
+    const now = share.entries.size
+    if (before > 0) leave(share, before)
     if (now > 0) {
       const alike = bySize.get(now)
-      if (alike === undefined) bySize.set(now, [one])
-      else alike.push(one)
-      one.place = (alike?.length ?? 1) - 1
+      if (alike === undefined) bySize.set(now, [share])
+      else alike.push(share)
+      share.place = (alike?.length ?? 1) - 1
     }
     largest = Math.max(largest, now)
     while (largest > 0 && !bySize.has(largest)) largest -= 1
   }
 
-  function leave(one: Share<V>, before: number): void {
+  function leave(share: Share<V>, before: number): void {
     const alike = bySize.get(before)
     const last = alike?.pop()
     if (alike === undefined || last === undefined) return
-    if (last !== one) {
-      alike[one.place] = last
-      last.place = one.place
+    if (last !== share) {
+      alike[share.place] = last
+      last.place = share.place
     }
     if (alike.length === 0) bySize.delete(before)
   }

@@ -1,14 +1,14 @@
-/** What integrations share and hold for a while, bytes or places: each may hold as much as is free, so that whoever is greedy leaves room for the next. */
+/** Something limited that integrations hold for a while, such as bytes: each may hold as much as is still free, so that a greedy one leaves room for others. */
 
 interface FairMemory {
-  /** Takes nothing and answers `false` where the owner would hold more than is left for all. */
+  /** Takes nothing and answers `false` if the owner would then hold more than is left free. */
   take(owner: string, bytes: number): boolean
   give(owner: string, bytes: number): void
 }
 
 /**
- * `bytes`: of all owners. One alone gets half, a second then half of the rest, and so on: nothing has to be taken from
- * anybody, and something is always free (Choudhury and Hahne, "Dynamic queue length thresholds", 1998, with α = 1).
+ * `bytes`: of all owners together. One alone gets half, a second one then half of the rest, and so on: nothing has to be taken
+ * away from an owner, and something is always free (Choudhury and Hahne, "Dynamic queue length thresholds", 1998, with α = 1).
  */
 export function createFairMemory(bytes: number): FairMemory {
   const held = new Map<string, number>()

@@ -1,10 +1,10 @@
-/** Turns at something of which there is little, taken by integrations one after the other: a queue of one is not in another's way. */
+/** A queue per integration for something scarce, served in turns: one integration's long queue does not delay another. */
 import { type Hangup, Refusal } from '../core/index.ts'
 
 export interface FairQueue {
   /**
-   * Runs `work` when it is the owner's turn; gives what it gives. Whoever `hangup` says has left by then has nothing begun:
-   * that throws `Refusal('client-closed')` at once.
+   * Runs `work` when it is the owner's turn, and resolves as it does. If the caller leaves before (`hangup`), `work` is not begun:
+   * `Refusal('client-closed')` is thrown at once.
    */
   run<T>(owner: string, work: () => Promise<T>, hangup?: Hangup): Promise<T>
 }
@@ -14,9 +14,9 @@ interface Line {
   readonly waiting: (() => void)[]
 }
 
-/** `places`: runs at once; `perOwner`: of these, what one owner may have, so that what hangs for one leaves a place for the others. */
+/** `places`: how much may run at the same time; `perOwner`: how much of it one owner may have, so that its hanging work leaves a place for others. */
 export function createFairQueue({ places, perOwner }: { readonly places: number; readonly perOwner: number }): FairQueue {
-  // In the order of their next turn.
+  // Ordered by whose turn is next.
   const lines = new Map<string, Line>()
   let running = 0
 

@@ -1,4 +1,4 @@
-/** Fair parts of what integrations share. */
+/** How what is scarce is shared out among integrations. */
 export { createDescriptors, type Descriptors } from './descriptors.ts'
 export { createFairCache } from './fair-cache.ts'
 export { createFairMemory } from './fair-memory.ts'

@@ -1,4 +1,4 @@
-/** A bound on the connections of a server that asks nobody who they are: the oldest gives way, so that those who hold many keep nobody out. */
+/** A bound on the connections of a server without authentication: the oldest is closed for a new one, so that holding many keeps no other caller out. */
 import type { Server, Socket } from 'node:net'
 
 export function boundConnections(server: Server, max: number): void {

@@ -1,4 +1,4 @@
-/** Sockets that servers listen on, and whom a TLS client trusts. */
+/** Sockets that servers listen on, and the CAs that a TLS client trusts. */
 export { boundConnections } from './bound-connections.ts'
 export { claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
 export { Pool } from './pool.ts'

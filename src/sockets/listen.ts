@@ -1,8 +1,8 @@
-/** Where servers listen: on a port, or on a Unix socket, whose path is nobody else's and which only some may open from the first moment on. */
+/** Where servers listen: on a port, or on a Unix socket that no other process answers on, and that only some users may open from the first moment on. */
 import { chmod, lchown, lstat, rm } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 
-/** `false` where a living process answers at `path`; a socket that a dead one left behind is removed. Throws where something else is there. */
+/** `false` where a living process answers at `path`; a socket that a dead one left behind is removed. Throws if something other than a socket is there. */
 export async function claimSocketPath(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => null)
   if (found !== null && !found.isSocket()) throw new Error(`cannot listen on ${path}: something is there that is not a socket`)
@@ -30,12 +30,12 @@ interface SocketAccess {
 }
 
 /**
- * Listens at `path`; whom `access` leaves out cannot connect at any moment: a chmod after the bind would leave a gap.
+ * Listens at `path`. A user without access cannot connect at any moment: a chmod after the bind would leave a gap.
  * Throws the Error of `listen` or `chown`.
  */
 export async function listenOnSocket(server: Server, path: string, { mode, gid }: SocketAccess): Promise<void> {
   await listening(server, () => {
-    // The group that is made must not have what is meant for another.
+    // Until the socket belongs to `gid`, the process's own group must not have access.
     const mask = process.umask(0o777 & ~(gid === null ? mode : 0o600))
     try {
       server.listen(path)
@@ -55,7 +55,7 @@ export async function listenOnSocket(server: Server, path: string, { mode, gid }
 
 function listening(server: Server, listen: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    // For good: a connection that cannot be accepted (EMFILE) must not end the process.
+    // Never removed: a connection that cannot be accepted (EMFILE) must not end the process.
     server.on('error', reject)
     server.once('listening', resolve)
     listen()
