@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configJsonSchema } from '../src/config/index.ts'
 import { manifestJsonSchema } from '../src/manifests/index.ts'
-import { createQuick } from '../src/opa/builtins/quick.ts'
+import { createQuick } from '../src/opa/builtins/js-builtins.ts'
 import { refusedFunctions } from '../src/opa/compiler/refusals.ts'
-import { asksHost, type NativeBuiltin, nativeBuiltins } from '../src/opa/wasm/native.ts'
+import { asksHost, type WasmBuiltin, wasmBuiltins } from '../src/opa/wasm/wasm-builtins.ts'
 
 interface Schema {
   readonly title?: string
@@ -83,8 +83,8 @@ function refusedBuiltins(): string {
 
 /** Where each function that OPA's compiler knows inside the WebAssembly is answered; all others never are there. */
 function placesOfBuiltins(): string {
-  const all = Object.values(nativeBuiltins)
-  const names = (fitting: (one: NativeBuiltin) => boolean) =>
+  const all = Object.values(wasmBuiltins)
+  const names = (fitting: (one: WasmBuiltin) => boolean) =>
     [...new Set(all.filter(fitting).map(({ name }) => `\`${name}\``))].sort().join(', ')
   const quick = Object.keys(createQuick()).sort()
   return tableOf(

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { createCompile } from '../src/opa/index.ts'
 import { digestOf } from '../src/opa/wasm/digest.ts'
 import { readImports } from '../src/opa/wasm/imports.ts'
-import { nativeBuiltins } from '../src/opa/wasm/native.ts'
 import { readBodies, readFunctionNames, readSections, sections } from '../src/opa/wasm/sections.ts'
+import { wasmBuiltins } from '../src/opa/wasm/wasm-builtins.ts'
 import { buildInputs, compiledPolicyFolder, compileInputs, save } from '../src/policy/build.ts'
 
 const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
@@ -19,8 +19,8 @@ if (!process.argv.includes('--check')) {
   await writeFile(outsideFile, outside)
 }
 
-const digestsFile = join(import.meta.dirname, '../src/opa/wasm/native-digests.ts')
-const digests = await nativeDigests()
+const digestsFile = join(import.meta.dirname, '../src/opa/wasm/wasm-digests.ts')
+const digests = await wasmDigests()
 const built = await compileInputs(await buildInputs({}), compile)
 if (process.argv.includes('--check')) {
   const wasm = await readFile(join(compiledPolicyFolder, 'policy.wasm'))
@@ -65,9 +65,9 @@ async function outsideBuiltins(): Promise<string> {
 }
 
 /** Of the functions that may stay inside a policy's WebAssembly: of one that calls them all. */
-async function nativeDigests(): Promise<string> {
+async function wasmDigests(): Promise<string> {
   const { builtins: declared } = capabilities as { builtins: { name: string; decl: { args?: unknown[] } }[] }
-  const inside = Object.entries(nativeBuiltins).filter(([, one]) => one.inside !== undefined)
+  const inside = Object.entries(wasmBuiltins).filter(([, builtin]) => builtin.inside !== undefined)
   const rules = inside.map(([, { name }], index) => {
     const { args = [] } = declared.find((one) => one.name === name)?.decl ?? {}
     return `answer contains [${index}, v] if v := ${name}(${args.map((_, place) => `input[${place}]`).join(', ')})`
@@ -85,7 +85,7 @@ async function nativeDigests(): Promise<string> {
     return `  ${id}: '${digestOf(index, { bodies, imported, names })}',\n`
   })
   return `/** Which code each function inside a policy's WebAssembly had when it was found to be OPA's equal (\`npm run policy:compile\` writes it). */
-export const nativeDigests: Readonly<Record<string, string>> = {
+export const wasmDigests: Readonly<Record<string, string>> = {
 ${lines.join('')}}
 `
 }

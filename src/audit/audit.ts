@@ -4,7 +4,7 @@ import type { AuditLog } from '../core/index.ts'
 import { lockFolder } from '../files/index.ts'
 import { AuditError } from './audit-error.ts'
 import { hashLine, oneLine } from './chain.ts'
-import { ArrivalEntry, type AuditMask, type LogFace } from './entry.ts'
+import { ArrivalEntry, type AuditMask, type EntryLog } from './entry.ts'
 import { recover } from './recover.ts'
 import { type AppendFile, realFile } from './segment-files.ts'
 import { createSums } from './sums.ts'
@@ -89,7 +89,7 @@ export function openAudit(options: AuditOptions): AuditStation {
     return clockText
   }
 
-  const log: LogFace = {
+  const log: EntryLog = {
     writer,
     mask,
     append(type, fields, urgent) {

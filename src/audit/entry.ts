@@ -16,7 +16,7 @@ import {
 import type { Group, Writer } from './writer.ts'
 
 /** What entries share with the log. */
-export interface LogFace {
+export interface EntryLog {
   readonly writer: Writer
   /** Numbers, times and chains a record; `fields` is `"key":value,…` text. */
   append(type: string, fields: string, urgent: boolean): Group
@@ -41,7 +41,7 @@ export interface AuditMask extends Mask {
 const maxTextCharacters = 4096
 
 export class ArrivalEntry implements Entry {
-  readonly #log: LogFace
+  readonly #log: EntryLog
   readonly #arrival: Arrival
   /** Of whoever it is about, once that is known. */
   #mask: Mask
@@ -49,7 +49,7 @@ export class ArrivalEntry implements Entry {
   /** Of the sum that it is in. */
   #summed: Promise<void> | null = null
 
-  constructor(log: LogFace, arrival: Arrival) {
+  constructor(log: EntryLog, arrival: Arrival) {
     this.#log = log
     this.#arrival = arrival
     this.#mask = log.mask

@@ -34,7 +34,7 @@ const unknownRoot = '/nonexistent'
 /** As it is written: one name cannot stand for two roots. */
 function rootOf(text: string, name: string): string {
   const { files = [] } = parse(text) as { files?: readonly { name: string; root: string }[] }
-  return files.find((one) => one.name === name)?.root ?? unknownRoot
+  return files.find((file) => file.name === name)?.root ?? unknownRoot
 }
 
 /**

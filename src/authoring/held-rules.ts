@@ -5,10 +5,10 @@ import type { Integration, JsonObject } from '../core/index.ts'
 import { type Compile, RegoError, type RegoSources } from '../opa/index.ts'
 import {
   type Composed,
+  compilerEnvironment,
   createGatewayEngine,
   type DecidedRecord,
   defaultSources,
-  policySurroundings,
   type RecordedRequest,
   sayWithout,
   wholeData,
@@ -45,7 +45,7 @@ export async function rulesThatHeld(
 ): Promise<HeldRules> {
   const { rules, copies } = copyOf(composed.deciding)
   if (rules.length === 0) return { held: [], undecided: [] }
-  const { capabilities } = await policySurroundings(grants)
+  const { capabilities } = await compilerEnvironment(grants)
   const sources = { ...(await defaultSources()), ...composed.deciding, ...copies }
   const data = wholeData(composed.data, integration === undefined ? [] : [integration])
   const entrypoints = rules.map(({ name }) => `${copyPackage}/${name}`)

@@ -4,13 +4,13 @@ import { packageOf } from '../bundles/index.ts'
 import type { JsonObject } from '../core/index.ts'
 import { type Compile, type DataReference, type EvalResult, everything, type RegoSources } from '../opa/index.ts'
 import {
+  compilerEnvironment,
   createGatewayEngine,
   defaultSources,
   divideRules,
   type EngineSubject,
   entrypointsOf,
-  explainingRules,
-  policySurroundings,
+  mapRegoErrors,
   requireNoRulesInTests,
   warningsOf,
 } from '../policy/index.ts'
@@ -26,11 +26,11 @@ export async function checkPolicy(
   grants: readonly string[] = [],
   data: JsonObject = {},
 ): Promise<readonly string[]> {
-  const { capabilities, schema } = await policySurroundings(grants)
+  const { capabilities, schema } = await compilerEnvironment(grants)
   requireNoRulesInTests(sources)
   const { deciding, reporting } = divideRules(sources)
   const all = { ...(await defaultSources()), ...deciding }
-  const { references = [] } = await explainingRules(deciding, async () => {
+  const { references = [] } = await mapRegoErrors(deciding, async () => {
     await compile({ command: 'check', sources: all, capabilities, schema })
     // What only shows when a policy is planned: conflicts, recursion through data, a `with` that goes too deep.
     return compile({ command: 'build', sources: all, capabilities, schema, entrypoints: entrypointsOf(grants) })
@@ -71,7 +71,7 @@ export async function evalPolicy(
   compile: Compile,
   { sources, query, data, input, explain, grants = [], engine = 'opa' }: Evaluation,
 ): Promise<EvalResult> {
-  const { capabilities } = await policySurroundings(grants)
+  const { capabilities } = await compilerEnvironment(grants)
   const all = { ...(await defaultSources()), ...sources }
   if (engine === 'gateway') return evalInGateway(compile, { sources: all, capabilities, data }, query, input)
   const { results = [] } = await compile({ command: 'eval', sources: all, capabilities, query, data, inputTexts: [input], explain })
@@ -103,7 +103,7 @@ export async function buildBundle(
   sources: RegoSources,
   { revision, grants = [], data = {} }: BundleOptions = {},
 ): Promise<{ revision: string; bytes: Buffer }> {
-  const { capabilities, schema } = await policySurroundings(grants)
+  const { capabilities, schema } = await compilerEnvironment(grants)
   const own = await defaultSources()
   const all = { ...own, ...sources }
   const { deciding, reporting } = divideRules(sources)

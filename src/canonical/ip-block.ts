@@ -36,7 +36,7 @@ export function readAddress(text: string): IpAddress | null {
   if (text.includes(':'))
     return /^[\da-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`) ? { family: 6, value: valueOfV6(text) } : null
   const bytes = text.split('.')
-  if (bytes.length !== 4 || !bytes.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256)) return null
+  if (bytes.length !== 4 || !bytes.every((byte) => /^(?:0|[1-9]\d{0,2})$/.test(byte) && Number(byte) < 256)) return null
   return { family: 4, value: bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) }
 }
 

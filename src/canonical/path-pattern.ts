@@ -13,14 +13,14 @@ export function patternOfPath(path: string): string {
   if (path === '') return '*'
   const segments = path.split('/')
   const ofHttp = segments[0] === ''
-  const spelled = segments.map((one) => {
+  const spelled = segments.map((segment) => {
     // An encoded slash and an empty segment have to be written: no `*` stands for them.
     if (ofHttp)
-      return one
+      return segment
         .split('%2F')
         .map((piece) => (isHttpSegment(piece) ? piece : '*'))
         .join('%2F')
-    return isFileSegment(one) ? one : '*'
+    return isFileSegment(segment) ? segment : '*'
   })
   return spelled.join('/')
 }

@@ -38,9 +38,9 @@ export function canonicalPath(raw: string, capabilities: readonly FormChoices[])
 /** Policies that know nothing of these forms never see one, unless an integration's manifest has chosen it. */
 function requireChosen(path: string, capabilities: readonly FormChoices[]): void {
   const { encodedSlash, emptySegments } = pathForms(path)
-  if (encodedSlash && !capabilities.some((one) => one.encodedSlash === 'literal'))
+  if (encodedSlash && !capabilities.some((capability) => capability.encodedSlash === 'literal'))
     throw refuse('the path has an encoded slash (%2F), which can be read in two ways: it needs a capability with encodedSlash: literal')
-  if (emptySegments && !capabilities.some((one) => one.emptySegments === 'literal'))
+  if (emptySegments && !capabilities.some((capability) => capability.emptySegments === 'literal'))
     throw refuse('the path has an empty segment (//), which can be read in two ways: it needs a capability with emptySegments: literal')
 }
 

@@ -68,7 +68,7 @@ function* verificationRows({ records, segments, head, unsettled, findings, noted
   else yield `BROKEN: ${findings.length} finding${findings.length === 1 ? '' : 's'} in ${records} records`
   for (const { file, line, what, isClosed } of findings)
     yield `  ${file}:${line}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
-  for (const { head: one, file, line } of noted) if (file !== null) yield `noted ${one} is ${file}:${line}`
+  for (const { head: hash, file, line } of noted) if (file !== null) yield `noted ${hash} is ${file}:${line}`
   yield `head ${head}`
 }
 

@@ -12,12 +12,12 @@ import type { Integration } from '../core/index.ts'
 import { requireLocal } from '../files/index.ts'
 import { loadManifests } from '../manifests/index.ts'
 import { createPolicy, namingFiles, readRules } from '../policy/index.ts'
-import { leastSecret } from '../redact/index.ts'
+import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
 import { commandCompiler } from './compiler.ts'
 import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
-import { requireFolder, requireSockets } from './places.ts'
+import { requireFolder, requireSockets } from './preflight.ts'
 
 export interface Check {
   readonly name: string
@@ -55,16 +55,17 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     found.integrations = (await loadManifests(config.integrationsFolder, config.defaults)).integrations
     if (found.integrations.length === 0) return { warn: `${config.integrationsFolder} has none: everything is denied` }
     const unreachable = found.integrations.filter(
-      (one) => one.tokenHashes.length === 0 && !config.listeners.some(({ integration }) => integration === one.name),
+      (integration) =>
+        integration.tokenHashes.length === 0 && !config.listeners.some((listener) => listener.integration === integration.name),
     )
     if (unreachable.length > 0)
       return { warn: `nobody can be ${unreachable.map(({ name }) => name).join(', ')}: neither a token nor a listener of its own` }
     return `${found.integrations.length}: ${found.integrations.map(({ name }) => name).join(', ')}`
   })
   await check('secrets', () => {
-    const short = config.secrets.filter((secret) => secret.length < leastSecret).length
+    const short = config.secrets.filter((secret) => secret.length < minSecretLength).length
     if (short > 0)
-      return { warn: `${short} of ${config.secrets.length} are shorter than ${leastSecret} characters, and are not masked anywhere` }
+      return { warn: `${short} of ${config.secrets.length} are shorter than ${minSecretLength} characters, and are not masked anywhere` }
     return `${config.secrets.length}, each long enough to be masked`
   })
   await check('listeners', () => {
@@ -77,7 +78,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('state folder', () => stateFolder(config.state.folder))
   await check('access', async () => {
     const kept = await readKept(config.state.access)
-    const suspended = Object.entries(kept?.suspended ?? {}).filter(([, one]) => isInForce(one, Date.now()))
+    const suspended = Object.entries(kept?.suspended ?? {}).filter(([, suspension]) => isInForce(suspension, Date.now()))
     return suspended.length > 0 ? { warn: `suspended: ${suspended.map(([name]) => name).join(', ')}` } : 'no integration is suspended'
   })
   await check('sockets', () => `${requireSockets(config)}`)

@@ -12,10 +12,10 @@ export interface EnvFlags {
 /** The token is nowhere in the gateway: it comes from a file or from `SALLYPORT_TOKEN`, else a placeholder stands for it. */
 export async function env(config: Config, name: string, { tokenFile, format }: EnvFlags): Promise<string> {
   const { integrations } = await loadManifests(config.integrationsFolder, config.defaults)
-  const found = integrations.find((one) => one.name === name)
+  const found = integrations.find((integration) => integration.name === name)
   if (found === undefined)
     throw new CommandError(
-      `there is no integration "${name}" (known: ${integrations.map((one) => one.name).join(', ') || 'none'})`,
+      `there is no integration "${name}" (known: ${integrations.map((integration) => integration.name).join(', ') || 'none'})`,
       exitCodes.usage,
     )
   const own = config.listeners.find((one) => one.integration === name && 'port' in one.address && one.doors.includes('proxy'))

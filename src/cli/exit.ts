@@ -31,7 +31,7 @@ export function startFailure(error: unknown): unknown {
   const isLasting =
     lastingNames.includes(error.name) ||
     lastingMessages.test(error.message) ||
-    [code, causeCode].some((one) => one !== undefined && lastingCodes.includes(one))
+    [code, causeCode].some((found) => found !== undefined && lastingCodes.includes(found))
   if (!isLasting) return error
   const failure = new CommandError(error.message, exitCodes.config)
   failure.cause = error

@@ -4,7 +4,7 @@ import { type Gateway, startGateway } from '../gateway/index.ts'
 import { createRedactor } from '../redact/index.ts'
 import { releaseStartup, tuneCollector } from '../telemetry/index.ts'
 import { exitCodes, startFailure } from './exit.ts'
-import { requirePlaces } from './places.ts'
+import { requireUsablePlaces } from './preflight.ts'
 
 /** Within it a signal that comes again is the same. */
 const oneSignalMs = 500
@@ -23,7 +23,7 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   })
   // Whatever it was: what the gateway makes it can read itself, and no other user can write.
   process.umask((process.umask() & 0o077) | 0o022)
-  requirePlaces(config)
+  requireUsablePlaces(config)
   tuneCollector()
   // Signals are answered from before the first line that says the gateway is ready: who reads that line may signal at once.
   const starting = startGateway(config, { beforeListening: releaseStartup })

@@ -1,7 +1,7 @@
 /** YAML text through a zod schema; every problem with its line, what was expected, and the nearest known key. */
 import { z } from 'zod'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { suggest } from './nearest.ts'
+import { suggest } from './did-you-mean.ts'
 import { plainWords } from './plain-words.ts'
 import { type Path, readYaml, type YamlSource } from './yaml-document.ts'
 
@@ -62,15 +62,16 @@ interface KnownSchema {
 function keysAt(schema: KnownSchema, path: Path): readonly string[] {
   let level: readonly KnownSchema[] = alternatives(schema)
   for (const key of path) {
-    level = level.flatMap((one) => {
+    level = level.flatMap((schema) => {
       const next =
         typeof key === 'number'
-          ? one.items
-          : (one.properties?.[String(key)] ?? (typeof one.additionalProperties === 'object' ? one.additionalProperties : undefined))
+          ? schema.items
+          : (schema.properties?.[String(key)] ??
+            (typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined))
       return next === undefined ? [] : alternatives(next)
     })
   }
-  return [...new Set(level.flatMap((one) => Object.keys(one.properties ?? {})))]
+  return [...new Set(level.flatMap((schema) => Object.keys(schema.properties ?? {})))]
 }
 
 function alternatives(schema: KnownSchema): readonly KnownSchema[] {

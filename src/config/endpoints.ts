@@ -50,9 +50,9 @@ function placesOf(config: unknown): readonly Place[] {
   const admin = field(config, 'admin')
   const listeners = field(config, 'listeners')
   return [
-    ...(Array.isArray(listeners) ? listeners : []).flatMap((one, index) => [
-      { path: ['listeners', index, 'address'], address: field(one, 'address') },
-      { path: ['listeners', index, 'socket'], address: field(one, 'socket') },
+    ...(Array.isArray(listeners) ? listeners : []).flatMap((listener, index) => [
+      { path: ['listeners', index, 'address'], address: field(listener, 'address') },
+      { path: ['listeners', index, 'socket'], address: field(listener, 'socket') },
     ]),
     { path: ['admin', 'health'], address: field(admin, 'health') },
     { path: ['admin', 'socket'], address: field(admin, 'socket') },
@@ -61,11 +61,11 @@ function placesOf(config: unknown): readonly Place[] {
 }
 
 /** Port 0 is a new one each time; an address that stands for all takes its port from each. */
-function collide(one: unknown, other: unknown): boolean {
-  if (typeof one === 'string') return one === other
-  const port = field(one, 'port')
+function collide(own: unknown, other: unknown): boolean {
+  if (typeof own === 'string') return own === other
+  const port = field(own, 'port')
   if (typeof port !== 'number' || port === 0 || port !== field(other, 'port')) return false
-  const hosts = [field(one, 'host'), field(other, 'host')]
+  const hosts = [field(own, 'host'), field(other, 'host')]
   return hosts[0] === hosts[1] || hosts.includes('0.0.0.0') || hosts.includes('::')
 }
 

@@ -17,7 +17,7 @@ export function governingRoots(config: Config, files: readonly FileCapability[])
   const closed = whole.map(resolved)
   return files.flatMap(({ root }, index) => {
     const real = resolved(root)
-    const held = own.find((one) => isWithin(one, real)) ?? closed.find((one) => isWithin(real, one))
+    const held = own.find((folder) => isWithin(folder, real)) ?? closed.find((folder) => isWithin(real, folder))
     return held === undefined ? [] : [{ index, message: `opens ${held}, which is the gateway’s own` }]
   })
 }

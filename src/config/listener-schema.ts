@@ -49,11 +49,11 @@ export function listenerSchema({ socket }: Pick<Sourced, 'socket'>) {
         .describe('What is served: `proxy` (absolute-form and CONNECT), `services`, `broker`.')
         .prefault(['proxy', 'services', 'broker']),
     })
-    .refine((one) => (one.address === undefined) !== (one.socket === undefined), {
+    .refine((listener) => (listener.address === undefined) !== (listener.socket === undefined), {
       error: 'expected either an address or a socket',
       ...besides,
     })
-    .refine((one) => one.socket !== undefined || (one.mode === undefined && one.group === undefined), {
+    .refine((listener) => listener.socket !== undefined || (listener.mode === undefined && listener.group === undefined), {
       error: 'mode and group are those of a socket: an address has none',
       ...besides,
     })

@@ -1,6 +1,6 @@
 /** What the validation library says of a value by itself, in the words of whoever writes the file. */
 import type { z } from 'zod'
-import { suggest } from './nearest.ts'
+import { suggest } from './did-you-mean.ts'
 
 /** A value is never repeated, it may be a secret; but for one that is nearly a known word. */
 export function plainWords(issue: z.core.$ZodRawIssue): string {
@@ -54,7 +54,7 @@ function advice(expected: string, input: unknown): string {
 }
 
 function oneOf(values: readonly unknown[]): string {
-  const quoted = values.map((one) => (isText(one) ? `"${one}"` : String(one)))
+  const quoted = values.map((value) => (isText(value) ? `"${value}"` : String(value)))
   const last = quoted.at(-1) ?? ''
   return quoted.length < 2 ? last : `${quoted.slice(0, -1).join(', ')} or ${last}`
 }
@@ -64,9 +64,9 @@ function isText(value: unknown): value is string {
 }
 
 function bound(origin: string, side: 'at least' | 'at most', limit: number, inclusive: boolean): string {
-  const [one, many] =
+  const [singular, many] =
     origin === 'string' ? ['character', 'characters'] : origin === 'array' || origin === 'set' ? ['item', 'items'] : ['', '']
-  if (one !== '') return `expected ${side} ${limit} ${limit === 1 ? one : many}`
+  if (singular !== '') return `expected ${side} ${limit} ${limit === 1 ? singular : many}`
   if (inclusive) return `expected ${side} ${limit}`
   return side === 'at least' ? `expected more than ${limit}` : `expected less than ${limit}`
 }

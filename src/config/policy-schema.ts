@@ -1,6 +1,6 @@
 /** The schema of where policies come from: servers as OPA's users run them, and bundles. */
 import { z } from 'zod'
-import { suggest } from './nearest.ts'
+import { suggest } from './did-you-mean.ts'
 import { type BundleConfig, type ServerConfig, signatureAlgorithms } from './policy-config.ts'
 import { duration, name, size } from './quantities.ts'
 import { plainUrl, secretHeaders } from './remote.ts'
@@ -34,7 +34,7 @@ const pollingSchema = z
     maxDelay: duration().describe('The most; the gateway waits some time between the two.').prefault('120s'),
     longPollingTimeout: duration().describe('How long the server may hold a request until there is something new.').optional(),
   })
-  .refine((one) => one.minDelay <= one.maxDelay, { error: 'minDelay is longer than maxDelay' })
+  .refine((polling) => polling.minDelay <= polling.maxDelay, { error: 'minDelay is longer than maxDelay' })
 
 export function bundleSchema({ path, folder, text, hidden }: Sourced) {
   const signing = z
@@ -61,11 +61,14 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
       signing: signing.describe('The key that the bundle must be signed with. Without it the bundle must be unsigned.').optional(),
       maxSize: size(1).describe('Of the download, and of its files together.').prefault('64MiB'),
     })
-    .refine((one) => [one.server, one.file, one.folder].filter((place) => place !== undefined).length === 1, {
-      error: 'expected one of server, file and folder',
+    .refine((bundle) => [bundle.server, bundle.file, bundle.folder].filter((place) => place !== undefined).length === 1, {
+      error: 'expected bundle of server, file and folder',
     })
-    .refine((one) => one.server !== undefined || one.resource === undefined, { error: 'a resource is of a server', path: ['resource'] })
-    .refine((one) => one.server !== undefined || one.polling === undefined, {
+    .refine((bundle) => bundle.server !== undefined || bundle.resource === undefined, {
+      error: 'a resource is of a server',
+      path: ['resource'],
+    })
+    .refine((bundle) => bundle.server !== undefined || bundle.polling === undefined, {
       error: 'only a server is asked again and again; a file or folder is watched: leave "polling" out',
       path: ['polling'],
     })
@@ -77,8 +80,8 @@ interface Policy {
 }
 
 /** Over `policy`: what is referred to is there. */
-export function refuseStrangers({ servers, bundles }: Policy, context: z.core.$RefinementCtx): void {
-  const known = servers.map((one) => one.name)
+export function checkServerReferences({ servers, bundles }: Policy, context: z.core.$RefinementCtx): void {
+  const known = servers.map((server) => server.name)
   for (const [index, { server }] of bundles.entries()) {
     if (server === undefined || known.includes(server)) continue
     const message = `policy.servers has no "${server}"${suggest(server, known)} (known: ${known.join(', ') || 'none'})`

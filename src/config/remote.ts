@@ -20,11 +20,11 @@ export const secretHeaders = (secret: Secret) =>
       z
         .string()
         .regex(token, 'expected a header name')
-        .refine((one) => !framing.has(one.toLowerCase()), 'this header belongs to the connection'),
+        .refine((name) => !framing.has(name.toLowerCase()), 'this header belongs to the connection'),
       secret('A credential that the gateway adds.'),
     )
     .refine(
-      (headers) => new Set(Object.keys(headers).map((one) => one.toLowerCase())).size === Object.keys(headers).length,
+      (headers) => new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
       'one header in two spellings',
     )
 

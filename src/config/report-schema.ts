@@ -1,6 +1,6 @@
 /** The schema of what is reported to OPA's services: decisions and status. */
 import { z } from 'zod'
-import { suggest } from './nearest.ts'
+import { suggest } from './did-you-mean.ts'
 import { duration, size } from './quantities.ts'
 
 const mebi = 1024 ** 2
@@ -24,7 +24,7 @@ export interface DecisionLogConfig extends ReportPlace {
   readonly maxEvaluationMs: number
 }
 
-const inOrder = (one: { readonly minDelay: number; readonly maxDelay: number }) => one.minDelay <= one.maxDelay
+const inOrder = (bounds: { readonly minDelay: number; readonly maxDelay: number }) => bounds.minDelay <= bounds.maxDelay
 const disorder = { error: 'minDelay is longer than maxDelay' }
 const server = () => z.string().describe('Name of one of `policy.servers`.')
 const resource = (path: string) => z.string().min(1).describe('Path below the server’s URL.').prefault(path)
@@ -77,7 +77,7 @@ interface Policy {
 
 /** Over `policy`: the servers that reports go to are there. */
 export function refuseUnknownServers({ servers, decisionLog, status }: Policy, context: z.core.$RefinementCtx): void {
-  const known = servers.map((one) => one.name)
+  const known = servers.map((server) => server.name)
   for (const [key, place] of Object.entries({ decisionLog, status })) {
     if (place === undefined || known.includes(place.server)) continue
     const message = `policy.servers has no "${place.server}"${suggest(place.server, known)} (known: ${known.join(', ') || 'none'})`

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { besides, refuseCollisions, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
 import { listenerSchema } from './listener-schema.ts'
-import { bundleSchema, referenceSchema, refuseStrangers, serverSchema } from './policy-schema.ts'
+import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } from './policy-schema.ts'
 import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
 import { serviceSchema } from './service-schema.ts'
@@ -131,7 +131,7 @@ export function createConfigSchema(sources: Sources) {
             })
             .refine(
               ({ builtins, integration }) =>
-                integration !== undefined || !Array.isArray(builtins) || builtins.every((one) => one === 'opa.runtime'),
+                integration !== undefined || !Array.isArray(builtins) || builtins.every((builtin) => builtin === 'opa.runtime'),
               {
                 error: 'expected an integration: what rules ask is judged by its manifest',
                 path: ['integration'],
@@ -170,7 +170,7 @@ export function createConfigSchema(sources: Sources) {
           decisionLog: decisionLogSchema.describe('Decisions are sent to a server, as OPA sends them. Off where absent.').optional(),
           status: statusSchema.describe('How bundles and rules stand is told to a server, as OPA tells it. Off where absent.').optional(),
         })
-        .superRefine(refuseStrangers)
+        .superRefine(checkServerReferences)
         .superRefine(refuseUnknownServers)
         .describe('The policy engine.')
         .prefault({}),

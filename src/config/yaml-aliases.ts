@@ -20,7 +20,7 @@ export function badAlias(document: Document): BadAlias | null {
         return undefined
       }
       const value = anchored.get(node.source)
-      if (value !== undefined && !path.some((one) => isNode(one) && one === value)) return undefined
+      if (value !== undefined && !path.some((node) => isNode(node) && node === value)) return undefined
       const why = value === undefined ? 'an alias that stands before its anchor, or has none' : 'an alias inside its own anchor'
       found = { offset: node.range?.[0] ?? 0, why, isText: value === undefined && /[./*]/.test(node.source) }
       return visit.BREAK

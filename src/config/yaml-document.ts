@@ -126,7 +126,7 @@ function offsetOf(document: Document, path: Path): number {
 }
 
 function pairOf({ items }: YAMLMap, key: PropertyKey) {
-  return items.find((one) => isScalar(one.key) && String(one.key.value) === String(key))
+  return items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
 }
 
 function offsetIn(node: unknown, otherwise = 0): number {

@@ -100,7 +100,7 @@ export class ConnectError extends Error {
     // No route to a family says little where the other one was reached and refused.
     this.code =
       failures.map(codeOf).find((code) => code !== 'ENETUNREACH' && code !== 'EADDRNOTAVAIL') ?? failures.map(codeOf)[0] ?? 'failed'
-    this.attempts = failures.map((one) => `${one.address} ${codeOf(one)}`).join(', ')
+    this.attempts = failures.map((failure) => `${failure.address} ${codeOf(failure)}`).join(', ')
   }
 }
 
@@ -114,5 +114,5 @@ function alternating(addresses: readonly LookupAddress[]): LookupAddress[] {
   const v4 = addresses.filter(({ family }) => family !== 6)
   return Array.from({ length: Math.max(v4.length, v6.length) }, (_, i) => [v6[i], v4[i]])
     .flat()
-    .filter((one) => one !== undefined)
+    .filter((found) => found !== undefined)
 }

@@ -45,7 +45,7 @@ function readNames(text: string): Map<string, LookupAddress[]> {
     for (const alias of aliases) {
       const name = alias.toLowerCase().replace(/\.$/, '')
       const known = names.get(name) ?? []
-      if (!known.some((one) => one.address === address)) known.push({ address, family })
+      if (!known.some((entry) => entry.address === address)) known.push({ address, family })
       names.set(name, known)
     }
   }

@@ -19,7 +19,7 @@ export function createOwnPorts() {
       const address = readAddress(text)
       // What cannot be read is not dialled either.
       if (address === null) return true
-      return [address, ...embedded(address)].some((one) => here.some((block) => covers(block, one)) || isInterface(one))
+      return [address, ...embedded(address)].some((form) => here.some((block) => covers(block, form)) || isInterface(form))
     },
   }
 }

@@ -13,7 +13,7 @@ import {
   type RegoSources,
   type Sight,
 } from '../opa/index.ts'
-import { explainingRules } from './explain-rules.ts'
+import { mapRegoErrors } from './explain-rules.ts'
 import { readRego } from './rego-files.ts'
 
 const regoFolder = join(import.meta.dirname, '../../rego')
@@ -127,7 +127,7 @@ interface Capabilities {
 }
 
 /** What every policy is compiled against: the functions it may call (`grants` beyond the usual ones) and the shape of its input. */
-export async function policySurroundings(grants: readonly string[] = []): Promise<{ capabilities: unknown; schema: unknown }> {
+export async function compilerEnvironment(grants: readonly string[] = []): Promise<{ capabilities: unknown; schema: unknown }> {
   const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(join(regoFolder, path), 'utf8'))
   const usual = (await read('compiler/capabilities.json')) as Capabilities
   const outside = ((await read('compiler/outside.json')) as Capabilities['builtins']).filter(({ name }) => grants.includes(name))
@@ -138,7 +138,7 @@ const strangeAnswer = 'the compiler’s answer is not one that this version know
 
 /** All that a build depends on, and its hash. */
 export async function buildInputs(rules: RegoSources, grants: readonly string[] = []): Promise<BuildInputs> {
-  const { capabilities, schema } = await policySurroundings(grants)
+  const { capabilities, schema } = await compilerEnvironment(grants)
   const sources = { ...(await defaultSources()), ...rules }
   return { sources, capabilities, schema, entrypoints: entrypointsOf(grants), sourceHash: await hashOf(sources, capabilities, schema) }
 }
@@ -166,7 +166,7 @@ export async function compileInputs(inputs: BuildInputs, compile: Compile): Prom
     opa = '',
     rules = packagesOf(rest.sources),
     references = [],
-  } = await explainingRules(rest.sources, () => compile(request))
+  } = await mapRegoErrors(rest.sources, () => compile(request))
   if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
   return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight, rulePaths: rules, references }, opa }
 }

@@ -36,7 +36,7 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
     const policy = prebuiltOf(name, bundle)
     if (policy !== null) prebuilt = { from: name, policy }
     // What a ready policy was built from lies beside it and decides nothing; masks among it may call it.
-    Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : besideOf(name, bundle))
+    Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : companionModules(name, bundle))
     const { text, digest } = dataOf(bundle)
     if (text === '{}') continue
     requireNoMaskData(name, bundle)
@@ -101,7 +101,7 @@ function regoOf(name: string, { rego }: SnapshotBundle): RegoSources {
 }
 
 /** Without what stands for the default policy, of which the gateway has its own. */
-function besideOf(name: string, { rego }: SnapshotBundle): RegoSources {
+function companionModules(name: string, { rego }: SnapshotBundle): RegoSources {
   const modules = Object.entries(rego).filter(([, text]) => packageOf(text)?.[0] !== 'sallyport')
   return Object.fromEntries(modules.map(([file, text]) => [`bundles/${name}/${file}`, text]))
 }

@@ -9,7 +9,7 @@ const expected = {
 } as const
 
 /** Runs `work`; of the `RegoError` it throws, problems inside the default policy become the author's. */
-export async function explainingRules<T>(sources: RegoSources, work: () => Promise<T>): Promise<T> {
+export async function mapRegoErrors<T>(sources: RegoSources, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

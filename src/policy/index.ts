@@ -1,11 +1,11 @@
 /** Decide: manifests and Rego in, decisions out. */
 export type { DecideApart } from './apart-engine.ts'
-export { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, entrypointsOf, hashOf, policySurroundings } from './build.ts'
+export { type BuildInputs, buildKept, type CompiledPolicy, compilerEnvironment, defaultSources, entrypointsOf, hashOf } from './build.ts'
 export { type Composed, compose } from './compose.ts'
 export { divideRules } from './divide-rules.ts'
 export { createOwnDocuments, createWholeDocuments, wholeData } from './documents.ts'
 export { createEvaluationThread } from './evaluation-thread.ts'
-export { explainingRules } from './explain-rules.ts'
+export { mapRegoErrors } from './explain-rules.ts'
 export { createGatewayEngine, type EngineSubject } from './gateway-engine.ts'
 export { heldBytes } from './held-bytes.ts'
 export { requireNoRulesInTests } from './left-aside.ts'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { BundleError, manifestFile, type SnapshotBundle } from '../bundles/index.ts'
 import { everything } from '../opa/index.ts'
-import { type CompiledPolicy, entrypoint, policySurroundings } from './build.ts'
+import { type CompiledPolicy, compilerEnvironment, entrypoint } from './build.ts'
 
 export type Prebuilt = CompiledPolicy
 
@@ -28,7 +28,7 @@ export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | nul
 
 /** What the compiler refuses at a build is refused in what others built: a function that reaches out of the policy, or is none of OPA's. */
 export async function requireKnownBuiltins(names: readonly string[], grants: readonly string[]): Promise<void> {
-  const { capabilities } = (await policySurroundings(grants)) as { capabilities: { builtins: readonly { readonly name: string }[] } }
+  const { capabilities } = (await compilerEnvironment(grants)) as { capabilities: { builtins: readonly { readonly name: string }[] } }
   const known = new Set(capabilities.builtins.map(({ name }) => name))
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new Error(`the WebAssembly calls ${unknown.join(', ')}, which no policy may call here`)

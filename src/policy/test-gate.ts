@@ -10,7 +10,7 @@ import {
   type RegoSources,
   type TestOutcome,
 } from '../opa/index.ts'
-import { defaultSources, policySurroundings } from './build.ts'
+import { compilerEnvironment, defaultSources } from './build.ts'
 import { type GatewayOutcome, testInGateway } from './gateway-engine.ts'
 import { requireNoRulesInTests } from './left-aside.ts'
 
@@ -45,7 +45,7 @@ export async function testPolicy(
   { run = '', data = {}, grants = [], engine = 'opa', library }: TestOptions = {},
 ): Promise<TestReport> {
   requireNoRulesInTests(sources)
-  const { capabilities } = await policySurroundings(grants)
+  const { capabilities } = await compilerEnvironment(grants)
   const subject = { sources: { ...(await defaultSources()), ...sources }, capabilities, data }
   const { tests: found = [], lines = null } = await compile({ command: 'test', ...subject, run })
   const inGateway = engine === 'opa' ? null : await testInGateway(compile, subject, found, library).catch(unlessAsked(engine))

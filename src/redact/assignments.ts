@@ -1,4 +1,4 @@
-/** Finds `name=value` in queries, URLs and texts, in whatever depth of percent-encoding, and masks the values of telling names. */
+/** Finds `name=value` in queries, URLs and texts, in whatever depth of percent-encoding, and masks the values of sensitive names. */
 import { maskValues } from './mask-values.ts'
 
 const separators = '3F|26|3B|23|20|0A|22|27|7B|2C|28|2F'

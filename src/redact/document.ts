@@ -1,4 +1,4 @@
-/** Masks a document: what stands under a telling name whole, and in every other text what the redactor finds there. */
+/** Masks a document: what stands under a sensitive name whole, and in every other text what the redactor finds there. */
 import type { Json } from '../core/index.ts'
 import { isRawNumber, parseExactJson } from '../text/index.ts'
 import { masked } from './known-secrets.ts'

@@ -1,3 +1,3 @@
 /** Keeps secrets out of every output. */
-export { leastSecret } from './known-secrets.ts'
+export { minSecretLength } from './known-secrets.ts'
 export { createRedactor } from './redactor.ts'

@@ -3,11 +3,11 @@
 export const masked = '[redacted]'
 
 /** Shorter ones would mask ordinary text; the configuration should not hold such a secret, and `sallyport doctor` says so. */
-export const leastSecret = 6
+export const minSecretLength = 6
 
 /** Raw, hex, and base64 in its three alignments and both alphabets; each as JSON, URLs, forms and HTML escape it. */
-export function spellings(secret: string): readonly string[] {
-  if (secret.length < leastSecret) return []
+export function encodings(secret: string): readonly string[] {
+  if (secret.length < minSecretLength) return []
   const found = new Set(escapes(secret))
   // UTF-8, and what a header makes of a character up to U+00FF.
   for (const bytes of [Buffer.from(secret), ...(isLatin1(secret) ? [Buffer.from(secret, 'latin1')] : [])]) {
@@ -19,8 +19,8 @@ export function spellings(secret: string): readonly string[] {
 }
 
 /** The same as bytes, each a Latin-1 character: a service may write what it was sent in UTF-8, or in the bytes of the header. */
-export function spellingsOnWire(known: readonly string[]): readonly string[] {
-  const found = known.flatMap((one) => [Buffer.from(one).toString('latin1'), ...(isLatin1(one) ? [one] : [])])
+export function encodingsOnWire(known: readonly string[]): readonly string[] {
+  const found = known.flatMap((secret) => [Buffer.from(secret).toString('latin1'), ...(isLatin1(secret) ? [secret] : [])])
   return longestFirst(new Set(found))
 }
 
@@ -39,7 +39,7 @@ function base64(bytes: Buffer): readonly string[] {
     // Characters that share bits with a neighbour differ with it: only the inner ones are certain.
     const start = alignment === 0 ? 0 : alignment + 1
     const certain = text.slice(start, Math.floor(((alignment + bytes.byteLength) * 8) / 6))
-    return certain.length < leastSecret ? [] : [certain, certain.replaceAll('+', '-').replaceAll('/', '_')]
+    return certain.length < minSecretLength ? [] : [certain, certain.replaceAll('+', '-').replaceAll('/', '_')]
   })
 }
 
@@ -67,13 +67,16 @@ function escapes(text: string): readonly string[] {
     html.replaceAll('/', '&#x2F;').replaceAll('&#39;', '&#x27;'),
     html.replaceAll('&#39;', '&#x27;').replaceAll('&quot;', '&#34;'),
   ]
-  return [text, ...forms.flatMap((form) => [form, form.replace(/%[\dA-F]{2}|\\u[\dA-F]{4}|&#x[\dA-F]+;/gi, (one) => one.toLowerCase())])]
+  return [
+    text,
+    ...forms.flatMap((form) => [form, form.replace(/%[\dA-F]{2}|\\u[\dA-F]{4}|&#x[\dA-F]+;/gi, (escaped) => escaped.toLowerCase())]),
+  ]
 }
 
 const entities: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }
 
 function asUnicodeEscapes(text: string, characters: RegExp): string {
-  return text.replace(characters, (one) => `\\u${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`)
+  return text.replace(characters, (character) => `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`)
 }
 
 function asPercent(character: string): string {
@@ -85,7 +88,7 @@ function encodeURIWellFormed(text: string): string {
 }
 
 /** Each occurrence of any spelling becomes `[redacted]`, or what `maskOf` says. Linear in the text for each spelling. */
-export function maskSpellings(text: string, known: readonly string[], maskOf: (spelling: string) => string = mask): string {
+export function maskEncodings(text: string, known: readonly string[], maskOf: (spelling: string) => string = mask): string {
   let result = text
   for (const spelling of known) if (result.includes(spelling)) result = result.replaceAll(spelling, maskOf(spelling))
   return result

@@ -1,4 +1,4 @@
-/** Masks the values of telling names in a text: whatever says where a name stands and where its value ends. */
+/** Masks the values of sensitive names in a text: whatever says where a name stands and where its value ends. */
 import { masked } from './known-secrets.ts'
 
 /**

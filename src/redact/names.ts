@@ -88,7 +88,7 @@ const secretCodes: ReadonlySet<string> = new Set(
 )
 
 /** By whole words: case, `-`, `_`, `.` and brackets only separate them, so `db_password`, `user[password]` and `accessKey` are secrets. */
-export function isTelling(name: string, extra: ReadonlySet<string>): boolean {
+export function isSensitiveName(name: string, extra: ReadonlySet<string>): boolean {
   const lower = name.toLowerCase()
   if (extra.has(lower)) return true
   // Longer ones are no names; what ends one is looked at all the same.

@@ -2,12 +2,12 @@
 import { isTakeover, type Json, type RedactionSettings, type Redactor } from '../core/index.ts'
 import { maskAssignments } from './assignments.ts'
 import { maskDocument } from './document.ts'
-import { longestFirst, masked, maskSpellings, spellings, spellingsOnWire } from './known-secrets.ts'
-import { isTelling, secretHeaders } from './names.ts'
+import { encodings, encodingsOnWire, longestFirst, maskEncodings, masked } from './known-secrets.ts'
+import { isSensitiveName, secretHeaders } from './names.ts'
 import { maskBody } from './stream.ts'
 
 export interface Masks {
-  /** A text of any kind: known secrets, URL userinfo, credentials after Bearer or Basic, `key=value` with telling keys. */
+  /** A text of any kind: known secrets, URL userinfo, credentials after Bearer or Basic, `key=value` with sensitive keys. */
   text(text: string): string
   /** A raw query string. */
   query(query: string): string
@@ -43,8 +43,8 @@ const mayHideToken = /bearer|basic|eyJ/i
 const mayHide = /[=@]|bearer|basic|eyJ|["']\s{0,8}:|%(?:25){0,3}(?:3D|40|2[27])/i
 
 export function createRedactor(secrets: readonly string[]): RedactorStation {
-  const known = longestFirst(new Set(secrets.flatMap(partsOf).flatMap(spellings)))
-  const onWire = spellingsOnWire(known)
+  const known = longestFirst(new Set(secrets.flatMap(partsOf).flatMap(encodings)))
+  const onWire = encodingsOnWire(known)
   let any = createMasks(known, namesOf([]))
   const own = new WeakMap<RedactionSettings, Masks>()
 
@@ -68,7 +68,7 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
       for (let i = 0; i < reply.headers.length; i += 2) {
         const name = reply.headers[i] as string
         declared ||= name.toLowerCase() === 'content-length'
-        headers.push(name, maskSpellings(reply.headers[i + 1] as string, onWire))
+        headers.push(name, maskEncodings(reply.headers[i + 1] as string, onWire))
       }
       // Whoever was told a length gets as much.
       return { status: reply.status, headers, body: maskBody(reply.body, onWire, declared) }
@@ -84,7 +84,7 @@ function namesOf(settings: readonly RedactionSettings[]): Names {
 }
 
 function createMasks(known: readonly string[], { headers, keys }: Names): Masks {
-  const isSecretKey = (name: string) => isTelling(name, keys)
+  const isSecretKey = (name: string) => isSensitiveName(name, keys)
 
   const maskUserinfo = (text: string): string => text.replace(userinfo, `$1${masked}@`).replace(encodedUserinfo, `$1${masked}$2`)
 
@@ -92,26 +92,26 @@ function createMasks(known: readonly string[], { headers, keys }: Names): Masks 
 
   const query = (raw: string): string => {
     if (raw === '') return raw
-    const plain = maskSpellings(maskAssignments(raw, isSecretKey, true), known)
+    const plain = maskEncodings(maskAssignments(raw, isSecretKey, true), known)
     const shown = mayHideUserinfo.test(plain) ? maskUserinfo(plain) : plain
     return mayHideToken.test(shown) ? maskTokens(shown) : shown
   }
 
   const text = (raw: string): string => {
-    const plain = known.length === 0 ? raw : maskSpellings(raw, known)
+    const plain = known.length === 0 ? raw : maskEncodings(raw, known)
     if (!mayHide.test(plain)) return plain
     return maskAssignments(maskTokens(maskUserinfo(plain)), isSecretKey, false)
   }
 
   const isSecretName = (name: string): boolean => {
     const lower = name.toLowerCase()
-    return secretHeaders.has(lower) || headers.has(lower) || isTelling(name, keys)
+    return secretHeaders.has(lower) || headers.has(lower) || isSensitiveName(name, keys)
   }
 
   return { text, query, document: (value) => maskDocument(value, { text, isSecretName }) }
 }
 
-/** `Bearer abc` is a secret, and so is `abc` alone; of `Basic …` what it encodes, and the password in it; of cookies and parameters what has a telling name. */
+/** `Bearer abc` is a secret, and so is `abc` alone; of `Basic …` what it encodes, and the password in it; of cookies and parameters what has a sensitive name. */
 function partsOf(secret: string): readonly string[] {
   const [, scheme = '', credentials = secret] = schemeAndCredentials.exec(secret) ?? []
   const parts = [secret, ...parametersOf(credentials)]
@@ -129,6 +129,6 @@ const parameter = /(?:^|[;,]) *([\w!#$%&'*+.^`|~-]+) *= *(?:"([^"]*)"|([^\s;,"]+
 
 function parametersOf(credentials: string): readonly string[] {
   return [...credentials.matchAll(parameter)].flatMap(([, name = '', quoted, plain = '']) =>
-    isTelling(name, new Set()) ? [quoted ?? plain] : [],
+    isSensitiveName(name, new Set()) ? [quoted ?? plain] : [],
   )
 }

@@ -1,15 +1,15 @@
 /** Masks known secrets in a body as it passes: what might be the beginning of one is held back until it is known. */
 import type { Body, PushedBody, Sink } from '../core/index.ts'
-import { maskInPlace, maskSpellings } from './known-secrets.ts'
+import { maskEncodings, maskInPlace } from './known-secrets.ts'
 
 /**
  * Bytes are treated as Latin-1 characters, so every byte that is not part of a secret comes out as it went in.
- * `known` is spelled so, as `spellingsOnWire` gives it. `inPlace`: the body stays as long as it is.
+ * `known` is spelled so, as `encodingsOnWire` gives it. `inPlace`: the body stays as long as it is.
  */
 export function maskBody(body: Body, known: readonly string[], inPlace: boolean): Body {
   if (body === null || known.length === 0) return body
   if (typeof body === 'function') return maskPushed(body, known, inPlace)
-  return Buffer.from(maskSpellings(Buffer.from(body).toString('latin1'), known, inPlace ? maskInPlace : undefined), 'latin1')
+  return Buffer.from(maskEncodings(Buffer.from(body).toString('latin1'), known, inPlace ? maskInPlace : undefined), 'latin1')
 }
 
 function maskPushed(body: PushedBody, known: readonly string[], inPlace: boolean): PushedBody {
@@ -43,26 +43,26 @@ export class Masker {
   add(chunk: string): string {
     this.#held += chunk
     // No more is held than could be a secret's beginning: an event stream must not wait for its next event.
-    let safe = this.#held.length - Math.max(0, ...this.#known.map((one) => beginningAtEnd(this.#held, one)))
+    let safe = this.#held.length - Math.max(0, ...this.#known.map((secret) => beginningAtEnd(this.#held, secret)))
     // A secret across the line is let through whole, masked.
     for (let moved = true; moved; ) {
       moved = false
-      for (const one of this.#known) {
-        const from = Math.max(0, safe - one.length + 1)
-        const at = this.#held.slice(from, safe + one.length - 1).lastIndexOf(one)
+      for (const secret of this.#known) {
+        const from = Math.max(0, safe - secret.length + 1)
+        const at = this.#held.slice(from, safe + secret.length - 1).lastIndexOf(secret)
         if (safe > 0 && at >= 0) {
-          safe = from + at + one.length
+          safe = from + at + secret.length
           moved = true
         }
       }
     }
-    const ready = maskSpellings(this.#held.slice(0, safe), this.#known, this.#maskOf)
+    const ready = maskEncodings(this.#held.slice(0, safe), this.#known, this.#maskOf)
     this.#held = this.#held.slice(safe)
     return ready
   }
 
   end(): string {
-    const rest = maskSpellings(this.#held, this.#known, this.#maskOf)
+    const rest = maskEncodings(this.#held, this.#known, this.#maskOf)
     this.#held = ''
     return rest
   }

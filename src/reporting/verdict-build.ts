@@ -1,7 +1,7 @@
 /** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
 
 import { asksOutside, type Compile, type RegoSources, type Sight } from '../opa/index.ts'
-import { type BuildInputs, buildKept, type CompiledPolicy, defaultSources, hashOf, policySurroundings } from '../policy/index.ts'
+import { type BuildInputs, buildKept, type CompiledPolicy, compilerEnvironment, defaultSources, hashOf } from '../policy/index.ts'
 
 /**
  * OPA's names are `data.system.log.mask` and `data.system.log.drop`. Either may be missing, and a missing entry point does
@@ -20,7 +20,7 @@ export const verdictEntrypoint = 'sallyport/report/verdict'
 
 /** All rules are there, since these may call the others; the input is an event, so the schema of requests is not asked. */
 export async function verdictInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
-  const { capabilities } = await policySurroundings(grants)
+  const { capabilities } = await compilerEnvironment(grants)
   const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': verdict }
   return { sources, capabilities, entrypoints: [verdictEntrypoint], sourceHash: await hashOf(sources, capabilities) }
 }

@@ -5,7 +5,7 @@
  * write lines of its own into a log or a terminal, or look like another. Of JSON the value stays the same.
  */
 export function visibleText(text: string): string {
-  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (one) => one.split('').map(escaped).join(''))
+  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (run) => run.split('').map(escaped).join(''))
 }
 
 /** The same of a text of several lines, which stay lines, and tabs, which indent them. */

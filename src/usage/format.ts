@@ -39,16 +39,16 @@ function formatOne({
   for (const { origin, state } of breakers) if (state !== 'closed') lines.push(`  breaker   ${origin} is ${state}`)
   if (buckets.length > 0) {
     const rows = [['bucket', 'level', 'capacity', 'refill/s', 'consumed', 'allowed', 'limited']]
-    for (const one of buckets) {
-      const show = one.bucket.startsWith('bytes') ? bytes : count
+    for (const report of buckets) {
+      const show = report.bucket.startsWith('bytes') ? bytes : count
       rows.push([
-        one.bucket,
-        show(one.level),
-        show(one.capacity),
-        one.refillPerSecond === 0 ? '-' : show(one.refillPerSecond),
-        show(one.consumed),
-        count(one.allowed),
-        count(one.limited),
+        report.bucket,
+        show(report.level),
+        show(report.capacity),
+        report.refillPerSecond === 0 ? '-' : show(report.refillPerSecond),
+        show(report.consumed),
+        count(report.allowed),
+        count(report.limited),
       ])
     }
     lines.push(...align(rows).map((row) => `  ${row}`))

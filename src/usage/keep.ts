@@ -78,8 +78,8 @@ function parse(text: string): ReadonlyMap<string, Totals> {
 /** Whole or not at all, and on disk when it resolves; the folder is there. The text is made in slices: `giveWay` is waited for after each. */
 export async function writeKept(folder: string, totals: Iterable<readonly [string, Totals]>, giveWay: () => Promise<void>): Promise<void> {
   const parts = [Buffer.from(`${JSON.stringify(head)}\n`)]
-  for (const [integration, one] of totals) {
-    parts.push(Buffer.from(`${JSON.stringify({ integration, ...one })}\n`))
+  for (const [integration, total] of totals) {
+    parts.push(Buffer.from(`${JSON.stringify({ integration, ...total })}\n`))
     if (parts.length % linesPerSlice === 0) await giveWay()
   }
   await writeAtomically(fileIn(folder), Buffer.concat(parts), 0o600)

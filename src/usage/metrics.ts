@@ -92,7 +92,7 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
       ...{ name, type, help, of: used },
       lines: (integration) => {
         let text = ''
-        for (const one of limits.report(integration)) text += bucketLine(name, integration, one.bucket, figure(one))
+        for (const report of limits.report(integration)) text += bucketLine(name, integration, report.bucket, figure(report))
         return text
       },
     })

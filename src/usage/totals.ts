@@ -33,8 +33,8 @@ export const nothing: Totals = {
 /** `counters`: `null` where nothing was counted since the start. `buckets`: as they are reported since the start. */
 export function addTo(earlier: Totals, counters: Counters | null, buckets: readonly BucketReport[]): Totals {
   const bucketSums: Partial<Record<BucketName, BucketCounts>> = {}
-  for (const one of withEarlier(earlier, buckets)) {
-    const { bucket, consumed, allowed, limited } = one
+  for (const report of withEarlier(earlier, buckets)) {
+    const { bucket, consumed, allowed, limited } = report
     if (allowed > 0 || limited > 0 || consumed !== 0) bucketSums[bucket] = { consumed, allowed, limited }
   }
   if (counters === null) return { ...earlier, buckets: bucketSums }
@@ -58,10 +58,10 @@ export function addTo(earlier: Totals, counters: Counters | null, buckets: reado
 
 /** Their levels and settings are those of now. */
 export function withEarlier({ buckets: earlier }: Totals, buckets: readonly BucketReport[]): readonly BucketReport[] {
-  return buckets.map((one) => {
-    const before = earlier[one.bucket]
-    if (before === undefined) return one
+  return buckets.map((report) => {
+    const before = earlier[report.bucket]
+    if (before === undefined) return report
     const { consumed, allowed, limited } = before
-    return { ...one, consumed: one.consumed + consumed, allowed: one.allowed + allowed, limited: one.limited + limited }
+    return { ...report, consumed: report.consumed + consumed, allowed: report.allowed + allowed, limited: report.limited + limited }
   })
 }

@@ -103,8 +103,8 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
     report: (names) => [...reported(names)],
     *reportText(names) {
       let before = '['
-      for (const one of reported(names)) {
-        yield `${before}${JSON.stringify(one)}`
+      for (const usage of reported(names)) {
+        yield `${before}${JSON.stringify(usage)}`
         before = ','
       }
       yield before === '[' ? '[]' : ']'

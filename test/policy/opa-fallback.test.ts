@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { compileWithOpa } from '../../src/opa/compiler/opa.ts'
-import { policySurroundings } from '../../src/policy/build.ts'
+import { compilerEnvironment } from '../../src/policy/build.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { main } from '../support/installation.ts'
@@ -39,7 +39,7 @@ todo_test_later if true
 
 test('tests run on an opa, with their data, and those that fail are told with their place', async (t) => {
   setPath(t, withoutGo)
-  const { capabilities } = await policySurroundings()
+  const { capabilities } = await compilerEnvironment()
   const request = {
     command: 'test',
     sources: { '../../rules/a b.rego': rules, '../../rules/a b_test.rego': tests },
@@ -71,7 +71,7 @@ test('tests run on an opa, with their data, and those that fail are told with th
 
 test('a build on an opa is checked against the schema of the input, its tests left out', async (t) => {
   setPath(t, withoutGo)
-  const surroundings = await policySurroundings()
+  const surroundings = await compilerEnvironment()
   const request = { command: 'build', ...surroundings, entrypoints: ['sallyport/rules/deny'] } as const
   const good = await compileWithOpa({ ...request, sources: { 'a.rego': rules, 'a_test.rego': 'package broken\n\np if nothing' } }, null)
   assert.deepEqual(good.problems, [])
@@ -109,7 +109,7 @@ test('with an opa alone, policy test tells what passed, and takes coverage that 
 
 test('with an opa alone, rules are checked and formatted as with Go', async (t) => {
   setPath(t, withoutGo)
-  const surroundings = await policySurroundings()
+  const surroundings = await compilerEnvironment()
   const check = (text: string, ofTests = 'package b_test\n\ntest_x if true\n') =>
     compileWithOpa({ command: 'check', ...surroundings, sources: { 'a.rego': text, 'b_test.rego': ofTests } }, null)
   assert.deepEqual((await check(rules)).problems, [])

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { maskSpellings, spellings } from '../../src/redact/known-secrets.ts'
+import { encodings, maskEncodings } from '../../src/redact/known-secrets.ts'
 import { createRedactor } from '../../src/redact/redactor.ts'
 import { Masker } from '../../src/redact/stream.ts'
 
@@ -45,7 +45,7 @@ test('wherever a body is cut, the output is that of the whole', () => {
       fc.array(fc.nat({ max: 200 }), { maxLength: 10 }),
       (known, parts, cuts) => {
         const text = parts.map((part) => (typeof part === 'number' ? (known[part] ?? 'plain') : part)).join('')
-        const all = known.flatMap(spellings).sort((a, b) => b.length - a.length)
+        const all = known.flatMap(encodings).sort((a, b) => b.length - a.length)
         const masker = new Masker(all)
         const places = [...new Set([0, ...cuts.map((cut) => Math.min(cut, text.length)), text.length])].sort((a, b) => a - b)
         let out = ''
@@ -53,7 +53,7 @@ test('wherever a body is cut, the output is that of the whole', () => {
         out += masker.end()
         for (const secret of known) assert.ok(!out.includes(secret))
         // Overlapping secrets may be masked in another order; without overlaps the outputs are the same.
-        if (known.length === 1) assert.equal(out, maskSpellings(text, all))
+        if (known.length === 1) assert.equal(out, maskEncodings(text, all))
       },
     ),
     { numRuns: 2000 },
@@ -91,7 +91,7 @@ test('where a length was promised a body stays as long as it is, whatever the cu
   fc.assert(
     fc.property(secrets, fc.array(fc.nat({ max: 60 }), { maxLength: 5 }), (secret, cuts) => {
       const text = `before ${secret} ${Buffer.from(secret).toString('hex')} after`
-      const masker = new Masker(spellings(secret), true)
+      const masker = new Masker(encodings(secret), true)
       const places = [...new Set([0, ...cuts.map((cut) => Math.min(cut, text.length)), text.length])].sort((a, b) => a - b)
       let out = ''
       for (let i = 1; i < places.length; i += 1) out += masker.add(text.slice(places[i - 1], places[i]))

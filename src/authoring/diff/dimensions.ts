@@ -36,8 +36,8 @@ export function scopesOf({ network, services, files }: Integration): readonly Sc
 
 const same = (general: string, specific: string) => general === specific
 
-function networkScope(one: NetworkCapability): Scope {
-  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = one
+function networkScope(capability: NetworkCapability): Scope {
+  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   return {
     kind: 'network',
     id,
@@ -47,7 +47,7 @@ function networkScope(one: NetworkCapability): Scope {
       { label: 'port', values: ports.map(String), covers: same },
       { label: 'method', values: methods, covers: same },
       { label: 'path', values: paths, covers: pathCovers },
-      formsOf(one),
+      formsOf(capability),
       { label: 'address block', values: addresses, covers: same },
     ],
     bounds: [
@@ -59,8 +59,8 @@ function networkScope(one: NetworkCapability): Scope {
   }
 }
 
-function serviceScope(one: ServiceCapability): Scope {
-  const { id, name, methods, paths, websocket } = one
+function serviceScope(capability: ServiceCapability): Scope {
+  const { id, name, methods, paths, websocket } = capability
   return {
     kind: 'services',
     id,
@@ -68,7 +68,7 @@ function serviceScope(one: ServiceCapability): Scope {
     dimensions: [
       { label: 'method', values: methods, covers: same },
       { label: 'path', values: paths, covers: pathCovers },
-      formsOf(one),
+      formsOf(capability),
       { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
     ],
     bounds: [],
@@ -77,8 +77,8 @@ function serviceScope(one: ServiceCapability): Scope {
 }
 
 /** Of paths, those that are refused where nothing is chosen. */
-function formsOf(one: FormChoices): Dimension {
-  const values = (['encodedSlash', 'emptySegments'] as const).filter((key) => one[key] === 'literal').map((key) => `${key}: literal`)
+function formsOf(choices: FormChoices): Dimension {
+  const values = (['encodedSlash', 'emptySegments'] as const).filter((key) => choices[key] === 'literal').map((key) => `${key}: literal`)
   return { label: 'path with', values, covers: same }
 }
 

@@ -26,8 +26,8 @@ export interface IntegrationChange {
 
 /** By what they mean: comments, order of keys and defaults that are written out are no difference. */
 export function diffManifests(before: readonly Integration[], after: readonly Integration[]): readonly IntegrationChange[] {
-  const was = new Map(before.map((one) => [one.name, one]))
-  const is = new Map(after.map((one) => [one.name, one]))
+  const was = new Map(before.map((capability) => [capability.name, capability]))
+  const is = new Map(after.map((capability) => [capability.name, capability]))
   const names = [...new Set([...was.keys(), ...is.keys()])].sort()
   return names.flatMap((name) => {
     const [earlier, later] = [was.get(name), is.get(name)]
@@ -62,7 +62,7 @@ function changeOf(was: Scope, is: Scope): readonly CapabilityChange[] {
 }
 
 function coveredBy(others: readonly Scope[], scope: Scope): string | null {
-  return others.find((one) => contains(one, scope))?.id ?? null
+  return others.find((other) => contains(other, scope))?.id ?? null
 }
 
 function diffFields(before: Integration, after: Integration): readonly string[] {
@@ -81,10 +81,10 @@ function fieldsOf({ owner, labels, source, limits, breaker, redaction }: Integra
 /** Lists count as one value. */
 function flatten(value: object, prefix = ''): Map<string, string> {
   const flat = new Map<string, string>()
-  for (const [key, one] of Object.entries(value)) {
-    if (typeof one === 'object' && one !== null && !Array.isArray(one))
-      for (const [path, text] of flatten(one, `${prefix}${key}.`)) flat.set(path, text)
-    else flat.set(`${prefix}${key}`, JSON.stringify(one))
+  for (const [key, member] of Object.entries(value)) {
+    if (typeof member === 'object' && member !== null && !Array.isArray(member))
+      for (const [path, text] of flatten(member, `${prefix}${key}.`)) flat.set(path, text)
+    else flat.set(`${prefix}${key}`, JSON.stringify(member))
   }
   return flat
 }
@@ -92,11 +92,11 @@ function flatten(value: object, prefix = ''): Map<string, string> {
 /** Hashes say nothing to a reader: how many come and go does. */
 function diffTokens(before: Integration, after: Integration): readonly string[] {
   const [was, is] = [tokensOf(before), tokensOf(after)]
-  const added = is.filter((one) => !was.includes(one)).length
-  const removed = was.filter((one) => !is.includes(one)).length
+  const added = is.filter((item) => !was.includes(item)).length
+  const removed = was.filter((item) => !is.includes(item)).length
   return added + removed === 0 ? [] : [`identity.tokens: ${added} added, ${removed} removed`]
 }
 
 function tokensOf({ tokenHashes }: Integration): readonly string[] {
-  return tokenHashes.map((one) => one.toString('hex'))
+  return tokenHashes.map((tokenHash) => tokenHash.toString('hex'))
 }

@@ -12,7 +12,7 @@ export function pair(before: readonly Scope[], after: readonly Scope[]): readonl
   const gone = new Set(before)
   const added = new Set(after)
   const found = new Map<Scope, Scope>()
-  for (const { was, is } of candidates.filter((one) => one.likeness > 0).sort((a, b) => b.likeness - a.likeness)) {
+  for (const { was, is } of candidates.filter((pair) => pair.likeness > 0).sort((a, b) => b.likeness - a.likeness)) {
     if (!gone.has(was) || !added.has(is)) continue
     gone.delete(was)
     added.delete(is)
@@ -28,13 +28,13 @@ function likeness(was: Scope, is: Scope): number {
   if (about === 0) return 0
   const rest = is.dimensions.map(({ values }, index) => overlap(values, was.dimensions[index]?.values ?? null))
   const facts = Object.keys(is.facts).filter((key) => is.facts[key] === was.facts[key]).length
-  return 10 * about + rest.reduce((sum, one) => sum + one, 0) + facts + (was.id === is.id ? 0.1 : 0)
+  return 10 * about + rest.reduce((sum, weight) => sum + weight, 0) + facts + (was.id === is.id ? 0.1 : 0)
 }
 
 /** Shared part of all values, 0 to 1. */
 function overlap(a: readonly string[] | null, b: readonly string[] | null): number {
   if (a === null || b === null) return a === b ? 1 : 0
   if (a.length === 0 && b.length === 0) return 1
-  const shared = a.filter((one) => b.includes(one)).length
+  const shared = a.filter((item) => b.includes(item)).length
   return shared / (a.length + b.length - shared)
 }

@@ -48,13 +48,13 @@ type List = 'actions' | 'paths' | 'ports' | 'names'
 
 /** Those that differ in nothing but this list become one. A service or root has one name. */
 function join(all: readonly Suggested[], list: List): readonly Suggested[] {
-  const alike = Map.groupBy(all, (one) => {
-    const { seen: _seen, [list]: _list, ...rest } = one
-    return JSON.stringify(list === 'names' && one.kind !== 'network' ? { ...rest, names: one.names } : rest)
+  const alike = Map.groupBy(all, (item) => {
+    const { seen: _seen, [list]: _list, ...rest } = item
+    return JSON.stringify(list === 'names' && item.kind !== 'network' ? { ...rest, names: item.names } : rest)
   })
   return [...alike.values()].map((group) => ({
     ...(group[0] as Suggested),
-    [list]: union(group.map((one) => one[list])),
+    [list]: union(group.map((item) => item[list])),
     seen: group.map(({ seen }) => seen).reduce(addSeen),
   }))
 }
@@ -66,7 +66,7 @@ function union(lists: readonly (readonly (string | number)[] | null)[]): readonl
     if (list === null) return null
     for (const item of list) all.add(item)
   }
-  return [...all].sort((one, other) => (one < other ? -1 : one > other ? 1 : 0))
+  return [...all].sort((item, other) => (item < other ? -1 : item > other ? 1 : 0))
 }
 
 function orderOf({ kind, names, tls, ports, paths }: Suggested): string {

@@ -57,5 +57,5 @@ function presentOf(text: string): Present {
     files = [],
     ...kept
   } = parse(text) as Record<string, unknown>
-  return { kept, roots: new Map((files as { name: string; root: string }[]).map((one) => [one.name, one.root])) }
+  return { kept, roots: new Map((files as { name: string; root: string }[]).map((file) => [file.name, file.root])) }
 }

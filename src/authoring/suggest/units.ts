@@ -64,11 +64,11 @@ function neededOf(drafts: readonly Draft[]): Unit[] {
   const plainestFirst = drafts.toSorted((a, b) => wildness(a) - wildness(b))
   const kept = new Set<Draft>(plainestFirst)
   const general = createCoveringPatterns<Draft>()
-  for (const one of plainestFirst) if (wildness(one) > 0) general.add(spelledFor(one, one.pattern), one)
+  for (const unit of plainestFirst) if (wildness(unit) > 0) general.add(spelledFor(unit, unit.pattern), unit)
   const coveringOf = (draft: Draft, { witness, websocket }: Covered) =>
     general.find(spelledFor(draft, witness), (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
   for (const draft of plainestFirst) {
-    const covering = draft.covered.map((one) => coveringOf(draft, one))
+    const covering = draft.covered.map((unit) => coveringOf(draft, unit))
     if (covering.includes(undefined)) continue
     kept.delete(draft)
     for (const [index, other] of covering.entries()) other?.covered.push(draft.covered[index] as Covered)

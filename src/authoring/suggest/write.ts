@@ -31,7 +31,7 @@ export function writeManifest(
       ...kept,
       ...(sections.network.length > 0 && { network: sections.network.map(networkLine) }),
       ...(sections.services.length > 0 && { services: sections.services.map(serviceLine) }),
-      ...(sections.files.length > 0 && { files: sections.files.map((one) => fileLine(one, roots)) }),
+      ...(sections.files.length > 0 && { files: sections.files.map((file) => fileLine(file, roots)) }),
     },
     // Equal lists are written out: nobody wants to review anchors.
     { aliasDuplicateObjects: false },
@@ -52,11 +52,11 @@ function heading(name: string, seen: string | null, left: ReadonlyMap<string, nu
   ].join('\n')
 }
 
-function annotate(line: Node, one: Suggested, roots: ReadonlyMap<string, string>): void {
-  const notes = [describeSeen(one.seen)]
-  if (one.tls === 'tunnel') notes.push('no request inside was seen: methods and paths would open TLS and judge each')
-  if (one.addresses.length > 0) notes.push('addresses as in the present manifest')
-  if (one.kind === 'files' && !roots.has(one.names[0] ?? '')) notes.push('no manifest says which folder this is: set root')
+function annotate(line: Node, capability: Suggested, roots: ReadonlyMap<string, string>): void {
+  const notes = [describeSeen(capability.seen)]
+  if (capability.tls === 'tunnel') notes.push('no request inside was seen: methods and paths would open TLS and judge each')
+  if (capability.addresses.length > 0) notes.push('addresses as in the present manifest')
+  if (capability.kind === 'files' && !roots.has(capability.names[0] ?? '')) notes.push('no manifest says which folder this is: set root')
   line.commentBefore = ` review: ${notes.join('; ')}`
   if (isMap(line)) for (const { key, value } of line.items) if (String(key) !== 'paths' && isCollection(value)) value.flow = true
 }

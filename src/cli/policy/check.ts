@@ -37,7 +37,7 @@ export async function check(
 }
 
 export function asWarnings(warnings: readonly string[]): string {
-  return warnings.map((one) => `warning: ${one}\n`).join('')
+  return warnings.map((text) => `warning: ${text}\n`).join('')
 }
 
 function verificationFrom({ verificationKey, verificationKeyId, signingAlg, scope }: CheckFlags): Verification | null {

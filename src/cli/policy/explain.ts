@@ -28,7 +28,7 @@ export async function explain(config: Config, id: string, json: boolean): Promis
       recorded: {
         rules: recorded.rules,
         bundles: recorded.bundles,
-        find: (name) => recorded.integrations.find((one) => one.name === name),
+        find: (name) => recorded.integrations.find((integration) => integration.name === name),
       },
       now: { decide: judge.decide, find: judge.find, rules: disk.rules, bundles: disk.bundles },
     })
@@ -62,7 +62,7 @@ async function changeFor(
   if (text === undefined) return { change: null, hopeless: `no manifest of "${record.integration}" lies in the folder any more` }
   const add = smallestChange(request, text)
   if (add === null) return { change: null, hopeless: 'there is no capability for it' }
-  const others = integrations.filter((one) => one.name !== record.integration)
+  const others = integrations.filter((integration) => integration.name !== record.integration)
   const changed = decodeOne(config, source, withAddition(text, add), others)
   if (typeof changed === 'string') return { change: null, hopeless: changed }
   await judge.replace([...others, changed])

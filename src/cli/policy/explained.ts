@@ -26,7 +26,7 @@ function thenLines({ record, held, undecided, isKept, trail }: Explained): reado
     `${record.allow ? 'allowed' : 'denied'} by ${record.rule}, revision ${record.revision}`,
     ...(record.reasons ?? []).map((reason) => `  - ${reason}`),
     ...held.map((rule) => `  rule that held: ${placeOf(rule)}`),
-    ...undecided.map((one) => `  whether ${placeOf(one)} held depends on ${unheld(one)}`),
+    ...undecided.map((rule) => `  whether ${placeOf(rule)} held depends on ${unheld(rule)}`),
     ...(ruled && held.length + undecided.length === 0 ? ['  which line of the rules held cannot be told'] : []),
     ...(isKept || held.length + undecided.length === 0 ? [] : ['  (that revision is not kept; the lines are those of the rules on disk)']),
     ...endLines(trail),
@@ -51,7 +51,7 @@ function nowLines({ record, now, rulesNow }: Explained): readonly string[] {
   if (isUndecided(now))
     return [
       `What the manifests and rules on disk decide depends on ${unheld(now)}.`,
-      ...rulesNow.undecided.map((one) => `  ${placeOf(one)} looks at ${one.dependsOn.join(', ')}`),
+      ...rulesNow.undecided.map((rule) => `  ${placeOf(rule)} looks at ${rule.dependsOn.join(', ')}`),
     ]
   const same = now.allow === record.allow && now.rule === record.rule
   return [

@@ -18,7 +18,7 @@ export function formatTests({ tests, coverage, engine }: Report, verbose: boolea
           .map((line) => `     ${line}`),
       )
   }
-  const passed = tests.filter((one) => one.passed).length
+  const passed = tests.filter((test) => test.passed).length
   const reach = coverage === null ? 'how much of the rules they reach is not known without Go' : `${coverage.toFixed(1)} % of lines covered`
   return `${[...lines, `${passed} of ${tests.length} tests pass${engine === 'opa' ? " in OPA's interpreter alone" : ''}, ${reach}`].join('\n')}\n`
 }

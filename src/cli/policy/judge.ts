@@ -30,7 +30,7 @@ export async function withJudge<T>(
   const policy = createPolicy({ ...settings, witness: every?.witness, readContext: () => ({}), onFailure: () => {} })
   const replace = async (next: readonly Integration[]) => {
     ;(await policy.prepare(next, rules, bundles)).activate()
-    byName = new Map(next.map((one) => [one.name, one]))
+    byName = new Map(next.map((integration) => [integration.name, integration]))
   }
   await replace(integrations)
   return use({

@@ -35,14 +35,14 @@ export async function readKept(config: Config, name: string) {
   const revision = name === 'active' ? activations[0]?.revision : name
   if (revision === undefined)
     throw new CommandError('no revision was active yet: the history begins when the gateway first starts', exitCodes.unavailable)
-  if (!activations.some((one) => one.revision === revision))
+  if (!activations.some((activation) => activation.revision === revision))
     throw new CommandError(
       `the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept, and "latest" is what lies in the folders`,
       exitCodes.usage,
     )
   return {
     revision,
-    activations: activations.filter((one) => one.revision === revision),
+    activations: activations.filter((activation) => activation.revision === revision),
     ...(await readable(() => history.read(revision))),
   }
 }

@@ -10,7 +10,7 @@ export async function listRevisions(config: Config, json: boolean): Promise<stri
   if (json) return `${JSON.stringify(body)}\n`
   const { active, pinned, activations } = body as Awaited<ReturnType<Activation['list']>>
   const rows = activations.map(({ revision, at, how }, index) => {
-    const first = activations.findIndex((one) => one.revision === revision) === index
+    const first = activations.findIndex((activation) => activation.revision === revision) === index
     const state = revision === active && first ? (pinned === null ? '  active' : '  active, pinned') : ''
     return `${at}  ${revision}  ${how.padEnd(8)}${state}\n`
   })

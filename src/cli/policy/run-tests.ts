@@ -45,6 +45,8 @@ function tooLittle(
     ...(threshold !== undefined && coverage < threshold ? [said(coverage, 'lines', threshold)] : []),
     ...(fileThreshold === undefined
       ? []
-      : files.filter((one) => one.coverage < fileThreshold).map((one) => said(one.coverage, `the lines of ${one.file}`, fileThreshold))),
+      : files
+          .filter((file) => file.coverage < fileThreshold)
+          .map((file) => said(file.coverage, `the lines of ${file.file}`, fileThreshold))),
   ]
 }

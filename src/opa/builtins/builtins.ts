@@ -2,9 +2,9 @@
 
 import { partlyInside } from '../wasm/index.ts'
 import { BuiltinError } from './builtin-error.ts'
+import { createQuick } from './js-builtins.ts'
 import type { Library } from './library.ts'
 import { type Answers, answerTo, asksOutside } from './outside.ts'
-import { createQuick } from './quick.ts'
 
 export interface Builtins {
   /** The next calls belong to a new evaluation. */

@@ -41,13 +41,13 @@ function succeeded(answer: CompilerAnswer): CompilerAnswer {
 /** OPA's parser tells one error several ways, and then that the file ended: the longest of each place is kept. */
 function distinct(problems: readonly CompilerProblem[]): readonly CompilerProblem[] {
   const places = new Map<string, CompilerProblem>()
-  for (const one of problems) {
-    if (one.message === 'unexpected eof token' && problems.some((other) => other.file === one.file && other !== one)) continue
-    const place = `${one.file}:${one.row}:${one.column}`
+  for (const problem of problems) {
+    if (problem.message === 'unexpected eof token' && problems.some((other) => other.file === problem.file && other !== problem)) continue
+    const place = `${problem.file}:${problem.row}:${problem.column}`
     const other = places.get(place)
-    if (other === undefined) places.set(place, one)
-    else if (one.message.startsWith(other.message)) places.set(place, one)
-    else places.set(`${place} ${one.message}`, one)
+    if (other === undefined) places.set(place, problem)
+    else if (problem.message.startsWith(other.message)) places.set(place, problem)
+    else places.set(`${place} ${problem.message}`, problem)
   }
   return [...places.values()]
 }

@@ -43,7 +43,7 @@ async function ownCaches(folder: string): Promise<NodeJS.ProcessEnv> {
     GOTMPDIR: temporary,
     GOENV: 'off',
     GOTELEMETRY: 'off',
-    GOPROXY: [...known, proxies].filter((one) => one !== '').join(','),
+    GOPROXY: [...known, proxies].filter((proxy) => proxy !== '').join(','),
     // Else what is there could not be removed afterwards.
     GOFLAGS: `${flags} -modcacherw`.trim(),
   }

@@ -36,15 +36,15 @@ const maxTextCharacters = 2000
 /** `null` where the sources did not compile, so that no test ran. */
 export function testsOf(stdout: string, renamed: Renamed): readonly TestOutcome[] | null {
   const found = parsed(stdout)
-  return Array.isArray(found) ? (found as OpaTest[]).map((one) => outcomeOf(one, renamed)) : null
+  return Array.isArray(found) ? (found as OpaTest[]).map((test) => outcomeOf(test, renamed)) : null
 }
 
-function outcomeOf({ location, fail, skip, error, output, duration = 0, ...one }: OpaTest, renamed: Renamed): TestOutcome {
+function outcomeOf({ location, fail, skip, error, output, duration = 0, ...test }: OpaTest, renamed: Renamed): TestOutcome {
   return {
     file: location == null ? '' : renamed(location.file),
     row: location?.row ?? 0,
-    package: one.package,
-    name: one.name,
+    package: test.package,
+    name: test.name,
     passed: fail !== true && skip !== true && error == null,
     ...(skip === true && { skipped: true }),
     ...(error != null && { error: renamed(messageOf(error)) }),

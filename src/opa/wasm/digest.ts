@@ -18,11 +18,11 @@ export interface Functions {
  * Of a function with all that it calls, as another version of OPA's compiler, or another tool, would have them otherwise.
  */
 export function digestOf(index: number, { bodies, imported, names }: Functions): string {
-  const bodyOf = (one: number) => (names.get(one) === written ? undefined : bodies[one - imported])
+  const bodyOf = (reachedIndex: number) => (names.get(reachedIndex) === written ? undefined : bodies[reachedIndex - imported])
   const reached = new Set([index])
-  for (const one of reached) for (const callee of calleesOf(bodyOf(one))) reached.add(callee)
+  for (const reachedIndex of reached) for (const callee of calleesOf(bodyOf(reachedIndex))) reached.add(callee)
   const hash = createHash('sha256')
-  for (const one of [...reached].sort((a, b) => a - b)) hash.update(`${one}:`).update(bodyOf(one) ?? '')
+  for (const reachedIndex of [...reached].sort((a, b) => a - b)) hash.update(`${reachedIndex}:`).update(bodyOf(reachedIndex) ?? '')
   return hash.digest('hex').slice(0, 16)
 }
 

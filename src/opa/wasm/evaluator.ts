@@ -83,8 +83,8 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
       exports.opa_heap_ptr_set(end + written)
       const input = exports.opa_value_parse(inputStart, length)
       let at = end
-      for (const [index, one] of unread.entries()) {
-        const bytesOfPath = Buffer.byteLength(one)
+      for (const [index, unreadPath] of unread.entries()) {
+        const bytesOfPath = Buffer.byteLength(unreadPath)
         const path = exports.opa_value_parse(at, bytesOfPath)
         at += bytesOfPath
         if (input === 0 || path === 0 || exports.opa_value_add_path(input, path, elsewhere + index * placeBytes) !== 0)

@@ -2,10 +2,10 @@
 import { readImports } from './imports.ts'
 import { withMeter } from './meter.ts'
 import { withEqualNumbers } from './numbers.ts'
+import { withOwnBuiltins } from './own-builtins.ts'
 import { policyHook } from './runtime.ts'
 import { readBodies, readFunctionNames, readSections, sections, writeSections } from './sections.ts'
 import { withStack } from './stack.ts'
-import { withOwnBuiltins } from './strict.ts'
 
 /** Throws on a module that is no policy, or whose encoding is unknown: what cannot be hardened is not run. */
 export function harden(wasm: Uint8Array): Uint8Array {

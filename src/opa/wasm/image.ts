@@ -75,13 +75,13 @@ const initialPages = 8
 
 /** Of a policy that starts in the first memory and in one that is a page larger: where each says its own size. */
 function sizeAddressesIn(memory: Uint8Array, larger: Uint8Array): number[] {
-  const [one, other] = [memory, larger].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as [
+  const [first, other] = [memory, larger].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as [
     DataView,
     DataView,
   ]
   const found: number[] = []
   for (let at = 0; at + 4 <= memory.byteLength; at += 4)
-    if (one.getUint32(at, true) === memory.byteLength && other.getUint32(at, true) === larger.byteLength) found.push(at)
+    if (first.getUint32(at, true) === memory.byteLength && other.getUint32(at, true) === larger.byteLength) found.push(at)
   return found
 }
 

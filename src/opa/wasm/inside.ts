@@ -1,7 +1,7 @@
 /** The built-in functions that OPA's compiler put into a policy's WebAssembly, called one by one, as they are there. */
 import { unsigned } from './leb.ts'
-import { nativeBuiltins } from './native.ts'
 import { appended, readFunctionNames, readSections, sections, writeSections } from './sections.ts'
+import { wasmBuiltins } from './wasm-builtins.ts'
 
 /**
  * What a function answers: OPA's text of a value, or `null` where it has none. `undefined`: it does not stand inside.
@@ -20,7 +20,7 @@ const pages = { initial: 8, maximum: 1024 }
 /** `wasm`: as the compiler made it. Throws on what is no policy. */
 export function createInside(wasm: Uint8Array): Inside {
   const names = new Map([...readFunctionNames(wasm)].map(([index, name]) => [name, index]))
-  const present = Object.keys(nativeBuiltins).flatMap((id) => {
+  const present = Object.keys(wasmBuiltins).flatMap((id) => {
     const index = names.get(id)
     return index === undefined ? [] : [{ id, index }]
   })
@@ -38,7 +38,7 @@ export function createInside(wasm: Uint8Array): Inside {
   const exports = instance.exports as unknown as Exports
   const functions = instance.exports as unknown as Readonly<Record<string, (...operands: number[]) => number>>
   const encoder = new TextEncoder()
-  const idOf = (name: string) => present.find(({ id }) => nativeBuiltins[id]?.name === name)?.id
+  const idOf = (name: string) => present.find(({ id }) => wasmBuiltins[id]?.name === name)?.id
 
   function parse(text: string): number {
     const encoded = encoder.encode(text)

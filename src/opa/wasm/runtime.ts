@@ -1,7 +1,7 @@
 /** One instance of a compiled policy and the memory it works in, spoken to by OPA's Wasm ABI 1.2 and 1.3. */
 import { isKnownAbi } from './abi.ts'
 import { fuelExport, outOfFuel } from './meter.ts'
-import { type Asked, askedBuiltin, askedSection, failedBuiltin } from './strict.ts'
+import { type Asked, askedBuiltin, askedSection, failedBuiltin } from './own-builtins.ts'
 
 /** What the policy asks of its host by name; operands and answer are values as text, `null` where the answer is undefined. */
 export type CallBuiltin = (name: string, operands: readonly string[]) => string | null

@@ -100,7 +100,7 @@ function between(text: string, put: string | undefined): string | undefined {
 function concatSet(separator: string, set: string): string | undefined {
   const between = parsed(separator)
   const list = set === 'set()' ? [] : set.startsWith('{"') ? listOf(`[${set.slice(1, -1)}]`) : undefined
-  if (between === undefined || list === undefined || !list.every((one) => typeof one === 'string')) return undefined
+  if (between === undefined || list === undefined || !list.every((item) => typeof item === 'string')) return undefined
   return JSON.stringify(list.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))).join(between))
 }
 

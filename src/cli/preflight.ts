@@ -5,7 +5,7 @@ import type { Config } from '../config/index.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 /** Throws a `CommandError` (EX_CONFIG) that names the first place that cannot be used. */
-export function requirePlaces(config: Config): void {
+export function requireUsablePlaces(config: Config): void {
   requireFolder('the state folder', config.state.folder)
   requireFolder('the audit log', config.audit.folder)
   requireSockets(config)
@@ -36,7 +36,7 @@ export function requireSockets(config: Config): number {
     const what = `listener "${name}"`
     const folder = dirname(address.socket)
     const found = look(what, folder)
-    if (found === null && made.some((one) => `${one}${sep}`.startsWith(`${folder}${sep}`))) continue
+    if (found === null && made.some((path) => `${path}${sep}`.startsWith(`${folder}${sep}`))) continue
     requireWritable(`${what} cannot listen on ${address.socket}`, folder, found)
     requireVacant(what, address.socket)
     requireMember(what, address.gid)

@@ -3,7 +3,7 @@
 /** What an operand has to be for a function to be answered inside. */
 export type OperandKind = 'any' | 'array' | 'set' | 'filled array' | 'filled string'
 
-export interface NativeBuiltin {
+export interface WasmBuiltin {
   /** In Rego. */
   readonly name: string
   /** Inside where each operand is of its kind; of no kind at all: always. Absent: never. */
@@ -17,9 +17,9 @@ const always: readonly OperandKind[] = []
 /**
  * By the names that they have there (OPA's internal/compiler/wasm). A function is answered inside only where it was read,
  * and found by test/property/builtins.test.ts, to give what OPA's interpreter gives and to touch no memory but its own, and
- * where its code is still that of then (native-digests.ts); all others are asked of the host. Those inside give the address of a value, or 0 where they failed.
+ * where its code is still that of then (wasm-digests.ts); all others are asked of the host. Those inside give the address of a value, or 0 where they failed.
  */
-export const nativeBuiltins: Readonly<Record<string, NativeBuiltin>> = {
+export const wasmBuiltins: Readonly<Record<string, WasmBuiltin>> = {
   opa_arith_plus: { name: 'plus' },
   opa_arith_minus: { name: 'minus', inside: ['set', 'set'] },
   opa_arith_multiply: { name: 'mul' },
@@ -110,14 +110,14 @@ export const nativeBuiltins: Readonly<Record<string, NativeBuiltin>> = {
 }
 
 /** Of an empty collection these have no value, which is no failure. */
-export const emptyHasNone: ReadonlySet<string> = new Set(['opa_agg_max', 'opa_agg_min'])
+export const undefinedOnEmpty: ReadonlySet<string> = new Set(['opa_agg_max', 'opa_agg_min'])
 
 /** For some operands at least. */
-export function asksHost({ inside, orElseHost }: NativeBuiltin): boolean {
+export function asksHost({ inside, orElseHost }: WasmBuiltin): boolean {
   return inside?.length !== 0 || orElseHost === true
 }
 
 /** Names in Rego of those that are asked of the host for some operands only. */
 export const partlyInside: ReadonlySet<string> = new Set(
-  Object.values(nativeBuiltins).flatMap((one) => (one.inside !== undefined && asksHost(one) ? [one.name] : [])),
+  Object.values(wasmBuiltins).flatMap((builtin) => (builtin.inside !== undefined && asksHost(builtin) ? [builtin.name] : [])),
 )

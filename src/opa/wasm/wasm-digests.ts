@@ -1,5 +1,5 @@
 /** Which code each function inside a policy's WebAssembly had when it was found to be OPA's equal (`npm run policy:compile` writes it). */
-export const nativeDigests: Readonly<Record<string, string>> = {
+export const wasmDigests: Readonly<Record<string, string>> = {
   opa_arith_minus: '5535fe38fcc11427',
   opa_array_concat: 'eeea86927aa56df7',
   opa_array_flatten: '09f52e19de764da5',

@@ -1,12 +1,12 @@
 /** The built-in functions inside a compiled policy: those that differ from OPA's are asked of the host, and the others fail aloud. */
 import { digestOf } from './digest.ts'
 import { LebReader, signed, unsigned } from './leb.ts'
-import { asksHost, emptyHasNone, type NativeBuiltin, nativeBuiltins, type OperandKind } from './native.ts'
-import { nativeDigests } from './native-digests.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
 import { appended, countOf, readBodies, type Sections, sections, writeBodies } from './sections.ts'
+import { asksHost, type OperandKind, undefinedOnEmpty, type WasmBuiltin, wasmBuiltins } from './wasm-builtins.ts'
+import { wasmDigests } from './wasm-digests.ts'
 
-const ids = Object.keys(nativeBuiltins)
+const ids = Object.keys(wasmBuiltins)
 /** The hook's argument for the first of them; the others follow downwards. */
 const firstFailure = -2
 /** The custom section that lists what is asked of the host instead: `Asked` as JSON. */
@@ -22,12 +22,12 @@ export interface Asked {
 
 /** The name in Rego of the function whose failure the hook is told; `undefined` for another of its arguments. */
 export function failedBuiltin(code: number): string | undefined {
-  return nativeBuiltins[ids[firstFailure - code] ?? '']?.name
+  return wasmBuiltins[ids[firstFailure - code] ?? '']?.name
 }
 
 /** The name in Rego of a function that stands inside and is asked of the host; `undefined` for a number that is none of theirs. */
 export function askedBuiltin(number: number): string | undefined {
-  return nativeBuiltins[ids[-1 - number] ?? '']?.name
+  return wasmBuiltins[ids[-1 - number] ?? '']?.name
 }
 
 /** What else OPA's compiler lets rules call there (its internal/compiler/wasm). */
@@ -65,18 +65,18 @@ export function withOwnBuiltins(module: Sections, { imported, imports, hook, nam
     const known = wrapped.get(index)
     if (known !== undefined || index < imported) return known
     const id = names.get(index) ?? ''
-    const listed = Object.hasOwn(nativeBuiltins, id) ? nativeBuiltins[id] : undefined
+    const listed = Object.hasOwn(wasmBuiltins, id) ? wasmBuiltins[id] : undefined
     if (listed === undefined) {
       if (runtimeCalls.test(id)) return undefined
       throw new Error(`a rule in the policy’s WebAssembly calls ${id === '' ? 'a function without a name' : id}, which is unknown here`)
     }
     const type = types[index - imported] ?? 0
-    const isKnown = nativeDigests[id] === digestOf(index, { bodies: original, imported, names })
-    const native = isKnown ? listed : { name: listed.name }
-    if (!isKnown && listed.inside !== undefined) never.add(native.name)
-    const own = { id, native, index, parameters: parametersOf(module, type) }
+    const isKnown = wasmDigests[id] === digestOf(index, { bodies: original, imported, names })
+    const builtin = isKnown ? listed : { name: listed.name }
+    if (!isKnown && listed.inside !== undefined) never.add(builtin.name)
+    const own = { id, builtin, index, parameters: parametersOf(module, type) }
     const body = wrapper(own, { hook, byName, imports })
-    if (asksHost(native)) asked.add(native.name)
+    if (asksHost(builtin)) asked.add(builtin.name)
     wrapped.set(index, imported + bodies.length + added.length)
     added.push({ type, body })
     return wrapped.get(index)
@@ -93,7 +93,7 @@ export function withOwnBuiltins(module: Sections, { imported, imports, hook, nam
 
 interface Own {
   readonly id: string
-  readonly native: NativeBuiltin
+  readonly builtin: WasmBuiltin
   readonly index: number
   readonly parameters: number
 }
@@ -105,26 +105,28 @@ interface Callees {
 }
 
 /** if (operands of another kind) return host(…); result = f(…); if (result == 0 && it failed) hook(code); return result */
-function wrapper({ id, native, index, parameters }: Own, callees: Callees): Uint8Array {
+function wrapper({ id, builtin, index, parameters }: Own, callees: Callees): Uint8Array {
   const place = ids.indexOf(id)
   const operands = Array.from({ length: parameters }, (_, parameter) => [opcodes.localGet, ...unsigned(parameter)]).flat()
   const ask = callees.imports.get(`env.opa_builtin${parameters}`)
   if (ask === undefined) throw new Error(`the policy’s WebAssembly is of an unknown make: it does not import opa_builtin${parameters}`)
   const host = [opcodes.i32Const, ...signed(-1 - place), opcodes.i32Const, 0, ...operands, opcodes.call, ...unsigned(ask)]
-  if (native.inside === undefined) return Uint8Array.from([0, ...host, opcodes.end])
+  if (builtin.inside === undefined) return Uint8Array.from([0, ...host, opcodes.end])
   const result = unsigned(parameters)
-  const kinds = native.inside.flatMap((kind, parameter) => (kind === 'any' ? [] : [isOfKind(kind, parameter, callees)]))
+  const kinds = builtin.inside.flatMap((kind, parameter) => (kind === 'any' ? [] : [isOfKind(kind, parameter, callees)]))
   const fits = kinds.flatMap((code, index) => (index === 0 ? code : [...code, opcodes.i32And]))
   const guard = fits.length === 0 ? [] : [...fits, opcodes.i32Eqz, opcodes.if, opcodes.noResult, ...host, opcodes.return, opcodes.end]
   const tell =
-    native.orElseHost === true
+    builtin.orElseHost === true
       ? [...host, opcodes.return]
       : [opcodes.i32Const, ...signed(firstFailure - place), opcodes.call, ...unsigned(callees.hook)]
   return Uint8Array.from([
     ...[1, 1, 0x7f], // one local of i32 beside the parameters
     ...guard,
     ...[...operands, opcodes.call, ...unsigned(index), opcodes.localTee, ...result, opcodes.i32Eqz, opcodes.if, opcodes.noResult],
-    ...(emptyHasNone.has(id) ? [...isEmptyCollection(callees), opcodes.i32Eqz, opcodes.if, opcodes.noResult, ...tell, opcodes.end] : tell),
+    ...(undefinedOnEmpty.has(id)
+      ? [...isEmptyCollection(callees), opcodes.i32Eqz, opcodes.if, opcodes.noResult, ...tell, opcodes.end]
+      : tell),
     ...[opcodes.end, opcodes.localGet, ...result, opcodes.end],
   ])
 }
@@ -166,7 +168,7 @@ function lookInto({ byName }: Callees): { readonly type: readonly number[]; read
 }
 
 function customSection(name: string, text: string): Uint8Array {
-  const [head, body] = [name, text].map((one) => new TextEncoder().encode(one)) as [Uint8Array, Uint8Array]
+  const [head, body] = [name, text].map((text) => new TextEncoder().encode(text)) as [Uint8Array, Uint8Array]
   return Uint8Array.from([...unsigned(head.length), ...head, ...body])
 }
 
