@@ -1,4 +1,4 @@
-/** An HTTP server that answers nothing by itself: whatever Node would refuse on its own is an arrival too, recorded and judged. */
+/** An HTTP server that answers nothing by itself: what Node would refuse on its own becomes an arrival, which is recorded and answered by the path. */
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -21,9 +21,9 @@ import { versionUnsupported } from './understood.ts'
 /** What holds for every connection, whichever door it leads to. */
 export interface ServingOptions {
   readonly http: ServerOptions
-  /** A connection in which nothing moves is cut, unless it waits for the gateway. */
+  /** A connection without traffic for so long is cut, unless it waits for the gateway. */
   readonly idleTimeoutMs: number
-  /** Of what a caller still sends when its connection's last reply is out. */
+  /** Bounds on what a caller may still send after the last reply of its connection. */
   readonly linger: LingerBounds
   readonly handle: Handle
   readonly nextId: NextId
@@ -31,14 +31,14 @@ export interface ServingOptions {
 }
 
 export interface ArrivalServerOptions extends ServingOptions {
-  /** Of what cannot be parsed. */
+  /** The door of arrivals that cannot be parsed. */
   readonly door: DoorName
   readonly route: RequestDoor
-  /** Who asks, where nothing could be parsed. */
+  /** Whose connection it is, if that is known without a request. */
   readonly ownerOf: (socket: Duplex) => ConnectionOwner | null
-  /** Answers a CONNECT, or says why there is none. */
+  /** Answers a CONNECT; or the refusal of every CONNECT. */
   readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
-  /** Answers what `http.shouldUpgradeCallback` took for an upgrade; where there is none, every upgrade is ignored (RFC 9110 §7.8). */
+  /** Answers requests that `http.shouldUpgradeCallback` took for upgrades; if absent, every upgrade is ignored (RFC 9110 §7.8). */
   readonly upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
@@ -55,24 +55,24 @@ export function createArrivalServer({
   connect,
   upgrade,
 }: ArrivalServerOptions): Server {
-  const owed = createPendingResponses()
-  // The parser says of every further chunk that it cannot go on.
+  const pending = createPendingResponses()
+  // After an error the parser reports another one for every further chunk.
   const given = new WeakSet<Duplex>()
-  // What comes over these belongs to no request that Node knows of.
+  // Further bytes of these connections do not belong to a request of Node's.
   const raw = new WeakSet<Duplex>()
   const lines = new WeakMap<Duplex, RequestLines>()
-  /** RFC 9112 §9.6: once our end was announced nothing is served any more, since nobody could be answered. */
+  /** RFC 9112 §9.6: once the gateway has ended its side, further requests are not served, since they cannot be answered. */
   const isOver = (socket: Duplex): boolean => {
     if (socket.writableEnded) socket.destroy()
     return socket.destroyed
   }
   const answer = (req: IncomingMessage, res: ServerResponse, by: RequestDoor) => {
-    // A write that comes after the end is told by an event in a later turn, and an error without a listener ends the process.
+    // Node reports a write after the end by an event in a later turn, and an error event without a listener ends the process.
     req.on('error', ignore)
     res.on('error', ignore)
     if (isOver(req.socket)) return
     lines.get(req.socket)?.check(req)
-    owed.begin(req, res)
+    pending.begin(req, res)
     try {
       by(req, res)
     } catch (error) {
@@ -85,52 +85,52 @@ export function createArrivalServer({
     given.add(socket)
     raw.add(socket)
     lines.get(socket)?.stop()
-    const earlier = owed.of(socket).at(-1) ?? null
+    const earlier = pending.of(socket).at(-1) ?? null
     refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, owner: ownerOf(socket), earlier }).catch(() => socket.destroy())
   }
 
-  // Host is checked where the request is read, so that its lack is recorded.
+  // A missing Host is refused where the request is read, so that it is recorded.
   const server = createServer({ ...http, requireHostHeader: false }, routed)
-  // Bytes bound a head; Node's own bound of 1000 headers refuses, or in earlier versions drops, what is within `http.maxHeader`.
+  // The head is bounded in bytes. Node's own bound of 1000 headers refuses, or in earlier versions drops, headers within `http.maxHeader`.
   server.maxHeadersCount = 0
   containment.watch(server)
   server.setTimeout(idleTimeoutMs)
-  // A caller that ends its side behind its request still reads; Node has it off unless asked (its types leave it out).
+  // A caller that ends its side after its request still reads the reply. Off by default in Node, and missing in its types.
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   server.on('connection', (socket) => {
     socket.once('end', () => {
-      if (!raw.has(socket) && owed.of(socket).length > 0) watchHalfClosed(socket, () => owed.of(socket))
+      if (!raw.has(socket) && pending.of(socket).length > 0) watchHalfClosed(socket, () => pending.of(socket))
     })
-    lines.set(socket, new RequestLines(socket, () => owed.latest(socket)?.req.complete !== false))
-    // What Node calls once the last reply of a connection is written.
+    lines.set(socket, new RequestLines(socket, () => pending.latest(socket)?.req.complete !== false))
+    // Node calls this once the last reply of a connection is written.
     socket.destroySoon = endAfterReply
   })
   function endAfterReply(this: Socket): void {
-    const rest = owed.of(this).at(-1)?.req ?? null
+    const rest = pending.of(this).at(-1)?.req ?? null
     if (raw.has(this)) linger(this, null, bounds)
     else if (rest?.complete === false) linger(this, rest, bounds)
     else Socket.prototype.destroySoon.call(this)
   }
   server.on('timeout', (socket) => {
-    if (!isWaitingForUs(owed.of(socket)[0])) socket.destroy()
+    if (!isWaitingForUs(pending.of(socket)[0])) socket.destroy()
   })
-  // The body's reader invites it (100) once the request is allowed.
+  // Whoever reads the body sends the 100, once the request is allowed.
   server.on('checkContinue', routed)
-  // What is expected is looked at where the request is read.
+  // Expectations are checked where the request is read.
   server.on('checkExpectation', routed)
-  /** Node hands the connection over and forgets which replies wait in it: none of them would hear that it has closed. */
+  /** Node hands the connection over and forgets its pending replies: they would never learn that it has closed. */
   const takeOver = (socket: Duplex) => {
     raw.add(socket)
     lines.get(socket)?.stop()
     socket.once('close', () => {
-      for (const reply of owed.of(socket)) reply.destroy()
+      for (const reply of pending.of(socket)) reply.destroy()
     })
   }
   server.on('connect', (req, socket, head) => {
     if (isOver(socket)) return
     takeOver(socket)
     if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
-    else if (owed.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
+    else if (pending.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
     else connect(req, socket, head)
   })
   if (upgrade !== undefined) {
@@ -138,31 +138,31 @@ export function createArrivalServer({
       if (isOver(socket)) return
       lines.get(socket)?.check(req)
       takeOver(socket)
-      // What is pending would land inside the other protocol.
-      if (owed.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
+      // A pending reply would land inside the other protocol.
+      if (pending.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
       else upgrade(req, socket, head)
     })
   }
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // Nobody is there to answer, and nothing was asked.
+    // The caller has left, and has asked nothing.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()
-    // What comes behind our end is thrown away, and its end may be anywhere: who ends the connection is `linger`'s.
+    // What comes after the gateway's end is discarded, and may break off anywhere: `linger` ends the connection.
     else if (socket.writableEnded) return
-    // Cut short in the middle of a body: the request's own end, which its arrival records.
-    else if (error.code === 'HPE_INVALID_EOF_STATE' && owed.of(socket).at(-1)?.req.complete === false) socket.destroy()
+    // Cut short in the middle of a body: the request's arrival records that.
+    else if (error.code === 'HPE_INVALID_EOF_STATE' && pending.of(socket).at(-1)?.req.complete === false) socket.destroy()
     else refuse(door, explainParseError(error), socket)
   })
   return server
 }
 
-/** How long an answer may take, and be silent in, is said by the origin's own timeouts; a caller that has read all that there is waits for it. */
+/** A caller that has read everything so far waits for the origin, whose own timeouts bound how long a reply may take and pause. */
 function isWaitingForUs(reply: ServerResponse | undefined): boolean {
   if (reply !== undefined && isSlowed(reply.req)) return true
   if (reply?.req.complete !== true) return false
   return !reply.headersSent || (!reply.writableEnded && reply.socket?.writableLength === 0)
 }
 
-/** Why a CONNECT has no meaning here (RFC 9110 §15.5.6: a 405 names what has). */
+/** Refuses every CONNECT (RFC 9110 §15.5.6: a 405 names the methods that are allowed). */
 export function noConnect(why: string): Refusal {
   return new Refusal('method-not-allowed', why, { headers: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'] })
 }
@@ -171,7 +171,7 @@ function tooEarly(what: string): Refusal {
   return new Refusal('malformed-request', `${what} came before the reply to the request in front of it`)
 }
 
-/** A door that threw before there was an arrival: recorded and answered as one all the same. */
+/** Where a door threw before it made its arrival: this arrival is recorded and answered instead. */
 function failed(door: DoorName, error: unknown): DoorSettings {
   const fail = (): never => {
     throw error
@@ -182,9 +182,9 @@ function failed(door: DoorName, error: unknown): DoorSettings {
 function ignore(): void {}
 
 function explainParseError(error: NodeJS.ErrnoException): Refusal {
-  // The parser's code stands for what is no version at all as well.
+  // The parser has the same code for something that is not a version at all.
   if ('reason' in error && error.reason === 'Invalid HTTP version') return versionUnsupported()
-  // What a client of HTTP/2 begins with (RFC 9113 §3.4).
+  // The preface of an HTTP/2 client (RFC 9113 §3.4).
   if (error.code === 'HPE_PAUSED_H2_UPGRADE') return versionUnsupported()
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -194,7 +194,7 @@ function explainParseError(error: NodeJS.ErrnoException): Refusal {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new Refusal('request-timeout', 'the request head did not arrive in time')
     default:
-      // `reason` is the parser's own sentence and holds no byte of the request.
+      // `reason` is a sentence of the parser, and quotes nothing of the request.
       return new Refusal(
         'malformed-request',
         `not a valid HTTP/1.1 request: ${'reason' in error ? String(error.reason) : (error.code ?? 'parse error')}`,

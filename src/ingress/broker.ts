@@ -55,7 +55,7 @@ function readFileRequest(arrival: HttpArrival, who: Identified): AccessRequest {
   if (root === '' || segments.includes('')) throw new Refusal('malformed-request', 'expected /v1/files/<name>/<path>')
   const body = createRequestBody(req, res)
   const action = fileActionOf(req.method ?? '', new URLSearchParams(query).get('op'))
-  // RFC 9110 §14.5: who writes a part must not be taken for one who writes the whole.
+  // RFC 9110 §14.5: a partial PUT must not be taken for a whole one.
   if (action === 'write' && req.headers['content-range'] !== undefined)
     throw new Refusal('malformed-request', 'a file is written whole: PUT knows no Content-Range')
   return {
@@ -69,7 +69,7 @@ function readFileRequest(arrival: HttpArrival, who: Identified): AccessRequest {
   }
 }
 
-/** One segment of a file's path: what could lead elsewhere, or be taken for another name, is refused (GHSA-67hm-27mx-9cg7). */
+/** One segment of a file's path. Throws `Refusal` if it could lead elsewhere, or be read as another name (GHSA-67hm-27mx-9cg7). */
 function decodeSegment(raw: string): string {
   let segment: string
   try {

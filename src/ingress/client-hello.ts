@@ -1,16 +1,16 @@
-/** What a client offers in the first message of TLS, as far as it decides which certificate it can check (RFC 8446 §4.1.2). */
+/** What a TLS client's first message says about the certificates that it can check (RFC 8446 §4.1.2). */
 
 /** Cipher suites of TLS 1.2 that an ECDSA certificate serves, of those that OpenSSL has. */
 const ecdsaSuites: ReadonlySet<number> = new Set([0xc009, 0xc00a, 0xc023, 0xc024, 0xc02b, 0xc02c, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xcca9])
-/** Those of TLS 1.3 say nothing of certificates. */
+/** Cipher suites of TLS 1.3, which say nothing about certificates. */
 const isTls13 = (suite: number) => suite >= 0x1301 && suite <= 0x1305
 
 const signatureAlgorithms = 13
 const ecdsaP256 = 0x0403
 
 /**
- * Whether the client can check an ECDSA certificate, by the beginning of its first message. What is cut off or is no such
- * message is taken for one that can where its suites say so, and else for one that cannot.
+ * Whether the client can check an ECDSA certificate, by the beginning of its first message. If that is cut off, or is not a
+ * ClientHello, its cipher suites decide; without them it cannot.
  */
 export function takesEcdsa(hello: Buffer): boolean {
   try {
@@ -29,7 +29,7 @@ export function takesEcdsa(hello: Buffer): boolean {
   }
 }
 
-/** By the extension that lists what the client can check; without one, or where it is not here yet, it can. */
+/** By the extension that lists the signatures that the client can check; if that is absent or cut off, it can. */
 function namesEcdsa(hello: Buffer, from: number): boolean {
   try {
     let at = from
@@ -39,7 +39,7 @@ function namesEcdsa(hello: Buffer, from: number): boolean {
       const kind = hello.readUInt16BE(at)
       const length = hello.readUInt16BE(at + 2)
       if (kind === signatureAlgorithms) {
-        for (let one = at + 6; one < at + 4 + length; one += 2) if (hello.readUInt16BE(one) === ecdsaP256) return true
+        for (let offset = at + 6; offset < at + 4 + length; offset += 2) if (hello.readUInt16BE(offset) === ecdsaP256) return true
         return false
       }
       at += 4 + length

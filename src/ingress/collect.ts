@@ -1,8 +1,8 @@
-/** A reply as one document, for those who cannot take it piece by piece. */
+/** A reply as one document, where it cannot be passed on in pieces. */
 import { type Hangup, isTakeover, type Slowed } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
 
-/** Settles. Throws where there is no document, it breaks off, it is larger than `maxBytes`, or nobody waits for it any more. */
+/** Settles the arrival. Throws if there is no document, if it breaks off or is larger than `maxBytes`, or if the caller has left. */
 export async function collect(settling: Settling, maxBytes: number, hangup: Hangup): Promise<Buffer> {
   const { reply } = settling
   if (isTakeover(reply)) {
@@ -25,7 +25,7 @@ export async function collect(settling: Settling, maxBytes: number, hangup: Hang
     else if (reply.body !== null && !(await keep(reply.body)) && bytes <= maxBytes) throw new Error('nobody waits for the answer any more')
     complete = bytes <= maxBytes
   } catch (error) {
-    // A source that was told to stop may break off.
+    // A source that is told to stop may throw.
     if (bytes <= maxBytes) throw error
   } finally {
     settling.settle({ complete })

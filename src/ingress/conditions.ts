@@ -1,8 +1,8 @@
-/** What a caller believes of a file: the conditional headers of RFC 9110 §13.1. */
+/** The conditional headers of a request for a file (RFC 9110 §13.1). */
 import type { IncomingHttpHeaders } from 'node:http'
 import { type EntityTags, type FileConditions, Refusal } from '../core/index.ts'
 
-/** Throws `Refusal('malformed-request')` on what is no list of entity tags; a time that is none is ignored, as §13.1.3 says. */
+/** Throws `Refusal('malformed-request')` on an invalid list of entity tags; an invalid date is ignored, as §13.1.3 says. */
 export function readConditions(headers: IncomingHttpHeaders): FileConditions {
   return {
     ifMatch: tagsOf('If-Match', headers['if-match']),

@@ -67,7 +67,7 @@ function readTarget(req: IncomingMessage): Authority {
   return judged
 }
 
-/** RFC 9110 §9.3.6: what stands behind a CONNECT is the tunnel's; another parser could take it for the CONNECT's own body. */
+/** RFC 9110 §9.3.6: the bytes after a CONNECT belong to the tunnel; another parser could take them for the CONNECT's own body. */
 function requireNoContent({ rawHeaders }: IncomingMessage): void {
   const length = soleHeader(rawHeaders, 'content-length')
   if (soleHeader(rawHeaders, 'transfer-encoding') !== null || (length !== null && length !== '0'))
@@ -90,7 +90,7 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
   )
 }
 
-/** A caller that ends its side before the tunnel stands wants none any more, unless it has said something into it. */
+/** A caller that ends its side before the tunnel is established has left, unless it has already sent bytes into it. */
 function socketHangup(socket: Duplex, { byteLength }: Buffer): Hangup {
   const isGone = () => socket.destroyed || (byteLength === 0 && socket.readableEnded)
   return {
@@ -112,7 +112,7 @@ function socketHangup(socket: Duplex, { byteLength }: Buffer): Hangup {
       }
       socket.on('close', heard)
       if (byteLength === 0) socket.on('end', heard)
-      // Nobody reads the socket yet, and without a read neither a FIN nor a reset is noticed. What comes is kept for the tunnel.
+      // The socket is not being read yet, and without a read neither a FIN nor a reset is noticed. The bytes stay in its buffer for the tunnel.
       socket.read(0)
       return forget
     },

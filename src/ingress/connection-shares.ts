@@ -1,30 +1,30 @@
-/** Whose a listener's connections are: each integration has a share of them, and callers that have proved nothing have a small one together. */
+/** Shares out a listener's connections: each integration has a share, and all unidentified callers together have a small one. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Integration, Refusal } from '../core/index.ts'
 
 export interface ConnectionPoolOptions {
-  /** Connections of the listener. */
+  /** Most connections of the listener. */
   readonly maxConnections: number
-  /** Of these, what has not proved which integration it is; no more than half. */
+  /** Most of these that are unidentified; no more than half. */
   readonly maxUnidentified: number
-  /** What has proved nothing so long after it connected is cut, unless it is being answered. */
+  /** A connection that is still unidentified after this time is cut, unless it is being answered. */
   readonly identifyTimeoutMs: number
 }
 
 export interface ConnectionPool {
-  /** `integration`: whose listener this is; `null` where callers prove themselves. */
+  /** `integration`: the one that the listener belongs to; `null` where callers prove which one they are. */
   accepted(socket: Socket, integration: Integration | null): void
   /** A request began on it; until `res` has closed it is in use. */
   began(socket: Duplex, res: ServerResponse): void
   /** A CONNECT or an upgrade: it is in use until it closes. */
   taken(socket: Duplex): void
-  /** It has asked nothing yet: Node counts it neither as idle nor as live. */
+  /** No request has come over it yet: Node counts it neither as idle nor as active. */
   isSilent(socket: Duplex): boolean
-  /** What came over it proved that it is `integration`'s: it counts as that one's from now on, if there is room. */
+  /** A request proved that the connection is `integration`'s: it counts as one of that integration's from now on, if there is room. */
   identified(socket: Duplex, integration: Integration): void
-  /** Throws `Refusal('connections-exceeded')` where `identified` found no room. */
+  /** Throws `Refusal('connections-exceeded')` if `identified` found no room. */
   requireShare(socket: Duplex): void
   close(): void
 }
@@ -40,7 +40,7 @@ interface Connection {
   isRefused: boolean
 }
 
-/** An integration's connections, those of all listeners: oldest first. */
+/** An integration's connections on all listeners, oldest first. */
 type Holder = Set<Connection>
 
 interface Pool {
@@ -51,10 +51,10 @@ interface Pool {
   identifiedCount: number
 }
 
-/** One for all listeners, since `limits.connections` is an integration's everywhere. */
+/** One value for all listeners, since `limits.connections` holds over all of them. */
 export interface ConnectionShares {
   open(options: ConnectionPoolOptions): ConnectionPool
-  /** All that the integration has, idle or not. */
+  /** Cuts all connections of the integration, idle or not. */
   cut(integration: string): void
 }
 
@@ -107,7 +107,7 @@ export function createConnectionShares(now: () => number, mayAccept: () => boole
           ...{ holder: null, latest: null, isTaken: false, isRefused: false },
         }
         connections.set(socket, connection)
-        // Who holds silent connections must not keep others out: the oldest of the peer that has most gives way.
+        // Silent connections must not keep other callers out: the oldest one of the peer with the most is cut.
         if (pool.unidentifiedCount >= unidentifiedPlaces) cutOldest(pool.unidentified)
         joinUnidentified(connection)
         socket.once('close', () => leave(connection))
@@ -145,8 +145,8 @@ export function createConnectionShares(now: () => number, mayAccept: () => boole
 const longestSweepMs = 15_000
 
 /**
- * Whether `holder` may have one more. In a full pool, who has most gives one to who has less: first one that is idle, for want of
- * these the newest, which loses least. So nobody keeps another out, and one alone may have all there is.
+ * Whether `holder` may have one more. In a full pool, the holder of the most gives one up for a holder of fewer: an idle one, or
+ * else the newest, which loses least. So no integration keeps another out, and one alone may use the whole pool.
  */
 function makeRoom(pool: Pool, holder: Holder, limit: number, places: number): boolean {
   if (holder.size >= limit && !giveUpIdle(holder, null)) return false
@@ -172,7 +172,7 @@ function giveUpNewest(holder: Holder, pool: Pool): void {
   if (newest !== undefined) cut(newest)
 }
 
-/** For a connection that nobody knows yet: one that has proved nothing ends, or else an idle one of who has most. */
+/** Makes room for a new connection, still unidentified: cuts an unidentified one, or else an idle one of the integration with the most. */
 function giveUpAny(pool: Pool): boolean {
   if (pool.unidentifiedCount > 0) {
     cutOldest(pool.unidentified)
@@ -204,7 +204,7 @@ function isInUse({ isTaken, latest }: Connection): boolean {
   return isTaken || (latest !== null && !latest.closed)
 }
 
-/** Its place is free at once; `close` comes later. */
+/** Frees its place at once; the `close` event comes later. */
 function cut(connection: Connection): void {
   leave(connection)
   connection.socket.destroy()

@@ -1,14 +1,14 @@
-/** The last resort: what is thrown where nothing waits for it costs the connection on whose behalf it ran, and nobody else anything. */
+/** The last resort: an error that nothing catches ends the connection on whose behalf the code ran, and no other. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface Containment {
-  /** From now on every connection of `server` is contained. Before anything else listens for connections. */
+  /** Contains every connection of `server` from now on. Call it before anything else listens for connections. */
   watch(server: Server): void
   /**
    * Cuts the connection on whose behalf this runs (a timer, a promise, a callback of a socket that it made the gateway open).
-   * `false` where it is on none's: then it is a failure of the gateway itself.
+   * `false` if it runs on behalf of none: then the gateway itself has failed.
    */
   contain(error: unknown): boolean
 }
@@ -18,21 +18,21 @@ interface Connection {
   readonly peer: string
 }
 
-/** `onFailure` hears of what was thrown, and of the address at the connection's other end. */
+/** `onFailure` is called with the error, and the address at the connection's other end. */
 export function createContainment(onFailure: (error: unknown, peer: string) => void): Containment {
-  // Per connection, not per request: what is begun in it (parser, timers, promises, sockets) keeps it at no further cost.
+  // Per connection, not per request: what is begun within it (parser, timers, promises, sockets) inherits it at no further cost.
   const current = new AsyncLocalStorage<Connection | null>()
 
   function cut({ socket, peer }: Connection, error: unknown): void {
     try {
       onFailure(error, peer)
     } catch {
-      // What tells of it fails too.
+      // The report fails too.
     }
     socket.destroy()
   }
 
-  /** Node runs a socket's own callbacks outside of what was begun with it, so what its listeners throw is caught where they are called. */
+  /** Node runs a socket's own callbacks outside the connection's context, so errors of its listeners are caught where they are called. */
   function guard(connection: Connection): void {
     const { socket } = connection
     const emit = socket.emit
@@ -46,7 +46,7 @@ export function createContainment(onFailure: (error: unknown, peer: string) => v
     }
     socket.emit = (...event: unknown[]) => {
       if (event[0] !== 'close') return attempt(emit, event)
-      // Whoever waits for the end hears of it, whatever became of those before: arrivals settle by it.
+      // Every listener for the end is called, whatever an earlier one threw: arrivals settle by it.
       for (const listener of socket.rawListeners('close')) attempt(listener as () => unknown, event.slice(1))
       return true
     }
@@ -59,7 +59,7 @@ export function createContainment(onFailure: (error: unknown, peer: string) => v
       server.removeAllListeners('connection')
       server.on('connection', (socket) => {
         const connection = { socket, peer: socket.remoteAddress ?? 'local' }
-        // From its birth, whoever else listens: Node takes its own listener off a socket that it hands over.
+        // There from the beginning: Node removes its own listener from a socket that it hands over.
         socket.on('error', ignore)
         guard(connection)
         current.run(connection, () => accept?.call(server, socket))
@@ -67,7 +67,7 @@ export function createContainment(onFailure: (error: unknown, peer: string) => v
     },
     contain(error) {
       const connection = current.getStore() ?? null
-      // What was thrown at left Node's notion of the present behind; what comes next is on nobody's behalf.
+      // The error left this context set in Node; what runs next is not on behalf of this connection.
       current.enterWith(null)
       if (connection === null) return false
       cut(connection, error)

@@ -4,7 +4,7 @@ import { drained, isTakeover, type Meter, type ProblemCode, type PushedBody, typ
 import type { Handle, Settling } from '../pipeline.ts'
 import type { HttpArrival } from './http-arrival.ts'
 
-/** One arrival over Node's HTTP server, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply and nobody else anything. */
+/** One arrival over Node's HTTP server, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
 export function serve(handle: Handle, arrival: HttpArrival): void {
   void handle(arrival).then((settling) => {
     try {
@@ -16,7 +16,7 @@ export function serve(handle: Handle, arrival: HttpArrival): void {
   })
 }
 
-/** The 500 instead, where no head is out yet. */
+/** Sends the 500 instead, if no head has been sent yet. */
 function answerFailure(settling: Settling, arrival: HttpArrival): void {
   try {
     if (!arrival.res.headersSent) {
@@ -24,13 +24,13 @@ function answerFailure(settling: Settling, arrival: HttpArrival): void {
       return
     }
   } catch {
-    // Neither the reply nor this: the connection ends.
+    // This failed as well: the connection is ended.
   }
   arrival.cut()
   settling.settle({ complete: false })
 }
 
-/** `requestId` is told to the caller on every reply, so that it can be found in the record. */
+/** `requestId` is sent to the caller with every reply, so that the record can be found by it. */
 function deliver(settling: Settling, res: ServerResponse, requestId: string): void {
   const { reply } = settling
   if (isTakeover(reply)) {
@@ -46,14 +46,14 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
     return
   }
   const broken: Broken = { by: null }
-  // Before all others: one that fails would keep this from being settled.
+  // Before all other listeners: one that throws would keep this arrival from being settled.
   res.prependListener('close', () => {
     const complete = res.writableFinished && broken.by === null
     if (complete || settling.refused) settling.settle({ complete })
     else settling.settle({ complete, problem: broken.by ?? 'client-closed' })
   })
   const headers = [...reply.headers, 'sallyport-request-id', requestId]
-  // Node would read the rest of an upload without any bound to keep the connection; its end lingers within one.
+  // To keep the connection, Node would read the rest of an upload without a bound; a closed one lingers within bounds.
   if (!res.req.complete) headers.push('connection', 'close')
   if (body === null) {
     writeHead(res, status, reason, headers)
@@ -64,7 +64,7 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   } else {
     if (!declaresLength(headers)) headers.push('content-length', String(body.byteLength))
     writeHead(res, status, reason, headers)
-    // Node leaves the body of a HEAD's reply out (RFC 9110 §9.3.2), and the gateway's own refusals are free.
+    // Node omits the body of a reply to HEAD (RFC 9110 §9.3.2), and the gateway's own refusals are not charged.
     const slowed = settling.refused || res.req.method === 'HEAD' ? null : settling.meter.received(body.byteLength)
     if (slowed === null) endWhole(res, body)
     else void writeSlowly(slowed, body, res).then((isWhole) => (isWhole ? res.end() : res.destroy()))
@@ -87,11 +87,11 @@ function endWhole(res: ServerResponse, body: Uint8Array): void {
 
 const joinedBytes = 16 * 1024
 
-/** The source is told at once that nobody listens, and frees its connection. */
+/** Tells the source at once to stop, so that it frees its connection. */
 const deaf: Sink = { write: () => false }
 
 interface Broken {
-  /** What broke the body off before its end; `null` where nothing did. */
+  /** What broke the body off before its end; `null` if nothing did. */
   by: ProblemCode | null
 }
 
@@ -109,12 +109,12 @@ function push(body: PushedBody, res: ServerResponse, broken: Broken, meter: Mete
   body(sink).then(
     () => res.end(),
     (error: unknown) => {
-      // The head is out: only a broken transfer tells the caller that this is not the whole.
+      // The head is sent: only a broken transfer shows the caller that the body is incomplete.
       broken.by = toRefusal(error).code
       res.destroy()
     },
   )
-  // A head must not wait for a body that may be long in coming (event streams, watches); where something of it is there, they leave as one.
+  // A head must not wait for a body that may take long (event streams, watches); if the first chunk is there, both leave in one write.
   // `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
   if (!begun && !res.destroyed) res.write('', 'latin1')
 }

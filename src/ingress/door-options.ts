@@ -1,4 +1,4 @@
-/** What the doors of a listener share. */
+/** Settings that the doors of a listener share. */
 import type { Duplex } from 'node:stream'
 import type { Handle } from '../pipeline.ts'
 import type { Identify } from './identify.ts'
@@ -8,6 +8,6 @@ export interface DoorOptions {
   readonly handle: Handle
   readonly identify: Identify
   readonly nextId: NextId
-  /** Throws `Refusal('connections-exceeded')` where the connection that identified its caller found no room. */
+  /** Throws `Refusal('connections-exceeded')` if the connection found no room when its caller was identified. */
   readonly requireShare: (socket: Duplex) => void
 }

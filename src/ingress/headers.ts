@@ -1,4 +1,4 @@
-/** Which of a caller's headers go on: hop-by-hop ones, those that Connection names, and claims about the path taken do not. */
+/** Which headers of a caller are forwarded: not hop-by-hop ones, not those that Connection names, and no claims about the way they came. */
 import { type HeaderList, Refusal } from '../core/index.ts'
 import { connectionNames, withoutHeaders } from '../text/index.ts'
 
@@ -17,14 +17,14 @@ const dropped: ReadonlySet<string> = new Set([
   'proxy-authentication-info',
   // Answered here (RFC 9110 §10.1.1).
   'expect',
-  // Settings of an upgrade that is never passed on (RFC 9113 §3.2.1).
+  // Settings of an upgrade that is never forwarded (RFC 9113 §3.2.1).
   'http2-settings',
-  // Written anew from the judged authority.
+  // Written from the judged authority.
   'host',
   // CGI hands it to programs as HTTP_PROXY, which they take for their own setting (CVE-2016-5385).
   'proxy',
   'via',
-  // Of a CDN's or a server's own makings.
+  // Names of single CDNs and servers.
   'front-end-https',
   'http-client-ip',
   'x-host',
@@ -46,8 +46,8 @@ const dropped: ReadonlySet<string> = new Set([
 ])
 
 /**
- * … and by the words of their names those that claim another method, place or caller: every server, CDN and framework has
- * a spelling of its own (CVE-2018-14773, CVE-2026-40575). What a caller says of the way it came is hearsay.
+ * … and, by words in their names, those that claim another method, place or caller: every server, CDN and framework has its
+ * own spelling (CVE-2018-14773, CVE-2026-40575). A caller's claims about the way its request came are not to be trusted.
  */
 const claims = new RegExp(
   [
@@ -76,7 +76,7 @@ const claims = new RegExp(
 
 const isPlain = /^[a-z\d-]*$/
 
-/** End-to-end headers, flat, in order, duplicates kept. Throws `Refusal('malformed-request')` where Connection names a header that is not its to drop. */
+/** End-to-end headers, flat, in order, duplicates kept. Throws `Refusal('malformed-request')` if Connection names a header that it must not remove. */
 export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
   const kept: string[] = []
   const nominated: string[] = []
@@ -85,12 +85,12 @@ export function forwardableHeaders(rawHeaders: readonly string[]): string[] {
     const name = rawHeaders[i] as string
     const lower = name.toLowerCase()
     if (lower === 'connection') nominate(rawHeaders[i + 1] as string, nominated)
-    // CGI and its heirs read an underscore, and some of them any other sign, as a dash.
+    // CGI and what came after it read an underscore, and some of them any other character, as a dash.
     const read = isPlain.test(lower) ? lower : lower.replaceAll(/[^a-z\d]/g, '-')
     if (dropped.has(read) || claims.test(read)) continue
     // A second length beside the body's own.
     if (read === 'content-length' && read !== lower) continue
-    // Some senders join two cookies and some do not: they are judged as they are sent (RFC 6265 §5.4, RFC 9113 §8.2.3).
+    // Some senders join two cookies and some do not: the policy sees them as they are sent (RFC 6265 §5.4, RFC 9113 §8.2.3).
     if (lower === 'cookie') {
       if (cookieAt >= 0) {
         joinCookie(kept, cookieAt + 1, rawHeaders[i + 1] as string)
@@ -109,7 +109,7 @@ function joinCookie(kept: string[], at: number, value: string): void {
   kept[at] = earlier === '' || value === '' ? earlier + value : `${earlier}; ${value}`
 }
 
-/** Into `nominated`, which is added to and never copied: a head may have as many Connection headers as it has room for. */
+/** Adds to `nominated` and never copies it: a head may have as many Connection headers as fit into it. */
 function nominate(value: string, nominated: string[]): void {
   if (value === 'keep-alive' || value === 'close' || value === 'Keep-Alive' || value === 'Upgrade') return
   for (const name of connectionNames(value)) {

@@ -1,4 +1,4 @@
-/** An HTTP request as it came through a door: what every door over Node's HTTP server shares. */
+/** An HTTP request as an arrival, for every door over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { AccessRequest, Arrival, DoorName, Hangup, Identified } from '../core/index.ts'
@@ -9,7 +9,7 @@ import { expectsContinue, requireUnderstood } from './understood.ts'
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
 export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
 
-/** What is fixed for a door of a listener. */
+/** Settings of one door of a listener. */
 export interface DoorSettings {
   readonly door: DoorName
   readonly identify: Identify
@@ -22,11 +22,11 @@ export interface DoorSettings {
   readonly parent?: string
 }
 
-// A class: prototype methods cost no closure a request.
+// A class: prototype methods cost no closure per request.
 export class HttpArrival implements Arrival, Hangup {
   readonly id: string
   readonly at: number
-  /** Both taken at once: a request that was destroyed knows its connection no longer, and its record is still to be written. */
+  /** Both are kept from the beginning: a destroyed request has lost its connection, and its record may still have to be written. */
   readonly socket: Duplex
   readonly peer: string
   readonly req: IncomingMessage
@@ -97,7 +97,7 @@ export class HttpArrival implements Arrival, Hangup {
     }
   }
 
-  /** One that fails keeps no other from hearing of it. */
+  /** A callback that throws keeps none of the others from being called. */
   #tellGone(): void {
     for (const listener of this.#listeners ?? []) {
       try {
@@ -113,7 +113,7 @@ const proxyAuthorization = ['proxy-authorization'] as const
 
 function nothing(): void {}
 
-/** To the last resort: in a turn of its own. */
+/** Outside of the loop over callbacks, where containment catches it. */
 function rethrow(error: unknown): never {
   throw error
 }

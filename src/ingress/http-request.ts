@@ -8,7 +8,7 @@ import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
 import { requireNoWebSocket } from './understood.ts'
 
-/** Callers name few authorities over and over: each spelling is canonicalised once. */
+/** Callers name the same few authorities again and again: each spelling is canonicalised once. */
 export interface Authorities {
   http(raw: string): Authority
   https(raw: string): Authority
@@ -31,7 +31,7 @@ export function createAuthorities(): Authorities {
 
 const token = /^[A-Z][A-Z0-9_-]{0,31}$/
 
-/** RFC 9112 §3.2.2: the target's authority is the request's, whatever Host says; Host is written anew. */
+/** RFC 9112 §3.2.2: the target's authority is the request's, whatever Host says; Host is replaced. */
 export function readAbsoluteForm(authorities: Authorities, arrival: HttpArrival, who: Identified): AccessRequest {
   const url = arrival.req.url ?? ''
   const scheme = schemeOf(url)

@@ -3,21 +3,21 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { Identified, IdentityKind, Integration } from '../core/index.ts'
 
-/** Whom a caller can prove to be. */
+/** The integrations that a caller can prove to be. */
 export interface Callers {
-  /** `undefined` where nobody comes in under that name. */
+  /** `undefined` if no caller is accepted under that name. */
   get(name: string): Integration | undefined
   all(): Iterable<Integration>
-  /** SHA-256 of each token that proves it now. */
+  /** SHA-256 of each token that is valid for it now. */
   tokensOf(name: string): readonly Buffer[]
-  /** `null`: it is not suspended. */
+  /** `null` if it is not suspended. */
   suspensionOf(name: string): { readonly until: string | null } | null
 }
 
 /** `authorization`: the value of Proxy-Authorization, or `null`. `socket`: the connection that it came over. */
 export type Identify = (authorization: string | null, socket: Duplex) => Identified | null
 
-/** `boundTo`: the integration whose listener this is; `null` where callers prove themselves by token. */
+/** `boundTo`: the integration that the listener belongs to; `null` where callers send a token. */
 export function createIdentify(
   callers: Callers,
   boundTo: string | null,
@@ -32,7 +32,7 @@ export function createIdentify(
   return (authorization, socket) => {
     if (authorization === null) return null
     let presented = socket === null ? undefined : remembered.get(socket)
-    // Compared with what the same connection said before, and with nobody else's.
+    // Compared with what the same connection sent before, and never with another connection's.
     if (presented?.authorization !== authorization) {
       presented = present(authorization)
       if (socket !== null) remembered.set(socket, presented)
@@ -41,7 +41,7 @@ export function createIdentify(
   }
 }
 
-/** What a header says, which a kept connection says again and again; whom it proves is asked of the manifests each time. */
+/** A header's content, parsed once, since a kept connection repeats it. Which integration it proves is looked up for each request. */
 interface Presented {
   readonly authorization: string
   readonly scheme: 'basic' | 'bearer' | null
@@ -77,7 +77,7 @@ function findHolder(callers: Callers, { scheme, name, digest }: Presented): Iden
   return integration === undefined || holders.length > 1 ? null : identified(callers, integration, 'token')
 }
 
-/** Proven, and perhaps suspended: who is refused for that is recorded under its name. */
+/** With its suspension, so that a refusal for that is recorded under the integration's name. */
 export function identified(callers: Callers, integration: Integration, identity: IdentityKind): Identified {
   const suspended = callers.suspensionOf(integration.name)
   return suspended === null ? { integration, identity } : { integration, identity, suspended }

@@ -1,4 +1,4 @@
-/** The interception door: a tunnel is opened (its TLS with a leaf of our own CA), and each request inside is an arrival of its own. */
+/** The interception door: terminates a tunnel's TLS with a leaf of the gateway's CA, and makes each request inside an arrival of its own. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -17,9 +17,9 @@ import { malformedArrival } from './malformed.ts'
 
 export interface InterceptOptions {
   readonly serving: ServingOptions
-  /** A server context with a leaf for exactly this host; `rsa`: with one that a client without ECDSA can check, too. */
+  /** A server context with a leaf for exactly this host; `rsa`: also with one that a client without ECDSA can check. */
   readonly secureContext: (integration: string, host: string, rsa: boolean, hangup: Hangup) => Promise<SecureContext>
-  /** For the head of each request, and for what comes first: a CONNECT whose TLS never begins is not held open. */
+  /** For the first bytes of the tunnel, its TLS handshake, and the head of each request. */
   readonly headersTimeoutMs: number
 }
 
@@ -28,11 +28,11 @@ export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest) =>
 
 export interface InterceptDoor {
   readonly intercept: Intercept
-  /** Ends connections that owe no reply; live requests go on. */
+  /** Ends connections without a pending response; live requests go on. */
   close(): void
 }
 
-/** What a decrypted connection was opened for; a WeakMap keeps it off the socket. */
+/** A decrypted connection's settings; a WeakMap keeps them off the socket. */
 interface Intercepted {
   readonly settings: DoorSettings
 }
@@ -42,7 +42,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
   const intercepted = new WeakMap<Duplex, Intercepted>()
   const connections = createInterceptedConnections(createInnerServer(serving, intercepted), headersTimeoutMs)
 
-  /** The first byte tells: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is judged as plain HTTP. */
+  /** By the first byte: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is read as plain HTTP. */
   async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
     const first = head.byteLength > 0 ? head : await firstChunk(socket, headersTimeoutMs)
     if (first === null) {
@@ -79,7 +79,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
         clearTimeout(timer)
         void serveIntercepted(secure, 'https', tunnel)
       })
-      // Node waits for the rest of a handshake that nobody is left to send.
+      // Node would wait for the rest of a handshake after the caller has left.
       const gone = () => void (shaken || secure.destroy(new Error(left)))
       secure.once('end', gone)
       socket.once('end', gone)
@@ -99,7 +99,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
   function serveIntercepted(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
     intercepted.set(connection, { settings: innerSettings(tunnel, scheme) })
     connections.serve(connection)
-    // Paused while its first byte was looked at.
+    // It was paused while its first byte was read.
     connection.resume()
     return new Promise((resolve) => connection.once('close', () => resolve()))
   }
@@ -128,13 +128,13 @@ function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https'): DoorSet
   return {
     door: 'intercept',
     parent: tunnel.id,
-    // An open tunnel is no way around a token that was taken back.
+    // An open tunnel must not outlive its caller's token.
     identify: () => requireProven(tunnel.identify()),
     read: (arrival, identified) => readOriginForm(arrival, identified, scheme, judged),
   }
 }
 
-/** Nothing that is sent inside proves who calls, so the connection ends. RFC 9110 §15.5.8: a 407 carries Proxy-Authenticate all the same. */
+/** A request inside the tunnel cannot prove who calls, so the connection ends. A 407 carries Proxy-Authenticate all the same (RFC 9110 §15.5.8). */
 function requireProven(who: Identified | null): Identified {
   if (who !== null) return who
   throw new Refusal('unidentified', 'what the CONNECT carried no longer proves who calls', {
@@ -142,7 +142,7 @@ function requireProven(who: Identified | null): Identified {
   })
 }
 
-/** `null` where the caller goes away, or says nothing in time. */
+/** `null` if the caller leaves, or sends nothing in time. */
 function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => settle(null), timeoutMs)
@@ -156,14 +156,14 @@ function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
     }
     const gone = () => settle(null)
     socket.on('data', settle)
-    // Half a connection that says nothing will say nothing any more, and may have ended already.
+    // A caller that ends its side without a byte will send none, and it may have ended already.
     if (socket.readableEnded || socket.destroyed) return gone()
     socket.on('end', gone)
     socket.on('close', gone)
   })
 }
 
-/** RFC 6066 §3: fatal unrecognized_name, as a record of its own: nothing is encrypted yet, and Node would only hang up. */
+/** RFC 6066 §3: a fatal unrecognized_name alert, written in the clear since nothing is encrypted yet; Node would only close the connection. */
 function refuseName(socket: Duplex): Error {
   socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, 112]))
   return new Error('SNI differs from the CONNECT authority')
@@ -179,7 +179,7 @@ function sameHost(name: string, judged: string): boolean {
   }
 }
 
-/** The tunnel's own integration, which its caller has proved; `parent` leads to its CONNECT. */
+/** Recorded under the tunnel's integration, which its caller has proved; `parent` is its CONNECT. */
 async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex, tunnel: TunnelRequest, error: Error): Promise<void> {
   const refusal = new Refusal('interception-failed', explainHandshake(error))
   const arrival = malformedArrival(id, 'intercept', socket, refusal)
@@ -187,7 +187,7 @@ async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex
   settling.settle({ complete: false, status: 499 })
 }
 
-/** Alerts of a client that was shown a leaf of our CA and will not have it (RFC 8446 §6.2). */
+/** Alerts of a client that does not accept a leaf of the gateway's CA (RFC 8446 §6.2). */
 const distrust = /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)$/
 
 function explainHandshake(error: Error): string {

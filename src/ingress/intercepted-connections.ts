@@ -1,27 +1,27 @@
-/** What Node does for the connections of a server that listens, for one that is only handed them: a deadline for each head, and an end to idle ones. */
+/** Does for intercepted connections what Node does only for those that a server accepts itself: a deadline for each head, and an end to idle ones. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface InterceptedConnections {
-  /** Hands the connection to the server, and keeps an eye on it until it closes. */
+  /** Hands the connection to the server, and watches it until it closes. */
   serve(connection: Socket): void
-  /** Ends what owes no reply, and the others once theirs is out. */
+  /** Ends connections without a pending response, and the others after theirs. */
   close(): void
 }
 
 interface Watched {
-  /** The newest exchange: replies leave in the order of their requests, so that its end is the end of all. */
+  /** The newest exchange: replies are sent in the order of their requests, so when it has ended all have. */
   latest: { readonly req: IncomingMessage; readonly res: ServerResponse } | null
-  /** As the newest reply ended; what goes beyond it belongs to the next head. `null` where a head is due at once. */
+  /** The connection's `bytesRead` when the newest reply ended; more bytes belong to the next head. `null` where a head is due at once. */
   readBytes: number | null
-  /** Since when a head is due; `null` while none is. Milliseconds, monotonic. */
+  /** Since when a head is due; `null` while none is due. Milliseconds, monotonic. */
   dueSince: number | null
 }
 
 const drainSweepMs = 50
 const longestSweepMs = 15_000
 
-/** `headersTimeoutMs` is kept to half of itself, or to 15 seconds: a look now and then costs less than a timer for each request. */
+/** `headersTimeoutMs` is exact to half of itself, or to 15 seconds: one sweep for all connections costs less than one timer per request. */
 export function createInterceptedConnections(server: Server, headersTimeoutMs: number): InterceptedConnections {
   const connections = new Map<Socket, Watched>()
   let closing = false
@@ -34,7 +34,7 @@ export function createInterceptedConnections(server: Server, headersTimeoutMs: n
     watched.latest = { req, res }
     watched.dueSince = null
     res.once('close', () => {
-      // The rest of a body may come after its reply: where it ends is not known, so the next head is due at once.
+      // The rest of a body may come after its reply, and its end is not known: the next head is due at once.
       if (watched.latest?.res === res) watched.readBytes = req.complete ? socket.bytesRead : null
     })
   }
@@ -53,7 +53,7 @@ export function createInterceptedConnections(server: Server, headersTimeoutMs: n
       if (watched.readBytes === null || socket.bytesRead > watched.readBytes) watched.dueSince = now
     } else if (now - watched.dueSince >= headersTimeoutMs) {
       connections.delete(socket)
-      // As Node says it where it keeps the time itself.
+      // The error that Node reports where it keeps the deadline itself.
       server.emit('clientError', Object.assign(new Error('no head in time'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
     }
   }
@@ -74,7 +74,7 @@ export function createInterceptedConnections(server: Server, headersTimeoutMs: n
 
   return {
     serve(connection) {
-      // As with Node, the first head is due from the beginning: who says nothing is not held.
+      // As with Node, the first head is due from the beginning: a silent connection is not kept.
       connections.set(connection, { latest: null, readBytes: null, dueSince: performance.now() })
       connection.once('close', () => {
         connections.delete(connection)

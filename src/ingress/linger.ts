@@ -1,20 +1,20 @@
 /**
- * The end of a connection whose caller may still be sending: our side ends, and what still comes is read and thrown away for
- * a while. Closed at once, the kernel would answer with a reset, and the caller lose the reply that it has not read yet (RFC 9112 §9.6).
+ * The end of a connection whose caller may still be sending: the gateway ends its side, and reads and discards what still comes for
+ * a while. If it closed at once, the kernel would send a reset, and the caller would lose a reply that it has not read yet (RFC 9112 §9.6).
  */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export interface LingerBounds {
-  /** All of it; a sixth of it without a byte ends it too. */
+  /** How long it may take in all; a sixth of that without a byte ends it as well. */
   readonly timeoutMs: number
   readonly maxBytes: number
 }
 
-/** `rest`: the request whose body is not all in; `null` where what comes belongs to no request. */
+/** `rest`: the request whose body has not arrived completely; `null` if the bytes belong to no request. */
 export function linger(socket: Socket, rest: IncomingMessage | null, { timeoutMs, maxBytes }: LingerBounds): void {
-  // Its close has been told already, or will be to others.
+  // Its close event has come, or will come to other listeners: there is nothing left to end.
   if (socket.destroyed) return
   const until = performance.now() + timeoutMs
   const quietMs = timeoutMs / 6
@@ -30,7 +30,7 @@ export function linger(socket: Socket, rest: IncomingMessage | null, { timeoutMs
     },
     Math.min(quietMs, 250),
   )
-  /** Nothing comes any more: what we owe may still be on its way. */
+  /** The caller has ended: the reply may still be on its way. */
   const ended = () => {
     if (socket.writableFinished) socket.destroy()
     else socket.once('finish', () => socket.destroy())
@@ -44,7 +44,7 @@ export function linger(socket: Socket, rest: IncomingMessage | null, { timeoutMs
   socket.resume()
 }
 
-/** Ends it as its server has arranged, once what was written is out, and within a deadline. */
+/** Ends the socket by its server's own `destroySoon`, once what was written is sent, and within a deadline. */
 export function endSoon(socket: Duplex): void {
   if ('destroySoon' in socket) (socket as Socket).destroySoon()
   else socket.end(() => socket.destroy())

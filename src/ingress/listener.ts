@@ -1,4 +1,4 @@
-/** One listening socket and the doors behind it: which door a request belongs to is decided by its form alone. */
+/** One listening socket and the doors behind it. The form of a request alone decides which door it goes to. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -14,12 +14,12 @@ import type { RequestDoor } from './proxy.ts'
 
 export interface UpgradableDoor {
   readonly request: RequestDoor
-  /** Whether it offers what the request wants to upgrade to. */
+  /** Whether it offers the protocol that the request wants to upgrade to. */
   readonly upgrades: (req: IncomingMessage) => boolean
   readonly upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
-/** A door that a listener does not serve is `null`; what was meant for it is refused. */
+/** A door that the listener does not serve is `null`; requests for it are refused. */
 export interface Doors {
   readonly proxy: RequestDoor | null
   readonly connect: ConnectDoor | null
@@ -38,7 +38,7 @@ export interface ListenerOptions {
   readonly serving: ServingOptions
   readonly identify: Identify
   readonly connections: ConnectionPool
-  /** Whose listener this is; `null` where callers prove themselves. */
+  /** The integration that the listener belongs to; `null` where callers prove which one they are. */
   readonly owner: () => Integration | null
 }
 
@@ -46,9 +46,9 @@ export interface Listener {
   readonly name: string
   /** The bound address: the port is real where 0 was asked for. */
   readonly address: Tcp | { readonly socket: string }
-  /** No new connection; idle ones end. Resolves when every connection has ended. */
+  /** Accepts no more connections and ends idle ones. Resolves when every connection has ended. */
   drain(): Promise<void>
-  /** Ends what is left. */
+  /** Ends all connections that are left. */
   destroy(): void
 }
 
@@ -114,7 +114,7 @@ async function listen(server: Server, address: ListenAddress, name: string): Pro
   if ('socket' in address && !(await claimSocketPath(address.socket)))
     throw new Error(`listener "${name}" cannot listen: another process answers on its socket`)
   try {
-    // Whoever can open the socket is the integration.
+    // A process that can open the socket counts as the integration.
     if ('socket' in address) {
       await listenOnSocket(server, address.socket, address)
       return { socket: address.socket }
@@ -128,7 +128,7 @@ async function listen(server: Server, address: ListenAddress, name: string): Pro
 
 function drain(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    // A connection becomes idle when its last reply is out: looked for now and then until none is left.
+    // A connection becomes idle after its last reply: a sweep ends those, until none is left.
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
     server.close(() => {
       clearInterval(sweep)

@@ -1,4 +1,4 @@
-/** What Node's parser or TLS refuses before there is a request: an arrival all the same, recorded and answered. */
+/** What Node's parser or TLS refuses before there is a request: it is an arrival as well, recorded and answered. */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Arrival, type DoorName, type Hangup, type HeaderList, type Identified, isTakeover, type Refusal } from '../core/index.ts'
@@ -6,14 +6,14 @@ import type { Handle, Settling } from '../pipeline.ts'
 import type { Identify } from './identify.ts'
 import { endSoon } from './linger.ts'
 
-/** Whose a connection is by itself, whatever is sent over it: by its listener, or by the tunnel that it is in. */
+/** The integration of a connection, whatever is sent over it: by its listener, or by the tunnel that it is in. */
 export interface ConnectionOwner {
   readonly identify: Identify
   /** The id of the tunnel's CONNECT. */
   readonly parent?: string
 }
 
-/** All that is known is where it came in, whose connection it is if that is known without a request, and what is wrong with it. */
+/** An arrival of which only this is known: its door, its connection's integration if that needs no request, and what is wrong with it. */
 export function malformedArrival(
   id: string,
   door: DoorName,
@@ -31,7 +31,7 @@ export function malformedArrival(
   return owner?.parent === undefined ? arrival : { ...arrival, parent: owner.parent }
 }
 
-/** Who sends what cannot be parsed has left only once the connection is closed. */
+/** A caller that sent something malformed counts as gone only once its connection is closed. */
 function closeOf(socket: Duplex): Hangup {
   return {
     get gone() {
@@ -49,7 +49,7 @@ function provenBy(owner: ConnectionOwner | null, socket: Duplex): Identified | n
   try {
     return owner?.identify(null, socket) ?? null
   } catch {
-    // It proves nothing any more: what is wrong with the request is told, and not that.
+    // The caller is unidentified by now; the answer is still about what is malformed.
     return null
   }
 }
@@ -60,9 +60,9 @@ export interface Unparsed {
   readonly door: DoorName
   readonly refusal: Refusal
   readonly socket: Duplex
-  /** `null`: only a request proves whose it is. */
+  /** `null`: only a request could prove the integration. */
   readonly owner: ConnectionOwner | null
-  /** The reply that the connection gave or owes to the request before; `null` where there was none. */
+  /** The sent or pending reply to the request before; `null` if there was none. */
   readonly earlier: ServerResponse | null
 }
 
@@ -70,15 +70,15 @@ export interface Unparsed {
 export async function refuseUnparsed({ handle, id, door, refusal, socket, owner, earlier }: Unparsed): Promise<void> {
   const settling = await handle(malformedArrival(id, door, socket, refusal, owner))
   if (earlier !== null && !earlier.closed) {
-    // What is wrong stands in the body of the request that is being answered: its reply cannot be taken back.
+    // The malformed bytes are in the body of a request whose reply has begun: it cannot be replaced.
     if (!earlier.req.complete && earlier.headersSent) socket.destroy()
-    // An answer now would be read as that reply, or as a part of it.
+    // An answer now would be taken for that reply, or for a part of it.
     else if (earlier.req.complete) await new Promise<void>((resolve) => earlier.once('close', () => resolve()))
   }
   writeRaw(settling, socket, id)
 }
 
-/** From the pipeline to a raw socket. Never throws: a bug costs this caller its connection and nobody else anything. */
+/** From the pipeline to a raw socket. Never throws: a bug costs this caller its connection, and affects no other. */
 export function serveRaw(handle: Handle, arrival: Arrival, begin: (settling: Settling) => void): void {
   void handle(arrival).then((settling) => {
     try {
@@ -91,7 +91,7 @@ export function serveRaw(handle: Handle, arrival: Arrival, begin: (settling: Set
   })
 }
 
-/** A whole answer on a raw socket, and its end. Takeovers have no place here and are discarded. */
+/** Writes a whole answer on a raw socket, and ends it. A takeover is discarded. */
 export function writeRaw(settling: Settling, socket: Duplex, requestId: string): void {
   const { reply } = settling
   if (isTakeover(reply) || typeof reply.body === 'function' || !socket.writable) {
@@ -111,7 +111,7 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
     'close',
   ])
   socket.on('error', () => socket.destroy())
-  // Told first: under a TLS connection that was reset, a write may never be heard of again.
+  // Listens before it writes: on a TLS connection that was reset, the callback of a write may never be called.
   socket.once('close', () => settling.settle({ complete: false }))
   socket.end(Buffer.concat([head, body]), (error?: Error | null) =>
     settling.settle({ complete: error == null, receivedBytes: body.byteLength }),
@@ -119,7 +119,7 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
   endSoon(socket)
 }
 
-/** `reason`: what stands behind the status; any text is allowed there (RFC 9112 §4). */
+/** `reason`: the reason phrase, which may be any text (RFC 9112 §4). */
 export function rawHead(status: number, reason: string, headers: HeaderList): Buffer {
   let head = `HTTP/1.1 ${status} ${reason}\r\n`
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`

@@ -1,11 +1,11 @@
-/** How many more hops an OPTIONS or a TRACE may take (RFC 9110 §7.6.2); of other methods nobody counts them. */
+/** How many more hops an OPTIONS or a TRACE may take (RFC 9110 §7.6.2); for other methods the header has no meaning. */
 import { Refusal } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 
-/** A larger one is counted from here (RFC 9110 §7.6.2). */
+/** A larger number counts as this one (RFC 9110 §7.6.2). */
 const most = 2 ** 31 - 1
 
-/** Counts this hop in `headers`. Gives whether it is the last one. Throws `Refusal('malformed-request')` on what is not a number. */
+/** Counts this hop in `headers`; answers whether it is the last one. Throws `Refusal('malformed-request')` on what is not a number. */
 export function countHop(method: string, headers: string[]): boolean {
   if (method !== 'OPTIONS' && method !== 'TRACE') return false
   const given = soleHeader(headers, 'max-forwards')

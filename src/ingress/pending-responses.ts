@@ -1,4 +1,4 @@
-/** Which replies each connection still owes. Pipelined requests are answered in their order. */
+/** Which responses of each connection are not finished. Pipelined requests are answered in their order. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
@@ -6,7 +6,7 @@ export interface PendingResponses {
   begin(req: IncomingMessage, res: ServerResponse): void
   /** Oldest first; each may close at any time. */
   of(socket: Duplex): readonly ServerResponse[]
-  /** Of the newest request, whether it has closed or not. */
+  /** The response to the newest request, finished or not. */
   latest(socket: Duplex): ServerResponse | undefined
 }
 

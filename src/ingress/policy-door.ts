@@ -1,4 +1,4 @@
-/** The door that rules ask through: what a policy wants to know of the world is an arrival like any other, judged by its own manifest. */
+/** The door for external calls of rules: each is an arrival like any other, decided by the manifest of the integration that the policy was granted. */
 
 import { canonicalHost, canonicalPath, formatAuthority, parseAuthority } from '../canonical/index.ts'
 import {
@@ -27,7 +27,7 @@ import { slicesOf } from './slices.ts'
 export interface PolicyDoorOptions {
   readonly handle: Handle
   readonly nextId: NextId
-  /** The integration that the configuration grants the questions to. */
+  /** The integration that the configuration grants external calls to. */
   readonly identify: () => Identified | null
   readonly maxReplyBytes: number
 }
@@ -35,10 +35,10 @@ export interface PolicyDoorOptions {
 type Read = (arrival: PolicyArrival, who: Identified) => AccessRequest
 
 export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: PolicyDoorOptions): Outside {
-  // Manifests are few and live long, and so are those who ask.
+  // Manifests are few and live long, and so do the integrations whose requests are decided.
   const onBehalf = new WeakMap<Integration, WeakMap<Integration, Integration>>()
 
-  /** Questions for one integration use up nothing that another's need, and what they take from its request is masked as that is. */
+  /** Calls for one integration use up no share of another's, and mask what that integration's requests mask. */
   function identifyFor(asker: Integration): Identified | null {
     const who = identify()
     if (who === null) return null
@@ -78,11 +78,11 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   }
 }
 
-function redactionOfBoth(one: RedactionSettings, other: RedactionSettings): RedactionSettings {
+function redactionOfBoth(grantee: RedactionSettings, asker: RedactionSettings): RedactionSettings {
   return {
-    headers: [...one.headers, ...other.headers],
-    queryKeys: [...one.queryKeys, ...other.queryKeys],
-    jsonKeys: [...one.jsonKeys, ...other.jsonKeys],
+    headers: [...grantee.headers, ...asker.headers],
+    queryKeys: [...grantee.queryKeys, ...asker.queryKeys],
+    jsonKeys: [...grantee.jsonKeys, ...asker.jsonKeys],
   }
 }
 
@@ -108,7 +108,7 @@ class PolicyArrival implements Arrival {
     return this.#read(this, who)
   }
 
-  /** There is no connection: who asked waits for a promise, and gets its rejection. */
+  /** There is no connection to cut: the policy waits for a promise, which rejects. */
   cut(): void {}
 }
 
@@ -142,7 +142,7 @@ function readLookup(arrival: PolicyArrival, who: Identified, name: string): Acce
   return { ...common(arrival, who), kind: 'lookup', action: 'resolve', target: { host: canonicalHost(name) } }
 }
 
-/** A body that is there already. */
+/** A body that has arrived completely. */
 class WholeBody implements JudgedBody {
   readonly whole: Buffer
   readonly declaredBytes: number

@@ -1,4 +1,4 @@
-/** A caller's body: streamed on with a cap and a count, or buffered whole where the policy looks at it. What its reader leaves is read on and thrown away. */
+/** A caller's body: streamed with a cap and a count, or buffered if the policy looks at it. A rest that is not wanted is read and discarded. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
@@ -7,13 +7,13 @@ import { slicesOf } from './slices.ts'
 import { expectsContinue } from './understood.ts'
 
 /**
- * `null` where the request has none (RFC 9112 §6.3).
+ * `null` if the request has no body (RFC 9112 §6.3).
  * Throws `Refusal`: malformed-request on contradictory framing, payload-too-large.
  */
 export function createRequestBody(req: IncomingMessage, res: ServerResponse): StreamedBody | null {
   const length = soleHeader(req.rawHeaders, 'content-length')
   const coding = soleHeader(req.rawHeaders, 'transfer-encoding')
-  // Node's strict parser refuses most of these; a smuggled body must not depend on one parser's mood (RFC 9112 §6.1).
+  // Node's strict parser refuses most of these; that bodies are not smuggled must not depend on one parser (RFC 9112 §6.1).
   if (length !== null && coding !== null) throw new Refusal('malformed-request', 'Content-Length and Transfer-Encoding stand together')
   if (coding !== null && coding.toLowerCase() !== 'chunked')
     throw new Refusal('malformed-request', 'the only transfer coding understood is chunked')
@@ -38,7 +38,7 @@ export class StreamedBody implements JudgedBody {
   async arrived(): Promise<boolean> {
     const req = this.#req
     if (this.whole !== null) return true
-    // Node's parser hands over what came behind the head in the next turn.
+    // Node's parser hands over in the next turn what arrived after the head.
     await nextTurn()
     if (!req.complete || req.readableFlowing !== null || req.readableLength === 0) return false
     this.whole = req.read() as Buffer
@@ -112,8 +112,8 @@ export class StreamedBody implements JudgedBody {
 }
 
 /**
- * Node's own iterator destroys the request, and with it the connection that the reply is still owed on, as soon as its
- * reader leaves. This one leaves the connection alone.
+ * Node's own iterator destroys the request when it is left early, and with it the connection that the reply is still to be
+ * sent on. This one leaves the connection alone.
  */
 class BodyReader {
   readonly #req: IncomingMessage
@@ -138,7 +138,7 @@ class BodyReader {
     return this.#waiting.promise
   }
 
-  /** What still comes is thrown away, so that a caller that writes all before it reads gets to read; beyond `maxBytes` it must wait for its reply. */
+  /** Discards what still comes, so that a caller that writes everything before it reads can go on; beyond `maxBytes` the rest is not read before the reply. */
   leave(maxBytes: number): void {
     const req = this.#req
     req.off('data', this.#chunk).off('end', this.#end).off('close', this.#close)
@@ -167,7 +167,7 @@ function slow(req: IncomingMessage & { [isSlow]?: boolean }, is: boolean): void 
   req[isSlow] = is
 }
 
-/** Its caller is silent because it is not read on: a bucket slows its body. */
+/** Whether its body is not being read because a bucket slows it: its caller is not idle then. */
 export function isSlowed(req: IncomingMessage & { [isSlow]?: boolean }): boolean {
   return req[isSlow] === true
 }

@@ -29,13 +29,13 @@ export function createServicesDoor({ handle, identify, nextId, requireShare }: D
     request: (req, res) => serve(handle, new HttpArrival(nextId(), plain, req, res)),
     upgrades: wantsWebSocket,
     upgrade(req, socket, head) {
-      // No response object exists for an upgrade; one that is never written stands for the caller's end of the line.
+      // Node makes no response object for an upgrade; this one is never written, and only reports that the caller has left.
       const res = new ServerResponse(req)
       const leave = () => void res.destroy()
       socket.once('close', leave)
-      // As with a CONNECT: who ends its side before anything is open wants it no more, unless it has said something into it.
+      // As with a CONNECT: a caller that ends its side before the WebSocket is open has left, unless it has already sent bytes into it.
       if (head.byteLength === 0) socket.once('end', leave)
-      // Nobody reads the socket yet, and without a read neither a FIN nor a reset is noticed.
+      // The socket is not being read yet, and without a read neither a FIN nor a reset is noticed.
       socket.read(0)
       const arrival = new HttpArrival(nextId(), upgrading, req, res)
       serveRaw(handle, arrival, (settling) => {
@@ -52,11 +52,11 @@ function begin(settling: Awaited<ReturnType<Handle>>, socket: Duplex, head: Buff
     writeRaw(settling, socket as Socket, id)
     return
   }
-  // The takeover writes the 101, once the service has agreed.
+  // The takeover writes the 101, once the service has accepted.
   reply.takeover(socket, head, meter).then(
     () => settling.settle({ complete: true }),
     (error: unknown) => {
-      // A Refusal: it never opened, and the caller was told so instead of a 101.
+      // A Refusal: the WebSocket never opened, and the takeover answered with the refusal instead of a 101.
       if (error instanceof Refusal) {
         settling.settle({
           complete: error.code !== 'client-closed',
@@ -80,7 +80,7 @@ function read(arrival: HttpArrival, { integration, identity }: Identified, webso
   const rest = match[2] ?? '/'
   const { path, query } = canonicalPath(rest.startsWith('?') ? `/${rest}` : rest, integration.services)
   const body = createRequestBody(req, res)
-  // What stands behind the head is the WebSocket's: a body there would reach the service as something that nobody judged.
+  // Bytes after the head belong to the WebSocket: a body there would reach the service without having been judged.
   if (websocket && body !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
   const method = req.method ?? ''
   const headers = forwardableHeaders(req.rawHeaders)

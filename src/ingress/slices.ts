@@ -1,7 +1,7 @@
-/** A chunk that a bucket slows, in the parts in which it passes. */
+/** Cuts a chunk that a bucket slows into the slices that may pass. */
 import { Refusal, type Slowed } from '../core/index.ts'
 
-/** Throws `Refusal('client-closed')` where the exchange is over before all has passed. */
+/** Throws `Refusal('client-closed')` if the exchange is over before all of it has passed. */
 export async function* slicesOf(chunk: Uint8Array, slowed: Slowed): AsyncGenerator<Uint8Array> {
   for (let from = 0; from < chunk.byteLength; ) {
     const bytes = await slowed.next()
