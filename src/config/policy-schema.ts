@@ -62,7 +62,7 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
       maxSize: size(1).describe('Of the download, and of its files together.').prefault('64MiB'),
     })
     .refine((bundle) => [bundle.server, bundle.file, bundle.folder].filter((place) => place !== undefined).length === 1, {
-      error: 'expected bundle of server, file and folder',
+      error: 'expected one of server, file and folder',
     })
     .refine((bundle) => bundle.server !== undefined || bundle.resource === undefined, {
       error: 'a resource is of a server',
