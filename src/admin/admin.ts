@@ -11,7 +11,7 @@ import { createOperatorServer } from './operator-server.ts'
 
 export interface AdminOptions extends ApiOptions, HealthOptions {
   readonly config: Config['admin']
-  /** Of each server: whoever reaches the health port could hold as many as there are descriptors. */
+  /** For each server: a caller that reaches the health port could otherwise hold all descriptors. */
   readonly maxConnections: number
 }
 

@@ -96,7 +96,7 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
   return app
 }
 
-/** What was asked for is done: an operator is never told so without a record, nor that nothing has happened. */
+/** The act is done: the operator gets an answer only once it is recorded, and never one that says that nothing has happened. */
 const unrecorded = {
   status: 503,
   title: 'Not recorded',
@@ -104,7 +104,7 @@ const unrecorded = {
     'the audit log cannot be written, so there is no record of what you asked for, which may be in force until a restart; every request is answered 503 meanwhile. Give the log its disk, and restart the gateway',
 }
 
-/** For the record: one line, and no more of it than people read. */
+/** For the record: one line, cut to a length that people read. */
 function textOf(given: unknown): string | null {
   return typeof given === 'string' && given !== '' ? given.slice(0, 500) : null
 }

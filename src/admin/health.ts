@@ -1,4 +1,4 @@
-/** /healthz, /readyz and /metrics: open to whoever reaches the port, so they name no secret and no path. */
+/** /healthz, /readyz and /metrics: open to every caller that reaches the port, so they name no secret and no path. */
 import type { RequestListener, ServerResponse } from 'node:http'
 import { sendParts } from './send-parts.ts'
 
@@ -14,7 +14,7 @@ export interface HealthOptions {
   readonly metrics: { text(): AsyncIterable<string>; readonly contentType: string }
 }
 
-/** Without Express, so that a gateway that nobody asks anything else of need not load it. */
+/** Without Express, so that a gateway without other operator requests does not load it. */
 export function createHealthHandler({ health, metrics }: HealthOptions): RequestListener {
   return (req, res) => {
     const isRead = req.method === 'GET' || req.method === 'HEAD'

@@ -17,7 +17,7 @@ export function createOperatorServer(app: RequestListener, maxConnections: numbe
     if (req.httpVersionMajor === 1 && req.httpVersionMinor <= 1) app(req, res)
     else refuse(res)
   })
-  // Who ends its side behind its request is still told what came of it; Node has it off unless asked (its types leave it out).
+  // A caller that ends its side after its request still gets its answer; Node has this off unless asked (its types leave it out).
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   boundConnections(server, maxConnections)
   server.on('connection', (socket) => {

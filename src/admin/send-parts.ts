@@ -1,8 +1,8 @@
-/** An answer that is sent as it is made: with many integrations none is held up, and no more is held than is read. */
+/** Sends an answer while it is made: however many integrations there are, no request waits for it and little of it is in memory. */
 import type { ServerResponse } from 'node:http'
 import { drained } from '../core/index.ts'
 
-/** As fast as it is read, and no longer than somebody reads. Rejects with what `parts` throws: where a head is out by then, the reader must see that it is not whole. */
+/** As fast as it is read, and only while the caller reads. Rejects with what `parts` throws: where the head was sent before, the caller must see that the answer is not whole. */
 export async function sendParts(res: ServerResponse, type: string, parts: AsyncIterable<string>): Promise<void> {
   for await (const part of parts) {
     if (!res.headersSent) res.writeHead(200, { 'content-type': type })

@@ -17,7 +17,7 @@ export interface AuditOptions {
   readonly version: string
   readonly mask: AuditMask
   readonly onBroken: (error: Error) => void
-  /** The log goes on in a segment that is larger than it should be. */
+  /** The log continues in a segment that is larger than it should be. */
   readonly onRotationFailed?: (error: Error) => void
   readonly file?: AppendFile
   /** Takes the folder, and gives what gives it back; for a folder that its opener holds already, nothing. */
@@ -39,7 +39,7 @@ export interface AuditStation extends AuditLog {
   status(): AuditStatus
   /** Resolves once the start is on disk. Throws `AuditError` where nothing can be written. */
   ready(): Promise<void>
-  /** A record of something that is no arrival: a reload, a breaker. Values must hold no secret. */
+  /** A record of something that is not an arrival: a reload, a breaker. Values must not hold a secret. */
   note(
     type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'reference' | 'candidate' | 'revoked' | 'access' | 'suspended' | 'resumed',
     facts: Readonly<Record<string, string | number | boolean>>,

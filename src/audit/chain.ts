@@ -30,7 +30,7 @@ export function linesOf(bytes: Buffer): readonly Buffer[] {
   return lines
 }
 
-/** Some readers take these for line ends, and JSON leaves them as they are (RFC 8259 §7): nothing from outside begins a line of its own. */
+/** Some readers take these for line ends, and JSON leaves them as they are (RFC 8259 §7): no text from outside may begin a line. */
 export function oneLine(line: string): string {
   // Twice `includes` costs nothing for a string of one-byte characters, and a regular expression reads all of them.
   const isOne = !line.includes('\u2028') && !line.includes('\u2029')

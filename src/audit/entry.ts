@@ -1,4 +1,4 @@
-/** One arrival's records, written as text: two a request, on the hot path. */
+/** The records of one arrival, written as text: two per request, on the hot path. */
 import {
   type AccessRequest,
   type Arrival,
@@ -31,9 +31,9 @@ export interface Mask {
   query(query: string): string
 }
 
-/** Itself for what is about nobody or several. */
+/** Itself for records that are about no integration or about several. */
 export interface AuditMask extends Mask {
-  /** For what is about one integration. */
+  /** For records about one integration. */
   of(own: RedactionSettings): Mask
 }
 
@@ -43,7 +43,7 @@ const maxTextCharacters = 4096
 export class ArrivalEntry implements Entry {
   readonly #log: EntryLog
   readonly #arrival: Arrival
-  /** Of whoever it is about, once that is known. */
+  /** The mask of the integration that the records are about, once it is known. */
   #mask: Mask
   #group: Group | null = null
   /** Of the sum that it is in. */

@@ -11,7 +11,7 @@ export interface Line {
 const whatToDo =
   'Keep it as evidence: move the folder away and start with a new one, or let "sallyport audit continue" close it, record that, and begin a new part behind it'
 
-/** `number`: of the line, from 1. Throws `AuditError` where it is no record. */
+/** `number`: of the line, from 1. Throws `AuditError` where the line is not a record. */
 export function parseLine(file: string, number: number, bytes: Buffer): Line {
   try {
     const line = JSON.parse(bytes.toString('utf8')) as Line

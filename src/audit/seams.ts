@@ -1,4 +1,4 @@
-/** Where one segment follows another: the chain holds there, or the log is not continued. */
+/** Where one segment follows another: the chain must hold there, or the log is not continued. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError } from './audit-error.ts'
@@ -7,7 +7,7 @@ import { brokenAt, parseLine } from './line.ts'
 
 /**
  * Reads the first and the last line of each segment, from the newest back to where the log was last closed. Throws `AuditError`
- * at a seam that does not hold. Segments that are missing at the beginning have none.
+ * where the chain does not hold. Segments that are missing at the beginning are not checked.
  */
 export function checkSeams(folder: string, names: readonly string[]): void {
   for (let index = names.length - 1; index > 0; index -= 1) {
@@ -24,7 +24,7 @@ export function checkSeams(folder: string, names: readonly string[]): void {
   }
 }
 
-/** Without its newline. Throws `AuditError` where there is none. */
+/** Without its newline. Throws `AuditError` where the file has no line. */
 export function lastLineOf(file: string): Buffer {
   return readUntil(file, (size, length) => size - length, found)
 

@@ -1,4 +1,4 @@
-/** The descriptors of a log: the segment that is written, its folder, and one held in reserve for the next segment. */
+/** The descriptors of a log: the segment that is written, its folder, and a spare descriptor for the next segment. */
 import { closeSync, constants, fstatSync, fsyncSync, openSync, unlinkSync, write } from 'node:fs'
 import { devNull } from 'node:os'
 import { join } from 'node:path'

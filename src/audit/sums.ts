@@ -1,4 +1,4 @@
-/** The refusals of a flood, counted: one record for many, and a reply waits for the record that it is counted in. */
+/** Counts the refusals of a flood: one record covers many of them, and each reply waits for the record that it is counted in. */
 
 export interface Sums {
   /** Resolves once the sum is on disk; rejects where it cannot be written. */
@@ -25,9 +25,9 @@ interface Sum {
 
 /** Lines of callers that prove nothing; of integrations there are as many as have manifests. */
 const maxSums = 1000
-/** A flood's replies wait as long: few records for many refusals, and a caller that was too quick by one is not kept long. */
+/** Replies to a flood wait this long: few records cover many refusals, and a caller that exceeded its bucket by one request does not wait long. */
 const flushMs = 100
-/** However many are in the flood, so many records a second at most. */
+/** At most so many records per second, however large the flood is. */
 const recordsPerSecond = 1000
 
 export function createSums({ time, record, quote }: SumsOptions): Sums {

@@ -32,7 +32,7 @@ const firstPrev = createHash('sha256').update('sallyport audit log v1').digest('
 const maxFindings = 100
 
 /**
- * Streams every segment: chain, sequence, JSON, one decision or refusal an id and one settlement after it, and that each head of
+ * Streams every segment: chain, sequence, JSON, one decision or refusal per id and one settlement after it, and that each head of
  * `noted` (64 hex digits) is in the chain. The log's last line without newline is being written, or was torn by a crash, and is
  * no finding. Throws what `readdir` throws.
  */
@@ -66,7 +66,7 @@ class Check {
   #expected = firstPrev
   #seq = 0
   #records = 0
-  /** Of all segments before the one that is read. */
+  /** Of all segments before the current one. */
   #before = createHash('sha256').digest('hex')
 
   constructor(noted: readonly string[]) {

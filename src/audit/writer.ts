@@ -10,7 +10,7 @@ export interface WriterOptions {
   readonly maxSegmentBytes: number
   readonly file: AppendFile
   readonly onBroken: (error: Error) => void
-  /** The next segment cannot be begun: the current one is written to until it can. Called once until it could. */
+  /** The next segment could not be created, and the current one is used until that succeeds. Called once until then. */
   readonly onRotationFailed: (error: Error) => void
 }
 
@@ -27,23 +27,23 @@ interface Group {
   /** Of its last line. */
   hash: string
   seq: number
-  /** Its bytes are on disk. Nothing else says so: neither that no write is under way nor that nobody waits. */
+  /** Its bytes are on disk. Only this says so: not that no write is under way, and not that no reply waits. */
   isDurable: boolean
   wait: { readonly promise: Promise<void>; resolve(): void; reject(refusal: Refusal): void } | null
 }
 
 /** More than this waits for the disk: the disk has stalled, and memory must not grow with it. */
 const maxPendingBytes = 64 * 1024 * 1024
-/** From here on arrivals wait: none of them makes the log give up by being one too many. */
+/** From here on arrivals wait, so that the log does not reach the bound at which it gives up. */
 const behindBytes = 16 * 1024 * 1024
-/** Lines nobody waits for are written with the next group, or after this. */
+/** Lines that no reply waits for are written with the next group, or after this time. */
 const lingerMs = 20
 
 export class Writer {
   readonly #options: WriterOptions
   readonly #files: SegmentFiles
   #segmentBytes: number
-  /** A segment becomes as large before the next one is begun. */
+  /** A segment reaches this size before the next one is created. */
   #rotateAtBytes: number
   #hasRotationFailed = false
   #head: Head
@@ -66,7 +66,7 @@ export class Writer {
     this.#files = new SegmentFiles(options.folder, options.segment, options.file)
   }
 
-  /** What is on disk: a head that was noted is found in the log later, whatever happens. */
+  /** The newest record on disk: it will be found in the log later, whatever happens. */
   get head(): Head {
     return this.#head
   }
@@ -116,7 +116,7 @@ export class Writer {
       if (!this.#isWriting) this.#commit()
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
-    // Nothing is written after it: the descriptor may be somebody else's file or socket by then.
+    // Nothing is written after this: the descriptor may belong to another file or socket by then.
     this.#broken ??= new Error('the log is closed')
     if (this.#linger !== null) clearTimeout(this.#linger)
     this.#files.close()

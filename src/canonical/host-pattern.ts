@@ -2,7 +2,7 @@
 import { canonicalHost } from './host.ts'
 import { canonicalAddress } from './ip-block.ts'
 
-/** The pattern in its one spelling; IPv6 stands without brackets. `null` where it is none: a wildcard needs two labels after it. */
+/** The pattern in its one spelling, IPv6 without brackets. `null` where it is not a pattern: a wildcard needs two labels after it. */
 export function canonicalHostPattern(given: string): string | null {
   if (given === '*') return given
   const address = canonicalAddress(given)
@@ -14,7 +14,7 @@ export function canonicalHostPattern(given: string): string | null {
   return host.includes('.') && !isAddress(host) ? `*.${host}` : null
 }
 
-/** Every host that `host` (canonical, or a pattern) stands for is matched by `pattern`. */
+/** Every host that `host` (canonical, or a pattern) matches is also matched by `pattern`. */
 export function hostCovers(pattern: string, host: string): boolean {
   if (pattern === host) return true
   if (pattern === '*') return !isAddress(host)

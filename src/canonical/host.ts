@@ -62,7 +62,7 @@ function bracketed(raw: string): string {
   return address
 }
 
-/** As it stands in a URL or a Host header. */
+/** As written in a URL or a Host header. */
 export function formatAuthority(host: string, port: number, defaultPort: number): string {
   const name = host.includes(':') ? `[${host}]` : host
   return port === defaultPort ? name : `${name}:${port}`

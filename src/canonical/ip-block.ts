@@ -1,4 +1,4 @@
-/** IP addresses: their one spelling, as numbers, and blocks of them. What a block covers is told by arithmetic, in one family at a time. */
+/** IP addresses: their one spelling, as numbers, and blocks of them. What a block covers is calculated, within one family at a time. */
 import { isIP } from 'node:net'
 
 export interface IpAddress {
@@ -31,7 +31,7 @@ export function canonicalAddress(text: string): string | null {
   return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
 }
 
-/** `null` for what is no address, or one with a zone (`fe80::1%eth0`), which only this machine understands. */
+/** `null` where the text is not an address, or has a zone (`fe80::1%eth0`), which only this machine understands. */
 export function readAddress(text: string): IpAddress | null {
   if (text.includes(':'))
     return /^[\da-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`) ? { family: 6, value: valueOfV6(text) } : null
@@ -40,7 +40,7 @@ export function readAddress(text: string): IpAddress | null {
   return { family: 4, value: bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) }
 }
 
-/** `10.0.0.0/8`, `::1/128`, or one address. `null` for what is no block. */
+/** `10.0.0.0/8`, `::1/128`, or one address. `null` where the text is not a block. */
 export function readBlock(text: string): IpBlock | null {
   const [, given = '', bits] = /^([^/]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
   const address = readAddress(given)

@@ -1,8 +1,8 @@
-/** A path that was asked for, as the glob of a manifest that stands for it. */
+/** The glob of a manifest that matches a requested path. */
 
 /** What a manifest can spell of an HTTP path (src/manifests/patterns.ts); a canonical path can hold a little more. */
 const httpSegment = /^[\w~.!$&'()+,=:@%;-]*$/
-/** Invisible characters and exotic line ends could be spelled, and would fool whoever reviews the manifest. */
+/** Invisible characters and exotic line ends could be written, and would mislead a reviewer of the manifest. */
 const fileSegment = /^[^\\[\]{}?!*\p{C}\p{Zl}\p{Zp}]+$/u
 
 /**
@@ -14,7 +14,7 @@ export function patternOfPath(path: string): string {
   const segments = path.split('/')
   const ofHttp = segments[0] === ''
   const spelled = segments.map((segment) => {
-    // An encoded slash and an empty segment have to be written: no `*` stands for them.
+    // An encoded slash and an empty segment have to be written: `*` does not match them.
     if (ofHttp)
       return segment
         .split('%2F')

@@ -35,7 +35,7 @@ export function canonicalPath(raw: string, capabilities: readonly FormChoices[])
   return { path: canonical, query }
 }
 
-/** Policies that know nothing of these forms never see one, unless an integration's manifest has chosen it. */
+/** A policy never sees these forms unless the integration's manifest has chosen them. */
 function requireChosen(path: string, capabilities: readonly FormChoices[]): void {
   const { encodedSlash, emptySegments } = pathForms(path)
   if (encodedSlash && !capabilities.some((capability) => capability.encodedSlash === 'literal'))
@@ -67,8 +67,8 @@ function canonicalise(path: string): string {
 }
 
 /**
- * Every reader drops a segment `.` (RFC 3986 §5.2.4): without it the path has one reading. Only where it stands as it is: no
- * client encodes a dot, and whoever does hopes for another reading.
+ * Every reader drops a segment `.` (RFC 3986 §5.2.4): without it the path has one reading. Only where it is not encoded: an
+ * ordinary client does not encode a dot, and one that does hopes for another reading.
  */
 function withoutDotSegments(raw: string, decoded: string): string {
   if (!raw.includes('/./') && !raw.endsWith('/.')) return decoded

@@ -1,4 +1,4 @@
-/** The files of a folder that count: one list for who reads them and for who watches them. */
+/** The files of a folder that count: one list, both for reading and for watching. */
 import { type BigIntStats, type Dirent, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ const filesATurn = 32
 /** A folder that changes each time that it is read is taken as it was last. */
 const maxReads = 5
 
-/** The state of what a path leads to, or why it leads to nothing. Throws, or rejects, where that cannot be told. */
+/** The state of what a path leads to, or why it leads to nothing. Throws, or rejects, where that cannot be found out. */
 type Look = (path: string) => BigIntStats | string | Promise<BigIntStats | string>
 
 /** A tenth of the time of the other, where all is read that was found: a folder that hangs would hang the reader as well. */
@@ -39,7 +39,7 @@ const atOnce: Look = (path) => {
     return codeOfPath(error)
   }
 }
-/** Holds up one thread and nobody else where the folder hangs: for who only looks whether something is new. */
+/** Where the folder hangs, only one thread waits: for callers that only look whether something is new. */
 export const patiently: Look = (path) => stat(path, { bigint: true }).catch(codeOfPath)
 
 /**
@@ -52,7 +52,7 @@ export async function listFiles(folder: string, kind: FileKind, look: Look = atO
   return found.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** What `read` makes of files that did not change meanwhile: never half of one version and half of the next. Throws what it throws then. */
+/** What `read` returns for files that did not change meanwhile: never half of one version and half of the next. Throws what it then throws. */
 export async function readSteadily<T>(folder: string, kind: FileKind, read: (files: readonly FolderFile[]) => T | Promise<T>): Promise<T> {
   let files = await listFiles(folder, kind)
   for (let reads = 1; ; reads += 1) {
@@ -121,7 +121,7 @@ function fileOf(name: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats)
   return { name, stamp: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`, changedMs: Number(ctimeNs / 1_000_000n) }
 }
 
-/** What says of a file that it cannot be read so; whatever else goes wrong (no descriptors, no memory) says nothing of it. */
+/** Errors that mean that this file cannot be read; any other (no descriptors, no memory) says nothing about the file. */
 const statesOfPath = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'])
 
 /** The code of an error that says something of the path. Throws any other. */

@@ -1,4 +1,4 @@
-/** One gateway per folder: the kernel's lock on a file in it, which ends with the process that holds it, whatever ends that. */
+/** One gateway per folder: the kernel's lock on a file in it, which ends with the process that holds it, however that process ends. */
 import { chmodSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ export class FolderLockError extends Error {
   }
 }
 
-/** Of several that start at once one gets it: each waits so long for the others to give way. */
+/** Of several gateways that start at once one gets the lock: each waits this long for the others to give way. */
 const raceMs = 300
 const busy = 5
 const lockName = 'gateway.lock'
@@ -91,7 +91,7 @@ function name(holder: string): void {
   }
 }
 
-/** Whether a gateway holds the folder's lock, as far as this user may know. From another process than the one that holds it. */
+/** Whether a gateway holds the folder's lock, as far as this user can see. To be asked from another process than the holder's. */
 export function isFolderInUse(folder: string): boolean {
   let database: DatabaseSync | null = null
   try {

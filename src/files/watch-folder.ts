@@ -6,7 +6,7 @@ import { codeOfPath, type FileKind, listFiles, patiently, stampOf } from './fold
 /** Editors and copies write in bursts; a folder that never rests is looked at all the same. */
 const settleMs = 50
 const maxSettleMs = 1000
-/** For what no event tells: network file systems, events that were lost. No more than a hundredth of the time goes into it. */
+/** For changes without an event: network file systems, lost events. It takes at most a hundredth of the time. */
 const lookEveryMs = 5000
 const restFactor = 100
 /** What the plain names of a mounted ConfigMap lead through. */
@@ -19,14 +19,14 @@ export interface WatchOptions {
 }
 
 export interface Watch {
-  /** Changes after this are told: what is read from then on is not missed. */
+  /** Changes after this are reported, so nothing that is read from then on is missed. */
   readonly begun: Promise<void>
-  /** Before the folder is read for another reason: what lies there now is not told as a change. Never rejects. */
+  /** To be called before the folder is read for another reason: its present content is not reported as a change. Never rejects. */
   aboutToRead(): Promise<void>
   stop(): void
 }
 
-/** Calls back once a burst of changes has settled. `onError`: nothing tells of changes, which are looked for from time to time then. */
+/** Calls back once a burst of changes has settled. `onError`: events of changes are not available, and the folder is polled instead. */
 export function watchFolder(
   folder: string,
   kind: FileKind,
@@ -65,7 +65,7 @@ export function watchFolder(
   }
 
   const told = new Set<string>()
-  // From the folder above, where another folder, or a link to one, may take its name.
+  // Watched from the folder above, where another folder, or a link to a folder, may take its name.
   const above = dirname(folder)
   const watcher = watch(above, {
     ignoreInitial: true,
@@ -79,7 +79,7 @@ export function watchFolder(
     },
   })
   watcher.on('all', changed)
-  // What changed before the first event could be told.
+  // What changed before the first event could be reported.
   watcher.on('ready', changed)
   watcher.on('error', (error) => {
     const { code, message } = error as NodeJS.ErrnoException
@@ -102,7 +102,7 @@ export function watchFolder(
   }
 }
 
-/** Of what the names of the files that count lead to; their contents are the reader's business. Throws where it cannot be told. */
+/** The state of the files that count; their contents are not read. Throws where it cannot be found out. */
 async function fingerprint(folder: string, kind: FileKind): Promise<string> {
   try {
     let files = await listFiles(folder, kind, patiently)

@@ -1,4 +1,4 @@
-/** Files and folders of the gateway's own: whole or not there, a power cut as well, and readable by nobody else at any moment. */
+/** Writes the gateway's own files and folders: whole or not at all, after a power cut too, and never readable by another user. */
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -25,7 +25,7 @@ export function createFolderAtomically(folder: string, fill: (temporary: string)
   })
 }
 
-/** A new file, whose bytes are on disk when it resolves; its name is once its folder is. */
+/** A new file, whose bytes are on disk when it resolves; its name is on disk once its folder is synced. */
 export async function writeSynced(file: string, content: string | Uint8Array, mode: number): Promise<void> {
   const handle = await open(file, 'wx', mode)
   try {

@@ -1,4 +1,4 @@
-/** Why an evaluation failed: told to the caller in general words, to the operator in full. */
+/** Why an evaluation failed: the caller gets general words, the operator the whole reason. */
 import { BuiltinError } from './builtins/index.ts'
 
 /** The evaluation took longer than it may. */

@@ -13,7 +13,7 @@ export interface LibraryNeed {
 export interface LibrarySource {
   /** Before activation. Throws `CompilerMissing` where what is needed always cannot be had. */
   readyFor(need: LibraryNeed): Promise<void>
-  /** Never loads: a request must not wait for it. Throws `BuiltinError` where it is not there. */
+  /** Never loads the library, since a request must not wait for that. Throws `BuiltinError` where it is not loaded. */
   now(builtin: string): Library
   /** What it was made of, for another thread; `null`: it was not loaded. */
   code(): WebAssembly.Module | null
@@ -26,7 +26,7 @@ interface AskedOfHost {
   readonly neverInside: readonly string[]
 }
 
-/** What a policy needs that asks its host for functions. `rules`: what stands beside the default policy; `null` where that is unknown. */
+/** What a policy needs whose functions are answered by the host. `rules`: the sources beside the default policy; `null` where they are unknown. */
 export function libraryNeedOf({ builtins, neverInside }: AskedOfHost, rules: RegoSources | null): LibraryNeed {
   const texts = rules === null ? null : Object.values(rules)
   return {

@@ -1,10 +1,10 @@
-/** Finds `name=value` in queries, URLs and texts, in whatever depth of percent-encoding, and masks the values of sensitive names. */
+/** Finds `name=value` in queries, URLs and texts, at any depth of percent-encoding, and masks the values of sensitive names. */
 import { maskValues } from './mask-values.ts'
 
 const separators = '3F|26|3B|23|20|0A|22|27|7B|2C|28|2F'
 /** What may stand before a name: the start, or a separator, as it is or encoded (`%3F`, `%253F`, …). */
 const before = String.raw`(?:^|[?&;#\s"'{,(/|>*!\\]|%(?:25){0,3}(?:${separators}))`
-/** Of any plain characters, and of encoded ones that do not separate. */
+/** Any plain characters, and encoded characters that do not separate. */
 const name = String.raw`((?:[\w.[\]$:@~-]|%(?:25){0,3}(?!${separators}|3D|25)[0-9A-F]{2}){1,512})`
 /** What may stand between a name and its `=`: the end of `user["name"]`, and blanks, which readers of forms trim or pass over. */
 const after = String.raw`(?:(?:["']|%(?:25){0,3}2[27])(?:\]|%(?:25){0,3}5D))?(?:\+|%(?:25){0,3}20){0,4}`

@@ -1,4 +1,4 @@
-/** Masks a document: what stands under a sensitive name whole, and in every other text what the redactor finds there. */
+/** Masks a document: the whole value of a sensitive name, and in every other text what the redactor finds. */
 import type { Json } from '../core/index.ts'
 import { isRawNumber, parseExactJson } from '../text/index.ts'
 import { masked } from './known-secrets.ts'
@@ -53,7 +53,7 @@ function maskPairs(text: string, rules: DocumentRules): string {
   return text.replace(pair, (all, name: string, colon: string) => (rules.isSecretName(name) ? `"${name}"${colon}"${masked}"` : all))
 }
 
-/** XML: `<wsse:Password Type="…">…</…>`, whatever stands in it. */
+/** XML: `<wsse:Password Type="…">…</…>` with any content. */
 const opening = /<(?:[\w.-]{1,128}:)?([\w.-]{1,128})(?:\s[^<>]{0,1024})?>/g
 
 function maskElements(text: string, rules: DocumentRules): string {

@@ -1,15 +1,15 @@
-/** Finds the secrets that the gateway knows, in every spelling they travel in. */
+/** Finds the secrets that the gateway knows, in every encoding that they travel in. */
 
 export const masked = '[redacted]'
 
-/** Shorter ones would mask ordinary text; the configuration should not hold such a secret, and `sallyport doctor` says so. */
+/** Shorter secrets would mask ordinary text; `sallyport doctor` warns of such a secret in the configuration. */
 export const minSecretLength = 6
 
 /** Raw, hex, and base64 in its three alignments and both alphabets; each as JSON, URLs, forms and HTML escape it. */
 export function encodings(secret: string): readonly string[] {
   if (secret.length < minSecretLength) return []
   const found = new Set(escapes(secret))
-  // UTF-8, and what a header makes of a character up to U+00FF.
+  // UTF-8, and Latin-1 as a header carries characters up to U+00FF.
   for (const bytes of [Buffer.from(secret), ...(isLatin1(secret) ? [Buffer.from(secret, 'latin1')] : [])]) {
     const hex = bytes.toString('hex')
     found.add(hex).add(hex.toUpperCase())
@@ -24,7 +24,7 @@ export function encodingsOnWire(known: readonly string[]): readonly string[] {
   return longestFirst(new Set(found))
 }
 
-/** So that a spelling within another does not leave the rest of it behind. */
+/** So that an encoding that contains another one is masked whole. */
 export function longestFirst(found: Iterable<string>): readonly string[] {
   return [...found].sort((a, b) => b.length - a.length)
 }
@@ -36,14 +36,14 @@ function isLatin1(text: string): boolean {
 function base64(bytes: Buffer): readonly string[] {
   return [0, 1, 2].flatMap((alignment) => {
     const text = Buffer.concat([Buffer.alloc(alignment), bytes]).toString('base64')
-    // Characters that share bits with a neighbour differ with it: only the inner ones are certain.
+    // A character that shares bits with its neighbour depends on it: only the inner characters are certain.
     const start = alignment === 0 ? 0 : alignment + 1
     const certain = text.slice(start, Math.floor(((alignment + bytes.byteLength) * 8) / 6))
     return certain.length < minSecretLength ? [] : [certain, certain.replaceAll('+', '-').replaceAll('/', '_')]
   })
 }
 
-/** As it stands, and as each escape that writers commonly use leaves it; digits of an escape in either case. */
+/** Unchanged, and as each common escape writes it; the digits of an escape in either case. */
 function escapes(text: string): readonly string[] {
   const json = JSON.stringify(text).slice(1, -1)
   const url = encodeURIComponent(text)
@@ -98,7 +98,7 @@ function mask(): string {
   return masked
 }
 
-/** As long as what it stands for, where a length was promised. */
+/** As long as the text that it replaces, where a length was promised. */
 export function maskInPlace(spelling: string): string {
   return spelling.length < masked.length ? '*'.repeat(spelling.length) : masked.padEnd(spelling.length, '*')
 }

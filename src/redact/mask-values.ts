@@ -1,4 +1,4 @@
-/** Masks the values of sensitive names in a text: whatever says where a name stands and where its value ends. */
+/** Masks the values of sensitive names in a text, for any syntax that marks a name and the end of its value. */
 import { masked } from './known-secrets.ts'
 
 /**
@@ -15,7 +15,7 @@ export function maskValues(
   let done = 0
   pattern.lastIndex = 0
   for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-    // What is no secret may hold names of its own: `next=?token=…`.
+    // A value that is not a secret may contain further names: `next=?token=…`.
     if (!isSecret(match[1] ?? '')) continue
     const start = pattern.lastIndex
     const found = endOfValue(match, start)

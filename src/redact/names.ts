@@ -1,4 +1,4 @@
-/** Names that tell a secret: headers, query keys and JSON keys whose values are never shown. */
+/** Sensitive names: headers, query keys and JSON keys whose values are never shown. */
 
 /** Lower case. */
 export const secretHeaders: ReadonlySet<string> = new Set([
@@ -40,7 +40,7 @@ const wholeNames: ReadonlySet<string> = new Set([
   'googleaccessid',
 ])
 
-/** A word of the name, wherever it stands. */
+/** A word anywhere in the name. */
 const words: ReadonlySet<string> = new Set([
   'pwd',
   'otp',
@@ -73,14 +73,14 @@ function endsAsSecret(word: string): boolean {
 /** The last word of the name. */
 const lastWords: ReadonlySet<string> = new Set(['pass', 'session', 'auth', 'sid'])
 
-/** `…_key` is a secret, but for these, which name a place in a table or a list, or what everybody may know. */
+/** `…_key` is a secret, except for these, which name a place in a table or a list, or what is public. */
 const plainKeys: ReadonlySet<string> = new Set(
   'public primary foreign sort partition cache object row index group order locale message translation idempotency routing unique natural'.split(
     ' ',
   ),
 )
 
-/** `…_code` is none, but for these. */
+/** `…_code` is not a secret, except for these. */
 const secretCodes: ReadonlySet<string> = new Set(
   'auth authorization authentication verification access security activation login recovery backup invite device otp mfa totp sms pin'.split(
     ' ',
@@ -91,7 +91,7 @@ const secretCodes: ReadonlySet<string> = new Set(
 export function isSensitiveName(name: string, extra: ReadonlySet<string>): boolean {
   const lower = name.toLowerCase()
   if (extra.has(lower)) return true
-  // Longer ones are no names; what ends one is looked at all the same.
+  // Longer texts are not names, but their end is still checked.
   const parts = wordsOf(name.length > 512 ? name.slice(-512) : name)
   const last = parts.at(-1)
   if (last === undefined) return false
@@ -101,7 +101,7 @@ export function isSensitiveName(name: string, extra: ReadonlySet<string>): boole
   if (lastWords.has(last)) return true
   const before = parts.at(-2)
   if (before === undefined) return false
-  // An identifier of a key is none, but for what stands among the whole names.
+  // The identifier of a key is not a secret, except for those among the whole names.
   return last === 'key' || last === 'keys' ? !plainKeys.has(before) : last === 'code' && secretCodes.has(before)
 }
 

@@ -15,15 +15,15 @@ export interface Masks {
   document(value: Json): Json
 }
 
-/** What it masks itself may be about any integration: the names of every manifest tell a secret there. */
+/** Its own masking may concern any integration: the sensitive names of every manifest apply. */
 export interface RedactorStation extends Redactor, Masks {
   /** For what one integration sent or was sent: the built-in names and those of its own manifest. */
   of(own: RedactionSettings): Masks
-  /** Those of every active manifest; replaces the earlier ones. */
+  /** The names of every active manifest; replaces the previous ones. */
   setNames(ofAll: readonly RedactionSettings[]): void
 }
 
-/** Lower case; values under them are masked beside those under the built-in names. */
+/** Lower case; their values are masked as well as those of the built-in names. */
 interface Names {
   readonly headers: ReadonlySet<string>
   readonly keys: ReadonlySet<string>
@@ -70,7 +70,7 @@ export function createRedactor(secrets: readonly string[]): RedactorStation {
         declared ||= name.toLowerCase() === 'content-length'
         headers.push(name, maskEncodings(reply.headers[i + 1] as string, onWire))
       }
-      // Whoever was told a length gets as much.
+      // A caller that was promised a length gets as many bytes.
       return { status: reply.status, headers, body: maskBody(reply.body, onWire, declared) }
     },
   }

@@ -1,4 +1,4 @@
-/** Masks known secrets in a body as it passes: what might be the beginning of one is held back until it is known. */
+/** Masks known secrets in a body as it passes: what might be the beginning of a secret is held back until that is known. */
 import type { Body, PushedBody, Sink } from '../core/index.ts'
 import { maskEncodings, maskInPlace } from './known-secrets.ts'
 

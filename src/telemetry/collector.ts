@@ -25,10 +25,10 @@ export function exposeCollect(): Collect {
  *
  * - No pretenuring: V8 allocates in the old generation what survived there before, and after a burst of connections that
  *   is part of every request; each such part, dead, keeps its whole request from the young collector. Without it 15 % less
- *   CPU a request after 1,000 connections were open at once, p99 of 6 instead of 14 ms, a third less resident memory.
- * - Scavenges on one thread: less than a MiB survives, too little to share among four (8 % less CPU a request).
+ *   CPU per request after 1,000 connections were open at once, p99 of 6 instead of 14 ms, a third less resident memory.
+ * - Scavenges on one thread: less than a MiB survives, too little to share among four (8 % less CPU per request).
  * - A young generation of about 32 MiB, looked at between turns. V8 lets it grow to 128 MiB where there is much memory, for
- *   nothing that a gateway gains (87 MiB less resident memory at the same requests a second). `--max-semi-space-size` would
+ *   nothing that a gateway gains (87 MiB less resident memory at the same requests per second). `--max-semi-space-size` would
  *   do it, but only at the start of a process; the growth factor can be set in a running one, and is set back once V8 has
  *   shrunk it in a quiet hour.
  */

@@ -21,13 +21,13 @@ export interface LineWriterOptions {
 interface Batch {
   readonly bytes: Buffer
   readonly lines: number
-  /** So many lost lines it tells of. */
+  /** How many lost lines this line reports. */
   readonly told: number
 }
 
 const busyMs = 100
 
-/** Lines that were lost are counted in one of their own, once lines can be written again. */
+/** Lost lines are counted in a separate line, once lines can be written again. */
 export function createLineWriter({ fd, maxWaiting = 1024 * 1024, writeSome = write }: LineWriterOptions): LineWriter {
   let waiting: string[] = []
   let waitingLength = 0
@@ -79,7 +79,7 @@ export function createLineWriter({ fd, maxWaiting = 1024 * 1024, writeSome = wri
       try {
         writeSync(fd, take().bytes)
       } catch {
-        // Nobody is left to be told.
+        // There is nowhere left to report it.
       }
     },
   }

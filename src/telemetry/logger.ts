@@ -26,7 +26,7 @@ export function createLogger({ level, mask, destination }: LoggerOptions): Logge
   )
 }
 
-/** An error's code under a name that tells no secret: the value of `code`, which OAuth's is called as well, would be masked. */
+/** An error's code under a name that is not sensitive: the value of `code`, which is also OAuth's name for a secret, would be masked. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { code, ...rest } = pino.stdSerializers.err(error) as { readonly code?: unknown }

@@ -1,4 +1,4 @@
-/** The metrics registry: what the process itself tells, and what stations add as callbacks read at scrape. */
+/** The metrics registry: the process's own figures, and what stations add as callbacks that are read at a scrape. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { createSlices, type Lines } from './exposition.ts'
 

@@ -6,7 +6,7 @@ const everyBytes = 8 * 1024 * 1024
 /**
  * Told of bytes that passed, it asks for a young-generation collection every 8 MiB (below a millisecond each).
  * Without it 100 MB through the gateway grew its resident set by 53 to 71 MiB, the bound V8 sets for external memory;
- * a smaller young generation helps as well, and costs a fifth of the requests a second.
+ * a smaller young generation helps as well, and costs a fifth of the requests per second.
  */
 export function createRelief(): (bytes: number) => void {
   const collect = exposeCollect()

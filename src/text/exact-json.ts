@@ -15,12 +15,12 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
   isRawJSON(value: unknown): value is RawNumber
 }
 
-/** Whether a value is a number with a spelling of its own; an object of somebody's that has the same key is not. */
+/** Whether a value is a number with its own spelling; an object from outside that has the same key is not. */
 export function isRawNumber(value: unknown): value is RawNumber {
   return isRawJSON(value)
 }
 
-/** Whether a value has members: an array, or an object that is not a number with a spelling of its own. */
+/** Whether a value has members: an array, or an object that is not a number with its own spelling. */
 export function hasMembers(value: Json | undefined): value is JsonObject | readonly Json[] {
   return typeof value === 'object' && value !== null && !isRawJSON(value)
 }
@@ -106,7 +106,7 @@ function replaceStrings(root: Json, replacement: (text: string) => RawNumber | u
         const item = node[key] as Json
         const value = next(item)
         if (value === item) continue
-        // A member called `__proto__` is one like any other.
+        // A member called `__proto__` is a member like any other.
         if (key === '__proto__') Object.defineProperty(node, key, { value, enumerable: true, writable: true, configurable: true })
         else node[key] = value
       }

@@ -15,7 +15,7 @@ export function parseJson(text: string, revive?: Revive): Json {
   return text.includes('\\') && hasEscapedKey(text) ? parseRenamed(text, revive) : value
 }
 
-/** `text` is valid JSON. Of a key that stands twice the last counts, as in JSON.parse. */
+/** `text` is valid JSON. Of a duplicate key the last one counts, as in JSON.parse. */
 function parseRenamed(text: string, revive?: Revive): Json {
   // Nobody can guess it, so no key looks like a stand-in by intent.
   const prefix = crypto.randomUUID()
@@ -25,7 +25,7 @@ function parseRenamed(text: string, revive?: Revive): Json {
   scanJson(text, {
     key(start, end) {
       parts.push(text.slice(from, start), `"${prefix}${names.length}"`)
-      // A string of its own is read right.
+      // A string alone is read correctly.
       names.push(JSON.parse(text.slice(start, end)) as string)
       from = end
     },

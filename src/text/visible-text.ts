@@ -1,4 +1,4 @@
-/** Text of others inside a message: one line, whatever it does to a terminal. */
+/** Text from outside inside a message: one line, with everything that would act on a terminal escaped. */
 
 /**
  * Line ends, terminal escapes, direction marks and what else is not seen (Unicode's Cc and Cf) as `\uXXXX`: they would let it

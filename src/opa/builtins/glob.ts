@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 
 /** Of code units: delimiters are single units here, and none is half of a character. */
 interface Glob {
-  /** What stands before the first wildcard and behind the last. */
+  /** The text before the first wildcard and after the last. */
   readonly prefix: string
   readonly suffix: string
   /** From the first wildcard to the last: literal units, `within` for `*`, `across` for `**`. Empty: the prefix is all. */
@@ -15,7 +15,7 @@ const within = -1
 const across = -2
 /** Of patterns that are kept as they are understood; a caller may send each of them, and as long as its body may be. */
 const maxKnownCharacters = 1024 * 1024
-/** Longer ones are left to the library, which can be stopped. */
+/** Longer patterns go to the library, which can be stopped. */
 const longestWork = 1_000_000
 
 /** The function takes values as text; `undefined`: not such a case. */
@@ -52,7 +52,7 @@ function globOf(pattern: string, delimiters: string): Glob | null {
   return { prefix: text.slice(0, first), suffix: text.slice(last), middle, delimiters: between }
 }
 
-/** As OPA has it: an empty list stands for a dot, `null` for none. */
+/** As in OPA: an empty list means a dot, `null` means no delimiter. */
 function delimitersOf(text: string): string | null {
   if (text === 'null') return ''
   if (text === '[]') return '.'
@@ -84,7 +84,7 @@ function walk(middle: readonly number[], text: string, delimiters: string): bool
   let here = new Uint8Array(middle.length)
   let there = new Uint8Array(middle.length)
   const reach = (places: Uint8Array, from: number) => {
-    // A wildcard stands for nothing, too.
+    // A wildcard also matches an empty text.
     for (let place = from; place < middle.length; place += 1) {
       places[place] = 1
       if ((middle[place] as number) >= 0) break

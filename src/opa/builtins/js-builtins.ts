@@ -3,7 +3,7 @@ import type { Revive } from '../../text/index.ts'
 import { cidrContains } from './cidr.ts'
 import { createGlobMatch } from './glob.ts'
 
-/** `undefined`: not one of those cases, ask the library. Operands and answer are values as text. */
+/** `undefined`: not handled here, ask the library. Operands and answer are values as text. */
 export type Quick = (operands: readonly string[], atMs: number) => string | undefined
 
 export function createQuick(): Readonly<Record<string, Quick>> {
@@ -18,7 +18,7 @@ const quick: Readonly<Record<string, Quick>> = {
   minus: (operands) => ofIntegers(operands, (a, b) => a - b),
   mul: (operands) => ofIntegers(operands, (a, b) => a * b),
   rem: (operands) => ofIntegers(operands, (a, b) => (b === 0n ? undefined : a % b)),
-  // Where nothing is left over; a zero may be a negative one.
+  // Only without a remainder; a zero may be negative.
   div: (operands) => (operands.every(isSmall) ? ofIntegers(operands, quotient) : undefined),
   abs: ([value = '']) => (isSmall(value) ? value.replace('-', '') : undefined),
   round: ([value = '']) => (isSmall(value) ? value : undefined),
@@ -56,7 +56,7 @@ function quotient(a: bigint, b: bigint): bigint | undefined {
   return a !== 0n && b !== 0n && a % b === 0n ? a / b : undefined
 }
 
-/** Longer ones are left to the library, which can be stopped. */
+/** Longer texts go to the library, which can be stopped. */
 const longestRange = 10_000
 
 function range(from: number, to: number): string | undefined {
@@ -122,7 +122,7 @@ function sprintf(format: string, values: string): string | undefined {
   return JSON.stringify(text)
 }
 
-/** Strings, whatever stands in them, and integers that a double holds exactly. Rego's own values (sets) are no JSON. */
+/** Strings of any content, and integers that a double holds exactly. Rego's own values (sets) are not JSON. */
 function listOf(text: string): (string | number)[] | undefined {
   try {
     // What may be a number in another spelling, or part of a string, is looked at value by value.

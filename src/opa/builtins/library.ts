@@ -23,7 +23,7 @@ const kinds = ['defined', 'undefined', 'failed', 'halted'] as const
 export interface Library {
   /**
    * Starts an evaluation: one clock (milliseconds since the epoch) and one cache for all of its calls. `onTicks` is called
-   * from time to time during its calls, and throws to stop one. `runtime` is JSON.
+   * from time to time during its calls, and throws to stop a call. `runtime` is JSON.
    */
   begin(atMs: number, onTicks: () => void, runtime?: string): void
   /** Throws what `onTicks` throws. */
@@ -31,8 +31,8 @@ export interface Library {
 }
 
 /**
- * Takes 0.1 to 0.2 s on the calling thread and 60 MB: make one ahead of need, for all who take turns.
- * What was stopped in the middle cannot be called again: another takes its place at once, in the time of whoever caused it.
+ * Takes 0.1 to 0.2 s on the calling thread and 60 MB: make it before it is needed, and share it.
+ * An instance that was stopped in the middle cannot be called again: it is replaced at once, in the time of the caller that caused it.
  */
 export function createLibrary(module: WebAssembly.Module): Library {
   let current: Library | null = start(module)

@@ -4,10 +4,10 @@ import { BuiltinError } from './builtin-error.ts'
 
 export type OutsideBuiltin = 'http.send' | 'net.lookup_ip_addr'
 
-/** A value as text, or why there is none. */
+/** A value as text, or the reason why it is missing. */
 export type Answer = { readonly text: string } | { readonly error: string }
 
-/** By the question: the same question has one answer in one evaluation, as OPA has it. */
+/** By question: within one evaluation the same question has the same answer, as in OPA. */
 export type Answers = Map<string, Answer>
 
 /** The evaluation goes no further without this answer. */
@@ -32,7 +32,7 @@ export function asksOutside(name: string): name is OutsideBuiltin {
 
 /** Throws `OutsideNeeded`, or `BuiltinError` where the answer is an error or nothing may be asked. */
 export function answerTo(name: OutsideBuiltin, [operand = '']: readonly string[], answers: Answers | undefined): string {
-  if (name === 'net.lookup_ip_addr' && isIP(JSON.parse(operand) as string) !== 0) return `{${operand}}` // nobody has to be asked
+  if (name === 'net.lookup_ip_addr' && isIP(JSON.parse(operand) as string) !== 0) return `{${operand}}` // needs no lookup
   if (answers === undefined) throw new BuiltinError(name, 'nothing outside is asked here')
   const question = `${name}\0${operand}`
   const answer = answers.get(question)

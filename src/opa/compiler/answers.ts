@@ -13,7 +13,7 @@ export interface Answers {
 
 /** Their answer follows from the request alone; tests and evaluations may look at the clock. */
 const repeatable: readonly CompilerRequest['command'][] = ['build', 'check', 'fmt', 'capabilities']
-/** The newest ones, of some 100 KB. */
+/** The newest answers, of some 100 KB each. */
 const maxKept = 100
 const prefix = 'answer-'
 

@@ -38,7 +38,7 @@ function succeeded(answer: CompilerAnswer): CompilerAnswer {
   return answer
 }
 
-/** OPA's parser tells one error several ways, and then that the file ended: the longest of each place is kept. */
+/** OPA's parser reports one error in several ways, and then that the file ended: the longest message of each place is kept. */
 function distinct(problems: readonly CompilerProblem[]): readonly CompilerProblem[] {
   const places = new Map<string, CompilerProblem>()
   for (const problem of problems) {

@@ -5,11 +5,11 @@ import { isAbsolute, join } from 'node:path'
 import { CompilerMissing } from './protocol.ts'
 
 export interface CompilerFolders {
-  /** Programs built before lie in one of them. */
+  /** One of them may hold programs that were built before. */
   readonly built: readonly string[]
   /** The first that can be written is where programs are built and scratch files lie. */
   readonly work: readonly string[]
-  /** The one of `work` that is in a user's cache: Go's own caches are where they usually are then, and else beside what it builds. */
+  /** The folder of `work` that is in a user's cache: Go's caches are then in their usual place, and otherwise beside what it builds. */
   readonly userCache: string | null
   /** The same question to the compiler is answered from what was kept. */
   readonly keepsAnswers: boolean
@@ -21,7 +21,7 @@ export interface GatewayState {
   readonly compiler: string
 }
 
-/** What images and packages bring: as much to be trusted as the code beside it, whoever owns it. */
+/** What images and packages contain: it is trusted as much as the code beside it, whichever user owns it. */
 export const packagedFolder = join(import.meta.dirname, '../../../rego/compiler/built')
 
 /** A gateway writes in its state folder and nowhere else: the rest of the file system may be read-only, and there may be no home. */
@@ -49,13 +49,13 @@ function belongsToUs(path: string): boolean {
   return uid !== undefined && uid === process.getuid?.()
 }
 
-/** `$XDG_CACHE_HOME/sallyport`, else `$HOME/.cache/sallyport`; what is not absolute counts for nothing (XDG base directories, 0.8). */
+/** `$XDG_CACHE_HOME/sallyport`, else `$HOME/.cache/sallyport`; a path that is not absolute is ignored (XDG base directories, 0.8). */
 function userCache({ XDG_CACHE_HOME = '', HOME = '' }: NodeJS.ProcessEnv): readonly string[] {
   if (isAbsolute(XDG_CACHE_HOME)) return [join(XDG_CACHE_HOME, 'sallyport')]
   return isAbsolute(HOME) ? [join(HOME, '.cache/sallyport')] : []
 }
 
-/** Makes and gives the folder to work in. Throws `CompilerMissing` with the reason of each that cannot be it. */
+/** Makes and returns the folder to work in. Throws `CompilerMissing` with the reason why each candidate cannot be used. */
 export function openWorkFolder({ work }: CompilerFolders): string {
   const problems: string[] = []
   for (const folder of work) {
@@ -73,7 +73,7 @@ export function openWorkFolder({ work }: CompilerFolders): string {
   throw new CompilerMissing(null, `there is no folder to compile in: ${tried}; set XDG_CACHE_HOME to one that can be written`)
 }
 
-/** Whether nobody else but root can have written it: what lies there is run. A link is not followed. */
+/** Whether only this user or root can have written it, since what is there is run. A link is not followed. */
 export function isOwn(path: string): boolean {
   const { uid, mode } = lstatSync(path)
   const isOurs = process.getuid === undefined || uid === process.getuid() || uid === 0

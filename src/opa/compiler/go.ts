@@ -1,4 +1,4 @@
-/** Runs `go build` for wasip1, wherever it is run: without a home, as a user who has no name, beside a repository of somebody else. */
+/** Runs `go build` for wasip1, in any environment: without a home, as a user without a name, beside a repository of another user. */
 import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const maxShownCharacters = 600
 /** `own`: Go keeps everything below this folder; `null`: where it usually does. Throws an error that says what `go` said. */
 export async function buildWithGo(args: readonly string[], folder: string, own: string | null): Promise<void> {
   const env = { ...process.env, GOOS: 'wasip1', GOARCH: 'wasm', CGO_ENABLED: '0', ...(own !== null && (await ownCaches(own))) }
-  // The checkout may belong to another user, whose history `git` does not tell us.
+  // The checkout may belong to another user, whose history `git` does not show us.
   const all = ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', ...args]
   try {
     await run('go', all, { cwd: folder, env, timeout: timeoutMs })

@@ -1,4 +1,4 @@
-/** What `opa` prints, as the answers of the compiler that it stands in for. */
+/** Reads what `opa` prints as answers of the compiler that it replaces. */
 import { parseJson } from '../../text/index.ts'
 import type { Renamed } from './opa-sources.ts'
 import type { CompilerProblem, TestOutcome } from './protocol.ts'

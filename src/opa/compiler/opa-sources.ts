@@ -6,7 +6,7 @@ import type { CompilerRequest } from './protocol.ts'
 /** Text of `opa` with the sources' names in the place of the paths they were written to. */
 export type Renamed = (text: string) => string
 
-/** Writes `rego/…`, `data/data.json`, `capabilities.json` and `schema.json`, each where `opa`, run in `folder`, is told to look. */
+/** Writes `rego/…`, `data/data.json`, `capabilities.json` and `schema.json`, each at the path that the arguments of `opa`, run in `folder`, name. */
 export async function writeRequest(folder: string, request: CompilerRequest, withTests: boolean): Promise<Renamed> {
   const { sources = {}, capabilities = {}, schema, data = {} } = request
   await writeJson(join(folder, 'capabilities.json'), capabilities)

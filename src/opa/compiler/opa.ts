@@ -1,4 +1,4 @@
-/** The fallback: an `opa` on PATH builds, checks, formats and tests. It does not tell what the policy reads, so everything counts as read. */
+/** The fallback: an `opa` on PATH builds, checks, formats and tests. It does not report what the policy reads, so everything counts as read. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -51,7 +51,7 @@ export async function compileWithOpa(
   }
 }
 
-/** Where one request is worked on, and what ends it. */
+/** The folder of a request's work, and the signal that ends it. */
 interface Place {
   readonly folder: string
   readonly signal: AbortSignal | undefined

@@ -18,7 +18,7 @@ interface Program {
   readonly finish: (wasm: Uint8Array) => Uint8Array
 }
 
-/** Compiles, tests and formats Rego; one run a request. */
+/** Compiles, tests and formats Rego; one run per request. */
 export const compiler: Program = { name: 'rego-compiler', package: '.', arguments: [], finish: (wasm) => wasm }
 /** The built-in functions; stays loaded, and is metered like a policy. */
 export const builtinLibrary: Program = {

@@ -36,7 +36,7 @@ export interface CompilerRequest {
 
 /** What a policy can look at, as its plan shows (rego/compiler/plan.go). */
 export interface Sight {
-  /** Input paths whose whole value can matter, shortest covering ones; `[]` is the whole document. */
+  /** Input paths whose whole value can matter, shortened to the paths that cover the others; `[]` is the whole document. */
   readonly reads: readonly (readonly string[])[]
   /** Input paths of which only the presence and the type can matter. */
   readonly probes: readonly (readonly string[])[]
@@ -113,7 +113,7 @@ export interface EvalResult {
 
 export interface CompilerProblem {
   readonly file: string
-  /** From 1; 0 where there is none. */
+  /** From 1; 0 where it is not known. */
   readonly row: number
   readonly column: number
   readonly code: string
@@ -141,7 +141,7 @@ export interface CompilerAnswer {
   readonly bundle?: string
 }
 
-/** Rego that does not compile. The message has one `file:row:column: message` a line; without a row where it is the file as a whole. */
+/** Rego that does not compile. Each line of the message is `file:row:column: message`; without a row where the problem is the whole file. */
 export class RegoError extends Error {
   readonly problems: readonly CompilerProblem[]
 

@@ -1,4 +1,4 @@
-/** Runs a program of WebAssembly with one text in and one out, off this process: its time, its memory and its V8 settings are its own. */
+/** Runs a program of WebAssembly with one text in and one out, in another process: its time, memory and V8 settings do not affect this one. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 

@@ -1,4 +1,4 @@
-/** Tells by its code whether a function inside a policy's WebAssembly is the one that was found to be OPA's equal. */
+/** Whether the code of a function inside a policy's WebAssembly is the code that was shown to be equal to OPA's. */
 import { createHash } from 'node:crypto'
 import { LebReader } from './leb.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'

@@ -29,7 +29,7 @@ export interface Evaluator {
   evaluate(data: Image, input: string | null, unread?: readonly string[]): string
   /** As new, in the same memory. */
   renew(): void
-  /** The image has room in this one's memory. */
+  /** The image fits into this evaluator's memory. */
   fits(data: Image): boolean
 }
 
@@ -56,7 +56,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
   const want = format === 'value' ? 1 : 0
   let shown: Image | null = null
   let inputStart = 0
-  /** Larger only for one evaluation that needs it. */
+  /** Larger only for a single evaluation that needs it. */
   let usualBytes = base.memory.byteLength
 
   function start(): Runtime {
@@ -139,7 +139,7 @@ export function createEvaluator({ base, host, entrypoint, maxImageBytes, maxMemo
     renew,
     evaluate(data, input, unread = noParts) {
       const result = evaluate(data, input, unread)
-      // What it took beyond the usual is given back: the next one may use as much, and is not decided by what came before it.
+      // Memory beyond the usual size is given back, so that the next evaluation has the same limit whatever came before it.
       if (memory.buffer.byteLength > usualBytes) renew()
       return result
     },

@@ -7,7 +7,7 @@ import { policyHook } from './runtime.ts'
 import { readBodies, readFunctionNames, readSections, sections, writeSections } from './sections.ts'
 import { withStack } from './stack.ts'
 
-/** Throws on a module that is no policy, or whose encoding is unknown: what cannot be hardened is not run. */
+/** Throws where the module is not a policy, or its encoding is unknown: what cannot be hardened does not run. */
 export function harden(wasm: Uint8Array): Uint8Array {
   const module = readSections(wasm)
   const { functions: imported, byName: imports, hook } = readImports(module, policyHook)

@@ -1,10 +1,10 @@
-/** The built-in functions that OPA's compiler put into a policy's WebAssembly, called one by one, as they are there. */
+/** The built-in functions that OPA's compiler put into a policy's WebAssembly, called directly. */
 import { unsigned } from './leb.ts'
 import { appended, readFunctionNames, readSections, sections, writeSections } from './sections.ts'
 import { wasmBuiltins } from './wasm-builtins.ts'
 
 /**
- * What a function answers: OPA's text of a value, or `null` where it has none. `undefined`: it does not stand inside.
+ * What a function returns: a value in OPA's text form, or `null` where it is undefined. `undefined`: the module does not contain the function.
  * Unbounded in time, and after a throw or a value of another's memory not to be called again.
  */
 export type Inside = (name: string, operands: readonly string[]) => string | null | undefined
@@ -17,7 +17,7 @@ interface Exports {
 
 const pages = { initial: 8, maximum: 1024 }
 
-/** `wasm`: as the compiler made it. Throws on what is no policy. */
+/** `wasm`: as the compiler made it. Throws where it is not a policy. */
 export function createInside(wasm: Uint8Array): Inside {
   const names = new Map([...readFunctionNames(wasm)].map(([index, name]) => [name, index]))
   const present = Object.keys(wasmBuiltins).flatMap((id) => {

@@ -52,7 +52,7 @@ export class LebReader {
     throw new Error('an integer of the WebAssembly module is too long')
   }
 
-  /** A signed integer of up to 64 bits, whose value nobody needs. */
+  /** Moves past a signed integer of up to 64 bits. */
   skipInteger(): void {
     for (let length = 0; length < 10; length += 1) if (this.byte() < 0x80) return
     throw new Error('an integer of the WebAssembly module is too long')

@@ -4,10 +4,10 @@ import { readImports } from './imports.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
 import { readBodies, readFunctionNames, readSections, sections } from './sections.ts'
 
-/** OPA's compiler writes each spelled number as text with a zero byte behind it; a string that looks so is taken for one. */
+/** OPA's compiler writes each spelled number as text with a zero byte behind it; a string that looks like a number is counted as one. */
 const spelled = /(?<![\w.+-])-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\0)/g
 
-/** `isOdd` is asked of the spelling of each constant. `wasm`: as the compiler made it. Throws on what is no module. */
+/** `isOdd` is asked of the spelling of each constant. `wasm`: as the compiler made it. Throws where it is not a module. */
 export function hasOddConstants(wasm: Uint8Array, isOdd: (spelling: string) => boolean): boolean {
   const module = readSections(wasm)
   const data = Buffer.from(module.get(sections.data) ?? []).toString('latin1')

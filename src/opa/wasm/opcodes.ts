@@ -32,7 +32,7 @@ export function skipLocals(reader: LebReader): void {
   }
 }
 
-/** Calls `visit` with each instruction of a function's body: where it and the next one begin. Throws on an unknown one. */
+/** Calls `visit` with each instruction of a function's body: where it and the next one begin. Throws on an unknown opcode. */
 export function eachInstruction(body: Uint8Array, visit: (opcode: number, at: number, next: number) => void): void {
   const reader = new LebReader(body, 0)
   skipLocals(reader)
@@ -42,7 +42,7 @@ export function eachInstruction(body: Uint8Array, visit: (opcode: number, at: nu
   }
 }
 
-/** Moves past one instruction and gives its opcode. Throws on one it does not know. */
+/** Moves past one instruction and gives its opcode. Throws on an unknown opcode. */
 export function skipInstruction(reader: LebReader): number {
   const opcode = reader.byte()
   if (opcode >= 0x45 && opcode <= 0xc4) return opcode // comparison, arithmetic, conversion

@@ -1,4 +1,4 @@
-/** The built-in functions inside a compiled policy: those that differ from OPA's are asked of the host, and the others fail aloud. */
+/** The built-in functions inside a compiled policy: calls of those that differ from OPA's go to the host, and the others report their failures (OPA's strict builtin errors). */
 import { digestOf } from './digest.ts'
 import { LebReader, signed, unsigned } from './leb.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
@@ -16,16 +16,16 @@ export const askedSection = 'sallyport.asked'
 export interface Asked {
   /** For some operands at least. */
   readonly asked: readonly string[]
-  /** For all: what stands inside is not what was found equal. */
+  /** For all operands: the function inside is not the one that was shown to be equal. */
   readonly never: readonly string[]
 }
 
-/** The name in Rego of the function whose failure the hook is told; `undefined` for another of its arguments. */
+/** The name in Rego of the function whose failure the hook is called with; `undefined` for the hook's other arguments. */
 export function failedBuiltin(code: number): string | undefined {
   return wasmBuiltins[ids[firstFailure - code] ?? '']?.name
 }
 
-/** The name in Rego of a function that stands inside and is asked of the host; `undefined` for a number that is none of theirs. */
+/** The name in Rego of a function inside whose calls go to the host; `undefined` for any other number. */
 export function askedBuiltin(number: number): string | undefined {
   return wasmBuiltins[ids[-1 - number] ?? '']?.name
 }
@@ -38,7 +38,7 @@ interface Surroundings {
   /** Imported functions, which come first in the numbering. */
   readonly imported: number
   readonly imports: ReadonlyMap<string, number>
-  /** The function that is told. */
+  /** The function that is called with a failure. */
   readonly hook: number
   readonly names: ReadonlyMap<number, string>
   /** As they came, before anything was changed in them. */
@@ -46,9 +46,9 @@ interface Surroundings {
 }
 
 /**
- * Each built-in function that the rules call is called through one of ours: it asks the host where the function inside is
- * not OPA's equal, and tells the hook where that gave 0. `names` is the module's own; throws where it does not name what
- * rules call, since calls could then not be told apart.
+ * Each built-in function that the rules call is called through a wrapper: it asks the host where the function inside is not
+ * equal to OPA's, and calls the hook where that function gave 0. `names` are the module's own; throws where it does not name
+ * what rules call, since calls could then not be distinguished.
  */
 export function withOwnBuiltins(module: Sections, { imported, imports, hook, names, original }: Surroundings): Map<number, Uint8Array> {
   const bodies = [...readBodies(module.get(sections.code))]

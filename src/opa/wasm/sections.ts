@@ -8,7 +8,7 @@ export type Sections = ReadonlyMap<number, Uint8Array>
 
 const preamble = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)
 
-/** Throws on what is no module of version 1. */
+/** Throws where `wasm` is not a module of version 1. */
 export function readSections(wasm: Uint8Array): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>()
   for (const { id, body } of sectionsOf(wasm)) if (id !== 0) found.set(id, body)
@@ -21,7 +21,7 @@ export function writeSections(module: Sections): Uint8Array {
   return Buffer.concat(parts)
 }
 
-/** Names of functions by their index, as far as the module tells (§7.4.1, the custom section `name`). */
+/** Names of functions by their index, as far as the module gives them (§7.4.1, the custom section `name`). */
 export function readFunctionNames(wasm: Uint8Array): ReadonlyMap<number, string> {
   const names = new Map<number, string>()
   for (const { id, body } of sectionsOf(wasm)) {

@@ -20,7 +20,7 @@ export function withStack(module: Sections): Map<number, Uint8Array> {
   return new Map([...module, [sections.export, appended(module.get(sections.export), [entry])]])
 }
 
-/** `null` where one of the globals is no i32 that begins as a constant. */
+/** `null` where one of the globals is not an i32 that begins as a constant. */
 function changingGlobals(body: Uint8Array | undefined): readonly number[] | null {
   const reader = new LebReader(body ?? Uint8Array.of(0), 0)
   const found: number[] = []

@@ -109,7 +109,7 @@ export const wasmBuiltins: Readonly<Record<string, WasmBuiltin>> = {
   builtin_json_filter: { name: 'json.filter' },
 }
 
-/** Of an empty collection these have no value, which is no failure. */
+/** For an empty collection these are undefined, which is not a failure. */
 export const undefinedOnEmpty: ReadonlySet<string> = new Set(['opa_agg_max', 'opa_agg_min'])
 
 /** For some operands at least. */
