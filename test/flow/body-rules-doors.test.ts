@@ -5,13 +5,16 @@ import { mkdirSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 import { openInside, openTunnel, readAll } from '../support/tunnel.ts'
+
+const test = await testWith('compiler')
 
 const rules = `package sallyport.rules
 

@@ -8,11 +8,14 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startChild } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const rules = `package sallyport.rules
 

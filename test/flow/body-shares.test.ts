@@ -4,10 +4,12 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 test("bodies that never end take their integration's share of the memory, and no more", async (t) => {
   const origin = await startOrigin(t)

@@ -19,6 +19,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, main, manifest, startChild, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 async function arrange(t: TestContext, capability = 'actions: [stat, list, read, write]') {
   const installation = createInstallation(t, {
@@ -224,7 +227,7 @@ test('a Unix socket has the mode and the group that its listener says', async (t
   assert.equal(statSync(join(installation.folder, 'other.sock')).mode & 0o777, 0o600)
 })
 
-test('rules bound what is read and written more tightly than the capability', async (t) => {
+compilerTest('rules bound what is read and written more tightly than the capability', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }',
     manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [read, write] }]') },

@@ -1,6 +1,6 @@
 /** Bundles and reports together: whose revision decided, how a bundle stands, and masks that come in one. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { buildBundle } from '../../src/authoring/index.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { startBundleGateway } from '../support/bundle-gateway.ts'
@@ -8,6 +8,9 @@ import { startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf, type Files } from '../support/bundles.ts'
 import { type Collector, startCollector } from '../support/collector.ts'
 import { eventually } from '../support/eventually.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const deny = 'package sallyport.rules\n\ndeny contains "closed" if input.http.path == "/closed"\n'
 const mask = 'package system.log\n\nmask contains path if some path in data.hidden\n'

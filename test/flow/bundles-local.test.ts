@@ -11,6 +11,9 @@ import { startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf } from '../support/bundles.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const closing = (path: string) =>
   `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if startswith(input.http.path, "${path}")\n`
@@ -18,7 +21,7 @@ const bundle = (revision: string, path: string) =>
   bundleOf({ '.manifest': { revision, roots: ['sallyport/rules'] }, 'rules.rego': closing(path) })
 const looked = async ({ get }: BundleGateway) => [await get('/one'), await get('/two')]
 
-test('an archive is followed, and a bad one changes nothing', async (t) => {
+compilerTest('an archive is followed, and a bad one changes nothing', async (t) => {
   const place = createInstallation(t)
   const file = join(place.folder, 'acme.tar.gz')
   const replace = (bytes: Uint8Array) => {
@@ -36,7 +39,7 @@ test('an archive is followed, and a bad one changes nothing', async (t) => {
   assert.deepEqual(await looked(gateway), [200, 403])
 })
 
-test('a folder is followed', async (t) => {
+compilerTest('a folder is followed', async (t) => {
   const place = createInstallation(t)
   const folder = join(place.folder, 'acme')
   mkdirSync(folder)
@@ -58,7 +61,7 @@ test('a bad archive ends the start with its place', async (t) => {
   await assert.rejects(start, /acme\.tar\.gz: is not a readable tar archive/)
 })
 
-test('with two bundles the gateway waits for both, and refuses what they both define', async (t) => {
+compilerTest('with two bundles the gateway waits for both, and refuses what they both define', async (t) => {
   const server = await startBundleServer(t)
   server.publish('one', await bundle('r1', '/one'))
   const polling = 'polling: { minDelay: 20ms, maxDelay: 60ms }'
@@ -82,7 +85,7 @@ test('with two bundles the gateway waits for both, and refuses what they both de
   assert.deepEqual([(await gateway.bundle('one')).activeRevision, (await gateway.bundle('two')).activeRevision], ['r1', 'r2'])
 })
 
-test('rules of the folder that do not go with a bundle leave the last good set', async (t) => {
+compilerTest('rules of the folder that do not go with a bundle leave the last good set', async (t) => {
   const server = await startBundleServer(t)
   server.publish('acme', await bundle('r1', '/one'))
   const place = createInstallation(t)

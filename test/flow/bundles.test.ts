@@ -4,7 +4,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { SignJWT } from 'jose'
 import { type BundleGateway, startAgain, startBundleGateway } from '../support/bundle-gateway.ts'
 import { type BundleServer, startBundleServer } from '../support/bundle-server.ts'
@@ -14,6 +14,9 @@ import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler', 'opa')
 
 const pem = (key: KeyObject) => key.export({ type: key.type === 'public' ? 'spki' : 'pkcs8', format: 'pem' }).toString()
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

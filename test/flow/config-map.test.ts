@@ -1,13 +1,15 @@
 /** Manifests, rules and bundles that Kubernetes mounts as ConfigMaps: each version is taken up whole, and what it withdraws is withdrawn. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { ask } from '../support/author.ts'
 import { createConfigMap } from '../support/config-map.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 test('versions of manifests, rules and bundles in ConfigMaps are taken up, and a withdrawn allow is withdrawn', async (t) => {
   const origin = await startOrigin(t)

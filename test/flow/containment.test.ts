@@ -17,6 +17,9 @@ import {
   startChild,
 } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 
@@ -58,7 +61,7 @@ deny contains "no shell" if {
 }
 `
 
-test('a chunked body larger than rules may look at is refused and recorded, and the next caller is served', async (t) => {
+compilerTest('a chunked body larger than rules may look at is refused and recorded, and the next caller is served', async (t) => {
   const { installation, child, authority, get } = await arrange(t, { config: 'http: { maxPolicyBody: 64KiB }', rules: bodyRule })
   const chunk = `8000\r\n${'x'.repeat(0x8000)}\r\n`
   const socket = connect(child.proxyPort, '127.0.0.1')

@@ -7,6 +7,9 @@ import { type TestContext, test } from 'node:test'
 import { type Collector, type Event, startCollector } from '../support/collector.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 interface Arranged {
   readonly collector: Collector
@@ -66,7 +69,7 @@ async function arrange(t: TestContext, { rules = '', more = '', delay = '1ms', t
 const outcome = (name: string) => `sallyport_decision_log_events_total{outcome="${name}"}`
 const seeing = 'package sallyport.rules\n\ndeny contains "teapot" if input.http.headers["x-kind"][_] == "teapot"\n'
 
-test('a decision is told as OPA tells it, field for field', async (t) => {
+compilerTest('a decision is told as OPA tells it, field for field', async (t) => {
   const { collector, ask, gateway } = await arrange(t, { rules: seeing })
   const { status, id } = await ask('/v1/items?page=1', { headers: 'X-Kind: cup\r\n' })
   assert.equal(status, 200)
@@ -120,7 +123,7 @@ test('a decision is told as OPA tells it, field for field', async (t) => {
   })
 })
 
-test('a denial is told as well, with its reasons, and a failed evaluation with its error', async (t) => {
+compilerTest('a denial is told as well, with its reasons, and a failed evaluation with its error', async (t) => {
   const clash = `${seeing}\nboth := 1 if input.http.path == "/clash"\n\nboth := 2 if input.http.path == "/clash"\n\ndeny contains "x" if both == 3\n`
   const { collector, ask } = await arrange(t, { rules: clash })
   assert.equal((await ask('/', { headers: 'X-Kind: teapot\r\n' })).status, 403)
@@ -152,7 +155,7 @@ const secrets = {
   userinfo: 'userinfo-value-1',
 }
 
-test('no secret of a request or of the configuration is in an upload', async (t) => {
+compilerTest('no secret of a request or of the configuration is in an upload', async (t) => {
   process.env['TEST_REPORT_SECRET'] = secrets.known
   const rules =
     'package sallyport.rules\n\ndeny contains input.http.path if input.http.body.value.never\n\ndeny contains "h" if input.http.headers["x-never"]\n'
@@ -200,7 +203,7 @@ test('no secret of a request or of the configuration is in an upload', async (t)
   })
 })
 
-test('an author’s masks and drops are applied, and leave what the policy looks at as it was', async (t) => {
+compilerTest('an author’s masks and drops are applied, and leave what the policy looks at as it was', async (t) => {
   const { collector, ask, metricBecomes } = await arrange(t, {
     name: 'report.rego',
     rules: `package system.log
@@ -225,7 +228,7 @@ drop if input.input.http.path == "/health"
   await metricBecomes(outcome('dropped'), 1)
 })
 
-test('an event whose masks fail is told of without what they might have masked, and the operator hears of it', async (t) => {
+compilerTest('an event whose masks fail is told of without what they might have masked, and the operator hears of it', async (t) => {
   const { collector, ask, metricBecomes, log } = await arrange(t, {
     name: 'report.rego',
     more: ', maxEvaluation: 5ms',
@@ -266,7 +269,7 @@ mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > num
   assert.ok(log.some((line) => line.includes('leads neither to /input nor to /result')))
 })
 
-test('masks that do not compile reject the set, and the last good ones go on', async (t) => {
+compilerTest('masks that do not compile reject the set, and the last good ones go on', async (t) => {
   const { collector, ask, gateway, installation } = await arrange(t, {
     name: 'report.rego',
     rules: 'package system.log\n\nmask contains "/input"\n',
@@ -278,7 +281,7 @@ test('masks that do not compile reject the set, and the last good ones go on', a
   assert.deepEqual(collector.events()[0]?.['erased'], ['/input'])
 })
 
-test('changed masks are a revision of their own, which takes force in one go', async (t) => {
+compilerTest('changed masks are a revision of their own, which takes force in one go', async (t) => {
   const { collector, ask, gateway, installation } = await arrange(t, {
     name: 'report.rego',
     rules: 'package system.log\n\nmask contains "/input"\n',
@@ -365,7 +368,7 @@ test('decisions beyond the stated rate are not reported, and counted', async (t)
   await metricBecomes(outcome('rate'), 2)
 })
 
-test('a body too large to be copied is left out, and the event says so', async (t) => {
+compilerTest('a body too large to be copied is left out, and the event says so', async (t) => {
   const { collector, ask } = await arrange(t, { rules: 'package sallyport.rules\n\ndeny contains "x" if input.http.body.value.never\n' })
   await ask('/', { method: 'POST', headers: 'Content-Type: application/json\r\n', body: JSON.stringify({ a: 'x'.repeat(300_000) }) })
   await collector.until(() => collector.events().length === 1)
@@ -378,7 +381,7 @@ const looking =
   'package sallyport.rules\n\ndeny contains "x" if input.http.body.value.never\n\ndeny contains "y" if input.http.headers["x-never"]\n'
 const deep = (depth: number) => `${'[{"a":'.repeat(depth)}1${'}]'.repeat(depth)}`
 
-test('no length and no depth of a request keeps it out of the log', async (t) => {
+compilerTest('no length and no depth of a request keeps it out of the log', async (t) => {
   const { collector, ask, metricBecomes } = await arrange(t, { rules: looking, more: ', uploadSizeLimit: 2KiB' })
   const noise = (bytes: number) => randomBytes(bytes).toString('base64')
   const bodies = [
@@ -409,7 +412,7 @@ test('no length and no depth of a request keeps it out of the log', async (t) =>
   assert.match(long?.input.http.body.value.a ?? '', /^[\w+/]{64,}…\[cut\]$/)
 })
 
-test('a request whose size stops the masks is told of without what they might have masked', async (t) => {
+compilerTest('a request whose size stops the masks is told of without what they might have masked', async (t) => {
   const { collector, ask, metricBecomes } = await arrange(t, {
     rules: `package system.log
 
@@ -425,7 +428,7 @@ mask contains "/input/http/method" if count([1 | some one in letters; some other
   assert.deepEqual([event?.['input'], event?.['result']], [undefined, undefined])
 })
 
-test('a body that no rule looked at is told of as unread', async (t) => {
+compilerTest('a body that no rule looked at is told of as unread', async (t) => {
   const { collector, ask } = await arrange(t, {
     rules: 'package sallyport.rules\n\ndeny contains "x" if {\n\tinput.http.path == "/judged"\n\tinput.http.body.value.never\n}\n',
   })

@@ -6,6 +6,9 @@ import { type TestContext, test } from 'node:test'
 import { doctor } from '../../src/cli/doctor.ts'
 import { command } from '../support/command.ts'
 import { createInstallation, main, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 /** An installation with a file `afile`, and what doctor says of it. */
 async function examine(t: TestContext, config: string, operator = '') {
@@ -49,7 +52,7 @@ test('a listener may have its socket in a folder that the start makes', async (t
   await startHere(t, installation)
 })
 
-test('doctor compiles a candidate’s rules as it compiles the rules', async (t) => {
+compilerTest('doctor compiles a candidate’s rules as it compiles the rules', async (t) => {
   const installation = createInstallation(t, { config: 'policy: { candidate: { rules: ./next } }' })
   mkdirSync(join(installation.folder, 'next'))
   installation.write('next/rule.rego', 'package sallyport.rules\n\ndeny contains input.nonsense if true\n')

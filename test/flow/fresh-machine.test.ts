@@ -17,9 +17,12 @@ import { exchangeRaw, manifest, proxyHeader } from '../support/installation.ts'
 import { createMachine, type Machine, oldNode, terminate, whyNoMachine } from '../support/machine.ts'
 import { findOpa } from '../support/opa.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 
 const why = whyNoMachine()
 /** In CI nothing is left out. */
+const compilerTest = await testWith('compiler')
+const opaTest = await testWith('opa')
 const unless = (reason: string | null) => (process.env['CI'] === 'true' || reason === null ? {} : { skip: reason })
 
 const old = oldNode()
@@ -215,7 +218,7 @@ function createRule(folder: string): void {
   writeFileSync(join(folder, 'a.rego'), rules)
 }
 
-test(
+compilerTest(
   'rules with the compiler that an image brings are compiled, tested and decide, with only the state folder to write in',
   unless(why),
   async (t) => {
@@ -247,7 +250,7 @@ test(
   },
 )
 
-test('rules with nothing but an opa on PATH are compiled and decide', unless(why), async (t) => {
+opaTest('rules with nothing but an opa on PATH are compiled and decide', unless(why), async (t) => {
   const opa = findOpa()
   const machine = createMachine(t, {
     files: {

@@ -10,7 +10,10 @@ import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startNameServer } from '../support/resolver.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
+import { testWith } from '../support/tools.ts'
 import { openInside } from '../support/tunnel.ts'
+
+const compilerTest = await testWith('compiler')
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 /** As many as one integration may have under way. */
@@ -174,7 +177,7 @@ const reset = (socket: Socket) => void ((socket as unknown as { _parent?: Socket
 /** What runs in this process on behalf of connections and of time. */
 const activeResources = () => process.getActiveResourcesInfo().filter((name) => /TCP|TLS|Timeout|QUERY/.test(name)).length
 
-test('a caller that resets its connection ends its request, whatever that is at, through every door', async (t) => {
+compilerTest('a caller that resets its connection ends its request, whatever that is at, through every door', async (t) => {
   const arranged = await arrange(t)
   const { states, openSlots } = arranged
   // What is opened once and kept: a name server's socket, the engine, a connection for figures.
@@ -200,29 +203,32 @@ test('a caller that resets its connection ends its request, whatever that is at,
 })
 
 /** TCP says the same of a caller that has gone as of one that has only ended its side: what is asked of it (102) finds out, or the first byte that it does not take. */
-test('a caller that closes its connection while its rules wait, or its upgrade is not answered, is found to have left', async (t) => {
-  const arranged = await arrange(t)
-  const { states, openSlots } = arranged
-  const asking = 'its rules wait for an answer from outside'
-  const waiting = 'its origin has not answered'
-  for (const [state, door] of [
-    ...Object.keys(states[asking]).map((door) => [asking, door] as const),
-    ...['intercept', 'services, WebSocket'].map((door) => [waiting, door] as const),
-  ]) {
-    const records = await hangUp(arranged, [state, door, states[state][door] as Cell], (socket) => void socket.destroy())
-    assert.deepEqual(
-      records.map(({ type, status = null, problem = null }) => [type, status, problem]),
-      [
-        [state === asking ? 'refused' : 'decided', null, null],
-        ['settled', 499, 'client-closed'],
-      ],
-      `${state}, ${door}`,
-    )
-  }
-  await eventually('no slot is held', async () => (await openSlots()) === 0)
-})
+compilerTest(
+  'a caller that closes its connection while its rules wait, or its upgrade is not answered, is found to have left',
+  async (t) => {
+    const arranged = await arrange(t)
+    const { states, openSlots } = arranged
+    const asking = 'its rules wait for an answer from outside'
+    const waiting = 'its origin has not answered'
+    for (const [state, door] of [
+      ...Object.keys(states[asking]).map((door) => [asking, door] as const),
+      ...['intercept', 'services, WebSocket'].map((door) => [waiting, door] as const),
+    ]) {
+      const records = await hangUp(arranged, [state, door, states[state][door] as Cell], (socket) => void socket.destroy())
+      assert.deepEqual(
+        records.map(({ type, status = null, problem = null }) => [type, status, problem]),
+        [
+          [state === asking ? 'refused' : 'decided', null, null],
+          ['settled', 499, 'client-closed'],
+        ],
+        `${state}, ${door}`,
+      )
+    }
+    await eventually('no slot is held', async () => (await openSlots()) === 0)
+  },
+)
 
-test('a head that breaks off is refused where its caller can still be told, and holds nothing', async (t) => {
+compilerTest('a head that breaks off is refused where its caller can still be told, and holds nothing', async (t) => {
   const { installation, proxyPort, openSlots } = await arrange(t)
   for (const request of ['GET http://a.exa', 'CONNECT a.example:443 HTTP/1.1\r\nHost:', 'GET /services/origin/ HTTP/1.1\r\nHost: a\r\n']) {
     const before = installation.records().length

@@ -10,6 +10,9 @@ import { startBundleGateway } from '../support/bundle-gateway.ts'
 import { bundleOf } from '../support/bundles.ts'
 import { createDecider } from '../support/decide.ts'
 import { createInstallation, manifest, networkTo, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const deny = 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if input.http.path in data.acme.closed\n'
 
@@ -67,7 +70,7 @@ deny contains "account" if input.http.query.account[0] == sprintf("%v", [data.ac
 const tests =
   'package acme_test\n\nimport rego.v1\n\ntest_closed if data.sallyport.rules.deny with input as {"http": {"path": "/closed"}}\n\ntest_count if count(data.sallyport.rules.deny) == 1 with input as {"http": {"path": "/closed"}}\n'
 
-test('commands see the rules and data of the bundles that are configured', async (t) => {
+compilerTest('commands see the rules and data of the bundles that are configured', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, bundles: [{ name: acme, file: ./acme.tar.gz }] }',
     manifests: { 'weather.yaml': manifest('weather', networkTo(8080)) },
@@ -107,7 +110,7 @@ test('commands see the rules and data of the bundles that are configured', async
   assert.match(stdout, /bundles\/acme\/data\.json\n.*\/closed/s)
 })
 
-test('test and eval read the data of what they are given, and build packs it: the gateway decides by it', async (t) => {
+compilerTest('test and eval read the data of what they are given, and build packs it: the gateway decides by it', async (t) => {
   const installation = installationWithRules(t)
   mkdirSync(join(installation.folder, 'src/acme'), { recursive: true })
   installation.write('src/deny.rego', deny)
@@ -133,7 +136,7 @@ test('test and eval read the data of what they are given, and build packs it: th
   assert.equal(await gateway.get('/open?account=9007199254740992'), 200)
 })
 
-test('a bundle is built anew from a bundle, with its data', async (t) => {
+compilerTest('a bundle is built anew from a bundle, with its data', async (t) => {
   const installation = installationWithRules(t)
   const first = await bundleOf({
     '.manifest': { revision: 'r1', roots: ['sallyport/rules', 'acme'] },

@@ -7,6 +7,9 @@ import { setTimeout } from 'node:timers/promises'
 import { command } from '../support/command.ts'
 import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, root, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const ask = (originPort: number, path: string, close = true) =>
   `GET http://localhost:${originPort}${path} HTTP/1.1\r\nHost: localhost:${originPort}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${close ? 'Connection: close\r\n' : ''}\r\n`
@@ -144,7 +147,7 @@ test('a listener for an unknown integration aborts with 78', async (t) => {
   assert.match(stderr, /there is no manifest of "nobody" \(known: weather\)/)
 })
 
-test('SIGHUP with Rego that does not compile leaves the old rules deciding, and says file, line and column', async (t) => {
+compilerTest('SIGHUP with Rego that does not compile leaves the old rules deciding, and says file, line and column', async (t) => {
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }',

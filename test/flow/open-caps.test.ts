@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const handshake = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
 
@@ -96,7 +99,8 @@ async function open(t: TestContext, kind: keyof typeof kinds) {
 }
 
 for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
-  test(`a ${kind} carries what its caps allow, to the last byte`, async (t) => {
+  const run = kinds[kind].rules === '' ? test : compilerTest
+  run(`a ${kind} carries what its caps allow, to the last byte`, async (t) => {
     const { socket, origin, sent, received, settled } = await open(t, kind)
     socket.write('x'.repeat(1000))
     origin.say('y'.repeat(1000))
@@ -106,7 +110,7 @@ for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
     assert.deepEqual([problem, sentBytes, receivedBytes], [null, 1000, 1000])
   })
 
-  test(`a ${kind} whose caller sends more than maxRequest is cut, and recorded so`, async (t) => {
+  run(`a ${kind} whose caller sends more than maxRequest is cut, and recorded so`, async (t) => {
     const { socket, sent, closed, settled } = await open(t, kind)
     socket.write('x'.repeat(900))
     await eventually('the first part has come', () => sent().length === 900)
@@ -117,7 +121,7 @@ for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
     assert.deepEqual([status, problem, complete, sentBytes], [kinds[kind].status, 'payload-too-large', false, 900])
   })
 
-  test(`a ${kind} whose other end sends more than maxReply is cut, and recorded so`, async (t) => {
+  run(`a ${kind} whose other end sends more than maxReply is cut, and recorded so`, async (t) => {
     const { origin, received, closed, settled } = await open(t, kind)
     origin.say('y'.repeat(900))
     await eventually('the first part has come', () => received().length === 900)

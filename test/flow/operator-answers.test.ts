@@ -9,6 +9,9 @@ import { lockFolder } from '../../src/files/folder-lock.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
 import { command } from '../support/command.ts'
 import { createInstallation, type Installation, main, manifest, networkTo, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const run = ({ configFile }: Installation, ...words: string[]) =>
   command(process.execPath, ['--no-warnings', main, ...words, '--config', configFile])
@@ -83,7 +86,7 @@ test('what fails in the operator’s API is told in JSON and in words, without a
   assert.deepEqual([listed.code, listed.stderr], [1, 'the gateway answered 500: EISDIR: illegal operation on a directory, read\n'])
 })
 
-test('texts of a revision cannot move the cursor or turn the line around', async (t) => {
+compilerTest('texts of a revision cannot move the cursor or turn the line around', async (t) => {
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', '# \u202e\u001b[2J first') })
   const rule = (note: string) => `package sallyport.rules\n\n# ${note}\ndeny contains "no" if {\n\tinput.http.path == "/x"\n}\n`
   writeFileSync(join(installation.folder, 'rules/a.rego'), rule('\u2066one'))

@@ -12,7 +12,10 @@ import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
+import { testWith } from '../support/tools.ts'
 import { openInside } from '../support/tunnel.ts'
+
+const compilerTest = await testWith('compiler')
 
 const echo = (t: TestContext): Promise<number> =>
   new Promise((resolve) => {
@@ -149,7 +152,7 @@ test('a WebSocket is cut when its service is taken away', async (t) => {
   await closed
 })
 
-test('a WebSocket is cut by new rules on headers that no rule looked at when it was opened', async (t) => {
+compilerTest('a WebSocket is cut by new rules on headers that no rule looked at when it was opened', async (t) => {
   const port = await startChat(t)
   const installation = createInstallation(t, {
     config: `policy: { rules: ./rules }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
@@ -221,7 +224,7 @@ async function withRevisions(t: TestContext, before: string, after: string) {
   return { installation, ...running, rollback }
 }
 
-test('a candidate in the shadow decides nothing, and every difference is recorded with both decisions', async (t) => {
+compilerTest('a candidate in the shadow decides nothing, and every difference is recorded with both decisions', async (t) => {
   const { status, differences } = await withCandidate(t, 0, rule('/secret'))
   for (const path of ['/open', '/secret/a', '/open', '/secret/b']) assert.equal(await status(path), 200)
   // They are compared in their order, where no request waits for it.
@@ -251,7 +254,7 @@ test('a candidate in the shadow decides nothing, and every difference is recorde
   ])
 })
 
-test('a tunnel that the candidate decided is judged once, and counted as a tunnel', async (t) => {
+compilerTest('a tunnel that the candidate decided is judged once, and counted as a tunnel', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, candidate: { rules: ./candidate, enforce: 100 } }',
@@ -282,7 +285,7 @@ test('a tunnel that the candidate decided is judged once, and counted as a tunne
   assert.doesNotMatch(await metrics(), /^sallyport_request_duration_seconds_count/m)
 })
 
-test('an enforced candidate decides, and where it fails the active policy does', async (t) => {
+compilerTest('an enforced candidate decides, and where it fails the active policy does', async (t) => {
   const { status, differences } = await withCandidate(
     t,
     100,
@@ -301,7 +304,7 @@ test('an enforced candidate decides, and where it fails the active policy does',
   )
 })
 
-test('an enforced candidate that runs away is stopped at its own bound, and the active policy decides', async (t) => {
+compilerTest('an enforced candidate that runs away is stopped at its own bound, and the active policy decides', async (t) => {
   // Its turns allocate nothing, so that it is time that ends it, however fast the machine.
   const loop = 'some a in many; some b in many; a == b; b == 0'
   const { status, differences, log } = await withCandidate(
@@ -321,7 +324,7 @@ test('an enforced candidate that runs away is stopped at its own bound, and the 
   assert.ok(log.some((line) => /the candidate policy failed/.test(line) && /took longer than 20 ms/.test(line)))
 })
 
-test('what an enforced candidate allowed is cut once the manifests or its own rules forbid it', async (t) => {
+compilerTest('what an enforced candidate allowed is cut once the manifests or its own rules forbid it', async (t) => {
   const [revoked, forbidden] = [await echo(t), await echo(t)]
   const both = `network: [{ hosts: [localhost], ports: [${revoked}, ${forbidden}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
   const { installation, gateway, proxyPort, rollback } = await withRevisions(
@@ -339,7 +342,7 @@ test('what an enforced candidate allowed is cut once the manifests or its own ru
   assert.deepEqual(cut().toSorted(), ['default/deny', 'rules/deny'])
 })
 
-test('a candidate that does not compile changes nothing, and the log says why', async (t) => {
+compilerTest('a candidate that does not compile changes nothing, and the log says why', async (t) => {
   const { status, log } = await withCandidate(t, 100, 'package sallyport.rules\n\ndeny contains if\n')
   assert.equal(await status('/open'), 200)
   assert.ok(log.some((line) => /the candidate rules are bad/.test(line) && /"candidate\/c\.rego:3:/.test(line)))

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { installationWithRules, sallyport, sallyportWith } from '../support/author.ts'
 import { command } from '../support/command.ts'
 import { manifest, networkTo } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 test('“new” writes a manifest, a rule and its test, which check, format, test and build accept', async (t) => {
   const installation = installationWithRules(t)

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { installationWithRules, sallyport } from '../support/author.ts'
 import { manifest, networkTo, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 test('diff tells what a change on disk would allow, and what separates two kept revisions', async (t) => {
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })

@@ -5,8 +5,11 @@ import { ask, idOf, installationToItems, installationWithRules, sallyport } from
 import { cleanEnv, command } from '../support/command.ts'
 import { exchangeRaw, manifest, networkTo, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 
-test('explain and replay tell of recorded requests why, what would change it, and what now differs', async (t) => {
+const compilerTest = await testWith('compiler')
+
+compilerTest('explain and replay tell of recorded requests why, what would change it, and what now differs', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationToItems(t, origin.port)
   const { proxyPort, gateway } = await startHere(t, installation)
@@ -42,7 +45,7 @@ test('explain and replay tell of recorded requests why, what would change it, an
   assert.match((await sallyport(installation, 'explain', ruled.id)).stdout, /rule that held: rules\/a\.rego:5 \(deny\)/)
 })
 
-test('explain tells of a rule where it stands, and of tunnels, refusals and floods what the log knows', async (t) => {
+compilerTest('explain tells of a rule where it stands, and of tunnels, refusals and floods what the log knows', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(
     t,

@@ -7,6 +7,9 @@ import { type TestContext, test } from 'node:test'
 import { Ajv } from 'ajv'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, portOf, proxyHeader, root, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 interface Schema {
   readonly type?: string
@@ -140,7 +143,7 @@ const at = (document: unknown, path: string) =>
   path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document)
 const schemaAt = (path: string) => path.split('.').reduce<Schema>((one, key) => one.properties?.[key] ?? {}, schema)
 
-test('every input is of the schema, every key of the schema is in an input, and so is every word it lists', async (t) => {
+compilerTest('every input is of the schema, every key of the schema is in an input, and so is every word it lists', async (t) => {
   const found = await inputs(t)
   const validate = new Ajv({ allErrors: true }).compile(schema)
   for (const one of found) assert.ok(validate(one), `${JSON.stringify(validate.errors)} in ${JSON.stringify(one)}`)

@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { sallyport } from '../support/author.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 /** `verdicts`: what the service that rules ask answers, by path. */
 async function startVerdicts(t: TestContext): Promise<Origin & { readonly held: (() => void)[] }> {

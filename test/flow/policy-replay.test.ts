@@ -5,8 +5,11 @@ import { ask, installationToItems, installationWithRules, sallyport } from '../s
 import { command } from '../support/command.ts'
 import { main, manifest, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 
-test('replay judges by a kept revision too, and only what is asked for', async (t) => {
+const compilerTest = await testWith('compiler')
+
+compilerTest('replay judges by a kept revision too, and only what is asked for', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const allowing = (path: string) =>
     manifest(

@@ -8,8 +8,11 @@ import { gzipSync } from 'node:zlib'
 import { ask, installationWithRules, sallyport } from '../support/author.ts'
 import { manifest, networkTo, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 
-test('rules whose own tests fail are not activated, and revisions can be listed, chosen and rolled back', async (t) => {
+const compilerTest = await testWith('compiler')
+
+compilerTest('rules whose own tests fail are not activated, and revisions can be listed, chosen and rolled back', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
   const { proxyPort, gateway } = await startHere(t, installation)
@@ -66,7 +69,7 @@ test('a chosen revision is chosen again after a restart', async (t) => {
   assert.equal((await again.gateway.reload()).pinned, before?.revision)
 })
 
-test('a test that never ends is named, and keeps nobody from rolling back meanwhile', async (t) => {
+compilerTest('a test that never ends is named, and keeps nobody from rolling back meanwhile', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
   const { proxyPort, gateway } = await startHere(t, installation)
@@ -98,7 +101,7 @@ test('a test that never ends is named, and keeps nobody from rolling back meanwh
   assert.deepEqual([await status('/one'), await status('/two'), await status('/three')], [403, 200, 200])
 })
 
-test('of ten changes in a burst one or two are compiled, and the newest decides', async (t) => {
+compilerTest('of ten changes in a burst one or two are compiled, and the newest decides', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
   const { proxyPort, gateway } = await startHere(t, installation)
@@ -120,7 +123,7 @@ test('of ten changes in a burst one or two are compiled, and the newest decides'
   assert.ok(builds.length <= 2, builds.join())
 })
 
-test('a gateway that closes while rules are built activates nothing any more, and its log ends with its end', async (t) => {
+compilerTest('a gateway that closes while rules are built activates nothing any more, and its log ends with its end', async (t) => {
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
   const { gateway } = await startHere(t, installation)
   installation.write('rules/a.rego', 'package sallyport.rules\n\ndeny contains "no" if input.http.path == "/one"\n')
@@ -134,7 +137,7 @@ test('a gateway that closes while rules are built activates nothing any more, an
   assert.equal(installation.records().at(-1)?.['type'], 'stopped')
 })
 
-test('a choice that fails loses no change that gave way to it', async (t) => {
+compilerTest('a choice that fails loses no change that gave way to it', async (t) => {
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
   const { gateway } = await startHere(t, installation)
   const before = JSON.parse((await sallyport(installation, 'list', '--json')).stdout).active

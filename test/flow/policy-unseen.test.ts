@@ -1,9 +1,11 @@
 /** What the log does not record is not guessed: explain and replay answer where it cannot matter, and otherwise say what it is. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { type Asked, idOf, installationWithRules, sallyport } from '../support/author.ts'
 import { exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const rules = `package sallyport.rules
 

@@ -12,8 +12,9 @@ import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, headOf, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { nameServer, networkTest } from '../support/namespace.ts'
 import { type Resolver, startNameServer } from '../support/resolver.ts'
+import { onlyWith } from '../support/tools.ts'
 
-const test = networkTest(import.meta.filename)
+const test = await onlyWith(networkTest(import.meta.filename), 'compiler')
 
 const doors = ['proxy', 'tunnel', 'intercept', 'service', 'websocket', 'send'] as const
 type Door = (typeof doors)[number]

@@ -15,8 +15,10 @@ import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Regist
 import { createInstallation, exchangeRaw, headOf, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { nameServer, networkTest } from '../support/namespace.ts'
 import { type DnsAnswer, startNameServer } from '../support/resolver.ts'
+import { onlyWith } from '../support/tools.ts'
 
 const test = networkTest(import.meta.filename)
+const compilerTest = await onlyWith(test, 'compiler')
 
 /** A and AAAA of each name; what is not here does not exist. */
 const names: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
@@ -245,7 +247,7 @@ test('a name is absolute: the machine’s search domains are not tried, however 
   assert.deepEqual([...new Set(resolver.asked)].sort(), ['absent.example', 'four.example', 'short'])
 })
 
-test('rules that ask outside reach the public and nothing else, and learn the addresses of a name', async (t) => {
+compilerTest('rules that ask outside reach the public and nothing else, and learn the addresses of a name', async (t) => {
   const { get, reached } = await arrange(
     t,
     `deny contains concat(" ", ["addresses", concat(",", net.lookup_ip_addr("public.example"))]) if {

@@ -1,12 +1,14 @@
 /** OPA's own SDK beside a running gateway: who is told of a difference, and what it never touches. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { startFailure } from '../../src/cli/exit.ts'
 import { harden } from '../../src/opa/index.ts'
 import { ask, installationWithRules, sallyport } from '../support/author.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Installation, manifest, networkTo, type Running, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const rules = `package sallyport.rules
 

@@ -10,6 +10,9 @@ import { headersOf } from '../../src/text/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { type RawRequest, startRawOrigin } from '../support/raw-origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const credential = 'differential-credential-0123456789'
 
@@ -144,7 +147,8 @@ const modes: Readonly<Record<string, { readonly config?: string; readonly rules?
 }
 
 for (const [mode, { config = '', rules = '' }] of Object.entries(modes)) {
-  test(`judged and received are the same for services as for the proxy door ${mode}`, async (t) => {
+  const run = rules === '' ? test : compilerTest
+  run(`judged and received are the same for services as for the proxy door ${mode}`, async (t) => {
     process.env['TEST_DIFFERENTIAL_CREDENTIAL'] = credential
     const origin = await startRawOrigin(t, (_request, socket) => void socket.write('HTTP/1.1 204 No Content\r\n\r\n'))
     const authority = `localhost:${origin.port}`

@@ -7,6 +7,9 @@ import { type TestContext, test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { headerOf, startRawOrigin } from '../support/raw-origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const credential = 'service-credential-0123456789'
 const token = proxyHeader('weather')
@@ -80,7 +83,8 @@ const framings = (body: string): readonly (readonly [string, string])[] => [
 ]
 
 for (const [mode, settings] of Object.entries(modes)) {
-  test(`uploads to a service ${mode}`, async (t) => {
+  const run = settings.rules === undefined ? test : compilerTest
+  run(`uploads to a service ${mode}`, async (t) => {
     const { service, installation } = await arrange(t, settings)
     const { proxyPort, log } = await startHere(t, installation)
     let asked = 0

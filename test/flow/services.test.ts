@@ -10,6 +10,9 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const credential = 'service-credential-0123456789'
 
@@ -203,7 +206,7 @@ test('an upgrade to anything but a WebSocket is ignored, and the request answere
   for (const { rawHeaders } of origin.requests) assert.doesNotMatch(rawHeaders.join(), /h2c|http2-settings|websocket,/i)
 })
 
-test('rules bound a service’s reply in time and length, whether it says its length or not', async (t) => {
+compilerTest('rules bound a service’s reply in time and length, whether it says its length or not', async (t) => {
   const { base, headers } = await arrange(
     t,
     (req, res) => {
@@ -228,48 +231,56 @@ test('rules bound a service’s reply in time and length, whether it says its le
   await assert.rejects(cut.text())
 })
 
-test('a body that the policy read is counted and capped like any other, and a caller that leaves meanwhile is no bug', async (t) => {
-  const { base, headers, installation, proxyPort, log } = await arrange(
-    t,
-    (req, res) => void bodyOf(req).then((body) => res.end(String(body.byteLength))),
-    {
-      extra: 'policy: { rules: ./rules }',
-      rules:
-        'obligations contains {"maxRequestBytes": 500} if input.request.kind == "service"\n\ndeny contains "no" if input.service.body.value.no == true',
-    },
-  )
-  const send = (length: number, chunked: boolean) => {
-    const text = JSON.stringify({ x: 'x'.repeat(length - 8) })
-    const body = chunked ? ReadableStream.from([Buffer.from(text)]) : text
-    return fetch(`${base}/search/a`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, duplex: 'half' })
-  }
-  assert.equal(await (await send(400, true)).text(), '400')
-  assert.equal(await (await send(400, false)).text(), '400')
-  for (const chunked of [true, false]) assert.equal((await send(900, chunked)).status, 413)
-  const settled = () => installation.records().filter(({ type }) => type === 'settled')
-  await eventually('all are settled', () => settled().length === 4)
-  assert.deepEqual(
-    settled().map(({ status, sentBytes }) => [status, sentBytes]),
-    [
-      [200, 400],
-      [200, 400],
-      [413, 0],
-      [413, 0],
-    ],
-  )
+compilerTest(
+  'a body that the policy read is counted and capped like any other, and a caller that leaves meanwhile is no bug',
+  async (t) => {
+    const { base, headers, installation, proxyPort, log } = await arrange(
+      t,
+      (req, res) => void bodyOf(req).then((body) => res.end(String(body.byteLength))),
+      {
+        extra: 'policy: { rules: ./rules }',
+        rules:
+          'obligations contains {"maxRequestBytes": 500} if input.request.kind == "service"\n\ndeny contains "no" if input.service.body.value.no == true',
+      },
+    )
+    const send = (length: number, chunked: boolean) => {
+      const text = JSON.stringify({ x: 'x'.repeat(length - 8) })
+      const body = chunked ? ReadableStream.from([Buffer.from(text)]) : text
+      return fetch(`${base}/search/a`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body,
+        duplex: 'half',
+      })
+    }
+    assert.equal(await (await send(400, true)).text(), '400')
+    assert.equal(await (await send(400, false)).text(), '400')
+    for (const chunked of [true, false]) assert.equal((await send(900, chunked)).status, 413)
+    const settled = () => installation.records().filter(({ type }) => type === 'settled')
+    await eventually('all are settled', () => settled().length === 4)
+    assert.deepEqual(
+      settled().map(({ status, sentBytes }) => [status, sentBytes]),
+      [
+        [200, 400],
+        [200, 400],
+        [413, 0],
+        [413, 0],
+      ],
+    )
 
-  const leaving = connect(proxyPort, '127.0.0.1')
-  leaving.write(
-    `POST /services/search/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
-  )
-  await setTimeout(100)
-  leaving.destroy()
-  // The end in the middle of a body is a malformed arrival of its own.
-  const codes = () => installation.records().flatMap(({ type, code }) => (type === 'refused' ? [code] : []))
-  await eventually('it is recorded', () => codes().includes('client-closed'))
-  assert.equal(codes().includes('internal'), false)
-  assert.deepEqual(
-    log.filter((line) => line.includes('unexpected')),
-    [],
-  )
-})
+    const leaving = connect(proxyPort, '127.0.0.1')
+    leaving.write(
+      `POST /services/search/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    )
+    await setTimeout(100)
+    leaving.destroy()
+    // The end in the middle of a body is a malformed arrival of its own.
+    const codes = () => installation.records().flatMap(({ type, code }) => (type === 'refused' ? [code] : []))
+    await eventually('it is recorded', () => codes().includes('client-closed'))
+    assert.equal(codes().includes('internal'), false)
+    assert.deepEqual(
+      log.filter((line) => line.includes('unexpected')),
+      [],
+    )
+  },
+)

@@ -9,7 +9,10 @@ import { type TestContext, test } from 'node:test'
 import { type RequestDoor, startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
 import { openTunnel } from '../support/tunnel.ts'
+
+const compilerTest = await testWith('compiler')
 
 const [rate, burst, total] = [100_000, 20_000, 80_000]
 const limits = 'limits: { bytesIn: { rate: 100000/s, burst: 20000 }, bytesOut: { rate: 100000/s, burst: 20000 } }'
@@ -122,7 +125,7 @@ for (const door of doors)
     await upload(doors[door], uploads)
   })
 
-test('a body that rules have read goes at the rate of bytesOut too', async (t) => {
+compilerTest('a body that rules have read goes at the rate of bytesOut too', async (t) => {
   const { doors, uploads } = await arrange(t, {
     config: 'policy: { rules: ./rules }',
     http: ', maxPolicyBody: 1MB',

@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Collector, startCollector } from '../support/collector.ts'
 import { createInstallation, type Installation, manifest, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 interface Told {
   readonly labels: Readonly<Record<string, string>>
@@ -27,7 +30,7 @@ const last = (collector: Collector) => collector.statuses().at(-1) as Told | und
 const rejects = (installation: Installation) =>
   installation.write('rules/r.rego', 'package sallyport.rules\n\ndeny contains "x" if input.http.metod\n')
 
-test('a start, a rejection and an activation are each told at once, as OPA tells them', async (t) => {
+compilerTest('a start, a rejection and an activation are each told at once, as OPA tells them', async (t) => {
   const { collector, installation } = await arrange(t)
   const { gateway } = await startHere(t, installation)
   await collector.until(() => last(collector)?.bundles['local']?.['active_revision'] !== undefined)
@@ -102,7 +105,7 @@ test('how the decision log fares is part of it', async (t) => {
   await gateway.close()
 })
 
-test('a secret in the reason of a rejection is masked', async (t) => {
+compilerTest('a secret in the reason of a rejection is masked', async (t) => {
   process.env['TEST_STATUS_SECRET'] = 'status_secret_value'
   const { collector, installation } = await arrange(t)
   installation.write(

@@ -7,7 +7,10 @@ import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startNameServer } from '../support/resolver.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
+import { testWith } from '../support/tools.ts'
 import { openInside } from '../support/tunnel.ts'
+
+const compilerTest = await testWith('compiler')
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const forAnHour = '1h'
@@ -98,7 +101,7 @@ test('a capability’s timeout holds while a name is resolved or an address dial
   assert.match(String(head), /^HTTP\/1\.1 504 .*sallyport-problem: origin-timeout\r\n/is)
 })
 
-test('grants.timeout holds while what a rule asks for is resolved or dialled', async (t) => {
+compilerTest('grants.timeout holds while what a rule asks for is resolved or dialled', async (t) => {
   const { proxyPort } = await arrange(t, {
     rules: `deny contains "no" if {
 	input.request.door != "policy"

@@ -8,6 +8,9 @@ import { warningsOf } from '../../src/policy/unprovided.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
 import { bundleOf } from '../support/bundles.ts'
 import { createInstallation, manifest, networkTo, startHere } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const rules = `package sallyport.rules
 
@@ -32,7 +35,7 @@ const library = 'package acme.lib\n\nis_mapped(path) if data.acme.mapped[path] =
 const places =
   /rules\/r\.rego:6:46: nothing provides data\.acme\.closd: .*policy\.bundles.*rules\/r\.rego:8:27: nothing provides data\.lists\.paths: .*rules\/r\.rego:14:27: nothing provides data\.sallyport\.rules\.is_odd: /s
 
-test('check warns of each place that looks at data which is not there, and of no other', async (t) => {
+compilerTest('check warns of each place that looks at data which is not there, and of no other', async (t) => {
   const installation = installationWithRules(t)
   installation.write('rules/r.rego', rules)
   installation.write('rules/lib.rego', library)
@@ -50,7 +53,7 @@ test('check warns of each place that looks at data which is not there, and of no
   assert.equal((await sallyport(installation, 'check', 'rules', 'given')).stdout, 'OK: 2 files\n')
 })
 
-test('an activation warns in the log, its record and the status, and a bundle that brings the data ends it', async (t) => {
+compilerTest('an activation warns in the log, its record and the status, and a bundle that brings the data ends it', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, bundles: [{ name: acme, file: ./acme.tar.gz }] }',
     manifests: { 'weather.yaml': manifest('weather', networkTo(8080)) },

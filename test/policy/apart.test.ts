@@ -1,6 +1,6 @@
 /** What is evaluated on a thread of its own is decided as on the gateway's, and keeps nobody waiting. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
 import { decodeManifest } from '../../src/manifests/decode.ts'
@@ -10,6 +10,9 @@ import { createPolicy } from '../../src/policy/policy.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const integrationOf = (name: string, host: string) =>
   decodeManifest(`/x/${name}.yaml`, manifest(name, `network: [{ hosts: [${host}], tls: intercept }]`), smallDefaults)

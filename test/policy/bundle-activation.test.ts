@@ -21,6 +21,9 @@ import { bundleOf, type Files, readFiles, snapshotOf } from '../support/bundles.
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler', 'opa')
 
 const weather = decodeManifest(
   '/x/weather.yaml',
@@ -74,7 +77,7 @@ const acme = (closed: readonly string[], more: Files = {}): Files => ({
   ...more,
 })
 
-test('new data decides without a compiler, and is another revision', async (t) => {
+compilerTest('new data decides without a compiler, and is another revision', async (t) => {
   const { activate, allows, commands } = station(t)
   const first = await activate(await set({ acme: acme(['/a']) }))
   assert.deepEqual([allows('/a'), allows('/b'), commands], [false, true, ['build']])
@@ -85,14 +88,14 @@ test('new data decides without a compiler, and is another revision', async (t) =
   assert.equal(await activate(await set({ acme: acme(['/a']) })), first)
 })
 
-test('data too large for the image of each integration decides as well', async (t) => {
+compilerTest('data too large for the image of each integration decides as well', async (t) => {
   const { activate, allows } = station(t)
   await activate(await set({ acme: acme(Array.from({ length: 10_000 }, (_, index) => `/path/${index}`)) }))
   assert.deepEqual([allows('/path/9999'), allows('/path/10000')], [false, true])
 })
 
 for (const entries of [500, 1200, 5000, 12_000, 40_000, 120_000])
-  test(`a request is decided alike among others where the data has ${entries} entries`, async (t) => {
+  compilerTest(`a request is decided alike among others where the data has ${entries} entries`, async (t) => {
     const { activate, allows } = station(t)
     const users = Object.fromEntries(
       Array.from({ length: entries }, (_, index) => [`user${index}`, { role: `r${index % 50}`, net: `10.0.${index % 250}.0/24` }]),
@@ -113,7 +116,7 @@ for (const entries of [500, 1200, 5000, 12_000, 40_000, 120_000])
       )
   })
 
-test('rules of the folder may look at what bundles define, and bundles’ tests see their data', async (t) => {
+compilerTest('rules of the folder may look at what bundles define, and bundles’ tests see their data', async (t) => {
   const { activate, allows, commands } = station(t)
   const passing =
     'package sallyport.rules_test\n\nimport rego.v1\n\nimport data.sallyport.rules\n\ntest_a if count(rules.deny) == 1 with input as {"http": {"path": "/a"}}\n'
@@ -129,7 +132,7 @@ test('rules of the folder may look at what bundles define, and bundles’ tests 
   assert.deepEqual([allows('/a'), allows('/b'), allows('/c'), commands], [false, false, true, ['build', 'test', 'build']])
 })
 
-test('two bundles stand side by side where their roots lie apart, and not where they meet', async (t) => {
+compilerTest('two bundles stand side by side where their roots lie apart, and not where they meet', async (t) => {
   const { activate, allows } = station(t)
   const more = (root: string): Files => ({ '.manifest': { roots: [root] }, 'acme/more/data.json': { x: 1 } })
   await activate(await set({ acme: acme(['/a'], { '.manifest': { roots: ['sallyport/rules', 'acme/closed'] } }), more: more('acme/more') }))
@@ -164,7 +167,7 @@ async function builtByOpa(t: TestContext, entrypoint: string, text = rule): Prom
 const whole = async (bytes: Uint8Array): Promise<BundleSet> =>
   new Map([['acme', snapshotOf(await readBundle(bytes, { origin: 'acme', verification: null }))]])
 
-test('WebAssembly that opa built is asked without the body as well, and reads it where its rules look at it', async (t) => {
+compilerTest('WebAssembly that opa built is asked without the body as well, and reads it where its rules look at it', async (t) => {
   const looking = 'package sallyport.rules\n\ndeny contains "x" if {\n\tinput.http.path == "/judged"\n\tinput.http.body.value.a\n}\n'
   const { policy, activate } = station(t, unable)
   await activate(await whole(await builtByOpa(t, 'sallyport/decision', looking)))
@@ -182,7 +185,7 @@ test('WebAssembly that opa built is asked without the body as well, and reads it
   assert.equal(decide('/judged', { type: 'json', bytes: 7, value: { a: 1 } }), 'rules/deny')
 })
 
-test('WebAssembly that opa built replaces the policy whole, and needs no compiler', async (t) => {
+compilerTest('WebAssembly that opa built replaces the policy whole, and needs no compiler', async (t) => {
   const { activate, allows, policy } = station(t, unable)
   const bundles = await whole(await builtByOpa(t, 'sallyport/decision'))
   await activate(bundles)
@@ -211,7 +214,7 @@ deny contains "place" if indexof(input.http.segments[1], "é") == 1
 deny contains "glob" if glob.match("a*c", [], input.http.segments[1])
 `
 
-test('WebAssembly that opa built is asked for OPA’s own functions, not for those that it brings', async (t) => {
+compilerTest('WebAssembly that opa built is asked for OPA’s own functions, not for those that it brings', async (t) => {
   const { activate, allows } = station(t, unable)
   await activate(await whole(await builtByOpa(t, 'sallyport/decision', hostileRules)))
   // json.is_valid inside frees a value that is shared: what it said before must not change what comes behind.
@@ -229,7 +232,7 @@ test('WebAssembly that opa built is asked for OPA’s own functions, not for tho
   }
 })
 
-test('a function inside WebAssembly whose code is another than ours is asked of OPA’s library', async (t) => {
+compilerTest('a function inside WebAssembly whose code is another than ours is asked of OPA’s library', async (t) => {
   const bundles = await whole(
     await builtByOpa(t, 'sallyport/decision', rule.replace('input.http.path in data.acme.closed', 'startswith(input.http.path, "/a")')),
   )
@@ -259,7 +262,7 @@ test('functions of the default policy are answered inside where they are OPA’s
   assert.deepEqual(libraryNeedOf(base, {}), { always: [], sometimes: [] })
 })
 
-test('WebAssembly whose rules call what is unknown here is refused', async (t) => {
+compilerTest('WebAssembly whose rules call what is unknown here is refused', async (t) => {
   const bundles = await whole(await builtByOpa(t, 'sallyport/decision'))
   const acme = bundles.get('acme')
   assert.ok(acme !== undefined)
@@ -277,7 +280,7 @@ test('WebAssembly whose rules call what is unknown here is refused', async (t) =
   )
 })
 
-test('what a bundle says of its WebAssembly’s reads and clocks is not believed', async (t) => {
+compilerTest('what a bundle says of its WebAssembly’s reads and clocks is not believed', async (t) => {
   const dated = rule.replace('input.http.path in data.acme.closed', 'time.now_ns() > 1000000000')
   const { bytes } = await buildBundle(createCompile(), { 'rules.rego': dated }, { revision: 'r1' })
   const acme = (await whole(bytes)).get('acme')
@@ -296,7 +299,7 @@ test('what a bundle says of its WebAssembly’s reads and clocks is not believed
   assert.deepEqual([allows('/a', 0), allows('/a', 5000)], [true, false])
 })
 
-test('refuses WebAssembly without the entry point, or with functions that no policy may call', async (t) => {
+compilerTest('refuses WebAssembly without the entry point, or with functions that no policy may call', async (t) => {
   const { activate } = station(t, unable)
   await assert.rejects(
     async () => activate(await whole(await builtByOpa(t, 'acme/rules/x', 'package acme.rules\n\nx := 1\n'))),
@@ -316,7 +319,7 @@ test('refuses WebAssembly without the entry point, or with functions that no pol
   assert.notEqual(granted.policy.consult, null)
 })
 
-test('the history gives back what a bundle said, its WebAssembly included', async (t) => {
+compilerTest('the history gives back what a bundle said, its WebAssembly included', async (t) => {
   const history = createHistory(createFolder(t))
   const rego = snapshotOf(await readBundle(await bundleOf(acme(['/a'])), { origin: 'acme', verification: null }))
   const bundles = new Map([...(await whole(await builtByOpa(t, 'sallyport/decision'))), ['rego', rego] as const])
@@ -388,7 +391,7 @@ for (const [what, document, expected] of [
     /bundle lists: defines data\.acme\.lists, where rules stand as well \(data\.acme\.lists\.blocked\)/,
   ],
 ] as const)
-  test(`refuses ${what}, and takes data beside it`, async (t) => {
+  compilerTest(`refuses ${what}, and takes data beside it`, async (t) => {
     const { activate, allows, commands } = station(t)
     const rules = { 'rules/lists.rego': atLists, 'rules/own.rego': rule.replace('data.acme.closed', 'data.acme.lists.blocked') }
     const bundle = async (data: unknown) =>
@@ -401,7 +404,7 @@ for (const [what, document, expected] of [
     assert.equal(allows('/a'), false)
   })
 
-test('a rule where the manifests stand is refused', async (t) => {
+compilerTest('a rule where the manifests stand is refused', async (t) => {
   const { activate } = station(t)
   await assert.rejects(
     async () => activate(new Map(), { 'rules/x.rego': 'package integrations.weather\n\nowner := "me"\n' }),
@@ -409,7 +412,7 @@ test('a rule where the manifests stand is refused', async (t) => {
   )
 })
 
-test('a compiler that does not tell where rules stand leaves whole packages to them', async (t) => {
+compilerTest('a compiler that does not tell where rules stand leaves whole packages to them', async (t) => {
   const compile = createCompile()
   const silent: Compile = async (request) => {
     const { rules: _told, ...answer } = await compile(request)
@@ -425,7 +428,7 @@ test('a compiler that does not tell where rules stand leaves whole packages to t
   )
 })
 
-test('rules and masks that are both new are tested once', async () => {
+compilerTest('rules and masks that are both new are tested once', async () => {
   const compile = createCompile()
   const commands: string[] = []
   const counted: Compile = (request) => {

@@ -10,6 +10,9 @@ import { readBundle } from '../../src/bundles/index.ts'
 import { bundleOf, origin, readFiles, refusalOf, snapshotOf, tarOf } from '../support/bundles.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
+import { testWith } from '../support/tools.ts'
+
+const opaTest = await testWith('opa')
 
 const rego = 'package acme.hr\n\nallow if input.user == data.acme.hr.admin\n'
 const sources = {
@@ -20,7 +23,7 @@ const sources = {
 const read = (bytes: Uint8Array, maxBytes = 1024 * 1024) => readBundle(bytes, { origin, verification: null, maxBytes })
 const fileProblem = (files: Parameters<typeof bundleOf>[0]) => refusalOf(readFiles(files))
 
-test('reads what "opa build" makes', async (t) => {
+opaTest('reads what "opa build" makes', async (t) => {
   const folder = createFolder(t, sources)
   await opa(folder, 'build', '-b', 'src', '-o', 'bundle.tar.gz')
   const bundle = snapshotOf(await read(await readFile(join(folder, 'bundle.tar.gz'))))
@@ -31,7 +34,7 @@ test('reads what "opa build" makes', async (t) => {
   assert.deepEqual(Object.values(bundle.rego), [rego])
 })
 
-test('reads the WebAssembly and the entrypoints of "opa build -t wasm"', async (t) => {
+opaTest('reads the WebAssembly and the entrypoints of "opa build -t wasm"', async (t) => {
   const folder = createFolder(t, sources)
   await opa(folder, 'build', '-b', 'src', '-t', 'wasm', '-e', 'acme/hr/allow', '-o', 'bundle.tar.gz')
   const { wasm } = snapshotOf(await read(await readFile(join(folder, 'bundle.tar.gz'))))
@@ -42,7 +45,7 @@ test('reads the WebAssembly and the entrypoints of "opa build -t wasm"', async (
   await WebAssembly.compile(wasm[0]?.module ?? new Uint8Array())
 })
 
-test('reads the plan of "opa build -t plan"', async (t) => {
+opaTest('reads the plan of "opa build -t plan"', async (t) => {
   const folder = createFolder(t, sources)
   await opa(folder, 'build', '-b', 'src', '-t', 'plan', '-e', 'acme/hr/allow', '-o', 'bundle.tar.gz')
   const { plan } = snapshotOf(await read(await readFile(join(folder, 'bundle.tar.gz'))))

@@ -10,6 +10,9 @@ import { readBundle, type SignatureAlgorithm, type Verification } from '../../sr
 import { bundleOf, type Files, origin, refusalOf, snapshotOf } from '../support/bundles.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
+import { testWith } from '../support/tools.ts'
+
+const opaTest = await testWith('opa')
 
 const pem = (key: KeyObject) => key.export({ type: key.type === 'public' ? 'spki' : 'pkcs8', format: 'pem' }).toString()
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -41,7 +44,7 @@ const sources = {
 }
 
 for (const algorithm of Object.keys(keysOf) as SignatureAlgorithm[])
-  test(`verifies what "opa build" signed with ${algorithm}`, async (t) => {
+  opaTest(`verifies what "opa build" signed with ${algorithm}`, async (t) => {
     const { publicKey, privateKey } = keysOf[algorithm] ?? rsa
     const folder = createFolder(t, { ...sources, 'key.pem': pem(privateKey) })
     await opa(folder, 'build', '-b', 'src', '--signing-key', 'key.pem', '--signing-alg', algorithm, '-o', 'bundle.tar.gz')
@@ -50,14 +53,14 @@ for (const algorithm of Object.keys(keysOf) as SignatureAlgorithm[])
     assert.equal(snapshotOf(await readBundle(bytes, { origin, verification })).revision, 'r1')
   })
 
-test('verifies a folder that "opa sign" signed, every structured file by its value', async (t) => {
+opaTest('verifies a folder that "opa sign" signed, every structured file by its value', async (t) => {
   const folder = createFolder(t, { ...sources, 'key.pem': pem(rsa.privateKey) })
   await opa(join(folder, 'src'), 'sign', '-b', '.', '--signing-key', '../key.pem')
   const bundle = await readBundleFolder(join(folder, 'src'), { verification: trust('RS256', pem(rsa.publicKey)) })
   assert.equal(snapshotOf(bundle).revision, 'r1')
 })
 
-test('verifies what opa signed with a secret', async (t) => {
+opaTest('verifies what opa signed with a secret', async (t) => {
   const folder = createFolder(t, sources)
   await opa(folder, 'build', '-b', 'src', '--signing-key', 'not-a-secret-at-all', '--signing-alg', 'HS256', '-o', 'bundle.tar.gz')
   const bytes = await readFile(join(folder, 'bundle.tar.gz'))
@@ -66,7 +69,7 @@ test('verifies what opa signed with a secret', async (t) => {
   assert.match(await refusalOf(read('another secret')), /does not verify with the key "main"/)
 })
 
-test('verifies the WebAssembly and the scope that opa signed', async (t) => {
+opaTest('verifies the WebAssembly and the scope that opa signed', async (t) => {
   const folder = createFolder(t, {
     ...sources,
     'claims.json': '{"scope": "read", "keyid": "main", "iat": 1, "iss": "ci"}',

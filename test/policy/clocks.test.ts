@@ -9,6 +9,9 @@ import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest, root } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const weather = decodeManifest(
   '/x/weather.yaml',
@@ -40,7 +43,7 @@ for (const [what, call, evaluations] of [
     [1, 2, 3, 4],
   ],
 ] as const)
-  test(what, async (t) => {
+  compilerTest(what, async (t) => {
     const rulesFolder = createFolder(t)
     writeFileSync(join(rulesFolder, 'rules.rego'), `package sallyport.rules\n\ndeny contains "x" if ${call}\n`)
     const source = createLibrarySource()

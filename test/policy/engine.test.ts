@@ -16,6 +16,9 @@ import { compiledPolicyFolder } from '../../src/policy/build.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const integration = (rest: string, name = 'weather') => decodeManifest(`/x/${name}.yaml`, manifest(name, rest), smallDefaults)
 const weather = () => integration('network: [{ hosts: [api.example.com], tls: intercept, methods: [GET], paths: [/v1/**] }]')
@@ -63,7 +66,7 @@ test('hostile inputs are decided or denied, and the next request is unaffected',
   assert.equal(http(one, good).allow, true)
 })
 
-test('a thousand failing evaluations deny, are told, and cost the engine nothing', async (t) => {
+compilerTest('a thousand failing evaluations deny, are told, and cost the engine nothing', async (t) => {
   const one = weather()
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(
@@ -80,7 +83,7 @@ test('a thousand failing evaluations deny, are told, and cost the engine nothing
   assert.equal(http(one, good).allow, true)
 })
 
-test('a policy that loops is stopped by its memory, denies, and the next request is decided', async (t) => {
+compilerTest('a policy that loops is stopped by its memory, denies, and the next request is decided', async (t) => {
   const one = weather()
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(
@@ -109,7 +112,7 @@ test('a module that never tells its entry points is refused', async () => {
   assert.throws(() => createLoader(compiled, 20), /takes longer than 20 ms to load a document/)
 })
 
-test('a policy that loops without allocating is stopped in time, denies, and the next request is decided', async (t) => {
+compilerTest('a policy that loops without allocating is stopped in time, denies, and the next request is decided', async (t) => {
   const one = weather()
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(
@@ -130,7 +133,7 @@ test('a policy that loops without allocating is stopped in time, denies, and the
   assert.equal(http(one, good).allow, true)
 })
 
-test('a built-in function that runs away is stopped in time, and works for the next request', async (t) => {
+compilerTest('a built-in function that runs away is stopped in time, and works for the next request', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(
@@ -143,7 +146,7 @@ test('a built-in function that runs away is stopped in time, and works for the n
   assert.equal(http(one, good).allow, true)
 })
 
-test('a built-in function that fails denies, even behind “not”', async (t) => {
+compilerTest('a built-in function that fails denies, even behind “not”', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(t, 'deny contains "too early" if not time.parse_rfc3339_ns(input.http.path) > 0\nallow contains "x" if true\n'),
@@ -160,7 +163,7 @@ for (const [name, failing] of [
   ['a replacement that is no string', 'replace(input.http.path, "a", input.http.body.value) == ""'],
   ['the largest of what is no collection', 'max(input.http.body.value) == 1'],
 ] as const)
-  test(`${name} is a failure that denies inside the WebAssembly too, even behind “not”`, async (t) => {
+  compilerTest(`${name} is a failure that denies inside the WebAssembly too, even behind “not”`, async (t) => {
     const one = weather()
     const { http, failures } = await createDecider(t, [one], {
       rulesFolder: rules(t, `bad if ${failing}\nallow contains "x" if not bad`),
@@ -172,7 +175,7 @@ for (const [name, failing] of [
     assert.equal(failures.length, 600)
   })
 
-test('the largest of an object is a failure that denies, an empty object’s as well', async (t) => {
+compilerTest('the largest of an object is a failure that denies, an empty object’s as well', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(t, 'bad if max(input.http.body.value) == 1\nallow contains "x" if not bad'),
@@ -183,7 +186,7 @@ test('the largest of an object is a failure that denies, an empty object’s as 
   }
 })
 
-test('the largest of nothing is undefined, and no failure', async (t) => {
+compilerTest('the largest of nothing is undefined, and no failure', async (t) => {
   const one = weather()
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(t, 'largest := max([x | some x in [1, 2]; x > input.http.port])\nallow contains "none" if not largest'),
@@ -192,7 +195,7 @@ test('the largest of nothing is undefined, and no failure', async (t) => {
   assert.deepEqual(failures, [])
 })
 
-test('a policy that reads the clock is evaluated for each request', async (t) => {
+compilerTest('a policy that reads the clock is evaluated for each request', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(t, 'deny contains sprintf("%d", [time.now_ns()]) if input.http.method == "NOW"\n'),
@@ -201,7 +204,7 @@ test('a policy that reads the clock is evaluated for each request', async (t) =>
   assert.deepEqual([at(1_767_225_600_123), at(5)], [['1767225600123000000'], ['5000000']])
 })
 
-test('authors’ rules deny, allow and oblige; an unknown obligation denies', async (t) => {
+compilerTest('authors’ rules deny, allow and oblige; an unknown obligation denies', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(
@@ -217,7 +220,7 @@ test('authors’ rules deny, allow and oblige; an unknown obligation denies', as
   assert.deepEqual(http(one, { ...good, path: '/v1/near' }).obligations, { addresses: ['10.0.0.0/8', '::1'] })
 })
 
-test('rules that do not compile say file, line and column, and leave nothing behind', async (t) => {
+compilerTest('rules that do not compile say file, line and column, and leave nothing behind', async (t) => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ['deny contains "x" if {\n\tinput.http.method = \n}\n', /rules\/rules\.rego:\d+:\d+: /],
     ['deny contains "x" if input.http.metod == "GET"\n', /rules\/rules\.rego:2:\d+: .*undefined ref: input\.http\.metod/],
@@ -302,7 +305,7 @@ test('the index that the policy looks up decides as the manifest’s words do', 
   )
 })
 
-test('evaluations that use up their memory again and again leave room for large ones that do not', async (t) => {
+compilerTest('evaluations that use up their memory again and again leave room for large ones that do not', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { checkPolicy, evalPolicy } from '../../src/authoring/index.ts'
 import { refusedFunctions } from '../../src/opa/compiler/refusals.ts'
 import { createCompile } from '../../src/opa/index.ts'
@@ -10,6 +9,9 @@ import { testPolicy } from '../../src/policy/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const compile = createCompile()
 const sources = {

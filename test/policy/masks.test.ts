@@ -17,6 +17,9 @@ import { endingWithUs } from '../support/children.ts'
 import { type Event, startCollector } from '../support/collector.ts'
 import { createFolder } from '../support/folder.ts'
 import { findOpa } from '../support/opa.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler', 'opa')
 
 const document = { name: 'n', list: [1, { deep: 'x' }, [2, 3]], object: { inner: { leaf: true }, '': 'empty' } }
 
@@ -142,7 +145,7 @@ const part = ({ input, result, erased, masked }: Readonly<Record<string, unknown
 const verdictsIn = (t: TestContext, grants: readonly string[] = []) =>
   createVerdicts({ cacheFolder: createFolder(t), compile: createCompile(), grants, maxMemoryPages: 200, maxEvaluationMs: 1000 })
 
-test('masks stand beside rules that ask outside, and may not ask themselves', async (t) => {
+compilerTest('masks stand beside rules that ask outside, and may not ask themselves', async (t) => {
   const ask = 'count(http.send({"method": "get", "url": "http://localhost"})) > 0'
   const verdicts = verdictsIn(t, ['http.send'])
   const asking = { 'rules/ask.rego': `package sallyport.rules\n\ndeny contains "x" if ${ask}\n` }
@@ -155,7 +158,7 @@ test('masks stand beside rules that ask outside, and may not ask themselves', as
   )
 })
 
-test('tests that rules and masks share run once per activation', async (t) => {
+compilerTest('tests that rules and masks share run once per activation', async (t) => {
   const commands: string[] = []
   const compileNow = createCompile()
   const compile: Compile = (request, signal) => {
@@ -176,7 +179,7 @@ test('tests that rules and masks share run once per activation', async (t) => {
   assert.equal(commands.filter((command) => command === 'test').length, 1)
 })
 
-test('the tests of masks see the data of bundles', async (t) => {
+compilerTest('the tests of masks see the data of bundles', async (t) => {
   const files = {
     'data.json': { acme: { hidden: ['/input'] } },
     'mask.rego': 'package system.log\n\nmask contains path if some path in data.acme.hidden\n',
@@ -188,7 +191,7 @@ test('the tests of masks see the data of bundles', async (t) => {
   assert.equal(verdicts.judge({ input: {}, timestamp: '2026-01-01T00:00:00Z' } as unknown as DecisionEvent).masks.length, 1)
 })
 
-test('masks and drops do to an event what OPA does', async (t) => {
+compilerTest('masks and drops do to an event what OPA does', async (t) => {
   const theirs = await opaEvents(t)
   assert.ok(theirs.size > 20 && theirs.size < names.length)
   const verdicts = verdictsIn(t)
@@ -264,7 +267,7 @@ test('what is neither a set nor a list of masks masks nothing and is told', () =
   assert.deepEqual(readMaskRules(undefined, false), [])
 })
 
-test('what is newer ends the compiler of a policy and of its masks, whichever is at work', async (t) => {
+compilerTest('what is newer ends the compiler of a policy and of its masks, whichever is at work', async (t) => {
   const rules = {
     'rules/deny.rego': 'package sallyport.rules\n\ndeny contains "x" if input.http.method == "PUT"\n',
     'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n',

@@ -21,6 +21,9 @@ import { bundleOf, origin, readFiles, refusalOf } from '../support/bundles.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const body = (text: string): RequestBody => ({
   declaredBytes: null,
@@ -52,7 +55,7 @@ async function decide(t: TestContext, rule: string) {
   return (text: string) => http(weather, factsOf(text)).allow
 }
 
-test('a deny of one account holds for it in every spelling, and for no neighbour', async (t) => {
+compilerTest('a deny of one account holds for it in every spelling, and for no neighbour', async (t) => {
   const allows = await decide(t, 'deny contains "closed" if input.http.body.value.account == 9007199254740993')
   for (const spelling of ['9007199254740993', '9007199254740993.0', '9.007199254740993e15', '90071992547409930e-1'])
     assert.equal(allows(`{"account":${spelling}}`), false, spelling)
@@ -60,13 +63,13 @@ test('a deny of one account holds for it in every spelling, and for no neighbour
     assert.equal(allows(`{"account":${spelling}}`), true, spelling)
 })
 
-test('a rule sees the spelling that was sent', async (t) => {
+compilerTest('a rule sees the spelling that was sent', async (t) => {
   const allows = await decide(t, 'deny contains "spelled so" if json.marshal(input.http.body.value.n) in {"1.0", "-0", "1e3", "0.10"}')
   for (const spelling of ['1.0', '-0', '1e3', '0.10']) assert.equal(allows(`{"n":${spelling}}`), false, spelling)
   for (const spelling of ['1', '0', '1000', '0.1']) assert.equal(allows(`{"n":${spelling}}`), true, spelling)
 })
 
-test('a rule that looks only at what lies around a number sees no member of it', async (t) => {
+compilerTest('a rule that looks only at what lies around a number sees no member of it', async (t) => {
   const allows = await decide(t, 'deny contains "it has members" if input.http.body.value.n.rawJSON')
   assert.equal(allows('{"n":1.0}'), true)
   assert.equal(allows('{"n":{"rawJSON":"1.0"}}'), false)

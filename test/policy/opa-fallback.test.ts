@@ -2,17 +2,20 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { compileWithOpa } from '../../src/opa/compiler/opa.ts'
 import { compilerEnvironment } from '../../src/policy/build.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { main } from '../support/installation.ts'
 import { findOpa } from '../support/opa.ts'
+import { testWith } from '../support/tools.ts'
 
-const opaFolder = dirname(findOpa())
+const test = await testWith('opa')
+
+const opaFolder = () => dirname(findOpa())
 /** Without Go, wherever it is on this machine. */
-const withoutGo = `${opaFolder}:/usr/bin:/bin`
+const withoutGo = () => `${opaFolder()}:/usr/bin:/bin`
 
 function setPath(t: TestContext, path: string): void {
   const before = process.env['PATH']
@@ -38,7 +41,7 @@ todo_test_later if true
 `
 
 test('tests run on an opa, with their data, and those that fail are told with their place', async (t) => {
-  setPath(t, withoutGo)
+  setPath(t, withoutGo())
   const { capabilities } = await compilerEnvironment()
   const request = {
     command: 'test',
@@ -70,7 +73,7 @@ test('tests run on an opa, with their data, and those that fail are told with th
 })
 
 test('a build on an opa is checked against the schema of the input, its tests left out', async (t) => {
-  setPath(t, withoutGo)
+  setPath(t, withoutGo())
   const surroundings = await compilerEnvironment()
   const request = { command: 'build', ...surroundings, entrypoints: ['sallyport/rules/deny'] } as const
   const good = await compileWithOpa({ ...request, sources: { 'a.rego': rules, 'a_test.rego': 'package broken\n\np if nothing' } }, null)
@@ -94,7 +97,7 @@ test('with an opa alone, policy test tells what passed, and takes coverage that 
     'a.rego': rules.replace('data.k.v', '"/x"'),
     'a_test.rego': 'package sallyport.rules_test\n\ntest_x if data.sallyport.rules.deny with input.http.path as "/x"\n',
   })
-  const env = { ...process.env, PATH: withoutGo, XDG_CACHE_HOME: folder }
+  const env = { ...process.env, PATH: withoutGo(), XDG_CACHE_HOME: folder }
   const run = (...flags: string[]) => command(process.execPath, ['--no-warnings', main, 'policy', 'test', folder, ...flags], { env })
   const plain = await run()
   assert.deepEqual(plain, {
@@ -108,7 +111,7 @@ test('with an opa alone, policy test tells what passed, and takes coverage that 
 })
 
 test('with an opa alone, rules are checked and formatted as with Go', async (t) => {
-  setPath(t, withoutGo)
+  setPath(t, withoutGo())
   const surroundings = await compilerEnvironment()
   const check = (text: string, ofTests = 'package b_test\n\ntest_x if true\n') =>
     compileWithOpa({ command: 'check', ...surroundings, sources: { 'a.rego': text, 'b_test.rego': ofTests } }, null)
@@ -131,7 +134,7 @@ test('with an opa alone, rules are checked and formatted as with Go', async (t) 
   const run = (...words: string[]) =>
     command(process.execPath, ['--no-warnings', main, 'policy', ...words], {
       cwd: folder,
-      env: { ...process.env, PATH: withoutGo, XDG_CACHE_HOME: folder },
+      env: { ...process.env, PATH: withoutGo(), XDG_CACHE_HOME: folder },
     })
   assert.deepEqual(await run('check', 'a.rego'), { code: 0, stdout: 'OK: 1 file\n', stderr: '' })
   assert.deepEqual(await run('fmt', 'a.rego'), { code: 0, stdout: 'a.rego\n', stderr: '' })
@@ -139,7 +142,7 @@ test('with an opa alone, rules are checked and formatted as with Go', async (t) 
 })
 
 test('what an opa cannot stand in for is said to need Go, and no opa at all is said to be none', async (t) => {
-  setPath(t, opaFolder)
+  setPath(t, opaFolder())
   await assert.rejects(compileWithOpa({ command: 'eval' }, null), {
     name: 'CompilerMissing',
     message: /^this command needs Go .*with the "opa" on PATH, rules can be compiled, checked, formatted and tested/,

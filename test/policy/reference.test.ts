@@ -13,6 +13,9 @@ import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { blocks } from '../support/guide.ts'
 import { manifest, root } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const compile = createCompile()
 
@@ -94,7 +97,7 @@ function replacing(text: string, other: string): (wasm: Uint8Array) => Uint8Arra
 
 const rule = (body: string) => ({ 'r.rego': `package sallyport.rules\n\nimport rego.v1\n\n${body}\n` })
 
-test('the SDK agrees on the default policy, on the quick start and on every rule of the guide', async (t) => {
+compilerTest('the SDK agrees on the default policy, on the quick start and on every rule of the guide', async (t) => {
   const held = await hold(t, { integrations: `${root}/examples/quickstart/integrations` })
   const plain = await held.activate({})
   assert.ok((plain?.checked ?? 0) >= 10)
@@ -120,7 +123,7 @@ test('a policy whose rewritten WebAssembly is damaged is not activated, and the 
   assert.ok(held.differences.length > 0)
 })
 
-test('constants of every spelling reject no policy: what the SDK holds for other numbers is skipped and counted', async (t) => {
+compilerTest('constants of every spelling reject no policy: what the SDK holds for other numbers is skipped and counted', async (t) => {
   const spellings = [
     '443.0',
     '4.43e2',
@@ -153,7 +156,7 @@ test('constants of every spelling reject no policy: what the SDK holds for other
   assert.deepEqual(held.differences, [])
 })
 
-test('damage that only the policy’s own tests reach is found by their inputs', async (t) => {
+compilerTest('damage that only the policy’s own tests reach is found by their inputs', async (t) => {
   const denying = rule('deny contains "no" if input.http.segments[0] == "hidden-door"')
   const tests = {
     'r_test.rego': `package sallyport.rules_test
@@ -178,7 +181,7 @@ const decided = {
 }
 const target = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET' }
 
-test('damage that only a recorded request reaches is found by it, with parts that are masked beside it', async (t) => {
+compilerTest('damage that only a recorded request reaches is found by it, with parts that are masked beside it', async (t) => {
   const denying = rule('deny contains "no" if input.http.segments[0] == "hidden-door"')
   const records: unknown[] = [null, { type: 'decided' }, { ...decided, subject: { ...target, path: '/v1/[redacted]' } }]
   const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r'), recorded: async () => records })
@@ -199,7 +202,7 @@ test('records that cannot be read, or not in time, hold up no activation', async
   }
 })
 
-test('a decision that differs is found while requests are decided, and the request is decided all the same', async (t) => {
+compilerTest('a decision that differs is found while requests are decided, and the request is decided all the same', async (t) => {
   const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r') })
   await held.activate(rule('deny contains "no" if input.http.segments[0] == "hidden-door"'))
   held.decide({ segments: ['a'] })
@@ -243,7 +246,7 @@ const leftOut = {
 }
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): number }
 
-test('what would be taken for a difference and is none is left out and counted, and the SDK is asked again', async (t) => {
+compilerTest('what would be taken for a difference and is none is left out and counted, and the SDK is asked again', async (t) => {
   const held = await hold(t)
   const bodies = Object.values(leftOut).map(({ body }, index) => body.replace('"x"', `"x${index}"`))
   await held.activate(rule(bodies.join('\n\n')))

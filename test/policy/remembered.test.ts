@@ -6,7 +6,10 @@ import { createDecider } from '../support/decide.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
 import { integrationOf } from '../support/judge.ts'
+import { testWith } from '../support/tools.ts'
 import { usedBytes } from '../support/used-bytes.ts'
+
+const compilerTest = await testWith('compiler')
 
 const mebibyte = 1024 ** 2
 
@@ -19,7 +22,7 @@ test('patterns that callers send are not kept beyond a megabyte', async () => {
   assert.ok(grown < 8 * mebibyte, `${grown} bytes`)
 })
 
-test('a decision with large reasons is not remembered', async (t) => {
+compilerTest('a decision with large reasons is not remembered', async (t) => {
   const folder = createFolder(t, {
     'rules.rego': `package sallyport.rules\n\nimport rego.v1\n\ndeny contains concat(" ", [input.http.path, concat("", ["${'a'.repeat(200)}" | some _ in numbers.range(1, 500)])])\n`,
   })

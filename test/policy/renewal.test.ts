@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import fc from 'fast-check'
 import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const weather = decodeManifest(
   '/x/weather.yaml',

@@ -1,6 +1,5 @@
 /** Every built-in function over hostile operands, in four evaluators: OPA's interpreter, the gateway's engine, what `policy test` and `policy eval` run, and OPA's SDK. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { createCompile } from '../../src/opa/index.ts'
 import { createOperands } from '../support/builtin-operands.ts'
 import { createAuthorColumns } from '../support/builtins/authors.ts'
@@ -9,7 +8,10 @@ import { inputOf, listsIn, policyOf, readFunctions } from '../support/builtins/f
 import { createSdkColumn } from '../support/builtins/sdk.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom } from '../support/random-policy.ts'
+import { testWith } from '../support/tools.ts'
 import { marked } from '../support/value-text.ts'
+
+const test = await testWith('compiler')
 
 /** Ten million: npm run soak. */
 const wanted = Number(process.env['SALLYPORT_TUPLES'] ?? 2000)

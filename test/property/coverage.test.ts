@@ -1,6 +1,5 @@
 /** Rules that ask outside decide as if the answers had always been known, but for requests that nothing covers: about these nothing is asked. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import fc from 'fast-check'
 import { buildBundle } from '../../src/authoring/toolchain.ts'
 import { type BundleSet, readBundle } from '../../src/bundles/index.ts'
@@ -13,6 +12,9 @@ import { snapshotOf } from '../support/bundles.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const integration = decodeManifest(
   '/x/weather.yaml',

@@ -10,6 +10,9 @@ import { createPolicy } from '../../src/policy/policy.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const integration = decodeManifest(
   '/x/weather.yaml',
@@ -151,7 +154,7 @@ test('the default policy answers requests of every shape without the library of 
   assert.ok(denials > 500)
 })
 
-test('rules whose functions need the library are activated only once it is there', async (t) => {
+compilerTest('rules whose functions need the library are activated only once it is there', async (t) => {
   const options = {
     cacheFolder: createFolder(t),
     compile: createCompile(),
@@ -167,7 +170,7 @@ test('rules whose functions need the library are activated only once it is there
   assert.equal(policy.revision(), null)
 })
 
-test('rules that format only strings and whole numbers are activated and decide without the library', async (t) => {
+compilerTest('rules that format only strings and whole numbers are activated and decide without the library', async (t) => {
   const failures: string[] = []
   const policy = createPolicy({
     cacheFolder: createFolder(t),

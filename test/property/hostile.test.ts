@@ -1,7 +1,6 @@
 /** Hostile documents: each is decided as OPA decides it, or refused, and the next one is decided. */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { test } from 'node:test'
 import type { Json } from '../../src/core/index.ts'
 import { createLibrary } from '../../src/opa/builtins/library.ts'
 import { builtinLibrary, programPath } from '../../src/opa/compiler/program.ts'
@@ -9,6 +8,9 @@ import { createBuiltins, createCompile, createEvaluator, createLoader, harden } 
 import { parseJson, stringify } from '../../src/text/index.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 /** Ten million: SALLYPORT_HOSTILE=10000000 npm run soak. */
 const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 10_000)

@@ -1,7 +1,9 @@
 /** Equal numbers are equal inside the WebAssembly however they are spelled, and others are not: as OPA's interpreter has it. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { createBuiltins, createCompile, createEvaluator, createLoader, harden } from '../../src/opa/index.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 const entrypoint = 'sallyport/decision'
 const source = `package sallyport

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { test } from 'node:test'
 import type { Json } from '../../src/core/index.ts'
 import { createLibrary } from '../../src/opa/builtins/library.ts'
 import { builtinLibrary, programPath } from '../../src/opa/compiler/program.ts'
@@ -12,6 +11,9 @@ import { createBuiltins, createCompile, createEvaluator, createLoader, harden, U
 import { memberOf, type Place, placesOf, writeProjected } from '../../src/policy/projection.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, randomDocument, randomPolicy } from '../support/random-policy.ts'
+import { testWith } from '../support/tools.ts'
+
+const test = await testWith('compiler')
 
 /** A million pairs: SALLYPORT_PAIRS=1000000 npm run soak. */
 const pairs = Number(process.env['SALLYPORT_PAIRS'] ?? 4_000)

@@ -5,7 +5,7 @@ import { createServer as createHttp, type RequestListener } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { WebSocketServer } from 'ws'
 import { verifyAudit } from '../../src/audit/index.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
@@ -13,7 +13,10 @@ import { countDescriptors, describeDescriptors } from '../support/descriptors.ts
 import { eventually } from '../support/eventually.ts'
 import { type Child, createInstallation, main, manifest, startChild } from '../support/installation.ts'
 import { memoryLine } from '../support/reports-memory.ts'
+import { testWith } from '../support/tools.ts'
 import { type Day, manifestOf, operation, traffic } from './day.ts'
+
+const test = await testWith('compiler')
 
 const minutes = Number(process.env['SALLYPORT_DAY_MINUTES'] ?? 0)
 /** At least so many; a whole day where there is time. */

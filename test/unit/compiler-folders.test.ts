@@ -11,6 +11,9 @@ import { runProgram } from '../../src/opa/compiler/run-program.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const alone = (folder: string) => ({ built: [folder], work: [folder], userCache: null, keepsAnswers: false })
 const isRoot = process.getuid?.() === 0
@@ -113,7 +116,7 @@ test('what fails is told: that Go is not there, or what it said, and nothing is 
   await assert.rejects(programPath(compiler, alone(work)), /work cannot be written: EACCES/)
 })
 
-test('a compiler that is aborted says nothing of the rules', async (t) => {
+compilerTest('a compiler that is aborted says nothing of the rules', async (t) => {
   const folder = createFolder(t)
   const compile = createCompile({ ...commandFolders(), keepsAnswers: false, work: [folder] })
   const request = { command: 'check', sources: { 'a.rego': 'package a\n\np := 1\n' } } as const
