@@ -31,7 +31,7 @@ export function withAddition(text: string, addition: Addition): string {
 /** Where no capability has the name, only the author knows which folder is meant. */
 const unknownRoot = '/nonexistent'
 
-/** As it is written: one name cannot stand for two roots. */
+/** As it is written: one name cannot mean two roots. */
 function rootOf(text: string, name: string): string {
   const { files = [] } = parse(text) as { files?: readonly { name: string; root: string }[] }
   return files.find((file) => file.name === name)?.root ?? unknownRoot

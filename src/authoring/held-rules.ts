@@ -1,4 +1,4 @@
-/** Which of an author's rules held for a recorded request, and of which that cannot be told: each rule is asked on its own. */
+/** Which of an author's rules held for a recorded request, and for which this cannot be known: each rule is evaluated on its own. */
 
 import { packageOf } from '../bundles/index.ts'
 import type { Integration, JsonObject } from '../core/index.ts'
@@ -37,7 +37,7 @@ const rulesPackage = 'sallyport.rules'
 /** Holds a copy of the rules, in which each has a name of its own. */
 const copyPackage = 'sallyport_each'
 
-/** As the gateway's engine evaluates them. None are told where the rules are such that no copy of them compiles. */
+/** As the gateway's engine evaluates them. Empty where no copy of the rules compiles. */
 export async function rulesThatHeld(
   compile: Compile,
   grants: readonly string[],

@@ -11,7 +11,7 @@ import {
   type UnseenPart,
   visibleOf,
 } from '../policy/index.ts'
-/** What a policy decides of a request whatever stands in what no record holds of it. */
+/** What a policy decides about a request, whatever the parts are that a record does not contain. */
 export type DecideRecorded = (recorded: RecordedRequest) => Decision | Undecided
 
 export function isUndecided(said: object): said is Undecided {
@@ -20,7 +20,7 @@ export function isUndecided(said: object): said is Undecided {
 
 /** By the policy that is active there. */
 export function createDecideRecorded(policy: PolicyStation): DecideRecorded {
-  // Lists are ever the same for one kind of request, and so is what can be seen of them.
+  // The lists are always the same for one kind of request, and so are the parts of them that can be seen.
   const visible = new Map<string, readonly UnseenPart[]>()
   const sight = policy.sight()
   return ({ request, claim, unseen }) => {
@@ -46,7 +46,7 @@ export interface Replayed {
   readonly differences: readonly RecordedDifference[]
 }
 
-/** Differences are told where the answer changed. */
+/** Differences are reported where the answer changed. */
 export async function replay(
   records: AsyncIterable<DecidedRecord>,
   decide: DecideRecorded,

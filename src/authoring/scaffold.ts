@@ -36,7 +36,7 @@ export async function scaffold({ name, owner, integrationsFolder, rulesFolder }:
   return [...files.map(([path]) => path), ...brought]
 }
 
-/** Beside the manifests, so that the path in them holds wherever the folder goes; not a manifest, so it is not read as one. */
+/** Beside the manifests, so that the path in them holds wherever the folder is moved; it is not read as a manifest. */
 const schemaFile = 'integration.schema.json'
 
 function manifestText(name: string, owner: string): string {

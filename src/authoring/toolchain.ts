@@ -66,7 +66,7 @@ export interface Evaluation {
   readonly grants?: readonly string[]
 }
 
-/** By OPA's interpreter, so that every query can be asked and every step be told; or by the gateway's engine. */
+/** By OPA's interpreter, which answers every query and can show every step; or by the gateway's engine. */
 export async function evalPolicy(
   compile: Compile,
   { sources, query, data, input, explain, grants = [], engine = 'opa' }: Evaluation,
@@ -93,7 +93,7 @@ export interface BundleOptions {
   /** A hash of all that is in it, where absent. */
   readonly revision?: string | undefined
   readonly grants?: readonly string[]
-  /** What stands beside the rules. */
+  /** Base documents beside the rules. */
   readonly data?: JsonObject
 }
 

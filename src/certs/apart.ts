@@ -40,10 +40,10 @@ async function ask(...words: readonly string[]): Promise<ApartAnswer> {
   const cache = module.getCompileCacheDir()
   const env = {
     ...Object.fromEntries(passed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
-    // What Node gives is the folder of its own version in the one that was set.
+    // Node gives the folder of its own version inside the folder that was set.
     ...(cache !== undefined && { NODE_COMPILE_CACHE: dirname(cache) }),
   }
-  // The key comes through a pipe: it stands in no file and in no command line.
+  // The key comes through a pipe, so that it is not in a file or on a command line.
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', processFile, ...words], {
     ...{ env, timeout: timeoutMs, maxBuffer: maxAnswerBytes },
     // Ours may have been removed meanwhile.

@@ -1,4 +1,4 @@
-/** A process of the gateway's start: prints the CAs that this machine trusts and, where it is told from when, a CA of the gateway's own (`ApartAnswer`, JSON). */
+/** A process of the gateway's start: prints the CAs that this machine trusts and, given a start date, a new CA for the gateway (`ApartAnswer`, JSON). */
 import { trustedRoots } from '../sockets/index.ts'
 import type { ApartAnswer } from './apart.ts'
 

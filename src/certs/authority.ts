@@ -27,7 +27,7 @@ export interface AuthorityFiles {
 export async function openAuthority(files: AuthorityFiles, now: () => number = Date.now): Promise<CertificateAuthority> {
   await mkdir(files.folder, { recursive: true, mode: 0o700 })
   const kept = await readPair(files.key, files.certificate)
-  // Where no process can be started, the same is read in this one.
+  // Where a process cannot be started, the same is read here.
   const { roots, ...pair } = kept === null ? await make(files, now()) : { ...kept, roots: await readRootsApart().catch(trustedRoots) }
   const { certificate } = pair
   if (certificate.validToDate.getTime() < now())

@@ -6,9 +6,9 @@ export interface CertificateAuthority {
   readonly privateKey: KeyObject
   /** PEM of the CA certificate. */
   readonly certificateFile: string
-  /** The system's roots and ours in one PEM file, for clients whose variables replace the trust store. */
+  /** The system's roots and the gateway's CA in one PEM file, for clients whose variables replace the trust store. */
   readonly bundleFile: string
-  /** The RSA key of leaves, where one was ever needed. */
+  /** The RSA key of leaves, if it was ever needed. */
   readonly leafKeyFile: string
 }
 

@@ -35,10 +35,10 @@ interface Turn {
 
 /** Of all integrations. */
 const maxContexts = 1000
-/** A leaf takes milliseconds of the event loop: one integration that asks for ever new hosts must not have most of it. */
+/** A leaf takes milliseconds of the event loop: an integration that keeps asking for new hosts must not use most of it. */
 const pace = { perSecond: 25, burst: 100, maxWaitMs: 5000 }
 
-/** Leaves live seven days and are made anew after one; all of a kind share one key. That of ECDSA never leaves the process. */
+/** Leaves are valid for seven days and are renewed after one; all leaves of a key type share a key. The ECDSA key never leaves the process. */
 export function createLeaves(authority: Promise<CertificateAuthority>, now: () => number = Date.now): Leaves {
   let opened: Promise<Issuer> | null = null
   const contexts = createFairCache<Made>(maxContexts)
@@ -95,7 +95,7 @@ export function createLeaves(authority: Promise<CertificateAuthority>, now: () =
         unsubscribe()
         made.callers -= 1
         if (made.callers === 0 && made.turn.isAwaited) {
-          // Before whoever asks next: it is not made any more.
+          // Before the next caller asks: the leaf is not being made any more.
           forget(integration, key, made)
           made.turn.ending.abort()
         }

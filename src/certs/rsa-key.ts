@@ -14,7 +14,7 @@ export interface RsaKey {
 const modulusLength = 2048
 const publicAlgorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const
 
-/** Hundreds of milliseconds where there is none yet, in a thread of libuv's. A key that cannot be kept lives as long as the process. */
+/** Takes hundreds of milliseconds where there is no key yet, in a thread of libuv. A key that cannot be written lives as long as the process. */
 export async function openRsaKey(file: string): Promise<RsaKey> {
   const kept = await readKey(file)
   const key = kept ?? (await promisify(generateKeyPair)('rsa', { modulusLength })).privateKey
@@ -24,7 +24,7 @@ export async function openRsaKey(file: string): Promise<RsaKey> {
   return { pem, publicKey: await crypto.subtle.importKey('spki', new Uint8Array(spki), publicAlgorithm, true, ['verify']) }
 }
 
-/** `null` where there is none, or one that others could read, or that is no RSA key: it proves nothing but what the CA signs anew. */
+/** `null` where there is no key, or other users could read it, or it is not an RSA key: a new key costs nothing but new leaves. */
 async function readKey(file: string): Promise<KeyObject | null> {
   try {
     if (((await stat(file)).mode & 0o077) !== 0) return null

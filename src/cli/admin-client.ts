@@ -37,7 +37,7 @@ export async function ask(
   throw new CommandError(`the gateway answered ${status}: ${detail || title}`)
 }
 
-/** The JSON answer, whatever its status. Throws `CommandError` (69) where no gateway runs, or none answers whole within `timeoutMs` without a byte. */
+/** The JSON answer, of any status. Throws `CommandError` (69) where no gateway runs, or its answer stops for `timeoutMs`. */
 export function askGateway(socketPath: string, method: 'GET' | 'POST', path: string, timeoutMs = 30_000): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {

@@ -1,4 +1,4 @@
-/** What a person sees of the audit log: one row a request, with what was decided about it. */
+/** The audit log as a person reads it: one row per request, with its decision. */
 import type { TailLine } from '../audit/index.ts'
 
 export interface Rows {

@@ -34,7 +34,7 @@ export async function auditTail(folder: string, { lines, follow, json }: TailFla
       const rows = createRows()
       if (json) return { tail, rows, shown: tail.lines.map(({ text }) => text) }
       const settled = tail.lines.map((line) => rows.take(line)).filter((text) => text !== null)
-      // Who follows sees a request once, when it is settled.
+      // With --follow a request is shown once, when it is settled.
       return { tail, rows, shown: follow ? settled : settled.concat(rows.unsettled()) }
     }
   })
@@ -44,7 +44,7 @@ export interface VerifyFlags {
   readonly json: boolean
   /** Heads that were noted elsewhere. */
   readonly head: readonly string[]
-  /** What "audit continue" has recorded is no failure. */
+  /** What "audit continue" has recorded is not a failure. */
   readonly acceptClosed: boolean
 }
 

@@ -12,7 +12,7 @@ import {
   openWorkFolder,
 } from '../opa/index.ts'
 
-/** The newest ones, of about 1 MB. */
+/** The newest answers, of about 1 MB each. */
 const maxPolicies = 20
 
 export interface CommandCompiler {

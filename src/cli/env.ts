@@ -9,7 +9,7 @@ export interface EnvFlags {
   readonly format: 'shell' | 'dotenv' | 'json'
 }
 
-/** The token is nowhere in the gateway: it comes from a file or from `SALLYPORT_TOKEN`, else a placeholder stands for it. */
+/** The token is nowhere in the gateway: it comes from a file or from `SALLYPORT_TOKEN`, else a placeholder is printed. */
 export async function env(config: Config, name: string, { tokenFile, format }: EnvFlags): Promise<string> {
   const { integrations } = await loadManifests(config.integrationsFolder, config.defaults)
   const found = integrations.find((integration) => integration.name === name)

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { type Config, ConfigError, loadConfig } from '../config/index.ts'
 
-/** Throws `ConfigError`, where none is named or found as well: a command that took another one would answer for a gateway that nobody runs. */
+/** Throws `ConfigError`, also where none is named or found: a command that used another one would answer for a gateway that does not run. */
 export function findConfig(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): Config {
   const given = flag ?? env['SALLYPORT_CONFIG']
   if (given === undefined && !existsSync(here)) throw new ConfigError([{ file: here, line: 0, column: 0, path: '', message: missing }])

@@ -11,7 +11,7 @@ export function requireUsablePlaces(config: Config): void {
   requireSockets(config)
 }
 
-/** Throws where `path` is no writable folder and cannot become one. */
+/** Throws where `path` is not a writable folder and cannot become one. */
 export function requireFolder(what: string, path: string): void {
   let place = path
   let found = look(what, place)
@@ -44,7 +44,7 @@ export function requireSockets(config: Config): number {
   return count
 }
 
-/** A socket that a dead process left is removed by the start; anything else is somebody's. */
+/** The start removes a socket that a dead process left; anything else is not the gateway's to remove. */
 function requireVacant(what: string, path: string): void {
   const found = look(what, path)
   if (found !== null && !found.isSocket()) throw misplaced(`${what} cannot be at ${path}: something is there that is not a socket`)
@@ -66,7 +66,7 @@ function requireWritable(problem: string, folder: string, found: Stats | null): 
   }
 }
 
-/** `null` where nothing is, be it because something above is not a folder. */
+/** `null` where nothing is there, also because something above is not a folder. */
 function look(what: string, path: string): Stats | null {
   try {
     return statSync(path)

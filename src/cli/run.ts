@@ -9,10 +9,10 @@ import { requireUsablePlaces } from './preflight.ts'
 /** Within it a signal that comes again is the same. */
 const oneSignalMs = 500
 
-/** Starts, and answers signals: TERM and INT drain, a second one exits at once, HUP reloads. Throws what keeps it from starting. */
+/** Starts, and answers signals: TERM and INT drain, a second signal exits at once, HUP reloads. Throws what prevents the start. */
 export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
   let running: Gateway | null = null
-  // One request's failure is caught where it is served, or costs its connection; what is left is a bug that nobody can vouch for.
+  // A request's failure is caught where it is served, or costs its connection; what comes here is a bug after which the state is unknown.
   process.on('uncaughtException', (error) => {
     if (running?.contain(error) === true) return
     // The logger may be what failed; its mask is not left out for that.
@@ -31,12 +31,12 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     (gateway) => {
       running = gateway
     },
-    () => {}, // the caller of `run` tells why it did not start
+    () => {}, // the caller of `run` reports why it did not start
   )
   let stoppingSince: number | null = null
   const stop = (signal: NodeJS.Signals, code: number) => {
     if (stoppingSince !== null) {
-      // npm, npx and our launcher pass on a Ctrl-C that the whole group of the terminal got already: that is one.
+      // npm, npx and our launcher pass on a Ctrl-C that the whole process group got already: both count as one.
       if (performance.now() - stoppingSince > oneSignalMs) process.exit(code)
       return
     }
@@ -44,7 +44,7 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
     starting
       .then(
         (gateway) => gateway.close().then(beforeExit),
-        () => {}, // the caller of `run` tells why it did not start
+        () => {}, // the caller of `run` reports why it did not start
       )
       .then(() => process.exit(process.exitCode ?? 0))
       .catch((error: Error) => {

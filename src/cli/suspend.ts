@@ -8,7 +8,7 @@ export interface SuspendFlags {
   readonly reason?: string
 }
 
-/** Throws `CommandError`: 64 for a name or a duration that is none, 69 without a gateway, 1 where it knows no such integration. */
+/** Throws `CommandError`: 64 for an invalid name or duration, 69 without a gateway, 1 where the gateway does not know the integration. */
 export async function suspend(config: Config, name: string, flags: SuspendFlags): Promise<string> {
   const forMs = flags.for === undefined ? null : millisecondsOf(flags.for)
   const { until } = await ask<{ readonly until: string | null }>(config, name, 'suspend', {

@@ -25,7 +25,7 @@ export class ConfigError extends Error {
 
 const maxPathCharacters = 200
 
-/** `file:line:column path: message`, one line whatever the file's words are. */
+/** `file:line:column path: message`, always on one line. */
 function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
   const shown = path.length > maxPathCharacters ? `${path.slice(0, maxPathCharacters)}…` : path

@@ -36,7 +36,7 @@ export interface HttpConfig {
   readonly connectTimeoutMs: number
   readonly originTimeoutMs: number
   readonly idleTimeoutMs: number
-  /** Of what a caller still sends when its connection’s last reply is out. */
+  /** Bounds for what a caller still sends after the last reply of its connection. */
   readonly linger: { readonly timeoutMs: number; readonly maxBytes: number }
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
@@ -67,16 +67,16 @@ export interface Config {
     readonly maxMemoryPages: number
     readonly maxEvaluationMs: number
     readonly grants: GrantsConfig
-    /** Rules that are tried beside the active ones. */
+    /** Rules that are evaluated beside the active rules. */
     readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
-    /** Decisions a second that are held to OPA's own SDK; `null`: nothing is, activations neither. */
+    /** Decisions per second that are compared with OPA's own SDK; `null`: none, and activations are not compared either. */
     readonly reference: { readonly perSecond: number } | null
     readonly servers: readonly ServerConfig[]
     readonly bundles: readonly BundleConfig[]
     readonly labels: Readonly<Record<string, string>>
     /** `null`: decisions are sent nowhere. */
     readonly decisionLog: DecisionLogConfig | null
-    /** `null`: nobody is told how bundles stand. */
+    /** `null`: the status of bundles is not reported. */
     readonly status: ReportPlace | null
   }
   readonly admin: {

@@ -5,10 +5,10 @@ import { suggest } from './did-you-mean.ts'
 import { plainWords } from './plain-words.ts'
 import { type Path, readYaml, type YamlSource } from './yaml-document.ts'
 
-/** What is beyond this many is only counted: nobody reads it, and a hostile file must not buy time with it. */
+/** Problems beyond this number are only counted: a reader does not need them, and a hostile file must not cost time with them. */
 const maxProblems = 100
 
-/** The decoded value (zod's output). Throws `ConfigError` with every problem, and nothing else whatever the text. */
+/** The decoded value (zod's output). Throws `ConfigError` with every problem, and nothing else for any text. */
 export function decodeYaml<Schema extends z.ZodType>(source: YamlSource, schema: Schema): z.output<Schema> {
   const document = readYaml(source)
   if (document.value === undefined || document.value === null)
@@ -47,7 +47,7 @@ function explain(issue: z.core.$ZodIssue, known: KnownSchema): Explained[] {
       message: `unknown key${guesses ? suggest(key, candidates) : ''} (known: ${candidates.join(', ')})`,
     }))
   }
-  // A key's own problem stands inside the issue of its map.
+  // A key's own problem is inside the issue of its map.
   if (issue.code === 'invalid_key') return [{ path: issue.path, message: issue.issues[0]?.message ?? issue.message }]
   return [{ path: issue.path, message: issue.message }]
 }

@@ -1,4 +1,4 @@
-/** The known word that a mistyped one most likely was. */
+/** Suggests the known word for a mistyped one. */
 
 /** `; did you mean "…"?`, or nothing where no known word is near. */
 export function suggest(word: string, known: readonly string[]): string {

@@ -1,10 +1,10 @@
-/** No two things of the configuration may have one name or listen in one place. */
+/** No two parts of the configuration may have the same name or listen on the same address. */
 import type { z } from 'zod'
 import { stateFolder } from './state-folder.ts'
 
 type Place = { readonly path: readonly (string | number)[]; readonly address: unknown }
 
-/** For checks that run beside other problems, so that all are told at once: what they are given may be anything of the kind. */
+/** For checks that run beside other checks, so that all problems are reported at once: their values may be of any type. */
 export const besides = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null }
 
 type Refine = (value: unknown, context: z.core.$RefinementCtx) => void
@@ -29,7 +29,7 @@ export const refuseCollisions: Refine = (value, context) => {
   }
 }
 
-/** The operator's socket lies in the state folder where nothing else is said: a long path of that one is a long path of the socket. */
+/** By default the operator's socket is in the state folder: a long path of the folder makes a long path of the socket. */
 export const refuseLongSocket: Refine = (value, context) => {
   const state = field(value, 'state')
   if (typeof state !== 'string' || field(field(value, 'admin'), 'socket') !== undefined) return
@@ -40,7 +40,7 @@ export const refuseLongSocket: Refine = (value, context) => {
 /** sun_path of unix(7) less its end. */
 const maxSocketBytes = 107
 
-/** `null`: it can be bound. A longer one would fail only then, and as EINVAL. */
+/** `null`: it can be bound. A longer path would fail only at the bind, with EINVAL. */
 export function problemOfSocketPath(path: string): string | null {
   const bytes = Buffer.byteLength(path)
   return bytes <= maxSocketBytes ? null : `a Unix socket's path may have ${maxSocketBytes} bytes, and ${path} has ${bytes}`
@@ -60,7 +60,7 @@ function placesOf(config: unknown): readonly Place[] {
   ]
 }
 
-/** Port 0 is a new one each time; an address that stands for all takes its port from each. */
+/** Port 0 is a new port each time; a wildcard address takes its port from every other address. */
 function collide(own: unknown, other: unknown): boolean {
   if (typeof own === 'string') return own === other
   const port = field(own, 'port')

@@ -64,7 +64,7 @@ export function modeOf(text: string): number {
   return Number.parseInt(text, 8)
 }
 
-/** group(5); `null` where there is none of that name. */
+/** group(5); `null` where no group has that name. */
 function groupOf(wanted: string): number | null {
   if (/^\d+$/.test(wanted)) return Number(wanted)
   try {

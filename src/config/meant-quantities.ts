@@ -1,4 +1,4 @@
-/** What somebody who wrote a quantity in another way most likely meant; said, never assumed. */
+/** Suggests what a quantity in another notation most likely means; suggested, never assumed. */
 
 /** As zod's checks take what they say. */
 export const expectedDuration = said('a duration such as "500ms", "10s" or "2m"', meantDuration)

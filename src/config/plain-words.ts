@@ -1,8 +1,8 @@
-/** What the validation library says of a value by itself, in the words of whoever writes the file. */
+/** Messages of the validation library in the words of the person who writes the file. */
 import type { z } from 'zod'
 import { suggest } from './did-you-mean.ts'
 
-/** A value is never repeated, it may be a secret; but for one that is nearly a known word. */
+/** A value is not repeated, since it may be a secret, unless it is close to a known word. */
 export function plainWords(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':

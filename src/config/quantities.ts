@@ -25,7 +25,7 @@ const rateText = /^(\d+(?:\.\d+)?)(|B|kB|KB|KiB|MB|MiB|GB|GiB)\/(s|m|h)$/
 /** Node's timers fire at once where a delay does not fit 31 bits. */
 const maxDurationMs = 2 ** 31 - 1
 
-/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1, at most 24 days. Zero would be read as "never" by one and as "at once" by another. */
+/** `500ms`, `10s`, `2m`, `1h` → milliseconds, at least 1, at most 24 days. Zero could be read as "never" or as "at once". */
 export const duration = () =>
   z
     .string(expectedDuration)
@@ -43,7 +43,7 @@ export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER, expected = 
     .transform((given) => (typeof given === 'number' ? given : Math.round(parts(given, sizeText, sizeUnits))))
     .refine((bytes) => bytes >= min && bytes <= max, expected)
 
-/** `50/s`, `2/m`, `10MB/s` → units a second. */
+/** `50/s`, `2/m`, `10MB/s` → units per second. */
 export const rate = () =>
   z
     .string(expectedRate)
@@ -74,7 +74,7 @@ export const hostAndPort = () =>
         return z.NEVER
       }
       if (host === 'localhost') return { host: '127.0.0.1', port }
-      // One spelling, so that two of one address are seen. A zone is this machine's, as the listener is.
+      // One spelling, so that the same address twice is found. A zone belongs to this machine, as the listener does.
       return { host: (isIP(host) === 6 ? canonicalAddress(host) : null) ?? host, port }
     })
 
@@ -103,7 +103,7 @@ function problemOfBlock(text: string): string | null {
   const block = readBlock(text)
   if (block === null) return 'expected a block such as "10.0.0.0/8" or "fd00::/8", or one address'
   if (isMapped(block)) return 'an IPv4-mapped block admits nothing: name the IPv4 block itself, such as "10.0.0.0/8"'
-  // 10.1.2.3/8 is as likely meant to be one address as sixteen million.
+  // 10.1.2.3/8 may mean one address or sixteen million.
   return block.ragged ? `bits behind the first ${text.split('/')[1]} are set: which block is meant?` : null
 }
 

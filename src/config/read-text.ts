@@ -1,7 +1,7 @@
-/** Reads a file that people wrote: a regular one, of bounded size, in UTF-8. */
+/** Reads a file that a person wrote: a regular file of bounded size, in UTF-8. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
-/** Larger ones are a mistake or an attack; the largest that a decoder is given takes it about a second at worst. */
+/** Larger files are a mistake or an attack; the largest text that a decoder gets takes it about a second at worst. */
 export const maxTextBytes = 256 * 1024
 
 export type TextOrProblem = { readonly text: string } | { readonly problem: string }
@@ -15,7 +15,7 @@ export function readText(file: string, maxBytes: number = maxTextBytes): TextOrP
     if (!stat.isFile()) return { problem: 'cannot be read: it is not a regular file' }
     const expected = Math.min(stat.size, maxBytes)
     let content = readUpTo(descriptor, expected + 1)
-    // It has grown meanwhile, or is of a kind whose size is not told.
+    // It has grown meanwhile, or is a kind of file that does not report its size.
     if (content.length > expected && expected < maxBytes) content = readUpTo(descriptor, maxBytes + 1)
     if (content.length > maxBytes) return { problem: `is larger than ${maxBytes} bytes` }
     // Bytes that are no UTF-8 would otherwise become U+FFFD in silence.

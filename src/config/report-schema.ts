@@ -5,7 +5,7 @@ import { duration, size } from './quantities.ts'
 
 const mebi = 1024 ** 2
 
-/** What every report tells of the gateway that sends it. */
+/** What every report says about the gateway that sends it. */
 export interface ReportPlace {
   /** Name of one of `policy.servers`. */
   readonly server: string
@@ -20,7 +20,7 @@ export interface DecisionLogConfig extends ReportPlace {
   readonly maxBufferBytes: number
   /** `null`: no bound. */
   readonly maxDecisionsPerSecond: number | null
-  /** Of the masks of one event. */
+  /** For the masks of one event. */
   readonly maxEvaluationMs: number
 }
 

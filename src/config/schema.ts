@@ -13,7 +13,7 @@ import { noSources, type Sources } from './sources.ts'
 const kibi = 1024
 const mebi = 1024 ** 2
 
-/** `sources` gives what stands outside the file; its problems are told with the place of the key. */
+/** `sources` reads what is outside the file; its problems are reported at the key. */
 export function createConfigSchema(sources: Sources) {
   const sourced = createSourced(sources)
   const { path, socket, folder, certificates, secret } = sourced
@@ -74,7 +74,7 @@ export function createConfigSchema(sources: Sources) {
         .describe('Name servers to ask (`address` or `address:port`); those of resolv.conf where empty. The hosts file comes first.')
         .prefault([]),
     })
-    // Of one that is no size nothing more can be said than that.
+    // A value that is not a size is reported as such and not compared.
     .refine(({ maxPolicyBody, maxPolicyBodies }) => !(maxPolicyBodies < 2 * maxPolicyBody), {
       error: 'expected at least twice http.maxPolicyBody: half of it is the most that one integration may have',
       path: ['maxPolicyBodies'],

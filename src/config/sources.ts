@@ -9,13 +9,13 @@ export type Found = { readonly value: string } | { readonly problem: string }
 export type SecretSource = { readonly env: string } | { readonly file: string }
 
 export interface Sources {
-  /** Absolute; relative ones resolve against the file's folder, `${NAME}` is replaced once. */
+  /** Absolute; a relative path is resolved against the file's folder, `${NAME}` is replaced once. */
   path(given: string): Found
   secret(source: SecretSource): Found
   isFolder(path: string): boolean
-  /** The text of a file, as it stands. */
+  /** The unchanged text of a file. */
   text(path: string): Found
-  /** A text that must not be told: the redactor knows it. */
+  /** A secret text: the redactor masks it. */
   hidden(text: string): void
   /** `null` where the file holds certificates in PEM, all of them readable. */
   problemOfCertificates(path: string): string | null
@@ -122,7 +122,7 @@ function problemOfCertificates(path: string): string | null {
   }
 }
 
-/** Takes everything as it stands: for emitting the schema. */
+/** Reads nothing and returns every value unchanged: for emitting the schema. */
 export const noSources: Sources = {
   isFolder: () => true,
   text: () => ({ value: '' }),

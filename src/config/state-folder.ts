@@ -1,4 +1,4 @@
-/** Every path in the state folder, by what lies there; no other file names one (docs/reference/state-folder.md). */
+/** Every path in the state folder; no other file names one (docs/reference/state-folder.md). */
 import { join } from 'node:path'
 
 /** On this floor, since two of the paths are defaults of the configuration and the command line reads others without a gateway. */

@@ -1,15 +1,15 @@
-/** Aliases of a YAML document that lead nowhere or round in a circle; in one pass, however many there are. */
+/** Finds aliases of a YAML document that lead nowhere or in a circle, in one pass however many there are. */
 import { type Document, isAlias, isNode, type Node, visit } from 'yaml'
 
 export interface BadAlias {
-  /** Where it stands in the text. */
+  /** Its offset in the text. */
   readonly offset: number
   readonly why: string
   /** Most likely it is meant to be text that begins with `*`, such as a host or a path. */
   readonly isText: boolean
 }
 
-/** The first one; `null` where every alias is of a whole value before it. */
+/** The first such alias; `null` where every alias refers to a complete value before it. */
 export function badAlias(document: Document): BadAlias | null {
   const anchored = new Map<string, Node>()
   let found: BadAlias | null = null

@@ -28,7 +28,7 @@ export interface YamlDocument {
   /** `undefined` where the text is not readable at all. */
   readonly value: unknown
   readonly problems: readonly ConfigProblem[]
-  /** Where the key of `path` stands, or the item of a list; of its nearest parent that exists where it is missing. */
+  /** The position of the key of `path`, or of the item of a list; of its nearest existing parent where it is missing. */
   problemAt(path: Path, message: string): ConfigProblem
 }
 
@@ -68,7 +68,7 @@ export function readYaml({ file, text }: YamlSource): YamlDocument {
 /** A host pattern without quotes: `*.example.com` names an anchor to YAML. */
 const bareStar = 'what begins with "*" is an alias to YAML: put it in quotes, as in "*.example.com"'
 
-/** Without the text that the parser quotes: it may be a secret that somebody wrote where none may stand. */
+/** Without the text that the parser quotes: it may be a secret in a wrong place. */
 function explainSyntax({ code, message }: YAMLError): string {
   if (code === 'TAG_RESOLVE_FAILED') return 'a tag that means nothing here; only plain YAML is read'
   if (code === 'MULTIPLE_DOCS') return 'more than one document in one file'
@@ -83,7 +83,7 @@ function explainThrown({ message }: Error): string {
   return /call stack/.test(message) ? 'nested too deeply' : 'the parser failed'
 }
 
-/** Keys that stand twice (the last would win), keys that are no words, and strings that are no Unicode text. */
+/** Duplicate keys (the last would win), keys that are not words, and strings that are not Unicode text. */
 function oddities(document: Document, problem: (offset: number, message: string) => ConfigProblem): ConfigProblem[] {
   const found: ConfigProblem[] = []
   visit(document, {

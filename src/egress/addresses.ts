@@ -34,7 +34,7 @@ export function createAddressRule(isOwn: IsOwn): AddressRule {
       if (isOwn(text, port)) throw denied(`${host} leads back to this gateway`, text, port, 'the gateway’s own')
       const found = special.find(({ range }) => covers(range, address))
       if (found === undefined || exceptions.some((range) => covers(range, address))) return
-      // An IPv6 block must not admit IPv4 addresses, which have blocks of their own: a mapped one is never dialled.
+      // An IPv6 block must not admit IPv4 addresses, which have their own blocks: a mapped address is never dialled.
       const isIpv4 = isMapped({ family: address.family, first: address.value, last: address.value })
       if (!isIpv4 && rangesOf(allowed).some((range) => covers(range, address))) return
       throw denied(
@@ -47,13 +47,13 @@ export function createAddressRule(isOwn: IsOwn): AddressRule {
   }
 }
 
-/** Whether it is an address, and one outside the public internet. */
+/** Whether it is an address outside the public internet. */
 export function isSpecial(text: string): boolean {
   const address = readAddress(text)
   return address !== null && special.some(({ range }) => covers(range, address)) && !exceptions.some((range) => covers(range, address))
 }
 
-/** The caller learns no address: inside names would tell it the inside. */
+/** The caller does not learn the address: names of the inside would show it the inside network. */
 function denied(detail: string, address: string, port: number, why: string): Refusal {
   return new Refusal('address-denied', detail, { forOperator: `${address} port ${port} (${why})` })
 }

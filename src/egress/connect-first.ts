@@ -1,8 +1,8 @@
-/** Happy Eyeballs (RFC 8305): of several judged addresses the first that answers is used, and a dead one costs a moment only. */
+/** Happy Eyeballs (RFC 8305): of several judged addresses the first that answers is used, and a dead address costs only a moment. */
 import type { LookupAddress } from 'node:dns'
 import { connect, type Socket } from 'node:net'
 
-/** RFC 8305 §5: the next address is tried beside one that has not answered for so long. */
+/** RFC 8305 §5: after this time without an answer the next address is tried in parallel. */
 const attemptMs = 250
 /** A name may have hundreds of addresses; so many are tried. */
 const maxAttempts = 16
@@ -64,7 +64,7 @@ export function connectFirst(
     function attempt({ address, family }: LookupAddress): void {
       const socket = connect({ host: address, family, port, noDelay: true, keepAlive: true })
       open.add(socket)
-      // Stays: an origin may reset before anybody else listens, and an error that nobody hears of ends the process.
+      // Stays: an origin may reset before another listener is there, and an error without a listener ends the process.
       socket.on('error', (error: NodeJS.ErrnoException) => {
         if (!open.delete(socket)) return
         failures.push({ address, error })
@@ -97,7 +97,7 @@ export class ConnectError extends Error {
     const codeOf = ({ error }: ConnectFailure) => error.code ?? 'failed'
     super('no address accepts the connection', { cause: failures[0]?.error })
     this.name = 'ConnectError'
-    // No route to a family says little where the other one was reached and refused.
+    // A family without a route says little where the other family was reached and refused.
     this.code =
       failures.map(codeOf).find((code) => code !== 'ENETUNREACH' && code !== 'EADDRNOTAVAIL') ?? failures.map(codeOf)[0] ?? 'failed'
     this.attempts = failures.map((failure) => `${failure.address} ${codeOf(failure)}`).join(', ')

@@ -4,9 +4,9 @@ import { unlessAborted } from './within.ts'
 export interface DialPlaces {
   /** Resolves with `false` where the owner has its share, and none of it is idle. Rejects with the signal's reason. */
   enter(owner: string, signal: AbortSignal): Promise<boolean>
-  /** One more, where there is one now. */
+  /** Takes one more place, if one is free now. */
   take(owner: string): boolean
-  /** Of one that was entered or taken. */
+  /** Gives back a place that was entered or taken. */
   give(owner: string): void
 }
 
@@ -17,7 +17,7 @@ export interface DialPlacesOptions {
   readonly giveUpIdle: (owner: string) => number
 }
 
-/** Of one owner: connections that are closing, and those who wait for that, in order. */
+/** Per owner: connections that are closing, and the waiters for them, in order. */
 interface Line {
   closing: number
   readonly waiting: (() => void)[]
@@ -34,7 +34,7 @@ export function createDialPlaces({ take, give, giveUpIdle }: DialPlacesOptions):
         if (line.waiting.length >= line.closing) line.closing += giveUpIdle(owner)
         if (line.waiting.length >= line.closing) return false
         lines.set(owner, line)
-        // One who gave up is called all the same, and the next is called by whatever closes then.
+        // A waiter that gave up is called as well; the next one is called by the next connection that closes.
         await unlessAborted(new Promise<void>((resolve) => line.waiting.push(resolve)), signal)
       }
       return true

@@ -22,7 +22,7 @@ export interface DialerOptions {
   readonly secureContext: () => SecureContext
 }
 
-/** Both give up when they are told to stop, and at the deadline, in whatever state they are. */
+/** Both stop at their signal and at the deadline, in every state. */
 export interface Dialer {
   /** A connected TCP socket. Throws `Refusal`: address-denied, origin-unreachable, origin-timeout, client-closed, connections-exceeded. */
   tcp(target: Target, stop?: Stop): Promise<Socket>
@@ -35,7 +35,7 @@ export function createDialer(options: DialerOptions): Dialer {
   function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
     return within(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
-      // A question takes one as well.
+      // A lookup takes a descriptor as well.
       if (!mayDial()) throw scarce(target)
       if (!(await places.enter(target.owner, signal))) throw shareTaken(target)
       let isGiven = false
@@ -77,7 +77,7 @@ function handshake(socket: Socket, host: string, secureContext: SecureContext, s
     // RFC 6066 §3: no literal address in SNI.
     const secure = tlsConnect(isIP(host) === 0 ? { ...options, servername: host } : options)
     const stop = () => secure.destroy(signal.reason)
-    // Stays, as the socket's own: whoever uses it learns of its end by a listener of theirs, or finds it destroyed.
+    // This listener stays with the socket: its user hears of its end by a listener of its own, or finds it destroyed.
     secure.on('error', (error) => {
       signal.removeEventListener('abort', stop)
       reject(error)

@@ -4,11 +4,11 @@ import type { Duplex } from 'node:stream'
 import { BrokenOff, type Meter, type ProblemCode, type Slowed, writeSlowly } from '../core/index.ts'
 
 /**
- * Resolves when both sides have said all and been told all. Rejects when either broke off, bytes of the other were lost
+ * Resolves when both sides have sent everything and received everything. Rejects when either broke off, bytes of the other were lost
  * with it, nothing moved for `idleTimeoutMs`, whichever halves are still open, or with what `meter` throws.
  */
 export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter: Meter, idleTimeoutMs: number): Promise<void> {
-  // The door's own timer knows of no tunnel.
+  // The door's own timer does not cover tunnels.
   if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
   return new Promise((resolve, reject) => {
     let halves = 2
@@ -40,7 +40,7 @@ export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter:
       [origin, caller, 'origin-failed'],
     ] satisfies readonly (readonly [Duplex, Duplex, ProblemCode])[]) {
       side.on('error', (error) => fail(new BrokenOff(problem, error.message, { cause: error })))
-      // Closed before it had said all or been told all, by the gateway: who leaves says so, or breaks by an error. What it had said goes on to the other all the same.
+      // Closed by the gateway before everything was sent or received: a peer that leaves ends its side or breaks off with an error. What it had sent still goes to the other side.
       side.once('close', () => {
         if (!side.readableEnded || (!side.writableFinished && other.readableLength > 0)) fail(new Error('a side was closed'))
       })
@@ -67,12 +67,12 @@ interface Way {
   count(bytes: number): Slowed | null
   moved(): void
   slow(is: boolean): void
-  /** The one has ended, and all that it said is with the other. */
+  /** One side has ended, and everything that it sent has reached the other. */
   done(): void
   fail(error: Error): void
 }
 
-/** `head`: what the one said before. */
+/** `head`: what that side had sent before. */
 function relay(from: Duplex, to: Duplex, head: Buffer, { count, moved, slow, done, fail }: Way): void {
   const pass = (chunk: Buffer): void => {
     let slowed: Slowed | null
@@ -111,7 +111,7 @@ function relay(from: Duplex, to: Duplex, head: Buffer, { count, moved, slow, don
   from.on('data', pass)
   to.once('finish', done)
   // It may have ended while the destination was dialled.
-  // What passes slowly is in front of the end, which Node tells whether paused or not.
+  // Slowed bytes are before the end, which Node reports whether the stream is paused or not.
   const end = () => void (isSlow || to.end())
   if (from.readableEnded) end()
   else from.once('end', end)

@@ -9,7 +9,7 @@ export interface NameQuery {
 }
 
 /**
- * Of one question to one server, then the next server is asked, or the same once more with twice the time. Node looks at its
+ * Time for one question to one server; then the next server is asked, or the same server again with twice the time. Node looks at its
  * clock only so often, so that it may take twice as long. The whole is bounded by the caller.
  */
 const tryMs = 500
@@ -47,7 +47,7 @@ async function bothFamilies(resolver: Resolver, name: string): Promise<readonly 
   return found
 }
 
-/** "There is no such name" is said of both families; that one of them has no address is the least of what can be wrong. */
+/** A missing name is missing in both families; that one family has no address is the least important of the errors. */
 function mostTelling(failures: readonly Error[]): Error {
   return failures.find((error) => (error as NodeJS.ErrnoException).code !== 'ENODATA') ?? (failures[0] as Error)
 }

@@ -1,4 +1,4 @@
-/** Name resolution for what the operator names, such as policy servers: it holds up no thread while nobody answers. */
+/** Name resolution for names in the configuration, such as policy servers: it blocks no thread while a server does not answer. */
 import { lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { createResolveName } from './resolve.ts'
@@ -8,7 +8,7 @@ const timeoutMs = 5000
 
 /**
  * For `net.connect`. As for destinations; a name that does not exist as an absolute one is then looked up as the system
- * does it, with search domains: nobody judges this name, and the operator may mean a short one.
+ * does it, with search domains: this name is not judged, and the operator may mean a short one.
  */
 export function createOperatorLookup(): LookupFunction {
   const resolve = createResolveName({ servers: [] })

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import { covers, type IpAddress, type IpBlock, readAddress, readBlock } from '../canonical/index.ts'
 
-/** What leads to this machine whatever its interfaces: Linux takes all of 0.0.0.0/8 that it routes at all, and `::`, for loopback. */
+/** Blocks that lead to this machine whatever its interfaces are: Linux treats all of 0.0.0.0/8 that it routes, and `::`, as loopback. */
 const here = ['0.0.0.0/8', '127.0.0.0/8', '::/128', '::1/128'].map((text) => readBlock(text) as IpBlock)
 /** An IPv4 address within IPv6: mapped, translated, compatible. */
 const embedding = ['::ffff:0:0/96', '::ffff:0:0:0/96', '::/96'].map((text) => readBlock(text) as IpBlock)

@@ -15,9 +15,9 @@ import { unlessAborted } from './within.ts'
 export type ResolveName = (name: string, owner: string, signal: AbortSignal) => Promise<readonly LookupAddress[]>
 
 export interface ResolveOptions {
-  /** `address` or `address:port`; the system's where there are none. */
+  /** `address` or `address:port`; empty: the system's. */
   readonly servers: readonly string[]
-  /** Questions of one owner under way at once; more wait for their turn. */
+  /** Lookups per owner at once; more wait for their turn. */
   readonly lookupsPerOwner?: number
   readonly localNames?: LocalNames
   readonly ask?: (name: string, servers: readonly string[]) => NameQuery
@@ -74,7 +74,7 @@ export function createResolveName(options: ResolveOptions): ResolveName {
 
 export interface Target {
   readonly host: string
-  /** What the caller knows it by, where that is not the host: a named service, whose place it is not told. */
+  /** The name that the caller knows, where that is not the host: a named service, whose location the caller does not learn. */
   readonly calledAs?: string
   readonly port: number
   /** CIDR blocks beyond the public internet that may be dialled. */

@@ -2,7 +2,7 @@
 
 /**
  * IANA's IPv4 and IPv6 Special-Purpose Address Registries, as of 2025-10, with the multicast and deprecated blocks of
- * the address space registries. Every block stands here as a whole; `reachable` says which parts are public all the same.
+ * the address space registries. Every block is listed whole; `reachable` lists the parts of it that are public.
  */
 export const specialPurpose: readonly (readonly [block: string, name: string])[] = [
   ['0.0.0.0/8', 'this network'],
@@ -25,7 +25,7 @@ export const specialPurpose: readonly (readonly [block: string, name: string])[]
   ['::/96', 'unspecified, loopback, and IPv4-compatible (deprecated)'],
   ['::ffff:0:0/96', 'IPv4-mapped'],
   ['::ffff:0:0:0/96', 'IPv4-translated (SIIT)'],
-  // Reachable, says the registry; but it is an IPv4 address by another name, and a translator may know private ones.
+  // The registry calls it reachable; but it is an IPv4 address in another form, and a translator may lead to private ones.
   ['64:ff9b::/96', 'IPv4 through NAT64'],
   ['64:ff9b:1::/48', 'IPv4 through local-use NAT64'],
   ['100::/64', 'discard only'],

@@ -1,9 +1,9 @@
-/** So many at once for each owner; the rest of an owner's wait in line, and nobody else's behind them. */
+/** Limits how many run at once per owner; the rest of that owner's wait in line, and other owners do not wait behind them. */
 
 export interface Turns {
-  /** Resolves when it is this one's turn; rejects with the signal's reason when it gives up before. */
+  /** Resolves when it is this caller's turn; rejects with the signal's reason when the caller gives up before. */
   take(owner: string, signal: AbortSignal): Promise<void>
-  /** Of one that was taken. */
+  /** Gives back a turn that was taken. */
   give(owner: string): void
 }
 

@@ -1,4 +1,4 @@
-/** Dials that belong to no single request, as those of a pool: they are given up once no request waits for one any more. */
+/** Dials that belong to no single request, as those of a pool: they are given up once no request waits for them. */
 import type { Hangup } from '../core/index.ts'
 
 export class WantedDials implements Hangup {
@@ -17,7 +17,7 @@ export class WantedDials implements Hangup {
     this.#waiting += 1
   }
 
-  /** It has one, or has given up. */
+  /** The request has a connection, or has given up. */
   leave(): void {
     this.#waiting -= 1
     if (this.#waiting > 0) return

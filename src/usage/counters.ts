@@ -1,4 +1,4 @@
-/** What is counted of one integration since the start. */
+/** The counters of one integration since the start. */
 import type { Outcome, ProblemCode } from '../core/index.ts'
 import { Durations, noDurations } from './durations.ts'
 

@@ -1,4 +1,4 @@
-/** How long the requests of one integration took, and the phases of each. */
+/** How long the requests of one integration took, in total and by phase. */
 import type { Phases } from '../core/index.ts'
 import { Histogram } from './histogram.ts'
 import { Latency } from './latency.ts'
@@ -7,13 +7,13 @@ import { Latency } from './latency.ts'
 export const phaseNames = ['policy', 'queue', 'connect', 'first_byte'] as const
 type PhaseName = (typeof phaseNames)[number]
 
-/** Seconds. A decision takes microseconds, an origin may take a minute; the fewer there are, the fewer series each integration has. */
+/** Seconds. A decision takes microseconds, an origin may take a minute; fewer bounds mean fewer series per integration. */
 const bounds = [0.00001, 0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
 
 export class Durations {
   /** From arrival to the last byte, of what was allowed and came to its end. */
   readonly total = new Latency()
-  /** Of whatever came to the end of the phase. */
+  /** Of every request that reached the end of the phase. */
   readonly phases: Readonly<Record<PhaseName, Histogram>> = {
     policy: new Histogram(bounds),
     queue: new Histogram(bounds),
@@ -30,5 +30,5 @@ export class Durations {
   }
 }
 
-/** Of those who asked for nothing. */
+/** Of integrations without any such request. */
 export const noDurations = new Durations()

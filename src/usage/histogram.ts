@@ -2,7 +2,7 @@
 
 export class Histogram {
   readonly boundsSeconds: readonly number[]
-  /** Of each of the bounds alone, and of what took longer than all. */
+  /** The count of each bucket alone, with a last one for everything above the highest bound. */
   readonly counts: Float64Array
   count = 0
   sumSeconds = 0

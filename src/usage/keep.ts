@@ -41,7 +41,7 @@ const lineSchema = z.object({
   buckets: z.object({ arrivals: counts, requests: counts, bytesOut: counts, bytesIn: counts, concurrency: counts }).partial(),
 })
 
-/** Empty where nothing is kept yet. A file that is not what a gateway keeps is set aside, and `onDamaged` told; throws what the file system throws. */
+/** Empty where nothing is kept yet. A file that a gateway did not write is set aside, and `onDamaged` called; throws what the file system throws. */
 export async function readKept(folder: string, onDamaged: (problem: string) => void): Promise<ReadonlyMap<string, Totals>> {
   const file = fileIn(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 })

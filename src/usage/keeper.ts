@@ -7,7 +7,7 @@ export interface UsageKeeperOptions {
   readonly usage: Pick<UsageStation, 'totals' | 'restore' | 'settledCount'>
   /** Of its own, which it makes. */
   readonly folder: string
-  /** What was kept is of no use, or cannot be kept: told once, until it is well again. No request is affected. */
+  /** What was kept cannot be used, or nothing can be kept: reported once, until it works again. No request is affected. */
   readonly onProblem: (problem: string) => void
   readonly everyMs?: number
 }

@@ -1,4 +1,4 @@
-/** How long whole requests took: a histogram whose quantiles can be asked for, two kB for whatever number of them. */
+/** How long whole requests took: a histogram with quantiles, 2 kB for any number of requests. */
 import { Histogram } from './histogram.ts'
 
 /** Seconds: up to 10 s those that Prometheus's libraries have from the start. */

@@ -1,4 +1,4 @@
-/** What one integration did in all, before the last restart and since: what `usage` shows, and what is kept. */
+/** The totals of one integration, from before the last restart and since: what `usage` shows and what is kept on disk. */
 import type { BucketName, BucketReport, ProblemCode } from '../core/index.ts'
 import { type Counters, type Result, results } from './counters.ts'
 import type { LatencyCounts } from './latency.ts'

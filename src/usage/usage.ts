@@ -42,7 +42,7 @@ export interface UsageStation extends Usage {
   update(names: Iterable<string>): void
   /**
    * Since the start; `null` where it has asked for nothing. Metrics show this alone: a counter that came back after a crash a
-   * little lower than it was would be taken for one that began at zero, and all of it be counted again.
+   * little lower than before would be read as a counter that began at zero, and all of it would be counted again.
    */
   counted(integration: string): Counters | null
   /** Of every integration in `names`, and of callers that proved none under `-`; what was before the start included. */

@@ -1,4 +1,4 @@
-/** A capability as lists of what it allows, one a dimension: what it allows is their product. */
+/** A capability as lists of what it allows, one list per dimension: it allows their product. */
 import { globCovers, hostCovers, pathCovers } from '../../canonical/index.ts'
 import type { FileCapability, FormChoices, Integration, NetworkCapability, ServiceCapability } from '../../core/index.ts'
 
@@ -7,7 +7,7 @@ export type CapabilityKind = 'network' | 'services' | 'files'
 export interface Dimension {
   /** One value of it, in words. */
   readonly label: string
-  /** `null`: every one. */
+  /** `null`: all. */
   readonly values: readonly string[] | null
   readonly covers: (general: string, specific: string) => boolean
 }

@@ -6,13 +6,13 @@ import { pair } from './pair.ts'
 
 export interface CapabilityChange extends Comparison {
   readonly kind: CapabilityKind
-  /** Its place before and now, `network/0`; `null` where there is none. */
+  /** Its id before and now, `network/0`; `null` where it is not in that manifest. */
   readonly before: string | null
   readonly after: string | null
   readonly change: 'added' | 'removed' | 'widened' | 'narrowed' | 'changed'
   /** Hosts, or the name of a service or root. */
   readonly about: readonly string[]
-  /** Another capability that allows the same: nothing changes by this one. */
+  /** Another capability that allows the same, so that this one changes nothing. */
   readonly coveredBy: string | null
 }
 
@@ -24,7 +24,7 @@ export interface IntegrationChange {
   readonly fields: readonly string[]
 }
 
-/** By what they mean: comments, order of keys and defaults that are written out are no difference. */
+/** Compares their meaning: comments, the order of keys and written defaults are not differences. */
 export function diffManifests(before: readonly Integration[], after: readonly Integration[]): readonly IntegrationChange[] {
   const was = new Map(before.map((capability) => [capability.name, capability]))
   const is = new Map(after.map((capability) => [capability.name, capability]))

@@ -6,7 +6,7 @@ export interface Pair {
   readonly after: Scope | null
 }
 
-/** Equal ones first, then the most alike of the rest; what has no host or name in common is another capability. */
+/** Equal capabilities first, then the most similar of the rest; capabilities without a common host or name are different ones. */
 export function pair(before: readonly Scope[], after: readonly Scope[]): readonly Pair[] {
   const candidates = before.flatMap((was) => after.map((is) => ({ was, is, likeness: likeness(was, is) })))
   const gone = new Set(before)

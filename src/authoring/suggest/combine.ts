@@ -5,12 +5,12 @@ import type { Unit } from './units.ts'
 /** Lists are sorted. */
 export interface Suggested {
   readonly kind: 'network' | 'services' | 'files'
-  /** Hosts; the one name of a service or root. */
+  /** Hosts; or the name of a service or root, alone. */
   readonly names: readonly string[]
   readonly ports: readonly number[]
   readonly tls: 'none' | 'tunnel' | 'intercept' | null
   readonly websocket: boolean
-  /** `null`: a blind tunnel, in which nothing can be told apart. */
+  /** `null`: a blind tunnel, whose content is not visible. */
   readonly actions: readonly string[] | null
   readonly paths: readonly string[] | null
   readonly addresses: readonly string[]
@@ -46,7 +46,7 @@ function suggestedOf({ place, action, pattern, seen }: Unit, addressesOf: (host:
 
 type List = 'actions' | 'paths' | 'ports' | 'names'
 
-/** Those that differ in nothing but this list become one. A service or root has one name. */
+/** Capabilities that differ only in this list become one. A service or root has one name. */
 function join(all: readonly Suggested[], list: List): readonly Suggested[] {
   const alike = Map.groupBy(all, (item) => {
     const { seen: _seen, [list]: _list, ...rest } = item
@@ -59,7 +59,7 @@ function join(all: readonly Suggested[], list: List): readonly Suggested[] {
   }))
 }
 
-/** `null` is every one. */
+/** `null` means all. */
 function union(lists: readonly (readonly (string | number)[] | null)[]): readonly (string | number)[] | null {
   const all = new Set<string | number>()
   for (const list of lists) {

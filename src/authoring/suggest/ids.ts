@@ -1,10 +1,10 @@
-/** Segments of a path that name one thing among many: `*` stands for the thing, so that the next one is covered too. */
+/** Segments of a path that identify one thing among many: they become `*`, so that the next thing is covered too. */
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 /** 2026-01-31, 2026-01, 2026-01-31T10:00:00Z, its colons percent-encoded or not. */
 const date = /^\d{4}-\d{2}(?:-\d{2}(?:T[\dA-Z:.%+-]*)?)?$/
 
-/** Numbers, UUIDs, hex from 8 digits, dates, and long tokens of mixed characters (base64url, ULID). Words are no ids, however long. */
+/** Numbers, UUIDs, hex from 8 digits, dates, and long tokens of mixed characters (base64url, ULID). Words are not ids, however long. */
 export function isId(segment: string): boolean {
   if (/^\d+$/.test(segment) || uuid.test(segment) || date.test(segment)) return true
   if (/^[0-9a-f]{8,}$/i.test(segment) && (/\d/.test(segment) || segment.length >= 16)) return true
@@ -13,7 +13,7 @@ export function isId(segment: string): boolean {
   return /^[A-Za-z0-9]{20,}$/.test(segment) && (segment.match(/\d/g)?.length ?? 0) >= 3
 }
 
-/** A `*` stands for no encoded slash, so what lies between two is looked at by itself. `/v1/items/17` → `/v1/items/*`, `/img/17.png` → `/img/*.png`, `/invoices/inv_8f31c2d90b` → `/invoices/inv_*`. */
+/** `*` does not match an encoded slash, so the text between two of them is checked by itself. `/v1/items/17` → `/v1/items/*`, `/img/17.png` → `/img/*.png`, `/invoices/inv_8f31c2d90b` → `/invoices/inv_*`. */
 export function generaliseIds(pattern: string): string {
   return pattern
     .split('/')

@@ -11,7 +11,7 @@ export interface Seen {
   readonly last: string
   /** An id in the path became `*`. */
   readonly ids: boolean
-  /** Sibling segments that became one `*`. */
+  /** How many sibling segments became one `*`. */
   readonly siblings: number
 }
 

@@ -1,12 +1,12 @@
-/** Many names in one place of the path: beyond a threshold they are taken for names of things, and one `*` stands for all. */
+/** Many names at one place of the path: beyond a threshold they count as names of things, and one `*` replaces them. */
 
 export interface Merged {
   readonly pattern: string
-  /** The most segments that one `*` of it stands for; 0 where none was merged. */
+  /** The most segments that one of its `*` replaces; 0 where none was merged. */
   readonly siblings: number
 }
 
-/** For each pattern what stands for it. `maxSiblings`: so many different segments in one place stay as they are. */
+/** The replacement of each pattern. `maxSiblings`: up to so many different segments at one place are kept. */
 export function mergeSiblings(patterns: Iterable<string>, maxSiblings: number): ReadonlyMap<string, Merged> {
   const merged = new Map<string, Merged>()
   const visit = (paths: readonly Path[], depth: number, prefix: readonly string[], siblings: number): void => {
@@ -16,7 +16,7 @@ export function mergeSiblings(patterns: Iterable<string>, maxSiblings: number): 
       if (segment === undefined) merged.set(path.pattern, { pattern: prefix.join('/'), siblings })
       else append(groups, segment, path)
     }
-    // An empty segment is no name, what holds a wildcard already is none either, and no `*` stands for an encoded slash.
+    // An empty segment and one with a wildcard are not names, and `*` does not match an encoded slash.
     const names = [...groups.keys()].filter((segment) => segment !== '' && !segment.includes('*') && !segment.includes('%2F'))
     const count = names.length > maxSiblings ? names.length : 0
     if (count > 0) {

@@ -13,9 +13,9 @@ export interface SuggestOptions {
   readonly name: string
   /** What the integration has now: what it says beside capabilities is taken over. */
   readonly present: { readonly integration: Integration; readonly text: string } | null
-  /** Where there is no present manifest. */
+  /** Used where there is no manifest yet. */
   readonly owner: string
-  /** So many different segments in one place of a path are kept as they are; more become `*`. */
+  /** Up to so many different segments at one place of a path are kept; more become `*`. */
   readonly maxSiblings: number
 }
 
@@ -25,7 +25,7 @@ export interface Suggestion {
   readonly capabilities: readonly Suggested[]
   /** `null`: nothing was recorded. */
   readonly total: Seen | null
-  /** Why a request is not covered → how many. */
+  /** Reason why a request is not covered → number of requests. */
   readonly left: ReadonlyMap<string, number>
 }
 

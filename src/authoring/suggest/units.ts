@@ -15,7 +15,7 @@ export interface Unit {
 /** Taking any unit away leaves some use uncovered. */
 export function unitsOf(uses: readonly Use[], maxSiblings: number): readonly Unit[] {
   const visible = new Set(uses.flatMap(({ place }) => (place.kind === 'network' && place.tls !== 'tunnel' ? [endpointOf(place)] : [])))
-  // A tunnel is opened by whatever allows a request inside it.
+  // A tunnel is opened by any capability that allows a request inside it.
   const isTunnelInUse = ({ place }: Use) => place.kind === 'network' && place.tls === 'tunnel' && visible.has(endpointOf(place))
   const units = [
     ...Map.groupBy(
@@ -53,7 +53,7 @@ interface Draft {
   readonly covered: Covered[]
 }
 
-/** Only units that agree in all this can stand in for one another; a `*` stands for one segment, so their number is part of it. */
+/** Only units that agree in all of this can replace one another; `*` matches one segment, so the number of segments is part of it. */
 function rivalsKey({ place, action, pattern }: Draft): string {
   const about = place.kind === 'services' ? ['services', place.name] : place
   return JSON.stringify([about, action, pattern.split('/').length])
@@ -81,12 +81,12 @@ function neededOf(drafts: readonly Draft[]): Unit[] {
   }))
 }
 
-/** Encoded slashes and empty segments of HTTP paths are told from what a `*` stands for. */
+/** In HTTP paths, `*` does not match encoded slashes and empty segments. */
 function spelledFor({ place }: Draft, pattern: string): string {
   return place.kind === 'files' ? pattern : markForms(pattern)
 }
 
-/** What allows WebSockets allows plain requests too: it is the wider one of the same pattern. */
+/** A unit that allows WebSockets allows plain requests too: it is the wider unit of the same pattern. */
 function wildness({ place, pattern }: Draft): number {
   return (pattern.match(/\*/g)?.length ?? 0) * 2 + (allowsWebSockets(place) ? 1 : 0)
 }

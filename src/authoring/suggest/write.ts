@@ -12,7 +12,7 @@ export interface Present {
   readonly roots: ReadonlyMap<string, string>
 }
 
-/** Opens nothing: it stands where no manifest says which folder a name means. */
+/** Opens nothing: a placeholder where no manifest says which folder a name means. */
 const unknownRoot = '/nonexistent'
 
 export function writeManifest(
@@ -33,7 +33,7 @@ export function writeManifest(
       ...(sections.services.length > 0 && { services: sections.services.map(serviceLine) }),
       ...(sections.files.length > 0 && { files: sections.files.map((file) => fileLine(file, roots)) }),
     },
-    // Equal lists are written out: nobody wants to review anchors.
+    // Equal lists are written out, since anchors are hard to review.
     { aliasDuplicateObjects: false },
   )
   document.commentBefore = heading(name, total === null ? null : describeSeen(total), left)

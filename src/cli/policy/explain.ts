@@ -18,7 +18,7 @@ export async function explain(config: Config, id: string, json: boolean): Promis
     return `${id} was refused before any rule was asked: ${trail.refused?.code}: ${trail.refused?.detail}\n`
   }
   const disk = await readNamedSet(config, 'latest')
-  // A revision that is no longer kept is explained by what lies on disk, and the text says so.
+  // A revision that is no longer kept is explained by the files on disk, and the text says so.
   const kept = await readNamedSet(config, decided.revision).catch(() => null)
   const recorded = kept ?? disk
   const explained: Explained = await withJudge(config, disk, async (judge) => {
@@ -42,7 +42,7 @@ export async function explain(config: Config, id: string, json: boolean): Promis
   return json ? `${JSON.stringify(explained)}\n` : describeExplained(explained)
 }
 
-/** A change is told only after the real engine has allowed the request with it. */
+/** A change is suggested only after the real engine has allowed the request with it. */
 async function changeFor(
   config: Config,
   { record, now, rulesNow }: Pick<Explained, 'record' | 'now' | 'rulesNow'>,

@@ -1,4 +1,4 @@
-/** `sallyport policy fmt`: files rewritten in OPA’s one format, or standard input as editors hand it over. */
+/** `sallyport policy fmt`: files rewritten in OPA’s one format, or standard input, as editors use it. */
 import { readFileSync } from 'node:fs'
 import { formatPolicy, readSources } from '../../authoring/index.ts'
 import { commandCompiler } from '../compiler.ts'

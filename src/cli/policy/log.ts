@@ -23,7 +23,7 @@ export async function* decided(config: Config, { integration, id, since }: LogFi
   }
 }
 
-/** Every record of these types that mentions `mention`; of all types, and whatever is in it, where they are not said. Throws `CommandError` where there is no log. */
+/** Every record of these types that contains `mention`; without them, every record. Throws `CommandError` where there is no log. */
 export async function* records({ audit }: Config, types: readonly string[] = [], mention: string | null = null): AsyncGenerator<unknown> {
   try {
     yield* readAudit(audit.folder, types, mention)

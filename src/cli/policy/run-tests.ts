@@ -15,7 +15,7 @@ export interface TestFlags {
   readonly json?: boolean
 }
 
-/** Prints the report whatever it says, then throws `CommandError` where it is not good enough. */
+/** Prints the report, then throws `CommandError` where a test or the coverage is not good enough. */
 export async function runTests(
   paths: readonly string[],
   config: string | undefined,

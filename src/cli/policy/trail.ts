@@ -1,4 +1,4 @@
-/** What the log says of one request: its decision or refusal, how it ended, what came inside of it. */
+/** What the log says about one request: its decision or refusal, how it ended, and the requests inside it. */
 import type { Config } from '../../config/index.ts'
 import { type DecidedRecord, isDecided } from '../../policy/index.ts'
 import { CommandError } from '../exit.ts'

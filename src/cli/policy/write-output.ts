@@ -1,4 +1,4 @@
-/** Writes what a command was told to write. */
+/** Writes the output of a command to a file. */
 import { writeFile } from 'node:fs/promises'
 import { CommandError } from '../exit.ts'
 
