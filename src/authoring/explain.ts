@@ -33,7 +33,12 @@ export async function explainRecord(record: DecidedRecord, { compile, grants, re
   const asked = requestOf(record, now.find)
   const decision = now.decide(asked)
   const rulesOf = ({ rules, bundles, find }: RulesInForce) =>
-    rulesThatHeld(compile, grants, { record, recorded: asked, composed: compose(rules, bundles), integration: find(record.integration) })
+    rulesThatHeld(compile, grants, {
+      record,
+      recorded: asked,
+      composed: compose({ integrations: [], rules, bundles }),
+      integration: find(record.integration),
+    })
   const then = await rulesOf(recorded)
   const byRules = isUndecided(decision) || decision.rule.startsWith('rules/')
   return { record, now: decision, ...then, rulesNow: byRules ? await rulesOf(now) : { held: [], undecided: [] } }

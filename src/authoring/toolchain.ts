@@ -14,7 +14,7 @@ import {
   requireNoRulesInTests,
   warningsOf,
 } from '../policy/index.ts'
-import { requireInside, verdictInputs } from '../reporting/index.ts'
+import { maskInputs, requireInside } from '../reporting/index.ts'
 import { parseExactJson, stringify } from '../text/index.ts'
 /**
  * Throws `RegoError` with every problem: syntax, types against the input's schema, unknown functions. Gives what may be meant
@@ -40,7 +40,7 @@ export async function checkPolicy(
 }
 
 async function checkReporting(compile: Compile, rules: RegoSources, grants: readonly string[]): Promise<readonly DataReference[]> {
-  const { sources, capabilities, entrypoints } = await verdictInputs(rules, grants)
+  const { sources, capabilities, entrypoints } = await maskInputs(rules, grants)
   await compile({ command: 'check', sources, capabilities })
   const { sight = everything, references = [] } = await compile({ command: 'build', sources, capabilities, entrypoints })
   requireInside(sight)

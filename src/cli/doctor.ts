@@ -11,7 +11,7 @@ import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
 import { requireLocal } from '../files/index.ts'
 import { loadManifests } from '../manifests/index.ts'
-import { createPolicy, namingFiles, readRules } from '../policy/index.ts'
+import { createPolicy, namingFiles, preparePrograms, readRules } from '../policy/index.ts'
 import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
 import { commandCompiler } from './compiler.ts'
@@ -96,7 +96,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       onFailure: () => {},
     })
     const prepared = await namingFiles(config.file, rulesFolder, async () =>
-      policy.prepare(found.integrations, await readRules(rulesFolder), bundles),
+      preparePrograms({ integrations: found.integrations, rules: await readRules(rulesFolder), bundles }, [policy]),
     )
     const { revision } = prepared
     prepared.activate()

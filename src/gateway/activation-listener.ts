@@ -1,17 +1,7 @@
 /** What those are told who hear of an activation, and the first of them: the audit record and the operational log. */
-import type { BundleSet } from '../bundles/index.ts'
-import type { Integration } from '../core/index.ts'
 import { type Compared, describeCompared } from '../reference/index.ts'
-import { describeChanges, type TakenUp } from '../rollout/index.ts'
+import { describeChanges, type InForce } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-
-/** What is in force now. */
-export interface InForce {
-  readonly integrations: readonly Integration[]
-  readonly bundles: BundleSet
-  /** How the policy came to be active; `null`: the manifests are known, and there is no policy yet. */
-  readonly activated: TakenUp | null
-}
 
 /** In the turn of the event loop in which the policy changed, so it may not wait for anything. */
 export type ActivationListener = (inForce: InForce) => void

@@ -161,8 +161,8 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     ],
     postActivate: [
       delivery.keep,
-      async ({ integrations, bundles }, signal) => {
-        if (await shadow?.prepare(integrations, bundles, signal)) connections.judgeAgain()
+      async (inForce, signal) => {
+        if (await shadow?.prepare(inForce, signal)) connections.judgeAgain()
       },
     ],
   })

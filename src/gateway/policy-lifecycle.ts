@@ -2,10 +2,10 @@
 import type { Delivery } from '../bundles/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Directory } from '../manifests/index.ts'
-import { namingFiles, readRules } from '../policy/index.ts'
-import { type Activation, createActivation, createHistory } from '../rollout/index.ts'
+import { namingFiles, preparePrograms, readRules } from '../policy/index.ts'
+import { type Activation, createActivation, createHistory, type InForce } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import type { ActivationListener, InForce } from './activation-listener.ts'
+import type { ActivationListener } from './activation-listener.ts'
 import type { Policies } from './policies.ts'
 import type { Reporting } from './reporting.ts'
 
@@ -34,25 +34,13 @@ export interface PolicyLifecycle {
 export function createPolicyLifecycle(options: PolicyLifecycleOptions): PolicyLifecycle {
   const { config, manifests, policies, delivery, reporting, onActivated, postActivate, note, logger } = options
   const { active, shadow } = policies
+  // Without their masks more would be reported than the author wants: they come into force with the policy, or neither does.
+  const masks = reporting.masks === null ? [] : [reporting.masks]
   const inRules = <T>(work: () => Promise<T>) => namingFiles(config.file, config.policy.rulesFolder, work)
   const activation = createActivation({
     directory: manifests,
-    policy: {
-      revision: active.revision,
-      prepare: (...given) =>
-        inRules(async () => {
-          const policy = await active.prepare(...given)
-          // Masks that do not compile reject the whole set: without them more would be reported than the author wants.
-          const masks = await reporting.masks?.prepare(...given)
-          return {
-            revision: policy.revision,
-            activate() {
-              policy.activate()
-              masks?.activate()
-            },
-          }
-        }),
-    },
+    revision: active.revision,
+    prepare: (set, signal) => inRules(() => preparePrograms(set, [active, ...masks], signal)),
     history: createHistory(config.state.history),
     readRules: () => inRules(() => readRules(config.policy.rulesFolder)),
     bundles: {
@@ -61,11 +49,11 @@ export function createPolicyLifecycle(options: PolicyLifecycleOptions): PolicyLi
       load: delivery.load,
     },
     requireKnown: (integrations) => requireKnown(config, integrations),
-    onActivated(integrations, activated, bundles) {
-      for (const hear of onActivated) hear({ integrations, activated, bundles })
+    onActivated(inForce) {
+      for (const hear of onActivated) hear(inForce)
     },
-    async postActivate(integrations, activated, bundles, signal) {
-      for (const follow of postActivate) await follow({ integrations, activated, bundles }, signal)
+    async postActivate(inForce, signal) {
+      for (const follow of postActivate) await follow(inForce, signal)
     },
     onUnlisted: (revision, error) =>
       logger.error({ revision, err: error }, 'the revision decides, and the list of revisions cannot be written'),

@@ -7,13 +7,13 @@ import type { Compile, LibrarySource } from '../opa/index.ts'
 import {
   createDecisionLog,
   createLocalStatus,
+  createMaskPolicy,
   createStatus,
-  createVerdicts,
   type DecisionLogStation,
   eventOutcomes,
+  type MaskPolicy,
   type PostResult,
   type StatusStation,
-  type VerdictStation,
 } from '../reporting/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ActivationListener } from './activation-listener.ts'
@@ -38,7 +38,7 @@ export interface ReportingOptions {
 export interface Reporting {
   readonly decisionLog: DecisionLog | null
   /** The rules that mask what is reported: they are prepared with the policy, and change in the same turn. `null`: nothing is. */
-  readonly masks: VerdictStation | null
+  readonly masks: MaskPolicy | null
   readonly activated: ActivationListener
   rejected(error: unknown): void
   bundlesChanged(): void
@@ -84,9 +84,9 @@ export function createReporting(options: ReportingOptions): Reporting {
     return server
   }
 
-  function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogStation & { readonly verdicts: VerdictStation } {
+  function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogStation & { readonly masks: MaskPolicy } {
     const { maxEvaluationMs } = given
-    const verdicts = createVerdicts({
+    const masks = createMaskPolicy({
       cacheFolder: config.state.policies,
       grants: config.policy.grants.builtins,
       ...{ compile, library, maxMemoryPages, maxEvaluationMs },
@@ -96,7 +96,7 @@ export function createReporting(options: ReportingOptions): Reporting {
       server: serverOf(given.server),
       labels,
       redact,
-      judge: verdicts.judge,
+      evaluateMasks: masks.evaluate,
       needs,
       readContext,
       bundles: () => revisions,
@@ -114,7 +114,7 @@ export function createReporting(options: ReportingOptions): Reporting {
         if (changed) reporter?.changed()
       },
     })
-    return { ...station, verdicts }
+    return { ...station, masks }
   }
 
   function createReporter(given: NonNullable<Config['policy']['status']>): StatusStation {
@@ -134,7 +134,7 @@ export function createReporting(options: ReportingOptions): Reporting {
 
   return {
     decisionLog: log,
-    masks: log?.verdicts ?? null,
+    masks: log?.masks ?? null,
     activated({ activated, bundles: set }) {
       if (activated === null) return
       const { revision } = activated

@@ -1,9 +1,16 @@
 /** Joins the shadow policy with those who hear of it: metrics, the operational log, the audit record. */
-import type { BundleSet } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
-import type { Integration, Policy } from '../core/index.ts'
-import { createEvaluationThread, createPolicy, namingFiles, type PolicyOptions, type PolicyStation, readRules } from '../policy/index.ts'
-import { createStagedPolicy, unlessAborted } from '../rollout/index.ts'
+import type { Policy } from '../core/index.ts'
+import {
+  createEvaluationThread,
+  createPolicy,
+  namingFiles,
+  type PolicyOptions,
+  type PolicyStation,
+  preparePrograms,
+  readRules,
+} from '../policy/index.ts'
+import { createStagedPolicy, type InForce, unlessAborted } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
 export type ShadowNote = (type: 'difference' | 'candidate', facts: Readonly<Record<string, string | number | boolean>>) => void
@@ -32,7 +39,7 @@ export interface Shadow {
   /** The active policy changed: until it was prepared for the same manifests and data, the shadow is not asked. */
   setAside(): void
   /** For what is in force now. `false`: its rules are bad. Rejects where the signal is aborted. */
-  prepare(integrations: readonly Integration[], bundles: BundleSet, signal: AbortSignal): Promise<boolean>
+  prepare(inForce: InForce, signal: AbortSignal): Promise<boolean>
   status(): ShadowStatus
   close(): Promise<void>
 }
@@ -92,10 +99,10 @@ export function createShadow({ file, settings, shared, active, note, logger, met
     setAside() {
       state.isCurrent = false
     },
-    async prepare(integrations, bundles, signal) {
+    async prepare({ integrations, bundles }, signal) {
       try {
         const prepared = await namingFiles(file, rulesFolder, async () =>
-          unlessAborted(signal, station.prepare(integrations, await readRules(rulesFolder), bundles, signal)),
+          unlessAborted(signal, preparePrograms({ integrations, bundles, rules: await readRules(rulesFolder) }, [station], signal)),
         )
         prepared.activate()
         state.problem = null

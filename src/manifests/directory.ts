@@ -1,15 +1,15 @@
 /** The active integrations by name, and the folder they come from. */
 import type { Integration } from '../core/index.ts'
 import type { ManifestDefaults, ManifestIdentity } from './decode.ts'
-import { type Decoded, decodeManifests, loadIdentities, loadManifests, type ManifestSet } from './load.ts'
+import { type Decoded, decodeManifests, loadIdentities, loadManifests, type Manifests, type ManifestTexts } from './load.ts'
 
 export interface Directory {
   /** What lies in the folder now. Throws `ConfigError`. */
-  readSet(): Promise<ManifestSet>
+  readSet(): Promise<Manifests>
   /** File name → whom the manifest that lies there now is of, and its tokens; `null` where that cannot be read. Throws `ConfigError` without a folder. */
   readIdentities(): Promise<ReadonlyMap<string, ManifestIdentity | null>>
   /** Texts that were kept, with what they left to sallyport.yaml as it was then. Throws `ConfigError`. */
-  decode(texts: Readonly<Record<string, string>>, defaults?: ManifestDefaults): readonly Integration[]
+  decode(texts: ManifestTexts, defaults?: ManifestDefaults): readonly Integration[]
   /** What manifests leave to sallyport.yaml. */
   readonly defaults: ManifestDefaults
   /** Takes effect at once, for every look-up that follows. */

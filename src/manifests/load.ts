@@ -6,10 +6,12 @@ import type { Integration } from '../core/index.ts'
 import { type FileKind, type FolderFile, readSteadily } from '../files/index.ts'
 import { decodeIdentity, decodeManifest, type ManifestDefaults, type ManifestIdentity } from './decode.ts'
 
-export interface ManifestSet {
+/** File name → text, as it was read. */
+export type ManifestTexts = Readonly<Record<string, string>>
+
+export interface Manifests {
   readonly integrations: readonly Integration[]
-  /** File name → text. */
-  readonly texts: Readonly<Record<string, string>>
+  readonly manifests: ManifestTexts
 }
 
 /** What was decoded before: a text that has not changed gives the very same Integration, and costs no decoding. */
@@ -31,12 +33,12 @@ interface Looked {
 export const manifestFiles: FileKind = { covers: (name) => /^[^.].*\.ya?ml$/.test(name), deep: false }
 
 /** All `manifestFiles`. Throws `ConfigError` with the problems of all files. */
-export async function loadManifests(folder: string, defaults: ManifestDefaults, decoded: Decoded = new Map()): Promise<ManifestSet> {
+export async function loadManifests(folder: string, defaults: ManifestDefaults, decoded: Decoded = new Map()): Promise<Manifests> {
   const files = await lookAtEach(folder, defaults, decoded)
   const integrations = files.flatMap(({ integration }) => integration ?? [])
   const problems = [...files.flatMap((file) => file.problems), ...conflicts(folder, integrations)]
   if (problems.length > 0) throw new ConfigError(problems)
-  return { integrations, texts: Object.fromEntries(files.map(({ name, text }) => [name, text ?? ''])) }
+  return { integrations, manifests: Object.fromEntries(files.map(({ name, text }) => [name, text ?? ''])) }
 }
 
 /**
@@ -109,11 +111,7 @@ async function lookAt(folder: string, found: FolderFile, defaults: ManifestDefau
 const youngMs = 2000
 
 /** The same of texts that were kept. Throws `ConfigError`. */
-export function decodeManifests(
-  folder: string,
-  texts: Readonly<Record<string, string>>,
-  defaults: ManifestDefaults,
-): readonly Integration[] {
+export function decodeManifests(folder: string, texts: ManifestTexts, defaults: ManifestDefaults): readonly Integration[] {
   const integrations = Object.entries(texts).map(([name, text]) => decodeManifest(join(folder, name), text, defaults))
   const problems = conflicts(folder, integrations)
   if (problems.length > 0) throw new ConfigError(problems)

@@ -1,15 +1,19 @@
-/** Bundles and the folder of rules as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
+/** A set as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
 
 import { createHash } from 'node:crypto'
 import { BundleError, type BundleSet, overlapOf, packageOf, type SnapshotBundle } from '../bundles/index.ts'
-import type { Json, JsonObject } from '../core/index.ts'
+import type { Integration, Json, JsonObject } from '../core/index.ts'
 import type { RegoSources } from '../opa/index.ts'
 import { isJsonObject } from '../text/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { requireNoRulesInTests } from './left-aside.ts'
+import type { PolicySet } from './policy-set.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
 
+/** A set as programs are prepared from it. */
 export interface Composed {
+  readonly integrations: readonly Integration[]
+  readonly bundles: BundleSet
   /** What is compiled to decide requests. */
   readonly deciding: RegoSources
   /** `package system…`: what is compiled, with `all` that it may call, to mask reports. */
@@ -24,8 +28,8 @@ export interface Composed {
 }
 
 /** Throws `BundleError` where bundles meet one another, the gateway's own names, or rules that would not count; `RegoError` for rules among tests. */
-export function compose(rules: RegoSources, bundles: BundleSet): Composed {
-  requireApart(bundles)
+export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integrations' | 'rules' | 'bundles'>): Composed {
+  rejectRootOverlap(bundles)
   const rego: Record<string, string> = {}
   const beside: Record<string, string> = {}
   const hash = createHash('sha256')
@@ -56,6 +60,8 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
       `brings a policy that replaces all rules, so ${uncounted} would not count; remove one of the two`,
     )
   return {
+    integrations,
+    bundles,
     deciding,
     reporting,
     all,
@@ -67,7 +73,7 @@ export function compose(rules: RegoSources, bundles: BundleSet): Composed {
 }
 
 /** Two bundles that may define one path: nobody could say which counts. */
-function requireApart(bundles: BundleSet): void {
+function rejectRootOverlap(bundles: BundleSet): void {
   const roots = [...bundles].map(([name, bundle]) => ({ name, roots: bundle.roots }))
   for (const [index, one] of roots.entries())
     for (const other of roots.slice(index + 1)) {

@@ -1,33 +1,22 @@
 /** The policy station: the active engine, and how the next one is prepared beside it and swapped in. */
 import { createHash } from 'node:crypto'
-import type { BundleSet } from '../bundles/index.ts'
 import { type AccessRequest, type Claim, denial, type Integration, type JsonObject, type Needs, type Policy } from '../core/index.ts'
 import { indexManifest } from '../manifests/index.ts'
-import {
-  type Compile,
-  createLibrarySource,
-  type FailureKind,
-  harden as hardenWasm,
-  type LibrarySource,
-  libraryNeedOf,
-  type RegoSources,
-} from '../opa/index.ts'
+import { type Compile, createLibrarySource, type FailureKind, type LibrarySource, type RegoSources } from '../opa/index.ts'
 import type { Compared, Reference } from '../reference/index.ts'
 import { createDecideApart, type DecideApart } from './apart-engine.ts'
 import { buildPolicy, type CompiledPolicy, coverageEntrypoint, entrypoint } from './build.ts'
 import { createComparison } from './comparison.ts'
-import { type Composed, compose } from './compose.ts'
+import type { Composed } from './compose.ts'
 import { createReadCoverage, type ReadCoverage } from './coverage.ts'
-import { createOwnDocuments, createWholeDocuments, type Documents, wholeData } from './documents.ts'
+import { wholeData } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
 import type { ReadContext } from './input.ts'
 import { type Ask, type Grants, noGrants } from './outside/index.ts'
-import { requireKnownBuiltins } from './prebuilt.ts'
+import { createSessionOver, type Loaded, type LoadOptions, loadProgram, type Prepared, type Program } from './program.ts'
 import type { InputSight } from './projection.ts'
-import { requireRulesApart } from './require-apart.ts'
-import { createSession, type Session } from './session.ts'
-import { requireTests } from './test-gate.ts'
+import type { Session } from './session.ts'
 import { warningsOf } from './unprovided.ts'
 export interface PolicyOptions {
   /** Compiled rules are kept here; `null`: nowhere. */
@@ -51,23 +40,15 @@ export interface PolicyOptions {
   readonly onFailure: (kind: FailureKind, error: unknown) => void
 }
 
-export interface Prepared {
+export interface PreparedPolicy extends Prepared {
   readonly revision: string
-  activate(): void
 }
 
-export interface PolicyStation extends Policy {
-  /**
-   * Builds what `integrations`, authors' `rules` and `bundles` would give, touching nothing that is active.
-   * `activate` swaps it in at once; `signal` ends the compiler. Throws `RegoError`, `CompilerMissing`, `BundleError`, or an error that names the file.
-   */
-  prepare(integrations: readonly Integration[], rules: RegoSources, bundles?: BundleSet, signal?: AbortSignal): Promise<Prepared>
+export interface PolicyStation extends Policy, Program<PreparedPolicy> {
   /** `null` until the first activation. */
   revision(): string | null
   /** What of the active policy was held to the other evaluator; `null` where there is none. */
   compared(): Compared | null
-  /** What of the active rules looks at data that nothing provides, with its place. */
-  warnings(): readonly string[]
   /** What of the input the active policy can look at. */
   sight(): InputSight
   /** As `Engine.decideWithout`. */
@@ -76,19 +57,18 @@ export interface PolicyStation extends Policy {
   decideApart: DecideApart
 }
 
-/** A policy's code, and its session where that serves whatever manifests there are. */
-interface Loaded {
-  readonly policy: CompiledPolicy
-  readonly module: WebAssembly.Module
-  readonly dataHash: string
-  readonly own: Session | null
-}
-
-/** Larger shared documents would stand once more in the image of each integration: then one image holds everything. */
+/** Of documents that each integration's image holds again. */
 const maxSharedBytes = 64 * 1024
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
-  const { grants = noGrants, ask = askNobody, library = createLibrarySource(), harden = hardenWasm } = options
+  const { grants = noGrants, ask = askNobody, library = createLibrarySource() } = options
+  const loading: LoadOptions = {
+    ...options,
+    ...{ entrypoint, library, maxSharedBytes, grants: grants.builtins },
+    build: async ({ deciding, prebuilt }, compile, test) =>
+      prebuilt ?? buildPolicy(deciding, compile, options.cacheFolder, test, grants.builtins),
+    sourcesOf: ({ deciding, prebuilt }) => (prebuilt === null ? deciding : null),
+  }
   let active: Engine | null = null
   let loaded: Loaded | null = null
   let activeCompared: Compared | null = null
@@ -96,29 +76,17 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let apart: DecideApart | null = null
   let activations = 0
 
-  async function prepare(
-    integrations: readonly Integration[],
-    rules: RegoSources,
-    bundles: BundleSet = new Map(),
-    signal?: AbortSignal,
-  ): Promise<Prepared> {
+  async function prepare(composed: Composed, signal?: AbortSignal): Promise<PreparedPolicy> {
     options.witness?.start()
-    const composed = compose(rules, bundles)
-    const built = composed.prebuilt ?? (await build(composed, signal))
-    requireRulesApart(built.rulePaths, bundles)
-    const next = await load(built, composed)
-    const session = next.own ?? createSessionOver(createWholeDocuments(next.module, composed.data, integrations))
-    const { builtins, neverInside } = session.documents.loader.base
-    if (composed.prebuilt !== null) await requireKnownBuiltins(builtins, grants.builtins)
-    // What the module calls it says itself, whatever a bundle says of it: an answer from outside is waited for.
-    const policy = composed.prebuilt === null ? built : { ...built, sight: { ...built.sight, builtins } }
-    await library.readyFor(libraryNeedOf({ builtins, neverInside }, composed.prebuilt === null ? composed.deciding : null))
+    const { integrations } = composed
+    const next = await loadProgram(loading, composed, loaded, signal)
+    const { compiled: policy, session } = next
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
     const { witness, maxMemoryPages } = options
     const comparison =
       witness && createComparison({ reference: witness, session, policy, revision, integrations, readContext, maxMemoryPages })
-    const warnings = warningsOf(built.references, composed.deciding, composed.data)
+    const warnings = warningsOf(policy.references, composed.deciding, composed.data)
     const compared = (await comparison?.agree(composed.all)) ?? null
     const engine = createEngine({
       policy,
@@ -152,41 +120,18 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     }
   }
 
-  function build({ deciding, all, data }: Composed, signal: AbortSignal | undefined): Promise<CompiledPolicy> {
-    const { cacheFolder } = options
-    const { builtins } = grants
-    const compile: Compile = (request) => options.compile(request, signal)
-    // The masks of the same activation have the same tests.
-    const test = () => requireTests(compile, all, { data, grants: builtins, library }, signal)
-    return buildPolicy(deciding, compile, cacheFolder, test, builtins)
-  }
-
-  /** What has not changed is not loaded again: new data needs no new code. */
-  async function load(policy: CompiledPolicy, { data, dataHash, dataBytes }: Composed): Promise<Loaded> {
-    const known = loaded?.policy.sourceHash === policy.sourceHash ? loaded : null
-    if (known?.dataHash === dataHash) return known
-    const module = known?.module ?? (await WebAssembly.compile(harden(policy.wasm)))
-    const isOwn = policy.sight.ownOnly && dataBytes <= maxSharedBytes
-    return { policy, module, dataHash, own: isOwn ? createSessionOver(createOwnDocuments(module, data)) : null }
-  }
-
-  function forThread({ module, own }: Loaded, data: JsonObject, integrations: readonly Integration[]): Omit<ThreadPolicy, 'library'> {
+  function forThread({ module, isOwn }: Loaded, data: JsonObject, integrations: readonly Integration[]): Omit<ThreadPolicy, 'library'> {
     const { maxMemoryPages, maxEvaluationMs } = options
-    const kind = own === null ? 'whole' : 'own'
+    const kind = isOwn ? 'own' : 'whole'
     const whole = () => wholeData(data, integrations)
     const documents = { kind, data: JSON.stringify(kind === 'own' ? data : whole()) } as const
     return { module, documents, maxMemoryPages, maxEvaluationMs }
   }
 
-  function createSessionOver(documents: Documents, entry = entrypoint): Session {
-    const { maxMemoryPages, maxEvaluationMs } = options
-    return createSession({ documents, entrypoint: entry, maxMemoryPages, maxEvaluationMs, library: library.now })
-  }
-
   /** `null`: a policy that asks nothing has none, and one that somebody else built need not. */
   function coverageIn({ documents }: Session): ReadCoverage | null {
     const has = Object.hasOwn(documents.loader.base.entrypoints, coverageEntrypoint)
-    return has ? createReadCoverage(createSessionOver(documents, coverageEntrypoint)) : null
+    return has ? createReadCoverage(createSessionOver({ ...loading, entrypoint: coverageEntrypoint }, documents)) : null
   }
 
   const decide = (request: AccessRequest, claim: Claim) => (active === null ? noPolicy : active.decide(request, claim))

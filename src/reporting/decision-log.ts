@@ -8,11 +8,11 @@ import { stringify } from '../text/index.ts'
 import { applyMasks } from './apply-masks.ts'
 import { type BundleRevisions, createBareEvent, createEvent, type Decided, type DecisionEvent, type Labels, type Redact } from './event.ts'
 import { createEventBuffer } from './event-buffer.ts'
+import type { MaskResult } from './mask-policy.ts'
 import type { PostResult } from './post.ts'
 import { createRate } from './rate.ts'
 import { shortenWritten } from './shorten.ts'
 import { createUploader } from './uploader.ts'
-import type { Verdict } from './verdict.ts'
 
 /**
  * What became of an event: `uploaded`; `dropped` by the author's rule; else it was given up: the buffer was full, more came
@@ -33,7 +33,7 @@ export interface DecisionLogOptions {
   readonly maxDecisionsPerSecond: number | null
   readonly labels: Labels
   readonly redact: { of(own: RedactionSettings): Redact }
-  readonly judge: (event: ReturnType<typeof createEvent>) => Verdict
+  readonly evaluateMasks: (event: ReturnType<typeof createEvent>) => MaskResult
   /** Of the policy that decided. */
   readonly needs: () => Needs
   readonly readContext: (integration: string, origin: string | null) => JsonObject
@@ -59,7 +59,7 @@ const turnMs = 2
 
 export function createDecisionLog(options: DecisionLogOptions): DecisionLogStation {
   const { server, resource, minDelayMs, maxDelayMs, maxUploadBytes, maxBufferBytes, maxDecisionsPerSecond } = options
-  const { labels, redact, judge, needs, readContext, bundles, onOutcome, onFailure, onUpload } = options
+  const { labels, redact, evaluateMasks, needs, readContext, bundles, onOutcome, onFailure, onUpload } = options
   const buffer = createEventBuffer(maxBufferBytes)
   const uploader = createUploader({
     server,
@@ -105,9 +105,9 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
   function written(decided: Decided): Buffer | null {
     try {
       const event = createEvent(decided, labels, redact.of(decided.request.integration.redaction))
-      const verdict = judge(event)
-      if (verdict.drop) return null
-      applyMasks(event, verdict.masks)
+      const masking = evaluateMasks(event)
+      if (masking.drop) return null
+      applyMasks(event, masking.masks)
       return toText(event)
     } catch (error) {
       onFailure(error)

@@ -4,10 +4,10 @@ import type { BundleSet, SnapshotBundle } from '../bundles/index.ts'
 import type { Integration } from '../core/index.ts'
 import type { Directory } from '../manifests/index.ts'
 import type { RegoSources } from '../opa/index.ts'
-import type { PolicyStation } from '../policy/index.ts'
+import type { PolicySet, PreparedPolicy } from '../policy/index.ts'
 import { createActivationQueue, Preempted, unlessAborted, type Work } from './activation-queue.ts'
 import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
-import { type Activated, type History, HistoryError, type Made, UnknownRevision } from './history/index.ts'
+import { type Activated, type History, HistoryError, UnknownRevision } from './history/index.ts'
 
 export interface ReloadResult {
   readonly ok: boolean
@@ -25,7 +25,10 @@ export interface ReloadResult {
 
 export interface ActivationOptions {
   readonly directory: Directory
-  readonly policy: Pick<PolicyStation, 'prepare' | 'revision'>
+  /** Builds every program of the set, touching nothing that is active. `activate` puts all of them into force in one turn of the event loop. */
+  readonly prepare: (set: PolicySet, signal: AbortSignal) => Promise<PreparedPolicy>
+  /** Of the active policy. */
+  readonly revision: () => string | null
   readonly history: History
   readonly readRules: () => Promise<RegoSources>
   readonly bundles: {
@@ -37,26 +40,23 @@ export interface ActivationOptions {
   }
   /** Throws where the manifests name what the configuration does not have. */
   readonly requireKnown: (integrations: readonly Integration[]) => void
-  /**
-   * In the turn of the event loop in which the policy changed: no request sees the one new and the other old.
-   * `activated` is `null` where the manifests are known and no policy is there yet.
-   */
-  readonly onActivated: (integrations: readonly Integration[], activated: TakenUp | null, bundles: BundleSet) => void
+  /** In the turn of the event loop in which the policy changed: no request sees the one new and the other old. */
+  readonly onActivated: (inForce: InForce) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
-  readonly postActivate: (
-    integrations: readonly Integration[],
-    activated: TakenUp,
-    bundles: BundleSet,
-    signal: AbortSignal,
-  ) => Promise<void>
+  readonly postActivate: (inForce: InForce, signal: AbortSignal) => Promise<void>
   /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
   readonly onRejected: (problem: string, error: unknown) => void
   /** It decides, and the list of revisions does not say so. */
   readonly onUnlisted: (revision: string, error: Error) => void
 }
 
-/** What decides now, and how it came to. */
-export interface TakenUp {
+/** What is in force now. */
+export interface InForce extends Pick<PolicySet, 'integrations' | 'bundles'> {
+  /** How the policy came to be active; `null`: the manifests are known, and there is no policy yet. */
+  readonly activated: ActivationEvent | null
+}
+
+export interface ActivationEvent {
   readonly revision: string
   readonly how: Activated['how']
   readonly by: string
@@ -90,12 +90,9 @@ export interface Activation {
   close(): Promise<void>
 }
 
-interface Candidate extends Made {
-  readonly integrations: readonly Integration[]
-}
-
 export function createActivation(options: ActivationOptions): Activation {
-  const { directory, policy, history, readRules, bundles, requireKnown, onActivated, postActivate, onRejected, onUnlisted } = options
+  const { directory, prepare, revision: activeRevision, history, readRules, bundles, requireKnown } = options
+  const { onActivated, postActivate, onRejected, onUnlisted } = options
   let rejected: string | null = null
   let pinned: string | null = null
   const queue = createActivationQueue()
@@ -104,21 +101,21 @@ export function createActivation(options: ActivationOptions): Activation {
   /** The newest good ones. */
   let current: BundleSet = new Map()
 
-  async function fromFolders(set: BundleSet): Promise<Candidate> {
-    const { integrations, texts } = await directory.readSet()
+  async function fromFolders(set: BundleSet): Promise<PolicySet> {
+    const { integrations, manifests } = await directory.readSet()
     requireKnown(integrations)
-    return { integrations, manifests: texts, rules: await readRules(), bundles: set, defaults: directory.defaults }
+    return { integrations, manifests, rules: await readRules(), bundles: set, defaults: directory.defaults }
   }
 
-  async function fromHistory(revision: string): Promise<Candidate> {
-    const made = await history.read(revision)
-    const integrations = directory.decode(made.manifests, made.defaults)
+  async function fromHistory(revision: string): Promise<PolicySet> {
+    const kept = await history.read(revision)
+    const integrations = directory.decode(kept.manifests, kept.defaults)
     requireKnown(integrations)
-    return { ...made, integrations }
+    return { ...kept, integrations }
   }
 
   /** Another set than the chosen one is not taken without being told to. */
-  async function fromPinned(revision: string): Promise<Candidate> {
+  async function fromPinned(revision: string): Promise<PolicySet> {
     try {
       return await fromHistory(revision)
     } catch (error) {
@@ -129,32 +126,33 @@ export function createActivation(options: ActivationOptions): Activation {
   }
 
   /** `before` is done once nothing can be wrong with the set any more, and before it decides: where it fails, nothing has changed. */
-  async function take({ integrations, ...made }: Candidate, { how, by, before, signal = neverAborted }: Way): Promise<void> {
-    const { revision, activate } = await unlessAborted(signal, policy.prepare(integrations, made.rules, made.bundles, signal))
-    const isOther = revision !== policy.revision()
-    if (isOther) await history.keep(revision, made)
+  async function apply(set: PolicySet, { how, by, before, signal = neverAborted }: Way): Promise<void> {
+    const { integrations, bundles: active } = set
+    const { revision, activate } = await unlessAborted(signal, prepare(set, signal))
+    const isOther = revision !== activeRevision()
+    if (isOther) await history.keep(revision, set)
     signal.throwIfAborted()
     await before?.()
     const changed = changesBetween(directory.all(), integrations)
     activate()
     directory.replace(integrations)
-    const taken = { revision, how, by, isNews: isOther || rejected !== null, changed }
+    const inForce = { integrations, bundles: active, activated: { revision, how, by, isNews: isOther || rejected !== null, changed } }
     rejected = null
-    onActivated(integrations, taken, made.bundles)
+    onActivated(inForce)
     if (isOther)
       await history
         .record({ revision, at: new Date().toISOString(), how, by, changed: boundedChanges(changed) })
         .catch((error: Error) => onUnlisted(revision, error))
-    await postActivate(integrations, taken, made.bundles, signal)
+    await postActivate(inForce, signal)
   }
 
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
-  function introduce(integrations: readonly Integration[]): void {
+  function publishWithoutPolicy(integrations: readonly Integration[]): void {
     directory.replace(integrations)
-    onActivated(integrations, null, new Map())
+    onActivated({ integrations, bundles: new Map(), activated: null })
   }
 
-  const now = () => policy.revision() ?? ''
+  const now = () => activeRevision() ?? ''
   const afterClose = (error: unknown): ReloadResult => {
     if (error instanceof Preempted) return { ok: false, revision: now(), problem: error.message }
     throw error
@@ -162,14 +160,14 @@ export function createActivation(options: ActivationOptions): Activation {
   const missingIn = (set: BundleSet) => bundles.names.filter((name) => !set.has(name))
 
   interface Attempt extends Way {
-    readonly find: () => Promise<Candidate>
+    readonly find: () => Promise<PolicySet>
     /** Stands before the problem. */
     readonly origin?: string
   }
 
   async function attempt({ find, origin, ...way }: Attempt): Promise<ReloadResult> {
     try {
-      await take(await find(), way)
+      await apply(await find(), way)
       return { ok: true, revision: now() }
     } catch (error) {
       // Nothing is bad about what had to give way: it is tried again.
@@ -193,11 +191,11 @@ export function createActivation(options: ActivationOptions): Activation {
   const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal) =>
     attempt({ how, by: 'operator', signal, find: () => fromHistory(revision), before: () => pin(revision) })
 
-  async function fromWhatThereIs(by: Asker, signal: AbortSignal): Promise<ReloadResult> {
+  async function reloadFromDisk(by: Asker, signal: AbortSignal): Promise<ReloadResult> {
     const missing = missingIn(current)
     if (missing.length === 0) return attempt({ how: 'reload', by, signal, find: () => fromFolders(current) })
     try {
-      introduce((await fromFolders(current)).integrations)
+      publishWithoutPolicy((await fromFolders(current)).integrations)
       return { ok: true, revision: now(), missing }
     } catch (error) {
       rejected = (error as Error).message
@@ -216,23 +214,23 @@ export function createActivation(options: ActivationOptions): Activation {
           onRejected(error.message, error)
           return new Map()
         })
-        return take(await fromPinned(pinned), { how: 'start', by: 'operator' })
+        return apply(await fromPinned(pinned), { how: 'start', by: 'operator' })
       }
       current = await bundles.load()
       const found = await fromFolders(current)
-      if (missingIn(current).length > 0) return introduce(found.integrations)
+      if (missingIn(current).length > 0) return publishWithoutPolicy(found.integrations)
       try {
-        await take(found, { how: 'start', by: 'folders' })
+        await apply(found, { how: 'start', by: 'folders' })
       } catch (error) {
         if (!bundles.areFetched) throw error
         rejected = (error as Error).message
         onRejected(rejected, error)
-        introduce(found.integrations)
+        publishWithoutPolicy(found.integrations)
       }
     },
     reload: (by) =>
       queue
-        .reload(async (signal) => (pinned === null ? fromWhatThereIs(by, signal) : { ok: true, revision: now(), pinned }))
+        .reload(async (signal) => (pinned === null ? reloadFromDisk(by, signal) : { ok: true, revision: now(), pinned }))
         .catch(afterClose),
     offer: (name, bundle, origin) =>
       queued(async (signal) => {
@@ -258,7 +256,7 @@ export function createActivation(options: ActivationOptions): Activation {
         if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles that were never here: ${missing.join(', ')}` }
         return attempt({ how: 'reload', by: 'operator', signal, find: () => fromFolders(current), before: () => pin(null) })
       }),
-    list: async () => ({ active: policy.revision(), pinned, activations: await history.list() }),
+    list: async () => ({ active: activeRevision(), pinned, activations: await history.list() }),
     rejected: () => rejected,
     pinned: () => pinned,
     close: queue.close,

@@ -1,7 +1,7 @@
 /** Takes manifests, rules and bundles into force: one set at a time, beside it a shadow, and behind it the history. */
 
-export { type Activation, type Asker, createActivation, type ReloadResult, type TakenUp } from './activation.ts'
+export { type Activation, type Asker, createActivation, type InForce, type ReloadResult } from './activation.ts'
 export { unlessAborted } from './activation-queue.ts'
 export { describeChanges } from './changes.ts'
-export { createHistory, type ManifestTexts } from './history/index.ts'
+export { createHistory } from './history/index.ts'
 export { createStagedPolicy } from './shadow.ts'

@@ -9,6 +9,7 @@ import { createCompile } from '../../src/opa/index.ts'
 import { createEvaluationThread } from '../../src/policy/evaluation-thread.ts'
 import { createPolicy } from '../../src/policy/index.ts'
 import { createStagedPolicy } from '../../src/rollout/shadow.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 
 const arrivals = Number(process.env['BENCH_ARRIVALS'] ?? 400)
@@ -36,7 +37,7 @@ function station(options: { readonly thread?: typeof thread } = {}) {
 }
 
 const active = station()
-;(await active.prepare([integration], {})).activate()
+;(await active.prepare(composed({ integrations: [integration] }))).activate()
 const slow = station({ thread })
 const text = `package sallyport.rules
 
@@ -50,7 +51,7 @@ deny contains "never" if {
 	b == 0
 }
 `
-;(await slow.prepare([integration], { 'rules/slow.rego': text })).activate()
+;(await slow.prepare(composed({ integrations: [integration], rules: { 'rules/slow.rego': text } }))).activate()
 
 let count = 0
 function requestOf(): readonly [AccessRequest, Claim] {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
 import { createDirectory } from '../../src/manifests/index.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createStation } from './station.ts'
 
@@ -32,7 +33,7 @@ async function measure(count: number) {
   const policy = createStation(folder)
   const startedAt = performance.now()
   let { integrations } = await directory.readSet()
-  ;(await policy.prepare(integrations, {})).activate()
+  ;(await policy.prepare(composed({ integrations }))).activate()
   const firstMs = performance.now() - startedAt
 
   const ask = (integration: Integration, index: number, rest: string) =>
@@ -84,7 +85,7 @@ async function measure(count: number) {
   changedAt = performance.now()
   longestMs = 0
   integrations = (await directory.readSet()).integrations
-  ;(await policy.prepare(integrations, {})).activate()
+  ;(await policy.prepare(composed({ integrations }))).activate()
   const activationMs = performance.now() - changedAt
   reloading = false
   await judging

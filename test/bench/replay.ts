@@ -7,6 +7,7 @@ import { createDecideRecorded, replay } from '../../src/authoring/index.ts'
 import type { AccessRequest, Arrival, Claim, Decision, Integration } from '../../src/core/index.ts'
 import { createDirectory } from '../../src/manifests/index.ts'
 import type { DecidedRecord } from '../../src/policy/index.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { servedOutcome } from '../support/outcome.ts'
 import { createStation } from './station.ts'
@@ -69,7 +70,7 @@ async function measure(freshPercent: number): Promise<void> {
   const log = join(folder, 'audit')
   await writeLog(log, integrations, freshPercent)
   const policy = createStation(folder)
-  ;(await policy.prepare(integrations, {})).activate()
+  ;(await policy.prepare(composed({ integrations }))).activate()
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const startedAt = performance.now()
   const usedBefore = process.cpuUsage()

@@ -7,6 +7,7 @@ import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { createEvaluationThread } from '../../src/policy/evaluation-thread.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
@@ -35,7 +36,7 @@ async function arrange(t: TestContext, rules: string, { maxEvaluationMs = 1000 }
     onFailure: (kind) => void failures.push(kind),
   })
   const activate = async (text: string, integrations: readonly Integration[] = [weather, mail]) =>
-    (await policy.prepare(integrations, { 'rules/a.rego': `package sallyport.rules\n\n${text}` })).activate()
+    (await policy.prepare(composed({ integrations, rules: { 'rules/a.rego': `package sallyport.rules\n\n${text}` } }))).activate()
   await activate(rules)
   let at = 0
   const given = (integration: Integration, facts: Record<string, unknown> = {}) => {

@@ -18,6 +18,7 @@ import { createPolicy } from '../../src/policy/policy.ts'
 import { requireTests } from '../../src/policy/test-gate.ts'
 import { createHistory } from '../../src/rollout/index.ts'
 import { bundleOf, type Files, readFiles, snapshotOf } from '../support/bundles.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
@@ -47,7 +48,7 @@ function station(t: TestContext, compile: Compile = createCompile(), grants = no
     onFailure: (_kind, error) => assert.fail(String(error)),
   })
   async function activate(bundles: BundleSet, rules = {}, integrations: readonly Integration[] = [weather]): Promise<string> {
-    const prepared = await policy.prepare(integrations, rules, bundles)
+    const prepared = await policy.prepare(composed({ integrations, rules, bundles }))
     prepared.activate()
     return prepared.revision
   }

@@ -7,6 +7,7 @@ import { refusedFunctions } from '../../src/opa/compiler/refusals.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { testPolicy } from '../../src/policy/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { composed } from '../support/composed.ts'
 import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
 import { testWith } from '../support/tools.ts'
@@ -117,10 +118,14 @@ test('rules are activated where their tests pass in both engines; a difference r
     onFailure: (_kind, error) => assert.fail(String(error)),
   })
   const prepare = (...tests: readonly string[]) =>
-    policy.prepare([], {
-      'rules/a.rego': 'package sallyport.rules\n\ndeny contains "closed" if startswith(input.http.path, "/closed")\n',
-      'rules/a_test.rego': `package sallyport.rules_test\n\n${tests.join('\n\n')}\n`,
-    })
+    policy.prepare(
+      composed({
+        rules: {
+          'rules/a.rego': 'package sallyport.rules\n\ndeny contains "closed" if startswith(input.http.path, "/closed")\n',
+          'rules/a_test.rego': `package sallyport.rules_test\n\n${tests.join('\n\n')}\n`,
+        },
+      }),
+    )
   const good = 'test_denies if "closed" in data.sallyport.rules.deny with input.http as {"path": "/closed/a"}'
   // Of OPA's library, of nothing that the rules call.
   const library = 'test_library if regex.match("^a+$", "aaa")'

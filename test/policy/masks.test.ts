@@ -8,13 +8,15 @@ import { readBundle } from '../../src/bundles/index.ts'
 import { type Compile, commandFolders, createCompile } from '../../src/opa/index.ts'
 import { noGrants } from '../../src/policy/outside/ask.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { preparePrograms } from '../../src/policy/program.ts'
 import { applyMasks } from '../../src/reporting/apply-masks.ts'
 import type { DecisionEvent } from '../../src/reporting/event.ts'
+import { createMaskPolicy } from '../../src/reporting/mask-policy.ts'
 import { readMaskRules } from '../../src/reporting/mask-rules.ts'
-import { createVerdicts } from '../../src/reporting/verdict.ts'
 import { bundleOf, snapshotOf } from '../support/bundles.ts'
 import { endingWithUs } from '../support/children.ts'
 import { type Event, startCollector } from '../support/collector.ts'
+import { composed } from '../support/composed.ts'
 import { createFolder } from '../support/folder.ts'
 import { findOpa } from '../support/opa.ts'
 import { testWith } from '../support/tools.ts'
@@ -142,18 +144,18 @@ function first(events: readonly Event[]): number {
 const part = ({ input, result, erased, masked }: Readonly<Record<string, unknown>>) =>
   JSON.parse(JSON.stringify({ input, result, erased, masked })) as unknown
 
-const verdictsIn = (t: TestContext, grants: readonly string[] = []) =>
-  createVerdicts({ cacheFolder: createFolder(t), compile: createCompile(), grants, maxMemoryPages: 200, maxEvaluationMs: 1000 })
+const maskPolicyIn = (t: TestContext, grants: readonly string[] = []) =>
+  createMaskPolicy({ cacheFolder: createFolder(t), compile: createCompile(), grants, maxMemoryPages: 200, maxEvaluationMs: 1000 })
 
 compilerTest('masks stand beside rules that ask outside, and may not ask themselves', async (t) => {
   const ask = 'count(http.send({"method": "get", "url": "http://localhost"})) > 0'
-  const verdicts = verdictsIn(t, ['http.send'])
+  const masks = maskPolicyIn(t, ['http.send'])
   const asking = { 'rules/ask.rego': `package sallyport.rules\n\ndeny contains "x" if ${ask}\n` }
-  ;(await verdicts.prepare([], { ...asking, 'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n' })).activate()
+  ;(await masks.prepare(composed({ rules: { ...asking, 'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n' } }))).activate()
   const event = { input: {}, timestamp: '2026-01-01T00:00:00Z' } as unknown as DecisionEvent
-  assert.equal(verdicts.judge(event).masks.length, 1)
+  assert.equal(masks.evaluate(event).masks.length, 1)
   await assert.rejects(
-    verdicts.prepare([], { 'rules/mask.rego': `package system.log\n\nmask contains "/input" if ${ask}\n` }),
+    masks.prepare(composed({ rules: { 'rules/mask.rego': `package system.log\n\nmask contains "/input" if ${ask}\n` } })),
     /package system\.log calls http\.send/,
   )
 })
@@ -167,15 +169,13 @@ compilerTest('tests that rules and masks share run once per activation', async (
   }
   const common = { compile, maxMemoryPages: 200, maxEvaluationMs: 1000 }
   const policy = createPolicy({ ...common, cacheFolder: createFolder(t), readContext: () => ({}), onFailure() {} })
-  const verdicts = createVerdicts({ ...common, cacheFolder: createFolder(t), grants: [] })
+  const masks = createMaskPolicy({ ...common, cacheFolder: createFolder(t), grants: [] })
   const rules = {
     'rules/a.rego': 'package sallyport.rules\n\ndeny contains "x" if input.http.path == "/x"\n',
     'rules/mask.rego': 'package system.log\n\nmask contains "/input"\n',
     'rules/a_test.rego': 'package a_test\n\ntest_mask if "/input" in data.system.log.mask\n',
   }
-  const { signal } = new AbortController()
-  await policy.prepare([], rules, new Map(), signal)
-  await verdicts.prepare([], rules, new Map(), signal)
+  await preparePrograms({ integrations: [], rules, bundles: new Map() }, [policy, masks])
   assert.equal(commands.filter((command) => command === 'test').length, 1)
 })
 
@@ -186,16 +186,16 @@ compilerTest('the tests of masks see the data of bundles', async (t) => {
     'mask_test.rego': 'package system.log_test\n\ntest_hidden if "/input" in data.system.log.mask\n',
   }
   const bundle = snapshotOf(await readBundle(await bundleOf(files), { origin: 'acme', verification: null }))
-  const verdicts = verdictsIn(t)
-  ;(await verdicts.prepare([], {}, new Map([['acme', bundle]]))).activate()
-  assert.equal(verdicts.judge({ input: {}, timestamp: '2026-01-01T00:00:00Z' } as unknown as DecisionEvent).masks.length, 1)
+  const masks = maskPolicyIn(t)
+  ;(await masks.prepare(composed({ bundles: new Map([['acme', bundle]]) }))).activate()
+  assert.equal(masks.evaluate({ input: {}, timestamp: '2026-01-01T00:00:00Z' } as unknown as DecisionEvent).masks.length, 1)
 })
 
 compilerTest('masks and drops do to an event what OPA does', async (t) => {
   const theirs = await opaEvents(t)
   assert.ok(theirs.size > 20 && theirs.size < names.length)
-  const verdicts = verdictsIn(t)
-  ;(await verdicts.prepare([], { 'rules/mask.rego': rules })).activate()
+  const masks = maskPolicyIn(t)
+  ;(await masks.prepare(composed({ rules: { 'rules/mask.rego': rules } }))).activate()
   for (const name of names) {
     const expected = theirs.get(name)
     const event = {
@@ -205,9 +205,9 @@ compilerTest('masks and drops do to an event what OPA does', async (t) => {
     } as unknown as DecisionEvent
     let sent: unknown = null
     try {
-      const { drop, masks } = verdicts.judge(event)
-      applyMasks(event, masks)
-      if (!drop) sent = part(event as unknown as Record<string, unknown>)
+      const result = masks.evaluate(event)
+      applyMasks(event, result.masks)
+      if (!result.drop) sent = part(event as unknown as Record<string, unknown>)
     } catch {
       // Not sent.
     }
@@ -275,7 +275,7 @@ compilerTest('what is newer ends the compiler of a policy and of its masks, whic
   const alwaysAsks = createCompile({ ...commandFolders(), keepsAnswers: false, work: [createFolder(t)] })
   let began = 0
   /** Tells to give up as soon as the compiler has begun for the `at`th time. */
-  const prepare = async (at: number) => {
+  const prepare = (at: number) => {
     const controller = new AbortController()
     began = 0
     const compile: Compile = (request, signal) => {
@@ -285,8 +285,8 @@ compilerTest('what is newer ends the compiler of a policy and of its masks, whic
     }
     const options = { cacheFolder: createFolder(t), compile, maxMemoryPages: 200, maxEvaluationMs: 1000 }
     const policy = createPolicy({ ...options, grants: noGrants, readContext: () => ({}), onFailure: () => {} })
-    await policy.prepare([], rules, new Map(), controller.signal)
-    await createVerdicts({ ...options, grants: [] }).prepare([], rules, new Map(), controller.signal)
+    const programs = [policy, createMaskPolicy({ ...options, grants: [] })] as const
+    return preparePrograms({ integrations: [], rules, bundles: new Map() }, programs, controller.signal)
   }
   await prepare(0)
   const all = began

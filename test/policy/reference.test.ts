@@ -9,6 +9,7 @@ import { createPolicy } from '../../src/policy/index.ts'
 import { createReference, createSdk, inputsInTests } from '../../src/reference/index.ts'
 import { type Disagreement, ReferenceDifference } from '../../src/reference/reference.ts'
 import { keyOf, readValue } from '../../src/reference/value-key.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { blocks } from '../support/guide.ts'
@@ -71,7 +72,7 @@ async function hold(
     pid: sdk.pid,
     settled: witness.settled,
     async activate(rules) {
-      ;(await policy.prepare(known, rules)).activate()
+      ;(await policy.prepare(composed({ integrations: known, rules }))).activate()
       return policy.compared()
     },
     decide(facts) {
@@ -162,6 +163,7 @@ compilerTest('damage that only the policy’s own tests reach is found by their 
     'r_test.rego': `package sallyport.rules_test
 
 import rego.v1
+import { composed } from '../support/composed.ts'
 
 test_denied if {
 	count(data.sallyport.rules.deny) == 1 with input as {

@@ -9,6 +9,7 @@ import { createCompile } from '../../src/opa/index.ts'
 import type { Ask } from '../../src/policy/outside/ask.ts'
 import { createPolicy, type PolicyStation } from '../../src/policy/policy.ts'
 import { snapshotOf } from '../support/bundles.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
@@ -104,8 +105,8 @@ for (const from of ['a folder', 'a bundle'])
         onFailure: (_kind, error) => assert.fail(String(error)),
       })
       const prepared = await (from === 'a bundle'
-        ? policy.prepare([integration], {}, await bundled(text))
-        : policy.prepare([integration], { 'rules/a.rego': text }))
+        ? policy.prepare(composed({ integrations: [integration], bundles: await bundled(text) }))
+        : policy.prepare(composed({ integrations: [integration], rules: { 'rules/a.rego': text } })))
       prepared.activate()
       return policy
     }

@@ -7,6 +7,7 @@ import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { createLibrarySource } from '../../src/opa/library-source.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { manifest } from '../support/installation.ts'
@@ -118,7 +119,7 @@ test('the default policy answers requests of every shape without the library of 
     readContext: () => ({}),
     onFailure: (_kind, error) => void failures.push(error),
   })
-  const prepared = await policy.prepare([integration], {})
+  const prepared = await policy.prepare(composed({ integrations: [integration] }))
   prepared.activate()
   const stranger = { ...integration, name: 'nobody.1e5' }
   const decide = (kind: ResourceKind, facts: JsonObject, who: Json): Decision | null =>
@@ -166,7 +167,10 @@ compilerTest('rules whose functions need the library are activated only once it 
   const missing = createLibrarySource(() => Promise.reject(new Error('spawn go ENOENT')))
   const policy = createPolicy({ ...options, library: missing })
   const rules = { 'rules/a.rego': 'package sallyport.rules\n\ndeny contains "x" if time.weekday(0) == input.http.path\n' }
-  await assert.rejects(policy.prepare([integration], rules), { name: 'CompilerMissing', message: /call time\.weekday.*spawn go ENOENT/ })
+  await assert.rejects(policy.prepare(composed({ integrations: [integration], rules })), {
+    name: 'CompilerMissing',
+    message: /call time\.weekday.*spawn go ENOENT/,
+  })
   assert.equal(policy.revision(), null)
 })
 
@@ -183,7 +187,7 @@ compilerTest('rules that format only strings and whole numbers are activated and
   })
   const rule =
     'package sallyport.rules\n\ndeny contains sprintf("%s:%v is no place", [input.http.host, input.http.port]) if input.http.method == "GET"\n'
-  const prepared = await policy.prepare([integration], { 'rules/a.rego': rule })
+  const prepared = await policy.prepare(composed({ integrations: [integration], rules: { 'rules/a.rego': rule } }))
   prepared.activate()
   const decide = (number: number) =>
     policy.decide(

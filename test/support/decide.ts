@@ -9,6 +9,7 @@ import { createCompile } from '../../src/opa/index.ts'
 import type { LibrarySource } from '../../src/opa/library-source.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { readRules } from '../../src/policy/rules-folder.ts'
+import { composed } from './composed.ts'
 
 export interface Decider {
   /** `at`: when the request arrived, milliseconds since the epoch. */
@@ -42,7 +43,7 @@ export async function createDecider(
     readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
     onFailure: (_kind, error) => void failures.push(error),
   })
-  const prepared = await policy.prepare(integrations, await readRules(rulesFolder ?? null))
+  const prepared = await policy.prepare(composed({ integrations, rules: await readRules(rulesFolder ?? null) }))
   prepared.activate()
   const decide = (integration: Integration, facts: Record<string, unknown>, at = 0) =>
     policy.decide(

@@ -8,6 +8,7 @@ import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { type DecidedRecord, requestOf } from '../../src/policy/recorded.ts'
+import { composed } from './composed.ts'
 import { smallDefaults } from './defaults.ts'
 
 /** Throws `ConfigError` for what is not a manifest. */
@@ -24,7 +25,7 @@ export function createJudge(t: TestContext): JudgeAll {
   const limits = { maxMemoryPages: 200, maxEvaluationMs: 1000 }
   const policy = createPolicy({ cacheFolder, compile: createCompile(), ...limits, readContext: () => ({}), onFailure: () => {} })
   return async (integrations, records) => {
-    ;(await policy.prepare(integrations, {})).activate()
+    ;(await policy.prepare(composed({ integrations }))).activate()
     const byName = new Map(integrations.map((one) => [one.name, one]))
     return records.map((record) => {
       const { request, claim } = requestOf(record, (name) => byName.get(name))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { AccessRequest, Claim } from '../../src/core/index.ts'
 import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createStation } from '../bench/station.ts'
+import { composed } from './composed.ts'
 import { smallDefaults } from './defaults.ts'
 import { manifest } from './installation.ts'
 import { usedBytes } from './used-bytes.ts'
@@ -28,7 +29,7 @@ const integrations = Array.from({ length: Number(process.argv[2]) }, (_, at) =>
   decodeManifest(`/x/i${at}.yaml`, manifest(`i${at}`, `network:\n${capabilities.join('\n')}`), smallDefaults),
 )
 const station = createStation(cacheFolder)
-;(await station.prepare(integrations, {})).activate()
+;(await station.prepare(composed({ integrations }))).activate()
 
 function decide(at: number, path: string): boolean {
   const facts = { scheme: 'https', host: 'api1.example.com', port: 443, method: 'GET', path }

@@ -4,10 +4,10 @@ import { explainRecord, isUndecided, smallestChange, withAddition } from '../../
 import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
 import { createDirectory } from '../../manifests/index.ts'
-import { requestOf } from '../../policy/index.ts'
+import { type PolicySet, requestOf } from '../../policy/index.ts'
 import { describeExplained, type Explained } from './explained.ts'
 import { type Judge, withJudge } from './judge.ts'
-import { type NamedSet, readNamedSet } from './named-set.ts'
+import { readNamedSet } from './named-set.ts'
 import { readTrail } from './trail.ts'
 
 export async function explain(config: Config, id: string, json: boolean): Promise<string> {
@@ -46,7 +46,7 @@ export async function explain(config: Config, id: string, json: boolean): Promis
 async function changeFor(
   config: Config,
   { record, now, rulesNow }: Pick<Explained, 'record' | 'now' | 'rulesNow'>,
-  { integrations, manifests }: NamedSet,
+  { integrations, manifests }: PolicySet,
   judge: Judge,
 ): Promise<Pick<Explained, 'change' | 'hopeless'>> {
   if (isUndecided(now) || now.allow) return { change: null, hopeless: null }

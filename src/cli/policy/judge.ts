@@ -4,10 +4,9 @@ import { createDecideRecorded, type DecideRecorded } from '../../authoring/index
 import type { Config } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
 import type { Compile } from '../../opa/index.ts'
-import { createPolicy } from '../../policy/index.ts'
+import { createPolicy, type PolicySet, preparePrograms } from '../../policy/index.ts'
 import type { EveryReference } from '../../reference/index.ts'
 import { commandCompiler } from '../compiler.ts'
-import type { NamedSet } from './named-set.ts'
 
 export interface Judge {
   readonly compile: Compile
@@ -19,7 +18,7 @@ export interface Judge {
 
 export async function withJudge<T>(
   config: Config,
-  { integrations, rules, bundles }: Pick<NamedSet, 'integrations' | 'rules' | 'bundles'>,
+  { integrations, rules, bundles }: PolicySet,
   use: (judge: Judge) => Promise<T>,
   every: EveryReference | null = null,
 ): Promise<T> {
@@ -29,7 +28,7 @@ export async function withJudge<T>(
   const settings = { ...compiler, maxMemoryPages, maxEvaluationMs, grants }
   const policy = createPolicy({ ...settings, witness: every?.witness, readContext: () => ({}), onFailure: () => {} })
   const replace = async (next: readonly Integration[]) => {
-    ;(await policy.prepare(next, rules, bundles)).activate()
+    ;(await preparePrograms({ integrations: next, rules, bundles }, [policy])).activate()
     byName = new Map(next.map((integration) => [integration.name, integration]))
   }
   await replace(integrations)

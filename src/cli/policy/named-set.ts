@@ -1,31 +1,21 @@
 /** Manifests and rules by the name of their revision; "latest" is what lies in the folders, "active" what was activated last. */
-import { type BundleSet, bundlesAtHand } from '../../bundles/index.ts'
+import { bundlesAtHand } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
-import type { Integration } from '../../core/index.ts'
 import { createDirectory } from '../../manifests/index.ts'
-import type { RegoSources } from '../../opa/index.ts'
-import { readRules } from '../../policy/index.ts'
-import { createHistory, type ManifestTexts } from '../../rollout/index.ts'
+import { type PolicySet, readRules } from '../../policy/index.ts'
+import { createHistory } from '../../rollout/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 
-export interface NamedSet {
-  readonly name: string
-  readonly integrations: readonly Integration[]
-  readonly manifests: ManifestTexts
-  readonly rules: RegoSources
-  readonly bundles: BundleSet
-}
-
 /** Throws `CommandError` for a name that nothing is kept of, `ConfigError` for manifests that are bad. */
-export async function readNamedSet(config: Config, name: string): Promise<NamedSet> {
+export async function readNamedSet(config: Config, name: string): Promise<PolicySet & { readonly name: string }> {
   const directory = createDirectory(config.integrationsFolder, config.defaults)
   if (name === 'latest') {
-    const { integrations, texts } = await directory.readSet()
+    const read = await directory.readSet()
     const { bundles } = await bundlesAtHand(config)
-    return { name, integrations, manifests: texts, rules: await readRules(config.policy.rulesFolder), bundles }
+    return { name, ...read, rules: await readRules(config.policy.rulesFolder), bundles }
   }
-  const { revision, manifests, rules, bundles, defaults } = await readKept(config, name)
-  return { name: revision, integrations: directory.decode(manifests, defaults), manifests, rules, bundles }
+  const { revision, activations: _activations, ...kept } = await readKept(config, name)
+  return { name: revision, ...kept, integrations: directory.decode(kept.manifests, kept.defaults) }
 }
 
 /** Of the history, with each time that it came to decide. Throws `CommandError`. */

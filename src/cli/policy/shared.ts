@@ -44,7 +44,7 @@ export async function readGiven(
   // What the gateway refuses beside rules is refused here as well.
   await readRules(found.policy.rulesFolder)
   const { bundles } = await bundlesAtHand(found)
-  const { all, data } = compose({}, bundles)
+  const { all, data } = compose({ integrations: [], rules: {}, bundles })
   const own = found.policy.rulesFolder === null && bundles.size > 0 ? {} : await readSources(pathsOr(paths, config), verification)
   return { sources: { ...all, ...own }, data }
 }

@@ -45,7 +45,7 @@ export async function suggestManifest(
 }
 
 async function presentOf(directory: ReturnType<typeof createDirectory>, name: string) {
-  const { integrations, texts } = await directory.readSet()
+  const { integrations, manifests: texts } = await directory.readSet()
   const integration = integrations.find((integration) => integration.name === name)
   return integration === undefined ? null : { integration, text: texts[integration.source] ?? '' }
 }

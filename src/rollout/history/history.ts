@@ -1,10 +1,10 @@
-/** Every revision that was active, with the manifests, rules and bundles it was made of, so that it can be active again. */
+/** Every revision that was active, with the manifests, rules and bundles that it was made of, so that it can be active again. */
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncFolder, temporaryName, writeAtomically } from '../../files/index.ts'
 import type { IntegrationChanges } from '../changes.ts'
 import { HistoryError, UnknownRevision } from './history-error.ts'
-import { type Made, readContents, readRevision, type Written, writeRevision } from './revision-folder.ts'
+import { type KeptSet, readContents, readRevision, type Written, writeRevision } from './revision-folder.ts'
 
 /** One line of the history, newest last. */
 export interface Activated {
@@ -21,13 +21,13 @@ export interface Activated {
 
 export interface History {
   /** A folder with all of it, on disk when it resolves. */
-  keep(revision: string, made: Made): Promise<void>
+  keep(revision: string, set: KeptSet): Promise<void>
   /** Adds a line. */
   record(activated: Activated): Promise<void>
   /** Newest first. */
   list(): Promise<readonly Activated[]>
   /** Throws `UnknownRevision`, or `HistoryError` where what is kept of it is not what was recorded. */
-  read(revision: string): Promise<Made>
+  read(revision: string): Promise<KeptSet>
   /** The revision that was chosen over what lies in the folders; kept over restarts. */
   pinned(): Promise<string | null>
   /** The file that says so. */
@@ -76,7 +76,7 @@ export function createHistory(folder: string): History {
   const readPin = async () => (await readFile(pin, 'utf8').catch(noneYet)).trim() || null
 
   return {
-    async keep(revision, made) {
+    async keep(revision, set) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       const place = folderOf(revision)
       const isKept = await readContents(place).then(
@@ -85,7 +85,7 @@ export function createHistory(folder: string): History {
       )
       if (!isKept) {
         await rm(place, { recursive: true, force: true })
-        await writeRevision(place, made, last, written)
+        await writeRevision(place, set, last, written)
       }
       last = place
     },

@@ -2,4 +2,3 @@
 
 export { type Activated, createHistory, type History } from './history.ts'
 export { HistoryError, UnknownRevision } from './history-error.ts'
-export type { Made, ManifestTexts } from './revision-folder.ts'

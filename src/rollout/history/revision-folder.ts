@@ -4,24 +4,16 @@ import { link, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip } from 'node:zlib'
-import type { BundleSet, SnapshotBundle } from '../../bundles/index.ts'
+import type { SnapshotBundle } from '../../bundles/index.ts'
 import { createFolderAtomically, writeSynced } from '../../files/index.ts'
-import type { ManifestDefaults } from '../../manifests/index.ts'
+import type { ManifestDefaults, ManifestTexts } from '../../manifests/index.ts'
 import type { RegoSources } from '../../opa/index.ts'
+import type { PolicySet } from '../../policy/index.ts'
 import { HistoryError } from './history-error.ts'
 import { readKeptBundle, writeBundle } from './kept-bundle.ts'
 
-/** File name → text, as they were read. */
-export type ManifestTexts = Readonly<Record<string, string>>
-
-/** What a revision is made of. */
-export interface Made {
-  readonly manifests: ManifestTexts
-  readonly rules: RegoSources
-  readonly bundles: BundleSet
-  /** What the manifests left to sallyport.yaml. */
-  readonly defaults?: ManifestDefaults
-}
+/** The integrations are decoded from the manifests again. */
+export type KeptSet = Omit<PolicySet, 'integrations'>
 
 /** `revision.json`: of each part the SHA-256 of the file beside it, which has its name. */
 interface Contents {
@@ -39,7 +31,7 @@ const [compress, decompress] = [promisify(gzip), promisify(gunzip)]
 export type Written = WeakMap<SnapshotBundle, string>
 
 /** On disk when it resolves. What `before`, a revision's folder, has as well is not written again. Throws what the file system throws. */
-export async function writeRevision(folder: string, made: Made, before: string | null, written: Written): Promise<void> {
+export async function writeRevision(folder: string, set: KeptSet, before: string | null, written: Written): Promise<void> {
   await createFolderAtomically(folder, async (temporary) => {
     const isKept = async (name: string) =>
       before !== null &&
@@ -62,8 +54,8 @@ export async function writeRevision(folder: string, made: Made, before: string |
       return name
     }
     const bundles: Record<string, string> = {}
-    for (const [name, bundle] of made.bundles) bundles[name] = await keepBundle(bundle)
-    const { manifests, rules, defaults } = made
+    for (const [name, bundle] of set.bundles) bundles[name] = await keepBundle(bundle)
+    const { manifests, rules, defaults } = set
     const texts = { manifests: await keep(JSON.stringify(manifests)), rules: await keep(JSON.stringify(rules)) }
     const contents: Contents = { ...texts, bundles, ...(defaults !== undefined && { defaults }) }
     await writeSynced(join(temporary, contentsFile), `${JSON.stringify(contents)}\n`, 0o600)
@@ -71,7 +63,7 @@ export async function writeRevision(folder: string, made: Made, before: string |
 }
 
 /** Throws `HistoryError` where something is not what was kept. */
-export async function readRevision(folder: string): Promise<Made> {
+export async function readRevision(folder: string): Promise<KeptSet> {
   const { manifests, rules, bundles, defaults } = await readContents(folder)
   const found = new Map<string, SnapshotBundle>()
   for (const [name, file] of Object.entries(bundles)) found.set(name, readKeptBundle(await readPart(folder, file, `the bundle ${name}`)))

@@ -10,7 +10,7 @@ type Path = readonly string[]
  * `rulePaths`: where below `data` rules stand. Throws `BundleError` on a bundle's document there, or one that is no object on
  * the way there; and on a rule where manifests stand.
  */
-export function requireRulesApart(rulePaths: readonly Path[], bundles: BundleSet): void {
+export function rejectPathConflicts(rulePaths: readonly Path[], bundles: BundleSet): void {
   for (const path of rulePaths) {
     if (path[0] === 'integrations')
       throw new Error(

@@ -7,32 +7,32 @@ import { type BuildInputs, buildKept, type CompiledPolicy, compilerEnvironment, 
  * OPA's names are `data.system.log.mask` and `data.system.log.drop`. Either may be missing, and a missing entry point does
  * not compile; through a rule of our own both are asked at once. A set has no order that OPA keeps, a list has.
  */
-const verdict = `package sallyport.report
+const masking = `package sallyport.report
 
-verdict["mask"] := data.system.log.mask
+masking["mask"] := data.system.log.mask
 
-verdict["listed"] := true if is_array(data.system.log.mask)
+masking["listed"] := true if is_array(data.system.log.mask)
 
-verdict["drop"] := data.system.log.drop
+masking["drop"] := data.system.log.drop
 `
 
-export const verdictEntrypoint = 'sallyport/report/verdict'
+export const maskEntrypoint = 'sallyport/report/masking'
 
 /** All rules are there, since these may call the others; the input is an event, so the schema of requests is not asked. */
-export async function verdictInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
+export async function maskInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
   const { capabilities } = await compilerEnvironment(grants)
-  const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': verdict }
-  return { sources, capabilities, entrypoints: [verdictEntrypoint], sourceHash: await hashOf(sources, capabilities) }
+  const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': masking }
+  return { sources, capabilities, entrypoints: [maskEntrypoint], sourceHash: await hashOf(sources, capabilities) }
 }
 
-export async function buildVerdict(
+export async function buildMasks(
   rules: RegoSources,
   compile: Compile,
   cacheFolder: string,
   requireTests: () => Promise<void>,
   grants: readonly string[],
 ): Promise<CompiledPolicy> {
-  const built = await buildKept(await verdictInputs(rules, grants), compile, cacheFolder, requireTests)
+  const built = await buildKept(await maskInputs(rules, grants), compile, cacheFolder, requireTests)
   requireInside(built.sight)
   return built
 }
