@@ -1,4 +1,4 @@
-/** Whether the gateway can make its folders and sockets where the configuration has them; told before a start fails halfway. */
+/** Whether the gateway can make its folders and sockets where the configuration has them; reported before a start fails halfway. */
 import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { dirname, sep } from 'node:path'
 import type { Config } from '../config/index.ts'

@@ -1,4 +1,4 @@
-/** Whatever a request carries that is secret is in no record, no log line and no answer (security case 13, invariant 7 of the design). */
+/** Whatever a request carries that is secret is in no record, no log line and no answer (security case 13, invariant 7 of SECURITY.md). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'

@@ -1,4 +1,4 @@
-/** No file root opens what governs the gateway, by whatever way it leads there (security case 14, invariant 8 of the design). */
+/** No file root opens what governs the gateway, however it leads there (security case 14, invariant 8 of SECURITY.md). */
 import assert from 'node:assert/strict'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'

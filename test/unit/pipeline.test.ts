@@ -1,4 +1,4 @@
-/** The path itself: one decision or refusal and one settlement an arrival, whatever station crashes (invariants 1, 3 and 4 of the design). */
+/** The path itself: one decision or refusal and one settlement per arrival, whichever station crashes (invariants 1 to 3 of SECURITY.md). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AccessRequest, type Arrival, Claim, type Policy, Refusal, type Stations } from '../../src/core/index.ts'
