@@ -1,7 +1,7 @@
-/** Caps on what passes through a connection that stays open: a tunnel, a WebSocket. */
+/** Caps on the bytes of a connection that stays open: a tunnel or a WebSocket. */
 import { BeyondCap, type Meter, type Obligations } from '../core/index.ts'
 
-/** The meter itself where nothing is capped. Else what it gives throws `BeyondCap` instead of letting a byte too many pass. */
+/** The meter itself if no obligation caps it. Otherwise the returned meter throws `BeyondCap` before the first byte beyond the cap passes. */
 export function capped(meter: Meter, { maxRequestBytes, maxReplyBytes }: Obligations): Meter {
   if (maxRequestBytes === undefined && maxReplyBytes === undefined) return meter
   const [most, mostBack] = [maxRequestBytes ?? Number.POSITIVE_INFINITY, maxReplyBytes ?? Number.POSITIVE_INFINITY]

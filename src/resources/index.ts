@@ -1,4 +1,4 @@
-/** What can be touched, one kind a folder or file. */
+/** What can be touched: one kind per folder or file. */
 export { createFileResource } from './files/index.ts'
 export { createHttpResource, createPools } from './http/index.ts'
 export { createLookupResource } from './lookup.ts'

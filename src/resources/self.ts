@@ -16,7 +16,7 @@ export function createSelfResource({ report }: SelfResourceOptions): Resource<Se
   }
 }
 
-/** Nothing that is the host's: no root, no address block, no token hash. */
+/** Without anything of the host: no root, no address block, no token hash. */
 function describe({ name, owner, labels, network, services, files }: Integration) {
   return {
     name,

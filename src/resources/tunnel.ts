@@ -6,9 +6,9 @@ import { capped } from './capped.ts'
 
 export interface TunnelResourceOptions {
   readonly dialer: Dialer
-  /** Neither way has moved a byte for so long: the tunnel is closed. */
+  /** A tunnel without a byte in either direction for so long is closed. */
   readonly idleTimeoutMs: number
-  /** Terminates TLS on the caller's socket; from the interception door. */
+  /** Of the interception door: terminates TLS on the caller's socket. */
   readonly intercept: (socket: Duplex, head: Buffer, request: TunnelRequest) => Promise<void>
 }
 
@@ -34,7 +34,7 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, hangup)
     progress.dialled()
     progress.started()
-    // An origin that has said all may still be told more.
+    // An origin that has ended its side may still be sent more.
     origin.allowHalfOpen = true
     return {
       status: 200,

@@ -99,7 +99,7 @@ test('a CONNECT behind an unanswered request opens no tunnel into its reply', as
 
 for (const [what, reply, expected] of [
   ['informational replies before the reply', 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', /^HTTP\/1\.1 200 .*late/s],
-  ['a status that is none', 'HTTP/1.1 099 x\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 502 .*"code":"origin-failed"/s],
+  ['a status that is invalid', 'HTTP/1.1 099 x\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 502 .*"code":"origin-failed"/s],
   ['a 204 with a length', 'HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 204 (?!.*content-length)/is],
   ['a control character in a header', 'HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 502 /],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok', /^HTTP\/1\.1 502 /],

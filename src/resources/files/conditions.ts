@@ -1,16 +1,16 @@
-/** Whether a file is as its caller believes (RFC 9110 §13.2.2), in the order in which the standard asks. */
+/** Evaluates the preconditions of a request for a file, in the standard's order (RFC 9110 §13.2.2). */
 import type { Stats } from 'node:fs'
 import { type EntityTags, type FileConditions, Refusal } from '../../core/index.ts'
 import { etagOf } from './file-version.ts'
 
-/** Before a write: throws `Refusal('precondition-failed')` where it may not happen. `found`: `null` where nothing is there. */
+/** Before a write: throws `Refusal('precondition-failed')` if a condition does not hold. `found`: `null` if there is no file. */
 export function requireForWrite(conditions: FileConditions, found: Stats | null): void {
   requireUnchanged(conditions, found)
   if (matchesAny(conditions.ifNoneMatch, found))
     throw failed(conditions.ifNoneMatch === '*' ? 'the file exists already' : 'the file is one of those that If-None-Match names')
 }
 
-/** Before a read: `true` where the caller has what is there already (304). Throws `Refusal('precondition-failed')`. */
+/** Before a read: `true` if the caller has the current version already (304). Throws `Refusal('precondition-failed')`. */
 export function isKnownToCaller(conditions: FileConditions, found: Stats): boolean {
   requireUnchanged(conditions, found)
   const { ifNoneMatch, ifModifiedSince } = conditions
@@ -25,7 +25,7 @@ export function isConditional({ ifMatch, ifNoneMatch, ifUnmodifiedSince }: FileC
 
 function requireUnchanged({ ifMatch, ifUnmodifiedSince }: FileConditions, found: Stats | null): void {
   if (ifMatch !== null) {
-    // §13.1.1 compares strongly: a weak tag is nobody's.
+    // §13.1.1 compares strongly: a weak tag matches no file.
     const holds = found !== null && (ifMatch === '*' || ifMatch.includes(etagOf(found)))
     if (!holds) throw failed('the file is not the one that If-Match names')
   } else if (ifUnmodifiedSince !== null && (found === null || secondsOf(found) > ifUnmodifiedSince))
@@ -40,7 +40,7 @@ function matchesAny(tags: EntityTags | null, found: Stats | null): boolean {
   return tags.some((tag) => tag.replace(/^W\//, '') === etag)
 }
 
-/** What Last-Modified can tell, in milliseconds. */
+/** The modification time as Last-Modified can express it, in milliseconds. */
 function secondsOf({ mtimeMs }: Stats): number {
   return Math.floor(mtimeMs / 1000) * 1000
 }

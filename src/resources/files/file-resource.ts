@@ -47,13 +47,13 @@ async function answer({ request, decision }: Permit<FileRequest>, disk: Disk): P
 }
 
 /**
- * Which of several capabilities of a folder binds the request; the first where no capability allowed it, but a rule. Throws
- * `Refusal`: not-found; policy-failed where the policy names what is not a capability of that folder.
+ * The capability whose bounds hold: of several for one folder the one that the decision names, or the first if it names none.
+ * Throws `Refusal`: not-found; policy-failed if the decision names one that is not a capability of that folder.
  */
 function capabilityOf({ files }: Integration, root: string, id: string | null): FileCapability {
   const ofFolder = files.filter(({ name }) => name === root)
   if (ofFolder.length === 0) throw new Refusal('not-found', 'there is no such root')
-  const found = id === null ? ofFolder[0] : ofFolder.find((one) => one.id === id)
+  const found = id === null ? ofFolder[0] : ofFolder.find((capability) => capability.id === id)
   if (found === undefined) throw new Refusal('policy-failed', `the policy names the capability "${id}", which is not one of "${root}"`)
   return found
 }

@@ -1,7 +1,7 @@
-/** What tells one version of a file from the next, and a file from one that is still being written. */
+/** How versions of a file are told apart, and how files that are still being written are named. */
 import type { Stats } from 'node:fs'
 
-/** Hidden from listings, and refused as a name. */
+/** Names that begin with it are hidden from listings, and refused. */
 export const temporaryPrefix = '.sallyport-'
 
 /** Strong: it changes with every write, since a write makes a new file. */

@@ -1,6 +1,6 @@
 /**
  * Walks below a root without ever leaving it: each folder is opened relative to the handle of the one before, and no
- * symbolic link is followed. There is no check before use that a swap in between could outrun (CVE-2026-49401).
+ * symbolic link is followed. Nothing is checked first and used later, so swapping a folder in between gains nothing (CVE-2026-49401).
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -17,7 +17,7 @@ export function itself(folder: FileHandle): string {
 
 /** A handle of the folder at `segments` below `root`; the caller closes it. Throws what `open` throws (ENOENT, ELOOP, ENOTDIR). */
 export async function openFolder(root: string, segments: readonly string[]): Promise<FileHandle> {
-  // The root is the operator's word; links on the way to it are the operator's too.
+  // The operator chose the root, and may use links on the way to it.
   let folder = await open(root, constants.O_RDONLY | constants.O_DIRECTORY)
   for (const segment of segments) {
     try {
@@ -32,12 +32,12 @@ export async function openFolder(root: string, segments: readonly string[]): Pro
   return folder
 }
 
-/** Of open(2); Node names it nowhere. */
+/** A flag of open(2) that Node has no constant for. */
 const O_PATH = 0o10000000
 
 /**
- * A regular file or a folder, open for reading; the caller closes it. What else has the name is looked at before it is
- * opened: opening a pipe would wake its writer, and opening some devices does something. Throws ENOENT for that and for links.
+ * A regular file or a folder, open for reading; the caller closes it. The entry's type is checked before it is opened: opening a
+ * pipe would wake its writer, and opening some devices has an effect. Throws ENOENT for those and for links.
  */
 export async function openEntry(folder: FileHandle, name: string): Promise<FileHandle> {
   const looked = await open(inside(folder, name), O_PATH | constants.O_NOFOLLOW)

@@ -60,7 +60,7 @@ function validatorsOf(stats: Stats): HeaderList {
   return ['etag', etagOf(stats), 'last-modified', stats.mtime.toUTCString()]
 }
 
-/** Regular files and folders, sorted; links and devices are not there for the integration. */
+/** Regular files and folders, sorted; links and devices are not shown to the integration. */
 export async function listFolder(disk: Disk, root: string, segments: readonly string[]): Promise<Reply> {
   const found = await disk.begin(async () => {
     const folder = await openFolder(root, segments)
@@ -89,7 +89,7 @@ async function openAt(root: string, segments: readonly string[]): Promise<{ file
   }
 }
 
-/** No more than the length that was declared, whatever is appended meanwhile; less breaks the transfer. */
+/** Pushes exactly the declared length, whatever is appended meanwhile; if the file becomes shorter, the transfer breaks off. */
 function pushFile(disk: Disk, file: FileHandle, size: number): PushedBody {
   return async (sink) => {
     try {

@@ -1,4 +1,4 @@
-/** Gives a file that is whole its name: of several writers who believe the same of it, one succeeds. */
+/** Gives a completely written file its name: of several writers with the same preconditions, one succeeds. */
 import type { Stats } from 'node:fs'
 import { chmod, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises'
 import { type FileConditions, Refusal } from '../../core/index.ts'
@@ -6,13 +6,13 @@ import { isConditional, requireForWrite } from './conditions.ts'
 import { etagOf, temporaryPrefix } from './file-version.ts'
 import { inside } from './folder-handle.ts'
 
-/** A claim that is older was left by a process that died. */
+/** An older claim was left by a process that died. */
 const staleClaimMs = 60_000
 
 /**
- * `temporary` takes the name; `true` where nothing had it. One call at a time for each file within this process. Against
- * other processes on the folder the kernel decides: who creates the name (`link`), and who claims the version that is
- * replaced; where a file system has no hard links, the first alone. Throws `Refusal`: precondition-failed, conflict.
+ * Renames `temporary` to `name`; answers `true` if nothing had that name. One call at a time per file within this process. Among
+ * several processes the kernel decides: which one creates the name (`link`), and which one claims the version that is replaced;
+ * without hard links, only the former. Throws `Refusal`: precondition-failed, conflict.
  */
 export async function replaceFile(folder: FileHandle, name: string, temporary: string, conditions: FileConditions): Promise<boolean> {
   const replaced = await currentFile(folder, name)
@@ -34,7 +34,7 @@ export async function replaceFile(folder: FileHandle, name: string, temporary: s
   return replaced === null
 }
 
-/** `null` where nothing has the name. Throws `Refusal('conflict')` where it is no regular file. */
+/** `null` if nothing has the name. Throws `Refusal('conflict')` if it is not a regular file. */
 export async function currentFile(folder: FileHandle, name: string): Promise<Stats | null> {
   const found = await lstat(inside(folder, name)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
@@ -50,7 +50,7 @@ async function createName(target: string, temporary: string): Promise<void> {
   } catch (error) {
     if (isTaken(error)) throw tooLate()
     if (!hasNoLinks(error)) throw error
-    // Empty for a moment; the name is this writer's all the same.
+    // The file is empty for a moment, but its name belongs to this writer.
     const placed = await open(target, 'wx', 0o600).catch((cause) => {
       throw isTaken(cause) ? tooLate() : cause
     })
@@ -59,7 +59,7 @@ async function createName(target: string, temporary: string): Promise<void> {
   }
 }
 
-/** A second name of the version, which only one writer can make. `null` where there are no hard links. */
+/** Claims the version by a second name, which only one writer can create. `null` if there are no hard links. */
 async function claimVersion(folder: FileHandle, target: string, version: Stats): Promise<string | null> {
   const etag = etagOf(version)
   const claim = inside(folder, `${temporaryPrefix}claim-${etag.slice(1, -1)}`)
@@ -69,7 +69,7 @@ async function claimVersion(folder: FileHandle, target: string, version: Stats):
     if (hasNoLinks(error)) return null
     if (!isTaken(error)) throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? tooLate() : error
     const held = await lstat(claim).catch(() => null)
-    // Linking was the last change of its inode.
+    // The claim's link was the last change of its inode.
     if (held !== null && Date.now() - held.ctimeMs > staleClaimMs) await rm(claim, { force: true })
     throw tooLate()
   }
@@ -78,7 +78,7 @@ async function claimVersion(folder: FileHandle, target: string, version: Stats):
   throw tooLate()
 }
 
-/** Others of the host read on what they could read; a group only where it is the same one, and no set-id bits. */
+/** Keeps the mode, so that other users of the host can still read the file: the group's part only if the group is the same, and no set-id bits. */
 async function keepMode(path: string, { mode, gid }: Stats): Promise<void> {
   const { gid: own } = await lstat(path)
   await chmod(path, mode & (own === gid ? 0o777 : 0o707))
@@ -92,7 +92,7 @@ function isTaken(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EEXIST'
 }
 
-/** FAT and some network file systems; a file of another user where the kernel protects hard links (proc_sys_fs(5)). */
+/** On FAT and some network file systems; also for another user's file if the kernel protects hard links (proc_sys_fs(5)). */
 function hasNoLinks(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

@@ -1,4 +1,4 @@
-/** Atomic write: a new file beside the old one, on disk before it takes the name. */
+/** Atomic write: a new file beside the old one, on disk before it is renamed. */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { inside, openFolder } from './folder-handle.ts'
 import { currentFile, replaceFile } from './replace.ts'
 
 /**
- * 201 for a new file, 204 for one replaced. Throws `Refusal`: conflict, precondition-failed, payload-too-large, and what
+ * 201 for a new file, 204 for a replaced one. Throws `Refusal`: conflict, precondition-failed, payload-too-large, and what
  * `openFolder` throws.
  */
 export async function writeFile(
@@ -29,7 +29,7 @@ export async function writeFile(
     const temporary = inside(folder, `${temporaryPrefix}${randomBytes(9).toString('base64url')}`)
     try {
       const etag = await fill(disk, temporary, request, maxBytes)
-      // Judged once more, now that the body is in: a write in the meantime must not be lost.
+      // Checked again, now that the body has arrived: a write in the meantime must not be lost.
       const isNew = await disk.alone(folder, name, () => replaceFile(folder, name, temporary, conditions))
       return { status: isNew ? 201 : 204, headers: ['etag', etag], body: null }
     } finally {
@@ -44,7 +44,7 @@ async function fill(disk: Disk, path: string, { body }: FileRequest, maxBytes: n
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   const file = await disk.do(() => open(path, flags, 0o600))
   try {
-    // `write` may write less than it was given (a full disk, a quota): this goes on to the end, or fails.
+    // `write` may write less than it is given (a full disk, a quota): this writes all of it, or fails.
     if (body !== null) for await (const chunk of body.chunks(maxBytes)) await disk.do(() => file.writeFile(chunk))
     return await disk.do(async () => {
       await file.sync()

@@ -8,8 +8,8 @@ export function freeSocketsOf({ freeSockets }: Agent): readonly Duplex[] {
 }
 
 /**
- * For a request that was destroyed: where it waits for a connection, Node keeps it, and its body, until there is one, and only
- * then says that it has closed. Here that is said at once.
+ * For a destroyed request: if it waits for a connection, Node keeps it, and its body, until there is one, and only then emits
+ * `close`. This emits it at once.
  */
 export function forgetPending({ requests }: Agent, outgoing: ClientRequest): void {
   const queues = requests as Record<string, ClientRequest[] | undefined>

@@ -1,10 +1,10 @@
-/** What the policy sees of a body: one reading, or none that an origin could contradict. */
+/** What the policy sees of a body: a value only if every origin reads the same value. */
 import { type HeaderList, type Json, type JsonObject, Refusal, type RequestBody } from '../../core/index.ts'
 import { headersOf, NumberOutOfRange, parseJudgedJson, queryOf, scanJson } from '../../text/index.ts'
 
 /**
- * Without `value` where the bytes say nothing by themselves: they are compressed (`encoding`), in another character set than
- * UTF-8 (`charset`), or of a type that is not read here.
+ * Without `value` if the bytes are compressed (`encoding`), in another character set than UTF-8 (`charset`), or of a type that
+ * is not parsed here.
  * Throws `Refusal('malformed-request')` on a body of two types, or that calls itself JSON and is not, has a key twice, or a
  * number beyond all doubles: an origin may be more lenient, and read in it what the policy cannot see.
  */
@@ -28,7 +28,7 @@ interface Reading {
 
 const binary: Reading = { type: 'binary' }
 
-/** Besides `…+json`: what servers take for JSON (WHATWG MIME Sniffing §4.6, Rails' aliases). */
+/** Types that servers parse as JSON, besides `…+json` (WHATWG MIME Sniffing §4.6, Rails' aliases). */
 const jsonTypes: ReadonlySet<string> = new Set([
   'application/json',
   'text/json',
@@ -42,7 +42,7 @@ function read(mediaType: string, bytes: Buffer): Reading {
   const isForm = mediaType === 'application/x-www-form-urlencoded'
   if (!isForm && !mediaType.startsWith('text/')) return binary
   const text = decode(bytes)
-  // UTF-16 that does not say so: as UTF-8 its first bytes are none, or every other character is a NUL.
+  // UTF-16 without a charset: its first bytes are invalid as UTF-8, or every other character is a NUL.
   if (text === null || text.includes('\0')) return binary
   if (isForm) return { type: 'form', value: queryOf(text) }
   const charset = xmlCharsetOf(text)
@@ -50,8 +50,8 @@ function read(mediaType: string, bytes: Buffer): Reading {
 }
 
 /**
- * A rule that denies by a value does not see it in a body that is not JSON, and an origin that reads the first of several
- * values does (Go's json.Decoder): what calls itself JSON is one value, or goes nowhere.
+ * A rule that denies by a value does not see it in a body that is not JSON, but an origin that reads the first of several values
+ * does (Go's json.Decoder). So a body with a JSON type must be one JSON value, or it is not forwarded.
  */
 function readJson(bytes: Buffer): Reading {
   const text = decode(bytes)
@@ -66,25 +66,25 @@ function unclear(what: string): Refusal {
   return new Refusal('malformed-request', `the body ${what}: it cannot be judged`)
 }
 
-/** Content codings other than `identity`, in the order in which they were applied (RFC 9110 §8.4); empty where there is none. */
+/** Content codings other than `identity`, in the order in which they were applied (RFC 9110 §8.4); may be empty. */
 function codingsOf(values: readonly string[]): string {
   const codings = values.join(',').split(',')
   return codings
-    .map((one) => one.trim().toLowerCase())
-    .filter((one) => one !== '' && one !== 'identity')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '' && coding !== 'identity')
     .join(', ')
 }
 
-/** UTF-8, and what is the same in UTF-8; empty: none is named. */
+/** UTF-8, character sets that are part of it, and none. */
 const readableCharsets: ReadonlySet<string> = new Set(['', 'utf-8', 'utf8', 'us-ascii', 'ascii'])
 
-/** Throws where two types or character sets are claimed: an origin may believe the other one. */
+/** Throws if two types or character sets are claimed: an origin may use the other one. */
 function contentTypeOf(values: readonly string[]): { readonly mediaType: string; readonly charset: string } {
   const [claimed = '', ...more] = values
   const [essence = '', ...parameters] = claimed.split(';')
   if (more.length > 0 || essence.includes(',')) throw unclear('has two types')
   const mediaType = essence.trim().toLowerCase()
-  // `application/json x` is JSON to those who look at the beginning.
+  // Parsers that look at the beginning take `application/json x` for JSON.
   if (mediaType !== '' && !/^[\w!#$%&'*+.^`|~-]+(?:\/[\w!#$%&'*+.^`|~-]+)?$/.test(mediaType))
     throw unclear('has a Content-Type that is none')
   const charsets = new Set(parameters.flatMap(charsetIn))
@@ -93,7 +93,7 @@ function contentTypeOf(values: readonly string[]): { readonly mediaType: string;
   return { mediaType, charset }
 }
 
-/** By hand: an expression that leaves blanks out on both sides tries each of them within each other one. */
+/** Without a regular expression: one that skips blanks on both sides takes quadratic time. */
 function charsetIn(parameter: string): readonly string[] {
   const equals = parameter.indexOf('=')
   if (equals < 0 || parameter.slice(0, equals).trim().toLowerCase() !== 'charset') return []
@@ -104,12 +104,12 @@ function charsetIn(parameter: string): readonly string[] {
   return [name.toLowerCase()]
 }
 
-/** What an XML declaration names (XML 1.0 §4.3.3); empty where there is none. */
+/** The encoding of an XML declaration (XML 1.0 §4.3.3); empty if there is none. */
 function xmlCharsetOf(text: string): string {
   return /^\ufeff?<\?xml\s[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']/.exec(text.slice(0, 1000))?.[1]?.toLowerCase() ?? ''
 }
 
-/** `null`: it is not UTF-8. */
+/** `null` if it is not UTF-8. */
 function decode(bytes: Buffer): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -118,7 +118,7 @@ function decode(bytes: Buffer): string | null {
   }
 }
 
-/** `undefined` where it is not one JSON value; keys that are the same but for case are refused, since an origin's parser may keep the other one. */
+/** `undefined` if it is not one JSON value. Keys that differ only in case are refused, since an origin's parser may keep the other one. */
 function parseStrictly(text: string): Json | undefined {
   try {
     const value = parseJudgedJson(text.startsWith('\ufeff') ? text.slice(1) : text)

@@ -1,4 +1,4 @@
-/** One request to an origin through undici, with the reply pushed: chunks go from the parser to the sink, no stream between. */
+/** One request to an origin through undici. The reply is pushed: chunks go from the parser to the sink, without a stream between them. */
 import type { Dispatcher } from 'undici'
 import { type Answer, type Body, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
@@ -7,12 +7,12 @@ import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 
-/** Before a sink listens, no more than this is held; then the origin's socket is paused. */
+/** Until there is a sink, this much is held; then the origin's socket is paused. */
 const heldBytes = 64 * 1024
 
 export interface ExchangeOptions {
   readonly pool: OriginPool
-  /** Its body, where it has one, is whole. */
+  /** Its body, if it has one, is complete. */
   readonly request: Dispatcher.DispatchOptions
   readonly hangup: Hangup
   readonly progress: Progress
@@ -22,11 +22,11 @@ export interface ExchangeOptions {
   readonly maxReplyBytes: number
 }
 
-/** Resolves with the reply's head (and its body where that came along). Throws `Refusal`: origin-*, reply-too-large, client-closed. */
+/** Resolves with the reply's head, and its body if that arrived with it. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
 export function exchange(options: ExchangeOptions): Promise<Answer> {
   return new Promise<Exchange>((resolve) => {
     new Exchange(options, resolve).begin(false)
-    // By the time this continuation runs, the parser has handed over all that came in the same read.
+    // When this continuation runs, the parser has handed over everything of the same read.
   }).then(toAnswer)
 }
 
@@ -41,18 +41,18 @@ async function repeat(failed: Exchange): Promise<Answer> {
 
 class Exchange implements Dispatched {
   readonly options: ExchangeOptions
-  /** Once there is a head, or a failure instead. */
+  /** Called once there is a head, or a failure. */
   readonly #resolve: (exchange: Exchange) => void
   readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | null = null
   #forget: (() => void) | null = null
   #dial: AbortController | null = null
-  /** Its connection was made for it: what closes it has nothing to do with how long it was kept. */
+  /** Its connection was made for it, so it was not closed for having been idle. */
   #isFresh = false
   #closedOn = false
-  /** What its own connection broke by. */
+  /** The error that its own connection broke by. */
   #brokenBy: Error | null = null
-  /** Something of a reply came. */
+  /** Some bytes of a reply arrived. */
   #heard = false
   #status = 0
   #headers: HeaderList = []
@@ -72,7 +72,7 @@ class Exchange implements Dispatched {
 
   begin(fresh: boolean): void {
     const { pool, request, hangup } = this.options
-    // Called back at once where the caller has gone already.
+    // Called back at once if the caller has left already.
     const forget = hangup.onGone(() => this.#leave())
     if (this.#failure !== null) {
       forget()
@@ -104,7 +104,7 @@ class Exchange implements Dispatched {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     this.#dial = null
-    // Given up while it waited for a connection: nothing of it goes out.
+    // Given up while it waited for a connection: nothing of it is sent.
     if (this.#failure !== null) controller.abort(this.#failure)
     else this.options.progress.started()
   }
@@ -115,8 +115,8 @@ class Exchange implements Dispatched {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) {
-      // RFC 9110 §15.2: informational ones come before the reply; below them there are no status codes.
-      if (status < 100) this.#fail(new Refusal('origin-failed', `${this.options.host} answered with a status that is none`))
+      // RFC 9110 §15.2: informational replies precede the final one; there are no status codes below 100.
+      if (status < 100) this.#fail(new Refusal('origin-failed', `${this.options.host} answered with an invalid status`))
       return
     }
     this.#status = status
@@ -124,7 +124,7 @@ class Exchange implements Dispatched {
     clearTimeout(this.#timer)
     try {
       const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
-      // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
+      // RFC 9110 §8.6: a 204 has no length; a caller that trusted one would wait in vain.
       this.#headers = status === 204 ? withoutHeaders(headers, ['content-length']) : headers
     } catch (error) {
       this.#fail(explainOriginError(error as Error, this.options.host))
@@ -159,13 +159,13 @@ class Exchange implements Dispatched {
     this.#end(explainOriginError(this.#closedOn ? (this.#brokenBy ?? error) : error, this.options.host))
   }
 
-  /** Whatever state it is in: waiting for a connection, dialling, sending, or being answered. */
+  /** In any state: waiting for a connection, dialling, sending, or receiving the reply. */
   #fail(refusal: Refusal): void {
     if (this.#ended || this.#failure !== null) return
     if (this.#controller !== null) this.#controller.abort(refusal)
     else {
       this.#dial?.abort(refusal)
-      // undici keeps a request that waits for a connection until there is one; what it would have sent need not be kept.
+      // undici keeps a request that waits for a connection until there is one; its body need not be kept.
       this.options.request.body = null
     }
     this.#end(refusal)
@@ -180,12 +180,12 @@ class Exchange implements Dispatched {
     this.#finish?.reject(refusal)
   }
 
-  /** A connection that was kept, and that the origin closed before it could have heard the request. */
+  /** Whether the origin closed a kept connection before it can have read the request. */
   mayRepeat(): boolean {
     return this.#closedOn && !this.#isFresh && !this.#heard && isIdempotent(this.options.request.method) && !this.options.hangup.gone
   }
 
-  /** Throws the `Refusal` that came instead. */
+  /** Throws the `Refusal` of a failure. */
   answer(attempts?: number): Answer {
     if (this.#failure !== null) throw attempts === undefined ? this.#failure : askedTwice(this.#failure)
     const answer = { status: this.#status, headers: this.#headers, body: this.#body() }
@@ -200,10 +200,10 @@ class Exchange implements Dispatched {
 
   async #push(sink: Sink): Promise<void> {
     if (this.#failure !== null) throw this.#failure
-    // What came before anybody listened goes first and in order; `#held` stays non-empty meanwhile so that nothing overtakes it.
+    // Chunks that arrived before the sink go first and in order; `#held` stays non-empty meanwhile so that no later chunk overtakes them.
     for (let chunk = this.#held[0]; chunk !== undefined; chunk = this.#held[0]) {
-      const verdict = sink.write(chunk)
-      const goesOn = typeof verdict === 'boolean' ? verdict : await verdict
+      const more = sink.write(chunk)
+      const goesOn = typeof more === 'boolean' ? more : await more
       this.#held.shift()
       if (!goesOn) this.#leave()
       if (this.#failure !== null) throw this.#failure
@@ -218,9 +218,9 @@ class Exchange implements Dispatched {
   }
 
   #pass(controller: Dispatcher.DispatchController, sink: Sink, chunk: Buffer): void {
-    const verdict = sink.write(chunk)
-    if (verdict === true) return
-    if (verdict === false) {
+    const more = sink.write(chunk)
+    if (more === true) return
+    if (more === false) {
       this.#leave()
       return
     }
@@ -229,7 +229,7 @@ class Exchange implements Dispatched {
       if (goesOn) controller.resume()
       else this.#leave()
     }
-    verdict.then(goOn, () => goOn(false))
+    more.then(goOn, () => goOn(false))
   }
 
   #leave(): void {

@@ -25,7 +25,7 @@ import { upload } from './upload.ts'
 export interface HttpResourceOptions {
   readonly pools: Pools
   readonly dialer: Dialer
-  /** Until the head of the reply, where no obligation says otherwise. */
+  /** Until the head of the reply, if no obligation sets another timeout. */
   readonly originTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxRequestBytes: number
@@ -58,7 +58,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
       timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
-    // Asked for when it is used: while a body is waited for, a pool may be closed to make room.
+    // Looked up when it is used: during the wait for a body, a pool may be closed to make room.
     const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed)
     const path = target.query === '' ? target.path : `${target.path}?${target.query}`
     const { method } = target
@@ -104,7 +104,7 @@ function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonOb
   }
 }
 
-/** What came along with its head goes out with its head, and can be sent again; the rest is streamed. */
+/** A body that arrived with its head is sent with its head, and can be sent again; any other is streamed. */
 async function askWith(
   body: RequestBody,
   maxBytes: number,

@@ -1,4 +1,4 @@
-/** What went wrong between the gateway and an origin, as a refusal the caller can act on. */
+/** Turns failures between the gateway and an origin into refusals that the caller can act on. */
 import { Refusal } from '../../core/index.ts'
 import { meaningOfAlert } from '../../egress/index.ts'
 
@@ -46,7 +46,7 @@ function failureOf(error: Error, code: string): string {
   }
 }
 
-/** As Node and as undici have it. What they say is a text of the parser's, never the origin's. */
+/** Parser errors of Node and of undici. Their messages are the parser's own texts, never the origin's. */
 interface ParseError extends Error {
   readonly reason?: string
   readonly rawPacket?: Buffer
@@ -57,7 +57,7 @@ function protocolFailureOf({ message, reason, rawPacket, data }: ParseError): st
   if (isHttp2(rawPacket?.toString('latin1') ?? data ?? '')) {
     return 'speaks HTTP/2 only (it answered with an HTTP/2 frame), and the gateway asks in HTTP/1.1'
   }
-  // undici puts the parser's own text in brackets behind one of its own.
+  // undici appends the parser's text in brackets to its own.
   const told = reason ?? /\(([^()]*)\)/.exec(message)?.[1] ?? message
   return `answered with what is not HTTP/1.1: ${told}`
 }

@@ -1,4 +1,4 @@
-/** Connections of one integration to one origin: undici's, and Node's for bodies that are streamed. */
+/** Connections of one integration to one origin: undici's, and Node's for streamed bodies. */
 import type { ClientRequestArgs } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -21,22 +21,22 @@ export interface OriginPoolOptions {
 
 /** A request that may have to wait for a connection of its own. */
 export interface Dispatched extends Dispatcher.DispatchHandler {
-  /** It is dialled for: `abort` ends that. */
+  /** A connection is being dialled for it: `abort` ends that. */
   dialling(abort: AbortController): void
-  /** What was dialled for it is there. */
+  /** The connection that was dialled for it is established. */
   dialled(): void
-  /** What was dialled for it broke, by this: undici may say no more than that it did. */
+  /** The connection that was dialled for it broke by this error, which undici may not pass on. */
   broken(error: Error): void
 }
 
 export interface OriginPool {
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatched): void
-  /** Over a connection that nobody has used before and nobody uses again. */
+  /** Over a connection that no other request has used or will use. */
   dispatchFresh(request: Dispatcher.DispatchOptions, handler: Dispatched): void
   readonly agent: DialAgent
-  /** Connections that wait for their next request. */
+  /** How many connections wait for their next request. */
   idle(): number
-  /** What is idle at once, the rest once all that was begun has ended. */
+  /** Closes idle connections at once, and the others when their requests have ended. */
   close(): Promise<void>
   destroy(): Promise<void>
 }
@@ -55,14 +55,14 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
       connections: places,
       pipelining: 1,
       keepAliveTimeout: keptMs,
-      // The exchange has its own, which counts from before there is a connection.
+      // The exchange has its own timeout, which includes the wait for a connection.
       headersTimeout: 0,
       bodyTimeout: idleTimeoutMs,
-      // What the origin may send before its body; larger heads are an attack.
+      // A larger head is an attack.
       maxHeaderSize: 64 * 1024,
       connect: (_options, done) => {
         const abort = new AbortController()
-        // undici dials within `dispatch`, for the request that it was given.
+        // undici dials within `dispatch`, for the request that it is given.
         const asking = waiting
         waiting = null
         asking?.dialling(abort)
@@ -110,9 +110,9 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
   }
 }
 
-/** What a request beside Node's own options says to the agent. */
+/** What a request passes to the agent besides Node's own options. */
 export interface DialOptions {
-  /** Ends the dialling that is done for it. */
+  /** Ends the dial that is under way for it. */
   readonly dialSignal?: AbortSignal
   readonly progress?: Progress
 }
@@ -132,7 +132,7 @@ export class DialAgent extends Agent {
     return freeSocketsOf(this).length
   }
 
-  /** What is idle is closed, and what is in use once it has been used: `destroy` would end that at once. */
+  /** Closes idle connections at once, and used ones after their request: `destroy` would cut these. */
   retire(): void {
     this.maxFreeSockets = 0
     for (const socket of freeSocketsOf(this)) socket.destroy()

@@ -1,4 +1,4 @@
-/** Connection pools to origins, apart by integration and by what may be dialled, so that nobody rides on another's connection. */
+/** Connection pools to origins, separate by integration and by the addresses that may be dialled, so that no request uses a connection it was not allowed. */
 
 import type { Dialer } from '../../egress/index.ts'
 import { createFairCache } from '../../shares/index.ts'
@@ -7,19 +7,19 @@ import { createOriginPool, type OriginPool } from './origin-pool.ts'
 export interface PoolSettings {
   readonly dialer: Dialer
   readonly idleTimeoutMs: number
-  /** Connections of one integration to one origin. */
+  /** Most connections of one integration to one origin. */
   readonly connections: number
 }
 
 export interface Pools {
-  /** `origin` is `scheme://authority`; `allowed` are the CIDR blocks beyond the public internet. */
+  /** `origin` is `scheme://authority`; `allowed` are the CIDR blocks outside the public internet that may be dialled. */
   get(integration: string, origin: string, host: string, port: number, allowed: readonly string[]): OriginPool
-  /** Closes the integration's pools that have idle connections, whose requests go on to their end; answers how many were idle. */
+  /** Closes the integration's pools with idle connections; requests under way go on. Answers how many connections were idle. */
   giveUpIdle(integration: string): number
   close(): Promise<void>
 }
 
-/** Of all integrations: one that asks many origins loses its own pools, not another's. */
+/** Of all integrations together: one that asks many origins loses pools of its own, not another's. */
 const maxPools = 1000
 
 export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings): Pools {

@@ -1,4 +1,4 @@
-/** Which of an origin's headers go on to the caller (RFC 9110 §7.6.1). */
+/** Which headers of an origin are forwarded to the caller (RFC 9110 §7.6.1). */
 import { type HeaderList, Refusal } from '../../core/index.ts'
 import { connectionNames, withoutHeaders } from '../../text/index.ts'
 
@@ -13,14 +13,14 @@ const hopByHop: ReadonlySet<string> = new Set([
   'proxy-authenticate',
   'proxy-authorization',
   'proxy-authentication-info',
-  // The gateway's own marks, so that an origin cannot pass its errors off as the gateway's.
+  // The gateway's own headers, so that an origin cannot pass its errors off as the gateway's.
   'sallyport-problem',
   'sallyport-request-id',
 ])
 
 /**
- * Flat, in order, duplicates kept; without what belongs to the origin's connection, and what Connection names.
- * Throws `Refusal('origin-failed')` on a transfer coding that nobody here decodes: its bytes would go on as content that they are not (RFC 9112 §6.1).
+ * Flat, in order, duplicates kept; without headers of the origin's connection, and those that Connection names.
+ * Throws `Refusal('origin-failed')` on a transfer coding that is not decoded here: its bytes would be forwarded as if they were the content (RFC 9112 §6.1).
  */
 export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
   const kept: string[] = []
@@ -50,12 +50,12 @@ function visible(coding: string): string {
   return coding.replace(/[^\w ,;=.-]/g, '?').slice(0, 40)
 }
 
-/** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so that every byte comes out as it went in. */
+/** HTTP header bytes are Latin-1 (RFC 9110 §5.5), so every byte stays as it is. */
 function text(value: Buffer | string | undefined): string {
   return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
 }
 
-/** Into `nominated`, which is added to and never copied: an origin may send as many Connection headers as a head has room for. */
+/** Adds to `nominated` and never copies it: an origin may send as many Connection headers as fit into a head. */
 function nominate(value: string, nominated: string[]): void {
   if (value === 'keep-alive' || value === 'close') return
   for (const name of connectionNames(value)) nominated.push(name)

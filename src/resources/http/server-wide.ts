@@ -10,14 +10,14 @@ import { endToEnd } from './reply-headers.ts'
 export interface ServerWideOptions {
   readonly request: HttpRequest
   readonly progress: Progress
-  /** A connection to the origin, judged. */
+  /** A new connection to the judged origin. */
   readonly dial: () => Promise<Socket>
-  /** For all of it. */
+  /** From the dial to the end of the reply. */
   readonly timeoutMs: number
   readonly maxReplyBytes: number
 }
 
-/** Over a connection of its own, with the whole reply. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
+/** Uses a connection of its own; resolves with the whole reply. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
 export function askServer({ request, progress, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
   const { host, method } = request.target
   return new Promise<Answer>((resolve, reject) => {
@@ -48,7 +48,7 @@ export function askServer({ request, progress, dial, timeoutMs, maxReplyBytes }:
     asked.once('close', () => {
       clearTimeout(timer)
       forget()
-      // Where all is said already, this says nothing more.
+      // Does nothing if the promise is settled already.
       fail(new Error('closed before a whole answer'))
     })
     asked.once('response', (reply) => {
@@ -67,7 +67,7 @@ async function collect(reply: IncomingMessage, maxBytes: number): Promise<Answer
     if (bytes > maxBytes) throw new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  // Written anew: the body is here whole.
+  // The length of the body that arrived, whatever the origin declared.
   const headers = [...withoutHeaders(endToEnd(reply.rawHeaders) as string[], ['content-length']), 'content-length', String(bytes)]
   return { status: reply.statusCode ?? 502, headers, body: bytes === 0 ? null : Buffer.concat(chunks) }
 }

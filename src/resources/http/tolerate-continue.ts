@@ -1,6 +1,6 @@
 /**
- * undici takes a `100 Continue` that it did not ask for as the end of the connection. A client must be able to pass over any
- * informational reply (RFC 9110 §15.2), and some origins send this one before every reply, so its parser is told of a 103.
+ * undici closes the connection at a `100 Continue` that it did not ask for. A client must be able to ignore any informational
+ * reply (RFC 9110 §15.2), and some origins send this one before every reply, so undici is shown a 103 instead.
  */
 import type { Socket } from 'node:net'
 
@@ -8,7 +8,7 @@ interface Parser {
   onHeadersComplete: (status: number, upgrade: boolean, keepsAlive: boolean) => number
 }
 
-/** To be called once undici has taken the socket. `false` where its parser was not found: undici is another version, and behaves as it does. */
+/** Call it once undici has taken the socket. `false` if its parser was not found, as in another version of undici, which then keeps its behaviour. */
 export function toleratesContinue(socket: Socket): boolean {
   const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
   const parser = key === undefined ? null : (socket as unknown as Record<symbol, Parser | null>)[key]

@@ -1,9 +1,9 @@
-/** A timeout that runs only while it is the other side's turn. */
+/** A timeout that runs only while the other side is expected to act. */
 
 export interface TurnTimer {
-  /** Counts from now, in place of what was counted before. */
+  /** Starts from now, replacing an earlier start. */
   start(ms: number): void
-  /** Counts anew where it runs. */
+  /** Restarts it if it runs. */
   touch(): void
   stop(): void
 }

@@ -1,6 +1,6 @@
 /**
- * A request whose body is streamed on, through Node's own client. undici's holds the head back until the body's first byte,
- * takes a `100 Continue` that it did not ask for as a failure, and drops the connection of a reply that ends before its request.
+ * A request with a streamed body, through Node's own client. undici would hold the head back until the body's first byte,
+ * fail at a `100 Continue` that it did not ask for, and drop the connection of a reply that ends before its request.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -25,23 +25,23 @@ import { createTurnTimer } from './turn-timer.ts'
 export interface UploadOptions {
   readonly agent: DialAgent
   readonly method: string
-  /** With the query. */
+  /** Including the query. */
   readonly path: string
-  /** With Host. */
+  /** Including Host. */
   readonly headers: HeaderList
   readonly body: RequestBody
   readonly hangup: Hangup
   readonly progress: Progress
   readonly host: string
-  /** While the origin is waited for, its reply's head included. */
+  /** How long the origin may take for each step, up to the head of its reply. */
   readonly timeoutMs: number
-  /** Of a reply in which nothing moves. */
+  /** A reply without a byte for so long is broken off. */
   readonly idleTimeoutMs: number
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
 }
 
-/** What the origin may send before its body; larger heads are an attack. */
+/** A larger head is an attack. */
 const maxHeaderBytes = 64 * 1024
 
 /** Resolves with the reply's head. Throws `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed. */
@@ -83,7 +83,7 @@ class Upload {
     })
     this.#outgoing.once('response', (reply) => this.#answered(reply))
     this.#outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
-    // The head at once. `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
+    // Sends the head at once. `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
     this.#outgoing.write('', 'latin1')
     this.#turn(false)
     const forget = hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
@@ -92,7 +92,7 @@ class Upload {
     if (!this.#over) void this.#send().catch((error: Error) => this.fail(error))
   }
 
-  /** Before the reply's head it is the outcome; later it breaks the reply off. */
+  /** Before the reply's head it is the result; later it breaks the reply off. */
   fail(error: Error): void {
     if (this.#over) return
     this.#failure ??= explainOriginError(error, this.#options.host)
@@ -101,12 +101,12 @@ class Upload {
     this.#reject(this.#failure)
   }
 
-  /** A reply that has begun says itself how it ends. */
+  /** A failure of the request no longer counts once the reply has begun: the reply reports its own end. */
   #broken(error: Error): void {
     if (this.#reply === null) this.fail(error)
   }
 
-  /** A caller that stalls is its door's to cut. */
+  /** The timer does not run while the caller stalls: its door cuts it. */
   #turn(isCallers: boolean): void {
     this.#isCallersTurn = isCallers
     if (this.#over) return
@@ -119,11 +119,11 @@ class Upload {
     const outgoing = this.#outgoing
     this.#isCallersTurn = true
     for await (const chunk of this.#options.body.chunks(this.#options.maxRequestBytes)) {
-      // A reply that ended, or an origin that went: the rest is not the origin's any more.
+      // The reply has ended, or the origin has left: the rest of the body is not sent.
       if (this.#over || outgoing.destroyed) return
       this.#turn(false)
       if (!outgoing.write(chunk)) await drained(outgoing)
-      // An origin that answers and closes must be heard before the next write finds out that it has closed.
+      // The reply of an origin that answers and closes must be read before the next write fails.
       else await nextTurn()
       this.#turn(true)
     }
@@ -145,20 +145,20 @@ class Upload {
     this.#options.progress.answered()
     const { host, method, maxReplyBytes } = this.#options
     const status = reply.statusCode ?? 0
-    // Heard from the first moment: it may break off while the record is on its way to disk.
+    // Listens from the beginning: the reply may break off while the record is written to disk.
     reply.on('error', (error) => {
       this.#failure ??= explainOriginError(error, host)
     })
     reply.once('close', () => this.#end())
     if (status < 200) {
-      this.fail(new Refusal('origin-failed', `${host} answered with a status that is none`))
+      this.fail(new Refusal('origin-failed', `${host} answered with an invalid status`))
       return
     }
     this.#timer.stop()
     const headers = endToEnd(reply.rawHeaders)
     if (method === 'HEAD' || status === 204 || status === 304 || reply.headers['content-length'] === '0') {
       reply.resume()
-      // RFC 9110 §8.6: a 204 has no length, and a caller who believes one waits for what never comes.
+      // RFC 9110 §8.6: a 204 has no length; a caller that trusted one would wait in vain.
       this.#resolve({ status, headers: status === 204 ? withoutHeaders(headers, ['content-length']) : headers, body: null })
     } else if (Number(reply.headers['content-length'] ?? 0) > maxReplyBytes) this.fail(tooLarge(maxReplyBytes))
     else this.#resolve({ status, headers, body: (sink) => this.#push(reply, sink) })
@@ -168,7 +168,7 @@ class Upload {
     const { host, idleTimeoutMs, maxReplyBytes } = this.#options
     const timer = this.#timer
     return new Promise((resolve, reject) => {
-      /** The sink has not taken the last chunk yet. Node tells the end all the same, paused or not. */
+      /** The sink has not taken the last chunk yet. Node emits `end` all the same, paused or not. */
       let taking = false
       const end = () => {
         if (taking && reply.complete && reply.readableEnded) return
@@ -182,12 +182,12 @@ class Upload {
       reply.on('data', (chunk: Buffer) => {
         bytes += chunk.byteLength
         if (bytes > maxReplyBytes) return this.fail(tooLarge(maxReplyBytes))
-        const verdict = sink.write(chunk)
-        if (verdict === true) {
+        const more = sink.write(chunk)
+        if (more === true) {
           timer.touch()
           return
         }
-        if (verdict === false) return this.#stop()
+        if (more === false) return this.#stop()
         reply.pause()
         timer.stop()
         taking = true
@@ -198,7 +198,7 @@ class Upload {
           if (!this.#over) timer.start(idleTimeoutMs)
           reply.resume()
         }
-        verdict.then(goOn, () => goOn(false))
+        more.then(goOn, () => goOn(false))
       })
       reply.once('end', end)
       reply.once('close', end)
@@ -209,7 +209,7 @@ class Upload {
     this.fail(new Refusal('client-closed', 'the caller went away'))
   }
 
-  /** Both ways are done with: what the caller still sends is its door's to throw away, and the connection is of no further use. */
+  /** Both directions are done: the door discards what the caller still sends, and the connection is not reused. */
   #end(): void {
     if (this.#over) return
     this.#over = true

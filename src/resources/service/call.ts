@@ -1,25 +1,25 @@
-/** One request to a service, as http-proxy-middleware is given it: objects of the gateway's own, made from what was judged and from nothing else. */
+/** One request to a service as http-proxy-middleware gets it: objects of the gateway, made from the judged request alone. */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, Writable } from 'node:stream'
 import type { Progress, ServiceRequest } from '../../core/index.ts'
 import { headersOf } from '../../text/index.ts'
 
-/** What a request that reaches the agent was made for. Where a request has none, nobody judged it, and it goes nowhere. */
+/** What a request that reaches the agent was made for. A request without a call was not judged, and is not sent. */
 export interface Call {
   readonly integration: string
   readonly method: string
   /** Path and query, as they are sent. */
   readonly path: string
-  /** It gets a connection that nobody has used before and nobody uses again. */
+  /** It gets a connection that no other request has used or will use. */
   readonly isAlone: boolean
   readonly progress: Progress
-  /** Hears of the request before it has a connection, and before the library listens to it. */
+  /** Called with the outgoing request before it has a connection, and before the library listens to it. */
   follow(outgoing: ClientRequest): void
-  /** Called when it is given up; set by the agent, since Node says nothing of that to those who wait for a connection. */
+  /** Called when the request is given up. The agent sets it, since Node does not tell an agent about requests that still wait for a connection. */
   onGivenUp: (() => void) | null
 }
 
-/** A header of no name on the wire: Node hands the agent the options that it made the request from. */
+/** A symbol among the headers, which is never sent: Node passes the agent the options that the request was made from. */
 const callKey = Symbol('call')
 
 export function callOf(options: unknown): Call | undefined {
@@ -32,7 +32,7 @@ export interface ServiceHead {
   readonly headers: readonly { readonly name: string; readonly value: string }[]
 }
 
-/** What belongs to a connection or says how a body is framed is written anew, whatever the door left (RFC 9110 §7.6.1, §10.1.1). */
+/** Headers of a connection and of a body's framing, which the gateway sets itself, whatever the door left (RFC 9110 §7.6.1, §10.1.1). */
 const rewritten: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -47,12 +47,12 @@ const rewritten: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** A part of a reply, or a coded one, cannot be searched for the credentials that the service was given. */
+/** A partial or compressed reply cannot be searched for the credentials that the gateway sent to the service. */
 const unsearchable: ReadonlySet<string> = new Set(['accept-encoding', 'if-range', 'range'])
 
-/** Name → values, as Node takes them: the judged headers, the gateway's own, and the framing of the judged body. */
+/** The headers as Node takes them (name → values): the judged ones, the gateway's own, and the framing of the judged body. */
 export function serviceHeaders({ url, headers: own }: ServiceHead, request: ServiceRequest): Record<string, string | string[]> {
-  // CGI and its heirs read `X_Api_Key` as `X-Api-Key`: either spelling is the gateway's to set.
+  // CGI and what came after it read `X_Api_Key` as `X-Api-Key`: only the gateway may send either spelling.
   const taken = new Set(own.map(({ name }) => name.toLowerCase().replaceAll('_', '-')))
   const sent = Object.create(null) as Record<string, string | string[]>
   for (const [name, values] of Object.entries(headersOf(request.headers))) {
@@ -63,7 +63,7 @@ export function serviceHeaders({ url, headers: own }: ServiceHead, request: Serv
   for (const { name, value } of own) sent[name.toLowerCase()] = value
   if (own.length > 0) sent['accept-encoding'] = 'identity'
   sent['host'] = url.host
-  // The caller's own would make the service drop the headers that it names, the gateway's among them (RFC 9110 §7.6.1).
+  // A Connection header of the caller could make the service drop headers of the gateway (RFC 9110 §7.6.1).
   sent['connection'] = request.target.websocket ? 'Upgrade' : 'keep-alive'
   if (request.target.websocket) sent['upgrade'] = 'websocket'
   else if (request.body !== null) {
@@ -74,7 +74,7 @@ export function serviceHeaders({ url, headers: own }: ServiceHead, request: Serv
   return sent
 }
 
-/** What the library takes for a request that came in. `content` is counted and capped where it is read. */
+/** Stands in for the caller's request towards the library. `content` is counted and capped where it is read. */
 export function requestOf(
   call: Call,
   headers: Record<string, string | string[]>,
@@ -89,7 +89,7 @@ export function requestOf(
     httpVersion: '1.1',
     httpVersionMajor: 1,
     httpVersionMinor: 1,
-    // The library reads whether the caller is there, and of which server an upgrade is.
+    // The library reads whether the caller is still there, and the server of an upgrade.
     socket: { writable: true, ...(headers['upgrade'] !== undefined && { server: {} }) },
   }) as unknown as IncomingMessage
 }
@@ -98,7 +98,7 @@ function endAtOnce(this: Readable): void {
   this.push(null)
 }
 
-/** What the library takes for the caller's end of the line. Nothing is written to it: the reply is read where it comes in. */
+/** Stands in for the response to the caller towards the library. Nothing is written to it: the exchange reads the reply itself. */
 export function callerEnd(): ServerResponse {
   const stream = new Writable({ write: (_chunk, _encoding, done) => done() })
   stream.on('error', () => {})

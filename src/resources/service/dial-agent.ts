@@ -1,4 +1,4 @@
-/** The agents of a service: connections come from the judged dialer, apart by integration, and carry what was judged alone. */
+/** The agents of a service: connections come from the gateway's dialer, separate by integration, and carry judged requests only. */
 import type { AgentOptions, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Hangup, Refusal } from '../../core/index.ts'
@@ -7,7 +7,7 @@ import { Agent } from '../../node-http.ts'
 import { forgetPending, freeSocketsOf } from '../http/index.ts'
 import { type Call, callOf } from './call.ts'
 
-/** Node calls it for every request that an agent is given to (its types leave it out). */
+/** Node calls it for every request of an agent (missing in its types). */
 interface RequestTaker {
   addRequest(outgoing: ClientRequest, options: unknown): void
 }
@@ -20,7 +20,7 @@ type Dial = (owner: string, hangup: Hangup) => Promise<Duplex>
 class DialAgent extends Agent {
   readonly #dial: () => Promise<Duplex>
   readonly #dials = new WantedDials()
-  /** Who is being taken: Node dials within that. */
+  /** The call whose request is being added: Node dials within that. */
   #taking: Call | null = null
 
   constructor(dial: Dial, owner: string, options: AgentOptions) {
@@ -28,7 +28,7 @@ class DialAgent extends Agent {
     this.#dial = () => dial(owner, this.#dials)
   }
 
-  /** A request that ends before it has a connection no longer waits for one. */
+  /** Removes a request that ends before it has a connection. */
   take(outgoing: ClientRequest, options: unknown, call: Call): void {
     let isWaiting = true
     const leave = () => {
@@ -66,20 +66,20 @@ class DialAgent extends Agent {
   }
 }
 
-/** What an origin may send before its body, as on every other way out; Node's own bound is 16 KiB. */
+/** The largest head of a reply, as for requests to origins; Node's own bound is 16 KiB. */
 const maxHeadBytes = 64 * 1024
 
 export interface ServiceAgentOptions {
   readonly secure: boolean
   readonly target: Omit<Target, 'owner'>
-  /** Of one integration. */
+  /** Most connections of one integration. */
   readonly connections: number
   readonly idleTimeoutMs: number
 }
 
-/** What http-proxy-middleware is given: it hands each request to the agent of the integration that it was judged for. */
+/** The agent that http-proxy-middleware gets: it hands each request to the agent of the integration that it was judged for. */
 export class ServiceAgent extends Agent implements RequestTaker {
-  /** Node compares it with the request's scheme; its types leave it out. */
+  /** Node compares it with the request's scheme (missing in its types). */
   readonly protocol: string
   readonly #dial: Dial
   readonly #options: AgentOptions
@@ -89,13 +89,13 @@ export class ServiceAgent extends Agent implements RequestTaker {
     super({ keepAlive: true })
     this.protocol = secure ? 'https:' : 'http:'
     this.#dial = (owner, hangup) => (secure ? dialer.tls({ ...target, owner }, hangup) : dialer.tcp({ ...target, owner }, hangup))
-    // `timeout` holds while a connection waits for its next request; the exchange has its own.
+    // `timeout` applies while a connection waits for its next request; the exchange has its own timeout.
     this.#options = { keepAlive: true, maxSockets: connections, timeout: keepAliveMs(idleTimeoutMs) }
   }
 
   addRequest(outgoing: ClientRequest, options: unknown): void {
     const call = callOf(options)
-    // Fails closed whatever the library does: what was not judged, or not so, gets no connection.
+    // Whatever the library does, a request that is not exactly the judged one gets no connection.
     if (call === undefined || call.method !== outgoing.method || call.path !== outgoing.path) {
       process.nextTick(() => outgoing.emit('error', new Refusal('internal', 'a request to a service is not the one that was judged')))
       outgoing.destroy()

@@ -1,4 +1,4 @@
-/** One exchange with a service: the outgoing request is followed from its birth, and its reply is taken where Node reads it. */
+/** One exchange with a service. It follows the outgoing request from the beginning, and takes the reply where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type Answer, type Progress, Refusal, type ServiceRequest } from '../../core/index.ts'
 import { explainOriginError, isClosed, isIdempotent } from '../http/index.ts'
@@ -17,9 +17,9 @@ export interface ExchangeOptions {
   readonly maxReplyBytes: number
   /** Until the head of the reply. */
   readonly timeoutMs: number
-  /** A reply in which nothing moves for so long is broken off. */
+  /** A reply without a byte for so long is broken off. */
   readonly idleTimeoutMs: number
-  /** It is asked again, over a connection of its own. */
+  /** It is the second try, over a connection of its own. */
   readonly isRepeat: boolean
 }
 
@@ -41,7 +41,7 @@ export class ServiceExchange implements Call {
   #outgoing: ClientRequest | null = null
   #answered: IncomingMessage | null = null
   #failed = false
-  /** Of its connection, when it got it. */
+  /** Bytes that its connection had received when the request got it. */
   #readBefore: number | null = null
   #closedOn = false
 
@@ -58,7 +58,7 @@ export class ServiceExchange implements Call {
       this.#reject = reject
     })
     this.#timer = setTimeout(this.#late, timeoutMs)
-    // Called back at once where the caller has gone already: everything above must stand by now.
+    // Called back at once if the caller has left already, so everything above must be set by now.
     const forget = request.hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
     if (this.#failed) forget()
     else this.#forget = forget
@@ -69,7 +69,7 @@ export class ServiceExchange implements Call {
     this.fail(new Refusal('origin-timeout', `${service} did not answer within ${timeoutMs} ms`))
   }
 
-  /** The judged body as it is read. The service is waited for, and never for its caller, whose door has a deadline for that. */
+  /** The judged body as it is read. The timer runs only while the service is waited for; the door has a deadline for a slow caller. */
   async *paced(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     this.#turn(true)
     for await (const chunk of content) {
@@ -83,15 +83,15 @@ export class ServiceExchange implements Call {
   #turn(isCallers: boolean): void {
     this.#isCallersTurn = isCallers
     if (this.#failed || this.#answered !== null) return
-    // Until there is a connection it is the service that is waited for.
+    // Until there is a connection, the service is waited for.
     if (isCallers && this.#outgoing?.socket == null) return
     clearTimeout(this.#timer)
     if (!isCallers) this.#timer = setTimeout(this.#late, this.#options.timeoutMs)
-    // What is there already leaves with the head, as one.
+    // A chunk that is there already is sent with the head, in one write.
     else if (this.#outgoing?.headersSent === false) setImmediate(this.#sendHead)
   }
 
-  /** The service may refuse by the head alone, and must not wait for a body that is slow to come. `flushHeaders` would write it as UTF-8 (RFC 9110 §5.5). */
+  /** Sends the head at once: the service may refuse by it, without waiting for a slow body. `flushHeaders` would write it as UTF-8 (RFC 9110 §5.5). */
   readonly #sendHead = () => {
     if (this.#isCallersTurn && !this.#failed && this.#outgoing?.headersSent === false) this.#outgoing.write('', 'latin1')
   }
@@ -111,7 +111,7 @@ export class ServiceExchange implements Call {
     outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
   }
 
-  /** Before the head of a reply it is the outcome; later it breaks the reply off. Later calls do nothing. */
+  /** Before the head of a reply it is the result; after it, it breaks the reply off. Later calls do nothing. */
   fail(error: Error): void {
     if (this.#failed) return
     this.#failed = true
@@ -123,7 +123,7 @@ export class ServiceExchange implements Call {
     this.#reject(explainOriginError(error, this.#options.service))
   }
 
-  /** A reply that has begun says itself how it ends. */
+  /** A failure of the request no longer counts once the reply has begun: the reply reports its own end. */
   #broken(error: Error): void {
     if (this.#answered !== null || this.#failed) return
     const { reusedSocket, socket } = this.#outgoing as ClientRequest
@@ -131,7 +131,7 @@ export class ServiceExchange implements Call {
     this.fail(error)
   }
 
-  /** A connection that was kept, and that the service closed before it could have heard the request. */
+  /** Whether the service closed a kept connection before it can have read the request. */
   mayRepeat(): boolean {
     const { body, hangup } = this.#options.request
     return this.#closedOn && isIdempotent(this.method) && (body === null || body.whole !== null) && !hangup.gone

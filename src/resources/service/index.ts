@@ -1,2 +1,2 @@
-/** Named services of the configuration, through a proxy library that is given objects of ours alone. */
+/** Named services of the configuration, through a proxy library that gets only objects of the gateway. */
 export { createServiceResource } from './service-resource.ts'

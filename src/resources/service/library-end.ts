@@ -1,12 +1,12 @@
-/** What http-proxy-middleware takes for the caller's socket of an upgrade: frames pass through it, the library's own head does not. */
+/** Stands in for the caller's socket of an upgrade towards http-proxy-middleware: frames pass through it, the library's own head does not. */
 import { Duplex } from 'node:stream'
 
 export interface Frames {
-  /** The library wants to read on. */
+  /** The library wants to read more. */
   onPull(): void
-  /** What the service sent. `done` once more may come. */
+  /** Bytes of the service. Call `done` once more may come. */
   onFrames(chunk: Buffer, done: () => void): void
-  /** The service has said all. */
+  /** The service has ended its side. */
   onEnd(): void
 }
 
@@ -38,7 +38,7 @@ export class LibraryEnd extends Duplex {
     done()
   }
 
-  // The library sets these on what it takes for a socket.
+  // Setters of a socket that the library calls.
   setTimeout(): this {
     return this
   }

@@ -1,8 +1,8 @@
-/** Headers that hold references among other things. `map` gives what stands for a reference, or `null` where it is to go. */
+/** Headers that contain references. `map` returns the replacement of a reference, or `null` to remove it. */
 
 type MapReference = (reference: string) => string | null
 
-/** Link (RFC 8288 §3): a link that is to go takes its parameters along; `null` where none is left. */
+/** Link (RFC 8288 §3): a link is removed with its parameters; `null` if no link is left. */
 export function mapLinks(value: string, map: MapReference): string | null {
   const links: string[] = []
   for (const link of splitList(value)) {
@@ -31,7 +31,7 @@ export function mapRefresh(value: string, map: MapReference): string | null {
   return mapped === null ? null : `${delay.trim()}; url=${mapped}`
 }
 
-/** At commas that stand neither in angle brackets nor in quotes (RFC 9110 §5.6). */
+/** Splits at commas that are neither in angle brackets nor in quotes (RFC 9110 §5.6). */
 function splitList(value: string): readonly string[] {
   const parts: string[] = []
   let start = 0

@@ -1,11 +1,11 @@
-/** Where a service's reply says where it is: callers know it by its prefix here, and learn no address of the inside. */
+/** Rewrites the addresses in a service's reply: callers know the service by its prefix on the gateway, and learn no internal address. */
 import { type HeaderList, servicePrefix } from '../../core/index.ts'
 import { isSpecial } from '../../egress/index.ts'
 import { mapLinks, mapRefresh } from './reference-lists.ts'
 import { scopeCookie } from './scope-cookie.ts'
 
 export interface ReplyAddresses {
-  /** `asked`: path and query as the service was sent them. References are resolved against it (RFC 3986 §5). */
+  /** `asked`: path and query as they were sent to the service. References are resolved against it (RFC 3986 §5). */
   rewrite(headers: HeaderList, asked: string): HeaderList
 }
 
@@ -18,7 +18,7 @@ export function createReplyAddresses(name: string, url: URL): ReplyAddresses {
     'gi',
   )
 
-  /** The reference as callers can follow it; `null` where they cannot, or where it leads elsewhere inside. */
+  /** The reference as callers can follow it; `null` if they cannot, or if it leads to another internal place. */
   function rewriteReference(reference: string, asked: string): string | null {
     const parsed = URL.parse(reference.trim(), `${origin}${asked}`)
     if (parsed === null) return null
@@ -50,7 +50,7 @@ export function createReplyAddresses(name: string, url: URL): ReplyAddresses {
         return mapLinks(value, map)
       case 'set-cookie':
         return scopeCookie(value, place, asked)
-      // It names a place to go to instead, and how to reach it: there is one way here.
+      // Alt-Svc names another place to connect to: callers reach the service through the gateway only.
       case 'alt-svc':
         return null
       default:
@@ -64,7 +64,7 @@ export function createReplyAddresses(name: string, url: URL): ReplyAddresses {
       for (let i = 0; i < headers.length; i += 2) {
         const header = headers[i] as string
         const value = rewriteValue(header.toLowerCase(), headers[i + 1] as string, asked)
-        // Whatever else spells its address out.
+        // Any other header that contains the service's address.
         if (value !== null) kept.push(header, value.includes('//') ? value.replace(own, place.prefix) : value)
       }
       return kept

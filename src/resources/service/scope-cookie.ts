@@ -8,7 +8,7 @@ export interface ServicePlace {
 }
 
 /**
- * A Set-Cookie value (RFC 6265 §5.2) with its Path below the prefix, and without a Domain: the name is the inside's.
+ * A Set-Cookie value (RFC 6265 §5.2) with its Path below the prefix, and without a Domain, which is an internal name.
  * One without a Path has that of the request (§5.1.4), which is below the prefix unless the prefix itself was asked for.
  */
 export function scopeCookie(cookie: string, place: ServicePlace, asked: string): string {
@@ -26,7 +26,7 @@ export function scopeCookie(cookie: string, place: ServicePlace, asked: string):
   return kept.join(';')
 }
 
-/** A path that holds the whole service, or lies beside it, becomes the service's. */
+/** A path that covers the whole service, or none of it, becomes the service's. */
 function scope(path: string, { base, prefix }: ServicePlace): string {
   return path === base || path.startsWith(`${base}/`) ? `${prefix}${path.slice(base.length)}` : prefix
 }

@@ -1,4 +1,4 @@
-/** One named service behind http-proxy-middleware. The library sees objects of the gateway's own, and nothing rests on its events. */
+/** One named service behind http-proxy-middleware. The library gets only objects of the gateway, and no security property depends on its events. */
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
@@ -32,13 +32,13 @@ export interface ServiceProxy {
 export interface ServiceBounds {
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
-  /** Until the head of the reply; the service's own where absent. */
+  /** Until the head of the reply; the service's own timeout if absent. */
   readonly timeoutMs: number | undefined
 }
 
 type Content = AsyncIterable<Uint8Array> | null
 
-/** Of one integration to one service, as `createPools` has it for origins. */
+/** Most connections of one integration to one service; the same as for origins. */
 const connections = 256
 
 export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, idleTimeoutMs: number): ServiceProxy {
@@ -50,14 +50,14 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
     allowed: allowedOf(settings),
   }
   const addresses = createReplyAddresses(service, url)
-  // 19 MiB and 80 ms that a gateway without services does not pay.
+  // Loaded here: a gateway without services saves 19 MiB and 80 ms.
   const { createProxyMiddleware } = createRequire(import.meta.url)('http-proxy-middleware') as typeof import('http-proxy-middleware')
   const agent = new ServiceAgent(dialer, { secure: url.protocol === 'https:', target, connections, idleTimeoutMs })
   const middleware = createProxyMiddleware({
     target: url.origin,
     selfHandleResponse: true,
     agent,
-    // Its own plugins write a log and answers. Its errors are heard of where they happen; without a listener they end the process.
+    // Its own plugins would log, and answer the caller. Errors are handled by the exchange; without a listener they end the process.
     ejectPlugins: true,
     plugins: [(server) => void server.on('error', () => {})],
   })
@@ -104,14 +104,14 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
       const path = outgoingPath(url, request)
       const upgrade = new ServiceUpgrade({ ...way, service, request, path, timeoutMs, idleTimeoutMs })
       const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(settings, request), null)
-      // The library wants a Socket, and uses a Duplex with a socket's setters.
+      // The library's type is a Socket; it uses a Duplex with a socket's setters.
       middleware.upgrade(incoming, upgrade.end as unknown as Socket, Buffer.alloc(0))
       return upgrade.ended
     },
   }
 }
 
-/** The operator wrote the URL: a literal address or localhost in it is meant. A name needs `addresses` to be private. */
+/** The operator wrote the URL, so a literal address or localhost in it is allowed. A name with a private address needs `addresses`. */
 function allowedOf({ url, addresses }: ServiceSettings): readonly string[] {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (host === 'localhost') return ['127.0.0.0/8', '::1/128', ...addresses]
@@ -123,7 +123,7 @@ function outgoingPath(url: URL, { target: { path, query } }: ServiceRequest): st
   return `${base}${path}${query === '' ? '' : `?${query}`}`
 }
 
-/** Counted when it was sent first. */
+/** For the second try: the body was counted at the first. */
 async function* once(whole: Uint8Array): AsyncGenerator<Uint8Array> {
   yield whole
 }

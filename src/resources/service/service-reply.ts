@@ -1,4 +1,4 @@
-/** What a service answered, as a Reply with a pushed body. */
+/** Makes a Reply with a pushed body from a service's response. */
 import type { IncomingMessage } from 'node:http'
 import { type Answer, type PushedBody, Refusal, type Sink } from '../../core/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
@@ -8,28 +8,28 @@ import type { ReplyAddresses } from './reply-addresses.ts'
 export interface ReplyOptions {
   /** The service's name, for messages. */
   readonly service: string
-  /** Of the request. */
+  /** The request's method. */
   readonly method: string
-  /** Path and query as the service was sent them. */
+  /** Path and query as they were sent to the service. */
   readonly path: string
   readonly addresses: ReplyAddresses
   readonly maxBytes: number
-  /** A body in which nothing moves for so long is broken off. */
+  /** A body without a byte for so long is broken off. */
   readonly idleTimeoutMs: number
 }
 
 /**
- * To be called as soon as the head is there: how the body breaks off is heard from then on.
- * Throws `Refusal`: reply-too-large where the service says that its reply is (the transfer breaks off where it turns out to be), origin-failed.
+ * Call it as soon as the head has arrived: it listens from then on for a body that breaks off.
+ * Throws `Refusal`: reply-too-large if the declared length is (if the body turns out to be, the transfer breaks off), origin-failed.
  */
 export function serviceReply(answer: IncomingMessage, options: ReplyOptions): Answer {
   const { service, method, path, addresses, maxBytes } = options
   const status = answer.statusCode ?? 0
   const source = new ReplySource(answer, options)
-  if (status < 200) throw new Refusal('origin-failed', `${service} answered with a status that is none`)
+  if (status < 200) throw new Refusal('origin-failed', `${service} answered with an invalid status`)
   const headers = addresses.rewrite(endToEnd(answer.rawHeaders), path)
   if (isBodyless(method, answer)) {
-    // What may stand behind the head all the same belongs to nobody.
+    // Bytes after the head do not belong to this reply, and are discarded.
     answer.resume()
     // RFC 9110 §8.6: a 204 has no length.
     return { status, headers: status === 204 ? withoutHeaders(headers, ['content-length']) : headers, body: null }
@@ -55,7 +55,7 @@ class ReplySource {
   constructor(answer: IncomingMessage, options: ReplyOptions) {
     this.#answer = answer
     this.#options = options
-    // Heard from the first moment: it may break off while the record is on its way to disk.
+    // Listens from the beginning: the body may break off while the record is written to disk.
     answer.on('error', (error) => {
       this.#failure ??= error
     })
@@ -64,7 +64,7 @@ class ReplySource {
   push(sink: Sink): ReturnType<PushedBody> {
     const answer = this.#answer
     return new Promise((resolve, reject) => {
-      /** The sink has not taken the last chunk yet. Node tells the end all the same, paused or not. */
+      /** The sink has not taken the last chunk yet. Node emits `end` all the same, paused or not. */
       let taking = false
       const end = () => {
         if (taking && answer.readableEnded && answer.complete) return
@@ -90,7 +90,7 @@ class ReplySource {
           answer.destroy()
           return
         }
-        // A caller that does not read is its door's to cut.
+        // The timer does not run while the caller does not read: its door cuts it.
         answer.pause()
         timer.stop()
         taking = true

@@ -1,4 +1,4 @@
-/** The resource kind `service`: a service that the operator named, with what the gateway adds to reach it. */
+/** The resource kind `service`: a service that the operator named, with the headers that the gateway adds. */
 import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import { Claim, type Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
@@ -12,7 +12,7 @@ export interface ServiceResourceOptions {
   readonly dialer: Dialer
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
-  /** A reply or a WebSocket in which nothing moves for so long is cut. */
+  /** A reply or a WebSocket without a byte for so long is cut. */
   readonly idleTimeoutMs: number
 }
 
@@ -22,17 +22,17 @@ export interface ServiceResource extends Resource<ServiceRequest> {
 }
 
 export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): ServiceResource {
-  const proxies = new Map(services.map((one) => [one.name, createServiceProxy(one, dialer, defaults.idleTimeoutMs)]))
+  const proxies = new Map(services.map((service) => [service.name, createServiceProxy(service, dialer, defaults.idleTimeoutMs)]))
 
   function perform({ request, decision }: Permit<ServiceRequest>, progress: Progress): Promise<Reply> | Reply {
-    // Allowed by a manifest, and not there: the operator has not configured it.
+    // The manifest allows a service that the operator has not configured.
     const proxy = proxies.get(request.target.name)
     if (proxy === undefined) throw new Refusal('not-found', `the gateway has no service "${request.target.name}"`)
     if (request.isLastHop) return answerAsLastHop(request.target)
     const { obligations } = decision
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = obligations
     if (request.target.websocket) {
-      // Nothing goes out before the record is durable: the upgrade itself happens in the takeover.
+      // The upgrade happens in the takeover: nothing is sent before the record is durable.
       return {
         status: 101,
         headers: [],

@@ -1,4 +1,4 @@
-/** One WebSocket upgrade to a service: it opens, or its caller gets the gateway's own answer; after that both ends live and die together. */
+/** One WebSocket upgrade to a service: it opens, or the caller gets a refusal. Once open, neither end outlives the other. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -23,30 +23,30 @@ export interface UpgradeOptions {
   /** Path and query, as they are sent. */
   readonly path: string
   readonly caller: Duplex
-  /** What the caller sent behind its request. */
+  /** Bytes that the caller sent after its request. */
   readonly head: Buffer
   /** Until the service has answered. */
   readonly timeoutMs: number
-  /** Neither end has sent a byte for so long: both are cut. */
+  /** If neither end sends a byte for so long, both are cut. */
   readonly idleTimeoutMs: number
   readonly meter: Meter
   readonly progress: Progress
 }
 
-/** Of frames that a caller sends before the WebSocket is open. */
+/** How much of a caller's early frames is held before the WebSocket is open. */
 const maxEarlyBytes = 64 * 1024
 
 export class ServiceUpgrade implements Call {
   readonly integration: string
   readonly method: string
   readonly path: string
-  /** It takes its connection over, and must not meet one that the service has closed meanwhile. */
+  /** It takes its connection over, and cannot be repeated if it meets a kept one that the service has closed. */
   readonly isAlone = true
-  /** What the library is given for the caller's socket. */
+  /** Given to the library in place of the caller's socket. */
   readonly end: LibraryEnd
   /**
-   * Resolves when an open WebSocket has closed. Rejects with a `Refusal` where it never opened and the caller was told so, with
-   * another Error where it broke off: with what the meter throws, too.
+   * Resolves when an open WebSocket has closed. Rejects with a `Refusal` if it never opened and the caller was answered with it, and
+   * with another Error if it broke off, or if the meter threw one.
    */
   readonly ended: Promise<void>
   onGivenUp: Call['onGivenUp'] = null
@@ -59,9 +59,9 @@ export class ServiceUpgrade implements Call {
   #origin: Socket | null = null
   #early: Buffer[] = []
   #earlyBytes = 0
-  /** A bucket slows what the caller sends. */
+  /** A bucket slows the caller's bytes. */
   #sendsSlowly = false
-  /** And what the service sends. */
+  /** A bucket slows the service's bytes. */
   #receivesSlowly = false
   #over = false
 
@@ -82,10 +82,10 @@ export class ServiceUpgrade implements Call {
       onEnd: () => void (this.#origin !== null && caller.writable && caller.end()),
     })
     this.end.once('close', () => {
-      // Both have said all: what the caller is still owed is on its way, and its connection then closes.
+      // If both ends have ended, the last bytes are on their way to the caller, whose connection then closes.
       if (!this.end.readableEnded || !this.end.writableFinished) this.#fail(new Error('the library gave up'))
     })
-    // The door's own timer knows of no takeover.
+    // The door's own timer must not cut a connection that was taken over.
     if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
     const late = () => this.#fail(new Refusal('origin-timeout', `${options.service} did not upgrade within ${timeoutMs} ms`))
     this.#timer = setTimeout(late, timeoutMs)
@@ -93,7 +93,7 @@ export class ServiceUpgrade implements Call {
     caller.on('data', (chunk: Buffer) => this.#sent(chunk))
     caller.once('end', () => this.#callerEnded())
     caller.once('close', () => this.#callerClosed())
-    // While the request was judged, nobody listened.
+    // It may have ended before these listeners were added.
     if (caller.destroyed || caller.readableEnded) this.#callerEnded()
   }
 
@@ -128,18 +128,18 @@ export class ServiceUpgrade implements Call {
     origin.once('close', () => this.#originClosed(origin))
     clearTimeout(this.#timer)
     const idle = () => {
-      // That nothing moves is the gateway's doing.
+      // While a bucket slows it, the gateway itself keeps bytes from passing.
       if (this.#sendsSlowly || this.#receivesSlowly) this.#timer.refresh()
       else this.#fail(new Error(`nothing moved for ${idleTimeoutMs} ms`))
     }
     this.#timer = setTimeout(idle, idleTimeoutMs)
     caller.write(openingOf(answer, request))
-    // What came early is charged once it goes on.
+    // Early bytes are charged when they are sent on.
     if (this.#early.length > 0) this.#sent(Buffer.concat(this.#early))
     this.#early = []
   }
 
-  /** From the caller; to the service, once there is one. */
+  /** Bytes of the caller, for the service once it has accepted. */
   #sent(chunk: Buffer): void {
     if (this.#over) return
     const { caller, meter } = this.#options
@@ -172,7 +172,7 @@ export class ServiceUpgrade implements Call {
     }
     this.#sendsSlowly = false
     this.#timer.refresh()
-    // Else the library pulls.
+    // Otherwise the library pulls.
     if (mayGoOn) caller.resume()
     if (caller.readableEnded) this.#callerEnded()
   }
@@ -202,7 +202,7 @@ export class ServiceUpgrade implements Call {
     done()
   }
 
-  /** Half a WebSocket is none: a caller that has said all before it is open has left. */
+  /** A WebSocket needs both directions: a caller that ends its side before it is open has left. */
   #callerEnded(): void {
     if (this.#origin === null) this.#callerClosed()
     else if (!this.#over && !this.#sendsSlowly) this.end.push(null)
@@ -216,9 +216,9 @@ export class ServiceUpgrade implements Call {
 
   #originClosed(origin: Socket): void {
     const { caller } = this.#options
-    // One that has said all and goes is answered in kind; the caller's own end then closes the rest.
+    // If the service has ended its side, the caller's side is ended as well, and the caller's own end closes the rest.
     if (!origin.readableEnded) this.#fail(new Error('the service broke off'))
-    // Where the rest is on its way slowly, the library tells the end behind it.
+    // If a bucket slows the rest, the library ends the caller's side after it.
     else if (caller.writable && !this.#receivesSlowly) caller.end()
   }
 
@@ -251,20 +251,20 @@ export class ServiceUpgrade implements Call {
   }
 }
 
-/** A caller that goes breaks by an error; without one it was the gateway that closed its connection. */
+/** A caller that breaks off leaves an error on its socket; without one, the gateway closed the connection. */
 function brokenOffBy({ errored }: Duplex): Error {
   return errored === null ? new Error('the caller was cut') : new BrokenOff('client-closed', 'the caller broke off', { cause: errored })
 }
 
-/** RFC 6455 §4.2.2, written anew: whatever else a service says may echo a credential, and nobody masks it on its way. */
+/** RFC 6455 §4.2.2, written by the gateway: other headers of the service could echo a credential, and a handshake is not masked. */
 function openingOf({ headers }: IncomingMessage, request: ServiceRequest): string {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
   const accept = headers['sec-websocket-accept'] ?? ''
   if (/^[\w+/=]{1,28}$/.test(accept)) head += `sec-websocket-accept: ${accept}\r\n`
   for (const name of ['sec-websocket-protocol', 'sec-websocket-extensions'] as const) {
     const chosen = headers[name]
-    // RFC 6455 §4.1: it chooses among what was offered.
-    if (chosen !== undefined && namesIn(chosen).every((one) => offered(request, name).includes(one))) head += `${name}: ${chosen}\r\n`
+    // RFC 6455 §4.1: a service chooses among what the caller offered.
+    if (chosen !== undefined && namesIn(chosen).every((choice) => offered(request, name).includes(choice))) head += `${name}: ${chosen}\r\n`
   }
   return `${head}sallyport-request-id: ${request.id}\r\n\r\n`
 }
@@ -274,7 +274,7 @@ function offered({ headers }: ServiceRequest, name: string): readonly string[] {
 }
 
 function namesIn(list: string): readonly string[] {
-  return list.split(',').map((one) => one.split(';', 1)[0]?.trim() ?? '')
+  return list.split(',').map((item) => item.split(';', 1)[0]?.trim() ?? '')
 }
 
 function answerOf(refusal: Refusal, requestId: string): string {
