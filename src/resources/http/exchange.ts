@@ -201,13 +201,14 @@ class Exchange implements Dispatched {
   async #push(sink: Sink): Promise<void> {
     if (this.#failure !== null) throw this.#failure
     // Chunks that arrived before the sink go first and in order; `#held` stays non-empty meanwhile so that no later chunk overtakes them.
-    for (let chunk = this.#held[0]; chunk !== undefined; chunk = this.#held[0]) {
+    // None is taken out on the way: an origin may send each byte as a chunk of its own, and `shift` moves all that stand behind.
+    for (const chunk of this.#held) {
       const more = sink.write(chunk)
       const goesOn = typeof more === 'boolean' ? more : await more
-      this.#held.shift()
       if (!goesOn) this.#leave()
       if (this.#failure !== null) throw this.#failure
     }
+    this.#held.length = 0
     this.#heldSize = 0
     if (this.#ended) return
     this.#sink = sink
