@@ -41,7 +41,7 @@ class Passage extends Settlement implements Settling {
   #waitedMs = 0
 
   async run(): Promise<Settling> {
-    const { limits, redactor, auditLog, live, decisionLog, isDraining, now } = this.stations
+    const { limits, redactor, auditLog, openConnections, decisionLog, isDraining, now } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
@@ -78,7 +78,7 @@ class Passage extends Settlement implements Settling {
       if (auditLog.strict) await (entry.durable() ?? undefined)
       const raw = await lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
       const reply = redactor.reply(permit, raw)
-      this.answer = isTakeover(reply) ? live.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
+      this.answer = isTakeover(reply) ? openConnections.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
       const recorded = entry.durable()
       if (recorded !== null) await recorded
     } catch (error) {

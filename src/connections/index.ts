@@ -1,2 +1,2 @@
-/** What is open, and is judged again. */
-export { createLive } from './live.ts'
+/** What is open, and is evaluated again when the policy or its caller's identity changes. */
+export { createOpenConnections } from './open-connections.ts'

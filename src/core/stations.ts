@@ -89,12 +89,12 @@ export interface Redactor {
   reply(permit: Permit, reply: Reply): Reply
 }
 
-export interface Live {
+export interface OpenConnections {
   /**
-   * A connection that stays open is judged again when the policy changes, and cut when it is no longer allowed or
-   * `prove` (as `Arrival.identify`) no longer says that the same integration calls.
+   * A connection that stays open is evaluated again when the policy changes, and cut when it is no longer allowed or
+   * `reauthenticate` (as `Arrival.identify`) no longer says that the same integration calls.
    */
-  watch(request: AccessRequest, decided: Decision, reply: Takeover, prove: () => Identified | null): Takeover
+  watch(request: AccessRequest, decided: Decision, reply: Takeover, reauthenticate: () => Identified | null): Takeover
 }
 
 export interface DecisionLog {
@@ -115,7 +115,7 @@ export interface Stations {
   /** `null`: no decisions are uploaded. */
   readonly decisionLog: DecisionLog | null
   readonly usage: Usage
-  readonly live: Live
+  readonly openConnections: OpenConnections
   /** For denials of the default policy. */
   readonly suggest: Suggest
   /** The gateway is shutting down: new work is refused, and live work may end. */

@@ -2,29 +2,29 @@
 import { type Access, type AccessChange, createAccess } from '../access/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Callers } from '../ingress/index.ts'
-import type { Directory } from '../manifests/index.ts'
+import type { IntegrationRegistry } from '../manifests/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
 export interface CallersOptions {
   readonly config: Config
-  readonly manifests: Directory
+  readonly registry: IntegrationRegistry
   /** A record in the audit log. */
   readonly note: (type: 'access' | 'suspended' | 'resumed', facts: Readonly<Record<string, string>>) => void
   /** Resolves once what was noted is on disk. */
   readonly noted: () => Promise<void>
   readonly logger: Logger
   readonly metrics: Metrics
-  /** What is open is judged again: a token may prove nothing any more. */
-  readonly judgeAgain: () => void
+  /** Evaluates again what is open: a token may no longer be valid. */
+  readonly reevaluate: () => void
   /** Ends every connection of an integration that may do nothing any more. */
   readonly cut: (integration: string) => void
 }
 
 export function createCallers(options: CallersOptions): { readonly access: Access; readonly callers: Callers } {
-  const { config, manifests, note, noted, logger, metrics, judgeAgain, cut } = options
+  const { config, registry, note, noted, logger, metrics, reevaluate, cut } = options
   const access = createAccess({
     file: config.state.access,
-    readIdentities: manifests.readIdentities,
+    readIdentities: registry.readIdentities,
     onChanges(changes) {
       for (const change of changes) {
         const { type, facts } = recordOf(change)
@@ -32,7 +32,7 @@ export function createCallers(options: CallersOptions): { readonly access: Acces
         logger.warn(facts, said[change.change])
       }
       // What is open is recorded as revoked before the connections end.
-      judgeAgain()
+      reevaluate()
       for (const { change, integration } of changes) if (change === 'suspended' || change === 'removed') cut(integration)
     },
     recorded: noted,
@@ -46,8 +46,8 @@ export function createCallers(options: CallersOptions): { readonly access: Acces
   return {
     access,
     callers: {
-      get: (name) => (access.tokensOf(name) === null ? undefined : manifests.get(name)),
-      all: manifests.all,
+      get: (name) => (access.tokensOf(name) === null ? undefined : registry.get(name)),
+      all: registry.all,
       tokensOf: (name) => access.tokensOf(name) ?? [],
       suspensionOf: access.suspensionOf,
     },

@@ -4,7 +4,7 @@ import type { AppendFile } from '../audit/index.ts'
 import { createServer } from '../bundles/index.ts'
 import { createLeaves, openAuthority } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
-import { createLive } from '../connections/index.ts'
+import { createOpenConnections } from '../connections/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import {
   createConnectionShares,
@@ -17,7 +17,7 @@ import {
   type ServingOptions,
 } from '../ingress/index.ts'
 import { createReadContext } from '../limits/index.ts'
-import { createDirectory, suggestion } from '../manifests/index.ts'
+import { createIntegrationRegistry, suggestion } from '../manifests/index.ts'
 import { createCompile, createLibrarySource, gatewayFolders, libraryIn } from '../opa/index.ts'
 import { createPipeline } from '../pipeline.ts'
 import { createRedactor } from '../redact/index.ts'
@@ -73,8 +73,8 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
 
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
-  const manifests = createDirectory(config.integrationsFolder, config.defaults)
-  const metering = createMetering({ config, note, names: manifests.names, now, logger, metrics })
+  const registry = createIntegrationRegistry(config.integrationsFolder, config.defaults)
+  const metering = createMetering({ config, note, names: registry.names, now, logger, metrics })
   const descriptors = createDescriptors()
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
@@ -118,9 +118,9 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   })
   const { policy, active, shadow } = policies
 
-  // What is open, who may come in, and who hears where one of them changes.
-  const connections = createLive({
-    policy: () => policy,
+  // What is open, and who may come in.
+  const openConnections = createOpenConnections({
+    policy,
     claim: (request, needs) => resources.find(request.kind).claim(request, needs),
     revision: active.revision,
     isCurrent: (revision) => [active.revision(), shadow?.status().revision].includes(revision),
@@ -130,9 +130,9 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     },
   })
   const { access, callers } = createCallers({
-    ...{ config, manifests, logger, metrics, note },
+    ...{ config, registry, logger, metrics, note },
     noted: audit.noted,
-    judgeAgain: connections.judgeAgain,
+    reevaluate: openConnections.reevaluate,
     cut: shares.cut,
   })
 
@@ -149,12 +149,12 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   // Masks are compiled together with the rules: one place may be in both.
   const warnings = () => [...new Set([...active.warnings(), ...(reporting.masks?.warnings() ?? [])])]
   const lifecycle = createPolicyLifecycle({
-    ...{ config, manifests, policies, delivery, reporting, note, logger },
+    ...{ config, registry, policies, delivery, reporting, note, logger },
     onActivated: [
       () => shadow?.setAside(),
       ({ integrations }) => metering.update(integrations),
       ({ integrations }) => redactor.setNames(integrations.map(({ redaction }) => redaction)),
-      connections.judgeAgain,
+      openConnections.reevaluate,
       ({ bundles }) => delivery.activated(bundles),
       reporting.activated,
       createRecordActivation({ compared: active.compared, warnings, note, logger }),
@@ -162,7 +162,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     postActivate: [
       delivery.keep,
       async (inForce, signal) => {
-        if (await shadow?.prepare(inForce, signal)) connections.judgeAgain()
+        if (await shadow?.prepare(inForce, signal)) openConnections.reevaluate()
       },
     ],
   })
@@ -174,7 +174,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     ...{ policy, redactor, now },
     limits: metering.limits,
     usage: metering.usage,
-    live: connections,
+    openConnections,
     isDraining: () => state.draining,
     onBytes: createRelief(),
     auditLog: audit,
@@ -202,7 +202,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
     ...{ config, version, policies, lifecycle, delivery, witness, warnings, access, audit, state, metrics, logger },
     reload: () => following.reload('operator'),
     usage: metering.report,
-    integrations: manifests.names,
+    integrations: registry.names,
   })
 
   // Beginning and end.

@@ -1,7 +1,7 @@
 /** How a policy comes into force: from folders, bundles or the history. */
 import type { Delivery } from '../bundles/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
-import type { Directory } from '../manifests/index.ts'
+import type { IntegrationRegistry } from '../manifests/index.ts'
 import { namingFiles, preparePrograms, readRules } from '../policy/index.ts'
 import { type Activation, createActivation, createHistory, type InForce } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
@@ -11,7 +11,7 @@ import type { Reporting } from './reporting.ts'
 
 export interface PolicyLifecycleOptions {
   readonly config: Config
-  readonly manifests: Directory
+  readonly registry: IntegrationRegistry
   readonly policies: Policies
   readonly delivery: Delivery
   readonly reporting: Reporting
@@ -32,13 +32,13 @@ export interface PolicyLifecycle {
 }
 
 export function createPolicyLifecycle(options: PolicyLifecycleOptions): PolicyLifecycle {
-  const { config, manifests, policies, delivery, reporting, onActivated, postActivate, note, logger } = options
+  const { config, registry, policies, delivery, reporting, onActivated, postActivate, note, logger } = options
   const { active, shadow } = policies
   // Without their masks more would be reported than the author wants: they come into force with the policy, or neither does.
   const masks = reporting.masks === null ? [] : [reporting.masks]
   const inRules = <T>(work: () => Promise<T>) => namingFiles(config.file, config.policy.rulesFolder, work)
   const activation = createActivation({
-    directory: manifests,
+    registry,
     revision: active.revision,
     prepare: (set, signal) => inRules(() => preparePrograms(set, [active, ...masks], signal)),
     history: createHistory(config.state.history),

@@ -2,7 +2,7 @@
 
 import type { BundleSet, SnapshotBundle } from '../bundles/index.ts'
 import type { Integration } from '../core/index.ts'
-import type { Directory } from '../manifests/index.ts'
+import type { IntegrationRegistry } from '../manifests/index.ts'
 import type { RegoSources } from '../opa/index.ts'
 import type { PolicySet, PreparedPolicy } from '../policy/index.ts'
 import { createActivationQueue, Preempted, unlessAborted, type Work } from './activation-queue.ts'
@@ -24,7 +24,7 @@ export interface ReloadResult {
 }
 
 export interface ActivationOptions {
-  readonly directory: Directory
+  readonly registry: IntegrationRegistry
   /** Builds every program of the set, touching nothing that is active. `activate` puts all of them into force in one turn of the event loop. */
   readonly prepare: (set: PolicySet, signal: AbortSignal) => Promise<PreparedPolicy>
   /** Of the active policy. */
@@ -91,7 +91,7 @@ export interface Activation {
 }
 
 export function createActivation(options: ActivationOptions): Activation {
-  const { directory, prepare, revision: activeRevision, history, readRules, bundles, requireKnown } = options
+  const { registry, prepare, revision: activeRevision, history, readRules, bundles, requireKnown } = options
   const { onActivated, postActivate, onRejected, onUnlisted } = options
   let rejected: string | null = null
   let pinned: string | null = null
@@ -102,14 +102,14 @@ export function createActivation(options: ActivationOptions): Activation {
   let current: BundleSet = new Map()
 
   async function fromFolders(set: BundleSet): Promise<PolicySet> {
-    const { integrations, manifests } = await directory.readSet()
+    const { integrations, manifests } = await registry.read()
     requireKnown(integrations)
-    return { integrations, manifests, rules: await readRules(), bundles: set, defaults: directory.defaults }
+    return { integrations, manifests, rules: await readRules(), bundles: set, defaults: registry.defaults }
   }
 
   async function fromHistory(revision: string): Promise<PolicySet> {
     const kept = await history.read(revision)
-    const integrations = directory.decode(kept.manifests, kept.defaults)
+    const integrations = registry.decode(kept.manifests, kept.defaults)
     requireKnown(integrations)
     return { ...kept, integrations }
   }
@@ -133,9 +133,9 @@ export function createActivation(options: ActivationOptions): Activation {
     if (isOther) await history.keep(revision, set)
     signal.throwIfAborted()
     await before?.()
-    const changed = changesBetween(directory.all(), integrations)
+    const changed = changesBetween(registry.all(), integrations)
     activate()
-    directory.replace(integrations)
+    registry.replace(integrations)
     const inForce = { integrations, bundles: active, activated: { revision, how, by, isNews: isOther || rejected !== null, changed } }
     rejected = null
     onActivated(inForce)
@@ -148,7 +148,7 @@ export function createActivation(options: ActivationOptions): Activation {
 
   /** The integrations are known, so that their callers learn what is missing; nothing is allowed. */
   function publishWithoutPolicy(integrations: readonly Integration[]): void {
-    directory.replace(integrations)
+    registry.replace(integrations)
     onActivated({ integrations, bundles: new Map(), activated: null })
   }
 

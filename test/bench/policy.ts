@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AccessRequest, Claim, Integration } from '../../src/core/index.ts'
-import { createDirectory } from '../../src/manifests/index.ts'
+import { createIntegrationRegistry } from '../../src/manifests/index.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createStation } from './station.ts'
@@ -29,10 +29,10 @@ async function measure(count: number) {
   const manifests = join(folder, 'integrations')
   mkdirSync(manifests)
   for (let index = 0; index < count; index += 1) writeFileSync(join(manifests, `i${index}.yaml`), manifestOf(`i${index}`, '/v1/items'))
-  const directory = createDirectory(manifests, smallDefaults)
+  const registry = createIntegrationRegistry(manifests, smallDefaults)
   const policy = createStation(folder)
   const startedAt = performance.now()
-  let { integrations } = await directory.readSet()
+  let { integrations } = await registry.read()
   ;(await policy.prepare(composed({ integrations }))).activate()
   const firstMs = performance.now() - startedAt
 
@@ -84,7 +84,7 @@ async function measure(count: number) {
   writeFileSync(join(manifests, 'i3.yaml'), manifestOf('i3', '/v9/items'))
   changedAt = performance.now()
   longestMs = 0
-  integrations = (await directory.readSet()).integrations
+  integrations = (await registry.read()).integrations
   ;(await policy.prepare(composed({ integrations }))).activate()
   const activationMs = performance.now() - changedAt
   reloading = false

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openAudit, readAudit } from '../../src/audit/index.ts'
 import { createDecideRecorded, replay } from '../../src/authoring/index.ts'
 import type { AccessRequest, Arrival, Claim, Decision, Integration } from '../../src/core/index.ts'
-import { createDirectory } from '../../src/manifests/index.ts'
+import { createIntegrationRegistry } from '../../src/manifests/index.ts'
 import type { DecidedRecord } from '../../src/policy/index.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
@@ -65,8 +65,8 @@ async function writeLog(folder: string, integrations: readonly Integration[], fr
 async function measure(freshPercent: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
   const names = Array.from({ length: integrationCount }, (_, index) => `i${index}`)
-  const directory = createDirectory(folder, smallDefaults)
-  const integrations = directory.decode(Object.fromEntries(names.map((name) => [`${name}.yaml`, manifestOf(name)])))
+  const registry = createIntegrationRegistry(folder, smallDefaults)
+  const integrations = registry.decode(Object.fromEntries(names.map((name) => [`${name}.yaml`, manifestOf(name)])))
   const log = join(folder, 'audit')
   await writeLog(log, integrations, freshPercent)
   const policy = createStation(folder)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { AccessRequest, Claim, Integration, JsonObject } from '../../src/core/index.ts'
-import { createDirectory } from '../../src/manifests/index.ts'
+import { createIntegrationRegistry } from '../../src/manifests/index.ts'
 import { createCompile, harden } from '../../src/opa/index.ts'
 import { createPolicy } from '../../src/policy/index.ts'
 import { createReference, createSdk, inputsInTests } from '../../src/reference/index.ts'
@@ -36,8 +36,11 @@ async function hold(
   { integrations = '', damage = (wasm: Uint8Array) => wasm, recorded = async (): Promise<readonly unknown[]> => [] } = {},
 ): Promise<Held> {
   const weather = manifest('weather', 'network: [{ hosts: [api.example.com], paths: [/v1/**] }]')
-  const directory = createDirectory(integrations === '' ? createFolder(t, { 'weather.yaml': weather }) : integrations, smallDefaults)
-  const known: readonly Integration[] = (await directory.readSet()).integrations
+  const registry = createIntegrationRegistry(
+    integrations === '' ? createFolder(t, { 'weather.yaml': weather }) : integrations,
+    smallDefaults,
+  )
+  const known: readonly Integration[] = (await registry.read()).integrations
   const sdk = createSdk({ maxQuestionMs: 1000, maxMs: 60_000 })
   const differences: Disagreement[] = []
   const skipped: string[] = []

@@ -4,7 +4,7 @@ import { mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createDirectory } from '../../src/manifests/index.ts'
+import { createIntegrationRegistry } from '../../src/manifests/index.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
 
@@ -15,9 +15,9 @@ function arrange(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'weather.yaml')
   writeFileSync(file, textOf('a.example.com'))
-  const directory = createDirectory(folder, smallDefaults)
-  const host = async () => (await directory.readSet()).integrations[0]?.network[0]?.hosts[0]
-  return { folder, file, directory, host }
+  const registry = createIntegrationRegistry(folder, smallDefaults)
+  const host = async () => (await registry.read()).integrations[0]?.network[0]?.hosts[0]
+  return { folder, file, registry, host }
 }
 
 test('a file of the same size whose time was set back is read again', async (t) => {
@@ -39,9 +39,9 @@ test('changes that come faster than the file system’s clock ticks are all seen
 })
 
 test('a file that another one replaced is read, and one that did not change is the very same integration', async (t) => {
-  const { folder, file, directory, host } = arrange(t)
-  const [first] = (await directory.readSet()).integrations
-  assert.equal((await directory.readSet()).integrations[0], first)
+  const { folder, file, registry, host } = arrange(t)
+  const [first] = (await registry.read()).integrations
+  assert.equal((await registry.read()).integrations[0], first)
   writeFileSync(join(folder, 'new'), textOf('e.example.com'))
   renameSync(join(folder, 'new'), file)
   assert.equal(await host(), 'e.example.com')

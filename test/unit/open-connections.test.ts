@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
-import { createLive } from '../../src/connections/index.ts'
+import { createOpenConnections } from '../../src/connections/index.ts'
 import { type AccessRequest, Claim, type Decision, type Identified, type Meter, type Policy } from '../../src/core/index.ts'
 
 const allowed: Decision = {
@@ -16,9 +16,9 @@ const known: Identified = { integration, identity: 'token' }
 /** A tunnel that stays open, and what ended it. */
 function arrange(identify: () => Identified | null) {
   const cut: Decision[] = []
-  const live = createLive({
+  const live = createOpenConnections({
     onCut: (_request, decision) => void cut.push(decision),
-    policy: () => ({ needs: {}, consult: null, activations: () => 0, decide: () => allowed }) as unknown as Policy,
+    policy: { needs: {}, consult: null, activations: () => 0, decide: () => allowed } as unknown as Policy,
     claim: (asked) => Claim.of(asked, () => assert.fail('nothing is performed again'), { facts: {}, subject: {}, origin: null }),
     revision: () => 'r',
     isCurrent: () => true,
@@ -31,7 +31,7 @@ function arrange(identify: () => Identified | null) {
 
 test('an open connection whose caller is still the same stays', () => {
   const { live, socket, cut } = arrange(() => known)
-  live.judgeAgain()
+  live.reevaluate()
   assert.deepEqual([socket.destroyed, cut], [false, []])
 })
 
@@ -45,6 +45,6 @@ for (const [what, later] of [
     const proofs: (() => Identified | null)[] = [() => known, later]
     const { live, socket, cut } = arrange(() => (proofs.length > 1 ? proofs.shift() : proofs[0])?.() ?? null)
     assert.equal(socket.destroyed, false)
-    live.judgeAgain()
+    live.reevaluate()
     assert.deepEqual([socket.destroyed, cut.map(({ rule }) => rule)], [true, ['identity/revoked']])
   })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { readBundleFolder } from '../../src/bundles/format/read-bundle.ts'
 import { type FileKind, listFiles, readSteadily, watchFolder } from '../../src/files/index.ts'
-import { createDirectory, manifestFiles } from '../../src/manifests/index.ts'
+import { createIntegrationRegistry, manifestFiles } from '../../src/manifests/index.ts'
 import { readRules, ruleFiles } from '../../src/policy/index.ts'
 import { createConfigMap } from '../support/config-map.ts'
 import { smallDefaults } from '../support/defaults.ts'
@@ -21,7 +21,7 @@ test('of a mounted ConfigMap each file is read once, by its plain name', async (
   createConfigMap(join(folder, 'rules')).publish({ 'a.rego': 'package a', 'sub/b.rego': 'package b' })
   assert.deepEqual(await readRules(join(folder, 'rules')), { 'rules/a.rego': 'package a', 'rules/sub/b.rego': 'package b' })
   createConfigMap(join(folder, 'manifests')).publish({ 'weather.yaml': manifest('weather', '') })
-  const { integrations } = await createDirectory(join(folder, 'manifests'), smallDefaults).readSet()
+  const { integrations } = await createIntegrationRegistry(join(folder, 'manifests'), smallDefaults).read()
   assert.deepEqual(
     integrations.map(({ name }) => name),
     ['weather'],

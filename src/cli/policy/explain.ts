@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { explainRecord, isUndecided, smallestChange, withAddition } from '../../authoring/index.ts'
 import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
-import { createDirectory } from '../../manifests/index.ts'
+import { createIntegrationRegistry } from '../../manifests/index.ts'
 import { type PolicySet, requestOf } from '../../policy/index.ts'
 import { describeExplained, type Explained } from './explained.ts'
 import { type Judge, withJudge } from './judge.ts'
@@ -75,7 +75,7 @@ async function changeFor(
 /** What makes the changed manifest bad, where it is. */
 function decodeOne(config: Config, source: string, text: string, others: readonly Integration[]): Integration | string {
   try {
-    const [integration] = createDirectory(config.integrationsFolder, config.defaults).decode({ [source]: text })
+    const [integration] = createIntegrationRegistry(config.integrationsFolder, config.defaults).decode({ [source]: text })
     if (integration === undefined) return 'the manifest is empty'
     requireKnown(config, [...others, integration])
     return integration

@@ -1,21 +1,21 @@
 /** Manifests and rules by the name of their revision; "latest" is what lies in the folders, "active" what was activated last. */
 import { bundlesAtHand } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
-import { createDirectory } from '../../manifests/index.ts'
+import { createIntegrationRegistry } from '../../manifests/index.ts'
 import { type PolicySet, readRules } from '../../policy/index.ts'
 import { createHistory } from '../../rollout/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 
 /** Throws `CommandError` for a name that nothing is kept of, `ConfigError` for manifests that are bad. */
 export async function readNamedSet(config: Config, name: string): Promise<PolicySet & { readonly name: string }> {
-  const directory = createDirectory(config.integrationsFolder, config.defaults)
+  const registry = createIntegrationRegistry(config.integrationsFolder, config.defaults)
   if (name === 'latest') {
-    const read = await directory.readSet()
+    const read = await registry.read()
     const { bundles } = await bundlesAtHand(config)
     return { name, ...read, rules: await readRules(config.policy.rulesFolder), bundles }
   }
   const { revision, activations: _activations, ...kept } = await readKept(config, name)
-  return { name: revision, ...kept, integrations: directory.decode(kept.manifests, kept.defaults) }
+  return { name: revision, ...kept, integrations: registry.decode(kept.manifests, kept.defaults) }
 }
 
 /** Of the history, with each time that it came to decide. Throws `CommandError`. */

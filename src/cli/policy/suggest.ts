@@ -2,7 +2,7 @@
 
 import { suggest } from '../../authoring/index.ts'
 import { type Config, maxTextBytes } from '../../config/index.ts'
-import { createDirectory } from '../../manifests/index.ts'
+import { createIntegrationRegistry } from '../../manifests/index.ts'
 import type { DecidedRecord } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { decided } from './log.ts'
@@ -22,8 +22,8 @@ export async function suggestManifest(
   name: string,
   { only, since, siblings, owner, output }: SuggestFlags,
 ): Promise<string> {
-  const directory = createDirectory(config.integrationsFolder, config.defaults)
-  const present = await presentOf(directory, name)
+  const registry = createIntegrationRegistry(config.integrationsFolder, config.defaults)
+  const present = await presentOf(registry, name)
   const others = new Set<string>()
   const { text, capabilities, total } = await suggest(chosen(config, name, only, since, others), {
     name,
@@ -37,15 +37,15 @@ export async function suggestManifest(
       `the manifest would be larger than one may be (${maxTextBytes} bytes, ${capabilities.length} capabilities): a lower --siblings, or --since, makes it smaller`,
     )
   // Whatever was recorded, what is printed is a manifest; if not, this is a bug, with its stack.
-  directory.decode({ [`${name}.yaml`]: text })
+  registry.decode({ [`${name}.yaml`]: text })
   if (output === undefined) return text
   await writeOutput(output, text, { exclusive: true, exitCode: exitCodes.noInput })
   const count = `${capabilities.length} ${capabilities.length === 1 ? 'capability' : 'capabilities'}`
   return `${output}: ${count} for ${total.requests} ${only ?? 'allowed and denied'} request${total.requests === 1 ? '' : 's'}; review each\n`
 }
 
-async function presentOf(directory: ReturnType<typeof createDirectory>, name: string) {
-  const { integrations, manifests: texts } = await directory.readSet()
+async function presentOf(registry: ReturnType<typeof createIntegrationRegistry>, name: string) {
+  const { integrations, manifests: texts } = await registry.read()
   const integration = integrations.find((integration) => integration.name === name)
   return integration === undefined ? null : { integration, text: texts[integration.source] ?? '' }
 }

@@ -3,9 +3,9 @@ import type { Integration } from '../core/index.ts'
 import type { ManifestDefaults, ManifestIdentity } from './decode.ts'
 import { type Decoded, decodeManifests, loadIdentities, loadManifests, type Manifests, type ManifestTexts } from './load.ts'
 
-export interface Directory {
+export interface IntegrationRegistry {
   /** What lies in the folder now. Throws `ConfigError`. */
-  readSet(): Promise<Manifests>
+  read(): Promise<Manifests>
   /** File name → whom the manifest that lies there now is of, and its tokens; `null` where that cannot be read. Throws `ConfigError` without a folder. */
   readIdentities(): Promise<ReadonlyMap<string, ManifestIdentity | null>>
   /** Texts that were kept, with what they left to sallyport.yaml as it was then. Throws `ConfigError`. */
@@ -19,11 +19,11 @@ export interface Directory {
   all(): Iterable<Integration>
 }
 
-export function createDirectory(folder: string, defaults: ManifestDefaults): Directory {
+export function createIntegrationRegistry(folder: string, defaults: ManifestDefaults): IntegrationRegistry {
   let byName: ReadonlyMap<string, Integration> = new Map()
   const decoded: Decoded = new Map()
   return {
-    readSet: () => loadManifests(folder, defaults, decoded),
+    read: () => loadManifests(folder, defaults, decoded),
     readIdentities: () => loadIdentities(folder, defaults, decoded),
     decode: (texts, then = defaults) => decodeManifests(folder, texts, then),
     defaults,

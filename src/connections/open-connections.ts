@@ -1,4 +1,4 @@
-/** What is open now (tunnels, interceptions, WebSockets), and is judged again when the policy changes. */
+/** What is open now (tunnels, interceptions, WebSockets), and is evaluated again when the policy changes. */
 import {
   type AccessRequest,
   BrokenOff,
@@ -7,63 +7,63 @@ import {
   denial,
   type Hangup,
   type Identified,
-  type Live,
   type Needs,
+  type OpenConnections,
   type Policy,
   type Takeover,
 } from '../core/index.ts'
 
-export interface LiveStation extends Live {
+export interface OpenConnectionsStation extends OpenConnections {
   /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
-  judgeAgain(): void
+  reevaluate(): void
 }
 
-export interface LiveOptions {
-  /** Hears of each connection that a new policy ended, before its end is recorded. */
+export interface OpenConnectionsOptions {
+  /** Called for each connection that a new policy ends, before its end is recorded. */
   readonly onCut: (request: AccessRequest, decision: Decision) => void
-  readonly policy: () => Policy
+  readonly policy: Policy
   /** A claim holds what the policy of its time could look at: another policy may look at more. Throws what refuses it. */
   readonly claim: (request: AccessRequest, needs: Needs) => Claim
   /** Of the active policy. */
   readonly revision: () => string | null
-  /** Whether it is of a policy that still decides: the active one, or its candidate. */
+  /** Whether it is of a policy that still decides: the active one, or its shadow. */
   readonly isCurrent: (revision: string) => boolean
 }
 
 interface Open {
   readonly request: AccessRequest
-  readonly prove: () => Identified | null
+  readonly reauthenticate: () => Identified | null
   cut(): void
 }
 
-/** Whose request it was may have ended its half: what is open is there until it closes. */
+/** The caller may have ended its half: what is open is there until it closes. */
 const present: Hangup = { gone: false, onGone: () => () => {} }
 
-export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOptions): LiveStation {
+export function createOpenConnections({ onCut, policy, claim, revision, isCurrent }: OpenConnectionsOptions): OpenConnectionsStation {
   const open = new Set<Open>()
 
-  function judge(one: Open): void {
-    const { needs, decide, consult, activations } = policy()
-    const who = proven(one)
+  function evaluate(one: Open): void {
+    const { needs, decide, consult, activations } = policy
+    const who = reauthenticated(one)
     if (who === null) {
       apply(one, denial('identity/revoked', 'what the caller came with no longer proves who it is', revision() ?? ''))
       return
     }
     const request = { ...one.request, integration: who.integration, identity: who.identity, hangup: present }
-    const anew = claimed(request, needs)
-    if (anew === null) apply(one, unreadable())
-    else if (consult === null) apply(one, decide(request, anew) ?? unreadable())
+    const claimNow = claimed(request, needs)
+    if (claimNow === null) apply(one, unreadable())
+    else if (consult === null) apply(one, decide(request, claimNow) ?? unreadable())
     else {
       const asked = activations()
-      // An answer to a policy that is gone cuts nothing: whoever took its place has judged again.
-      void consult(request, anew, gone)
+      // An answer from a policy that is no longer active cuts nothing: its successor has evaluated this connection again.
+      void consult(request, claimNow, gone)
         .catch(unreadable)
         .then((decision) => asked === activations() && apply(one, decision))
     }
   }
 
   const unreadable = () => denial('engine/error', 'what the policy looks at now cannot be read', revision() ?? '')
-  /** What is open has no body, and one that it had went by. */
+  /** What is open has no body any more: it was sent on. */
   const gone = () => Promise.reject(new Error('there is no body any more'))
 
   function claimed(request: AccessRequest, needs: Needs): Claim | null {
@@ -74,10 +74,10 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
     }
   }
 
-  /** `null` where the caller is nobody any more, or another: its lease and its records are the first one's. */
-  function proven({ request, prove }: Open): Identified | null {
+  /** `null` where the caller's credentials no longer hold, or are another integration's: the lease and the records are the first one's. */
+  function reauthenticated({ request, reauthenticate }: Open): Identified | null {
     try {
-      const who = prove()
+      const who = reauthenticate()
       return who?.integration.name === request.integration.name && who.suspended === undefined ? who : null
     } catch {
       return null
@@ -85,7 +85,7 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
   }
 
   function apply(one: Open, decision: Decision): void {
-    // Once: its end takes a turn, and it may be judged again before.
+    // Once: its end takes a turn of the event loop, and it may be evaluated again before.
     if (decision.allow || !open.delete(one)) return
     try {
       onCut(one.request, decision)
@@ -95,7 +95,7 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
   }
 
   return {
-    watch(request, decided, reply, prove): Takeover {
+    watch(request, decided, reply, reauthenticate): Takeover {
       return {
         status: reply.status,
         headers: reply.headers,
@@ -106,11 +106,11 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
             isCut = true
             socket.destroy()
           }
-          const one: Open = { request, prove, cut }
+          const one: Open = { request, reauthenticate, cut }
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           // A revision says nothing of tokens.
-          if (!isCurrent(decided.revision) || proven(one) === null) judge(one)
+          if (!isCurrent(decided.revision) || reauthenticated(one) === null) evaluate(one)
           return reply
             .takeover(socket, head, meter)
             .catch((error) => {
@@ -120,6 +120,6 @@ export function createLive({ onCut, policy, claim, revision, isCurrent }: LiveOp
         },
       }
     },
-    judgeAgain: () => open.forEach(judge),
+    reevaluate: () => open.forEach(evaluate),
   }
 }
