@@ -90,7 +90,7 @@ class Passage extends Settlement implements Settling {
   /** `null`: the decision has to wait for the body or for an external call. */
   #decide(request: AccessRequest): Decided | null {
     const { policy } = this.stations
-    if (policy.consult !== null) return null
+    if (policy.decideAsync !== null) return null
     const claim = this.#claim(request)
     const decision = policy.decide(request, claim)
     return decision === null ? null : { request, claim, decision }
@@ -108,7 +108,7 @@ class Passage extends Settlement implements Settling {
     let request = read
     let activations = policy.activations()
     // Without external calls, it is the body that `#decide` has found missing.
-    if (policy.consult === null) await this.#buffer(request)
+    if (policy.decideAsync === null) await this.#buffer(request)
     for (let round = 0; round < maxRounds; round += 1) {
       if (policy.activations() !== activations) {
         activations = policy.activations()
@@ -120,7 +120,7 @@ class Passage extends Settlement implements Settling {
         claim = this.#claim(request)
         return claim
       }
-      const decision = policy.consult === null ? policy.decide(request, claim) : await policy.consult(request, claim, readBody)
+      const decision = policy.decideAsync === null ? policy.decide(request, claim) : await policy.decideAsync(request, claim, readBody)
       if (decision === null) await this.#buffer(request)
       else if (policy.activations() === activations) return { request, claim, decision }
     }

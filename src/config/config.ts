@@ -46,7 +46,7 @@ export interface HttpConfig {
   readonly dnsServers: readonly string[]
 }
 
-/** What rules may ask outside of the policy. */
+/** Which external calls rules may make. */
 export interface GrantsConfig {
   readonly builtins: readonly string[]
   /** The integration whose manifest says what may be asked; `null` where nothing is. */

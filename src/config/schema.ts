@@ -138,7 +138,7 @@ export function createConfigSchema(sources: Sources) {
                 ...besides,
               },
             )
-            .describe('What rules may ask outside of the policy. Nothing where absent.')
+            .describe('Which external calls rules may make. None where absent.')
             .prefault({}),
           candidate: z
             .strictObject({

@@ -14,7 +14,7 @@ import {
 } from '../core/index.ts'
 
 export interface OpenConnectionsStation extends OpenConnections {
-  /** Cuts what the policy no longer allows: before this returns, but where its rules ask outside first. */
+  /** Cuts what the policy no longer allows: before this returns, but where its rules make external calls first. */
   reevaluate(): void
 }
 
@@ -43,7 +43,7 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
   const open = new Set<Open>()
 
   function evaluate(one: Open): void {
-    const { needs, decide, consult, activations } = policy
+    const { needs, decide, decideAsync, activations } = policy
     const who = reauthenticated(one)
     if (who === null) {
       apply(one, denial('identity/revoked', 'what the caller came with no longer proves who it is', revision() ?? ''))
@@ -52,11 +52,11 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
     const request = { ...one.request, integration: who.integration, identity: who.identity, hangup: present }
     const claimNow = claimed(request, needs)
     if (claimNow === null) apply(one, unreadable())
-    else if (consult === null) apply(one, decide(request, claimNow) ?? unreadable())
+    else if (decideAsync === null) apply(one, decide(request, claimNow) ?? unreadable())
     else {
       const asked = activations()
       // An answer from a policy that is no longer active cuts nothing: its successor has evaluated this connection again.
-      void consult(request, claimNow, gone)
+      void decideAsync(request, claimNow, gone)
         .catch(unreadable)
         .then((decision) => asked === activations() && apply(one, decision))
     }

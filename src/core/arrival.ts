@@ -20,7 +20,7 @@ export interface Arrival {
   readonly at: number
   /** Address of the connection's other end, or the socket's path. */
   readonly peer: string
-  /** Id of the CONNECT whose tunnel this arrival came through; of the request being decided, where its policy asks outside. */
+  /** Id of the CONNECT whose tunnel this arrival came through; of the request being decided, where its policy makes external calls. */
   readonly parent?: string
   readonly hangup: Hangup
   /** The connection, where further requests may follow before this one is answered: it is not read while the answer is delayed. */

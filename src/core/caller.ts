@@ -1,7 +1,7 @@
 /** Which integration calls, through which door, and whether its connection is still there. */
 import type { Integration } from './integration.ts'
 
-/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes; `policy` is where rules ask outside (core/outside.ts). */
+/** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes; `policy` is the one for external calls of rules (core/external-calls.ts). */
 export type DoorName = 'proxy' | 'connect' | 'intercept' | 'services' | 'broker' | 'policy'
 
 /** How a caller proved which integration it is; never by an ordinary header. `policy`: the policy itself asks, in the name of the integration that it was granted. */

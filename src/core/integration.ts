@@ -93,7 +93,7 @@ export interface RedactionSettings {
 
 export interface Integration {
   readonly name: string
-  /** Name of the integration whose request is being decided, where its rules ask outside: each such integration has a share of its own. */
+  /** Name of the integration whose request is being decided, where its rules make external calls: each such integration has a share of its own. */
   readonly askedFor?: string
   readonly owner: string
   readonly labels: Readonly<Record<string, string>>

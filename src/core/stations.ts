@@ -11,7 +11,7 @@ import type { AccessRequest, ResourceKind } from './request.ts'
 
 /** Reads the body, and makes the claim again, with it. */
 export type ReadBody = () => Promise<Claim>
-export type Consult = (request: AccessRequest, claim: Claim, readBody: ReadBody) => Promise<Decision>
+export type DecideAsync = (request: AccessRequest, claim: Claim, readBody: ReadBody) => Promise<Decision>
 
 export interface Policy {
   /** What the active policy can look at. Read it for each arrival: it changes when another policy is activated. */
@@ -22,10 +22,10 @@ export interface Policy {
    */
   decide(request: AccessRequest, claim: Claim): Decision | null
   /**
-   * Instead of `decide`, where the active policy may first have to ask outside (`http.send`); `null` where it never does.
+   * Instead of `decide`, where the active policy may first have to make an external call (`http.send`); `null` where it never does.
    * Where it looks at a body that was not read it goes on with the claim of `readBody`, and rejects only as that does.
    */
-  readonly consult: Consult | null
+  readonly decideAsync: DecideAsync | null
   /** How many times what decides was replaced; a shadow policy that decides a share of the requests counts as well. */
   activations(): number
 }

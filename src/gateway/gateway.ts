@@ -114,7 +114,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const policies = createPolicies({
     ...{ config, compile, library, witness, harden, readContext, note, logger, metrics },
     // What rules ask takes the path that they judge.
-    outside: { send: (...asked) => outside.send(...asked), lookup: (...asked) => outside.lookup(...asked) },
+    externalCalls: { send: (...asked) => externalCalls.send(...asked), lookup: (...asked) => externalCalls.lookup(...asked) },
   })
   const { policy, active, shadow } = policies
 
@@ -189,7 +189,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
       logger.warn({ problem, arrival: arrivalId, integration, detail: forOperator }, 'a destination was refused'),
   })
   const { integration: grantee, maxReplyBytes } = config.policy.grants
-  const outside = createPolicyDoor({
+  const externalCalls = createPolicyDoor({
     ...{ handle, nextId, maxReplyBytes },
     identify() {
       const integration = grantee === null ? undefined : callers.get(grantee)

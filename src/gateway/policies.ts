@@ -1,10 +1,10 @@
 /** What decides: the active policy, and beside it the shadow policy where one is configured. */
 import type { Config } from '../config/index.ts'
-import type { JsonObject, Outside, Policy } from '../core/index.ts'
+import type { ExternalCalls, JsonObject, Policy } from '../core/index.ts'
 import { type Compile, failureKinds, type LibrarySource } from '../opa/index.ts'
 import { createAsk, createPolicy, type PolicyStation } from '../policy/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import { createShadow, type Shadow, type ShadowNote } from './shadow.ts'
+import { createShadow, createShadowSeries, type Shadow, type ShadowNote } from './shadow.ts'
 import type { Witness } from './witness.ts'
 
 export interface PoliciesOptions {
@@ -17,7 +17,7 @@ export interface PoliciesOptions {
   readonly harden?: ((wasm: Uint8Array) => Uint8Array) | undefined
   readonly readContext: (integration: string, origin: string | null) => JsonObject
   /** Answers what rules are granted to ask. */
-  readonly outside: Outside
+  readonly externalCalls: ExternalCalls
   /** A record in the audit log. */
   readonly note: ShadowNote
   readonly logger: Logger
@@ -33,14 +33,14 @@ export interface Policies {
 }
 
 export function createPolicies(options: PoliciesOptions): Policies {
-  const { config, compile, library, witness, harden, readContext, outside, note, logger, metrics } = options
+  const { config, compile, library, witness, harden, readContext, externalCalls, note, logger, metrics } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
   const shared = {
     ...(harden && { harden }),
     cacheFolder: config.state.policies,
     ...{ compile, library, readContext, maxMemoryPages, grants },
-    ask: createAsk(outside),
+    ask: createAsk(externalCalls),
     witness: witness?.reference,
   }
   const active = createPolicy({
@@ -51,9 +51,8 @@ export function createPolicies(options: PoliciesOptions): Policies {
       logger.warn({ kind, err: error }, 'the policy failed on a request, which was denied')
     },
   })
-  const shadow =
-    config.policy.candidate === null
-      ? null
-      : createShadow({ file: config.file, settings: config.policy.candidate, shared, active, note, logger, metrics })
+  const series = createShadowSeries(metrics)
+  const { candidate: settings } = config.policy
+  const shadow = settings === null ? null : createShadow({ file: config.file, settings, shared, active, note, logger, series })
   return { policy: shadow?.beside ?? active, active, shadow }
 }

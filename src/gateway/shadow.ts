@@ -15,6 +15,23 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 
 export type ShadowNote = (type: 'difference' | 'candidate', facts: Readonly<Record<string, string | number | boolean>>) => void
 
+type ShadowSeries = ReturnType<typeof createShadowSeries>
+
+/** There whether a shadow is configured or not: what is scraped has the same names everywhere. */
+export function createShadowSeries(metrics: Metrics) {
+  const differences = metrics.labelledCounter(
+    'sallyport_policy_differences_total',
+    'Requests that the candidate decides otherwise.',
+    'enforced',
+    ['true', 'false'],
+  )
+  const skipped = metrics.counter(
+    'sallyport_policy_comparisons_skipped_total',
+    'Requests on which the candidate was not compared: too many waited, it looks at a body that the active policy did not read, or another policy came meanwhile.',
+  )
+  return { differences, skipped }
+}
+
 export interface ShadowOptions {
   /** sallyport.yaml, for messages. */
   readonly file: string
@@ -24,7 +41,7 @@ export interface ShadowOptions {
   readonly active: PolicyStation
   readonly note: ShadowNote
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly series: ShadowSeries
 }
 
 export interface ShadowStatus {
@@ -44,18 +61,8 @@ export interface Shadow {
   close(): Promise<void>
 }
 
-export function createShadow({ file, settings, shared, active, note, logger, metrics }: ShadowOptions): Shadow {
+export function createShadow({ file, settings, shared, active, note, logger, series }: ShadowOptions): Shadow {
   const { rulesFolder, enforcePercent, maxEvaluationMs } = settings
-  const differences = metrics.labelledCounter(
-    'sallyport_policy_differences_total',
-    'Requests that the candidate decides otherwise.',
-    'enforced',
-    ['true', 'false'],
-  )
-  const skipped = metrics.counter(
-    'sallyport_policy_comparisons_skipped_total',
-    'Requests on which the candidate was not compared: too many waited, it looks at a body that the active policy did not read, or another policy came meanwhile.',
-  )
   const thread = createEvaluationThread((error) =>
     logger.error({ err: error }, 'the thread that compares the candidate has ended; it starts again after a pause'),
   )
@@ -73,9 +80,9 @@ export function createShadow({ file, settings, shared, active, note, logger, met
     decideApart: station.decideApart,
     isReady: () => state.isCurrent,
     enforcePercent,
-    onSkipped: () => skipped.inc(),
+    onSkipped: () => series.skipped.inc(),
     onDifference({ request, claim, active: decision, candidate: other, enforced }) {
-      differences.inc({ enforced: String(enforced) })
+      series.differences.inc({ enforced: String(enforced) })
       note('difference', {
         id: request.id,
         integration: request.integration.name,

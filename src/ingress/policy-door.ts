@@ -5,14 +5,14 @@ import {
   type AccessRequest,
   type Arrival,
   type Asker,
+  type ExternalCalls,
+  type ExternalReply,
+  type ExternalRequest,
   type Hangup,
   type Identified,
   type Integration,
   type JudgedBody,
   type Meter,
-  type Outside,
-  type OutsideReply,
-  type OutsideRequest,
   type RedactionSettings,
   Refusal,
   type Slowed,
@@ -34,7 +34,7 @@ export interface PolicyDoorOptions {
 
 type Read = (arrival: PolicyArrival, who: Identified) => AccessRequest
 
-export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: PolicyDoorOptions): Outside {
+export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: PolicyDoorOptions): ExternalCalls {
   // Manifests are few and live long, and so do the integrations whose requests are decided.
   const onBehalf = new WeakMap<Integration, WeakMap<Integration, Integration>>()
 
@@ -54,7 +54,7 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
     return { ...who, integration: shared }
   }
 
-  async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<OutsideReply> {
+  async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<ExternalReply> {
     const deadline = createDeadline(timeoutMs, asker.hangup)
     try {
       const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline.hangup, () => identifyFor(asker.integration), read))
@@ -116,7 +116,7 @@ function common({ id, door, at, hangup }: PolicyArrival, { integration, identity
   return { id, door, at, hangup, integration, identity } as const
 }
 
-function readHttp(arrival: PolicyArrival, who: Identified, { method, url, headers, body }: OutsideRequest): AccessRequest {
+function readHttp(arrival: PolicyArrival, who: Identified, { method, url, headers, body }: ExternalRequest): AccessRequest {
   const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(url)
   if (match === null) throw new Refusal('malformed-request', 'the URL is neither http:// nor https://, or has a fragment')
   const scheme = match[1]?.toLowerCase() === 'https' ? 'https' : 'http'

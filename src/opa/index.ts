@@ -1,5 +1,5 @@
 /** OPA's artefacts: the compiler, compiled policies in WebAssembly, and the built-in functions. */
-export { type Answer, type Answers, asksOutside, createBuiltins, type Library, OutsideNeeded } from './builtins/index.ts'
+export { type Answer, type Answers, createBuiltins, ExternalCallNeeded, isExternalCall, type Library } from './builtins/index.ts'
 export {
   type Compile,
   CompilerMissing,

@@ -42,7 +42,7 @@ export function createDecideApart(options: ApartOptions): DecideApart {
   function decisionOf(answer: ThreadAnswer): Decision | null {
     if ('lacks' in answer) {
       if (answer.lacks === 'part') return null
-      return failed('builtin', new Error(`${answer.lacks}: nothing outside is asked here`))
+      return failed('builtin', new Error(`${answer.lacks}: external calls are not made here`))
     }
     if ('failed' in answer) return failed(answer.failed, new Error(answer.message))
     try {

@@ -4,9 +4,9 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import { packageOf } from '../bundles/index.ts'
 import {
-  asksOutside,
   type Compile,
   type DataReference,
+  isExternalCall,
   isListOfPaths,
   isSight,
   RegoError,
@@ -20,12 +20,12 @@ const regoFolder = join(import.meta.dirname, '../../rego')
 const defaultPolicyFolder = join(regoFolder, 'sallyport')
 export const compiledPolicyFolder = join(defaultPolicyFolder, 'compiled')
 export const entrypoint = 'sallyport/decision'
-/** Why nothing covers a request: an entry point beside the first where rules may ask outside. */
+/** Why nothing covers a request: an entry point beside the first where rules may make external calls. */
 export const coverageEntrypoint = 'sallyport/uncovered'
 
 /** What a policy answers whose rules may call `grants`. */
 export function entrypointsOf(grants: readonly string[]): readonly string[] {
-  return grants.some(asksOutside) ? [entrypoint, coverageEntrypoint] : [entrypoint]
+  return grants.some(isExternalCall) ? [entrypoint, coverageEntrypoint] : [entrypoint]
 }
 
 export interface CompiledPolicy {

@@ -1,6 +1,6 @@
 /** One policy beside OPA's own SDK: what the two are compared on before it decides, and what is noted while it does. */
 import type { Integration, JsonObject } from '../core/index.ts'
-import { failureKindOf, hasOddConstants, OutsideNeeded, type RegoSources } from '../opa/index.ts'
+import { ExternalCallNeeded, failureKindOf, hasOddConstants, type RegoSources } from '../opa/index.ts'
 import {
   type Compared,
   type Evaluation,
@@ -60,7 +60,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
     try {
       return ending({ text: session.evaluate(data, input, at, (text) => text, undefined, [], calls) })
     } catch (error) {
-      return ending({ failed: error instanceof OutsideNeeded ? 'outside' : failureKindOf(error) })
+      return ending({ failed: error instanceof ExternalCallNeeded ? 'outside' : failureKindOf(error) })
     }
   }
 

@@ -1,5 +1,5 @@
-/** Whether anything covers a request, said before its rules ask outside: a request that nothing covers costs nobody an answer. */
-import { type Image, OutsideNeeded, UnreadPart } from '../opa/index.ts'
+/** Whether anything covers a request, said before its rules make external calls: a request that nothing covers costs nobody an answer. */
+import { ExternalCallNeeded, type Image, UnreadPart } from '../opa/index.ts'
 import type { Session } from './session.ts'
 /** `unread`: that depends on the body, which has to be read first. `uncovered`: why it is denied. */
 export type Coverage = 'covered' | 'unread' | { readonly uncovered: readonly string[] }
@@ -14,14 +14,14 @@ export function createReadCoverage(session: Session): ReadCoverage {
       return session.evaluate(data, input, atMs, readAnswer, new Map(), unread)
     } catch (error) {
       if (error instanceof UnreadPart) return 'unread'
-      if (error instanceof OutsideNeeded) return { uncovered: [mustAsk] }
+      if (error instanceof ExternalCallNeeded) return { uncovered: [mustAsk] }
       throw error
     }
   }
 }
 
-/** An answer from outside may narrow what the manifest covers, and not widen it. */
-const mustAsk = 'nothing in the manifest covers the request, and whether a rule allows it cannot be told without asking outside'
+/** The answer of an external call may narrow what the manifest covers, and not widen it. */
+const mustAsk = 'nothing in the manifest covers the request, and whether a rule allows it cannot be told without an external call'
 
 /** `[]` or `[{"result": […]}]`. Throws on anything else: who built the policy may not be who built the gateway. */
 function readAnswer(text: string): Coverage {

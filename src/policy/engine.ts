@@ -2,7 +2,7 @@
 import {
   type AccessRequest,
   type Claim,
-  type Consult,
+  type DecideAsync,
   type Decision,
   denial,
   type Integration,
@@ -11,14 +11,14 @@ import {
   type ReadBody,
   Refusal,
 } from '../core/index.ts'
-import { type Answers, type FailureKind, failureKindOf, failureReasons, OutsideNeeded, UnreadPart } from '../opa/index.ts'
+import { type Answers, ExternalCallNeeded, type FailureKind, failureKindOf, failureReasons, UnreadPart } from '../opa/index.ts'
 import type { Evaluation, HostCall } from '../reference/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import type { Coverage, ReadCoverage } from './coverage.ts'
 import { createDecisionReader } from './decision-reader.ts'
+import { type Ask, type Grants, mayWait } from './external-calls/index.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
-import { type Ask, type Grants, mayWait } from './outside/index.ts'
 import type { InputSight } from './projection.ts'
 import type { Session } from './session.ts'
 export interface EngineOptions {
@@ -29,7 +29,7 @@ export interface EngineOptions {
   readonly readContext: ReadContext
   readonly grants: Grants
   readonly ask: Ask
-  /** Asked before anything outside is; `null`: the policy does not say what covers a request. */
+  /** Asked before any external call; `null`: the policy does not say what covers a request. */
   readonly readCoverage: ReadCoverage | null
   /** An evaluation failed; the caller was denied. `error` may hold parts of the input. */
   readonly onFailure: (kind: FailureKind, error: unknown) => void
@@ -48,10 +48,10 @@ export interface Engine {
   readonly sight: InputSight
   /** As `Policy.decide`. */
   decide(request: AccessRequest, claim: Claim): Decision | null
-  /** What is decided whatever stands at these paths (JSON arrays) of the input; `null`: that depends on it. Asks nothing outside. */
-  decideWithout(request: AccessRequest, claim: Claim, unread: readonly string[]): Decision | OutsideNeeded | null
-  /** As `Policy.consult`: asks outside what `decide` may not. */
-  readonly consult: Consult | null
+  /** What is decided whatever stands at these paths (JSON arrays) of the input; `null`: that depends on it. Makes no external call. */
+  decideWithout(request: AccessRequest, claim: Claim, unread: readonly string[]): Decision | ExternalCallNeeded | null
+  /** As `Policy.decideAsync`: makes the external calls that `decide` may not. */
+  readonly decideAsync: DecideAsync | null
 }
 
 interface Remembered {
@@ -114,7 +114,7 @@ export function createEngine(options: EngineOptions): Engine {
       return decision
     } catch (error) {
       // It is begun again, with what it lacked.
-      if (!(error instanceof OutsideNeeded || error instanceof UnreadPart)) told({ failed: failureKindOf(error) })
+      if (!(error instanceof ExternalCallNeeded || error instanceof UnreadPart)) told({ failed: failureKindOf(error) })
       throw error
     }
   }
@@ -159,7 +159,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   /** An evaluation cannot wait: it stops at each question and at the body, and is begun again with one answer more. */
-  async function consult(request: AccessRequest, claimed: Claim, readBody: ReadBody): Promise<Decision> {
+  async function decideAsync(request: AccessRequest, claimed: Claim, readBody: ReadBody): Promise<Decision> {
     let claim = claimed
     let until = performance.now() + grants.timeoutMs
     const answers = answersFor(request)
@@ -167,21 +167,21 @@ export function createEngine(options: EngineOptions): Engine {
     for (;;) {
       let outcome = attempt(request, claim, answers)
       // What nothing covers takes neither the time nor the quotas of those who would be asked.
-      if (outcome instanceof OutsideNeeded && answers !== undefined && !isCovered) {
+      if (outcome instanceof ExternalCallNeeded && answers !== undefined && !isCovered) {
         outcome = unlessCovered(request, claim, outcome)
-        isCovered = outcome instanceof OutsideNeeded
+        isCovered = outcome instanceof ExternalCallNeeded
       }
       const now = performance.now()
       if (outcome === null) {
         claim = await readBody()
         // The caller's time, not that of those who are asked.
         until += performance.now() - now
-      } else if (outcome instanceof OutsideNeeded && answers !== undefined) {
+      } else if (outcome instanceof ExternalCallNeeded && answers !== undefined) {
         const leftMs = until - now
         const tooMuch = answers.size >= grants.maxCalls ? `more than ${grants.maxCalls} questions` : leftMs <= 0 ? 'no time is left' : null
         answers.set(outcome.question, tooMuch === null ? await ask(outcome, leftMs, request) : { error: tooMuch })
         if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away while its rules waited for an answer')
-      } else return outcome instanceof OutsideNeeded ? failed(outcome) : outcome
+      } else return outcome instanceof ExternalCallNeeded ? failed(outcome) : outcome
     }
   }
 
@@ -190,11 +190,11 @@ export function createEngine(options: EngineOptions): Engine {
     claim: Claim,
     answers: Answers | undefined,
     unread?: readonly string[],
-  ): Decision | OutsideNeeded | null {
+  ): Decision | ExternalCallNeeded | null {
     try {
       return decide(request, claim, answers, unread)
     } catch (error) {
-      return error instanceof OutsideNeeded ? error : failed(error)
+      return error instanceof ExternalCallNeeded ? error : failed(error)
     }
   }
 
@@ -202,9 +202,9 @@ export function createEngine(options: EngineOptions): Engine {
   function unlessCovered(
     request: AccessRequest,
     claim: Claim,
-    needed: OutsideNeeded,
+    needed: ExternalCallNeeded,
     unread = unreadOf(request, claim),
-  ): Decision | OutsideNeeded | null {
+  ): Decision | ExternalCallNeeded | null {
     try {
       const coverage = coverageOf(request, claim, unread)
       if (coverage === 'covered') return needed
@@ -227,9 +227,9 @@ export function createEngine(options: EngineOptions): Engine {
     },
     decideWithout(request, claim, unread) {
       const outcome = attempt(request, claim, answersFor(request), unread)
-      return outcome instanceof OutsideNeeded ? unlessCovered(request, claim, outcome, unread) : outcome
+      return outcome instanceof ExternalCallNeeded ? unlessCovered(request, claim, outcome, unread) : outcome
     },
-    consult: mayWait(session.documents.loader.base.builtins) ? consult : null,
+    decideAsync: mayWait(session.documents.loader.base.builtins) ? decideAsync : null,
   }
 }
 

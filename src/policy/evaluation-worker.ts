@@ -1,7 +1,7 @@
 /** The thread of `evaluation-thread.ts`: one policy at a time, evaluated as the gateway does. */
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { type Decision, type Integration, isEngineFailure, type JsonObject } from '../core/index.ts'
-import { createLibrarySource, failureKindOf, type LibrarySource, OutsideNeeded, UnreadPart } from '../opa/index.ts'
+import { createLibrarySource, ExternalCallNeeded, failureKindOf, type LibrarySource, UnreadPart } from '../opa/index.ts'
 import type { HostCall } from '../reference/index.ts'
 import { parseExactJson } from '../text/index.ts'
 import { entrypoint as decisionEntrypoint } from './build.ts'
@@ -62,7 +62,7 @@ function answer(loaded: Loaded, { entrypoint, number, input, atMs, unread, isObs
     return { text, calls }
   } catch (error) {
     if (error instanceof UnreadPart) return { lacks: 'part' }
-    if (error instanceof OutsideNeeded) return { lacks: error.builtin }
+    if (error instanceof ExternalCallNeeded) return { lacks: error.builtin }
     return { failed: failureKindOf(error), message: error instanceof Error ? error.message : String(error), calls }
   }
 }

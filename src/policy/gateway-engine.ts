@@ -5,10 +5,10 @@ import {
   type CompilerProblem,
   createLibrarySource,
   createLoader,
+  ExternalCallNeeded,
   harden,
   type LibrarySource,
   libraryNeedOf,
-  OutsideNeeded,
   RegoError,
   type RegoSources,
   type TestOutcome,
@@ -56,8 +56,8 @@ export async function createGatewayEngine(compile: Compile, subject: EngineSubje
       return session.evaluate(documents.imageFor(undefined), input, atMs, answerOf, new Map(), unread)
     } catch (error) {
       if (error instanceof UnreadPart) return { error: 'it depends on a part of the input that is not known', dependsOn: null }
-      if (error instanceof OutsideNeeded)
-        return { error: `${error.builtin}: nothing outside is asked here`, dependsOn: `the answer of ${error.builtin}` }
+      if (error instanceof ExternalCallNeeded)
+        return { error: `${error.builtin}: external calls are not made here`, dependsOn: `the answer of ${error.builtin}` }
       return { error: error instanceof Error ? error.message : String(error) }
     }
   }
@@ -87,7 +87,7 @@ async function askApart(
     const answers = await Promise.all(entrypoints.map((entrypoint) => thread.evaluate({ ...asked, entrypoint })))
     return answers.map((answer) => {
       if (answer === null) return { error: 'it ended the thread that evaluated it' }
-      if ('lacks' in answer) return { error: `${answer.lacks}: nothing outside is asked here` }
+      if ('lacks' in answer) return { error: `${answer.lacks}: external calls are not made here` }
       return 'failed' in answer ? { error: answer.message } : answerOf(answer.text)
     })
   } finally {

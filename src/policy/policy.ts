@@ -12,8 +12,8 @@ import { createReadCoverage, type ReadCoverage } from './coverage.ts'
 import { wholeData } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
+import { type Ask, type Grants, noGrants } from './external-calls/index.ts'
 import type { ReadContext } from './input.ts'
-import { type Ask, type Grants, noGrants } from './outside/index.ts'
 import { createSessionOver, type Loaded, type LoadOptions, loadProgram, type Prepared, type Program } from './program.ts'
 import type { InputSight } from './projection.ts'
 import type { Session } from './session.ts'
@@ -25,7 +25,7 @@ export interface PolicyOptions {
   readonly maxMemoryPages: number
   readonly maxEvaluationMs: number
   readonly readContext: ReadContext
-  /** What rules may ask outside, and who answers; nothing where absent. */
+  /** Which external calls rules may make, and who answers them; none where absent. */
   readonly grants?: Grants
   readonly ask?: Ask
   /** Shared with other policies of the same process; its own where absent. */
@@ -53,7 +53,7 @@ export interface PolicyStation extends Policy, Program<PreparedPolicy> {
   sight(): InputSight
   /** As `Engine.decideWithout`. */
   decideWithout: Engine['decideWithout']
-  /** As `decide`, and nobody's request waits for it; asks nothing outside. */
+  /** As `decide`, and nobody's request waits for it; makes no external call. */
   decideApart: DecideApart
 }
 
@@ -143,8 +143,8 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     decide,
     decideApart: async (request, claim) => (apart === null ? decide(request, claim) : apart(request, claim)),
     decideWithout: (request, claim, unread) => (active === null ? noPolicy : active.decideWithout(request, claim, unread)),
-    get consult() {
-      return active?.consult ?? null
+    get decideAsync() {
+      return active?.decideAsync ?? null
     },
     activations: () => activations,
     prepare,

@@ -16,8 +16,8 @@ export interface SessionOptions {
 export interface Session {
   readonly documents: Documents
   /**
-   * What `read` makes of the result set's text. `input` is JSON, or `null` for none. `atMs` is the policy's clock, `answers` what is known of the outside: without them nothing there is asked.
-   * `unread`: as in `Evaluator`. Throws what ended the evaluation (`OutsideNeeded` where an answer is missing, `UnreadPart`
+   * What `read` makes of the result set's text. `input` is JSON, or `null` for none. `atMs` is the policy's clock, `answers` those of external calls: without them none is made.
+   * `unread`: as in `Evaluator`. Throws what ended the evaluation (`ExternalCallNeeded` where an answer is missing, `UnreadPart`
    * where a part that was not read is), and what `read` throws; the next one is not affected. `calls` takes what the policy asks of its host.
    */
   evaluate<Result>(

@@ -1,6 +1,6 @@
 /** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
 
-import { asksOutside, type Compile, type RegoSources, type Sight } from '../opa/index.ts'
+import { type Compile, isExternalCall, type RegoSources, type Sight } from '../opa/index.ts'
 import { type BuildInputs, buildKept, type CompiledPolicy, compilerEnvironment, defaultSources, hashOf } from '../policy/index.ts'
 
 /**
@@ -37,9 +37,9 @@ export async function buildMasks(
   return built
 }
 
-/** The rules beside them may be granted a question to the outside: what shapes a report waits for nothing. */
+/** The rules beside them may be granted external calls: what shapes a report waits for none. */
 export function requireInside({ builtins }: Pick<Sight, 'builtins'>): void {
-  const outside = builtins.filter(asksOutside)
-  if (outside.length > 0)
-    throw new Error(`package system.log calls ${outside.join(', ')}: what shapes the decision log may ask nothing outside`)
+  const external = builtins.filter(isExternalCall)
+  if (external.length > 0)
+    throw new Error(`package system.log calls ${external.join(', ')}: what shapes the decision log may make no external call`)
 }

@@ -1,5 +1,5 @@
 /** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
-import { type AccessRequest, type Claim, type Consult, type Decision, isEngineFailure, type Policy } from '../core/index.ts'
+import { type AccessRequest, type Claim, type DecideAsync, type Decision, isEngineFailure, type Policy } from '../core/index.ts'
 import { type DecideApart, heldBytes } from '../policy/index.ts'
 export interface Difference {
   readonly request: AccessRequest
@@ -86,26 +86,26 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
       const decision = active.decide(request, claim)
       return decision === null ? null : staged(request, claim, decision)
     },
-    get consult() {
-      const { consult } = active
-      return consult === null ? null : stagedConsult(consult)
+    get decideAsync() {
+      const { decideAsync } = active
+      return decideAsync === null ? null : decideStagedAsync(decideAsync)
     },
   }
 
-  function stagedConsult(consult: Consult): Consult {
+  function decideStagedAsync(decideAsync: DecideAsync): DecideAsync {
     return async (request, claim, readBody) => {
       let latest = claim
       const read = async () => {
         latest = await readBody()
         return latest
       }
-      const decision = await consult(request, claim, read)
+      const decision = await decideAsync(request, claim, read)
       return staged(request, latest, decision) ?? staged(request, await read(), decision) ?? decision
     }
   }
 
   /**
-   * A candidate asks nothing outside: its evaluation fails where it would. `null`: it is the candidate's to decide, and it
+   * A candidate makes no external call: its evaluation fails where it would. `null`: it is the candidate's to decide, and it
    * looks at the body, which was not read.
    */
   function staged(request: AccessRequest, claim: Claim, decision: Decision): Decision | null {

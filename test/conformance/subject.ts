@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import type { Integration } from '../../src/core/index.ts'
 import { createLibrary } from '../../src/opa/builtins/library.ts'
-import { type Answers, createBuiltins, createEvaluator, createLoader, harden, OutsideNeeded } from '../../src/opa/index.ts'
+import { type Answers, createBuiltins, createEvaluator, createLoader, ExternalCallNeeded, harden } from '../../src/opa/index.ts'
 import { createAsk } from '../../src/policy/index.ts'
 import { createCaller } from '../support/caller.ts'
 
@@ -50,7 +50,7 @@ export function createSubject(module: WebAssembly.Module): (question: Question) 
           used.begin(Date.now(), answers)
           return { result: evaluate(image, input) }
         } catch (error) {
-          if (!(error instanceof OutsideNeeded)) throw error
+          if (!(error instanceof ExternalCallNeeded)) throw error
           renew()
           answers.set(
             error.question,

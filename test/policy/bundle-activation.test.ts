@@ -13,7 +13,7 @@ import { libraryNeedOf } from '../../src/opa/library-source.ts'
 import { readImports } from '../../src/opa/wasm/imports.ts'
 import { readBodies, readFunctionNames, readSections, sections } from '../../src/opa/wasm/sections.ts'
 import { compiledPolicyFolder } from '../../src/policy/build.ts'
-import { noGrants } from '../../src/policy/outside/ask.ts'
+import { noGrants } from '../../src/policy/external-calls/ask.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { requireTests } from '../../src/policy/test-gate.ts'
 import { createHistory } from '../../src/rollout/index.ts'
@@ -317,7 +317,7 @@ compilerTest('refuses WebAssembly without the entry point, or with functions tha
   // Where it may, its answer is waited for, though nobody said what the module calls.
   const granted = station(t, unable, { ...noGrants, builtins: ['http.send'] })
   await granted.activate(await whole(await builtByOpa(t, 'sallyport/decision', reaching)))
-  assert.notEqual(granted.policy.consult, null)
+  assert.notEqual(granted.policy.decideAsync, null)
 })
 
 compilerTest('the history gives back what a bundle said, its WebAssembly included', async (t) => {

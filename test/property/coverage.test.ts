@@ -6,7 +6,7 @@ import { type BundleSet, readBundle } from '../../src/bundles/index.ts'
 import type { AccessRequest, Claim, Decision } from '../../src/core/index.ts'
 import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
-import type { Ask } from '../../src/policy/outside/ask.ts'
+import type { Ask } from '../../src/policy/external-calls/ask.ts'
 import { createPolicy, type PolicyStation } from '../../src/policy/policy.ts'
 import { snapshotOf } from '../support/bundles.ts'
 import { composed } from '../support/composed.ts'
@@ -122,7 +122,7 @@ for (const from of ['a folder', 'a bundle'])
         const facts = { scheme: 'https', host: one.host, port: 443, method: 'GET', path: '/', segments: [], query: {} }
         const claim = { facts: { ...facts, headers: { on: one.on, answers: one.answers } }, subject: {}, origin: null }
         const given = [request as unknown as AccessRequest, claim as unknown as Claim] as const
-        const decision = await waiting.consult?.(...given, () => assert.fail('there is no body'))
+        const decision = await waiting.decideAsync?.(...given, () => assert.fail('there is no body'))
         const known = immediate.decide(...given)
         const covered = one.host === 'covered.example.com' || (one.on.includes('allow') && !one.on.includes('allow-asks'))
         if (!covered) assert.deepEqual(asked, [])

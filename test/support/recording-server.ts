@@ -44,7 +44,7 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
   })
   const handle = createPipeline({
     policy: {
-      ...{ needs: {}, consult: null, activations: () => 0 },
+      ...{ needs: {}, decideAsync: null, activations: () => 0 },
       decide: ({ action }: { action: Letter }) => ({ allow: action === 'a', rule: 'rules', reasons: [], obligations: {}, revision: 'r' }),
     },
     limits: {

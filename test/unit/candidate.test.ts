@@ -12,7 +12,7 @@ const unread = claimOf({ body: { type: 'unread' } })
 const read = claimOf({ body: { type: 'json', bytes: 2, value: {} } })
 
 const needs = { headers: false, body: true, context: false }
-const allowing = { needs, consult: null, activations: () => 0, decide: () => allow } satisfies Policy
+const allowing = { needs, decideAsync: null, activations: () => 0, decide: () => allow } satisfies Policy
 /** Denies, once it has seen the body. */
 const looking: Policy = { ...allowing, decide: (_request, { facts }) => (facts === unread.facts ? null : denial('rules/deny', 'no', 'w')) }
 
@@ -69,8 +69,8 @@ test('a candidate that decides has the body read that it looks at', () => {
 
 test('the body is read for it, once, where the active policy asks outside as well', async () => {
   let reads = 0
-  const { staged } = arrange({ ...allowing, consult: async () => allow }, looking, 100)
-  const decision = await staged.consult?.(request, unread, async () => {
+  const { staged } = arrange({ ...allowing, decideAsync: async () => allow }, looking, 100)
+  const decision = await staged.decideAsync?.(request, unread, async () => {
     reads += 1
     return read
   })
@@ -78,8 +78,8 @@ test('the body is read for it, once, where the active policy asks outside as wel
 })
 
 test('where it cannot be read nothing is decided', async () => {
-  const { staged } = arrange({ ...allowing, consult: async () => allow }, looking, 100)
-  await assert.rejects(Promise.resolve(staged.consult?.(request, unread, () => Promise.reject(new Error('gone')))), { message: 'gone' })
+  const { staged } = arrange({ ...allowing, decideAsync: async () => allow }, looking, 100)
+  await assert.rejects(Promise.resolve(staged.decideAsync?.(request, unread, () => Promise.reject(new Error('gone')))), { message: 'gone' })
 })
 
 test('comparisons that wait hold a bounded number of bytes of bodies; those beyond are left out, and counted', async () => {

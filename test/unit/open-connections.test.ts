@@ -18,7 +18,7 @@ function arrange(identify: () => Identified | null) {
   const cut: Decision[] = []
   const live = createOpenConnections({
     onCut: (_request, decision) => void cut.push(decision),
-    policy: { needs: {}, consult: null, activations: () => 0, decide: () => allowed } as unknown as Policy,
+    policy: { needs: {}, decideAsync: null, activations: () => 0, decide: () => allowed } as unknown as Policy,
     claim: (asked) => Claim.of(asked, () => assert.fail('nothing is performed again'), { facts: {}, subject: {}, origin: null }),
     revision: () => 'r',
     isCurrent: () => true,

@@ -22,7 +22,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
   const claimOf = (asked: AccessRequest) => Claim.of(asked, perform, { facts: {}, subject: {}, origin: 'o' })
   let told = false
   const stations = {
-    policy: { needs: {}, consult: null, activations: () => 0, decide: () => step('decide', decision) },
+    policy: { needs: {}, decideAsync: null, activations: () => 0, decide: () => step('decide', decision) },
     limits: {
       arrive: () => step('arrive', 0),
       keepBack: () => 0,
@@ -161,7 +161,7 @@ test('answers from outside and the body are waited for in any order, each once',
     ...stations,
     policy: {
       ...stations.policy,
-      async consult(request, claim, readBody) {
+      async decideAsync(request, claim, readBody) {
         seen.push('asked')
         return decide(request, claim) ?? decide(request, await readBody()) ?? assert.fail()
       },

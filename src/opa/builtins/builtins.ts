@@ -2,14 +2,14 @@
 
 import { partlyInside } from '../wasm/index.ts'
 import { BuiltinError } from './builtin-error.ts'
+import { type Answers, answerTo, isExternalCall } from './external-calls.ts'
 import { createQuick } from './js-builtins.ts'
 import type { Library } from './library.ts'
-import { type Answers, answerTo, asksOutside } from './outside.ts'
 
 export interface Builtins {
   /** The next calls belong to a new evaluation. */
   begin(atMs: number, answers?: Answers): void
-  /** Throws `BuiltinError`, or `OutsideNeeded` where it asks outside and the answer is not there yet. */
+  /** Throws `BuiltinError`, or `ExternalCallNeeded` where it makes an external call and the answer is not there yet. */
   call(name: string, operands: readonly string[]): string | null
   /** A function inside the policy failed. Throws `BuiltinError`. */
   failed(name: string): void
@@ -49,7 +49,7 @@ export function createBuiltins({ library, onTicks, lenient = false, runtime }: B
       at = atMs
     },
     call(name, operands) {
-      if (asksOutside(name)) return answerTo(name, operands, known)
+      if (isExternalCall(name)) return answerTo(name, operands, known)
       return (Object.hasOwn(quick, name) ? quick[name]?.(operands, at) : undefined) ?? ask(name, operands)
     },
     failed(name) {
@@ -65,6 +65,6 @@ const quickNames: ReadonlySet<string> = new Set(Object.keys(createQuick()))
  * unusual operands.
  */
 export function answeredHere(name: string): 'always' | 'mostly' | 'never' {
-  if (asksOutside(name) || name === 'time.now_ns' || partlyInside.has(name)) return name === 'minus' ? 'mostly' : 'always'
+  if (isExternalCall(name) || name === 'time.now_ns' || partlyInside.has(name)) return name === 'minus' ? 'mostly' : 'always'
   return quickNames.has(name) ? 'mostly' : 'never'
 }

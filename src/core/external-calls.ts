@@ -1,9 +1,9 @@
-/** External calls: what rules may ask outside where the configuration grants it. Each call takes the one path, as an arrival of its own. */
+/** External calls: what rules may ask, where the configuration grants it. Each call takes the one path, as an arrival of its own. */
 import type { Hangup } from './caller.ts'
 import type { Integration } from './integration.ts'
 import type { HeaderList } from './request.ts'
 
-export interface OutsideRequest {
+export interface ExternalRequest {
   /** Upper case. */
   readonly method: string
   /** Absolute; its canonical form is what is judged. */
@@ -13,7 +13,7 @@ export interface OutsideRequest {
   readonly timeoutMs: number
 }
 
-export interface OutsideReply {
+export interface ExternalReply {
   readonly status: number
   readonly headers: HeaderList
   readonly body: Buffer
@@ -31,8 +31,8 @@ export interface Asker {
  * Both throw an `Error` that says why there is no answer: the call was refused, no answer came in time, or the caller of the
  * request being decided left. The limits of the grantee's manifest hold for each integration whose requests are decided, separately.
  */
-export interface Outside {
-  send(request: OutsideRequest, asker: Asker): Promise<OutsideReply>
+export interface ExternalCalls {
+  send(request: ExternalRequest, asker: Asker): Promise<ExternalReply>
   /** Addresses of a name. */
   lookup(name: string, timeoutMs: number, asker: Asker): Promise<readonly string[]>
 }

@@ -1,6 +1,6 @@
 /** `http.send` as rules write it: its request object read, and the reply as the object that it gives (OPA's documentation of the function). */
 import { z } from 'zod'
-import type { Json, JsonObject, OutsideReply, OutsideRequest } from '../../core/index.ts'
+import type { ExternalReply, ExternalRequest, Json, JsonObject } from '../../core/index.ts'
 import { STATUS_CODES } from '../../node-http.ts'
 import type { Answer } from '../../opa/index.ts'
 import { NumberOutOfRange, parseExactJson, parseJson, parseJudgedJson } from '../../text/index.ts'
@@ -24,7 +24,7 @@ const schema = z.strictObject({
 })
 
 export interface HttpSend {
-  readonly request: OutsideRequest
+  readonly request: ExternalRequest
   readonly raisesErrors: boolean
   readonly forcesJson: boolean
 }
@@ -50,7 +50,7 @@ export function readHttpSend(operand: string, maxTimeoutMs: number): HttpSend {
   }
 }
 
-export function replyAnswer({ status, headers, body }: OutsideReply, forcesJson: boolean): Answer {
+export function replyAnswer({ status, headers, body }: ExternalReply, forcesJson: boolean): Answer {
   const lists: Record<string, string[]> = Object.create(null)
   for (let i = 0; i < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase()

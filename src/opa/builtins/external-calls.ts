@@ -1,4 +1,4 @@
-/** Functions that ask outside of the policy. An evaluation cannot wait: it stops at the question, and is begun again with the answer. */
+/** Functions that make external calls. An evaluation cannot wait: it stops at the question, and is begun again with the answer. */
 import { isIP } from 'node:net'
 import { BuiltinError } from './builtin-error.ts'
 
@@ -11,7 +11,7 @@ export type Answer = { readonly text: string } | { readonly error: string }
 export type Answers = Map<string, Answer>
 
 /** The evaluation goes no further without this answer. */
-export class OutsideNeeded extends Error {
+export class ExternalCallNeeded extends Error {
   readonly builtin: OutsideBuiltin
   /** A value as text. */
   readonly operand: string
@@ -19,24 +19,24 @@ export class OutsideNeeded extends Error {
 
   constructor(builtin: OutsideBuiltin, operand: string, question: string) {
     super(`${builtin} has to be asked`)
-    this.name = 'OutsideNeeded'
+    this.name = 'ExternalCallNeeded'
     this.builtin = builtin
     this.operand = operand
     this.question = question
   }
 }
 
-export function asksOutside(name: string): name is OutsideBuiltin {
+export function isExternalCall(name: string): name is OutsideBuiltin {
   return name === 'http.send' || name === 'net.lookup_ip_addr'
 }
 
-/** Throws `OutsideNeeded`, or `BuiltinError` where the answer is an error or nothing may be asked. */
+/** Throws `ExternalCallNeeded`, or `BuiltinError` where the answer is an error or nothing may be asked. */
 export function answerTo(name: OutsideBuiltin, [operand = '']: readonly string[], answers: Answers | undefined): string {
   if (name === 'net.lookup_ip_addr' && isIP(JSON.parse(operand) as string) !== 0) return `{${operand}}` // needs no lookup
-  if (answers === undefined) throw new BuiltinError(name, 'nothing outside is asked here')
+  if (answers === undefined) throw new BuiltinError(name, 'external calls are not made here')
   const question = `${name}\0${operand}`
   const answer = answers.get(question)
-  if (answer === undefined) throw new OutsideNeeded(name, operand, question)
+  if (answer === undefined) throw new ExternalCallNeeded(name, operand, question)
   if ('error' in answer) throw new BuiltinError(name, answer.error)
   return answer.text
 }

@@ -1,6 +1,6 @@
-/** Answers what rules ask outside. */
-import type { Asker, Outside } from '../../core/index.ts'
-import { type Answer, asksOutside, type OutsideNeeded } from '../../opa/index.ts'
+/** Answers the external calls of rules. */
+import type { Asker, ExternalCalls } from '../../core/index.ts'
+import { type Answer, type ExternalCallNeeded, isExternalCall } from '../../opa/index.ts'
 import { errorAnswer, readHttpSend, replyAnswer } from './http-send.ts'
 
 export interface Grants {
@@ -16,20 +16,20 @@ export interface Grants {
 export const noGrants: Grants = { builtins: [], timeoutMs: 1000, maxCalls: 1 }
 
 /** Never rejects: an error is an answer too. */
-export type Ask = (needed: OutsideNeeded, timeoutMs: number, asker: Asker) => Promise<Answer>
+export type Ask = (needed: ExternalCallNeeded, timeoutMs: number, asker: Asker) => Promise<Answer>
 
-export function createAsk(outside: Outside): Ask {
+export function createAsk(externalCalls: ExternalCalls): Ask {
   async function send(operand: string, timeoutMs: number, asker: Asker): Promise<Answer> {
     const { request, raisesErrors, forcesJson } = readHttpSend(operand, timeoutMs)
     try {
-      return replyAnswer(await outside.send(request, asker), forcesJson)
+      return replyAnswer(await externalCalls.send(request, asker), forcesJson)
     } catch (error) {
       return errorAnswer((error as Error).message, raisesErrors)
     }
   }
 
   async function lookup(operand: string, timeoutMs: number, asker: Asker): Promise<Answer> {
-    const addresses = await outside.lookup(JSON.parse(operand) as string, timeoutMs, asker)
+    const addresses = await externalCalls.lookup(JSON.parse(operand) as string, timeoutMs, asker)
     return { text: addresses.length === 0 ? 'set()' : `{${addresses.map((address) => JSON.stringify(address)).join(',')}}` }
   }
 
@@ -44,5 +44,5 @@ export function createAsk(outside: Outside): Ask {
 
 /** Whether a policy that calls these functions may have to wait for an answer. */
 export function mayWait(builtins: readonly string[]): boolean {
-  return builtins.some(asksOutside)
+  return builtins.some(isExternalCall)
 }

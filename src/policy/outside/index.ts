@@ -1,2 +1,0 @@
-/** Rules that ask outside of the policy, where the configuration grants it. */
-export { type Ask, createAsk, type Grants, mayWait, noGrants } from './ask.ts'
