@@ -62,13 +62,13 @@ export class Settlement extends Timeline implements Meter {
   protected async refuse(refusal: Refusal): Promise<void> {
     if (refusal.code === 'internal') this.#report(refusal.cause)
     this.#discardAnswer()
-    let told = this.#recordRefusal(refusal)
+    let answered = this.#recordRefusal(refusal)
     try {
       await (this.entry?.durable() ?? undefined)
     } catch (error) {
-      told = toRefusal(error)
+      answered = toRefusal(error)
     }
-    this.#turnInto(told)
+    this.#turnInto(answered)
   }
 
   get reply(): Reply {

@@ -68,8 +68,8 @@ export function createAccess(options: AccessOptions): Access {
    */
   function keep(): Promise<void> {
     const kept: Kept = { manifests: Object.fromEntries(manifests), suspended: Object.fromEntries(suspended) }
-    const told = recorded().catch(() => {})
-    const written = keeping.then(() => told).then(() => writeKept(file, kept))
+    const isRecorded = recorded().catch(() => {})
+    const written = keeping.then(() => isRecorded).then(() => writeKept(file, kept))
     keeping = written.catch(() => {})
     return written
   }

@@ -114,7 +114,7 @@ export function createArrivalServer({
   server.on('timeout', (socket) => {
     if (!isWaitingForUs(pending.of(socket)[0])) socket.destroy()
   })
-  // Whoever reads the body sends the 100, once the request is allowed.
+  // The reader of the body sends the 100, once the request is allowed.
   server.on('checkContinue', routed)
   // Expectations are checked where the request is read.
   server.on('checkExpectation', routed)

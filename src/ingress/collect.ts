@@ -22,7 +22,7 @@ export async function collect(settling: Settling, maxBytes: number, hangup: Hang
   let complete = false
   try {
     if (typeof reply.body === 'function') await reply.body({ write: keep })
-    else if (reply.body !== null && !(await keep(reply.body)) && bytes <= maxBytes) throw new Error('nobody waits for the answer any more')
+    else if (reply.body !== null && !(await keep(reply.body)) && bytes <= maxBytes) throw new Error('the answer is no longer waited for')
     complete = bytes <= maxBytes
   } catch (error) {
     // A source that is told to stop may throw.

@@ -1,14 +1,14 @@
-/** A caller that waits for a given time and then hangs up. */
+/** A `Hangup` of a caller that waits for a given time. */
 import type { Hangup } from '../core/index.ts'
 import { createCallerLine } from './hangup.ts'
 
 export interface Deadline {
   readonly hangup: Hangup
-  /** Nothing waits any more. */
+  /** Call it when the wait is over. */
   end(): void
 }
 
-/** `asker`: it hangs up as well when that does. */
+/** It also hangs up when `asker` does. */
 export function createDeadline(timeoutMs: number, asker: Hangup): Deadline {
   const { hangup, leave } = createCallerLine()
   const timer = setTimeout(leave, timeoutMs)

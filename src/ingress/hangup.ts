@@ -1,9 +1,9 @@
-/** A caller's line as the path sees it: who waits on it hears once that nobody listens any more. */
+/** Makes a `Hangup`: what waits for a caller learns, once, that it has left. */
 import type { Hangup } from '../core/index.ts'
 
 export interface CallerLine {
   readonly hangup: Hangup
-  /** Told once to everybody who waits, and at once to who asks later. */
+  /** The caller has left: calls every callback once, and later ones at once. */
   leave(): void
 }
 

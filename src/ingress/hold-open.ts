@@ -1,18 +1,18 @@
-/** A connection whose caller waits for us to say something first: what it sends meanwhile is kept, and its hang-up is heard. */
+/** A connection whose caller waits until the gateway sends the next bytes: what it sends meanwhile is kept, and its hang-up is noticed. */
 import type { Duplex } from 'node:stream'
 import type { Hangup } from '../core/index.ts'
 import { createCallerLine } from './hangup.ts'
 
 export interface HeldOpen {
   readonly hangup: Hangup
-  /** What was kept is what the connection brings next. To be called once. */
+  /** Gives the kept bytes back, so that they are read next. Call it once. */
   giveBack(): void
 }
 
-/** Of a caller that has to wait for us; beyond it the connection is not read, and only its end by us is noticed. */
+/** Most bytes that are kept. Beyond them the connection is not read, and a hang-up is not noticed. */
 const maxKeptBytes = 64 * 1024
 
-/** `first`: what has been read from it already. Its reader has paused it. */
+/** `first`: bytes that were read from it already, by a reader that has paused it. */
 export function holdOpen(socket: Duplex, first: Buffer): HeldOpen {
   const kept = [first]
   const { hangup, leave } = createCallerLine(socket.destroyed || socket.readableEnded)

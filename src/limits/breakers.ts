@@ -15,7 +15,7 @@ import { Breaker, type Pass, type Result } from './breaker.ts'
 type Effect = () => Promise<Reply> | Reply
 
 export interface Breakers {
-  /** Throws `Refusal('breaker-open')`, or what the effect throws. `attempt` is told what `settled` needs. */
+  /** Throws `Refusal('breaker-open')`, or what the effect throws. `attempt` keeps what `settled` needs. */
   run(attempt: Attempt, integration: Integration, origin: string, effect: Effect): Promise<Reply> | Reply
   /** Reports how the reply ended whose head `run` has counted. */
   settled(attempt: Attempt, outcome: Outcome): void

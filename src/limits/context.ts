@@ -6,7 +6,7 @@ import type { LimitsStation } from './limits.ts'
 export function createReadContext({ report, breakers }: Pick<LimitsStation, 'report' | 'breakers'>) {
   return (integration: string, origin: string | null): JsonObject => ({
     usage: Object.fromEntries(report(integration).map(({ bucket, level }) => [bucket, level])),
-    breaker: breakers(integration).find((one) => one.origin === origin)?.state ?? 'closed',
+    breaker: breakers(integration).find((breaker) => breaker.origin === origin)?.state ?? 'closed',
     quarantine: false,
     anomaly: 0,
   })

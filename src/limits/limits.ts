@@ -92,7 +92,7 @@ export function createLimits({ now, after = wait, peerArrivals, onBreakerChange,
     keepBack: (integration) => waitForRefusal(integration?.name ?? unidentified) ?? refusals.maxWaitMs,
     holdBody: createHoldBody(bodies),
     update(integrations) {
-      const byName = new Map(integrations.map((one) => [one.name, one]))
+      const byName = new Map(integrations.map((integration) => [integration.name, integration]))
       shares.clear()
       for (const [share, held] of accounts) {
         const { name, askedFor } = held.integration
@@ -124,8 +124,8 @@ function reportTogether([own = [], ...others]: readonly (readonly BucketReport[]
   if (others.length === 0) return own
   return own.map((bucket, index) => {
     const all = [bucket, ...others.flatMap((reports) => reports[index] ?? [])]
-    const sumOf = (key: 'consumed' | 'allowed' | 'limited') => all.reduce((sum, one) => sum + one[key], 0)
-    const level = Math.min(...all.map((one) => one.level))
+    const sumOf = (key: 'consumed' | 'allowed' | 'limited') => all.reduce((sum, report) => sum + report[key], 0)
+    const level = Math.min(...all.map((report) => report.level))
     return { ...bucket, level, consumed: sumOf('consumed'), allowed: sumOf('allowed'), limited: sumOf('limited') }
   })
 }

@@ -1,6 +1,6 @@
 /**
- * Node's parser takes `RTSP/1.0` and `ICE/1.0` in a request line for HTTP, and nothing that it gives tells. So the bytes that a
- * request came in are kept until its head is known, and its target is looked for in front of such a name. The parser gets every
+ * Node's parser takes `RTSP/1.0` and `ICE/1.0` in a request line for HTTP, and does not show which it was. So the bytes of a request
+ * are kept until its head is known, and its target is looked for in front of such a name. The parser gets every
  * chunk whole: cutting chunks at names let a body of nothing but names hold the event loop for a minute.
  */
 import type { IncomingMessage } from 'node:http'
@@ -8,18 +8,18 @@ import type { Socket } from 'node:net'
 
 const names = [' RTSP/', ' ICE/']
 
-/** Takes the place of Node's own listener, which has to be there, and passes on to it. */
+/** Replaces Node's own listener, which must be there already, and passes chunks on to it. */
 export class RequestLines {
   readonly #socket: Socket
   readonly #isInHead: () => boolean
   readonly #parse: (data: Buffer) => void
   #chunk: Buffer | null = null
-  /** What came in earlier chunks of the request line that has not ended yet. */
+  /** Earlier chunks of a request line that has not ended yet. */
   #earlier = ''
   /** Everything up to here belongs to headers. */
   #isLineWhole = false
   #wasInHead = true
-  /** The parser told of a request in this chunk. */
+  /** The parser reported a request in this chunk. */
   #hasFound = false
   /** Made once per chunk, however many requests are in it. */
   #targets: ReadonlySet<string> | null = null
@@ -35,15 +35,15 @@ export class RequestLines {
     socket.on('data', this.#look)
   }
 
-  /** What comes from now on is not HTTP, or is not wanted. */
+  /** Further bytes are not HTTP, or are not wanted. */
   stop(): void {
     this.#socket.off('data', this.#look)
   }
 
   /**
-   * To be called while the parser tells of `req`. Where its request line names another protocol, its version becomes 0.0, which
-   * is refused as every other that is not understood. A request whose own target stands in front of such a name elsewhere in the
-   * same chunk is refused as well.
+   * Call it while the parser reports `req`. If its request line names another protocol, its version becomes 0.0, which is refused
+   * like every unknown version. A request whose own target stands in front of such a name elsewhere in the same chunk is refused
+   * as well.
    */
   check(req: IncomingMessage): void {
     this.#hasFound = true
@@ -61,7 +61,7 @@ export class RequestLines {
     this.#keep(chunk)
   }
 
-  /** The bytes that the next request line may have begun with. */
+  /** Bytes that the next request line may have begun with. */
   #keep(chunk: Buffer): void {
     const isInHead = this.#isInHead()
     if (!isInHead || this.#hasFound || !this.#wasInHead) {

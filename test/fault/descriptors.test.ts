@@ -88,7 +88,7 @@ async function arrangeTwo(t: TestContext, descriptors: number) {
   return { ask, hanging: () => hanging }
 }
 
-test('connections that wait at many origins keep nobody out: those of one integration give way to its own next one', async (t) => {
+test('connections that wait at many origins keep no other integration out: those of one give way to its own next one', async (t) => {
   const { ask } = await arrangeTwo(t, limit)
   for (let i = 0; i < 100; i += 1) assert.match(await ask('greedy', `a${i}`), /^HTTP\/1\.1 200 /, `${i}`)
   for (let i = 0; i < 10; i += 1) assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`)

@@ -43,7 +43,7 @@ for (const [what, path, before, after] of [
     [],
   ],
 ] as const)
-  test(`an operator who ${what} while the log cannot be written is told that there is no record, and nothing is let in by it`, async (t) => {
+  test(`an operator who ${what} while the log cannot be written learns that there is no record, and it lets no caller in`, async (t) => {
     const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
     const file = new FailingFile()
     const gateway = await start(t, installation, file)

@@ -117,7 +117,7 @@ for (const [what, spoil] of [
     assert.deepEqual([await status(running, 'weather-token'), await status(running, 'two')], [407, 200])
   })
 
-test('a manifest that is removed lets nobody in, though a listener names it and the rest is rejected', async (t) => {
+test('a removed manifest lets no caller in, though a listener names it and the rest is rejected', async (t) => {
   const { installation, status } = await arrange(t, {
     config: 'listeners: [{ name: own, address: "127.0.0.1:0", integration: weather }, { name: all, address: "127.0.0.1:0" }]',
   })
@@ -146,7 +146,7 @@ test('a manifest that cannot be read leaves its tokens as they were, after a res
   assert.deepEqual([await status(again, 'weather-token'), await status(again, 'two')], [407, 200])
 })
 
-test('a manifest that was removed while no gateway ran lets nobody in, and is recorded', async (t) => {
+test('a manifest that was removed while no gateway ran lets no caller in, and the removal is recorded', async (t) => {
   const { installation, status } = await arrange(t)
   const { gateway } = await startHere(t, installation)
   await gateway.close()
@@ -159,7 +159,7 @@ test('a manifest that was removed while no gateway ran lets nobody in, and is re
   )
 })
 
-test('of two manifests of one name only the tokens of both let anybody in', async (t) => {
+test('of two manifests with one name only tokens of both let a caller in', async (t) => {
   const { installation, text, status } = await arrange(t)
   const running = await startHere(t, installation)
   installation.write('integrations/copy.yaml', text('two'))
@@ -178,7 +178,7 @@ test('a manifest that is changed while the gateway starts is taken up', async (t
   )
 })
 
-test('who is suspended is cut and refused, over a restart too, until it is resumed', async (t) => {
+test('a suspended integration is cut and refused, over a restart too, until it is resumed', async (t) => {
   const { installation, status, origin } = await arrange(t)
   const running = await startHere(t, installation)
   const credentials = Buffer.from('weather:weather-token').toString('base64')

@@ -71,7 +71,7 @@ for (const door of ['proxy', 'services'] as const) {
   })
 }
 
-test('metrics and usage tell apart who broke a reply off, and count none of them as allowed', async (t) => {
+test('metrics and usage say which end broke a reply off, and do not count it as allowed', async (t) => {
   const { installation, proxyPort, head, ends, gateway } = await arrange(t)
   await exchangeRaw(proxyPort, head('proxy', '/whole'))
   for (const path of ['/breaks', '/large']) await exchangeRaw(proxyPort, head('proxy', path)).catch(() => {})

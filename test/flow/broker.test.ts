@@ -43,7 +43,7 @@ async function arrange(t: TestContext, capability = 'actions: [stat, list, read,
   return { installation, data, ask, raw, proxyPort }
 }
 
-test('/v1/self tells who I am, what I may do and what I have left, and no host path', async (t) => {
+test('/v1/self names the caller, what it may do and what it has left, and no path of the host', async (t) => {
   const { ask, installation } = await arrange(t)
   const res = await ask('self')
   const text = await res.text()
@@ -268,7 +268,7 @@ test('a write that the disk cuts short is no success, and the old file stays', a
   assert.equal((await put(1000)).status, 204)
 })
 
-test('a replaced file stays readable for whoever could read it', async (t) => {
+test('a replaced file stays readable for the users that could read it', async (t) => {
   const { ask, data } = await arrange(t)
   chmodSync(join(data, 'hello.txt'), 0o754)
   assert.equal((await ask('files/data/hello.txt', { method: 'PUT', body: 'new' })).status, 204)

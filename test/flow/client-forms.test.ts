@@ -227,7 +227,7 @@ test('what the manifest lacks for such a path is said, and what to write', async
   assert.match(await ask('/v1//a'), /"paths":\["\/v1\/\/a"\],"emptySegments":"literal"/)
 })
 
-test('a POST is no DELETE, whatever header says so, and the caller is nobody else', async () => {
+test('no header turns a POST into a DELETE, or the caller into another', async () => {
   const claims = [
     'X-HTTP-Method-Override',
     'X-HTTP-Method',

@@ -110,7 +110,7 @@ test('an integration alone may have all there is', async (t) => {
   assert.ok(held.every(({ closed }) => !closed))
 })
 
-test('silent connections, and such as prove nothing, keep nobody out', async (t) => {
+test('silent and unidentified connections keep no other caller out', async (t) => {
   const { open, ask, idle } = await arrange(t)
   const silent = await several(30, () => open())
   assert.match(await ask(await open(), 'GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n'), /^HTTP\/1\.1 407 /)

@@ -52,7 +52,7 @@ async function replies(t: TestContext, manifests: Record<string, string>, config
   return found
 }
 
-test('a denial is the same to the byte whoever else there is and whatever they may do', async (t) => {
+test('a denial is the same to the byte whatever other integrations there are and may do', async (t) => {
   const alone = await replies(t, {})
   const among = await replies(t, { 'mail.yaml': other('mail'), 'a.yaml': other('a'), 'zebra.yaml': other('zebra') })
   assert.deepEqual(among, alone)

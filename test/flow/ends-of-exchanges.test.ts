@@ -61,7 +61,7 @@ const rows: Readonly<Record<string, Row>> = {
   'origin stall': { path: '/never', rest: '\r\n', settled: { status: 504, complete: true, problem: 'origin-timeout' } },
 }
 
-test('whoever ends an exchange, it is settled as the table says, through every door', async (t) => {
+test('whichever side ends an exchange, it is settled as the table says, through every door', async (t) => {
   const byStall = Map.groupBy(Object.entries(rows), ([what]) => /^\w+(?= stall\b)/.exec(what)?.[0] ?? 'none')
   // What a busy machine takes its time with must not be taken for a stall, nor the stall of one side for the other's.
   await Promise.all([
@@ -106,7 +106,7 @@ const brokerRows: Readonly<Record<string, Row>> = {
   'caller stall in its reply': rows['caller stall in its reply'] as Row,
 }
 
-test('whoever ends an exchange with the broker, it is settled as the table says, and nothing half written is left', async (t) => {
+test('whichever side ends an exchange with the broker, it is settled as the table says, and nothing half written is left', async (t) => {
   const installation = createInstallation(t, {
     config: 'http: { idleTimeout: 1s, lingerTimeout: 600ms }\nlisteners: [{ name: all, address: "127.0.0.1:0", doors: [broker] }]',
     manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [read, write] }]') },

@@ -288,7 +288,7 @@ for (const [door, rows] of [
   ['connect', tunnels],
   ['services', websockets],
 ] as const)
-  test(`whoever ends ${door === 'connect' ? 'a tunnel' : 'a WebSocket'}, the other side is told as the table says, and it is settled once`, async (t) => {
+  test(`whichever side ends ${door === 'connect' ? 'a tunnel' : 'a WebSocket'}, the other side is told as the table says, and it is settled once`, async (t) => {
     const byIdle = Map.groupBy(Object.entries(rows), ([, { isIdle = false }]) => isIdle)
     // What a busy machine takes its time with must not be taken for idle.
     await Promise.all([endEach(t, door, byIdle.get(false) ?? [], '1h'), endEach(t, door, byIdle.get(true) ?? [], '500ms')])

@@ -32,7 +32,7 @@ async function arrange(t: TestContext) {
 const writers = Array.from({ length: 24 }, (_, index) => index)
 const count = (statuses: readonly number[], status: number) => statuses.filter((one) => one === status).length
 
-test('of many who replace the same version one succeeds, through two gateways too', async (t) => {
+test('of many writers that replace the same version one succeeds, through two gateways too', async (t) => {
   const { data, put, write } = await arrange(t)
   for (let round = 0; round < 5; round += 1) {
     const etag = await write('a.txt', `round ${round}`)
@@ -45,7 +45,7 @@ test('of many who replace the same version one succeeds, through two gateways to
   assert.deepEqual(readdirSync(data), ['a.txt'])
 })
 
-test('of many who make the same file one succeeds, through two gateways too', async (t) => {
+test('of many writers that create the same file one succeeds, through two gateways too', async (t) => {
   const { data, put } = await arrange(t)
   for (let round = 0; round < 5; round += 1) {
     const name = `new-${round}`
@@ -123,7 +123,7 @@ test('a write is judged by every condition of the standard', async (t) => {
   assert.equal((await put('b.txt', 'new', { 'if-match': b, 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' })).status, 204)
 })
 
-test('a read, and a HEAD, tell a caller who has the file that it is the same', async (t) => {
+test('a read, and a HEAD, answer 304 to a caller that has the file', async (t) => {
   const { data, ask, write } = await arrange(t)
   await write('a.txt', 'text')
   utimesSync(join(data, 'a.txt'), 1_000_000_000.5, 1_000_000_000.5)

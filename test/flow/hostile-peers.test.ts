@@ -40,7 +40,7 @@ test('an origin that resets as soon as a tunnel to it opens ends that tunnel and
   assert.equal(child.process.exitCode, null, child.stderr())
 })
 
-test('a caller that resets after a CONNECT that nobody serves ends its own connection and nothing else', async (t) => {
+test('a caller that resets after a CONNECT that no door serves ends its own connection and nothing else', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: broker, address: "127.0.0.1:0", doors: [broker] }]',
     manifests: { 'weather.yaml': manifest('weather', '') },

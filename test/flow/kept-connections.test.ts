@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 
-test('a kept connection that nobody uses is closed, whatever was asked over it and whoever answered', async (t) => {
+test('an unused kept connection is closed, whatever was asked over it and by whatever it was answered', async (t) => {
   const open = new Set<Socket>()
   let connections = 0
   // It never closes by itself.

@@ -113,7 +113,7 @@ test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the pr
   }
 })
 
-test('whoever asks a named service is never told where it is, and the operator is', async (t) => {
+test('callers of a named service never learn its address, and the operator does', async (t) => {
   const installation = createInstallation(t, {})
   const { key, certificate: cert } = await createOriginCertificate(installation.folder, 'localhost')
   const untrusted = createTlsServer({ key, cert }).on('tlsClientError', () => {})

@@ -175,7 +175,7 @@ test('one that fails the second time too is told once, and the record says that 
   assert.match(String((await settled(2))['detail']), /asked twice/)
 })
 
-test('informational replies are passed over, and a protocol that nobody asked to switch to is refused, for a GET and for an upload', async (t) => {
+test('informational replies are ignored, and a switch to a protocol that the caller did not ask for is refused, for a GET and for an upload', async (t) => {
   const { ask, asked } = await start(t, (socket, { path }) => {
     if (path === '/switch') socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nbytes of x')
     else socket.write(`HTTP/1.1 ${path.slice(1)} Said First\r\nLink: </a>\r\n\r\n${ok}`)
@@ -198,7 +198,7 @@ test('informational replies are passed over, and a protocol that nobody asked to
   assert.equal(asked.filter(({ path }) => path === '/switch').length, 4)
 })
 
-test('a body that must not be there, and bytes behind a reply, are nobody’s: each request gets its own reply', async (t) => {
+test('a body that must not be there, and bytes after a reply, are discarded: each request gets its own reply', async (t) => {
   const surplus = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong'
   const { ask, settled } = await start(t, (socket, { method, path }) => {
     if (path === '/ok') socket.write(ok)

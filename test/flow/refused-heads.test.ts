@@ -80,7 +80,7 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
   inside.destroy()
 })
 
-test('a caller that does not trust the CA is recorded as who it is, below its CONNECT, and one that names another host gets an alert', async (t) => {
+test('a caller that does not trust the CA is recorded under its integration and its CONNECT, and one that names another host gets an alert', async (t) => {
   const installation = createInstallation(t, {
     manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [inside.test], ports: [443], tls: intercept }]') },
   })

@@ -117,7 +117,7 @@ test('the caller’s Connection header cannot strip the gateway’s credential, 
 })
 
 for (const framing of ['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n']) {
-  test(`a request for a WebSocket with ${framing.trim()} is refused and reaches nobody`, async (t) => {
+  test(`a request for a WebSocket with ${framing.trim()} is refused and does not reach the service`, async (t) => {
     const { proxyPort, heads } = await arrange(t, (socket) => socket.write(opening))
     const answer = await exchangeRaw(proxyPort, `${upgrade('Upgrade', framing)}5\r\nhello\r\n0\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 400 .*a request for a WebSocket has no body/s)
@@ -125,7 +125,7 @@ for (const framing of ['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n'
   })
 }
 
-test('an upgrade behind a request whose reply is pending is refused once that reply is out, and reaches nobody', async (t) => {
+test('an upgrade after a request whose reply is pending is refused after that reply, and does not reach the service', async (t) => {
   const { proxyPort, heads } = await arrange(t, (socket) => {
     setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'), 50)
   })

@@ -75,7 +75,7 @@ for (const type of types)
       })
     })
 
-test('codings that stand in several headers are all named, and “identity” is none', () => {
+test('codings of several headers are all named, and “identity” is not one of them', () => {
   const headers = (...values: string[]) => [...json, ...values.flatMap((value) => ['Content-Encoding', value])]
   assert.equal(bodyOf(body('{}'), headers('identity', 'gzip', ' br'))['encoding'], 'gzip, br')
   assert.deepEqual(bodyOf(body('{}'), headers('identity', '')), { type: 'json', bytes: 2, value: {} })
@@ -182,7 +182,7 @@ for (const type of [
     assert.deepEqual(bodyOf(body('{"a":1}'), ['content-type', type])['value'], { a: 1 })
   })
 
-test('a Content-Type that is none is refused: who looks at its beginning alone sees another', () => {
+test('an invalid Content-Type is refused: a parser that looks at its beginning alone sees another one', () => {
   for (const type of [
     'application/json x',
     'application/json\tx',

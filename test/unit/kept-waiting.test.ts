@@ -80,7 +80,7 @@ const requests = {
   'proxy, what is no request': 'garbage\r\n\r\n',
 }
 
-test('a caller whose refusal is kept back, and who resets its connection, is settled at once, through every door', async (t) => {
+test('a caller that resets its connection while its refusal is delayed is settled at once, through every door', async (t) => {
   const { opened, settled, port } = await startListener(t)
   for (const [what, request] of Object.entries(requests)) {
     const [before, ended] = [opened.length, settled.length]

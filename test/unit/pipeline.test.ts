@@ -125,7 +125,7 @@ test('a body is read where the policy looks at it, and the decision is made anew
   )
 })
 
-test('a policy that comes while a body is read is shown what it looks at, and who calls is proved anew', async () => {
+test('a policy that is activated while a body is read is shown what it looks at, and the caller is identified again', async () => {
   const state = { headers: false, activations: 0 }
   const { seen, stations, arrival } = arrangeBody(() => {
     state.headers = true

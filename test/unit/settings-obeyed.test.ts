@@ -40,7 +40,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   ...inBoth,
   apiVersion: ['unit/manifest-schema.test.ts', 'and where it is'],
   kind: ['unit/manifest-schema.test.ts', 'and where it is'],
-  name: ['flow/broker.test.ts', '/v1/self tells who I am'],
+  name: ['flow/broker.test.ts', '/v1/self names the caller, what it may do'],
   owner: ['flow/operator.test.ts', 'doctor says what is wrong before the start'],
   labels: ['flow/policy-revisions.test.ts', 'labels are part of the revision: rules may ask for them'],
   'identity.tokens[].sha256': ['flow/policy-change.test.ts', 'what is open ends when its token is taken back'],
@@ -63,7 +63,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'services[].websocket': ['flow/services.test.ts', 'a WebSocket is judged, recorded before its upgrade'],
   'files[].name': ['flow/broker.test.ts', 'files are read, described, listed and atomically written'],
   'files[].root': ['flow/broker.test.ts', 'no spelling of a path leads out of the root'],
-  'files[].actions': ['flow/broker.test.ts', '/v1/self tells who I am'],
+  'files[].actions': ['flow/broker.test.ts', '/v1/self names the caller, what it may do'],
   'files[].paths': ['flow/policy-explain.test.ts', 'explain tells of files and services the change that helps'],
   'files[].maxBytes': ['flow/broker.test.ts', 'a body beyond maxBytes is refused and nothing is kept'],
   'redaction.headers': ['property/redact.test.ts', 'the names of a manifest are its own'],
@@ -74,7 +74,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
 const reports = ['unit/config-reports.test.ts', 'a server is all that must be said'] as const
 const bundleDefaults = ['unit/config-bundles.test.ts', 'a server has its secrets read, and a bundle its defaults'] as const
 const unixSocket = ['flow/broker.test.ts', 'a Unix socket has the mode and the group that its listener says'] as const
-const unidentified = ['flow/connection-shares.test.ts', 'silent connections, and such as prove nothing, keep nobody out'] as const
+const unidentified = ['flow/connection-shares.test.ts', 'silent and unidentified connections keep no other caller out'] as const
 const tls = ['policy/server.test.ts', 'presents its certificate, and trusts the configured CA alone'] as const
 
 const configKeys: Readonly<Record<string, Shown>> = {
@@ -89,7 +89,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'listeners[].mode': unixSocket,
   'listeners[].group': unixSocket,
   'listeners[].integration': proxy,
-  'listeners[].doors': ['flow/hostile-peers.test.ts', 'a caller that resets after a CONNECT that nobody serves'],
+  'listeners[].doors': ['flow/hostile-peers.test.ts', 'a caller that resets after a CONNECT that no door serves'],
   'services[].name': ['flow/services.test.ts', 'a request arrives below the service’s path'],
   'services[].url': ['flow/services.test.ts', 'a request arrives below the service’s path'],
   'services[].headers': ['flow/services.test.ts', 'a request arrives below the service’s path with the gateway’s credential'],
@@ -169,9 +169,9 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'http.maxConnections': ['flow/connection-shares.test.ts', 'an integration that holds every connection in use gives one to another'],
   'http.maxUnidentifiedConnections': unidentified,
   'http.connectTimeout': ['unit/egress.test.ts', 'one deadline holds in every state of a dial'],
-  'http.originTimeout': ['flow/ends-of-exchanges.test.ts', 'whoever ends an exchange, it is settled as the table says'],
-  'http.idleTimeout': ['flow/ends-of-exchanges.test.ts', 'whoever ends an exchange, it is settled as the table says'],
-  'http.lingerTimeout': ['flow/ends-of-exchanges.test.ts', 'whoever ends an exchange, it is settled as the table says'],
+  'http.originTimeout': ['flow/ends-of-exchanges.test.ts', 'whichever side ends an exchange, it is settled as the table says'],
+  'http.idleTimeout': ['flow/ends-of-exchanges.test.ts', 'whichever side ends an exchange, it is settled as the table says'],
+  'http.lingerTimeout': ['flow/ends-of-exchanges.test.ts', 'whichever side ends an exchange, it is settled as the table says'],
   'http.maxLinger': ['flow/configured-bounds.test.ts', 'is read on for http.maxLinger and no further'],
   'http.maxRequest': ['flow/configured-bounds.test.ts', 'http.maxRequest and http.maxReply bound a body'],
   'http.maxReply': ['flow/configured-bounds.test.ts', 'http.maxRequest and http.maxReply bound a body'],
@@ -203,7 +203,7 @@ for (const [page, table] of [
   for (const [key, [file, title]] of Object.entries(table))
     test(`${page}: ${key} is shown by a test that is there and says it`, () => {
       const text = readFileSync(join(root, 'test', file), 'utf8')
-      const titles = [...text.matchAll(/\btest\(\s*(['"`])(.*?)\1,/gs)].map(([, , named = '']) => named)
+      const titles = [...text.matchAll(/\b(?:test|compilerTest|opaTest|run)\(\s*(['"`])(.*?)\1,/gs)].map(([, , named = '']) => named)
       assert.ok(title !== '' && titles.some((one) => one.includes(title)), `test/${file} has no test "${title}"`)
       const last = key.split('.').at(-1)?.replace('[]', '') ?? ''
       assert.ok(text.toLowerCase().includes(last.toLowerCase()), `test/${file} does not name "${last}"`)

@@ -14,7 +14,7 @@ import { createCaller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
 
-test('a full cache takes from whoever holds most, the least used first, and tells of it', () => {
+test('a full cache drops the least recently used entry of the owner that holds most, and reports it', () => {
   const gone: string[] = []
   const cache = createFairCache<{ of: string }>(4, ({ of }) => void gone.push(of))
   for (const key of ['1', '2', '3', '4']) cache.set('greedy', key, { of: `greedy ${key}` })
@@ -28,7 +28,7 @@ test('a full cache takes from whoever holds most, the least used first, and tell
   assert.equal(cache.values().length, 4)
 })
 
-test('whatever is put in, taken out and forgotten, it holds no more than it may, and takes from whoever holds most', () => {
+test('after any puts, deletions and drops a cache holds no more than its bound, and takes from the owner that holds most', () => {
   const owner = fc.constantFrom('a', 'b', 'c', 'd')
   const key = fc.constantFrom(...'0123456789')
   const step = fc.oneof(
@@ -173,7 +173,7 @@ test('turns go round: a long queue of one integration is not in front of another
   assert.deepEqual(done, ['greedy', 'greedy', 'weather', 'other', 'greedy', 'greedy'])
 })
 
-test('who leaves before its turn has nothing begun and is told at once, and nobody waits behind it', async () => {
+test('work of a caller that leaves before its turn is refused at once and not begun, and delays no other', async () => {
   const queue = createFairQueue({ places: 1, perOwner: 1 })
   const { promise, resolve: finish } = Promise.withResolvers<void>()
   const running = queue.run('weather', () => promise)
@@ -220,7 +220,7 @@ test('memory is held by one up to half, and each further one finds something fre
   assert.equal(memory.take('greedy', 32), true)
 })
 
-test('a pace lets a burst through, then one after the other, and owes nothing to who would wait too long', () => {
+test('a pace lets a burst through, then one after the other, and gives no turn that would come too late', () => {
   let now = 0
   const wait = createPace({ perSecond: 10, burst: 2, maxWaitMs: 250, now: () => now })
   const waits = (count: number) => Array.from({ length: count }, () => wait('greedy'))

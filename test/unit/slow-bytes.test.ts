@@ -1,4 +1,4 @@
-/** Bytes that a bucket slows: at its rate, shared fairly, paused no longer than anybody waits. By a clock of the test's own. */
+/** Bytes that a bucket slows: at its rate, shared fairly, and paused only while the exchange lasts. By a clock of the test's own. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -154,7 +154,7 @@ test('a pause ends at once with its exchange, and what it had taken ahead is giv
   assert.equal(await lease.received(5000)?.next(), 0)
 })
 
-test('whoever is told that nobody waits any more ends its pause, and the others go on', async () => {
+test('an exchange whose caller has left ends its pause, and the others go on', async () => {
   const { clock, admit } = arrange({ rate: 1000, burst: 1000 })
   const lease = admit()
   const slowed = lease.received(5000)

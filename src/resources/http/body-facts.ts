@@ -85,8 +85,7 @@ function contentTypeOf(values: readonly string[]): { readonly mediaType: string;
   if (more.length > 0 || essence.includes(',')) throw unclear('has two types')
   const mediaType = essence.trim().toLowerCase()
   // Parsers that look at the beginning take `application/json x` for JSON.
-  if (mediaType !== '' && !/^[\w!#$%&'*+.^`|~-]+(?:\/[\w!#$%&'*+.^`|~-]+)?$/.test(mediaType))
-    throw unclear('has a Content-Type that is none')
+  if (mediaType !== '' && !/^[\w!#$%&'*+.^`|~-]+(?:\/[\w!#$%&'*+.^`|~-]+)?$/.test(mediaType)) throw unclear('has an invalid Content-Type')
   const charsets = new Set(parameters.flatMap(charsetIn))
   if (charsets.size > 1) throw unclear('has two character sets')
   const [charset = ''] = charsets
@@ -100,7 +99,7 @@ function charsetIn(parameter: string): readonly string[] {
   const value = parameter.slice(equals + 1).trim()
   const end = value.length > 1 && value.endsWith('"') ? -1 : undefined
   const name = value.startsWith('"') ? value.slice(1, end) : value
-  if (name.includes('"')) throw unclear('has a character set that is none')
+  if (name.includes('"')) throw unclear('has an invalid character set')
   return [name.toLowerCase()]
 }
 

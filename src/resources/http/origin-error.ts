@@ -58,8 +58,8 @@ function protocolFailureOf({ message, reason, rawPacket, data }: ParseError): st
     return 'speaks HTTP/2 only (it answered with an HTTP/2 frame), and the gateway asks in HTTP/1.1'
   }
   // undici appends the parser's text in brackets to its own.
-  const told = reason ?? /\(([^()]*)\)/.exec(message)?.[1] ?? message
-  return `answered with what is not HTTP/1.1: ${told}`
+  const why = reason ?? /\(([^()]*)\)/.exec(message)?.[1] ?? message
+  return `answered with what is not HTTP/1.1: ${why}`
 }
 
 /** RFC 9113 §3.4: a server begins with SETTINGS, a frame of type 4, without flags, on stream 0. */

@@ -16,6 +16,6 @@ export function isClosed(error: Error): boolean {
 
 /** The refusal of the second try; it tells the operator that there was a first one. */
 export function askedTwice({ code, message, forOperator, cause }: Refusal): Refusal {
-  const told = 'asked twice, as the kept connection had been closed'
-  return new Refusal(code, message, { cause, forOperator: forOperator === null ? told : `${forOperator}; ${told}` })
+  const note = 'asked twice, as the kept connection had been closed'
+  return new Refusal(code, message, { cause, forOperator: forOperator === null ? note : `${forOperator}; ${note}` })
 }
