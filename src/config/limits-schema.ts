@@ -6,7 +6,7 @@ import { duration, rate, size } from './quantities.ts'
 const bucket = (meaning: string) =>
   z
     .strictObject({
-      rate: rate().describe('Tokens that flow back, a second, minute or hour.'),
+      rate: rate().describe('Refill rate, in tokens per second, minute or hour.'),
       burst: size(1).describe('Tokens the full bucket holds; the rate of one second where absent.').optional(),
     })
     .describe(meaning)
@@ -19,12 +19,12 @@ export const limitsSchema = z.strictObject({
   concurrency: z
     .int()
     .positive()
-    .describe('Requests, tunnels and sockets open at once. A CONNECT that is intercepted is none of them.')
+    .describe('Requests, tunnels and WebSockets open at once. An intercepted CONNECT does not count.')
     .optional(),
   connections: z
     .int()
     .positive()
-    .describe('Connections to the gateway at once, idle and intercepted ones too. Beyond it the oldest idle one gives way.')
+    .describe('Connections to the gateway at once, including idle and intercepted ones. Beyond it the oldest idle one is closed.')
     .optional(),
 })
 
@@ -34,11 +34,11 @@ export const breakerSchema = z.strictObject({
     .min(1)
     .max(100)
     .describe(
-      'Failures among the requests of the window that open the breaker, in percent: no connection, no answer in time, 5xx, an answer that breaks off, and callers that left after a second where nobody got an answer.',
+      'Failures among the requests of the window that open the breaker, in percent: no connection, no answer in time, 5xx, an answer that breaks off, and callers that left after a second while no caller got an answer.',
     )
     .optional(),
   minimumRequests: z.int().positive().describe('Requests in the window before it may open.').optional(),
-  window: duration().describe('How far back requests are counted.').optional(),
+  window: duration().describe('The time over which requests are counted.').optional(),
   reset: duration().describe('How long it stays open before one trial request.').optional(),
 })
 

@@ -41,7 +41,7 @@ export function listenerSchema({ socket }: Pick<Sourced, 'socket'>) {
         })
         .optional(),
       integration: name()
-        .describe('Whoever connects here is this integration; without it callers prove themselves by proxy token.')
+        .describe('Every caller that connects here is this integration; without it callers need a proxy token.')
         .optional(),
       doors: z
         .array(z.enum(['proxy', 'services', 'broker']))

@@ -9,20 +9,20 @@ import type { Sourced } from './sourced.ts'
 export function serverSchema({ secret, certificateText, privateKeyText }: Sourced) {
   return z.strictObject({
     name: name().describe('The name by which bundles refer to it.'),
-    url: plainUrl().describe('Where it is; its path goes before that of each resource.'),
+    url: plainUrl().describe('The base URL; the path of each resource is appended.'),
     token: secret('Bearer token that the gateway sends.').optional(),
     clientCertificate: z
       .strictObject({
         certificate: certificateText('PEM file of the certificate, and of what it was issued by.'),
         key: privateKeyText('PEM file of its key.'),
       })
-      .describe('What the gateway proves itself with in the TLS handshake.')
+      .describe('The gateway’s client certificate for the TLS handshake.')
       .optional(),
     ca: certificateText('PEM file of the only CAs that its certificate may come from; the system’s where absent.').optional(),
     headers: secretHeaders(secret).describe('Headers that the gateway sends with each request.').prefault({}),
     timeout: duration()
       .describe(
-        'Until the connection, until the head of the reply, and between two parts of its body; the whole of it gets ten times that.',
+        'Time for the connection, for the head of the reply, and between two parts of its body; the whole request may take ten times as long.',
       )
       .prefault('10s'),
   })
@@ -40,9 +40,9 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
   const signing = z
     .strictObject({
       key: text('PEM file of the public key or certificate; for HS256, HS384 and HS512 the file with the secret.'),
-      keyId: z.string().min(1).describe('What messages call the key.').prefault('default'),
+      keyId: z.string().min(1).describe('The name of the key in messages.').prefault('default'),
       algorithm: z.enum(signatureAlgorithms).describe('How the bundle must be signed.').prefault('RS256'),
-      scope: z.string().describe('What the signature must say as its scope; it must have none where absent.').optional(),
+      scope: z.string().describe('The scope that the signature must have; where absent, it must have no scope.').optional(),
     })
     .transform((given) => {
       if (!given.algorithm.startsWith('HS')) return given
@@ -53,13 +53,13 @@ export function bundleSchema({ path, folder, text, hidden }: Sourced) {
   return z
     .strictObject({
       name: name().describe('For messages, metrics and the state folder.'),
-      server: z.string().describe('Name of one of `policy.servers`, which the bundle is fetched from.').optional(),
+      server: z.string().describe('Name of one of `policy.servers`, from which the bundle is fetched.').optional(),
       resource: z.string().min(1).describe('Path below the server’s URL. Default `bundles/<name>`.').optional(),
       file: path('Archive (`.tar.gz`) instead of a server; followed.').optional(),
       folder: folder('Folder of a bundle’s files instead of a server; followed.').optional(),
-      polling: pollingSchema.describe('How a server is asked. Of a file or folder there is none: it is watched.').optional(),
+      polling: pollingSchema.describe('How often a server is asked. Not for a file or folder, which is watched.').optional(),
       signing: signing.describe('The key that the bundle must be signed with. Without it the bundle must be unsigned.').optional(),
-      maxSize: size(1).describe('Of the download, and of its files together.').prefault('64MiB'),
+      maxSize: size(1).describe('The largest download, and the largest sum of its files.').prefault('64MiB'),
     })
     .refine((bundle) => [bundle.server, bundle.file, bundle.folder].filter((place) => place !== undefined).length === 1, {
       error: 'expected one of server, file and folder',
@@ -120,12 +120,12 @@ export const referenceSchema = z
     [
       z.literal('off'),
       z.strictObject({
-        perSecond: z.number().min(0.01).max(100).describe('Decisions a second that are compared while requests are decided.').prefault(1),
+        perSecond: z.number().min(0.01).max(100).describe('Decisions per second that are compared while requests are decided.').prefault(1),
       }),
     ],
     { error: 'expected "off", or how many decisions a second are compared: { perSecond: 1 }' },
   )
   .describe(
-    'OPA’s own SDK beside the gateway’s evaluator: a set that the two decide differently is rejected, and a sample of decisions is compared. `off`: nothing is.',
+    'OPA’s own SDK beside the gateway’s evaluator: a set that the two decide differently is rejected, and a sample of decisions is compared. `off`: nothing is compared.',
   )
   .prefault({})

@@ -34,20 +34,20 @@ export const decisionLogSchema = z
     server: server(),
     resource: resource('/logs'),
     minDelay: duration().describe('The least time between two rounds of uploads.').prefault('5s'),
-    maxDelay: duration().describe('The most, and the most between two tries while the server does not take them.').prefault('10s'),
+    maxDelay: duration().describe('The longest time, also between two attempts while the server does not accept them.').prefault('10s'),
     uploadSizeLimit: size(256, 64 * mebi)
       .describe('Compressed bytes of one upload.')
       .prefault(32_768),
     bufferSize: size(1024)
-      .describe('Events that wait; when they are more, the oldest of the integration that has most are given up and counted.')
+      .describe('Events that may wait; beyond it the oldest events of the integration that has most are dropped and counted.')
       .prefault('16MiB'),
     maxDecisionsPerSecond: z
       .number()
       .positive()
-      .describe('More are not reported, and counted; each integration has its share. No bound where absent.')
+      .describe('Events beyond it are counted instead of reported; each integration has its share. No limit where absent.')
       .optional(),
     maxEvaluation: duration()
-      .describe('Masks (`package system.log`) that take longer on one event are stopped, and it is given up.')
+      .describe('Masks (`package system.log`) that take longer on one event are stopped, and the event is dropped.')
       .prefault('5ms'),
   })
   .refine(inOrder, disorder)
@@ -57,7 +57,7 @@ export const statusSchema = z
     server: server(),
     resource: resource('/status'),
     minDelay: duration().describe('The least time between two reports while nothing changes.').prefault('30s'),
-    maxDelay: duration().describe('The most, and the most between two tries while the server does not take them.').prefault('60s'),
+    maxDelay: duration().describe('The longest time, also between two attempts while the server does not accept them.').prefault('60s'),
   })
   .refine(inOrder, disorder)
 

@@ -33,38 +33,40 @@ export function createConfigSchema(sources: Sources) {
   const http = z
     .strictObject({
       maxHeader: size(kibi, mebi).describe('Request line and headers; 1KiB to 1MiB.').prefault('16KiB'),
-      headersTimeout: duration().describe('Until the head of a request is in.').prefault('15s'),
-      keepAlive: duration().describe('An idle connection of a caller is kept so long.').prefault('60s'),
+      headersTimeout: duration().describe('Time until the head of a request has arrived.').prefault('15s'),
+      keepAlive: duration().describe('How long an idle connection of a caller is kept.').prefault('60s'),
       maxConnections: z
         .int()
         .positive()
-        .describe('Connections of a listener. Where it is full, the integration that has most gives one to one that has less.')
+        .describe(
+          'Connections of a listener. Where it is full, a connection of the integration that has most is closed for one that has fewer.',
+        )
         .prefault(10_000),
       maxUnidentifiedConnections: z
         .int()
         .positive()
         .describe(
-          'Of these, what has not proved yet which integration it is; at most half. The oldest gives way, and all have as long as `headersTimeout`.',
+          'Of these, connections that have not identified their integration yet; at most half. The oldest is closed for a new one, and each has `headersTimeout` to identify itself.',
         )
         .prefault(2000),
       connectTimeout: duration()
-        .describe('Until a destination’s name is resolved, it has accepted the connection, and its TLS stands.')
+        .describe('Time until a destination’s name is resolved, the connection is made, and its TLS handshake is complete.')
         .prefault('5s'),
-      originTimeout: duration().describe('Until the head of a destination’s reply.').prefault('30s'),
-      idleTimeout: duration().describe('A body, tunnel or WebSocket in which nothing moves is cut.').prefault('2m'),
+      originTimeout: duration().describe('Time until the head of a destination’s reply.').prefault('30s'),
+      idleTimeout: duration().describe('A body, tunnel or WebSocket without any bytes for this time is cut.').prefault('2m'),
       lingerTimeout: duration()
         .describe(
-          'A reply may end before its request: what the caller still sends is thrown away for so long, so that it can read the reply. A sixth of it without a byte ends it too.',
+          'A reply may end before its request: for this time the rest that the caller sends is discarded, so that it can read the reply. A sixth of this time without a byte ends it too.',
         )
         .prefault('30s'),
-      maxLinger: size().describe('What is thrown away at most; then the connection is cut.').prefault('256MiB'),
-      maxRequest: size().describe('A request’s body.').prefault('1GiB'),
-      maxReply: size().describe('A reply’s body.').prefault('10GiB'),
+      maxLinger: size().describe('The most bytes that are discarded; then the connection is cut.').prefault('256MiB'),
+      maxRequest: size().describe('The largest body of a request.').prefault('1GiB'),
+      maxReply: size().describe('The largest body of a reply.').prefault('10GiB'),
       maxPolicyBody: size(0, 64 * mebi)
-        .describe('A request’s body that the policy looks at is buffered up to this; at most 64MiB.')
+        .describe('The largest request body that is buffered for the policy; at most 64MiB.')
         .prefault('1MiB'),
       maxPolicyBodies: size()
-        .describe('All such bodies together, at least twice the largest. Each integration may hold as much of it as is free.')
+        .describe('All such bodies together; at least twice the largest. An integration may use as much of it as is free.')
         .prefault('256MiB'),
       originCa: certificates(
         'PEM file of further CAs that destinations’ certificates may come from, beside the system’s store, Node’s roots and `NODE_EXTRA_CA_CERTS`.',
@@ -106,27 +108,27 @@ export function createConfigSchema(sources: Sources) {
             .min(16)
             .max(16_384)
             .describe(
-              'Memory of one evaluation beyond its data, in 64 KiB pages; it is given back. 1600 are enough for any body of `http.maxPolicyBody` of 1 MiB: raise both together.',
+              'Memory of one evaluation beyond its data, in 64 KiB pages; freed afterwards. 1600 are enough for any body of `http.maxPolicyBody` of 1 MiB: raise both together.',
             )
             .prefault(1600),
           maxEvaluation: duration()
             .describe(
-              'An evaluation that takes more of the processor’s time, beyond what reading its input does (half a second a megabyte at most), is stopped, and its request denied.',
+              'An evaluation that takes more processor time than this, apart from reading its input (at most half a second per megabyte), is stopped, and its request denied.',
             )
             .prefault('50ms'),
           grants: z
             .strictObject({
               builtins: z
                 .array(z.enum(['http.send', 'net.lookup_ip_addr', 'opa.runtime']))
-                .describe('Functions that reach out of the policy and may be called nevertheless.')
+                .describe('Functions that reach out of the policy and may be called.')
                 .prefault([]),
               integration: name()
-                .describe('What rules ask takes the same path as requests do, as this integration: its manifest allows it.')
+                .describe('External calls take the same path as requests, as this integration: its manifest has to allow them.')
                 .optional(),
-              timeout: duration().describe('All that one decision may wait for answers.').prefault('1s'),
-              maxCalls: z.int().min(1).max(100).describe('Questions of one decision.').prefault(4),
+              timeout: duration().describe('The longest time that one decision waits for all its external calls.').prefault('1s'),
+              maxCalls: z.int().min(1).max(100).describe('External calls of one decision.').prefault(4),
               maxReply: size(0, 64 * mebi)
-                .describe('An answer’s body; at most 64MiB.')
+                .describe('The largest body of an answer; at most 64MiB.')
                 .prefault('1MiB'),
             })
             .refine(
@@ -159,16 +161,18 @@ export function createConfigSchema(sources: Sources) {
           servers: z
             .array(serverSchema(sourced))
             .superRefine(refuseTwins, besides)
-            .describe('OPA’s services: what hands out bundles, and takes decision logs and status.')
+            .describe('Servers that give bundles, and take decision logs and status (OPA’s `services`).')
             .prefault([]),
           bundles: z
             .array(bundleSchema(sourced))
             .superRefine(refuseTwins, besides)
-            .describe('OPA’s bundles, compiled together with the rules.')
+            .describe('OPA bundles, compiled together with the rules.')
             .prefault([]),
-          labels: labelsSchema.describe('What reports tell of this gateway, beside its `id` and `version`.').prefault({}),
+          labels: labelsSchema.describe('Labels of this gateway in reports, beside its `id` and `version`.').prefault({}),
           decisionLog: decisionLogSchema.describe('Decisions are sent to a server, as OPA sends them. Off where absent.').optional(),
-          status: statusSchema.describe('How bundles and rules stand is told to a server, as OPA tells it. Off where absent.').optional(),
+          status: statusSchema
+            .describe('The status of bundles and rules is sent to a server, as OPA sends it. Off where absent.')
+            .optional(),
         })
         .superRefine(checkServerReferences)
         .superRefine(refuseUnknownServers)
@@ -188,19 +192,19 @@ export function createConfigSchema(sources: Sources) {
         })
         .describe('The audit log.')
         .prefault({}),
-      limits: gatewayLimitsSchema.describe('Limits of integrations whose manifest says nothing.').prefault({}),
-      breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest says nothing.').prefault({}),
+      limits: gatewayLimitsSchema.describe('Limits of integrations whose manifest has none.').prefault({}),
+      breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),
-      drainTimeout: duration().describe('After SIGTERM live work may go on so long.').prefault('10s'),
+      drainTimeout: duration().describe('How long open requests may continue after SIGTERM.').prefault('10s'),
       log: z
         .strictObject({
           level: z
             .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-            .describe('The least that is written.')
+            .describe('The lowest level that is written.')
             .prefault('info'),
         })
         .describe(
-          'The operational log, JSON lines on standard error. Where it cannot be written (a full disk, a reader that is stuck), lines are lost, and counted in one of their own later.',
+          'The operational log, JSON lines on standard error. Where it cannot be written (a full disk, a reader that is stuck), lines are lost, and a later line counts them.',
         )
         .prefault({}),
     })

@@ -7,12 +7,12 @@ import type { Secret } from './sourced.ts'
 export function serviceSchema(secret: Secret) {
   return z.strictObject({
     name: name().describe('The name in `/services/<name>/…`.'),
-    url: plainUrl().describe('Where it is; its path goes before the caller’s.'),
-    headers: secretHeaders(secret).describe('Headers that the gateway sets, whatever the caller sent.').prefault({}),
-    timeout: duration().describe('Until the head of the reply.').prefault('30s'),
+    url: plainUrl().describe('The base URL; the caller’s path is appended.'),
+    headers: secretHeaders(secret).describe('Headers that the gateway sets, replacing those of the caller.').prefault({}),
+    timeout: duration().describe('Time until the head of the reply.').prefault('30s'),
     addresses: z
       .array(cidr())
-      .describe('Blocks outside the public internet that its name may resolve to. An address or `localhost` in the URL needs none.')
+      .describe('Blocks outside the public internet that its name may resolve to. Not needed for an address or `localhost` in the URL.')
       .prefault([]),
   })
 }

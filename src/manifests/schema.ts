@@ -31,13 +31,13 @@ const encodedSlash = () =>
   z
     .enum(['refuse', 'literal'])
     .describe(
-      '`literal`: `%2F` in a path is a character of its segment, judged and forwarded as it stands, as in `/@types%2Fnode`; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is a slash.',
+      '`literal`: `%2F` in a path is a character of its segment, judged and forwarded unchanged, as in `/@types%2Fnode`; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is a slash.',
     )
 const emptySegments = () =>
   z
     .enum(['refuse', 'literal'])
     .describe(
-      '`literal`: `//` in a path is an empty segment, judged and forwarded as it stands, as in keys of object stores; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is one slash.',
+      '`literal`: `//` in a path is an empty segment, judged and forwarded unchanged, as in keys of object stores; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is one slash.',
     )
 
 /** What can only be held where each request is seen. */
@@ -73,7 +73,7 @@ const network = z
     hosts: z
       .array(hostPattern())
       .min(1, 'expected at least one host: without any the capability allows nothing; name one, or leave the capability out')
-      .describe('Names, addresses, `*.example.com` (all below it, not itself) or `*` (every name, no address).'),
+      .describe('Names, addresses, `*.example.com` (every name below it, not itself) or `*` (every name, no address).'),
     ports: z
       .array(z.int().min(1).max(65535))
       .min(1, 'expected at least one port: without any the capability allows nothing; leave "ports" out for the default')
@@ -86,16 +86,20 @@ const network = z
     tls: z
       .enum(['none', 'tunnel', 'intercept'])
       .describe(
-        '`none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is opened and each request judged. Default `intercept` where methods, paths, encodedSlash or emptySegments are given, else `tunnel`.',
+        '`none`: plain HTTP. `tunnel`: TLS is passed through unread. `intercept`: TLS is opened and each request is judged. Default `intercept` where methods, paths, encodedSlash or emptySegments are given, else `tunnel`.',
       )
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
-    timeout: duration().describe('Until the head of the reply; of a blind tunnel, until it is connected.').optional(),
+    timeout: duration().describe('Time until the head of the reply; for a blind tunnel, until it is connected.').optional(),
     maxRequest: size()
-      .describe('A request’s body; of a blind tunnel, all that the caller sends, beyond which it is cut. A tunnel has no cap where absent.')
+      .describe(
+        'The largest body of a request; for a blind tunnel, everything that the caller sends, beyond which it is cut. Without it a tunnel has no cap.',
+      )
       .optional(),
     maxReply: size()
-      .describe('A reply’s body; of a blind tunnel, all that its origin sends, beyond which it is cut. A tunnel has no cap where absent.')
+      .describe(
+        'The largest body of a reply; for a blind tunnel, everything that its origin sends, beyond which it is cut. Without it a tunnel has no cap.',
+      )
       .optional(),
   })
   .refine(
@@ -126,7 +130,7 @@ const file = z.strictObject({
   actions: z
     .array(z.enum(fileActions))
     .min(1, 'expected at least one action: without any the capability allows nothing; name one, or leave the capability out')
-    .describe('What may be done there.'),
+    .describe('The actions that are allowed there.'),
   paths: z.array(filePattern()).describe('Globs below the root. Every path where absent, none where empty.').optional(),
   maxBytes: size().describe('The largest file that may be read or written. Default 64MiB.').optional(),
 })
@@ -138,7 +142,7 @@ export const manifestSchema = z.strictObject({
   apiVersion: z.literal('sallyport/v1').describe('The version of this file’s schema.'),
   kind: z.literal('Integration').describe('What this file describes.'),
   name: name().describe('The integration’s name: in records, metrics and as the user of its proxy credentials.'),
-  owner: line(200).describe('Who answers for it.'),
+  owner: line(200).describe('The person or team that is responsible for it.'),
   labels: z
     .record(
       z
@@ -159,16 +163,16 @@ export const manifestSchema = z.strictObject({
             sha256: z
               .string('expected the SHA-256 of the token, 64 hex digits in quotes')
               .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token, 64 hex digits in quotes')
-              .describe('SHA-256 of the token in hex; the token itself is nowhere.'),
+              .describe('SHA-256 of the token in hex; the token itself is not stored.'),
           }),
         )
         .describe('Proxy tokens; several while one is being replaced.')
         .optional(),
     })
-    .describe('How it proves itself, beside a listener of its own.')
+    .describe('How it proves its identity, unless it has its own listener.')
     .optional(),
-  network: z.array(network).describe('Hosts, and what may be asked of them.').optional(),
-  services: z.array(service).describe('Named services, and what may be asked of them.').optional(),
+  network: z.array(network).describe('Hosts, and the requests that are allowed to them.').optional(),
+  services: z.array(service).describe('Named services, and the requests that are allowed to them.').optional(),
   files: z
     .array(file)
     .refine(
@@ -181,7 +185,7 @@ export const manifestSchema = z.strictObject({
   secrets: later('secret'),
   exec: later('exec'),
   limits: limitsSchema.describe('Buckets and concurrency; what is absent comes from sallyport.yaml.').optional(),
-  breaker: breakerSchema.describe('When a failing destination is given a rest.').optional(),
+  breaker: breakerSchema.describe('When requests to a failing destination are stopped for a while.').optional(),
   redaction: z
     .strictObject({
       headers: z.array(line(200)).describe('Header names whose values are masked.').optional(),
