@@ -13,4 +13,4 @@ export {
   type SnapshotBundle,
   type Verification,
 } from './format/index.ts'
-export { type BundleStatus, bundlesAtHand, createDelivery, type Delivery, untried } from './source/index.ts'
+export { type BundleStatus, createDelivery, type Delivery, initialStatus, persistedBundles } from './source/index.ts'

@@ -87,7 +87,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
       const body = await ask(findConfig(config), 'POST', '/v1/reload', { isSlow: true })
       const { ok, revision, problem, pinned, missing, needsRestart = false } = body as ReloadResult
       if (!ok) throw new CommandError(`rejected; revision ${revision || 'none'} stays active:\n${problem}`)
-      if (missing !== undefined) throw new CommandError(`the manifests are good, and bundles were never here: ${missing.join(', ')}`)
+      if (missing !== undefined) throw new CommandError(`the manifests are good, and bundles are missing: ${missing.join(', ')}`)
       print(
         pinned === undefined
           ? `active: revision ${revision}\n`

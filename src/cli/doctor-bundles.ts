@@ -1,6 +1,6 @@
 /** What `sallyport doctor` says of bundles and the servers that they come from, without asking any of them. */
 
-import { bundlesAtHand } from '../bundles/index.ts'
+import { persistedBundles } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 
 /** Throws where a bundle of this machine is bad. */
@@ -16,7 +16,7 @@ export async function checkBundles(config: Config): Promise<string | { warn: str
       .filter(({ place, signing }) => signing === null && place.kind === 'server' && open.some(({ name }) => name === place.server))
       .map(({ name }) => `${name}: neither signed nor over TLS, so whoever is on the way can change the policy`),
   ]
-  const { missing } = await bundlesAtHand(config)
+  const { missing } = await persistedBundles(config)
   if (missing.length > 0) warnings.push(`not here yet, so that everything is denied until a server sends them: ${missing.join(', ')}`)
   return warnings.length > 0 ? { warn: warnings.join('\n') } : bundles.map(({ name }) => name).join(', ')
 }

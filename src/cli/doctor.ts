@@ -5,7 +5,7 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { isInForce, readKept } from '../access/index.ts'
 import { AuditError, verifyAudit } from '../audit/index.ts'
-import { bundlesAtHand } from '../bundles/index.ts'
+import { persistedBundles } from '../bundles/index.ts'
 import { openAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
@@ -86,7 +86,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('descriptors', () => descriptors(config))
   await check('bundles', () => checkBundles(config))
   const revisionOf = async (rulesFolder: string | null): Promise<Verdict> => {
-    const { bundles, missing } = await bundlesAtHand(config)
+    const { bundles, missing } = await persistedBundles(config)
     if (missing.length > 0) return { warn: 'cannot be built before its bundles are here' }
     const problems: string[] = []
     const policy = createPolicy({

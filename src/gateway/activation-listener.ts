@@ -25,7 +25,7 @@ export function createRecordActivation({
 }: RecordActivationOptions): ActivationListener {
   return ({ integrations, activated }) => {
     if (activated === null) {
-      logger.warn('there is no policy yet, and everything is denied: a bundle was never here')
+      logger.warn('there is no policy yet, and everything is denied: a bundle is missing')
       return
     }
     const { revision, how, by, isNews } = activated

@@ -29,7 +29,7 @@ export interface ReportingOptions {
   /** Of the policy that decides. */
   readonly needs: () => Needs
   readonly readContext: (integration: string, origin: string | null) => JsonObject
-  /** How those stand that are brought. */
+  /** Of the configured bundles. */
   readonly bundles: () => readonly BundleStatus[]
   readonly logger: Logger
   readonly metrics: Metrics
@@ -140,8 +140,8 @@ export function createReporting(options: ReportingOptions): Reporting {
       const { revision } = activated
       told.solved('masks')
       local.activated(revision)
-      const brought = [...set].map(([name, bundle]) => [name, { revision: bundle.revision }])
-      revisions = { local: { revision }, ...Object.fromEntries(brought) }
+      const fromBundles = [...set].map(([name, bundle]) => [name, { revision: bundle.revision }])
+      revisions = { local: { revision }, ...Object.fromEntries(fromBundles) }
       reporter?.changed()
     },
     rejected(error) {

@@ -155,7 +155,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   }
 }
 
-const noPolicy = denial('engine/no-policy', 'there is no policy yet: its bundle was never here', '')
+const noPolicy = denial('engine/no-policy', 'there is no policy yet: its bundle is missing', '')
 const askNobody: Ask = async () => ({ error: 'nobody answers here' })
 const nothing: Needs = { headers: false, body: false, context: false }
 

@@ -1,6 +1,6 @@
 /** The manifests and rules of this machine, reported like a bundle called `local`. */
 
-import { untried } from '../bundles/index.ts'
+import { initialStatus } from '../bundles/index.ts'
 import { RegoError } from '../opa/index.ts'
 import type { BundleReport } from './bundle-status.ts'
 
@@ -14,7 +14,7 @@ export interface LocalStatus {
 const compileError = 'error(s) occurred while compiling module(s)'
 
 export function createLocalStatus(): LocalStatus {
-  let status: BundleReport = untried('local')
+  let status: BundleReport = initialStatus('local')
   const now = () => new Date().toISOString()
   return {
     activated(activeRevision) {

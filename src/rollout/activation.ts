@@ -19,7 +19,7 @@ export interface ReloadResult {
   readonly pinned?: string
   /** sallyport.yaml has changed since the start: what it says now waits for a restart. */
   readonly needsRestart?: boolean
-  /** Bundles that were never here: until they are, everything is denied. */
+  /** Bundles that are missing: until they are there, everything is denied. */
   readonly missing?: readonly string[]
 }
 
@@ -44,7 +44,7 @@ export interface ActivationOptions {
   readonly onActivated: (inForce: InForce) => void
   /** Still within this turn of the queue, for what follows an activation and may take its time. */
   readonly postActivate: (inForce: InForce, signal: AbortSignal) => Promise<void>
-  /** `error`: what made it bad, unless it was a bundle, which is told of by who brought it. */
+  /** `error`: what made it bad, unless it was a bundle, whose failure its source reports. */
   readonly onRejected: (problem: string, error: unknown) => void
   /** It decides, and the list of revisions does not say so. */
   readonly onUnlisted: (revision: string, error: Error) => void
@@ -208,7 +208,7 @@ export function createActivation(options: ActivationOptions): Activation {
     async start() {
       pinned = await history.pinned()
       if (pinned !== null) {
-        // It brings its own bundles: what is wrong with those that lie there now is told, and stops nothing.
+        // The pinned revision has its own bundles: what is wrong with the present ones is reported, and does not stop the start.
         current = await bundles.load().catch((error: Error) => {
           rejected = error.message
           onRejected(error.message, error)
@@ -253,7 +253,7 @@ export function createActivation(options: ActivationOptions): Activation {
     follow: () =>
       queued(async (signal) => {
         const missing = missingIn(current)
-        if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles that were never here: ${missing.join(', ')}` }
+        if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles are missing: ${missing.join(', ')}` }
         return attempt({ how: 'reload', by: 'operator', signal, find: () => fromFolders(current), before: () => pin(null) })
       }),
     list: async () => ({ active: activeRevision(), pinned, activations: await history.list() }),

@@ -101,7 +101,7 @@ async function endure(t: TestContext, gateway: BundleGateway, server: BundleServ
       assert.ok(told.every(({ problem }, index) => problem !== told[index - 1]?.problem))
       assert.ok(told.some(({ problem }) => problem === message))
       server.misbehave(null)
-      await eventually('it is mended', async () => (await gateway.bundle()).code === null)
+      await eventually('it is recovered', async () => (await gateway.bundle()).code === null)
     })
   }
 }
@@ -135,11 +135,11 @@ test('whatever a server does wrong, the last good bundle stays active, and one m
     'adds a file to what was signed': [answering(await forged(contents('evil', []))), /\.manifest: is not listed in the signature/],
     'sends an older one': [
       answering(await signedByOpa(t, 'older', [], privateKey, { iat: 1_600_000_000 })),
-      /\.signatures\.json: was signed at 2020-09-13T12:26:40\.000Z, before the bundle that decides \(2023-/,
+      /\.signatures\.json: was signed at 2020-09-13T12:26:40\.000Z, before the active bundle \(2023-/,
     ],
     'sends one that does not say when it was signed': [
       answering(await signedByOpa(t, 'undated', [], privateKey, { iat: undefined })),
-      /\.signatures\.json: does not say when it was signed \(iat\), and the bundle that decides does \(2023-/,
+      /\.signatures\.json: does not say when it was signed \(iat\), and the active bundle does \(2023-/,
     ],
     'sends one for another scope': [
       answering(await signedByOpa(t, 'scoped', [], privateKey, { scope: 'staging' })),

@@ -1,14 +1,14 @@
-/** All bundles that are configured, brought side by side. */
+/** All bundles that are configured, fetched side by side. */
 import { join } from 'node:path'
 import type { BundleConfig, ServerConfig } from '../../config/index.ts'
 import type { Server } from '../client/index.ts'
 import type { BundleSet, SnapshotBundle } from '../format/index.ts'
-import type { Courier, CourierOptions } from './courier.ts'
-import { createLocalCourier } from './local.ts'
-import { createRemoteCourier } from './remote.ts'
+import type { BundleSource, BundleSourceOptions } from './bundle-source.ts'
+import { createLocalSource } from './local.ts'
+import { createRemoteSource } from './remote.ts'
 import type { BundleStatus } from './status.ts'
 
-export interface DeliveryOptions extends Omit<CourierOptions, 'config' | 'offer' | 'onStatus'> {
+export interface DeliveryOptions extends Omit<BundleSourceOptions, 'config' | 'offer' | 'onStatus'> {
   readonly bundles: readonly BundleConfig[]
   readonly servers: readonly { readonly config: ServerConfig; readonly server: Server }[]
   /** Where the last good ones are kept. */
@@ -18,17 +18,17 @@ export interface DeliveryOptions extends Omit<CourierOptions, 'config' | 'offer'
   readonly onUnkept: (name: string, error: Error) => void
 }
 
-/** Who hears of what the bundles bring. */
-export type DeliveryListener = Pick<CourierOptions, 'offer' | 'onStatus'>
+/** Called with each new bundle, and after each change of a status. */
+export type DeliveryListener = Pick<BundleSourceOptions, 'offer' | 'onStatus'>
 
 export interface Delivery {
   /** What is there without asking a server. Throws `BundleError` where a file or folder is bad. */
   load(): Promise<BundleSet>
   /** Bundles are fetched and followed from now on. */
   start(listener: DeliveryListener): void
-  /** These decide now. */
+  /** These are active now. */
   activated(bundles: BundleSet): void
-  /** What decides is kept for a start without its servers. */
+  /** Keeps the active bundles on disk for a start without their servers. */
   keep(): Promise<void>
   statuses(): readonly BundleStatus[]
   close(): Promise<void>
@@ -41,9 +41,9 @@ export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept
     offer: (...offered: Parameters<DeliveryListener['offer']>) => listener.offer(...offered),
     onStatus: () => listener.onStatus(),
   }
-  const couriers = bundles.map((config): Courier => {
+  const sources = bundles.map((config): BundleSource => {
     const { name, place } = config
-    if (place.kind !== 'server') return createLocalCourier({ ...shared, config, ...place, onUnwatched })
+    if (place.kind !== 'server') return createLocalSource({ ...shared, config, ...place, onUnwatched })
     const found = servers.find((one) => one.config.name === place.server)
     // The configuration's schema has seen to it.
     if (found === undefined) throw new Error(`there is no server ${place.server}`)
@@ -51,30 +51,30 @@ export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept
       server,
       config: { timeoutMs },
     } = found
-    return createRemoteCourier({ ...shared, config, server, timeoutMs, resource: place.resource, path: join(folder, `${name}.bundle`) })
+    return createRemoteSource({ ...shared, config, server, timeoutMs, resource: place.resource, path: join(folder, `${name}.bundle`) })
   })
   return {
     async load() {
       const found = new Map<string, SnapshotBundle>()
-      for (const courier of couriers) {
-        const bundle = await courier.load()
-        if (bundle !== null) found.set(courier.name, bundle)
+      for (const source of sources) {
+        const bundle = await source.load()
+        if (bundle !== null) found.set(source.name, bundle)
       }
       return found
     },
     start(given) {
       listener = given
-      for (const courier of couriers) courier.start()
+      for (const source of sources) source.start()
     },
     activated(set) {
-      for (const courier of couriers) courier.activated(set.get(courier.name) ?? null)
+      for (const source of sources) source.activated(set.get(source.name) ?? null)
     },
     async keep() {
-      for (const courier of couriers) await courier.keep().catch((error: Error) => onUnkept(courier.name, error))
+      for (const source of sources) await source.keep().catch((error: Error) => onUnkept(source.name, error))
     },
-    statuses: () => couriers.map((courier) => courier.status()),
+    statuses: () => sources.map((source) => source.status()),
     async close() {
-      await Promise.all(couriers.map((courier) => courier.close()))
+      await Promise.all(sources.map((source) => source.close()))
     },
   }
 }

@@ -1,15 +1,15 @@
-/** A bundle as it was fetched: what it says, and the bytes that say it, so that they can be kept and verified again. */
+/** A bundle as it was fetched: its content, and the bytes that it was read from, so that they can be kept and verified again. */
 import { applyDelta, BundleError, readBundle, type SnapshotBundle, type Verification } from '../format/index.ts'
 
 export interface Fetched {
   readonly bundle: SnapshotBundle
   /** The snapshot's archive, and those of the deltas since. */
   readonly parts: readonly Uint8Array[]
-  /** What the server calls it; `null` where it has no name for it. */
+  /** The server's name for it; `null`: it gave none. */
   readonly etag: string | null
 }
 
-export interface JoinOptions {
+export interface UpdateOptions {
   /** URL or path, for messages. */
   readonly origin: string
   readonly verification: Verification | null
@@ -19,7 +19,7 @@ export interface JoinOptions {
 }
 
 /** A snapshot takes the place of `base`, a delta changes it. Throws `BundleError`. */
-export async function join(base: Fetched | null, bytes: Uint8Array, etag: string | null, options: JoinOptions): Promise<Fetched> {
+export async function applyUpdate(base: Fetched | null, bytes: Uint8Array, etag: string | null, options: UpdateOptions): Promise<Fetched> {
   const { origin } = options
   const read = await readBundle(bytes, options)
   refuseOlder(options.notBefore, read.signedAt, origin)
@@ -28,7 +28,7 @@ export async function join(base: Fetched | null, bytes: Uint8Array, etag: string
   return { bundle: applyDelta(base.bundle, read, origin), parts: [...base.parts, bytes], etag }
 }
 
-/** Whoever replays an old bundle has its signature as well: the time in it tells, and one without a time may be of any. */
+/** A replayed old bundle has a good signature: only the time in it shows its age, so one without a time is refused. */
 function refuseOlder(last: number | null, signedAt: number | null, origin: string): void {
   if (last === null) return
   const date = (seconds: number) => new Date(seconds * 1000).toISOString()
@@ -36,12 +36,12 @@ function refuseOlder(last: number | null, signedAt: number | null, origin: strin
     throw new BundleError(
       origin,
       '.signatures.json',
-      `does not say when it was signed (iat), and the bundle that decides does (${date(last)}); sign it with the time`,
+      `does not say when it was signed (iat), and the active bundle does (${date(last)}); sign it with the time`,
     )
   if (signedAt >= last) return
   throw new BundleError(
     origin,
     '.signatures.json',
-    `was signed at ${date(signedAt)}, before the bundle that decides (${date(last)}); sign it anew to go back`,
+    `was signed at ${date(signedAt)}, before the active bundle (${date(last)}); sign it anew to go back`,
   )
 }

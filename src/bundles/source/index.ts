@@ -1,4 +1,5 @@
-/** Brings the configured bundles: fetched or read, followed, verified, kept. */
-export { bundlesAtHand } from './at-hand.ts'
+/** Fetches or reads the configured bundles, verifies and keeps them, and follows their changes. */
+
 export { createDelivery, type Delivery } from './delivery.ts'
-export { type BundleStatus, untried } from './status.ts'
+export { persistedBundles } from './persisted-bundles.ts'
+export { type BundleStatus, initialStatus } from './status.ts'

@@ -3,17 +3,17 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { type FileKind, type Watch, watchFolder } from '../../files/index.ts'
 import { BundleError, bundleFiles, readBundle, readBundleFolder, type SnapshotBundle } from '../format/index.ts'
-import { type Courier, type CourierOptions, failureOf, NotActivated, verificationOf } from './courier.ts'
+import { type BundleSource, type BundleSourceOptions, failureOf, NotActivated, verificationOf } from './bundle-source.ts'
 import { createStatus, now } from './status.ts'
 
-export interface LocalOptions extends CourierOptions {
+export interface LocalOptions extends BundleSourceOptions {
   readonly kind: 'file' | 'folder'
   readonly path: string
   /** Changes cannot be watched; they are looked for from time to time. */
   readonly onUnwatched: (error: Error) => void
 }
 
-export function createLocalCourier({ config, kind, path, offer, onFailure, onStatus, onUnwatched }: LocalOptions): Courier {
+export function createLocalSource({ config, kind, path, offer, onFailure, onStatus, onUnwatched }: LocalOptions): BundleSource {
   const { name, maxBytes } = config
   const options = { verification: verificationOf(config), maxBytes }
   const status = createStatus(name, onStatus)
@@ -34,11 +34,11 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
     return bundle
   }
 
-  async function bring(): Promise<void> {
+  async function fetch(): Promise<void> {
     try {
       const { ok, problem = '' } = await offer(name, await read(), path)
       if (!ok) throw new NotActivated(problem)
-      status.mended()
+      status.recovered()
     } catch (error) {
       const { problem, kind } = failureOf(error)
       const isNew = problem !== status.read().message
@@ -49,12 +49,12 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
 
   function again(): void {
     if (!hasStarted) hasChanged = true
-    // What waits will read what is there then.
+    // The read that is waiting will see this change as well.
     if (!hasStarted || isWaiting) return
     isWaiting = true
     working = working.then(() => {
       isWaiting = false
-      return bring()
+      return fetch()
     })
   }
 
@@ -79,7 +79,7 @@ export function createLocalCourier({ config, kind, path, offer, onFailure, onSta
     activated(bundle) {
       status.set({ activeRevision: bundle?.revision ?? null, ...(bundle !== null && { lastSuccessfulActivation: now() }) })
     },
-    // It lies on this machine already.
+    // It is on this machine already.
     keep: async () => {},
     status: status.read,
     async close() {

@@ -2,28 +2,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Backoff, createBackoff, type Server, ServerError } from '../client/index.ts'
 import type { SnapshotBundle } from '../format/index.ts'
-import { type Courier, type CourierOptions, failureOf, NotActivated, verificationOf } from './courier.ts'
+import { type BundleSource, type BundleSourceOptions, failureOf, NotActivated, verificationOf } from './bundle-source.ts'
 import { type Answer, download } from './download.ts'
-import { type Fetched, join } from './fetched.ts'
+import { applyUpdate, type Fetched } from './fetched.ts'
 import { createStatus, now } from './status.ts'
 import { keepFetched, readKept } from './store.ts'
 
-export interface RemoteOptions extends CourierOptions {
+export interface RemoteOptions extends BundleSourceOptions {
   readonly server: Server
   readonly timeoutMs: number
   readonly resource: string
-  /** Where the last good one is kept. */
+  /** Where the last good bundle is kept. */
   readonly path: string
 }
 
 /** As OPA has it. */
 const minRetryMs = 100
-/** A chain of deltas must not grow for ever, in number or beyond what a bundle may have: then a snapshot is asked for. */
+/** A chain of deltas must not grow without bound, in number or beyond what a bundle may have: then a snapshot is asked for. */
 const maxParts = 64
 
 type Outcome = 'new' | 'same' | 'failed'
 
-export function createRemoteCourier(options: RemoteOptions): Courier {
+export function createRemoteSource(options: RemoteOptions): BundleSource {
   const { config, server, timeoutMs, resource, path, offer, onFailure, onStatus } = options
   const { name, polling, maxBytes } = config
   const origin = server.urlOf(resource)
@@ -31,20 +31,20 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
   const status = createStatus(name, onStatus)
   const backoff: Backoff = createBackoff({ minMs: minRetryMs, maxMs: polling.maxMs })
   const stop = new AbortController()
-  /** The newest good one, and the one on disk. */
+  /** The newest good bundle, and the one on disk. */
   let held: Fetched | null = null
   let kept: Fetched | null = null
-  /** Of what was offered, the last that was taken; it decides now, or waits for what is missing or for a chosen revision to go. */
-  let taken: SnapshotBundle | null = null
+  /** The last offered bundle that was accepted: it is active, or waits for bundles that are missing or for a pinned revision to be released. */
+  let accepted: SnapshotBundle | null = null
   let active: SnapshotBundle | null = null
-  /** After a bad one the server is asked as if nothing were held, and sends a snapshot. */
-  let builds = true
+  /** After a bad bundle the server is asked as if none were held, and sends a snapshot. */
+  let acceptsDelta = true
   let longPolling = polling.longPollMs > 0
   let running: Promise<void> = Promise.resolve()
 
   /** Asks once. */
   async function step(): Promise<Outcome> {
-    const base = builds && held !== null && held.etag !== null && isShort(held) ? held : null
+    const base = acceptsDelta && held !== null && held.etag !== null && isShort(held) ? held : null
     const waitMs = longPolling && base !== null ? polling.longPollMs : 0
     status.set({ lastRequest: now() })
     try {
@@ -52,8 +52,8 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
       const answer = await download(server, question)
       longPolling = polling.longPollMs > 0 && answer.longPolling
       status.set({ lastSuccessfulRequest: now() })
-      const outcome = await take(answer, base)
-      status.mended()
+      const outcome = await accept(answer, base)
+      status.recovered()
       return outcome
     } catch (error) {
       if (!stop.signal.aborted) failed(error)
@@ -61,19 +61,19 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
     }
   }
 
-  async function take({ bytes, etag }: Answer, base: Fetched | null): Promise<Outcome> {
+  async function accept({ bytes, etag }: Answer, base: Fetched | null): Promise<Outcome> {
     if (held !== null && (bytes === null || isSame(held, bytes))) {
-      // One from the disk, which did not go with the rest at the start, may do so now.
-      if (held.bundle !== taken) await propose({ ...held, etag })
-      builds = true
+      // A bundle from the disk that did not fit the rest of the set at the start may fit now.
+      if (held.bundle !== accepted) await propose({ ...held, etag })
+      acceptsDelta = true
       return 'same'
     }
-    builds = false
+    acceptsDelta = false
     const notBefore = held?.bundle.signedAt ?? null
-    const next = await join(base, bytes ?? new Uint8Array(), etag, { ...reading, origin, notBefore })
+    const next = await applyUpdate(base, bytes ?? new Uint8Array(), etag, { ...reading, origin, notBefore })
     status.set({ lastSuccessfulDownload: now(), size: bytes?.length ?? 0, type: next.parts.length > 1 ? 'delta' : 'snapshot' })
     await propose(next)
-    builds = true
+    acceptsDelta = true
     return 'new'
   }
 
@@ -82,7 +82,7 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
     // `activated` comes before the answer.
     held = next
     const { ok, problem = '' } = await offer(name, next.bundle, origin)
-    if (ok) taken = next.bundle
+    if (ok) accepted = next.bundle
     else {
       held = before
       throw new NotActivated(problem)
@@ -134,7 +134,7 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
     activated(bundle) {
       status.set({ activeRevision: bundle?.revision ?? null, ...(bundle !== null && { lastSuccessfulActivation: now() }) })
       active = bundle
-      if (held !== null && held.bundle === bundle) taken = bundle
+      if (held !== null && held.bundle === bundle) accepted = bundle
     },
     async keep() {
       if (held === null || held.bundle !== active || held.parts === kept?.parts) return
@@ -150,7 +150,7 @@ export function createRemoteCourier(options: RemoteOptions): Courier {
   }
 }
 
-/** A server that knows no ETags, or forgot its own. */
+/** For a server that has no ETags, or does not recognise its own. */
 function isSame({ parts }: Fetched, bytes: Uint8Array): boolean {
   return parts.length === 1 && Buffer.compare(parts[0] ?? bytes, bytes) === 0 && bytes.length > 0
 }

@@ -1,9 +1,9 @@
-/** How a bundle fares, in the words of OPA's status service. */
+/** The state of a bundle, in the words of OPA's status service. */
 
 /** Times are ISO 8601, UTC; `null`: not yet. */
 export interface BundleStatus {
   readonly name: string
-  /** Of the bundle that decides; `null` where none does. */
+  /** Of the active bundle; `null` where none is. */
   readonly activeRevision: string | null
   readonly lastRequest: string | null
   readonly lastSuccessfulRequest: string | null
@@ -12,15 +12,15 @@ export interface BundleStatus {
   /** Bytes of the last download. */
   readonly size: number | null
   readonly type: 'snapshot' | 'delta' | null
-  /** What is wrong; all of these go when it is mended. */
+  /** What is wrong; all of these are cleared once it has recovered. */
   readonly code: 'bundle_error' | null
   readonly message: string | null
   readonly errors: readonly string[]
   readonly httpCode: number | null
 }
 
-/** Of one that nobody has asked for yet. */
-export function untried(name: string): BundleStatus {
+/** Before the first try. */
+export function initialStatus(name: string): BundleStatus {
   return {
     name,
     activeRevision: null,
@@ -41,12 +41,12 @@ export interface StatusKeeper {
   read(): BundleStatus
   set(changes: Partial<BundleStatus>): void
   failed(message: string, httpCode?: number | null): void
-  mended(): void
+  recovered(): void
 }
 
 /** `onTried`: a try has ended, well or badly. */
 export function createStatus(name: string, onTried: () => void): StatusKeeper {
-  let status = untried(name)
+  let status = initialStatus(name)
   const set = (changes: Partial<BundleStatus>) => {
     status = { ...status, ...changes }
   }
@@ -57,7 +57,7 @@ export function createStatus(name: string, onTried: () => void): StatusKeeper {
       set({ code: 'bundle_error', message, errors: message.split('\n'), httpCode })
       onTried()
     },
-    mended() {
+    recovered() {
       set({ code: null, message: null, errors: [], httpCode: null })
       onTried()
     },

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeAtomically } from '../../files/index.ts'
 import { BundleError } from '../format/index.ts'
-import { type Fetched, type JoinOptions, join } from './fetched.ts'
+import { applyUpdate, type Fetched, type UpdateOptions } from './fetched.ts'
 
 /** The first line; the archives follow, one behind the other. */
 interface Head {
@@ -22,7 +22,11 @@ export async function keepFetched(path: string, origin: string, { parts, etag }:
 }
 
 /** `null`: none is kept, or one from another place. Throws `BundleError` where it does not verify (any more). */
-export async function readKept(path: string, origin: string, options: Omit<JoinOptions, 'origin' | 'notBefore'>): Promise<Fetched | null> {
+export async function readKept(
+  path: string,
+  origin: string,
+  options: Omit<UpdateOptions, 'origin' | 'notBefore'>,
+): Promise<Fetched | null> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new BundleError(path, null, `what is kept of the bundle cannot be read: ${error.code}`)
@@ -35,7 +39,7 @@ export async function readKept(path: string, origin: string, options: Omit<JoinO
   let fetched: Fetched | null = null
   let start = end + 1
   for (const length of head.lengths) {
-    fetched = await join(fetched, bytes.subarray(start, start + length), head.etag, {
+    fetched = await applyUpdate(fetched, bytes.subarray(start, start + length), head.etag, {
       ...options,
       origin: path,
       notBefore: fetched?.bundle.signedAt ?? null,

@@ -1,5 +1,5 @@
 /** Manifests and rules by the name of their revision; "latest" is what lies in the folders, "active" what was activated last. */
-import { bundlesAtHand } from '../../bundles/index.ts'
+import { persistedBundles } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
 import { createIntegrationRegistry } from '../../manifests/index.ts'
 import { type PolicySet, readRules } from '../../policy/index.ts'
@@ -11,7 +11,7 @@ export async function readNamedSet(config: Config, name: string): Promise<Policy
   const registry = createIntegrationRegistry(config.integrationsFolder, config.defaults)
   if (name === 'latest') {
     const read = await registry.read()
-    const { bundles } = await bundlesAtHand(config)
+    const { bundles } = await persistedBundles(config)
     return { name, ...read, rules: await readRules(config.policy.rulesFolder), bundles }
   }
   const { revision, activations: _activations, ...kept } = await readKept(config, name)

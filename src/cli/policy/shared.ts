@@ -1,7 +1,7 @@
 /** What the commands for authors have. */
 import { type Command, Option } from 'commander'
 import { readData, readSources } from '../../authoring/index.ts'
-import { bundlesAtHand, type Verification } from '../../bundles/index.ts'
+import { persistedBundles, type Verification } from '../../bundles/index.ts'
 import type { JsonObject } from '../../core/index.ts'
 import type { RegoSources } from '../../opa/index.ts'
 import { compose, readRules } from '../../policy/index.ts'
@@ -43,7 +43,7 @@ export async function readGiven(
   const found = findConfig(config)
   // What the gateway refuses beside rules is refused here as well.
   await readRules(found.policy.rulesFolder)
-  const { bundles } = await bundlesAtHand(found)
+  const { bundles } = await persistedBundles(found)
   const { all, data } = compose({ integrations: [], rules: {}, bundles })
   const own = found.policy.rulesFolder === null && bundles.size > 0 ? {} : await readSources(pathsOr(paths, config), verification)
   return { sources: { ...all, ...own }, data }

@@ -1,17 +1,17 @@
-/** The bundles that a gateway would start with if no server answered: for commands that judge without one. */
+/** The bundles that a gateway would start with if no server answered: for commands that evaluate without one. */
 import type { Config } from '../../config/index.ts'
 import { createServer } from '../client/index.ts'
 import type { BundleSet } from '../format/index.ts'
 import { createDelivery } from './delivery.ts'
 
-export interface AtHand {
+export interface PersistedBundles {
   readonly bundles: BundleSet
-  /** Names of those that were never here, or of which what is kept is bad. */
+  /** Names of those that were never fetched, or of which the kept copy is bad. */
   readonly missing: readonly string[]
 }
 
 /** No packet leaves. Throws `BundleError` where a file or folder is bad. */
-export async function bundlesAtHand({ policy, state }: Pick<Config, 'policy' | 'state'>): Promise<AtHand> {
+export async function persistedBundles({ policy, state }: Pick<Config, 'policy' | 'state'>): Promise<PersistedBundles> {
   const servers = policy.servers.map((config) => ({ config, server: createServer(config) }))
   const delivery = createDelivery({
     bundles: policy.bundles,
