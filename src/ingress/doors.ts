@@ -1,7 +1,7 @@
 /** The doors that a listener serves. */
 import { createBrokerDoor } from './broker.ts'
 import { createConnectDoor } from './connect.ts'
-import type { DoorOptions } from './door-options.ts'
+import type { DoorOptions } from './http-arrival.ts'
 import type { Doors } from './listener.ts'
 import { createProxyDoor } from './proxy.ts'
 import { createServicesDoor } from './services.ts'

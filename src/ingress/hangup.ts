@@ -1,4 +1,4 @@
-/** Makes a `Hangup`: what waits for a caller learns, once, that it has left. */
+/** Makes a `Hangup`, by which what waits for a caller learns, once, that it has left: of a connection, or of a wait with a deadline. */
 import type { Hangup } from '../core/index.ts'
 
 export interface CallerLine {
@@ -25,6 +25,29 @@ export function createCallerLine(hasLeft = false): CallerLine {
       gone = true
       for (const callback of [...callbacks]) callback()
       callbacks.clear()
+    },
+  }
+}
+
+export interface Deadline {
+  readonly hangup: Hangup
+  /** Call it when the wait is over. */
+  end(): void
+}
+
+/** It also hangs up when `asker` does. */
+export function createDeadline(timeoutMs: number, asker: Hangup): Deadline {
+  const { hangup, leave } = createCallerLine()
+  const timer = setTimeout(leave, timeoutMs)
+  const forget = asker.onGone(() => {
+    clearTimeout(timer)
+    leave()
+  })
+  return {
+    hangup,
+    end() {
+      clearTimeout(timer)
+      forget()
     },
   }
 }

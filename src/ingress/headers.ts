@@ -132,3 +132,19 @@ export function soleHeader(rawHeaders: HeaderList, lowerName: string): string | 
   }
   return found
 }
+
+/** A larger Max-Forwards counts as this one (RFC 9110 §7.6.2). */
+const maxHops = 2 ** 31 - 1
+
+/** Counts this hop in the Max-Forwards of OPTIONS or TRACE, in which alone it has a meaning (RFC 9110 §7.6.2); answers whether it is the last one. Throws `Refusal('malformed-request')` on what is not a number. */
+export function countHop(method: string, headers: string[]): boolean {
+  if (method !== 'OPTIONS' && method !== 'TRACE') return false
+  const given = soleHeader(headers, 'max-forwards')
+  if (given === null) return false
+  if (!/^\d+$/.test(given)) throw new Refusal('malformed-request', 'Max-Forwards is not a number')
+  const left = Math.min(Number(given), maxHops)
+  if (left === 0) return true
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'max-forwards')
+  headers[at + 1] = String(left - 1)
+  return false
+}

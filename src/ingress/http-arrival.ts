@@ -2,12 +2,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { AccessRequest, Arrival, DoorName, Hangup, Identified } from '../core/index.ts'
+import type { Handle } from '../pipeline.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
+import type { NextId } from './request-id.ts'
 import { expectsContinue, requireUnderstood } from './understood.ts'
 
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
 export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
+
+/** What the doors of a listener have in common. */
+export interface DoorOptions {
+  readonly handle: Handle
+  readonly identify: Identify
+  readonly nextId: NextId
+  /** Throws `Refusal('connections-exceeded')` if the connection found no room when its caller was identified. */
+  readonly requireShare: (socket: Duplex) => void
+}
 
 /** Settings of one door of a listener. */
 export interface DoorSettings {

@@ -2,9 +2,8 @@
 import { LRUCache } from 'lru-cache'
 import { type Authority, canonicalPath, formatAuthority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
 import { type AccessRequest, type HttpTarget, type Identified, Refusal } from '../core/index.ts'
-import { forwardableHeaders, soleHeader } from './headers.ts'
+import { countHop, forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
-import { countHop } from './max-forwards.ts'
 import { createRequestBody } from './request-body.ts'
 import { requireNoWebSocket } from './understood.ts'
 

@@ -19,10 +19,10 @@ import {
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { collect } from './collect.ts'
-import { createDeadline } from './deadline.ts'
+import { createDeadline } from './hangup.ts'
 import { forwardableHeaders } from './headers.ts'
+import { slicesOf } from './request-body.ts'
 import type { NextId } from './request-id.ts'
-import { slicesOf } from './slices.ts'
 
 export interface PolicyDoorOptions {
   readonly handle: Handle

@@ -1,7 +1,7 @@
 /** The forward-proxy door: absolute-form HTTP/1.1. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { serve } from './deliver.ts'
-import type { DoorOptions } from './door-options.ts'
+import type { DoorOptions } from './http-arrival.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { createAuthorities, readAbsoluteForm } from './http-request.ts'
 

@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
-import { slicesOf } from './slices.ts'
 import { expectsContinue } from './understood.ts'
 
 /**
@@ -185,4 +184,14 @@ function tooLargeToJudge(maxBytes: number): Refusal {
     'payload-too-large',
     `rules look at this body, and it is larger than the ${maxBytes} bytes that http.maxPolicyBody allows for that`,
   )
+}
+
+/** The slices of a chunk that a bucket slows. Throws `Refusal('client-closed')` if the exchange is over before all of it has passed. */
+export async function* slicesOf(chunk: Uint8Array, slowed: Slowed): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < chunk.byteLength; ) {
+    const bytes = await slowed.next()
+    if (bytes === 0) throw new Refusal('client-closed', 'the exchange ended while its bytes were slowed')
+    yield chunk.subarray(from, from + bytes)
+    from += bytes
+  }
 }
