@@ -70,8 +70,8 @@ export class Masker {
 
 /** How many characters at the end of `text` could be the beginning of `secret`, and are not all of it. */
 function beginningAtEnd(text: string, secret: string): number {
-  for (let length = Math.min(secret.length - 1, text.length); length > 0; length -= 1) {
-    if (text.endsWith(secret.slice(0, length))) return length
-  }
+  const first = secret.charAt(0)
+  for (let at = text.indexOf(first, Math.max(0, text.length - secret.length + 1)); at >= 0; at = text.indexOf(first, at + 1))
+    if (secret.startsWith(text.slice(at))) return text.length - at
   return 0
 }
