@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Express, Request, Response } from 'express'
 import { type AccessRequest, type FileAction, type Identified, Refusal } from '../core/index.ts'
+import { queryOf } from '../text/index.ts'
 import { readConditions } from './conditions.ts'
 import { serve } from './deliver.ts'
 import type { DoorOptions } from './http-arrival.ts'
@@ -54,7 +55,7 @@ function readFileRequest(arrival: HttpArrival, who: Identified): AccessRequest {
   if (segments.at(-1) === '') segments.pop()
   if (root === '' || segments.includes('')) throw new Refusal('malformed-request', 'expected /v1/files/<name>/<path>')
   const body = createRequestBody(req, res)
-  const action = fileActionOf(req.method ?? '', new URLSearchParams(query).get('op'))
+  const action = fileActionOf(req.method ?? '', queryOf(query)['op']?.[0] ?? null)
   // RFC 9110 §14.5: a partial PUT must not be taken for a whole one.
   if (action === 'write' && req.headers['content-range'] !== undefined)
     throw new Refusal('malformed-request', 'a file is written whole: PUT knows no Content-Range')

@@ -1,11 +1,21 @@
 /** What the policy sees of a path, a query and headers. */
-import type { HeaderList, JsonObject } from '../core/index.ts'
-/** Every value of every key, in order, as `application/x-www-form-urlencoded` reads them. */
-export function queryOf(query: string): JsonObject {
+import type { HeaderList } from '../core/index.ts'
+/**
+ * Every value of every key, in order, as `application/x-www-form-urlencoded` reads them (WHATWG URL §5.1). Cut by hand: Node's
+ * URLSearchParams looks for the next `=` in all that follows, for each key that has none, and leaves out a `?` at the beginning.
+ */
+export function queryOf(query: string): Record<string, string[]> {
   const found = emptyObject<string[]>()
-  if (query === '') return found
-  for (const [key, value] of new URLSearchParams(query)) append(found, key, value)
+  for (const pair of query.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    append(found, decoded(equals < 0 ? pair : pair.slice(0, equals)), equals < 0 ? '' : decoded(pair.slice(equals + 1)))
+  }
   return found
+}
+
+function decoded(text: string): string {
+  return text.includes('%') || text.includes('+') ? (new URLSearchParams(`=${text}`).get('') ?? '') : text
 }
 
 /** Lower-case name → every value, in order: a policy that looks at one of two duplicates was fooled elsewhere (CVE-2020-25017). */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { segmentsOf } from '../../src/canonical/index.ts'
 import type { RequestBody } from '../../src/core/index.ts'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
@@ -115,6 +116,27 @@ test('two character sets are refused, and one that stands twice is not', () => {
   assert.equal(typed('text/plain; charset=utf-8; charset="UTF-8"')['value'], 'x')
   assert.equal(typed('text/plain;  CharSet = utf-8 ; x="charset=a"')['value'], 'x')
   assert.throws(() => typed('text/plain; charset="utf-8"utf-16'), { code: 'malformed-request' })
+})
+
+test('a query and a form are read as URLSearchParams reads them, but for a “?” at the beginning, which is part of the first key', () => {
+  const pieces = fc.constantFrom(...'&&==++?;#a', '%41', '%', '%f', '%C3%A9', '%ff', '%26', '%3D', '%00', 'é', '😀', '__proto__')
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
+      const query = parts.join('')
+      const expected = new Map<string, string[]>()
+      for (const [key, value] of new URLSearchParams(`?${query}`)) expected.set(key, [...(expected.get(key) ?? []), value])
+      assert.deepEqual(Object.entries(queryOf(query)), [...expected])
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+test('keys without a value cost what they are long, and not that squared', () => {
+  const { user } = process.cpuUsage()
+  const many = 4_000_000
+  assert.equal(queryOf('a&'.repeat(many))['a']?.length, many)
+  // To look for the next “=” from each key takes two minutes; this takes half a second.
+  assert.ok(process.cpuUsage().user - user < 10_000_000)
 })
 
 test('a character set in a megabyte of blanks costs what it is long, and not that squared', () => {
