@@ -104,8 +104,8 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     return problems.length > 0 ? { warn: problems.join('; ') } : `revision ${revision}`
   }
   await check('policy', () => revisionOf(config.policy.rulesFolder))
-  const { candidate } = config.policy
-  if (candidate !== null) await check('candidate', () => revisionOf(candidate.rulesFolder))
+  const { shadow } = config.policy
+  if (shadow !== null) await check('shadow policy', () => revisionOf(shadow.rulesFolder))
   await check('interception CA', async () => {
     if (!existsSync(config.state.ca.key)) return 'will be made at the first start'
     const { certificate, certificateFile } = await openAuthority(config.state.ca)

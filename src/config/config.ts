@@ -68,7 +68,7 @@ export interface Config {
     readonly maxEvaluationMs: number
     readonly grants: GrantsConfig
     /** Rules that are evaluated beside the active rules. */
-    readonly candidate: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
+    readonly shadow: { readonly rulesFolder: string; readonly enforcePercent: number; readonly maxEvaluationMs: number } | null
     /** Decisions per second that are compared with OPA's own SDK; `null`: none, and activations are not compared either. */
     readonly reference: { readonly perSecond: number } | null
     readonly servers: readonly ServerConfig[]

@@ -7,8 +7,8 @@ import type { Config } from './config.ts'
 /** The place of each offending root in `files`, and why. Looks at where links lead now; roots that are not there yet count as written. */
 export function governingRoots(config: Config, files: readonly FileCapability[]): readonly { index: number; message: string }[] {
   if (files.length === 0) return []
-  const { rulesFolder, candidate, bundles } = config.policy
-  const rules = [rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
+  const { rulesFolder, shadow, bundles } = config.policy
+  const rules = [rulesFolder, shadow?.rulesFolder].filter((folder) => folder != null)
   const local = bundles.flatMap(({ place }) => (place.kind === 'server' ? [] : [place.path]))
   // Below these nothing may be opened; manifests are read from the folder itself only.
   const whole = [config.state.folder, config.audit.folder, ...rules, ...local]

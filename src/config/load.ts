@@ -43,13 +43,13 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
         maxCalls: policy.grants.maxCalls,
         maxReplyBytes: policy.grants.maxReply,
       },
-      candidate:
-        policy.candidate === undefined
+      shadow:
+        policy.shadow === undefined
           ? null
           : {
-              rulesFolder: policy.candidate.rules,
-              enforcePercent: policy.candidate.enforce,
-              maxEvaluationMs: policy.candidate.maxEvaluation,
+              rulesFolder: policy.shadow.rules,
+              enforcePercent: policy.shadow.enforce,
+              maxEvaluationMs: policy.shadow.maxEvaluation,
             },
       reference: policy.reference === 'off' ? null : policy.reference,
       servers: policy.servers.map(serverFrom),

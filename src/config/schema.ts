@@ -142,17 +142,17 @@ export function createConfigSchema(sources: Sources) {
             )
             .describe('Which external calls rules may make. None where absent.')
             .prefault({}),
-          candidate: z
+          shadow: z
             .strictObject({
-              rules: folder('Folder of the candidate’s Rego, which takes the place of `policy.rules`.'),
+              rules: folder('Folder of the shadow policy’s Rego, which takes the place of `policy.rules`.'),
               enforce: z
                 .number()
                 .min(0)
                 .max(100)
-                .describe('Percent of requests that the candidate decides, chosen by a stable hash of integration and request id.')
+                .describe('Percent of requests that the shadow policy decides, chosen by a stable hash of integration and request id.')
                 .prefault(0),
               maxEvaluation: duration()
-                .describe('An evaluation of the candidate that takes more of the processor’s time is stopped and ignored.')
+                .describe('An evaluation of the shadow policy that takes more of the processor’s time is stopped and ignored.')
                 .prefault('5ms'),
             })
             .describe('Rules that are evaluated beside the active ones; every difference is recorded and counted.')

@@ -72,8 +72,8 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   return {
     reload,
     async begin() {
-      const { rulesFolder, candidate } = config.policy
-      const rules = [rulesFolder, candidate?.rulesFolder].filter((folder) => folder != null)
+      const { rulesFolder, shadow } = config.policy
+      const rules = [rulesFolder, shadow?.rulesFolder].filter((folder) => folder != null)
       const unwatched = (error: Error) => logger.warn({ err: error }, 'changes are not told, and are looked for from time to time')
       const options = everyMs === undefined ? {} : { everyMs }
       watches = [

@@ -67,7 +67,7 @@ export function createOperator(options: OperatorOptions): Admin {
       rejected: activation.rejected(),
       warnings: warnings(),
       reference: witness === null ? null : { ...witness.counts(), activation: active.compared() },
-      candidate: shadow?.status() ?? null,
+      shadow: shadow?.status() ?? null,
       bundles: delivery.statuses(),
       audit: audit.status(),
       health: health(),

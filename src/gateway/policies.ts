@@ -52,7 +52,7 @@ export function createPolicies(options: PoliciesOptions): Policies {
     },
   })
   const series = createShadowSeries(metrics)
-  const { candidate: settings } = config.policy
+  const { shadow: settings } = config.policy
   const shadow = settings === null ? null : createShadow({ file: config.file, settings, shared, active, note, logger, series })
   return { policy: shadow?.beside ?? active, active, shadow }
 }

@@ -10,10 +10,10 @@ import {
   preparePrograms,
   readRules,
 } from '../policy/index.ts'
-import { createStagedPolicy, type InForce, unlessAborted } from '../rollout/index.ts'
+import { createShadowPolicy, type InForce, unlessAborted } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
-export type ShadowNote = (type: 'difference' | 'candidate', facts: Readonly<Record<string, string | number | boolean>>) => void
+export type ShadowNote = (type: 'difference' | 'shadow', facts: Readonly<Record<string, string | number | boolean>>) => void
 
 type ShadowSeries = ReturnType<typeof createShadowSeries>
 
@@ -21,13 +21,13 @@ type ShadowSeries = ReturnType<typeof createShadowSeries>
 export function createShadowSeries(metrics: Metrics) {
   const differences = metrics.labelledCounter(
     'sallyport_policy_differences_total',
-    'Requests that the candidate decides otherwise.',
+    'Requests that the shadow policy decides otherwise.',
     'enforced',
     ['true', 'false'],
   )
   const skipped = metrics.counter(
     'sallyport_policy_comparisons_skipped_total',
-    'Requests on which the candidate was not compared: too many waited, it looks at a body that the active policy did not read, or another policy came meanwhile.',
+    'Requests on which the shadow policy was not compared: too many waited, it looks at a body that the active policy did not read, or another policy came meanwhile.',
   )
   return { differences, skipped }
 }
@@ -35,7 +35,7 @@ export function createShadowSeries(metrics: Metrics) {
 export interface ShadowOptions {
   /** sallyport.yaml, for messages. */
   readonly file: string
-  readonly settings: NonNullable<Config['policy']['candidate']>
+  readonly settings: NonNullable<Config['policy']['shadow']>
   /** What it has in common with the active policy. */
   readonly shared: Omit<PolicyOptions, 'maxEvaluationMs' | 'onFailure' | 'thread'>
   readonly active: PolicyStation
@@ -64,24 +64,24 @@ export interface Shadow {
 export function createShadow({ file, settings, shared, active, note, logger, series }: ShadowOptions): Shadow {
   const { rulesFolder, enforcePercent, maxEvaluationMs } = settings
   const thread = createEvaluationThread((error) =>
-    logger.error({ err: error }, 'the thread that compares the candidate has ended; it starts again after a pause'),
+    logger.error({ err: error }, 'the thread that compares the shadow policy has ended; it starts again after a pause'),
   )
   const station = createPolicy({
     ...shared,
     maxEvaluationMs,
     thread,
-    onFailure: (kind, error) => logger.warn({ kind, err: error }, 'the candidate policy failed'),
+    onFailure: (kind, error) => logger.warn({ kind, err: error }, 'the shadow policy failed'),
   })
   // One that was made for other manifests or data than those in force would allow what they took away.
   const state = { problem: null as string | null, isCurrent: false }
-  const beside = createStagedPolicy({
+  const beside = createShadowPolicy({
     active,
-    candidate: station,
+    shadow: station,
     decideApart: station.decideApart,
     isReady: () => state.isCurrent,
     enforcePercent,
     onSkipped: () => series.skipped.inc(),
-    onDifference({ request, claim, active: decision, candidate: other, enforced }) {
+    onDifference({ request, claim, active: decision, shadow: other, enforced }) {
       series.differences.inc({ enforced: String(enforced) })
       note('difference', {
         id: request.id,
@@ -93,10 +93,10 @@ export function createShadow({ file, settings, shared, active, note, logger, ser
         active: decision.allow,
         activeRule: decision.rule,
         activeReasons: decision.reasons.join('; ').slice(0, 500),
-        candidate: other.allow,
-        candidateRule: other.rule,
-        candidateReasons: other.reasons.join('; ').slice(0, 500),
-        candidateRevision: other.revision,
+        shadow: other.allow,
+        shadowRule: other.rule,
+        shadowReasons: other.reasons.join('; ').slice(0, 500),
+        shadowRevision: other.revision,
         enforced,
       })
     },
@@ -114,13 +114,16 @@ export function createShadow({ file, settings, shared, active, note, logger, ser
         prepared.activate()
         state.problem = null
         state.isCurrent = true
-        note('candidate', { revision: prepared.revision, enforcePercent })
+        note('shadow', { revision: prepared.revision, enforcePercent })
         return true
       } catch (error) {
         if (signal.aborted) throw signal.reason
         state.problem = (error as Error).message
-        note('candidate', { problem: state.problem.slice(0, 1000), enforcePercent: 0 })
-        logger.error({ problem: state.problem }, 'the candidate rules are bad: they are compared with nothing and decide nothing')
+        note('shadow', { problem: state.problem.slice(0, 1000), enforcePercent: 0 })
+        logger.error(
+          { problem: state.problem },
+          'the rules of the shadow policy are bad: they are compared with nothing and decide nothing',
+        )
         return false
       }
     },

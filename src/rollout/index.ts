@@ -4,4 +4,4 @@ export { type Activation, type Asker, createActivation, type InForce, type Reloa
 export { unlessAborted } from './activation-queue.ts'
 export { describeChanges } from './changes.ts'
 export { createHistory } from './history/index.ts'
-export { createStagedPolicy } from './shadow.ts'
+export { createShadowPolicy } from './shadow.ts'

@@ -1,27 +1,27 @@
-/** A candidate policy beside the active one: first only compared, then enforced for a share of the requests. */
+/** A shadow policy beside the active one: first only compared, then enforced for a share of the requests. */
 import { type AccessRequest, type Claim, type DecideAsync, type Decision, isEngineFailure, type Policy } from '../core/index.ts'
 import { type DecideApart, heldBytes } from '../policy/index.ts'
 export interface Difference {
   readonly request: AccessRequest
   readonly claim: Claim
   readonly active: Decision
-  readonly candidate: Decision
-  /** The candidate's answer was the one that counted. */
+  readonly shadow: Decision
+  /** The shadow policy's answer was the one that counted. */
   readonly enforced: boolean
 }
 
-export interface CandidateOptions {
+export interface ShadowPolicyOptions {
   readonly active: Policy
   /** Its evaluations are bounded on their own, and tighter. */
-  readonly candidate: Policy
-  /** The candidate's decision where it is only compared, made where no request waits for it. */
+  readonly shadow: Policy
+  /** The shadow policy's decision where it is only compared, made where no request waits for it. */
   readonly decideApart: DecideApart
-  /** The candidate has been activated; until then it is not asked. */
+  /** The shadow policy has been activated; until then it is not asked. */
   readonly isReady: () => boolean
-  /** 0 to 100: the share of requests that the candidate decides. */
+  /** 0 to 100: the share of requests that the shadow policy decides. */
   readonly enforcePercent: number
   readonly onDifference: (difference: Difference) => void
-  /** A comparison was left out: too many were waiting, the candidate looks at a body that was not read, or it has gone meanwhile. */
+  /** A comparison was left out: too many were waiting, the shadow policy looks at a body that was not read, or another one took its place meanwhile. */
   readonly onSkipped: () => void
 }
 
@@ -33,20 +33,20 @@ const maxWaitingBytes = 32 * 1024 * 1024
 const turnMs = 2
 
 /**
- * The active policy decides. The candidate is asked in a later turn of the event loop, and on a thread of its own, so that its
- * time is nobody's wait; a failure of it is a difference like any other. Of the stated share the candidate decides itself, and where it fails
+ * The active policy decides. The shadow policy is asked in a later turn of the event loop, and on a thread of its own, so that no
+ * request waits for it; a failure of it is a difference like any other. Of the stated share the shadow policy decides itself, and where it fails
  * (`engine/…`) the active one does.
  */
-export function createStagedPolicy(options: CandidateOptions): Policy {
-  const { active, candidate, decideApart, isReady, enforcePercent, onDifference, onSkipped } = options
+export function createShadowPolicy(options: ShadowPolicyOptions): Policy {
+  const { active, shadow, decideApart, isReady, enforcePercent, onDifference, onSkipped } = options
   const waiting: Waiting[] = []
-  /** Both those that wait for their turn and those that wait for an answer. */
+  /** Those that wait for their turn, and those that wait for an answer. */
   let pending = 0
   let pendingBytes = 0
   let scheduled = false
 
   function compare(request: AccessRequest, claim: Claim, decision: Decision, other: Decision, enforced: boolean): void {
-    if (!alike(request, decision, other)) onDifference({ request, claim, active: decision, candidate: other, enforced })
+    if (!alike(request, decision, other)) onDifference({ request, claim, active: decision, shadow: other, enforced })
   }
 
   function work(): void {
@@ -64,7 +64,7 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
     const other = isReady() ? await decideApart(request, claim).catch(() => 'lost' as const) : 'lost'
     pending -= 1
     pendingBytes -= bytes
-    // Its body went by unread (the candidate makes no request wait that it does not decide), or another set has come meanwhile.
+    // Its body was forwarded unread (no request waits for a shadow policy that does not decide it), or another set came into force meanwhile.
     if (other === null || other === 'lost' || !isReady()) onSkipped()
     else compare(request, claim, decision, other, false)
   }
@@ -78,21 +78,21 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
   return {
     get needs() {
       if (!isReady()) return active.needs
-      const [a, b] = [active.needs, candidate.needs]
+      const [a, b] = [active.needs, shadow.needs]
       return { headers: a.headers || b.headers, body: a.body || b.body, context: a.context || b.context }
     },
-    activations: () => active.activations() + candidate.activations(),
+    activations: () => active.activations() + shadow.activations(),
     decide(request, claim) {
       const decision = active.decide(request, claim)
-      return decision === null ? null : staged(request, claim, decision)
+      return decision === null ? null : decideWithShadow(request, claim, decision)
     },
     get decideAsync() {
       const { decideAsync } = active
-      return decideAsync === null ? null : decideStagedAsync(decideAsync)
+      return decideAsync === null ? null : decideWithShadowAsync(decideAsync)
     },
   }
 
-  function decideStagedAsync(decideAsync: DecideAsync): DecideAsync {
+  function decideWithShadowAsync(decideAsync: DecideAsync): DecideAsync {
     return async (request, claim, readBody) => {
       let latest = claim
       const read = async () => {
@@ -100,18 +100,18 @@ export function createStagedPolicy(options: CandidateOptions): Policy {
         return latest
       }
       const decision = await decideAsync(request, claim, read)
-      return staged(request, latest, decision) ?? staged(request, await read(), decision) ?? decision
+      return decideWithShadow(request, latest, decision) ?? decideWithShadow(request, await read(), decision) ?? decision
     }
   }
 
   /**
-   * A candidate makes no external call: its evaluation fails where it would. `null`: it is the candidate's to decide, and it
+   * A shadow policy makes no external call: its evaluation fails where it would. `null`: it is the shadow policy's to decide, and it
    * looks at the body, which was not read.
    */
-  function staged(request: AccessRequest, claim: Claim, decision: Decision): Decision | null {
+  function decideWithShadow(request: AccessRequest, claim: Claim, decision: Decision): Decision | null {
     if (!isReady()) return decision
-    if (isStaged(request.integration.name, request.id, enforcePercent)) {
-      const other = candidate.decide(request, claim)
+    if (isEnforced(request.integration.name, request.id, enforcePercent)) {
+      const other = shadow.decide(request, claim)
       if (other === null) return null
       const failed = isEngineFailure(other)
       compare(request, claim, decision, other, !failed)
@@ -143,7 +143,7 @@ function alike({ kind }: AccessRequest, a: Decision, b: Decision): boolean {
 }
 
 /** The same request always falls on the same side (FNV-1a, 32 bits). */
-export function isStaged(integration: string, id: string, percent: number): boolean {
+export function isEnforced(integration: string, id: string, percent: number): boolean {
   if (percent <= 0) return false
   let hash = 0x811c9dc5
   const text = `${integration}\0${id}`

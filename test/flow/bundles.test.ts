@@ -344,15 +344,15 @@ test('a rollback brings back the bundle of the revision before, and new ones wai
   assert.deepEqual([await get('/one'), await get('/three'), (await bundle()).activeRevision], [200, 403, 'r3'])
 })
 
-test('a candidate is compiled with the bundles, in place of the rules', async (t) => {
+test('a shadow policy is compiled with the bundles, in place of the rules', async (t) => {
   const server = await startBundleServer(t)
   server.publish('acme', await plain('r1', ['/one']))
   const folder = createFolder(t, {
-    'candidate.rego': 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "candidate" if not input.http.path in data.acme.closed\n',
+    'shadow.rego': 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "shadow" if not input.http.path in data.acme.closed\n',
   })
-  const config = from(server.url).replace('{ servers', `{ candidate: { rules: ${folder}, enforce: 100, maxEvaluation: 50ms }, servers`)
+  const config = from(server.url).replace('{ servers', `{ shadow: { rules: ${folder}, enforce: 100, maxEvaluation: 50ms }, servers`)
   const { get, ready, status } = await startBundleGateway(t, config)
   await eventually('the gateway is ready', ready)
-  await eventually('the candidate is ready', async () => (await status()).candidate?.revision)
+  await eventually('the shadow policy is ready', async () => (await status()).shadow?.revision)
   assert.deepEqual([await get('/one'), await get('/two')], [403, 403])
 })

@@ -52,13 +52,13 @@ test('a listener may have its socket in a folder that the start makes', async (t
   await startHere(t, installation)
 })
 
-compilerTest('doctor compiles a candidate’s rules as it compiles the rules', async (t) => {
-  const installation = createInstallation(t, { config: 'policy: { candidate: { rules: ./next } }' })
+compilerTest('doctor compiles a shadow policy’s rules as it compiles the rules', async (t) => {
+  const installation = createInstallation(t, { config: 'policy: { shadow: { rules: ./next } }' })
   mkdirSync(join(installation.folder, 'next'))
   installation.write('next/rule.rego', 'package sallyport.rules\n\ndeny contains input.nonsense if true\n')
-  const candidate = (await doctor(installation.configFile)).find(({ name }) => name === 'candidate')
-  assert.equal(candidate?.state, 'fail')
-  assert.match(candidate?.detail ?? '', /^next\/rule\.rego:3:/)
+  const shadow = (await doctor(installation.configFile)).find(({ name }) => name === 'shadow policy')
+  assert.equal(shadow?.state, 'fail')
+  assert.match(shadow?.detail ?? '', /^next\/rule\.rego:3:/)
 })
 
 for (const [mode, state] of [

@@ -1,4 +1,4 @@
-/** What a change of policy does to what is open, and how a candidate is tried beside the active policy. */
+/** What a change of policy does to what is open, and how a shadow policy is tried beside the active policy. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { isStaged } from '../../src/rollout/shadow.ts'
+import { isEnforced } from '../../src/rollout/shadow.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -177,20 +177,20 @@ compilerTest('a WebSocket is cut by new rules on headers that no rule looked at 
 })
 
 const rule = (path: string) =>
-  `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "candidate" if startswith(input.http.path, "${path}")\n`
+  `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "shadow" if startswith(input.http.path, "${path}")\n`
 
-async function withCandidate(
+async function withShadow(
   t: TestContext,
   enforce: number,
   rego: string,
 ): Promise<{ installation: Installation; status(path: string): Promise<number>; log: string[]; differences(): Record<string, unknown>[] }> {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = createInstallation(t, {
-    config: `policy: { candidate: { rules: ./candidate, enforce: ${enforce}, maxEvaluation: 20ms } }`,
+    config: `policy: { shadow: { rules: ./shadow, enforce: ${enforce}, maxEvaluation: 20ms } }`,
     manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
   })
-  mkdirSync(join(installation.folder, 'candidate'))
-  installation.write('candidate/c.rego', rego)
+  mkdirSync(join(installation.folder, 'shadow'))
+  installation.write('shadow/c.rego', rego)
   const { proxyPort, log } = await startHere(t, installation)
   const status = async (path: string) =>
     Number(
@@ -204,14 +204,14 @@ async function withCandidate(
   return { installation, status, log, differences: () => installation.records().filter(({ type }) => type === 'difference') }
 }
 
-/** `after` is active and `before` comes back by a rollback, during which no file changes. A candidate decides everything. */
+/** `after` is active and `before` comes back by a rollback, during which no file changes. A shadow policy decides everything. */
 async function withRevisions(t: TestContext, before: string, after: string) {
   const installation = createInstallation(t, {
-    config: 'policy: { candidate: { rules: ./candidate, enforce: 100 } }',
+    config: 'policy: { shadow: { rules: ./shadow, enforce: 100 } }',
     manifests: { 'weather.yaml': before },
   })
-  mkdirSync(join(installation.folder, 'candidate'))
-  installation.write('candidate/c.rego', rule('/secret'))
+  mkdirSync(join(installation.folder, 'shadow'))
+  installation.write('shadow/c.rego', rule('/secret'))
   const running = await startHere(t, installation)
   installation.write('integrations/weather.yaml', after)
   await running.gateway.reload()
@@ -224,28 +224,28 @@ async function withRevisions(t: TestContext, before: string, after: string) {
   return { installation, ...running, rollback }
 }
 
-compilerTest('a candidate in the shadow decides nothing, and every difference is recorded with both decisions', async (t) => {
-  const { status, differences } = await withCandidate(t, 0, rule('/secret'))
+compilerTest('a shadow policy that is only compared decides nothing, and every difference is recorded with both decisions', async (t) => {
+  const { status, differences } = await withShadow(t, 0, rule('/secret'))
   for (const path of ['/open', '/secret/a', '/open', '/secret/b']) assert.equal(await status(path), 200)
   // They are compared in their order, where no request waits for it.
   await eventually('the last of them is compared', () => differences().some(({ path }) => path === '/secret/b'))
-  const told = differences().map(({ integration, path, active, activeRule, candidate, candidateRule, candidateReasons, enforced }) => ({
+  const told = differences().map(({ integration, path, active, activeRule, shadow, shadowRule, shadowReasons, enforced }) => ({
     integration,
     path,
     active,
     activeRule,
-    candidate,
-    candidateRule,
-    candidateReasons,
+    shadow,
+    shadowRule,
+    shadowReasons,
     enforced,
   }))
   const difference = {
     integration: 'weather',
     active: true,
     activeRule: 'default/network/0',
-    candidate: false,
-    candidateRule: 'rules/deny',
-    candidateReasons: 'candidate',
+    shadow: false,
+    shadowRule: 'rules/deny',
+    shadowReasons: 'shadow',
     enforced: false,
   }
   assert.deepEqual(told, [
@@ -254,10 +254,10 @@ compilerTest('a candidate in the shadow decides nothing, and every difference is
   ])
 })
 
-compilerTest('a tunnel that the candidate decided is judged once, and counted as a tunnel', async (t) => {
+compilerTest('a tunnel that the shadow policy decided is judged once, and counted as a tunnel', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = createInstallation(t, {
-    config: 'policy: { rules: ./rules, candidate: { rules: ./candidate, enforce: 100 } }',
+    config: 'policy: { rules: ./rules, shadow: { rules: ./shadow, enforce: 100 } }',
     manifests: {
       'weather.yaml': manifest(
         'weather',
@@ -265,9 +265,9 @@ compilerTest('a tunnel that the candidate decided is judged once, and counted as
       ),
     },
   })
-  for (const folder of ['rules', 'candidate']) mkdirSync(join(installation.folder, folder))
+  for (const folder of ['rules', 'shadow']) mkdirSync(join(installation.folder, folder))
   installation.write('rules/r.rego', 'package sallyport.rules\n\ndeny contains "no tunnels" if input.request.kind == "tunnel"\n')
-  installation.write('candidate/c.rego', rule('/secret'))
+  installation.write('shadow/c.rego', rule('/secret'))
   const { proxyPort, gateway } = await startHere(t, installation)
   const authority = `localhost:${origin.port}`
   const opening = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`
@@ -275,7 +275,7 @@ compilerTest('a tunnel that the candidate decided is judged once, and counted as
   assert.match(answer, /^HTTP\/1\.1 200 .*\r\n\r\nhello/s)
   const told = installation.records().filter(({ type }) => type === 'difference')
   assert.deepEqual(
-    told.map(({ active, activeReasons, candidate, enforced }) => [active, activeReasons, candidate, enforced]),
+    told.map(({ active, activeReasons, shadow, enforced }) => [active, activeReasons, shadow, enforced]),
     [[false, 'no tunnels', true, true]],
   )
   const metrics = async () => (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
@@ -285,8 +285,8 @@ compilerTest('a tunnel that the candidate decided is judged once, and counted as
   assert.doesNotMatch(await metrics(), /^sallyport_request_duration_seconds_count/m)
 })
 
-compilerTest('an enforced candidate decides, and where it fails the active policy does', async (t) => {
-  const { status, differences } = await withCandidate(
+compilerTest('an enforced shadow policy decides, and where it fails the active policy does', async (t) => {
+  const { status, differences } = await withShadow(
     t,
     100,
     `${rule('/secret')}\nboth := 1 if input.http.path == "/clash"\n\nboth := 2 if input.http.path == "/clash"\n\ndeny contains "x" if both == 3\n`,
@@ -296,7 +296,7 @@ compilerTest('an enforced candidate decides, and where it fails the active polic
   assert.equal(await status('/clash'), 200)
   await status('/open')
   assert.deepEqual(
-    differences().map(({ candidateRule, enforced }) => [candidateRule, enforced]),
+    differences().map(({ shadowRule, enforced }) => [shadowRule, enforced]),
     [
       ['rules/deny', true],
       ['engine/conflict', false],
@@ -304,10 +304,10 @@ compilerTest('an enforced candidate decides, and where it fails the active polic
   )
 })
 
-compilerTest('an enforced candidate that runs away is stopped at its own bound, and the active policy decides', async (t) => {
+compilerTest('an enforced shadow policy that runs away is stopped at its own bound, and the active policy decides', async (t) => {
   // Its turns allocate nothing, so that it is time that ends it, however fast the machine.
   const loop = 'some a in many; some b in many; a == b; b == 0'
-  const { status, differences, log } = await withCandidate(
+  const { status, differences, log } = await withShadow(
     t,
     100,
     `${rule('/secret')}\nmany := numbers.range(1, 20000)\n\ndeny contains "x" if {\n\tinput.http.path == "/loop"\n\t${loop}\n}\n`,
@@ -315,16 +315,16 @@ compilerTest('an enforced candidate that runs away is stopped at its own bound, 
   assert.equal(await status('/loop'), 200)
   assert.equal(await status('/secret'), 403)
   assert.deepEqual(
-    differences().map(({ candidateRule, enforced }) => [candidateRule, enforced]),
+    differences().map(({ shadowRule, enforced }) => [shadowRule, enforced]),
     [
       ['engine/time', false],
       ['rules/deny', true],
     ],
   )
-  assert.ok(log.some((line) => /the candidate policy failed/.test(line) && /took longer than 20 ms/.test(line)))
+  assert.ok(log.some((line) => /the shadow policy failed/.test(line) && /took longer than 20 ms/.test(line)))
 })
 
-compilerTest('what an enforced candidate allowed is cut once the manifests or its own rules forbid it', async (t) => {
+compilerTest('what an enforced shadow policy allowed is cut once the manifests or its own rules forbid it', async (t) => {
   const [revoked, forbidden] = [await echo(t), await echo(t)]
   const both = `network: [{ hosts: [localhost], ports: [${revoked}, ${forbidden}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`
   const { installation, gateway, proxyPort, rollback } = await withRevisions(
@@ -334,7 +334,7 @@ compilerTest('what an enforced candidate allowed is cut once the manifests or it
   )
   const [one, other] = [await openTunnel(proxyPort, revoked), await openTunnel(proxyPort, forbidden)]
   const cut = () => installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : []))
-  installation.write('candidate/c.rego', `${rule('/secret')}\ndeny contains "closed" if input.tunnel.port == ${forbidden}\n`)
+  installation.write('shadow/c.rego', `${rule('/secret')}\ndeny contains "closed" if input.tunnel.port == ${forbidden}\n`)
   await rollback()
   one.destroy()
   other.destroy()
@@ -342,22 +342,22 @@ compilerTest('what an enforced candidate allowed is cut once the manifests or it
   assert.deepEqual(cut().toSorted(), ['default/deny', 'rules/deny'])
 })
 
-compilerTest('a candidate that does not compile changes nothing, and the log says why', async (t) => {
-  const { status, log } = await withCandidate(t, 100, 'package sallyport.rules\n\ndeny contains if\n')
+compilerTest('a shadow policy that does not compile changes nothing, and the log says why', async (t) => {
+  const { status, log } = await withShadow(t, 100, 'package sallyport.rules\n\ndeny contains if\n')
   assert.equal(await status('/open'), 200)
-  assert.ok(log.some((line) => /the candidate rules are bad/.test(line) && /"candidate\/c\.rego:3:/.test(line)))
+  assert.ok(log.some((line) => /the rules of the shadow policy are bad/.test(line) && /"shadow\/c\.rego:3:/.test(line)))
 })
 
 test('a request falls on the same side each time, and the share is the stated one', () => {
   const ids = Array.from({ length: 20_000 }, (_, index) => `lAntAMqJTRNv.${index}`)
-  const share = ids.filter((id) => isStaged('weather', id, 12.5)).length / ids.length
+  const share = ids.filter((id) => isEnforced('weather', id, 12.5)).length / ids.length
   assert.ok(Math.abs(share - 0.125) < 0.01, String(share))
   assert.deepEqual(
-    ids.map((id) => isStaged('weather', id, 40)),
-    ids.map((id) => isStaged('weather', id, 40)),
+    ids.map((id) => isEnforced('weather', id, 40)),
+    ids.map((id) => isEnforced('weather', id, 40)),
   )
-  assert.ok(!ids.some((id) => isStaged('weather', id, 0)))
-  assert.ok(ids.every((id) => isStaged('weather', id, 100)))
+  assert.ok(!ids.some((id) => isEnforced('weather', id, 0)))
+  assert.ok(ids.every((id) => isEnforced('weather', id, 100)))
   // Who is in at five percent is in at ten.
-  assert.ok(ids.filter((id) => isStaged('weather', id, 5)).every((id) => isStaged('weather', id, 10)))
+  assert.ok(ids.filter((id) => isEnforced('weather', id, 5)).every((id) => isEnforced('weather', id, 10)))
 })

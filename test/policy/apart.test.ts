@@ -100,7 +100,7 @@ for (const shared of ['', '\ndeny contains "compared" if count(data.integrations
     assert.ok(failures.includes('builtin') && failures.includes('conflict'))
   })
 
-test('the event loop turns while a candidate evaluates, and what runs away is stopped there', async (t) => {
+test('the event loop turns while a shadow policy evaluates, and what runs away is stopped there', async (t) => {
   const { policy, failures, given } = await arrange(
     t,
     // Its turns allocate nothing, so that it is time that ends it, however fast the machine.

@@ -45,7 +45,7 @@ for (const block of of('yaml'))
       return
     }
     const text = block.text.replaceAll('/run/secrets/', './secrets/')
-    const folder = createFolder(t, { 'sallyport.yaml': head + text, 'integrations/x': '', 'rules/x': '', 'candidate/x': '' })
+    const folder = createFolder(t, { 'sallyport.yaml': head + text, 'integrations/x': '', 'rules/x': '', 'shadow/x': '' })
     // Secrets that the page speaks of are there.
     for (const [, file = ''] of text.matchAll(/(?:file: \.\/|key: )([\w./-]+)/g)) {
       mkdirSync(dirname(join(folder, file)), { recursive: true })

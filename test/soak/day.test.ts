@@ -44,12 +44,12 @@ async function arrange(t: TestContext): Promise<{ day: Day; child: Child }> {
     tls: await listen(t, createHttps({ key: certificate.key, cert: certificate.certificate }, answer)),
     echo: await listen(t, echoServer),
   }
-  for (const name of ['data', 'candidate']) mkdirSync(join(installation.folder, name))
+  for (const name of ['data', 'shadow']) mkdirSync(join(installation.folder, name))
   installation.write('data/hello.txt', 'hello')
-  installation.write('candidate/c.rego', 'package sallyport.rules\n')
+  installation.write('shadow/c.rego', 'package sallyport.rules\n')
   installation.write(
     'sallyport.yaml',
-    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt, connectTimeout: 5m, originTimeout: 5m, headersTimeout: 5m }\naudit: { maxSegment: 64KiB }\npolicy: { candidate: { rules: ./candidate, enforce: 10 } }\nservices: [{ name: named, url: "http://localhost:${ports.plain}", timeout: 5m }]\n`,
+    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt, connectTimeout: 5m, originTimeout: 5m, headersTimeout: 5m }\naudit: { maxSegment: 64KiB }\npolicy: { shadow: { rules: ./shadow, enforce: 10 } }\nservices: [{ name: named, url: "http://localhost:${ports.plain}", timeout: 5m }]\n`,
   )
   installation.write('integrations/weather.yaml', manifestOf('weather', ports, 0))
   installation.write('integrations/flood.yaml', manifest('flood', 'limits: { arrivals: { rate: 1/h, burst: 1 } }'))
@@ -86,7 +86,7 @@ test('a day of mixed load leaves no memory, no descriptor and no arrival without
   for (; hour < leastHours || elapsedMinutes() < minutes; hour += 1) {
     await traffic(day, hour)
     await operation(day, hour)
-    // Caches are full by then, and both candidates were compiled.
+    // Caches are full by then, and both shadow policies were compiled.
     if (warm === null && hour >= leastHours / 2 && elapsedMinutes() >= minutes / 4) warm = await look()
     else if (hour % 24 === 23) await look()
   }

@@ -101,10 +101,7 @@ export async function operation({ installation, proxyPort, healthPort, ports }: 
   }
   installation.write('integrations/weather.yaml', manifestOf('weather', ports, hour))
   if (hour % 6 === 5)
-    installation.write(
-      'candidate/c.rego',
-      `package sallyport.rules\n\ndeny contains "candidate" if input.http.path == "/v1/${hour % 12}"\n`,
-    )
+    installation.write('shadow/c.rego', `package sallyport.rules\n\ndeny contains "shadow" if input.http.path == "/v1/${hour % 12}"\n`)
   await post('reload')
   const tunnel = await openTunnel(proxyPort, `localhost:${ports.echo}`)
   tunnel.on('error', () => {}).resume()

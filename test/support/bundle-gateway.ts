@@ -18,7 +18,7 @@ import { startOrigin } from './origin.ts'
 interface Status {
   readonly revision: string | null
   readonly bundles: readonly BundleStatus[]
-  readonly candidate: { readonly revision: string | null } | null
+  readonly shadow: { readonly revision: string | null } | null
 }
 
 export interface BundleGateway extends Running {

@@ -25,7 +25,7 @@ test('a reload never rejects, and one that failed for want of descriptors is tri
     return problem === '' ? { ok: true, revision: 'r' } : { ok: false, revision: 'r', problem }
   }
   const following = createFollowing({
-    config: { integrationsFolder, policy: { rulesFolder: null, candidate: null } } as unknown as Config,
+    config: { integrationsFolder, policy: { rulesFolder: null, shadow: null } } as unknown as Config,
     access: { refresh: async () => {} },
     activation: { reload } as unknown as Activation,
     logger: createLogger({ level: 'info', mask: (line) => line, destination: { write: (line) => void log.push(line) } }),
@@ -66,7 +66,7 @@ test('what an operator reloaded is not reloaded once more, and what changed mean
   const askers: string[] = []
   let changesMeanwhile = false
   const following = createFollowing({
-    config: { integrationsFolder, policy: { rulesFolder: null, candidate: null } } as unknown as Config,
+    config: { integrationsFolder, policy: { rulesFolder: null, shadow: null } } as unknown as Config,
     access: {
       async refresh() {
         if (changesMeanwhile) writeFileSync(join(integrationsFolder, 'c.yaml'), 'c')

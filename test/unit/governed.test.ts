@@ -16,7 +16,7 @@ kind: Gateway
 state: ../state
 integrations: ../integrations
 audit: { folder: ../log }
-policy: { rules: ../rules, candidate: { rules: ../tried } }
+policy: { rules: ../rules, shadow: { rules: ../tried } }
 http: { originCa: ../trust/origin-ca.crt }
 `,
     'integrations/data/hello.txt': 'hello',

@@ -1,9 +1,9 @@
-/** A candidate beside the active policy, where the one looks at bodies and the other does not. */
+/** A shadow policy beside the active policy, where the one looks at bodies and the other does not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type AccessRequest, type Claim, type Decision, denial, type JsonObject, type Policy } from '../../src/core/index.ts'
-import { createStagedPolicy, type Difference } from '../../src/rollout/shadow.ts'
+import { createShadowPolicy, type Difference } from '../../src/rollout/shadow.ts'
 
 const allow: Decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'v' }
 const request = { kind: 'http', id: 'id', integration: { name: 'weather' }, target: {} } as unknown as AccessRequest
@@ -16,13 +16,13 @@ const allowing = { needs, decideAsync: null, activations: () => 0, decide: () =>
 /** Denies, once it has seen the body. */
 const looking: Policy = { ...allowing, decide: (_request, { facts }) => (facts === unread.facts ? null : denial('rules/deny', 'no', 'w')) }
 
-function arrange(active: Policy, candidate: Policy, enforcePercent: number) {
+function arrange(active: Policy, shadow: Policy, enforcePercent: number) {
   const differences: Difference[] = []
   let skipped = 0
-  const staged = createStagedPolicy({
+  const policy = createShadowPolicy({
     active,
-    candidate,
-    decideApart: async (...given) => candidate.decide(...given),
+    shadow,
+    decideApart: async (...given) => shadow.decide(...given),
     isReady: () => true,
     enforcePercent,
     onDifference: (one) => void differences.push(one),
@@ -30,21 +30,21 @@ function arrange(active: Policy, candidate: Policy, enforcePercent: number) {
       skipped += 1
     },
   })
-  return { staged, differences, skipped: () => skipped }
+  return { policy, differences, skipped: () => skipped }
 }
 
-test('a candidate that is only compared makes no request wait for its body: the comparison is left out, and counted', async () => {
-  const { staged, differences, skipped } = arrange(allowing, looking, 0)
-  assert.equal(staged.decide(request, unread), allow)
+test('a shadow policy that is only compared makes no request wait for its body: the comparison is left out, and counted', async () => {
+  const { policy, differences, skipped } = arrange(allowing, looking, 0)
+  assert.equal(policy.decide(request, unread), allow)
   await turn()
   assert.deepEqual([skipped(), differences.length], [1, 0])
 })
 
 test('it is compared on bodies that the active policy has read', async () => {
   const active: Policy = { ...allowing, decide: (_request, { facts }) => (facts === unread.facts ? null : allow) }
-  const { staged, differences, skipped } = arrange(active, looking, 0)
-  assert.equal(staged.decide(request, unread), null)
-  assert.equal(staged.decide(request, read), allow)
+  const { policy, differences, skipped } = arrange(active, looking, 0)
+  assert.equal(policy.decide(request, unread), null)
+  assert.equal(policy.decide(request, read), allow)
   await turn()
   assert.deepEqual([skipped(), differences.length], [0, 1])
 })
@@ -55,22 +55,22 @@ for (const [kind, differs] of [
 ] as const)
   test(`another capability is ${differs === 0 ? 'no difference' : 'a difference'} for a request of the kind ${kind}`, async () => {
     const other: Policy = { ...allowing, decide: () => ({ ...allow, capability: 'files/1' }) }
-    const { staged, differences } = arrange(allowing, other, 0)
-    staged.decide({ ...request, kind } as AccessRequest, unread)
+    const { policy, differences } = arrange(allowing, other, 0)
+    policy.decide({ ...request, kind } as AccessRequest, unread)
     await turn()
     assert.equal(differences.length, differs)
   })
 
-test('a candidate that decides has the body read that it looks at', () => {
-  const { staged } = arrange(allowing, looking, 100)
-  assert.equal(staged.decide(request, unread), null)
-  assert.equal(staged.decide(request, read)?.rule, 'rules/deny')
+test('a shadow policy that decides has the body read that it looks at', () => {
+  const { policy } = arrange(allowing, looking, 100)
+  assert.equal(policy.decide(request, unread), null)
+  assert.equal(policy.decide(request, read)?.rule, 'rules/deny')
 })
 
 test('the body is read for it, once, where the active policy asks outside as well', async () => {
   let reads = 0
-  const { staged } = arrange({ ...allowing, decideAsync: async () => allow }, looking, 100)
-  const decision = await staged.decideAsync?.(request, unread, async () => {
+  const { policy } = arrange({ ...allowing, decideAsync: async () => allow }, looking, 100)
+  const decision = await policy.decideAsync?.(request, unread, async () => {
     reads += 1
     return read
   })
@@ -78,17 +78,17 @@ test('the body is read for it, once, where the active policy asks outside as wel
 })
 
 test('where it cannot be read nothing is decided', async () => {
-  const { staged } = arrange({ ...allowing, decideAsync: async () => allow }, looking, 100)
-  await assert.rejects(Promise.resolve(staged.decideAsync?.(request, unread, () => Promise.reject(new Error('gone')))), { message: 'gone' })
+  const { policy } = arrange({ ...allowing, decideAsync: async () => allow }, looking, 100)
+  await assert.rejects(Promise.resolve(policy.decideAsync?.(request, unread, () => Promise.reject(new Error('gone')))), { message: 'gone' })
 })
 
 test('comparisons that wait hold a bounded number of bytes of bodies; those beyond are left out, and counted', async () => {
-  const { staged, differences, skipped } = arrange(allowing, { ...looking, decide: () => denial('rules/deny', 'no', 'w') }, 0)
+  const { policy, differences, skipped } = arrange(allowing, { ...looking, decide: () => denial('rules/deny', 'no', 'w') }, 0)
   const large = claimOf({ body: { type: 'json', bytes: 12 * 1024 * 1024, value: {} } })
-  for (let times = 0; times < 4; times += 1) staged.decide(request, large)
+  for (let times = 0; times < 4; times += 1) policy.decide(request, large)
   assert.equal(skipped(), 2)
   while (differences.length < 2) await turn()
-  staged.decide(request, large)
+  policy.decide(request, large)
   await turn()
   assert.deepEqual([skipped(), differences.length], [2, 3])
 })

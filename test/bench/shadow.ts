@@ -1,4 +1,4 @@
-/** The fourth part of `npm run bench:policy`: how long a decision of the active policy is waited for without a candidate, and beside one whose evaluations take milliseconds. */
+/** The fourth part of `npm run bench:policy`: how long a decision of the active policy is waited for without a shadow policy, and beside one whose evaluations take milliseconds. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { createEvaluationThread } from '../../src/policy/evaluation-thread.ts'
 import { createPolicy } from '../../src/policy/index.ts'
-import { createStagedPolicy } from '../../src/rollout/shadow.ts'
+import { createShadowPolicy } from '../../src/rollout/shadow.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 
@@ -71,11 +71,11 @@ function requestOf(): readonly [AccessRequest, Claim] {
   return [request as unknown as AccessRequest, { facts, subject: {}, origin: null } as unknown as Claim]
 }
 
-const usual = { candidate: slow, isReady: () => true, enforcePercent: 0, onDifference: () => {}, onSkipped: () => {} }
+const usual = { shadow: slow, isReady: () => true, enforcePercent: 0, onDifference: () => {}, onSkipped: () => {} }
 const arrangements: Readonly<Record<string, Policy>> = {
-  'without a candidate': active,
-  'beside one on this thread': createStagedPolicy({ ...usual, active, decideApart: async (...given) => slow.decide(...given) }),
-  'beside one on its own thread': createStagedPolicy({ ...usual, active, decideApart: slow.decideApart }),
+  'without a shadow policy': active,
+  'beside one on this thread': createShadowPolicy({ ...usual, active, decideApart: async (...given) => slow.decide(...given) }),
+  'beside one on its own thread': createShadowPolicy({ ...usual, active, decideApart: slow.decideApart }),
 }
 
 /** Arrivals come from another thread, so that what keeps this one busy makes them wait as it makes requests wait. */
@@ -107,7 +107,7 @@ const at = (values: readonly number[], share: number) => values.toSorted((a, b) 
 
 const from = performance.now()
 for (let index = 0; index < 50; index += 1) slow.decide(...requestOf())
-console.log(`an evaluation of the candidate takes ${((performance.now() - from) / 50).toFixed(2)} ms`)
+console.log(`an evaluation of the shadow policy takes ${((performance.now() - from) / 50).toFixed(2)} ms`)
 await slow.decideApart(...requestOf())
 const all = Object.keys(arrangements).map((name) => ({ name, found: [] as number[], cpuMs: 0 }))
 const cpuMs = () => {
