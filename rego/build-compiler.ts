@@ -14,7 +14,7 @@ const folders = { ...commandFolders(), ...(named !== null && { built: [named], w
 try {
   if (named !== null) await mkdir(named, { recursive: true })
   for (const program of [compiler, builtinLibrary]) console.log(await programPath(program, folders))
-  // For the gateway's user, whatever the umask is.
+  // Readable for the gateway's user, independent of the umask.
   if (named !== null) await chmod(named, 0o755)
 } catch (error) {
   const isOptional = words.includes('--if-possible')

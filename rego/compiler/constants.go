@@ -23,7 +23,7 @@ var decoders = map[string]bool{
 	"urlquery.decode": true, "urlquery.decode_object": true, "yaml.unmarshal": true,
 }
 
-// unanswerable lists the calls that OPA answers and the gateway would deny, whatever the request.
+// unanswerable lists the calls that OPA answers and the gateway would deny for every request.
 func unanswerable(modules map[string]*ast.Module) []Problem {
 	var problems []Problem
 	check := func(terms []*ast.Term) {

@@ -55,7 +55,7 @@ type origin struct {
 const (
 	ownKey    = "\x00own" // the value of input.integration.name
 	inputKeys = 4         // longer paths are cut, and count as read whole
-	dataKeys  = 2         // further down nothing has to be told apart
+	dataKeys  = 2         // no distinction is needed further down
 )
 
 var ownName = origin{"input", "integration\x01name"}
@@ -74,7 +74,7 @@ func (o origin) below(key string) origin {
 	return origin{o.root, o.path + "\x01" + key}
 }
 
-// holds is all that a local may refer to. opaque: something computed as well, that is no part of input or data.
+// holds lists everything that a local may refer to. opaque: it may also be computed, outside input and data.
 // Values of this type are not changed once they are made.
 type holds struct {
 	origins map[origin]bool
@@ -139,7 +139,7 @@ type analysis struct {
 	refused []Problem
 }
 
-// refuse: OPA's WebAssembly reads wild memory where a with goes into something that is no object. The input and its
+// refuse: OPA's WebAssembly reads invalid memory where a with replaces a member of something that is not an object. The input and its
 // members are objects always; what lies below them may be anything.
 func (a *analysis) refuse(s *ir.WithStmt, path []string) {
 	file := ""
@@ -186,7 +186,7 @@ func sightOf(policy *ir.Policy) (Sight, []Problem) {
 
 func (a *analysis) start(parameters scope) scope { return maps.Clone(parameters) }
 
-// below gives the places under key of what is held; cut where nothing has to be told apart any more.
+// below gives the places under key of what is held; cut where no distinction is needed any more.
 func (a *analysis) below(source holds, key string, root string) map[origin]bool {
 	found := map[origin]bool{}
 	for o := range source.origins {
@@ -197,7 +197,7 @@ func (a *analysis) below(source holds, key string, root string) map[origin]bool 
 	return found
 }
 
-// cut bounds the number of places: below one that is read whole nothing has to be told apart.
+// cut bounds the number of places: below a place that is read whole no distinction is needed.
 func (a *analysis) cut(o origin) origin {
 	keys := o.keys()
 	if o.root == "data" {
@@ -428,7 +428,7 @@ func (a *analysis) with(in *function, at scope, s *ir.WithStmt) {
 		if o.root == "input" && (len(path) == 0 || path[0] == "integration") {
 			a.mixed = true
 		}
-		// The objects on the way are copied with what stands beside the new value; they must keep their type.
+		// The objects on the way are copied with the other members; they must keep their type.
 		for _, key := range path {
 			a.probe(holds{origins: map[origin]bool{o: true}})
 			o = a.cut(o.below(key))

@@ -9,7 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Reference is a place of the sources that looks at base data: no rule and no package stands at its path.
+// Reference is a place of the sources that looks at base data: neither a rule nor a package has its path.
 type Reference struct {
 	Path   []string `json:"path"` // below data, down to the first key that is computed
 	File   string   `json:"file"`

@@ -16,7 +16,7 @@ capability := capabilities_of_http[0] if {
 	input.request.kind == "self"
 	manifest
 } else := {"id": on_host(input.lookup.host)[0].id, "obligations": {}} if {
-	# Only rules ask for the addresses of a name, and only of one that their manifest lets them reach.
+	# Only rules look up the addresses of a name, and only of a name that their manifest allows.
 	input.request.kind == "lookup"
 }
 
@@ -37,8 +37,8 @@ capabilities_of_tunnel := [one |
 	input.tunnel.port in one.ports
 ]
 
-# What may be seen is seen: an opened tunnel wins over a blind one to the same place. Some clients tunnel plain HTTP as
-# well (Node's fetch does), so "none" opens it too: each request inside is judged as the scheme it turns out to be.
+# An opened tunnel wins over a blind one to the same place, so that the requests inside can be judged. Some clients tunnel
+# plain HTTP as well (Node's fetch does), so "none" opens a tunnel too: each request inside is judged by its actual scheme.
 tunnel_capability := object.union(one, {"obligations": object.union(one.obligations, {"tls": "intercept"})}) if {
 	one := [one | some one in capabilities_of_tunnel; one.tls in {"none", "intercept"}][0]
 } else := object.union(one, {"obligations": object.union(one.obligations, {"tls": "tunnel"})}) if {

@@ -1,4 +1,4 @@
-# Whether anything covers a request. An entry point of its own where rules may ask outside, which is asked before they do.
+# Whether anything covers a request: a separate entry point, evaluated before any external call of the rules.
 package sallyport
 
 import data.sallyport.rules

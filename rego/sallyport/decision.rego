@@ -1,4 +1,4 @@
-# The one entry point: authors' rules first, then the manifest. A deny always wins; what nothing allows is denied.
+# The one entry point: authors' rules first, then the manifest. A deny always wins; a request is denied unless something allows it.
 package sallyport
 
 import data.sallyport.rules
@@ -19,7 +19,7 @@ denials := rules.deny
 
 known if data.integrations[input.integration.name]
 
-# Obligations that rules state; those of the capability give way to them.
+# Obligations of the rules; they replace those of the capability.
 default stated := {}
 
 stated := object.union_n(sort(rules.obligations)) if count(rules.obligations) > 0
@@ -28,7 +28,7 @@ obligations := capability.obligations if {
 	count(stated) == 0
 } else := object.union(capability.obligations, stated)
 
-# Two rules that oblige to different things cannot both be obeyed.
+# Two rules with different values for one obligation cannot both be obeyed.
 default conflicts := []
 
 conflicts := sort([reason |

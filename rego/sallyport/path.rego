@@ -1,11 +1,11 @@
-# Which paths a capability allows, and which forms of a path: what origins read in two ways needs the capability's word.
+# Which paths a capability allows, and which forms of a path: forms that origins read in two ways need the capability's choice.
 package sallyport
 
 allows_path(one, _) if one.paths.any
 
 allows_path(one, target) if one.paths.exact[target.path]
 
-# From patterns that end in `**`, their only wildcard: it stands for anything.
+# Patterns whose only wildcard is `**` at the end, which matches anything.
 allows_path(one, target) if {
 	some prefix in one.paths.prefixes
 	startswith(target.path, prefix)
@@ -21,13 +21,13 @@ matches(pattern, target) if {
 	glob.match(pattern, ["/"], target.path)
 }
 
-# A `*` stands neither for an encoded slash nor for an empty segment: each gets a sign of its own that it cannot pass.
+# `*` matches neither an encoded slash nor an empty segment: each is replaced by a delimiter that it cannot cross.
 matches(pattern, target) if {
 	has_form(target)
 	glob.match(marked(pattern), ["/", "\u0001", "\u0002"], marked(target.path))
 }
 
-# No path and no pattern has control characters. Twice, since `///` holds two empty segments that share a slash.
+# Paths and patterns have no control characters. Done twice, since `///` has two empty segments that share a slash.
 marked(path) := replace(replace(replace(path, "%2F", "\u0001"), "//", "/\u0002/"), "//", "/\u0002/")
 
 has_form(target) if target.encodedSlash
@@ -44,8 +44,8 @@ is_unchosen(one, target) if {
 	not one.emptySegments
 }
 
-# No capability of the host or service has chosen the form: then no rule opens it either, since rules that were written before
-# see another path than the origin.
+# No capability of the host or service has chosen the form: then a rule cannot allow it either, since a rule that does not
+# know the form sees another path than the origin.
 nowhere_chosen if {
 	input.http.encodedSlash
 	count([one | some one in on_host(input.http.host); one.encodedSlash]) == 0

@@ -1,4 +1,4 @@
-# Why nothing allows a request: what each capability that comes near it lacks. Evaluated for denials only.
+# Why a request is not allowed: what each similar capability lacks. Evaluated only for denials.
 package sallyport
 
 lacking contains sprintf("the integration \"%s\" has no manifest", [input.integration.name]) if not manifest
