@@ -2,21 +2,35 @@
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { insideTunnel } from './inside-tunnel.ts'
 
-export const greeds = ['nothing', 'service', 'origin', 'connections', 'lookups', 'bodies', 'files', 'flood'] as const
+export const greeds = [
+  'nothing',
+  'service',
+  'origin',
+  'connections',
+  'lookups',
+  'bodies',
+  'files',
+  'flood',
+  'descriptors',
+  'leaves',
+  'records',
+] as const
 export type Greed = (typeof greeds)[number]
 
 export interface GreedyOptions {
   readonly greed: Greed
   readonly proxyPort: number
   readonly originPort: number
+  readonly originTlsPort: number
   readonly proxyAuthorization: string
 }
 
 /** Between two tries for the same thing, as `Retry-After` says. What tries cost the processor is what `flood` measures. */
 const pauseMs = 1000
 
-const { greed, proxyPort, originPort, proxyAuthorization } = JSON.parse(process.argv[2] ?? '{}') as GreedyOptions
+const { greed, proxyPort, originPort, originTlsPort, proxyAuthorization } = JSON.parse(process.argv[2] ?? '{}') as GreedyOptions
 const headers = { host: 'localhost', 'proxy-authorization': proxyAuthorization }
 const origin = `http://127.0.0.1:${originPort}`
 
@@ -70,11 +84,20 @@ async function rewrite(index: number): Promise<void> {
 }
 
 /** A request that follows upon the answer to the one before, without a pause. */
-async function flood(): Promise<void> {
+async function flood(query = ''): Promise<void> {
   const socket = connect(proxyPort, '127.0.0.1')
   for (;;) {
-    socket.write(get(`${origin}/v1/items`))
+    socket.write(get(`${origin}/v1/items${query}`))
     await new Promise((resolve) => socket.once('data', resolve))
+  }
+}
+
+/** A certificate for a name that nobody asked for before, again and again. */
+async function mint(index: number): Promise<void> {
+  for (let turn = 0; ; turn += 1) {
+    await insideTunnel({ proxyPort, proxyAuthorization, authority: `${turn}.${index}.${process.pid}.fast.test:${originTlsPort}` })
+      .then((socket) => void socket.destroy())
+      .catch(() => sleep(pauseMs))
   }
 }
 
@@ -89,7 +112,10 @@ const begin: Readonly<Record<Greed, () => void>> = {
   lookups: () => times(300, (index) => hold(`http://${index}.${process.pid}.slow.test:${originPort}/`)),
   bodies: () => times(170, () => hold(`${origin}/v1/items`, 1024 * 1024)),
   files: () => times(32, rewrite),
-  flood: () => times(32, flood),
+  flood: () => times(32, () => flood()),
+  descriptors: () => times(300, (index) => hold(`http://${index % 20}.fast.test:${originPort}/hang`)),
+  leaves: () => times(32, mint),
+  records: () => times(32, () => flood(`?${'key=value&'.repeat(1000)}`)),
 }
 
 begin[greed]()

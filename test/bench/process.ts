@@ -14,8 +14,15 @@ export interface Measured {
   stop(): Promise<void>
 }
 
-export function start(script: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Measured {
-  const [program, ...words] = endingWithUs(process.execPath, '--no-warnings', script, ...args)
+/** `maxDescriptors`: RLIMIT_NOFILE of it. */
+export function start(
+  script: string,
+  args: readonly string[],
+  { env = process.env, maxDescriptors = null }: { env?: NodeJS.ProcessEnv; maxDescriptors?: number | null } = {},
+): Measured {
+  const node = [process.execPath, '--no-warnings', script, ...args] as const
+  const [program, ...words] =
+    maxDescriptors === null ? endingWithUs(...node) : endingWithUs('prlimit', `--nofile=${maxDescriptors}`, ...node)
   const child: ChildProcess = spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'], env })
   const { pid } = child
   const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8')

@@ -1,8 +1,7 @@
 /** Load through CONNECT, where wrk cannot go: Node's own HTTP client over tunnels that stay open. `tunnelled: false` asks in absolute form. */
-
 import * as http from 'node:http'
 import { type Agent, request } from 'node:http'
-import { connect as tlsConnect } from 'node:tls'
+import { insideTunnel } from './inside-tunnel.ts'
 import type { LoadResult } from './load.ts'
 
 export interface TlsLoadOptions {
@@ -28,9 +27,7 @@ async function drive({ proxyPort, ca, url, proxyAuthorization }: TlsLoadOptions,
   const { host, hostname, port, pathname } = new URL(url)
   const agent: Agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   if (ca !== null) {
-    const socket = await tunnel(proxyPort, `${hostname}:${port}`, proxyAuthorization)
-    const secure = tlsConnect({ socket, ca, servername: hostname })
-    await new Promise((resolve, reject) => secure.once('secureConnect', resolve).once('error', reject))
+    const secure = await insideTunnel({ proxyPort, proxyAuthorization, authority: `${hostname}:${port}`, ca })
     agent.createConnection = () => secure
   }
   const taken: number[] = []
@@ -53,23 +50,6 @@ function once(options: http.RequestOptions): Promise<number> {
       res.resume()
       res.once('end', () => resolve(res.statusCode ?? 0))
     })
-      .once('error', reject)
-      .end()
-  })
-}
-
-function tunnel(proxyPort: number, authority: string, proxyAuthorization: string): Promise<import('node:net').Socket> {
-  return new Promise((resolve, reject) => {
-    request({
-      host: '127.0.0.1',
-      port: proxyPort,
-      method: 'CONNECT',
-      path: authority,
-      headers: { host: authority, 'proxy-authorization': proxyAuthorization },
-    })
-      .once('connect', (res, socket) =>
-        res.statusCode === 200 ? resolve(socket) : reject(new Error(`CONNECT was answered with ${res.statusCode}`)),
-      )
       .once('error', reject)
       .end()
   })
