@@ -55,7 +55,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'origin RST': { path: '/reset', rest: '\r\n', settled: { status: 502, complete: true, problem: 'origin-failed' } },
   'origin FIN in its reply': { path: '/short', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-failed' } },
-  'origin half-close behind its reply': { path: '/closes', rest: '\r\n', settled: { status: 200, complete: true, problem: null } },
+  'origin half-close after its reply': { path: '/closes', rest: '\r\n', settled: { status: 200, complete: true, problem: null } },
   'origin early reply': { path: '/early', method: 'POST', rest: unfinished, settled: { status: 401, complete: true, problem: null } },
   'origin stall in its reply': { path: '/stalls', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-timeout' } },
   'origin stall': { path: '/never', rest: '\r\n', settled: { status: 504, complete: true, problem: 'origin-timeout' } },
@@ -153,7 +153,7 @@ test('docs/lifecycle.md has a row for each, and none besides', () => {
   const page = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8')
   const documented = [...page.matchAll(/^\| ((?:caller|origin) [^|]+) \|/gm)].map(([, what]) => what)
   // That one is in half-closed.test.ts, with what a reply looks like.
-  assert.deepEqual(documented.toSorted(), [...Object.keys(rows), 'caller half-close behind its request'].toSorted())
+  assert.deepEqual(documented.toSorted(), [...Object.keys(rows), 'caller half-close after its request'].toSorted())
 })
 
 /** A reset is sent by the connection below a TLS one. */

@@ -87,7 +87,7 @@ const tunnels: Readonly<Record<string, Row>> = {
     },
     settled: whole,
   },
-  'caller half-close behind its request': {
+  'caller half-close after its request': {
     async act({ caller, origin }) {
       caller.socket.end('request')
       await sees(origin)
@@ -123,7 +123,7 @@ const tunnels: Readonly<Record<string, Row>> = {
     },
     settled: whole,
   },
-  'origin half-close behind its reply': {
+  'origin half-close after its reply': {
     isIdle: true,
     async act({ caller, origin }) {
       origin.socket.end('reply')
@@ -195,7 +195,7 @@ const websockets: Readonly<Record<string, Row>> = {
     settled: switching,
   },
   // The service says nothing to it, and keeps its own half.
-  'caller half-close behind its request': {
+  'caller half-close after its request': {
     isIdle: true,
     async act({ caller, origin }) {
       caller.socket.end()
@@ -213,7 +213,7 @@ const websockets: Readonly<Record<string, Row>> = {
     },
     settled: switching,
   },
-  'origin half-close behind its reply': {
+  'origin half-close after its reply': {
     async act({ caller, origin }) {
       origin.socket.end()
       await sees(caller)
