@@ -26,7 +26,7 @@ if (process.argv.includes('--check')) {
   const wasm = await readFile(join(compiledPolicyFolder, 'policy.wasm'))
   const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as {
     sourceHash: string
-    sight: unknown
+    policyReads: unknown
     rulePaths: unknown
     references: unknown
   }
@@ -36,8 +36,8 @@ if (process.argv.includes('--check')) {
     (await readFile(digestsFile, 'utf8')) === digests &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
-    JSON.stringify([metadata.sight, metadata.rulePaths, metadata.references]) ===
-      JSON.stringify([built.policy.sight, built.policy.rulePaths, built.policy.references])
+    JSON.stringify([metadata.policyReads, metadata.rulePaths, metadata.references]) ===
+      JSON.stringify([built.policy.policyReads, built.policy.rulePaths, built.policy.references])
   console.log(
     same
       ? 'the compiled default policy is what its sources give'
@@ -48,7 +48,7 @@ if (process.argv.includes('--check')) {
   await writeFile(digestsFile, digests)
   await save(compiledPolicyFolder, built)
   console.log(
-    `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.sight.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
+    `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.policyReads.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
   )
 }
 

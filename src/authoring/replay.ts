@@ -22,10 +22,10 @@ export function isUndecided(said: object): said is Undecided {
 export function createDecideRecorded(policy: PolicyStation): DecideRecorded {
   // The lists are always the same for one kind of request, and so are the parts of them that can be seen.
   const visible = new Map<string, readonly UnseenPart[]>()
-  const sight = policy.sight()
+  const policyReads = policy.policyReads()
   return ({ request, claim, unseen }) => {
     const key = unseen.map(({ path, isOptional }) => `${path.join('.')}${isOptional}`).join()
-    const parts = visible.get(key) ?? visibleOf(unseen, sight)
+    const parts = visible.get(key) ?? visibleOf(unseen, policyReads)
     visible.set(key, parts)
     return sayWithout(parts, (unread) => {
       const decision = policy.decideWithout(request, claim, unread)

@@ -12,11 +12,11 @@ export {
   type FileCoverage,
   gatewayFolders,
   isListOfPaths,
-  isSight,
+  isPolicyReads,
   openWorkFolder,
+  type PolicyReads,
   RegoError,
   type RegoSources,
-  type Sight,
   type TestOutcome,
 } from './compiler/index.ts'
 export { EvaluationTimeout, type FailureKind, failureKindOf, failureKinds, failureReasons } from './failure.ts'

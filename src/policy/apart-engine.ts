@@ -25,11 +25,11 @@ export interface ApartOptions {
 export function createDecideApart(options: ApartOptions): DecideApart {
   const { policy, integrations, revision, readContext, thread, onFailure, observer } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
-  const writeInput = createWriteInput(policy.sight, readContext)
-  const bodyPaths = bodyPathsOf(policy.sight)
+  const writeInput = createWriteInput(policy.policyReads, readContext)
+  const bodyPaths = bodyPathsOf(policy.policyReads)
   const { read, canBeRemembered } = createDecisionReader(revision)
   const decided =
-    policy.sight.volatile.length === 0 ? createFairCache<{ readonly decision: Decision | null; readonly at: number }>(10_000) : null
+    policy.policyReads.volatile.length === 0 ? createFairCache<{ readonly decision: Decision | null; readonly at: number }>(10_000) : null
 
   /** One sample at a time: it is due until one was taken, and several questions are under way. */
   let isObserving = false

@@ -8,10 +8,10 @@ import {
   type DataReference,
   isExternalCall,
   isListOfPaths,
-  isSight,
+  isPolicyReads,
+  type PolicyReads,
   RegoError,
   type RegoSources,
-  type Sight,
 } from '../opa/index.ts'
 import { mapRegoErrors } from './explain-rules.ts'
 import { readRego } from './rego-files.ts'
@@ -32,7 +32,7 @@ export interface CompiledPolicy {
   readonly wasm: Uint8Array
   /** SHA-256 of all that it was built from, hex. */
   readonly sourceHash: string
-  readonly sight: Sight
+  readonly policyReads: PolicyReads
   /** Where below `data` its rules stand; empty where somebody else built it. */
   readonly rulePaths: readonly (readonly string[])[]
   /** Where its rules look at base data; empty where somebody else built it. */
@@ -40,7 +40,7 @@ export interface CompiledPolicy {
 }
 
 /** Rises when what stands in `policy.json`, or what it means, changes: what an earlier version kept is built anew. */
-const format = 3
+const format = 4
 
 interface Metadata {
   readonly format: number
@@ -48,7 +48,7 @@ interface Metadata {
   readonly opa: string
   /** SHA-256 of policy.wasm, hex. */
   readonly wasm: string
-  readonly sight: Sight
+  readonly policyReads: PolicyReads
   readonly rulePaths: readonly (readonly string[])[]
   readonly references: readonly DataReference[]
 }
@@ -162,13 +162,14 @@ export async function compileInputs(inputs: BuildInputs, compile: Compile): Prom
   const request = { command: 'build', ...rest } as const
   const {
     wasm = '',
-    sight,
+    sight: policyReads,
     opa = '',
     rules = packagesOf(rest.sources),
     references = [],
   } = await mapRegoErrors(rest.sources, () => compile(request))
-  if (wasm === '' || !isSight(sight)) throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
-  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, sight, rulePaths: rules, references }, opa }
+  if (wasm === '' || !isPolicyReads(policyReads))
+    throw new RegoError([{ file: '', row: 0, column: 0, code: 'compiler', message: strangeAnswer }])
+  return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, policyReads, rulePaths: rules, references }, opa }
 }
 
 /** A plain `opa` does not tell where rules stand: then each package is taken for full of them. */
@@ -182,8 +183,8 @@ function packagesOf(sources: RegoSources): readonly (readonly string[])[] {
 /** The metadata is written last: a folder without it is no build. */
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const { wasm, sourceHash, sight, rulePaths, references } = policy
-  const metadata: Metadata = { format, sourceHash, opa, wasm: sha256(wasm), sight, rulePaths, references }
+  const { wasm, sourceHash, policyReads, rulePaths, references } = policy
+  const metadata: Metadata = { format, sourceHash, opa, wasm: sha256(wasm), policyReads, rulePaths, references }
   for (const [name, content] of [
     ['policy.wasm', wasm],
     ['policy.json', `${JSON.stringify(metadata, null, 1)}\n`],
@@ -198,10 +199,10 @@ export async function save(folder: string, { policy, opa }: { policy: CompiledPo
 async function load(folder: string): Promise<CompiledPolicy | null> {
   try {
     const metadata = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata | null
-    if (metadata?.format !== format || !isSight(metadata.sight) || !isListOfPaths(metadata.rulePaths)) return null
-    const { sourceHash, sight, rulePaths, references } = metadata
+    if (metadata?.format !== format || !isPolicyReads(metadata.policyReads) || !isListOfPaths(metadata.rulePaths)) return null
+    const { sourceHash, policyReads, rulePaths, references } = metadata
     const wasm = await readFile(join(folder, 'policy.wasm'))
-    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash, sight, rulePaths, references } : null
+    return sha256(wasm) === metadata.wasm ? { wasm, sourceHash, policyReads, rulePaths, references } : null
   } catch {
     return null
   }

@@ -19,7 +19,7 @@ import type { Coverage, ReadCoverage } from './coverage.ts'
 import { createDecisionReader } from './decision-reader.ts'
 import { type Ask, type Grants, mayWait } from './external-calls/index.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
-import type { InputSight } from './projection.ts'
+import type { InputReads } from './projection.ts'
 import type { Session } from './session.ts'
 export interface EngineOptions {
   readonly policy: CompiledPolicy
@@ -45,7 +45,7 @@ export interface Observer {
 export interface Engine {
   readonly revision: string
   readonly needs: Needs
-  readonly sight: InputSight
+  readonly policyReads: InputReads
   /** As `Policy.decide`. */
   decide(request: AccessRequest, claim: Claim): Decision | null
   /** What is decided whatever stands at these paths (JSON arrays) of the input; `null`: that depends on it. Makes no external call. */
@@ -73,12 +73,12 @@ export const maxCachedCharacters = 1024
 export function createEngine(options: EngineOptions): Engine {
   const { policy, session, integrations, revision, readContext, grants, ask, readCoverage, onFailure, observer } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
-  const writeInput = createWriteInput(policy.sight, readContext)
+  const writeInput = createWriteInput(policy.policyReads, readContext)
   const { read, canBeRemembered } = createDecisionReader(revision)
   // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
   // give two answers (clock, randomness), the same text decides the same.
-  const decided = policy.sight.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
-  const bodyPaths = bodyPathsOf(policy.sight)
+  const decided = policy.policyReads.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
+  const bodyPaths = bodyPathsOf(policy.policyReads)
 
   function evaluate(request: AccessRequest, input: string, unread: readonly string[], answers?: Answers): Decision {
     const data = session.documents.imageFor(byName.get(request.integration.name))
@@ -216,8 +216,8 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     revision,
-    needs: needsOf(policy.sight),
-    sight: policy.sight,
+    needs: needsOf(policy.policyReads),
+    policyReads: policy.policyReads,
     decide(request, claim) {
       try {
         return decide(request, claim)

@@ -1,7 +1,7 @@
 /** The policy input, version 1 (rego/schemas/input.json), of which only what the policy can look at is written. */
 import { type AccessRequest, type Claim, type Json, type JsonObject, type Needs, resourceKinds } from '../core/index.ts'
 import { isJsonObject, parseExactJson, stringify } from '../text/index.ts'
-import { type InputSight, memberOf, type Place, placesOf, writeProjected } from './projection.ts'
+import { type InputReads, memberOf, type Place, placesOf, writeProjected } from './projection.ts'
 
 /** Beside the request: what the gateway knows of the integration's state. */
 export type ReadContext = (integration: string, origin: string | null) => JsonObject
@@ -9,9 +9,9 @@ export type ReadContext = (integration: string, origin: string | null) => JsonOb
 /** Writes the input document of one request as JSON text. */
 export type WriteInput = (request: AccessRequest, claim: Claim) => string
 
-/** Which parts of a request have to be read for a policy of this sight. */
-export function needsOf(sight: InputSight): Needs {
-  const root = placesOf(sight)
+/** Which parts of a request have to be read for a policy that reads these of the input. */
+export function needsOf(reads: InputReads): Needs {
+  const root = placesOf(reads)
   const seen = (kind: string, key: string) => memberOf(memberOf(root, kind), key) !== undefined
   const seenIn = (key: string) => seen('http', key) || seen('service', key)
   return {
@@ -26,9 +26,9 @@ export function hasUnreadBody({ body }: JsonObject): boolean {
   return (body as { readonly type?: Json } | undefined)?.type === 'unread'
 }
 
-/** By kind, the path (a JSON array) of the body that a policy of this sight can look at, in a list that is ever the same. */
-export function bodyPathsOf(sight: InputSight): ReadonlyMap<string, readonly string[]> {
-  const root = placesOf(sight)
+/** By kind, the path (a JSON array) of the body where a policy that reads these looks at it; always the same list. */
+export function bodyPathsOf(reads: InputReads): ReadonlyMap<string, readonly string[]> {
+  const root = placesOf(reads)
   const seeing = resourceKinds.filter((kind) => memberOf(memberOf(root, kind), 'body') !== undefined)
   return new Map(seeing.map((kind) => [kind, [JSON.stringify([kind, 'body'])]]))
 }
@@ -36,9 +36,9 @@ export function bodyPathsOf(sight: InputSight): ReadonlyMap<string, readonly str
 const integrationKeys = ['name', 'labels', 'identity'] as const
 const requestKeys = ['id', 'time', 'door', 'kind', 'action'] as const
 
-/** The writer for a policy of this sight: what it cannot see is left out, and so is a body that was not read. */
-export function createWriteInput(sight: InputSight, readContext: ReadContext): WriteInput {
-  const root = placesOf(sight)
+/** The writer for a policy that reads these: everything else is left out, and so is a body that was not read. */
+export function createWriteInput(reads: InputReads, readContext: ReadContext): WriteInput {
+  const root = placesOf(reads)
   const integration = memberOf(root, 'integration')
   const request = memberOf(root, 'request')
   const context = memberOf(root, 'context')

@@ -15,7 +15,7 @@ import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
 import { type Ask, type Grants, noGrants } from './external-calls/index.ts'
 import type { ReadContext } from './input.ts'
 import { createSessionOver, type Loaded, type LoadOptions, loadProgram, type Prepared, type Program } from './program.ts'
-import type { InputSight } from './projection.ts'
+import type { InputReads } from './projection.ts'
 import type { Session } from './session.ts'
 import { warningsOf } from './unprovided.ts'
 export interface PolicyOptions {
@@ -50,7 +50,7 @@ export interface PolicyStation extends Policy, Program<PreparedPolicy> {
   /** What of the active policy was held to the other evaluator; `null` where there is none. */
   compared(): Compared | null
   /** What of the input the active policy can look at. */
-  sight(): InputSight
+  policyReads(): InputReads
   /** As `Engine.decideWithout`. */
   decideWithout: Engine['decideWithout']
   /** As `decide`, and nobody's request waits for it; makes no external call. */
@@ -151,7 +151,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     compared: () => activeCompared,
     warnings: () => activeWarnings,
     revision: () => active?.revision ?? null,
-    sight: () => active?.sight ?? { reads: [], probes: [] },
+    policyReads: () => active?.policyReads ?? { reads: [], probes: [] },
   }
 }
 

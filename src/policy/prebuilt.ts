@@ -20,7 +20,7 @@ export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | nul
   return {
     wasm: found.module,
     sourceHash: createHash('sha256').update(found.module).digest('hex'),
-    sight: everything,
+    policyReads: everything,
     rulePaths: [],
     references: [],
   }

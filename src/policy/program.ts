@@ -82,7 +82,7 @@ export async function loadProgram(options: LoadOptions, composed: Composed, know
   rejectPathConflicts(built.rulePaths, bundles)
   const same = known?.compiled.sourceHash === built.sourceHash ? known : null
   const module = same?.module ?? (await WebAssembly.compile(harden(built.wasm)))
-  const isOwn = built.sight.ownOnly && dataBytes <= maxSharedBytes
+  const isOwn = built.policyReads.ownOnly && dataBytes <= maxSharedBytes
   const create = () =>
     createSessionOver(options, isOwn ? createOwnDocuments(module, data) : createWholeDocuments(module, data, integrations))
   const session = isOwn && same?.dataHash === dataHash && same.isOwn ? same.session : create()
@@ -90,7 +90,7 @@ export async function loadProgram(options: LoadOptions, composed: Composed, know
   const isPrebuilt = built === composed.prebuilt
   if (isPrebuilt) await requireKnownBuiltins(builtins, grants)
   // What the module calls it says itself, whatever a bundle says of it: an answer from outside is waited for.
-  const compiled = isPrebuilt ? { ...built, sight: { ...built.sight, builtins } } : built
+  const compiled = isPrebuilt ? { ...built, policyReads: { ...built.policyReads, builtins } } : built
   await library.readyFor(libraryNeedOf({ builtins, neverInside }, options.sourcesOf(composed)))
   return { compiled, module, dataHash, session, isOwn }
 }

@@ -1,10 +1,10 @@
 /** A document cut down to what a policy can look at, as JSON text. */
 import type { Json } from '../core/index.ts'
-import type { Sight } from '../opa/index.ts'
+import type { PolicyReads } from '../opa/index.ts'
 import { hasMembers, stringify } from '../text/index.ts'
 
 /** What of the input a policy can look at (rego/compiler/plan.go). */
-export type InputSight = Pick<Sight, 'reads' | 'probes'>
+export type InputReads = Pick<PolicyReads, 'reads' | 'probes'>
 
 /** One place of the document: seen whole, or only its presence and type and what stands in `children`. */
 export interface Place {
@@ -12,7 +12,7 @@ export interface Place {
   readonly children: ReadonlyMap<string, Place>
 }
 
-export function placesOf({ reads, probes }: InputSight): Place {
+export function placesOf({ reads, probes }: InputReads): Place {
   const root = createPlace()
   for (const path of reads) reach(root, path).whole = true
   for (const path of probes) reach(root, path)

@@ -1,6 +1,6 @@
 /** What of a recorded request no record holds, and what can be said of the request all the same: what is the same whatever stands there. */
 import type { JsonObject, ResourceKind } from '../core/index.ts'
-import { type InputSight, memberOf, placesOf } from './projection.ts'
+import { type InputReads, memberOf, placesOf } from './projection.ts'
 
 /** A part of the input that is not known. */
 export interface UnseenPart {
@@ -37,9 +37,9 @@ export function unseenOf(kind: ResourceKind, facts: JsonObject, hidden: readonly
 
 const madeOfPath: ReadonlySet<string> = new Set(['segments', 'encodedSlash', 'emptySegments'])
 
-/** Those that a policy of this sight can look at. */
-export function visibleOf(parts: readonly UnseenPart[], sight: InputSight): readonly UnseenPart[] {
-  const root = placesOf(sight)
+/** Those of them that a policy reads. */
+export function visibleOf(parts: readonly UnseenPart[], policyReads: InputReads): readonly UnseenPart[] {
+  const root = placesOf(policyReads)
   return parts.filter(({ path }) => path.reduce<ReturnType<typeof memberOf>>(memberOf, root) !== undefined)
 }
 

@@ -1,6 +1,6 @@
 /** The second policy of a rules folder, built: what `package system.log` says of a decision-log event. */
 
-import { type Compile, isExternalCall, type RegoSources, type Sight } from '../opa/index.ts'
+import { type Compile, isExternalCall, type PolicyReads, type RegoSources } from '../opa/index.ts'
 import { type BuildInputs, buildKept, type CompiledPolicy, compilerEnvironment, defaultSources, hashOf } from '../policy/index.ts'
 
 /**
@@ -33,12 +33,12 @@ export async function buildMasks(
   grants: readonly string[],
 ): Promise<CompiledPolicy> {
   const built = await buildKept(await maskInputs(rules, grants), compile, cacheFolder, requireTests)
-  requireInside(built.sight)
+  requireInside(built.policyReads)
   return built
 }
 
 /** The rules beside them may be granted external calls: what shapes a report waits for none. */
-export function requireInside({ builtins }: Pick<Sight, 'builtins'>): void {
+export function requireInside({ builtins }: Pick<PolicyReads, 'builtins'>): void {
   const external = builtins.filter(isExternalCall)
   if (external.length > 0)
     throw new Error(`package system.log calls ${external.join(', ')}: what shapes the decision log may make no external call`)

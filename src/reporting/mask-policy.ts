@@ -75,7 +75,7 @@ export function createMaskPolicy(options: MaskPolicyOptions): MaskPolicy {
 
 function evaluatorOf({ compiled, session }: Loaded): Masks['evaluate'] {
   const image = session.documents.imageFor(undefined)
-  const places = placesOf(compiled.sight)
+  const places = placesOf(compiled.policyReads)
   return (event) => session.evaluate(image, writeProjected(places, event as unknown as JsonObject), Date.parse(event.timestamp), readResult)
 }
 

@@ -294,7 +294,7 @@ const damages: readonly (readonly [what: string, file: string, change: (content:
   [
     'says nothing of what the policy looks at',
     'policy.json',
-    (content) => JSON.stringify({ ...JSON.parse(content.toString()), sight: {} }),
+    (content) => JSON.stringify({ ...JSON.parse(content.toString()), policyReads: {} }),
   ],
   ['is cut', 'policy.wasm', (content) => content.subarray(0, content.length / 2)],
   ['is another policy', 'policy.wasm', () => readFileSync(join(import.meta.dirname, '../../rego/sallyport/compiled/policy.wasm'))],

@@ -221,7 +221,7 @@ drop if input.input.http.path == "/health"
   await ask('/secret/path')
   await collector.until(() => collector.events().length === 1)
   const [event] = collector.events() as (Event & { input: { note: string; http: object } })[]
-  // Neither headers nor a body: the masks' sight is not the policy's.
+  // Neither headers nor a body: what masks read is not the policy's.
   assert.deepEqual(Object.keys(event?.input.http ?? {}), ['scheme', 'host', 'port', 'method'])
   assert.equal(event?.input.note, 'sallyport/decision-127.0.0.1')
   assert.deepEqual([event?.['erased'], event?.['masked']], [['/input/http/path'], ['/input/note']])

@@ -8,7 +8,7 @@ import type { CompiledPolicy } from '../../src/policy/build.ts'
 import type { ThreadAnswer, ThreadQuestion } from '../../src/policy/evaluation-thread.ts'
 
 /** What it reads does not matter here. */
-const policy = { sight: everything } as CompiledPolicy
+const policy = { policyReads: everything } as CompiledPolicy
 const request = {
   kind: 'http',
   id: 'a',

@@ -287,9 +287,9 @@ compilerTest('what a bundle says of its WebAssembly’s reads and clocks is not 
   const acme = (await whole(bytes)).get('acme')
   assert.ok(acme !== undefined)
   const [wasm] = acme.wasm
-  const sight = { reads: [], probes: [], builtins: [], volatile: [], ownOnly: true }
+  const policyReads = { reads: [], probes: [], builtins: [], volatile: [], ownOnly: true }
   const sallyport = {
-    sight,
+    policyReads,
     wasm: createHash('sha256')
       .update(wasm?.module ?? '')
       .digest('hex'),

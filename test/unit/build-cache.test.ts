@@ -10,8 +10,8 @@ import { createFolder } from '../support/folder.ts'
 test('the builds that were not used for longest go', async (t) => {
   const cache = createFolder(t, { 'history/activations.jsonl': '' })
   const wasm = readFileSync(join(compiledPolicyFolder, 'policy.wasm')).toString('base64')
-  const { sight } = JSON.parse(readFileSync(join(compiledPolicyFolder, 'policy.json'), 'utf8'))
-  const compile: Compile = async () => ({ problems: [], wasm, sight, opa: '1' })
+  const { policyReads } = JSON.parse(readFileSync(join(compiledPolicyFolder, 'policy.json'), 'utf8'))
+  const compile: Compile = async () => ({ problems: [], wasm, sight: policyReads, opa: '1' })
   const build = async (text: string) =>
     buildKept(await buildInputs({ 'rules/a.rego': `package sallyport.rules\n\n# ${text}\n` }), compile, cache, async () => {})
   const builds = () => readdirSync(cache).filter((name) => name !== 'history')

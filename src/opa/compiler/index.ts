@@ -10,9 +10,9 @@ export {
   everything,
   type FileCoverage,
   isListOfPaths,
-  isSight,
+  isPolicyReads,
+  type PolicyReads,
   RegoError,
   type RegoSources,
-  type Sight,
   type TestOutcome,
 } from './protocol.ts'

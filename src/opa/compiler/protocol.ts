@@ -35,7 +35,7 @@ export interface CompilerRequest {
 }
 
 /** What a policy can look at, as its plan shows (rego/compiler/plan.go). */
-export interface Sight {
+export interface PolicyReads {
   /** Input paths whose whole value can matter, shortened to the paths that cover the others; `[]` is the whole document. */
   readonly reads: readonly (readonly string[])[]
   /** Input paths of which only the presence and the type can matter. */
@@ -49,11 +49,11 @@ export interface Sight {
 }
 
 /** Of a policy of which nothing is known: no projection, no cache, all manifests in its data. */
-export const everything: Sight = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
+export const everything: PolicyReads = { reads: [[]], probes: [], builtins: [], volatile: ['unknown'], ownOnly: false }
 
 /** What another version kept or gave may be of another form. */
-export function isSight(value: unknown): value is Sight {
-  const { reads, probes, builtins, volatile, ownOnly } = (value ?? {}) as Partial<Record<keyof Sight, unknown>>
+export function isPolicyReads(value: unknown): value is PolicyReads {
+  const { reads, probes, builtins, volatile, ownOnly } = (value ?? {}) as Partial<Record<keyof PolicyReads, unknown>>
   return [reads, probes].every(isListOfPaths) && [builtins, volatile].every(isListOfNames) && typeof ownOnly === 'boolean'
 }
 
@@ -125,7 +125,7 @@ export interface CompilerAnswer {
   readonly opa?: string
   /** Base64. */
   readonly wasm?: string
-  readonly sight?: Sight
+  readonly sight?: PolicyReads
   /** With `build`: where below `data` rules stand, down to the first key that is computed. */
   readonly rules?: readonly (readonly string[])[]
   /** With `build` and `check`: where the sources, tests left out with `build`, look at data that no rule defines. */
