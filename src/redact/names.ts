@@ -105,8 +105,12 @@ export function isSensitiveName(name: string, extra: ReadonlySet<string>): boole
   return last === 'key' || last === 'keys' ? !plainKeys.has(before) : last === 'code' && secretCodes.has(before)
 }
 
+const oneWord = /^[a-z\d]+$/
+
 /** `clientSecret`, `APIKey` and `api-key` have two words each. */
 function wordsOf(name: string): readonly string[] {
+  // Most names are one word; a query may have thousands of them.
+  if (oneWord.test(name)) return [name]
   return name
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
     .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
