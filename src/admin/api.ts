@@ -7,7 +7,7 @@ import type { Access } from '../access/index.ts'
 import { Refusal } from '../core/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { sendParts } from './send-parts.ts'
+import { sendParts } from './operator-server.ts'
 
 export interface ApiOptions {
   /** JSON text. */

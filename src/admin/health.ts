@@ -1,6 +1,6 @@
 /** /healthz, /readyz and /metrics: open to every caller that reaches the port, so they name no secret and no path. */
 import type { RequestListener, ServerResponse } from 'node:http'
-import { sendParts } from './send-parts.ts'
+import { sendParts } from './operator-server.ts'
 
 export interface Health {
   readonly ready: boolean

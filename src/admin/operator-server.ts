@@ -1,6 +1,7 @@
-/** An HTTP server of the operator's side: bounded in what its callers can hold of it, and speaking HTTP/1.1 and HTTP/1.0 alone. */
+/** An HTTP server for the operator: bounded in what its callers can hold, speaking only HTTP/1.1 and HTTP/1.0, with answers that are sent while they are made. */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { drained } from '../core/index.ts'
 import { createServer } from '../node-http.ts'
 import { boundConnections, RequestLines } from '../sockets/index.ts'
 
@@ -28,4 +29,14 @@ export function createOperatorServer(app: RequestListener, maxConnections: numbe
 
 function refuse(res: ServerResponse): void {
   res.writeHead(505, [...headers]).end(problem)
+}
+
+/** As fast as it is read, and only while the caller reads. Rejects with what `parts` throws: where the head was sent before, the caller must see that the answer is not whole. */
+export async function sendParts(res: ServerResponse, type: string, parts: AsyncIterable<string>): Promise<void> {
+  for await (const part of parts) {
+    if (!res.headersSent) res.writeHead(200, { 'content-type': type })
+    if (res.destroyed) return
+    if (!res.write(part)) await drained(res)
+  }
+  res.end()
 }

@@ -1,9 +1,9 @@
 /** The tamper-evident log. */
 
 export { type AuditStation, openAudit } from './audit.ts'
-export { AuditError } from './audit-error.ts'
 export { continueAudit } from './continue.ts'
 export type { AuditMask } from './entry.ts'
+export { AuditError } from './line.ts'
 export { readAudit, readNewest } from './read.ts'
 export type { AppendFile } from './segment-files.ts'
 export { followAudit, type TailLine, tailAudit } from './tail.ts'

@@ -1,5 +1,4 @@
-/** A line of the log as a start reads it, and what is said where it cannot be. */
-import { AuditError } from './audit-error.ts'
+/** A line of the log as a start reads it, and the error that names a line which cannot be read. */
 
 export interface Line {
   readonly seq: number
@@ -24,4 +23,11 @@ export function parseLine(file: string, number: number, bytes: Buffer): Line {
 
 export function brokenAt(file: string, number: number): AuditError {
   return new AuditError(`${file}:${number}: the chain is broken here: the log was changed, or two gateways wrote to it. ${whatToDo}`)
+}
+
+export class AuditError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'AuditError'
+  }
 }

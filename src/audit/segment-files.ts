@@ -2,8 +2,8 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, unlinkSync, write } from 'node:fs'
 import { devNull } from 'node:os'
 import { join } from 'node:path'
-import { AuditError } from './audit-error.ts'
 import { segmentName } from './chain.ts'
+import { AuditError } from './line.ts'
 
 /** The calls that can fail; a test injects failures here. */
 export interface AppendFile {

@@ -1,6 +1,6 @@
 /** Group commit: a write begins when none is in flight, and whatever arrives meanwhile is the next group. No timer. */
 import { Refusal } from '../core/index.ts'
-import { AuditError } from './audit-error.ts'
+import { AuditError } from './line.ts'
 import { type AppendFile, SegmentFiles } from './segment-files.ts'
 
 export interface WriterOptions {

@@ -1,7 +1,7 @@
 /** Tools for authors of policies and manifests: for the command line only, and in no running gateway. */
-export { type Addition, smallestChange, withAddition } from './change.ts'
+
 export { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from './diff/index.ts'
-export { type Explanation, explainRecord } from './explain.ts'
+export { type Addition, type Explanation, explainRecord, smallestChange, withAddition } from './explain.ts'
 export type { AuthorRule } from './held-rules.ts'
 export { createDecideRecorded, type DecideRecorded, isUndecided, type RecordedDifference, replay } from './replay.ts'
 export { scaffold } from './scaffold.ts'

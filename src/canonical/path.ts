@@ -1,6 +1,5 @@
-/** One spelling for each path: what two parsers could read differently is refused, so the path judged is the path forwarded. */
+/** One spelling for each path, and the forms that need a capability's choice: a path that two parsers could read differently is refused, so the judged path is the forwarded path. */
 import { type FormChoices, Refusal } from '../core/index.ts'
-import { pathForms } from './path-forms.ts'
 
 export interface CanonicalTarget {
   readonly path: string
@@ -87,4 +86,30 @@ export function segmentsOf(path: string): readonly string[] {
 
 function refuse(why: string): Refusal {
   return new Refusal('malformed-request', why)
+}
+
+/** What a canonical path holds of them; members that are not so are absent. */
+export interface PathForms {
+  /** `%2F`: a character of its segment to some origins, a slash to others (RFC 3986 §2.2). */
+  readonly encodedSlash?: true
+  /** `//`: a segment without a character to some origins, one slash to others (RFC 3986 §3.3). */
+  readonly emptySegments?: true
+}
+
+const none: PathForms = {}
+
+/** `path` is canonical, so an encoded slash is always `%2F`. */
+export function pathForms(path: string): PathForms {
+  const encodedSlash = path.includes('%2F')
+  const emptySegments = path.includes('//')
+  if (!encodedSlash && !emptySegments) return none
+  return { ...(encodedSlash && { encodedSlash }), ...(emptySegments && { emptySegments }) }
+}
+
+/** What a capability must say for this path, or for one of these patterns. */
+export function choicesFor(paths: readonly string[]): FormChoices {
+  return {
+    ...(paths.some((path) => path.includes('%2F')) && { encodedSlash: 'literal' }),
+    ...(paths.some((path) => path.includes('//')) && { emptySegments: 'literal' }),
+  }
 }

@@ -1,11 +1,11 @@
 /** Writes certificates, through @peculiar/x509. Loaded when the first is made: most of a start goes without. */
-import { createPublicKey, type webcrypto } from 'node:crypto'
+import { createPublicKey, randomBytes, type webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
+
 // @peculiar/x509 resolves its parts through decorators' metadata, which must be there before it.
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import type { CertificateAuthority, MadeAuthority } from './certificate-authority.ts'
-import { createSerialNumber } from './serial-number.ts'
 
 /** Of the CA and its leaves. */
 export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
@@ -70,4 +70,14 @@ function usageOf({ algorithm: { name } }: webcrypto.CryptoKey): x509.KeyUsageFla
 /** PKCS #8. */
 export async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
   return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`
+}
+
+/**
+ * Sixteen random bytes in hex, of which the first lies between 0x40 and 0x7f: positive and minimal in DER whatever
+ * writes it (X.690 §8.3, RFC 5280 §4.1.2.2).
+ */
+export function createSerialNumber(): string {
+  const bytes = randomBytes(16)
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40
+  return bytes.toString('hex')
 }

@@ -1,4 +1,4 @@
-/** YAML text as a value and the places of its parts; what readers could understand differently is a problem. */
+/** YAML text as a value with the position of each part; text that readers could understand differently is a problem. */
 import {
   type Document,
   isAlias,
@@ -7,6 +7,7 @@ import {
   isScalar,
   isSeq,
   LineCounter,
+  type Node,
   parseDocument,
   visit,
   type YAMLError,
@@ -14,7 +15,6 @@ import {
 } from 'yaml'
 import type { ConfigProblem } from './config-error.ts'
 import { maxTextBytes } from './read-text.ts'
-import { badAlias } from './yaml-aliases.ts'
 
 export interface YamlSource {
   /** For messages. */
@@ -131,4 +131,32 @@ function pairOf({ items }: YAMLMap, key: PropertyKey) {
 
 function offsetIn(node: unknown, otherwise = 0): number {
   return isNode(node) ? (node.range?.[0] ?? otherwise) : otherwise
+}
+
+export interface BadAlias {
+  /** Its offset in the text. */
+  readonly offset: number
+  readonly why: string
+  /** Most likely it is meant to be text that begins with `*`, such as a host or a path. */
+  readonly isText: boolean
+}
+
+/** The first such alias; `null` where every alias refers to a complete value before it. */
+export function badAlias(document: Document): BadAlias | null {
+  const anchored = new Map<string, Node>()
+  let found: BadAlias | null = null
+  visit(document, {
+    Node(_key, node, path) {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchored.set(node.anchor, node)
+        return undefined
+      }
+      const value = anchored.get(node.source)
+      if (value !== undefined && !path.some((node) => isNode(node) && node === value)) return undefined
+      const why = value === undefined ? 'an alias that stands before its anchor, or has none' : 'an alias inside its own anchor'
+      found = { offset: node.range?.[0] ?? 0, why, isText: value === undefined && /[./*]/.test(node.source) }
+      return visit.BREAK
+    },
+  })
+  return found
 }

@@ -1,4 +1,6 @@
-/** Places for connections to origins: an integration has a share of them, and what of its own is idle gives way to what it asks for. */
+/** Places for connections to origins: an integration has a share of them, its idle connections give way to its new ones, and a dial that no request waits for is given up. */
+
+import type { Hangup } from '../core/index.ts'
 import { unlessAborted } from './within.ts'
 
 export interface DialPlaces {
@@ -55,3 +57,27 @@ export function createDialPlaces({ take, give, giveUpIdle }: DialPlacesOptions):
 
 /** For those who need no share: the operator's own, and tests of something else. */
 export const unlimitedPlaces: DialPlaces = { enter: async () => true, take: () => true, give: () => {} }
+
+export class WantedDials implements Hangup {
+  /** Nobody has left yet who was there when a dial began. */
+  readonly gone = false
+  readonly #stops = new Set<() => void>()
+  #waiting = 0
+
+  onGone(stop: () => void): () => void {
+    this.#stops.add(stop)
+    return () => this.#stops.delete(stop)
+  }
+
+  /** One more request waits for a connection. */
+  enter(): void {
+    this.#waiting += 1
+  }
+
+  /** The request has a connection, or has given up. */
+  leave(): void {
+    this.#waiting -= 1
+    if (this.#waiting > 0) return
+    for (const stop of [...this.#stops]) stop()
+  }
+}

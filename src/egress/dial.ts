@@ -5,8 +5,8 @@ import { Refusal } from '../core/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
 import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
+import { meaningOfAlert } from './origin-trust.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
-import { meaningOfAlert } from './tls-alert.ts'
 import { type Stop, within } from './within.ts'
 
 export interface DialerOptions {

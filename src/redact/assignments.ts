@@ -1,5 +1,5 @@
 /** Finds `name=value` in queries, URLs and texts, at any depth of percent-encoding, and masks the values of sensitive names. */
-import { maskValues } from './mask-values.ts'
+import { masked } from './known-secrets.ts'
 
 const separators = '3F|26|3B|23|20|0A|22|27|7B|2C|28|2F'
 /** What may stand before a name: the start, or a separator, as it is or encoded (`%3F`, `%253F`, …). */
@@ -75,4 +75,30 @@ export function decodeAll(text: string): string {
     }
   }
   return decoded
+}
+
+/**
+ * `pattern` is global, ends where a value begins, and has the name as its first group. `endOfValue`: where the value ends that begins at
+ * `start`; below zero, or beyond the text, where the text ends with it.
+ */
+export function maskValues(
+  text: string,
+  pattern: RegExp,
+  isSecret: (name: string) => boolean,
+  endOfValue: (match: RegExpExecArray, start: number) => number,
+): string {
+  let shown = ''
+  let done = 0
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    // A value that is not a secret may contain further names: `next=?token=…`.
+    if (!isSecret(match[1] ?? '')) continue
+    const start = pattern.lastIndex
+    const found = endOfValue(match, start)
+    const end = found < 0 ? text.length : Math.min(text.length, found)
+    shown += `${text.slice(done, start)}${end > start ? masked : ''}`
+    done = end
+    pattern.lastIndex = end
+  }
+  return done === 0 ? text : shown + text.slice(done)
 }

@@ -1,8 +1,8 @@
 /** Masks a document: the whole value of a sensitive name, and in every other text what the redactor finds. */
 import type { Json } from '../core/index.ts'
 import { isRawNumber, parseExactJson } from '../text/index.ts'
+import { maskValues } from './assignments.ts'
 import { masked } from './known-secrets.ts'
-import { maskValues } from './mask-values.ts'
 
 export interface DocumentRules {
   text(text: string): string

@@ -1,6 +1,5 @@
 /** Sockets that servers listen on, and the CAs that a TLS client trusts. */
-export { boundConnections } from './bound-connections.ts'
-export { claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
+export { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
 export { Pool } from './pool.ts'
 export { RequestLines } from './request-lines.ts'
 export { trustedRoots } from './trusted-roots.ts'

@@ -1,6 +1,6 @@
-/** Where servers listen: on a port, or on a Unix socket that no other process answers on, and that only some users may open from the first moment on. */
+/** Where servers listen: on a port, or on a Unix socket that no other process answers on and that only some users may open from the start; and how many connections they keep. */
 import { chmod, lchown, lstat, rm } from 'node:fs/promises'
-import { connect, type Server } from 'node:net'
+import { connect, type Server, type Socket } from 'node:net'
 
 /** `false` where a living process answers at `path`; a socket that a dead one left behind is removed. Throws if something other than a socket is there. */
 export async function claimSocketPath(path: string): Promise<boolean> {
@@ -59,5 +59,18 @@ function listening(server: Server, listen: () => void): Promise<void> {
     server.on('error', reject)
     server.once('listening', resolve)
     listen()
+  })
+}
+
+export function boundConnections(server: Server, max: number): void {
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
+    const [oldest] = open
+    if (open.size >= max && oldest !== undefined) {
+      open.delete(oldest)
+      oldest.destroy()
+    }
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
   })
 }

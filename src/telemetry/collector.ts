@@ -1,4 +1,4 @@
-/** V8's garbage collector, set up for a process that holds little and passes much. Flags that V8 reads at each use can be set in a running process. */
+/** V8’s garbage collector, set up for a process that holds little and passes much. Flags that V8 reads at each use can be set in a running process. */
 import { executionAsyncResource } from 'node:async_hooks'
 import { nextTick } from 'node:process'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
@@ -63,4 +63,22 @@ export function releaseStartup(): void {
   setFlagsFromString('--no-flush-bytecode')
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   setFlagsFromString('--flush-bytecode')
+}
+
+const everyBytes = 8 * 1024 * 1024
+
+/**
+ * Told of bytes that passed, it asks for a young-generation collection every 8 MiB (below a millisecond each).
+ * Without it 100 MB through the gateway grew its resident set by 53 to 71 MiB, the bound V8 sets for external memory;
+ * a smaller young generation helps as well, and costs a fifth of the requests per second.
+ */
+export function createRelief(): (bytes: number) => void {
+  const collect = exposeCollect()
+  let passed = 0
+  return (bytes) => {
+    passed += bytes
+    if (passed < everyBytes) return
+    passed = 0
+    collect({ type: 'minor', execution: 'sync' })
+  }
 }

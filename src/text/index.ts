@@ -9,8 +9,7 @@ export {
   rawNumber,
   stringify,
 } from './exact-json.ts'
-export { connectionNames, withoutHeaders } from './header-list.ts'
-export { headersOf, queryOf } from './http-facts.ts'
+export { connectionNames, headersOf, queryOf, withoutHeaders } from './header-list.ts'
 export { parseJson, type Revive } from './parse-json.ts'
 export { scanJson } from './scan-json.ts'
 export { visibleLines, visibleText } from './visible-text.ts'

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { problems } from '../core/index.ts'
 import { temporaryName, writeAtomically } from '../files/index.ts'
 import { type Result, results } from './counters.ts'
-import { fineBuckets } from './latency.ts'
+import { fineBuckets } from './durations.ts'
 import type { Totals } from './totals.ts'
 
 const fileIn = (folder: string): string => join(folder, 'totals.jsonl')

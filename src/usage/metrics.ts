@@ -2,8 +2,7 @@
 import { type BreakerReport, type BucketName, type BucketReport, problems as catalogue, type ProblemCode } from '../core/index.ts'
 import { type FamilyOptions, family, type Lines } from '../telemetry/index.ts'
 import { Counters } from './counters.ts'
-import { type Durations, phaseNames } from './durations.ts'
-import type { Histogram } from './histogram.ts'
+import { type Durations, type Histogram, phaseNames } from './durations.ts'
 import { type UsageStation, unidentified } from './usage.ts'
 
 export interface UsageSeriesOptions {

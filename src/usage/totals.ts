@@ -1,7 +1,7 @@
 /** The totals of one integration, from before the last restart and since: what `usage` shows and what is kept on disk. */
 import type { BucketName, BucketReport, ProblemCode } from '../core/index.ts'
 import { type Counters, type Result, results } from './counters.ts'
-import type { LatencyCounts } from './latency.ts'
+import type { LatencyCounts } from './durations.ts'
 
 /** What a bucket has done. */
 type BucketCounts = Pick<BucketReport, 'consumed' | 'allowed' | 'limited'>

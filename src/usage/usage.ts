@@ -10,7 +10,7 @@ import {
   type Usage,
 } from '../core/index.ts'
 import { Counters, type Result } from './counters.ts'
-import { type Quantiles, quantilesOf } from './latency.ts'
+import { type Quantiles, quantilesOf } from './durations.ts'
 import { addTo, nothing, type Totals, withEarlier } from './totals.ts'
 
 export interface IntegrationUsage {

@@ -8,10 +8,17 @@ import fc from 'fast-check'
 import type { NetworkCapability } from '../../src/core/index.ts'
 import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createLoader } from '../../src/opa/wasm/image.ts'
-import { readImports } from '../../src/opa/wasm/imports.ts'
 import { withMeter } from '../../src/opa/wasm/meter.ts'
 import { policyHook } from '../../src/opa/wasm/runtime.ts'
-import { readBodies, readFunctionNames, readSections, sections, writeBodies, writeSections } from '../../src/opa/wasm/sections.ts'
+import {
+  readBodies,
+  readFunctionNames,
+  readImports,
+  readSections,
+  sections,
+  writeBodies,
+  writeSections,
+} from '../../src/opa/wasm/sections.ts'
 import { compiledPolicyFolder } from '../../src/policy/build.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { smallestChange, withAddition } from '../../src/authoring/change.ts'
+import { smallestChange, withAddition } from '../../src/authoring/explain.ts'
 import { requestOf } from '../../src/policy/recorded.ts'
 import { createJudge, integrationOf } from '../support/judge.ts'
 import { recordArbitrary } from '../support/recorded-requests.ts'

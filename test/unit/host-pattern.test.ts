@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addressesFor } from '../../src/authoring/change.ts'
+import { addressesFor } from '../../src/authoring/explain.ts'
 import { canonicalAddress, canonicalHost, canonicalHostPattern, hostCovers } from '../../src/canonical/index.ts'
 import type { Integration } from '../../src/core/index.ts'
 

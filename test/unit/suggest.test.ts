@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { suggest } from '../../src/authoring/index.ts'
-import { generaliseIds } from '../../src/authoring/suggest/ids.ts'
-import { mergeSiblings } from '../../src/authoring/suggest/siblings.ts'
+import { generaliseIds, mergeSiblings } from '../../src/authoring/suggest/siblings.ts'
 import { globCovers, pathCovers } from '../../src/canonical/index.ts'
 import { integrationOf, recordOf } from '../support/judge.ts'
 

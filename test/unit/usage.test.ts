@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type BucketReport, type Integration, type Outcome, type ProblemCode, problems, sides } from '../../src/core/index.ts'
+import { Latency, quantilesOf } from '../../src/usage/durations.ts'
 import { createUsage, createUsageKeeper, formatUsage, usageSeries } from '../../src/usage/index.ts'
-import { Latency, quantilesOf } from '../../src/usage/latency.ts'
 import { nothing } from '../../src/usage/totals.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
@@ -124,6 +124,8 @@ test('usage is kept while the gateway runs, and nothing is written where nothing
   await eventually('the first is kept', () => existsSync(file))
   usage.settled(weather, null, outcome(1))
   await eventually('the second is kept', () => readFileSync(file, 'utf8').includes('"allowed":2'))
+  // A write may still sync the folder, which is removed first.
+  await keeper.close()
 })
 
 test('the report as text is the report', () => {

@@ -2,8 +2,8 @@
 import { patternOfPath } from '../../canonical/index.ts'
 import { filePattern, hostPattern, pathPattern } from '../../manifests/index.ts'
 import type { DecidedRecord } from '../../policy/index.ts'
-import { generaliseIds } from './ids.ts'
 import { addSeen, type Seen, seenOnce } from './seen.ts'
+import { generaliseIds } from './siblings.ts'
 
 /** What a capability is about. */
 export type Place =

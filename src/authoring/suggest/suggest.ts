@@ -2,7 +2,7 @@
 import { parse } from 'yaml'
 import type { Integration } from '../../core/index.ts'
 import type { DecidedRecord } from '../../policy/index.ts'
-import { addressesFor } from '../change.ts'
+import { addressesFor } from '../explain.ts'
 import { combine, type Suggested } from './combine.ts'
 import { observe } from './observe.ts'
 import type { Seen } from './seen.ts'

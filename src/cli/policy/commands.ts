@@ -3,18 +3,22 @@ import { relative } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { buildBundle, checkPolicy, readData, readSources, scaffold } from '../../authoring/index.ts'
 import { signatureAlgorithms } from '../../config/index.ts'
+import { visibleLines } from '../../text/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
-import { CommandError } from '../exit.ts'
+import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { asWarnings, type CheckFlags, check } from './check.ts'
+import { diffRevisions } from './diff.ts'
 import { evaluate } from './evaluate.ts'
+import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
-import { addRecordedCommands } from './recorded-commands.ts'
-import { addRevisionCommands } from './revision-commands.ts'
+import { parseSince } from './log.ts'
+import { type ReplayFlags, replayLog } from './replay.ts'
+import { activateRevision, listRevisions, rollback, showRevision } from './revisions.ts'
 import { runTests, type TestFlags } from './run-tests.ts'
-import { addGrantOption, type Granting, grantsOf, pathsOr } from './shared.ts'
-import { writeOutput } from './write-output.ts'
+import { addGrantOption, type Granting, grantsOf, pathsOr, writeOutput } from './shared.ts'
+import { type SuggestFlags, suggestManifest } from './suggest.ts'
 
 export function addPolicyCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
   const policy = program.command('policy').description('Write, test and understand policies.')
@@ -96,4 +100,83 @@ function percent(text: string): number {
   const number = Number(text)
   if (number >= 0 && number <= 100) return number
   throw new InvalidArgumentError('it is a number from 0 to 100')
+}
+
+/** Placed among the `policy` commands. */
+export function addRecordedCommands(policy: Command, command: AddCommand, print: (text: string) => void): void {
+  command('explain <id>', 'Say why a recorded request was decided as it was, and what would change that.', policy)
+    .option('--json', 'print JSON')
+    .action(async (id: string, { config, json = false }: Shared & { json?: boolean }) =>
+      print(visibleLines(await explain(findConfig(config), id, json))),
+    )
+
+  command('replay', 'Judge the recorded requests again; exit 1 where an answer differs.', policy)
+    .option('--against <revision>', 'a kept revision, "active", or "latest" for what lies on disk', 'latest')
+    .option('--rules <folder>', 'these rules instead of the configuration’s')
+    .option('--integrations <folder>', 'these manifests instead of the configuration’s')
+    .option('--integration <name>', 'only what this one asked')
+    .option('--since <time>', 'only what was asked since: "2h", "7d", "2026-01-31T08:00:00Z"', (text) => parseSince(text))
+    .option('--id <id>', 'only this request')
+    .option('--reference', 'ask OPA’s own SDK as well, and exit 1 where it answers otherwise than the gateway’s evaluator')
+    .option('--json', 'print JSON')
+    .action(async ({ config, ...flags }: Shared & ReplayFlags) => {
+      if (flags.against !== 'latest' && (flags.rules !== undefined || flags.integrations !== undefined))
+        throw new CommandError(
+          '--rules and --integrations take the place of what lies on disk: not together with --against',
+          exitCodes.usage,
+        )
+      const { text, differs } = await replayLog(findConfig(config), flags)
+      print(visibleLines(text))
+      if (differs) throw new CommandError('')
+    })
+
+  command('suggest <name>', 'Write the smallest manifest that covers what an integration was recorded asking, for review.', policy)
+    .addOption(new Option('--only <what>', 'only what was allowed, or denied; else both').choices(['allowed', 'denied']))
+    .option('--since <time>', 'only what was asked since: "2h", "7d", "2026-01-31T08:00:00Z"', (text) => parseSince(text))
+    .option('--siblings <count>', 'more different names than this in one place of a path become "*"', wholeNumber, 10)
+    .option('--owner <who>', 'who answers for it, where it has no manifest yet')
+    .option('-o, --output <file>', 'write it there; a file that exists is not touched')
+    .action(async (name: string, { config, ...flags }: Shared & SuggestFlags) =>
+      print(await suggestManifest(findConfig(config), name, flags)),
+    )
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('it is a whole number')
+}
+
+/** Placed among the `policy` commands. */
+export function addRevisionCommands(policy: Command, command: AddCommand, printAsIs: (text: string) => void): void {
+  // Manifests and rules may hold anything, such as what moves a terminal's cursor or turns its text around.
+  const print = (text: string) => printAsIs(visibleLines(text))
+
+  command('list', 'Show the revisions that were active, newest first.', policy)
+    .option('--json', 'print JSON')
+    .action(async ({ config, json = false }: Shared & { json?: boolean }) => print(await listRevisions(findConfig(config), json)))
+
+  command('show <revision>', 'Show what a revision is made of, and how it came to decide; "active" is the present one.', policy)
+    .option('--json', 'print JSON')
+    .action(async (revision: string, { config, json = false }: Shared & { json?: boolean }) =>
+      print(await showRevision(findConfig(config), revision, json)),
+    )
+
+  command(
+    'activate <revision>',
+    'Let an earlier revision decide, whatever lies in the folders; "latest" follows the folders again.',
+    policy,
+  ).action(async (revision: string, { config }: Shared) => print(await activateRevision(findConfig(config), revision)))
+
+  command('rollback', 'Let the revision before this one decide.', policy).action(async ({ config }: Shared) =>
+    print(await rollback(findConfig(config))),
+  )
+
+  command('diff [from] [to]', 'Say what another revision allows and no longer allows; exit 1 where they differ.', policy)
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nA revision, "active", or "latest" for what lies on disk; else from "active" to "latest".')
+    .action(async (from: string | undefined, to: string | undefined, { config, json = false }: Shared & { json?: boolean }) => {
+      const { text, differs } = await diffRevisions(findConfig(config), from ?? 'active', to ?? 'latest', json)
+      print(text)
+      if (differs) throw new CommandError('')
+    })
 }

@@ -7,8 +7,8 @@ import { createIntegrationRegistry } from '../../manifests/index.ts'
 import { type PolicySet, requestOf } from '../../policy/index.ts'
 import { describeExplained, type Explained } from './explained.ts'
 import { type Judge, withJudge } from './judge.ts'
+import { readTrail } from './log.ts'
 import { readNamedSet } from './named-set.ts'
-import { readTrail } from './trail.ts'
 
 export async function explain(config: Config, id: string, json: boolean): Promise<string> {
   const trail = await readTrail(config, id)

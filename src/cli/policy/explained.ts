@@ -1,7 +1,7 @@
 /** An explanation as people read it. */
 import { type Addition, type AuthorRule, type Explanation, isUndecided } from '../../authoring/index.ts'
 import type { Undecided } from '../../policy/index.ts'
-import type { Trail } from './trail.ts'
+import type { Trail } from './log.ts'
 
 export interface Explained extends Explanation {
   readonly trail: Trail

@@ -1,4 +1,6 @@
-/** What the commands for authors have. */
+/** Flags and output that the commands for authors share. */
+
+import { writeFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { readData, readSources } from '../../authoring/index.ts'
 import { persistedBundles, type Verification } from '../../bundles/index.ts'
@@ -47,4 +49,22 @@ export async function readGiven(
   const { all, data } = compose({ integrations: [], rules: {}, bundles })
   const own = found.policy.rulesFolder === null && bundles.size > 0 ? {} : await readSources(pathsOr(paths, config), verification)
   return { sources: { ...all, ...own }, data }
+}
+
+export interface WriteOptions {
+  /** Refuse a file that exists. */
+  readonly exclusive?: boolean
+  readonly exitCode?: number
+}
+
+/** Throws `CommandError`, in one line. */
+export async function writeOutput(
+  path: string,
+  content: string | Uint8Array,
+  { exclusive = false, exitCode }: WriteOptions = {},
+): Promise<void> {
+  await writeFile(path, content, { flag: exclusive ? 'wx' : 'w' }).catch(({ code }: NodeJS.ErrnoException) => {
+    const problem = code === 'EEXIST' ? 'exists already, and nothing is overwritten' : `cannot be written: ${code}`
+    throw new CommandError(`${path} ${problem}`, exitCode)
+  })
 }

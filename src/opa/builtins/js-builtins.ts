@@ -1,6 +1,5 @@
 /** The functions that many policies call, in the cases where some lines of JavaScript give exactly what OPA gives. */
 import type { Revive } from '../../text/index.ts'
-import { cidrContains } from './cidr.ts'
 import { createGlobMatch } from './glob.ts'
 
 /** `undefined`: not handled here, ask the library. Operands and answer are values as text. */
@@ -140,3 +139,19 @@ function isSimple(value: unknown): value is string | number {
 /** 1.0, 1e3 and -0 are integers to JavaScript, and are printed otherwise by OPA: they become null. */
 const plainNumbers: Revive = (_key, value, context) =>
   typeof value === 'number' && context?.source !== undefined && context.source !== String(value) ? null : value
+
+/** Values as text. `undefined`: not such a case. */
+export function cidrContains(block: string, address: string): string | undefined {
+  const [, network = '', bits = ''] = /^"([\d.]+)\/(\d|[12]\d|3[012])"$/.exec(block) ?? []
+  const [, host = ''] = /^"([\d.]+)"$/.exec(address) ?? []
+  const [base, asked] = [numberOf(network), numberOf(host)]
+  if (base === null || asked === null) return undefined
+  const size = 2 ** (32 - Number(bits))
+  return String(Math.floor(base / size) === Math.floor(asked / size))
+}
+
+function numberOf(text: string): number | null {
+  const parts = text.split('.')
+  const plain = parts.length === 4 && parts.every((part) => /^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/.test(part))
+  return plain ? parts.reduce((number, part) => number * 256 + Number(part), 0) : null
+}

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { type CompilerFolders, commandFolders, openWorkFolder } from './folders.ts'
-import { problemsOfCheck, problemsOfText, testsOf } from './opa-output.ts'
-import { fileOf, type Renamed, writeRequest } from './opa-sources.ts'
+import { fileOf, problemsOfCheck, problemsOfText, type Renamed, testsOf, writeRequest } from './opa-files.ts'
 import { type CompilerAnswer, CompilerMissing, type CompilerProblem, type CompilerRequest, everything } from './protocol.ts'
 
 const run = promisify(execFile)

@@ -1,7 +1,7 @@
 /** Which of OPA's ABIs a policy is for, read from the bytes: nothing of the module is run. */
-import { readImports } from './imports.ts'
+
 import { LebReader } from './leb.ts'
-import { readSections, sections } from './sections.ts'
+import { readImports, readSections, sections } from './sections.ts'
 
 export interface Abi {
   readonly major: number

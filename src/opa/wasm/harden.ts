@@ -1,10 +1,10 @@
 /** A compiled policy made fit to face hostile input: it cannot run for ever, finds equal numbers equal, and its built-in functions are OPA’s. */
-import { readImports } from './imports.ts'
+
 import { withMeter } from './meter.ts'
 import { withEqualNumbers } from './numbers.ts'
 import { withOwnBuiltins } from './own-builtins.ts'
 import { policyHook } from './runtime.ts'
-import { readBodies, readFunctionNames, readSections, sections, writeSections } from './sections.ts'
+import { readBodies, readFunctionNames, readImports, readSections, sections, writeSections } from './sections.ts'
 import { withStack } from './stack.ts'
 
 /** Throws where the module is not a policy, or its encoding is unknown: what cannot be hardened does not run. */

@@ -1,8 +1,18 @@
 /** Puts a meter into a WebAssembly module, so that no loop and no recursion in it can run for ever. */
-import { readImports } from './imports.ts'
+
 import { signed, unsigned } from './leb.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
-import { appended, countOf, readBodies, readSections, type Sections, sections, writeBodies, writeSections } from './sections.ts'
+import {
+  appended,
+  countOf,
+  readBodies,
+  readImports,
+  readSections,
+  type Sections,
+  sections,
+  writeBodies,
+  writeSections,
+} from './sections.ts'
 
 /** The exported global: how many ticks are left until the hook is called. */
 export const fuelExport = 'sallyport_fuel'

@@ -1,8 +1,7 @@
 /** Whether a policy's rules hold numbers that another evaluator of the same module takes for other numbers. */
 
-import { readImports } from './imports.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
-import { readBodies, readFunctionNames, readSections, sections } from './sections.ts'
+import { readBodies, readFunctionNames, readImports, readSections, sections } from './sections.ts'
 
 /** OPA's compiler writes each spelled number as text with a zero byte behind it; a string that looks like a number is counted as one. */
 const spelled = /(?<![\w.+-])-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\0)/g

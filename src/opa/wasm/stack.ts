@@ -1,8 +1,8 @@
 /** Lets the host put the C stack of a policy's instance back to its beginning: an evaluation that was stopped leaves it where it was. */
-import { readImports } from './imports.ts'
+
 import { LebReader, unsigned } from './leb.ts'
 import { opcodes } from './opcodes.ts'
-import { appended, type Sections, sections } from './sections.ts'
+import { appended, readImports, type Sections, sections } from './sections.ts'
 
 /** The exported global: the address of the top of the stack. */
 const stackExport = 'sallyport_stack'
