@@ -1,4 +1,4 @@
-/** What those are told who hear of an activation, and the first of them: the audit record and the operational log. */
+/** The interface of what is called after an activation, and the listener that records it in the audit log and the operational log. */
 import { type Compared, describeCompared } from '../reference/index.ts'
 import { describeChanges, type InForce } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
@@ -29,7 +29,7 @@ export function createRecordActivation({
       return
     }
     const { revision, how, by, isNews } = activated
-    // What was read again and is the same says nothing to an auditor; tokens are no part of it, and have their own record.
+    // A reload that changed nothing is not recorded; tokens are not part of a revision, and have their own record.
     if (!isNews && how === 'reload') return
     const changed = describeChanges(activated.changed)
     const compared = readCompared()

@@ -1,4 +1,4 @@
-/** Joins the bundles with those who hear of their failures: metrics, the operational log, the audit record. */
+/** Joins the bundles with where their failures are reported: metrics, the operational log, the audit record. */
 import { createDelivery, type Delivery, type Server } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'

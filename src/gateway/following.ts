@@ -1,4 +1,4 @@
-/** Follows the folders of manifests and rules: what changes there is taken up, and a reload that fails ends nothing. */
+/** Follows the folders of manifests and rules: a change there is loaded, and a reload that fails leaves the active set as it is. */
 import type { Access } from '../access/index.ts'
 import { type Config, readText } from '../config/index.ts'
 import { type Watch, watchFolder } from '../files/index.ts'
@@ -12,7 +12,7 @@ export interface FollowingOptions {
   readonly access: Pick<Access, 'refresh'>
   readonly activation: Activation
   readonly logger: Logger
-  /** Until what could not be read for want of something is read again. */
+  /** Until what could not be read for lack of a resource is read again. */
   readonly againMs?: number
   /** As in `WatchOptions`. */
   readonly everyMs?: number
@@ -23,12 +23,12 @@ export interface Following {
   reload(by: Asker): Promise<ReloadResult>
   /** Changes after this are not missed. */
   begin(): Promise<void>
-  /** Those that were seen, and all that come, are taken up from now on. */
+  /** Changes that were seen, and all later ones, are loaded from now on. */
   start(): void
   stop(): void
 }
 
-/** Of this machine, and not of what lies in the folders: it is looked at again. */
+/** Errors of this machine, not of the files in the folders: these are read again later. */
 const passing = /\b(?:EMFILE|ENFILE|ENOMEM|EAGAIN|EIO)\b/
 const patienceMs = 2000
 
@@ -43,7 +43,7 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   async function reload(by: Asker): Promise<ReloadResult> {
     clearTimeout(again)
     const result = await reloadOnce(by)
-    // A change is told once; what could not be read then is not lost for that.
+    // A change is reported once by the watcher, so what could not be read then is read again here.
     if (!result.ok && passing.test(result.problem ?? '') && watches.length > 0)
       again = setTimeout(() => void reload('folders'), againMs).unref()
     return result
@@ -52,7 +52,7 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   async function reloadOnce(by: Asker): Promise<ReloadResult> {
     try {
       if (by !== 'folders') await Promise.all(watches.map(({ aboutToRead }) => aboutToRead()))
-      // A token that was taken away opens nothing while rules are compiled.
+      // A token that was removed no longer admits anyone while rules are compiled.
       await access.refresh()
       const result = await activation.reload(by)
       if (by === 'folders' || configText() === configAtStart) return result
@@ -74,7 +74,8 @@ export function createFollowing({ config, access, activation, logger, againMs = 
     async begin() {
       const { rulesFolder, shadow } = config.policy
       const rules = [rulesFolder, shadow?.rulesFolder].filter((folder) => folder != null)
-      const unwatched = (error: Error) => logger.warn({ err: error }, 'changes are not told, and are looked for from time to time')
+      const unwatched = (error: Error) =>
+        logger.warn({ err: error }, 'changes are not reported by the system, and are looked for from time to time')
       const options = everyMs === undefined ? {} : { everyMs }
       watches = [
         watchFolder(config.integrationsFolder, manifestFiles, changed, unwatched, options),

@@ -63,7 +63,7 @@ export interface GatewayOptions {
 
 /** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
 export async function startGateway(config: Config, { logTo, beforeListening, auditFile, harden }: GatewayOptions = {}): Promise<Gateway> {
-  // What is told, and to whom.
+  // Logs, metrics and the audit log.
   const redactor = createRedactor(config.secrets)
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
@@ -113,7 +113,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   const readContext = createReadContext(metering.limits)
   const policies = createPolicies({
     ...{ config, compile, library, witness, harden, readContext, note, logger, metrics },
-    // What rules ask takes the path that they judge.
+    // External calls of rules take the path that these rules decide on.
     externalCalls: { send: (...asked) => externalCalls.send(...asked), lookup: (...asked) => externalCalls.lookup(...asked) },
   })
   const { policy, active, shadow } = policies

@@ -50,7 +50,7 @@ export function createPolicyLifecycle(options: PolicyLifecycleOptions): PolicyLi
     },
     requireKnown: (integrations) => requireKnown(config, integrations),
     onActivated(inForce) {
-      for (const hear of onActivated) hear(inForce)
+      for (const listener of onActivated) listener(inForce)
     },
     async postActivate(inForce, signal) {
       for (const follow of postActivate) await follow(inForce, signal)

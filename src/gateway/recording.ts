@@ -1,4 +1,4 @@
-/** Makes sure that no other gateway uses the same folders, opens the audit log, and tells the operator what becomes of it. */
+/** Makes sure that no other gateway uses the same folders, opens the audit log, and reports its state to the operator. */
 import { existsSync, realpathSync } from 'node:fs'
 import { type AppendFile, type AuditMask, type AuditStation, openAudit } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'

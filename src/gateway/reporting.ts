@@ -1,4 +1,4 @@
-/** Joins what is reported to OPA's services: decisions and status, the servers they go to, and who is told when that fails. */
+/** Joins what is reported to OPA's services: decisions and status, the servers they go to, and where failures are logged. */
 import { randomUUID } from 'node:crypto'
 import type { BundleStatus, Server } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
@@ -72,14 +72,14 @@ export function createReporting(options: ReportingOptions): Reporting {
   const local = createLocalStatus()
   let revisions = {}
   let lastUpload: PostResult | null = null
-  const told = createTold(logger)
-  const tell = (what: string, problem: string | null) => (problem === null ? told.solved(what) : told.problem(what, problem))
+  const reported = createProblemLog(logger)
+  const report = (what: string, problem: string | null) => (problem === null ? reported.solved(what) : reported.problem(what, problem))
   const log = decisionLog === null ? null : createLog(decisionLog)
   const reporter = status === null ? null : createReporter(status)
 
   function serverOf(name: string): Server {
     const server = servers.get(name)
-    // The configuration's schema has seen to it.
+    // The configuration's schema has checked it.
     if (server === undefined) throw new Error(`there is no server ${name}`)
     return server
   }
@@ -105,10 +105,10 @@ export function createReporting(options: ReportingOptions): Reporting {
         events.inc({ outcome }, count)
       },
       onFailure: (error) =>
-        told.problem('masks', `a decision cannot be masked, and is reported without its input and result: ${(error as Error).message}`),
+        reported.problem('masks', `a decision cannot be masked, and is reported without its input and result: ${(error as Error).message}`),
       onUpload(result) {
         uploads.inc({ result: result.outcome })
-        tell('decision log', result.problem)
+        report('decision log', result.problem)
         const changed = lastUpload?.problem !== result.problem
         lastUpload = result
         if (changed) reporter?.changed()
@@ -127,7 +127,7 @@ export function createReporting(options: ReportingOptions): Reporting {
       maskText: redact.text,
       onResult(result) {
         reports.inc({ result: result.outcome })
-        tell('status', result.problem)
+        report('status', result.problem)
       },
     })
   }
@@ -138,7 +138,7 @@ export function createReporting(options: ReportingOptions): Reporting {
     activated({ activated, bundles: set }) {
       if (activated === null) return
       const { revision } = activated
-      told.solved('masks')
+      reported.solved('masks')
       local.activated(revision)
       const fromBundles = [...set].map(([name, bundle]) => [name, { revision: bundle.revision }])
       revisions = { local: { revision }, ...Object.fromEntries(fromBundles) }
@@ -160,8 +160,8 @@ export function createReporting(options: ReportingOptions): Reporting {
 
 const results = ['taken', 'refused', 'failed']
 
-/** Each problem once, until it changes or is gone: a server that is away would fill the log. */
-function createTold(logger: Logger) {
+/** Logs each problem once, until it changes or is solved: a server that is unreachable would fill the log. */
+function createProblemLog(logger: Logger) {
   const last = new Map<string, string>()
   return {
     problem(what: string, problem: string) {

@@ -24,7 +24,7 @@ export interface ResourcesOptions {
 
 export interface Resources {
   find(kind: ResourceKind): Resource
-  /** Ports of this gateway, which nobody reaches through it. */
+  /** Ports of this gateway, which no integration may reach through it. */
   refusePorts(ports: readonly number[]): void
   close(): Promise<void>
 }

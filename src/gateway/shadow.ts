@@ -1,4 +1,4 @@
-/** Joins the shadow policy with those who hear of it: metrics, the operational log, the audit record. */
+/** Joins the shadow policy with where it is reported: metrics, the operational log, the audit record. */
 import type { Config } from '../config/index.ts'
 import type { Policy } from '../core/index.ts'
 import {
@@ -72,7 +72,7 @@ export function createShadow({ file, settings, shared, active, note, logger, ser
     thread,
     onFailure: (kind, error) => logger.warn({ kind, err: error }, 'the shadow policy failed'),
   })
-  // One that was made for other manifests or data than those in force would allow what they took away.
+  // A shadow that was prepared for other manifests or data than the active ones could allow what these no longer allow.
   const state = { problem: null as string | null, isCurrent: false }
   const beside = createShadowPolicy({
     active,

@@ -46,7 +46,7 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   async function drain(): Promise<void> {
     state.draining = true
     following.stop()
-    // A bundle that is being compiled holds nobody up: `now` waits for it.
+    // Draining does not wait for a bundle that is being compiled: `now` does.
     void lifecycle.close().catch(() => {})
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))

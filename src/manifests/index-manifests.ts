@@ -48,7 +48,7 @@ function formsEntry({ encodedSlash, emptySegments }: FormChoices): JsonObject {
   return { ...(encodedSlash === 'literal' && { encodedSlash: true }), ...(emptySegments === 'literal' && { emptySegments: true }) }
 }
 
-/** The root stays out of the policy's data: it is nobody's business but the resource's. */
+/** The root stays out of the policy's data: only the resource needs it. */
 function fileEntry({ id, actions, paths }: FileCapability): JsonObject {
   return { id, actions, paths: pathsEntry(paths), obligations: {} }
 }

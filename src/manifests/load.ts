@@ -1,4 +1,4 @@
-/** The manifests of a folder as one set: all of them are good, or none is taken. */
+/** The manifests of a folder as one set: all of them are good, or none is used. */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigError, type ConfigProblem, readText } from '../config/index.ts'
@@ -119,7 +119,7 @@ export function decodeManifests(folder: string, texts: ManifestTexts, defaults: 
 }
 
 /**
- * Two manifests of one name: nobody could say which governs. One token for two integrations is allowed, since Basic
+ * Two manifests of one name are refused: which of them counts would be undefined. One token for two integrations is allowed, since Basic
  * credentials name theirs; a Bearer token alone would be ambiguous and is refused at the door.
  */
 function conflicts(folder: string, integrations: readonly Integration[]): ConfigProblem[] {

@@ -4,7 +4,7 @@ import { canonicalHostPattern } from '../canonical/index.ts'
 
 /**
  * A canonical name or address, `*.example.com` (every name below example.com, not example.com itself), or `*`
- * (every name, no address). A wildcard needs two labels after it: `*.com` is nobody's intention.
+ * (every name, no address). A wildcard needs two labels after it: `*.com` would be a mistake.
  */
 export const hostPattern = () =>
   z

@@ -1,4 +1,4 @@
-/** Decides as `engine.ts` does, by evaluations on a thread of their own: nobody's request waits for them. */
+/** Decides as `engine.ts` does, by evaluations on a thread of their own: no request waits for them. */
 import { type AccessRequest, type Claim, type Decision, denial, type Integration } from '../core/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from '../opa/index.ts'
 import { createFairCache } from '../shares/index.ts'

@@ -33,9 +33,9 @@ export interface CompiledPolicy {
   /** SHA-256 of all that it was built from, hex. */
   readonly sourceHash: string
   readonly policyReads: PolicyReads
-  /** Where below `data` its rules stand; empty where somebody else built it. */
+  /** Where below `data` its rules stand; empty for a prebuilt policy. */
   readonly rulePaths: readonly (readonly string[])[]
-  /** Where its rules look at base data; empty where somebody else built it. */
+  /** Where its rules look at base data; empty for a prebuilt policy. */
   readonly references: readonly DataReference[]
 }
 
@@ -172,7 +172,7 @@ export async function compileInputs(inputs: BuildInputs, compile: Compile): Prom
   return { policy: { wasm: Buffer.from(wasm, 'base64'), sourceHash, policyReads, rulePaths: rules, references }, opa }
 }
 
-/** A plain `opa` does not tell where rules stand: then each package is taken for full of them. */
+/** A plain `opa` does not report where rules stand: then all of each package is assumed to hold rules. */
 function packagesOf(sources: RegoSources): readonly (readonly string[])[] {
   return Object.values(sources).flatMap((text) => {
     const path = packageOf(text)
@@ -180,7 +180,7 @@ function packagesOf(sources: RegoSources): readonly (readonly string[])[] {
   })
 }
 
-/** The metadata is written last: a folder without it is no build. */
+/** The metadata is written last: a folder without it is not a build. */
 export async function save(folder: string, { policy, opa }: { policy: CompiledPolicy; opa: string }): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const { wasm, sourceHash, policyReads, rulePaths, references } = policy

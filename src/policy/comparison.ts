@@ -71,7 +71,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
       const at = Date.now()
       const recorded = recordedInputs(await reference.recorded(), byName, readContext)
       const context = (name: string): JsonObject => readContext(name, null)
-      // Integrations' data of one kind holds several here: what a policy says of one is the same whoever stands beside it.
+      // Integrations' data of one kind holds several here: what a policy says of one does not depend on the others.
       const inputs = [...inputsInTests(sources), ...reference.recent(), ...recorded, ...generatedInputs(integrations, context, at)]
       return reference.check(
         subject,

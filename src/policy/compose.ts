@@ -72,7 +72,7 @@ export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integ
   }
 }
 
-/** Two bundles that may define one path: nobody could say which counts. */
+/** Two bundles that may both define a path: which of the two counts would be undefined. */
 function rejectRootOverlap(bundles: BundleSet): void {
   const roots = [...bundles].map(([name, bundle]) => ({ name, roots: bundle.roots }))
   for (const [index, one] of roots.entries())

@@ -1,4 +1,4 @@
-/** Whether anything covers a request, said before its rules make external calls: a request that nothing covers costs nobody an answer. */
+/** Whether anything covers a request, said before its rules make external calls: no call is made for a request that nothing covers. */
 import { ExternalCallNeeded, type Image, UnreadPart } from '../opa/index.ts'
 import type { Session } from './session.ts'
 /** `unread`: that depends on the body, which has to be read first. `uncovered`: why it is denied. */

@@ -4,7 +4,7 @@ import { type Decision, isEngineFailure } from '../core/index.ts'
 import { readDecision } from './read-decision.ts'
 
 export interface DecisionReader {
-  /** Few distinct results come out of a policy: the same text is the same decision, parsed and checked once. Throws on what is no result set. */
+  /** Few distinct results come out of a policy: the same text is the same decision, parsed and checked once. Throws on what is not a result set. */
   read(text: string): Decision
   /** Ten thousand are: not what is the engine's own word, or as large as an author's reasons may be. */
   canBeRemembered(decision: Decision): boolean
@@ -28,7 +28,7 @@ export function createDecisionReader(revision: string): DecisionReader {
   }
 }
 
-/** `[{"result": …}]`; `[]` means undefined, which is no decision. Throws on what is no result set. */
+/** `[{"result": …}]`; `[]` means undefined, which is not a decision. Throws on what is not a result set. */
 function resultOf(text: string): unknown {
   const results: unknown = JSON.parse(text)
   if (!Array.isArray(results) || results.length > 1) throw new Error('the policy’s WebAssembly gave no result set')

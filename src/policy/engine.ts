@@ -55,13 +55,13 @@ export interface Engine {
 }
 
 interface Remembered {
-  /** `null`: there is none without the body. */
+  /** `null`: it depends on the body. */
   readonly decision: Decision | null
   /** When its request arrived. */
   readonly at: number
 }
 
-/** No decision is believed for longer, should a function look at the clock that none of us knows to. */
+/** The longest that a decision is remembered, should a function read the clock without being known for it. */
 export const maxRememberedMs = 60_000
 
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
@@ -88,7 +88,7 @@ export function createEngine(options: EngineOptions): Engine {
             session.evaluate(data, input, request.at, readText, answers, unread, calls),
           )
         : session.evaluate(data, input, request.at, read, answers, unread)
-    // An instance that says something odd once is not asked again, and what it said is not remembered.
+    // An instance that once gave an odd answer is replaced, and the answer is not remembered.
     if (isEngineFailure(decision)) session.renew()
     return decision
   }
@@ -101,7 +101,7 @@ export function createEngine(options: EngineOptions): Engine {
     run: (readText: (text: string) => Decision, calls: HostCall[]) => Decision,
   ): Decision {
     const calls: HostCall[] = []
-    const told = (outcome: Evaluation['outcome']) =>
+    const report = (outcome: Evaluation['outcome']) =>
       take({ id: request.id, integration: request.integration.name, input: withUnread(input, unread), calls, outcome })
     const seen = { text: '' }
     const readSeen = (text: string) => {
@@ -110,11 +110,11 @@ export function createEngine(options: EngineOptions): Engine {
     }
     try {
       const decision = run(readSeen, calls)
-      told(seen)
+      report(seen)
       return decision
     } catch (error) {
-      // It is begun again, with what it lacked.
-      if (!(error instanceof ExternalCallNeeded || error instanceof UnreadPart)) told({ failed: failureKindOf(error) })
+      // The evaluation starts again with what it lacked.
+      if (!(error instanceof ExternalCallNeeded || error instanceof UnreadPart)) report({ failed: failureKindOf(error) })
       throw error
     }
   }

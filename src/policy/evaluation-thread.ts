@@ -1,4 +1,4 @@
-/** Evaluations on a thread of their own: what takes its time there is nobody's wait. Started when something is first asked. */
+/** Evaluations on a thread of their own: no request waits for a slow one. The thread starts with the first evaluation. */
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Integration } from '../core/index.ts'
@@ -26,7 +26,7 @@ export interface ThreadQuestion {
   readonly atMs: number
   /** As in `Evaluator`. */
   readonly unread: readonly string[]
-  /** What it asks of its host is told with the answer. */
+  /** The answer also holds the calls that it made of its host. */
   readonly isObserved: boolean
 }
 

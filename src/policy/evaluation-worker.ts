@@ -15,7 +15,7 @@ interface Loaded {
   readonly documents: Documents
   readonly library: LibrarySource
   readonly integrations: Map<number, Integration>
-  /** Throws on what is no result set. */
+  /** Throws on what is not a result set. */
   readonly read: (text: string) => Decision
   /** The last entry point's: each has a memory of its own. */
   session: { readonly entrypoint: string; readonly session: Session } | null

@@ -1,4 +1,4 @@
-/** A rule of the wrong form breaks the default policy that reads it: the author is told of the rule, not of what it broke. */
+/** A rule of the wrong form breaks the default policy that reads it: the author gets the place of the rule, not of what it broke. */
 
 import { type CompilerProblem, RegoError, type RegoSources } from '../opa/index.ts'
 

@@ -1,4 +1,4 @@
-/** A rule and a document at one place: OPA takes neither into force, since nobody could say which counts. */
+/** Rejects a rule and a document at one path: which of the two counts would be undefined, and OPA refuses both. */
 
 import { BundleError, type BundleSet } from '../bundles/index.ts'
 import type { Json, JsonObject } from '../core/index.ts'
@@ -7,7 +7,7 @@ import { isJsonObject } from '../text/index.ts'
 type Path = readonly string[]
 
 /**
- * `rulePaths`: where below `data` rules stand. Throws `BundleError` on a bundle's document there, or one that is no object on
+ * `rulePaths`: where below `data` rules stand. Throws `BundleError` on a bundle's document there, or one that is not an object on
  * the way there; and on a rule where manifests stand.
  */
 export function rejectPathConflicts(rulePaths: readonly Path[], bundles: BundleSet): void {
@@ -22,7 +22,7 @@ export function rejectPathConflicts(rulePaths: readonly Path[], bundles: BundleS
         throw new BundleError(
           `bundle ${name}`,
           null,
-          `defines data.${met.join('.')}, where rules stand as well (data.${path.join('.')}); nobody could say which counts: remove one of the two`,
+          `defines data.${met.join('.')}, where rules stand as well (data.${path.join('.')}), and which of the two counts would be undefined: remove one of them`,
         )
     }
   }

@@ -47,13 +47,13 @@ export interface PreparedPolicy extends Prepared {
 export interface PolicyStation extends Policy, Program<PreparedPolicy> {
   /** `null` until the first activation. */
   revision(): string | null
-  /** What of the active policy was held to the other evaluator; `null` where there is none. */
+  /** What the comparison of the active policy with the other evaluator gave; `null`: there is no other. */
   compared(): Compared | null
   /** What of the input the active policy can look at. */
   policyReads(): InputReads
   /** As `Engine.decideWithout`. */
   decideWithout: Engine['decideWithout']
-  /** As `decide`, and nobody's request waits for it; makes no external call. */
+  /** As `decide`, on a thread of its own, so that no request waits for it; makes no external call. */
   decideApart: DecideApart
 }
 
@@ -61,7 +61,7 @@ export interface PolicyStation extends Policy, Program<PreparedPolicy> {
 const maxSharedBytes = 64 * 1024
 
 export function createPolicy(options: PolicyOptions): PolicyStation {
-  const { grants = noGrants, ask = askNobody, library = createLibrarySource() } = options
+  const { grants = noGrants, ask = refuseCalls, library = createLibrarySource() } = options
   const loading: LoadOptions = {
     ...options,
     ...{ entrypoint, library, maxSharedBytes, grants: grants.builtins },
@@ -128,7 +128,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
     return { module, documents, maxMemoryPages, maxEvaluationMs }
   }
 
-  /** `null`: a policy that asks nothing has none, and one that somebody else built need not. */
+  /** `null`: a policy without external calls has none, and a prebuilt one may have none. */
   function coverageIn({ documents }: Session): ReadCoverage | null {
     const has = Object.hasOwn(documents.loader.base.entrypoints, coverageEntrypoint)
     return has ? createReadCoverage(createSessionOver({ ...loading, entrypoint: coverageEntrypoint }, documents)) : null
@@ -156,7 +156,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 }
 
 const noPolicy = denial('engine/no-policy', 'there is no policy yet: its bundle is missing', '')
-const askNobody: Ask = async () => ({ error: 'nobody answers here' })
+const refuseCalls: Ask = async () => ({ error: 'external calls are not configured here' })
 const nothing: Needs = { headers: false, body: false, context: false }
 
 /** Rules that only shape reports decide nothing, and are part of what is in force all the same. */

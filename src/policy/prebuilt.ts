@@ -26,7 +26,7 @@ export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | nul
   }
 }
 
-/** What the compiler refuses at a build is refused in what others built: a function that reaches out of the policy, or is none of OPA's. */
+/** A prebuilt policy may call no function that the compiler would refuse: one that reaches out of the policy, or that OPA does not have. */
 export async function requireKnownBuiltins(names: readonly string[], grants: readonly string[]): Promise<void> {
   const { capabilities } = (await compilerEnvironment(grants)) as { capabilities: { builtins: readonly { readonly name: string }[] } }
   const known = new Set(capabilities.builtins.map(({ name }) => name))

@@ -38,7 +38,7 @@ export interface RecordedRequest {
   readonly unseen: readonly UnseenPart[]
 }
 
-/** Throws nothing: what is masked or cut in the record is no part of the facts. */
+/** Throws nothing: what is masked or cut in the record is left out of the facts. */
 export function requestOf(record: DecidedRecord, find: Find): RecordedRequest {
   const { id, door, identity, kind, action, subject, time } = record
   const integration = find(record.integration) ?? nameless(record.integration)
@@ -57,7 +57,7 @@ export function requestOf(record: DecidedRecord, find: Find): RecordedRequest {
   return { request, claim, unseen: unseenOf(kind, facts, hidden) }
 }
 
-/** Texts are cut beyond 4096 characters, secrets in them are masked, and what is no Unicode is replaced (docs/reference/audit.md). */
+/** Texts are cut beyond 4096 characters, secrets in them are masked, and what is not Unicode is replaced (docs/reference/audit.md). */
 function isWhole(value: Json): boolean {
   return typeof value !== 'string' || !(value.endsWith('…[cut]') || value.includes('[redacted]') || value.includes('\ufffd'))
 }

@@ -18,7 +18,7 @@ export interface TestReport {
   readonly tests: readonly TestOutcome[]
   /** Of the author's files. */
   readonly files: readonly FileCoverage[]
-  /** Percent of the author's lines; `null` where it was not measured: a plain `opa` tells none. */
+  /** Percent of the author's lines; `null` where it was not measured: a plain `opa` reports none. */
   readonly coverage: number | null
   /** Where they ran: without Go in OPA's interpreter alone. */
   readonly engine: EngineChoice
@@ -49,7 +49,7 @@ export async function testPolicy(
   const subject = { sources: { ...(await defaultSources()), ...sources }, capabilities, data }
   const { tests: found = [], lines = null } = await compile({ command: 'test', ...subject, run })
   const inGateway = engine === 'opa' ? null : await testInGateway(compile, subject, found, library).catch(unlessAsked(engine))
-  const tests = inGateway === null ? found : judged(found, inGateway, engine)
+  const tests = inGateway === null ? found : withVerdictOf(found, inGateway, engine)
   const ran = inGateway === null ? 'opa' : engine
   if (lines === null) return { tests, files: [], coverage: null, engine: ran }
   const files = lines.filter(({ file }) => Object.hasOwn(sources, file))
@@ -67,7 +67,7 @@ function unlessAsked(engine: EngineChoice): (error: unknown) => null {
 }
 
 /** Each test with the verdict of the engine that is asked for; with both, a difference is a failure that shows either answer. */
-function judged(
+function withVerdictOf(
   tests: readonly TestOutcome[],
   inGateway: ReadonlyMap<TestOutcome, GatewayOutcome>,
   engine: EngineChoice,

@@ -3,13 +3,13 @@ import type { Json, JsonObject } from '../core/index.ts'
 import type { DataReference, RegoSources } from '../opa/index.ts'
 import { isJsonObject } from '../text/index.ts'
 
-/** Rules may have them: the default policy asks for each, and goes on without. */
+/** Rules may have them: the default policy looks for each, and works without. */
 const optional = /^(?:integrations|sallyport\.rules\.(?:deny|allow|obligations)|system\.log\.(?:mask|drop))(?:\.|$)/
 
 /** Of one set; what is beyond is only counted. */
 const maxWarnings = 20
 
-/** One sentence per place in the author's `rules`. The manifests are always there; below a key that is computed nothing can be told. */
+/** One sentence per place in the author's `rules`. The manifests are always there; below a computed key nothing is known. */
 export function warningsOf(references: readonly DataReference[], rules: RegoSources, data: JsonObject): readonly string[] {
   const own = references.filter(({ file }) => Object.hasOwn(rules, file))
   const missing = own.filter(({ path }) => !optional.test(path.join('.')) && !isProvided(path, data))

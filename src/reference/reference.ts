@@ -47,7 +47,7 @@ export interface Reference {
   isDue(): boolean
   /** Compared later, off the path of the request. */
   sample(subject: Subject, evaluation: Evaluation): void
-  /** `onDifference` is told of each difference. */
+  /** `onDifference` is called for each difference. */
   compare(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
   /** As `compare`; throws `ReferenceDifference` at the first. */
   check(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
@@ -83,7 +83,7 @@ const maxWaitingCharacters = 16 * 1024 * 1024
 const maxRecent = 16
 const maxRecentCharacters = 64 * 1024
 
-export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...told }: ReferenceOptions): Reference {
+export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...listeners }: ReferenceOptions): Reference {
   let dueAt = 0
   let waiting = 0
   let waitingCharacters = 0
@@ -97,7 +97,7 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
     const asked: { evaluation: Evaluation; question: Question }[] = []
     const skip = (reason: SkipReason) => {
       skipped[reason] = (skipped[reason] ?? 0) + 1
-      told.onSkipped?.(reason)
+      listeners.onSkipped?.(reason)
     }
     for (const evaluation of evaluations) {
       const question = evaluation.input.length > maxInputCharacters ? { skipped: 'bounds' as const } : questionFor(evaluation)
@@ -116,11 +116,11 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
       if (typeof verdict === 'object') skip(verdict.skipped)
       else {
         checked += 1
-        told.onChecked?.()
+        listeners.onChecked?.()
       }
       if (verdict === 'different') differences.push(describe(subject, evaluation, answer))
     }
-    for (const difference of differences) told.onDifference(difference)
+    for (const difference of differences) listeners.onDifference(difference)
     return { checked, skipped, differences }
   }
 
@@ -129,7 +129,7 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
     try {
       await compareAll(subject, [evaluation])
     } catch (error) {
-      told.onError?.(error)
+      listeners.onError?.(error)
     } finally {
       waiting -= 1
       waitingCharacters -= charactersOf(evaluation)
@@ -158,12 +158,12 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
     sample(subject, evaluation) {
       dueAt = performance.now() + 1000 / perSecond
       if (waiting >= maxWaiting) {
-        told.onSkipped?.('busy')
+        listeners.onSkipped?.('busy')
         return
       }
       const characters = charactersOf(evaluation)
       if (waitingCharacters + characters > maxWaitingCharacters) {
-        told.onSkipped?.('bounds')
+        listeners.onSkipped?.('bounds')
         return
       }
       waiting += 1
@@ -184,7 +184,7 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...tol
     recent: () => [...recent],
     async recorded() {
       const late = sleep(maxRecordedMs, [], { ref: false })
-      return Promise.race([told.recorded?.() ?? [], late]).catch(() => [])
+      return Promise.race([listeners.recorded?.() ?? [], late]).catch(() => [])
     },
     settled: () => work,
     close: () => sdk.close(),

@@ -27,7 +27,7 @@ const ownFunctions = require(join(dirname(require.resolve('@open-policy-agent/op
   Record<string, (...operands: unknown[]) => unknown>
 >
 
-/** What the SDK cannot be given or cannot say, which is no difference. */
+/** What the SDK cannot be given or cannot say, which does not count as a difference. */
 class Skipped extends Error {
   readonly reason: 'set' | 'call' | 'sdk-function' | 'inside'
 

@@ -1,4 +1,4 @@
-/** Asks OPA's SDK in a process of its own, which starts when it is first asked, is ended when it says nothing in time, and ends when it is no longer asked. */
+/** Asks OPA's SDK in a process of its own, which starts with the first question, is ended where it does not answer in time, and ends once it is idle. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -135,7 +135,7 @@ export function createSdk({ maxQuestionMs = 500, maxMs = 2000, idleMs = 10_000 }
     return new Promise((resolve) => {
       const settle = (answers: readonly SdkAnswer[]) => {
         clearTimeout(timer)
-        child.off('message', hear)
+        child.off('message', onMessage)
         child.off('exit', gone)
         child.off('error', gone)
         child.unref()
@@ -144,13 +144,13 @@ export function createSdk({ maxQuestionMs = 500, maxMs = 2000, idleMs = 10_000 }
         resolve(answers)
       }
       const gone = () => settle(skippedAll('unavailable'))
-      const hear = (message: unknown) => settle(isAnswers(message, questions.length) ? message : skippedAll('unavailable'))
+      const onMessage = (message: unknown) => settle(isAnswers(message, questions.length) ? message : skippedAll('unavailable'))
       const timer = setTimeout(() => {
         end()
         notBefore = performance.now() + pauseMs
         settle(skippedAll('time'))
       }, maxMs)
-      child.on('message', hear)
+      child.on('message', onMessage)
       child.once('exit', gone)
       child.once('error', gone)
       child.ref()

@@ -16,7 +16,7 @@ export function callKey(name: string, operands: readonly unknown[]): string {
 export interface PlainValue {
   /** JSON as the SDK shows it: sets are arrays, keys are texts. */
   readonly value: unknown
-  /** Some part of it is what JSON has not: a set, or a key that is no string. */
+  /** Some part of it has no JSON form: a set, or a key that is not a string. */
   readonly isBeyondJson: boolean
 }
 

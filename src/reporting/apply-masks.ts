@@ -7,7 +7,7 @@ import type { MaskRule } from './mask-rules.ts'
 type Node = Json[] | Record<string, Json>
 
 /**
- * Changes `event`, which must be nobody else's. A path that leads nowhere masks nothing, as OPA has it. Keys are only ever
+ * Changes `event`, which no other code may hold. A path that leads nowhere masks nothing, as OPA has it. Keys are only ever
  * an object's own, and only ever become its own: `__proto__` is a name like any other.
  */
 export function applyMasks(event: DecisionEvent, rules: readonly MaskRule[]): void {

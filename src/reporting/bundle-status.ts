@@ -1,9 +1,9 @@
-/** How a bundle stands, as OPA's status service is told. */
+/** The state of a bundle as it is reported to OPA's status service. */
 
 import type { BundleStatus } from '../bundles/index.ts'
 import type { RegoError } from '../opa/index.ts'
 
-/** As whoever brings the bundle has it; of rules of this machine the places of errors are known as well. */
+/** From the bundle's source; for rules of this machine with the places of errors. */
 export type BundleReport = Omit<BundleStatus, 'errors'> & { readonly errors: readonly (string | RegoError['problems'][number])[] }
 
 /** Go writes a time that never was so. */

@@ -23,7 +23,7 @@ const confidence = 0.9
 const maxRatio = 64
 
 /**
- * An event that does not fit even alone is packed as `shorten` makes it; `onTooLarge` hears of each that it cannot make
+ * An event that does not fit even alone is packed as `shorten` makes it; `onTooLarge` is called for each that it cannot make
  * short enough (`null`), which is given up.
  */
 export function createPacker(buffer: EventBuffer, maxBytes: number, onTooLarge: () => void, shorten: Shorten = () => null): Packer {

@@ -52,7 +52,7 @@ export interface DecisionLogStation extends DecisionLog {
 
 /** More wait only where decisions come faster than they can be written. */
 const maxWaiting = 2000
-/** Of the bodies and heads that they hold on to, which nobody else needs by then. */
+/** Of the bodies and heads that they keep in memory for this alone. */
 const maxWaitingBytes = 32 * 1024 * 1024
 /** How long writing may keep a turn of the event loop. */
 const turnMs = 2

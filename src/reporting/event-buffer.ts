@@ -1,4 +1,4 @@
-/** Events that wait to be sent: bounded in bytes; the oldest of the integration that holds most give way, so that none keeps another's from being told. */
+/** Events that wait to be sent: bounded in bytes; the oldest of the integration that holds most give way, so that no integration keeps another's from being reported. */
 
 export interface EventBuffer {
   /** How many were given up for it; an event that is larger than the whole buffer is itself given up. */

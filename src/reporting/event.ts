@@ -1,8 +1,8 @@
-/** One decision as OPA's decision log tells it (EventV1), masked by the gateway's redactor before anything else sees it. */
+/** One decision in the form of OPA's decision log (EventV1), masked by the gateway's redactor before anything else sees it. */
 import { segmentsOf } from '../canonical/index.ts'
 import { type AccessRequest, type Arrival, type Claim, type Decision, isEngineFailure, type Json, type JsonObject } from '../core/index.ts'
 
-/** Known secrets, and what stands under a name that tells one. */
+/** Known secrets, and values under a sensitive key. */
 export interface Redact {
   text(text: string): string
   /** A copy without them; nothing of the original is shared. */

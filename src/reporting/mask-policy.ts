@@ -14,7 +14,7 @@ export interface MaskResult {
 }
 
 export interface MaskPolicy extends Program {
-  /** Throws where the rules fail or give what is no mask: the event must then not be sent. */
+  /** Throws where the rules fail or give what is not a mask: the event must then not be sent. */
   evaluate(event: DecisionEvent): MaskResult
 }
 

@@ -14,7 +14,7 @@ const maskable: ReadonlySet<string | undefined> = new Set(['input', 'result', 'n
 
 /**
  * `listed`: the rules come in the author's order; a set's are put in OPA's, so that which comes last never depends on a
- * hash. Throws on anything that is no rule: what it was to mask is not known then.
+ * hash. Throws on anything that is not a rule: what it was to mask is not known then.
  */
 export function readMaskRules(value: unknown, listed: boolean): readonly MaskRule[] {
   if (value === undefined) return []

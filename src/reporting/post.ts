@@ -8,7 +8,7 @@ export interface PostResult {
   readonly status: number | null
 }
 
-/** Of an answer nobody reads anything but the status. */
+/** Nothing of an answer is read but its status. */
 const maxReplyBytes = 64 * 1024
 /** RFC 9110 §15.5: the content itself is what the server does not take. */
 const refusals = new Set([400, 413, 415, 422])

@@ -1,4 +1,4 @@
-/** Makes an event fit that is larger than may be sent: what is left out is marked, so that nobody chooses not to be reported. */
+/** Makes an event fit that is larger than may be sent: what is left out is marked, so that no caller can avoid being reported. */
 import type { Json, JsonObject } from '../core/index.ts'
 import { hasMembers, parseExactJson, stringify } from '../text/index.ts'
 import type { DecisionEvent } from './event.ts'

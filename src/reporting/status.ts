@@ -1,4 +1,4 @@
-/** The status service: tells a server how bundles and the reports themselves stand, at each change and from time to time. */
+/** The status service: reports the state of bundles and of the reports themselves to a server, at each change and from time to time. */
 import { createBackoff, type Server } from '../bundles/index.ts'
 import { type BundleReport, bundleStatusDocument } from './bundle-status.ts'
 import type { Labels } from './event.ts'
@@ -42,7 +42,7 @@ export function createStatus(options: StatusOptions): StatusStation {
   let closing = false
 
   async function run(): Promise<void> {
-    // Until something is told there is nothing to tell.
+    // Nothing is reported before the first change.
     await pause.wait(maxDelayMs)
     while (!stop.signal.aborted) {
       const last = closing

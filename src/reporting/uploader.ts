@@ -50,7 +50,7 @@ export function createUploader(options: UploaderOptions): Uploader {
       chunk ??= await packer.next()
       if (chunk === null) return true
       const result = await post(server, { path: resource, body: chunk.body, encoding: 'gzip', signal: stop.signal })
-      // The end of the gateway is no fault of the server.
+      // Shutting down is not a failure of the server.
       if (!stop.signal.aborted) onResult(result)
       if (result.outcome === 'failed') return false
       if (result.outcome === 'taken') onSent(chunk.events)

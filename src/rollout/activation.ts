@@ -1,4 +1,4 @@
-/** Takes manifests, rules and bundles into force: one set at a time, all of it or nothing, and the last good one stays. */
+/** Activates manifests, rules and bundles: one set at a time, all of it or nothing, and the last good set stays active. */
 
 import type { BundleSet, SnapshotBundle } from '../bundles/index.ts'
 import type { Integration } from '../core/index.ts'
@@ -11,7 +11,7 @@ import { type Activated, type History, HistoryError, UnknownRevision } from './h
 
 export interface ReloadResult {
   readonly ok: boolean
-  /** The revision that decides now; empty where none does yet. */
+  /** The active revision; empty where there is none yet. */
   readonly revision: string
   /** Why the new set was rejected. */
   readonly problem?: string
@@ -33,7 +33,7 @@ export interface ActivationOptions {
   readonly readRules: () => Promise<RegoSources>
   readonly bundles: {
     readonly names: readonly string[]
-    /** Some come from elsewhere, and so may what mends them. */
+    /** Some come from servers, and so may their correction. */
     readonly areFetched: boolean
     /** What is there at the start. */
     readonly load: () => Promise<BundleSet>
@@ -46,7 +46,7 @@ export interface ActivationOptions {
   readonly postActivate: (inForce: InForce, signal: AbortSignal) => Promise<void>
   /** `error`: what made it bad, unless it was a bundle, whose failure its source reports. */
   readonly onRejected: (problem: string, error: unknown) => void
-  /** It decides, and the list of revisions does not say so. */
+  /** It is active, and could not be added to the list of revisions. */
   readonly onUnlisted: (revision: string, error: Error) => void
 }
 
@@ -60,12 +60,12 @@ export interface ActivationEvent {
   readonly revision: string
   readonly how: Activated['how']
   readonly by: string
-  /** Another revision decided before, or a set was rejected since. */
+  /** Another revision was active before, or a set was rejected since. */
   readonly isNews: boolean
   readonly changed: IntegrationChanges
 }
 
-/** Who asked for what lies in the folders: somebody over the API, a change there, a signal. */
+/** What caused a reload of the folders: a call of the operator's API, a change of a file, a signal. */
 export type Asker = 'operator' | 'folders' | 'signal'
 
 export interface Activation {
@@ -77,12 +77,12 @@ export interface Activation {
   offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
   /** A revision of the history; it stays through changes of the folders and bundles and restarts, until `follow`. */
   activate(revision: string): Promise<ReloadResult>
-  /** The revision before the one that decides. */
+  /** The revision before the active one. */
   rollback(): Promise<ReloadResult>
   /** The folders and bundles again. */
   follow(): Promise<ReloadResult>
   list(): Promise<{ readonly active: string | null; readonly pinned: string | null; readonly activations: readonly Activated[] }>
-  /** Why the last set was not taken; `null` where it was. */
+  /** Why the last set was rejected; `null` where it was not. */
   rejected(): string | null
   /** The revision that was chosen; `null` where the folders and bundles are followed. */
   pinned(): string | null
@@ -114,7 +114,7 @@ export function createActivation(options: ActivationOptions): Activation {
     return { ...kept, integrations }
   }
 
-  /** Another set than the chosen one is not taken without being told to. */
+  /** No other set takes the place of a pinned revision unless the operator asks for it. */
   async function fromPinned(revision: string): Promise<PolicySet> {
     try {
       return await fromHistory(revision)
@@ -125,7 +125,7 @@ export function createActivation(options: ActivationOptions): Activation {
     }
   }
 
-  /** `before` is done once nothing can be wrong with the set any more, and before it decides: where it fails, nothing has changed. */
+  /** `before` runs once the whole set is prepared, and before it is activated: where it fails, nothing has changed. */
   async function apply(set: PolicySet, { how, by, before, signal = neverAborted }: Way): Promise<void> {
     const { integrations, bundles: active } = set
     const { revision, activate } = await unlessAborted(signal, prepare(set, signal))
@@ -170,14 +170,14 @@ export function createActivation(options: ActivationOptions): Activation {
       await apply(await find(), way)
       return { ok: true, revision: now() }
     } catch (error) {
-      // Nothing is bad about what had to give way: it is tried again.
+      // What was preempted is not bad: it is tried again.
       if (way.signal?.aborted === true) throw way.signal.reason
-      // A name that was mistyped says nothing of what there is.
+      // A mistyped name is not a problem of the present files.
       if (error instanceof UnknownRevision) return { ok: false, revision: now(), problem: error.message }
       const problem = `${origin === undefined ? '' : `${origin}: `}${(error as Error).message}`
       // A bundle is tried again and again.
       if (origin === undefined || problem !== rejected) onRejected(problem, origin === undefined ? error : null)
-      // What lies in the folders is as good as before where a revision could not be chosen.
+      // A revision that could not be activated says nothing about the folders.
       if (way.how !== 'activate' && way.how !== 'rollback') rejected = problem
       return { ok: false, revision: now(), problem }
     }
@@ -263,18 +263,18 @@ export function createActivation(options: ActivationOptions): Activation {
   }
 }
 
-/** At the start there is nothing to give way to. */
+/** Nothing can preempt the first activation. */
 const neverAborted = new AbortController().signal
 
 interface Way {
   readonly how: Activated['how']
   readonly by: string
   readonly before?: () => Promise<void>
-  /** Aborted before it decides: nothing has changed. */
+  /** Where it is aborted before the activation, nothing has changed. */
   readonly signal?: AbortSignal
 }
 
-/** Further back than what decides has come by now: who goes back twice wants neither of the two that were bad. `activations`: newest first. */
+/** Before the first activation of the present revision: a second rollback must not return to the revision that the first one left. `activations`: newest first. */
 function revisionBefore(activations: readonly Activated[], present: string): string | null {
   const came = activations.findIndex(({ revision, how }) => revision === present && how !== 'rollback')
   const earlier = activations.slice(came < 0 ? activations.findLastIndex(({ revision }) => revision === present) + 1 : came + 1)

@@ -4,7 +4,7 @@ import type { Integration } from '../core/index.ts'
 /** Integration → the parts of its manifest that are otherwise than before; or `added`, or `removed`. */
 export type IntegrationChanges = Readonly<Record<string, readonly string[]>>
 
-/** Its tokens are not among them: who comes in is no part of a revision. Nor is its file, which is there for messages. */
+/** Not its tokens, since admission is not part of a revision; nor its file, which is there for messages. */
 const parts = ['owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction'] as const
 
 export function changesBetween(before: Iterable<Integration>, after: readonly Integration[]): IntegrationChanges {

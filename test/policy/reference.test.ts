@@ -166,7 +166,6 @@ compilerTest('damage that only the policy’s own tests reach is found by their 
     'r_test.rego': `package sallyport.rules_test
 
 import rego.v1
-import { composed } from '../support/composed.ts'
 
 test_denied if {
 	count(data.sallyport.rules.deny) == 1 with input as {

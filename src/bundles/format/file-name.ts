@@ -1,4 +1,4 @@
-/** The one spelling of a path inside a bundle, `acme/data.json`, or why it is none. */
+/** The one spelling of a path inside a bundle, `acme/data.json`, or why it is not one. */
 import { shortened } from './bundle-error.ts'
 
 const maxNameBytes = 4096

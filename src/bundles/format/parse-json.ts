@@ -1,4 +1,4 @@
-/** JSON text as a value; its problems are told by line, without the text, which may be a secret. */
+/** JSON text as a value; its problems are reported by line, without the text, which may be a secret. */
 import type { Json } from '../../core/index.ts'
 import { NumberOutOfRange, parseJudgedJson } from '../../text/index.ts'
 import type { BundleError } from './bundle-error.ts'

@@ -15,7 +15,7 @@ import { rootsContain } from './roots.ts'
 import { type Verification, verifySignatures } from './verify-signatures.ts'
 
 export interface ReadFolderOptions {
-  /** `null`: signatures are not asked for; a bundle that has some is refused, as nobody could tell whether they hold. */
+  /** `null`: signatures are not asked for; a bundle that has some is refused, since they could not be verified. */
   readonly verification: Verification | null
   /** Of the files together, unpacked. */
   readonly maxBytes?: number

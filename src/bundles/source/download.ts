@@ -23,7 +23,7 @@ export interface Answer {
   readonly status: number
 }
 
-/** By this type a server tells that it holds requests until there is something new. */
+/** A server that holds requests until there is something new answers with this type. */
 const longPollingType = 'application/vnd.openpolicyagent.bundles'
 
 /** Throws `ServerError`. */

@@ -11,7 +11,7 @@ export interface Activated {
   readonly revision: string
   /** ISO 8601, UTC. */
   readonly at: string
-  /** What brought it about. */
+  /** What caused it. */
   readonly how: 'start' | 'reload' | 'bundle' | 'activate' | 'rollback'
   /** By what: `operator`, `folders`, `signal`, or the bundle's name. Absent in what earlier versions wrote. */
   readonly by?: string
@@ -35,7 +35,7 @@ export interface History {
   pin(revision: string | null): Promise<void>
 }
 
-/** So many revisions are kept, and so many of the lines that tell of them; looked at each time that so many more have come. */
+/** How many revisions are kept, and how many lines about them; older ones are removed after each `pruneEvery` activations. */
 const maxRevisions = 100
 const maxLines = 1000
 const pruneEvery = 50
