@@ -1,10 +1,10 @@
 /** Decides as `engine.ts` does, by evaluations on a thread of their own: no request waits for them. */
 import { type AccessRequest, type Claim, type Decision, denial, type Integration } from '../core/index.ts'
 import { type FailureKind, failureKindOf, failureReasons } from '../opa/index.ts'
-import { createFairCache } from '../shares/index.ts'
 import { type CompiledPolicy, entrypoint } from './build.ts'
+import { createDecisionMemory, keyOf } from './decision-memory.ts'
 import { createDecisionReader } from './decision-reader.ts'
-import { maxCachedCharacters, maxInputCharacters, maxRememberedMs, type Observer } from './engine.ts'
+import { maxInputCharacters, type Observer } from './engine.ts'
 import type { EvaluationThread, ThreadAnswer } from './evaluation-thread.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, type ReadContext, withUnread } from './input.ts'
 
@@ -28,8 +28,7 @@ export function createDecideApart(options: ApartOptions): DecideApart {
   const writeInput = createWriteInput(policy.policyReads, readContext)
   const bodyPaths = bodyPathsOf(policy.policyReads)
   const { read, canBeRemembered } = createDecisionReader(revision)
-  const decided =
-    policy.policyReads.volatile.length === 0 ? createFairCache<{ readonly decision: Decision | null; readonly at: number }>(10_000) : null
+  const memory = createDecisionMemory(policy, canBeRemembered)
 
   /** One sample at a time: it is due until one was taken, and several questions are under way. */
   let isObserving = false
@@ -56,10 +55,10 @@ export function createDecideApart(options: ApartOptions): DecideApart {
     const unread = hasUnreadBody(claim.facts) ? (bodyPaths.get(request.kind) ?? []) : []
     const input = writeInput(request, claim)
     const { name } = request.integration
-    const key = `${unread.join('')}${input}`
+    const key = keyOf(input, unread)
     const isObserved = !isObserving && observer?.isDue() === true
-    const known = isObserved ? undefined : decided?.get(name, key)
-    if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
+    const known = isObserved ? undefined : memory.recall(name, key, request.at)
+    if (known !== undefined) return known.decision
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     if (isObserved) isObserving = true
@@ -74,8 +73,7 @@ export function createDecideApart(options: ApartOptions): DecideApart {
       observer?.take({ id: request.id, integration: name, input: withUnread(input, unread), calls: answer.calls, outcome })
     }
     const decision = decisionOf(answer)
-    if (input.length <= maxCachedCharacters && (decision === null || canBeRemembered(decision)))
-      decided?.set(name, key, { decision, at: request.at })
+    memory.keep(name, key, input, { decision, at: request.at })
     return decision
   }
 }

@@ -13,9 +13,9 @@ import {
 } from '../core/index.ts'
 import { type Answers, ExternalCallNeeded, type FailureKind, failureKindOf, failureReasons, UnreadPart } from '../opa/index.ts'
 import type { Evaluation, HostCall } from '../reference/index.ts'
-import { createFairCache } from '../shares/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import type { Coverage, ReadCoverage } from './coverage.ts'
+import { createDecisionMemory, keyOf } from './decision-memory.ts'
 import { createDecisionReader } from './decision-reader.ts'
 import { type Ask, type Grants, mayWait } from './external-calls/index.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
@@ -54,30 +54,15 @@ export interface Engine {
   readonly decideAsync: DecideAsync | null
 }
 
-interface Remembered {
-  /** `null`: it depends on the body. */
-  readonly decision: Decision | null
-  /** When its request arrived. */
-  readonly at: number
-}
-
-/** The longest that a decision is remembered, should a function read the clock without being known for it. */
-export const maxRememberedMs = 60_000
-
 /** Longer inputs are refused before they reach the engine, whatever door let them in. */
 export const maxInputCharacters = 8 * 1024 * 1024
-
-/** Longer inputs hold headers or bodies, which seldom come twice. */
-export const maxCachedCharacters = 1024
 
 export function createEngine(options: EngineOptions): Engine {
   const { policy, session, integrations, revision, readContext, grants, ask, readCoverage, onFailure, observer } = options
   const byName = new Map(integrations.map((one) => [one.name, one]))
   const writeInput = createWriteInput(policy.policyReads, readContext)
   const { read, canBeRemembered } = createDecisionReader(revision)
-  // The input's text is all that the policy can look at, the data is this engine's, and where none of its functions could
-  // give two answers (clock, randomness), the same text decides the same.
-  const decided = policy.policyReads.volatile.length === 0 ? createFairCache<Remembered>(10_000) : null
+  const memory = createDecisionMemory(policy, canBeRemembered)
   const bodyPaths = bodyPathsOf(policy.policyReads)
 
   function evaluate(request: AccessRequest, input: string, unread: readonly string[], answers?: Answers): Decision {
@@ -136,15 +121,13 @@ export function createEngine(options: EngineOptions): Engine {
   function decide(request: AccessRequest, claim: Claim, answers?: Answers, unread = unreadOf(request, claim)): Decision | null {
     const input = writeInput(request, claim)
     const { name } = request.integration
-    // No input begins like this: one without a body is another than one whose body was not read.
-    const key = unread.length === 0 ? input : `${unread.join('')}${input}`
-    const known = observer?.isDue() === true ? undefined : decided?.get(name, key)
-    if (known !== undefined && Math.abs(request.at - known.at) <= maxRememberedMs) return known.decision
+    const key = keyOf(input, unread)
+    const known = observer?.isDue() === true ? undefined : memory.recall(name, key, request.at)
+    if (known !== undefined) return known.decision
     if (input.length > maxInputCharacters)
       return denial('engine/input-too-large', 'the request is larger than the policy can look at', revision)
     const decision = unread.length === 0 ? evaluate(request, input, nothing, answers) : evaluateWithout(request, input, unread, answers)
-    if (input.length <= maxCachedCharacters && (decision === null || canBeRemembered(decision)))
-      decided?.set(name, key, { decision, at: request.at })
+    memory.keep(name, key, input, { decision, at: request.at })
     return decision
   }
 

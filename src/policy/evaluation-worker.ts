@@ -23,7 +23,7 @@ interface Loaded {
 
 type Asked = Omit<ThreadQuestion, 'integration'> & { readonly number: number | null }
 
-/** Nothing outside is asked here; without answers a question is a failure that names the function. */
+/** External calls are not made here: one fails the evaluation, with the name of the function. */
 async function load(policy: ThreadPolicy): Promise<Loaded> {
   const { module, documents, library: code } = policy
   const data = parseExactJson(documents.data) as JsonObject
