@@ -101,7 +101,7 @@ const unrecorded = {
   status: 503,
   title: 'Not recorded',
   detail:
-    'the audit log cannot be written, so there is no record of what you asked for, which may be in force until a restart; every request is answered 503 meanwhile. Give the log its disk, and restart the gateway',
+    'the audit log cannot be written, so there is no record of what you asked for, which may be in force until a restart; every request is answered 503 meanwhile. Repair the disk of the log, and restart the gateway',
 }
 
 /** For the record: one line, cut to a length that people read. */

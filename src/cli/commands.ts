@@ -48,7 +48,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
   const audit = program.command('audit').description('Read and verify the audit log.')
   command('tail', 'Show the latest records.', audit)
     .option('-n, --lines <count>', 'records to begin with', wholeNumber, 20)
-    .option('-f, --follow', 'go on as records come')
+    .option('-f, --follow', 'continue with new records')
     .option('--json', 'the records as they are')
     .action(async ({ config, lines, follow = false, json = false }: Shared & { lines: number; follow?: boolean; json?: boolean }) =>
       auditTail(findConfig(config).audit.folder, { lines, follow, json }),
@@ -99,7 +99,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
 
   command('suspend <name>', 'Let an integration do nothing at all: new requests are refused, and what is open is cut.')
     .option('--for <duration>', 'resume by itself after this long, for example 1h; else until "sallyport resume"')
-    .option('--reason <text>', 'for the record and for operators; no caller is told')
+    .option('--reason <text>', 'for the record and for operators; not shown to callers')
     .action(async (name: string, { config, ...flags }: Shared & SuspendFlags) => print(await suspend(findConfig(config), name, flags)))
   command('resume <name>', 'End a suspension.')
     .option('--reason <text>', 'for the record')

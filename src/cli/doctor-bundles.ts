@@ -14,7 +14,7 @@ export async function checkBundles(config: Config): Promise<string | { warn: str
       .map(({ name }) => `${name}: its token travels in the clear`),
     ...bundles
       .filter(({ place, signing }) => signing === null && place.kind === 'server' && open.some(({ name }) => name === place.server))
-      .map(({ name }) => `${name}: neither signed nor over TLS, so whoever is on the way can change the policy`),
+      .map(({ name }) => `${name}: neither signed nor over TLS, so an attacker on the network can change the policy`),
   ]
   const { missing } = await persistedBundles(config)
   if (missing.length > 0) warnings.push(`not here yet, so that everything is denied until a server sends them: ${missing.join(', ')}`)

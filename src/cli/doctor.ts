@@ -59,7 +59,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
         integration.tokenHashes.length === 0 && !config.listeners.some((listener) => listener.integration === integration.name),
     )
     if (unreachable.length > 0)
-      return { warn: `nobody can be ${unreachable.map(({ name }) => name).join(', ')}: neither a token nor a listener of its own` }
+      return { warn: `no caller can be ${unreachable.map(({ name }) => name).join(', ')}: it has neither a token nor its own listener` }
     return `${found.integrations.length}: ${found.integrations.map(({ name }) => name).join(', ')}`
   })
   await check('secrets', () => {

@@ -29,7 +29,7 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
     process.stderr.write(`listener "${listener.name}" takes a new port at each start: put the one that the gateway tells in place of 0\n`)
   const proxy = `http://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`
   if (credentials.includes('<token>'))
-    process.stderr.write('set SALLYPORT_TOKEN or give --token-file: <token> stands where the token goes\n')
+    process.stderr.write('set SALLYPORT_TOKEN or give --token-file: the output has <token> in its place\n')
   const { certificate: ca, bundle } = config.state.ca
   if (!existsSync(bundle)) process.stderr.write(`${bundle} is made when the gateway first starts; until then clients cannot read it\n`)
   return print(variables(proxy, ca, bundle), format)

@@ -14,7 +14,7 @@ export const refuseTwins: Refine = (value, context) => {
   const seen = new Set<unknown>()
   for (const [index, item] of (Array.isArray(value) ? value : []).entries()) {
     const name = field(item, 'name')
-    if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${String(name)}" stands twice` })
+    if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${String(name)}" is there twice` })
     if (name !== undefined) seen.add(name)
   }
 }

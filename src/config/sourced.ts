@@ -49,7 +49,7 @@ export function createSourced(sources: Sources) {
           }),
           z.strictObject({ file: z.string().min(1).describe('File that holds it; a newline at its end is dropped.') }),
         ],
-        'expected { env: NAME } or { file: path }; a secret never stands in this file',
+        'expected { env: NAME } or { file: path }; a secret is never in this file',
       )
       .meta({ title: 'secret' })
       .describe(meaning)

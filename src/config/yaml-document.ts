@@ -93,7 +93,7 @@ function oddities(document: Document, problem: (offset: number, message: string)
         const offset = offsetIn(key)
         // zod passes over a `__proto__` in a map of free keys without a word.
         if (!isScalar(key) || key.value === '__proto__') found.push(problem(offset, 'a key must be a plain word'))
-        else if (seen.has(String(key.value))) found.push(problem(offset, `the key "${String(key.value).slice(0, 100)}" stands twice`))
+        else if (seen.has(String(key.value))) found.push(problem(offset, `the key "${String(key.value).slice(0, 100)}" is there twice`))
         else seen.add(String(key.value))
       }
     },
@@ -153,7 +153,7 @@ export function badAlias(document: Document): BadAlias | null {
       }
       const value = anchored.get(node.source)
       if (value !== undefined && !path.some((node) => isNode(node) && node === value)) return undefined
-      const why = value === undefined ? 'an alias that stands before its anchor, or has none' : 'an alias inside its own anchor'
+      const why = value === undefined ? 'an alias before its anchor, or without one' : 'an alias inside its own anchor'
       found = { offset: node.range?.[0] ?? 0, why, isText: value === undefined && /[./*]/.test(node.source) }
       return visit.BREAK
     },

@@ -8,7 +8,7 @@ export async function collect(settling: Settling, maxBytes: number, hangup: Hang
   if (isTakeover(reply)) {
     reply.discard()
     settling.settle({ complete: false })
-    throw new Error('the answer is no document')
+    throw new Error('the answer is not a document')
   }
   const chunks: Uint8Array[] = []
   let bytes = 0

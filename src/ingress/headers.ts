@@ -127,7 +127,7 @@ export function soleHeader(rawHeaders: HeaderList, lowerName: string): string | 
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue
-    if (found !== null) throw new Refusal('malformed-request', `${lowerName} stands twice`)
+    if (found !== null) throw new Refusal('malformed-request', `${lowerName} is there twice`)
     found = rawHeaders[i + 1] as string
   }
   return found

@@ -16,7 +16,7 @@ export const hostPattern = () =>
       context.addIssue({
         code: 'custom',
         // A URL that was pasted here may hold a password.
-        message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is no host: ${whyNoHost(given)}`,
+        message: `${given.includes('@') ? 'this' : `"${given.slice(0, 100)}"`} is not a host: ${whyNoHost(given)}`,
       })
       return z.NEVER
     })

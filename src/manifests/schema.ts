@@ -177,7 +177,7 @@ export const manifestSchema = z.strictObject({
     .array(file)
     .refine(
       (files) => files.every(({ name, root }) => files.every((other) => other.name !== name || other.root === root)),
-      'one name stands for two roots',
+      'the same name for two roots',
     )
     .describe('Folders of the host that the broker opens.')
     .optional(),

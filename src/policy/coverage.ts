@@ -21,7 +21,7 @@ export function createReadCoverage(session: Session): ReadCoverage {
 }
 
 /** The answer of an external call may narrow what the manifest covers, and not widen it. */
-const mustAsk = 'nothing in the manifest covers the request, and whether a rule allows it cannot be told without an external call'
+const mustAsk = 'nothing in the manifest covers the request, and whether a rule allows it cannot be known without an external call'
 
 /** `[]` or `[{"result": […]}]`. Throws on anything else: who built the policy may not be who built the gateway. */
 function readAnswer(text: string): Coverage {

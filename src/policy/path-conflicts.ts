@@ -22,7 +22,7 @@ export function rejectPathConflicts(rulePaths: readonly Path[], bundles: BundleS
         throw new BundleError(
           `bundle ${name}`,
           null,
-          `defines data.${met.join('.')}, where rules stand as well (data.${path.join('.')}), and which of the two counts would be undefined: remove one of them`,
+          `defines data.${met.join('.')}, where rules are defined as well (data.${path.join('.')}), and which of the two counts would be undefined: remove one of them`,
         )
     }
   }

@@ -72,6 +72,6 @@ export function readValue(text: string): PlainValue {
 
   const read = value()
   skip()
-  if (at < text.length) throw new SyntaxError(`a value of the policy goes on at ${at}`)
+  if (at < text.length) throw new SyntaxError(`unexpected text after a value of the policy at ${at}`)
   return { value: read, isBeyondJson }
 }

@@ -119,7 +119,7 @@ test('doctor tells of bundles that are not here, and of what anybody on the way 
     [
       [
         'warn',
-        'opa: its token travels in the clear\nacme: neither signed nor over TLS, so whoever is on the way can change the policy\nnot here yet, so that everything is denied until a server sends them: acme',
+        'opa: its token travels in the clear\nacme: neither signed nor over TLS, so an attacker on the network can change the policy\nnot here yet, so that everything is denied until a server sends them: acme',
       ],
       ['warn', 'cannot be built before its bundles are here'],
     ],

@@ -133,7 +133,7 @@ test('a bad configuration aborts with 78 before any port is bound, with every pr
   assert.match(stderr, /sallyport\.yaml:5:3 http\.idleTimeout: expected a duration such as/)
   assert.match(
     stderr,
-    /sallyport\.yaml:6:\d+ admin\.tcp\.token: expected \{ env: NAME \} or \{ file: path \}; a secret never stands in this file/,
+    /sallyport\.yaml:6:\d+ admin\.tcp\.token: expected \{ env: NAME \} or \{ file: path \}; a secret is never in this file/,
   )
 })
 

@@ -159,7 +159,7 @@ for (const [claim, files, expected] of [
   ['a manifest below the top', { 'a/.manifest': {} }, /^a\/\.manifest: expected \.manifest at the top/],
   ['a manifest in protobuf', { '.manifest.pb': 'x' }, /^\.manifest\.pb: is in protobuf/],
   ['a delta without operations, which OPA takes for an empty bundle', { 'patch.json': { data: [] } }, /^patch\.json: holds no operation/],
-  ['a delta that brings policies', { 'patch.json': { data: [] }, 'x.rego': 'package a' }, /^x\.rego: stands beside patch\.json/],
+  ['a delta that brings policies', { 'patch.json': { data: [] }, 'x.rego': 'package a' }, /^x\.rego: is beside patch\.json/],
   ['a delta with another operation', { 'patch.json': { data: [{ op: 'add', path: '/a', value: 1 }] } }, /^patch\.json: data\.0\.op/],
   [
     'a delta that replaces everything',
@@ -173,7 +173,7 @@ for (const [claim, files, expected] of [
   ],
   ['a name that leads out of the bundle', { 'a/../../data.json': {} }, /^the name "a\/\.\.\/\.\.\/data\.json" leads out/],
   ['a name with a line end', { 'a\nb.rego': '' }, /^the name "a\\u000ab\.rego" has a control character/],
-  ['one file under two spellings of its name', { '/data.json': {}, './data.json': {} }, /^data\.json: stands twice/],
+  ['one file under two spellings of its name', { '/data.json': {}, './data.json': {} }, /^data\.json: is in the archive twice/],
   ['a bundle without files', {}, /^the archive holds no file/],
 ] as const)
   test(`refuses ${claim}`, async () => assert.match(await fileProblem(files), expected))

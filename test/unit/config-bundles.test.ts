@@ -73,7 +73,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     'policy: { bundles: [{ name: b, file: x, signing: { key: none } }] }',
     /signing\.key: cannot be read: ENOENT/,
   ],
-  ['two bundles of one name', 'policy: { bundles: [{ name: b, file: x }, { name: b, file: y }] }', /bundles\.1\.name: "b" stands twice/],
+  ['two bundles of one name', 'policy: { bundles: [{ name: b, file: x }, { name: b, file: y }] }', /bundles\.1\.name: "b" is there twice/],
   [
     'delays the wrong way round',
     'policy: { servers: [{ name: s, url: "http://h" }], bundles: [{ name: b, server: s, polling: { minDelay: 2m, maxDelay: 1m } }] }',

@@ -34,11 +34,11 @@ admin: { tcp: { address: "127.0.0.1:2", token: { file: ./empty } } }
     `sallyport.yaml:4:1 limts: unknown key; did you mean "limits"? (known: ${Object.keys((configJsonSchema() as { properties: object }).properties).join(', ')})`,
     'sallyport.yaml:5:1 drainTimeout: expected a duration such as "500ms", "10s" or "2m"',
     'sallyport.yaml:7:5 listeners.0: expected either an address or a socket',
-    'sallyport.yaml:8:7 listeners.1.name: "a" stands twice',
+    'sallyport.yaml:8:7 listeners.1.name: "a" is there twice',
     'sallyport.yaml:8:48 listeners.1.doors.0: expected "proxy", "services" or "broker"',
     'sallyport.yaml:10:53 services.0.headers.X: the environment has no NO_SECRET, which should hold this secret',
     "sallyport.yaml:10:76 services.0.headers.Y: the secret's file cannot be read: ENOENT",
-    'sallyport.yaml:10:97 services.0.headers.Z: expected { env: NAME } or { file: path }; a secret never stands in this file',
+    'sallyport.yaml:10:97 services.0.headers.Z: expected { env: NAME } or { file: path }; a secret is never in this file',
     'sallyport.yaml:11:17 admin.tcp.address: "127.0.0.1:2" is taken by listeners.1.address already',
     'sallyport.yaml:11:41 admin.tcp.token: the secret’s file is empty',
   ])
@@ -103,7 +103,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   [
     'two services of one name',
     'services: [{ name: s, url: "http://s/" }, { name: s, url: "http://t/" }]',
-    /services\.1\.name: "s" stands twice/,
+    /services\.1\.name: "s" is there twice/,
   ],
   [
     'a listener where health is',

@@ -23,12 +23,12 @@ const refused: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   ['a second document', 'name: a\n---\nname: b', ['a.yaml:2:1: more than one document in one file']],
   ['a merge key', 'name: a\n<<: { count: 1 }', ['a.yaml:2:1 <<: unknown key (known: name, count, free, items)']],
-  ['a key that stands twice, deep inside', 'name: a\nfree:\n  x: a\n  x: b', ['a.yaml:4:3: the key "x" stands twice']],
+  ['a key that is there twice, deep inside', 'name: a\nfree:\n  x: a\n  x: b', ['a.yaml:4:3: the key "x" is there twice']],
   ['a map as a key', 'name: a\nfree: { ? { a: b } : c }', ['a.yaml:2:11: a key must be a plain word']],
   ['a key that changes what maps are', 'name: a\nfree: { __proto__: x }', ['a.yaml:2:9: a key must be a plain word']],
   ['half a surrogate pair', 'name: "\\uD800"', ['a.yaml:1:7: a NUL or half a surrogate pair, which no text has']],
   ['a NUL', 'name: "a\\0b"', ['a.yaml:1:7: a NUL or half a surrogate pair, which no text has']],
-  ['an alias without anchor', 'name: *nowhere', ['a.yaml:1:7: an alias that stands before its anchor, or has none; write the value out']],
+  ['an alias without anchor', 'name: *nowhere', ['a.yaml:1:7: an alias before its anchor, or without one; write the value out']],
   ['a value inside itself', 'name: a\nfree: &x { a: *x }', ['a.yaml:2:15: an alias inside its own anchor; write the value out']],
   ['nesting without end', `name: ${'['.repeat(50_000)}`, []],
   ['a word where a map must be', 'hello', ['a.yaml:1:1: expected keys with values, not text']],
@@ -44,7 +44,7 @@ test('every problem is told at once, in the order of the file', async () => {
   assert.deepEqual(await problems('cuont: 1\nname: 7\nfree: { a: 1, a: b }\nitems: [{ id: 1 }, { idd: 2 }]'), [
     'a.yaml:1:1 cuont: unknown key; did you mean "count"? (known: name, count, free, items)',
     'a.yaml:2:1 name: expected text, not a number: put it in quotes',
-    'a.yaml:3:15: the key "a" stands twice',
+    'a.yaml:3:15: the key "a" is there twice',
     'a.yaml:4:20 items.1.id: is missing; expected a number',
     'a.yaml:4:22 items.1.idd: unknown key; did you mean "id"? (known: id)',
   ])

@@ -67,7 +67,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   ['a wrong type', `${head}policy: { maxMemoryPages: lots }`, /:3:11 policy\.maxMemoryPages: .*expected a number/],
   ['a missing key', 'kind: Gateway', /:1:1 apiVersion: /],
   ['another version', 'apiVersion: sallyport/v2\nkind: Gateway', /:1:1 apiVersion: .*sallyport\/v1/],
-  ['a duplicate key', `${head}state: a\nstate: b`, /:4:1: the key "state" stands twice/],
+  ['a duplicate key', `${head}state: a\nstate: b`, /:4:1: the key "state" is there twice/],
   ['broken YAML', `${head}state: [`, /:4?3?:?\d+: /],
   [
     'an inline secret',
@@ -84,7 +84,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   [
     'two listeners of one name',
     `${head}listeners: [{ name: a, address: "127.0.0.1:1" }, { name: a, address: "127.0.0.1:1" }]`,
-    /:3:52 listeners\.1\.name: "a" stands twice\n.*:3:61 listeners\.1\.address: "127\.0\.0\.1:1" is taken by listeners\.0\.address already/,
+    /:3:52 listeners\.1\.name: "a" is there twice\n.*:3:61 listeners\.1\.address: "127\.0\.0\.1:1" is taken by listeners\.0\.address already/,
   ],
   ['neither address nor socket', `${head}listeners: [{ name: a }]`, /listeners\.0: expected either an address or a socket/],
   ['a rate that is none', `${head}limits: { requests: { rate: fast } }`, /limits\.requests\.rate: expected a rate such as "50\/s"/],
@@ -111,11 +111,11 @@ test('a manifest’s hosts are canonical, and its TLS mode and ports follow from
 })
 
 const wrongManifests: readonly (readonly [string, string, RegExp])[] = [
-  ['a wildcard over a top-level name', 'network: [{ hosts: ["*.com"] }]', /network\.0\.hosts\.0: "\*\.com" is no host/],
-  ['a wildcard inside', 'network: [{ hosts: ["a.*.com"] }]', /is no host/],
-  ['a URL for a host', 'network: [{ hosts: ["https://a.com"] }]', /is no host/],
-  ['a host with a port', 'network: [{ hosts: ["a.com:443"] }]', /is no host/],
-  ['a NUL in a host', 'network: [{ hosts: ["a\\0.com"] }]', /is no host/],
+  ['a wildcard over a top-level name', 'network: [{ hosts: ["*.com"] }]', /network\.0\.hosts\.0: "\*\.com" is not a host/],
+  ['a wildcard inside', 'network: [{ hosts: ["a.*.com"] }]', /is not a host/],
+  ['a URL for a host', 'network: [{ hosts: ["https://a.com"] }]', /is not a host/],
+  ['a host with a port', 'network: [{ hosts: ["a.com:443"] }]', /is not a host/],
+  ['a NUL in a host', 'network: [{ hosts: ["a\\0.com"] }]', /is not a host/],
   [
     'paths in a blind tunnel',
     'network: [{ hosts: [a.com], tls: tunnel, paths: [/x] }]',

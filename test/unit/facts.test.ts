@@ -109,7 +109,7 @@ test('XML that declares another character set is binary, with it named', () => {
   assert.deepEqual(bodyOf(body(xml('utf-8')), ['content-type', 'text/xml'])['value'], xml('utf-8'))
 })
 
-test('two character sets are refused, and one that stands twice is not', () => {
+test('two character sets are refused, and one that is there twice is not', () => {
   const typed = (type: string) => bodyOf(body('x'), ['content-type', type])
   assert.throws(() => typed('text/plain; charset=utf-8; charset=utf-16'), { code: 'malformed-request' })
   assert.throws(() => typed('text/plain, application/json'), { code: 'malformed-request' })

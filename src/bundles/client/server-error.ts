@@ -35,7 +35,7 @@ const failures: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (ECONNREFUSED)',
   ENOTFOUND: 'the host name has no address (ENOTFOUND)',
   EAI_AGAIN: 'the host name cannot be resolved now (EAI_AGAIN)',
-  EHOSTUNREACH: 'there is no way to the host (EHOSTUNREACH)',
+  EHOSTUNREACH: 'there is no route to the host (EHOSTUNREACH)',
   ECONNRESET: 'the connection was reset (ECONNRESET)',
   UND_ERR_SOCKET: 'the connection ended before the reply did',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the reply is shorter or longer than its Content-Length says',

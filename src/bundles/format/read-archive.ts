@@ -17,7 +17,7 @@ export async function readArchive(bytes: Uint8Array, origin: string, maxBytes: n
   const contents = new Map<string, Uint8Array>()
   for (const { header, data } of await entries(archive, origin)) {
     const name = nameOf(header, origin)
-    if (contents.has(name)) throw new BundleError(origin, name, 'stands twice in the archive; build the bundle anew')
+    if (contents.has(name)) throw new BundleError(origin, name, 'is in the archive twice; build the bundle again')
     contents.set(name, data ?? new Uint8Array())
   }
   if (contents.size === 0) throw new BundleError(origin, null, 'the archive holds no file; expected a bundle as "opa build" makes it')

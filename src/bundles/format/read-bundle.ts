@@ -72,7 +72,7 @@ function delta(files: BundleFiles, { revision }: Manifest, reservedRoots: readon
   const { origin } = files
   for (const name of files.contents.keys())
     if (isDataFile(name) || /\.(?:rego|wasm)$/.test(name))
-      throw new BundleError(origin, name, `stands beside ${patchFile}; a delta bundle holds nothing but that and .manifest`)
+      throw new BundleError(origin, name, `is beside ${patchFile}; a delta bundle may hold only that and .manifest`)
   const patch = readPatch(files)
   const reserved = patch.find(({ path }) => reservedRoots.includes(path[0] ?? ''))
   if (reserved !== undefined)
@@ -112,7 +112,7 @@ function wasmOf({ origin, contents }: BundleFiles, manifest: Manifest): Snapshot
         `is for ${abi === null ? 'no ABI of OPA' : `OPA's ABI ${abi.major}.${abi.minor}`}; expected 1.2 or later of 1, build the bundle with OPA 1`,
       )
     if (entrypoints.has(entrypoint))
-      throw new BundleError(origin, '.manifest', `wasm: the entrypoint "${entrypoint}" stands twice; keep one`)
+      throw new BundleError(origin, '.manifest', `wasm: the entrypoint "${entrypoint}" is there twice; keep one`)
     if (!rootsContain(manifest.roots, entrypoint.split('/')))
       throw new BundleError(origin, '.manifest', `wasm: the entrypoint "${entrypoint}" lies outside of the roots; add a root`)
     used.add(name)

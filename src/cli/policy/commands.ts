@@ -163,7 +163,7 @@ export function addRevisionCommands(policy: Command, command: AddCommand, printA
 
   command(
     'activate <revision>',
-    'Let an earlier revision decide, whatever lies in the folders; "latest" follows the folders again.',
+    'Activate an earlier revision, whatever is in the folders; "latest" follows the folders again.',
     policy,
   ).action(async (revision: string, { config }: Shared) => print(await activateRevision(findConfig(config), revision)))
 

@@ -27,7 +27,7 @@ function thenLines({ record, held, undecided, isKept, trail }: Explained): reado
     ...(record.reasons ?? []).map((reason) => `  - ${reason}`),
     ...held.map((rule) => `  rule that held: ${placeOf(rule)}`),
     ...undecided.map((rule) => `  whether ${placeOf(rule)} held depends on ${unheld(rule)}`),
-    ...(ruled && held.length + undecided.length === 0 ? ['  which line of the rules held cannot be told'] : []),
+    ...(ruled && held.length + undecided.length === 0 ? ['  which line of the rules was true cannot be known'] : []),
     ...(isKept || held.length + undecided.length === 0 ? [] : ['  (that revision is not kept; the lines are those of the rules on disk)']),
     ...endLines(trail),
   ]

@@ -22,7 +22,7 @@ export async function fmt(paths: readonly string[], check: boolean, print: (text
 }
 
 async function fmtStdin(paths: readonly string[], check: boolean, print: (text: string) => void): Promise<void> {
-  if (paths.length > 1) throw new CommandError('"-" is standard input and stands alone', exitCodes.usage)
+  if (paths.length > 1) throw new CommandError('"-" is standard input and cannot be combined with files', exitCodes.usage)
   const text = readFileSync(0, 'utf8')
   const changed = await formatPolicy(commandCompiler().compile, { [stdinName]: text })
   const formatted = changed[stdinName] ?? text

@@ -28,7 +28,7 @@ export async function suggestManifest(
   const { text, capabilities, total } = await suggest(chosen(config, name, only, since, others), {
     name,
     present,
-    owner: owner ?? 'nobody yet',
+    owner: owner ?? 'to be named',
     maxSiblings: siblings,
   })
   if (total === null) throw new CommandError(nothing(name, only, others), exitCodes.usage)

@@ -54,7 +54,9 @@ class Upload {
   readonly #options: UploadOptions
   readonly #outgoing: ClientRequest
   readonly #dial = new AbortController()
-  readonly #timer = createTurnTimer((ms) => this.fail(new Refusal('origin-timeout', `${this.#options.host} did not go on within ${ms} ms`)))
+  readonly #timer = createTurnTimer((ms) =>
+    this.fail(new Refusal('origin-timeout', `${this.#options.host} did not continue within ${ms} ms`)),
+  )
   #resolve: (answer: Answer) => void = () => {}
   #reject: (refusal: Refusal) => void = () => {}
   #reply: IncomingMessage | null = null
