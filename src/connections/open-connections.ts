@@ -109,7 +109,7 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
           const one: Open = { request, reauthenticate, cut }
           open.add(one)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
-          // A revision says nothing of tokens.
+          // Tokens are not part of a revision.
           if (!isCurrent(decided.revision) || reauthenticated(one) === null) evaluate(one)
           return reply
             .takeover(socket, head, meter)

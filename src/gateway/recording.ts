@@ -44,7 +44,7 @@ function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Aud
   return audit
 }
 
-/** The log may lie in the state folder itself, whose lock is held by then. */
+/** The log may be in the state folder itself, whose lock is already held. */
 function isSameFolder(one: string, other: string): boolean {
   return existsSync(one) && existsSync(other) && realpathSync(one) === realpathSync(other)
 }

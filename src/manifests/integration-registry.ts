@@ -4,9 +4,9 @@ import type { ManifestDefaults, ManifestIdentity } from './decode.ts'
 import { type Decoded, decodeManifests, loadIdentities, loadManifests, type Manifests, type ManifestTexts } from './load.ts'
 
 export interface IntegrationRegistry {
-  /** What lies in the folder now. Throws `ConfigError`. */
+  /** Reads the folder as it is now. Throws `ConfigError`. */
   read(): Promise<Manifests>
-  /** File name → whom the manifest that lies there now is of, and its tokens; `null` where that cannot be read. Throws `ConfigError` without a folder. */
+  /** File name → the integration that the present manifest names, and its tokens; `null` where that cannot be read. Throws `ConfigError` without a folder. */
   readIdentities(): Promise<ReadonlyMap<string, ManifestIdentity | null>>
   /** Texts that were kept, with what they left to sallyport.yaml as it was then. Throws `ConfigError`. */
   decode(texts: ManifestTexts, defaults?: ManifestDefaults): readonly Integration[]

@@ -23,7 +23,7 @@ export interface Composed {
   /** Of the data; empty where there is none. */
   readonly dataHash: string
   readonly dataBytes: number
-  /** A policy that some bundle brings ready; then `deciding` is empty. */
+  /** A policy that a bundle holds as WebAssembly; then `deciding` is empty. */
   readonly prebuilt: Prebuilt | null
 }
 
@@ -39,7 +39,7 @@ export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integ
   for (const [name, bundle] of [...bundles].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const policy = prebuiltOf(name, bundle)
     if (policy !== null) prebuilt = { from: name, policy }
-    // What a ready policy was built from lies beside it and decides nothing; masks among it may call it.
+    // The sources of a prebuilt policy are not compiled again to decide; masks may call them.
     Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : companionModules(name, bundle))
     const { text, digest } = dataOf(bundle)
     if (text === '{}') continue
@@ -136,7 +136,7 @@ function dataOf(bundle: SnapshotBundle): { text: string; digest: string } {
   return known
 }
 
-/** Their roots lie apart, so that they meet in objects only. */
+/** Their roots do not overlap, so only objects are merged. */
 function merged(into: JsonObject, from: JsonObject): JsonObject {
   const result: Record<string, Json> = { ...into }
   for (const [key, value] of Object.entries(from)) {

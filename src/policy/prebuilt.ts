@@ -1,4 +1,4 @@
-/** A policy that a bundle brings as WebAssembly: it takes the place of the default policy and needs no compiler. */
+/** A policy that a bundle holds as WebAssembly: it replaces the default policy and needs no compiler. */
 import { createHash } from 'node:crypto'
 import { BundleError, manifestFile, type SnapshotBundle } from '../bundles/index.ts'
 import { everything } from '../opa/index.ts'
@@ -6,7 +6,7 @@ import { type CompiledPolicy, compilerEnvironment, entrypoint } from './build.ts
 
 export type Prebuilt = CompiledPolicy
 
-/** `null`: the bundle brings none. Throws `BundleError`. */
+/** `null`: the bundle has none. Throws `BundleError`. */
 export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | null {
   if (bundle.wasm.length === 0) return null
   const refused = (problem: string) => new BundleError(`bundle ${name}`, manifestFile, problem)

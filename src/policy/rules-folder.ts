@@ -25,7 +25,7 @@ export async function readRules(folder: string | null): Promise<RegoSources> {
   }
 }
 
-/** Runs `work` on the rules of a folder; the `RegoError` it throws names their files where they lie, seen from the configuration's folder. */
+/** Runs `work` on the rules of a folder; the `RegoError` it throws names their files relative to the configuration's folder. */
 export async function namingFiles<Result>(configFile: string, folder: string | null, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()

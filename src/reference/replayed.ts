@@ -1,4 +1,4 @@
-/** Every evaluation held to the other evaluator, in batches, for a command that has the time. */
+/** Every evaluation compared with the other evaluator, in batches, for a command that has the time. */
 import type { Evaluation, SkipReason } from './evaluation.ts'
 import { type Compared, createReference, type Disagreement, type Reference, type ReferenceOptions, type Subject } from './reference.ts'
 import { createSdk } from './sdk.ts'

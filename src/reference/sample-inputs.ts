@@ -57,7 +57,7 @@ function inputFrom(text: string): SampleInput | null {
   }
 }
 
-/** Spread over all; of each, what its first capabilities allow, and what lies beside them. */
+/** Spread over all; of each, what its first capabilities allow, and what is just beyond them. */
 export function generatedInputs(
   integrations: readonly Integration[],
   context: (integration: string) => JsonObject,

@@ -17,7 +17,7 @@ export interface ActivationQueue {
 /** Rejects with the signal's reason where it was aborted before it was done. */
 export type Work<T> = (signal: AbortSignal) => Promise<T>
 
-/** The reason of a signal: nothing is wrong with what was given up. */
+/** The reason of a signal: nothing is wrong with what was preempted. */
 export class Preempted extends Error {
   constructor(why: string) {
     super(`given up: ${why}`)

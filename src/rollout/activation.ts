@@ -69,9 +69,9 @@ export interface ActivationEvent {
 export type Asker = 'operator' | 'folders' | 'signal'
 
 export interface Activation {
-  /** The chosen revision, or what lies in the folders and is kept of the bundles. Throws what makes it bad. */
+  /** Activates the pinned revision, or the folders with the persisted bundles. Throws what makes it bad. */
   start(): Promise<void>
-  /** What lies in the folders now, or later, unless a revision was chosen. Of several at once only the newest is built. */
+  /** Activates the folders as they are, unless a revision is pinned. Of several reloads at once only the newest is built. */
   reload(by: Asker): Promise<ReloadResult>
   /** A new bundle with all that there is beside it; `origin` is for messages. */
   offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>

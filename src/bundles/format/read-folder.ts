@@ -7,7 +7,7 @@ import { BundleError } from './bundle-error.ts'
 import { normalizeName } from './file-name.ts'
 import { defaultMaxBytes } from './read-archive.ts'
 
-/** Everything that lies in it. */
+/** All files in it. */
 export const bundleFiles: FileKind = { covers: () => true, deep: true }
 
 /** Throws `BundleError`. `folder` is absolute. */

@@ -9,7 +9,7 @@ export function rootsContain(roots: readonly string[], path: readonly string[]):
   return roots.some((root) => startsWith(path, segmentsOf(root)))
 }
 
-/** Whether a root lies below `path`, so that a look into it is worth while. */
+/** Whether a root is below `path`, so that `path` has to be searched. */
 export function rootsReachInto(roots: readonly string[], path: readonly string[]): boolean {
   return roots.some((root) => startsWith(segmentsOf(root), path))
 }

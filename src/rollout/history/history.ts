@@ -28,7 +28,7 @@ export interface History {
   list(): Promise<readonly Activated[]>
   /** Throws `UnknownRevision`, or `HistoryError` where what is kept of it is not what was recorded. */
   read(revision: string): Promise<KeptSet>
-  /** The revision that was chosen over what lies in the folders; kept over restarts. */
+  /** The pinned revision, which is active in place of the folders; kept over restarts. */
   pinned(): Promise<string | null>
   /** The file that says so. */
   readonly pinFile: string
