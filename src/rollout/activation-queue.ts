@@ -20,7 +20,7 @@ export type Work<T> = (signal: AbortSignal) => Promise<T>
 /** The reason of a signal: nothing is wrong with what was preempted. */
 export class Preempted extends Error {
   constructor(why: string) {
-    super(`given up: ${why}`)
+    super(`preempted: ${why}`)
     this.name = 'Preempted'
   }
 }

@@ -132,7 +132,7 @@ compilerTest('a gateway that closes while rules are built activates nothing any 
   await gateway.close()
   for (const result of await Promise.all([building, queued])) {
     assert.equal(result.ok, false)
-    assert.equal(result.problem, 'given up: the gateway is shutting down')
+    assert.equal(result.problem, 'preempted: the gateway is shutting down')
   }
   assert.equal(installation.records().at(-1)?.['type'], 'stopped')
 })
