@@ -14,7 +14,7 @@ import { eventually } from '../support/eventually.ts'
 import { exchangeRaw, type Installation, main, manifest, portOf, type Running, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { testWith } from '../support/tools.ts'
-import { openTunnel } from '../support/tunnel.ts'
+import { openTunnel, readAll } from '../support/tunnel.ts'
 
 const compilerTest = await testWith('compiler')
 
@@ -116,6 +116,24 @@ for (const [what, spoil] of [
     assert.equal((await running.gateway.reload()).ok, false)
     assert.deepEqual([await status(running, 'weather-token'), await status(running, 'two')], [407, 200])
   })
+
+compilerTest('a request whose body is waited for while its token is taken away is refused, and reaches no origin', async (t) => {
+  const { installation, write, origin } = await arrange(t)
+  installation.write('rules/a.rego', 'package sallyport.rules\n\ndeny contains "small" if input.http.body.value == 1\n')
+  const running = await startHere(t, installation)
+  const socket = connect(running.proxyPort, '127.0.0.1')
+  const credentials = Buffer.from('weather:weather-token').toString('base64')
+  const target = `http://localhost:${origin.port}/pay`
+  const head = `POST ${target} HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic ${credentials}\r\nContent-Type: application/json`
+  socket.write(`${head}\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`)
+  // Invited: the policy waits for the body.
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 100 /)
+  write('two')
+  await running.gateway.reload()
+  socket.write('22')
+  assert.match(await readAll(socket), /^HTTP\/1\.1 407 /)
+  assert.equal(origin.requests.length, 0)
+})
 
 test('a removed manifest lets no caller in, though a listener names it and the rest is rejected', async (t) => {
   const { installation, status } = await arrange(t, {
