@@ -9,8 +9,8 @@ const signatureAlgorithms = 13
 const ecdsaP256 = 0x0403
 
 /**
- * Whether the client can check an ECDSA certificate, by the beginning of its first message. If that is cut off, or is not a
- * ClientHello, its cipher suites decide; without them it cannot.
+ * Whether the client certainly can check an ECDSA certificate, by its first record. What is cut off there (a message may be cut
+ * into records), or is not a ClientHello, does not say so.
  */
 export function takesEcdsa(hello: Buffer): boolean {
   try {
@@ -29,11 +29,12 @@ export function takesEcdsa(hello: Buffer): boolean {
   }
 }
 
-/** By the extension that lists the signatures that the client can check; if that is absent or cut off, it can. */
+/** By the extension that lists the signatures that the client can check: if it is absent, the client can. What is cut off does not say. */
 function namesEcdsa(hello: Buffer, from: number): boolean {
   try {
     let at = from
     at += 1 + hello.readUInt8(at)
+    if (at === hello.byteLength) return true
     const end = at + 2 + hello.readUInt16BE(at)
     for (at += 2; at < end; ) {
       const kind = hello.readUInt16BE(at)
@@ -44,8 +45,8 @@ function namesEcdsa(hello: Buffer, from: number): boolean {
       }
       at += 4 + length
     }
+    return true
   } catch {
-    // Cut off.
+    return false
   }
-  return true
 }

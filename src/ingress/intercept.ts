@@ -53,8 +53,15 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
       socket.unshift(first)
       return serveIntercepted(socket as Socket, 'http', tunnel)
     }
-    const held = holdOpen(socket, first)
-    const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(first), held.hangup).catch(
+    const hello = await wholeRecord(socket, first, headersTimeoutMs)
+    if (hello === null) {
+      const why = socket.destroyed || socket.readableEnded ? left : tooSlow
+      const recorded = recordHandshakeFailure(handle, nextId(), socket, tunnel, new Error(why))
+      socket.destroy()
+      return recorded
+    }
+    const held = holdOpen(socket, hello)
+    const context = await secureContext(tunnel.integration.name, tunnel.target.host, !takesEcdsa(hello), held.hangup).catch(
       (error: Error) => error,
     )
     const { gone } = held.hangup
@@ -71,7 +78,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
       // The name inside must be the one that was judged (SNI against CONNECT, httpjail #58).
       SNICallback: (name, done) => (sameHost(name, tunnel.target.host) ? done(null, context) : done(refuseName(socket))),
     })
-    const timer = setTimeout(() => secure.destroy(new Error('no TLS handshake in time')), headersTimeoutMs)
+    const timer = setTimeout(() => secure.destroy(new Error(tooSlow)), headersTimeoutMs)
     return new Promise((resolve) => {
       let shaken = false
       secure.once('secure', () => {
@@ -160,8 +167,27 @@ function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
     if (socket.readableEnded || socket.destroyed) return gone()
     socket.on('end', gone)
     socket.on('close', gone)
+    // A chunk before this one has paused it.
+    socket.resume()
   })
 }
+
+/** The first record, in however many pieces it comes: what stands at its end may say which certificate the client can check. `null` as in `firstChunk`. */
+async function wholeRecord(socket: Duplex, first: Buffer, timeoutMs: number): Promise<Buffer | null> {
+  const until = performance.now() + timeoutMs
+  let record = first
+  while (record.byteLength < 5 || record.byteLength < 5 + Math.min(record.readUInt16BE(3), maxRecordBytes)) {
+    const more = await firstChunk(socket, until - performance.now())
+    if (more === null) return null
+    record = Buffer.concat([record, more])
+  }
+  return record
+}
+
+/** RFC 8446 §5.1. */
+const maxRecordBytes = 16 * 1024
+
+const tooSlow = 'no TLS handshake in time'
 
 /** RFC 6066 §3: a fatal unrecognized_name alert, written in the clear since nothing is encrypted yet; Node would only close the connection. */
 function refuseName(socket: Duplex): Error {

@@ -1,7 +1,9 @@
 /** Clients that know no ECDSA are intercepted too, with an RSA leaf that is made when the first of them comes. */
 import assert from 'node:assert/strict'
 import { existsSync, statSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
 import { createOriginCertificate } from '../support/certificates.ts'
@@ -9,6 +11,26 @@ import { cleanEnv, command } from '../support/command.ts'
 import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { openInside, readAll } from '../support/tunnel.ts'
+
+/** Its first message is cut in two, behind so many bytes. */
+function cutting(tunnel: Socket, at: number): Duplex {
+  let isFirst = true
+  const socket = new Duplex({
+    read: () => {},
+    write(chunk: Buffer, _encoding, done) {
+      if (!isFirst) return void tunnel.write(chunk, done)
+      isFirst = false
+      tunnel.write(chunk.subarray(0, at))
+      setTimeout(() => tunnel.write(chunk.subarray(at), done), 20)
+    },
+    destroy(_error, done) {
+      tunnel.destroy()
+      done(null)
+    },
+  })
+  tunnel.on('data', (chunk) => void socket.push(chunk)).on('end', () => void socket.push(null))
+  return socket
+}
 
 test('each client is shown the certificate that it can check, and the RSA key is made for the first that needs it', async (t) => {
   const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
@@ -20,9 +42,12 @@ test('each client is shown the certificate that it can check, and the RSA key is
   )
   const { proxyPort } = await startHere(t, installation)
   const leafKey = join(installation.folder, 'state/ca/leaf-rsa.key')
-  const kindOf = async (tls: ConnectionOptions): Promise<string> => {
-    const secure = await openInside(installation, { proxyPort, port, tls })
+  const kindOf = async (tls: ConnectionOptions, cut?: number): Promise<string> => {
+    const through = (tunnel: Socket) => (cut === undefined ? tunnel : cutting(tunnel, cut))
+    const secure = await openInside(installation, { proxyPort, port, tls, through })
+    t.after(() => secure.destroy())
     const shown = secure.getPeerX509Certificate()?.publicKey.asymmetricKeyType ?? 'none'
+    if (cut !== undefined) return shown
     const reply = readAll(secure)
     secure.write(`GET / HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
     assert.match(await reply, /^HTTP\/1\.1 200 /)
@@ -38,6 +63,12 @@ test('each client is shown the certificate that it can check, and the RSA key is
   assert.equal(await kindOf({ minVersion: 'TLSv1.3', sigalgs: 'RSA-PSS+SHA256' }), 'rsa')
   assert.equal(statSync(leafKey).mode & 0o777, 0o600)
   assert.equal(await kindOf({}), 'ec')
+  // A first message comes in as many pieces as the network makes of it.
+  for (const at of [1, 5, 44, 120, 200]) {
+    assert.equal(await kindOf({ minVersion: 'TLSv1.3', sigalgs: 'RSA-PSS+SHA256' }, at), 'rsa', `cut at ${at}`)
+    assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }, at), 'rsa', `cut at ${at}`)
+    assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }, at), 'ec', `cut at ${at}`)
+  }
 
   const url = `https://localhost:${port}/`
   const curl = await command(

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Installation, proxyHeader } from './installation.ts'
 
@@ -14,6 +15,8 @@ export interface Inside {
   readonly servername?: string
   /** What else the client says of TLS. */
   readonly tls?: ConnectionOptions
+  /** What lies between the client's TLS and the tunnel. */
+  readonly through?: (tunnel: Socket) => Duplex
 }
 
 /** Sends bytes inside the interception and gives all that comes back until it closes; rejects where the handshake fails. */
@@ -50,8 +53,8 @@ export function openTunnel(proxyPort: number, authority: string, { allowHalfOpen
 
 /** A connection inside the interception, after its handshake. */
 export async function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
-  const { proxyPort, host = 'localhost', port, servername = 'localhost', tls = {} } = to
-  const socket = await openTunnel(proxyPort, `${host}:${port}`)
+  const { proxyPort, host = 'localhost', port, servername = 'localhost', tls = {}, through = (tunnel) => tunnel } = to
+  const socket = through(await openTunnel(proxyPort, `${host}:${port}`))
   const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
   return new Promise((resolve, reject) => {
     const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
