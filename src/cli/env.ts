@@ -18,8 +18,12 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
       `there is no integration "${name}" (known: ${integrations.map((integration) => integration.name).join(', ') || 'none'})`,
       exitCodes.usage,
     )
-  const own = config.listeners.find((one) => one.integration === name && 'port' in one.address && one.doors.includes('proxy'))
-  const shared = config.listeners.find((one) => one.integration === null && 'port' in one.address && one.doors.includes('proxy'))
+  const own = config.listeners.find(
+    (listener) => listener.integration === name && 'port' in listener.address && listener.doors.includes('proxy'),
+  )
+  const shared = config.listeners.find(
+    (listener) => listener.integration === null && 'port' in listener.address && listener.doors.includes('proxy'),
+  )
   const listener = own ?? shared
   if (listener === undefined || !('port' in listener.address)) throw new CommandError(`no proxy listener with an address serves "${name}"`)
   const token = tokenFile === undefined ? process.env['SALLYPORT_TOKEN'] || null : readToken(tokenFile)

@@ -42,23 +42,23 @@ const present: Hangup = { gone: false, onGone: () => () => {} }
 export function createOpenConnections({ onCut, policy, claim, revision, isCurrent }: OpenConnectionsOptions): OpenConnectionsStation {
   const open = new Set<Open>()
 
-  function evaluate(one: Open): void {
+  function evaluate(connection: Open): void {
     const { needs, decide, decideAsync, activations } = policy
-    const who = reauthenticated(one)
+    const who = reauthenticated(connection)
     if (who === null) {
-      apply(one, denial('identity/revoked', 'what the caller came with no longer proves who it is', revision() ?? ''))
+      apply(connection, denial('identity/revoked', 'what the caller came with no longer proves who it is', revision() ?? ''))
       return
     }
-    const request = { ...one.request, integration: who.integration, identity: who.identity, hangup: present }
+    const request = { ...connection.request, integration: who.integration, identity: who.identity, hangup: present }
     const claimNow = claimed(request, needs)
-    if (claimNow === null) apply(one, unreadable())
-    else if (decideAsync === null) apply(one, decide(request, claimNow) ?? unreadable())
+    if (claimNow === null) apply(connection, unreadable())
+    else if (decideAsync === null) apply(connection, decide(request, claimNow) ?? unreadable())
     else {
       const asked = activations()
       // An answer from a policy that is no longer active cuts nothing: its successor has evaluated this connection again.
       void decideAsync(request, claimNow, gone)
         .catch(unreadable)
-        .then((decision) => asked === activations() && apply(one, decision))
+        .then((decision) => asked === activations() && apply(connection, decision))
     }
   }
 
@@ -84,13 +84,13 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
     }
   }
 
-  function apply(one: Open, decision: Decision): void {
+  function apply(connection: Open, decision: Decision): void {
     // Once: its end takes a turn of the event loop, and it may be evaluated again before.
-    if (decision.allow || !open.delete(one)) return
+    if (decision.allow || !open.delete(connection)) return
     try {
-      onCut(one.request, decision)
+      onCut(connection.request, decision)
     } finally {
-      one.cut()
+      connection.cut()
     }
   }
 
@@ -106,17 +106,17 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
             isCut = true
             socket.destroy()
           }
-          const one: Open = { request, reauthenticate, cut }
-          open.add(one)
+          const connection: Open = { request, reauthenticate, cut }
+          open.add(connection)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           // Tokens are not part of a revision.
-          if (!isCurrent(decided.revision) || reauthenticated(one) === null) evaluate(one)
+          if (!isCurrent(decided.revision) || reauthenticated(connection) === null) evaluate(connection)
           return reply
             .takeover(socket, head, meter)
             .catch((error) => {
               throw isCut ? new BrokenOff('policy-denied', 'it is no longer allowed') : error
             })
-            .finally(() => open.delete(one))
+            .finally(() => open.delete(connection))
         },
       }
     },

@@ -23,9 +23,9 @@ export function createBundleDelivery({ config, servers, note, logger, metrics }:
   )
   const delivery = createDelivery({
     bundles,
-    servers: config.policy.servers.flatMap((one) => {
-      const server = servers.get(one.name)
-      return server === undefined ? [] : [{ config: one, server }]
+    servers: config.policy.servers.flatMap((config) => {
+      const server = servers.get(config.name)
+      return server === undefined ? [] : [{ config: config, server }]
     }),
     folder: config.state.bundles,
     onFailure({ name, problem, isNew, kind }) {

@@ -138,7 +138,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
 
   // How a policy comes into force.
   const lookup = createOperatorLookup()
-  const servers = new Map(config.policy.servers.map((one) => [one.name, createServer(one, lookup)]))
+  const servers = new Map(config.policy.servers.map((server) => [server.name, createServer(server, lookup)]))
   const delivery = createBundleDelivery({ config, servers, note, logger, metrics })
   const reporting = createReporting({
     ...{ config, version, servers, compile, library, readContext, logger, metrics },
@@ -234,8 +234,8 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
   try {
     resources.refusePorts((await admin.listen()).ports)
     beforeListening?.()
-    for (const one of config.listeners) {
-      const listener = await doors.open(one)
+    for (const listening of config.listeners) {
+      const listener = await doors.open(listening)
       if ('port' in listener.address) resources.refusePorts([listener.address.port])
       listeners.push(listener)
     }

@@ -45,6 +45,6 @@ function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Aud
 }
 
 /** The log may be in the state folder itself, whose lock is already held. */
-function isSameFolder(one: string, other: string): boolean {
-  return existsSync(one) && existsSync(other) && realpathSync(one) === realpathSync(other)
+function isSameFolder(first: string, other: string): boolean {
+  return existsSync(first) && existsSync(other) && realpathSync(first) === realpathSync(other)
 }

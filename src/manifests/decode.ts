@@ -29,7 +29,7 @@ export function decodeManifest(file: string, text: string, defaults: ManifestDef
     tokenHashes: hashesOf(given.identity),
     network: (given.network ?? []).map(networkFrom),
     services: (given.services ?? []).map(serviceFrom),
-    files: (given.files ?? []).map((one, index) => fileFrom(one, index, dirname(file))),
+    files: (given.files ?? []).map((folder, index) => fileFrom(folder, index, dirname(file))),
     limits: limitsFrom(given.limits, defaults.limits),
     breaker: breakerFrom(given.breaker, defaults.breaker),
     redaction: { headers: lower(redaction?.headers), queryKeys: lower(redaction?.queryKeys), jsonKeys: lower(redaction?.jsonKeys) },
@@ -95,5 +95,5 @@ function fileFrom(given: Given<'files'>, index: number, folder: string): FileCap
 }
 
 function lower(names: readonly string[] | undefined): readonly string[] {
-  return (names ?? []).map((one) => one.toLowerCase())
+  return (names ?? []).map((name) => name.toLowerCase())
 }

@@ -15,11 +15,11 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
   const exact: Record<string, Json[]> = Object.create(null)
   const suffix: Record<string, Json[]> = Object.create(null)
   const any: Json[] = []
-  const entries = new Map(capabilities.map((one) => [one, networkEntry(one)]))
+  const entries = new Map(capabilities.map((capability) => [capability, networkEntry(capability)]))
   for (const host of new Set(capabilities.flatMap(({ hosts }) => hosts))) {
     const covering = capabilities
       .filter(({ hosts }) => hosts.some((pattern) => hostCovers(pattern, host)))
-      .map((one) => entries.get(one) as Json)
+      .map((capability) => entries.get(capability) as Json)
     if (host === '*') any.push(...covering)
     else if (host.startsWith('*.')) suffix[host.slice(2)] = covering
     else exact[host] = covering
@@ -27,20 +27,20 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
   return { exact: { ...exact }, suffix: { ...suffix }, any, wildcards: Object.keys(suffix).length > 0 }
 }
 
-function networkEntry(one: NetworkCapability): JsonObject {
-  const { id, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = one
+function networkEntry(capability: NetworkCapability): JsonObject {
+  const { id, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   const obligations = {
     ...(addresses.length > 0 && { addresses }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     ...(maxReplyBytes !== undefined && { maxReplyBytes }),
   }
-  return { id, ports, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(one), tls, obligations }
+  return { id, ports, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(capability), tls, obligations }
 }
 
-function serviceEntry(one: ServiceCapability): JsonObject {
-  const { id, methods, paths, websocket } = one
-  return { id, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(one), websocket, obligations: {} }
+function serviceEntry(capability: ServiceCapability): JsonObject {
+  const { id, methods, paths, websocket } = capability
+  return { id, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(capability), websocket, obligations: {} }
 }
 
 /** What is not chosen is absent. */
@@ -78,12 +78,12 @@ function pathsEntry(paths: readonly string[] | null): JsonObject {
 
 function group<Capability extends { readonly name: string }>(
   capabilities: readonly Capability[],
-  entry: (one: Capability) => Json,
+  entry: (capability: Capability) => Json,
 ): JsonObject {
   const groups: Record<string, Json[]> = Object.create(null)
-  for (const one of capabilities) {
-    groups[one.name] ??= []
-    groups[one.name]?.push(entry(one))
+  for (const capability of capabilities) {
+    groups[capability.name] ??= []
+    groups[capability.name]?.push(entry(capability))
   }
   return { ...groups }
 }

@@ -28,7 +28,7 @@ export function createIntegrationRegistry(folder: string, defaults: ManifestDefa
     decode: (texts, then = defaults) => decodeManifests(folder, texts, then),
     defaults,
     replace(integrations) {
-      byName = new Map(integrations.map((one) => [one.name, one]))
+      byName = new Map(integrations.map((integration) => [integration.name, integration]))
     },
     names: () => [...byName.keys()],
     get: (name) => byName.get(name),

@@ -47,7 +47,10 @@ export const pathPattern = () =>
       abort: true,
     })
     .refine((given) => pathCharacters.test(given), { error: ({ input }) => whyNoPath(String(input)) })
-    .refine((given) => !given.split(/\/|%2F/).some((one) => one === '.' || one === '..'), 'a canonical path has no "." or ".." segment')
+    .refine(
+      (given) => !given.split(/\/|%2F/).some((segment) => segment === '.' || segment === '..'),
+      'a canonical path has no "." or ".." segment',
+    )
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')
     .refine(isCanonicallyEncoded, 'no canonical path is encoded like this: upper-case hex, and only of what must be encoded')
 
@@ -82,7 +85,7 @@ export const filePattern = () =>
       'expected a path below the root: no leading slash, nothing special but * and **',
     )
     .refine(
-      (given) => given.startsWith('/') || !given.split('/').some((one) => one === '.' || one === '..' || one === ''),
+      (given) => given.startsWith('/') || !given.split('/').some((segment) => segment === '.' || segment === '..' || segment === ''),
       'no "." or ".." segment and no "//"',
     )
     .refine((given) => !given.includes('***'), '* and ** are the only wildcards')

@@ -103,7 +103,7 @@ const network = z
       .optional(),
   })
   .refine(
-    (one) => one.tls !== 'tunnel' || !judgesRequests(one),
+    (capability) => capability.tls !== 'tunnel' || !judgesRequests(capability),
     // Said together with whatever else is wrong with the capability.
     {
       error:

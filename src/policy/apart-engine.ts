@@ -24,7 +24,7 @@ export interface ApartOptions {
 
 export function createDecideApart(options: ApartOptions): DecideApart {
   const { policy, integrations, revision, readContext, thread, onFailure, observer } = options
-  const byName = new Map(integrations.map((one) => [one.name, one]))
+  const byName = new Map(integrations.map((integration) => [integration.name, integration]))
   const writeInput = createWriteInput(policy.policyReads, readContext)
   const bodyPaths = bodyPathsOf(policy.policyReads)
   const { read, canBeRemembered } = createDecisionReader(revision)

@@ -152,7 +152,7 @@ export async function defaultSources(): Promise<RegoSources> {
 export async function hashOf(sources: RegoSources, ...surroundings: readonly unknown[]): Promise<string> {
   const module = await readFile(join(regoFolder, 'compiler/go.mod'), 'utf8')
   const hash = createHash('sha256')
-  for (const text of [module, ...surroundings.map((one) => JSON.stringify(one))]) hash.update(text).update('\0')
+  for (const text of [module, ...surroundings.map((part) => JSON.stringify(part))]) hash.update(text).update('\0')
   for (const [name, text] of Object.entries(sources)) hash.update(name).update('\0').update(text).update('\0')
   return hash.digest('hex')
 }

@@ -41,7 +41,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
   const { reference, session, policy, revision, integrations, readContext, maxMemoryPages } = options
   const { documents } = session
   const { builtins } = documents.loader.base
-  const byName = new Map(integrations.map((one) => [one.name, one]))
+  const byName = new Map(integrations.map((integration) => [integration.name, integration]))
   // In steps, so that it is the same for one policy while its data changes a little.
   const dataPages = 256 * Math.ceil((16 * documents.largest()) / pageBytes / 256)
   // Looked for at a difference alone: it reads the whole module.
@@ -75,7 +75,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
       const inputs = [...inputsInTests(sources), ...reference.recent(), ...recorded, ...generatedInputs(integrations, context, at)]
       return reference.check(
         subject,
-        inputs.map((one) => evaluate(one, at)),
+        inputs.map((sampled) => evaluate(sampled, at)),
       )
     },
   }

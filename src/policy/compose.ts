@@ -75,15 +75,15 @@ export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integ
 /** Two bundles that may both define a path: which of the two counts would be undefined. */
 function rejectRootOverlap(bundles: BundleSet): void {
   const roots = [...bundles].map(([name, bundle]) => ({ name, roots: bundle.roots }))
-  for (const [index, one] of roots.entries())
+  for (const [index, bundle] of roots.entries())
     for (const other of roots.slice(index + 1)) {
-      const overlap = overlapOf([...one.roots, ...other.roots])
+      const overlap = overlapOf([...bundle.roots, ...other.roots])
       if (overlap === null) continue
       const [a, b] = overlap.map((root) => `"${root}"`)
       throw new BundleError(
         `bundle ${other.name}`,
         '.manifest',
-        `roots: ${a} and ${b} overlap between it and the bundle ${one.name}; set them apart`,
+        `roots: ${a} and ${b} overlap between it and the bundle ${bundle.name}; set them apart`,
       )
     }
 }

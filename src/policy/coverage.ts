@@ -29,6 +29,6 @@ function readAnswer(text: string): Coverage {
   if (!Array.isArray(results) || results.length > 1) throw new Error('the policy’s WebAssembly gave no result set')
   if (results.length === 0) return 'covered'
   const { result } = results[0] as { readonly result?: unknown }
-  if (!Array.isArray(result) || !result.every((one) => typeof one === 'string')) throw new Error('the policy gave no reasons')
+  if (!Array.isArray(result) || !result.every((reason) => typeof reason === 'string')) throw new Error('the policy gave no reasons')
   return { uncovered: result }
 }

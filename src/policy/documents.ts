@@ -38,7 +38,7 @@ export function createOwnDocuments(module: WebAssembly.Module, shared: JsonObjec
   const loader = createLoader(module)
   const members = Object.entries(shared).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)},`)
   const textOf = (integrations: string) => `{${members.join('')}"integrations":{${integrations}}}`
-  const memberOf = (one: Integration) => `${JSON.stringify(one.name)}:${JSON.stringify(indexManifest(one))}`
+  const memberOf = (integration: Integration) => `${JSON.stringify(integration.name)}:${JSON.stringify(indexManifest(integration))}`
   const compose = (integrations: string) => loader.load(textOf(integrations))
   const none = compose('')
   let largest = none.bytes.byteLength
@@ -73,7 +73,7 @@ export function createWholeDocuments(module: WebAssembly.Module, shared: JsonObj
 
 /** `data` as a policy sees it that looks at every manifest. */
 export function wholeData(shared: JsonObject, integrations: readonly Integration[]): JsonObject {
-  const all = Object.fromEntries(integrations.map((one) => [one.name, indexManifest(one)]))
+  const all = Object.fromEntries(integrations.map((integration) => [integration.name, indexManifest(integration)]))
   return { ...shared, integrations: all }
 }
 

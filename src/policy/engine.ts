@@ -59,7 +59,7 @@ export const maxInputCharacters = 8 * 1024 * 1024
 
 export function createEngine(options: EngineOptions): Engine {
   const { policy, session, integrations, revision, readContext, grants, ask, readCoverage, onFailure, observer } = options
-  const byName = new Map(integrations.map((one) => [one.name, one]))
+  const byName = new Map(integrations.map((integration) => [integration.name, integration]))
   const writeInput = createWriteInput(policy.policyReads, readContext)
   const { read, canBeRemembered } = createDecisionReader(revision)
   const memory = createDecisionMemory(policy, canBeRemembered)

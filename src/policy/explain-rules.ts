@@ -17,7 +17,7 @@ export async function mapRegoErrors<T>(sources: RegoSources, work: () => Promise
     const own = error.problems.filter(({ file }) => file.startsWith('sallyport/'))
     const found = own.length === 0 ? [] : misshapen(sources)
     if (found.length === 0) throw error
-    throw new RegoError([...found, ...error.problems.filter((one) => !own.includes(one))])
+    throw new RegoError([...found, ...error.problems.filter((problem) => !own.includes(problem))])
   }
 }
 

@@ -107,33 +107,33 @@ export async function testInGateway(
 ): Promise<ReadonlyMap<TestOutcome, GatewayOutcome>> {
   const outcomes = new Map<TestOutcome, GatewayOutcome>()
   let pending = new Map<TestOutcome, string>()
-  for (const one of tests) {
-    const entrypoint = entrypointOf(one)
-    if (one.skipped === true) continue
-    if (entrypoint === null) outcomes.set(one, { left: 'it has no name of its own' })
-    else pending.set(one, entrypoint)
+  for (const test of tests) {
+    const entrypoint = entrypointOf(test)
+    if (test.skipped === true) continue
+    if (entrypoint === null) outcomes.set(test, { left: 'it has no name of its own' })
+    else pending.set(test, entrypoint)
   }
   while (pending.size > 0) {
     try {
       const entrypoints = [...new Set(pending.values())]
       const answers = await askApart(compile, subject, entrypoints, library)
-      for (const [one, entrypoint] of pending) outcomes.set(one, passedIn(answers[entrypoints.indexOf(entrypoint)]))
+      for (const [test, entrypoint] of pending) outcomes.set(test, passedIn(answers[entrypoints.indexOf(entrypoint)]))
       return outcomes
     } catch (error) {
       if (!(error instanceof RegoError)) throw error
-      const refused = [...pending.keys()].filter((one) => error.problems.some((problem) => isIn(one, problem, tests)))
+      const refused = [...pending.keys()].filter((test) => error.problems.some((problem) => isIn(test, problem, tests)))
       const [{ message } = { message: 'it does not compile' }] = error.problems
       // A problem that is in none of them is all of theirs.
       if (refused.length === 0) return leftAll(pending.keys(), message, outcomes)
       leftAll(refused, message, outcomes)
-      pending = new Map([...pending].filter(([one]) => !refused.includes(one)))
+      pending = new Map([...pending].filter(([test]) => !refused.includes(test)))
     }
   }
   return outcomes
 }
 
 function leftAll(tests: Iterable<TestOutcome>, left: string, outcomes: Map<TestOutcome, GatewayOutcome>): typeof outcomes {
-  for (const one of tests) outcomes.set(one, { left })
+  for (const test of tests) outcomes.set(test, { left })
   return outcomes
 }
 

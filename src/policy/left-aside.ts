@@ -31,7 +31,7 @@ export function requireNoRulesInTests(sources: RegoSources): void {
     .map(([, text]) => ({ text, path: nameOf(text), heads: new Set(headsOf(text).map(({ name }) => name)) }))
   const isMeant = (path: string, name: string) =>
     asked[path]?.includes(name) === true ||
-    deciding.some((one) => (one.path === path ? one.heads.has(name) : refersTo(one.text, path, name)))
+    deciding.some((file) => (file.path === path ? file.heads.has(name) : refersTo(file.text, path, name)))
   const problems = entries.flatMap(([file, text]) => {
     const path = nameOf(text)
     if (!file.endsWith('_test.rego') || path === null) return []

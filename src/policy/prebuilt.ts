@@ -10,10 +10,10 @@ export type Prebuilt = CompiledPolicy
 export function prebuiltOf(name: string, bundle: SnapshotBundle): Prebuilt | null {
   if (bundle.wasm.length === 0) return null
   const refused = (problem: string) => new BundleError(`bundle ${name}`, manifestFile, problem)
-  const found = bundle.wasm.find((one) => one.entrypoint === entrypoint)
+  const found = bundle.wasm.find((module) => module.entrypoint === entrypoint)
   if (found === undefined)
     throw refused(
-      `wasm: has the entry points ${bundle.wasm.map((one) => one.entrypoint).join(', ')}; expected ${entrypoint}, or no WebAssembly at all`,
+      `wasm: has the entry points ${bundle.wasm.map((module) => module.entrypoint).join(', ')}; expected ${entrypoint}, or no WebAssembly at all`,
     )
   // Only its plan would show what it looks at, and whether a function of it looks at the clock; what a bundle says of itself
   // is not proof. So it sees everything, and nothing of it is remembered.

@@ -38,7 +38,7 @@ export async function preparePrograms<Result extends Prepared>(
   return {
     ...prepared,
     activate() {
-      for (const one of [prepared, ...beside]) one.activate()
+      for (const program of [prepared, ...beside]) program.activate()
     },
   }
 }

@@ -33,7 +33,9 @@ export async function namingFiles<Result>(configFile: string, folder: string | n
     if (folder === null || !(error instanceof RegoError)) throw error
     const place = relative(dirname(configFile), folder)
     throw new RegoError(
-      error.problems.map((one) => (one.file.startsWith(prefix) ? { ...one, file: join(place, one.file.slice(prefix.length)) } : one)),
+      error.problems.map((problem) =>
+        problem.file.startsWith(prefix) ? { ...problem, file: join(place, problem.file.slice(prefix.length)) } : problem,
+      ),
     )
   }
 }

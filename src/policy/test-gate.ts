@@ -53,8 +53,8 @@ export async function testPolicy(
   const ran = inGateway === null ? 'opa' : engine
   if (lines === null) return { tests, files: [], coverage: null, engine: ran }
   const files = lines.filter(({ file }) => Object.hasOwn(sources, file))
-  const covered = files.reduce((sum, one) => sum + one.covered.length, 0)
-  const all = covered + files.reduce((sum, one) => sum + one.notCovered.length, 0)
+  const covered = files.reduce((sum, file) => sum + file.covered.length, 0)
+  const all = covered + files.reduce((sum, file) => sum + file.notCovered.length, 0)
   return { tests, files, coverage: all === 0 ? 100 : (covered / all) * 100, engine: ran }
 }
 
@@ -72,18 +72,18 @@ function withVerdictOf(
   inGateway: ReadonlyMap<TestOutcome, GatewayOutcome>,
   engine: EngineChoice,
 ): readonly TestOutcome[] {
-  return tests.map((one) => {
-    const there = inGateway.get(one)
-    if (there === undefined) return one
+  return tests.map((test) => {
+    const there = inGateway.get(test)
+    if (there === undefined) return test
     if ('left' in there)
-      return engine === 'both' ? { ...one, notInGateway: there.left } : { ...one, skipped: true, notInGateway: there.left }
-    if (engine === 'gateway') return { ...withoutError(one), ...there }
-    if (one.passed === there.passed) return one
+      return engine === 'both' ? { ...test, notInGateway: there.left } : { ...test, skipped: true, notInGateway: there.left }
+    if (engine === 'gateway') return { ...withoutError(test), ...there }
+    if (test.passed === there.passed) return test
     const said = (passed: boolean, error: string | undefined) => `${passed ? 'passes' : 'fails'}${error === undefined ? '' : ` (${error})`}`
     return {
-      ...one,
+      ...test,
       passed: false,
-      error: `the engines differ: it ${said(one.passed, one.error)} in OPA's interpreter, and ${said(there.passed, there.error)} in the gateway's engine`,
+      error: `the engines differ: it ${said(test.passed, test.error)} in OPA's interpreter, and ${said(there.passed, there.error)} in the gateway's engine`,
     }
   })
 }

@@ -65,7 +65,7 @@ function variantsOf(parts: readonly UnseenPart[]): readonly (readonly string[])[
   let variants: readonly (readonly string[])[] = [[]]
   for (const { path, isOptional } of parts) {
     const key = JSON.stringify(path)
-    const present = variants.map((one) => [...one, key])
+    const present = variants.map((variant) => [...variant, key])
     variants = isOptional ? [...present, ...variants] : present
   }
   return variants

@@ -47,7 +47,7 @@ function base64(bytes: Buffer): readonly string[] {
 function escapes(text: string): readonly string[] {
   const json = JSON.stringify(text).slice(1, -1)
   const url = encodeURIComponent(text)
-  const html = text.replace(/[&<>"']/g, (one) => `&${entities[one] ?? ''};`)
+  const html = text.replace(/[&<>"']/g, (character) => `&${entities[character] ?? ''};`)
   const forms = [
     json,
     // PHP's slash; what Python, PHP, Go and browsers' templates leave of ASCII.

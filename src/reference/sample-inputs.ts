@@ -69,21 +69,24 @@ export function generatedInputs(
     (_, index) => integrations[Math.floor(index * step)],
   )
   const time = new Date(at).toISOString()
-  return chosen.flatMap((one) => {
-    if (one === undefined) return []
-    const { name, labels } = one
-    return [...networkOf(one), ...servicesOf(one), ...filesOf(one), { kind: 'self', action: 'read', facts: {} } as const].map(
-      ({ kind, action, facts }) => ({
-        integration: name,
-        input: stringify({
-          version: 1,
-          integration: { name, labels, identity: 'token' },
-          request: { id: 'reference', time, door: 'proxy', kind, action },
-          context: context(name),
-          [kind]: facts,
-        }),
+  return chosen.flatMap((integration) => {
+    if (integration === undefined) return []
+    const { name, labels } = integration
+    return [
+      ...networkOf(integration),
+      ...servicesOf(integration),
+      ...filesOf(integration),
+      { kind: 'self', action: 'read', facts: {} } as const,
+    ].map(({ kind, action, facts }) => ({
+      integration: name,
+      input: stringify({
+        version: 1,
+        integration: { name, labels, identity: 'token' },
+        request: { id: 'reference', time, door: 'proxy', kind, action },
+        context: context(name),
+        [kind]: facts,
       }),
-    )
+    }))
   })
 }
 

@@ -106,9 +106,9 @@ function insideSaysSo(name: string, texts: readonly string[], answer: string | n
   }
 }
 
-function isSame(one: string | null, other: string | null): boolean {
-  if (one === null || other === null) return one === other
-  const [a, b] = [readValue(one), readValue(other)]
+function isSame(first: string | null, other: string | null): boolean {
+  if (first === null || other === null) return first === other
+  const [a, b] = [readValue(first), readValue(other)]
   return a.isBeyondJson === b.isBeyondJson && keyOf(a.value) === keyOf(b.value)
 }
 

@@ -64,7 +64,7 @@ export function readValue(text: string): PlainValue {
   }
 
   function braces(found: readonly { item: unknown; member?: unknown }[]): unknown {
-    const isSet = found.length > 0 && found.every((one) => !('member' in one))
+    const isSet = found.length > 0 && found.every((member) => !('member' in member))
     isBeyondJson ||= isSet || found.some(({ item }) => typeof item !== 'string')
     if (isSet) return found.map(({ item }) => item)
     return Object.fromEntries(found.map(({ item, member }) => [typeof item === 'string' ? item : JSON.stringify(item), member]))

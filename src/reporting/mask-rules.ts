@@ -43,7 +43,7 @@ function pointedAt(path: string, op: MaskRule['op'], value: Json): MaskRule {
 function escaped(part: string): string {
   return encodeURIComponent(part.toWellFormed())
     .replace(/%(?:24|26|2B|3A|3D|40)/g, decodeURIComponent)
-    .replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** Strings before objects, objects by operation, path and value. */

@@ -75,7 +75,7 @@ function statusDocument({ labels, bundles, uploads, maskText }: StatusOptions) {
   const uploading = uploads()
   return {
     labels,
-    bundles: Object.fromEntries(all.map((one) => [one.name, bundleStatusDocument(one, maskText)])),
+    bundles: Object.fromEntries(all.map((status) => [status.name, bundleStatusDocument(status, maskText)])),
     ...(uploading !== null && { decision_logs: uploadDocument(uploading, maskText) }),
     plugins: {
       // OPA's bundle plugin is ready once each bundle was activated once, whatever came after.

@@ -8,7 +8,7 @@ export type IntegrationChanges = Readonly<Record<string, readonly string[]>>
 const parts = ['owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction'] as const
 
 export function changesBetween(before: Iterable<Integration>, after: readonly Integration[]): IntegrationChanges {
-  const old = new Map(Array.from(before, (one) => [one.name, one]))
+  const old = new Map(Array.from(before, (integration) => [integration.name, integration]))
   const changes: Record<string, readonly string[]> = {}
   for (const integration of after) {
     const known = old.get(integration.name)

@@ -247,7 +247,12 @@ test('decisions that wait to be written hold a bounded number of bytes; those be
   const log = createDecisionLog({
     server: { request: () => new Promise(() => {}), urlOf: String, close: async () => {} },
     ...{ resource: 'logs', minDelayMs: 1, maxDelayMs: 1, maxUploadBytes: 1000, maxBufferBytes: 1000, maxDecisionsPerSecond: null },
-    ...{ labels: { id: 'i', version: 'v' }, evaluateMasks: () => ({ drop: true, masks: [] }), bundles: () => ({}), readContext: () => ({}) },
+    ...{
+      labels: { id: 'i', version: 'v' },
+      evaluateMasks: () => ({ drop: true, masks: [] }),
+      bundles: () => ({}),
+      readContext: () => ({}),
+    },
     redact: { of: () => ({ text: String, document: <Value>(value: Value) => value }) },
     needs: () => ({ headers: false, body: true, context: false }),
     onOutcome: (outcome: string) => void outcomes.push(outcome),

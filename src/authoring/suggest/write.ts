@@ -21,7 +21,7 @@ export function writeManifest(
   capabilities: readonly Suggested[],
   { total, left }: Observed,
 ): string {
-  const of = (kind: Suggested['kind']) => capabilities.filter((one) => one.kind === kind)
+  const of = (kind: Suggested['kind']) => capabilities.filter((capability) => capability.kind === kind)
   const sections = { network: of('network'), services: of('services'), files: of('files') }
   const document = new Document(
     {

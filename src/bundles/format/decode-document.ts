@@ -66,15 +66,15 @@ function checkValue(value: Json, problem: Problem): void {
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxDepth) throw problem(`is nested deeper than ${maxDepth} levels; flatten it`)
     const next: Json[] = []
-    for (const one of level) {
-      if (typeof one === 'string' && !one.isWellFormed()) throw problem('has a string with half a surrogate pair, which no text has')
-      if (typeof one === 'number' && !Number.isFinite(one)) throw problem('has a number that JSON does not have')
-      if (isRawNumber(one)) continue
-      if (typeof one !== 'object' || one === null) {
-        if (!['string', 'number', 'boolean'].includes(typeof one) && one !== null) throw problem('has a value that JSON does not have')
+    for (const value of level) {
+      if (typeof value === 'string' && !value.isWellFormed()) throw problem('has a string with half a surrogate pair, which no text has')
+      if (typeof value === 'number' && !Number.isFinite(value)) throw problem('has a number that JSON does not have')
+      if (isRawNumber(value)) continue
+      if (typeof value !== 'object' || value === null) {
+        if (!['string', 'number', 'boolean'].includes(typeof value) && value !== null) throw problem('has a value that JSON does not have')
         continue
       }
-      for (const [key, item] of Object.entries(one)) {
+      for (const [key, item] of Object.entries(value)) {
         if (key === '__proto__' || !key.isWellFormed()) throw problem('has the key "__proto__" or one that is not text; rename it')
         next.push(item)
       }

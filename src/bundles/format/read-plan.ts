@@ -13,7 +13,7 @@ const statements: ReadonlySet<string> = new Set(
     'ReturnLocal Call CallDynamic Block Break Dot Len Scan Not AssignInt AssignVar AssignVarOnce ResetLocal MakeNull MakeNumberInt',
     'MakeNumberRef MakeArray MakeObject MakeSet Equal NotEqual IsArray IsObject IsDefined IsSet IsUndefined ArrayAppend ObjectInsert',
     'ObjectInsertOnce ObjectMerge SetAdd With Nop ResultSetAdd',
-  ].flatMap((line) => line.split(' ').map((one) => `${one}Stmt`)),
+  ].flatMap((line) => line.split(' ').map((statement) => `${statement}Stmt`)),
 )
 
 /** `null` where there is none. Throws `BundleError` on one of a version that is not known. */

@@ -44,7 +44,7 @@ export function createDelivery({ bundles, servers, folder, onUnwatched, onUnkept
   const sources = bundles.map((config): BundleSource => {
     const { name, place } = config
     if (place.kind !== 'server') return createLocalSource({ ...shared, config, ...place, onUnwatched })
-    const found = servers.find((one) => one.config.name === place.server)
+    const found = servers.find((server) => server.config.name === place.server)
     // The configuration's schema has seen to it.
     if (found === undefined) throw new Error(`there is no server ${place.server}`)
     const {

@@ -41,7 +41,7 @@ export async function download(server: Server, question: Question): Promise<Answ
     },
   })
   const { status, headers, body } = reply
-  const longPolling = one(headers['content-type'])?.split(';')[0]?.trim() === longPollingType
+  const longPolling = firstOf(headers['content-type'])?.split(';')[0]?.trim() === longPollingType
   const refused = (problem: string) => new ServerError(server.urlOf(resource), problem, { status })
   if (status === 304) {
     if (etag === null) throw refused('answers 304, though nothing is held here; it must answer with the bundle')
@@ -49,7 +49,7 @@ export async function download(server: Server, question: Question): Promise<Answ
   }
   if (status !== 200) throw refused(`answers ${status}${hints[status] ?? ''}`)
   if (body.length === 0) throw refused('answers 200 with an empty body; expected a bundle')
-  return { bytes: body, etag: one(headers['etag']) ?? null, longPolling, status }
+  return { bytes: body, etag: firstOf(headers['etag']) ?? null, longPolling, status }
 }
 
 const hints: Readonly<Record<number, string>> = {
@@ -58,6 +58,6 @@ const hints: Readonly<Record<number, string>> = {
   404: '; there is no such bundle, check "resource"',
 }
 
-function one(value: string | string[] | undefined): string | undefined {
+function firstOf(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : value?.[0]
 }

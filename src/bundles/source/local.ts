@@ -59,7 +59,7 @@ export function createLocalSource({ config, kind, path, offer, onFailure, onStat
   }
 
   function watchIt(): Watch {
-    const archive: FileKind = { covers: (one) => one === basename(path), deep: false }
+    const archive: FileKind = { covers: (name) => name === basename(path), deep: false }
     return kind === 'folder' ? watchFolder(path, bundleFiles, again, onUnwatched) : watchFolder(dirname(path), archive, again, onUnwatched)
   }
 

@@ -87,7 +87,7 @@ export function addPolicyCommands(program: Command, command: AddCommand, print: 
     .action(async (name: string, { config, owner }: Shared & { owner: string }) => {
       const { integrationsFolder, policy: settings } = findConfig(config)
       const files = await scaffold({ name, owner, integrationsFolder, rulesFolder: settings.rulesFolder })
-      print(`${files.map((one) => relative('', one)).join('\n')}\n`)
+      print(`${files.map((file) => relative('', file)).join('\n')}\n`)
       if (settings.rulesFolder === null) print('(the configuration has no policy.rules, so no rule was written)\n')
     })
 }

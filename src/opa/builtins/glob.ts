@@ -58,7 +58,7 @@ function delimitersOf(text: string): string | null {
   if (text === '[]') return '.'
   if (!text.startsWith('["')) return null
   const list = listOf(text)
-  return list?.every((one) => typeof one === 'string' && one.length === 1 && one.isWellFormed()) ? list.join('') : null
+  return list?.every((item) => typeof item === 'string' && item.length === 1 && item.isWellFormed()) ? list.join('') : null
 }
 
 /** `null`: there is a set among its members, which JSON does not have. */

@@ -65,10 +65,10 @@ export function createHistory(folder: string): History {
     const names = await readdir(folder)
     const pinned = await readPin()
     const all = await list()
-    const revisions = [...new Set(all.map(({ revision }) => revision))].filter((one) => names.includes(one))
-    const stay = new Set([...revisions.slice(0, maxRevisions), ...revisions.filter((one) => one === pinned)])
+    const revisions = [...new Set(all.map(({ revision }) => revision))].filter((revision) => names.includes(revision))
+    const stay = new Set([...revisions.slice(0, maxRevisions), ...revisions.filter((revision) => revision === pinned)])
     const kept = all.filter(({ revision }, index) => stay.has(revision) && (index < maxLines || revision === pinned)).toReversed()
-    if (kept.length < all.length) await writeAtomically(lines, kept.map((one) => `${JSON.stringify(one)}\n`).join(''), 0o600)
+    if (kept.length < all.length) await writeAtomically(lines, kept.map((line) => `${JSON.stringify(line)}\n`).join(''), 0o600)
     const isLeft = (name: string) => temporaryName.test(name) || earlierForm.test(name) || (revisionShape.test(name) && !stay.has(name))
     for (const name of names.filter(isLeft)) await rm(join(folder, name), { recursive: true, force: true })
   }
@@ -136,7 +136,7 @@ function activatedIn(line: string): readonly Activated[] {
 function isActivated(value: unknown): value is Activated {
   if (typeof value !== 'object' || value === null) return false
   const { revision, at, how, by = '', changed = {} } = value as Readonly<Record<string, unknown>>
-  const texts = [revision, at, how, by].every((one) => typeof one === 'string')
+  const texts = [revision, at, how, by].every((text) => typeof text === 'string')
   return (
     texts &&
     revisionShape.test(revision as string) &&

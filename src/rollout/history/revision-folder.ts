@@ -82,7 +82,7 @@ export async function readContents(folder: string): Promise<Contents> {
     const contents = JSON.parse(await readFile(path, 'utf8')) as Contents
     // They become names of files: nothing but a hash does.
     const parts: readonly unknown[] = [contents.manifests, contents.rules, ...Object.values(contents.bundles)]
-    if (parts.every((one) => typeof one === 'string' && /^[0-9a-f]{64}$/.test(one))) return contents
+    if (parts.every((part) => typeof part === 'string' && /^[0-9a-f]{64}$/.test(part))) return contents
   } catch {
     // Told below.
   }
