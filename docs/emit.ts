@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { configJsonSchema } from '../src/config/index.ts'
 import { manifestJsonSchema } from '../src/manifests/index.ts'
 import { createQuick } from '../src/opa/builtins/js-builtins.ts'
-import { refusedFunctions } from '../src/opa/compiler/refusals.ts'
+import { refusedFunctions } from '../src/opa/compiler/compile.ts'
 import { asksHost, type WasmBuiltin, wasmBuiltins } from '../src/opa/wasm/wasm-builtins.ts'
 
 interface Schema {

@@ -1,4 +1,4 @@
-/** One policy beside OPA's own SDK: what the two are compared on before it decides, and what is noted while it does. */
+/** A policy beside OPA's own SDK: the inputs on which both are compared before it decides, recorded ones among them, and the samples while it does. */
 import type { Integration, JsonObject } from '../core/index.ts'
 import { ExternalCallNeeded, failureKindOf, hasOddConstants, type RegoSources } from '../opa/index.ts'
 import {
@@ -14,9 +14,10 @@ import {
 } from '../reference/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import type { Observer } from './engine.ts'
-import type { ReadContext } from './input.ts'
-import { recordedInputs } from './recorded-inputs.ts'
+import { createWriteInput, type ReadContext } from './input.ts'
+import { type DecidedRecord, isDecided, requestOf } from './recorded.ts'
 import type { Session } from './session.ts'
+
 export interface ComparisonOptions {
   readonly reference: Reference
   readonly session: Session
@@ -79,4 +80,35 @@ export function createComparison(options: ComparisonOptions): Comparison {
       )
     },
   }
+}
+
+const maxInputs = 32
+
+/**
+ * Of each way to a decision the newest, so that one busy caller is not all there is. What is masked or cut in a record is
+ * left out of its input, which is one all the same: both evaluators are asked about what is there.
+ */
+export function recordedInputs(
+  records: readonly unknown[],
+  integrations: ReadonlyMap<string, Integration>,
+  readContext: ReadContext,
+): readonly SampleInput[] {
+  const write = createWriteInput({ reads: [[]], probes: [] }, readContext)
+  const ways = new Map<string, DecidedRecord>()
+  for (const record of records) {
+    if (!isDecided(record)) continue
+    const { integration, kind, action, allow, rule } = record
+    const way = JSON.stringify([integration, kind, action, allow, rule])
+    if (!ways.has(way)) ways.set(way, record)
+    if (ways.size === maxInputs) break
+  }
+  return [...ways.values()].flatMap((record) => {
+    try {
+      const { request, claim } = requestOf(record, (name) => integrations.get(name))
+      return [{ integration: record.integration, input: write(request, claim) }]
+    } catch {
+      // Of another version, or changed by hand.
+      return []
+    }
+  })
 }

@@ -1,7 +1,7 @@
-/** Reads what an evaluation gave as the decision that it is. */
+/** Reads the result of an evaluation as a decision: anything that is not exactly of that shape is a denial. */
 import { LRUCache } from 'lru-cache'
-import { type Decision, isEngineFailure } from '../core/index.ts'
-import { readDecision } from './read-decision.ts'
+import { isMapped, readBlock } from '../canonical/index.ts'
+import { type Decision, denial, isEngineFailure, type Obligations } from '../core/index.ts'
 
 export interface DecisionReader {
   /** Few distinct results come out of a policy: the same text is the same decision, parsed and checked once. Throws on what is not a result set. */
@@ -33,4 +33,63 @@ function resultOf(text: string): unknown {
   const results: unknown = JSON.parse(text)
   if (!Array.isArray(results) || results.length > 1) throw new Error('the policy’s WebAssembly gave no result set')
   return results.length === 0 ? undefined : (results[0] as { result?: unknown }).result
+}
+
+/**
+ * Reads what the engine returned. Never throws: an unknown key, value or type anywhere is a denial
+ * by the rule `engine/malformed-decision` that says what was odd.
+ */
+export function readDecision(value: unknown, revision: string): Decision {
+  const odd = (reason: string) => denial('engine/malformed-decision', reason, revision)
+  if (!isRecord(value)) return odd('the policy returned no decision object')
+  for (const key of Object.keys(value)) if (!decisionKeys.has(key)) return odd(`unknown key "${key}" in the decision`)
+  const { allow, rule, capability = null, reasons, obligations } = value
+  if (typeof allow !== 'boolean') return odd('"allow" is not a boolean')
+  if (!isName(rule)) return odd('"rule" is not a name')
+  if (isEngineFailure({ rule })) return odd('"rule" says that the engine failed, which a policy cannot say')
+  // Absent where none allowed it, never null: what is undefined in Rego leaves a decision undefined.
+  if (Object.hasOwn(value, 'capability') && !isName(capability)) return odd('"capability" is not a name')
+  if (!isStringList(reasons)) return odd('"reasons" is not a list of strings')
+  if (!isRecord(obligations)) return odd('"obligations" is not an object')
+  for (const key of Object.keys(obligations)) {
+    const valid = Object.hasOwn(obligationChecks, key) ? obligationChecks[key as keyof Obligations] : undefined
+    if (valid === undefined) return odd(`unknown obligation "${key}"`)
+    if (!valid(obligations[key])) return odd(`obligation "${key}" has a value that is not allowed`)
+  }
+  return { allow, rule, capability: capability as string | null, reasons, obligations: obligations as Obligations, revision }
+}
+
+const decisionKeys: ReadonlySet<string> = new Set(['allow', 'rule', 'capability', 'reasons', 'obligations'])
+
+const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => boolean>> = {
+  tls: (value) => value === 'tunnel' || value === 'intercept',
+  timeoutMs: isPositiveInteger,
+  maxRequestBytes: isPositiveInteger,
+  maxReplyBytes: isPositiveInteger,
+  addresses: (value) => isStringList(value) && value.every(isBlock),
+}
+
+/** Every obligation there is; docs/policy/obligations.md is checked against it both ways. */
+export const obligationKeys = Object.keys(obligationChecks) as readonly (keyof Obligations)[]
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function isStringList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** An address, or one with the length of a prefix. What would admit nothing is none. */
+function isBlock(text: string): boolean {
+  const block = readBlock(text)
+  return block !== null && !isMapped(block)
+}
+
+function isPositiveInteger(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
 }

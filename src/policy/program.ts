@@ -1,9 +1,12 @@
-/** The rules of a set, compiled and loaded: those that decide, and those that mask what is reported. */
+/** The rules of a set, compiled and loaded: those that decide, and those that mask what is reported; and rules whose paths conflict with data. */
+
+import { BundleError, type BundleSet } from '../bundles/index.ts'
+import type { Json, JsonObject } from '../core/index.ts'
 import { type Compile, harden as hardenWasm, type LibrarySource, libraryNeedOf, type RegoSources } from '../opa/index.ts'
+import { isJsonObject } from '../text/index.ts'
 import type { CompiledPolicy } from './build.ts'
 import { type Composed, compose } from './compose.ts'
 import { createOwnDocuments, createWholeDocuments, type Documents } from './documents.ts'
-import { rejectPathConflicts } from './path-conflicts.ts'
 import type { PolicySet } from './policy-set.ts'
 import { requireKnownBuiltins } from './prebuilt.ts'
 import { createSession, type Session } from './session.ts'
@@ -105,4 +108,39 @@ export function createSessionOver(
   documents: Documents,
 ): Session {
   return createSession({ documents, entrypoint, maxMemoryPages, maxEvaluationMs, library: library.now })
+}
+
+type Path = readonly string[]
+
+/**
+ * `rulePaths`: where below `data` rules stand. Throws `BundleError` on a bundle's document there, or one that is not an object on
+ * the way there; and on a rule where manifests stand.
+ */
+export function rejectPathConflicts(rulePaths: readonly Path[], bundles: BundleSet): void {
+  for (const path of rulePaths) {
+    if (path[0] === 'integrations')
+      throw new Error(
+        `data.${path.join('.')} is defined by a rule, and data.integrations is where the manifests stand; choose another package`,
+      )
+    for (const [name, { data }] of bundles) {
+      const met = documentAt(data, path)
+      if (met !== null)
+        throw new BundleError(
+          `bundle ${name}`,
+          null,
+          `defines data.${met.join('.')}, where rules are defined as well (data.${path.join('.')}), and which of the two counts would be undefined: remove one of them`,
+        )
+    }
+  }
+}
+
+/** The path of a document that a rule at `path` would meet. */
+function documentAt(data: JsonObject, path: Path): Path | null {
+  let here: Json = data
+  for (const [depth, key] of path.entries()) {
+    if (!isJsonObject(here)) return path.slice(0, depth)
+    if (!Object.hasOwn(here, key)) return null
+    here = here[key] as Json
+  }
+  return path
 }

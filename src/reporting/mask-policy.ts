@@ -1,11 +1,22 @@
-/** Asks an author's `package system.log` of each event: whether it is dropped, and what of it is masked. */
-
+/** Builds an author's `package system.log`, and evaluates it on each event: whether it is dropped, and which parts are masked. */
 import type { JsonObject } from '../core/index.ts'
-import { type Compile, createLibrarySource, type LibrarySource } from '../opa/index.ts'
-import { type Loaded, loadProgram, type Program, placesOf, warningsOf, writeProjected } from '../policy/index.ts'
+import { type Compile, createLibrarySource, isExternalCall, type LibrarySource, type PolicyReads, type RegoSources } from '../opa/index.ts'
+import {
+  type BuildInputs,
+  buildKept,
+  type CompiledPolicy,
+  compilerEnvironment,
+  defaultSources,
+  hashOf,
+  type Loaded,
+  loadProgram,
+  type Program,
+  placesOf,
+  warningsOf,
+  writeProjected,
+} from '../policy/index.ts'
 import { parseExactJson } from '../text/index.ts'
 import type { DecisionEvent } from './event.ts'
-import { buildMasks, maskEntrypoint } from './mask-build.ts'
 import { type MaskRule, readMaskRules } from './mask-rules.ts'
 
 export interface MaskResult {
@@ -86,4 +97,45 @@ function readResult(text: string): MaskResult {
   }[]
   const { mask, listed = false, drop } = results[0]?.result ?? {}
   return drop === true ? { drop: true, masks: [] } : { drop: false, masks: readMaskRules(mask, listed) }
+}
+
+/**
+ * OPA's names are `data.system.log.mask` and `data.system.log.drop`. Either may be missing, and a missing entry point does
+ * not compile; through a rule of our own both are asked at once. A set has no order that OPA keeps, a list has.
+ */
+const masking = `package sallyport.report
+
+masking["mask"] := data.system.log.mask
+
+masking["listed"] := true if is_array(data.system.log.mask)
+
+masking["drop"] := data.system.log.drop
+`
+
+export const maskEntrypoint = 'sallyport/report/masking'
+
+/** All rules are there, since these may call the others; the input is an event, so the schema of requests is not asked. */
+export async function maskInputs(rules: RegoSources, grants: readonly string[]): Promise<BuildInputs> {
+  const { capabilities } = await compilerEnvironment(grants)
+  const sources = { ...(await defaultSources()), ...rules, 'sallyport/report.rego': masking }
+  return { sources, capabilities, entrypoints: [maskEntrypoint], sourceHash: await hashOf(sources, capabilities) }
+}
+
+export async function buildMasks(
+  rules: RegoSources,
+  compile: Compile,
+  cacheFolder: string,
+  requireTests: () => Promise<void>,
+  grants: readonly string[],
+): Promise<CompiledPolicy> {
+  const built = await buildKept(await maskInputs(rules, grants), compile, cacheFolder, requireTests)
+  requireInside(built.policyReads)
+  return built
+}
+
+/** The rules beside them may be granted external calls: what shapes a report waits for none. */
+export function requireInside({ builtins }: Pick<PolicyReads, 'builtins'>): void {
+  const external = builtins.filter(isExternalCall)
+  if (external.length > 0)
+    throw new Error(`package system.log calls ${external.join(', ')}: what shapes the decision log may make no external call`)
 }

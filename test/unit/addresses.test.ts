@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { createAddressRule, createOwnPorts } from '../../src/egress/index.ts'
-import { readDecision } from '../../src/policy/read-decision.ts'
+import { readDecision } from '../../src/policy/decision-reader.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
 
 const rule = createAddressRule(() => false)

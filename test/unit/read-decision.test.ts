@@ -1,7 +1,7 @@
 /** What a policy gave, read as a decision: what is not exactly of its shape denies. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readDecision } from '../../src/policy/read-decision.ts'
+import { readDecision } from '../../src/policy/decision-reader.ts'
 
 const answer = { allow: true, rule: 'acme/allow', reasons: [], obligations: {} }
 

@@ -1,4 +1,4 @@
-/** The body of a reply, whole and no longer than it may be. */
+/** Reads the body of a reply whole, within bounds of size and time. */
 import type { Dispatcher } from 'undici'
 import { ServerError } from './server-error.ts'
 
@@ -19,4 +19,25 @@ export async function readBounded(reply: Dispatcher.ResponseData, url: string, m
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, bytes)
+}
+
+export interface Deadline {
+  readonly signal: AbortSignal
+  /** Counts from now, in place of what was set before. */
+  set(ms: number): void
+  clear(): void
+}
+
+export function createDeadline(ms: number): Deadline {
+  const controller = new AbortController()
+  const arm = (afterMs: number) => setTimeout(() => controller.abort(), afterMs)
+  let timer = arm(ms)
+  return {
+    signal: controller.signal,
+    set(afterMs) {
+      clearTimeout(timer)
+      timer = arm(afterMs)
+    },
+    clear: () => clearTimeout(timer),
+  }
 }

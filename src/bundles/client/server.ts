@@ -3,8 +3,7 @@ import { createRequire } from 'node:module'
 import type { LookupFunction } from 'node:net'
 import type { ServerConfig } from '../../config/index.ts'
 import { trustedRoots } from '../../sockets/index.ts'
-import { createDeadline } from './deadline.ts'
-import { readBounded } from './read-bounded.ts'
+import { createDeadline, readBounded } from './read-bounded.ts'
 import { explainFailure, ServerError, shownUrl } from './server-error.ts'
 
 export interface ServerRequest {

@@ -2,10 +2,8 @@
 import { LineCounter, parseDocument, type YAMLError } from 'yaml'
 import { badAlias } from '../../config/index.ts'
 import type { Json } from '../../core/index.ts'
-import { isRawNumber, rawNumber } from '../../text/index.ts'
-import { BundleError } from './bundle-error.ts'
-import { decodeText } from './decode-text.ts'
-import { parseJson } from './parse-json.ts'
+import { isRawNumber, NumberOutOfRange, parseJudgedJson, rawNumber } from '../../text/index.ts'
+import { BundleError, decodeText } from './bundle-error.ts'
 
 const maxJsonBytes = 50 * 1024 * 1024
 /** YAML is read a hundred times slower than JSON. */
@@ -80,5 +78,19 @@ function checkValue(value: Json, problem: Problem): void {
       }
     }
     level = next
+  }
+}
+
+export function parseJson(text: string, problem: (what: string) => BundleError): Json {
+  try {
+    return parseJudgedJson(text)
+  } catch (error) {
+    if (error instanceof NumberOutOfRange)
+      throw problem(`${error.message}, which readers take for infinity, null or zero; write it as a string`)
+    const { message } = error as Error
+    if (message.startsWith('Unexpected end')) throw problem('is not JSON: it ends in the middle')
+    const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? []
+    const [, token = '?'] = /^Unexpected token '(.)'/u.exec(message) ?? []
+    throw problem(line === undefined ? `is not JSON: a "${token}" where none may stand` : `is not JSON at line ${line}, column ${column}`)
   }
 }

@@ -3,8 +3,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { TarHeader } from 'modern-tar'
 import type { BundleFiles } from './bundle.ts'
-import { BundleError, shortened } from './bundle-error.ts'
-import { normalizeName } from './file-name.ts'
+import { BundleError, normalizeName, shortened } from './bundle-error.ts'
 
 export const defaultMaxBytes = 256 * 1024 * 1024
 const maxEntries = 100_000

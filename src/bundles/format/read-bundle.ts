@@ -1,9 +1,7 @@
 /** Bytes or a folder as a checked bundle: whatever is wrong with it is found here, before anything of it counts. */
 import { abiOf, isKnownAbi } from '../../opa/index.ts'
 import type { Bundle, BundleFiles, DeltaBundle, SnapshotBundle } from './bundle.ts'
-import { BundleError } from './bundle-error.ts'
-import { decodeText } from './decode-text.ts'
-import { normalizeName } from './file-name.ts'
+import { BundleError, decodeText, normalizeName } from './bundle-error.ts'
 import { type Manifest, manifestFile, readManifest } from './manifest.ts'
 import { isDataFile, mergeData } from './merge-data.ts'
 import { readArchive } from './read-archive.ts'

@@ -3,8 +3,7 @@ import { readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { type FileKind, type FolderFile, readSteadily } from '../../files/index.ts'
 import type { BundleFiles } from './bundle.ts'
-import { BundleError } from './bundle-error.ts'
-import { normalizeName } from './file-name.ts'
+import { BundleError, normalizeName } from './bundle-error.ts'
 import { defaultMaxBytes } from './read-archive.ts'
 
 /** All files in it. */

@@ -1,9 +1,12 @@
-/** `.signatures.json`: one JSON web token lists the hash of every file; it must verify, and the list must be the bundle. */
+/** `.signatures.json`: a JSON web token lists the hash of every file, as OPA computes it; it must verify, and the list must match the bundle. */
+
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import type { Json } from '../../core/index.ts'
+import { hasMembers } from '../../text/index.ts'
 import type { BundleFiles } from './bundle.ts'
 import { BundleError, shortened } from './bundle-error.ts'
 import { decodeDocument } from './decode-document.ts'
-import { hashAlgorithms, hashFile } from './hash-file.ts'
 import { type Verification, verifyToken } from './verify-token.ts'
 
 export type { Verification }
@@ -54,4 +57,41 @@ function compare({ origin, contents }: BundleFiles, listed: readonly ListedFile[
   }
   const [missing] = unseen.keys()
   if (missing !== undefined) throw refused(`lists "${shortened(missing)}", which the bundle has not; fetch or sign the bundle anew`)
+}
+
+/** OPA's names; MD5 and SHA-1, which it takes as well, are broken. */
+const algorithms: Readonly<Record<string, string>> = {
+  'SHA-224': 'sha224',
+  'SHA-256': 'sha256',
+  'SHA-384': 'sha384',
+  'SHA-512': 'sha512',
+  'SHA-512-224': 'sha512-224',
+  'SHA-512-256': 'sha512-256',
+}
+
+export const hashAlgorithms: readonly string[] = Object.keys(algorithms)
+
+/** Hex. `algorithm` is one of `hashAlgorithms`. Throws `BundleError` where a structured file cannot be read. */
+export function hashFile(origin: string, file: string, bytes: Uint8Array, algorithm: string): string {
+  const hash = createHash(algorithms[algorithm] ?? '')
+  if (!isStructured(file)) return hash.update(bytes).digest('hex')
+  return hash.update(writeCanonical(decodeDocument(origin, file, bytes))).digest('hex')
+}
+
+function isStructured(file: string): boolean {
+  return /(?:^|\/)(?:data\.json|data\.ya?ml|\.manifest)$/.test(file)
+}
+
+/** Numbers are written as they were read: Go keeps `1.0` and `1e3` as they stand. */
+export function writeCanonical(value: Json): string {
+  if (typeof value === 'string') return quoted(value)
+  if (!hasMembers(value)) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(writeCanonical).join(',')}]`
+  const entries = Object.entries(value).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  return `{${entries.map(([key, item]) => `${quoted(key)}:${writeCanonical(item)}`).join(',')}}`
+}
+
+/** Go escapes the line separators that JavaScript's source once could not hold. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 }

@@ -1,11 +1,10 @@
-/** Asks OPA's own compiler: as WebAssembly in a process of its own; where Go is missing, an `opa` on PATH. */
+/** Asks OPA's own compiler, as WebAssembly in its own process, or an `opa` on PATH where Go is missing; and says why a function is refused. */
 import { parseExactJson } from '../../text/index.ts'
 import { createAnswers } from './answers.ts'
 import { type CompilerFolders, commandFolders } from './folders.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, programPath } from './program.ts'
 import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
-import { withReason } from './refusals.ts'
 import { runProgram } from './run-program.ts'
 
 /** `signal` ends the compiler, and rejects with its reason. */
@@ -72,4 +71,37 @@ function answerIn(stdout: string): CompilerAnswer | null {
   } catch {
     return null
   }
+}
+
+interface RefusedFunction {
+  readonly reason: string
+  readonly instead: string
+}
+
+const outside = 'it reaches out of the policy, and the configuration does not grant it'
+const grant = (name: string) => `add it to policy.grants.builtins, or --grant ${name} for a command`
+const old = 'OPA has deprecated it, and refuses it in Rego v1'
+
+export const refusedFunctions: Readonly<Record<string, RefusedFunction>> = {
+  'http.send': { reason: outside, instead: grant('http.send') },
+  'net.lookup_ip_addr': { reason: outside, instead: grant('net.lookup_ip_addr') },
+  'opa.runtime': { reason: outside, instead: grant('opa.runtime') },
+  all: { reason: old, instead: 'write "every x in list { x }"' },
+  any: { reason: old, instead: 'write "true in list"' },
+  cast_array: { reason: old, instead: 'write "[x | some x in set]"' },
+  cast_boolean: { reason: old, instead: 'ask with is_boolean' },
+  cast_null: { reason: old, instead: 'ask with is_null' },
+  cast_object: { reason: old, instead: 'ask with is_object' },
+  cast_set: { reason: old, instead: 'write "{x | some x in list}"' },
+  cast_string: { reason: old, instead: 'ask with is_string' },
+  'net.cidr_overlap': { reason: old, instead: 'call net.cidr_contains' },
+  re_match: { reason: old, instead: 'call regex.match' },
+  set_diff: { reason: old, instead: 'write "a - b"' },
+}
+
+/** OPA says only that it does not know the function, or that it is deprecated. */
+export function withReason(problem: CompilerProblem): CompilerProblem {
+  const [, name = ''] = /^(?:undefined function|deprecated built-in function calls in expression:) ([\w.]+)$/.exec(problem.message) ?? []
+  const refused = Object.hasOwn(refusedFunctions, name) ? refusedFunctions[name] : undefined
+  return refused === undefined ? problem : { ...problem, message: `${problem.message}: ${refused.reason}; ${refused.instead}` }
 }

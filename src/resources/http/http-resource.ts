@@ -1,6 +1,7 @@
 /** The resource kind `http`: a request to an origin on the network. */
 import { pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
+  type Answer,
   Claim,
   type HttpRequest,
   type JsonObject,
@@ -17,7 +18,6 @@ import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
-import { answerAsLastHop } from './last-hop.ts'
 import type { Pools } from './pools.ts'
 import { askServer } from './server-wide.ts'
 import { upload } from './upload.ts'
@@ -118,4 +118,17 @@ async function askWith(
 
 function tooLarge(maxBytes: number): Refusal {
   return new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)
+}
+
+export interface LastHop {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+}
+
+/** TRACE answers with the request as it would be forwarded, without headers: they may hold credentials (RFC 9110 §9.3.8). */
+export function answerAsLastHop({ method, path, query }: LastHop): Answer {
+  if (method !== 'TRACE') return { status: 200, headers: ['content-length', '0'], body: null }
+  const body = Buffer.from(`TRACE ${path}${query === '' ? '' : `?${query}`} HTTP/1.1\r\nMax-Forwards: 0\r\n\r\n`, 'latin1')
+  return { status: 200, headers: ['content-type', 'message/http'], body }
 }

@@ -1,8 +1,7 @@
 /** Requests to origins on the network, with their connections, bodies and replies. */
 export { forgetPending, freeSocketsOf } from './agent-queue.ts'
 export { bodyOf } from './body-facts.ts'
-export { createHttpResource } from './http-resource.ts'
-export { answerAsLastHop } from './last-hop.ts'
+export { answerAsLastHop, createHttpResource } from './http-resource.ts'
 export { explainOriginError } from './origin-error.ts'
 export { createPools } from './pools.ts'
 export { askedTwice, isClosed, isIdempotent } from './repeat.ts'

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip } from 'node:zlib'
 import type { SnapshotBundle } from '../../bundles/index.ts'
+import type { JsonObject } from '../../core/index.ts'
 import { createFolderAtomically, writeSynced } from '../../files/index.ts'
 import type { ManifestDefaults, ManifestTexts } from '../../manifests/index.ts'
 import type { RegoSources } from '../../opa/index.ts'
 import type { PolicySet } from '../../policy/index.ts'
+import { parseExactJson } from '../../text/index.ts'
 import { HistoryError } from './history-error.ts'
-import { readKeptBundle, writeBundle } from './kept-bundle.ts'
 
 /** The integrations are decoded from the manifests again. */
 export type KeptSet = Omit<PolicySet, 'integrations'>
@@ -103,4 +104,20 @@ function unlessThere(error: NodeJS.ErrnoException): void {
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** One JSON text; numbers keep their spelling, modules are in Base64. */
+export function writeBundle({ revision, roots, metadata, signedAt, rego, data, wasm }: SnapshotBundle): string {
+  const modules = wasm.map(({ entrypoint, module }) => ({ entrypoint, module: Buffer.from(module).toString('base64') }))
+  return JSON.stringify({ revision, roots, metadata, signedAt, rego, data, wasm: modules })
+}
+
+/** Of a text that `writeBundle` made. */
+export function readKeptBundle(text: string): SnapshotBundle {
+  const { data, metadata } = parseExactJson(text) as { readonly data: JsonObject; readonly metadata: JsonObject }
+  const { revision, roots, signedAt, rego, wasm } = JSON.parse(text) as Omit<SnapshotBundle, 'wasm'> & {
+    readonly wasm: readonly { readonly entrypoint: string; readonly module: string }[]
+  }
+  const modules = wasm.map(({ entrypoint, module }) => ({ entrypoint, module: Buffer.from(module, 'base64') }))
+  return { kind: 'snapshot', revision, roots, metadata, signedAt, plan: null, rego, data, wasm: modules }
 }
