@@ -1,12 +1,14 @@
-/** Leaf certificates for intercepted hosts: short-lived, made when a host is first asked for. */
-import type { webcrypto } from 'node:crypto'
+/** Leaf certificates for intercepted hosts: short-lived, made when a host is first asked for; and the kept RSA key for clients without elliptic curves. */
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
+import { promisify } from 'node:util'
 import { type Hangup, Refusal } from '../core/index.ts'
+import { writeAtomically } from '../files/index.ts'
 import { createFairCache, createPace } from '../shares/index.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 import type { Issue } from './issue.ts'
-import { openRsaKey, type RsaKey } from './rsa-key.ts'
 
 const day = 86_400_000
 
@@ -125,4 +127,35 @@ async function openIssuer(authority: CertificateAuthority): Promise<Issuer> {
   const { algorithm, createIssue, privatePem } = await import('./issue.ts')
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   return { issue: await createIssue(authority), publicKey: keys.publicKey, keyPem: await privatePem(keys.privateKey) }
+}
+
+export interface RsaKey {
+  /** PKCS #8. */
+  readonly pem: string
+  readonly publicKey: webcrypto.CryptoKey
+}
+
+/** NIST SP 800-57: good beyond the CA's five years for what lives a week, and four times as quick to sign as 4096 bits. */
+const modulusLength = 2048
+const publicAlgorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const
+
+/** Takes hundreds of milliseconds where there is no key yet, in a thread of libuv. A key that cannot be written lives as long as the process. */
+export async function openRsaKey(file: string): Promise<RsaKey> {
+  const kept = await readKey(file)
+  const key = kept ?? (await promisify(generateKeyPair)('rsa', { modulusLength })).privateKey
+  const pem = key.export({ format: 'pem', type: 'pkcs8' }) as string
+  if (kept === null) await writeAtomically(file, pem, 0o600).catch(() => {})
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+  return { pem, publicKey: await crypto.subtle.importKey('spki', new Uint8Array(spki), publicAlgorithm, true, ['verify']) }
+}
+
+/** `null` where there is no key, or other users could read it, or it is not an RSA key: a new key costs nothing but new leaves. */
+async function readKey(file: string): Promise<KeyObject | null> {
+  try {
+    if (((await stat(file)).mode & 0o077) !== 0) return null
+    const key = createPrivateKey(await readFile(file, 'utf8'))
+    return key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= modulusLength ? key : null
+  } catch {
+    return null
+  }
 }

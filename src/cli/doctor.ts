@@ -1,5 +1,4 @@
 /** `sallyport doctor`: what is wrong with an installation, before it is started. */
-
 import { lookup } from 'node:dns/promises'
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -15,7 +14,6 @@ import { createPolicy, namingFiles, preparePrograms, readRules } from '../policy
 import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
 import { commandCompiler } from './compiler.ts'
-import { checkBundles } from './doctor-bundles.ts'
 import { findConfig } from './find-config.ts'
 import { requireFolder, requireSockets } from './preflight.ts'
 
@@ -193,4 +191,26 @@ async function ports({ listeners, admin }: Config): Promise<string> {
     })
   }
   return 'free'
+}
+
+/** Throws where a bundle of this machine is bad. */
+export async function checkBundles(config: Config): Promise<string | { warn: string }> {
+  const { bundles, servers } = config.policy
+  if (bundles.length === 0) return 'none are configured'
+  const open = servers.filter(({ url }) => url.protocol === 'http:' && !isLoopback(url.hostname))
+  const warnings = [
+    ...open
+      .filter(({ bearer, headers }) => bearer !== null || headers.length > 0)
+      .map(({ name }) => `${name}: its token travels in the clear`),
+    ...bundles
+      .filter(({ place, signing }) => signing === null && place.kind === 'server' && open.some(({ name }) => name === place.server))
+      .map(({ name }) => `${name}: neither signed nor over TLS, so an attacker on the network can change the policy`),
+  ]
+  const { missing } = await persistedBundles(config)
+  if (missing.length > 0) warnings.push(`not here yet, so that everything is denied until a server sends them: ${missing.join(', ')}`)
+  return warnings.length > 0 ? { warn: warnings.join('\n') } : bundles.map(({ name }) => name).join(', ')
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 }

@@ -1,6 +1,5 @@
-/** Messages of the validation library in the words of the person who writes the file. */
+/** Messages of the validation library in the words of the person who writes the file, with the known word that a mistyped one is close to. */
 import type { z } from 'zod'
-import { suggest } from './did-you-mean.ts'
 
 /** A value is not repeated, since it may be a secret, unless it is close to a known word. */
 export function plainWords(issue: z.core.$ZodRawIssue): string {
@@ -69,4 +68,41 @@ function bound(origin: string, side: 'at least' | 'at most', limit: number, incl
   if (singular !== '') return `expected ${side} ${limit} ${limit === 1 ? singular : many}`
   if (inclusive) return `expected ${side} ${limit}`
   return side === 'at least' ? `expected more than ${limit}` : `expected less than ${limit}`
+}
+
+/** `; did you mean "…"?`, or nothing where no known word is near. */
+export function suggest(word: string, known: readonly string[]): string {
+  const guess = nearest(word, known)
+  return guess === null ? '' : `; did you mean "${guess}"?`
+}
+
+/** `null` where nothing is near: more than a third of the letters differ. */
+function nearest(word: string, known: readonly string[]): string | null {
+  let best: string | null = null
+  let bound = Math.max(1, Math.floor(word.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bound)
+    if (distance < bound) {
+      best = candidate
+      bound = distance
+    }
+  }
+  return best
+}
+
+/** Optimal string alignment (two neighbours swapped are one slip), or `bound` where it is at least that. */
+function editDistance(a: string, b: string, bound: number): number {
+  if (Math.abs(a.length - b.length) >= bound) return bound
+  let before: readonly number[] = []
+  let row: readonly number[] = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j += 1) {
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : bound
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1), swapped)
+    }
+    before = row
+    row = next
+  }
+  return row[b.length] ?? bound
 }

@@ -1,6 +1,6 @@
 /** The schema of where policies come from: servers as OPA's users run them, and bundles. */
 import { z } from 'zod'
-import { suggest } from './did-you-mean.ts'
+import { suggest } from './plain-words.ts'
 import { type BundleConfig, type ServerConfig, signatureAlgorithms } from './policy-config.ts'
 import { duration, name, size } from './quantities.ts'
 import { plainUrl, secretHeaders } from './remote.ts'

@@ -5,7 +5,7 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import type { FileCapability, Integration } from '../core/index.ts'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { suggest } from './did-you-mean.ts'
+import { suggest } from './plain-words.ts'
 import { readText } from './read-text.ts'
 import { type Path, readYaml } from './yaml-document.ts'
 

@@ -1,6 +1,6 @@
 /** The schema of what is reported to OPA's services: decisions and status. */
 import { z } from 'zod'
-import { suggest } from './did-you-mean.ts'
+import { suggest } from './plain-words.ts'
 import { duration, size } from './quantities.ts'
 
 const mebi = 1024 ** 2

@@ -1,6 +1,5 @@
 /** The words every station shares. */
 export * from './arrival.ts'
-export * from './bucket-report.ts'
 export * from './caller.ts'
 export * from './decision.ts'
 export * from './external-calls.ts'

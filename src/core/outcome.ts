@@ -1,4 +1,4 @@
-/** How an arrival ended; recorded, metered and settled with the limits. */
+/** How an arrival ended, recorded, metered and settled with the limits; and what buckets report. */
 import type { ProblemCode } from './problems.ts'
 import type { Phases } from './timeline.ts'
 
@@ -24,4 +24,27 @@ export interface Outcome {
   readonly attempts: number
   /** The last byte was delivered; `false` where either end broke off midway. */
   readonly complete: boolean
+}
+
+export type BucketName = 'arrivals' | 'requests' | 'bytesOut' | 'bytesIn' | 'concurrency'
+
+export interface BucketReport {
+  readonly bucket: BucketName
+  /** Tokens it holds at most. */
+  readonly capacity: number
+  /** 0 for concurrency, whose slots come back when requests end. */
+  readonly refillPerSecond: number
+  /** Tokens in it now; negative in debt. */
+  readonly level: number
+  /** Tokens taken since the start, without those that were given back. */
+  readonly consumed: number
+  /** Admissions that took from it. */
+  readonly allowed: number
+  /** Admissions that it refused. */
+  readonly limited: number
+}
+
+export interface BreakerReport {
+  readonly origin: string
+  readonly state: 'closed' | 'open' | 'half-open'
 }

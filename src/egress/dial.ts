@@ -1,11 +1,13 @@
 /** Connects to a judged address: the name is resolved once, and what was judged is what is dialled. */
+
+import { readFileSync } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, type SecureContext, connect as tlsConnect } from 'node:tls'
+import { type ConnectionOptions, createSecureContext, type SecureContext, connect as tlsConnect } from 'node:tls'
 import { Refusal } from '../core/index.ts'
+import { trustedRoots } from '../sockets/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
 import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
-import { meaningOfAlert } from './origin-trust.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
 import { type Stop, within } from './within.ts'
 
@@ -125,4 +127,32 @@ function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refu
   const options = forOperator === undefined ? { cause: error } : { cause: error, forOperator }
   if (code === 'ETIMEDOUT') return new Refusal('origin-timeout', `no connection to ${calledAs} in time`, options)
   return new Refusal('origin-unreachable', `${calledAs} cannot be reached: ${code || 'connection failed'}`, options)
+}
+
+/**
+ * Trust for destinations: the roots of this machine, and the CAs of `caFile`. Throws where the file cannot be read, or holds what
+ * is no certificate. What holds the roots (4 MiB, 25 ms) is made when the first connection needs it.
+ */
+export function originTrust(caFile: string | null): () => SecureContext {
+  const own = caFile === null ? [] : [readFileSync(caFile, 'utf8')]
+  if (own.length > 0) createSecureContext({ ca: own })
+  let trust: SecureContext | null = null
+  return () => (trust ??= createSecureContext({ ca: [...trustedRoots(), ...own], minVersion: 'TLSv1.2' }))
+}
+
+const askedForCertificate = 'asks for a client certificate, and the gateway has none to show'
+
+/** By the alert's name, behind which OpenSSL's versions agree. An alert about a certificate can only be about the client's, and the gateway has no client certificate. */
+const meanings: Readonly<Record<string, string>> = {
+  NO_APPLICATION_PROTOCOL: 'speaks HTTP/2 only (it refuses HTTP/1.1 by ALPN), and the gateway asks in HTTP/1.1',
+  CERTIFICATE_REQUIRED: askedForCertificate,
+  BAD_CERTIFICATE: askedForCertificate,
+  // TLS 1.2 uses the same alert for both.
+  HANDSHAKE_FAILURE: 'refused the TLS handshake: it asks for a client certificate, or shares no cipher with the gateway',
+  PROTOCOL_VERSION: 'refused the TLS handshake: it speaks no version of TLS that the gateway does',
+}
+
+/** `code` as Node names what was received. Goes behind the origin's name; `null` where there is nothing more to say than the code. */
+export function meaningOfAlert(code: string): string | null {
+  return meanings[/^ERR_SSL_.*_ALERT_([A-Z_]+)$/.exec(code)?.[1] ?? ''] ?? null
 }

@@ -9,7 +9,7 @@ import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
 import { takesEcdsa } from './client-hello.ts'
 import { serve } from './deliver.ts'
-import { holdOpen } from './hold-open.ts'
+import { createCallerLine } from './hangup.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import { createInterceptedConnections } from './intercepted-connections.ts'
@@ -222,4 +222,35 @@ function explainHandshake(error: Error): string {
   if (error.message === left || code === 'ECONNRESET')
     return "the caller left during the TLS handshake; many that do not trust the gateway's CA do: sallyport env NAME"
   return `the TLS handshake failed: ${code}`
+}
+
+export interface HeldOpen {
+  readonly hangup: Hangup
+  /** Gives the kept bytes back, so that they are read next. Call it once. */
+  giveBack(): void
+}
+
+/** Most bytes that are kept. Beyond them the connection is not read, and a hang-up is not noticed. */
+const maxKeptBytes = 64 * 1024
+
+/** `first`: bytes that were read from it already, by a reader that has paused it. */
+export function holdOpen(socket: Duplex, first: Buffer): HeldOpen {
+  const kept = [first]
+  const { hangup, leave } = createCallerLine(socket.destroyed || socket.readableEnded)
+  let bytes = 0
+  function keep(chunk: Buffer): void {
+    kept.push(chunk)
+    bytes += chunk.byteLength
+    if (bytes > maxKeptBytes) socket.pause()
+  }
+  socket.on('data', keep).on('end', leave).on('close', leave)
+  socket.resume()
+  return {
+    hangup,
+    giveBack() {
+      socket.off('data', keep).off('end', leave).off('close', leave)
+      socket.pause()
+      if (!hangup.gone) socket.unshift(Buffer.concat(kept))
+    },
+  }
 }

@@ -11,10 +11,9 @@ import {
 } from '../core/index.ts'
 import { createPace } from '../shares/index.ts'
 import { Account } from './account.ts'
-import { type BodiesOptions, createHoldBody } from './bodies.ts'
 import { createBreakers } from './breakers.ts'
 import { type After, HeldLease, type LeaseOptions } from './lease.ts'
-import { createPeers } from './peers.ts'
+import { type BodiesOptions, createHoldBody, createPeers } from './peers.ts'
 
 export interface LimitsOptions extends BodiesOptions {
   /** Milliseconds, monotonic. */

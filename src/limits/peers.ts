@@ -1,6 +1,7 @@
-/** Arrivals of unidentified callers: a bucket per peer, in a table from which many addresses cannot push out those in debt. */
+/** Bounds for all integrations together: arrivals of unidentified callers, with a bucket per peer, and the memory of bodies that rules look at. */
 import { LRUCache } from 'lru-cache'
-import type { BucketSettings } from '../core/index.ts'
+import { type BodyHold, type BucketSettings, type Integration, Refusal } from '../core/index.ts'
+import { createFairMemory } from '../shares/index.ts'
 import { Bucket } from './gcra.ts'
 
 const maxPeers = 10_000
@@ -41,4 +42,29 @@ export function peerOf(address: string): string {
     .slice(0, 4)
     .map((group) => group.replace(/^0+(?=.)/, ''))
     .join(':')}::/64`
+}
+
+export interface BodiesOptions {
+  /** Of one body. */
+  readonly maxPolicyBodyBytes: number
+  /** Of all that are held at once. */
+  readonly maxPolicyBodiesBytes: number
+}
+
+type HoldBody = (integration: Integration, declaredBytes: number | null) => BodyHold
+
+/** Holds the declared length from the beginning, so that a refusal comes before a byte is read. */
+export function createHoldBody({ maxPolicyBodyBytes, maxPolicyBodiesBytes }: BodiesOptions): HoldBody {
+  const memory = createFairMemory(maxPolicyBodiesBytes)
+  return ({ name }, declaredBytes) => {
+    let held = Math.min(declaredBytes ?? maxPolicyBodyBytes, maxPolicyBodyBytes)
+    if (!memory.take(name, held))
+      throw Refusal.retryLater('bodies-exceeded', 'the bodies that rules look at take all the memory that this integration may have', 1000)
+    const shrink = (bytes: number) => {
+      if (bytes >= held) return
+      memory.give(name, held - bytes)
+      held = bytes
+    }
+    return { maxBytes: maxPolicyBodyBytes, shrink, release: () => shrink(0) }
+  }
 }

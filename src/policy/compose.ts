@@ -1,13 +1,12 @@
-/** A set as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
-
+/** A set of what can be in force, as one policy: Rego to compile, data beside the manifests, or WebAssembly that replaces it whole. */
 import { createHash } from 'node:crypto'
 import { BundleError, type BundleSet, overlapOf, packageOf, type SnapshotBundle } from '../bundles/index.ts'
 import type { Integration, Json, JsonObject } from '../core/index.ts'
+import type { ManifestDefaults, ManifestTexts } from '../manifests/index.ts'
 import type { RegoSources } from '../opa/index.ts'
 import { isJsonObject } from '../text/index.ts'
 import { divideRules } from './divide-rules.ts'
 import { requireNoRulesInTests } from './left-aside.ts'
-import type { PolicySet } from './policy-set.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
 
 /** A set as programs are prepared from it. */
@@ -144,4 +143,14 @@ function merged(into: JsonObject, from: JsonObject): JsonObject {
     result[key] = isJsonObject(here) && isJsonObject(value) ? merged(here, value) : value
   }
   return result
+}
+
+export interface PolicySet {
+  readonly integrations: readonly Integration[]
+  /** What they were read from. */
+  readonly manifests: ManifestTexts
+  /** What the manifests left to sallyport.yaml. */
+  readonly defaults?: ManifestDefaults
+  readonly rules: RegoSources
+  readonly bundles: BundleSet
 }

@@ -1,8 +1,6 @@
-/** The manifests and rules of this machine, reported like a bundle called `local`. */
-
-import { initialStatus } from '../bundles/index.ts'
+/** The status of each bundle in OPA's form, and of the manifests and rules of this machine as a bundle called `local`. */
+import { type BundleStatus, initialStatus } from '../bundles/index.ts'
 import { RegoError } from '../opa/index.ts'
-import type { BundleReport } from './bundle-status.ts'
 
 export interface LocalStatus {
   activated(revision: string): void
@@ -28,4 +26,42 @@ export function createLocalStatus(): LocalStatus {
     },
     read: () => status,
   }
+}
+
+/** From the bundle's source; for rules of this machine with the places of errors. */
+export type BundleReport = Omit<BundleStatus, 'errors'> & { readonly errors: readonly (string | RegoError['problems'][number])[] }
+
+/** Go writes a time that never was so. */
+const never = '0001-01-01T00:00:00Z'
+
+/** Keys and their order are OPA's. `maskText` keeps secrets out of messages. */
+export function bundleStatusDocument(bundle: BundleReport, maskText: (text: string) => string) {
+  const { name, activeRevision, type, size, code } = bundle
+  return {
+    name,
+    ...(activeRevision !== null && { active_revision: activeRevision }),
+    last_successful_activation: bundle.lastSuccessfulActivation ?? never,
+    ...(type !== null && { type }),
+    ...(size !== null && { size }),
+    last_successful_download: bundle.lastSuccessfulDownload ?? never,
+    last_successful_request: bundle.lastSuccessfulRequest ?? never,
+    last_request: bundle.lastRequest ?? never,
+    ...(code !== null && problemDocument(bundle, maskText)),
+  }
+}
+
+function problemDocument({ code, message, errors, httpCode }: BundleReport, maskText: (text: string) => string) {
+  return {
+    code,
+    message: maskText(message ?? ''),
+    ...(errors.length > 0 && { errors: errors.map((error) => errorDocument(error, maskText)) }),
+    // OPA's is a json.Number, which is written bare.
+    ...(httpCode !== null && { http_code: httpCode }),
+  }
+}
+
+function errorDocument(error: BundleReport['errors'][number], maskText: (text: string) => string) {
+  if (typeof error === 'string') return { message: maskText(error) }
+  const { code, message, file, row, column } = error
+  return { code, message: maskText(message), location: { file, row, col: column } }
 }

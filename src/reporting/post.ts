@@ -1,4 +1,4 @@
-/** Hands a report to a server: taken, never to be taken, or to be tried again. */
+/** Sends a report to a server: accepted, refused for good, or to be sent again after a pause. */
 import { type Server, ServerError } from '../bundles/index.ts'
 
 export interface PostResult {
@@ -31,4 +31,38 @@ export async function post(server: Server, { path, body, encoding, signal }: Rep
   } catch (error) {
     return { outcome: 'failed', problem: (error as Error).message, status: error instanceof ServerError ? error.status : null }
   }
+}
+
+export interface Pause {
+  /** Resolves after `ms`, or as soon as it is woken; at once where that was asked for since the last wait. */
+  wait(ms: number): Promise<void>
+  wake(): void
+}
+
+export function createPause(): Pause {
+  let resolve: (() => void) | null = null
+  let woken = false
+  return {
+    async wait(ms) {
+      if (!woken) {
+        const { promise, resolve: end } = Promise.withResolvers<void>()
+        resolve = end
+        // Not what keeps the process alive.
+        const timer = setTimeout(end, ms).unref()
+        await promise
+        clearTimeout(timer)
+      }
+      resolve = null
+      woken = false
+    },
+    wake() {
+      woken = true
+      resolve?.()
+    },
+  }
+}
+
+/** Anywhere between the two, so that a fleet does not report in step. */
+export function between(minMs: number, maxMs: number): number {
+  return minMs + Math.random() * (maxMs - minMs)
 }

@@ -1,9 +1,8 @@
 /** The status service: reports the state of bundles and of the reports themselves to a server, at each change and from time to time. */
 import { createBackoff, type Server } from '../bundles/index.ts'
-import { type BundleReport, bundleStatusDocument } from './bundle-status.ts'
 import type { Labels } from './event.ts'
-import { between, createPause } from './pause.ts'
-import { type PostResult, post } from './post.ts'
+import { type BundleReport, bundleStatusDocument } from './local-status.ts'
+import { between, createPause, type PostResult, post } from './post.ts'
 
 /** Of the decision log: the last upload, and what became of events so far. */
 export interface UploadStatus {

@@ -2,8 +2,7 @@
 import { type Backoff, createBackoff, type Server } from '../bundles/index.ts'
 import { type Chunk, createPacker } from './chunks.ts'
 import type { EventBuffer } from './event-buffer.ts'
-import { between, createPause } from './pause.ts'
-import { type PostResult, post } from './post.ts'
+import { between, createPause, type PostResult, post } from './post.ts'
 import { shortenWritten } from './shorten.ts'
 
 export interface UploaderOptions {

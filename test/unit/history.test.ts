@@ -5,7 +5,7 @@ import promises, { type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { HistoryError, UnknownRevision } from '../../src/rollout/history/history-error.ts'
+import { HistoryError, UnknownRevision } from '../../src/rollout/history/revision-folder.ts'
 import { createHistory } from '../../src/rollout/index.ts'
 import { createFolder } from '../support/folder.ts'
 

@@ -1,8 +1,8 @@
-/** The host's side of built-in functions: what an evaluation asks is answered quickly here, or by OPA's own library. */
+/** The host's side of built-in functions: calls are answered quickly here, by OPA's own library, or by an external call whose answer is known. */
 
+import { isIP } from 'node:net'
 import { partlyInside } from '../wasm/index.ts'
 import { BuiltinError } from './builtin-error.ts'
-import { type Answers, answerTo, isExternalCall } from './external-calls.ts'
 import { createQuick } from './js-builtins.ts'
 import type { Library } from './library.ts'
 
@@ -67,4 +67,43 @@ const quickNames: ReadonlySet<string> = new Set(Object.keys(createQuick()))
 export function answeredHere(name: string): 'always' | 'mostly' | 'never' {
   if (isExternalCall(name) || name === 'time.now_ns' || partlyInside.has(name)) return name === 'minus' ? 'mostly' : 'always'
   return quickNames.has(name) ? 'mostly' : 'never'
+}
+
+export type OutsideBuiltin = 'http.send' | 'net.lookup_ip_addr'
+
+/** A value as text, or the reason why it is missing. */
+export type Answer = { readonly text: string } | { readonly error: string }
+
+/** By question: within one evaluation the same question has the same answer, as in OPA. */
+export type Answers = Map<string, Answer>
+
+/** The evaluation goes no further without this answer. */
+export class ExternalCallNeeded extends Error {
+  readonly builtin: OutsideBuiltin
+  /** A value as text. */
+  readonly operand: string
+  readonly question: string
+
+  constructor(builtin: OutsideBuiltin, operand: string, question: string) {
+    super(`${builtin} has to be asked`)
+    this.name = 'ExternalCallNeeded'
+    this.builtin = builtin
+    this.operand = operand
+    this.question = question
+  }
+}
+
+export function isExternalCall(name: string): name is OutsideBuiltin {
+  return name === 'http.send' || name === 'net.lookup_ip_addr'
+}
+
+/** Throws `ExternalCallNeeded`, or `BuiltinError` where the answer is an error or nothing may be asked. */
+export function answerTo(name: OutsideBuiltin, [operand = '']: readonly string[], answers: Answers | undefined): string {
+  if (name === 'net.lookup_ip_addr' && isIP(JSON.parse(operand) as string) !== 0) return `{${operand}}` // needs no lookup
+  if (answers === undefined) throw new BuiltinError(name, 'external calls are not made here')
+  const question = `${name}\0${operand}`
+  const answer = answers.get(question)
+  if (answer === undefined) throw new ExternalCallNeeded(name, operand, question)
+  if ('error' in answer) throw new BuiltinError(name, answer.error)
+  return answer.text
 }

@@ -1,5 +1,4 @@
 /** What policies ask of their host. */
 export { BuiltinError } from './builtin-error.ts'
-export { answeredHere, createBuiltins } from './builtins.ts'
-export { type Answer, type Answers, ExternalCallNeeded, isExternalCall } from './external-calls.ts'
+export { type Answer, type Answers, answeredHere, createBuiltins, ExternalCallNeeded, isExternalCall } from './builtins.ts'
 export { createLibrary, type Library, libraryHook } from './library.ts'

@@ -1,4 +1,4 @@
-/** Connections of one integration to one origin: undici's, and Node's for streamed bodies. */
+/** Connections of one integration to one origin: undici's, and Node's for streamed bodies, which tolerate an unexpected 100 Continue. */
 import type { ClientRequestArgs } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -8,7 +8,6 @@ import { type Dialer, keepAliveMs, type Target } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
 import { Pool } from '../../sockets/index.ts'
 import { freeSocketsOf } from './agent-queue.ts'
-import { toleratesContinue } from './tolerate-continue.ts'
 
 export interface OriginPoolOptions {
   /** `scheme://authority`. */
@@ -149,4 +148,20 @@ export class DialAgent extends Agent {
       (error: Error) => done?.(error, undefined as never),
     )
   }
+}
+
+interface Parser {
+  onHeadersComplete: (status: number, upgrade: boolean, keepsAlive: boolean) => number
+}
+
+/** Call it once undici has taken the socket. `false` if its parser was not found, as in another version of undici, which then keeps its behaviour. */
+export function toleratesContinue(socket: Socket): boolean {
+  const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
+  const parser = key === undefined ? null : (socket as unknown as Record<symbol, Parser | null>)[key]
+  if (parser == null || typeof parser.onHeadersComplete !== 'function') return false
+  const heard = parser.onHeadersComplete
+  parser.onHeadersComplete = function (this: Parser, status, upgrade, keepsAlive) {
+    return heard.call(this, status === 100 ? 103 : status, upgrade, keepsAlive)
+  }
+  return true
 }

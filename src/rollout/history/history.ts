@@ -3,8 +3,7 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncFolder, temporaryName, writeAtomically } from '../../files/index.ts'
 import type { IntegrationChanges } from '../changes.ts'
-import { HistoryError, UnknownRevision } from './history-error.ts'
-import { type KeptSet, readContents, readRevision, type Written, writeRevision } from './revision-folder.ts'
+import { HistoryError, type KeptSet, readContents, readRevision, UnknownRevision, type Written, writeRevision } from './revision-folder.ts'
 
 /** One line of the history, newest last. */
 export interface Activated {

@@ -1,4 +1,4 @@
 /** The revisions that were active. */
 
 export { type Activated, createHistory, type History } from './history.ts'
-export { HistoryError, UnknownRevision } from './history-error.ts'
+export { HistoryError, UnknownRevision } from './revision-folder.ts'

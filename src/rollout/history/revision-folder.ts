@@ -1,4 +1,4 @@
-/** A revision on disk: a folder with everything that it was made of, written whole and removed whole. */
+/** A revision on disk: a folder with everything in it, bundles included, written whole and removed whole. */
 import { createHash } from 'node:crypto'
 import { link, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,7 +11,6 @@ import type { ManifestDefaults, ManifestTexts } from '../../manifests/index.ts'
 import type { RegoSources } from '../../opa/index.ts'
 import type { PolicySet } from '../../policy/index.ts'
 import { parseExactJson } from '../../text/index.ts'
-import { HistoryError } from './history-error.ts'
 
 /** The integrations are decoded from the manifests again. */
 export type KeptSet = Omit<PolicySet, 'integrations'>
@@ -120,4 +119,21 @@ export function readKeptBundle(text: string): SnapshotBundle {
   }
   const modules = wasm.map(({ entrypoint, module }) => ({ entrypoint, module: Buffer.from(module, 'base64') }))
   return { kind: 'snapshot', revision, roots, metadata, signedAt, plan: null, rego, data, wasm: modules }
+}
+
+export class HistoryError extends Error {
+  readonly exitCode = 1
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'HistoryError'
+  }
+}
+
+/** Nothing is kept by that name: nothing is wrong but the name. */
+export class UnknownRevision extends HistoryError {
+  constructor(revision: string) {
+    super(`the revision "${revision}" is unknown; "sallyport policy list" shows those that are kept`)
+    this.name = 'UnknownRevision'
+  }
 }
