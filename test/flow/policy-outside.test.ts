@@ -168,7 +168,7 @@ deny contains "the verdict is no" if {
   )
   const asked = await uncovered(ask, '/good')
   assert.equal(asked.status, 403)
-  assert.match(asked.text, /"rule":"default\/deny".*cannot be told without an external call/)
+  assert.match(asked.text, /"rule":"default\/deny".*cannot be known without an external call/)
   assert.equal(verdicts.connections() + resolver.asked.length, 0)
   const options = (path: string) => ask(path, 'OPTIONS', '', 'weather', 'other.example.com')
   assert.match((await options('/bad')).text, /the verdict is no/)
