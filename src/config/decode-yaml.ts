@@ -14,8 +14,13 @@ export function decodeYaml<Schema extends z.ZodType>(source: YamlSource, schema:
     throw new ConfigError(document.problems.length > 0 ? bounded(document.problems) : [document.problemAt([], 'the file is empty')])
   const result = schema.safeParse(document.value, { error: plainWords })
   if (result.success && document.problems.length === 0) return result.data
-  const known = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
-  const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, known))
+  // As JSON Schema it costs more than all the rest, and only unknown keys need it.
+  let known: KnownSchema | null = null
+  const knownKeys = (path: Path) => {
+    known ??= z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as KnownSchema
+    return keysAt(known, path)
+  }
+  const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, knownKeys))
   const kept = issues.slice(0, maxProblems).map(({ path, message }) => document.problemAt(path, message))
   throw new ConfigError(bounded([...document.problems, ...kept], issues.length - kept.length))
 }
@@ -36,9 +41,9 @@ interface Explained {
   readonly message: string
 }
 
-function explain(issue: z.core.$ZodIssue, known: KnownSchema): Explained[] {
+function explain(issue: z.core.$ZodIssue, knownKeys: (path: Path) => readonly string[]): Explained[] {
   if (issue.code === 'unrecognized_keys') {
-    const candidates = keysAt(known, issue.path)
+    const candidates = knownKeys(issue.path)
     // Guessing is slow where there is much to guess.
     const guesses = issue.keys.length <= maxProblems
     return issue.keys.map((key) => ({

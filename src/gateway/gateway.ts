@@ -18,7 +18,7 @@ import {
 } from '../ingress/index.ts'
 import { createReadContext } from '../limits/index.ts'
 import { createIntegrationRegistry, suggestion } from '../manifests/index.ts'
-import { createCompile, createLibrarySource, gatewayFolders, libraryIn } from '../opa/index.ts'
+import { type Compile, createCompile, createLibrarySource, gatewayFolders, libraryIn } from '../opa/index.ts'
 import { createPipeline } from '../pipeline.ts'
 import { createRedactor } from '../redact/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
@@ -59,10 +59,15 @@ export interface GatewayOptions {
   readonly auditFile?: AppendFile
   /** How a policy's WebAssembly is made fit to run; a test damages it. */
   readonly harden?: (wasm: Uint8Array) => Uint8Array
+  /** Compiles rules; in the state folder and anew each time where absent. Tests share one that keeps its answers. */
+  readonly compile?: Compile
 }
 
 /** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
-export async function startGateway(config: Config, { logTo, beforeListening, auditFile, harden }: GatewayOptions = {}): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  { logTo, beforeListening, auditFile, harden, compile: given }: GatewayOptions = {},
+): Promise<Gateway> {
   // Logs, metrics and the audit log.
   const redactor = createRedactor(config.secrets)
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
@@ -105,7 +110,7 @@ export async function startGateway(config: Config, { logTo, beforeListening, aud
 
   // What decides.
   const folders = gatewayFolders(config.state.compiler)
-  const compile = createCompile(folders)
+  const compile = given ?? createCompile(folders)
   const library = createLibrarySource(libraryIn(folders), (problem) => logger.warn({ problem }, 'some calls of the rules may fail'))
   const { reference } = config.policy
   const witness =

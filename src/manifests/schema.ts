@@ -203,6 +203,8 @@ function isMap(value: unknown): boolean {
 /** What says who comes in, whatever else a manifest says. */
 export const identitySchema = z.looseObject({ name: manifestSchema.shape.name, identity: manifestSchema.shape.identity })
 
+/** A manifest as its author writes it, before defaults and units are read. */
+export type ManifestSource = z.input<typeof manifestSchema>
 export type ManifestFile = z.output<typeof manifestSchema>
 
 /** JSON Schema (2020-12) of a manifest, for editors. */

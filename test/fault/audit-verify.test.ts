@@ -1,4 +1,5 @@
 /** What verifies a log, and what a start looks at, against everything that can stand in a line. */
+
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
@@ -7,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { openAudit } from '../../src/audit/audit.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 
 const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
@@ -40,7 +42,7 @@ async function recordSegments(folder: string, count: number): Promise<readonly s
 const firstOf = (folder: string) => join(folder, '00000001.jsonl')
 const pathOf = (line: string) => (JSON.parse(line) as { subject?: { path: string } }).subject?.path
 
-test('whatever a path has in it, its record is one line, and the log verifies', async (t) => {
+test('a record is one line whatever its path holds, and the log verifies', async (t) => {
   const folder = createFolder(t, {})
   const odd = ['\u2028', '\u2029', '\u0085', '\r', '\r\n', '\n', '\0', '\ufeff', '\u202e', '\u009b', '"', '\\', '\\u2028', '\u{e0001}']
   await record(folder, odd)
@@ -97,7 +99,7 @@ test('bytes that are not UTF-8 are found', async (t) => {
 test('what stands behind the last line of a segment is found where another one follows', async (t) => {
   const folder = createFolder(t, {})
   const names = await recordSegments(folder, 6)
-  for (const name of names) {
+  await eachCase(names, async (name) => {
     appendFileSync(join(folder, name), '{"seq":')
     const { findings } = await verifyAudit(folder)
     assert.deepEqual(
@@ -105,7 +107,7 @@ test('what stands behind the last line of a segment is found where another one f
       name === names.at(-1) ? [] : [name],
     )
     truncateSync(join(folder, name), statSync(join(folder, name)).size - 7)
-  }
+  })
 })
 
 test('a noted head is found in the log that has gone on since, and missed where the end was cut off or changed', async (t) => {
@@ -117,14 +119,16 @@ test('a noted head is found in the log that has gone on since, and missed where 
   assert.deepEqual([later.ok, later.noted], [true, [{ head, file: '00000001.jsonl', line: 4 }]])
   const text = readFileSync(firstOf(folder), 'utf8')
   writeFileSync(firstOf(folder), `${text.split('\n').slice(0, 3).join('\n')}\n`)
-  for (const name of readdirSync(folder)) if (name > '00000002') rmSync(join(folder, name))
+  eachCase(readdirSync(folder), (name) => {
+    if (name > '00000002') rmSync(join(folder, name))
+  })
   assert.deepEqual((await verifyAudit(folder)).findings, [])
   const cut = await verifyAudit(folder, [head])
   assert.equal(cut.ok, false)
   assert.match(cut.findings[0]?.what ?? '', /the noted head .* is not in the log/)
 })
 
-test('what is being recorded has a head that is on disk', async (t) => {
+test('the head of a log that is being written is on disk', async (t) => {
   const folder = createFolder(t, {})
   const audit = open(folder)
   await audit.ready()
@@ -135,27 +139,30 @@ test('what is being recorded has a head that is on disk', async (t) => {
   await audit.close()
 })
 
-test('a start looks at every seam', async (t) => {
+test('a start verifies the chain where each segment follows the one before', async (t) => {
   const folder = createFolder(t, {})
   const names = await recordSegments(folder, 20)
   assert.ok(names.length > 4)
-  for (const name of names.slice(1, -2)) {
+  eachCase(names.slice(1, -2), (name) => {
     const good = readFileSync(join(folder, name), 'utf8')
     const lines = good.split('\n').slice(0, -1)
-    for (const [what, bad] of Object.entries({
-      'its first line': [lines[0]?.replace(/"prev":"./, '"prev":"g') ?? '', ...lines.slice(1)],
-      'its last line': lines.slice(0, -1),
-      'its number': [lines[0]?.replace(/"seq":\d+/, '"seq":7000') ?? '', ...lines.slice(1)],
-      null: ['null', ...lines.slice(1)],
-      everything: [],
-    })) {
-      writeFileSync(join(folder, name), bad.map((line) => `${line}\n`).join(''))
-      assert.throws(() => open(folder), { name: 'AuditError', message: /Keep it as evidence/ }, `${name}, ${what}`)
-    }
+    eachCase(
+      Object.entries({
+        'its first line': [lines[0]?.replace(/"prev":"./, '"prev":"g') ?? '', ...lines.slice(1)],
+        'its last line': lines.slice(0, -1),
+        'its number': [lines[0]?.replace(/"seq":\d+/, '"seq":7000') ?? '', ...lines.slice(1)],
+        null: ['null', ...lines.slice(1)],
+        everything: [],
+      }),
+      ([what, bad]) => {
+        writeFileSync(join(folder, name), bad.map((line) => `${line}\n`).join(''))
+        assert.throws(() => open(folder), { name: 'AuditError', message: /Keep it as evidence/ }, `${name}, ${what}`)
+      },
+    )
     rmSync(join(folder, name))
     assert.throws(() => open(folder), /a segment before it is missing/)
     writeFileSync(join(folder, name), good)
-  }
+  })
   await open(folder).close()
   assert.deepEqual((await verifyAudit(folder)).findings, [])
 })

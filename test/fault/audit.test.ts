@@ -1,4 +1,5 @@
 /** The log under tampering, torn writes and a disk that fails. */
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -21,6 +22,7 @@ import { type AuditOptions, openAudit } from '../../src/audit/audit.ts'
 import { type AppendFile, realFile } from '../../src/audit/segment-files.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import { type AccessRequest, type Arrival, type Claim, type Integration, Refusal } from '../../src/core/index.ts'
+import { eachCase, times, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { servedOutcome } from '../support/outcome.ts'
 
@@ -70,10 +72,10 @@ test('a changed, removed, repeated or inserted line anywhere is found', async (t
     ...lines.slice(0, -1).map((line, i) => lines.with(i, line.replace(/"seq":\d+/, '"seq":99'))),
     ...lines.slice(0, -1).map((line, i) => lines.with(i, `${line} `)),
   ]
-  for (const one of tampered) {
+  await eachCase(tampered, async (one) => {
     writeFileSync(first(folder), `${one.join('\n')}\n`)
     assert.equal((await verifyAudit(folder)).ok, false)
-  }
+  })
 })
 
 test('one changed byte at any place but the last line’s is found', async (t) => {
@@ -93,12 +95,12 @@ test('a missing segment is found, at the beginning and in between', async (t) =>
   const folder = folderOf(t)
   await fill(folder, 40, 2048)
   assert.equal((await verifyAudit(folder)).ok, true)
-  for (const name of ['00000001.jsonl', '00000002.jsonl']) {
+  await eachCase(['00000001.jsonl', '00000002.jsonl'], async (name) => {
     copyFileSync(join(folder, name), join(folder, 'kept'))
     rmSync(join(folder, name))
     assert.equal((await verifyAudit(folder)).ok, false, name)
     copyFileSync(join(folder, 'kept'), join(folder, name))
-  }
+  })
 })
 
 test('the chain can be verified by hand with sha256sum', async (t) => {
@@ -166,7 +168,7 @@ for (const failure of ['ENOSPC', 'EIO'] as const) {
       entry.decided(request, claim, decision)
       return entry.durable()
     })
-    for (const one of waiting) await assert.rejects(one as Promise<void>, { code: 'audit-unavailable' })
+    await eachCase(waiting, (one) => assert.rejects(one as Promise<void>, { code: 'audit-unavailable' }))
     failing = false
     const after = audit.open(arrival('after'))
     assert.throws(() => after.decided(request, claim, decision), { code: 'audit-unavailable' })
@@ -192,18 +194,20 @@ for (const asked of ['while it is written', 'long after it failed'] as const) {
     const entry = audit.open(arrival('a'))
     entry.decided(request, claim, decision)
     const early = asked === 'while it is written' ? [entry.durable(), flood.durable()] : []
-    for (const fail of pending) fail()
+    eachCase(pending, (fail) => {
+      fail()
+    })
     await eventually('it broke', () => broken.length === 1)
     await setTimeout(0)
     // The origin has answered by now: its reply must not leave.
     const replies = await Promise.allSettled([...early, entry.durable(), flood.durable()])
-    for (const reply of replies) assert.equal(reply.status === 'rejected' && (reply.reason as Refusal).code, 'audit-unavailable')
+    eachCase(replies, (reply) => assert.equal(reply.status === 'rejected' && (reply.reason as Refusal).code, 'audit-unavailable'))
     await assert.rejects(audit.ready(), /cannot be written, and nothing would be answered: EIO/)
     await audit.close()
   })
 }
 
-test('a segment that cannot be followed by the next is gone on with, and the log does not break', async (t) => {
+test('where the next segment cannot be made the log goes on in the present one', async (t) => {
   const folder = folderOf(t)
   let failing = true
   const told: string[] = []
@@ -221,11 +225,11 @@ test('a segment that cannot be followed by the next is gone on with, and the log
     await entry.durable()
     entry.settled(outcome)
   }
-  for (let i = 0; i < 20; i += 1) await record()
+  await times(20, () => record())
   assert.deepEqual([audit.status().broken, told], [false, ['EMFILE']])
   assert.ok(!existsSync(join(folder, '00000002.jsonl')))
   failing = false
-  for (let i = 0; i < 20; i += 1) await record()
+  await times(20, () => record())
   assert.ok(existsSync(join(folder, '00000002.jsonl')))
   await audit.close()
   assert.deepEqual((await verifyAudit(folder)).findings, [])
@@ -237,11 +241,14 @@ test('what another process wrote into the log stops it where the next segment be
   const audit = openAudit({ ...optionsOf(folder, realFile, 1024), onBroken: ({ message }) => broken.push(message) })
   await audit.ready()
   appendFileSync(first(folder), '{"seq":2}\n')
-  for (let i = 0; i < 20 && !audit.status().broken; i += 1) {
-    const entry = audit.open(arrival('a'))
-    entry.decided(request, claim, decision)
-    await entry.durable()
-  }
+  await until(
+    () => audit.status().broken,
+    () => {
+      const entry = audit.open(arrival('a'))
+      entry.decided(request, claim, decision)
+      return entry.durable()
+    },
+  )
   assert.deepEqual(broken, ['another process has written to 00000001.jsonl'])
   await audit.close()
 })
@@ -261,7 +268,7 @@ test('a short write is completed before anything is acknowledged', async (t) => 
   assert.equal((await verifyAudit(folder)).ok, true)
 })
 
-test('a disk that stalls makes arrivals wait, and the log does not give up for one too many', async (t) => {
+test('arrivals wait for a disk that stalls, and one arrival too many does not break the log', async (t) => {
   const folder = folderOf(t)
   const stalled: (() => void)[] = []
   let stalls = true
@@ -286,7 +293,9 @@ test('a disk that stalls makes arrivals wait, and the log does not give up for o
   assert.ok(recorded > 1000 && recorded < 3000, String(recorded))
   assert.equal(audit.status().broken, false)
   stalls = false
-  for (const go of stalled) go()
+  eachCase(stalled, (go) => {
+    go()
+  })
   await Promise.all(arrivals)
   await audit.close()
   assert.equal(recorded, 12_000)
@@ -297,12 +306,12 @@ test('a flood is recorded in sums', async (t) => {
   const folder = folderOf(t)
   const audit = open(folder)
   const replies: (Promise<void> | null)[] = []
-  for (let i = 0; i < 1000; i += 1) {
+  times(1000, (i) => {
     const entry = audit.open(arrival(`f${i}`))
     entry.summed(new Refusal('arrivals-exceeded', ''), null)
     replies.push(entry.durable())
     entry.settled(outcome)
-  }
+  })
   await Promise.all(replies)
   assert.match(readFileSync(first(folder), 'utf8'), /"type":"summed"/)
   await audit.close()
@@ -321,7 +330,9 @@ test('a crowd of addresses is summed together, and an integration keeps a sum of
   const folder = folderOf(t)
   const audit = open(folder)
   const flood = new Refusal('arrivals-exceeded', '')
-  for (let i = 0; i < 1500; i += 1) audit.open({ ...arrival(`f${i}`), peer: `10.0.${i >> 8}.${i & 255}` }).summed(flood, null)
+  times(1500, (i) => {
+    audit.open({ ...arrival(`f${i}`), peer: `10.0.${i >> 8}.${i & 255}` }).summed(flood, null)
+  })
   audit.open(arrival('a')).summed(flood, { integration: { name: 'weather' } as Integration, identity: 'token' })
   await audit.close()
   const sums = readFileSync(first(folder), 'utf8')
@@ -364,7 +375,9 @@ test('nothing is written once the log is closed: the descriptor may be another f
   entry.settled(outcome)
   audit.note('activated', { revision: 'r' })
   await setTimeout(60)
-  for (const one of strangers) closeSync(one)
+  eachCase(strangers, (one) => {
+    closeSync(one)
+  })
   assert.deepEqual(late, [])
   assert.equal(readFileSync(stranger, 'utf8'), '')
   assert.equal(readFileSync(first(folder), 'utf8'), whole)

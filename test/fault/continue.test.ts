@@ -1,4 +1,5 @@
 /** A log that broke is closed and continued by a command, and nothing of that can be hidden later. */
+
 import assert from 'node:assert/strict'
 import { appendFileSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { continueAudit } from '../../src/audit/continue.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
 import { lockFolder } from '../../src/files/folder-lock.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main } from '../support/installation.ts'
@@ -63,11 +65,11 @@ test('a log that two gateways wrote to is closed, continued and started again', 
   await assert.rejects(continueAudit(folder, told), /there is nothing to close/)
 })
 
-test('what was closed cannot be changed afterwards, and what breaks after it is found', async (t) => {
+test('a segment that was closed cannot be changed unnoticed, nor can one behind it', async (t) => {
   const folder = await brokenByTwo(t)
   const { file } = await continueAudit(folder, told)
   await start(folder)
-  for (const name of segmentsOf(folder).slice(0, -1)) {
+  await eachCase(segmentsOf(folder).slice(0, -1), async (name) => {
     const path = join(folder, name)
     const good = readFileSync(path, 'utf8')
     writeFileSync(path, good.replace('"type":"decided"', '"type":"Decided"').replace('"type":"continued"', '"type":"c"'))
@@ -77,7 +79,7 @@ test('what was closed cannot be changed afterwards, and what breaks after it is 
       `${name}, continued in ${file}`,
     )
     writeFileSync(path, good)
-  }
+  })
 })
 
 test('a log whose last segment has no whole record is continued in it', async (t) => {

@@ -1,4 +1,5 @@
 /** A gateway whose callers take all the descriptors that they can get: it goes on, records, and follows its folders. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, renameSync, writeFileSync } from 'node:fs'
@@ -9,6 +10,7 @@ import { verifyAudit } from '../../src/audit/index.ts'
 import { watchFolder } from '../../src/files/index.ts'
 import { manifestFiles } from '../../src/manifests/index.ts'
 import { createDescriptors } from '../../src/shares/index.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { countDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
@@ -49,13 +51,13 @@ test('idle connections take no descriptor that the gateway needs for itself', { 
   const segments = () => readdirSync(folder).length
   const before = segments()
   // More than a minute's looks at the folders would bring: each reads with descriptors.
-  for (let round = 0; round < 10; round += 1) {
+  await times(10, async (round) => {
     installation.write('integrations/next.yaml', manifest(`next${round}`, rest))
     renameSync(join(installation.folder, 'integrations/next.yaml'), join(installation.folder, `integrations/next${round}.yaml`))
     assert.equal(await ask('weather'), 'HTTP/1.1 200', child.stderr())
     assert.equal((await fetch(`http://127.0.0.1:${child.healthPort}/readyz`)).status, 200)
     await openIdle(t, child.proxyPort, 40)
-  }
+  })
   await eventually('the new manifests are in force', async () => (await ask('next9')) === 'HTTP/1.1 200')
   assert.ok(countDescriptors(child.process.pid ?? 0) < limit)
   assert.ok(segments() > before + 3)
@@ -90,26 +92,27 @@ async function arrangeTwo(t: TestContext, descriptors: number) {
 
 test('connections that wait at many origins keep no other integration out: those of one give way to its own next one', async (t) => {
   const { ask } = await arrangeTwo(t, limit)
-  for (let i = 0; i < 100; i += 1) assert.match(await ask('greedy', `a${i}`), /^HTTP\/1\.1 200 /, `${i}`)
-  for (let i = 0; i < 10; i += 1) assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`)
+  await times(100, async (i) => assert.match(await ask('greedy', `a${i}`), /^HTTP\/1\.1 200 /, `${i}`))
+  await times(10, async (i) => assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`))
 })
 
 test('an integration that holds its share of the connections to origins is refused more, and another gets its own', async (t) => {
   const { ask, hanging } = await arrangeTwo(t, 250)
   const answers: string[] = []
-  for (let i = 0; i < 55; i += 1)
+  times(55, (i) => {
     ask('greedy', `a${i}`, '/hang').then(
       (answer) => void answers.push(answer),
       () => {},
     )
+  })
   // (250 − 62 that are reserved) / 2 lead to origins, and one integration has half of these.
   await eventually('all are held or refused', () => hanging() === 47 && answers.length === 8)
-  for (const answer of answers) {
+  eachCase(answers, (answer) => {
     assert.match(answer, /^HTTP\/1\.1 429 .*"code":"connections-exceeded"/s)
     assert.match(answer, /this integration holds its share of those that the gateway has/)
     assert.match(answer, /retry-after: 1\r\n/i)
-  }
-  for (let i = 0; i < 5; i += 1) assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`)
+  })
+  await times(5, async (i) => assert.match(await ask('weather', `b${i}`), /^HTTP\/1\.1 200 /, `${i}`))
 })
 
 test('doctor compares the limit of open files with the connections that are allowed', async (t) => {
@@ -136,8 +139,9 @@ test('descriptors are scarce before there are none', { skip: isLinux ? false : '
     [4, 100, 65_536, null].map((one) => createDescriptors(one).forCallers),
     [1, 37, 32_704, null],
   )
-  for (const [of, may] of [[4, false] as const, [1_000_000, true] as const, [null, true] as const])
-    assert.deepEqual([createDescriptors(of).mayAccept(), createDescriptors(of).mayDial()], [may, may])
+  eachCase([[4, false] as const, [1_000_000, true] as const, [null, true] as const], ([of, may]) =>
+    assert.deepEqual([createDescriptors(of).mayAccept(), createDescriptors(of).mayDial()], [may, may]),
+  )
 })
 
 test('of the connections to origins one integration gets half, the next half of the rest, and what was given back is there again', () => {
@@ -149,10 +153,12 @@ test('of the connections to origins one integration gets half, the next half of 
   }
   // 45 of 120 are for callers, 30 for the gateway itself.
   assert.deepEqual([takeAll('greedy'), takeAll('weather'), takeAll('third')], [22, 11, 6])
-  for (let i = 0; i < 22; i += 1) giveDial('greedy')
+  times(22, () => {
+    giveDial('greedy')
+  })
   assert.ok(takeAll('weather') > 0)
   const unbounded = createDescriptors(null)
-  for (let i = 0; i < 100_000; i += 1) assert.equal(unbounded.takeDial('greedy'), true)
+  times(100_000, () => assert.equal(unbounded.takeDial('greedy'), true))
 })
 
 test('a folder that cannot be looked at for want of descriptors has not changed', async (t) => {

@@ -1,4 +1,5 @@
 /** A gateway that is killed while it starts for the first time, when its folders, its CA and its log are made: the next start is as the first. */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,8 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { verifyAudit } from '../../src/audit/index.ts'
+import { times } from '../support/cases.ts'
 import { endsWithParent } from '../support/children.ts'
-import { createInstallation, exchangeRaw, type Installation, main, manifest, proxyHeader, startChild } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, type Installation, main, proxyHeader, startChild } from '../support/installation.ts'
 import { createRandom } from '../support/random-policy.ts'
 
 const kills = Number(process.env['SALLYPORT_FIRST_KILLS'] ?? 6)
@@ -27,8 +30,8 @@ test('a first start that is killed at any moment hinders no later one', async (t
   const random = createRandom(seed)
   let startMs = 1500
   for (let done = 0; done < kills; done += killsPerInstallation) {
-    const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
-    for (let kill = 0; kill < killsPerInstallation; kill += 1) await killAfter(installation, random() * startMs)
+    const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
+    await times(killsPerInstallation, () => killAfter(installation, random() * startMs))
     const from = performance.now()
     const child = await startChild(t, installation)
     // As long as others at work make it.

@@ -1,4 +1,5 @@
 /** A disk that is really full, under a gateway of its own: what is answered is recorded, and a start says what it lacks. */
+
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,9 +8,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { verifyAudit } from '../../src/audit/index.ts'
+import { times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { driveHttp } from '../support/http-drive.ts'
-import { createInstallation, main, manifest, networkTo, startChild } from '../support/installation.ts'
+import { createInstallation, main, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const probe = spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { encoding: 'utf8' })
@@ -25,10 +28,10 @@ test('a full disk lets nothing through unrecorded, and a start on it says so', {
   const installation = createInstallation(t, {
     config: 'audit: { folder: ./log, maxSegment: 16KiB }',
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `${networkTo(origin.port)}\nlimits: { arrivals: { rate: 100000/s }, requests: { rate: 100000/s } }`,
-      ),
+      'weather.yaml': grant({
+        network: [toLocalhost(origin.port)],
+        limits: { arrivals: { rate: '100000/s' }, requests: { rate: '100000/s' } },
+      }),
     },
   })
   mkdirSync(join(installation.folder, 'log'))
@@ -56,7 +59,7 @@ test('a full disk lets nothing through unrecorded, and a start on it says so', {
     [],
   )
   const asked = origin.requests.length
-  for (let i = 0; i < 5; i += 1) assert.equal((await driveUntilRefused(child.proxyPort, origin.port))[0]?.status, 503)
+  await times(5, async () => assert.equal((await driveUntilRefused(child.proxyPort, origin.port))[0]?.status, 503))
   assert.equal(origin.requests.length, asked, 'no effect begins once the log is known to be broken')
   child.process.kill('SIGTERM')
   assert.deepEqual(await child.exited(), { code: 0, signal: null })

@@ -1,4 +1,5 @@
 /** Two gateways on the same folders: one holds them, the others refuse before they write anything. */
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,9 +10,11 @@ import { verifyAudit } from '../../src/audit/index.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { lockFolder } from '../../src/files/folder-lock.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
-import { createInstallation, main, manifest, root, startChild, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, main, root, startChild, startHere } from '../support/installation.ts'
 
 const rounds = Number(process.env['SALLYPORT_LOCK_ROUNDS'] ?? 5)
 
@@ -46,16 +49,19 @@ async function contender(t: TestContext, folder: string, before: readonly string
 
 test('of three that start at once one holds the folder, whatever a dead one left', async (t) => {
   const folder = createFolder(t, { lock: '1 0', 'gateway.pid': '1 on another\n' })
-  for (let round = 0; round < rounds; round += 1) {
+  await times(rounds, async () => {
     const contenders = await Promise.all([1, 2, 3].map(() => contender(t, folder)))
     const said = await Promise.all(contenders.map((one) => one.contend()))
     assert.equal(said.filter((one) => one.startsWith('held')).length, 1, said.join('\n'))
-    for (const one of said.filter((text) => !text.startsWith('held'))) assert.match(one, /is in use by another gateway/)
-    for (const { process: child } of contenders) {
+    eachCase(
+      said.filter((text) => !text.startsWith('held')),
+      (one) => assert.match(one, /is in use by another gateway/),
+    )
+    await eachCase(contenders, async ({ process: child }) => {
       child.kill('SIGKILL')
       await once(child, 'exit')
-    }
-  }
+    })
+  })
   lockFolder(folder)()
 })
 
@@ -82,11 +88,12 @@ test('the folder is free once its gateway has given it back, in the same process
 
 test('a file system that proves nothing is refused, and nothing is written to it', (t) => {
   const folder = createFolder(t, {})
-  for (const [type, name] of [[0x6969, 'NFS'] as const, [0x65735546, 'FUSE'] as const, [0x123, 'a type that is not known'] as const])
+  eachCase([[0x6969, 'NFS'] as const, [0x65735546, 'FUSE'] as const, [0x123, 'a type that is not known'] as const], ([type, name]) =>
     assert.throws(() => lockFolder(folder, { fileSystemOf: () => type }), {
       name: 'FolderLockError',
       message: new RegExp(`is on a file system \\(${name}, .* put state and audit.folder on a local file system`),
-    })
+    }),
+  )
   assert.deepEqual(readdirSync(folder), [])
 })
 
@@ -111,7 +118,7 @@ function snapshot(folder: string): Record<string, string> {
 }
 
 test('a second gateway with the same state folder exits, and has changed nothing', async (t) => {
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const child = await startChild(t, installation)
   const folder = join(installation.folder, 'state')
   const before = snapshot(folder)
@@ -125,12 +132,12 @@ test('a second gateway with the same state folder exits, and has changed nothing
 })
 
 test('of three gateways that start at once on a new state folder one stands, and its log is whole', async (t) => {
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const starts = await Promise.allSettled([1, 2, 3].map(() => startChild(t, installation)))
   const standing = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
   const refused = starts.flatMap((start) => (start.status === 'rejected' ? [String(start.reason)] : []))
   assert.deepEqual([standing.length, refused.length], [1, 2], refused.join('\n'))
-  for (const why of refused) assert.match(why, /ended with 1: .*is in use by another gateway/s)
+  eachCase(refused, (why) => assert.match(why, /ended with 1: .*is in use by another gateway/s))
   standing[0]?.process.kill('SIGTERM')
   assert.deepEqual(await standing[0]?.exited(), { code: 0, signal: null })
   const { findings, segments } = await verifyAudit(join(installation.folder, 'state/audit'))
@@ -147,7 +154,7 @@ test('a second gateway with the same audit folder alone does not start either', 
   )
 })
 
-test('one folder for state and log is one lock', async (t) => {
+test('a state folder that is the audit folder as well is locked once', async (t) => {
   const installation = createInstallation(t, { config: 'audit: { folder: ./state }' })
   const { gateway } = await startHere(t, installation)
   await assert.rejects(startGateway(loadConfig(installation.configFile), { logTo: { write: () => {} } }), /is in use by another gateway/)
@@ -156,7 +163,7 @@ test('one folder for state and log is one lock', async (t) => {
   lockFolder(join(installation.folder, 'state'))()
 })
 
-test('a start that failed holds nothing', async (t) => {
+test('a start that failed keeps no lock', async (t) => {
   const installation = createInstallation(t)
   const log = join(installation.folder, 'state/audit')
   mkdirSync(log, { recursive: true })

@@ -1,4 +1,5 @@
 /** The operational log cannot be written: lines are lost, and nothing else is. */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,16 +7,18 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createLineWriter } from '../../src/telemetry/line-writer.ts'
+import { times } from '../support/cases.ts'
 import { endingWithUs } from '../support/children.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, main, manifest } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, main } from '../support/installation.ts'
 
 test('a gateway whose log is on a full disk serves, and ends when it is told to', {
   skip: process.platform === 'linux' ? false : 'needs /dev/full',
 }, async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: own, socket: ./own.sock, integration: weather }]',
-    manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [localhost], tls: none }]') },
+    manifests: { 'weather.yaml': grant({ network: [{ hosts: ['localhost'], tls: 'none' }] }) },
   })
   const line = ['-c', 'exec "$0" "$@" 2>/dev/full', process.execPath, main, 'run', '--config', installation.configFile]
   const [program, ...words] = endingWithUs('sh', ...line)
@@ -82,9 +85,11 @@ test('a write that takes a part of a line goes on where it stopped', () => {
   assert.equal(written.join(''), 'line\n')
 })
 
-test('a reader that is stuck is owed a bounded rest, and told of what was more', () => {
+test('a log reader that is stuck gets a bounded rest of lines, and is told how many were dropped', () => {
   const { writer, written, answer, pending } = arrange(10)
-  for (let line = 0; line < 5; line += 1) writer.write(`lin${line}\n`)
+  times(5, (line) => {
+    writer.write(`lin${line}\n`)
+  })
   assert.equal(pending.length, 1)
   answer(null)
   answer(null)

@@ -1,4 +1,5 @@
 /** A running gateway that is left no descriptor at all (EMFILE from the kernel): what is answered is recorded, the log's segments rotate, and it goes on when there are some again. */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,6 +7,7 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { countDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import { driveHttp } from '../support/http-drive.ts'
@@ -60,7 +62,9 @@ test('a gateway without a descriptor left answers what it records, and takes cal
   const waiting = Array.from({ length: 20 }, () => connect(child.proxyPort, '127.0.0.1').on('error', () => {}))
   await Promise.all(waiting.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
   limit(4096)
-  for (const socket of waiting) socket.destroy()
+  eachCase(waiting, (socket) => {
+    socket.destroy()
+  })
   await eventually('it answers new callers again', async () => {
     const before = received.length
     await ask(1, 1)

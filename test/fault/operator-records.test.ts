@@ -1,4 +1,5 @@
 /** What an operator does is recorded before they hear that it is done, and before it outlives the process. */
+
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,8 +10,10 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { writeAtomically } from '../../src/files/write-atomically.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
+import { times } from '../support/cases.ts'
 import { FailingFile } from '../support/failing-file.ts'
 import { createFolder } from '../support/folder.ts'
+import { grant } from '../support/grant.ts'
 import { createInstallation, type Installation, manifest } from '../support/installation.ts'
 
 async function start(t: TestContext, { configFile }: Installation, auditFile?: AppendFile) {
@@ -26,8 +29,7 @@ function ask({ folder }: Installation, method: 'GET' | 'POST', path: string) {
   return askGateway(join(folder, 'state/admin.sock'), method, `/v1/${path}`)
 }
 
-const change = (installation: Installation) =>
-  installation.write('integrations/weather.yaml', manifest('weather', 'limits: { concurrency: 7 }'))
+const change = (installation: Installation) => installation.write('integrations/weather.yaml', grant({ limits: { concurrency: 7 } }))
 
 for (const [what, path, before, after] of [
   ['suspends', 'integrations/weather/suspend', async () => {}, ['weather']],
@@ -68,7 +70,7 @@ test('a suspension is kept for the next start only once it is recorded', async (
     onChanges() {},
     async recorded() {
       // As long as keeping it would take.
-      for (let i = 0; i < 3; i += 1) await writeAtomically(join(folder, 'other'), '', 0o600)
+      await times(3, () => writeAtomically(join(folder, 'other'), '', 0o600))
       kept.push(isKept())
     },
     onUnkept: (error) => assert.fail(error),

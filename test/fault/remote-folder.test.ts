@@ -1,11 +1,13 @@
 /** A state folder on a file system whose locks prove nothing: the gateway refuses before it has written anything there. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { command } from '../support/command.ts'
 import { mountFuse, whyNoFuse } from '../support/fuse.ts'
-import { createInstallation, main, manifest } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, main } from '../support/installation.ts'
 
 const why = whyNoFuse()
 if (why !== null && process.env['CI'] === 'true') throw new Error(why)
@@ -17,7 +19,7 @@ for (const [what, config] of [
   test(`a ${what} on a file system of elsewhere (FUSE, mounted for this) is refused, and nothing is written to it`, {
     skip: why ?? false,
   }, async (t) => {
-    const installation = createInstallation(t, { config, manifests: { 'weather.yaml': manifest('weather', '') } })
+    const installation = createInstallation(t, { config, manifests: { 'weather.yaml': grant() } })
     const folder = join(installation.folder, 'remote')
     mkdirSync(folder)
     const { enter, changes } = await mountFuse(t, folder)

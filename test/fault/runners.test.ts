@@ -1,10 +1,12 @@
 /** `npm test`, the long runs and the benchmarks: whatever ends one of them, nothing that it started is left. */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { endingWithUs } from '../support/children.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
@@ -72,7 +74,9 @@ for (const [script, signal] of [
       return found.length >= processes ? found : null
     })
     t.after(() => {
-      for (const one of started) if (isRunning(one)) process.kill(one, 'SIGKILL')
+      eachCase(started, (one) => {
+        if (isRunning(one)) process.kill(one, 'SIGKILL')
+      })
     })
     const ended = once(runner, 'exit')
     runner.kill(signal)

@@ -1,9 +1,11 @@
 /** What records, thousands of times with a disk that fails at any moment of a request: no reply without its record, no record that cannot be read, every start succeeds or says why not. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { AuditError } from '../../src/audit/index.ts'
+import { times } from '../support/cases.ts'
 import { FailingFile, failureKinds } from '../support/failing-file.ts'
 import { createFolder } from '../support/folder.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
@@ -86,10 +88,10 @@ test('a disk that fails before, during or after an answer lets no reply out with
       const folder = join(base, `${lane}-${log}`)
       mkdirSync(folder)
       const received: Received[] = []
-      for (let round = 0; round < runsPerLog; round += 1) {
+      await times(runsPerLog, async () => {
         received.push(...(await failOnce(folder, random)))
         await requireRecorded(join(folder, 'audit'), received)
-      }
+      })
       // A disk that works again takes the log up where it was.
       const { close } = await startRecording({ stateFolder: folder, maxSegmentBytes: 4096, perform: async () => {} })
       await close()

@@ -1,4 +1,5 @@
 /** Writes of the log fail before, while and after an origin answers: no reply without its record, no record that cannot be read, every start succeeds or says why not. */
+
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -9,6 +10,7 @@ import { realFile } from '../../src/audit/segment-files.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
 import { FailingFile, type FailureKind, failureKinds } from '../support/failing-file.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, type Installation, manifest, networkTo, portOf, proxyHeader } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { textOf } from '../support/recording-clients.ts'
@@ -89,7 +91,7 @@ async function arrange(t: TestContext): Promise<Arranged> {
     config: 'audit: { maxSegment: 4KiB }',
     manifests: {
       'weather.yaml': manifest('weather', `${networkTo(origin.port)}\n${limits}`),
-      'flood.yaml': manifest('flood', `${networkTo(origin.port)}\nlimits: { arrivals: { rate: 1/h, burst: 1 } }`),
+      'flood.yaml': grant({ name: 'flood', network: [toLocalhost(origin.port)], limits: { arrivals: { rate: '1/h', burst: 1 } } }),
     },
   })
   const arranged: Arranged = { installation, originPort: origin.port, beforeAnswer: () => null, afterAnswer: () => {} }

@@ -1,4 +1,5 @@
 /** Who comes in is said by the newest manifests alone, whatever is in force of what they may do; and an operator can suspend them. */
+
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
@@ -9,10 +10,13 @@ import { type TestContext, test } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import { installationWithRules, sallyport as policyCommand } from '../support/author.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant } from '../support/grant.ts'
 import { exchangeRaw, type Installation, main, manifest, portOf, type Running, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 import { openTunnel, readAll } from '../support/tunnel.ts'
 
@@ -32,7 +36,7 @@ async function arrange(t: TestContext, { config = '' } = {}) {
     `network:\n  - { hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }\n  - { hosts: [127.0.0.1], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }\n${more}`
   /** Known by `token`; of weather unless another is named. */
   const text = (token: string, more = '', name = 'weather') => manifest(name, rest(more)).replace(/[0-9a-f]{64}/, hash('sha256', token))
-  const installation = installationWithRules(t, { 'weather.yaml': text('weather-token'), 'other.yaml': manifest('other', '') }, config)
+  const installation = installationWithRules(t, { 'weather.yaml': text('weather-token'), 'other.yaml': grant({ name: 'other' }) }, config)
   const write = (token: string, more = '') => installation.write('integrations/weather.yaml', text(token, more))
   const status = async ({ proxyPort }: Pick<Running, 'proxyPort'>, token: string, name = 'weather') => {
     const credentials = Buffer.from(`${name}:${token}`).toString('base64')
@@ -100,7 +104,18 @@ test('while a revision is pinned a token that is taken away opens nothing, and i
 
 for (const [what, spoil] of [
   ['another manifest is broken', ({ write }: Installation) => write('integrations/other.yaml', 'name: [')],
-  ['a rule does not compile', ({ write }: Installation) => write('rules/a.rego', 'package sallyport.rules\n\ndeny contains')],
+  [
+    'a rule does not compile',
+    ({ write }: Installation) =>
+      write(
+        'rules/a.rego',
+        rego`
+          package sallyport.rules
+
+          deny contains
+        `,
+      ),
+  ],
   [
     'its own manifest is wrong elsewhere',
     ({ write, read }: Installation) => write('integrations/weather.yaml', `${read('integrations/weather.yaml')}limit: {}\n`),
@@ -108,7 +123,7 @@ for (const [what, spoil] of [
 ] as const)
   compilerTest(`a token is taken away though ${what}`, async (t) => {
     const { installation, write, status } = await arrange(t)
-    installation.write('rules/b.rego', 'package sallyport.rules\n')
+    installation.write('rules/b.rego', rego`package sallyport.rules`)
     const running = await startHere(t, installation)
     assert.equal(await status(running, 'weather-token'), 200)
     write('two')
@@ -221,15 +236,18 @@ test('a suspended integration is cut and refused, over a restart too, until it i
   )
   assert.equal(of('revoked').length, 1)
   assert.deepEqual(of('refused').map(({ integration, code }) => [integration, code])[0], ['weather', 'suspended'])
-  for (const [words, told] of [
-    [['suspend', ''], /^"": expected a name of lower-case letters/],
-    [['resume', '../weather'], /^"\.\.\/weather": expected a name of lower-case letters/],
-    [['suspend', 'weather', '--for', '0s'], /^--for 0s: a duration must be above zero, at least "1ms"$/m],
-  ] as const) {
-    const { code, stderr } = await sallyport(installation, ...words)
-    assert.equal(code, 64, stderr)
-    assert.match(stderr, told)
-  }
+  await eachCase(
+    [
+      [['suspend', ''], /^"": expected a name of lower-case letters/],
+      [['resume', '../weather'], /^"\.\.\/weather": expected a name of lower-case letters/],
+      [['suspend', 'weather', '--for', '0s'], /^--for 0s: a duration must be above zero, at least "1ms"$/m],
+    ] as const,
+    async ([words, told]) => {
+      const { code, stderr } = await sallyport(installation, ...words)
+      assert.equal(code, 64, stderr)
+      assert.match(stderr, told)
+    },
+  )
   assert.equal((await sallyport(installation, 'suspend', 'nobody')).stderr, 'there is no integration "nobody"\n')
   await running.gateway.close()
 

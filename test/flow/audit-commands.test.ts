@@ -1,10 +1,12 @@
 /** `sallyport audit` over logs of every condition: short, huge, tampered with, and none at all. */
+
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { followAudit, tailAudit } from '../../src/audit/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main } from '../support/installation.ts'
@@ -29,19 +31,18 @@ const decided = (id: string) => `{"time":"${id}","type":"decided","id":"${id}","
 const settled = (id: string) => `{"time":"${id}","type":"settled","id":"${id}","status":200,"durationMs":1}`
 const rowsOf = (stdout: string) => stdout.split('\n').slice(0, -1)
 
-test('a reader that has seen enough ends a command without a word', async (t) => {
-  const { pipe } = place(
-    t,
-    Array.from({ length: 20_000 }, (_, index) => breaker(index)),
-  )
-  for (const args of ['tail -n 20000', 'tail -n 20000 --json', 'verify']) {
+for (const args of ['tail -n 20000', 'tail -n 20000 --json', 'verify'])
+  test(`a reader that has seen enough ends a command without a word: ${args}`, async (t) => {
+    const { pipe } = place(
+      t,
+      Array.from({ length: 20_000 }, (_, index) => breaker(index)),
+    )
     const { stdout, stderr } = await pipe(args, 'head -1')
     assert.equal(rowsOf(stdout).length, 1)
     assert.match(stderr, /^code (141|1)\n$/, args)
-  }
-})
+  })
 
-test('as many rows are shown as were asked for', async (t) => {
+test('audit tail shows as many rows as were asked for', async (t) => {
   const ids = Array.from({ length: 28 }, (_, index) => `r${index}`)
   const { run } = place(t, [...ids.map(decided), ...ids.map(settled), breaker(1), decided('r28'), decided('r29')])
   assert.deepEqual(rowsOf((await run('tail -n 0')).stdout), [])
@@ -93,14 +94,13 @@ test('a line that cannot be read is shown with its place among the others', asyn
   )
 })
 
-test('a folder without a segment is no log', async (t) => {
-  const { run } = place(t, null)
-  for (const args of ['verify', 'verify --json', 'tail']) {
+for (const args of ['verify', 'verify --json', 'tail'])
+  test(`a folder without a segment is no log: ${args}`, async (t) => {
+    const { run } = place(t, null)
     const { stdout, stderr, code } = await run(args)
     assert.deepEqual({ stdout, code }, { stdout: '', code: 69 }, args)
     assert.match(stderr, /^there is no audit log yet \(.*\/state\/audit\)/)
-  }
-})
+  })
 
 test('nothing in a record does anything to the terminal that shows it', async (t) => {
   const odd = '\u202e\u2066\u200f\u061c\u009b31m\u0085\u2028\u2029\u007f\ufeff\u{e0041}'
@@ -109,15 +109,15 @@ test('nothing in a record does anything to the terminal that shows it', async (t
     `{"time":"t","type":"rejected","problem":"\\u001b[2J${odd}","prev":""}`,
     'null',
   ])
-  for (const args of ['tail', 'tail --json', 'verify', 'verify --json']) {
+  await eachCase(['tail', 'tail --json', 'verify', 'verify --json'], async (args) => {
     const { stdout } = await run(args)
     assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\u2028\u2029]/u, args)
-  }
+  })
   const [first] = rowsOf((await run('tail --json')).stdout)
   assert.equal((JSON.parse(first ?? '') as { rule: string }).rule, `r${odd}`)
 })
 
-test('a head that was noted is looked for, and a word that is none is refused', async (t) => {
+test('verify looks for a noted head, and refuses a word that is not a head', async (t) => {
   const { run } = place(t, [`{"seq":1,"type":"breaker","prev":"${hash('sha256', 'sallyport audit log v1')}"}`])
   const [, head = ''] = /^head ([0-9a-f]{64})$/m.exec((await run('verify')).stdout) ?? []
   const found = await run(`verify --head ${head.toUpperCase()} --head ${head}`)

@@ -1,4 +1,5 @@
 /** What is wrong with a policy, a manifest or a bundle is told in one line with its place; what decides stays active. */
+
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,7 +8,9 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { SignJWT } from 'jose'
 import { bundleOf, type Files } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import {
   type Child,
   createInstallation,
@@ -21,6 +24,7 @@ import {
   startHere,
 } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -157,7 +161,11 @@ const wasm = (abi: number) => {
   return Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 6, 6, 1, 0x7f, 0, 0x41, abi, 0x0b, 7, 24, 1, 20, ...name, 3, 0])
 }
 const wasmManifest = { roots: ['acme'], wasm: [{ entrypoint: 'acme/allow', module: '/policy.wasm' }] }
-const module_ = 'package acme\n\nallow := true\n'
+const module_ = rego`
+  package acme
+
+  allow := true
+`
 
 const badBundles: readonly (readonly [what: string, files: Files, told: RegExp])[] = [
   [
@@ -200,7 +208,17 @@ const badBundles: readonly (readonly [what: string, files: Files, told: RegExp])
     { 'data.json': Buffer.alloc(50 * 1024 * 1024 + 1, ' '), 'acme/a.rego': module_ },
     /^b\.tar\.gz: data\.json: is larger than 52428800 bytes; split it$/,
   ],
-  ['Rego in a bundle that does not compile', { 'acme/a.rego': 'package acme\n\nallow if\n' }, /^acme\/a\.rego:\d:\d+: [^\n]*$/],
+  [
+    'Rego in a bundle that does not compile',
+    {
+      'acme/a.rego': rego`
+        package acme
+
+        allow if
+      `,
+    },
+    /^acme\/a\.rego:\d:\d+: [^\n]*$/,
+  ],
 ]
 
 for (const [what, files, told] of badBundles) {
@@ -253,7 +271,7 @@ async function health({ healthPort }: Child): Promise<{ ready: number; manifests
 
 compilerTest('a running gateway rejects each of them, tells why, and decides by the last good policy as before', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const installation = withRules(t, { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) })
   const child = await startChild(t, installation)
   const status = async (path: string) =>
     (
@@ -268,7 +286,7 @@ compilerTest('a running gateway rejects each of them, tells why, and decides by 
     child.process.kill('SIGHUP')
     return from
   }
-  for (const bad of [...badRules, ...badManifests]) {
+  await eachCase([...badRules, ...badManifests], async (bad) => {
     put(installation, bad)
     const line = await logged(child, hangUp(), /"problem":/)
     assert.match(oneLine((JSON.parse(line) as { problem: string }).problem, installation), bad.told, bad.what)
@@ -280,7 +298,7 @@ compilerTest('a running gateway rejects each of them, tells why, and decides by 
     rmSync(join(installation.folder, bad.file))
     await logged(child, hangUp(), /"msg":"policy active"/)
     assert.deepEqual(await health(child), { ready: 200, manifests: true, rejected: '0' }, bad.what)
-  }
+  })
   assert.equal((await sallyport(installation, 'policy', 'list')).stdout, kept.stdout)
   child.process.kill('SIGTERM')
   assert.deepEqual(await child.exited(), { code: 0, signal: null })
@@ -314,13 +332,13 @@ compilerTest('a compiled policy in the state folder that is damaged or of anothe
   assert.equal(await decides(), 'rules/deny')
   const cache = join(installation.folder, 'state/policies')
   const [name = ''] = readdirSync(cache).filter((one) => one !== 'history')
-  for (const [what, file, change] of damages) {
+  await eachCase(damages, async ([what, file, change]) => {
     const path = join(cache, name, file)
     const whole = readFileSync(path)
     writeFileSync(path, change(whole))
     assert.equal(await decides(), 'rules/deny', `${file} ${what}`)
     assert.ok(readFileSync(path).equals(whole), `${file} ${what}: it is whole again`)
-  }
+  })
 })
 
 const starts: readonly (readonly [what: string, change: (installation: Installation) => void, told: RegExp])[] = [

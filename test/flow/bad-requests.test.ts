@@ -1,13 +1,16 @@
 /** What cannot be parsed, or could be parsed in two ways: a 400 problem and a record, and nothing else stops (security cases 2, 7, 9, 10). */
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { eachCase, times, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext) {
   const origin = await startOrigin(t)
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
   const { proxyPort } = await startHere(t, installation)
   return { origin, installation, proxyPort }
 }
@@ -72,15 +75,18 @@ test('each malformed request is refused with a problem and one record pair, and 
     ['a path that nothing serves', head('GET /nothing HTTP/1.1'), /^HTTP\/1.1 404 /],
   ]
   const settled = () => installation.records().filter(({ type }) => type === 'settled').length
-  for (const [name, bytes, expected] of cases) {
+  await eachCase(cases, async ([name, bytes, expected]) => {
     const reply = await exchangeRaw(proxyPort, bytes)
     assert.match(reply, expected, name)
     assert.match(reply, /content-type: application\/problem\+json\r\nsallyport-problem: /i, name)
-  }
+  })
   assert.equal(origin.requests.length, 0)
   const fine = await exchangeRaw(proxyPort, head(`GET http://${authority}/ HTTP/1.1`))
   assert.match(fine, /^HTTP\/1.1 200 /)
-  while (settled() < cases.length + 1) await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    () => !(settled() < cases.length + 1),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
   const records = installation.records()
   assert.equal(records.filter(({ type }) => type === 'refused').length, cases.length)
   assert.equal(settled(), cases.length + 1)
@@ -88,7 +94,7 @@ test('each malformed request is refused with a problem and one record pair, and 
 
 test('variants of an allowed host are judged as that host', async (t) => {
   const { origin, proxyPort } = await arrange(t)
-  for (const host of ['LOCALHOST', 'localhost.', 'ｌocalhost']) {
+  await eachCase(['LOCALHOST', 'localhost.', 'ｌocalhost'], async (host) => {
     const authority = `${Buffer.from(host).toString('latin1')}:${origin.port}`
     const reply = await exchangeRaw(
       proxyPort,
@@ -98,12 +104,12 @@ test('variants of an allowed host are judged as that host', async (t) => {
       ),
     )
     assert.match(reply, host.startsWith('ｌ') ? /^HTTP\/1.1 400 / : /^HTTP\/1.1 200 /, host)
-  }
+  })
   assert.ok(origin.requests.every(({ rawHeaders }) => rawHeaders.includes(`localhost:${origin.port}`)))
 })
 
 test('a refused upload is not read to its end', async (t) => {
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const { proxyPort } = await startHere(t, installation)
   const reply = await exchangeRaw(
     proxyPort,
@@ -114,11 +120,12 @@ test('a refused upload is not read to its end', async (t) => {
 })
 
 test('a caller that ends its connection within a refused upload makes no second arrival', async (t) => {
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const { proxyPort } = await startHere(t, installation)
   const head = `PUT http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n`
-  for (const framing of ['Content-Length: 100000000', 'Transfer-Encoding: chunked'])
-    assert.match(await exchangeRaw(proxyPort, `${head}${framing}\r\n\r\n5\r\nab`), /^HTTP\/1\.1 403 /)
+  await eachCase(['Content-Length: 100000000', 'Transfer-Encoding: chunked'], async (framing) =>
+    assert.match(await exchangeRaw(proxyPort, `${head}${framing}\r\n\r\n5\r\nab`), /^HTTP\/1\.1 403 /),
+  )
   assert.match(await exchangeRaw(proxyPort, `${head}Connection: close\r\n\r\n`), /^HTTP\/1\.1 403 /)
   const settled = await eventually('all are settled', () => {
     const found = installation.records().filter(({ type }) => type === 'settled')
@@ -133,7 +140,7 @@ test('a caller that ends its connection within a refused upload makes no second 
 test('a flood of what cannot be parsed is limited like any other', async (t) => {
   const installation = createInstallation(t, { config: 'limits: { arrivals: { rate: 1/h, burst: 2 } }' })
   const { proxyPort } = await startHere(t, installation)
-  const codes = []
-  for (let i = 0; i < 4; i += 1) codes.push((await exchangeRaw(proxyPort, 'garbage\r\n\r\n')).slice(9, 12))
+  const codes: string[] = []
+  await times(4, async () => codes.push((await exchangeRaw(proxyPort, 'garbage\r\n\r\n')).slice(9, 12)))
   assert.deepEqual(codes, ['400', '400', '429', '429'])
 })

@@ -1,7 +1,10 @@
 /** No DNS query and no connection before an allow: a resolver and an origin that count. */
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { eachCase } from '../support/cases.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
 
@@ -11,10 +14,13 @@ async function arrange(t: TestContext, resolved: readonly string[]) {
   const installation = createInstallation(t, {
     config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"], connectTimeout: 2s }`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network:\n  - { hosts: [api.example.com], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8] }\n  - { hosts: [public.example.com], ports: [${origin.port}], tls: none }\n  - { hosts: [tunnel.example.com], ports: [${origin.port}], tls: tunnel }`,
-      ),
+      'weather.yaml': grant({
+        network: [
+          { hosts: ['api.example.com'], ports: [origin.port], tls: 'none', paths: ['/v1/**'], addresses: ['127.0.0.0/8'] },
+          { hosts: ['public.example.com'], ports: [origin.port], tls: 'none' },
+          { hosts: ['tunnel.example.com'], ports: [origin.port], tls: 'tunnel' },
+        ],
+      }),
     },
   })
   const { proxyPort, log, gateway } = await startHere(t, installation)
@@ -50,10 +56,10 @@ test('a denied name is never looked up and never dialled, through any form of re
 
 test('a name that resolves to a private address is not dialled unless the capability names the block', async (t) => {
   const { origin, get, connect, installation, log, gateway } = await arrange(t, ['127.0.0.1'])
-  for (const answer of [await get('public.example.com', '/'), await connect(`tunnel.example.com:${origin.port}`)]) {
+  eachCase([await get('public.example.com', '/'), await connect(`tunnel.example.com:${origin.port}`)], (answer) => {
     assert.match(answer, /^HTTP\/1.1 403 .*"code":"address-denied"/s)
     assert.doesNotMatch(answer, /127\.0\.0\./)
-  }
+  })
   assert.equal(origin.connections(), 0)
 
   // The operator learns which address it was, from the record and from the log.
@@ -64,37 +70,37 @@ test('a name that resolves to a private address is not dialled unless the capabi
   assert.equal(log.filter((line) => line.includes(detail) && line.includes('"integration":"weather"')).length, 2)
 })
 
-test('one private address among public ones denies them all', async (t) => {
+test('a name with one private address among public ones is denied', async (t) => {
   const { origin, get } = await arrange(t, ['8.8.8.8', '127.0.0.1'])
   assert.match(await get('public.example.com', '/'), /^HTTP\/1.1 403 .*"code":"address-denied"/s)
   assert.equal(origin.connections(), 0)
 })
 
-test('the gateway itself is no destination, whatever a manifest allows', async (t) => {
+test('the gateway’s own ports are refused as a destination, whatever a manifest allows', async (t) => {
   const installation = createInstallation(t, {
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        'network:\n  - { hosts: [localhost, 127.0.0.1], ports: [1], tls: none, addresses: [127.0.0.0/8, "::1/128"] }',
-      ),
+      'weather.yaml': grant({
+        network: [{ hosts: ['localhost', '127.0.0.1'], ports: [1], tls: 'none', addresses: ['127.0.0.0/8', '::1/128'] }],
+      }),
     },
   })
   const { proxyPort, gateway } = await startHere(t, installation)
   installation.write(
     'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `network: [{ hosts: [localhost, 127.0.0.1], ports: [${proxyPort}, ${gateway.health.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`,
-    ),
+    grant({
+      network: [
+        { hosts: ['localhost', '127.0.0.1'], ports: [proxyPort, gateway.health.port], tls: 'none', addresses: ['127.0.0.0/8', '::1/128'] },
+      ],
+    }),
   )
   assert.equal((await gateway.reload()).ok, true)
-  for (const port of [proxyPort, gateway.health.port]) {
-    for (const host of ['localhost', '127.0.0.1', '127.1', '[::ffff:127.0.0.1]']) {
+  await eachCase([proxyPort, gateway.health.port], (port) =>
+    eachCase(['localhost', '127.0.0.1', '127.1', '[::ffff:127.0.0.1]'], async (host) => {
       const reply = await exchangeRaw(
         proxyPort,
         `GET http://${host}:${port}/metrics HTTP/1.1\r\nHost: ${host}:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
       )
       assert.match(reply, /^HTTP\/1.1 403 .*"code":"address-denied"/s, `${host}:${port}`)
-    }
-  }
+    }),
+  )
 })

@@ -1,4 +1,5 @@
 /** A rule about bodies holds, and costs, the same through every door: forward proxy, named service, and inside a tunnel with and without TLS. */
+
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
@@ -7,9 +8,11 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { testWith } from '../support/tools.ts'
 import { openInside, openTunnel, readAll } from '../support/tunnel.ts'
@@ -18,19 +21,19 @@ const test = await testWith('compiler')
 
 const rules = `package sallyport.rules
 
-ruled := object.get(input, "http", object.get(input, "service", {}))
+  ruled := object.get(input, "http", object.get(input, "service", {}))
 
-deny contains "it holds a secret" if {
-	startswith(ruled.path, "/ruled")
-	ruled.body.value.secret
-}
+  deny contains "it holds a secret" if {
+    startswith(ruled.path, "/ruled")
+    ruled.body.value.secret
+  }
 
-deny contains sprintf("it is binary: %s", [object.get(ruled.body, "encoding", "not coded")]) if {
-	ruled.path == "/ruled/readable"
-	ruled.body.type == "binary"
-}
+  deny contains sprintf("it is binary: %s", [object.get(ruled.body, "encoding", "not coded")]) if {
+    ruled.path == "/ruled/readable"
+    ruled.body.type == "binary"
+  }
 
-deny contains "nothing comes here" if ruled.path == "/closed"
+  deny contains "nothing comes here" if ruled.path == "/closed"
 `
 
 const mebi = 1024 * 1024
@@ -62,14 +65,15 @@ async function arrange(t: TestContext) {
   )
   installation.write(
     'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `network:
-  - { hosts: [localhost], ports: [${plain.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }
-  - { hosts: [localhost], ports: [${secure.port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }
-services: [{ name: store, methods: [GET, POST] }]
-limits: { requests: { rate: 1000/s, burst: 1000 }, arrivals: { rate: 1000/s, burst: 1000 }, bytesOut: { rate: 1GiB/s, burst: 1GiB } }`,
-    ),
+    grant({
+      network: [toLocalhost(plain.port), toLocalhost(secure.port, { tls: 'intercept' })],
+      services: [{ name: 'store', methods: ['GET', 'POST'] }],
+      limits: {
+        requests: { rate: '1000/s', burst: 1000 },
+        arrivals: { rate: '1000/s', burst: 1000 },
+        bytesOut: { rate: '1GiB/s', burst: '1GiB' },
+      },
+    }),
   )
   mkdirSync(join(installation.folder, 'rules'))
   installation.write('rules/body.rego', rules)
@@ -106,7 +110,7 @@ const sha256 = (body: Buffer) => createHash('sha256').update(body).digest('hex')
 
 test('a rule about bodies means the same through every door', async (t) => {
   const { doors, begun, requests } = await arrange(t)
-  for (const { name, open, head } of doors) {
+  await eachCase(doors, async ({ name, open, head }) => {
     /** What comes back until the connection closes. */
     const send = async (path: string, body: Buffer, headers = '', framing: 'length' | 'chunked' = 'length') => {
       const socket = await open()
@@ -119,12 +123,12 @@ test('a rule about bodies means the same through every door', async (t) => {
     }
 
     await t.test(`through ${name}, a body that no rule looks at passes whole, whatever its size and form`, async () => {
-      for (const framing of ['length', 'chunked'] as const) {
+      await eachCase(['length', 'chunked'] as const, async (framing) => {
         const body = randomBytes(3 * mebi)
         const reply = await send('/free', body, json, framing)
         assert.match(reply, /^HTTP\/1\.1 200 /)
         assert.ok(reply.includes(sha256(body)))
-      }
+      })
     })
 
     await t.test(`through ${name}, its beginning arrives before its end is sent`, async () => {
@@ -138,25 +142,30 @@ test('a rule about bodies means the same through every door', async (t) => {
 
     await t.test(`through ${name}, a body that a rule looks at is judged, and arrives as it was sent`, async () => {
       const before = requests()
-      for (const framing of ['length', 'chunked'] as const)
-        assert.match(await send('/ruled', Buffer.from('{"secret":1}'), json, framing), /^HTTP\/1\.1 403 .*it holds a secret/s)
+      await eachCase(['length', 'chunked'] as const, async (framing) =>
+        assert.match(await send('/ruled', Buffer.from('{"secret":1}'), json, framing), /^HTTP\/1\.1 403 .*it holds a secret/s),
+      )
       assert.equal(requests(), before)
       const body = Buffer.from(`{"open":"${'x'.repeat(300_000)}"}`)
-      for (const framing of ['length', 'chunked'] as const) assert.ok((await send('/ruled', body, json, framing)).includes(sha256(body)))
+      await eachCase(['length', 'chunked'] as const, async (framing) =>
+        assert.ok((await send('/ruled', body, json, framing)).includes(sha256(body))),
+      )
     })
 
     await t.test(`through ${name}, one that is too large to be looked at is 413, and the key is named`, async () => {
       const before = requests()
       const body = Buffer.alloc(mebi + 1, 0x20)
-      for (const framing of ['length', 'chunked'] as const)
-        assert.match(await send('/ruled', body, json, framing), /^HTTP\/1\.1 413 .*http\.maxPolicyBody/s)
+      await eachCase(['length', 'chunked'] as const, async (framing) =>
+        assert.match(await send('/ruled', body, json, framing), /^HTTP\/1\.1 413 .*http\.maxPolicyBody/s),
+      )
       assert.equal(requests(), before)
     })
 
     await t.test(`through ${name}, what calls itself JSON and is not one value is 400`, async () => {
       const before = requests()
-      for (const text of ['{"secret":1}{}', '{}\n{"secret":1}', '{"secret":', '{"a":1,"A":2}', ''])
-        assert.match(await send('/ruled', Buffer.from(text), json, 'chunked'), /^HTTP\/1\.1 400 .*not one JSON value/s, text)
+      await eachCase(['{"secret":1}{}', '{}\n{"secret":1}', '{"secret":', '{"a":1,"A":2}', ''], async (text) =>
+        assert.match(await send('/ruled', Buffer.from(text), json, 'chunked'), /^HTTP\/1\.1 400 .*not one JSON value/s, text),
+      )
       assert.equal(requests(), before)
     })
 
@@ -192,5 +201,5 @@ test('a rule about bodies means the same through every door', async (t) => {
       socket.write(post('{"open":1}') + post('{"secret":1}') + post('{"open":2}', 'Connection: close\r\n'))
       assert.deepEqual((await whole).match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 403', 'HTTP/1.1 200'])
     })
-  }
+  })
 })

@@ -1,4 +1,5 @@
 /** A rule about bodies costs only the requests that it is about: of all others the body is streamed, whatever its size and form. */
+
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,30 +11,34 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, proxyHeader, startChild } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startChild } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
-const rules = `package sallyport.rules
+const rules = rego`
+  package sallyport.rules
 
-deny contains "it holds a secret" if {
-	input.http.host == "127.0.0.1"
-	input.http.body.value.secret
-}
+  deny contains "it holds a secret" if {
+    input.http.host == "127.0.0.1"
+    input.http.body.value.secret
+  }
 
-deny contains "it is not JSON" if {
-	input.http.host == "127.0.0.1"
-	input.http.path == "/json"
-	input.http.body.type != "json"
-}
+  deny contains "it is not JSON" if {
+    input.http.host == "127.0.0.1"
+    input.http.path == "/json"
+    input.http.body.type != "json"
+  }
 
-deny contains "it holds a secret" if {
-	input.service.path == "/judged"
-	input.service.body.value.secret
-}
+  deny contains "it holds a secret" if {
+    input.service.path == "/judged"
+    input.service.body.value.secret
+  }
 `
 
 const mebi = 1024 * 1024
@@ -65,12 +70,23 @@ async function arrange(t: TestContext) {
   const installation = createInstallation(t, {
     config: `policy: { rules: ./rules }\nservices: [{ name: store, url: "http://127.0.0.1:${origin.port}" }]\nhttp: { maxRequest: 1GiB }`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost, 127.0.0.1], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"], maxRequest: 1GiB }]
-services: [{ name: store, methods: [GET, POST] }]
-limits: { requests: { rate: 1000/s, burst: 1000 }, arrivals: { rate: 1000/s, burst: 1000 }, bytesOut: { rate: 1GiB/s, burst: 1GiB } }`,
-      ),
+      'weather.yaml': grant({
+        network: [
+          {
+            hosts: ['localhost', '127.0.0.1'],
+            ports: [origin.port],
+            tls: 'none',
+            addresses: ['127.0.0.0/8', '::1/128'],
+            maxRequest: '1GiB',
+          },
+        ],
+        services: [{ name: 'store', methods: ['GET', 'POST'] }],
+        limits: {
+          requests: { rate: '1000/s', burst: 1000 },
+          arrivals: { rate: '1000/s', burst: 1000 },
+          bytesOut: { rate: '1GiB/s', burst: '1GiB' },
+        },
+      }),
     },
   })
   mkdirSync(join(installation.folder, 'rules'))
@@ -117,7 +133,7 @@ function* pieces(count: number, piece: Buffer): Generator<Buffer> {
   for (let index = 0; index < count; index += 1) yield piece
 }
 
-test('a body rule costs only what it is about', async (t) => {
+test('a rule about bodies costs only the requests that it is about', async (t) => {
   const { arrived, begun, send, growthDuring, proxyPort, origin, installation } = await arrange(t)
 
   await t.test('a long body for a host that the rule is not about reaches it whole', async () => {
@@ -126,7 +142,7 @@ test('a body rule costs only what it is about', async (t) => {
     assert.deepEqual(arrived.at(-1), { bytes: body.byteLength, hash: createHash('sha256').update(body).digest('hex') })
   })
 
-  await t.test('it is streamed: its beginning is there before its end is sent', async () => {
+  await t.test('a body that no rule is about is streamed: its beginning arrives before its end is sent', async () => {
     const socket = connect(proxyPort, '127.0.0.1')
     t.after(() => socket.destroy())
     socket.write(
@@ -149,16 +165,19 @@ test('a body rule costs only what it is about', async (t) => {
     assert.ok(grown < roomBytes, `${grown} bytes more`)
   })
 
-  await t.test('what could not be judged passes where nothing judges it', async () => {
-    for (const [body, headers] of [
-      ['{"a":', json],
-      ['{"a":1,"A":2}', json],
-      ['x', { 'content-type': 'text/plain; charset=utf-8; charset=utf-16' }],
-    ] as const) {
-      assert.equal((await send(elsewhere, Buffer.from(body), headers)).status, 200)
-      const refused = await send(judged, Buffer.from(body), headers)
-      assert.equal(refused.status, 400, refused.text)
-    }
+  await t.test('a body that no rule could read passes where no rule looks at it', async () => {
+    await eachCase(
+      [
+        ['{"a":', json],
+        ['{"a":1,"A":2}', json],
+        ['x', { 'content-type': 'text/plain; charset=utf-8; charset=utf-16' }],
+      ] as const,
+      async ([body, headers]) => {
+        assert.equal((await send(elsewhere, Buffer.from(body), headers)).status, 200)
+        const refused = await send(judged, Buffer.from(body), headers)
+        assert.equal(refused.status, 400, refused.text)
+      },
+    )
   })
 
   await t.test('the ruled host’s bodies are judged, and those that are allowed arrive as they were sent', async () => {
@@ -197,10 +216,10 @@ test('a body rule costs only what it is about', async (t) => {
 
   await t.test('what calls itself JSON and is several values is refused where a rule looks at it: origins read the first', async () => {
     const before = arrived.length
-    for (const text of ['{"secret":1}\n{}\n', '{"secret":1}{}', '{}\n{"secret":1}']) {
+    await eachCase(['{"secret":1}\n{}\n', '{"secret":1}{}', '{}\n{"secret":1}'], async (text) => {
       const refused = await send(judged, Buffer.from(text), json)
       assert.deepEqual([refused.status, /not one JSON value.*application\/x-ndjson/.test(refused.text)], [400, true], refused.text)
-    }
+    })
     assert.equal(arrived.length, before)
     assert.equal((await send(elsewhere, Buffer.from('{"secret":1}\n{}\n'), json)).status, 200)
   })
@@ -222,7 +241,7 @@ test('a body rule costs only what it is about', async (t) => {
     assert.equal((await send('/services/store/judged', Buffer.alloc(mebi + 1), { ...json, ...service })).status, 413)
   })
 
-  await t.test('inside an opened tunnel it is the same', async () => {
+  await t.test('inside an intercepted tunnel bodies are judged in the same way', async () => {
     const inside = async (host: string, body: Buffer) => {
       const socket = connect(proxyPort, '127.0.0.1')
       t.after(() => socket.destroy())
@@ -241,7 +260,7 @@ test('a body rule costs only what it is about', async (t) => {
     assert.equal(await inside('127.0.0.1', Buffer.from('{"open":1}')), 'HTTP/1.1 200')
   })
 
-  await t.test('each of them was decided or refused once', () => {
+  await t.test('each of these requests was decided or refused once', () => {
     const records = installation.records()
     const ids = records.filter(({ type }) => type === 'decided' || type === 'refused').map(({ id }) => id)
     assert.equal(new Set(ids).size, ids.length)

@@ -1,12 +1,16 @@
 /** Bodies that rules look at: one integration that begins many and ends none leaves memory for another's. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
@@ -16,12 +20,19 @@ test("bodies that never end take their integration's share of the memory, and no
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }\nhttp: { maxPolicyBody: 1MiB, maxPolicyBodies: 8MiB }\ndrainTimeout: 10ms',
     manifests: {
-      'greedy.yaml': manifest('greedy', networkTo(origin.port)),
-      'weather.yaml': manifest('weather', networkTo(origin.port)),
+      'greedy.yaml': grant({ name: 'greedy', network: [toLocalhost(origin.port)] }),
+      'weather.yaml': grant({ network: [toLocalhost(origin.port)] }),
     },
   })
   mkdirSync(join(installation.folder, 'rules'))
-  installation.write('rules/body.rego', 'package sallyport.rules\n\ndeny contains "no" if input.http.body.value.no\n')
+  installation.write(
+    'rules/body.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "no" if input.http.body.value.no
+    `,
+  )
   const { proxyPort } = await startHere(t, installation)
   const target = `localhost:${origin.port}`
   const post = (name: string, framing: string): Socket => {
@@ -46,10 +57,12 @@ test("bodies that never end take their integration's share of the memory, and no
     return reply.startsWith('HTTP/1.1 429 ') ? reply : null
   })
   assert.match(refused, /retry-after: 1\r.*sallyport-problem: bodies-exceeded|sallyport-problem: bodies-exceeded.*retry-after: 1\r/s)
-  for (let i = 0; i < 5; i += 1) assert.match(await replyOf(post('weather', whole)), /^HTTP\/1\.1 200 /)
+  await times(5, async () => assert.match(await replyOf(post('weather', whole)), /^HTTP\/1\.1 200 /))
   // A body that no rule looks at needs none of it.
   assert.match(await replyOf(post('greedy', 'Content-Length: 0\r\n\r\n')), /^HTTP\/1\.1 200 /)
 
-  for (const socket of begun) socket.destroy()
+  eachCase(begun, (socket) => {
+    socket.destroy()
+  })
   await eventually('what it held is free', async () => (await replyOf(post('greedy', whole))).startsWith('HTTP/1.1 200 '))
 })

@@ -1,11 +1,14 @@
 /** Replies that end before their time: the record says who ended them, and only an origin's own failures open its breaker. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { eachCase, times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, main, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, main, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext) {
@@ -21,10 +24,11 @@ async function arrange(t: TestContext) {
   const installation = createInstallation(t, {
     config: `http: { maxReply: 4KiB }\nservices: [{ name: named, url: "http://localhost:${origin.port}" }]`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `services: [{ name: named }]\nnetwork: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]\nbreaker: { minimumRequests: 3, errorThresholdPercent: 50, reset: 60s }`,
-      ),
+      'weather.yaml': grant({
+        services: [{ name: 'named' }],
+        network: [toLocalhost(origin.port)],
+        breaker: { minimumRequests: 3, errorThresholdPercent: 50, reset: '60s' },
+      }),
     },
   })
   const { proxyPort, gateway } = await startHere(t, installation)
@@ -42,7 +46,7 @@ async function arrange(t: TestContext) {
 for (const door of ['proxy', 'services'] as const) {
   test(`${door}: an origin that breaks off has failed, and opens its breaker`, async (t) => {
     const { proxyPort, head, ends } = await arrange(t)
-    for (let i = 0; i < 3; i += 1) await exchangeRaw(proxyPort, head(door, '/breaks')).catch(() => {})
+    await times(3, () => exchangeRaw(proxyPort, head(door, '/breaks')).catch(() => {}))
     await eventually('all are settled', () => ends().length === 3)
     assert.deepEqual(ends(), Array(3).fill([200, 'origin-failed', 'origin', false]))
     assert.match(await exchangeRaw(proxyPort, head(door, '/whole')), /^HTTP\/1\.1 503 breaker-open\r\n/)
@@ -74,7 +78,7 @@ for (const door of ['proxy', 'services'] as const) {
 test('metrics and usage say which end broke a reply off, and do not count it as allowed', async (t) => {
   const { installation, proxyPort, head, ends, gateway } = await arrange(t)
   await exchangeRaw(proxyPort, head('proxy', '/whole'))
-  for (const path of ['/breaks', '/large']) await exchangeRaw(proxyPort, head('proxy', path)).catch(() => {})
+  await eachCase(['/breaks', '/large'], (path) => exchangeRaw(proxyPort, head('proxy', path)).catch(() => {}))
   const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
   caller.write(head('proxy', '/waits'))
   await once(caller, 'data')

@@ -1,4 +1,5 @@
 /** The broker: who I am, and files of the host (security case 15). */
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -17,8 +18,11 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eachCase, times, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, manifest, startChild, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -82,26 +86,29 @@ test('files are read, described, listed and atomically written', async (t) => {
   assert.deepEqual(readdirSync(data).sort(), ['hello.txt', 'sub'])
 })
 
-test('no spelling of a path leads out of the root', async (t) => {
+test('no spelling of a path leads out of its root folder', async (t) => {
   const { raw, installation } = await arrange(t)
-  for (const path of [
-    '../secret.txt',
-    '%2e%2e/secret.txt',
-    '..%2fsecret.txt',
-    'sub/../../secret.txt',
-    'sub/%2e%2e/%2e%2e/secret.txt',
-    '%5c..%5csecret.txt',
-    '/etc/passwd',
-    '%2fetc%2fpasswd',
-    'hello.txt%00',
-    '.',
-    '..',
-    'a//b',
-  ]) {
-    const reply = await raw(`/v1/files/data/${path}`)
-    assert.match(reply, /^HTTP\/1.1 40[04] /, path)
-    assert.ok(!reply.includes('outside') && !reply.includes(installation.folder), path)
-  }
+  await eachCase(
+    [
+      '../secret.txt',
+      '%2e%2e/secret.txt',
+      '..%2fsecret.txt',
+      'sub/../../secret.txt',
+      'sub/%2e%2e/%2e%2e/secret.txt',
+      '%5c..%5csecret.txt',
+      '/etc/passwd',
+      '%2fetc%2fpasswd',
+      'hello.txt%00',
+      '.',
+      '..',
+      'a//b',
+    ],
+    async (path) => {
+      const reply = await raw(`/v1/files/data/${path}`)
+      assert.match(reply, /^HTTP\/1.1 40[04] /, path)
+      assert.ok(!reply.includes('outside') && !reply.includes(installation.folder), path)
+    },
+  )
 })
 
 test('links are not followed, not read, not listed, and not written through', async (t) => {
@@ -109,8 +116,9 @@ test('links are not followed, not read, not listed, and not written through', as
   symlinkSync('../secret.txt', join(data, 'link'))
   symlinkSync('..', join(data, 'up'))
   symlinkSync('/', join(data, 'root'))
-  for (const path of ['link', 'up/secret.txt', 'root/etc/passwd', 'link?op=stat', 'up?op=list'])
-    assert.equal((await ask(`files/data/${path}`)).status, 404, path)
+  await eachCase(['link', 'up/secret.txt', 'root/etc/passwd', 'link?op=stat', 'up?op=list'], async (path) =>
+    assert.equal((await ask(`files/data/${path}`)).status, 404, path),
+  )
   const { entries } = (await (await ask('files/data?op=list')).json()) as { entries: { name: string }[] }
   assert.deepEqual(
     entries.map(({ name }) => name),
@@ -138,10 +146,10 @@ test('a folder swapped for a link in mid-operation never leads out', async (t) =
     setImmediate(swap)
   }
   swap()
-  for (let i = 0; i < 400; i += 1) {
+  await times(400, async () => {
     const text = await (await ask('files/data/sub/file')).text()
     assert.ok(text === 'inside' || text.includes('"code":"not-found"'), text)
-  }
+  })
   swapping = false
   await new Promise((resolve) => setImmediate(resolve))
 })
@@ -156,7 +164,7 @@ test('pipes and devices are no files; a name in another normal form is another n
   assert.match(await raw(`/v1/files/data/${encodeURIComponent('café'.normalize('NFD'))}`), /^HTTP\/1.1 400 /)
 })
 
-test('what is not allowed looks alike whether it is there or not', async (t) => {
+test('a file that is not allowed gets the same answer whether it exists or not', async (t) => {
   const { ask } = await arrange(t, 'actions: [read], paths: [public/**]')
   const shape = async (path: string) => {
     const res = await ask(`files/data/${path}`)
@@ -180,8 +188,10 @@ test('a write that breaks off leaves the old file and no rest', async (t) => {
     put.on('error', () => resolve())
     put.write('half', () => setImmediate(() => put.destroy()))
   })
-  while (!installation.records().some(({ type, complete }) => type === 'settled' && complete === false))
-    await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    () => !!installation.records().some(({ type, complete }) => type === 'settled' && complete === false),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
   assert.equal(readFileSync(join(data, 'hello.txt'), 'utf8'), 'hello')
   assert.deepEqual(readdirSync(data).sort(), ['hello.txt', 'sub'])
 })
@@ -193,10 +203,10 @@ test('a body beyond maxBytes is refused and nothing is kept', async (t) => {
   assert.deepEqual(readdirSync(data), ['hello.txt'])
 })
 
-test('a listener of one’s own is an identity; on a Unix socket too', async (t) => {
+test('a listener that belongs to one integration identifies it, on a Unix socket too', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: own, socket: ./weather.sock, integration: weather, doors: [broker] }]',
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   await startHere(t, installation)
   assert.equal(statSync(join(installation.folder, 'weather.sock')).mode & 0o777, 0o660)
@@ -219,7 +229,7 @@ test('a Unix socket has the mode and the group that its listener says', async (t
   const gid = process.getuid?.() === 0 ? 54_321 : (process.getgroups?.().at(-1) ?? 0)
   const installation = createInstallation(t, {
     config: `listeners: [{ name: own, socket: ./own.sock, integration: weather, mode: "0666", group: ${gid} }, { name: other, socket: ./other.sock, integration: weather, mode: "0600" }]`,
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   await startHere(t, installation)
   const own = statSync(join(installation.folder, 'own.sock'))
@@ -230,14 +240,20 @@ test('a Unix socket has the mode and the group that its listener says', async (t
 compilerTest('rules bound what is read and written more tightly than the capability', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }',
-    manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [read, write] }]') },
+    manifests: { 'weather.yaml': grant({ files: [{ name: 'data', root: '../data', actions: ['read', 'write'] }] }) },
   })
-  for (const folder of ['data', 'rules']) mkdirSync(join(installation.folder, folder))
+  eachCase(['data', 'rules'], (folder) => {
+    mkdirSync(join(installation.folder, folder))
+  })
   installation.write('data/long.txt', 'x'.repeat(100))
   installation.write('data/short.txt', 'x'.repeat(10))
   installation.write(
     'rules/bounds.rego',
-    'package sallyport.rules\n\nobligations contains {"maxReplyBytes": 50, "maxRequestBytes": 20} if input.request.kind == "file"\n',
+    rego`
+      package sallyport.rules
+
+      obligations contains {"maxReplyBytes": 50, "maxRequestBytes": 20} if input.request.kind == "file"
+    `,
   )
   const { proxyPort } = await startHere(t, installation)
   const ask = (path: string, init: RequestInit = {}) =>

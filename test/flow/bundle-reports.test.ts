@@ -1,4 +1,5 @@
 /** Bundles and reports together: whose revision decided, how a bundle stands, and masks that come in one. */
+
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { buildBundle } from '../../src/authoring/index.ts'
@@ -6,14 +7,24 @@ import { createCompile } from '../../src/opa/index.ts'
 import { startBundleGateway } from '../support/bundle-gateway.ts'
 import { startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf, type Files } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { type Collector, startCollector } from '../support/collector.ts'
 import { eventually } from '../support/eventually.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
-const deny = 'package sallyport.rules\n\ndeny contains "closed" if input.http.path == "/closed"\n'
-const mask = 'package system.log\n\nmask contains path if some path in data.hidden\n'
+const deny = rego`
+  package sallyport.rules
+
+  deny contains "closed" if input.http.path == "/closed"
+`
+const mask = rego`
+  package system.log
+
+  mask contains path if some path in data.hidden
+`
 
 async function arrange(t: TestContext, bytes: Uint8Array) {
   const [server, collector] = [await startBundleServer(t), await startCollector(t)]
@@ -49,10 +60,20 @@ test('a bundle’s masks are applied, its revision stands in events, and the sta
     acme(collector) ?? {}
   assert.deepEqual(rest, { name: 'acme', active_revision: 'r1', type: 'snapshot' })
   assert.ok(Number(size) > 0)
-  for (const time of [last_successful_activation, last_successful_download, last_successful_request, last_request])
-    assert.ok(Date.parse(String(time)) > Date.parse('2026-01-01'))
+  eachCase([last_successful_activation, last_successful_download, last_successful_request, last_request], (time) =>
+    assert.ok(Date.parse(String(time)) > Date.parse('2026-01-01')),
+  )
 
-  server.publish('acme', await plain('r2', { 'rules.rego': 'package sallyport.rules\n\ndeny contains\n' }))
+  server.publish(
+    'acme',
+    await plain('r2', {
+      'rules.rego': rego`
+        package sallyport.rules
+
+        deny contains
+      `,
+    }),
+  )
   await collector.until(() => acme(collector)?.['code'] === 'bundle_error')
   assert.equal(acme(collector)?.['active_revision'], 'r1')
   assert.match(String(acme(collector)?.['message']), /rules\.rego:/)
@@ -74,7 +95,13 @@ test('a bundle’s masks are applied, its revision stands in events, and the sta
 test('masks of a bundle that brings its policy as WebAssembly are applied as well', async (t) => {
   const rules = {
     'rules.rego': deny,
-    'mask.rego': 'package system.log\n\nmask contains "/input/http/path" if denied\n\ndenied if input.result.rule == "rules/deny"\n',
+    'mask.rego': rego`
+      package system.log
+
+      mask contains "/input/http/path" if denied
+
+      denied if input.result.rule == "rules/deny"
+    `,
   }
   const { bytes } = await buildBundle(createCompile(), rules, { revision: 'w1' })
   const { collector, gateway } = await arrange(t, bytes)

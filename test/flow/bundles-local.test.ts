@@ -1,4 +1,5 @@
 /** Bundles of this machine, and several beside one another, through a whole gateway. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,12 +12,19 @@ import { startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf } from '../support/bundles.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
 const closing = (path: string) =>
-  `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if startswith(input.http.path, "${path}")\n`
+  rego`
+    package sallyport.rules
+
+    import rego.v1
+
+    deny contains "closed" if startswith(input.http.path, "${path}")
+  `
 const bundle = (revision: string, path: string) =>
   bundleOf({ '.manifest': { revision, roots: ['sallyport/rules'] }, 'rules.rego': closing(path) })
 const looked = async ({ get }: BundleGateway) => [await get('/one'), await get('/two')]
@@ -97,7 +105,13 @@ compilerTest('rules of the folder that do not go with a bundle leave the last go
   await eventually('the gateway is ready', gateway.ready)
   place.write(
     'rules/own.rego',
-    'package sallyport.rules\n\nimport rego.v1\n\ndeny contains data.acme.missing(1) if input.http.path == "/two"\n',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains data.acme.missing(1) if input.http.path == "/two"
+    `,
   )
   assert.match((await gateway.post('/v1/reload')).problem ?? '', /rules\/own\.rego:5:\d+: /)
   assert.deepEqual(await looked(gateway), [403, 200])

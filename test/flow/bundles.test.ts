@@ -1,4 +1,5 @@
 /** Bundles from a server, through a whole gateway: what decides, what is kept, and what a server may do wrong. */
+
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -9,11 +10,13 @@ import { SignJWT } from 'jose'
 import { type BundleGateway, startAgain, startBundleGateway } from '../support/bundle-gateway.ts'
 import { type BundleServer, startBundleServer } from '../support/bundle-server.ts'
 import { bundleOf, type Files } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { createClientCertificate, createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler', 'opa')
@@ -21,16 +24,20 @@ const test = await testWith('compiler', 'opa')
 const pem = (key: KeyObject) => key.export({ type: key.type === 'public' ? 'spki' : 'pkcs8', format: 'pem' }).toString()
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
-const rule =
-  'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if some path in data.acme.closed; startswith(input.http.path, path)\n'
-const rego = rule
-  .replace('; ', '\n\tstartswith(input.http.path, path)\n}\n')
-  .replace(' if some', ' if {\n\tsome')
-  .replace(/}\n.*$/s, '}\n')
+const rule = rego`
+  package sallyport.rules
+
+  import rego.v1
+
+  deny contains "closed" if {
+    some path in data.acme.closed
+    startswith(input.http.path, path)
+  }
+`
 
 const contents = (revision: string, closed: readonly string[], more: Files = {}): Files => ({
   '.manifest': { revision, roots: ['sallyport/rules', 'acme'] },
-  'rules.rego': rego,
+  'rules.rego': rule,
   'acme/data.json': { closed },
   ...more,
 })
@@ -40,7 +47,7 @@ const plain = (revision: string, closed: readonly string[], more: Files = {}) =>
 async function signedByOpa(t: TestContext, revision: string, closed: readonly string[], key = privateKey, claims = {}): Promise<Buffer> {
   const folder = createFolder(t, {
     'src/.manifest': JSON.stringify({ roots: ['sallyport/rules', 'acme'] }),
-    'src/rules.rego': rego,
+    'src/rules.rego': rule,
     'src/acme/data.json': JSON.stringify({ closed }),
     'key.pem': pem(key),
     'claims.json': JSON.stringify(claims),
@@ -188,13 +195,38 @@ test('a bundle that fails a gate changes nothing, and the message has file and l
   server.publish('acme', await plain('good', ['/closed']))
   const gateway = await startBundleGateway(t, from(server.url))
   await eventually('the gateway is ready', gateway.ready)
-  const failing =
-    'package sallyport.rules_test\n\nimport rego.v1\n\nimport data.sallyport.rules\n\ntest_open if count(rules.deny) == 1 with input as {"http": {"path": "/x"}}\n'
+  const failing = rego`
+    package sallyport.rules_test
+
+    import rego.v1
+
+    import data.sallyport.rules
+
+    test_open if count(rules.deny) == 1 with input as {"http": {"path": "/x"}}
+  `
   const gates: readonly (readonly [string, Files, RegExp])[] = [
-    ['does not compile', { 'acme/bad.rego': 'package acme\n\nallow if {\n' }, /bundles\/acme\/acme\/bad\.rego:\d+:\d+: /],
+    [
+      'does not compile',
+      {
+        'acme/bad.rego': rego`
+          package acme
+
+          allow if {
+        `,
+      },
+      /bundles\/acme\/acme\/bad\.rego:\d+:\d+: /,
+    ],
     [
       'has an unknown input key',
-      { 'acme/bad.rego': 'package acme\n\nimport rego.v1\n\nallow if input.http.metod == "GET"\n' },
+      {
+        'acme/bad.rego': rego`
+          package acme
+
+          import rego.v1
+
+          allow if input.http.metod == "GET"
+        `,
+      },
       /bundles\/acme\/acme\/bad\.rego:5:\d+: undefined ref: input\.http\.metod/,
     ],
     [
@@ -204,17 +236,24 @@ test('a bundle that fails a gate changes nothing, and the message has file and l
     ],
     [
       'speaks for the gateway',
-      { 'evil.rego': 'package sallyport\n\ndecision := 1\n', '.manifest': { roots: [''] } },
+      {
+        'evil.rego': rego`
+          package sallyport
+
+          decision := 1
+        `,
+        '.manifest': { roots: [''] },
+      },
       /evil\.rego: is package sallyport, which is the gateway's own/,
     ],
-    ['leaves its roots', { 'evil.rego': 'package evil\n' }, /evil\.rego: is package evil, outside of the roots/],
+    ['leaves its roots', { 'evil.rego': rego`package evil` }, /evil\.rego: is package evil, outside of the roots/],
     [
       'names WebAssembly that is not there',
       { '.manifest': { roots: [''], wasm: [{ entrypoint: 'sallyport/decision', module: 'policy.wasm' }] } },
       /\.manifest: wasm: names the module "policy\.wasm", which the bundle has not/,
     ],
   ]
-  for (const [what, files, expected] of gates) {
+  await eachCase(gates, async ([what, files, expected]) => {
     server.publish('acme', await plain('bad', [], files))
     const { message } = await eventually(`one that ${what} was refused`, async () => {
       const status = await gateway.bundle()
@@ -222,7 +261,7 @@ test('a bundle that fails a gate changes nothing, and the message has file and l
     })
     assert.ok(message?.startsWith(`${server.url}bundles/acme: `), message ?? '')
     assert.deepEqual([await gateway.get('/closed'), (await gateway.bundle()).activeRevision], [403, 'good'])
-  }
+  })
   const rejections = gateway.installation.records().filter(({ type }) => type === 'rejected')
   assert.equal(rejections.length, gates.length)
 })
@@ -289,13 +328,13 @@ test('deltas that come to more than a bundle may have are followed by a snapshot
   const { ready, bundle } = await startBundleGateway(t, from(server.url, { bundle: ', maxSize: 8KiB' }))
   await eventually('the gateway is ready', ready)
   const decides = (revision: string) => eventually(`${revision} decides`, async () => (await bundle()).activeRevision === revision)
-  for (const revision of ['r1', 'r2', 'r3', 'r4', 'r5']) {
+  await eachCase(['r1', 'r2', 'r3', 'r4', 'r5'], async (revision) => {
     const value = randomBytes(1500).toString('base64')
     const delta = { '.manifest': { revision }, 'patch.json': { data: [{ op: 'upsert', path: '/acme/closed/0', value }] } }
     server.publish('acme', await bundleOf(delta))
     await decides(revision)
     server.asked.length = 0
-  }
+  })
   await eventually('no delta is welcome', () => server.asked.some(({ prefer }) => prefer === 'modes=snapshot'))
   server.publish('acme', await plain('r6', ['/one']))
   await decides('r6')

@@ -1,10 +1,13 @@
 /** Forms that clients cannot avoid, and that have one reading: they pass, and what was judged is what arrives. */
+
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { after, before, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
@@ -12,8 +15,11 @@ const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const statusOf = (answer: string) => Number(answer.slice(9, 12))
 
 /** Of a second capability, everywhere. */
-const literalPaths =
-  'paths: ["/@types%2F*", /open/**, /keys//*, /one/*, "/deep/**/end", "/pair/*%2F*", "/exact%2Fone", /exact//two], encodedSlash: literal, emptySegments: literal'
+const literalPaths = {
+  paths: ['/@types%2F*', '/open/**', '/keys//*', '/one/*', '/deep/**/end', '/pair/*%2F*', '/exact%2Fone', '/exact//two'],
+  encodedSlash: 'literal' as const,
+  emptySegments: 'literal' as const,
+}
 
 let installation: Installation
 let plain: Origin
@@ -33,15 +39,13 @@ before(async () => {
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
   )
-  const paths = ['paths: [/v1/**, "*"]', literalPaths]
-  const to = (port: number, tls: string) =>
-    paths.map((rest) => `{ hosts: [localhost], ports: [${port}], tls: ${tls}, ${rest}, addresses: [127.0.0.0/8, "::1/128"] }`)
+  const forms = [{ paths: ['/v1/**', '*'] }, literalPaths]
   installation.write(
     'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `network: [${[...to(plain.port, 'none'), ...to(secure.port, 'intercept')]}]\nservices: [${paths.map((rest) => `{ name: s, websocket: true, ${rest} }`)}]`,
-    ),
+    grant({
+      network: forms.flatMap((form) => [toLocalhost(plain.port, form), toLocalhost(secure.port, { tls: 'intercept', ...form })]),
+      services: forms.map((form) => ({ name: 's', websocket: true, ...form })),
+    }),
   )
   proxyPort = (await startHere(t, installation)).proxyPort
 })
@@ -77,8 +81,9 @@ for (const [what, host] of Object.entries(hosts)) {
         `CONNECT localhost:${plain.port} HTTP/1.1\r\nHost: ${host()}\r\n${auth}\r\nGET /v1/a HTTP/1.1\r\nHost: ${inside}\r\nConnection: close\r\n\r\n`,
       )
     assert.match(await connect(`localhost:${plain.port}`), /^HTTP\/1\.1 200 .*hello/s)
-    for (const other of [`127.0.0.1:${proxyPort}`, 'localhost', 'other.example:1'])
-      assert.match(await connect(other), /^HTTP\/1\.1 200 .*HTTP\/1\.1 400 /s, other)
+    await eachCase([`127.0.0.1:${proxyPort}`, 'localhost', 'other.example:1'], async (other) =>
+      assert.match(await connect(other), /^HTTP\/1\.1 200 .*HTTP\/1\.1 400 /s, other),
+    )
   })
 }
 
@@ -89,16 +94,15 @@ test('what Host names beside an absolute target decides nothing: a denied target
   assert.equal(statusOf(await ask('CONNECT other.example:443')), 403)
 })
 
-test('a scheme in upper case is that scheme (RFC 3986 §3.1)', async () => {
-  for (const scheme of ['HTTP', 'Http']) {
+for (const scheme of ['HTTP', 'Http'])
+  test(`a scheme in upper case is that scheme (RFC 3986 §3.1): ${scheme}`, async () => {
     const authority = `localhost:${plain.port}`
     const answer = await exchangeRaw(
       proxyPort,
       `GET ${scheme}://${authority}/v1/a HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`,
     )
     assert.equal(statusOf(answer), 200, answer)
-  }
-})
+  })
 
 /** A path, what is answered, and what arrives at the origin. */
 const paths: readonly (readonly [string, number, string?])[] = [
@@ -206,7 +210,7 @@ test('a WebSocket to a service has the verdict of a plain request on each of the
     socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n')
   }
   plain.server.on('upgrade', accept)
-  for (const [path, status, arrives] of paths) {
+  await eachCase(paths, async ([path, status, arrives]) => {
     asked.length = 0
     const answer = await exchangeRaw(
       proxyPort,
@@ -214,7 +218,7 @@ test('a WebSocket to a service has the verdict of a plain request on each of the
     )
     assert.equal(statusOf(answer), status === 200 ? 101 : status, `${path}: ${answer}`)
     assert.deepEqual(asked, arrives === undefined ? [] : [arrives], path)
-  }
+  })
   plain.server.off('upgrade', accept)
 })
 
@@ -249,11 +253,11 @@ test('no header turns a POST into a DELETE, or the caller into another', async (
     await exchangeRaw(proxyPort, post('/services/s/v1/a', 'gateway', auth)),
   ]
   assert.deepEqual(answers.map(statusOf), [200, 200, 200])
-  for (const { method, rawHeaders } of [...plain.requests, ...secure.requests]) {
+  eachCase([...plain.requests, ...secure.requests], ({ method, rawHeaders }) => {
     assert.equal(method, 'POST')
     assert.ok(!rawHeaders.includes('DELETE'), rawHeaders.join())
     assert.ok(rawHeaders.some((one) => one.toLowerCase() === 'x-kept'))
-  }
+  })
 })
 
 test('records of a request hold no secret of its query or path, however its name is spelled', async () => {
@@ -267,13 +271,13 @@ test('records of a request hold no secret of its query or path, however its name
     `/v1/a;password=${secret}`,
     `/open/https%3A%2F%2Fb.example%2F%3Ftoken%3D${secret}`,
   ]
-  for (const target of targets) {
+  await eachCase(targets, async (target) => {
     const answer = await exchangeRaw(
       proxyPort,
       `GET http://localhost:${plain.port}${target} HTTP/1.1\r\nHost: localhost\r\n${auth}Connection: close\r\n\r\n`,
     )
     assert.equal(statusOf(answer), 200, target)
-  }
+  })
   assert.ok(plain.requests.some(({ url }) => url.includes(secret)))
   assert.ok(!JSON.stringify(installation.records()).includes(secret))
 })
@@ -314,13 +318,13 @@ test('an OPTIONS or TRACE that may go no further is answered here, one that may 
   assert.equal(plain.requests.length, 0)
   // What is denied is denied.
   assert.equal(statusOf(await ask('OPTIONS', '0', `http://localhost:${plain.port}/admin`)), 403)
-  for (const odd of ['many', '-1', '+1', '1.0', '0x1', '', '0, 1']) assert.equal(statusOf(await ask('OPTIONS', odd)), 400, odd)
+  await eachCase(['many', '-1', '+1', '1.0', '0x1', '', '0, 1'], async (odd) => assert.equal(statusOf(await ask('OPTIONS', odd)), 400, odd))
 
-  for (const target of [`http://localhost:${plain.port}/v1/a`, '/services/s/v1/a']) {
+  await eachCase([`http://localhost:${plain.port}/v1/a`, '/services/s/v1/a'], async (target) => {
     await ask('OPTIONS', '7', target)
     await ask('GET', '0', target)
     await ask('TRACE', '99999999999999999999', target)
-  }
+  })
   const left = plain.requests.map(({ rawHeaders }) => rawHeaders[rawHeaders.findIndex((one) => one.toLowerCase() === 'max-forwards') + 1])
   assert.deepEqual(left, ['6', '0', '2147483646', '6', '0', '2147483646'])
 })

@@ -1,11 +1,14 @@
 /** Bounds of sallyport.yaml that no other test reaches: bodies, what is read behind a reply, the length of a segment, methods of a service. */
+
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext, config: string) {
@@ -14,7 +17,7 @@ async function arrange(t: TestContext, config: string) {
   })
   const installation = createInstallation(t, {
     config: `services: [{ name: live, url: "http://127.0.0.1:${origin.port}" }]\n${config}`,
-    manifests: { 'weather.yaml': manifest('weather', `${networkTo(origin.port)}\nservices: [{ name: live, methods: [GET] }]`) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)], services: [{ name: 'live', methods: ['GET'] }] }) },
   })
   const { proxyPort } = await startHere(t, installation)
   const head = (method: string, target: string, more = '') =>
@@ -55,7 +58,7 @@ test('a caller that goes on sending behind its reply is read on for http.maxLing
 
 test('the audit log goes on in another segment once one has audit.maxSegment', async (t) => {
   const { installation, proxyPort, head, url } = await arrange(t, 'audit: { maxSegment: 4KiB }')
-  for (let i = 0; i < 20; i += 1) await exchangeRaw(proxyPort, head('GET', url('/1'), 'Connection: close\r\n'))
+  await times(20, () => exchangeRaw(proxyPort, head('GET', url('/1'), 'Connection: close\r\n')))
   await eventually('another segment is begun', () => existsSync(join(installation.folder, 'state/audit/00000002.jsonl')))
   const bytes = installation.read('state/audit/00000001.jsonl').length
   assert.ok(bytes > 2048 && bytes < 8192, String(bytes))

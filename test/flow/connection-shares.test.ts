@@ -1,10 +1,13 @@
 /** Connections of a listener that several integrations share: whatever one of them holds, another one's request is answered. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { openInside, readAll } from '../support/tunnel.ts'
@@ -154,22 +157,21 @@ test('an intercepted request needs one slot and one token: its CONNECT is an arr
   const origin = await startOrigin(t, { certificate })
   installation.write(
     'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }]
-limits: { concurrency: 1, connections: 2, requests: { rate: 1/h, burst: 2 } }`,
-    ),
+    grant({
+      network: [toLocalhost(origin.port, { tls: 'intercept' })],
+      limits: { concurrency: 1, connections: 2, requests: { rate: '1/h', burst: 2 } },
+    }),
   )
   const { proxyPort } = await startHere(t, installation)
   const to = { proxyPort, port: origin.port }
   const request = `GET / HTTP/1.1\r\nHost: localhost:${origin.port}\r\nConnection: close\r\n\r\n`
   const [one, two] = [await openInside(installation, to), await openInside(installation, to)]
   await assert.rejects(openInside(installation, to), /^Error: HTTP\/1\.1 429 .*connections-exceeded/s)
-  for (const secure of [one, two]) {
+  await eachCase([one, two], async (secure) => {
     const reply = readAll(secure)
     secure.write(request)
     assert.match(await reply, /^HTTP\/1\.1 200 /)
-  }
+  })
   const third = await openInside(installation, to)
   const reply = readAll(third)
   third.write(request)

@@ -1,22 +1,16 @@
 /** No caller ends the process: what fails on one caller's behalf is answered, recorded and settled once, and the next caller is served. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import {
-  createInstallation,
-  exchangeRaw,
-  type Installation,
-  main,
-  manifest,
-  networkTo,
-  proxyHeader,
-  root,
-  startChild,
-} from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, type Installation, main, proxyHeader, root, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -34,7 +28,7 @@ async function arrange(t: TestContext, { config = '', rules = '', load }: Settin
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: `${config}${rules === '' ? '' : '\npolicy: { rules: ./rules }'}`,
-    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   if (rules !== '') {
     mkdirSync(join(installation.folder, 'rules'))
@@ -53,12 +47,13 @@ function pairs(installation: Installation) {
   return { opened: of('decided', 'refused'), settled: of('settled') }
 }
 
-const bodyRule = `package sallyport.rules
+const bodyRule = rego`
+  package sallyport.rules
 
-deny contains "no shell" if {
-	input.http.host == "localhost"
-	input.http.body.value.tool == "shell"
-}
+  deny contains "no shell" if {
+    input.http.host == "localhost"
+    input.http.body.value.tool == "shell"
+  }
 `
 
 compilerTest('a chunked body larger than rules may look at is refused and recorded, and the next caller is served', async (t) => {
@@ -97,14 +92,14 @@ test('whatever fails on behalf of a caller, wherever it is thrown, is told and s
     'as the connection closes',
     'as an error that nobody listens for',
   ]
-  for (const [index, way] of ways.entries()) {
+  await eachCase(ways.entries(), async ([index, way]) => {
     const head = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\nX-Fail: ${way}\r\n\r\n`
     const answer = await exchangeRaw(child.proxyPort, head).catch(() => '')
     if (way === 'at once') assert.match(answer, /^HTTP\/1\.1 500 .*"code":"internal"/s)
     await eventually(`what fails ${way} is told`, async () => (await failures()) === index + 1)
     assert.match(await exchangeRaw(child.proxyPort, get), /^HTTP\/1\.1 200 /, way)
     await eventually(`what fails ${way} is settled`, () => pairs(installation).settled.length === 2 * (index + 1))
-  }
+  })
   assert.equal(pairs(installation).opened.length, 2 * ways.length)
   assert.equal(child.process.exitCode, null, child.stderr())
 })

@@ -1,12 +1,15 @@
 /** curl through the gateway: absolute form, CONNECT, interception, large bodies. */
+
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate, type OriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import { createInstallation, type Installation, manifest, networkTo, proxyUrl, startChild, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, type Installation, manifest, proxyUrl, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const curl = (...args: string[]) => command('curl', ['-sS', '--max-time', '60', ...args], { env: cleanEnv() })
@@ -27,10 +30,7 @@ test('curl in absolute form is allowed and denied by host, port, method and path
   const other = await startOrigin(t)
   const installation = createInstallation(t, {
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'weather.yaml': grant({ network: [toLocalhost(origin.port, { methods: ['GET'], paths: ['/v1/**'] })] }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -38,17 +38,20 @@ test('curl in absolute form is allowed and denied by host, port, method and path
 
   const allowed = await curl('-x', proxy, `http://localhost:${origin.port}/v1/items?x=1`)
   assert.equal(allowed.stdout, 'hello')
-  for (const args of [
-    [`http://localhost:${origin.port}/admin`],
-    [`http://localhost:${other.port}/v1/items`],
-    [`http://127.0.0.1:${origin.port}/v1/items`],
-    ['-X', 'DELETE', `http://localhost:${origin.port}/v1/items`],
-    ['--path-as-is', `http://localhost:${origin.port}/v1/../admin`],
-    ['--path-as-is', `http://localhost:${origin.port}/v1/%2e%2e/admin`],
-  ]) {
-    const denied = await curl('-x', proxy, '-w', '%{http_code}', '-o', '/dev/null', ...args)
-    assert.match(denied.stdout, /^40[03]$/, args.join(' '))
-  }
+  await eachCase(
+    [
+      [`http://localhost:${origin.port}/admin`],
+      [`http://localhost:${other.port}/v1/items`],
+      [`http://127.0.0.1:${origin.port}/v1/items`],
+      ['-X', 'DELETE', `http://localhost:${origin.port}/v1/items`],
+      ['--path-as-is', `http://localhost:${origin.port}/v1/../admin`],
+      ['--path-as-is', `http://localhost:${origin.port}/v1/%2e%2e/admin`],
+    ],
+    async (args) => {
+      const denied = await curl('-x', proxy, '-w', '%{http_code}', '-o', '/dev/null', ...args)
+      assert.match(denied.stdout, /^40[03]$/, args.join(' '))
+    },
+  )
   assert.equal(origin.requests.length, 1)
   assert.equal(other.connections(), 0)
 
@@ -68,15 +71,14 @@ test('a caller that proves nothing gets 407 with Proxy-Authenticate, and a recor
   const installation = installationFor(t, 'network: []')
   await withCertificate(installation)
   const { proxyPort } = await startHere(t, installation)
-  for (const proxy of [
-    `http://127.0.0.1:${proxyPort}`,
-    `http://weather:wrong@127.0.0.1:${proxyPort}`,
-    `http://nobody:weather-token@127.0.0.1:${proxyPort}`,
-  ]) {
-    const { stdout } = await curl('-i', '-x', proxy, `http://localhost:${origin.port}/`)
-    assert.match(stdout, /^HTTP\/1.1 407 /)
-    assert.match(stdout, /proxy-authenticate: Basic realm="sallyport"/i)
-  }
+  await eachCase(
+    [`http://127.0.0.1:${proxyPort}`, `http://weather:wrong@127.0.0.1:${proxyPort}`, `http://nobody:weather-token@127.0.0.1:${proxyPort}`],
+    async (proxy) => {
+      const { stdout } = await curl('-i', '-x', proxy, `http://localhost:${origin.port}/`)
+      assert.match(stdout, /^HTTP\/1.1 407 /)
+      assert.match(stdout, /proxy-authenticate: Basic realm="sallyport"/i)
+    },
+  )
   const refused = installation.records().filter(({ type }) => type === 'refused')
   assert.equal(refused.length, 3)
   assert.ok(refused.every(({ code, integration }) => code === 'unidentified' && integration === null))
@@ -86,10 +88,7 @@ test('curl through CONNECT reaches an allowed host blindly, and no other', async
   const installation = installationFor(t, '')
   const certificate = await withCertificate(installation)
   const origin = await startOrigin(t, { certificate })
-  installation.write(
-    'integrations/weather.yaml',
-    manifest('weather', `network: [{ hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`),
-  )
+  installation.write('integrations/weather.yaml', grant({ network: [toLocalhost(origin.port, { tls: 'tunnel' })] }))
   const { proxyPort } = await startHere(t, installation)
   const proxy = proxyUrl('weather', proxyPort)
 
@@ -113,10 +112,7 @@ test('curl through an interception is judged request by request, with the CA of 
   const origin = await startOrigin(t, { certificate })
   installation.write(
     'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-    ),
+    grant({ network: [toLocalhost(origin.port, { tls: 'intercept', methods: ['GET'], paths: ['/v1/**'] })] }),
   )
   const { proxyPort } = await startHere(t, installation)
   const url = `https://localhost:${origin.port}`
@@ -170,7 +166,7 @@ for (const direction of ['upload', 'download'] as const) {
     })
     const installation = createInstallation(t, {
       manifests: {
-        'weather.yaml': manifest('weather', networkTo(origin.port)),
+        'weather.yaml': grant({ network: [toLocalhost(origin.port)] }),
       },
     })
     const child = await startChild(t, installation)

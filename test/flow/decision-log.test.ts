@@ -1,12 +1,16 @@
 /** The decision log as a control plane receives it: a real gateway, a real server, and what happens when that one misbehaves. */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eachCase, times } from '../support/cases.ts'
 import { type Collector, type Event, startCollector } from '../support/collector.ts'
-import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -32,7 +36,7 @@ async function arrange(t: TestContext, { rules = '', more = '', delay = '1ms', t
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: `${top}\npolicy: { ${rules === '' ? '' : 'rules: ./rules, '}servers: [{ name: control, url: "${collector.url}" }], labels: { region: eu }, decisionLog: { server: control, minDelay: ${delay}, maxDelay: ${delay}${more} } }`,
-    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   mkdirSync(join(installation.folder, 'rules'))
   if (rules !== '') installation.write(`rules/${name}`, rules)
@@ -67,7 +71,11 @@ async function arrange(t: TestContext, { rules = '', more = '', delay = '1ms', t
 }
 
 const outcome = (name: string) => `sallyport_decision_log_events_total{outcome="${name}"}`
-const seeing = 'package sallyport.rules\n\ndeny contains "teapot" if input.http.headers["x-kind"][_] == "teapot"\n'
+const seeing = rego`
+  package sallyport.rules
+
+  deny contains "teapot" if input.http.headers["x-kind"][_] == "teapot"
+`
 
 compilerTest('a decision is told as OPA tells it, field for field', async (t) => {
   const { collector, ask, gateway } = await arrange(t, { rules: seeing })
@@ -157,8 +165,13 @@ const secrets = {
 
 compilerTest('no secret of a request or of the configuration is in an upload', async (t) => {
   process.env['TEST_REPORT_SECRET'] = secrets.known
-  const rules =
-    'package sallyport.rules\n\ndeny contains input.http.path if input.http.body.value.never\n\ndeny contains "h" if input.http.headers["x-never"]\n'
+  const rules = rego`
+    package sallyport.rules
+
+    deny contains input.http.path if input.http.body.value.never
+
+    deny contains "h" if input.http.headers["x-never"]
+  `
   const { collector, ask, installation, gateway } = await arrange(t, {
     rules,
     top: 'services: [{ name: chat, url: "http://127.0.0.1:9", headers: { x-api: { env: TEST_REPORT_SECRET } } }]',
@@ -178,17 +191,20 @@ compilerTest('no secret of a request or of the configuration is in an upload', a
     'application/x-www-form-urlencoded': `password=${secrets.password}&note=${encodeURIComponent(secrets.known)}`,
     'text/plain': `${nested}\n${nested}\npassword=${secrets.password} https://u:${secrets.userinfo}@x/`,
   }
-  for (const [type, body] of Object.entries(bodies))
-    await ask(`/v1/${secrets.known}?access_token=${secrets.query}&page=1&${encodeURIComponent(secrets.known)}`, {
+  await eachCase(Object.entries(bodies), ([type, body]) =>
+    ask(`/v1/${secrets.known}?access_token=${secrets.query}&page=1&${encodeURIComponent(secrets.known)}`, {
       method: 'POST',
       headers: `${headers}Content-Type: ${type}\r\n`,
       body,
-    })
+    }),
+  )
   await collector.until(() => collector.events().length === Object.keys(bodies).length)
   const told = JSON.stringify(collector.uploads)
-  for (const [name, secret] of Object.entries(secrets))
-    for (const form of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), Buffer.from(secret).toString('base64')])
-      assert.ok(!told.includes(form), `${name} left in ${told}`)
+  eachCase(Object.entries(secrets), ([name, secret]) => {
+    eachCase([secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), Buffer.from(secret).toString('base64')], (form) =>
+      assert.ok(!told.includes(form), `${name} left in ${told}`),
+    )
+  })
   // In the path whole, in its segments in two.
   assert.ok(!told.includes('secret+value-1'))
   const [event] = collector.events() as (Event & { input: { http: { query: object; body: { value: object } } } })[]
@@ -206,16 +222,17 @@ compilerTest('no secret of a request or of the configuration is in an upload', a
 compilerTest('an author’s masks and drops are applied, and leave what the policy looks at as it was', async (t) => {
   const { collector, ask, metricBecomes } = await arrange(t, {
     name: 'report.rego',
-    rules: `package system.log
+    rules: rego`
+      package system.log
 
-mask contains "/input/http/path" if input.input.http.method == "GET"
+      mask contains "/input/http/path" if input.input.http.method == "GET"
 
-mask contains {"op": "upsert", "path": "/input/note", "value": concat("-", [input.path, input.requested_by])}
+      mask contains {"op": "upsert", "path": "/input/note", "value": concat("-", [input.path, input.requested_by])}
 
-mask contains "/input/no/such"
+      mask contains "/input/no/such"
 
-drop if input.input.http.path == "/health"
-`,
+      drop if input.input.http.path == "/health"
+    `,
   })
   await ask('/health')
   await ask('/secret/path')
@@ -232,26 +249,27 @@ compilerTest('an event whose masks fail is told of without what they might have 
   const { collector, ask, metricBecomes, log } = await arrange(t, {
     name: 'report.rego',
     more: ', maxEvaluation: 5ms',
-    rules: `package system.log
+    rules: rego`
+      package system.log
 
-mask contains "/result" if input.input.http.path == "/plain"
+      mask contains "/result" if input.input.http.path == "/plain"
 
-mask contains "/labels" if input.input.http.path == "/pointer"
+      mask contains "/labels" if input.input.http.path == "/pointer"
 
-mask contains {"op": "replace", "path": "/input"} if input.input.http.path == "/operation"
+      mask contains {"op": "replace", "path": "/input"} if input.input.http.path == "/operation"
 
-twice := 1 if input.input.http.path == "/clash"
+      twice := 1 if input.input.http.path == "/clash"
 
-twice := 2 if input.input.http.path == "/clash"
+      twice := 2 if input.input.http.path == "/clash"
 
-mask contains "/input" if twice == 1
+      mask contains "/input" if twice == 1
 
-mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > numbers.range(1, 100000)[_]])]) if input.input.http.path == "/slow"
-`,
+      mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > numbers.range(1, 100000)[_]])]) if input.input.http.path == "/slow"
+    `,
   })
   const failing = ['/pointer', '/operation', '/clash', '/slow']
   const ids: string[] = []
-  for (const path of [...failing, '/plain']) ids.push((await ask(path)).id)
+  await eachCase([...failing, '/plain'], async (path) => ids.push((await ask(path)).id))
   await collector.until(() => collector.events().length === ids.length)
   assert.deepEqual(
     collector.events().map((event) => event['decision_id']),
@@ -259,10 +277,10 @@ mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > num
   )
   const events = collector.events()
   assert.deepEqual(events.pop()?.['erased'], ['/result'])
-  for (const event of events) {
+  eachCase(events, (event) => {
     assert.deepEqual([event['erased'], event['input'], event['result']], [['/input', '/result'], undefined, undefined])
     assert.equal((event['error'] as { code: string }).code, 'mask_failed')
-  }
+  })
   assert.ok(!JSON.stringify(events).includes('localhost'))
   await metricBecomes(outcome('mask'), 0)
   await metricBecomes(outcome('uploaded'), ids.length)
@@ -272,9 +290,20 @@ mask contains sprintf("/input/%d", [count([1 | numbers.range(1, 100000)[_] > num
 compilerTest('masks that do not compile reject the set, and the last good ones go on', async (t) => {
   const { collector, ask, gateway, installation } = await arrange(t, {
     name: 'report.rego',
-    rules: 'package system.log\n\nmask contains "/input"\n',
+    rules: rego`
+      package system.log
+
+      mask contains "/input"
+    `,
   })
-  installation.write('rules/report.rego', 'package system.log\n\nmask contains "/result" if no_such_function(1)\n')
+  installation.write(
+    'rules/report.rego',
+    rego`
+      package system.log
+
+      mask contains "/result" if no_such_function(1)
+    `,
+  )
   assert.equal((await gateway.reload()).ok, false)
   await ask('/')
   await collector.until(() => collector.events().length === 1)
@@ -284,10 +313,21 @@ compilerTest('masks that do not compile reject the set, and the last good ones g
 compilerTest('changed masks are a revision of their own, which takes force in one go', async (t) => {
   const { collector, ask, gateway, installation } = await arrange(t, {
     name: 'report.rego',
-    rules: 'package system.log\n\nmask contains "/input"\n',
+    rules: rego`
+      package system.log
+
+      mask contains "/input"
+    `,
   })
   const before = await gateway.reload()
-  installation.write('rules/report.rego', 'package system.log\n\nmask contains "/result"\n')
+  installation.write(
+    'rules/report.rego',
+    rego`
+      package system.log
+
+      mask contains "/result"
+    `,
+  )
   const after = await gateway.reload()
   assert.notEqual(after.revision, before.revision)
   await ask('/')
@@ -337,11 +377,11 @@ test('a gateway whose server is away answers all the same; the oldest events giv
   })
   collector.close()
   const ids: string[] = []
-  for (let index = 0; index < 12; index += 1) {
+  await times(12, async (index) => {
     const { status, id } = await ask(`/${index}`)
     assert.equal(status, 200)
     ids.push(id)
-  }
+  })
   assert.ok((await metric(outcome('buffer'))) > 0)
   assert.ok((await metric('sallyport_decision_log_buffer_bytes')) <= 2048)
   await gateway.close()
@@ -354,16 +394,16 @@ test('a gateway whose server is away answers all the same; the oldest events giv
   assert.equal(log.filter((line) => line.includes('a report fails')).length, 1)
 })
 
-test('what waits at the end is sent before the gateway stops', async (t) => {
+test('events that still wait are sent before the gateway stops', async (t) => {
   const { collector, ask, gateway } = await arrange(t, { delay: '1h' })
   await ask('/last')
   await gateway.close()
   assert.deepEqual(collector.events().length, 1)
 })
 
-test('decisions beyond the stated rate are not reported, and counted', async (t) => {
+test('decisions beyond the configured rate are counted instead of reported', async (t) => {
   const { collector, ask, metricBecomes } = await arrange(t, { more: ', maxDecisionsPerSecond: 0.001' })
-  for (const path of ['/1', '/2', '/3']) assert.equal((await ask(path)).status, 200)
+  await eachCase(['/1', '/2', '/3'], async (path) => assert.equal((await ask(path)).status, 200))
   await collector.until(() => collector.events().length === 1)
   await metricBecomes(outcome('rate'), 2)
 })
@@ -377,8 +417,13 @@ compilerTest('a body too large to be copied is left out, and the event says so',
   assert.deepEqual(event?.input.http.body, { type: 'json', bytes: 300_008 })
 })
 
-const looking =
-  'package sallyport.rules\n\ndeny contains "x" if input.http.body.value.never\n\ndeny contains "y" if input.http.headers["x-never"]\n'
+const looking = rego`
+  package sallyport.rules
+
+  deny contains "x" if input.http.body.value.never
+
+  deny contains "y" if input.http.headers["x-never"]
+`
 const deep = (depth: number) => `${'[{"a":'.repeat(depth)}1${'}]'.repeat(depth)}`
 
 compilerTest('no length and no depth of a request keeps it out of the log', async (t) => {
@@ -396,7 +441,9 @@ compilerTest('no length and no depth of a request keeps it out of the log', asyn
     deep(20_000),
   ]
   const ids: string[] = []
-  for (const body of bodies) ids.push((await ask('/body', { method: 'POST', headers: 'Content-Type: application/json\r\n', body })).id)
+  await eachCase(bodies, async (body) =>
+    ids.push((await ask('/body', { method: 'POST', headers: 'Content-Type: application/json\r\n', body })).id),
+  )
   ids.push((await ask('/text', { method: 'POST', headers: 'Content-Type: text/plain\r\n', body: deep(20_000) })).id)
   ids.push((await ask('/text', { method: 'POST', headers: 'Content-Type: text/plain\r\n', body: '\u0001'.repeat(200_000) })).id)
   ids.push((await ask(`/${'p'.repeat(7000)}?${'q=1&'.repeat(500)}`)).id)
@@ -414,12 +461,13 @@ compilerTest('no length and no depth of a request keeps it out of the log', asyn
 
 compilerTest('a request whose size stops the masks is told of without what they might have masked', async (t) => {
   const { collector, ask, metricBecomes } = await arrange(t, {
-    rules: `package system.log
+    rules: rego`
+      package system.log
 
-letters := split(input.input.http.path, "")
+      letters := split(input.input.http.path, "")
 
-mask contains "/input/http/method" if count([1 | some one in letters; some other in letters; one == other]) > 0
-`,
+      mask contains "/input/http/method" if count([1 | some one in letters; some other in letters; one == other]) > 0
+    `,
   })
   const { id } = await ask(`/${'p'.repeat(12_000)}`)
   await metricBecomes(outcome('uploaded'), 1)
@@ -430,10 +478,18 @@ mask contains "/input/http/method" if count([1 | some one in letters; some other
 
 compilerTest('a body that no rule looked at is told of as unread', async (t) => {
   const { collector, ask } = await arrange(t, {
-    rules: 'package sallyport.rules\n\ndeny contains "x" if {\n\tinput.http.path == "/judged"\n\tinput.http.body.value.never\n}\n',
+    rules: rego`
+      package sallyport.rules
+
+      deny contains "x" if {
+        input.http.path == "/judged"
+        input.http.body.value.never
+      }
+    `,
   })
-  for (const path of ['/judged', '/other'])
-    await ask(path, { method: 'POST', headers: 'Content-Type: application/json\r\n', body: '{"a":1}' })
+  await eachCase(['/judged', '/other'], (path) =>
+    ask(path, { method: 'POST', headers: 'Content-Type: application/json\r\n', body: '{"a":1}' }),
+  )
   await collector.until(() => collector.events().length === 2)
   assert.deepEqual(
     (collector.events() as (Event & { input: { http: { body: object } } })[]).map((event) => event.input.http.body),

@@ -1,10 +1,13 @@
 /** What a denied caller is told: its own rule, reasons and hint, and nothing of other integrations or of the host. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { idOf } from '../support/author.ts'
-import { createInstallation, exchangeRaw, manifest, startHere } from '../support/installation.ts'
+import { eachCase } from '../support/cases.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, startHere } from '../support/installation.ts'
 
 /** One of each kind that is denied, some coming near a capability. */
 const asked = [
@@ -19,20 +22,24 @@ const asked = [
   'GET /v1/files/theirs/a HTTP/1.1\r\nHost: x',
 ]
 
-const weather = manifest(
-  'weather',
-  `network: [{ hosts: [api.example.com], tls: none, methods: [GET], paths: [/v1/**], addresses: [10.0.0.0/8] }]
-files: [{ name: data, root: ../data-of-weather, actions: [read], paths: [public/**] }]`,
-)
+const weather = grant({
+  network: [{ hosts: ['api.example.com'], tls: 'none', methods: ['GET'], paths: ['/v1/**'], addresses: ['10.0.0.0/8'] }],
+  files: [{ name: 'data', root: '../data-of-weather', actions: ['read'], paths: ['public/**'] }],
+})
 /** May do all that is asked here. */
 const other = (name: string) =>
-  manifest(
+  grant({
     name,
-    `labels: { secret: ${name}-label }
-network: [{ hosts: ["*", api.example.com, other.example.com, 10.1.2.3], tls: none, ports: [80, 443, 8443], addresses: [10.1.0.0/16] }]
-services: [{ name: search }]
-files: [{ name: data, root: ../data-of-${name}, actions: [read] }, { name: theirs, root: ../theirs, actions: [read] }]`,
-  )
+    labels: { secret: `${name}-label` },
+    network: [
+      { hosts: ['*', 'api.example.com', 'other.example.com', '10.1.2.3'], tls: 'none', ports: [80, 443, 8443], addresses: ['10.1.0.0/16'] },
+    ],
+    services: [{ name: 'search' }],
+    files: [
+      { name: 'data', root: `../data-of-${name}`, actions: ['read'] },
+      { name: 'theirs', root: '../theirs', actions: ['read'] },
+    ],
+  })
 
 async function replies(t: TestContext, manifests: Record<string, string>, config = ''): Promise<readonly string[]> {
   const installation = createInstallation(t, {
@@ -59,7 +66,7 @@ test('a denial is the same to the byte whatever other integrations there are and
 })
 
 test('a denial tells rule, reasons and a hint, and no root, address block, token or other path of the manifest', async (t) => {
-  for (const reply of await replies(t, { 'mail.yaml': other('mail') })) {
+  eachCase(await replies(t, { 'mail.yaml': other('mail') }), (reply) => {
     const problem = JSON.parse(reply.slice(reply.indexOf('\r\n\r\n')))
     assert.deepEqual(Object.keys(problem), [
       'type',
@@ -80,5 +87,5 @@ test('a denial tells rule, reasons and a hint, and no root, address block, token
     assert.ok(problem.reasons.length > 0)
     assert.equal(problem.hint.manifest, 'weather.yaml')
     assert.doesNotMatch(reply, /data-of|theirs\/|10\.0\.0\.0|10\.1\.0\.0|public|\/v1\/\*\*|sha256|mail|label/)
-  }
+  })
 })

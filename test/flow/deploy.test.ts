@@ -1,4 +1,5 @@
 /** What is in deploy/ as far as it can be checked without a container engine. */
+
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +8,7 @@ import { test } from 'node:test'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../src/config/index.ts'
 import { loadManifests } from '../../src/manifests/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { root } from '../support/installation.ts'
 import { createMachine, whyNoMachine } from '../support/machine.ts'
@@ -27,9 +29,11 @@ test('the Kubernetes manifests are valid', async (t) => {
 test('the configuration and manifest in the ConfigMaps are good', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-deploy-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  for (const { data } of resources)
-    for (const [name, text] of Object.entries(data ?? {}))
+  eachCase(resources, ({ data }) => {
+    eachCase(Object.entries(data ?? {}), ([name, text]) => {
       writeFileSync(join(folder, name === 'sallyport.yaml' ? 'gateway.conf' : name), text)
+    })
+  })
   const config = loadConfig(join(folder, 'gateway.conf'))
   const { integrations } = await loadManifests(folder, config.defaults)
   assert.deepEqual(
@@ -99,8 +103,11 @@ test('the image’s steps give a gateway in a clean folder, without root and wit
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const containerfile = readFileSync(join(root, 'deploy/Containerfile'), 'utf8')
   const build = containerfile.slice(containerfile.indexOf('AS build'), containerfile.indexOf('AS guard'))
-  for (const [, names = ''] of build.matchAll(/^COPY (?!--from)(.+) \S+$/gm))
-    for (const name of names.split(' ')) cpSync(join(root, name), join(folder, name), { recursive: true })
+  eachCase(build.matchAll(/^COPY (?!--from)(.+) \S+$/gm), ([, names = '']) => {
+    eachCase(names.split(' '), (name) => {
+      cpSync(join(root, name), join(folder, name), { recursive: true })
+    })
+  })
   assert.match(build, /^RUN npm ci --omit=dev$/m)
   const installed = await command('npm', ['ci', '--omit=dev', '--prefer-offline'], { cwd: folder })
   if (installed.code !== 0 && /ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT/.test(installed.stderr))
@@ -120,8 +127,9 @@ test('the image’s steps give a gateway in a clean folder, without root and wit
 test('the systemd unit is well formed', async (t) => {
   const unit = join(root, 'deploy/systemd/sallyport.service')
   const text = readFileSync(unit, 'utf8')
-  for (const line of ['NoNewPrivileges=yes', 'ProtectSystem=strict', 'DynamicUser=yes', 'StateDirectoryMode=0700'])
-    assert.ok(text.includes(`${line}\n`), line)
+  eachCase(['NoNewPrivileges=yes', 'ProtectSystem=strict', 'DynamicUser=yes', 'StateDirectoryMode=0700'], (line) =>
+    assert.ok(text.includes(`${line}\n`), line),
+  )
   const { code, stderr } = await command('systemd-analyze', ['verify', unit])
   if (code === 127) return t.skip('systemd-analyze is not installed')
   // The program is where the unit says only on a machine that has it.

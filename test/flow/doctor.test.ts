@@ -1,9 +1,11 @@
 /** What `sallyport doctor` finds, `sallyport run` does not start with; and the other way round. */
+
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { doctor } from '../../src/cli/doctor.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createInstallation, main, startHere } from '../support/installation.ts'
 import { testWith } from '../support/tools.ts'
@@ -86,19 +88,15 @@ test('doctor says who is suspended, and that what is kept of it is damaged', asy
   const suspended = { past: until(Date.now() - 1), weather: until(Date.now() + 600_000) }
   installation.write('state/access.json', JSON.stringify({ ...tokens, suspended }))
   assert.deepEqual(await access(), { name: 'access', state: 'warn', detail: 'suspended: weather' })
-  for (const damaged of [
-    '',
-    '{"manifests":{}',
-    'null',
-    '[]',
-    '{"manifests":{},"suspended":{"weather":{}}}',
-    '{"manifests":{"a":null},"suspended":{}}',
-  ]) {
-    installation.write('state/access.json', damaged)
-    const detail = `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then no integration is suspended`
-    assert.deepEqual(await access(), { name: 'access', state: 'fail', detail })
-    if (damaged !== '') continue
-    const { code, stderr } = await command(process.execPath, ['--no-warnings', main, 'run', '--config', installation.configFile])
-    assert.deepEqual([code, stderr], [78, `${detail}\n`])
-  }
+  await eachCase(
+    ['', '{"manifests":{}', 'null', '[]', '{"manifests":{},"suspended":{"weather":{}}}', '{"manifests":{"a":null},"suspended":{}}'],
+    async (damaged) => {
+      installation.write('state/access.json', damaged)
+      const detail = `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then no integration is suspended`
+      assert.deepEqual(await access(), { name: 'access', state: 'fail', detail })
+      if (damaged !== '') return
+      const { code, stderr } = await command(process.execPath, ['--no-warnings', main, 'run', '--config', installation.configFile])
+      assert.deepEqual([code, stderr], [78, `${detail}\n`])
+    },
+  )
 })

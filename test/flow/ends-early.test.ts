@@ -1,8 +1,10 @@
 /** A reply that comes before the end of its request: clients that write all before they read see its status. */
+
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { createInstallation, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
@@ -110,29 +112,29 @@ test('the status of a reply that comes before the end of an upload', async (t) =
     ['413 for what is too large', 'weather', `${http}/large`, '413'],
     ['429 for a spent quota', 'spent', `${http}/early`, '429'],
   ]
-  for (const [client, run] of Object.entries(clients)) {
+  await eachCase(Object.entries(clients), async ([client, run]) => {
     if (client.includes('requests') && (await command('python3', ['-c', 'import requests'])).code !== 0) {
       t.diagnostic('Python’s requests is not installed')
-      continue
+      return
     }
-    for (const [what, who, url, status] of cases) {
-      if (client.includes('http.client') && url.startsWith('https:')) continue
+    await eachCase(cases, async ([what, who, url, status]) => {
+      if (client.includes('http.client') && url.startsWith('https:')) return
       // Fetch §4.6: a 407 of a proxy is a network error.
-      if (client.includes('fetch') && status === '407') continue
+      if (client.includes('fetch') && status === '407') return
       await t.test(`${client} sees ${what}`, async () => {
         const { stdout, stderr } = await run(proxy(who), url, ca, file)
         assert.equal(stdout, status, stderr)
       })
-    }
-  }
+    })
+  })
 })
 
 test('the status of a service’s reply that comes before the end of an upload', async (t) => {
   const { file, services, header } = await arrange(t)
-  for (const expect of ['Expect:', 'Expect: 100-continue']) {
+  await eachCase(['Expect:', 'Expect: 100-continue'], async (expect) => {
     const { stdout, stderr } = await curl(file, `${services}/named/early`, '--noproxy', '*', '-H', expect, '-H', header)
     assert.equal(stdout, '401', stderr)
-  }
+  })
   const run = await command('python3', ['-c', pythonService, services, header, String(uploadBytes)], { env: cleanEnv() })
   assert.equal(run.stdout, '401 403', run.stderr)
 })

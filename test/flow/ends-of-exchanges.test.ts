@@ -1,4 +1,5 @@
 /** Who ends an exchange, and when: each row of the table in docs/lifecycle.md, through every door that carries requests. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -6,9 +7,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ProblemCode, problems } from '../../src/core/index.ts'
 import { startOrigins } from '../fuzz/origins.ts'
+import { eachCase } from '../support/cases.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, type Installation, manifest, proxyHeader, root, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, type Installation, proxyHeader, root, startHere } from '../support/installation.ts'
 
 const unfinished = 'Content-Length: 1000000\r\n\r\nhello'
 
@@ -109,7 +112,7 @@ const brokerRows: Readonly<Record<string, Row>> = {
 test('whichever side ends an exchange with the broker, it is settled as the table says, and nothing half written is left', async (t) => {
   const installation = createInstallation(t, {
     config: 'http: { idleTimeout: 1s, lingerTimeout: 600ms }\nlisteners: [{ name: all, address: "127.0.0.1:0", doors: [broker] }]',
-    manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [read, write] }]') },
+    manifests: { 'weather.yaml': grant({ files: [{ name: 'data', root: '../data', actions: ['read', 'write'] }] }) },
   })
   const data = join(installation.folder, 'data')
   mkdirSync(data)
@@ -117,8 +120,9 @@ test('whichever side ends an exchange with the broker, it is settled as the tabl
   const { proxyPort } = await startHere(t, installation)
   const open = async () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
   const head = `Host: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n`
-  for (const [what, { path, rest, method = 'GET', ...row }] of Object.entries(brokerRows))
-    await take(installation, 'broker', what, open, `${method} /v1/files/data${path} HTTP/1.1\r\n${head}${rest}`, row)
+  await eachCase(Object.entries(brokerRows), ([what, { path, rest, method = 'GET', ...row }]) =>
+    take(installation, 'broker', what, open, `${method} /v1/files/data${path} HTTP/1.1\r\n${head}${rest}`, row),
+  )
   assert.deepEqual(readdirSync(data), ['large'])
 })
 

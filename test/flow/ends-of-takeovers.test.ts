@@ -1,4 +1,5 @@
 /** Who ends a tunnel and a WebSocket, and when: each row of the table in docs/lifecycle.md, in its second and third column. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -7,7 +8,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, proxyHeader, root, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, proxyHeader, root, startHere } from '../support/installation.ts'
 
 /** One end of what was opened, which leaves its own half open until a test ends it. */
 interface Side {
@@ -255,10 +257,10 @@ async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = 
   const installation = createInstallation(t, {
     config: `http: { idleTimeout: ${idleTimeout}, lingerTimeout: 600ms }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", timeout: ${timeout} }]`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `services: [{ name: chat, websocket: true }]\nnetwork: [{ hosts: [127.0.0.1], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8] }]`,
-      ),
+      'weather.yaml': grant({
+        services: [{ name: 'chat', websocket: true }],
+        network: [{ hosts: ['127.0.0.1'], ports: [port], tls: 'tunnel', addresses: ['127.0.0.0/8'] }],
+      }),
     },
   })
   const { proxyPort } = await startHere(t, installation)

@@ -1,4 +1,5 @@
 /** Conditional requests for files (RFC 9110 §13): what the caller believes holds, or nothing happens; of several writers one wins. */
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { constants, linkSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -7,7 +8,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { etagOf } from '../../src/resources/files/file-version.ts'
 import { replaceFile } from '../../src/resources/files/replace.ts'
-import { createInstallation, manifest, startHere } from '../support/installation.ts'
+import { eachCase, times } from '../support/cases.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, startHere } from '../support/installation.ts'
 
 /** Two gateways that serve one folder. */
 async function arrange(t: TestContext) {
@@ -15,7 +18,7 @@ async function arrange(t: TestContext) {
   const data = join(first.folder, 'data')
   mkdirSync(data)
   const second = createInstallation(t)
-  const files = manifest('weather', `files: [{ name: data, root: ${data}, actions: [stat, list, read, write] }]`)
+  const files = grant({ files: [{ name: 'data', root: data, actions: ['stat', 'list', 'read', 'write'] }] })
   for (const installation of [first, second]) installation.write('integrations/weather.yaml', files)
   const ports = [(await startHere(t, first)).proxyPort, (await startHere(t, second)).proxyPort]
   const ask = (path: string, headers: Record<string, string> = {}, init: RequestInit = {}, gateway = 0) =>
@@ -34,27 +37,27 @@ const count = (statuses: readonly number[], status: number) => statuses.filter((
 
 test('of many writers that replace the same version one succeeds, through two gateways too', async (t) => {
   const { data, put, write } = await arrange(t)
-  for (let round = 0; round < 5; round += 1) {
+  await times(5, async (round) => {
     const etag = await write('a.txt', `round ${round}`)
     const replies = await Promise.all(writers.map((one) => put('a.txt', `writer ${one}`, { 'if-match': etag }, one % 2)))
     const statuses = replies.map(({ status }) => status)
     assert.equal(count(statuses, 204), 1, statuses.join())
     assert.equal(count(statuses, 412), writers.length - 1, statuses.join())
     assert.equal(readFileSync(join(data, 'a.txt'), 'utf8'), `writer ${statuses.indexOf(204)}`)
-  }
+  })
   assert.deepEqual(readdirSync(data), ['a.txt'])
 })
 
 test('of many writers that create the same file one succeeds, through two gateways too', async (t) => {
   const { data, put } = await arrange(t)
-  for (let round = 0; round < 5; round += 1) {
+  await times(5, async (round) => {
     const name = `new-${round}`
     const replies = await Promise.all(writers.map((one) => put(name, `writer ${one}`, { 'if-none-match': '*' }, one % 2)))
     const statuses = replies.map(({ status }) => status)
     assert.equal(count(statuses, 201), 1, statuses.join())
     assert.equal(count(statuses, 412), writers.length - 1, statuses.join())
     assert.equal(readFileSync(join(data, name), 'utf8'), `writer ${statuses.indexOf(201)}`)
-  }
+  })
   assert.deepEqual(readdirSync(data).length, 5)
 })
 
@@ -99,12 +102,13 @@ test('a write is judged by every condition of the standard', async (t) => {
     { 'if-unmodified-since': 'Sunday, 06-Nov-94 08:49:37 GMT' },
     { 'if-unmodified-since': 'Sun Nov  6 08:49:37 1994' },
   ]
-  for (const headers of refused) {
+  await eachCase(refused, async (headers) => {
     const reply = await put('a.txt', 'lost', headers)
     assert.deepEqual([reply.status, reply.headers.get('sallyport-problem')], [412, 'precondition-failed'], JSON.stringify(headers))
-  }
-  for (const headers of [{ 'if-match': 'bare' }, { 'if-none-match': '"a" "b"' }, { 'content-range': 'bytes 0-2/3' }])
-    assert.equal((await put('a.txt', 'lost', headers)).status, 400, JSON.stringify(headers))
+  })
+  await eachCase([{ 'if-match': 'bare' }, { 'if-none-match': '"a" "b"' }, { 'content-range': 'bytes 0-2/3' }], async (headers) =>
+    assert.equal((await put('a.txt', 'lost', headers)).status, 400, JSON.stringify(headers)),
+  )
   assert.equal((await put('absent.txt', 'lost', { 'if-match': '*' })).status, 412)
   assert.equal(readFileSync(join(data, 'a.txt'), 'utf8'), 'old')
 
@@ -114,7 +118,7 @@ test('a write is judged by every condition of the standard', async (t) => {
     { 'if-unmodified-since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
     { 'if-unmodified-since': 'yesterday' },
   ]
-  for (const headers of accepted) assert.equal((await put('a.txt', 'new', headers)).status, 204, JSON.stringify(headers))
+  await eachCase(accepted, async (headers) => assert.equal((await put('a.txt', 'new', headers)).status, 204, JSON.stringify(headers)))
   const current = await write('a.txt', 'again')
   assert.equal((await put('a.txt', 'new', { 'if-match': `${stranger} , ${current}` })).status, 204)
   assert.equal((await put('b.txt', 'new', { 'if-none-match': stranger })).status, 201)
@@ -131,7 +135,7 @@ test('a read, and a HEAD, answer 304 to a caller that has the file', async (t) =
   assert.equal(await whole.text(), 'text')
   const etag = whole.headers.get('etag') ?? ''
   assert.equal(whole.headers.get('last-modified'), 'Sun, 09 Sep 2001 01:46:40 GMT')
-  for (const method of ['GET', 'HEAD']) {
+  await eachCase(['GET', 'HEAD'], async (method) => {
     const status = async (headers: Record<string, string>) => (await ask('a.txt', headers, { method })).status
     assert.equal(await status({ 'if-none-match': etag }), 304)
     assert.equal(await status({ 'if-none-match': `"0", W/${etag}` }), 304)
@@ -142,7 +146,7 @@ test('a read, and a HEAD, answer 304 to a caller that has the file', async (t) =
     assert.equal(await status({ 'if-match': '"0"' }), 412)
     assert.equal(await status({ 'if-match': etag }), 200)
     assert.equal(await status({ 'if-unmodified-since': 'Sun, 09 Sep 2001 01:46:39 GMT' }), 412)
-  }
+  })
 })
 
 test('a pipe is not there, and its writer is not woken', async (t) => {
@@ -153,14 +157,16 @@ test('a pipe is not there, and its writer is not woken', async (t) => {
   const writing = open(pipe, 'w').finally(() => {
     woken = true
   })
-  for (const [path, method] of [
-    ['pipe', 'GET'],
-    ['pipe', 'HEAD'],
-    ['pipe?op=stat', 'GET'],
-  ] as const)
-    assert.equal((await ask(path, {}, { method })).status, 404, `${method} ${path}`)
+  await eachCase(
+    [
+      ['pipe', 'GET'],
+      ['pipe', 'HEAD'],
+      ['pipe?op=stat', 'GET'],
+    ] as const,
+    async ([path, method]) => assert.equal((await ask(path, {}, { method })).status, 404, `${method} ${path}`),
+  )
   assert.deepEqual(await (await ask('?op=list')).json(), { entries: [], complete: true })
   assert.equal(woken, false)
   const reading = await open(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
-  for (const end of [await writing, reading]) await end.close()
+  await eachCase([await writing, reading], (end) => end.close())
 })

@@ -2,6 +2,7 @@
  * On a machine that is not the developer's: no Go, no caches, no HOME, a user without a name, a root file system that is
  * read-only, with the state folder the only place to write, and the Node.js that a newcomer has.
  */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,13 +11,16 @@ import { basename, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { builtinLibrary, compiler, programPath } from '../../src/opa/compiler/program.ts'
 import { idOf } from '../support/author.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
-import { exchangeRaw, manifest, proxyHeader } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { exchangeRaw, proxyHeader } from '../support/installation.ts'
 import { createMachine, type Machine, oldNode, terminate, whyNoMachine } from '../support/machine.ts'
 import { findOpa } from '../support/opa.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const why = whyNoMachine()
@@ -41,15 +45,15 @@ admin: { health: "127.0.0.1:0" }
 `
 const withRules = `${config}policy: { rules: ./rules }\n`
 const weather = (port: number) =>
-  manifest(
-    'weather',
-    `network:
-  - { hosts: [localhost], ports: [${port}], tls: none, methods: [GET, POST], paths: ["/v1.0/**"], addresses: [127.0.0.0/8, "::1/128"] }
-  - { hosts: [localhost], ports: [9], tls: none }
-  - { hosts: ["1.example.com"], methods: [GET], paths: ["/1e5/*"] }
-limits: { arrivals: { rate: 1000/s, burst: 1000 } }
-files: [{ name: data-1e5, root: /usr/share, actions: [read], paths: [public/**] }]`,
-  )
+  grant({
+    network: [
+      toLocalhost(port, { methods: ['GET', 'POST'], paths: ['/v1.0/**'] }),
+      { hosts: ['localhost'], ports: [9], tls: 'none' },
+      { hosts: ['1.example.com'], methods: ['GET'], paths: ['/1e5/*'] },
+    ],
+    limits: { arrivals: { rate: '1000/s', burst: 1000 } },
+    files: [{ name: 'data-1e5', root: '/usr/share', actions: ['read'], paths: ['public/**'] }],
+  })
 
 interface Running {
   readonly port: number
@@ -137,31 +141,33 @@ test('the default policy decides and denies in every shape, and nothing is writt
   assert.doesNotMatch(doctor.stdout, /^FAIL/m, doctor.stdout + doctor.stderr)
   const gateway = await start(machine)
   assert.equal((await ask(gateway.port, get(`http://localhost:${origin.port}/v1.0/1e5`))).status, 200)
-  for (const head of denied) {
+  await eachCase(denied, async (head) => {
     const { status, text } = await ask(gateway.port, head, 'abc')
     assert.equal(status, 403, `${head}\n${text}`)
     assert.match(text, /"code":"policy-denied"/, head)
     assert.match(text, /"rule":"default\/deny"/, head)
     assert.match(text, /"reasons":\["/, head)
-  }
-  for (const [head, expected, code] of refused) {
+  })
+  await eachCase(refused, async ([head, expected, code]) => {
     const { status, text } = await ask(gateway.port, head)
     assert.equal(status, expected, `${head}\n${text}`)
     assert.ok(text.includes(`"code":"${code}"`), `${head}\n${text}`)
-  }
+  })
   const stranger = await exchangeRaw(gateway.port, `${get('http://1.example.com/1.5')}\r\nConnection: close\r\n\r\n`)
   assert.match(stranger, /^HTTP\/1\.1 407 /)
   assert.match(await exchangeRaw(gateway.port, '1.5e7 \0\r\n\r\n'), /^HTTP\/1\.1 400 /)
 
   const metrics = await exchangeRaw(gateway.healthPort, 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-  for (const line of metrics.split('\n').filter((one) => /^sallyport_(?:policy_failures|internal_errors)_total/.test(one)))
-    assert.match(line, / 0$/, line)
+  eachCase(
+    metrics.split('\n').filter((one) => /^sallyport_(?:policy_failures|internal_errors)_total/.test(one)),
+    (line) => assert.match(line, / 0$/, line),
+  )
   const verify = await on(machine, `${sallyport} audit verify --config /etc/sallyport/sallyport.yaml`)
   assert.deepEqual([verify.code, verify.stderr], [0, ''], verify.stdout)
-  for (const line of ['status', 'usage', 'policy list', 'env weather', 'check', 'audit tail', 'reload']) {
+  await eachCase(['status', 'usage', 'policy list', 'env weather', 'check', 'audit tail', 'reload'], async (line) => {
     const { code, stdout, stderr } = await on(machine, `${sallyport} ${line} --config /etc/sallyport/sallyport.yaml`)
     assert.equal(code, 0, `${line}: ${stdout}${stderr}`)
-  }
+  })
   assert.equal(await gateway.stop(), 0, gateway.log())
   assert.doesNotMatch(gateway.log(), /"level":"(?:error|fatal)"|library|compiler/)
   requireOwn(machine)
@@ -175,8 +181,13 @@ function requireOwn({ stateFolder }: Machine): void {
   }
 }
 
-const rules =
-  'package sallyport.rules\n\nimport rego.v1\n\ndeny contains sprintf("%5.2f of %v", [1.5, {"a": 1}]) if regex.match(`^/v1\\.0/secret`, input.http.path)\n'
+const rules = rego`
+  package sallyport.rules
+
+  import rego.v1
+
+  deny contains sprintf("%5.2f of %v", [1.5, {"a": 1}]) if regex.match(\`^/v1\.0/secret\`, input.http.path)
+`
 
 test(
   'rules without a compiler: the start is refused with 78 and the ways to have one, and a reload keeps the last good set',
@@ -224,8 +235,13 @@ compilerTest(
   async (t) => {
     const programs = [await programPath(compiler), await programPath(builtinLibrary)]
     const origin = await startOrigin(t)
-    const tests =
-      'package sallyport.rules_test\n\nimport data.sallyport.rules\n\ntest_secret if count(rules.deny) == 1 with input.http.path as "/v1.0/secret"\n'
+    const tests = rego`
+      package sallyport.rules_test
+
+      import data.sallyport.rules
+
+      test_secret if count(rules.deny) == 1 with input.http.path as "/v1.0/secret"
+    `
     const machine = createMachine(t, {
       files: {
         'sallyport.yaml': withRules,
@@ -242,10 +258,10 @@ compilerTest(
     assert.equal(secret.status, 403, secret.text)
     assert.match(secret.text, / 1\.50 of \{\\"a\\": 1\}/)
     assert.equal((await ask(gateway.port, get(`http://localhost:${origin.port}/v1.0/1e5`))).status, 200)
-    for (const line of [`policy explain ${idOf(secret.text)}`, 'doctor', 'policy check', 'policy test', 'policy replay']) {
+    await eachCase([`policy explain ${idOf(secret.text)}`, 'doctor', 'policy check', 'policy test', 'policy replay'], async (line) => {
       const { code, stdout, stderr } = await on(machine, `${sallyport} ${line} --config /etc/sallyport/sallyport.yaml`, env)
       assert.equal(code, 0, `${line}: ${stdout}${stderr}`)
-    }
+    })
     assert.equal(await gateway.stop(), 0)
   },
 )
@@ -256,7 +272,11 @@ opaTest('rules with nothing but an opa on PATH are compiled and decide', unless(
     files: {
       'sallyport.yaml': withRules,
       'integrations/weather.yaml': weather(80),
-      'rules/a.rego': 'package sallyport.rules\n\ndeny contains sprintf("no %ss", ["delete"]) if input.http.method == "DELETE"\n',
+      'rules/a.rego': rego`
+        package sallyport.rules
+
+        deny contains sprintf("no %ss", ["delete"]) if input.http.method == "DELETE"
+      `,
     },
     mounts: { [dirname(opa)]: '/opt/opa' },
     programs: { ...node24, opa: `/opt/opa/${basename(opa)}` },
@@ -310,14 +330,14 @@ const oddities: readonly (readonly [what: string, before: string, env: Readonly<
 
 test('what is odd about a machine makes no difference to a start', unless(why), async (t) => {
   const files = { 'sallyport.yaml': config, 'integrations/weather.yaml': weather(80) }
-  for (const [what, before, env] of oddities) {
+  await eachCase(oddities, async ([what, before, env]) => {
     const machine = createMachine(t, { files, programs: node24 })
     const line = `${before} ${sallyport} run --config /etc/sallyport/sallyport.yaml & sleep 0.1; until [ -S /var/lib/sallyport/admin.sock ]; do kill -0 $! 2>/dev/null || exit 99; sleep 0.05; done; kill $!; wait $!`
     const { code, stderr } = await on(machine, line, env)
     assert.equal(code, 0, `${what}: ${stderr}`)
     assert.match(stderr, /"msg":"stopped"/, what)
     requireOwn(machine)
-  }
+  })
 })
 
 const noOldNode = old === null ? 'this machine has no Node.js before 24 beside ours, which is what a newcomer has' : null
@@ -338,7 +358,7 @@ test('a machine leaves no process behind, even where its test fails or is killed
   // One that is waited for, one that is not, and one in a session of its own.
   failed.spawn('sleep 1000 & /usr/bin/setsid sleep 1000 & sleep 1000')
   await eventually('all of them run', () => failed.processes().length === 6)
-  for (const cleanup of cleanups) await cleanup()
+  await eachCase(cleanups, (cleanup) => cleanup())
   assert.deepEqual(failed.processes(), [])
 
   const killed = createMachine(t)

@@ -1,11 +1,14 @@
 /** Callers that end their side behind their request still read: they get their reply, and those that have gone are found out. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
@@ -100,8 +103,8 @@ test('an upload that is cut short is one arrival, ended at once, through every d
     http: ', idleTimeout: 1h, originTimeout: 1h',
     service: ', timeout: 1h',
   })
-  for (const [door, { open, target, head }] of Object.entries(doors)) {
-    for (const end of ['destroy', 'resetAndDestroy'] as const) {
+  await eachCase(Object.entries(doors), ([door, { open, target, head }]) =>
+    eachCase(['destroy', 'resetAndDestroy'] as const, async (end) => {
       const mine = () => installation.records().filter((record) => record['door'] === door)
       const before = mine().length
       const socket = await open()
@@ -122,8 +125,8 @@ test('an upload that is cut short is one arrival, ended at once, through every d
         ['decided'],
         `${door} ${end}`,
       )
-    }
-  }
+    }),
+  )
 })
 
 test('each half of a tunnel ends on its own; lost bytes are no complete tunnel, and neither half is kept for ever', async (t) => {
@@ -138,7 +141,9 @@ test('each half of a tunnel ends on its own; lost bytes are no complete tunnel, 
       })
   }).listen(0, '127.0.0.1')
   t.after(() => {
-    for (const socket of origins) socket.destroy()
+    eachCase(origins, (socket) => {
+      socket.destroy()
+    })
     origin.close()
   })
   await once(origin, 'listening')
@@ -146,10 +151,7 @@ test('each half of a tunnel ends on its own; lost bytes are no complete tunnel, 
   const installation = createInstallation(t, {
     config: 'http: { idleTimeout: 1s }',
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'weather.yaml': grant({ network: [toLocalhost(port, { tls: 'tunnel' })] }),
     },
   })
   const { proxyPort } = await startHere(t, installation)

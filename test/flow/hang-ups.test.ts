@@ -1,13 +1,17 @@
 /** A caller that hangs up, in each state that a request can be in and through each door: its request is settled once, as its caller's doing, and what it held is free. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startOrigins } from '../fuzz/origins.ts'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { startNameServer } from '../support/resolver.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
 import { testWith } from '../support/tools.ts'
@@ -19,18 +23,19 @@ const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 /** As many as one integration may have under way. */
 const lookups = 32
 
-const rules = `package sallyport.rules
+const rules = rego`
+  package sallyport.rules
 
-asked if input.http.path == "/asked"
-asked if input.service.path == "/asked"
-asked if input.tunnel.host == "asked.example"
-asked if input.file.path == "asked"
+  asked if input.http.path == "/asked"
+  asked if input.service.path == "/asked"
+  asked if input.tunnel.host == "asked.example"
+  asked if input.file.path == "asked"
 
-deny contains "no" if {
-	input.request.door != "policy"
-	asked
-	http.send({"method": "GET", "url": "http://unanswered.example/"}).status_code != 200
-}
+  deny contains "no" if {
+    input.request.door != "policy"
+    asked
+    http.send({"method": "GET", "url": "http://unanswered.example/"}).status_code != 200
+  }
 `
 
 /** An origin that behaves as its path says, names that nobody answers for, and an address that answers nobody; nothing but the hang-up ends anything. */
@@ -67,7 +72,7 @@ files: [{ name: data, root: ../data, actions: [read, write] }]`
   installation.write('integrations/weather.yaml', manifest('weather', `${network}\nlimits: { concurrency: ${lookups + 1} }`))
   installation.write(
     'integrations/asker.yaml',
-    manifest('asker', 'network: [{ hosts: [unanswered.example], ports: [80], tls: none, timeout: 1h }]'),
+    grant({ name: 'asker', network: [{ hosts: ['unanswered.example'], ports: [80], tls: 'none', timeout: '1h' }] }),
   )
   mkdirSync(join(installation.folder, 'rules'))
   installation.write('rules/ask.rego', rules)
@@ -181,12 +186,13 @@ compilerTest('a caller that resets its connection ends its request, whatever tha
   const arranged = await arrange(t)
   const { states, openSlots } = arranged
   // What is opened once and kept: a name server's socket, the engine, a connection for figures.
-  for (const state of ['its rules wait for an answer from outside', 'its reply is sent'] as const)
-    for (const [door, cell] of Object.entries(states[state])) await hangUp(arranged, [state, door, cell], reset)
+  await eachCase(['its rules wait for an answer from outside', 'its reply is sent'] as const, (state) =>
+    eachCase(Object.entries(states[state]), ([door, cell]) => hangUp(arranged, [state, door, cell], reset)),
+  )
   await eventually('no slot is held', async () => (await openSlots()) === 0)
   const atRest = activeResources()
-  for (const [state, cells] of Object.entries(states))
-    for (const [door, cell] of Object.entries(cells)) {
+  await eachCase(Object.entries(states), ([state, cells]) =>
+    eachCase(Object.entries(cells), async ([door, cell]) => {
       const records = await hangUp(arranged, [state as State, door, cell], reset)
       const what = `${state}, ${door}`
       const [first, last] = records
@@ -198,7 +204,8 @@ compilerTest('a caller that resets its connection ends its request, whatever tha
         what,
       )
       await eventually(`${what}: no slot is held`, async () => (await openSlots()) === 0)
-    }
+    }),
+  )
   await eventually('no connection and no timer is left', () => activeResources() <= atRest)
 })
 
@@ -230,22 +237,25 @@ compilerTest(
 
 compilerTest('a head that breaks off is refused where its caller can still be told, and holds nothing', async (t) => {
   const { installation, proxyPort, openSlots } = await arrange(t)
-  for (const request of ['GET http://a.exa', 'CONNECT a.example:443 HTTP/1.1\r\nHost:', 'GET /services/origin/ HTTP/1.1\r\nHost: a\r\n']) {
-    const before = installation.records().length
-    const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
-    socket.end(request)
-    const answer = (await socket.toArray()).join('')
-    assert.match(answer, /^HTTP\/1\.1 400 /, request)
-    const records = await eventually(`${request} is settled`, () => {
-      const own = installation.records().slice(before)
-      return own.some(({ type }) => type === 'settled') ? own : null
-    })
-    assert.deepEqual(
-      records.map(({ type, code, status }) => code ?? status ?? type),
-      ['malformed-request', 400],
-      request,
-    )
-  }
+  await eachCase(
+    ['GET http://a.exa', 'CONNECT a.example:443 HTTP/1.1\r\nHost:', 'GET /services/origin/ HTTP/1.1\r\nHost: a\r\n'],
+    async (request) => {
+      const before = installation.records().length
+      const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
+      socket.end(request)
+      const answer = (await socket.toArray()).join('')
+      assert.match(answer, /^HTTP\/1\.1 400 /, request)
+      const records = await eventually(`${request} is settled`, () => {
+        const own = installation.records().slice(before)
+        return own.some(({ type }) => type === 'settled') ? own : null
+      })
+      assert.deepEqual(
+        records.map(({ type, code, status }) => code ?? status ?? type),
+        ['malformed-request', 400],
+        request,
+      )
+    },
+  )
   await eventually('no slot is held', async () => (await openSlots()) === 0)
 })
 
@@ -266,17 +276,18 @@ test('a caller that leaves while its bytes wait for their bucket waits no longer
   mkdirSync(join(installation.folder, 'data'))
   writeFileSync(join(installation.folder, 'data/large'), Buffer.alloc(5_000_000))
   // A bucket for each: what one has taken keeps no other waiting.
-  for (const name of Object.keys(cells))
+  eachCase(Object.keys(cells), (name) => {
     installation.write(
       `integrations/${name}.yaml`,
-      manifest(
+      grant({
         name,
-        `network: [{ hosts: [localhost], ports: [${origins.plainPort}], tls: none, timeout: 1h, addresses: [127.0.0.0/8, "::1/128"] }]
-services: [{ name: origin }]
-files: [{ name: data, root: ../data, actions: [read] }]
-limits: { bytesIn: { rate: 1kB/h, burst: 100kB } }`,
-      ),
+        network: [toLocalhost(origins.plainPort, { timeout: '1h' })],
+        services: [{ name: 'origin' }],
+        files: [{ name: 'data', root: '../data', actions: ['read'] }],
+        limits: { bytesIn: { rate: '1kB/h', burst: '100kB' } },
+      }),
     )
+  })
   const { proxyPort } = await startHere(t, installation)
   const open = async (name: keyof typeof cells) => {
     const before = installation.records().length
@@ -291,7 +302,7 @@ limits: { bytesIn: { rate: 1kB/h, burst: 100kB } }`,
     return { socket, id: decided['id'] }
   }
   const atRest = activeResources()
-  for (const name of Object.keys(cells) as (keyof typeof cells)[]) {
+  await eachCase(Object.keys(cells) as (keyof typeof cells)[], async (name) => {
     const { socket, id } = await open(name)
     await eventually(`${name} is answered`, () => socket.readableLength > 0)
     reset(socket)
@@ -299,6 +310,6 @@ limits: { bytesIn: { rate: 1kB/h, burst: 100kB } }`,
       installation.records().find((record) => record['type'] === 'settled' && record['id'] === id),
     )
     assert.deepEqual([settled['status'], settled['problem']], [200, 'client-closed'], name)
-  }
+  })
   await eventually('no connection and no timer is left', () => activeResources() <= atRest)
 })

@@ -1,10 +1,13 @@
 /** Callers and origins that break off at the worst moment, or say what no protocol foresees: one of them never takes the gateway with it. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { times, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, networkTo, proxyHeader, startChild, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
@@ -28,14 +31,11 @@ test('an origin that resets as soon as a tunnel to it opens ends that tunnel and
   const resetting = await startRaw(t, (socket) => socket.resetAndDestroy())
   const installation = createInstallation(t, {
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${resetting}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'weather.yaml': grant({ network: [toLocalhost(resetting, { tls: 'tunnel' })] }),
     },
   })
   const child = await startChild(t, installation)
-  for (let i = 0; i < 50; i += 1) await exchangeRaw(child.proxyPort, connectTo(resetting)).catch(() => {})
+  await times(50, () => exchangeRaw(child.proxyPort, connectTo(resetting)).catch(() => {}))
   assert.match(await exchangeRaw(child.proxyPort, get(resetting)), /^HTTP\/1\.1 403 /)
   assert.equal(child.process.exitCode, null, child.stderr())
 })
@@ -43,14 +43,14 @@ test('an origin that resets as soon as a tunnel to it opens ends that tunnel and
 test('a caller that resets after a CONNECT that no door serves ends its own connection and nothing else', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: broker, address: "127.0.0.1:0", doors: [broker] }]',
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   const child = await startChild(t, installation)
-  for (let i = 0; i < 50; i += 1) {
+  await times(50, async () => {
     const socket = connect(child.proxyPort, '127.0.0.1').on('error', () => {})
     socket.write(connectTo(1), () => socket.resetAndDestroy())
     await once(socket, 'close')
-  }
+  })
   const answer = await exchangeRaw(child.proxyPort, connectTo(1))
   assert.match(answer, /^HTTP\/1\.1 405 .*allow: GET.*this listener serves no proxy/s)
   assert.equal(child.process.exitCode, null, child.stderr())
@@ -64,7 +64,7 @@ test('the answer to what cannot be parsed waits for the reply in front of it', a
       finish = () => res.end('last')
     },
   })
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
   const { proxyPort } = await startHere(t, installation)
   const socket = connect(proxyPort, '127.0.0.1')
   let text = ''
@@ -72,9 +72,15 @@ test('the answer to what cannot be parsed waits for the reply in front of it', a
     text += chunk
   })
   socket.write(get(origin.port, '/', false))
-  while (!text.includes('first,')) await once(socket, 'data')
+  await until(
+    () => !!text.includes('first,'),
+    () => once(socket, 'data'),
+  )
   socket.write('garbage\r\n\r\n')
-  while (!installation.records().some(({ type }) => type === 'refused')) await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    () => !!installation.records().some(({ type }) => type === 'refused'),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
   socket.write('more garbage\r\n'.repeat(10))
   finish()
   await once(socket, 'close')
@@ -86,10 +92,7 @@ test('a CONNECT behind an unanswered request opens no tunnel into its reply', as
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }, { hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'weather.yaml': grant({ network: [toLocalhost(origin.port), toLocalhost(origin.port, { tls: 'tunnel' })] }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -117,7 +120,7 @@ for (const [what, reply, expected] of [
         socket.write(reply, () => setImmediate(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'))),
       ),
     )
-    const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(port)) } })
+    const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(port)] }) } })
     const { proxyPort, gateway } = await startHere(t, installation)
     const answer = await exchangeRaw(proxyPort, get(port))
     assert.match(answer, expected)
@@ -140,7 +143,7 @@ for (const [what, takeover] of [
     const installation = createInstallation(t, {
       config: `services: [{ name: chat, url: "http://localhost:${origin.port}" }]`,
       manifests: {
-        'weather.yaml': manifest('weather', `${networkTo(origin.port)}\nservices: [{ name: chat, websocket: true }]`),
+        'weather.yaml': grant({ network: [toLocalhost(origin.port)], services: [{ name: 'chat', websocket: true }] }),
       },
     })
     const { proxyPort } = await startHere(t, installation)

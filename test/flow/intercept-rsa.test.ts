@@ -1,4 +1,5 @@
 /** Clients that know no ECDSA are intercepted too, with an RSA leaf that is made when the first of them comes. */
+
 import assert from 'node:assert/strict'
 import { existsSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -8,7 +9,8 @@ import { test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { openInside, readAll } from '../support/tunnel.ts'
 
@@ -36,10 +38,7 @@ test('each client is shown the certificate that it can check, and the RSA key is
   const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   const { port } = await startOrigin(t, { certificate })
-  installation.write(
-    'integrations/weather.yaml',
-    manifest('weather', `network: [{ hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }]`),
-  )
+  installation.write('integrations/weather.yaml', grant({ network: [toLocalhost(port, { tls: 'intercept' })] }))
   const { proxyPort } = await startHere(t, installation)
   const leafKey = join(installation.folder, 'state/ca/leaf-rsa.key')
   const kindOf = async (tls: ConnectionOptions, cut?: number): Promise<string> => {

@@ -1,12 +1,15 @@
 /** Inside an interception every request is an arrival too, whatever Node would answer by itself (security cases 1, 2, 6, 7, 9, 10). */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { eachCase, until } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
 
@@ -14,13 +17,7 @@ async function arrange(t: TestContext, answer?: RequestListener, http = 'headers
   const installation = createInstallation(t, { config: `http: { originCa: ./origin-ca.crt, ${http} }\ndrainTimeout: 1h` })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   const origin = await startOrigin(t, answer === undefined ? { certificate } : { certificate, answer })
-  installation.write(
-    'integrations/weather.yaml',
-    manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-    ),
-  )
+  installation.write('integrations/weather.yaml', grant({ network: [toLocalhost(origin.port, { tls: 'intercept', paths: ['/v1/**'] })] }))
   const { proxyPort, gateway } = await startHere(t, installation)
   const host = `Host: localhost:${origin.port}\r\n`
   const inside = (bytes: string, servername = 'localhost') =>
@@ -49,10 +46,10 @@ test('each malformed request inside is refused with a problem and one record pai
     ['unknown expectation', `GET /v1/a HTTP/1.1\r\n${host}Expect: magic\r\n${end}`, 417],
     ['CONNECT', `CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}\r\n`, 405],
   ]
-  for (const [name, bytes, status] of cases) {
+  await eachCase(cases, async ([name, bytes, status]) => {
     const reply = await inside(bytes)
     assert.match(reply, new RegExp(`^HTTP/1\\.1 ${status} .*sallyport-problem: `, 's'), name)
-  }
+  })
   assert.equal(origin.connections(), 0)
   const own = (type: string) => installation.records().filter((record) => record['type'] === type && record['door'] === 'intercept')
   assert.equal(own('refused').length, cases.length)
@@ -91,7 +88,10 @@ test('an open tunnel is no way around the drain: its live reply ends, its next r
   await once(origin.server, 'request')
   const closed = gateway.close()
   socket.write(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
-  while (!installation.records().some(({ code }) => code === 'draining')) await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    () => !!installation.records().some(({ code }) => code === 'draining'),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
   finish()
   assert.match(await whole, /^HTTP\/1\.1 200 .*first,.*last.*HTTP\/1\.1 503 .*"code":"draining"/s)
   await closed
@@ -105,7 +105,10 @@ test('a caller that ends before it says a word is let go at once, not when the h
   socket.write(`CONNECT localhost:${origin.port} HTTP/1.1\r\n${host}Proxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
   await once(socket, 'data')
   socket.end()
-  while (!installation.records().some(({ type }) => type === 'settled')) await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    () => !!installation.records().some(({ type }) => type === 'settled'),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
   await closed
 })
 
@@ -163,7 +166,9 @@ test('a caller inside that stalls its upload, or does not read its reply, is cut
   const open = () => openInside(installation, { proxyPort, port: origin.port })
   const [stalled, deaf] = await Promise.all([open(), open()])
   const closed = Promise.all([once(stalled, 'close'), once(deaf, 'close')])
-  for (const socket of [stalled, deaf]) socket.on('error', () => {})
+  eachCase([stalled, deaf], (socket) => {
+    socket.on('error', () => {})
+  })
   stalled.resume()
   stalled.write(`POST /v1/a HTTP/1.1\r\n${host}Content-Length: 100\r\n\r\nx`)
   deaf.pause()
@@ -187,6 +192,9 @@ for (const end of ['end', 'resetAndDestroy'] as const)
       const { id } = records.find(({ type, kind }) => type === 'decided' && kind === 'tunnel') ?? {}
       return records.some((record) => record['type'] === 'settled' && record['id'] === id)
     }
-    while (!settled()) await new Promise((resolve) => setImmediate(resolve))
+    await until(
+      () => !!settled(),
+      () => new Promise((resolve) => setImmediate(resolve)),
+    )
     await closed
   })

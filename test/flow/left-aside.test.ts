@@ -1,4 +1,5 @@
 /** Nothing that an author writes is left aside without a word: it counts, or it is refused by its name. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,23 +9,32 @@ import { requireNoRulesInTests } from '../../src/policy/left-aside.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
 import { startBundleGateway } from '../support/bundle-gateway.ts'
 import { bundleOf } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { createDecider } from '../support/decide.ts'
-import { createInstallation, manifest, networkTo, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
-const deny = 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if input.http.path in data.acme.closed\n'
+const deny = rego`
+  package sallyport.rules
+
+  import rego.v1
+
+  deny contains "closed" if input.http.path in data.acme.closed
+`
 
 test('data beside the rules is refused by the gateway and by check', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) })
   installation.write('rules/deny.rego', deny)
-  for (const name of ['data.json', 'acme/data.yaml', 'data.yml']) {
+  await eachCase(['data.json', 'acme/data.yaml', 'data.yml'], async (name) => {
     const { write, folder } = installationWithRules(t)
     mkdirSync(join(folder, 'rules/acme'))
     write(`rules/${name}`, '{}')
     await assert.rejects(createDecider(t, [], { rulesFolder: join(folder, 'rules') }), new RegExp(`rules/${name}.*is data`, 's'))
-  }
+  })
   installation.write('rules/data.json', '{"acme":{"closed":["/closed"]}}')
   const checked = await sallyport(installation, 'check')
   assert.notEqual(checked.code, 0)
@@ -38,54 +48,121 @@ test('a rule in a file of tests is refused, where it stands', async (t) => {
     createDecider(t, [], { rulesFolder: join(installation.folder, 'rules') }),
     /deny_test\.rego:5.*"deny" in a file of tests does not decide/s,
   )
-  for (const command of ['check', 'test']) {
+  await eachCase(['check', 'test'], async (command) => {
     const { code, stderr } = await sallyport(installation, command)
     assert.notEqual(code, 0)
     assert.match(stderr, /deny_test\.rego:5.*does not decide/)
-  }
+  })
 })
 
 test('a part of a rule, or what another rests on, is refused in a file of tests; what only tests use is not', async () => {
   const rules = {
-    'a.rego': `package acme\n\nblocked contains "/a"\n\nshut if data.acme.lib.all\n`,
-    'deny.rego': 'package sallyport.rules\n\nimport data.acme.lib\n\ndeny contains "no" if lib.hidden(input.http.path)\n',
-    'deny_test.rego':
-      'package sallyport.rules\n\nrequest(path) := {"http": {"path": path}}\n\ntest_a if deny with input as request("/a")\n',
+    'a.rego': rego`
+      package acme
+
+      blocked contains "/a"
+
+      shut if data.acme.lib.all
+    `,
+    'deny.rego': rego`
+      package sallyport.rules
+
+      import data.acme.lib
+
+      deny contains "no" if lib.hidden(input.http.path)
+    `,
+    'deny_test.rego': rego`
+      package sallyport.rules
+
+      request(path) := {"http": {"path": path}}
+
+      test_a if deny with input as request("/a")
+    `,
   }
   requireNoRulesInTests(rules)
-  for (const [text, expected] of [
-    ['package acme\n\nblocked contains "/b"\n', /b_test\.rego:3.*"blocked" in a file of tests does not decide/],
-    ['package acme.lib\n\ndefault all := false\n', /"all"/],
-    ['package acme.lib\n\nhidden(path) if path == "/c"\n', /"hidden"/],
-    ['package system.log\n\nmask contains "/input/x"\n', /"mask"/],
-  ] as const)
-    assert.throws(() => requireNoRulesInTests({ ...rules, 'b_test.rego': text }), expected)
+  eachCase(
+    [
+      [
+        rego`
+        package acme
+
+        blocked contains "/b"
+      `,
+        /b_test\.rego:3.*"blocked" in a file of tests does not decide/,
+      ],
+      [
+        rego`
+        package acme.lib
+
+        default all := false
+      `,
+        /"all"/,
+      ],
+      [
+        rego`
+        package acme.lib
+
+        hidden(path) if path == "/c"
+      `,
+        /"hidden"/,
+      ],
+      [
+        rego`
+        package system.log
+
+        mask contains "/input/x"
+      `,
+        /"mask"/,
+      ],
+    ] as const,
+    ([text, expected]) => assert.throws(() => requireNoRulesInTests({ ...rules, 'b_test.rego': text }), expected),
+  )
 })
 
-const account = `package sallyport.rules
+const account = rego`
+  package sallyport.rules
 
-deny contains "account" if input.http.query.account[0] == sprintf("%v", [data.acme.account])
+  deny contains "account" if input.http.query.account[0] == sprintf("%v", [data.acme.account])
 `
 
-const tests =
-  'package acme_test\n\nimport rego.v1\n\ntest_closed if data.sallyport.rules.deny with input as {"http": {"path": "/closed"}}\n\ntest_count if count(data.sallyport.rules.deny) == 1 with input as {"http": {"path": "/closed"}}\n'
+const tests = rego`
+  package acme_test
+
+  import rego.v1
+
+  test_closed if data.sallyport.rules.deny with input as {"http": {"path": "/closed"}}
+
+  test_count if count(data.sallyport.rules.deny) == 1 with input as {"http": {"path": "/closed"}}
+`
 
 compilerTest('commands see the rules and data of the bundles that are configured', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, bundles: [{ name: acme, file: ./acme.tar.gz }] }',
-    manifests: { 'weather.yaml': manifest('weather', networkTo(8080)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) },
   })
   const place = (closed: readonly string[], revision: string) =>
     bundleOf({
       '.manifest': { revision, roots: ['acme'] },
       'acme/data.json': { closed },
-      'acme.rego': 'package acme.lib\n\nimport rego.v1\n\nis_closed(path) if path in data.acme.closed\n',
+      'acme.rego': rego`
+        package acme.lib
+
+        import rego.v1
+
+        is_closed(path) if path in data.acme.closed
+      `,
     }).then((bytes) => writeFileSync(join(installation.folder, 'acme.tar.gz'), bytes))
   await place(['/closed'], 'r1')
   mkdirSync(join(installation.folder, 'rules'))
   installation.write(
     'rules/deny.rego',
-    'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if data.acme.lib.is_closed(input.http.path)\n',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "closed" if data.acme.lib.is_closed(input.http.path)
+    `,
   )
   installation.write('rules/deny_test.rego', tests)
   installation.write('input.json', '{"http":{"path":"/closed"}}')

@@ -1,12 +1,16 @@
 /** Life and death: readiness, drain, signals, and reloads that fail. */
+
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { until } from '../support/cases.ts'
 import { command } from '../support/command.ts'
-import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, root, startChild } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, main, manifest, proxyHeader, root, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -24,7 +28,7 @@ test('SIGTERM lets a live reply end, refuses new work, flushes the log and exits
       finish = () => res.end('last')
     },
   })
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
   const child = await startChild(t, installation)
   const idle = connect(child.proxyPort, '127.0.0.1')
   await new Promise((resolve) => idle.once('connect', resolve))
@@ -56,7 +60,7 @@ test('live work that does not end within the drain timeout is cut; a second sign
   const origin = await startOrigin(t, { answer: (_req, res) => void res.write('never ends') })
   const installation = createInstallation(t, {
     config: 'drainTimeout: 300ms',
-    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   const first = await startChild(t, installation)
   const cut = exchangeRaw(first.proxyPort, ask(origin.port, '/slow'))
@@ -85,7 +89,7 @@ test('live work that does not end within the drain timeout is cut; a second sign
 
 test('SIGHUP with a broken manifest leaves the old one deciding, and says so in log, health and metrics', async (t) => {
   const origin = await startOrigin(t)
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
   const child = await startChild(t, installation)
   const logged = (text: string) =>
     new Promise<void>((resolve) => {
@@ -101,7 +105,7 @@ test('SIGHUP with a broken manifest leaves the old one deciding, and says so in 
   assert.equal(JSON.parse(await health('/readyz')).checks.manifests, false)
   assert.match(await health('/metrics'), /^sallyport_policy_rejected 1$/m)
 
-  installation.write('integrations/weather.yaml', manifest('weather', 'network: []'))
+  installation.write('integrations/weather.yaml', grant({ network: [] }))
   child.process.kill('SIGHUP')
   await new Promise<void>((resolve) => {
     const look = async () => (JSON.parse(await health('/readyz')).checks.manifests ? resolve() : setImmediate(look))
@@ -113,12 +117,15 @@ test('SIGHUP with a broken manifest leaves the old one deciding, and says so in 
 
 test('a changed manifest is taken up without being told', async (t) => {
   const origin = await startOrigin(t)
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', 'network: []') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [] }) } })
   const child = await startChild(t, installation)
   assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 403 /)
-  installation.write('integrations/weather.yaml', manifest('weather', networkTo(origin.port)))
+  installation.write('integrations/weather.yaml', grant({ network: [toLocalhost(origin.port)] }))
   let answer = ''
-  while (!answer.startsWith('HTTP/1.1 200 ')) answer = await exchangeRaw(child.proxyPort, ask(origin.port, '/'))
+  await until(
+    () => !!answer.startsWith('HTTP/1.1 200 '),
+    async () => (answer = await exchangeRaw(child.proxyPort, ask(origin.port, '/'))),
+  )
 })
 
 test('a bad configuration aborts with 78 before any port is bound, with every problem and its place', async (t) => {
@@ -140,7 +147,7 @@ test('a bad configuration aborts with 78 before any port is bound, with every pr
 test('a listener for an unknown integration aborts with 78', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: own, address: "127.0.0.1:0", integration: nobody }]',
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   const { code, stderr } = await command(process.execPath, [main, 'run', '--config', installation.configFile])
   assert.equal(code, 78, stderr)
@@ -151,24 +158,40 @@ compilerTest('SIGHUP with Rego that does not compile leaves the old rules decidi
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules }',
-    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   const { mkdirSync } = await import('node:fs')
   const { join } = await import('node:path')
   mkdirSync(join(installation.folder, 'rules'))
-  installation.write('rules/own.rego', 'package sallyport.rules\n\ndeny contains "closed" if input.http.path == "/closed"\n')
+  installation.write(
+    'rules/own.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "closed" if input.http.path == "/closed"
+    `,
+  )
   const child = await startChild(t, installation)
   const denied = async () => (await exchangeRaw(child.proxyPort, ask(origin.port, '/closed'))).includes('"reasons":["closed"]')
   assert.equal(await denied(), true)
   assert.match(await exchangeRaw(child.proxyPort, ask(origin.port, '/')), /^HTTP\/1.1 200 /)
 
-  installation.write('rules/own.rego', 'package sallyport.rules\n\ndeny contains "closed" if input.http.pth == "/closed"\n')
+  installation.write(
+    'rules/own.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "closed" if input.http.pth == "/closed"
+    `,
+  )
   child.process.kill('SIGHUP')
-  while (!/rules\/own\.rego:3:\d+: .*undefined ref: input\.http\.pth/.test(child.stderr()))
-    await new Promise((resolve) => child.process.stderr?.once('data', resolve))
+  await until(
+    () => !!/rules\/own\.rego:3:\d+: .*undefined ref: input\.http\.pth/.test(child.stderr()),
+    () => new Promise((resolve) => child.process.stderr?.once('data', resolve)),
+  )
   assert.equal(await denied(), true)
 
-  installation.write('rules/own.rego', 'package sallyport.rules\n')
+  installation.write('rules/own.rego', rego`package sallyport.rules`)
   child.process.kill('SIGHUP')
   while (await denied()) await new Promise((resolve) => setImmediate(resolve))
   // Built once: a restart takes it from the state folder, without the compiler.
@@ -183,7 +206,7 @@ test('through the launcher too, a Ctrl-C that the whole group of the terminal ge
       void setTimeout(500).then(() => res.end('last'))
     },
   })
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
   // The machine's own Node, which may be older than the one that the package brings.
   const path = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.includes('node_modules'))
   const launcher = await startChild(t, installation, {
@@ -203,7 +226,7 @@ test('an error that nothing caught ends the gateway in one line, without the sec
   process.env['TEST_FATAL_CREDENTIAL'] = secret
   const installation = createInstallation(t, {
     config: 'services: [{ name: search, url: "http://127.0.0.1:9", headers: { Authorization: { env: TEST_FATAL_CREDENTIAL } } }]',
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   installation.write('fail.mjs', `process.on('SIGUSR2', () => { throw new Error('broken at Bearer ${secret}') })\n`)
   const child = await startChild(t, installation, {

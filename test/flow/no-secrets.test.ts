@@ -1,7 +1,9 @@
 /** Whatever a request carries that is secret is in no record, no log line and no answer (security case 13, invariant 7 of SECURITY.md). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { eachCase } from '../support/cases.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const secrets = {
@@ -20,12 +22,9 @@ test('no secret of a request or of the configuration is in the log, the records 
   const installation = createInstallation(t, {
     config: 'log: { level: trace }',
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]\nredaction: { queryKeys: [ownkey] }`,
-      ),
+      'weather.yaml': grant({ network: [toLocalhost(origin.port, { paths: ['/v1/**'] })], redaction: { queryKeys: ['ownkey'] } }),
       // What another manifest names tells nothing of this one's.
-      'mail.yaml': manifest('mail', 'redaction: { queryKeys: [page] }'),
+      'mail.yaml': grant({ name: 'mail', redaction: { queryKeys: ['page'] } }),
     },
   })
   installation.write(
@@ -56,12 +55,13 @@ test('no secret of a request or of the configuration is in the log, the records 
   )
   await gateway.close()
   const everything = { log: log.join(''), records: JSON.stringify(installation.records()), answers: answers.join('') }
-  for (const [place, text] of Object.entries(everything)) {
+  eachCase(Object.entries(everything), ([place, text]) => {
     assert.ok(text.length > 100, place)
-    for (const [name, secret] of Object.entries(secrets)) {
-      for (const form of [secret, Buffer.from(secret).toString('base64'), proxyHeader('weather').slice(6)])
-        assert.ok(!text.includes(form), `${name} is in the ${place}`)
-    }
-  }
+    eachCase(Object.entries(secrets), ([name, secret]) => {
+      eachCase([secret, Buffer.from(secret).toString('base64'), proxyHeader('weather').slice(6)], (form) =>
+        assert.ok(!text.includes(form), `${name} is in the ${place}`),
+      )
+    })
+  })
   assert.match(everything.records, /access_token=\[redacted\]&ownkey=\[redacted\]&page=1/)
 })

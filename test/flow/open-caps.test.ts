@@ -1,4 +1,5 @@
 /** Caps on a blind tunnel and on a WebSocket: what would pass beyond one does not, and cuts it. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -71,7 +73,15 @@ async function open(t: TestContext, kind: keyof typeof kinds) {
     manifests: { 'weather.yaml': manifest('weather', rights(origin.port)) },
   })
   mkdirSync(join(installation.folder, 'rules'))
-  if (rules !== '') installation.write('rules/caps.rego', `package sallyport.rules\n\n${rules}\n`)
+  if (rules !== '')
+    installation.write(
+      'rules/caps.rego',
+      rego`
+        package sallyport.rules
+
+        ${rules}
+      `,
+    )
   const { proxyPort } = await startHere(t, installation)
   const socket = connect(proxyPort, '127.0.0.1')
   t.after(() => socket.destroy())

@@ -1,4 +1,5 @@
 /** What the operator is told where something is amiss: by the commands in words, by the API in JSON, and never by a stack. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -7,8 +8,11 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { lockFolder } from '../../src/files/folder-lock.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
-import { createInstallation, type Installation, main, manifest, networkTo, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, type Installation, main, manifest, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -39,13 +43,13 @@ test('a gateway that runs and does not listen yet is not said to be stopped', as
 })
 
 test('a name that was mistyped raises no alarm', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) })
   await startHere(t, installation)
-  for (const name of ['mistyped', '0123456789ab-0123456789ab']) {
+  await eachCase(['mistyped', '0123456789ab-0123456789ab'], async (name) => {
     const mistyped = await sallyport(installation, 'activate', name)
     assert.equal(mistyped.code, 1)
     assert.match(mistyped.stderr, new RegExp(`the revision "${name}" is unknown`))
-  }
+  })
   const { body } = await api(installation, '/v1/status')
   assert.equal(body['rejected'], null)
   assert.deepEqual(
@@ -55,7 +59,7 @@ test('a name that was mistyped raises no alarm', async (t) => {
 })
 
 test('a reload says that a change of sallyport.yaml waits for a restart', async (t) => {
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const { log } = await startHere(t, installation)
   assert.doesNotMatch((await run(installation, 'reload')).stdout, /sallyport\.yaml/)
   const before = installation.read('sallyport.yaml')
@@ -72,7 +76,7 @@ test('a reload says that a change of sallyport.yaml waits for a restart', async 
 })
 
 test('what fails in the operator’s API is told in JSON and in words, without a stack', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', '') })
+  const installation = installationWithRules(t, { 'weather.yaml': grant() })
   const { log } = await startHere(t, installation)
   assert.deepEqual((await api(installation, '/v1/policy/activate/%ff', 'POST')).body['status'], 400)
   assert.deepEqual((await api(installation, '/v1/nothing')).status, 404)
@@ -88,22 +92,32 @@ test('what fails in the operator’s API is told in JSON and in words, without a
 
 compilerTest('texts of a revision cannot move the cursor or turn the line around', async (t) => {
   const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', '# \u202e\u001b[2J first') })
-  const rule = (note: string) => `package sallyport.rules\n\n# ${note}\ndeny contains "no" if {\n\tinput.http.path == "/x"\n}\n`
+  const rule = (note: string) => rego`
+    package sallyport.rules
+
+    # ${note}
+    deny contains "no" if {
+      input.http.path == "/x"
+    }
+  `
   writeFileSync(join(installation.folder, 'rules/a.rego'), rule('\u2066one'))
   const { gateway } = await startHere(t, installation)
   const { revision } = await gateway.reload()
   writeFileSync(join(installation.folder, 'rules/a.rego'), rule('\u2067two\u200f'))
-  for (const words of [
-    ['show', revision],
-    ['show', revision, '--json'],
-    ['diff', revision, 'latest'],
-    ['diff', revision, 'latest', '--json'],
-  ]) {
-    const { stdout, stderr } = await sallyport(installation, ...words)
-    // The helper gives bytes.
-    assert.doesNotMatch(Buffer.from(`${stdout}${stderr}`, 'latin1').toString(), /[^\P{C}\n\t]/u, words.join(' '))
-    assert.match(stdout, /\\u206[67]/, words.join(' '))
-  }
+  await eachCase(
+    [
+      ['show', revision],
+      ['show', revision, '--json'],
+      ['diff', revision, 'latest'],
+      ['diff', revision, 'latest', '--json'],
+    ],
+    async (words) => {
+      const { stdout, stderr } = await sallyport(installation, ...words)
+      // The helper gives bytes.
+      assert.doesNotMatch(Buffer.from(`${stdout}${stderr}`, 'latin1').toString(), /[^\P{C}\n\t]/u, words.join(' '))
+      assert.match(stdout, /\\u206[67]/, words.join(' '))
+    },
+  )
   // What indents a rule stays.
   assert.match((await sallyport(installation, 'show', revision)).stdout, /\n\tinput\.http\.path/)
 })

@@ -1,4 +1,5 @@
 /** The operator's side: what is open, what is not, and the commands. */
+
 import assert from 'node:assert/strict'
 import { chmodSync, cpSync, rmSync, statSync } from 'node:fs'
 import { request } from 'node:http'
@@ -6,15 +7,15 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { eachCase, times, until } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import {
   createInstallation,
   exchangeRaw,
   type Installation,
   main,
-  manifest,
-  networkTo,
   proxyHeader,
   root,
   startChild,
@@ -27,7 +28,7 @@ const sallyport = (installation: Installation, ...args: string[]) =>
   command(process.execPath, [main, ...args, '--config', installation.configFile])
 
 test('the health port knows three paths, and they name no secret and no path of the host', async (t) => {
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const { gateway } = await startHere(t, installation)
   const ask = async (path: string, init?: RequestInit) => {
     const res = await fetch(`http://127.0.0.1:${gateway.health.port}${path}`, init)
@@ -42,8 +43,9 @@ test('the health port knows three paths, and they name no secret and no path of 
   const metrics = await ask('/metrics')
   assert.match(metrics.text, /^sallyport_requests_total\{integration="weather",result="allowed"\} 0$/m)
   assert.ok(!metrics.text.includes(installation.folder))
-  for (const path of ['/v1/status', '/v1/usage', '/v1/reload', '/', '/metrics/x', '/debug'])
-    assert.equal((await ask(path)).status, 404, path)
+  await eachCase(['/v1/status', '/v1/usage', '/v1/reload', '/', '/metrics/x', '/debug'], async (path) =>
+    assert.equal((await ask(path)).status, 404, path),
+  )
   assert.equal((await ask('/v1/reload', { method: 'POST' })).status, 404)
 })
 
@@ -55,7 +57,7 @@ test('the operator’s socket is 0600 and answers; on TCP it wants its token and
       probe.close(() => resolve(port))
     })
   })
-  const installation = createInstallation(t, { config: '', manifests: { 'weather.yaml': manifest('weather', '') } })
+  const installation = createInstallation(t, { config: '', manifests: { 'weather.yaml': grant() } })
   installation.write(
     'sallyport.yaml',
     installation
@@ -86,10 +88,10 @@ test('audit tail, audit verify, usage, status and reload show what happened', as
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]\nlimits: { requests: { rate: 1/h, burst: 1 } }`,
-      ),
+      'weather.yaml': grant({
+        network: [toLocalhost(origin.port, { paths: ['/v1/**'] })],
+        limits: { requests: { rate: '1/h', burst: 1 } },
+      }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -101,7 +103,10 @@ test('audit tail, audit verify, usage, status and reload show what happened', as
   assert.match(await ask('/v1/a?token=very-secret'), / 200 /)
   assert.match(await ask('/admin'), / 403 /)
   assert.match(await ask('/v1/b'), /^HTTP\/1.1 429 .*retry-after: 3600\r\n.*ratelimit: "requests";r=0;t=3600/s)
-  while (installation.records().filter(({ type }) => type === 'settled').length < 3) await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    () => !(installation.records().filter(({ type }) => type === 'settled').length < 3),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
 
   const tail = await sallyport(installation, 'audit', 'tail')
   assert.match(tail.stdout, /weather {2}ALLOW {2}GET http:\/\/localhost:\d+\/v1\/a\?token=\[redacted\] {2}default\/network\/0 {2}200/)
@@ -127,11 +132,11 @@ test('audit tail, audit verify, usage, status and reload show what happened', as
 test('a flood of refusals is limited, and recorded in sums', async (t) => {
   const installation = createInstallation(t, {
     config: 'limits: { arrivals: { rate: 1/h, burst: 3 } }',
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   const { proxyPort, gateway } = await startHere(t, installation)
-  const codes = []
-  for (let i = 0; i < 10; i += 1)
+  const codes: string[] = []
+  await times(10, async () =>
     codes.push(
       (
         await exchangeRaw(
@@ -139,15 +144,15 @@ test('a flood of refusals is limited, and recorded in sums', async (t) => {
           `GET http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
         )
       ).slice(9, 12),
-    )
+    ),
+  )
   assert.deepEqual(codes, ['403', '403', '403', ...Array.from({ length: 7 }, () => '429')])
   const limited = await exchangeRaw(
     proxyPort,
     `GET http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
   )
   assert.ok(Number(/retry-after: (\d+)/i.exec(limited)?.[1]) > 3500, limited)
-  for (let i = 0; i < 6; i += 1)
-    await exchangeRaw(proxyPort, 'GET http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n')
+  await times(6, () => exchangeRaw(proxyPort, 'GET http://localhost:1/ HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n'))
   await gateway.close()
   const records = installation.records()
   assert.equal(records.filter(({ type }) => type === 'decided').length, 3)
@@ -167,7 +172,7 @@ test('when the log breaks every request is 503, nothing of a reply leaves, and t
   const installation = createInstallation(t, {
     config: 'audit: { maxSegment: 1KiB }',
     manifests: {
-      'weather.yaml': manifest('weather', networkTo(origin.port)),
+      'weather.yaml': grant({ network: [toLocalhost(origin.port)] }),
     },
   })
   const { proxyPort, gateway } = await startHere(t, installation)
@@ -183,7 +188,12 @@ test('when the log breaks every request is 503, nothing of a reply leaves, and t
   const next = readdirSync(folder).filter((name) => name.endsWith('.jsonl')).length + 1
   mkdirSync(join(folder, `${String(next).padStart(8, '0')}.jsonl`))
   let reply = ''
-  for (let i = 0; i < 20 && !reply.includes(' 503 '); i += 1) reply = await ask()
+  await until(
+    () => reply.includes(' 503 '),
+    async () => {
+      reply = await ask()
+    },
+  )
   assert.match(reply, /^HTTP\/1.1 503 .*"code":"audit-unavailable"/s)
   assert.ok(!reply.includes('hello'))
   assert.equal((await fetch(`http://127.0.0.1:${gateway.health.port}/readyz`)).status, 503)
@@ -191,7 +201,7 @@ test('when the log breaks every request is 503, nothing of a reply leaves, and t
 
 test('doctor says what is wrong before the start, and that nothing is', async (t) => {
   const installation = createInstallation(t, {
-    manifests: { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ./absent, actions: [read] }]') },
+    manifests: { 'weather.yaml': grant({ files: [{ name: 'data', root: './absent', actions: ['read'] }] }) },
   })
   const good = await sallyport(installation, 'doctor')
   assert.equal(good.code, 0, good.stdout)
@@ -235,7 +245,7 @@ test('commands explain a gateway that does not run, a missing configuration, and
 test('env prints what clients need, quoted for a shell, and token what a manifest needs', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: proxy, address: "127.0.0.1:3128" }]',
-    manifests: { 'weather.yaml': manifest('weather', '') },
+    manifests: { 'weather.yaml': grant() },
   })
   const { stdout } = await command(
     'sh',
@@ -251,16 +261,19 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
   const { hash } = await import('node:crypto')
   assert.equal(hash('sha256', token), sha256)
 
-  for (const [args, said] of [
-    [['env', 'weather', '--token-file', '/nowhere'], /^--token-file \/nowhere: cannot be read: ENOENT\n$/m],
-    [['env', 'weather', '--token-file', '/dev/null'], /^--token-file \/dev\/null: is empty\n$/m],
-    [['env', 'nobody'], /^there is no integration "nobody" \(known: weather\)\n$/m],
-  ] as const) {
-    const { code, stderr } = await sallyport(installation, ...args)
-    assert.equal(code, 64, args.join(' '))
-    assert.match(stderr, said)
-  }
-  const anyPort = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  await eachCase(
+    [
+      [['env', 'weather', '--token-file', '/nowhere'], /^--token-file \/nowhere: cannot be read: ENOENT\n$/m],
+      [['env', 'weather', '--token-file', '/dev/null'], /^--token-file \/dev\/null: is empty\n$/m],
+      [['env', 'nobody'], /^there is no integration "nobody" \(known: weather\)\n$/m],
+    ] as const,
+    async ([args, said]) => {
+      const { code, stderr } = await sallyport(installation, ...args)
+      assert.equal(code, 64, args.join(' '))
+      assert.match(stderr, said)
+    },
+  )
+  const anyPort = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
   const { stderr } = await sallyport(anyPort, 'env', 'weather')
   assert.match(stderr, /^listener "proxy" takes a new port at each start: put the one that the gateway tells in place of 0$/m)
   assert.match(stderr, /bundle\.crt is made when the gateway first starts/)
@@ -269,35 +282,37 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
 
 test('the command starts on the machine’s own Node and on the package’s, and writes nothing but its own words', async () => {
   const own = `PATH=$(echo "$PATH" | tr ':' '\\n' | grep -v node_modules | paste -sd:) `
-  for (const node of [own, `${process.execPath} `]) {
+  await eachCase([own, `${process.execPath} `], async (node) => {
     const { stdout, code, stderr } = await command('sh', ['-c', `${node}${join(root, 'bin/sallyport.js')} token weather`])
     assert.equal(code, 0, stderr)
     assert.match(stdout, /^into the manifest of "weather":$/m)
     assert.equal(stderr, '')
-  }
+  })
 })
 
 test('a checkout whose packages are not installed says so in one line, on whatever Node', async (t) => {
   const folder = createFolder(t)
-  for (const name of ['bin', 'src', 'package.json']) cpSync(join(root, name), join(folder, name), { recursive: true })
+  eachCase(['bin', 'src', 'package.json'], (name) => {
+    cpSync(join(root, name), join(folder, name), { recursive: true })
+  })
   const nodes = [process.execPath, oldNode()?.programs['node']].filter((path) => path !== undefined)
-  for (const node of nodes) {
+  await eachCase(nodes, async (node) => {
     const { code, stdout, stderr } = await command(node, [join(folder, 'bin/sallyport.js'), 'demo'])
     assert.deepEqual([code, stdout], [70, ''], stderr)
     assert.match(stderr, new RegExp(`^.* not installed: run "npm ci" in ${folder}.*\n$`))
-  }
+  })
 })
 
 test('a folder of manifests that is not there is told as that, with what to do', async (t) => {
   const installation = createInstallation(t)
   rmSync(join(installation.folder, 'integrations'), { recursive: true })
-  for (const words of [['check'], ['run']]) {
+  await eachCase([['check'], ['run']], async (words) => {
     const { code, stdout, stderr } = await sallyport(installation, ...words)
     assert.deepEqual([code, stdout], [78, ''], stderr)
     assert.match(stderr, /^\S+\/integrations: is not there: make the folder, or name another one by "integrations"$/m)
     // Nothing went wrong in the code.
     assert.doesNotMatch(stderr, /\.ts:\d/)
-  }
+  })
 })
 
 test('a command without a configuration is told to name one, and takes no other', async (t) => {
@@ -317,14 +332,14 @@ test('a command without a configuration is told to name one, and takes no other'
     'policy replay',
     'env weather',
   ]
-  for (const words of commands) {
+  await eachCase(commands, async (words) => {
     const { code, stderr, stdout } = await command(process.execPath, [main, ...words.split(' ')], {
       cwd: join(folder, 'integrations'),
       env,
     })
     assert.deepEqual([code, stdout], [78, ''], words)
     assert.match(stderr, /^sallyport\.yaml: there is none in this folder\. Name one with --config FILE or SALLYPORT_CONFIG /m, words)
-  }
+  })
 })
 
 test('an operator that ends its side behind its request is told what came of it', async (t) => {

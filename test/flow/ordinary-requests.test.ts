@@ -1,21 +1,15 @@
 /** What ordinary clients send and every door must let through as it is: a rule is tested for what it admits as hard as for what it refuses. */
+
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import {
-  createInstallation,
-  exchangeRaw,
-  type Installation,
-  manifest,
-  proxyHeader,
-  proxyUrl,
-  root,
-  startHere,
-} from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, proxyUrl, root, startHere } from '../support/installation.ts'
 import { bodyOf, type Origin, startOrigin } from '../support/origin.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
@@ -47,10 +41,9 @@ before(async () => {
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
   )
-  const to = (port: number, tls: string) => `{ hosts: [localhost], ports: [${port}], tls: ${tls}, addresses: [127.0.0.0/8, "::1/128"] }`
   installation.write(
     'integrations/weather.yaml',
-    manifest('weather', `network: [${to(plain.port, 'none')}, ${to(secure.port, 'intercept')}]\nservices: [{ name: s }]`),
+    grant({ network: [toLocalhost(plain.port), toLocalhost(secure.port, { tls: 'intercept' })], services: [{ name: 's' }] }),
   )
   proxyPort = (await startHere(t, installation)).proxyPort
 })
@@ -117,7 +110,7 @@ const targets: readonly string[] = [
 ]
 for (const target of targets) {
   test(`${target.slice(0, 80)} arrives as it was sent, through every door`, async () => {
-    for (const { url } of await through('GET', target, '\r\n')) assert.equal(url, target === '/q?' ? '/q' : target)
+    eachCase(await through('GET', target, '\r\n'), ({ url }) => assert.equal(url, target === '/q?' ? '/q' : target))
   })
 }
 
@@ -139,10 +132,10 @@ const methods = [
 ]
 for (const method of methods) {
   test(`${method} with a body arrives with it, through every door`, async () => {
-    for (const arrived of await through(method, '/v1/a', 'Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello')) {
+    eachCase(await through(method, '/v1/a', 'Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello'), (arrived) => {
       assert.equal(arrived.method, method)
       assert.equal(arrived.body, 'hello')
-    }
+    })
   })
 }
 
@@ -170,8 +163,9 @@ const headers: readonly (readonly [string, ...string[]])[] = [
 ]
 for (const [name, ...values] of headers) {
   test(`${name}: ${(values[0] ?? '').slice(0, 60)} arrives as it was sent, through every door`, async () => {
-    for (const arrived of await through('GET', '/v1/a', `${values.map((value) => `${name}: ${value}\r\n`).join('')}\r\n`))
-      assert.deepEqual(valuesOf(arrived, name).join(', '), values.join(', '))
+    eachCase(await through('GET', '/v1/a', `${values.map((value) => `${name}: ${value}\r\n`).join('')}\r\n`), (arrived) =>
+      assert.deepEqual(valuesOf(arrived, name).join(', '), values.join(', ')),
+    )
   })
 }
 
@@ -188,7 +182,7 @@ const bodies: readonly (readonly [what: string, rest: string, body: string])[] =
 ]
 for (const [what, rest, body] of bodies) {
   test(`a POST with ${what} arrives with its body, through every door`, async () => {
-    for (const arrived of await through('POST', '/v1/a', rest)) assert.equal(arrived.body, body)
+    eachCase(await through('POST', '/v1/a', rest), (arrived) => assert.equal(arrived.body, body))
   })
 }
 

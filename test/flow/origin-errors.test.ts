@@ -1,12 +1,15 @@
 /** What is wrong with an origin is told so that somebody can act on it. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer as createHttp2Server, createSecureServer as createHttp2TlsServer } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
@@ -74,43 +77,52 @@ test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the pr
   const { proxyPort } = await startHere(t, installation)
   const refusal = (told: string) => new RegExp(`^HTTP/1\\.1 502 origin-failed\\r\\n.*localhost ${told.replaceAll('/', '\\\\?/')}`, 's')
   const upload = 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
-  for (const { told, port } of secure) {
-    for (const [method, rest] of [
-      ['GET', '\r\n'],
-      ['POST', upload],
-    ]) {
-      const head = `${method} / HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n${rest}`
-      assert.match(await exchangeInside(installation, { proxyPort, port }, head), refusal(told), `${method} ${told}`)
-    }
-  }
-  for (const { told, port } of plain) {
-    for (const [method, rest] of [
-      ['GET', '\r\n'],
-      ['POST', upload],
-    ]) {
-      const host = `localhost:${port}`
-      const head = `${method} http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${rest}`
-      assert.match(await exchangeRaw(proxyPort, head), refusal(told), `${method} ${told}`)
-    }
-  }
+  await eachCase(secure, ({ told, port }) =>
+    eachCase(
+      [
+        ['GET', '\r\n'],
+        ['POST', upload],
+      ],
+      async ([method, rest]) => {
+        const head = `${method} / HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n${rest}`
+        assert.match(await exchangeInside(installation, { proxyPort, port }, head), refusal(told), `${method} ${told}`)
+      },
+    ),
+  )
+  await eachCase(plain, ({ told, port }) =>
+    eachCase(
+      [
+        ['GET', '\r\n'],
+        ['POST', upload],
+      ],
+      async ([method, rest]) => {
+        const host = `localhost:${port}`
+        const head = `${method} http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n${rest}`
+        assert.match(await exchangeRaw(proxyPort, head), refusal(told), `${method} ${told}`)
+      },
+    ),
+  )
   const websocket =
     'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n'
-  for (const { told, port } of named) {
-    for (const [method, rest] of [
-      ['GET', 'Connection: close\r\n\r\n'],
-      ['POST', `Connection: close\r\n${upload}`],
-      ['GET', websocket],
-    ]) {
-      const head = `${method} /services/s${port}/ HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${rest}`
-      const reply = await exchangeRaw(proxyPort, head)
-      assert.match(reply, /^HTTP\/1\.1 502 origin-failed\r\n/, `${method} ${told}`)
-      // Where it is, its caller is not told.
-      assert.ok(
-        reply.includes(`s${port} ${told}`) && !reply.includes('localhost'),
-        `${method} ${rest === websocket ? 'WebSocket ' : ''}${told}: ${reply}`,
-      )
-    }
-  }
+  await eachCase(named, ({ told, port }) =>
+    eachCase(
+      [
+        ['GET', 'Connection: close\r\n\r\n'],
+        ['POST', `Connection: close\r\n${upload}`],
+        ['GET', websocket],
+      ],
+      async ([method, rest]) => {
+        const head = `${method} /services/s${port}/ HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${rest}`
+        const reply = await exchangeRaw(proxyPort, head)
+        assert.match(reply, /^HTTP\/1\.1 502 origin-failed\r\n/, `${method} ${told}`)
+        // Where it is, its caller is not told.
+        assert.ok(
+          reply.includes(`s${port} ${told}`) && !reply.includes('localhost'),
+          `${method} ${rest === websocket ? 'WebSocket ' : ''}${told}: ${reply}`,
+        )
+      },
+    ),
+  )
 })
 
 test('callers of a named service never learn its address, and the operator does', async (t) => {
@@ -118,7 +130,7 @@ test('callers of a named service never learn its address, and the operator does'
   const { key, certificate: cert } = await createOriginCertificate(installation.folder, 'localhost')
   const untrusted = createTlsServer({ key, cert }).on('tlsClientError', () => {})
   const closed = createServer()
-  for (const server of [untrusted, closed]) await once(server.listen(0, '127.0.0.1'), 'listening')
+  await eachCase([untrusted, closed], (server) => once(server.listen(0, '127.0.0.1'), 'listening'))
   const [untrustedPort, closedPort] = [untrusted, closed].map((server) => (server.address() as AddressInfo).port)
   t.after(() => untrusted.close())
   closed.close()
@@ -132,21 +144,21 @@ test('callers of a named service never learn its address, and the operator does'
 http: { dnsServers: ["127.0.0.1:${closedPort}"] }
 `,
   )
-  installation.write(
-    'integrations/weather.yaml',
-    manifest('weather', 'services: [{ name: distrusted }, { name: down }, { name: nameless }]'),
-  )
+  installation.write('integrations/weather.yaml', grant({ services: [{ name: 'distrusted' }, { name: 'down' }, { name: 'nameless' }] }))
   const { proxyPort } = await startHere(t, installation)
-  for (const [name, told] of [
-    ['distrusted', 'the TLS of distrusted cannot be trusted: '],
-    ['down', 'down cannot be reached: ECONNREFUSED'],
-    ['nameless', 'the name of nameless cannot be resolved"'],
-  ] as const) {
-    const head = `GET /services/${name}/ HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`
-    const reply = await exchangeRaw(proxyPort, head)
-    assert.ok(reply.includes(`"detail":"${told}`), reply)
-    assert.doesNotMatch(reply, /localhost|no-such-name|127\.0\.0\.1|::1/)
-  }
+  await eachCase(
+    [
+      ['distrusted', 'the TLS of distrusted cannot be trusted: '],
+      ['down', 'down cannot be reached: ECONNREFUSED'],
+      ['nameless', 'the name of nameless cannot be resolved"'],
+    ] as const,
+    async ([name, told]) => {
+      const head = `GET /services/${name}/ HTTP/1.1\r\nHost: gateway\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`
+      const reply = await exchangeRaw(proxyPort, head)
+      assert.ok(reply.includes(`"detail":"${told}`), reply)
+      assert.doesNotMatch(reply, /localhost|no-such-name|127\.0\.0\.1|::1/)
+    },
+  )
   const details = await eventually('all of them are settled', () => {
     const settled = installation.records().filter(({ type }) => type === 'settled')
     return settled.length === 3 ? settled.map(({ detail }) => String(detail)).join('\n') : null

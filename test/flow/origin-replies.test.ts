@@ -1,10 +1,13 @@
 /** What origins do beside answering: they close kept connections, say something before the reply, and bytes behind it. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -52,7 +55,7 @@ async function start(
   const { port } = server.address() as AddressInfo
   const installation = createInstallation(t, {
     config: `http: { originTimeout: 5s }\nservices: [{ name: named, url: "http://localhost:${port}" }]`,
-    manifests: { 'weather.yaml': manifest('weather', `services: [{ name: named, websocket: true }]\n${networkTo(port)}`) },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'named', websocket: true }], network: [toLocalhost(port)] }) },
   })
   const { proxyPort } = await startHere(t, installation)
   const targetOf = (path: string) => (door === 'proxy' ? `http://localhost:${port}${path}` : `/services/named${path}`)
@@ -83,28 +86,31 @@ for (const door of doors)
       door,
     )
     let count = 0
-    for (const [method, rest] of [
-      ['GET', '\r\n'],
-      ['OPTIONS', '\r\n'],
-      ['PUT', 'Content-Length: 5\r\n\r\nhello'],
-      ['DELETE', 'Content-Length: 5\r\n\r\nhello'],
-      ['PUT', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
-    ] as const) {
-      // One that leaves a connection behind.
-      assert.match(await ask('GET', '/first'), /^HTTP\/1\.1 200 .*ok$/s)
-      assert.equal((await settled(++count))['attempts'], undefined)
-      const before = asked.length
-      assert.match(await ask(method, '/again', rest), /^HTTP\/1\.1 200 .*ok$/s, method)
-      const record = await settled(++count)
-      assert.deepEqual([record['status'], record['attempts'], record['complete']], [200, 2, true])
-      assert.deepEqual(
-        asked.slice(before).map((one) => [one.method, one.path, one.nth]),
-        [
-          [method, '/again', 2],
-          [method, '/again', 1],
-        ],
-      )
-    }
+    await eachCase(
+      [
+        ['GET', '\r\n'],
+        ['OPTIONS', '\r\n'],
+        ['PUT', 'Content-Length: 5\r\n\r\nhello'],
+        ['DELETE', 'Content-Length: 5\r\n\r\nhello'],
+        ['PUT', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+      ] as const,
+      async ([method, rest]) => {
+        // One that leaves a connection behind.
+        assert.match(await ask('GET', '/first'), /^HTTP\/1\.1 200 .*ok$/s)
+        assert.equal((await settled(++count))['attempts'], undefined)
+        const before = asked.length
+        assert.match(await ask(method, '/again', rest), /^HTTP\/1\.1 200 .*ok$/s, method)
+        const record = await settled(++count)
+        assert.deepEqual([record['status'], record['attempts'], record['complete']], [200, 2, true])
+        assert.deepEqual(
+          asked.slice(before).map((one) => [one.method, one.path, one.nth]),
+          [
+            [method, '/again', 2],
+            [method, '/again', 1],
+          ],
+        )
+      },
+    )
   })
 
 for (const door of doors)
@@ -180,21 +186,24 @@ test('informational replies are ignored, and a switch to a protocol that the cal
     if (path === '/switch') socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nbytes of x')
     else socket.write(`HTTP/1.1 ${path.slice(1)} Said First\r\nLink: </a>\r\n\r\n${ok}`)
   })
-  for (const [method, rest] of [
-    ['GET', '\r\n'],
-    ['HEAD', '\r\n'],
-    ['POST', 'Content-Length: 5\r\n\r\nhello'],
-    ['POST', `Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`],
-  ] as const) {
-    for (const status of ['100', '102', '103', '199']) {
-      assert.match(
-        await ask(method, `/${status}`, rest),
-        method === 'HEAD' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 200 .*ok$/s,
-        `${method} ${status}`,
+  await eachCase(
+    [
+      ['GET', '\r\n'],
+      ['HEAD', '\r\n'],
+      ['POST', 'Content-Length: 5\r\n\r\nhello'],
+      ['POST', `Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`],
+    ] as const,
+    async ([method, rest]) => {
+      await eachCase(['100', '102', '103', '199'], async (status) =>
+        assert.match(
+          await ask(method, `/${status}`, rest),
+          method === 'HEAD' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 200 .*ok$/s,
+          `${method} ${status}`,
+        ),
       )
-    }
-    assert.match(await ask(method, '/switch', rest), /^HTTP\/1\.1 502 origin-failed/, method)
-  }
+      assert.match(await ask(method, '/switch', rest), /^HTTP\/1\.1 502 origin-failed/, method)
+    },
+  )
   assert.equal(asked.filter(({ path }) => path === '/switch').length, 4)
 })
 
@@ -207,18 +216,21 @@ test('a body that must not be there, and bytes after a reply, are discarded: eac
     else socket.write(`${ok}${surplus}`)
   })
   let count = 0
-  for (const [method, path, rest] of [
-    ['HEAD', '/', '\r\n'],
-    ['GET', '/204', '\r\n'],
-    ['GET', '/304', '\r\n'],
-    ['GET', '/behind', '\r\n'],
-    ['POST', '/behind', `Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`],
-  ] as const) {
-    const reply = await ask(method, path, rest)
-    assert.match(reply, new RegExp(`^HTTP/1\\.1 ${/\d+/.exec(path)?.[0] ?? 200} `), `${method} ${path}`)
-    assert.doesNotMatch(reply, /wrong/)
-    await settled(++count)
-    assert.match(await ask('GET', '/ok'), /^HTTP\/1\.1 200 .*\r\n\r\nok$/s, `behind ${method} ${path}`)
-    await settled(++count)
-  }
+  await eachCase(
+    [
+      ['HEAD', '/', '\r\n'],
+      ['GET', '/204', '\r\n'],
+      ['GET', '/304', '\r\n'],
+      ['GET', '/behind', '\r\n'],
+      ['POST', '/behind', `Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`],
+    ] as const,
+    async ([method, path, rest]) => {
+      const reply = await ask(method, path, rest)
+      assert.match(reply, new RegExp(`^HTTP/1\\.1 ${/\d+/.exec(path)?.[0] ?? 200} `), `${method} ${path}`)
+      assert.doesNotMatch(reply, /wrong/)
+      await settled(++count)
+      assert.match(await ask('GET', '/ok'), /^HTTP\/1\.1 200 .*\r\n\r\nok$/s, `behind ${method} ${path}`)
+      await settled(++count)
+    },
+  )
 })

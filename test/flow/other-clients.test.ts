@@ -1,4 +1,5 @@
 /** Clients that nobody here wrote: Node's fetch, Python's urllib and requests, git, npm. */
+
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:https'
@@ -9,6 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { serveGit } from '../support/git-backend.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, manifest, proxyUrl, root, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -102,10 +104,13 @@ test('git clones over HTTPS from git http-backend, and cannot push', async (t) =
   const { port } = server.address() as AddressInfo
   installation.write(
     'integrations/builder.yaml',
-    manifest(
-      'builder',
-      `network:\n  - { hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"], methods: [GET], paths: [/repo.git/info/refs] }\n  - { hosts: [localhost], ports: [${port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"], methods: [POST], paths: [/repo.git/git-upload-pack] }`,
-    ),
+    grant({
+      name: 'builder',
+      network: [
+        toLocalhost(port, { tls: 'intercept', methods: ['GET'], paths: ['/repo.git/info/refs'] }),
+        toLocalhost(port, { tls: 'intercept', methods: ['POST'], paths: ['/repo.git/git-upload-pack'] }),
+      ],
+    }),
   )
   const { proxyPort } = await startHere(t, installation)
   const env = cleanEnv({
@@ -137,10 +142,18 @@ test('npm views and installs a small package from its registry', async (t) => {
     ...(extra !== undefined && { config: `http: { originCa: ${JSON.stringify(extra)} }` }),
     // A registry behind this machine's own network may have a private address; the test allows what is there.
     manifests: {
-      'builder.yaml': manifest(
-        'builder',
-        `network: [{ hosts: ["${registry.hostname}"], tls: intercept, methods: [GET], paths: [/is-number, /is-number/**], addresses: [0.0.0.0/0, "::/0"] }]`,
-      ),
+      'builder.yaml': grant({
+        name: 'builder',
+        network: [
+          {
+            hosts: [registry.hostname],
+            tls: 'intercept',
+            methods: ['GET'],
+            paths: ['/is-number', '/is-number/**'],
+            addresses: ['0.0.0.0/0', '::/0'],
+          },
+        ],
+      }),
     },
   })
   const { proxyPort } = await startHere(t, installation)

@@ -1,11 +1,14 @@
 /** Package managers whose paths have forms that no client can avoid: scoped packages of npm, flat repositories of apt. */
+
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { cleanEnv, command } from '../support/command.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, manifest, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -91,16 +94,14 @@ test('apt updates from a flat repository and downloads a package through the pro
   })
   const installation = createInstallation(t, {
     manifests: {
-      'builder.yaml': manifest(
-        'builder',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, methods: [GET], paths: [/debs/**], addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'builder.yaml': grant({ name: 'builder', network: [toLocalhost(origin.port, { methods: ['GET'], paths: ['/debs/**'] })] }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
   const dir = join(installation.folder, 'apt')
-  for (const folder of ['etc/apt.conf.d', 'etc/preferences.d', 'etc/trusted.gpg.d', 'lists/partial', 'archives/partial', 'log'])
+  eachCase(['etc/apt.conf.d', 'etc/preferences.d', 'etc/trusted.gpg.d', 'lists/partial', 'archives/partial', 'log'], (folder) => {
     mkdirSync(join(dir, folder), { recursive: true })
+  })
   writeFileSync(join(dir, 'status'), '')
   writeFileSync(join(dir, 'sources.list'), `deb [trusted=yes] http://localhost:${origin.port}/debs ./\n`)
   // Its own folders, whatever this machine's configuration says; what stands here is read before that.

@@ -1,10 +1,12 @@
 /** Which phases of requests are counted: policy, queue, connect, first byte; through every door, and by what became of the request. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -43,16 +45,16 @@ async function arrange(t: TestContext, network = 'paths: [/ok], tls: none') {
 
 test('a connection is made for the first request, kept for the second, and a denied one has a policy alone', async (t) => {
   const { ask, counted, at, origin } = await arrange(t)
-  for (const path of ['/ok', '/ok', '/denied']) await ask(`GET ${at}${path}`)
+  await eachCase(['/ok', '/ok', '/denied'], (path) => ask(`GET ${at}${path}`))
   assert.deepEqual(await counted(3), { policy: 3, queue: 2, connect: 1, first_byte: 2 })
   assert.equal(origin.connections(), 1)
 })
 
-test('an upload has the phases of any request', async (t) => {
+test('an upload has the same phases as any other request', async (t) => {
   const { ask, counted, at } = await arrange(t)
   const slow = 'Transfer-Encoding: chunked\r\n\r\n'
   const body = `8000\r\n${'a'.repeat(0x8000)}\r\n`.repeat(8)
-  for (let count = 0; count < 2; count += 1) await ask(`PUT ${at}/ok`, `${slow}${body}0\r\n\r\n`)
+  await times(2, () => ask(`PUT ${at}/ok`, `${slow}${body}0\r\n\r\n`))
   assert.deepEqual(await counted(2), { policy: 2, queue: 2, connect: 1, first_byte: 2 })
 })
 
@@ -65,11 +67,11 @@ test('a destination that cannot be reached has no phase but the policy', async (
 
 test('a service has the phases of an origin', async (t) => {
   const { ask, counted } = await arrange(t)
-  for (let count = 0; count < 2; count += 1) assert.match(await ask('GET /services/search/x'), /^HTTP\/1\.1 200 /)
+  await times(2, async () => assert.match(await ask('GET /services/search/x'), /^HTTP\/1\.1 200 /))
   assert.deepEqual(await counted(2), { policy: 2, queue: 2, connect: 1, first_byte: 2 })
 })
 
-test('a WebSocket’s first byte is the head that opens it', async (t) => {
+test('the first byte of a WebSocket is that of the head that opens it', async (t) => {
   const { proxyPort, counted, origin } = await arrange(t)
   new WebSocketServer({ server: origin.server }).on('connection', (socket) => socket.close())
   const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/services/search/x`, {
@@ -79,14 +81,14 @@ test('a WebSocket’s first byte is the head that opens it', async (t) => {
   assert.deepEqual(await counted(1, 'connection'), { policy: 1, queue: 1, connect: 1, first_byte: 1 })
 })
 
-test('a tunnel’s bytes are its ends’ own: it has no first byte', async (t) => {
+test('a tunnel has no phase for a first byte: its bytes belong to its two ends', async (t) => {
   const { proxyPort, counted, origin } = await arrange(t, 'tls: tunnel')
   const socket = await openTunnel(proxyPort, `localhost:${origin.port}`)
   socket.destroy()
   assert.deepEqual(await counted(1, 'connection'), { policy: 1, queue: 1, connect: 1 })
 })
 
-test('a file waits for its turn at the disk, and connects to nothing', async (t) => {
+test('a file request has a phase for its turn at the disk, and none for a connection', async (t) => {
   const { ask, counted } = await arrange(t)
   assert.match(await ask('GET /v1/files/data/a.txt'), /^HTTP\/1\.1 200 /)
   assert.deepEqual(await counted(1), { policy: 1, queue: 1, first_byte: 1 })

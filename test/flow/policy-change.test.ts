@@ -1,4 +1,5 @@
 /** What a change of policy does to what is open, and how a shadow policy is tried beside the active policy. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
@@ -8,9 +9,12 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { isEnforced } from '../../src/rollout/shadow.ts'
+import { until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { startResolver } from '../support/resolver.ts'
 import { testWith } from '../support/tools.ts'
 import { openInside } from '../support/tunnel.ts'
@@ -128,8 +132,11 @@ test('a tunnel that a change forbids while its name is still being resolved is c
     proxyPort,
     `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\nechoed`,
   )
-  while (resolver.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
-  installation.write('integrations/weather.yaml', manifest('weather', 'network: []'))
+  await until(
+    () => !(resolver.asked.length === 0),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
+  installation.write('integrations/weather.yaml', grant({ network: [] }))
   assert.equal((await gateway.reload()).ok, true)
   answer()
   assert.ok(!(await whole).includes('echoed'))
@@ -141,13 +148,13 @@ test('a WebSocket is cut when its service is taken away', async (t) => {
   const port = await startChat(t)
   const installation = createInstallation(t, {
     config: `services: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
-    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'chat', websocket: true }] }) },
   })
   const { gateway, proxyPort } = await startHere(t, installation)
   const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}/services/chat/`, { headers: { 'proxy-authorization': proxyHeader('weather') } })
   await once(socket, 'open')
   const closed = once(socket, 'close')
-  installation.write('integrations/weather.yaml', manifest('weather', ''))
+  installation.write('integrations/weather.yaml', grant())
   assert.equal((await gateway.reload()).ok, true)
   await closed
 })
@@ -156,7 +163,7 @@ compilerTest('a WebSocket is cut by new rules on headers that no rule looked at 
   const port = await startChat(t)
   const installation = createInstallation(t, {
     config: `policy: { rules: ./rules }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", addresses: [127.0.0.0/8] }]`,
-    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'chat', websocket: true }] }) },
   })
   mkdirSync(join(installation.folder, 'rules'))
   const { gateway, proxyPort } = await startHere(t, installation)
@@ -165,7 +172,13 @@ compilerTest('a WebSocket is cut by new rules on headers that no rule looked at 
   await once(socket, 'open')
   installation.write(
     'rules/r.rego',
-    'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if "closed" in input.service.headers["x-room"]\n',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "closed" if "closed" in input.service.headers["x-room"]
+    `,
   )
   assert.equal((await gateway.reload()).ok, true)
   socket.terminate()
@@ -259,10 +272,7 @@ compilerTest('a tunnel that the shadow policy decided is judged once, and counte
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, shadow: { rules: ./shadow, enforce: 100 } }',
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: tunnel, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      'weather.yaml': grant({ network: [toLocalhost(origin.port, { tls: 'tunnel' })] }),
     },
   })
   for (const folder of ['rules', 'shadow']) mkdirSync(join(installation.folder, folder))
@@ -289,7 +299,14 @@ compilerTest('an enforced shadow policy decides, and where it fails the active p
   const { status, differences } = await withShadow(
     t,
     100,
-    `${rule('/secret')}\nboth := 1 if input.http.path == "/clash"\n\nboth := 2 if input.http.path == "/clash"\n\ndeny contains "x" if both == 3\n`,
+    rego`
+      ${rule('/secret')}
+      both := 1 if input.http.path == "/clash"
+
+      both := 2 if input.http.path == "/clash"
+
+      deny contains "x" if both == 3
+    `,
   )
   assert.equal(await status('/open'), 200)
   assert.equal(await status('/secret'), 403)
@@ -310,7 +327,15 @@ compilerTest('an enforced shadow policy that runs away is stopped at its own bou
   const { status, differences, log } = await withShadow(
     t,
     100,
-    `${rule('/secret')}\nmany := numbers.range(1, 20000)\n\ndeny contains "x" if {\n\tinput.http.path == "/loop"\n\t${loop}\n}\n`,
+    rego`
+      ${rule('/secret')}
+      many := numbers.range(1, 20000)
+
+      deny contains "x" if {
+        input.http.path == "/loop"
+        ${loop}
+      }
+    `,
   )
   assert.equal(await status('/loop'), 200)
   assert.equal(await status('/secret'), 403)

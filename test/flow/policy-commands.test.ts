@@ -1,11 +1,13 @@
 /** How authors write, check, format, test and build rules, by the commands they type. */
+
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installationWithRules, sallyport, sallyportWith } from '../support/author.ts'
 import { command } from '../support/command.ts'
-import { manifest, networkTo } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
@@ -56,7 +58,14 @@ test('“new” writes a manifest, a rule and its test, which check, format, tes
 
 test('bad Rego is told with file, line and column, and fmt puts a file right', async (t) => {
   const installation = installationWithRules(t)
-  installation.write('rules/bad.rego', 'package sallyport.rules\nimport rego.v1\ndeny contains "x" if {input.http.methd=="GET"}\n')
+  installation.write(
+    'rules/bad.rego',
+    rego`
+      package sallyport.rules
+      import rego.v1
+      deny contains "x" if {input.http.methd=="GET"}
+    `,
+  )
   assert.match((await sallyport(installation, 'check')).stderr, /^rules\/bad\.rego:3:\d+: undefined ref: input\.http\.methd/)
   assert.equal((await sallyport(installation, 'fmt', '--check')).code, 1)
   assert.equal((await sallyport(installation, 'fmt')).stdout, 'rules/bad.rego\n')
@@ -65,17 +74,34 @@ test('bad Rego is told with file, line and column, and fmt puts a file right', a
   assert.match((await sallyport(installation, 'test')).stderr, /no test was found/)
   installation.write(
     'rules/deep.rego',
-    'package sallyport.rules\n\nimport rego.v1\n\nhelper if input.http.path\n\ndeny contains "x" if helper with input.http.body.value as 1\n',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      helper if input.http.path
+
+      deny contains "x" if helper with input.http.body.value as 1
+    `,
   )
-  installation.write('rules/bad.rego', 'package sallyport.rules\n')
+  installation.write('rules/bad.rego', rego`package sallyport.rules`)
   assert.match((await sallyport(installation, 'check')).stderr, /rules\/deep\.rego:7:\d+: a with may replace/)
 })
 
 test('eval answers over the manifests on disk, and says what is wrong with its input', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) })
   rmSync(join(installation.folder, 'rules'), { recursive: true })
   mkdirSync(join(installation.folder, 'rules'))
-  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "never" if input.http.path == "/never"\n')
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "never" if input.http.path == "/never"
+    `,
+  )
   const input = (path: string) =>
     JSON.stringify({
       integration: { name: 'weather' },
@@ -95,25 +121,49 @@ test('eval answers over the manifests on disk, and says what is wrong with its i
 })
 
 test('eval and test allow nothing that the gateway denies: no made-up answer from outside, no evaluation without end', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) })
   const asking = (more: string) =>
-    `package sallyport.rules\n\ndeny contains "no" if http.send({"method": "GET", "url": "http://localhost:1/", "raise_error": false}).status_code == ${more}\n`
+    rego`
+      package sallyport.rules
+
+      deny contains "no" if http.send({"method": "GET", "url": "http://localhost:1/", "raise_error": false}).status_code == ${more}
+    `
   installation.write('rules/a.rego', asking('200'))
   installation.write('in.json', '{"request": {"kind": "http"}, "integration": {"name": "weather"}}')
-  const grant = ['--grant', 'http.send']
-  const asked = await sallyport(installation, 'eval', '-i', 'in.json', ...grant)
+  const allowed = ['--grant', 'http.send']
+  const asked = await sallyport(installation, 'eval', '-i', 'in.json', ...allowed)
   assert.deepEqual([asked.code, asked.stdout], [1, ''])
   assert.match(asked.stderr, /^rules\/a\.rego:3: .*http\.send reaches out, and there is no network here/)
   const test = (body: string) =>
-    installation.write('rules/a_test.rego', `package sallyport.rules_test\n\nimport data.sallyport.rules\n\n${body}`)
-  test('test_made_up if count(rules.deny) == 0\n')
-  assert.match((await sallyport(installation, 'test', ...grant)).stdout, /FAIL rules\/a_test\.rego:5 test_made_up.*no network here/s)
-  test('test_given if count(rules.deny) == 1 with http.send as {"status_code": 200}\n')
-  assert.equal((await sallyport(installation, 'test', ...grant)).code, 0)
+    installation.write(
+      'rules/a_test.rego',
+      rego`
+        package sallyport.rules_test
+
+        import data.sallyport.rules
+
+        ${body}
+      `,
+    )
+  test(rego`test_made_up if count(rules.deny) == 0`)
+  assert.match((await sallyport(installation, 'test', ...allowed)).stdout, /FAIL rules\/a_test\.rego:5 test_made_up.*no network here/s)
+  test(rego`test_given if count(rules.deny) == 1 with http.send as {"status_code": 200}`)
+  assert.equal((await sallyport(installation, 'test', ...allowed)).code, 0)
 
   installation.write(
     'rules/a.rego',
-    'package sallyport.rules\n\nmany := numbers.range(1, 30000)\n\ndeny contains "no" if {\n\tsome a in many\n\tsome b in many\n\ta == b\n\tb == 0\n}\n',
+    rego`
+      package sallyport.rules
+
+      many := numbers.range(1, 30000)
+
+      deny contains "no" if {
+        some a in many
+        some b in many
+        a == b
+        b == 0
+      }
+    `,
   )
   rmSync(join(installation.folder, 'rules/a_test.rego'))
   const endless = await sallyport(installation, 'eval', '-i', 'in.json')
@@ -123,21 +173,57 @@ test('eval and test allow nothing that the gateway denies: no made-up answer fro
 
 test('fmt takes standard input and prints, as editors want it', async (t) => {
   const installation = installationWithRules(t)
-  const tidy = 'package x\n\nimport rego.v1\n\na if input.b\n'
-  const formatted = await sallyportWith({ input: 'package x\nimport rego.v1\na if {input.b}\n' }, installation, 'fmt', '-')
+  const tidy = rego`
+    package x
+
+    import rego.v1
+
+    a if input.b
+  `
+  const formatted = await sallyportWith(
+    {
+      input: rego`
+        package x
+        import rego.v1
+        a if {input.b}
+      `,
+    },
+    installation,
+    'fmt',
+    '-',
+  )
   assert.deepEqual(formatted, { code: 0, stdout: tidy, stderr: '' })
   assert.equal((await sallyportWith({ input: tidy }, installation, 'fmt', '-')).stdout, tidy)
   assert.equal((await sallyportWith({ input: `${tidy}\n\n` }, installation, 'fmt', '--check', '-')).code, 1)
-  const bad = await sallyportWith({ input: 'package x\na if {' }, installation, 'fmt', '-')
+  const bad = await sallyportWith(
+    {
+      input: rego`
+        package x
+        a if {
+      `,
+    },
+    installation,
+    'fmt',
+    '-',
+  )
   assert.deepEqual([bad.code, bad.stdout], [1, ''])
-  assert.match(bad.stderr, /^<stdin>:2:\d+: /)
+  assert.match(bad.stderr, /^<stdin>:3:\d+: /)
   assert.equal((await sallyport(installation, 'fmt', '-', 'rules')).code, 64)
   assert.equal((await sallyport(installation, 'fmt', 'b.tar.gz')).code, 64)
 })
 
 test('check --json gives editors each problem with its place', async (t) => {
   const installation = installationWithRules(t)
-  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "x" if input.http.methd == "GET"\n')
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "x" if input.http.methd == "GET"
+    `,
+  )
   const bad = await sallyport(installation, 'check', '--json')
   assert.deepEqual([bad.code, bad.stderr], [1, ''])
   const { ok, problems } = JSON.parse(bad.stdout)
@@ -145,7 +231,7 @@ test('check --json gives editors each problem with its place', async (t) => {
   assert.deepEqual([ok, problems.length, file, row], [false, 1, 'rules/a.rego', 5])
   assert.ok(column > 1)
   assert.match(message, /undefined ref: input\.http\.methd/)
-  installation.write('rules/a.rego', 'package sallyport.rules\n')
+  installation.write('rules/a.rego', rego`package sallyport.rules`)
   assert.deepEqual(JSON.parse((await sallyport(installation, 'check', '--json')).stdout), {
     ok: true,
     files: ['rules/a.rego'],
@@ -156,12 +242,40 @@ test('check --json gives editors each problem with its place', async (t) => {
 
 test('test fails below a threshold of all lines or of any one file, and names the lines', async (t) => {
   const installation = installationWithRules(t)
-  const rules = (path: string) => `package sallyport.rules\n\nimport rego.v1\n\ndeny contains "x" if {\n\tinput.http.path == "${path}"\n}\n`
+  const rules = (path: string) => rego`
+    package sallyport.rules
+
+    import rego.v1
+
+    deny contains "x" if {
+      input.http.path == "${path}"
+    }
+  `
   installation.write('rules/tested.rego', rules('/a'))
-  installation.write('rules/untested.rego', 'package sallyport.rules\n\nimport rego.v1\n\nnever if {\n\tinput.a\n\tinput.b\n}\n')
+  installation.write(
+    'rules/untested.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      never if {
+        input.a
+        input.b
+      }
+    `,
+  )
   installation.write(
     'rules/tested_test.rego',
-    'package sallyport.rules_test\n\nimport rego.v1\n\nimport data.sallyport.rules\n\ntest_a if "x" in rules.deny with input as {"http": {"path": "/a"}}\n',
+    rego`
+      package sallyport.rules_test
+
+      import rego.v1
+
+      import data.sallyport.rules
+
+      test_a if "x" in rules.deny with input as {"http": {"path": "/a"}}
+    `,
   )
   const report = JSON.parse((await sallyport(installation, 'test', '--json')).stdout)
   assert.deepEqual(
@@ -184,11 +298,31 @@ test('test fails below a threshold of all lines or of any one file, and names th
 
 test('“check”, “test” and “build” take masks of the decision log for what they are', async (t) => {
   const installation = installationWithRules(t)
-  installation.write('rules/rules.rego', 'package sallyport.rules\n\ndeny contains "x" if input.http.path == "/x"\n')
-  installation.write('rules/mask.rego', 'package system.log\n\nmask contains "/input/http/path" if input.input.http.path == "/y"\n')
+  installation.write(
+    'rules/rules.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "x" if input.http.path == "/x"
+    `,
+  )
+  installation.write(
+    'rules/mask.rego',
+    rego`
+      package system.log
+
+      mask contains "/input/http/path" if input.input.http.path == "/y"
+    `,
+  )
   installation.write(
     'rules/mask_test.rego',
-    'package system.log_test\n\nimport data.system.log\n\ntest_mask if "/input/http/path" in log.mask with input as {"input": {"http": {"path": "/y"}}}\n',
+    rego`
+      package system.log_test
+
+      import data.system.log
+
+      test_mask if "/input/http/path" in log.mask with input as {"input": {"http": {"path": "/y"}}}
+    `,
   )
   assert.equal((await sallyport(installation, 'check')).stdout, 'OK: 3 files\n')
   assert.match((await sallyport(installation, 'test')).stdout, /1 of 1 tests pass/)
@@ -196,7 +330,14 @@ test('“check”, “test” and “build” take masks of the decision log for
   assert.equal(built.code, 0, built.stderr)
   assert.match((await command('tar', ['-tzf', join(installation.folder, 'b.tar.gz')])).stdout, /mask\.rego/)
 
-  installation.write('rules/mask.rego', 'package system.log\n\nmask contains "/input" if no_such_function(1)\n')
+  installation.write(
+    'rules/mask.rego',
+    rego`
+      package system.log
+
+      mask contains "/input" if no_such_function(1)
+    `,
+  )
   const checked = await sallyport(installation, 'check')
   assert.notEqual(checked.code, 0)
   assert.match(checked.stderr, /mask\.rego:3:\d+: .*no_such_function/)

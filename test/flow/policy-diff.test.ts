@@ -1,15 +1,18 @@
 /** What separates two revisions, by the command that tells it. */
+
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installationWithRules, sallyport } from '../support/author.ts'
-import { manifest, networkTo, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
 test('diff tells what a change on disk would allow, and what separates two kept revisions', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) })
   const early = await sallyport(installation, 'diff')
   assert.equal(early.code, 69)
   assert.match(early.stderr, /^no revision was active yet/)
@@ -25,9 +28,18 @@ test('diff tells what a change on disk would allow, and what separates two kept 
   const same = await sallyport(installation, 'diff')
   assert.deepEqual([same.code, same.stdout], [0, `${first} and latest are the same\n`])
 
-  installation.write('integrations/weather.yaml', manifest('weather', networkTo(8081)))
-  installation.write('integrations/mail.yaml', manifest('mail', 'services: []'))
-  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "no" if input.http.path == "/no"\n')
+  installation.write('integrations/weather.yaml', grant({ network: [toLocalhost(8081)] }))
+  installation.write('integrations/mail.yaml', grant({ name: 'mail', services: [] }))
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "no" if input.http.path == "/no"
+    `,
+  )
   const changed = await sallyport(installation, 'diff')
   assert.deepEqual([changed.code, changed.stderr], [1, ''])
   assert.match(

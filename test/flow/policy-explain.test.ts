@@ -1,10 +1,14 @@
 /** What authors learn of a recorded request: why it was decided so, and what would change that. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ask, idOf, installationToItems, installationWithRules, sallyport } from '../support/author.ts'
+import { times } from '../support/cases.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import { exchangeRaw, manifest, networkTo, proxyUrl, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { exchangeRaw, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -31,7 +35,16 @@ compilerTest('explain and replay tell of recorded requests why, what would chang
   assert.equal((await sallyport(installation, 'explain', instance)).stdout, why.stdout)
 
   assert.match((await sallyport(installation, 'replay')).stdout, /^2 decisions against latest in .*, 0 differ\n$/)
-  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "not a" if input.http.path == "/v1/a"\n')
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "not a" if input.http.path == "/v1/a"
+    `,
+  )
   const replayed = await sallyport(installation, 'replay')
   assert.equal(replayed.code, 1)
   assert.match(
@@ -49,16 +62,25 @@ compilerTest('explain tells of a rule where it stands, and of tunnels, refusals 
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(
     t,
-    { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+    { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
     'limits: { arrivals: { rate: 1/h, burst: 5 } }',
   )
-  installation.write('rules/a.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "never" if input.http.path == "/never"\n')
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "never" if input.http.path == "/never"
+    `,
+  )
   const { proxyPort, gateway } = await startHere(t, installation)
   const denied = await ask(proxyPort, origin.port, '/never')
   const refused = await ask(proxyPort, origin.port, '/a%2Fb')
   const curl = ['-sS', '-p', '-x', proxyUrl('weather', proxyPort), `http://localhost:${origin.port}/inside`]
   assert.equal((await command('curl', curl, { env: cleanEnv() })).stdout, 'hello')
-  for (let count = 0; count < 3; count += 1) await ask(proxyPort, origin.port, '/flood')
+  await times(3, () => ask(proxyPort, origin.port, '/flood'))
   const flooded = await ask(proxyPort, origin.port, '/flood')
   assert.deepEqual([denied.status, refused.status, flooded.status], [403, 400, 429])
   await gateway.close()
@@ -91,7 +113,7 @@ test('explain tells of files and services the change that helps, or why none doe
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(
     t,
-    { 'weather.yaml': manifest('weather', 'files: [{ name: data, root: ../data, actions: [list] }]') },
+    { 'weather.yaml': grant({ files: [{ name: 'data', root: '../data', actions: ['list'] }] }) },
     `services: [{ name: search, url: "http://localhost:${origin.port}/", addresses: [127.0.0.0/8, "::1/128"] }]\nlisteners: [{ name: all, address: "127.0.0.1:0", doors: [proxy, services, broker] }]`,
   )
   const { proxyPort } = await startHere(t, installation)

@@ -1,4 +1,5 @@
 /** What a policy that sees everything is given, through every door and of every kind, is what rego/schemas/input.json says, and all of it. */
+
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -6,7 +7,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Ajv } from 'ajv'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
+import { eachCase } from '../support/cases.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, portOf, proxyHeader, root, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -24,26 +27,27 @@ const schema = JSON.parse(readFileSync(join(root, 'rego/schemas/input.json'), 'u
 type Document = Readonly<Record<string, unknown>>
 
 /** Everything is denied but tunnels to this machine, for reasons that are the input itself, in pieces that a record holds whole. */
-const tellInput = `package sallyport.rules
+const tellInput = rego`
+  package sallyport.rules
 
-deny contains sprintf("%d%s", [piece, text]) if {
-	not is_open
-	some piece in numbers.range(0, 8)
-	text := substring(json.marshal(input), piece * 400, 400)
-	text != ""
-}
+  deny contains sprintf("%d%s", [piece, text]) if {
+    not is_open
+    some piece in numbers.range(0, 8)
+    text := substring(json.marshal(input), piece * 400, 400)
+    text != ""
+  }
 
-is_open if input.tunnel.host == "localhost"
+  is_open if input.tunnel.host == "localhost"
 
-# Nothing is asked about what nothing covers.
-allow contains "what is asked about" if input.http.path == "/outside"
+  # Nothing is asked about what nothing covers.
+  allow contains "what is asked about" if input.http.path == "/outside"
 
-deny contains "what it asks outside is denied as well" if {
-	input.http.path == "/outside"
-	input.request.door != "policy"
-	http.send({"method": "GET", "url": "http://a.example/", "raise_error": false}).status_code == 0
-	count(net.lookup_ip_addr("a.example")) == 0
-}
+  deny contains "what it asks outside is denied as well" if {
+    input.http.path == "/outside"
+    input.request.door != "policy"
+    http.send({"method": "GET", "url": "http://a.example/", "raise_error": false}).status_code == 0
+    count(net.lookup_ip_addr("a.example")) == 0
+  }
 `
 
 /** What the pieces make together; a reason of words alone is none of them. */
@@ -146,17 +150,17 @@ const schemaAt = (path: string) => path.split('.').reduce<Schema>((one, key) => 
 compilerTest('every input is of the schema, every key of the schema is in an input, and so is every word it lists', async (t) => {
   const found = await inputs(t)
   const validate = new Ajv({ allErrors: true }).compile(schema)
-  for (const one of found) assert.ok(validate(one), `${JSON.stringify(validate.errors)} in ${JSON.stringify(one)}`)
+  eachCase(found, (one) => assert.ok(validate(one), `${JSON.stringify(validate.errors)} in ${JSON.stringify(one)}`))
   assert.deepEqual([...new Set(found.flatMap((one) => keysOf(one, schema)))].sort(), schemaKeys(schema).sort())
-  for (const path of ['request.door', 'request.kind', 'integration.identity', 'file.action', 'version']) {
+  eachCase(['request.door', 'request.kind', 'integration.identity', 'file.action', 'version'], (path) => {
     const said = new Set(found.map((one) => at(one, path)).filter((value) => value !== undefined))
     assert.deepEqual([...said].sort(), [...(schemaAt(path).enum ?? [])].sort(), path)
-  }
-  for (const kind of ['http', 'service']) {
+  })
+  eachCase(['http', 'service'], (kind) => {
     const said = new Set(found.map((one) => at(one, `${kind}.body.type`)).filter((value) => value !== undefined))
     said.add(bodyOf({ whole: null } as Parameters<typeof bodyOf>[0], [])['type'] ?? null)
     assert.deepEqual([...said].sort(), [...(schemaAt(`${kind}.body.type`).enum ?? [])].sort(), kind)
-  }
+  })
   const [first] = found
   assert.deepEqual(at(first, 'http.segments'), ['v1', 'items', ''])
   assert.deepEqual(at(first, 'http.query'), { page: ['1', '2'], empty: [''] })
@@ -167,7 +171,9 @@ test('the schema is closed everywhere, and says what every key means', () => {
   function check(one: Schema, path: string): void {
     if (one.type === 'object') assert.notEqual(one.additionalProperties ?? true, true, `${path} lets any key in`)
     if (path !== '') assert.notEqual(one.description ?? '', '', path)
-    for (const [key, value] of Object.entries(one.properties ?? {})) check(value, path === '' ? key : `${path}.${key}`)
+    eachCase(Object.entries(one.properties ?? {}), ([key, value]) => {
+      check(value, path === '' ? key : `${path}.${key}`)
+    })
   }
   check(schema, '')
 })

@@ -1,12 +1,16 @@
 /** Rules that ask outside, by grant: each question goes down the gateway's own path, and what is not granted is not built. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { sallyport } from '../support/author.ts'
+import { times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { startResolver } from '../support/resolver.ts'
 import { testWith } from '../support/tools.ts'
 
@@ -42,7 +46,7 @@ async function arrange(
       ...Object.fromEntries(
         ['weather', 'other'].map((name) => [
           `${name}.yaml`,
-          manifest(name, `network: [{ hosts: [api.example.com], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8] }]`),
+          grant({ name, network: [{ hosts: ['api.example.com'], ports: [origin.port], tls: 'none', addresses: ['127.0.0.0/8'] }] }),
         ]),
       ),
       'verdicts.yaml': manifest(
@@ -52,7 +56,14 @@ async function arrange(
     },
   })
   mkdirSync(join(installation.folder, 'rules'))
-  installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules(verdicts.port)}`)
+  installation.write(
+    'rules/ask.rego',
+    rego`
+      package sallyport.rules
+
+      ${rules(verdicts.port)}
+    `,
+  )
   const { proxyPort, log, gateway } = await startHere(t, installation)
   const ask = async (path: string, method = 'GET', body = '', name = 'weather', host = 'api.example.com') => {
     const text = await exchangeRaw(
@@ -64,11 +75,12 @@ async function arrange(
   return { verdicts, origin, resolver, installation, ask, log, reload: gateway.reload, close: gateway.close }
 }
 
-const verdictRule = (port: number) => `deny contains "the verdict is no" if {
-	input.request.door != "policy"
-	reply := http.send({"method": "get", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path]), "headers": {"X-Asks": "weather"}})
-	not reply.body.allow
-}
+const verdictRule = (port: number) => rego`
+  deny contains "the verdict is no" if {
+    input.request.door != "policy"
+    reply := http.send({"method": "get", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path]), "headers": {"X-Asks": "weather"}})
+    not reply.body.allow
+  }
 `
 
 test('a rule asks a service, as the integration that is granted it, and both requests are recorded', async (t) => {
@@ -114,12 +126,13 @@ const uncovered = (ask: Awaited<ReturnType<typeof arrange>>['ask'], path: string
 test('rules ask nothing about a request that nothing covers: no DNS, no connection, and the denial says what is lacking', async (t) => {
   const { verdicts, resolver, origin, installation, ask } = await arrange(
     t,
-    (port) => `${verdictRule(port)}
-deny contains "the name has addresses" if {
-	input.request.door != "policy"
-	count(net.lookup_ip_addr("verdicts.example.com")) > 7
-}
-`,
+    (port) => rego`
+      ${verdictRule(port)}
+      deny contains "the name has addresses" if {
+        input.request.door != "policy"
+        count(net.lookup_ip_addr("verdicts.example.com")) > 7
+      }
+    `,
   )
   const { status, text } = await uncovered(ask, '/good')
   assert.equal(status, 403)
@@ -141,7 +154,7 @@ deny contains "the name has addresses" if {
 
 test('a flood of requests that nothing covers uses up nothing of what the integration’s covered requests may ask', async (t) => {
   const { ask, verdicts } = await arrange(t, verdictRule, undefined, 'limits: { requests: { rate: 1/h, burst: 1 } }')
-  for (let index = 0; index < 20; index += 1) assert.equal((await uncovered(ask, '/good')).status, 403)
+  await times(20, async () => assert.equal((await uncovered(ask, '/good')).status, 403))
   assert.equal((await ask('/good')).status, 200)
   assert.equal(verdicts.requests.length, 1)
 })
@@ -149,22 +162,23 @@ test('a flood of requests that nothing covers uses up nothing of what the integr
 test('an answer from outside never widens a manifest; a rule that allows without one covers a request as the manifest does', async (t) => {
   const { ask, verdicts, resolver } = await arrange(
     t,
-    (port) => `asks if input.request.door != "policy"
+    (port) => rego`
+      asks if input.request.door != "policy"
 
-verdict := http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow if asks
+      verdict := http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow if asks
 
-allow contains "the verdict is yes" if {
-	input.http.method == "GET"
-	verdict
-}
+      allow contains "the verdict is yes" if {
+        input.http.method == "GET"
+        verdict
+      }
 
-allow contains "the method is open" if input.http.method == "OPTIONS"
+      allow contains "the method is open" if input.http.method == "OPTIONS"
 
-deny contains "the verdict is no" if {
-	input.http.method == "OPTIONS"
-	not verdict
-}
-`,
+      deny contains "the verdict is no" if {
+        input.http.method == "OPTIONS"
+        not verdict
+      }
+    `,
   )
   const asked = await uncovered(ask, '/good')
   assert.equal(asked.status, 403)
@@ -179,15 +193,16 @@ deny contains "the verdict is no" if {
 test('where the body says whether a rule covers a request, it is read before anything is asked', async (t) => {
   const { ask, verdicts } = await arrange(
     t,
-    (port) => `asks if input.request.door != "policy"
+    (port) => rego`
+      asks if input.request.door != "policy"
 
-allow contains "small" if input.http.body.value.amount < 10
+      allow contains "small" if input.http.body.value.amount < 10
 
-deny contains "the verdict is no" if {
-	asks
-	not http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow
-}
-`,
+      deny contains "the verdict is no" if {
+        asks
+        not http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow
+      }
+    `,
   )
   const post = (amount: number) => ask('/bad', 'POST', `{"amount":${amount}}`, 'weather', 'other.example.com')
   assert.match((await post(1000)).text, /"rule":"default\/deny"/)
@@ -210,11 +225,12 @@ test('an answer that the bytes of the grantee’s bucket slow still comes, and i
 test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {
   const { verdicts, resolver, origin, ask } = await arrange(
     t,
-    (port) => `deny contains "no" if {
-	input.request.door != "policy"
-	http.send({"method": "GET", "url": "http://elsewhere.example.com:${port}/good"}).status_code != 200
-}
-`,
+    (port) => rego`
+      deny contains "no" if {
+        input.request.door != "policy"
+        http.send({"method": "GET", "url": "http://elsewhere.example.com:${port}/good"}).status_code != 200
+      }
+    `,
   )
   const { status, text } = await ask('/good')
   assert.equal(status, 403)
@@ -226,23 +242,22 @@ test('what the grantee’s manifest does not allow is not asked: no DNS, no conn
 test('an answer that does not come, or is too large, denies; “raise_error” hands the error to the rule', async (t) => {
   const { ask, origin, log } = await arrange(
     t,
-    (
-      port,
-    ) => `allowed if http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).status_code == 200
+    (port) => rego`
+      allowed if http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).status_code == 200
 
-deny contains "no" if {
-	input.request.door != "policy"
-	input.http.path != "/told"
-	not allowed
-}
+      deny contains "no" if {
+        input.request.door != "policy"
+        input.http.path != "/told"
+        not allowed
+      }
 
-deny contains concat("", ["told: ", reply.error.message]) if {
-	input.request.door != "policy"
-	input.http.path == "/told"
-	reply := http.send({"method": "GET", "url": "http://verdicts.example.com:${port}/slow", "raise_error": false, "timeout": "100ms"})
-	reply.status_code == 0
-}
-`,
+      deny contains concat("", ["told: ", reply.error.message]) if {
+        input.request.door != "policy"
+        input.http.path == "/told"
+        reply := http.send({"method": "GET", "url": "http://verdicts.example.com:${port}/slow", "raise_error": false, "timeout": "100ms"})
+        reply.status_code == 0
+      }
+    `,
     'builtins: [http.send], timeout: 700ms',
   )
   assert.match((await ask('/slow')).text, /"rule":"engine\/builtin"/)
@@ -262,11 +277,12 @@ deny contains concat("", ["told: ", reply.error.message]) if {
 test('rules that ask without end, or about their own questions, are stopped', async (t) => {
   const { ask, verdicts } = await arrange(
     t,
-    (port) => `deny contains "no" if {
-	some n in numbers.range(1, 10)
-	http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
-}
-`,
+    (port) => rego`
+      deny contains "no" if {
+        some n in numbers.range(1, 10)
+        http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
+      }
+    `,
   )
   const { status, text } = await ask('/good')
   assert.equal(status, 403)
@@ -278,12 +294,13 @@ test('rules that ask without end, or about their own questions, are stopped', as
 test('more questions than are granted deny', async (t) => {
   const { ask, verdicts, log } = await arrange(
     t,
-    (port) => `deny contains "no" if {
-	input.request.door != "policy"
-	some n in numbers.range(1, 10)
-	http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
-}
-`,
+    (port) => rego`
+      deny contains "no" if {
+        input.request.door != "policy"
+        some n in numbers.range(1, 10)
+        http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
+      }
+    `,
   )
   assert.equal((await ask('/good')).status, 403)
   assert.equal(verdicts.requests.length, 3)
@@ -296,17 +313,18 @@ test('more questions than are granted deny', async (t) => {
 test('the addresses of a name are asked for down the same path; the runtime tells nothing of the host', async (t) => {
   const { ask, resolver, installation } = await arrange(
     t,
-    () => `deny contains concat(",", ["addresses", concat(",", net.lookup_ip_addr("verdicts.example.com")), json.marshal(opa.runtime())]) if {
-	input.request.door != "policy"
-	input.http.path == "/known"
-}
+    () => rego`
+      deny contains concat(",", ["addresses", concat(",", net.lookup_ip_addr("verdicts.example.com")), json.marshal(opa.runtime())]) if {
+        input.request.door != "policy"
+        input.http.path == "/known"
+      }
 
-deny contains "unknown" if {
-	input.request.door != "policy"
-	input.http.path == "/unknown"
-	net.lookup_ip_addr("elsewhere.example.com")
-}
-`,
+      deny contains "unknown" if {
+        input.request.door != "policy"
+        input.http.path == "/unknown"
+        net.lookup_ip_addr("elsewhere.example.com")
+      }
+    `,
   )
   assert.match((await ask('/known')).text, /addresses,127\.0\.0\.1,\{\\"config\\":\{\},\\"env\\":\{\}\}/)
   const asked = resolver.asked.length
@@ -333,7 +351,14 @@ test('a request that waits for an answer while the policy changes is decided by 
   const { verdicts, origin, ask, installation, reload } = await arrange(t, verdictRule)
   const waiting = ask('/held', 'POST', '{"amount":1000}')
   await eventually('the rule asks', () => verdicts.held.length === 1)
-  installation.write('rules/ask.rego', 'package sallyport.rules\n\ndeny contains "too much" if input.http.body.value.amount > 100\n')
+  installation.write(
+    'rules/ask.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "too much" if input.http.body.value.amount > 100
+    `,
+  )
   assert.equal((await reload()).ok, true)
   verdicts.held[0]?.()
   const { status, text } = await waiting
@@ -343,21 +368,22 @@ test('a request that waits for an answer while the policy changes is decided by 
   assert.equal((await ask('/held', 'POST', '{"amount":10}')).status, 200)
 })
 
-const bodyAndVerdict = (port: number) => `asks if input.request.door != "policy"
+const bodyAndVerdict = (port: number) => rego`
+  asks if input.request.door != "policy"
 
-verdict := http.send({"method": "POST", "url": "http://verdicts.example.com:${port}/good", "raw_body": "?"}).body.allow if asks
+  verdict := http.send({"method": "POST", "url": "http://verdicts.example.com:${port}/good", "raw_body": "?"}).body.allow if asks
 
-deny contains "outside first" if {
-	input.http.path == "/outside-first"
-	verdict
-	input.http.body.value.amount > 100
-}
+  deny contains "outside first" if {
+    input.http.path == "/outside-first"
+    verdict
+    input.http.body.value.amount > 100
+  }
 
-deny contains "body first" if {
-	input.http.path == "/body-first"
-	input.http.body.value.amount > 100
-	verdict
-}
+  deny contains "body first" if {
+    input.http.path == "/body-first"
+    input.http.body.value.amount > 100
+    verdict
+  }
 `
 
 for (const path of ['/outside-first', '/body-first'])

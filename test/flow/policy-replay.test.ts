@@ -1,21 +1,21 @@
 /** What another revision makes of recorded requests, and a manifest made of them. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ask, installationToItems, installationWithRules, sallyport } from '../support/author.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
-import { main, manifest, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { main, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
 compilerTest('replay judges by a kept revision too, and only what is asked for', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const allowing = (path: string) =>
-    manifest(
-      'weather',
-      `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, paths: [${path}], addresses: [127.0.0.0/8, "::1/128"] }]`,
-    )
+  const allowing = (path: string) => grant({ network: [toLocalhost(origin.port, { paths: [path] })] })
   const installation = installationWithRules(t, { 'weather.yaml': allowing('/v1/**') })
   const { proxyPort, gateway } = await startHere(t, installation)
   const first = await ask(proxyPort, origin.port, '/v1/a')
@@ -45,7 +45,16 @@ compilerTest('replay judges by a kept revision too, and only what is asked for',
   assert.equal(unknown.code, 64)
   assert.match(unknown.stderr, /^the revision "\.\.\/\.\.\/etc" is unknown; "sallyport policy list" shows those that are kept/)
   assert.equal((await sallyport(installation, 'replay', '--against', revision, '--rules', 'rules')).code, 64)
-  installation.write('rules/s.rego', 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "x" if input.http.segments[0] == "v1"\n')
+  installation.write(
+    'rules/s.rego',
+    rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "x" if input.http.segments[0] == "v1"
+    `,
+  )
   assert.match((await sallyport(installation, 'replay')).stdout, new RegExp(`${first.id} .* denied by rules/deny`))
 })
 
@@ -54,7 +63,7 @@ test('suggest writes a manifest that check accepts and the gateway then allows t
   const installation = installationToItems(t, origin.port)
   const { proxyPort, gateway } = await startHere(t, installation)
   const paths = ['/v1/items/1', '/v1/items/2', '/admin']
-  for (const path of paths) await ask(proxyPort, origin.port, path)
+  await eachCase(paths, (path) => ask(proxyPort, origin.port, path))
   const suggested = await sallyport(installation, 'suggest', 'weather', '-o', 'suggested.yaml')
   assert.equal(suggested.stdout, 'suggested.yaml: 1 capability for 3 allowed and denied requests; review each\n')
   const again = await sallyport(installation, 'suggest', 'weather', '-o', 'suggested.yaml')
@@ -68,7 +77,7 @@ test('suggest writes a manifest that check accepts and the gateway then allows t
   const checked = await command(process.execPath, ['--no-warnings', main, 'check', '--config', installation.configFile])
   assert.equal(checked.code, 0, checked.stderr)
   assert.equal((await gateway.reload()).ok, true)
-  for (const path of [...paths, '/v1/items/3']) assert.equal((await ask(proxyPort, origin.port, path)).status, 200, path)
+  await eachCase([...paths, '/v1/items/3'], async (path) => assert.equal((await ask(proxyPort, origin.port, path)).status, 200, path))
   assert.equal((await ask(proxyPort, origin.port, '/v1/other/3')).status, 403)
 
   const nobody = await sallyport(installation, 'suggest', 'nobody')

@@ -1,37 +1,42 @@
 /** What the log does not record is not guessed: explain and replay answer where it cannot matter, and otherwise say what it is. */
+
 import assert from 'node:assert/strict'
 import { type Asked, idOf, installationWithRules, sallyport } from '../support/author.ts'
-import { exchangeRaw, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { eachCase } from '../support/cases.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
-const rules = `package sallyport.rules
+const rules = rego`
+  package sallyport.rules
 
-deny contains "there is no key" if {
-	startswith(input.http.path, "/keyed")
-	not input.http.headers["x-key"]
-}
+  deny contains "there is no key" if {
+    startswith(input.http.path, "/keyed")
+    not input.http.headers["x-key"]
+  }
 
-deny contains "it is too much" if {
-	input.http.path == "/pay"
-	input.http.body.value.amount > 100
-}
+  deny contains "it is too much" if {
+    input.http.path == "/pay"
+    input.http.body.value.amount > 100
+  }
 
-deny contains "there is no such page" if input.http.query.page[0] == "9"
+  deny contains "there is no such page" if input.http.query.page[0] == "9"
 
-deny contains "the breaker is open" if {
-	input.http.path == "/broken"
-	input.context.breaker == "open"
-}
+  deny contains "the breaker is open" if {
+    input.http.path == "/broken"
+    input.context.breaker == "open"
+  }
 
-allow contains "paths below /open" if startswith(input.http.path, "/open/")
+  allow contains "paths below /open" if startswith(input.http.path, "/open/")
 `
 
 async function arrange(t: Parameters<typeof startHere>[0], text = rules) {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) })
   installation.write('rules/a.rego', text)
   const { proxyPort } = await startHere(t, installation)
   const ask = async (path: string, { key = '', body = '' } = {}): Promise<Asked> => {
@@ -91,14 +96,22 @@ test('what is masked in the log is not taken for what was asked', async (t) => {
   assert.deepEqual([query.status, path.status], [403, 200])
   assert.match(await explain(query), /decide depends on input\.http\.query, /)
   assert.match(await explain(path), /decide depends on input\.http\.path, /)
-  installation.write('rules/a.rego', 'package sallyport.rules\n\ndeny contains "closed" if input.request.door == "proxy"\n')
-  for (const one of [query, path])
-    assert.match(await explain(one), /The manifests and rules on disk decide [^\n]*rules\/deny|decide the same/)
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "closed" if input.request.door == "proxy"
+    `,
+  )
+  await eachCase([query, path], async (one) =>
+    assert.match(await explain(one), /The manifests and rules on disk decide [^\n]*rules\/deny|decide the same/),
+  )
 })
 
 test('replay judges what the unrecorded cannot change, and counts what it leaves out by what that depends on', async (t) => {
   const { installation, ask } = await arrange(t)
-  for (const path of ['/free', '/free?page=8', '/keyed/a', '/keyed/b', '/keyed/token=abc']) await ask(path, { key: '1' })
+  await eachCase(['/free', '/free?page=8', '/keyed/a', '/keyed/b', '/keyed/token=abc'], (path) => ask(path, { key: '1' }))
   await ask('/pay', { body: '{"amount":7}' })
   const replayed = await sallyport(installation, 'replay')
   assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr)
@@ -109,7 +122,13 @@ test('replay judges what the unrecorded cannot change, and counts what it leaves
   const json = JSON.parse((await sallyport(installation, 'replay', '--json')).stdout)
   assert.deepEqual([json.decisions, json.skipped, json.leftOut['input.http.headers']], [2, 4, 2])
   // One that differs is told of beside those that cannot be judged.
-  installation.write('rules/a.rego', `${rules}\ndeny contains "not free" if input.http.path == "/free"\n`)
+  installation.write(
+    'rules/a.rego',
+    rego`
+      ${rules}
+      deny contains "not free" if input.http.path == "/free"
+    `,
+  )
   const differs = await sallyport(installation, 'replay', '--reference')
   assert.equal(differs.code, 1)
   assert.match(differs.stdout, /\n2 decisions against latest in .*, 2 differ; not judged: 2 that depend/)
@@ -119,7 +138,14 @@ test('replay judges what the unrecorded cannot change, and counts what it leaves
 test('replay fails where it can judge nothing, and of questions to the outside says that they are not asked', async (t) => {
   const { installation, ask } = await arrange(t)
   await ask('/free')
-  installation.write('rules/a.rego', 'package sallyport.rules\n\ndeny contains "x" if not input.http.headers["x-key"]\n')
+  installation.write(
+    'rules/a.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "x" if not input.http.headers["x-key"]
+    `,
+  )
   const blind = await sallyport(installation, 'replay')
   assert.deepEqual([blind.code, blind.stdout], [1, ''])
   assert.match(blind.stderr, /^none of the recorded requests can be judged: 1 that depends on input\.http\.headers, which/)
@@ -131,13 +157,14 @@ test('replay fails where it can judge nothing, and of questions to the outside s
   )
   installation.write(
     'rules/a.rego',
-    `package sallyport.rules
+    rego`
+      package sallyport.rules
 
-deny contains "x" if {
-	input.request.door != "policy"
-	http.send({"method": "GET", "url": "http://localhost/"}).status_code != 200
-}
-`,
+      deny contains "x" if {
+        input.request.door != "policy"
+        http.send({"method": "GET", "url": "http://localhost/"}).status_code != 200
+      }
+    `,
   )
   const asking = await sallyport(installation, 'replay')
   assert.match(asking.stderr, /^none of the recorded requests can be judged: 1 that depends on the answer of http\.send, which/)

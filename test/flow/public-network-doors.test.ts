@@ -1,4 +1,5 @@
 /** Which addresses of a name or a number are dialled, asked through every door: a block and its neighbours, names that change, spellings. */
+
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,9 +9,11 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, headOf, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { nameServer, networkTest } from '../support/namespace.ts'
+import { rego } from '../support/rego.ts'
 import { type Resolver, startNameServer } from '../support/resolver.ts'
 import { onlyWith } from '../support/tools.ts'
 
@@ -88,10 +91,11 @@ services: [${services.map((host, i) => `{ name: s${i}, url: "http://${host}"${na
   mkdirSync(join(installation.folder, 'rules'))
   installation.write(
     'rules/ask.rego',
-    `package sallyport.rules
+    rego`
+      package sallyport.rules
 
-deny contains sprintf("answer %s", [http.send({"method": "GET", "url": input.http.query.to[0]}).raw_body]) if input.http.path == "/send"
-`,
+      deny contains sprintf("answer %s", [http.send({"method": "GET", "url": input.http.query.to[0]}).raw_body]) if input.http.path == "/send"
+    `,
   )
   const certificate = await createOriginCertificate(installation.folder, 'intercept.flip.test')
   const reached: string[] = []
@@ -146,25 +150,28 @@ test('addresses are judged alike through every door', async (t) => {
     'a block under “addresses” admits what is in it and neither neighbour, by name and by number, through every door',
     async () => {
       reached.length = 0
-      for (const door of doors) {
+      await eachCase(doors, async (door) => {
         const isNamed = door === 'service' || door === 'websocket'
-        for (const address of beside)
-          for (const host of isNamed ? [nameOf(address)] : [address, nameOf(address)])
-            assert.match(await ask[door](host), denied(door), `${door} ${host}`)
-      }
+        await eachCase(beside, (address) =>
+          eachCase(isNamed ? [nameOf(address)] : [address, nameOf(address)], async (host) =>
+            assert.match(await ask[door](host), denied(door), `${door} ${host}`),
+          ),
+        )
+      })
       assert.deepEqual(reached, [])
-      for (const door of doors) {
+      await eachCase(doors, async (door) => {
         const isNamed = door === 'service' || door === 'websocket'
         // Addresses that this machine has; that of an inside certificate does not matter once it was dialled.
-        for (const address of ['10.20.30.40', '10.20.30.41'])
-          for (const host of isNamed ? [nameOf(address)] : [address, nameOf(address)]) {
+        await eachCase(['10.20.30.40', '10.20.30.41'], (address) =>
+          eachCase(isNamed ? [nameOf(address)] : [address, nameOf(address)], async (host) => {
             const reply = await ask[door](host)
             if (door === 'intercept') assert.match(reply, /origin-tls-failed/, `${door} ${host}`)
             else if (door === 'tunnel') assert.match(reply, /^HTTP\/1\.1 200 /, `${door} ${host}`)
             else if (door === 'websocket') assert.match(reply, /answered 400/, `${door} ${host}`)
             else assert.match(reply, new RegExp(`at ${address}`), `${door} ${host}`)
-          }
-      }
+          }),
+        )
+      })
     },
   )
 
@@ -172,14 +179,14 @@ test('addresses are judged alike through every door', async (t) => {
     'a name that changes between two requests is judged for each, and what was judged is what is dialled, through every door',
     async () => {
       reached.length = 0
-      for (const door of doors) {
+      await eachCase(doors, async (door) => {
         const host = `${door}.flip.test`
         const first = await ask[door](host)
         if (door === 'tunnel') assert.match(first, /^HTTP\/1\.1 200 /)
         else if (door === 'websocket') assert.match(first, /answered 400/)
         else assert.match(first, /at 8\.8\.8\.8/, `${door}: ${first}`)
         assert.match(await ask[door](host), denied(door), door)
-      }
+      })
       assert.deepEqual([...new Set(reached)], ['8.8.8.8'])
     },
   )
@@ -189,19 +196,14 @@ test('addresses are judged alike through every door', async (t) => {
     async () => {
       reached.length = 0
       const proxy = (host: string) => get(`http://${host}/`, host)
-      for (const host of [
-        '134744072',
-        '0x8.8.8.8',
-        '010.8.8.8',
-        '8.526344',
-        '0x08080808',
-        '8.8.8.8.',
-        '[::ffff:8.8.8.8]',
-        '[::FFFF:808:808]',
-      ])
-        assert.match(await proxy(host), /^HTTP\/1\.1 200 .*at 8\.8\.8\.8/s, host)
-      for (const host of ['PUBLIC.example', 'public.example.', 'Public.Example.', 'xn--bcher-kva.example', 'XN--BCHER-KVA.EXAMPLE'])
-        assert.match(await proxy(host), /^HTTP\/1\.1 200 .*at 8\.8\.8\.8/s, host)
+      await eachCase(
+        ['134744072', '0x8.8.8.8', '010.8.8.8', '8.526344', '0x08080808', '8.8.8.8.', '[::ffff:8.8.8.8]', '[::FFFF:808:808]'],
+        async (host) => assert.match(await proxy(host), /^HTTP\/1\.1 200 .*at 8\.8\.8\.8/s, host),
+      )
+      await eachCase(
+        ['PUBLIC.example', 'public.example.', 'Public.Example.', 'xn--bcher-kva.example', 'XN--BCHER-KVA.EXAMPLE'],
+        async (host) => assert.match(await proxy(host), /^HTTP\/1\.1 200 .*at 8\.8\.8\.8/s, host),
+      )
       reached.length = 0
       const special = [
         ...[
@@ -226,23 +228,16 @@ test('addresses are judged alike through every door', async (t) => {
         ],
         ...['[64:ff9b::a9fe:a9fe]', '[64:ff9b::169.254.169.254]', '[2002:a9fe:a9fe::]'],
       ]
-      for (const host of special) {
+      await eachCase(special, async (host) => {
         assert.match(await proxy(host), /"code":"address-denied"/, host)
         const tunnel = await exchangeRaw(proxyPort, `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\n${auth}\r\n`)
         assert.match(tunnel, /"code":"address-denied"/, host)
-      }
+      })
       // What only this machine understands, or nobody.
-      for (const host of [
-        '[fe80::1%25lo]',
-        '[fe80::1%lo]',
-        '[::1%lo]',
-        '4294967296',
-        '256.1.1.1',
-        '1.2.3.4.5',
-        '[127.0.0.1]',
-        '127.0.0.1..',
-      ])
-        assert.match(await proxy(host), /^HTTP\/1\.1 400 .*malformed-request/s, host)
+      await eachCase(
+        ['[fe80::1%25lo]', '[fe80::1%lo]', '[::1%lo]', '4294967296', '256.1.1.1', '1.2.3.4.5', '[127.0.0.1]', '127.0.0.1..'],
+        async (host) => assert.match(await proxy(host), /^HTTP\/1\.1 400 .*malformed-request/s, host),
+      )
       assert.deepEqual(reached, [])
     },
   )

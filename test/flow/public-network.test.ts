@@ -1,4 +1,5 @@
 /** The gateway on a network that is not loopback: public addresses are reached through every door, special ones through none. */
+
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,10 +11,13 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { WebSocketServer } from 'ws'
 import { createOperatorLookup } from '../../src/egress/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { grant } from '../support/grant.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
-import { createInstallation, exchangeRaw, headOf, manifest, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, headOf, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { nameServer, networkTest } from '../support/namespace.ts'
+import { rego } from '../support/rego.ts'
 import { type DnsAnswer, startNameServer } from '../support/resolver.ts'
 import { onlyWith } from '../support/tools.ts'
 
@@ -66,7 +70,6 @@ const specialHosts = [
   '::1',
   '64:ff9b::808:808',
 ]
-const listOf = (hosts: readonly string[]) => JSON.stringify(hosts)
 const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
 
 async function listen(t: TestContext, server: Server, port: number): Promise<void> {
@@ -88,23 +91,40 @@ async function arrange(t: TestContext, rules = '') {
 services: [${services.map(({ name, host }) => `{ name: ${name}, url: "http://${bracketed(host)}" }`).join(', ')}]
 ${rules === '' ? '' : 'policy: { rules: ./rules, grants: { builtins: [http.send, net.lookup_ip_addr], integration: asking, timeout: 30s } }'}`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network:
-  - { hosts: ${listOf([...publicHosts, ...specialHosts, 'rebind.example', 'short', 'absent.example'])}, tls: none }
-  - { hosts: [secure.example, rebind.example], tls: tunnel }
-  - { hosts: ${listOf(specialHosts)}, tls: tunnel }
-  - { hosts: ${listOf(['secure.example', ...specialHosts])}, ports: [8443], tls: intercept }
-  - { hosts: [private.example, neighbour.example, mixed.example, 10.20.30.40, 10.20.30.41], ports: [81], tls: none, addresses: [10.20.30.40] }
-  - { hosts: ["fd00::1", "fd00:ec2::254", 127.0.0.1, mapped.example], ports: [81], tls: none, addresses: ["fd00::1/128", "::/0"] }
-services: [${services.map(({ name }) => `{ name: ${name}, websocket: true }`).join(', ')}]`,
-      ),
-      'asking.yaml': manifest('asking', `network: [{ hosts: ${listOf([...publicHosts, ...specialHosts])}, tls: none }]`),
+      'weather.yaml': grant({
+        network: [
+          { hosts: [...publicHosts, ...specialHosts, 'rebind.example', 'short', 'absent.example'], tls: 'none' },
+          { hosts: ['secure.example', 'rebind.example'], tls: 'tunnel' },
+          { hosts: [...specialHosts], tls: 'tunnel' },
+          { hosts: ['secure.example', ...specialHosts], ports: [8443], tls: 'intercept' },
+          {
+            hosts: ['private.example', 'neighbour.example', 'mixed.example', '10.20.30.40', '10.20.30.41'],
+            ports: [81],
+            tls: 'none',
+            addresses: ['10.20.30.40'],
+          },
+          {
+            hosts: ['fd00::1', 'fd00:ec2::254', '127.0.0.1', 'mapped.example'],
+            ports: [81],
+            tls: 'none',
+            addresses: ['fd00::1/128', '::/0'],
+          },
+        ],
+        services: services.map(({ name }) => ({ name, websocket: true })),
+      }),
+      'asking.yaml': grant({ name: 'asking', network: [{ hosts: [...publicHosts, ...specialHosts], tls: 'none' }] }),
     },
   })
   if (rules !== '') {
     mkdirSync(join(installation.folder, 'rules'))
-    installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules}`)
+    installation.write(
+      'rules/ask.rego',
+      rego`
+        package sallyport.rules
+
+        ${rules}
+      `,
+    )
   }
   const certificate = await createOriginCertificate(installation.folder, 'secure.example')
   const reached: string[] = []
@@ -162,36 +182,40 @@ const denied = /address-denied/
 
 test('public addresses of both families are reached through the proxy, by name and by number, without “addresses”', async (t) => {
   const { get } = await arrange(t)
-  for (const host of publicHosts)
-    assert.match(await get(`http://${bracketed(host)}/`), /^HTTP\/1\.1 200 .*at (8\.8\.8\.8|2606:4700::1111)$/s, host)
+  await eachCase(publicHosts, async (host) =>
+    assert.match(await get(`http://${bracketed(host)}/`), /^HTTP\/1\.1 200 .*at (8\.8\.8\.8|2606:4700::1111)$/s, host),
+  )
 })
 
-test('… through a tunnel and through interception', async (t) => {
+test('public addresses of both families are reached through a tunnel and through interception', async (t) => {
   const { get, inside } = await arrange(t)
   assert.match(await get('https://secure.example/'), /at (8\.8\.8\.8|2606:4700::1111)$/)
   assert.match(await inside('https://secure.example:8443/'), /at (8\.8\.8\.8|2606:4700::1111)$/)
 })
 
-test('… and through named services and their WebSockets', async (t) => {
+test('public addresses of both families are reached through named services and their WebSockets', async (t) => {
   const { service, websocket } = await arrange(t)
-  for (const host of publicHosts) {
+  await eachCase(publicHosts, async (host) => {
     assert.match(await service(host), /^HTTP\/1\.1 200 .*at (8\.8\.8\.8|2606:4700::1111)/s, host)
     assert.match(await websocket(host), /^HTTP\/1\.1 101 /, host)
-  }
+  })
 })
 
 test('special addresses are reached through no door, whatever name leads there', async (t) => {
   const { get, inside, connect, service, websocket, reached } = await arrange(t)
-  for (const host of specialHosts) {
+  await eachCase(specialHosts, async (host) => {
     assert.match(await get(`http://${bracketed(host)}/`), denied, host)
     assert.match(await connect(`${bracketed(host)}:443`), denied, host)
     assert.match(await inside(`https://${bracketed(host)}:8443/`), denied, host)
-  }
+  })
   // In the URL of a service the operator means an address, or localhost.
-  for (const host of specialNames.filter((name) => name !== 'localhost')) {
-    assert.match(await service(host), denied, host)
-    assert.match(await websocket(host), denied, host)
-  }
+  await eachCase(
+    specialNames.filter((name) => name !== 'localhost'),
+    async (host) => {
+      assert.match(await service(host), denied, host)
+      assert.match(await websocket(host), denied, host)
+    },
+  )
   assert.deepEqual(reached, [])
 })
 
@@ -208,29 +232,31 @@ test('each block of IANA’s tables is refused and its neighbours are not, asked
   const asked = addresses.filter((address) => !holds('::ffff:0:0/96', address))
   const installation = createInstallation(t, {
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network: [{ hosts: ${listOf(asked)}, tls: none }]\nlimits: { arrivals: { rate: 10000/s }, requests: { rate: 10000/s } }`,
-      ),
+      'weather.yaml': grant({
+        network: [{ hosts: asked, tls: 'none' }],
+        limits: { arrivals: { rate: '10000/s' }, requests: { rate: '10000/s' } },
+      }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
-  for (const address of asked) {
+  await eachCase(asked, async (address) => {
     const host = bracketed(address)
     const reply = await exchangeRaw(
       proxyPort,
       `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
     )
     assert.match(reply, isSpecial(address) ? /"code":"address-denied"/ : /"code":"origin-unreachable"/, `${address}: ${reply}`)
-  }
+  })
 })
 
 test('a block under “addresses” admits exactly itself', async (t) => {
   const { get } = await arrange(t)
-  for (const host of ['private.example', '10.20.30.40', 'mixed.example', 'fd00::1', 'fd00:ec2::254'])
-    assert.match(await get(`http://${bracketed(host)}:81/`), /^HTTP\/1\.1 200 /, host)
-  for (const host of ['neighbour.example', '10.20.30.41', '127.0.0.1', 'mapped.example'])
-    assert.match(await get(`http://${bracketed(host)}:81/`), denied, host)
+  await eachCase(['private.example', '10.20.30.40', 'mixed.example', 'fd00::1', 'fd00:ec2::254'], async (host) =>
+    assert.match(await get(`http://${bracketed(host)}:81/`), /^HTTP\/1\.1 200 /, host),
+  )
+  await eachCase(['neighbour.example', '10.20.30.41', '127.0.0.1', 'mapped.example'], async (host) =>
+    assert.match(await get(`http://${bracketed(host)}:81/`), denied, host),
+  )
 })
 
 test('a name that is public first and private later is judged each time that it is dialled', async (t) => {
@@ -250,22 +276,24 @@ test('a name is absolute: the machine’s search domains are not tried, however 
 compilerTest('rules that ask outside reach the public and nothing else, and learn the addresses of a name', async (t) => {
   const { get, reached } = await arrange(
     t,
-    `deny contains concat(" ", ["addresses", concat(",", net.lookup_ip_addr("public.example"))]) if {
-	input.request.door != "policy"
-	input.http.path == "/lookup"
-}
+    rego`
+      deny contains concat(" ", ["addresses", concat(",", net.lookup_ip_addr("public.example"))]) if {
+        input.request.door != "policy"
+        input.http.path == "/lookup"
+      }
 
-deny contains sprintf("answer %s", [http.send({"method": "GET", "url": input.http.query.to[0]}).raw_body]) if {
-	input.request.door != "policy"
-	input.http.path == "/send"
-}
-`,
+      deny contains sprintf("answer %s", [http.send({"method": "GET", "url": input.http.query.to[0]}).raw_body]) if {
+        input.request.door != "policy"
+        input.http.path == "/send"
+      }
+    `,
   )
   assert.match(await get('http://8.8.8.8/lookup'), /addresses (2606:4700::1111,8\.8\.8\.8|8\.8\.8\.8,2606:4700::1111)/)
-  for (const host of publicHosts)
-    assert.match(await get(`http://8.8.8.8/send?to=http://${bracketed(host)}/`), /answer at (8\.8\.8\.8|2606:4700::1111)/, host)
+  await eachCase(publicHosts, async (host) =>
+    assert.match(await get(`http://8.8.8.8/send?to=http://${bracketed(host)}/`), /answer at (8\.8\.8\.8|2606:4700::1111)/, host),
+  )
   reached.length = 0
-  for (const host of specialNames) assert.match(await get(`http://8.8.8.8/send?to=http://${host}/`), /engine\/builtin/, host)
+  await eachCase(specialNames, async (host) => assert.match(await get(`http://8.8.8.8/send?to=http://${host}/`), /engine\/builtin/, host))
   assert.deepEqual(reached, [])
 })
 

@@ -1,4 +1,5 @@
 /** The first two minutes: the README's own lines, pasted. */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,6 +7,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { root } from '../support/installation.ts'
 
@@ -62,7 +64,7 @@ test('npm start, three curl lines, and what happened, as the README says', async
   const run = async (line: string) => (await command('sh', ['-c', line.replace(/^curl /, 'curl -sS ')], { cwd: root })).stdout
   const [allowed = '', denied = '', limited = '', ...more] = pasted(/^ {4}curl /)
   assert.deepEqual(more, [])
-  for (const line of [allowed, denied, limited]) assert.ok(greeting.includes(line), line)
+  eachCase([allowed, denied, limited], (line) => assert.ok(greeting.includes(line), line))
   assert.equal(JSON.parse(await run(allowed)).tomorrow, 'rain')
   const problem = JSON.parse(await run(denied))
   assert.deepEqual([problem.status, problem.rule, problem.integration], [403, 'default/deny', 'weather'])
@@ -72,7 +74,7 @@ test('npm start, three curl lines, and what happened, as the README says', async
 
   const [tail = '', verify = '', usage = ''] = pasted(/^ {4}npx /)
   const rows = await run(tail)
-  for (const form of [/weather.*\/v1\/forecast/, /weather.*\/admin\/keys/, /reports.*\/v1\/cities/]) assert.match(rows, form)
+  eachCase([/weather.*\/v1\/forecast/, /weather.*\/admin\/keys/, /reports.*\/v1\/cities/], (form) => assert.match(rows, form))
   assert.match(await run(verify), /^OK: \d+ records/m)
   assert.match(await run(usage), /^weather\n.*1 allowed, 1 denied/ms)
 

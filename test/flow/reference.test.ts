@@ -1,28 +1,34 @@
 /** OPA's own SDK beside a running gateway: who is told of a difference, and what it never touches. */
+
 import assert from 'node:assert/strict'
 import { startFailure } from '../../src/cli/exit.ts'
 import { harden } from '../../src/opa/index.ts'
 import { ask, installationWithRules, sallyport } from '../support/author.ts'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Installation, manifest, networkTo, type Running, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { type Installation, type Running, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
-const rules = `package sallyport.rules
+const rules = rego`
+  package sallyport.rules
 
-import rego.v1
+  import rego.v1
 
-deny contains "no" if input.http.segments[0] == "hidden-door"
+  deny contains "no" if input.http.segments[0] == "hidden-door"
 `
-const tests = `package sallyport.rules_test
+const tests = rego`
+  package sallyport.rules_test
 
-import rego.v1
+  import rego.v1
 
-test_denied if {
-	count(data.sallyport.rules.deny) == 1 with input as {"integration": {"name": "weather"}, "http": {"segments": ["hidden-door"], "path": "/hidden-door?token=s3cret-in-a-test"}}
-}
+  test_denied if {
+    count(data.sallyport.rules.deny) == 1 with input as {"integration": {"name": "weather"}, "http": {"segments": ["hidden-door"], "path": "/hidden-door?token=s3cret-in-a-test"}}
+  }
 `
 /** The gateway's evaluator does not know the door any more. */
 const damaged = {
@@ -39,7 +45,7 @@ const recordsOf = (installation: Installation, type: string) => installation.rec
 
 test('a difference while requests are decided is an error, a record and a metric, and the request is answered', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) })
   installation.write('rules/r.rego', rules)
   installation.write(
     'sallyport.yaml',
@@ -78,7 +84,7 @@ test('a difference while requests are decided is an error, a record and a metric
 })
 
 test('a start with such a set ends as one with any other bad set, and with the reference off it is not looked at', async (t) => {
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(1)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(1)] }) })
   installation.write('rules/r.rego', rules)
   installation.write('rules/r_test.rego', tests)
   await assert.rejects(startHere(t, installation, damaged), (error: Error) => {
@@ -94,10 +100,10 @@ test('a start with such a set ends as one with any other bad set, and with the r
 
 test('replay --reference asks the SDK about every recorded request, and says what was compared', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const installation = installationWithRules(t, { 'weather.yaml': manifest('weather', networkTo(origin.port)) })
+  const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) })
   installation.write('rules/r.rego', rules)
   const { gateway, proxyPort } = await startHere(t, installation)
-  for (const path of ['/a', '/hidden-door', '/b']) await ask(proxyPort, origin.port, path)
+  await eachCase(['/a', '/hidden-door', '/b'], (path) => ask(proxyPort, origin.port, path))
   await gateway.close()
   const { code, stdout } = await sallyport(installation, 'replay', '--reference')
   assert.equal(code, 0, stdout)

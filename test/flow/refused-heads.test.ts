@@ -1,8 +1,11 @@
 /** What a head asks of the gateway and does not get: it is told with the problem's own name, and recorded as what it was. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, portOf, proxyHeader, startHere } from '../support/installation.ts'
 import { startRawOrigin } from '../support/raw-origin.ts'
 import { openTunnel } from '../support/tunnel.ts'
@@ -28,7 +31,7 @@ test('every refusal has its own code for its reason phrase, and what is not unde
         `services: [{ name: plain }]
 ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.example], ports: [443], tls: tunnel }, { hosts: [127.0.0.1], ports: [9], tls: tunnel }, { hosts: [inside.test], ports: [443], tls: intercept }]`,
       ),
-      'poor.yaml': manifest('poor', `${networkTo(origin.port)}\nlimits: { requests: { rate: 1/h, burst: 1 } }`),
+      'poor.yaml': grant({ name: 'poor', network: [toLocalhost(origin.port)], limits: { requests: { rate: '1/h', burst: 1 } } }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -36,33 +39,40 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
   const end = `Host: ${authority}\r\n${auth}Connection: close\r\n\r\n`
   const poor = `Host: ${authority}\r\nProxy-Authorization: ${proxyHeader('poor')}\r\nConnection: close\r\n\r\n`
   assert.match(await exchangeRaw(proxyPort, `GET ${target}/ HTTP/1.1\r\n${poor}`), /^HTTP\/1\.1 200 /)
-  for (const [what, bytes, line] of [
-    ['a tunnel that nothing allows', `CONNECT elsewhere.example:443 HTTP/1.1\r\n${auth}\r\n`, '403 policy-denied'],
-    ['a tunnel to an address that may not be dialled', `CONNECT 127.0.0.1:9 HTTP/1.1\r\n${auth}\r\n`, '403 address-denied'],
-    ['an empty bucket', `GET ${target}/ HTTP/1.1\r\n${poor}`, '429 quota-exceeded'],
-    ['nobody', `CONNECT elsewhere.example:443 HTTP/1.1\r\n\r\n`, '407 unidentified'],
-    ['what is no HTTP', 'nonsense\r\n\r\n', '400 malformed-request'],
-    ['HTTP/2.0 in a request line', `GET ${target}/ HTTP/2.0\r\n${end}`, '505 version-unsupported'],
-    ['HTTP/2.0 in a CONNECT', `CONNECT tunnel.example:443 HTTP/2.0\r\n${auth}\r\n`, '505 version-unsupported'],
-    ...['HTTP/1.2', 'HTTP/0.9', 'HTTP/3.0', 'HTTP/9.9'].flatMap((version) => [
-      [version, `GET ${target}/ ${version}\r\n${end}`, '505 version-unsupported'] as const,
-      [`${version} at a service`, `GET /services/plain/ ${version}\r\n${end}`, '505 version-unsupported'] as const,
-      [`${version} in a CONNECT`, `CONNECT tunnel.example:443 ${version}\r\n${auth}\r\n`, '505 version-unsupported'] as const,
-    ]),
-    ['a version of two digits', `GET ${target}/ HTTP/1.10\r\n${end}`, '400 malformed-request'],
-    ['a CONNECT with a body', `CONNECT tunnel.example:443 HTTP/1.1\r\n${auth}Content-Length: 3\r\n\r\nabc`, '400 malformed-request'],
-    ['a transfer coding', `POST ${target}/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n${end}0\r\n\r\n`, '400 malformed-request'],
-    ['a WebSocket in absolute form', `GET ${target}/ HTTP/1.1\r\n${webSocket}Host: ${authority}\r\n${auth}\r\n`, '501 upgrade-unsupported'],
-    ['a coded reply', `GET ${target}/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
-    ['a coded reply to an upload', `POST ${target}/coded HTTP/1.1\r\nTransfer-Encoding: chunked\r\n${end}0\r\n\r\n`, '502 origin-failed'],
-    ['a coded reply of a service', `GET /services/plain/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
-  ] as const) {
-    const connections = origin.connections()
-    const reply = await exchangeRaw(proxyPort, bytes)
-    assert.equal(reply.slice(0, reply.indexOf('\r\n')), `HTTP/1.1 ${line}`, what)
-    assert.match(reply, new RegExp(`"code":"${line.slice(4)}"`), what)
-    if (!line.startsWith('502')) assert.equal(origin.connections(), connections, what)
-  }
+  await eachCase(
+    [
+      ['a tunnel that nothing allows', `CONNECT elsewhere.example:443 HTTP/1.1\r\n${auth}\r\n`, '403 policy-denied'],
+      ['a tunnel to an address that may not be dialled', `CONNECT 127.0.0.1:9 HTTP/1.1\r\n${auth}\r\n`, '403 address-denied'],
+      ['an empty bucket', `GET ${target}/ HTTP/1.1\r\n${poor}`, '429 quota-exceeded'],
+      ['nobody', `CONNECT elsewhere.example:443 HTTP/1.1\r\n\r\n`, '407 unidentified'],
+      ['what is no HTTP', 'nonsense\r\n\r\n', '400 malformed-request'],
+      ['HTTP/2.0 in a request line', `GET ${target}/ HTTP/2.0\r\n${end}`, '505 version-unsupported'],
+      ['HTTP/2.0 in a CONNECT', `CONNECT tunnel.example:443 HTTP/2.0\r\n${auth}\r\n`, '505 version-unsupported'],
+      ...['HTTP/1.2', 'HTTP/0.9', 'HTTP/3.0', 'HTTP/9.9'].flatMap((version) => [
+        [version, `GET ${target}/ ${version}\r\n${end}`, '505 version-unsupported'] as const,
+        [`${version} at a service`, `GET /services/plain/ ${version}\r\n${end}`, '505 version-unsupported'] as const,
+        [`${version} in a CONNECT`, `CONNECT tunnel.example:443 ${version}\r\n${auth}\r\n`, '505 version-unsupported'] as const,
+      ]),
+      ['a version of two digits', `GET ${target}/ HTTP/1.10\r\n${end}`, '400 malformed-request'],
+      ['a CONNECT with a body', `CONNECT tunnel.example:443 HTTP/1.1\r\n${auth}Content-Length: 3\r\n\r\nabc`, '400 malformed-request'],
+      ['a transfer coding', `POST ${target}/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n${end}0\r\n\r\n`, '400 malformed-request'],
+      [
+        'a WebSocket in absolute form',
+        `GET ${target}/ HTTP/1.1\r\n${webSocket}Host: ${authority}\r\n${auth}\r\n`,
+        '501 upgrade-unsupported',
+      ],
+      ['a coded reply', `GET ${target}/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
+      ['a coded reply to an upload', `POST ${target}/coded HTTP/1.1\r\nTransfer-Encoding: chunked\r\n${end}0\r\n\r\n`, '502 origin-failed'],
+      ['a coded reply of a service', `GET /services/plain/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
+    ] as const,
+    async ([what, bytes, line]) => {
+      const connections = origin.connections()
+      const reply = await exchangeRaw(proxyPort, bytes)
+      assert.equal(reply.slice(0, reply.indexOf('\r\n')), `HTTP/1.1 ${line}`, what)
+      assert.match(reply, new RegExp(`"code":"${line.slice(4)}"`), what)
+      if (!line.startsWith('502')) assert.equal(origin.connections(), connections, what)
+    },
+  )
   // An upgrade that is no WebSocket is ignored, and the request answered as it stands (RFC 9110 §7.8).
   const plain = `GET ${target}/ HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nHost: ${authority}\r\n${auth}\r\n`
   assert.match(await exchangeRaw(proxyPort, plain), /^HTTP\/1\.1 200 OK\r\n/)
@@ -82,7 +92,7 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
 
 test('a caller that does not trust the CA is recorded under its integration and its CONNECT, and one that names another host gets an alert', async (t) => {
   const installation = createInstallation(t, {
-    manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [inside.test], ports: [443], tls: intercept }]') },
+    manifests: { 'weather.yaml': grant({ network: [{ hosts: ['inside.test'], ports: [443], tls: 'intercept' }] }) },
   })
   const { proxyPort } = await startHere(t, installation)
   const shake = async (servername: string): Promise<string> => {
@@ -116,7 +126,7 @@ test('a caller that does not trust the CA is recorded under its integration and 
 test('what cannot be parsed is recorded as whose connection it is: by its listener, or by the tunnel that it is in', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: own, address: "127.0.0.1:0", integration: weather }, { name: all, address: "127.0.0.1:0" }]',
-    manifests: { 'weather.yaml': manifest('weather', 'network: [{ hosts: [inside.test], ports: [80], tls: intercept }]') },
+    manifests: { 'weather.yaml': grant({ network: [{ hosts: ['inside.test'], ports: [80], tls: 'intercept' }] }) },
   })
   const { gateway, proxyPort: own } = await startHere(t, installation)
   const all = portOf(gateway, 1)
@@ -131,18 +141,17 @@ test('what cannot be parsed is recorded as whose connection it is: by its listen
   assert.deepEqual(await refused(1), ['malformed-request', 'weather', undefined])
   await exchangeRaw(all, 'nonsense\r\n\r\n')
   assert.deepEqual(await refused(2), ['malformed-request', null, undefined])
-  for (const [index, inside] of [
-    'GET / \0\r\n\r\n',
-    'GET / HTTP/1.2\r\n\r\n',
-    'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n',
-  ].entries()) {
-    await exchangeRaw(all, `CONNECT inside.test:80 HTTP/1.1\r\n${auth}\r\n${inside}`)
-    const [code, integration, parent] = await refused(3 + index)
-    const tunnel = installation
-      .records()
-      .filter(({ type, kind }) => type === 'decided' && kind === 'tunnel')
-      .at(-1)
-    assert.deepEqual([integration, parent], ['weather', tunnel?.['id']], String(code))
-    assert.equal(code, ['malformed-request', 'version-unsupported', 'method-not-allowed'][index])
-  }
+  await eachCase(
+    ['GET / \0\r\n\r\n', 'GET / HTTP/1.2\r\n\r\n', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n'].entries(),
+    async ([index, inside]) => {
+      await exchangeRaw(all, `CONNECT inside.test:80 HTTP/1.1\r\n${auth}\r\n${inside}`)
+      const [code, integration, parent] = await refused(3 + index)
+      const tunnel = installation
+        .records()
+        .filter(({ type, kind }) => type === 'decided' && kind === 'tunnel')
+        .at(-1)
+      assert.deepEqual([integration, parent], ['weather', tunnel?.['id']], String(code))
+      assert.equal(code, ['malformed-request', 'version-unsupported', 'method-not-allowed'][index])
+    },
+  )
 })

@@ -1,8 +1,10 @@
 /** Memory stays flat however often many manifests are scraped: `npm run soak` scrapes ten thousand of them ten thousand times. */
+
 import assert from 'node:assert/strict'
 import { Agent, get } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { usedBytes } from '../support/used-bytes.ts'
 
 const integrations = Number(process.env['SALLYPORT_SCRAPED_INTEGRATIONS'] ?? 200)
@@ -15,7 +17,7 @@ const maxGrowthBytes = 2 * 1024 ** 2
 
 async function startScraped(t: TestContext) {
   const names = Array.from({ length: integrations }, (_, index) => `i${index}`)
-  const manifests = Object.fromEntries(names.map((name) => [`${name}.yaml`, manifest(name, '')]))
+  const manifests = Object.fromEntries(names.map((name) => [`${name}.yaml`, grant({ name })]))
   const { gateway, proxyPort } = await startHere(t, createInstallation(t, { manifests }))
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => agent.destroy())

@@ -1,8 +1,10 @@
 /** The security cases through every door that they can reach, on both address families: one question, one verdict, whatever the way. */
+
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { canonicalHost } from '../../src/canonical/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
@@ -63,23 +65,25 @@ test('cases 1, 2: no spelling of a host is another host, through absolute form, 
     Buffer.from('localhost\u3002').toString('latin1'),
     `${'a'.repeat(64)}.com`,
   ]
-  for (const host of refused) {
+  await eachCase(refused, async (host) => {
     const authority = `${host}:${origin.port}`
-    for (const ask of [
-      absolute(proxyPort, authority, '/'),
-      tunnel(proxyPort, authority),
-      raw(proxyPort, `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`),
-    ])
-      assert.equal(statusOf(await ask), 400, JSON.stringify(host))
-  }
+    await eachCase(
+      [
+        absolute(proxyPort, authority, '/'),
+        tunnel(proxyPort, authority),
+        raw(proxyPort, `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`),
+      ],
+      async (ask) => assert.equal(statusOf(await ask), 400, JSON.stringify(host)),
+    )
+  })
   assert.equal(origin.connections(), 0)
-  for (const host of ['LOCALHOST', 'localhost.', 'LocalHost.']) {
+  await eachCase(['LOCALHOST', 'localhost.', 'LocalHost.'], async (host) => {
     const authority = `${host}:${origin.port}`
     assert.equal(statusOf(await absolute(proxyPort, authority, '/')), 200, host)
     const inside = `GET / HTTP/1.1\r\nHost: localhost:${origin.port}\r\nConnection: close\r\n\r\n`
     assert.match(await tunnel(proxyPort, authority, inside), /^HTTP\/1\.1 200 Connection Established.*hello/s, host)
     assert.match(await tunnel(proxyPort, authority, inside.replace('localhost', 'other')), /HTTP\/1\.1 400 /, host)
-  }
+  })
 })
 
 test('case 5: no form of a special address is dialled because a manifest names it, unless it names its block too, through absolute form, tunnel and interception', async (t) => {
@@ -113,15 +117,15 @@ test('case 5: no form of a special address is dialled because a manifest names i
     '[ff02::1]',
   ]
   const named = JSON.stringify([...new Set(forms.map((form) => canonicalHost(form)))])
-  for (const [tls, ask] of ways) {
+  await eachCase(ways, async ([tls, ask]) => {
     grant(installation, `network: [{ hosts: ${named}, ports: [${origin.port}], tls: ${tls} }]`)
     assert.equal((await gateway.reload()).ok, true)
-    for (const form of forms) {
+    await eachCase(forms, async (form) => {
       const authority = `${form}:${origin.port}`
       const answer = await ask(proxyPort, authority, '/')
       assert.equal(codeOf(answer), 'address-denied', `${tls} ${form}: ${answer}`)
-    }
-  }
+    })
+  })
   assert.equal(origin.connections(), 0)
 })
 
@@ -174,7 +178,7 @@ test('cases 6, 9: one path has one verdict through absolute form, interception a
       '/v1/\xe9',
     ].map((path) => [path, 400] as const),
   ]
-  for (const [path, status, arrives] of cases) {
+  await eachCase(cases, async ([path, status, arrives]) => {
     const inside = `GET ${path} HTTP/1.1\r\nHost: localhost:${secure.port}\r\nConnection: close\r\n\r\n`
     const answers = [
       await absolute(proxyPort, `localhost:${plain.port}`, path),
@@ -184,7 +188,7 @@ test('cases 6, 9: one path has one verdict through absolute form, interception a
     assert.deepEqual(answers.map(statusOf), [status, status, status], path)
     const arrived = [...plain.requests.splice(0), ...secure.requests.splice(0)].map(({ url }) => url)
     assert.deepEqual(arrived, arrives === undefined ? [] : [arrives, arrives, arrives], path)
-  }
+  })
 })
 
 test('case 12: nothing is looked up for what is denied inside an interception or by a service’s name', async (t) => {
@@ -242,14 +246,17 @@ test('case 14: the gateway’s own ports are no destination through any door, by
   const hosts = ['localhost', '127.0.0.1', '127.0.0.2', '127.1', '0.0.0.0', '0', '[::1]', '[::]', '[::ffff:127.0.0.1]', ...own]
   const ports = [proxyPort, gateway.health.port]
   const named = JSON.stringify([...new Set(hosts.map((host) => canonicalHost(host)))])
-  for (const [tls, ask] of ways) {
+  await eachCase(ways, async ([tls, ask]) => {
     grant(installation, `network: [{ hosts: ${named}, ports: [${ports}], tls: ${tls}, addresses: [0.0.0.0/0, "::/0"] }]`)
     assert.equal((await gateway.reload()).ok, true)
-    for (const authority of ports.flatMap((port) => hosts.map((host) => `${host}:${port}`))) {
-      const answer = await ask(proxyPort, authority, '/metrics')
-      assert.equal(codeOf(answer), 'address-denied', `${tls} ${authority}: ${answer}`)
-    }
-  }
+    await eachCase(
+      ports.flatMap((port) => hosts.map((host) => `${host}:${port}`)),
+      async (authority) => {
+        const answer = await ask(proxyPort, authority, '/metrics')
+        assert.equal(codeOf(answer), 'address-denied', `${tls} ${authority}: ${answer}`)
+      },
+    )
+  })
 })
 
 test('case 14: a service that leads to the gateway itself leads nowhere', async (t) => {
@@ -264,10 +271,10 @@ test('case 14: a service that leads to the gateway itself leads nowhere', async 
   installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('health: "127.0.0.1:0"', `health: "127.0.0.1:${port}"`))
   grant(installation, `services: [${hosts.map((_, i) => `{ name: s${i}, websocket: true }`).join(', ')}]`)
   const { proxyPort } = await startHere(t, installation)
-  for (const i of hosts.keys()) {
+  await eachCase(hosts.keys(), async (i) => {
     assert.equal(codeOf(await service(proxyPort, `/services/s${i}/metrics`)), 'address-denied', hosts[i])
     assert.equal(codeOf(await websocket(proxyPort, `/services/s${i}/metrics`)), 'address-denied', hosts[i])
-  }
+  })
 })
 
 test('both address families: a gateway and an origin on ::1 judge and pass as on 127.0.0.1', async (t) => {
@@ -279,7 +286,7 @@ test('both address families: a gateway and an origin on ::1 judge and pass as on
   grant(installation, `network: [${to('::1', 'none')}, { hosts: ["::1"], ports: [${origin.port}], tls: tunnel, addresses: ["::1/128"] }]`)
   const { proxyPort } = await startHere(t, installation)
   const ask = (text: string) => exchangeRaw(proxyPort, text, '::1')
-  for (const spelling of ['[::1]', '[0:0:0:0:0:0:0:1]', '[0::0001]']) {
+  await eachCase(['[::1]', '[0:0:0:0:0:0:0:1]', '[0::0001]'], async (spelling) => {
     const authority = `${spelling}:${origin.port}`
     const get = (path: string) => ask(`GET http://${authority}${path} HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`)
     assert.match(await get('/v1/a'), /^HTTP\/1\.1 200 .*hello/s)
@@ -288,7 +295,7 @@ test('both address families: a gateway and an origin on ::1 judge and pass as on
       `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${auth}\r\nGET /v1/a HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`,
     )
     assert.match(opened, /^HTTP\/1\.1 200 Connection Established.*hello/s)
-  }
+  })
   assert.equal(statusOf(await ask(`CONNECT [::2]:${origin.port} HTTP/1.1\r\nHost: [::2]:${origin.port}\r\n${auth}\r\n`)), 403)
   const peers = installation.records().filter(({ peer }) => peer !== undefined)
   assert.ok(peers.every(({ peer }) => peer === '::1'))

@@ -1,4 +1,5 @@
 /** Whatever a caller sends, a named service receives what was judged, as an origin behind the proxy door does: byte for byte of the same generated requests. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -7,9 +8,12 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { forwardableHeaders } from '../../src/ingress/headers.ts'
 import { headersOf } from '../../src/text/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { type RawRequest, startRawOrigin } from '../support/raw-origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -142,7 +146,11 @@ const modes: Readonly<Record<string, { readonly config?: string; readonly rules?
   'in strict mode': { config: 'audit: { durability: strict }' },
   'where rules read bodies': {
     config: 'policy: { rules: ./rules }',
-    rules: 'deny contains "no" if input.service.body.value.no == true\n\ndeny contains "no" if input.http.body.value.no == true',
+    rules: rego`
+      deny contains "no" if input.service.body.value.no == true
+
+      deny contains "no" if input.http.body.value.no == true
+    `,
   },
 }
 
@@ -154,10 +162,18 @@ for (const [mode, { config = '', rules = '' }] of Object.entries(modes)) {
     const authority = `localhost:${origin.port}`
     const installation = createInstallation(t, {
       config: `services: [{ name: plain, url: "http://${authority}" }, { name: own, url: "http://${authority}", headers: { X-Api-Key: { env: TEST_DIFFERENTIAL_CREDENTIAL } } }]\n${config}`,
-      manifests: { 'weather.yaml': manifest('weather', `services: [{ name: plain }, { name: own }]\n${networkTo(origin.port)}`) },
+      manifests: { 'weather.yaml': grant({ services: [{ name: 'plain' }, { name: 'own' }], network: [toLocalhost(origin.port)] }) },
     })
     mkdirSync(join(installation.folder, 'rules'))
-    if (rules !== '') installation.write('rules/bodies.rego', `package sallyport.rules\n\n${rules}\n`)
+    if (rules !== '')
+      installation.write(
+        'rules/bodies.rego',
+        rego`
+          package sallyport.rules
+
+          ${rules}
+        `,
+      )
     const { proxyPort } = await startHere(t, installation)
 
     async function send(target: string, { method, headers, body }: Generated) {
@@ -203,8 +219,9 @@ for (const [mode, { config = '', rules = '' }] of Object.entries(modes)) {
     assert.ok(allowed.length > 0)
     // Each path as it was recorded is one that an origin received, and what passed is counted alike.
     const lines = new Set(origin.requests.map(({ line }) => line))
-    for (const { subject } of allowed)
+    eachCase(allowed, ({ subject }) => {
       if (subject['query'] === undefined) assert.ok(lines.has(`${subject['method']} ${subject['path']} HTTP/1.1`), subject['path'])
+    })
     assert.equal(allowed.length % 3, 0)
     for (let i = 0; i < allowed.length; i += 3)
       assert.equal(new Set(allowed.slice(i, i + 3).map(({ sentBytes, receivedBytes }) => `${sentBytes} ${receivedBytes}`)).size, 1)

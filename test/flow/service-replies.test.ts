@@ -1,9 +1,12 @@
 /** Replies of named services: whole, of the length that was said, counted as they pass, and without the gateway's credentials however they are spelled. */
+
 import assert from 'node:assert/strict'
 import { request as ask } from 'node:http'
 import { test } from 'node:test'
+import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { headerOf, startRawOrigin } from '../support/raw-origin.ts'
 
 const password = 'open/sesame+1 "é"'
@@ -53,7 +56,7 @@ test('replies of a service', async (t) => {
   process.env['TEST_REPLIES_FOREIGN'] = foreign
   const installation = createInstallation(t, {
     config: `services: [{ name: s, url: "http://127.0.0.1:${service.port}", timeout: 5s, headers: { Authorization: { env: TEST_REPLIES_CREDENTIAL }, X-Key: { env: TEST_REPLIES_FOREIGN } } }]`,
-    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: s }]') },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 's' }] }) },
   })
   const { proxyPort } = await startHere(t, installation)
   const get = (path: string, method = 'GET', headers: Record<string, string> = {}) =>
@@ -89,50 +92,50 @@ test('replies of a service', async (t) => {
   const settled = (id: string) =>
     eventually('it is settled', () => installation.records().find((one) => one['type'] === 'settled' && one['id'] === id))
 
-  await t.test('to HEAD have no body, whatever the service sends, and no bytes are counted', async () => {
+  await t.test('replies to HEAD have no body, whatever the service sends, and no bytes are counted', async () => {
     const { status, headers, body, id } = await get('/head-with-body', 'HEAD')
     assert.deepEqual([status, headers['content-length'], body], [200, '5', ''])
     const { receivedBytes, complete } = await settled(id)
     assert.deepEqual([receivedBytes, complete], [0, true])
   })
 
-  await t.test('to HEAD may say any length', async () => {
+  await t.test('replies to HEAD may declare any length', async () => {
     const { status, headers } = await get('/head-of-much', 'HEAD')
     assert.deepEqual([status, headers['content-length']], [200, String(1e12)])
   })
 
-  await t.test('are whole where more comes behind them, which nobody gets', async () => {
-    for (let i = 0; i < 3; i += 1) {
+  await t.test('replies come whole, and bytes that the service sends behind them reach nobody', async () => {
+    await times(3, async () => {
       const { status, body, complete } = await get('/surplus')
       assert.deepEqual([status, body, complete], [200, 'hello', true])
-    }
+    })
   })
 
-  await t.test('say their length', async () => {
+  await t.test('replies declare their length', async () => {
     const { headers, body, id } = await get('/sized')
     assert.deepEqual([headers['content-length'], body.length], ['300000', 300_000])
     assert.equal((await settled(id))['receivedBytes'], 300_000)
   })
 
-  for (const path of ['/echo-sized', '/echo-chunked']) {
-    await t.test(`hold no spelling of the credential: ${path}`, async () => {
+  await eachCase(['/echo-sized', '/echo-chunked'], (path) =>
+    t.test(`hold no spelling of the credential: ${path}`, async () => {
       const { body, headers, complete } = await get(path)
       assert.ok(complete)
-      for (const spelling of echo.split(' | ')) assert.ok(!body.includes(spelling), spelling)
+      eachCase(echo.split(' | '), (spelling) => assert.ok(!body.includes(spelling), spelling))
       assert.equal(body.split(' | ').length, echo.split(' | ').length)
       if (path === '/echo-sized') assert.equal(Number(headers['content-length']), Buffer.byteLength(body))
-    })
-  }
+    }),
+  )
 
-  for (const path of ['/echo-latin1', '/echo-utf8']) {
-    await t.test(`hold a credential beyond ASCII in no encoding: ${path}`, async () => {
+  await eachCase(['/echo-latin1', '/echo-utf8'], (path) =>
+    t.test(`hold a credential beyond ASCII in no encoding: ${path}`, async () => {
       const { body, headers } = await get(path)
       assert.equal(headers['x-echo'], '[redacted]')
       assert.match(body, /^\[redacted\]\*+$/)
-    })
-  }
+    }),
+  )
 
-  await t.test('are never parts of one, which a credential could be cut out of', async () => {
+  await t.test('replies are never partial ones, in which a credential could be cut in two', async () => {
     await get('/sized', 'GET', { range: 'bytes=0-10', 'if-range': '"a"', 'accept-encoding': 'gzip' })
     const headers = service.requests.at(-1)?.headers ?? []
     assert.deepEqual(
@@ -141,27 +144,27 @@ test('replies of a service', async (t) => {
     )
   })
 
-  await t.test('may have heads of 64 KiB, as on every other way', async () => {
-    for (const path of ['/heads', '/many-heads']) {
+  await t.test('replies may have heads of 64 KiB, as through every other door', async () => {
+    await eachCase(['/heads', '/many-heads'], async (path) => {
       const { status, headers } = await get(path)
       assert.deepEqual([status, headers['x-last']], [200, 'here'], path)
-    }
+    })
     assert.equal((await get('/too-many-heads')).status, 502)
   })
 
-  await t.test('without a status are none', async () => {
+  await t.test('replies without a status are refused', async () => {
     assert.equal((await get('/no-status')).status, 502)
   })
 
-  await t.test('that break off are cut short, and recorded so', async () => {
-    for (const path of ['/broken', '/half']) {
+  await t.test('replies that break off are cut short, and recorded as incomplete', async () => {
+    await eachCase(['/broken', '/half'], async (path) => {
       const answer = await get(path).catch(() => null)
       assert.ok(answer === null || answer.status === 502 || !answer.complete, path)
-    }
+    })
     assert.ok(installation.records().filter(({ type, complete }) => type === 'settled' && complete === false).length >= 1)
   })
 
-  await t.test('of the gateway’s own to HEAD are not counted either', async () => {
+  await t.test('replies of the gateway’s own to HEAD are not counted either', async () => {
     const answer = await exchangeRaw(
       proxyPort,
       `HEAD /v1/self HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,

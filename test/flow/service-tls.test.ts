@@ -1,9 +1,12 @@
 /** Services over TLS are what services in plain HTTP are; one that cannot prove its name is sent nothing. */
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
 const credential = 'service-credential-0123456789'
@@ -12,7 +15,7 @@ const credential = 'service-credential-0123456789'
 async function arrange(t: TestContext, named: string) {
   process.env['TEST_TLS_CREDENTIAL'] = credential
   const installation = createInstallation(t, {
-    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: search, websocket: true }]') },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'search', websocket: true }] }) },
   })
   const certificate = await createOriginCertificate(installation.folder, named)
   const origin = await startOrigin(t, {
@@ -40,13 +43,16 @@ services: [{ name: search, url: "https://localhost:${origin.port}/base", headers
 test('a service over TLS answers requests, uploads, redirects and a WebSocket, on connections that are used again', async (t) => {
   const { origin, base, headers } = await arrange(t, 'localhost')
   const url = `http://${base}/old`
-  for (const init of [{}, { method: 'PUT', body: 'x'.repeat(1000) }, { method: 'POST', body: new Blob(['x'.repeat(100_000)]) }]) {
-    const res = await fetch(url, { headers, ...init })
-    const { method = 'GET', body = '' } = init as { method?: string; body?: string | Blob }
-    const bytes = typeof body === 'string' ? body.length : body.size
-    assert.equal(res.url, `http://${base}/new`)
-    assert.equal((await res.text()).replace(/\*+$/, ''), `${method} /base/new ${bytes} true [redacted]`)
-  }
+  await eachCase(
+    [{}, { method: 'PUT', body: 'x'.repeat(1000) }, { method: 'POST', body: new Blob(['x'.repeat(100_000)]) }],
+    async (init) => {
+      const res = await fetch(url, { headers, ...init })
+      const { method = 'GET', body = '' } = init as { method?: string; body?: string | Blob }
+      const bytes = typeof body === 'string' ? body.length : body.size
+      assert.equal(res.url, `http://${base}/new`)
+      assert.equal((await res.text()).replace(/\*+$/, ''), `${method} /base/new ${bytes} true [redacted]`)
+    },
+  )
   assert.equal(origin.connections(), 1)
 
   const socket = new WebSocket(`ws://${base}/chat`, { headers })

@@ -1,9 +1,12 @@
 /** WebSockets to named services where one end does not play along (security cases 10, 11, 13). */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { eachCase } from '../support/cases.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 
 const credential = 'service-credential-0123456789'
 const opening = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Echo: ${credential}\r\n\r\n`
@@ -27,7 +30,7 @@ async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '
   const { port } = server.address() as AddressInfo
   const installation = createInstallation(t, {
     config: `services: [{ name: chat, url: "${url === '' ? `http://127.0.0.1:${port}` : url}", timeout: 1s, headers: { X-Api-Key: { env: TEST_UPGRADE_CREDENTIAL } } }]\n${more}`,
-    manifests: { 'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true }]') },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'chat', websocket: true }] }) },
   })
   const { proxyPort } = await startHere(t, installation)
   const settled = async () => {
@@ -109,11 +112,11 @@ test('the caller’s Connection header cannot strip the gateway’s credential, 
     `GET /services/chat/x HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close, X-Api-Key\r\nX_Api_Key: mine\r\nX_Forwarded_For: 1.2.3.4\r\n\r\n`,
   )
   assert.equal(heads.length, 2)
-  for (const head of heads) {
+  eachCase(heads, (head) => {
     assert.match(head, new RegExp(`^x-api-key: ${credential}\\r$`, 'im'))
     assert.match(head, /^connection: (?:Upgrade|keep-alive)\r$/im)
     assert.doesNotMatch(head, /mine|1\.2\.3\.4/)
-  }
+  })
 })
 
 for (const framing of ['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n']) {
@@ -186,7 +189,7 @@ test('a switch to another protocol is a 502', async (t) => {
   assert.match(await exchangeRaw(proxyPort, upgrade()), /^HTTP\/1\.1 502 origin-failed\r\n/)
 })
 
-test('one in which nothing moves is cut, on both sides, while one that moves stays open', async (t) => {
+test('an idle WebSocket is cut on both sides, and one that carries frames stays open', async (t) => {
   const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening), '', 'http: { idleTimeout: 1s }')
   const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
   caller.write(upgrade())

@@ -1,4 +1,5 @@
 /** Named services through http-proxy-middleware: requests, WebSockets, streams, failures. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -7,28 +8,35 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eachCase, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
 const credential = 'service-credential-0123456789'
 
-async function arrange(
-  t: TestContext,
-  answer: Parameters<typeof createServer>[1],
-  { services = '- { name: search, websocket: true }', extra = '', rules = '' } = {},
-) {
+async function arrange(t: TestContext, answer: Parameters<typeof createServer>[1], { extra = '', rules = '' } = {}) {
   const origin = await startOrigin(t, answer === undefined ? {} : { answer })
   process.env['TEST_SERVICE_CREDENTIAL'] = `Bearer ${credential}`
   const installation = createInstallation(t, {
     config: `services: [{ name: search, url: "http://127.0.0.1:${origin.port}/base", timeout: 1s, headers: { Authorization: { env: TEST_SERVICE_CREDENTIAL } } }]\n${extra}`,
-    manifests: { 'weather.yaml': manifest('weather', `services:\n  ${services}`), 'other.yaml': manifest('other', '') },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'search', websocket: true }] }), 'other.yaml': grant({ name: 'other' }) },
   })
   mkdirSync(join(installation.folder, 'rules'))
-  if (rules !== '') installation.write('rules/bounds.rego', `package sallyport.rules\n\n${rules}\n`)
+  if (rules !== '')
+    installation.write(
+      'rules/bounds.rego',
+      rego`
+        package sallyport.rules
+
+        ${rules}
+      `,
+    )
   const { proxyPort, log } = await startHere(t, installation)
   const base = `http://127.0.0.1:${proxyPort}/services`
   const headers = { 'proxy-authorization': proxyHeader('weather') }
@@ -52,7 +60,7 @@ test('a request arrives below the service’s path with the gateway’s credenti
   )
   assert.equal(sent['authorization'], `Bearer ${credential}`)
   assert.equal(sent['host'], `127.0.0.1:${origin.port}`)
-  for (const name of ['proxy-authorization', 'x-forwarded-for', 'x-original-url']) assert.equal(sent[name], undefined, name)
+  eachCase(['proxy-authorization', 'x-forwarded-for', 'x-original-url'], (name) => assert.equal(sent[name], undefined, name))
 })
 
 test('status, duplicate headers and body come back as they are; the credential does not', async (t) => {
@@ -90,7 +98,7 @@ test('a redirect and a cookie of the service lead to its prefix, and its address
   assert.equal(await followed.text(), 'at /base/new?a=1 with undefined')
 })
 
-test('20 MB go up and down whole', async (t) => {
+test('an upload and a download of 20 MB arrive whole', async (t) => {
   const large = Buffer.alloc(20_000_000, 'abcdefghij')
   const { base, headers } = await arrange(t, async (req, res) => void res.end(await bodyOf(req)))
   const res = await fetch(`${base}/search/x`, { method: 'POST', headers, body: large })
@@ -116,12 +124,12 @@ test('an event stream arrives event by event', async (t) => {
 
 test('a denied and an unknown service look alike', async (t) => {
   const { base, origin } = await arrange(t, undefined)
-  const codes = []
-  for (const name of ['search', 'nothing']) {
+  const codes: (readonly [number, string, string])[] = []
+  await eachCase(['search', 'nothing'], async (name) => {
     const res = await fetch(`${base}/${name}/x`, { headers: { 'proxy-authorization': proxyHeader('other') } })
     const problem = (await res.json()) as { code: string; reasons: string[] }
     codes.push([res.status, problem.code, problem.reasons.join().replace(name, '…')])
-  }
+  })
   assert.deepEqual(codes[0], codes[1])
   assert.equal(codes[0]?.[0], 403)
   assert.equal(origin.connections(), 0)
@@ -151,15 +159,17 @@ test('a WebSocket is judged, recorded before its upgrade, and passes messages bo
   sockets.on('connection', (socket, req) => socket.on('message', (data) => socket.send(`${req.url} ${req.headers.authorization} ${data}`)))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => {
-    for (const client of sockets.clients) client.terminate()
+    eachCase(sockets.clients, (client) => {
+      client.terminate()
+    })
     server.close()
   })
   process.env['TEST_SERVICE_CREDENTIAL'] = 'Bearer abcdef'
   const installation = createInstallation(t, {
     config: `services: [{ name: chat, url: "http://127.0.0.1:${(server.address() as AddressInfo).port}", headers: { Authorization: { env: TEST_SERVICE_CREDENTIAL } } }]`,
     manifests: {
-      'weather.yaml': manifest('weather', 'services: [{ name: chat, websocket: true, paths: [/room/*] }]'),
-      'quiet.yaml': manifest('quiet', 'services: [{ name: chat }]'),
+      'weather.yaml': grant({ services: [{ name: 'chat', websocket: true, paths: ['/room/*'] }] }),
+      'quiet.yaml': grant({ name: 'quiet', services: [{ name: 'chat' }] }),
     },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -173,19 +183,24 @@ test('a WebSocket is judged, recorded before its upgrade, and passes messages bo
   assert.equal(answer, '/room/1 Bearer abcdef hi')
   assert.ok(installation.records().some(({ type, kind, allow }) => type === 'decided' && kind === 'service' && allow === true))
   socket.close()
-  for (const [path, name] of [
-    ['/other', 'weather'],
-    ['/room/1', 'quiet'],
-  ] as const) {
-    const refused = await new Promise<string>((resolve) =>
-      open(path, name)
-        .once('unexpected-response', (_req, res) => resolve(`${res.statusCode} ${res.headers['sallyport-problem']}`))
-        .once('error', () => {}),
-    )
-    assert.equal(refused, '403 policy-denied')
-  }
-  while (!installation.records().some(({ type, receivedBytes }) => type === 'settled' && Number(receivedBytes) > 0))
-    await new Promise((resolve) => setImmediate(resolve))
+  await eachCase(
+    [
+      ['/other', 'weather'],
+      ['/room/1', 'quiet'],
+    ] as const,
+    async ([path, name]) => {
+      const refused = await new Promise<string>((resolve) =>
+        open(path, name)
+          .once('unexpected-response', (_req, res) => resolve(`${res.statusCode} ${res.headers['sallyport-problem']}`))
+          .once('error', () => {}),
+      )
+      assert.equal(refused, '403 policy-denied')
+    },
+  )
+  await until(
+    () => !!installation.records().some(({ type, receivedBytes }) => type === 'settled' && Number(receivedBytes) > 0),
+    () => new Promise((resolve) => setImmediate(resolve)),
+  )
 })
 
 test('an upgrade to anything but a WebSocket is ignored, and the request answered as it stands', async (t) => {
@@ -203,7 +218,7 @@ test('an upgrade to anything but a WebSocket is ignored, and the request answere
   assert.match(await ask('POST /services/search/x HTTP/1.1', websocket, 'a=b'), /^HTTP\/1\.1 200 .*\na=b/s)
   assert.match(await ask('GET /services/search/x HTTP/1.0', websocket), /^HTTP\/1\.1 200 /)
   assert.equal(origin.requests.length, 4)
-  for (const { rawHeaders } of origin.requests) assert.doesNotMatch(rawHeaders.join(), /h2c|http2-settings|websocket,/i)
+  eachCase(origin.requests, ({ rawHeaders }) => assert.doesNotMatch(rawHeaders.join(), /h2c|http2-settings|websocket,/i))
 })
 
 compilerTest('rules bound a service’s reply in time and length, whether it says its length or not', async (t) => {

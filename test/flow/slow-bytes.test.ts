@@ -1,4 +1,5 @@
 /** A byte bucket slows what is under way, through every door and both ways: never a byte ahead of what the bucket holds by then. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
@@ -9,6 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { type RequestDoor, startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 import { openTunnel } from '../support/tunnel.ts'
 
@@ -129,7 +131,11 @@ compilerTest('a body that rules have read goes at the rate of bytesOut too', asy
   const { doors, uploads } = await arrange(t, {
     config: 'policy: { rules: ./rules }',
     http: ', maxPolicyBody: 1MB',
-    rules: 'package sallyport.rules\n\ndeny contains "no" if input.http.body.type == "json"\n',
+    rules: rego`
+      package sallyport.rules
+
+      deny contains "no" if input.http.body.type == "json"
+    `,
   })
   await upload(doors.proxy, uploads)
 })

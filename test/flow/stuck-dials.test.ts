@@ -1,10 +1,14 @@
 /** Destinations that never answer: hang-ups and deadlines are heard while a name is resolved and an address is dialled, through every door. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { startNameServer } from '../support/resolver.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
 import { testWith } from '../support/tools.ts'
@@ -24,21 +28,31 @@ async function arrange(t: TestContext, { timeout = forAnHour, rules = '' } = {})
 services: [{ name: named, url: "http://silent.example", timeout: ${timeout} }, { name: numbered, url: "http://127.0.0.1:${silent}", timeout: ${timeout} }]
 ${rules === '' ? '' : 'policy: { rules: ./rules, grants: { builtins: [http.send, net.lookup_ip_addr], integration: weather, timeout: 300ms } }'}`,
     manifests: {
-      'weather.yaml': manifest(
-        'weather',
-        `network:
-  - { hosts: [silent.example], ports: [80], tls: none, timeout: ${timeout} }
-  - { hosts: [127.0.0.1], ports: [${silent}], tls: none, timeout: ${timeout}, addresses: [127.0.0.0/8] }
-  - { hosts: [tunnel.example], ports: [443], tls: tunnel, timeout: ${timeout} }
-  - { hosts: [localhost], ports: [${silent}], tls: tunnel, timeout: ${timeout}, addresses: [127.0.0.0/8, "::1/128"] }
-  - { hosts: [inside.example], ports: [443], tls: intercept, timeout: ${timeout} }
-services: [{ name: named, websocket: true }, { name: numbered, websocket: true }]`,
-      ),
+      'weather.yaml': grant({
+        network: [
+          { hosts: ['silent.example'], ports: [80], tls: 'none', timeout },
+          { hosts: ['127.0.0.1'], ports: [silent], tls: 'none', timeout, addresses: ['127.0.0.0/8'] },
+          { hosts: ['tunnel.example'], ports: [443], tls: 'tunnel', timeout },
+          toLocalhost(silent, { tls: 'tunnel', timeout }),
+          { hosts: ['inside.example'], ports: [443], tls: 'intercept', timeout },
+        ],
+        services: [
+          { name: 'named', websocket: true },
+          { name: 'numbered', websocket: true },
+        ],
+      }),
     },
   })
   if (rules !== '') {
     mkdirSync(`${installation.folder}/rules`)
-    installation.write('rules/ask.rego', `package sallyport.rules\n\n${rules}`)
+    installation.write(
+      'rules/ask.rego',
+      rego`
+        package sallyport.rules
+
+        ${rules}
+      `,
+    )
   }
   const { proxyPort } = await startHere(t, installation)
   const get = (authority: string) => `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}\r\n`
@@ -64,7 +78,7 @@ const settledStatus = (records: Record<string, unknown>[], id: unknown) =>
 
 test('a caller that goes away ends its request while a name is resolved or an address dialled', async (t) => {
   const { installation, proxyPort, requests, server } = await arrange(t)
-  for (const [what, request] of Object.entries(requests)) {
+  await eachCase(Object.entries(requests), async ([what, request]) => {
     const before = installation.records().length
     const socket = connect(proxyPort, '127.0.0.1', () => socket.write(request)).on('error', () => {})
     const decided = await eventually(`${what} is decided`, () =>
@@ -75,7 +89,7 @@ test('a caller that goes away ends its request while a name is resolved or an ad
     )
     socket.destroy()
     assert.equal(await eventually(`${what} is settled`, () => settledStatus(installation.records(), decided['id'])), 499, what)
-  }
+  })
   const inside = await openInside(installation, { proxyPort, host: 'inside.example', port: 443, servername: 'inside.example' })
   inside.write('GET / HTTP/1.1\r\nHost: inside.example\r\n\r\n')
   const decided = await eventually('what is inside is decided', () =>
@@ -88,13 +102,13 @@ test('a caller that goes away ends its request while a name is resolved or an ad
 
 test('a capability’s timeout holds while a name is resolved or an address dialled', async (t) => {
   const { installation, proxyPort, requests } = await arrange(t, { timeout: '100ms' })
-  for (const [what, request] of Object.entries(requests)) {
+  await eachCase(Object.entries(requests), async ([what, request]) => {
     const answer = await exchangeRaw(
       proxyPort,
       request.replace(auth, `${auth}${request.includes('Upgrade') ? '' : 'Connection: close\r\n'}`),
     )
     assert.match(answer, /^HTTP\/1\.1 504 .*sallyport-problem: origin-timeout\r\n/is, what)
-  }
+  })
   const inside = await openInside(installation, { proxyPort, host: 'inside.example', port: 443, servername: 'inside.example' })
   inside.write('GET / HTTP/1.1\r\nHost: inside.example\r\nConnection: close\r\n\r\n')
   const [head] = (await inside.toArray()) as Buffer[]
@@ -103,24 +117,25 @@ test('a capability’s timeout holds while a name is resolved or an address dial
 
 compilerTest('grants.timeout holds while what a rule asks for is resolved or dialled', async (t) => {
   const { proxyPort } = await arrange(t, {
-    rules: `deny contains "no" if {
-	input.request.door != "policy"
-	input.http.path == "/send"
-	http.send({"method": "GET", "url": "http://silent.example/"}).status_code != 200
-}
+    rules: rego`
+      deny contains "no" if {
+        input.request.door != "policy"
+        input.http.path == "/send"
+        http.send({"method": "GET", "url": "http://silent.example/"}).status_code != 200
+      }
 
-deny contains "no" if {
-	input.request.door != "policy"
-	input.http.path == "/lookup"
-	count(net.lookup_ip_addr("silent.example")) == 0
-}
-`,
+      deny contains "no" if {
+        input.request.door != "policy"
+        input.http.path == "/lookup"
+        count(net.lookup_ip_addr("silent.example")) == 0
+      }
+    `,
   })
-  for (const path of ['/send', '/lookup']) {
+  await eachCase(['/send', '/lookup'], async (path) => {
     const answer = await exchangeRaw(
       proxyPort,
       `GET http://silent.example${path} HTTP/1.1\r\nHost: silent.example\r\n${auth}Connection: close\r\n\r\n`,
     )
     assert.match(answer, /^HTTP\/1\.1 403 .*"rule":"engine\/builtin"/s, path)
-  }
+  })
 })

@@ -1,10 +1,13 @@
 /** The machine's own trust store holds for destinations. */
+
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { createInstallation, main, manifest, startChild } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, main, startChild } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
@@ -18,22 +21,22 @@ for (const [what, variable] of [
     const origin = await startOrigin(t, { certificate })
     writeFileSync(
       join(installation.folder, 'integrations/weather.yaml'),
-      manifest(
-        'weather',
-        `network: [{ hosts: [localhost], ports: [${origin.port}], tls: intercept, addresses: [127.0.0.0/8, "::1/128"] }]`,
-      ),
+      grant({ network: [toLocalhost(origin.port, { tls: 'intercept' })] }),
     )
     const request = `GET / HTTP/1.1\r\nHost: localhost:${origin.port}\r\nConnection: close\r\n\r\n`
     const trusted = `${variable}=${join(installation.folder, 'origin-ca.crt')}`
-    for (const [env, status] of [
-      [trusted, 200],
-      ['SALLYPORT_TEST=1', 502],
-    ] as const) {
-      const child = await startChild(t, installation, { command: ['env', env, process.execPath, main] })
-      const answer = await exchangeInside(installation, { proxyPort: child.proxyPort, port: origin.port }, request)
-      assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), answer)
-      child.process.kill('SIGTERM')
-      await child.exited()
-    }
+    await eachCase(
+      [
+        [trusted, 200],
+        ['SALLYPORT_TEST=1', 502],
+      ] as const,
+      async ([env, status]) => {
+        const child = await startChild(t, installation, { command: ['env', env, process.execPath, main] })
+        const answer = await exchangeInside(installation, { proxyPort: child.proxyPort, port: origin.port }, request)
+        assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), answer)
+        child.process.kill('SIGTERM')
+        await child.exited()
+      },
+    )
   })
 }

@@ -1,4 +1,5 @@
 /** A rule that looks at data which nothing provides is told of, with its place: what rests on it never holds. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,31 +8,38 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { warningsOf } from '../../src/policy/unprovided.ts'
 import { installationWithRules, sallyport } from '../support/author.ts'
 import { bundleOf } from '../support/bundles.ts'
-import { createInstallation, manifest, networkTo, startHere } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, startHere } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
-const rules = `package sallyport.rules
+const rules = rego`
+  package sallyport.rules
 
-import data.acme.lib
-import data.lists as known
+  import data.acme.lib
+  import data.lists as known
 
-deny contains "closed" if input.http.path in data.acme.closd
+  deny contains "closed" if input.http.path in data.acme.closd
 
-deny contains "listed" if known.paths[input.http.path]
+  deny contains "listed" if known.paths[input.http.path]
 
-deny contains "mapped" if lib.is_mapped(input.http.path)
+  deny contains "mapped" if lib.is_mapped(input.http.path)
 
-deny contains "own" if data.integrations[input.integration.name].nothing == input.http.path
+  deny contains "own" if data.integrations[input.integration.name].nothing == input.http.path
 
-deny contains "helper" if data.sallyport.rules.is_odd
+  deny contains "helper" if data.sallyport.rules.is_odd
 
-deny contains "tests" if count(data.sallyport.rules.obligations) > 9
+  deny contains "tests" if count(data.sallyport.rules.obligations) > 9
 
-is_even if input.http.port == 2
+  is_even if input.http.port == 2
 `
-const library = 'package acme.lib\n\nis_mapped(path) if data.acme.mapped[path] == data.acme.marks[0].name\n'
+const library = rego`
+  package acme.lib
+
+  is_mapped(path) if data.acme.mapped[path] == data.acme.marks[0].name
+`
 const places =
   /rules\/r\.rego:6:46: nothing provides data\.acme\.closd: .*policy\.bundles.*rules\/r\.rego:8:27: nothing provides data\.lists\.paths: .*rules\/r\.rego:14:27: nothing provides data\.sallyport\.rules\.is_odd: /s
 
@@ -56,7 +64,7 @@ compilerTest('check warns of each place that looks at data which is not there, a
 compilerTest('an activation warns in the log, its record and the status, and a bundle that brings the data ends it', async (t) => {
   const installation = createInstallation(t, {
     config: 'policy: { rules: ./rules, bundles: [{ name: acme, file: ./acme.tar.gz }] }',
-    manifests: { 'weather.yaml': manifest('weather', networkTo(8080)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(8080)] }) },
   })
   const place = async (data: object) =>
     writeFileSync(
@@ -65,7 +73,14 @@ compilerTest('an activation warns in the log, its record and the status, and a b
     )
   await place({})
   mkdirSync(join(installation.folder, 'rules'))
-  installation.write('rules/r.rego', 'package sallyport.rules\n\ndeny contains "closed" if input.http.path in data.acme.closed\n')
+  installation.write(
+    'rules/r.rego',
+    rego`
+      package sallyport.rules
+
+      deny contains "closed" if input.http.path in data.acme.closed
+    `,
+  )
   const { gateway, log } = await startHere(t, installation)
   const status = async () =>
     (await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', '/v1/status')).body as { warnings: string[] }

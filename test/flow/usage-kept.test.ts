@@ -1,4 +1,5 @@
 /** What is counted of usage outlives a restart, and nothing of it is in a request's way. */
+
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,15 +8,17 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import type { IntegrationUsage } from '../../src/usage/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
-import { createInstallation, exchangeRaw, main, manifest, networkTo, portOf, proxyHeader } from '../support/installation.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, main, portOf, proxyHeader } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext) {
   const origin = await startOrigin(t)
-  const weather = manifest('weather', networkTo(origin.port))
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': weather, 'other.yaml': manifest('other', '') } })
+  const weather = grant({ network: [toLocalhost(origin.port)] })
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': weather, 'other.yaml': grant({ name: 'other' }) } })
   const folder = join(installation.folder, 'state/usage')
   const log: string[] = []
   const start = async () => {
@@ -71,7 +74,7 @@ test('metrics count from the start of the process, as Prometheus expects of a re
   assert.match(metrics, /^sallyport_requests_total\{integration="weather",result="allowed"\} 0$/m)
 })
 
-test('nothing is kept of a manifest that is gone', async (t) => {
+test('usage of an integration whose manifest is gone is forgotten', async (t) => {
   const { installation, folder, start } = await arrange(t)
   const first = await start()
   await first.ask(1)
@@ -92,24 +95,20 @@ test('a file that is damaged is set aside with a message, and usage is counted f
   await first.ask(1)
   await first.gateway.close()
   const whole = installation.read('state/usage/totals.jsonl')
-  for (const damaged of [
-    '',
-    '{',
-    'null',
-    whole.slice(0, -20),
-    whole.replace('"version":1', '"version":2'),
-    whole.replace('"allowed":1', '"allowed":-1'),
-  ]) {
-    installation.write('state/usage/totals.jsonl', damaged)
-    log.length = 0
-    const { gateway, ask } = await start()
-    assert.match(log.join(''), /totals\.jsonl is not what a gateway keeps of usage; it is now .*totals\.jsonl\.damaged/, damaged)
-    assert.equal(installation.read('state/usage/totals.jsonl.damaged'), damaged)
-    assert.equal((await usageOf('weather'))?.requests.allowed, 0)
-    await ask(1)
-    await gateway.close()
-    assert.equal(installation.read('state/usage/totals.jsonl').match(/"allowed":1/g)?.length, whole.match(/"allowed":1/g)?.length)
-  }
+  await eachCase(
+    ['', '{', 'null', whole.slice(0, -20), whole.replace('"version":1', '"version":2'), whole.replace('"allowed":1', '"allowed":-1')],
+    async (damaged) => {
+      installation.write('state/usage/totals.jsonl', damaged)
+      log.length = 0
+      const { gateway, ask } = await start()
+      assert.match(log.join(''), /totals\.jsonl is not what a gateway keeps of usage; it is now .*totals\.jsonl\.damaged/, damaged)
+      assert.equal(installation.read('state/usage/totals.jsonl.damaged'), damaged)
+      assert.equal((await usageOf('weather'))?.requests.allowed, 0)
+      await ask(1)
+      await gateway.close()
+      assert.equal(installation.read('state/usage/totals.jsonl').match(/"allowed":1/g)?.length, whole.match(/"allowed":1/g)?.length)
+    },
+  )
   assert.deepEqual(readdirSync(folder).toSorted(), ['totals.jsonl', 'totals.jsonl.damaged'])
 })
 

@@ -18,6 +18,7 @@ import {
   proxyHeader,
   startChild,
 } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { exchangeInside, openInside } from '../support/tunnel.ts'
 import { createGenerate, createRandom, type Sent } from './generate.ts'
 import { startOrigins } from './origins.ts'
@@ -102,7 +103,14 @@ function write(installation: Installation, originPort: number, tlsPort: number):
   mkdirSync(join(installation.folder, 'rules'))
   installation.write(
     'rules/bodies.rego',
-    'package sallyport.rules\n\ndeny contains "no" if {\n\tinput.http.host == "ruled.localhost"\n\tinput.http.body.value.no == true\n}\n',
+    rego`
+      package sallyport.rules
+
+      deny contains "no" if {
+        input.http.host == "ruled.localhost"
+        input.http.body.value.no == true
+      }
+    `,
   )
   mkdirSync(join(installation.folder, 'data'))
   const to = 'addresses: [127.0.0.0/8, "::1/128"]'

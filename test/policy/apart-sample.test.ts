@@ -1,4 +1,5 @@
 /** Samples for the reference, taken from what is evaluated on a thread: one at a time, however many questions are under way. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AccessRequest, Claim } from '../../src/core/index.ts'
@@ -6,6 +7,7 @@ import { everything } from '../../src/opa/compiler/protocol.ts'
 import { createDecideApart } from '../../src/policy/apart-engine.ts'
 import type { CompiledPolicy } from '../../src/policy/build.ts'
 import type { ThreadAnswer, ThreadQuestion } from '../../src/policy/evaluation-thread.ts'
+import { eachCase } from '../support/cases.ts'
 
 /** What it reads does not matter here. */
 const policy = { policyReads: everything } as CompiledPolicy
@@ -27,7 +29,7 @@ function createThread() {
   return { asked, thread: { load() {}, evaluate, close: async () => {} } }
 }
 
-test('takes one sample at a time, and the next once it was taken', async () => {
+test('takes one sample at a time, and the next once the first has been compared', async () => {
   const { asked, thread } = createThread()
   let isDue = true
   const observer = {
@@ -40,7 +42,9 @@ test('takes one sample at a time, and the next once it was taken', async () => {
   const underWay = [decide(request, claim), decide(request, claim), decide(request, claim)]
   const observed = () => asked.map(({ question }) => question.isObserved)
   assert.deepEqual(observed(), [true, false, false])
-  for (const { question, resolve } of asked) resolve({ failed: 'error', message: '', calls: question.isObserved ? [] : null })
+  eachCase(asked, ({ question, resolve }) => {
+    resolve({ failed: 'error', message: '', calls: question.isObserved ? [] : null })
+  })
   await Promise.all(underWay)
   isDue = true
   decide(request, claim)

@@ -1,4 +1,5 @@
 /** Bundles as part of the policy: what they may define, what needs a compiler, and what the revision depends on. */
+
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -17,10 +18,12 @@ import { createPolicy } from '../../src/policy/policy.ts'
 import { requireTests } from '../../src/policy/test-gate.ts'
 import { createHistory } from '../../src/rollout/index.ts'
 import { bundleOf, type Files, readFiles, snapshotOf } from '../support/bundles.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler', 'opa')
@@ -69,7 +72,13 @@ const set = async (files: Readonly<Record<string, Files>>): Promise<BundleSet> =
   return found
 }
 
-const rule = 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "closed" if input.http.path in data.acme.closed\n'
+const rule = rego`
+  package sallyport.rules
+
+  import rego.v1
+
+  deny contains "closed" if input.http.path in data.acme.closed
+`
 const acme = (closed: readonly string[], more: Files = {}): Files => ({
   '.manifest': { roots: ['sallyport/rules', 'acme'] },
   'rules.rego': rule,
@@ -101,32 +110,55 @@ for (const entries of [500, 1200, 5000, 12_000, 40_000, 120_000])
       Array.from({ length: entries }, (_, index) => [`user${index}`, { role: `r${index % 50}`, net: `10.0.${index % 250}.0/24` }]),
     )
     const files = acme(['/closed'], {
-      'more.rego':
-        'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "role" if data.acme.users[substring(input.http.path, 1, -1)].role == "r7"\n',
+      'more.rego': rego`
+        package sallyport.rules
+
+        import rego.v1
+
+        deny contains "role" if data.acme.users[substring(input.http.path, 1, -1)].role == "r7"
+      `,
       '.manifest': { roots: ['sallyport/rules', 'acme'] },
       'acme/users/data.json': users,
     })
     await activate(await set({ acme: files }))
     // Each is another input, so that none is remembered.
-    for (let round = 0; round < 20; round += 1)
+    times(20, (round) =>
       assert.deepEqual(
         [allows(`/a${round}`), allows('/closed'), allows('/user7'), allows('/user8')],
         [true, false, false, true],
         `round ${round}`,
-      )
+      ),
+    )
   })
 
 compilerTest('rules of the folder may look at what bundles define, and bundles’ tests see their data', async (t) => {
   const { activate, allows, commands } = station(t)
-  const passing =
-    'package sallyport.rules_test\n\nimport rego.v1\n\nimport data.sallyport.rules\n\ntest_a if count(rules.deny) == 1 with input as {"http": {"path": "/a"}}\n'
+  const passing = rego`
+    package sallyport.rules_test
+
+    import rego.v1
+
+    import data.sallyport.rules
+
+    test_a if count(rules.deny) == 1 with input as {"http": {"path": "/a"}}
+  `
   const files = acme(['/a'], {
     '.manifest': { roots: [''] },
     'rules_test.rego': passing,
-    'acme/lib.rego': 'package acme.lib\n\nis_b(path) if path == "/b"\n',
+    'acme/lib.rego': rego`
+      package acme.lib
+
+      is_b(path) if path == "/b"
+    `,
   })
   const own = {
-    'rules/own.rego': 'package sallyport.rules\n\nimport rego.v1\n\ndeny contains "b" if data.acme.lib.is_b(input.http.path)\n',
+    'rules/own.rego': rego`
+      package sallyport.rules
+
+      import rego.v1
+
+      deny contains "b" if data.acme.lib.is_b(input.http.path)
+    `,
   }
   await activate(await set({ acme: files }), own)
   assert.deepEqual([allows('/a'), allows('/b'), allows('/c'), commands], [false, false, true, ['build', 'test', 'build']])
@@ -144,9 +176,17 @@ compilerTest('two bundles stand side by side where their roots lie apart, and no
 })
 
 for (const [claim, text, expected] of [
-  ['the package of the default policy', 'package sallyport\n\nx := 1\n', /is package sallyport, which is the gateway's own/],
-  ['a package below it', 'package sallyport.other\n', /is package sallyport\.other, which is the gateway's own/],
-  ['the manifests', 'package integrations.weather\n', /is package integrations\.weather, which is the gateway's own/],
+  [
+    'the package of the default policy',
+    rego`
+      package sallyport
+
+      x := 1
+    `,
+    /is package sallyport, which is the gateway's own/,
+  ],
+  ['a package below it', rego`package sallyport.other`, /is package sallyport\.other, which is the gateway's own/],
+  ['the manifests', rego`package integrations.weather`, /is package integrations\.weather, which is the gateway's own/],
 ] as const)
   test(`refuses Rego in ${claim}`, async (t) => {
     const { activate } = station(t)
@@ -198,27 +238,28 @@ compilerTest('WebAssembly that opa built replaces the policy whole, and needs no
   )
 })
 
-const hostileRules = `package sallyport.rules
+const hostileRules = rego`
+  package sallyport.rules
 
-deny contains "inside" if {
-	contains(input.http.segments[0], ".")
-	net.cidr_contains("10.0.0.0/8", input.http.segments[0])
-}
+  deny contains "inside" if {
+    contains(input.http.segments[0], ".")
+    net.cidr_contains("10.0.0.0/8", input.http.segments[0])
+  }
 
-deny contains "valid" if json.is_valid(input.http.segments[0])
+  deny contains "valid" if json.is_valid(input.http.segments[0])
 
-deny contains "text" if base64.is_valid(input.http.segments[1])
+  deny contains "text" if base64.is_valid(input.http.segments[1])
 
-deny contains "place" if indexof(input.http.segments[1], "é") == 1
+  deny contains "place" if indexof(input.http.segments[1], "é") == 1
 
-deny contains "glob" if glob.match("a*c", [], input.http.segments[1])
+  deny contains "glob" if glob.match("a*c", [], input.http.segments[1])
 `
 
 compilerTest('WebAssembly that opa built is asked for OPA’s own functions, not for those that it brings', async (t) => {
   const { activate, allows } = station(t, unable)
   await activate(await whole(await builtByOpa(t, 'sallyport/decision', hostileRules)))
   // json.is_valid inside frees a value that is shared: what it said before must not change what comes behind.
-  for (const round of ['x', 'y', 'z']) {
+  eachCase(['x', 'y', 'z'], (round) => {
     assert.deepEqual(
       ['true', 'true x', '[1', '::ffff:10.1.2.3', '11.1.2.3', 'a'].map((first) => allows(`/${first}/_${round}`)),
       [false, true, true, false, true, true],
@@ -229,7 +270,7 @@ compilerTest('WebAssembly that opa built is asked for OPA’s own functions, not
       [false, false, false, false, true],
       round,
     )
-  }
+  })
 })
 
 compilerTest('a function inside WebAssembly whose code is another than ours is asked of OPA’s library', async (t) => {
@@ -302,13 +343,26 @@ compilerTest('what a bundle says of its WebAssembly’s reads and clocks is not 
 compilerTest('refuses WebAssembly without the entry point, or with functions that no policy may call', async (t) => {
   const { activate } = station(t, unable)
   await assert.rejects(
-    async () => activate(await whole(await builtByOpa(t, 'acme/rules/x', 'package acme.rules\n\nx := 1\n'))),
+    async () =>
+      activate(
+        await whole(
+          await builtByOpa(
+            t,
+            'acme/rules/x',
+            rego`
+              package acme.rules
+
+              x := 1
+            `,
+          ),
+        ),
+      ),
     /bundle acme: \.manifest: wasm: has the entry points acme\/rules\/x; expected sallyport\/decision/,
   )
-  const reaching = rule.replace(
-    'if input',
-    'if http.send({"url": "http://a", "method": "get"}).status_code == 1\n\ndeny contains "closed" if input',
-  )
+  const reaching = rego`
+    ${rule}
+    deny contains "closed" if http.send({"url": "http://a", "method": "get"}).status_code == 1
+  `
   await assert.rejects(
     async () => activate(await whole(await builtByOpa(t, 'sallyport/decision', reaching))),
     /the WebAssembly calls http\.send, which no policy may call here/,
@@ -334,13 +388,16 @@ compilerTest('the history gives back what a bundle said, its WebAssembly include
 test('the history gives back data of any keys, whatever was read before (nodejs/node#63785)', async (t) => {
   const history = createHistory(createFolder(t))
   const bundle = snapshotOf(await readBundle(await bundleOf(acme([])), { origin: 'acme', verification: null }))
-  for (const [revision, data] of [
-    ['0123456789ab-000000000000', { first: 1, '\\': 2 }],
-    ['0123456789ab-000000000001', { first: 1, '"': 2 }],
-  ] as const) {
-    await history.keep(revision, { manifests: {}, rules: {}, bundles: new Map([['acme', { ...bundle, data }]]) })
-    assert.deepEqual((await history.read(revision)).bundles.get('acme')?.data, data)
-  }
+  await eachCase(
+    [
+      ['0123456789ab-000000000000', { first: 1, '\\': 2 }],
+      ['0123456789ab-000000000001', { first: 1, '"': 2 }],
+    ] as const,
+    async ([revision, data]) => {
+      await history.keep(revision, { manifests: {}, rules: {}, bundles: new Map([['acme', { ...bundle, data }]]) })
+      assert.deepEqual((await history.read(revision)).bundles.get('acme')?.data, data)
+    },
+  )
 })
 
 test('the history of data that changes all the time stays bounded, and what was chosen stays', async (t) => {
@@ -371,24 +428,30 @@ test('masks that a bundle brings as data are refused, not passed over', async (t
   await activate(await set({ acme: { 'system/other/data.json': '{"a":1}' } }))
 })
 
-const atLists = 'package acme.lists\n\nblocked := ["/a"]\n\nby[name] := 1 if some name in ["x"]\n'
+const atLists = rego`
+  package acme.lists
+
+  blocked := ["/a"]
+
+  by[name] := 1 if some name in ["x"]
+`
 
 for (const [what, document, expected] of [
   [
     'a document where a rule stands',
     { blocked: [] },
-    /^BundleError: bundle lists: defines data\.acme\.lists\.blocked, where rules stand as well/,
+    /^BundleError: bundle lists: defines data\.acme\.lists\.blocked, where rules are defined as well/,
   ],
-  ['a document where a computed rule stands', { by: { y: 2 } }, /bundle lists: defines data\.acme\.lists\.by, where rules stand as well/],
+  ['a document where a computed rule stands', { by: { y: 2 } }, /bundle lists: defines data\.acme\.lists\.by, where rules are defined as well/],
   [
     'no object on the way to a rule',
     ['x'],
-    /bundle lists: defines data\.acme\.lists, where rules stand as well \(data\.acme\.lists\.blocked\)/,
+    /bundle lists: defines data\.acme\.lists, where rules are defined as well \(data\.acme\.lists\.blocked\)/,
   ],
   [
     'a number with a spelling of its own on the way to a rule',
     '1.0',
-    /bundle lists: defines data\.acme\.lists, where rules stand as well \(data\.acme\.lists\.blocked\)/,
+    /bundle lists: defines data\.acme\.lists, where rules are defined as well \(data\.acme\.lists\.blocked\)/,
   ],
 ] as const)
   compilerTest(`refuses ${what}, and takes data beside it`, async (t) => {
@@ -407,7 +470,14 @@ for (const [what, document, expected] of [
 compilerTest('a rule where the manifests stand is refused', async (t) => {
   const { activate } = station(t)
   await assert.rejects(
-    async () => activate(new Map(), { 'rules/x.rego': 'package integrations.weather\n\nowner := "me"\n' }),
+    async () =>
+      activate(new Map(), {
+        'rules/x.rego': rego`
+          package integrations.weather
+
+          owner := "me"
+        `,
+      }),
     /data\.integrations\.weather\.owner is defined by a rule, and data\.integrations is where the manifests stand/,
   )
 })
@@ -424,7 +494,7 @@ compilerTest('a compiler that does not tell where rules stand leaves whole packa
   await activate(await set({ acme: beside }), own)
   await assert.rejects(
     async () => activate(await set({ acme: { ...beside, 'acme/lists/data.json': { other: 1 } } }), own),
-    /bundle acme: defines data\.acme\.lists, where rules stand as well/,
+    /bundle acme: defines data\.acme\.lists, where rules are defined as well/,
   )
 })
 
@@ -435,11 +505,23 @@ compilerTest('rules and masks that are both new are tested once', async () => {
     commands.push(request.command)
     return compile(request)
   }
-  const sources = { 'a_test.rego': 'package a_test\n\ntest_a if true\n' }
+  const sources = {
+    'a_test.rego': rego`
+      package a_test
+
+      test_a if true
+    `,
+  }
   await requireTests(counted, sources)
   await requireTests(counted, { ...sources })
   assert.deepEqual(commands, ['test', 'build'])
-  const failing = { 'a_test.rego': 'package a_test\n\ntest_a if false\n' }
-  for (let round = 0; round < 2; round += 1) await assert.rejects(requireTests(counted, failing), /test_a fails/)
+  const failing = {
+    'a_test.rego': rego`
+      package a_test
+
+      test_a if false
+    `,
+  }
+  await times(2, () => assert.rejects(requireTests(counted, failing), /test_a fails/))
   assert.deepEqual(commands, ['test', 'build', 'test', 'build', 'test', 'build'])
 })

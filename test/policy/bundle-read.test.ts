@@ -1,4 +1,5 @@
 /** Reading bundles: what opa makes is read whole, what is wrong or hostile is refused in one line. */
+
 import assert from 'node:assert/strict'
 import { symlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -8,16 +9,22 @@ import { gzipSync } from 'node:zlib'
 import { readBundleFolder } from '../../src/bundles/format/read-bundle.ts'
 import { readBundle } from '../../src/bundles/index.ts'
 import { bundleOf, origin, readFiles, refusalOf, snapshotOf, tarOf } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const opaTest = await testWith('opa')
 
-const rego = 'package acme.hr\n\nallow if input.user == data.acme.hr.admin\n'
+const module = rego`
+  package acme.hr
+
+  allow if input.user == data.acme.hr.admin
+`
 const sources = {
   'src/.manifest': '{"revision": "r7", "roots": ["acme/hr"], "metadata": {"team": "hr"}}',
-  'src/acme/hr/policy.rego': rego,
+  'src/acme/hr/policy.rego': module,
   'src/acme/hr/data.yaml': 'admin: alice\n',
 }
 const read = (bytes: Uint8Array, maxBytes = 1024 * 1024) => readBundle(bytes, { origin, verification: null, maxBytes })
@@ -31,7 +38,7 @@ opaTest('reads what "opa build" makes', async (t) => {
   assert.deepEqual(bundle.roots, ['acme/hr'])
   assert.deepEqual(bundle.data, { acme: { hr: { admin: 'alice' } } })
   assert.deepEqual(bundle.metadata, { team: 'hr' })
-  assert.deepEqual(Object.values(bundle.rego), [rego])
+  assert.deepEqual(Object.values(bundle.rego), [module])
 })
 
 opaTest('reads the WebAssembly and the entrypoints of "opa build -t wasm"', async (t) => {
@@ -97,15 +104,21 @@ for (const [claim, files, expected] of [
   ],
   [
     'a package outside of the roots',
-    { '.manifest': { roots: ['a/b'] }, 'x.rego': 'package a.bc\n' },
+    { '.manifest': { roots: ['a/b'] }, 'x.rego': rego`package a.bc` },
     /^x\.rego: is package a\.bc, outside/,
   ],
   [
     'a package hidden behind comments',
-    { '.manifest': { roots: ['a'] }, 'x.rego': '# package a\n\tpackage b["c"]\n' },
+    {
+      '.manifest': { roots: ['a'] },
+      'x.rego': rego`
+        # package a
+          package b["c"]
+      `,
+    },
     /^x\.rego: is package b\.c, outside/,
   ],
-  ['a module without a package', { 'x.rego': 'allow := true\n' }, /^x\.rego: expected a module that begins with "package"/],
+  ['a module without a package', { 'x.rego': rego`allow := true` }, /^x\.rego: expected a module that begins with "package"/],
   ['overlapping roots', { '.manifest': { roots: ['a/b', 'c', '/a/'] } }, /^\.manifest: roots: "a" covers "a\/b"/],
   ['roots that stand twice', { '.manifest': { roots: ['a', 'a/'] } }, /^\.manifest: roots: "a" covers "a"/],
   ['unknown keys of the manifest', { '.manifest': { revison: 'x' } }, /^\.manifest: unknown key "revison"; known are revision, roots/],
@@ -210,9 +223,9 @@ test('refuses more than 100,000 entries', async () => {
 
 test('refuses an archive that was cut anywhere', async () => {
   const whole = await bundleOf({ 'data.json': { a: 'x'.repeat(5000) } })
-  for (const length of [1, 5, 12, whole.length >> 1, whole.length - 4]) await refusalOf(read(whole.subarray(0, length)))
+  await eachCase([1, 5, 12, whole.length >> 1, whole.length - 4], (length) => refusalOf(read(whole.subarray(0, length))))
   const plain = await tarOf({ 'data.json': { a: 'x'.repeat(5000) } })
-  for (const length of [1, 511, 512, 2000, 6000]) assert.match(await refusalOf(read(plain.subarray(0, length))), /tar archive/)
+  await eachCase([1, 511, 512, 2000, 6000], async (length) => assert.match(await refusalOf(read(plain.subarray(0, length))), /tar archive/))
 })
 
 test('refuses what is no archive, in one line', async () => {

@@ -1,4 +1,5 @@
 /** Signatures: what opa signs verifies, and nothing else does. */
+
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -8,8 +9,10 @@ import { SignJWT } from 'jose'
 import { readBundleFolder } from '../../src/bundles/format/read-bundle.ts'
 import { readBundle, type SignatureAlgorithm, type Verification } from '../../src/bundles/index.ts'
 import { bundleOf, type Files, origin, refusalOf, snapshotOf } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { opa } from '../support/opa.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const opaTest = await testWith('opa')
@@ -37,7 +40,11 @@ const trusted = trust('EdDSA', pem(ed25519.publicKey))
 // What structured files may hold that hashes differently if it is written differently.
 const sources = {
   'src/.manifest': '{"roots": ["acme"],\n "revision": "r1", "metadata": {"z": 1.50, "a": 1e3}}',
-  'src/acme/p.rego': 'package acme\n\nallow := true\n',
+  'src/acme/p.rego': rego`
+    package acme
+
+    allow := true
+  `,
   'src/acme/data.json':
     '{"b": 1.0, "a": [1E2, -0, 0.10, 12345.678e-3], "é": "\\u2028<&>\\u0007\\u007f", "\\ud83d\\ude00": 1, "\\uffee": 2}',
   'src/acme/more/data.yaml': 'x: 1\ny: 2.50\nz: 1e3\nwhen: 2026-01-01\nhuge: 1e30\nsmall: 0.0000001\n',
@@ -107,8 +114,9 @@ const refusal = async (files: Files, verification: Verification | null = trusted
 
 test('verifies EdDSA, with the key that the token names', async () => {
   const { keys } = trusted
-  for (const naming of [{ header: { kid: 'main' } }, { claims: { keyid: 'main' } }])
-    assert.equal((await readBundle(await bundleOf(await signed(naming)), { origin, verification: { keys } })).kind, 'snapshot')
+  await eachCase([{ header: { kid: 'main' } }, { claims: { keyid: 'main' } }], async (naming) =>
+    assert.equal((await readBundle(await bundleOf(await signed(naming)), { origin, verification: { keys } })).kind, 'snapshot'),
+  )
 })
 
 test('refuses a token that names a key that is not configured, or none', async () => {

@@ -1,4 +1,5 @@
 /** What is remembered of decisions, and which functions forbid it. */
+
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,16 +9,14 @@ import { createLibrarySource } from '../../src/opa/library-source.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
-import { manifest, root } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { root } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
-const weather = decodeManifest(
-  '/x/weather.yaml',
-  manifest('weather', 'network: [{ hosts: [api.example.com], tls: intercept }]'),
-  smallDefaults,
-)
+const weather = decodeManifest('/x/weather.yaml', grant({ network: [{ hosts: ['api.example.com'], tls: 'intercept' }] }), smallDefaults)
 const request = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: '/a' }
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -45,7 +44,14 @@ for (const [what, call, evaluations] of [
 ] as const)
   compilerTest(what, async (t) => {
     const rulesFolder = createFolder(t)
-    writeFileSync(join(rulesFolder, 'rules.rego'), `package sallyport.rules\n\ndeny contains "x" if ${call}\n`)
+    writeFileSync(
+      join(rulesFolder, 'rules.rego'),
+      rego`
+        package sallyport.rules
+
+        deny contains "x" if ${call}
+      `,
+    )
     const source = createLibrarySource()
     let calls = 0
     const library = {

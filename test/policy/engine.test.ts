@@ -1,4 +1,5 @@
 /** The engine under hostile input and hostile policies: it decides or denies, and the next request is decided as by a new engine. */
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,9 +21,11 @@ import {
   writeSections,
 } from '../../src/opa/wasm/sections.ts'
 import { compiledPolicyFolder } from '../../src/policy/build.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -34,7 +37,13 @@ const good = { scheme: 'https', host: 'api.example.com', port: 443, method: 'GET
 function rules(t: TestContext, text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-rules-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  writeFileSync(join(folder, 'rules.rego'), `package sallyport.rules\n${text}`)
+  writeFileSync(
+    join(folder, 'rules.rego'),
+    rego`
+      package sallyport.rules
+      ${text}
+    `,
+  )
   return folder
 }
 
@@ -57,8 +66,8 @@ test('hostile inputs are decided or denied, and the next request is unaffected',
     { ...good, path: '\0"\\' },
     { ...good, host: 'x'.repeat(9_000_000) },
   ]
-  for (let round = 0; round < 100; round += 1)
-    for (const facts of round < 3 ? hostile : hostile.slice(0, 4)) {
+  times(100, (round) => {
+    eachCase(round < 3 ? hostile : hostile.slice(0, 4), (facts) => {
       const decision = http(one, facts)
       assert.equal(
         decision.allow,
@@ -69,7 +78,8 @@ test('hostile inputs are decided or denied, and the next request is unaffected',
           (facts['path'] as string).startsWith('/v1/'),
         JSON.stringify(facts).slice(0, 100),
       )
-    }
+    })
+  })
   assert.equal(http(one, good).allow, true)
 })
 
@@ -78,14 +88,18 @@ compilerTest('a thousand failing evaluations deny, are told, and cost the engine
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      'both := 1 if input.http.method == "BAD"\nboth := 2 if input.http.method == "BAD"\ndeny contains "x" if both == 3\n',
+      rego`
+        both := 1 if input.http.method == "BAD"
+        both := 2 if input.http.method == "BAD"
+        deny contains "x" if both == 3
+      `,
     ),
   })
-  for (let i = 0; i < 1000; i += 1) {
+  times(1000, (i) => {
     const decision = http(one, { ...good, method: 'BAD', path: `/v1/${i}` })
     assert.equal(decision.allow, false)
     assert.equal(decision.rule, 'engine/conflict')
-  }
+  })
   assert.equal(failures.length, 1000)
   assert.equal(http(one, good).allow, true)
 })
@@ -95,7 +109,14 @@ compilerTest('a policy that loops is stopped by its memory, denies, and the next
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      'deny contains "x" if {\n\tinput.http.method == "LOOP"\n\tsome i in numbers.range(1, 100000)\n\tsome j in numbers.range(1, 100000)\n\ti + j == -1\n}\n',
+      rego`
+        deny contains "x" if {
+          input.http.method == "LOOP"
+          some i in numbers.range(1, 100000)
+          some j in numbers.range(1, 100000)
+          i + j == -1
+        }
+      `,
     ),
     maxMemoryPages: 64,
     maxEvaluationMs: 10_000,
@@ -124,10 +145,19 @@ compilerTest('a policy that loops without allocating is stopped in time, denies,
   const { http, failures } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      `numbers_ := [${Array.from({ length: 60 }, (_, index) => index).join(',')}]\ndeny contains "x" if {\n\tinput.http.method == "LOOP"\n${'abcdef'
-        .split('')
-        .map((name) => `\tsome ${name} in numbers_\n`)
-        .join('')}\ta + b + c + d + e + f == 10000\n}\n`,
+      rego`
+        numbers_ := [${Array.from({ length: 60 }, (_, index) => index).join(',')}]
+        deny contains "x" if {
+          input.http.method == "LOOP"
+          some a in numbers_
+          some b in numbers_
+          some c in numbers_
+          some d in numbers_
+          some e in numbers_
+          some f in numbers_
+          a + b + c + d + e + f == 10000
+        }
+      `,
     ),
     maxMemoryPages: 16_384,
   })
@@ -145,7 +175,17 @@ compilerTest('a built-in function that runs away is stopped in time, and works f
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      'deny contains "x" if {\n\tinput.http.method == "LOOP"\n\tcount(net.cidr_expand("10.0.0.0/8")) > 0\n}\n\ndeny contains "y" if {\n\tinput.http.method == "PUT"\n\tcount(net.cidr_expand("10.0.0.0/30")) == 4\n}\n',
+      rego`
+        deny contains "x" if {
+          input.http.method == "LOOP"
+          count(net.cidr_expand("10.0.0.0/8")) > 0
+        }
+
+        deny contains "y" if {
+          input.http.method == "PUT"
+          count(net.cidr_expand("10.0.0.0/30")) == 4
+        }
+      `,
     ),
   })
   assert.equal(http(one, { ...good, method: 'LOOP' }).rule, 'engine/time')
@@ -156,7 +196,13 @@ compilerTest('a built-in function that runs away is stopped in time, and works f
 compilerTest('a built-in function that fails denies, even behind “not”', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
-    rulesFolder: rules(t, 'deny contains "too early" if not time.parse_rfc3339_ns(input.http.path) > 0\nallow contains "x" if true\n'),
+    rulesFolder: rules(
+      t,
+      rego`
+        deny contains "too early" if not time.parse_rfc3339_ns(input.http.path) > 0
+        allow contains "x" if true
+      `,
+    ),
   })
   const decision = http(one, good)
   assert.equal(decision.allow, false)
@@ -173,30 +219,48 @@ for (const [name, failing] of [
   compilerTest(`${name} is a failure that denies inside the WebAssembly too, even behind “not”`, async (t) => {
     const one = weather()
     const { http, failures } = await createDecider(t, [one], {
-      rulesFolder: rules(t, `bad if ${failing}\nallow contains "x" if not bad`),
+      rulesFolder: rules(
+        t,
+        rego`
+          bad if ${failing}
+          allow contains "x" if not bad
+        `,
+      ),
     })
-    for (let i = 0; i < 600; i += 1) {
+    times(600, (i) => {
       const decision = http(one, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value: i } })
       assert.deepEqual([decision.allow, decision.rule], [false, 'engine/builtin'])
-    }
+    })
     assert.equal(failures.length, 600)
   })
 
 compilerTest('the largest of an object is a failure that denies, an empty object’s as well', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
-    rulesFolder: rules(t, 'bad if max(input.http.body.value) == 1\nallow contains "x" if not bad'),
+    rulesFolder: rules(
+      t,
+      rego`
+        bad if max(input.http.body.value) == 1
+        allow contains "x" if not bad
+      `,
+    ),
   })
-  for (const value of [{}, { a: 1 }]) {
+  eachCase([{}, { a: 1 }], (value) => {
     const { allow, rule } = http(one, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value } })
     assert.deepEqual([allow, rule], [false, 'engine/builtin'])
-  }
+  })
 })
 
 compilerTest('the largest of nothing is undefined, and no failure', async (t) => {
   const one = weather()
   const { http, failures } = await createDecider(t, [one], {
-    rulesFolder: rules(t, 'largest := max([x | some x in [1, 2]; x > input.http.port])\nallow contains "none" if not largest'),
+    rulesFolder: rules(
+      t,
+      rego`
+        largest := max([x | some x in [1, 2]; x > input.http.port])
+        allow contains "none" if not largest
+      `,
+    ),
   })
   assert.equal(http(one, { ...good, method: 'POST' }).rule, 'rules/allow')
   assert.deepEqual(failures, [])
@@ -205,7 +269,7 @@ compilerTest('the largest of nothing is undefined, and no failure', async (t) =>
 compilerTest('a policy that reads the clock is evaluated for each request', async (t) => {
   const one = weather()
   const { http } = await createDecider(t, [one], {
-    rulesFolder: rules(t, 'deny contains sprintf("%d", [time.now_ns()]) if input.http.method == "NOW"\n'),
+    rulesFolder: rules(t, rego`deny contains sprintf("%d", [time.now_ns()]) if input.http.method == "NOW"`),
   })
   const at = (ms: number) => http(one, { ...good, method: 'NOW' }, ms).reasons
   assert.deepEqual([at(1_767_225_600_123), at(5)], [['1767225600123000000'], ['5000000']])
@@ -216,7 +280,14 @@ compilerTest('authors’ rules deny, allow and oblige; an unknown obligation den
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      'deny contains "no secrets" if startswith(input.http.path, "/v1/secret")\nallow contains "health is for all" if input.http.path == "/health"\nobligations contains {"timeoutMs": 50} if input.http.path == "/v1/slow"\nobligations contains {"fly": true} if input.http.path == "/v1/fly"\nobligations contains {"addresses": ["10.0.0.0/33"]} if input.http.path == "/v1/far"\nobligations contains {"addresses": ["10.0.0.0/8", "::1"]} if input.http.path == "/v1/near"\n',
+      rego`
+        deny contains "no secrets" if startswith(input.http.path, "/v1/secret")
+        allow contains "health is for all" if input.http.path == "/health"
+        obligations contains {"timeoutMs": 50} if input.http.path == "/v1/slow"
+        obligations contains {"fly": true} if input.http.path == "/v1/fly"
+        obligations contains {"addresses": ["10.0.0.0/33"]} if input.http.path == "/v1/far"
+        obligations contains {"addresses": ["10.0.0.0/8", "::1"]} if input.http.path == "/v1/near"
+      `,
     ),
   })
   assert.deepEqual(http(one, { ...good, path: '/v1/secret' }).reasons, ['no secrets'])
@@ -229,16 +300,23 @@ compilerTest('authors’ rules deny, allow and oblige; an unknown obligation den
 
 compilerTest('rules that do not compile say file, line and column, and leave nothing behind', async (t) => {
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['deny contains "x" if {\n\tinput.http.method = \n}\n', /rules\/rules\.rego:\d+:\d+: /],
-    ['deny contains "x" if input.http.metod == "GET"\n', /rules\/rules\.rego:2:\d+: .*undefined ref: input\.http\.metod/],
     [
-      'deny contains "x" if http.send({"url": "http://a", "method": "GET"}).status_code == 200\n',
+      rego`
+        deny contains "x" if {
+          input.http.method =
+        }
+      `,
+      /rules\/rules\.rego:\d+:\d+: /,
+    ],
+    [rego`deny contains "x" if input.http.metod == "GET"`, /rules\/rules\.rego:2:\d+: .*undefined ref: input\.http\.metod/],
+    [
+      rego`deny contains "x" if http.send({"url": "http://a", "method": "GET"}).status_code == 200`,
       /rules\/rules\.rego:2:\d+: undefined function http\.send/,
     ],
-    ['deny contains "x" if net.lookup_ip_addr("a")\n', /undefined function net\.lookup_ip_addr/],
-    ['deny contains "x" if data.sallyport.decision.allow\n', /recursive/],
+    [rego`deny contains "x" if net.lookup_ip_addr("a")`, /undefined function net\.lookup_ip_addr/],
+    [rego`deny contains "x" if data.sallyport.decision.allow`, /recursive/],
   ]
-  for (const [text, expected] of cases) await assert.rejects(createDecider(t, [weather()], { rulesFolder: rules(t, text) }), expected)
+  await eachCase(cases, ([text, expected]) => assert.rejects(createDecider(t, [weather()], { rulesFolder: rules(t, text) }), expected))
 })
 
 const hosts = ['a.example.com', 'b.example.com', 'example.com', '*.example.com', '*.b.example.com', '*', '10.0.0.1', 'x.b.example.com']
@@ -317,10 +395,17 @@ compilerTest('evaluations that use up their memory again and again leave room fo
   const { http } = await createDecider(t, [one], {
     rulesFolder: rules(
       t,
-      'deny contains "x" if {\n\tinput.http.method == "LOOP"\n\tcount([[a, b] | some a in many; some b in many]) == 0\n}\n\nmany := numbers.range(1, 1000)\n',
+      rego`
+        deny contains "x" if {
+          input.http.method == "LOOP"
+          count([[a, b] | some a in many; some b in many]) == 0
+        }
+
+        many := numbers.range(1, 1000)
+      `,
     ),
     maxEvaluationMs: 10_000,
   })
-  for (let round = 0; round < 20; round += 1) assert.equal(http(one, { ...good, method: 'LOOP' }).rule, 'engine/memory')
+  times(20, () => assert.equal(http(one, { ...good, method: 'LOOP' }).rule, 'engine/memory'))
   assert.equal(http(one, { ...good, path: `/v1/${'x'.repeat(1_000_000)}` }).allow, true)
 })

@@ -1,4 +1,5 @@
 /** Tests and queries in the gateway's engine beside OPA's interpreter. */
+
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,33 +8,41 @@ import { refusedFunctions } from '../../src/opa/compiler/compile.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { testPolicy } from '../../src/policy/index.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
+import { eachCase } from '../support/cases.ts'
 import { composed } from '../support/composed.ts'
 import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
 const compile = createCompile()
 const sources = {
-  'rules.rego':
-    'package sallyport.rules\n\ndeny contains "closed" if startswith(input.http.path, "/closed")\n\ndeny contains data.acme.why if input.http.port == 80\n',
-  'rules_test.rego': `package sallyport.rules_test
+  'rules.rego': rego`
+    package sallyport.rules
 
-test_denies if "closed" in data.sallyport.rules.deny with input.http as {"path": "/closed/a"}
+    deny contains "closed" if startswith(input.http.path, "/closed")
 
-test_data if "plain" in data.sallyport.rules.deny with input.http.port as 80
+    deny contains data.acme.why if input.http.port == 80
+  `,
+  'rules_test.rego': rego`
+    package sallyport.rules_test
 
-test_function if indexof("aé", "é") == 1
+    test_denies if "closed" in data.sallyport.rules.deny with input.http as {"path": "/closed/a"}
 
-test_clock if time.now_ns() == 7 with time.now_ns as 7
+    test_data if "plain" in data.sallyport.rules.deny with input.http.port as 80
 
-test_false if data.sallyport.rules.deny == {"x"} with input as {}
+    test_function if indexof("aé", "é") == 1
 
-test_differs if to_number("010") == 10
+    test_clock if time.now_ns() == 7 with time.now_ns as 7
 
-test_deep if count(data.sallyport.rules.deny) == 0 with input.http.body.value as 1
-`,
+    test_false if data.sallyport.rules.deny == {"x"} with input as {}
+
+    test_differs if to_number("010") == 10
+
+    test_deep if count(data.sallyport.rules.deny) == 0 with input.http.body.value as 1
+  `,
 }
 const data = { acme: { why: 'plain' } }
 const shown = async (engine: 'opa' | 'gateway' | 'both') =>
@@ -61,30 +70,29 @@ test('a difference shows both answers, and what cannot be run in the gateway say
   assert.match(deep?.notInGateway ?? '', /^a with may replace/)
 })
 
-test('a query has one answer in both engines', async () => {
-  const rules = { 'rules.rego': sources['rules.rego'] }
-  const query = {
-    sources: rules,
-    data,
-    explain: false,
-    input: '{"http":{"path":"/closed","port":80,"id":9007199254740993,"name":"a\\ud800b"}}',
-  }
-  for (const asked of [
-    'data.sallyport.rules.deny',
-    'input.http.id',
-    'input.http.name',
-    '{"a\\ufffdb": 1}[input.http.name]',
-    'data.nothing',
-    '[json.is_valid("true x"), base64.decode("YQ==")]',
-    '1 / 0',
-  ]) {
+for (const asked of [
+  'data.sallyport.rules.deny',
+  'input.http.id',
+  'input.http.name',
+  '{"a\\ufffdb": 1}[input.http.name]',
+  'data.nothing',
+  '[json.is_valid("true x"), base64.decode("YQ==")]',
+  '1 / 0',
+])
+  test(`a query has one answer in both engines: ${asked}`, async () => {
+    const rules = { 'rules.rego': sources['rules.rego'] }
+    const query = {
+      sources: rules,
+      data,
+      explain: false,
+      input: '{"http":{"path":"/closed","port":80,"id":9007199254740993,"name":"a\\ud800b"}}',
+    }
     const [one, other] = await Promise.all(
       (['opa', 'gateway'] as const).map((engine) => evalPolicy(compile, { ...query, query: asked, engine })),
     )
     assert.deepEqual(JSON.stringify(one?.value), JSON.stringify(other?.value), asked)
     assert.equal(one?.error === undefined, other?.error === undefined, asked)
-  }
-})
+  })
 
 test('each function that the compiler refuses has a reason, and nothing else has', async () => {
   const read = async (file: string) => JSON.parse(await readFile(join(root, 'rego/compiler', file), 'utf8'))
@@ -93,19 +101,28 @@ test('each function that the compiler refuses has a reason, and nothing else has
   const deprecated = builtins.filter((one) => one.deprecated === true).map(({ name }) => name)
   assert.deepEqual(Object.keys(refusedFunctions).sort(), [...outside, ...deprecated].sort())
   // OPA looks for the one kind before it looks for the other, and tells ten problems at most.
-  for (const names of [outside, deprecated.slice(0, 4), deprecated.slice(4, 8), deprecated.slice(8)]) {
-    const calls = names.map((name) => `allow contains "x" if ${name}(input.http.path, input.http.path)\n`)
-    await assert.rejects(checkPolicy(compile, { 'r.rego': `package sallyport.rules\n\n${calls.join('')}` }), ({ message }: Error) => {
-      for (const [index, name] of names.entries()) {
-        const { reason, instead } = refusedFunctions[name] ?? { reason: '', instead: '' }
-        const told = message
-          .split('\n')
-          .some((line) => line.startsWith(`r.rego:${index + 3}:`) && line.endsWith(`${name}: ${reason}; ${instead}`))
-        assert.ok(told, `${name}: ${message}`)
-      }
-      return true
-    })
-  }
+  await eachCase([outside, deprecated.slice(0, 4), deprecated.slice(4, 8), deprecated.slice(8)], async (names) => {
+    const calls = names.map((name) => rego`allow contains "x" if ${name}(input.http.path, input.http.path)`)
+    await assert.rejects(
+      checkPolicy(compile, {
+        'r.rego': rego`
+          package sallyport.rules
+
+          ${calls.join('')}
+        `,
+      }),
+      ({ message }: Error) => {
+        eachCase(names.entries(), ([index, name]) => {
+          const { reason, instead } = refusedFunctions[name] ?? { reason: '', instead: '' }
+          const told = message
+            .split('\n')
+            .some((line) => line.startsWith(`r.rego:${index + 3}:`) && line.endsWith(`${name}: ${reason}; ${instead}`))
+          assert.ok(told, `${name}: ${message}`)
+        })
+        return true
+      },
+    )
+  })
 })
 
 test('rules are activated where their tests pass in both engines; a difference rejects them, and says both answers', async (t) => {

@@ -11,6 +11,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
 import { obligationKeys, readDecision } from '../../src/policy/decision-reader.ts'
+import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
@@ -26,7 +27,7 @@ const head = 'apiVersion: sallyport/v1\nkind: Gateway\n'
 
 compilerTest('every rule compiles, fits the input, and is formatted as OPA does', async (t) => {
   const compile = createCompile()
-  for (const page of new Set(of('rego').map((one) => one.page))) {
+  await eachCase(new Set(of('rego').map((one) => one.page)), async (page) => {
     const sources = Object.fromEntries(
       of('rego')
         .filter((one) => one.page === page)
@@ -35,7 +36,7 @@ compilerTest('every rule compiles, fits the input, and is formatted as OPA does'
     await checkPolicy(compile, sources)
     assert.deepEqual(await formatPolicy(compile, sources), {}, page)
     t.diagnostic(`${page}: ${Object.keys(sources).length}`)
-  }
+  })
 })
 
 for (const block of of('yaml'))
@@ -47,10 +48,10 @@ for (const block of of('yaml'))
     const text = block.text.replaceAll('/run/secrets/', './secrets/')
     const folder = createFolder(t, { 'sallyport.yaml': head + text, 'integrations/x': '', 'rules/x': '', 'shadow/x': '' })
     // Secrets that the page speaks of are there.
-    for (const [, file = ''] of text.matchAll(/(?:file: \.\/|key: )([\w./-]+)/g)) {
+    eachCase(text.matchAll(/(?:file: \.\/|key: )([\w./-]+)/g), ([, file = '']) => {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       writeFileSync(join(folder, file), 'secret')
-    }
+    })
     loadConfig(join(folder, 'sallyport.yaml'), Object.fromEntries([...text.matchAll(/env: (\w+)/g)].map(([, name]) => [name, 'secret'])))
   })
 
@@ -87,12 +88,12 @@ test('docs/policy/obligations.md is what a decision may hold, with values that i
     rows.map(([, key]) => key),
     obligationKeys,
   )
-  for (const [, key = '', example = ''] of rows) {
+  eachCase(rows, ([, key = '', example = '']) => {
     const decide = (value: unknown) =>
       readDecision({ allow: true, rule: 'rules/allow', reasons: [], obligations: { [key]: value } }, 'r').allow
     assert.equal(decide(JSON.parse(example)), true, key)
     assert.equal(decide(null), false, key)
-  }
+  })
 })
 
 test('the example of docs/policy/input.md is of the schema', () => {

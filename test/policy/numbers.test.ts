@@ -1,4 +1,5 @@
 /** A number reaches the policy as it was spelled, on every way there: what a rule says of 9007199254740993 holds for no other number. */
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,9 +19,11 @@ import { bodyOf } from '../../src/resources/http/body-facts.ts'
 import { readKeptBundle, writeBundle } from '../../src/rollout/history/revision-folder.ts'
 import { parseExactJson, stringify } from '../../src/text/index.ts'
 import { bundleOf, origin, readFiles, refusalOf } from '../support/bundles.ts'
+import { eachCase } from '../support/cases.ts'
 import { createDecider } from '../support/decide.ts'
 import { smallDefaults } from '../support/defaults.ts'
-import { manifest } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -45,10 +48,16 @@ const factsOf = (text: string): JsonObject => ({
 async function decide(t: TestContext, rule: string) {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-rules-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  writeFileSync(join(folder, 'rules.rego'), `package sallyport.rules\n${rule}`)
+  writeFileSync(
+    join(folder, 'rules.rego'),
+    rego`
+      package sallyport.rules
+      ${rule}
+    `,
+  )
   const weather = decodeManifest(
     '/x/weather.yaml',
-    manifest('weather', 'network: [{ hosts: [api.example.com], tls: intercept, methods: [GET] }]'),
+    grant({ network: [{ hosts: ['api.example.com'], tls: 'intercept', methods: ['GET'] }] }),
     smallDefaults,
   )
   const { http } = await createDecider(t, [weather], { rulesFolder: folder })
@@ -57,16 +66,18 @@ async function decide(t: TestContext, rule: string) {
 
 compilerTest('a deny of one account holds for it in every spelling, and for no neighbour', async (t) => {
   const allows = await decide(t, 'deny contains "closed" if input.http.body.value.account == 9007199254740993')
-  for (const spelling of ['9007199254740993', '9007199254740993.0', '9.007199254740993e15', '90071992547409930e-1'])
-    assert.equal(allows(`{"account":${spelling}}`), false, spelling)
-  for (const spelling of ['9007199254740992', '9007199254740994', '9007199254740992.9', '"9007199254740993"'])
-    assert.equal(allows(`{"account":${spelling}}`), true, spelling)
+  eachCase(['9007199254740993', '9007199254740993.0', '9.007199254740993e15', '90071992547409930e-1'], (spelling) =>
+    assert.equal(allows(`{"account":${spelling}}`), false, spelling),
+  )
+  eachCase(['9007199254740992', '9007199254740994', '9007199254740992.9', '"9007199254740993"'], (spelling) =>
+    assert.equal(allows(`{"account":${spelling}}`), true, spelling),
+  )
 })
 
 compilerTest('a rule sees the spelling that was sent', async (t) => {
   const allows = await decide(t, 'deny contains "spelled so" if json.marshal(input.http.body.value.n) in {"1.0", "-0", "1e3", "0.10"}')
-  for (const spelling of ['1.0', '-0', '1e3', '0.10']) assert.equal(allows(`{"n":${spelling}}`), false, spelling)
-  for (const spelling of ['1', '0', '1000', '0.1']) assert.equal(allows(`{"n":${spelling}}`), true, spelling)
+  eachCase(['1.0', '-0', '1e3', '0.10'], (spelling) => assert.equal(allows(`{"n":${spelling}}`), false, spelling))
+  eachCase(['1', '0', '1000', '0.1'], (spelling) => assert.equal(allows(`{"n":${spelling}}`), true, spelling))
 })
 
 compilerTest('a rule that looks only at what lies around a number sees no member of it', async (t) => {

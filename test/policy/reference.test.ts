@@ -1,4 +1,5 @@
 /** The gateway's evaluator held to OPA's own SDK: where they agree, what is a difference, and what is left out and why. */
+
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
@@ -9,11 +10,13 @@ import { createPolicy } from '../../src/policy/index.ts'
 import { createReference, createSdk, inputsInTests } from '../../src/reference/index.ts'
 import { type Disagreement, ReferenceDifference } from '../../src/reference/reference.ts'
 import { keyOf, readValue } from '../../src/reference/value-key.ts'
+import { eachCase } from '../support/cases.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
 import { blocks } from '../support/guide.ts'
 import { manifest, root } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -99,21 +102,30 @@ function replacing(text: string, other: string): (wasm: Uint8Array) => Uint8Arra
   }
 }
 
-const rule = (body: string) => ({ 'r.rego': `package sallyport.rules\n\nimport rego.v1\n\n${body}\n` })
+const rule = (body: string) => ({
+  'r.rego': rego`
+    package sallyport.rules
+
+    import rego.v1
+
+    ${body}
+  `,
+})
 
 compilerTest('the SDK agrees on the default policy, on the quick start and on every rule of the guide', async (t) => {
   const held = await hold(t, { integrations: `${root}/examples/quickstart/integrations` })
   const plain = await held.activate({})
   assert.ok((plain?.checked ?? 0) >= 10)
   const pages = new Map<string, Record<string, string>>()
-  for (const { page, line, language, file, text } of blocks)
+  eachCase(blocks, ({ page, line, language, file, text }) => {
     if (language === 'rego' && text.includes('package sallyport.rules') && !text.includes('http.send'))
       pages.set(page, { ...pages.get(page), [file ?? `${page}:${line}.rego`]: text })
+  })
   assert.ok(pages.size > 1)
-  for (const [page, rules] of pages) {
+  await eachCase(pages, async ([page, rules]) => {
     const compared = await held.activate(rules)
     assert.ok((compared?.checked ?? 0) >= 10, page)
-  }
+  })
   assert.deepEqual(held.differences, [])
 })
 
@@ -163,16 +175,17 @@ compilerTest('constants of every spelling reject no policy: what the SDK holds f
 compilerTest('damage that only the policy’s own tests reach is found by their inputs', async (t) => {
   const denying = rule('deny contains "no" if input.http.segments[0] == "hidden-door"')
   const tests = {
-    'r_test.rego': `package sallyport.rules_test
+    'r_test.rego': rego`
+      package sallyport.rules_test
 
-import rego.v1
+      import rego.v1
 
-test_denied if {
-	count(data.sallyport.rules.deny) == 1 with input as {
-		"integration": {"name": "weather"}, "http": {"host": "api.example.com", "segments": ["hidden-door", "}"],},
-	}
-}
-`,
+      test_denied if {
+        count(data.sallyport.rules.deny) == 1 with input as {
+          "integration": {"name": "weather"}, "http": {"host": "api.example.com", "segments": ["hidden-door", "}"],},
+        }
+      }
+    `,
   }
   const held = await hold(t, { damage: replacing('hidden-door', 'hidden-d00r') })
   await held.activate(denying)
@@ -200,10 +213,10 @@ compilerTest('damage that only a recorded request reaches is found by it, with p
 })
 
 test('records that cannot be read, or not in time, hold up no activation', async (t) => {
-  for (const recorded of [() => Promise.reject(new Error('EIO')), () => new Promise<never>(() => {})]) {
+  await eachCase([() => Promise.reject(new Error('EIO')), () => new Promise<never>(() => {})], async (recorded) => {
     const held = await hold(t, { recorded })
     assert.ok(((await held.activate({}))?.checked ?? 0) > 0)
-  }
+  })
 })
 
 compilerTest('a decision that differs is found while requests are decided, and the request is decided all the same', async (t) => {
@@ -255,7 +268,7 @@ compilerTest('what would be taken for a difference and is none is left out and c
   const bodies = Object.values(leftOut).map(({ body }, index) => body.replace('"x"', `"x${index}"`))
   await held.activate(rule(bodies.join('\n\n')))
   assert.deepEqual([held.skipped, held.differences], [[], []])
-  for (const [index, [what, { reason }]] of Object.entries(leftOut).entries()) {
+  await eachCase(Object.entries(leftOut).entries(), async ([index, [what, { reason }]]) => {
     held.decide({ segments: [`x${index}`, 'y'], body: { type: 'json', bytes: 6, value: rawJSON('100e-2') } })
     await held.settled()
     assert.deepEqual([held.skipped.splice(0), held.differences], [[reason], []], what)
@@ -263,7 +276,7 @@ compilerTest('what would be taken for a difference and is none is left out and c
     held.decide({ segments: ['y', String(index)] })
     await held.settled()
     assert.deepEqual([held.skipped, held.checked()], [[], before + 1], what)
-  }
+  })
 })
 
 test('where the SDK’s process dies, policies are activated and requests decided, and what was not compared is counted', async (t) => {
@@ -331,15 +344,18 @@ test('an SDK without memory is left out, and so is all that does not end in time
   assert.equal(hasty.pid(), undefined)
 })
 
-test('inputs are read from tests as they stand', () => {
-  const text = 'test_a if { allow with input as {"http": {"path": "/{"}, "x": [1,],} with data.y as {} }\nz := {"service": {}}'
+test('inputs are read from Rego tests as they are written there', () => {
+  const text = rego`
+    test_a if { allow with input as {"http": {"path": "/{"}, "x": [1,],} with data.y as {} }
+    z := {"service": {}}
+  `
   assert.deepEqual(inputsInTests({ 'a_test.rego': text, 'a.rego': text }), [
     { integration: '', input: '{"http":{"path":"/{"},"x":[1]}' },
     { integration: '', input: '{"service":{}}' },
   ])
 })
 
-test('values are read as OPA writes them, and found again as the SDK shows them', () => {
+test('values are read as OPA writes them, and compared as the SDK writes them', () => {
   assert.deepEqual(readValue('{"a": [1, {"b"}], "c": set()}'), { value: { a: [1, ['b']], c: [] }, isBeyondJson: true })
   assert.deepEqual(readValue('{[1]: "x"}'), { value: { '[1]': 'x' }, isBeyondJson: true })
   assert.deepEqual(readValue('{}'), { value: {}, isBeyondJson: false })

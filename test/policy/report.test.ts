@@ -1,4 +1,5 @@
 /** The parts of the reports: which rules are whose, the bounded buffer, and uploads within their size. */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
@@ -11,13 +12,19 @@ import { createDecisionLog, type DecisionLogOptions } from '../../src/reporting/
 import { createEventBuffer } from '../../src/reporting/event-buffer.ts'
 import { createRate } from '../../src/reporting/rate.ts'
 import { createUploader } from '../../src/reporting/uploader.ts'
+import { eachCase, times } from '../support/cases.ts'
+import { rego } from '../support/rego.ts'
 
 test('package system is found however it is written', () => {
   const { deciding, reporting } = divideRules({
-    'a.rego': 'package sallyport.rules\n',
-    'b.rego': '# package sallyport.rules\n\npackage system.log\n',
-    'c.rego': 'package system["log"]\n',
-    'd.rego': 'package systemic.log\n',
+    'a.rego': rego`package sallyport.rules`,
+    'b.rego': rego`
+      # package sallyport.rules
+
+      package system.log
+    `,
+    'c.rego': rego`package system["log"]`,
+    'd.rego': rego`package systemic.log`,
     'e.rego': '\n\tpackage   system.log_test # tests\n',
   })
   assert.deepEqual(Object.keys(deciding), ['a.rego', 'd.rego'])
@@ -61,7 +68,9 @@ test('a flood of one integration’s events pushes out its own, and what goes ou
     return events.map((event) => event.toString().trim())
   }
   assert.equal(push('w1', 'weather'), 0)
-  for (let i = 0; i < 50; i += 1) push(`g${i}`, 'greedy')
+  times(50, (i) => {
+    push(`g${i}`, 'greedy')
+  })
   assert.equal(push('w2', 'weather'), 1)
   assert.deepEqual(held(), ['w1', 'g42', 'g43', 'g44', 'g45', 'g46', 'g47', 'g48', 'g49', 'w2'])
   for (let i = 3; i < 8; i += 1) assert.equal(push(`w${i}`, 'weather'), 1)
@@ -95,8 +104,8 @@ async function packAll(
   return { chunks, lost }
 }
 
-test('every upload is within its size, and holds the events in their order, none twice and none missing', async () => {
-  for (const noise of [0, 20, 200]) {
+for (const noise of [0, 20, 200])
+  test(`every upload is within its size, and holds the events in their order, none twice and none missing: ${noise}`, async () => {
     const events = Array.from({ length: 2000 }, (_, index) => ({ index, same: 'x'.repeat(300), noise: randomBytes(noise).toString('hex') }))
     const { chunks, lost } = await packAll(events, 8192)
     assert.equal(lost, 0)
@@ -105,11 +114,9 @@ test('every upload is within its size, and holds the events in their order, none
       chunks.flatMap((chunk) => chunk.events),
       events,
     )
-    // It learns how well events compress: there are few uploads more than there must be.
     const all = chunks.reduce((sum, { bytes }) => sum + bytes, 0)
     assert.ok(chunks.length <= (all / 8192) * 2 + 4, JSON.stringify(chunks.map(({ bytes }) => bytes)))
-  }
-})
+  })
 
 test('events that compress worse than those before them are packed again, and none is lost', async () => {
   const alike = Array.from({ length: 2000 }, (_, index) => ({ index, same: 'x'.repeat(300) }))
@@ -166,17 +173,20 @@ for (const perSecond of [10, 100, 1000])
     const { flood = 0 } = passed(perSecond, { flood: 20_000 }, 10)
     assert.ok(flood >= perSecond * 10 && flood <= perSecond * 11.5, `${flood}`)
     const equal = passed(perSecond, { one: 20_000, two: 20_000, three: 20_000 }, 10)
-    for (const count of Object.values(equal)) assert.ok(count >= perSecond * 2.5, JSON.stringify(equal))
+    eachCase(Object.values(equal), (count) => assert.ok(count >= perSecond * 2.5, JSON.stringify(equal)))
   })
 
 test('an integration that comes after a flood has begun finds room at once', () => {
   let now = 0
   const pass = createRate(100, () => now)
-  for (; now < 5000; now += 1) for (let times = 0; times < 20; times += 1) pass('flood')
+  for (; now < 5000; now += 1)
+    times(20, () => {
+      pass('flood')
+    })
   assert.ok(Array.from({ length: 30 }, () => pass('late')).every((one) => one))
 })
 
-test('a document is masked by its names and in its texts, and is a copy', () => {
+test('masking gives a copy of a document, masked by its names and in its texts', () => {
   const masks = createRedactor(['Bearer known-secret-1', '123456789']).of({ headers: ['x-own'], queryKeys: [], jsonKeys: ['pin'] })
   const hostile = JSON.parse('{"__proto__":{"password":"p"},"constructor":1}') as never
   const value = {
@@ -266,7 +276,9 @@ test('decisions that wait to be written hold a bounded number of bytes; those be
     log.decided({ id: 'a', peer: 'p', at: 0 } as never, request as never, claim as never, decision, 1)
   }
   const mebibyte = 1024 * 1024
-  for (let count = 0; count < 20; count += 1) decide('greedy', mebibyte)
+  times(20, () => {
+    decide('greedy', mebibyte)
+  })
   assert.deepEqual(outcomes, Array(5).fill('busy'), 'half of 32 MiB is one integration\u2019s')
   decide('weather', mebibyte)
   assert.equal(outcomes.length, 5)

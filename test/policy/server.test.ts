@@ -1,9 +1,11 @@
 /** The client of OPA-style services, against real servers that misbehave. */
+
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { createBackoff, createServer, type Server, ServerError } from '../../src/bundles/index.ts'
 import type { ServerConfig } from '../../src/config/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createClientCertificate, createOriginCertificate } from '../support/certificates.ts'
 import { createFolder } from '../support/folder.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -85,7 +87,7 @@ test('refuses a reply that is too long, whether it says so or not', async (t) =>
     else res.flushHeaders()
     res.end(Buffer.alloc(maxBytes + 1))
   })
-  for (const path of ['said', 'unsaid']) assert.match(await refusal(get(path)), /the reply is longer than 1000 bytes/)
+  await eachCase(['said', 'unsaid'], async (path) => assert.match(await refusal(get(path)), /the reply is longer than 1000 bytes/))
 })
 
 test('refuses a reply that ends before its length', async (t) => {

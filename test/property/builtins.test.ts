@@ -1,4 +1,5 @@
 /** Every built-in function over hostile operands, in four evaluators: OPA's interpreter, the gateway's engine, what `policy test` and `policy eval` run, and OPA's SDK. */
+
 import assert from 'node:assert/strict'
 import { createCompile } from '../../src/opa/index.ts'
 import { createOperands } from '../support/builtin-operands.ts'
@@ -6,6 +7,7 @@ import { createAuthorColumns } from '../support/builtins/authors.ts'
 import { createEngineColumn } from '../support/builtins/engine.ts'
 import { inputOf, listsIn, policyOf, readFunctions } from '../support/builtins/functions.ts'
 import { createSdkColumn } from '../support/builtins/sdk.ts'
+import { eachCase, until } from '../support/cases.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom } from '../support/random-policy.ts'
 import { testWith } from '../support/tools.ts'
@@ -46,46 +48,55 @@ test('every built-in function gives in every evaluator what it gives in OPA’s 
     differences.set(name, list)
   }
 
-  while (done < wanted) {
-    const asked = functions.map((declared) => Array.from({ length: batch }, () => operands(declared)))
-    const query = { query: 'data.sallyport.decision', inputTexts: asked.map((tuples, index) => inputOf(index, tuples)) }
-    const { results = [] } = await compile({ command: 'eval', sources, ...query, lenient: true, asText: true })
-    const answered = asked.map((tuples, index) => {
-      const { value, error } = results[index] ?? {}
-      assert.equal(error, undefined, `${functions[index]?.name}: ${JSON.stringify(error)}`)
-      const expected = listsIn(String(value), batch)
-      const refuse = (tuple: string, error: unknown) =>
-        void refusals.push(`${functions[index]?.name} ${tuple.slice(0, 200)}: ${String(error).slice(0, 200)}`)
-      const agreed = askEngine(index, tuples, refuse).flatMap((got, place) => {
-        const truth = expected[place] as string
-        if (got === null || (got === '[]' && truth.includes(marked))) refused += 1
-        else if (got === truth) return [place]
-        else differ(index, `the engine for ${tuples[place]?.slice(0, 300)}: ${got.slice(0, 300)}, and OPA ${truth.slice(0, 300)}`)
-        return []
+  await until(
+    () => !(done < wanted),
+    async () => {
+      const asked = functions.map((declared) => Array.from({ length: batch }, () => operands(declared)))
+      const query = { query: 'data.sallyport.decision', inputTexts: asked.map((tuples, index) => inputOf(index, tuples)) }
+      const { results = [] } = await compile({ command: 'eval', sources, ...query, lenient: true, asText: true })
+      const answered = asked.map((tuples, index) => {
+        const { value, error } = results[index] ?? {}
+        assert.equal(error, undefined, `${functions[index]?.name}: ${JSON.stringify(error)}`)
+        const expected = listsIn(String(value), batch)
+        const refuse = (tuple: string, error: unknown) =>
+          void refusals.push(`${functions[index]?.name} ${tuple.slice(0, 200)}: ${String(error).slice(0, 200)}`)
+        const agreed = askEngine(index, tuples, refuse).flatMap((got, place) => {
+          const truth = expected[place] as string
+          if (got === null || (got === '[]' && truth.includes(marked))) refused += 1
+          else if (got === truth) return [place]
+          else differ(index, `the engine for ${tuples[place]?.slice(0, 300)}: ${got.slice(0, 300)}, and OPA ${truth.slice(0, 300)}`)
+          return []
+        })
+        return { index, tuples: agreed.map((place) => tuples[place] as string), expected: agreed.map((place) => expected[place] as string) }
       })
-      return { index, tuples: agreed.map((place) => tuples[place] as string), expected: agreed.map((place) => expected[place] as string) }
-    })
-    const inTurn = answered.filter(({ index }) => (index + rounds) % share === 0)
-    for (const { index, difference } of await askAuthors(inTurn)) differ(index, difference)
-    const defined = inTurn.map(({ index, tuples, expected }) => ({
-      index,
-      tuples: tuples.filter((_, place) => expected[place] !== '[]'),
-    }))
-    strict += defined.reduce((sum, { tuples }) => sum + tuples.length, 0)
-    for (const { index, difference } of await sdk.ask(defined)) differ(index, difference)
-    done += batch * functions.length
-    rounds += 1
-    if (done % reportEvery < batch * functions.length && done < wanted)
-      console.error(
-        `${done} tuples, ${strict} of them in all evaluators, ${sdk.counts.same} compared with the SDK; differences: ${[...differences.keys()]}`,
-      )
-  }
+      const inTurn = answered.filter(({ index }) => (index + rounds) % share === 0)
+      eachCase(await askAuthors(inTurn), ({ index, difference }) => {
+        differ(index, difference)
+      })
+      const defined = inTurn.map(({ index, tuples, expected }) => ({
+        index,
+        tuples: tuples.filter((_, place) => expected[place] !== '[]'),
+      }))
+      strict += defined.reduce((sum, { tuples }) => sum + tuples.length, 0)
+      eachCase(await sdk.ask(defined), ({ index, difference }) => {
+        differ(index, difference)
+      })
+      done += batch * functions.length
+      rounds += 1
+      if (done % reportEvery < batch * functions.length && done < wanted)
+        console.error(
+          `${done} tuples, ${strict} of them in all evaluators, ${sdk.counts.same} compared with the SDK; differences: ${[...differences.keys()]}`,
+        )
+    },
+  )
   const skipped = Object.entries(sdk.counts.skipped).map(([reason, count]) => `${reason} ${count}`)
   t.diagnostic(`${done} tuples of operands of ${functions.length} functions, ${refused} refused, seed ${seed}`)
   t.diagnostic(
     `${strict} of them have an answer, and were asked of policy test and eval; the SDK gave ${sdk.counts.same}, without ${skipped.join(', ')}`,
   )
-  for (const refusal of refusals.slice(0, 10)) t.diagnostic(`refused: ${refusal}`)
+  eachCase(refusals.slice(0, 10), (refusal) => {
+    t.diagnostic(`refused: ${refusal}`)
+  })
   const told = [...differences].map(([name, list]) => `${name} (${list.length}): ${list.slice(0, 3).join('\n  ')}`)
   assert.deepEqual(told, [], told.join('\n'))
   assert.ok(refused < done / 100, `${refused} of ${done} refused`)
@@ -107,10 +118,10 @@ test('a deep document is answered as by OPA’s interpreter, and one that is too
   const inputTexts = known.map(({ index, tuple }) => inputOf(index, [tuple]))
   const query = { query: 'data.sallyport.decision', inputTexts, lenient: true, asText: true }
   const { results = [] } = await compile({ command: 'eval', sources, ...query })
-  for (const [place, { index, tuple }] of known.entries()) {
+  eachCase(known.entries(), ([place, { index, tuple }]) => {
     const refused: string[] = []
     askEngine(index, [`[${nested('[', ']', 100_000)},1,1]`], (deep) => void refused.push(deep))
     assert.equal(refused.length, 1)
     assert.deepEqual(askEngine(index, [tuple], assert.fail), listsIn(String(results[place]?.value), 1))
-  }
+  })
 })

@@ -1,4 +1,5 @@
 /** Rules that ask outside decide as if the answers had always been known, but for requests that nothing covers: about these nothing is asked. */
+
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { buildBundle } from '../../src/authoring/toolchain.ts'
@@ -12,14 +13,15 @@ import { snapshotOf } from '../support/bundles.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
-import { manifest } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
 const integration = decodeManifest(
   '/x/weather.yaml',
-  manifest('weather', 'network: [{ hosts: [covered.example.com], tls: intercept }]'),
+  grant({ network: [{ hosts: ['covered.example.com'], tls: 'intercept' }] }),
   smallDefaults,
 )
 
@@ -27,33 +29,34 @@ const switches = ['allow', 'allow-asks', 'deny', 'deny-asks', 'obliges', 'oblige
 const questions = ['allow', 'deny', 'deny-lookup', 'obliges'] as const
 
 /** `answered`: how a question gets its answer. */
-const rulesThat = (answered: string) => `package sallyport.rules
+const rulesThat = (answered: string) => rego`
+  package sallyport.rules
 
-on(switch) if switch in input.http.headers.on
+  on(switch) if switch in input.http.headers.on
 
-${answered}
+  ${answered}
 
-allow contains "open" if on("allow")
+  allow contains "open" if on("allow")
 
-allow contains "the answer is yes" if {
-	on("allow-asks")
-	yes("allow")
-}
+  allow contains "the answer is yes" if {
+    on("allow-asks")
+    yes("allow")
+  }
 
-deny contains "closed" if on("deny")
+  deny contains "closed" if on("deny")
 
-deny contains "the answer is no" if {
-	on("deny-asks")
-	not yes("deny")
-	not known("deny-lookup")
-}
+  deny contains "the answer is no" if {
+    on("deny-asks")
+    not yes("deny")
+    not known("deny-lookup")
+  }
 
-obligations contains {"timeoutMs": 5} if on("obliges")
+  obligations contains {"timeoutMs": 5} if on("obliges")
 
-obligations contains {"timeoutMs": 6} if {
-	on("obliges-asks")
-	yes("obliges")
-}
+  obligations contains {"timeoutMs": 6} if {
+    on("obliges-asks")
+    yes("obliges")
+  }
 `
 
 const asking = rulesThat(`yes(name) if http.send({"method": "GET", "url": name}).body

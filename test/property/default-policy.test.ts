@@ -1,4 +1,5 @@
 /** The default policy decides whatever is asked of it without OPA's library of functions, as a machine has it that never built one. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -10,22 +11,22 @@ import { createPolicy } from '../../src/policy/policy.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { createFolder } from '../support/folder.ts'
-import { manifest } from '../support/installation.ts'
+import { grant } from '../support/grant.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
 const integration = decodeManifest(
   '/x/weather.yaml',
-  manifest(
-    'weather',
-    `network:
-  - { hosts: [api.example.com], tls: intercept, methods: [GET], paths: [/v1/**] }
-  - { hosts: ["*.example.org"], tls: tunnel }
-  - { hosts: ["1.example.net"], tls: none, ports: [80], paths: ["/v1.0/*/e1"] }
-services: [{ name: search-1e5, methods: [GET], paths: [/q/**] }]
-files: [{ name: data-1e5, root: /srv/data, actions: [read], paths: ["public/**"] }]`,
-  ),
+  grant({
+    network: [
+      { hosts: ['api.example.com'], tls: 'intercept', methods: ['GET'], paths: ['/v1/**'] },
+      { hosts: ['*.example.org'], tls: 'tunnel' },
+      { hosts: ['1.example.net'], tls: 'none', ports: [80], paths: ['/v1.0/*/e1'] },
+    ],
+    services: [{ name: 'search-1e5', methods: ['GET'], paths: ['/q/**'] }],
+    files: [{ name: 'data-1e5', root: '/srv/data', actions: ['read'], paths: ['public/**'] }],
+  }),
   smallDefaults,
 )
 

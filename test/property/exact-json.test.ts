@@ -1,8 +1,10 @@
 /** Numbers keep their spelling from the text to the value and back. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isRawNumber, NumberOutOfRange, parseExactJson, parseJson, parseJudgedJson } from '../../src/text/index.ts'
+import { eachCase } from '../support/cases.ts'
 
 const odd = [
   '9007199254740993',
@@ -26,33 +28,33 @@ const odd = [
 
 for (const spelling of odd)
   test(`${spelling.slice(0, 40)} is written as it was read, wherever it stands`, () => {
-    for (const text of [spelling, `[${spelling},"${spelling}",1]`, `{"__proto__":${spelling},"\\"":{"a":[${spelling}]}}`]) {
+    eachCase([spelling, `[${spelling},"${spelling}",1]`, `{"__proto__":${spelling},"\\"":{"a":[${spelling}]}}`], (text) => {
       assert.equal(JSON.stringify(parseExactJson(text)), text)
       assert.equal(JSON.stringify(parseJudgedJson(text)), text)
-    }
+    })
   })
 
-test('a number that JavaScript writes as it was read is a number', () => {
-  for (const spelling of ['0', '-1', '1.5', '-0.5', '0.000001', '9007199254740991', '1e+21', '1e-7', '12345678901234567000'])
+for (const spelling of ['0', '-1', '1.5', '-0.5', '0.000001', '9007199254740991', '1e+21', '1e-7', '12345678901234567000'])
+  test(`a number that JavaScript writes as it was read is a number: ${spelling}`, () => {
     assert.deepEqual([spelling, isRawNumber(parseExactJson(spelling))], [spelling, false])
-})
+  })
 
 test('an object that looks like a number with a spelling is an object', () => {
   assert.equal(isRawNumber(parseExactJson('{"rawJSON":"1.0"}')), false)
 })
 
 test('a number beyond all doubles is kept in what is read, and refused in what is judged', () => {
-  for (const spelling of ['1e400', '-1E400', '1e-400', `1${'0'.repeat(400)}`, '1e99999999999', `0.${'0'.repeat(400)}1`]) {
+  eachCase(['1e400', '-1E400', '1e-400', `1${'0'.repeat(400)}`, '1e99999999999', `0.${'0'.repeat(400)}1`], (spelling) => {
     assert.equal(JSON.stringify(parseExactJson(spelling)), spelling)
     assert.throws(() => parseJudgedJson(`{"a":["x",${spelling}]}`), NumberOutOfRange)
-  }
-  for (const zero of ['0e999', '0.0e-999', '-0e400']) assert.equal(JSON.stringify(parseJudgedJson(zero)), zero)
+  })
+  eachCase(['0e999', '0.0e-999', '-0e400'], (zero) => assert.equal(JSON.stringify(parseJudgedJson(zero)), zero))
 })
 
-test('what is not JSON is refused as JSON.parse refuses it', () => {
-  for (const text of ['1.', '1e', '-', '01.0', '[1.0,]', '1.0 1.0', '+1.0', '.5000', '1.0e', '--1.0'])
+for (const text of ['1.', '1e', '-', '01.0', '[1.0,]', '1.0 1.0', '+1.0', '.5000', '1.0e', '--1.0'])
+  test(`what is not JSON is refused as JSON.parse refuses it: ${text}`, () => {
     assert.throws(() => parseExactJson(text), SyntaxError)
-})
+  })
 
 test('strings of megabytes and deep documents are read', () => {
   const text = `{"a":${JSON.stringify('"\\'.repeat(4 * 1024 * 1024))},"b":1.0}`

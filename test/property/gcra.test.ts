@@ -1,10 +1,12 @@
 /** The token bucket against a model in exact rationals, and what admission promises. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Refusal } from '../../src/core/index.ts'
 import { Account } from '../../src/limits/account.ts'
 import { Bucket } from '../../src/limits/gcra.ts'
+import { eachCase, times } from '../support/cases.ts'
 
 /** Level in ten-thousandths of a token, on a clock of whole milliseconds and whole tokens a second: exact. */
 class Model {
@@ -75,10 +77,12 @@ test('after exactly the wait that was told it fits, and a millisecond before it 
 
 test('odd clocks and amounts neither give tokens nor break the bucket', () => {
   const bucket = new Bucket({ rate: 1, burst: 5 }, 1000)
-  for (const tokens of [Number.NaN, Number.POSITIVE_INFINITY]) bucket.take(tokens, 1000)
+  eachCase([Number.NaN, Number.POSITIVE_INFINITY], (tokens) => {
+    bucket.take(tokens, 1000)
+  })
   assert.equal(bucket.level(1000), 5)
   bucket.take(5, 1000)
-  for (const now of [0, -1e9, Number.NaN]) assert.ok(bucket.level(now) <= 0)
+  eachCase([0, -1e9, Number.NaN], (now) => assert.ok(bucket.level(now) <= 0))
   assert.equal(bucket.level(2000), 1)
   bucket.take(-100, 2000)
   assert.equal(bucket.level(2000), 5)
@@ -134,7 +138,9 @@ test('what can never pass has no Retry-After', () => {
 
 test('a reload keeps what was used', () => {
   const account = new Account(limits, 0)
-  for (let i = 0; i < 3; i += 1) account.admit(0, 0)
+  times(3, () => {
+    account.admit(0, 0)
+  })
   account.reconfigure({ ...limits, requests: { rate: 1, burst: 4 }, concurrency: 10 }, 0)
   assert.equal(levels(account)['requests'], 1)
 })

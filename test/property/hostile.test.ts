@@ -1,4 +1,5 @@
 /** Hostile documents: each is decided as OPA decides it, or refused, and the next one is decided. */
+
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import type { Json } from '../../src/core/index.ts'
@@ -6,8 +7,10 @@ import { createLibrary } from '../../src/opa/builtins/library.ts'
 import { builtinLibrary, programPath } from '../../src/opa/compiler/program.ts'
 import { createBuiltins, createCompile, createEvaluator, createLoader, harden } from '../../src/opa/index.ts'
 import { parseJson, stringify } from '../../src/text/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createNativeCompile } from '../support/native-compile.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
@@ -18,25 +21,26 @@ const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 10_000)
 const monsters = Math.min(1, 200_000 / documents)
 const batch = Math.max(2000, Math.min(20_000, documents / 50))
 const entrypoint = 'sallyport/decision'
-const source = `package sallyport
+const source = rego`
+  package sallyport
 
-decision["kind"] := type_name(input.a)
+  decision["kind"] := type_name(input.a)
 
-decision["same"] if input.a == input.b
+  decision["same"] if input.a == input.b
 
-decision["known"] if input.a in {"x", "__proto__", 0, null, false, ""}
+  decision["known"] if input.a in {"x", "__proto__", 0, null, false, ""}
 
-decision["looked_up"] := input.c[input.a]
+  decision["looked_up"] := input.c[input.a]
 
-decision["long"] := count(input.a)
+  decision["long"] := count(input.a)
 
-decision["absent"] if not input.a
+  decision["absent"] if not input.a
 
-decision["first"] := substring(input.a, 0, 3)
+  decision["first"] := substring(input.a, 0, 3)
 
-decision["members"] := count([1 | some _ in input.c])
+  decision["members"] := count([1 | some _ in input.c])
 
-decision["more"] := input.a + 1
+  decision["more"] := input.a + 1
 `
 
 const strings = [
@@ -146,16 +150,16 @@ test('hostile documents are decided as OPA decides them, or refused', async (t) 
     // OPA is asked about the next ones while the engine decides these.
     if (done + batch < documents) next = judge()
     const reference = new Map(judged.map((input, index) => [input, results[index]]))
-    for (const input of inputs) {
+    eachCase(inputs, (input) => {
       const got = evaluate(input)
       if (got === 'refused') {
         refused += 1
         assert.equal(evaluate(plain), expectedOfPlain)
-        continue
+        return
       }
       const { value, error } = reference.get(input ?? '') ?? {}
       assert.equal(got, error === undefined ? ordered(rounded(value)) : 'refused', (input ?? '').slice(0, 500))
-    }
+    })
   }
   assert.equal(evaluate(plain), expectedOfPlain)
   t.diagnostic(`${documents} documents, ${refused} refused`)
@@ -166,7 +170,15 @@ test('every falsy document is an input, and no input is none', async () => {
   const compile = createCompile()
   const { wasm = '' } = await compile({
     command: 'build',
-    sources: { 'p.rego': 'package sallyport\n\ndefault decision := "none"\n\ndecision := type_name(input)\n' },
+    sources: {
+      'p.rego': rego`
+        package sallyport
+
+        default decision := "none"
+
+        decision := type_name(input)
+      `,
+    },
     entrypoints: [entrypoint],
   })
   const { base, load } = createLoader(await WebAssembly.compile(harden(Buffer.from(wasm, 'base64'))))

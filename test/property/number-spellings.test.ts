@@ -1,30 +1,34 @@
 /** Equal numbers are equal inside the WebAssembly however they are spelled, and others are not: as OPA's interpreter has it. */
+
 import assert from 'node:assert/strict'
 import { createBuiltins, createCompile, createEvaluator, createLoader, harden } from '../../src/opa/index.ts'
+import { eachCase } from '../support/cases.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')
 
 const entrypoint = 'sallyport/decision'
-const source = `package sallyport
+const source = rego`
+  package sallyport
 
-decision contains "equal" if input.a == input.b
+  decision contains "equal" if input.a == input.b
 
-decision contains "less" if input.a < input.b
+  decision contains "less" if input.a < input.b
 
-decision contains "in a set" if {input.a}[input.b]
+  decision contains "in a set" if {input.a}[input.b]
 
-decision contains "a key" if {input.a: 1}[input.b]
+  decision contains "a key" if {input.a: 1}[input.b]
 
-decision contains "an item" if input.b in {input.a, "x"}
+  decision contains "an item" if input.b in {input.a, "x"}
 
-decision contains "known" if {0, 1, 0.3, 9007199254740993, 1000, -5, 4294967296}[input.a]
+  decision contains "known" if {0, 1, 0.3, 9007199254740993, 1000, -5, 4294967296}[input.a]
 
-decision contains "in a list in a set" if {[input.a]}[[input.b]]
+  decision contains "in a list in a set" if {[input.a]}[[input.b]]
 
-decision contains "a place" if [null, 6, 7][input.a]
+  decision contains "a place" if [null, 6, 7][input.a]
 
-decision contains "a place of the input" if input.list[input.a]
+  decision contains "a place of the input" if input.list[input.a]
 `
 const spellings = [
   ...['0', '-0', '0.0', '-0.0', '0e10', '-0e-5', '1', '1.0', '1e0', '10e-1', '100e-2', '1.00000000000000000', '1.0000000000000000000'],
@@ -49,9 +53,9 @@ test('every pair of spellings', async () => {
   })
   const inputTexts = spellings.flatMap((a) => spellings.map((b) => `{"a":${a},"b":${b},"list":[true,true,true]}`))
   const { results = [] } = await compile({ command: 'eval', sources: { 'p.rego': source }, query: 'data.sallyport.decision', inputTexts })
-  for (const [index, input] of inputTexts.entries()) {
+  eachCase(inputTexts.entries(), ([index, input]) => {
     const { result } = JSON.parse(evaluate(image, input))[0] as { readonly result: readonly string[] }
     const expected = (results[index]?.value ?? []) as readonly string[]
     assert.deepEqual([input, result.toSorted()], [input, expected.toSorted()])
-  }
+  })
 })

@@ -246,48 +246,46 @@ test('a telling name is known in a text however it is spelled, and whatever was 
   assert.equal(redactor.document('{"x":1,"passwor\\u0064":"hunter2"}'), '{"x":1,"password":"[redacted]"}')
 })
 
-test('hostile text costs no more a character than ordinary text does', () => {
-  const redactor = createRedactor(['known-secret-1', 'known-secret-2'])
-  const cost = (unit: string, times: number) => {
-    const text = unit.repeat(times)
-    const began = process.cpuUsage().user
-    redactor.text(text)
-    redactor.document(text)
-    return process.cpuUsage().user - began
-  }
-  for (const unit of [
-    'a',
-    'a://',
-    'a=',
-    '&token=',
-    'bearer ',
-    '://@',
-    'known-secret-',
-    '&',
-    '%3F',
-    '%26a',
-    '%26token%3D',
-    '"a":',
-    '"token":"',
-    '\\"',
-    'eyJaaaaaa-',
-    'eyJaaaaaa.',
-    '=//a',
-    '%2F%2Fa@',
-    '"%5Ba',
-    'a%3A%2F%2F',
-    '&%5B',
-    '<token>',
-    '<token a=b ',
-    '{token: ',
-    '\n pin: "',
-    '["token"]',
-    'token++',
-  ]) {
+for (const unit of [
+  'a',
+  'a://',
+  'a=',
+  '&token=',
+  'bearer ',
+  '://@',
+  'known-secret-',
+  '&',
+  '%3F',
+  '%26a',
+  '%26token%3D',
+  '"a":',
+  '"token":"',
+  '\\"',
+  'eyJaaaaaa-',
+  'eyJaaaaaa.',
+  '=//a',
+  '%2F%2Fa@',
+  '"%5Ba',
+  'a%3A%2F%2F',
+  '&%5B',
+  '<token>',
+  '<token a=b ',
+  '{token: ',
+  '\n pin: "',
+  '["token"]',
+  'token++',
+])
+  test(`hostile text costs no more a character than ordinary text does: ${JSON.stringify(unit)}`, () => {
+    const redactor = createRedactor(['known-secret-1', 'known-secret-2'])
+    const cost = (unit: string, times: number) => {
+      const text = unit.repeat(times)
+      const began = process.cpuUsage().user
+      redactor.text(text)
+      redactor.document(text)
+      return process.cpuUsage().user - began
+    }
     cost(unit, 20_000)
     const small = Math.max(2000, cost(unit, 20_000))
     const large = cost(unit, 320_000)
-    // Sixteen times the text: quadratic would be 256 times the work.
     assert.ok(large / small < 100, `${JSON.stringify(unit)}: ${small} -> ${large} µs`)
-  }
-})
+  })

@@ -1,18 +1,11 @@
 /** A gateway whose policy comes in bundles, and an origin behind it, for tests that look at what is decided. */
+
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { BundleStatus } from '../../src/bundles/index.ts'
 import { askGateway } from '../../src/cli/admin-client.ts'
-import {
-  createInstallation,
-  exchangeRaw,
-  type Installation,
-  manifest,
-  networkTo,
-  proxyHeader,
-  type Running,
-  startHere,
-} from './installation.ts'
+import { grant, toLocalhost } from './grant.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, type Running, startHere } from './installation.ts'
 import { startOrigin } from './origin.ts'
 
 interface Status {
@@ -43,7 +36,7 @@ export async function startBundleGateway(
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
     config: `policy: ${config}`,
-    manifests: { 'weather.yaml': manifest('weather', networkTo(origin.port)) },
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   for (const [name, text] of Object.entries(files)) installation.write(name, text)
   return restart(t, installation, origin.port)
@@ -81,6 +74,6 @@ async function restart(t: TestContext, installation: Installation, originPort: n
 /** The same installation after its gateway was closed. */
 export async function startAgain(t: TestContext, before: BundleGateway): Promise<BundleGateway> {
   await before.gateway.close()
-  const port = Number(/ports: \[(\d+)\]/.exec(before.installation.read('integrations/weather.yaml'))?.[1])
+  const port = Number(/ports:\s+- (\d+)/.exec(before.installation.read('integrations/weather.yaml'))?.[1])
   return restart(t, before.installation, port)
 }

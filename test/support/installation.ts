@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts'
+import { commandFolders, createCompile } from '../../src/opa/index.ts'
 import { endingWithUs, endsWithParent } from './children.ts'
 
 export const root = join(import.meta.dirname, '../..')
@@ -72,14 +73,19 @@ export interface Running {
   readonly log: string[]
 }
 
+/** What was compiled before, by whichever test, is not compiled again: most tests are about what the rules decide. */
+const compile = createCompile()
+/** For the tests that are about what happens while rules are compiled. */
+export const compileAnew = createCompile({ ...commandFolders(), keepsAnswers: false })
+
 /** A gateway in this process; closed when the test ends. */
 export async function startHere(
   t: TestContext,
   { configFile }: Pick<Installation, 'configFile'>,
-  options: Pick<GatewayOptions, 'harden'> = {},
+  options: Pick<GatewayOptions, 'harden' | 'compile'> = {},
 ): Promise<Running> {
   const log: string[] = []
-  const gateway = await startGateway(loadConfig(configFile), { ...options, logTo: { write: (line) => void log.push(line) } })
+  const gateway = await startGateway(loadConfig(configFile), { compile, ...options, logTo: { write: (line) => void log.push(line) } })
   t.after(() => gateway.close())
   return { gateway, proxyPort: portOf(gateway), log }
 }

@@ -1,7 +1,9 @@
 /** Which activation waits for which, what gives way, and who is given what comes of it. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createActivationQueue, Preempted, unlessAborted, type Work } from '../../src/rollout/activation-queue.ts'
+import { eachCase } from '../support/cases.ts'
 
 const turnOfLoop = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -62,10 +64,10 @@ test('a choice goes first, and what it aborted comes again behind it, in its ord
   await turnOfLoop()
   asked.push(choose(part('chosen')), choose(part('and then')))
   await turnOfLoop()
-  for (const name of ['chosen', 'and then', 'bundle', 'folders']) {
+  await eachCase(['chosen', 'and then', 'bundle', 'folders'], async (name) => {
     end(name)
     await turnOfLoop()
-  }
+  })
   assert.deepEqual(begun, ['bundle', 'chosen', 'and then', 'bundle', 'folders'])
   assert.deepEqual(await Promise.all(asked), ['bundle', 'folders', 'chosen', 'and then'])
 })
@@ -107,7 +109,7 @@ test('the end aborts what runs, a choice too, and nothing begins after it', asyn
   const asked = [choosing, choose(part('second')), enqueue(part('bundle')), reload(part('folders'))]
   const settled = Promise.allSettled(asked)
   await close()
-  for (const outcome of await settled) assert.ok(outcome.status === 'rejected' && outcome.reason instanceof Preempted)
+  eachCase(await settled, (outcome) => assert.ok(outcome.status === 'rejected' && outcome.reason instanceof Preempted))
   await assert.rejects(reload(part('late')), Preempted)
   assert.deepEqual(begun, ['chosen'])
 })

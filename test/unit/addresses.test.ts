@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { createAddressRule, createOwnPorts } from '../../src/egress/index.ts'
 import { readDecision } from '../../src/policy/decision-reader.ts'
+import { eachCase } from '../support/cases.ts'
 import { alsoSpecial, deniedAllTheSame, edgesOf, holds, ipv4Registry, ipv6Registry } from '../support/iana.ts'
 
 const rule = createAddressRule(() => false)
@@ -29,76 +30,80 @@ function isSpecial(address: string): boolean {
   return holding[0] !== undefined && isDenied(holding[0])
 }
 const lengthOf = (block: string) => Number(block.split('/')[1])
-test('public addresses of both families may be dialled', () => {
-  for (const address of [
-    '8.8.8.8',
-    '1.1.1.1',
-    '93.184.216.34',
-    '223.255.255.255',
-    '1.0.0.0',
-    '2606:4700::1111',
-    '2a00:1450:4001::200e',
-    '2000::',
-    '2001:4860:4860::8888',
-  ])
+for (const address of [
+  '8.8.8.8',
+  '1.1.1.1',
+  '93.184.216.34',
+  '223.255.255.255',
+  '1.0.0.0',
+  '2606:4700::1111',
+  '2a00:1450:4001::200e',
+  '2000::',
+  '2001:4860:4860::8888',
+])
+  test(`public addresses of both families may be dialled: ${address}`, () => {
     assert.equal(judge(address), '', address)
-})
+  })
 
 test('nothing in IANA’s special-purpose tables may be dialled but what leads out for everybody', () => {
-  for (const { block, name } of denied)
-    for (const address of [edgesOf(block).first, edgesOf(block).last])
-      assert.equal(judge(address), 'address-denied', `${address} of ${block} ${name}`)
-  for (const { block, name } of open)
-    for (const address of [edgesOf(block).first, edgesOf(block).last]) assert.equal(judge(address), '', `${address} of ${block} ${name}`)
+  eachCase(denied, ({ block, name }) => {
+    eachCase([edgesOf(block).first, edgesOf(block).last], (address) =>
+      assert.equal(judge(address), 'address-denied', `${address} of ${block} ${name}`),
+    )
+  })
+  eachCase(open, ({ block, name }) => {
+    eachCase([edgesOf(block).first, edgesOf(block).last], (address) => assert.equal(judge(address), '', `${address} of ${block} ${name}`))
+  })
 })
 
 test('the neighbours of each block are judged by what they are themselves', () => {
   let allowed = 0
-  for (const { block } of every) {
+  eachCase(every, ({ block }) => {
     const { before, after } = edgesOf(block)
-    for (const address of [before, after]) {
-      if (address === null) continue
+    eachCase([before, after], (address) => {
+      if (address === null) return
       assert.equal(judge(address), isSpecial(address) ? 'address-denied' : '', `${address} beside ${block}`)
       if (!isSpecial(address)) allowed += 1
-    }
-  }
+    })
+  })
   assert.ok(allowed > 50, `${allowed}`)
 })
 
-test('a block of a capability admits exactly itself', () => {
-  for (const { block } of denied) {
+for (const { block } of denied)
+  test(`a block of a capability admits exactly itself: ${block}`, () => {
     const { first, last, before, after } = edgesOf(block)
     const mapped = block === '::ffff:0:0/96'
-    for (const address of [first, last]) assert.equal(judge(address, [block]), mapped ? 'address-denied' : '', `${address} by ${block}`)
-    for (const address of [before, after])
+    eachCase([first, last], (address) => assert.equal(judge(address, [block]), mapped ? 'address-denied' : '', `${address} by ${block}`))
+    eachCase([before, after], (address) => {
       if (address !== null) assert.equal(judge(address, [block]), isSpecial(address) ? 'address-denied' : '', `${address} beside ${block}`)
-  }
-})
+    })
+  })
 
 test('a block of one family admits nothing of the other, in no spelling', () => {
   const v4 = ['127.0.0.1', '10.0.0.1', '169.254.169.254', '168.63.129.16', '0.0.0.0']
-  for (const address of v4) {
+  eachCase(v4, (address) => {
     assert.equal(judge(address, ['::/0']), 'address-denied', address)
     assert.equal(judge(address, ['0.0.0.0/0']), '', address)
-    for (const spelled of [`::ffff:${address}`, `::FFFF:${address}`, `0:0:0:0:0:ffff:${address}`]) {
+    eachCase([`::ffff:${address}`, `::FFFF:${address}`, `0:0:0:0:0:ffff:${address}`], (spelled) => {
       assert.equal(judge(spelled, ['::/0']), 'address-denied', spelled)
       assert.equal(judge(spelled, ['0.0.0.0/0', `${address}/32`]), 'address-denied', spelled)
-    }
-    for (const spelled of [`::${address}`, `::ffff:0:${address}`, `64:ff9b::${address}`])
-      assert.equal(judge(spelled, ['0.0.0.0/0', `${address}/32`]), 'address-denied', spelled)
-  }
-  for (const address of ['::1', 'fd00::1', 'fe80::1']) {
+    })
+    eachCase([`::${address}`, `::ffff:0:${address}`, `64:ff9b::${address}`], (spelled) =>
+      assert.equal(judge(spelled, ['0.0.0.0/0', `${address}/32`]), 'address-denied', spelled),
+    )
+  })
+  eachCase(['::1', 'fd00::1', 'fe80::1'], (address) => {
     assert.equal(judge(address, ['0.0.0.0/0']), 'address-denied', address)
     assert.equal(judge(address, ['::/0']), '', address)
-  }
+  })
   assert.equal(judge('8.8.8.8', ['10.0.0.0/8']), '')
   assert.equal(judge('::ffff:8.8.8.8'), 'address-denied')
 })
 
-test('what is no plain address is denied, whatever is allowed', () => {
-  for (const address of ['fe80::1%lo', '2606:4700::1111%1', '', 'localhost', '127.1', '1.2.3.4.5', '[::1]'])
+for (const address of ['fe80::1%lo', '2606:4700::1111%1', '', 'localhost', '127.1', '1.2.3.4.5', '[::1]'])
+  test(`what is no plain address is denied, whatever is allowed: ${JSON.stringify(address)}`, () => {
     assert.equal(judge(address, ['0.0.0.0/0', '::/0']), 'address-denied', address)
-})
+  })
 
 test('a denial tells the operator the address and its block, and the caller neither', () => {
   assert.throws(
@@ -130,20 +135,25 @@ test('the gateway’s own ports are its own in every spelling of every address o
     '::127.0.0.1',
   ]
   const interfaces = Object.values(networkInterfaces()).flatMap((entries) => entries ?? [])
-  for (const { address, family } of interfaces) here.push(address, ...(family === 'IPv4' ? [`::ffff:${address}`] : [address.toUpperCase()]))
-  for (const address of here) {
+  eachCase(interfaces, ({ address, family }) => {
+    here.push(address, ...(family === 'IPv4' ? [`::ffff:${address}`] : [address.toUpperCase()]))
+  })
+  eachCase(here, (address) => {
     assert.equal(own.isOwn(address, 3128), true, address)
     assert.equal(own.isOwn(address, 3129), false, address)
-  }
-  for (const address of ['8.8.8.8', '2606:4700::1111', '::ffff:8.8.8.8', '128.0.0.1', '1.0.0.0', '::2:0:0:1'])
-    assert.equal(own.isOwn(address, 3128), false, address)
+  })
+  eachCase(['8.8.8.8', '2606:4700::1111', '::ffff:8.8.8.8', '128.0.0.1', '1.0.0.0', '::2:0:0:1'], (address) =>
+    assert.equal(own.isOwn(address, 3128), false, address),
+  )
 })
 
 test('an obligation names blocks that can be obeyed, or the decision is none', () => {
   const decide = (addresses: readonly string[]) =>
     readDecision({ allow: true, rule: 'r', reasons: [], obligations: { addresses } }, '1').allow
-  for (const block of ['10.0.0.0/8', '10.0.0.1', '::1', '::1/128', 'fd00::/8', '0.0.0.0/0', '::/0', '64:ff9b::/96'])
-    assert.equal(decide([block]), true, block)
-  for (const block of ['10.0.0.0/33', '::/129', '10.0.0', 'a.example', '::ffff:0:0/96', '::ffff:10.0.0.1', 'fe80::1%lo', '10.0.0.0/08', ''])
-    assert.equal(decide([block]), false, block)
+  eachCase(['10.0.0.0/8', '10.0.0.1', '::1', '::1/128', 'fd00::/8', '0.0.0.0/0', '::/0', '64:ff9b::/96'], (block) =>
+    assert.equal(decide([block]), true, block),
+  )
+  eachCase(['10.0.0.0/33', '::/129', '10.0.0', 'a.example', '::ffff:0:0/96', '::ffff:10.0.0.1', 'fe80::1%lo', '10.0.0.0/08', ''], (block) =>
+    assert.equal(decide([block]), false, block),
+  )
 })

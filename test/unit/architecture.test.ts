@@ -1,8 +1,10 @@
 /** The structure of src/: floors, faces, and files that are one idea (docs: CONTRIBUTING.md). */
+
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { test } from 'node:test'
+import { eachCase } from '../support/cases.ts'
 import { root } from '../support/installation.ts'
 
 const src = join(root, 'src')
@@ -107,13 +109,14 @@ test('insiders never import the face of a folder that they are in', () => {
 
 test('no two folders beside each other need one another, by whatever way', () => {
   const needs = new Map<string, Set<string>>()
-  for (const source of sources)
-    for (const { target } of local(source)) {
+  eachCase(sources, (source) => {
+    eachCase(local(source), ({ target }) => {
       const [from, to] = [foldersOf(source.path), foldersOf(target)]
       const depth = from.findIndex((folder, index) => folder !== to[index])
       const [a, b] = [from[depth], to[depth]]
       if (a !== undefined && b !== undefined) needs.set(a, (needs.get(a) ?? new Set()).add(b))
-    }
+    })
+  })
   assert.deepEqual(cyclesIn(new Map([...needs].map(([folder, others]) => [folder, [...others]]))), [])
 })
 
@@ -128,13 +131,16 @@ test('no folder holds more than an eighth of the code', () => {
 })
 
 test('a face exports and does nothing', () => {
-  for (const { path, text } of sources.filter(({ path }) => path.endsWith('index.ts'))) {
-    const rest = text
-      .replace(/\/\*\*.*?\*\//gs, '')
-      .replace(/export (?:type )?(?:\*|\{[^}]*\}) from '[^']+'/g, '')
-      .trim()
-    assert.equal(rest, '', path)
-  }
+  eachCase(
+    sources.filter(({ path }) => path.endsWith('index.ts')),
+    ({ path, text }) => {
+      const rest = text
+        .replace(/\/\*\*.*?\*\//gs, '')
+        .replace(/export (?:type )?(?:\*|\{[^}]*\}) from '[^']+'/g, '')
+        .trim()
+      assert.equal(rest, '', path)
+    },
+  )
 })
 
 test('core imports nothing but types of Node', () => {
@@ -166,17 +172,17 @@ function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): readonly strin
 }
 
 test('a file is one idea: it says what it is for, has a plain name, and stays below 300 lines', () => {
-  for (const { path, text } of sources) {
+  eachCase(sources, ({ path, text }) => {
     assert.match(text, /^(?:#![^\n]*\n)?\/\*\*/, `${path} opens with what it is for`)
     assert.ok(text.split('\n').length <= 300, `${path} has more than 300 lines`)
     assert.match(path, /^(?:[a-z0-9-]+\/)*[a-z0-9-]+(?:\.d)?\.ts$/, path)
     assert.doesNotMatch(path, /(?:^|\/)(?:utils?|helpers?|common|types|misc)\.ts$/, path)
-  }
+  })
 })
 
 test('no module keeps state, and nobody waves the compiler through', () => {
-  for (const { path, text } of sources) {
+  eachCase(sources, ({ path, text }) => {
     assert.doesNotMatch(text, /^(?:export )?let /m, `${path} has module-level state`)
     assert.doesNotMatch(text, /@ts-(?:ignore|expect-error|nocheck)|\bas any\b|: any\b/, path)
-  }
+  })
 })

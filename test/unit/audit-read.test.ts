@@ -7,12 +7,11 @@ import { createFolder } from '../support/folder.ts'
 
 const chunkBytes = 1024 * 1024
 
-test('records that mention an id are found across the ends of chunks and segments, a torn last line too', async (t) => {
-  const line = (id: string, more: object) => JSON.stringify({ type: 'decided', id, ...more })
-  const other = line('b', { about: 'x'.repeat(400) })
-  for (const shift of [0, 1, 2, 20, 40, 41, 42, 43, 44]) {
+for (const shift of [0, 1, 2, 20, 40, 41, 42, 43, 44])
+  test(`records that mention an id are found across the ends of chunks and segments, a torn last line too: ${shift}`, async (t) => {
+    const line = (id: string, more: object) => JSON.stringify({ type: 'decided', id, ...more })
+    const other = line('b', { about: 'x'.repeat(400) })
     const wanted = line('a', { about: 'é'.repeat(10) })
-    // It ends or begins about where the first chunk does.
     const before = `${other}\n`.repeat(Math.floor(chunkBytes / (other.length + 1)) - 1)
     const padding = `${JSON.stringify({ type: 'decided', id: 'c', pad: 'y'.repeat(chunkBytes - before.length - 60 - shift) })}\n`
     const folder = createFolder(t, {
@@ -22,8 +21,7 @@ test('records that mention an id are found across the ends of chunks and segment
     const found: unknown[] = []
     for await (const record of readAudit(folder, ['decided'], 'a')) found.push((record as { id: string }).id)
     assert.deepEqual(found, ['a', 'a', 'inside', 'd'], `shift ${shift}`)
-  }
-})
+  })
 
 test('the newest records of a type are read from the end, over segments and within a bound', async (t) => {
   const line = (type: string, id: number) => `${JSON.stringify({ type, id, about: 'é'.repeat(20) })}\n`

@@ -1,8 +1,10 @@
 /** Breakers: one per integration and origin; they judge the head of a reply, and an origin that breaks off behind it. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Integration, type Outcome, type ProblemCode, Refusal, type Reply } from '../../src/core/index.ts'
 import { type Attempt, createBreakers } from '../../src/limits/breakers.ts'
+import { eachCase, times } from '../support/cases.ts'
 
 const settings = { errorThresholdPercent: 50, minimumRequests: 4, windowMs: 10_000, resetMs: 1000 }
 const integration = (name: string, changed: Partial<typeof settings> = {}) =>
@@ -40,7 +42,7 @@ function arrange() {
 
 test('opens after failures, lets one trial through after the reset, and closes again', async () => {
   const { breakers, changes, clock, begin, answer } = arrange()
-  for (let i = 0; i < 4; i += 1) assert.equal(await answer(503), 503)
+  await times(4, async () => assert.equal(await answer(503), 503))
   assert.equal(await answer(200), 'breaker-open')
   assert.throws(
     () => breakers.run({ breaker: null, pass: null }, weather, origin, () => reply(200)),
@@ -63,7 +65,7 @@ test('opens after failures, lets one trial through after the reset, and closes a
 
 test('a trial that fails opens it again', async () => {
   const { changes, clock, answer, fail } = arrange()
-  for (let i = 0; i < 4; i += 1) await answer(503)
+  await times(4, () => answer(503))
   clock.ms = 1000
   assert.equal(await fail('origin-unreachable'), 'origin-unreachable')
   assert.equal(await answer(200), 'breaker-open')
@@ -77,8 +79,8 @@ test('a trial that fails opens it again', async () => {
 for (const code of ['payload-too-large', 'client-closed', 'address-denied', 'reply-too-large', 'connections-exceeded', 'internal'] as const)
   test(`${code} says nothing of the origin: neither does it open a breaker, nor keep one shut, nor close one in its trial`, async () => {
     const { breakers, clock, answer, fail } = arrange()
-    for (let i = 0; i < 100; i += 1) assert.equal(await fail(code), code)
-    for (let i = 0; i < 4; i += 1) assert.equal(await answer(503), 503)
+    await times(100, async () => assert.equal(await fail(code), code))
+    await times(4, async () => assert.equal(await answer(503), 503))
     assert.equal(await answer(200), 'breaker-open')
     clock.ms += 1000
     assert.equal(await fail(code), code)
@@ -90,7 +92,7 @@ for (const code of ['payload-too-large', 'client-closed', 'address-denied', 'rep
 
 test('one that would let a trial through is half-open for rules that look at it', async () => {
   const { breakers, clock, answer } = arrange()
-  for (let i = 0; i < 4; i += 1) await answer(503)
+  await times(4, () => answer(503))
   const state = () => breakers.report('weather')[0]?.state
   clock.ms = 999
   assert.equal(state(), 'open')
@@ -100,35 +102,35 @@ test('one that would let a trial through is half-open for rules that look at it'
 
 test('a client error is an answer', async () => {
   const { answer } = arrange()
-  for (let i = 0; i < 20; i += 1) assert.equal(await answer(404), 404)
+  await times(20, async () => assert.equal(await answer(404), 404))
 })
 
 test('opens at its threshold, not only above it', async () => {
   const { answer } = arrange()
-  for (const status of [200, 200, 503, 503]) assert.equal(await answer(status), status)
+  await eachCase([200, 200, 503, 503], async (status) => assert.equal(await answer(status), status))
   assert.equal(await answer(200), 'breaker-open')
 })
 
 test('a threshold of 100 percent opens when everything fails', async () => {
   const { answer } = arrange()
   const strict = { who: integration('weather', { errorThresholdPercent: 100 }) }
-  for (const status of [503, 503, 503]) assert.equal(await answer(status, strict), status)
+  await eachCase([503, 503, 503], async (status) => assert.equal(await answer(status, strict), status))
   assert.equal(await answer(200, strict), 200)
-  for (let i = 0; i < 40; i += 1) assert.equal(await answer(503, strict), 503)
+  await times(40, async () => assert.equal(await answer(503, strict), 503))
 })
 
 test('what happened before the window counts no more', async () => {
   const { clock, answer } = arrange()
-  for (let i = 0; i < 3; i += 1) assert.equal(await answer(503), 503)
+  await times(3, async () => assert.equal(await answer(503), 503))
   clock.ms = 11_000
-  for (let i = 0; i < 3; i += 1) assert.equal(await answer(503), 503)
+  await times(3, async () => assert.equal(await answer(503), 503))
   assert.equal(await answer(503), 503)
   assert.equal(await answer(503), 'breaker-open')
 })
 
 test('an origin that hangs until its callers give up opens one', async () => {
   const { clock, answer, fail } = arrange()
-  for (let i = 0; i < 4; i += 1) assert.equal(await fail('client-closed', 1500), 'client-closed')
+  await times(4, async () => assert.equal(await fail('client-closed', 1500), 'client-closed'))
   assert.equal(await answer(200), 'breaker-open')
   // And its trial, too.
   clock.ms += 1000
@@ -139,7 +141,7 @@ test('an origin that hangs until its callers give up opens one', async () => {
 test('callers that give up on an origin which answers others do not open one', async () => {
   const { answer, fail } = arrange()
   assert.equal(await answer(200), 200)
-  for (let i = 0; i < 4; i += 1) assert.equal(await fail('client-closed', 1500), 'client-closed')
+  await times(4, async () => assert.equal(await fail('client-closed', 1500), 'client-closed'))
   assert.equal(await answer(200), 200)
 })
 
@@ -151,8 +153,10 @@ test('an origin that breaks off behind its head has failed; a caller that leaves
     breakers.settled(attempt, { problem } as Outcome)
     return status
   }
-  for (const problem of [null, 'client-closed', 'reply-too-large', 'internal', null] as const) assert.equal(await ended(problem), 200)
-  for (let i = 0; i < 5; i += 1) assert.equal(await ended('origin-failed'), 200)
+  await eachCase([null, 'client-closed', 'reply-too-large', 'internal', null] as const, async (problem) =>
+    assert.equal(await ended(problem), 200),
+  )
+  await times(5, async () => assert.equal(await ended('origin-failed'), 200))
   assert.equal(await ended(null), 'breaker-open')
 })
 
@@ -161,7 +165,7 @@ test('answers to requests of before it opened change nothing', async () => {
   const { promise, resolve: finish } = Promise.withResolvers<Reply>()
   const slow = begin(() => promise)
   await Promise.resolve()
-  for (let i = 0; i < 4; i += 1) await answer(503)
+  await times(4, () => answer(503))
   finish(reply(200))
   assert.equal(await slow, 200)
   assert.equal(await answer(200), 'breaker-open')

@@ -1,9 +1,11 @@
 /** One spelling for each host (security cases 1, 2 and 5). */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { canonicalHost, formatAuthority, parseAuthority } from '../../src/canonical/index.ts'
 import { Refusal } from '../../src/core/index.ts'
+import { eachCase } from '../support/cases.ts'
 
 const same: readonly (readonly [string, string])[] = [
   ['example.com', 'example.com'],
@@ -72,18 +74,10 @@ test('reads ports, and refuses what is no port', () => {
   assert.deepEqual(parseAuthority('example.com:8443', 443), { host: 'example.com', port: 8443 })
   assert.deepEqual(parseAuthority('[::1]:80', 443), { host: '::1', port: 80 })
   assert.deepEqual(parseAuthority('example.com', 443), { host: 'example.com', port: 443 })
-  for (const raw of [
-    'example.com:',
-    'example.com:0',
-    'example.com:65536',
-    'example.com:80x',
-    'example.com:080:1',
-    'example.com: 80',
-    '::1:80',
-    'a:b:80',
-  ]) {
-    assert.throws(() => parseAuthority(raw, 443), Refusal)
-  }
+  eachCase(
+    ['example.com:', 'example.com:0', 'example.com:65536', 'example.com:80x', 'example.com:080:1', 'example.com: 80', '::1:80', 'a:b:80'],
+    (raw) => assert.throws(() => parseAuthority(raw, 443), Refusal),
+  )
   assert.throws(() => parseAuthority('example.com', null), Refusal)
 })
 

@@ -1,4 +1,5 @@
 /** Certificates that other parsers read: OpenSSL through Node, for many serial numbers. */
+
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -10,9 +11,10 @@ import { createSerialNumber } from '../../src/certs/issue.ts'
 import { createLeafPem, openRsaKey } from '../../src/certs/leaves.ts'
 import { stateFolder } from '../../src/config/index.ts'
 import { createCaller } from '../support/caller.ts'
+import { eachCase, times } from '../support/cases.ts'
 
 test('a serial number is positive and has no padding', () => {
-  for (let i = 0; i < 2000; i += 1) assert.match(createSerialNumber(), /^[4-7][0-9a-f]{31}$/)
+  times(2000, () => assert.match(createSerialNumber(), /^[4-7][0-9a-f]{31}$/))
 })
 
 test('OpenSSL reads the CA and its leaves, and takes one for the other’s issuer; the key is 0600', async (t) => {
@@ -22,11 +24,11 @@ test('OpenSSL reads the CA and its leaves, and takes one for the other’s issue
   const ca = new X509Certificate(readFileSync(authority.certificateFile))
   assert.equal(ca.ca, true)
   assert.equal(statSync(join(folder, 'ca/ca.key')).mode & 0o777, 0o600)
-  for (const host of ['a.example.com', '127.0.0.1', '::1', `${'x'.repeat(60)}.${'y'.repeat(60)}.example.com`]) {
+  await eachCase(['a.example.com', '127.0.0.1', '::1', `${'x'.repeat(60)}.${'y'.repeat(60)}.example.com`], async (host) => {
     const leaf = new X509Certificate((await createLeafPem(authority, host)).certificate)
     assert.ok(leaf.checkIssued(ca) && leaf.verify(ca.publicKey), host)
     assert.ok(host.includes(':') || /^[\d.]+$/.test(host) ? leaf.checkIP(host) : leaf.checkHost(host), host)
-  }
+  })
   assert.equal((await openAuthority(stateFolder(folder).ca)).certificate.serialNumber, authority.certificate.serialNumber)
 })
 
@@ -73,7 +75,7 @@ test('a caller that leaves waits for its leaf no longer; another that asked for 
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const leaves = createLeaves(openAuthority(stateFolder(folder).ca))
   const stays = createCaller()
-  for (let index = 0; index < 110; index += 1) void leaves.contextFor('greedy', `${index}.example.com`, false, stays.hangup)
+  times(110, (index) => void leaves.contextFor('greedy', `${index}.example.com`, false, stays.hangup))
   const leaves1 = createCaller()
   const leaves2 = createCaller()
   const alone = leaves.contextFor('greedy', 'alone.example.com', false, leaves1.hangup)

@@ -1,4 +1,5 @@
 /** Where the compiler is looked for and what is written where, whatever a machine lacks. */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -8,9 +9,11 @@ import { createCompile } from '../../src/opa/compiler/compile.ts'
 import { commandFolders, gatewayFolders, openWorkFolder } from '../../src/opa/compiler/folders.ts'
 import { compiler, programPath } from '../../src/opa/compiler/program.ts'
 import { runProgram } from '../../src/opa/compiler/run-program.ts'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { root } from '../support/installation.ts'
+import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
@@ -25,8 +28,9 @@ test('a gateway writes in its state folder alone, and reads what a user built wh
 })
 
 test('without HOME, and with caches that are not absolute, nothing is looked for there', () => {
-  for (const env of [{}, { HOME: '' }, { HOME: 'home', XDG_CACHE_HOME: 'cache' }])
-    assert.deepEqual(gatewayFolders('/state/compiler', env).built.slice(1), ['/state/compiler'])
+  eachCase([{}, { HOME: '' }, { HOME: 'home', XDG_CACHE_HOME: 'cache' }], (env) =>
+    assert.deepEqual(gatewayFolders('/state/compiler', env).built.slice(1), ['/state/compiler']),
+  )
   assert.deepEqual(gatewayFolders('/state/compiler', { HOME: '/h', XDG_CACHE_HOME: '/c' }).built.slice(2), ['/c/sallyport'])
 })
 
@@ -119,7 +123,16 @@ test('what fails is told: that Go is not there, or what it said, and nothing is 
 compilerTest('a compiler that is aborted says nothing of the rules', async (t) => {
   const folder = createFolder(t)
   const compile = createCompile({ ...commandFolders(), keepsAnswers: false, work: [folder] })
-  const request = { command: 'check', sources: { 'a.rego': 'package a\n\np := 1\n' } } as const
+  const request = {
+    command: 'check',
+    sources: {
+      'a.rego': rego`
+        package a
+
+        p := 1
+      `,
+    },
+  } as const
   const controller = new AbortController()
   const aborted = compile(request, controller.signal)
   setImmediate(() => controller.abort(new Error('something newer')))

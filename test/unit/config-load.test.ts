@@ -1,10 +1,12 @@
 /** sallyport.yaml as a whole: what it takes from outside, what must not collide, and that its defaults are what the schema says. */
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { configJsonSchema, loadConfig } from '../../src/config/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder, problemsOf } from '../support/folder.ts'
 
 const variable = (name: string) => `$${'{'}${name}}`
@@ -193,10 +195,11 @@ test('a file that is not text, no file, or a pipe that nobody writes to is refus
   const folder = createFolder(t)
   mkdirSync(join(folder, 'folder.yaml'))
   execFileSync('mkfifo', [join(folder, 'pipe.yaml')])
-  for (const name of ['folder.yaml', 'pipe.yaml'])
+  await eachCase(['folder.yaml', 'pipe.yaml'], async (name) =>
     assert.deepEqual(await problemsOf(folder, () => loadConfig(join(folder, name), {})), [
       `${name}: cannot be read: it is not a regular file; give another with --config`,
-    ])
+    ]),
+  )
 })
 
 test('a byte order mark is no part of the first key', (t) => assert.equal(load(t, `\ufeff${head}`).config().drainTimeoutMs, 10_000))

@@ -18,7 +18,7 @@ test('nothing is reported unless it is asked for', (t) => {
   assert.deepEqual([decisionLog, status, labels], [null, null, {}])
 })
 
-test('a server is all that must be said', (t) => {
+test('a report needs only its server: everything else has a default', (t) => {
   const { decisionLog, status } = arrange(t, `${server}, decisionLog: { server: control }, status: { server: control }`).load().policy
   assert.deepEqual(decisionLog, {
     server: 'control',
@@ -51,7 +51,7 @@ for (const [policy, message] of Object.entries(bad)) {
   })
 }
 
-test('one decision a second is held to the SDK unless something else is said', (t) => {
+test('one decision per second is compared with the SDK by default', (t) => {
   const given = (reference: string) => arrange(t, reference).load().policy.reference
   assert.deepEqual(given(''), { perSecond: 1 })
   assert.deepEqual(given('reference: {}'), { perSecond: 1 })

@@ -1,4 +1,5 @@
 /** The reference pages say what the code does, both ways. */
+
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +8,9 @@ import { derived } from '../../docs/emit.ts'
 import { createProgram } from '../../src/cli/index.ts'
 import { stateFolder } from '../../src/config/index.ts'
 import { problems } from '../../src/core/index.ts'
-import { createInstallation, manifest, root, startHere } from '../support/installation.ts'
+import { eachCase } from '../support/cases.ts'
+import { grant } from '../support/grant.ts'
+import { createInstallation, root, startHere } from '../support/installation.ts'
 
 const page = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
 const table = (name: string) =>
@@ -25,13 +28,12 @@ for (const [file, text] of Object.entries(derived())) {
   test(`docs/${file} is what the schema gives`, () => assert.equal(page(file), text, 'run "npm run docs" and commit'))
 }
 
-test('every key of the configuration and the manifest says what it means', () => {
-  for (const name of ['reference/configuration.md', 'reference/manifest.md']) {
+for (const name of ['reference/configuration.md', 'reference/manifest.md'])
+  test(`every key of the configuration and the manifest says what it means: ${name}`, () => {
     const rows = table(name)
     assert.ok(rows.length > 20)
-    for (const [key, , , meaning] of rows) assert.notEqual(meaning, '', `${name} ${key}`)
-  }
-})
+    eachCase(rows, ([key, , , meaning]) => assert.notEqual(meaning, '', `${name} ${key}`))
+  })
 
 test('docs/reference/problems.md is the catalogue', () => {
   const documented = table('reference/problems.md').map(([code = '', status = '', side = '', title = '']) => ({
@@ -58,7 +60,7 @@ test('docs/reference/state-folder.md lists every path that the gateway has there
 })
 
 test('docs/reference/metrics.md lists what /metrics gives, with type and labels', async (t) => {
-  const { gateway } = await startHere(t, createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } }))
+  const { gateway } = await startHere(t, createInstallation(t, { manifests: { 'weather.yaml': grant() } }))
   const text = await (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
   const given = [...text.matchAll(/^# TYPE (sallyport_\w+) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`).sort()
   assert.deepEqual(
@@ -67,10 +69,10 @@ test('docs/reference/metrics.md lists what /metrics gives, with type and labels'
       .sort(),
     given,
   )
-  for (const [name = '', , labels = ''] of table('reference/metrics.md')) {
+  eachCase(table('reference/metrics.md'), ([name = '', , labels = '']) => {
     const line = new RegExp(`^${name.replaceAll('`', '')}\\{([^}]*)\\}`, 'm').exec(text)
     if (line !== null) assert.equal([...(line[1] ?? '').matchAll(/(\w+)="/g)].map((match) => match[1]).join(', '), labels, name)
-  }
+  })
 })
 
 test('docs/reference/commands.md lists the commands', async () => {
@@ -90,28 +92,32 @@ test('docs/reference/commands.md names every flag, in the row of its command', a
   const commands = (await createProgram([])).commands.flatMap((one) =>
     one.commands.length > 0 ? one.commands.map((sub) => ({ name: `${one.name()} ${sub.name()}`, sub })) : [{ name: one.name(), sub: one }],
   )
-  for (const { name, sub } of commands) {
+  eachCase(commands, ({ name, sub }) => {
     const row = rows.find(([first = '']) => new RegExp(`^\`${name}[\` ]`).test(first))?.join(' ') ?? ''
     // Of every command that needs it, as the page says at its top.
-    for (const { short, long } of sub.options.filter((one) => one.long !== '--config'))
-      assert.ok(
-        [short, long].some((flag) => flag !== undefined && flag !== null && row.includes(`\`${flag}`)),
-        `${name} ${long}`,
-      )
-  }
+    eachCase(
+      sub.options.filter((one) => one.long !== '--config'),
+      ({ short, long }) =>
+        assert.ok(
+          [short, long].some((flag) => flag !== undefined && flag !== null && row.includes(`\`${flag}`)),
+          `${name} ${long}`,
+        ),
+    )
+  })
 })
 
 const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
 
 test('links between the pages lead somewhere', () => {
-  for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdown.map((name) => join('docs', name))]) {
+  eachCase(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdown.map((name) => join('docs', name))], (file) => {
     const text = readFileSync(join(root, file), 'utf8')
-    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g))
-      assert.doesNotThrow(() => readFileSync(join(root, file, '..', target)), `${file} -> ${target}`)
-  }
+    eachCase(text.matchAll(/\]\((?!https?:)([^)#]+)/g), ([, target = '']) =>
+      assert.doesNotThrow(() => readFileSync(join(root, file, '..', target)), `${file} -> ${target}`),
+    )
+  })
 })
 
-test('every page of docs/policy/ is in its index', () => {
-  for (const name of markdown.filter((one) => one.startsWith('policy/') && one !== 'policy/README.md'))
+for (const name of markdown.filter((one) => one.startsWith('policy/') && one !== 'policy/README.md'))
+  test(`every page of docs/policy/ is in its index: ${name}`, () => {
     assert.ok(page('policy/README.md').includes(`(${name.slice('policy/'.length)})`), name)
-})
+  })

@@ -1,4 +1,5 @@
 /** Egress sockets between their dialling and their use. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -12,6 +13,7 @@ import type { ResolveName } from '../../src/egress/resolve.ts'
 import { type Stop, unlessAborted } from '../../src/egress/within.ts'
 import { createServiceProxy } from '../../src/resources/service/service-proxy.ts'
 import { createCaller } from '../support/caller.ts'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
 import { noProgress } from '../support/outcome.ts'
@@ -70,47 +72,52 @@ async function stuckDials(t: TestContext) {
 }
 
 test('a hang-up is heard in every state of a dial', async (t) => {
-  for (const { state, resolve, port, way } of await stuckDials(t)) {
+  await eachCase(await stuckDials(t), async ({ state, resolve, port, way }) => {
     const { hangup, leave } = createCaller()
     const dialling = createDialer({ ...options, resolve })[way]({ ...target, port }, hangup)
     setImmediate(leave)
     await assert.rejects(dialling, { code: 'client-closed' }, state)
     await assert.rejects(createDialer({ ...options, resolve })[way]({ ...target, port }, hangup), { code: 'client-closed' }, state)
-  }
+  })
 })
 
 test('one deadline holds in every state of a dial, and the target’s own where that is shorter', async (t) => {
-  for (const { state, resolve, port, way } of await stuckDials(t)) {
+  await eachCase(await stuckDials(t), async ({ state, resolve, port, way }) => {
     const late = { code: 'origin-timeout', message: 'no connection to a.example within 20 ms' }
     await assert.rejects(createDialer({ ...options, resolve, connectTimeoutMs: 20 })[way]({ ...target, port }), late, state)
     await assert.rejects(createDialer({ ...options, resolve })[way]({ ...target, port, timeoutMs: 20 }), late, state)
-  }
+  })
 })
 
 test('a dead address of a name costs a moment, whichever family it is of and whether it refuses or says nothing', async (t) => {
   if (!(await hasIpv6())) return t.skip('this machine has no ::1')
-  for (const [live, dead] of [
-    ['127.0.0.1', '::1'],
-    ['::1', '127.0.0.1'],
-    ['127.0.0.1', '127.0.0.2'],
-  ] as const) {
-    for (const isSilent of [false, true]) {
-      const server = createServer((socket) => void socket.on('error', () => {})).listen(0, live)
-      t.after(() => void server.close())
-      await once(server, 'listening')
-      const { port } = server.address() as AddressInfo
-      if (isSilent) await startSilentListener(t, dead, port)
-      for (const order of [
-        [live, dead],
-        [dead, live],
-      ]) {
-        const resolve: ResolveName = async () => order.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-        const socket = await createDialer({ ...options, resolve }).tcp({ ...target, port })
-        assert.equal(socket.remoteAddress, live)
-        socket.destroy()
-      }
-    }
-  }
+  await eachCase(
+    [
+      ['127.0.0.1', '::1'],
+      ['::1', '127.0.0.1'],
+      ['127.0.0.1', '127.0.0.2'],
+    ] as const,
+    ([live, dead]) =>
+      eachCase([false, true], async (isSilent) => {
+        const server = createServer((socket) => void socket.on('error', () => {})).listen(0, live)
+        t.after(() => void server.close())
+        await once(server, 'listening')
+        const { port } = server.address() as AddressInfo
+        if (isSilent) await startSilentListener(t, dead, port)
+        await eachCase(
+          [
+            [live, dead],
+            [dead, live],
+          ],
+          async (order) => {
+            const resolve: ResolveName = async () => order.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+            const socket = await createDialer({ ...options, resolve }).tcp({ ...target, port })
+            assert.equal(socket.remoteAddress, live)
+            socket.destroy()
+          },
+        )
+      }),
+  )
 })
 
 test('where no address answers, the operator learns what each of them said', async (t) => {
@@ -160,12 +167,12 @@ test('a connection holds its place until it has closed, and a dial that fails gi
   await assert.rejects(dialer.tcp({ ...target, port }), { code: 'connections-exceeded', forOperator: null })
   await once(socket.destroy(), 'close')
   assert.equal(places.free(), 1)
-  for (const { state, resolve, port: stuck, way } of await stuckDials(t)) {
+  await eachCase(await stuckDials(t), async ({ state, resolve, port: stuck, way }) => {
     const late = createDialer({ ...options, resolve, places, connectTimeoutMs: 20 })[way]({ ...target, port: stuck })
     assert.equal(places.free(), 0, state)
     await assert.rejects(late, { code: 'origin-timeout' }, state)
     assert.equal(places.free(), 1, state)
-  }
+  })
   const forbidding = { judge: () => assert.fail('no') }
   await assert.rejects(createDialer({ ...options, rule: forbidding, resolve: here, places }).tcp({ ...target, port }))
   assert.equal(places.free(), 1)

@@ -59,10 +59,10 @@ test('a long run ends with npm, which started it', { skip }, async (t) => {
   await requireEnds(t, folder, 'SIGKILL', ['-e', npm])
 })
 
-test('every long run loads what ends it, and has no shell between it and npm', () => {
-  const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
-    scripts: Record<string, string>
-  }
-  for (const name of ['bench', 'soak', 'fuzz', 'fault'])
+for (const name of ['bench', 'soak', 'fuzz', 'fault'])
+  test(`every long run loads what ends it, and has no shell between it and npm: ${name}`, () => {
+    const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+    }
     assert.match(scripts[name] ?? '', /(?:^| )exec node (?:--\S+ )*--import \.\/test\/support\/ends-with-parent\.ts /, name)
-})
+  })

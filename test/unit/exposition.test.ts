@@ -32,7 +32,7 @@ async function turnsOf(work: Promise<unknown>): Promise<number> {
   return turns
 }
 
-test('a scrape gives way after each slice, and is whole', async () => {
+test('a scrape lets other work run between its slices, and is complete', async () => {
   const { slices, lines } = arrange(100)
   let text = ''
   const turns = await turnsOf(read(slices(lines())).then((all) => (text = all)))
@@ -40,14 +40,14 @@ test('a scrape gives way after each slice, and is whole', async () => {
   assert.ok(turns > 30, `${turns} turns`)
 })
 
-test('scrapes at once have one slice per turn together', async () => {
+test('simultaneous scrapes share one slice per turn', async () => {
   const { slices, lines } = arrange(100)
   const alone = await turnsOf(read(slices(lines())))
   const together = await turnsOf(Promise.all(Array.from({ length: 5 }, () => read(slices(lines())))))
   assert.ok(together > 4 * alone, `${together} turns beside ${alone}`)
 })
 
-test('a metric is one group: its help, its type, then its series', () => {
+test('each metric is one group: its help, its type, then its series', () => {
   const { lines } = arrange(2)
   assert.equal([...lines()].join(''), '# HELP m of a test\n# TYPE m gauge\nm{i="0"} 1\nm{i="1"} 1\n')
 })

@@ -1,4 +1,5 @@
 /** What the policy sees of a body: one reading, or none that an origin could contradict (security case 11). */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -7,6 +8,7 @@ import { segmentsOf } from '../../src/canonical/index.ts'
 import type { RequestBody } from '../../src/core/index.ts'
 import { bodyOf } from '../../src/resources/http/body-facts.ts'
 import { headersOf, queryOf } from '../../src/text/index.ts'
+import { eachCase } from '../support/cases.ts'
 
 const body = (whole: Buffer | string | null): RequestBody => ({
   declaredBytes: null,
@@ -35,11 +37,13 @@ for (const [what, text] of [
 }
 
 test('a body of two types is refused, whichever comes first', () => {
-  for (const headers of [
-    [...json, 'content-type', 'text/plain'],
-    ['CONTENT-TYPE', 'text/plain', ...json],
-  ])
-    assert.throws(() => bodyOf(body('{"a":1}'), headers), { code: 'malformed-request' })
+  eachCase(
+    [
+      [...json, 'content-type', 'text/plain'],
+      ['CONTENT-TYPE', 'text/plain', ...json],
+    ],
+    (headers) => assert.throws(() => bodyOf(body('{"a":1}'), headers), { code: 'malformed-request' }),
+  )
 })
 
 test('JSON, forms and texts are read, the rest is not', () => {
@@ -98,10 +102,10 @@ for (const [what, whole] of [
   ['UTF-16 without one', Buffer.from('password=1', 'utf16le')],
   ['ISO 8859-1', Buffer.from('pässword=1', 'latin1')],
 ] as const)
-  test(`a form or text that is ${what}, and does not say so, is binary`, () => {
-    for (const type of ['application/x-www-form-urlencoded', 'text/plain'])
+  for (const type of ['application/x-www-form-urlencoded', 'text/plain'])
+    test(`a form or text that is ${what}, and does not say so, is binary: ${type}`, () => {
       assert.deepEqual(bodyOf(body(whole), ['content-type', type]), { type: 'binary', bytes: whole.byteLength })
-  })
+    })
 
 test('XML that declares another character set is binary, with it named', () => {
   const xml = (encoding: string) => `<?xml version="1.0" encoding="${encoding}"?><a/>`
@@ -151,14 +155,10 @@ test('a character set in a megabyte of blanks costs what it is long, and not tha
 const lines = '{"index":{}}\n{"a":1}\r\n\n[2]\n'
 
 test('several JSON values, each on a line of its own, are binary where they say so', () => {
-  for (const type of [
-    'application/x-ndjson',
-    'application/ndjson',
-    'application/jsonl',
-    'application/json-seq',
-    'application/geo+json-seq',
-  ])
-    assert.deepEqual(bodyOf(body(lines), ['content-type', type]), { type: 'binary', bytes: lines.length })
+  eachCase(
+    ['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/json-seq', 'application/geo+json-seq'],
+    (type) => assert.deepEqual(bodyOf(body(lines), ['content-type', type]), { type: 'binary', bytes: lines.length }),
+  )
   assert.equal(bodyOf(body(lines), ['content-type', 'text/x-ndjson'])['type'], 'text')
 })
 
@@ -171,25 +171,28 @@ for (const type of [
   'text/json',
 ])
   test(`${type} that is not one JSON value is refused, and the caller is told what to send instead`, () => {
-    for (const odd of [
-      lines,
-      '{"a":1}{"b":2}',
-      '{"a":1} x',
-      '{"a":1}\0',
-      '{"a":1}\n{',
-      '\x1e{"a":1}\n',
-      '',
-      ' ',
-      "{'a':1}",
-      '{a:1}',
-      '{"a":1,}',
-      '// c\n{"a":1}',
-    ])
-      assert.throws(
-        () => bodyOf(body(odd), ['content-type', type]),
-        { code: 'malformed-request', message: /calls itself JSON, and is not one JSON value.*application\/x-ndjson/ },
-        odd,
-      )
+    eachCase(
+      [
+        lines,
+        '{"a":1}{"b":2}',
+        '{"a":1} x',
+        '{"a":1}\0',
+        '{"a":1}\n{',
+        '\x1e{"a":1}\n',
+        '',
+        ' ',
+        "{'a':1}",
+        '{a:1}',
+        '{"a":1,}',
+        '// c\n{"a":1}',
+      ],
+      (odd) =>
+        assert.throws(
+          () => bodyOf(body(odd), ['content-type', type]),
+          { code: 'malformed-request', message: /calls itself JSON, and is not one JSON value.*application\/x-ndjson/ },
+          odd,
+        ),
+    )
   })
 
 for (const type of [

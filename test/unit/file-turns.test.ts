@@ -1,10 +1,12 @@
 /** A file's turn: for a caller that has left by then, nothing is read and nothing is written. */
+
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type FileRequest, isTakeover, Permit } from '../../src/core/index.ts'
 import { createFileResource } from '../../src/resources/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { noProgress } from '../support/outcome.ts'
 
@@ -16,7 +18,7 @@ const body = {
   },
 }
 
-test('a caller that has left before its turn changes nothing and is given nothing', async (t) => {
+test('a caller that leaves before its turn changes nothing and gets nothing', async (t) => {
   const root = createFolder(t, { 'a.txt': 'old' })
   const resource = createFileResource()
   const perform = async (action: FileRequest['action'], path: string, gone: boolean) => {
@@ -29,14 +31,16 @@ test('a caller that has left before its turn changes nothing and is given nothin
     if (!isTakeover(reply) && typeof reply.body === 'function') await reply.body({ write: () => true })
     return reply.status
   }
-  for (const [action, path] of [
-    ['write', 'a.txt'],
-    ['write', 'b.txt'],
-    ['read', 'a.txt'],
-    ['stat', 'a.txt'],
-    ['list', ''],
-  ] as const)
-    await assert.rejects(perform(action, path, true), { code: 'client-closed' }, `${action} ${path}`)
+  await eachCase(
+    [
+      ['write', 'a.txt'],
+      ['write', 'b.txt'],
+      ['read', 'a.txt'],
+      ['stat', 'a.txt'],
+      ['list', ''],
+    ] as const,
+    ([action, path]) => assert.rejects(perform(action, path, true), { code: 'client-closed' }, `${action} ${path}`),
+  )
   assert.equal(readFileSync(join(root, 'a.txt'), 'utf8'), 'old')
   assert.deepEqual(readdirSync(root), ['a.txt'])
   assert.equal(await perform('write', 'a.txt', false), 204)

@@ -6,8 +6,10 @@ import { type TestContext, test } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
 import { governingRoots } from '../../src/config/references.ts'
 import type { FileCapability } from '../../src/core/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createFolder } from '../support/folder.ts'
+import { rego } from '../support/rego.ts'
 
 async function arrange(t: TestContext) {
   const folder = createFolder(t, {
@@ -20,8 +22,8 @@ policy: { rules: ../rules, shadow: { rules: ../tried } }
 http: { originCa: ../trust/origin-ca.crt }
 `,
     'integrations/data/hello.txt': 'hello',
-    'rules/own.rego': 'package sallyport.rules\n',
-    'tried/own.rego': 'package sallyport.rules\n',
+    'rules/own.rego': rego`package sallyport.rules`,
+    'tried/own.rego': rego`package sallyport.rules`,
   })
   mkdirSync(join(folder, 'trust'))
   mkdirSync(join(folder, 'data'))
@@ -57,5 +59,5 @@ for (const [root, held] of [
 
 test('a root beside them is not, nor one whose name begins alike', async (t) => {
   const { opens } = await arrange(t)
-  for (const root of ['data', 'integrations/data', 'rules-of-mine', 'state2', '..state']) assert.equal(opens(root), undefined, root)
+  eachCase(['data', 'integrations/data', 'rules-of-mine', 'state2', '..state'], (root) => assert.equal(opens(root), undefined, root))
 })

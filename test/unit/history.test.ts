@@ -1,4 +1,5 @@
 /** What is kept of revisions: whole folders, on disk before they have their name, bounded, and read back as they were. */
+
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import promises, { type FileHandle } from 'node:fs/promises'
@@ -7,6 +8,7 @@ import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { HistoryError, UnknownRevision } from '../../src/rollout/history/revision-folder.ts'
 import { createHistory } from '../../src/rollout/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 
 const revisionOf = (index: number) => `0123456789ab-${String(index).padStart(12, '0')}`
@@ -25,7 +27,7 @@ test('a revision is a folder with everything in it, which needs no other', async
   await promises.rm(join(folder, revisionOf(1)), { recursive: true })
   assert.deepEqual(await history.read(revisionOf(2)), made('two'))
   await assert.rejects(history.read(revisionOf(1)), UnknownRevision)
-  for (const name of ['..', '../x', '', 'pinned', '0123456789ab-00000000000z']) await assert.rejects(history.read(name), UnknownRevision)
+  await eachCase(['..', '../x', '', 'pinned', '0123456789ab-00000000000z'], (name) => assert.rejects(history.read(name), UnknownRevision))
 })
 
 test('a revision whose folder is damaged is told so, and is written anew when it decides again', async (t) => {
@@ -38,7 +40,7 @@ test('a revision whose folder is damaged is told so, and is written anew when it
   assert.deepEqual(await history.read(revisionOf(1)), made('one'))
 })
 
-test('lines of the list that tell of no activation hide no other', async (t) => {
+test('a damaged line of the history hides no other activation', async (t) => {
   const folder = createFolder(t)
   const history = createHistory(folder)
   const activated = { revision: revisionOf(1), at: '2026-01-01T00:00:00.000Z', how: 'start' } as const
@@ -134,7 +136,7 @@ test('what a write that failed or was cut short left is no revision, and is remo
 test('lines stay bounded where two revisions take turns', async (t) => {
   const folder = createFolder(t)
   const history = createHistory(folder)
-  for (const index of [1, 2]) await history.keep(revisionOf(index), made(`${index}`))
+  await eachCase([1, 2], (index) => history.keep(revisionOf(index), made(`${index}`)))
   const lines = Array.from({ length: 3000 }, (_, index) => ({
     revision: revisionOf(1 + (index % 2)),
     at: `${index}`,

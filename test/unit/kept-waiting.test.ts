@@ -1,4 +1,5 @@
 /** Callers that leave while the gateway keeps them waiting: its listener and its path over real sockets, with waits that nothing but a hang-up ends. */
+
 import assert from 'node:assert/strict'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -13,6 +14,7 @@ import {
   type ServingOptions,
 } from '../../src/ingress/index.ts'
 import { createPipeline, type Handle } from '../../src/pipeline.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 
 const integration = { name: 'weather', limits: { connections: 100 } } as Integration
@@ -82,14 +84,14 @@ const requests = {
 
 test('a caller that resets its connection while its refusal is delayed is settled at once, through every door', async (t) => {
   const { opened, settled, port } = await startListener(t)
-  for (const [what, request] of Object.entries(requests)) {
+  await eachCase(Object.entries(requests), async ([what, request]) => {
     const [before, ended] = [opened.length, settled.length]
     const socket = connect(port, '127.0.0.1', () => socket.write(request)).on('error', () => {})
     await eventually(`${what} has arrived`, () => opened.length > before)
     socket.resetAndDestroy()
     await eventually(`${what} is settled`, () => settled.length > ended)
     assert.equal(settled.length, ended + 1, what)
-  }
+  })
   assert.deepEqual([...new Set(settled.map(({ status, problem }) => `${status} ${problem}`))], ['499 arrivals-exceeded'])
 })
 
@@ -101,7 +103,9 @@ test('what stands behind a request whose refusal is kept back is not read', asyn
   await eventually('it has arrived', () => opened.length > 0)
   // Far more than the kernel holds for a connection: some of it never leaves.
   const burst = Buffer.from(requests.proxy.repeat(20_000))
-  for (let i = 0; i < 10; i += 1) socket.write(burst)
+  times(10, () => {
+    socket.write(burst)
+  })
   let leftBytes = -1
   await eventually('nothing leaves any more', () => {
     const isStill = leftBytes === socket.writableLength

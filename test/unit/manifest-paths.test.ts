@@ -31,14 +31,14 @@ test('a pattern writes %2F or // where the capability takes them literally', () 
   assert.equal(service?.encodedSlash, undefined)
 })
 
-test('refuse, written out, is what is absent', () => {
+test('"refuse" written out means the same as leaving the key out', () => {
   assert.deepEqual(
     decode('network: [{ hosts: [a.example], paths: [/a], encodedSlash: refuse, emptySegments: refuse }]').network,
     decode('network: [{ hosts: [a.example], paths: [/a] }]').network,
   )
 })
 
-test('a choice alone opens TLS: it can be held nowhere else', () => {
+test('encodedSlash or emptySegments alone makes a capability intercept TLS', () => {
   assert.equal(decode('network: [{ hosts: [a.example], encodedSlash: literal }]').network[0]?.tls, 'intercept')
   assert.match(messageOf('network: [{ hosts: [a.example], tls: tunnel, emptySegments: literal }]'), /cannot be held inside a blind tunnel/)
 })

@@ -1,10 +1,12 @@
 /** What of a folder of manifests is read again, and what must never be missed. */
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createIntegrationRegistry } from '../../src/manifests/index.ts'
+import { times } from '../support/cases.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { manifest } from '../support/installation.ts'
 
@@ -31,11 +33,11 @@ test('a file of the same size whose time was set back is read again', async (t) 
 
 test('changes that come faster than the file system’s clock ticks are all seen', async (t) => {
   const { file, host } = arrange(t)
-  for (let round = 0; round < 200; round += 1) {
+  await times(200, async (round) => {
     const name = round % 2 === 0 ? 'c.example.com' : 'd.example.com'
     writeFileSync(file, textOf(name))
     assert.equal(await host(), name)
-  }
+  })
 })
 
 test('a file that another one replaced is read, and one that did not change is the very same integration', async (t) => {

@@ -1,4 +1,5 @@
 /** What is said of mistakes that people make in sallyport.yaml and manifests: what was expected, in their words, and what to write. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -6,6 +7,7 @@ import { ConfigError, decodeYaml } from '../../src/config/index.ts'
 import { createConfigSchema } from '../../src/config/schema.ts'
 import { noSources } from '../../src/config/sources.ts'
 import { manifestSchema } from '../../src/manifests/schema.ts'
+import { eachCase } from '../support/cases.ts'
 
 function messageOf(schema: z.ZodType, text: string): string {
   try {
@@ -114,17 +116,17 @@ interface Schema {
 
 test('no wrong value anywhere is answered with a regular expression, or in words of the validation library', () => {
   let problems = 0
-  for (const message of wrongFiles()) {
+  eachCase(wrongFiles(), (message) => {
     problems += message.split('\n').length
     assert.doesNotMatch(
       message,
       /Invalid (?:input|string|option|key|value)|Too (?:small|big)|pattern|\\d|\[A-Z|undefined|NaN|the form that is expected here/,
     )
-  }
+  })
   assert.ok(problems > 2000, String(problems))
 })
 
-test('a size that is none is told alone, without what else would not fit', () => {
-  for (const http of ['maxPolicyBody: 1M', 'maxPolicyBodies: 1M'])
+for (const http of ['maxPolicyBody: 1M', 'maxPolicyBodies: 1M'])
+  test(`a size that is none is told alone, without what else would not fit: ${http}`, () => {
     assert.match(ofConfig(`http: { ${http} }`), /^a\.yaml:3:\d+ http\.maxPolicyBod(?:y|ies): expected a size [^\n]*did you mean "1MiB"\?$/)
-})
+  })

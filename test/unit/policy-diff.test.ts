@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { diffManifests, diffRules } from '../../src/authoring/index.ts'
 import { integrationOf } from '../support/judge.ts'
+import { rego } from '../support/rego.ts'
 
 const manifestOf = (rest: string) => integrationOf(`apiVersion: sallyport/v1\nkind: Integration\nname: weather\nowner: me\n${rest}\n`)
 const diff = (before: string, after: string) => diffManifests([manifestOf(before)], [manifestOf(after)])
@@ -121,7 +122,11 @@ test('integrations that come and go are told with all they may do', () => {
 })
 
 test('rules are told as unified text', async () => {
-  const text = (line: string) => `package sallyport.rules\n\n${line}\n`
+  const text = (line: string) => rego`
+    package sallyport.rules
+
+    ${line}
+  `
   assert.deepEqual(
     await diffRules(
       { 'rules/a.rego': text('one'), 'rules/b.rego': text('b') },

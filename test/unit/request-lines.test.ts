@@ -1,4 +1,5 @@
 /** Request lines of another protocol than HTTP are found wherever they stand and however their bytes are cut; the same words elsewhere are nobody's business. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -6,6 +7,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { RequestLines } from '../../src/sockets/index.ts'
+import { eachCase } from '../support/cases.ts'
 
 const host = 'Host: a\r\n'
 const harmless: Readonly<Record<string, string>> = {
@@ -67,24 +69,25 @@ function* cuts(bytes: Buffer): Generator<readonly Buffer[]> {
   yield Array.from(bytes, (byte) => Buffer.from([byte]))
 }
 
-test('what only speaks of another protocol is served as it stands, however its bytes are cut', async () => {
-  for (const [what, text] of Object.entries(harmless)) {
+test('a request that only mentions another protocol is served as it stands, however its bytes are cut', async () => {
+  await eachCase(Object.entries(harmless), async ([what, text]) => {
     const bytes = Buffer.from(text + harmless['plain'], 'latin1')
     const whole = await serve([bytes])
     assert.equal(whole.length, 2, what)
-    for (const pieces of cuts(bytes)) assert.deepEqual(await serve(pieces), whole, `${what}: ${pieces.map(String).join('|')}`)
-  }
+    await eachCase(cuts(bytes), async (pieces) => assert.deepEqual(await serve(pieces), whole, `${what}: ${pieces.map(String).join('|')}`))
+  })
 })
 
 test('a request line of another protocol is refused behind whatever it stands, however its bytes are cut', async () => {
-  for (const [what, text] of Object.entries(foreign)) {
-    for (const pieces of cuts(Buffer.from(text, 'latin1'))) assert.deepEqual(await serve(pieces), ['refused'], what)
-    for (const [before, first] of Object.entries(harmless)) {
+  await eachCase(Object.entries(foreign), async ([what, text]) => {
+    await eachCase(cuts(Buffer.from(text, 'latin1')), async (pieces) => assert.deepEqual(await serve(pieces), ['refused'], what))
+    await eachCase(Object.entries(harmless), async ([before, first]) => {
       const [expected] = await serve([Buffer.from(first, 'latin1')])
-      for (const pieces of cuts(Buffer.from(first + text, 'latin1')))
-        assert.deepEqual(await serve(pieces), [expected, 'refused'], `${what} behind ${before}: ${pieces.map(String).join('|')}`)
-    }
-  }
+      await eachCase(cuts(Buffer.from(first + text, 'latin1')), async (pieces) =>
+        assert.deepEqual(await serve(pieces), [expected, 'refused'], `${what} behind ${before}: ${pieces.map(String).join('|')}`),
+      )
+    })
+  })
 })
 
 test('gives the parser each chunk as it came, though it be a body of nothing but names, or a thousand heads with names', () => {
@@ -94,7 +97,9 @@ test('gives the parser each chunk as it came, though it be a body of nothing but
   const lines = new RequestLines(socket, () => true)
   const head = `POST /a HTTP/1.1\r\n${host}X: a RTSP/1.0\r\n\r\n`
   const chunks = [' RTSP/'.repeat(100_000), ' ICE/'.repeat(100_000), head.repeat(1000)].map((text) => Buffer.from(text, 'latin1'))
-  for (const chunk of chunks) socket.emit('data', chunk)
+  eachCase(chunks, (chunk) => {
+    socket.emit('data', chunk)
+  })
   lines.stop()
   assert.deepEqual(given, chunks)
 })

@@ -1,4 +1,5 @@
 /** Names on their way to addresses: shared questions, shares of each owner, the hosts file, and name servers that fail in every way. */
+
 import assert from 'node:assert/strict'
 import type { LookupAddress } from 'node:dns'
 import { rmSync, writeFileSync } from 'node:fs'
@@ -9,6 +10,7 @@ import { createAddressRule } from '../../src/egress/addresses.ts'
 import { createLocalNames } from '../../src/egress/hosts-file.ts'
 import { createResolveName, resolveJudged } from '../../src/egress/resolve.ts'
 import { within } from '../../src/egress/within.ts'
+import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { type DnsAnswer, startNameServer } from '../support/resolver.ts'
 
@@ -60,12 +62,12 @@ test('equal lookups in flight are one question, and each is judged by its own pe
 
 test('what was answered is not kept: the next lookup asks again', async () => {
   const { questions, resolve } = createHeld()
-  for (const address of ['8.8.8.8', '10.0.0.1']) {
+  await eachCase(['8.8.8.8', '10.0.0.1'], async (address) => {
     const asked = resolve('a.example', 'a', never)
     await turn()
     questions.at(-1)?.answer([v4(address)])
     assert.deepEqual(await asked, [v4(address)])
-  }
+  })
   assert.equal(questions.length, 2)
 })
 
@@ -134,7 +136,7 @@ test('names that nobody answers for hold up no other name', async (t) => {
   const silent = Array.from({ length: 40 }, (_, i) => resolve(`silent${i}.example`, `owner${i % 4}`, stop.signal))
   assert.deepEqual(await resolve('a.example', 'a', never), [v4('8.8.8.8')])
   stop.abort(new Refusal('client-closed', 'gone'))
-  for (const one of await Promise.allSettled(silent)) assert.equal(one.status, 'rejected')
+  eachCase(await Promise.allSettled(silent), (one) => assert.equal(one.status, 'rejected'))
 })
 
 test('addresses of both families are found, and one that a family has not is no fault', async (t) => {
@@ -186,7 +188,7 @@ test('the hosts file answers before any name server, as it stands now; localhost
   assert.deepEqual(of('localhost'), ['127.0.0.1'])
   assert.deepEqual(of('app.localhost'), ['127.0.0.1', '::1'])
   assert.deepEqual(of('ip6-localhost'), ['::1'])
-  for (const unknown of ['scoped', 'here', 'nonsense', 'internal', 'notlocalhost']) assert.equal(of(unknown), null, unknown)
+  eachCase(['scoped', 'here', 'nonsense', 'internal', 'notlocalhost'], (unknown) => assert.equal(of(unknown), null, unknown))
 
   writeFileSync(path, '10.9.9.9 db\n')
   assert.deepEqual(of('db'), ['10.9.9.9'])

@@ -71,7 +71,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'redaction.jsonKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],
 }
 
-const reports = ['unit/config-reports.test.ts', 'a server is all that must be said'] as const
+const reports = ['unit/config-reports.test.ts', 'a report needs only its server: everything else has a default'] as const
 const bundleDefaults = ['unit/config-bundles.test.ts', 'a server has its secrets read, and a bundle its defaults'] as const
 const unixSocket = ['flow/broker.test.ts', 'a Unix socket has the mode and the group that its listener says'] as const
 const unidentified = ['flow/connection-shares.test.ts', 'silent and unidentified connections keep no other caller out'] as const
@@ -85,7 +85,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   integrations: ['flow/operator.test.ts', 'a folder of manifests that is not there is told as that'],
   'listeners[].name': proxy,
   'listeners[].address': ['flow/security-cases.test.ts', 'both address families: a gateway and an origin on ::1'],
-  'listeners[].socket': ['flow/broker.test.ts', 'a listener of one’s own is an identity; on a Unix socket too'],
+  'listeners[].socket': ['flow/broker.test.ts', 'a listener that belongs to one integration identifies it, on a Unix socket too'],
   'listeners[].mode': unixSocket,
   'listeners[].group': unixSocket,
   'listeners[].integration': proxy,
@@ -109,7 +109,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'policy.shadow.enforce': ['flow/policy-change.test.ts', 'an enforced shadow policy decides, and where it fails the active policy does'],
   'policy.shadow.maxEvaluation': ['flow/policy-change.test.ts', 'an enforced shadow policy that runs away is stopped at its own bound'],
   'policy.reference': ['flow/reference.test.ts', 'with the reference off it is not looked at'],
-  'policy.reference.perSecond': ['unit/config-reports.test.ts', 'one decision a second is held to the SDK unless something else is said'],
+  'policy.reference.perSecond': ['unit/config-reports.test.ts', 'one decision per second is compared with the SDK by default'],
   'policy.servers[].name': bundleDefaults,
   'policy.servers[].url': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
   'policy.servers[].token': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
@@ -144,7 +144,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'policy.decisionLog.bufferSize': ['flow/decision-log.test.ts', 'a gateway whose server is away answers all the same'],
   'policy.decisionLog.maxDecisionsPerSecond': [
     'flow/decision-log.test.ts',
-    'decisions beyond the stated rate are not reported, and counted',
+    'decisions beyond the configured rate are counted instead of reported',
   ],
   'policy.decisionLog.maxEvaluation': [
     'flow/decision-log.test.ts',
@@ -152,8 +152,8 @@ const configKeys: Readonly<Record<string, Shown>> = {
   ],
   'policy.status.server': reports,
   'policy.status.resource': reports,
-  'policy.status.minDelay': ['flow/status.test.ts', 'how the decision log fares is part of it'],
-  'policy.status.maxDelay': ['flow/status.test.ts', 'how the decision log fares is part of it'],
+  'policy.status.minDelay': ['flow/status.test.ts', 'the status says how the decision log fares'],
+  'policy.status.maxDelay': ['flow/status.test.ts', 'the status says how the decision log fares'],
   'admin.health': ['flow/operator.test.ts', 'the health port knows three paths'],
   'admin.socket': ['flow/operator.test.ts', 'the operator’s socket is 0600 and answers; on TCP it wants its token and no browser'],
   'admin.tcp.address': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],

@@ -1,4 +1,5 @@
 /** What integrations share in memory: one of them at its worst takes nothing from another. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
@@ -11,13 +12,16 @@ import { createPeers, peerOf } from '../../src/limits/peers.ts'
 import { createPools } from '../../src/resources/http/pools.ts'
 import { createFairCache, createFairMemory, createFairQueue, createPace } from '../../src/shares/index.ts'
 import { createCaller } from '../support/caller.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
 
 test('a full cache drops the least recently used entry of the owner that holds most, and reports it', () => {
   const gone: string[] = []
   const cache = createFairCache<{ of: string }>(4, ({ of }) => void gone.push(of))
-  for (const key of ['1', '2', '3', '4']) cache.set('greedy', key, { of: `greedy ${key}` })
+  eachCase(['1', '2', '3', '4'], (key) => {
+    cache.set('greedy', key, { of: `greedy ${key}` })
+  })
   assert.equal(cache.get('greedy', '1')?.of, 'greedy 1')
   cache.set('weather', '1', { of: 'weather 1' })
   cache.set('weather', '2', { of: 'weather 2' })
@@ -61,9 +65,13 @@ test('after any puts, deletions and drops a cache holds no more than its bound, 
 
 test('a cache that one owner left has room for all of another', () => {
   const cache = createFairCache<{ key: string }>(4)
-  for (const key of ['1', '2', '3', '4']) cache.set('gone', key, { key })
+  eachCase(['1', '2', '3', '4'], (key) => {
+    cache.set('gone', key, { key })
+  })
   cache.forget('gone')
-  for (const key of ['1', '2', '3', '4']) cache.set('weather', key, { key })
+  eachCase(['1', '2', '3', '4'], (key) => {
+    cache.set('weather', key, { key })
+  })
   cache.set('weather', '4', { key: 'again' })
   cache.delete('weather', '1')
   cache.delete('weather', '1')
@@ -81,8 +89,8 @@ test('an open breaker stays open, however many origins another integration asks'
   const integration = (name: string) =>
     ({ name, breaker: { errorThresholdPercent: 50, minimumRequests: 2, windowMs: 10_000, resetMs: 1000 } }) as Integration
   const reply = (status: number): Reply => ({ status, headers: [], body: null })
-  for (let i = 0; i < 2; i += 1) await ask(integration('weather'), 'http://a:80', 503)
-  for (let i = 0; i < 1100; i += 1) await ask(integration('greedy'), `http://${i}:80`, 200)
+  await times(2, () => ask(integration('weather'), 'http://a:80', 503))
+  await times(1100, (i) => ask(integration('greedy'), `http://${i}:80`, 200))
   assert.deepEqual(breakers.report('weather'), [{ origin: 'http://a:80', state: 'open' }])
 })
 
@@ -90,7 +98,9 @@ test('a pool of connections stays, however many origins another integration asks
   const never = () => new Promise<never>(() => {})
   const pools = createPools({ dialer: { tcp: never, tls: never }, idleTimeoutMs: 1000, connections: 1 })
   const own = pools.get('weather', 'http://a:80', 'a', 80, [])
-  for (let i = 0; i < 1100; i += 1) pools.get('greedy', `http://${i}:80`, String(i), 80, [])
+  times(1100, (i) => {
+    pools.get('greedy', `http://${i}:80`, String(i), 80, [])
+  })
   assert.equal(pools.get('weather', 'http://a:80', 'a', 80, []), own)
   assert.notEqual(pools.get('other', 'http://a:80', 'a', 80, []), own)
   await pools.close()
@@ -118,7 +128,9 @@ test('a pool that gives way closes what is idle, and what has begun goes on to i
   await eventually('its connection is idle', () => get().idle() === 1)
   const other = post(agent)
   const pending = post(agent)
-  for (const one of [other, pending]) one.write('begun')
+  eachCase([other, pending], (one) => {
+    one.write('begun')
+  })
   await Promise.all([once(other, 'socket'), once(pending, 'socket')])
   other.end()
   assert.equal(await statusOf(other), 200)
@@ -135,7 +147,7 @@ test('a pool that gives way closes what is idle, and what has begun goes on to i
 test('a crowd of addresses gets no new bucket for each, and leaves a known peer its own', () => {
   let now = 0
   const arrive = createPeers({ rate: 1, burst: 2 }, () => now, 3)
-  for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) assert.equal(arrive(peer), 0)
+  eachCase(['10.0.0.1', '10.0.0.2', '10.0.0.3'], (peer) => assert.equal(arrive(peer), 0))
   // The table is full of peers that are in debt: these share one bucket of two tokens.
   assert.deepEqual(
     ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4'].map((peer) => arrive(peer) > 0),

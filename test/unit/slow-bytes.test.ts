@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AccessRequest, Claim, type Integration, type Lease, type Outcome, Permit, Refusal } from '../../src/core/index.ts'
 import { createLimits } from '../../src/limits/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { createSlowClock } from '../support/slow-clock.ts'
 
 type Direction = 'sent' | 'received'
@@ -90,10 +91,10 @@ for (const direction of ['sent', 'received'] as const)
         assert.ok(until <= burst + (rate * (at + 20)) / 1000 + 1, `${until} bytes by ${at} ms`)
         if (state.passed.length > 2000) break
       }
-      for (const from of [5_000, 10_000, 15_000]) {
+      eachCase([5_000, 10_000, 15_000], (from) => {
         const within = state.passed.filter(({ at }) => at >= from && at < from + 10_000).reduce((sum, { bytes }) => sum + bytes, 0)
         assert.ok(Math.abs(within / (rate * 10) - 1) <= 0.05, `${within} bytes in 10 s from ${from} ms`)
-      }
+      })
     })
 
 test('a chunk of 64 KiB passes in slices of a twentieth of a second: no gap is longer, whatever a second brings', async () => {
@@ -102,10 +103,10 @@ test('a chunk of 64 KiB passes in slices of a twentieth of a second: no gap is l
   void run(clock.now)
   await clock.runUntil(10_000)
   assert.equal(state.bytes, 11_000)
-  for (const [i, { at, bytes }] of state.passed.entries()) {
+  eachCase(state.passed.entries(), ([i, { at, bytes }]) => {
     assert.ok(at - (state.passed[i - 1]?.at ?? 0) <= 50)
     assert.ok(i === 0 || bytes <= 50)
-  }
+  })
 })
 
 test('what fits passes at once, without a pause', async () => {
@@ -120,12 +121,12 @@ test('several exchanges have equal parts of the bucket, over TLS with its shorte
   const { clock, admit } = arrange({ rate: 1_000_000, burst: 1_000_000 })
   const flows = [64 * kibibyte, 16 * kibibyte, 64 * kibibyte, 64 * kibibyte].map((chunk) => flow(admit(), 'received', chunk))
   await clock.runUntil(10)
-  for (const { run } of flows) void run(clock.now)
+  eachCase(flows, ({ run }) => void run(clock.now))
   await clock.runUntil(10_000)
   const before = flows.map(({ state }) => state.bytes)
   await clock.runUntil(30_000)
   const parts = flows.map(({ state }, i) => state.bytes - (before[i] ?? 0))
-  for (const part of parts) assert.ok(Math.abs(part / 5_000_000 - 1) < 0.05, JSON.stringify(parts))
+  eachCase(parts, (part) => assert.ok(Math.abs(part / 5_000_000 - 1) < 0.05, JSON.stringify(parts)))
 })
 
 test('the directions have each their own bucket', async () => {

@@ -1,4 +1,5 @@
 /** What is counted of each integration, and how it is shown. */
+
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { type BucketReport, type Integration, type Outcome, type ProblemCode, pr
 import { Latency, quantilesOf } from '../../src/usage/durations.ts'
 import { createUsage, createUsageKeeper, formatUsage, usageSeries } from '../../src/usage/index.ts'
 import { nothing } from '../../src/usage/totals.ts'
+import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { servedOutcome } from '../support/outcome.ts'
@@ -38,7 +40,9 @@ test('quantiles are at most 5 % above what was observed, whatever it was', () =>
 
 test('each bound counts all that took as long at most, and what took longer than all is in +Inf', () => {
   const usage = createEmpty()
-  for (const ms of [0, 1, 1.01, 5, 300, 4_000_000]) usage.settled(weather, null, outcome(ms))
+  eachCase([0, 1, 1.01, 5, 300, 4_000_000], (ms) => {
+    usage.settled(weather, null, outcome(ms))
+  })
   const text = seriesOf(usage)
   const bucket = (le: string) =>
     Number(new RegExp(`^sallyport_request_duration_seconds_bucket\\{integration="weather",le="${le}"\\} (\\d+)$`, 'm').exec(text)?.[1])
@@ -87,7 +91,9 @@ const refused = (problem: ProblemCode): Outcome => ({ ...servedOutcome, problem,
 
 test('every code of the catalogue is counted on its side, in usage and in metrics, and none is allowed', () => {
   const usage = createEmpty()
-  for (const code of codes) usage.settled(weather, null, refused(code))
+  eachCase(codes, (code) => {
+    usage.settled(weather, null, refused(code))
+  })
   const [report] = usage.report(['weather'])
   assert.deepEqual(
     report?.sides,
@@ -95,15 +101,17 @@ test('every code of the catalogue is counted on its side, in usage and in metric
   )
   assert.equal(report.requests.allowed, 0)
   const text = seriesOf(usage)
-  for (const code of codes)
-    assert.ok(text.includes(`sallyport_problems_total{integration="weather",code="${code}",side="${problems[code].side}"} 1\n`), code)
-  for (const side of sides) assert.match(formatUsage(usage.report(['weather'])), new RegExp(`[ ;] ${side}: `))
+  eachCase(codes, (code) =>
+    assert.ok(text.includes(`sallyport_problems_total{integration="weather",code="${code}",side="${problems[code].side}"} 1\n`), code),
+  )
+  eachCase(sides, (side) => assert.match(formatUsage(usage.report(['weather'])), new RegExp(`[ ;] ${side}: `)))
 })
 
 test('an answer that is broken off is aborted, whatever its status; without a problem it is allowed', () => {
   const usage = createEmpty()
-  for (const status of [200, 206, 403, 404, 429, 502])
+  eachCase([200, 206, 403, 404, 429, 502], (status) => {
     usage.settled(weather, null, { ...refused('origin-failed'), status, brokenOff: true })
+  })
   usage.settled(weather, null, { ...servedOutcome, status: 502 })
   const [report] = usage.report(['weather'])
   assert.deepEqual(report?.requests, { allowed: 1, denied: 0, limited: 0, refused: 0, failed: 0, aborted: 6 })

@@ -1,4 +1,5 @@
 /** What is read of a folder, and which changes of it are told. */
+
 import assert from 'node:assert/strict'
 import fs, { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -8,6 +9,7 @@ import { readBundleFolder } from '../../src/bundles/format/read-bundle.ts'
 import { type FileKind, listFiles, readSteadily, watchFolder } from '../../src/files/index.ts'
 import { createIntegrationRegistry, manifestFiles } from '../../src/manifests/index.ts'
 import { readRules, ruleFiles } from '../../src/policy/index.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { createConfigMap } from '../support/config-map.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { eventually } from '../support/eventually.ts'
@@ -31,14 +33,15 @@ test('of a mounted ConfigMap each file is read once, by its plain name', async (
   assert.deepEqual(bundle.kind === 'snapshot' && bundle.data, { acme: { x: 1 } })
 })
 
-test('folders below count, links to folders too, and links in a circle end', async (t) => {
+test('subfolders and links to folders are watched, and links in a circle end', async (t) => {
   const folder = createFolder(t, { 'a.rego': '', 'sub/b.rego': '', 'sub/deeper/c.rego': '', '.hidden.rego': '', 'notes.txt': '' })
   symlinkSync('sub', join(folder, 'linked'))
   symlinkSync('..', join(folder, 'sub/circle'))
   symlinkSync('.', join(folder, 'self'))
   const found = await names(folder, ruleFiles)
-  for (const name of ['.hidden.rego', 'a.rego', 'linked/b.rego', 'linked/deeper/c.rego', 'sub/b.rego', 'sub/deeper/c.rego'])
-    assert.ok(found.includes(name), name)
+  eachCase(['.hidden.rego', 'a.rego', 'linked/b.rego', 'linked/deeper/c.rego', 'sub/b.rego', 'sub/deeper/c.rego'], (name) =>
+    assert.ok(found.includes(name), name),
+  )
   assert.ok(found.length < 40, `${found.length}`)
   assert.deepEqual(await names(folder, manifestFiles), [])
 })
@@ -78,7 +81,7 @@ test('a file that vanishes while it is read is no problem of the set without it'
   assert.deepEqual(read, ['a'])
 })
 
-test('a folder that changes at each read is taken as it was last', async (t) => {
+test('a folder that changes at each read is taken as the last read found it', async (t) => {
   const folder = createFolder(t)
   let reads = 0
   const files = await readSteadily(folder, ruleFiles, (found) => {
@@ -169,9 +172,9 @@ async function follow(t: TestContext, count: number, everyMs: number): Promise<v
 }
 
 // Longer than the test may take: what is told is told by events.
-test('changes are told as they happen', (t) => follow(t, edits.length, 2 ** 31 - 1))
+test('changes are reported as they happen', (t) => follow(t, edits.length, 2 ** 31 - 1))
 
-test('where nothing tells of changes they are found all the same', async (t) => {
+test('changes are found where the system reports none', async (t) => {
   const { watch } = fs
   t.after(() => {
     fs.watch = watch
@@ -194,10 +197,10 @@ for (const [name, kind] of [
     const map = createConfigMap(folder)
     map.publish({ [name]: 'one', 'other.txt': '' })
     const { changes } = await startWatch(t, folder, kind, 2 ** 31 - 1)
-    for (const [index, text] of ['two', 'six', 'ten'].entries()) {
+    await eachCase(['two', 'six', 'ten'].entries(), async ([index, text]) => {
       map.publish({ [name]: text, 'other.txt': '' })
       await eventually(`version ${text} is told`, () => changes() === index + 1)
-    }
+    })
   })
 
 test('a folder that is a link is followed to where it leads', async (t) => {
@@ -214,12 +217,16 @@ test('a folder that is a link is followed to where it leads', async (t) => {
   await eventually('a change behind it is told', () => changes() === 3)
 })
 
-test('what does not count is not told, and a burst is told once', async (t) => {
+test('changes of files that are not watched are not reported, and a burst is reported once', async (t) => {
   const folder = createFolder(t, { 'weather.yaml': '1' })
   const { changes } = await startWatch(t, folder, manifestFiles)
   mkdirSync(join(folder, 'sub'))
-  for (const name of ['notes.txt', '.weather.yaml.swp', '.hidden.yaml', 'sub/mailer.yaml']) writeFileSync(join(folder, name), '')
-  for (let index = 0; index < 3000; index += 1) writeFileSync(join(folder, `i${index}.yaml`), '')
+  eachCase(['notes.txt', '.weather.yaml.swp', '.hidden.yaml', 'sub/mailer.yaml'], (name) => {
+    writeFileSync(join(folder, name), '')
+  })
+  times(3000, (index) => {
+    writeFileSync(join(folder, `i${index}.yaml`), '')
+  })
   await eventually('it is told', () => changes() > 0)
   const told = changes()
   assert.ok(told <= 3, `${told}`)

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { parseExactJson } from '../../text/index.ts'
 import { type CompilerFolders, isOwn, openWorkFolder } from './folders.ts'
 import type { CompilerAnswer, CompilerRequest } from './protocol.ts'
@@ -35,7 +36,7 @@ export function createAnswers(folders: CompilerFolders): Answers {
 function pathOf(folders: CompilerFolders, program: string, text: string): { folder: string; name: string } | null {
   try {
     const key = createHash('sha256').update(program).update('\0').update(text).digest('hex')
-    return { folder: openWorkFolder(folders), name: `${prefix}${key}.json` }
+    return { folder: openWorkFolder(folders), name: `${prefix}${key}.json.gz` }
   } catch {
     return null
   }
@@ -45,7 +46,7 @@ function read({ folder, name }: { folder: string; name: string }): CompilerAnswe
   const path = join(folder, name)
   try {
     if (!isOwn(path)) return null
-    const answer = parseExactJson(readFileSync(path, 'utf8')) as unknown as CompilerAnswer
+    const answer = parseExactJson(gunzipSync(readFileSync(path)).toString()) as unknown as CompilerAnswer
     const now = new Date()
     utimesSync(path, now, now)
     return answer
@@ -57,7 +58,7 @@ function read({ folder, name }: { folder: string; name: string }): CompilerAnswe
 function write({ folder, name }: { folder: string; name: string }, answer: CompilerAnswer): void {
   const temporary = join(folder, `.${name}.${randomUUID()}.tmp`)
   try {
-    writeFileSync(temporary, JSON.stringify(answer), { mode: 0o600 })
+    writeFileSync(temporary, gzipSync(JSON.stringify(answer), { level: 1 }), { mode: 0o600 })
     renameSync(temporary, join(folder, name))
     for (const old of oldest(folder)) rmSync(join(folder, old), { force: true })
   } catch {
