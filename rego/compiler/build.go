@@ -25,7 +25,7 @@ func build(request Request) Answer {
 	if err != nil {
 		return Answer{Problems: explain(err)}
 	}
-	sight, refused := sightOf(plan)
+	reads, refused := policyReadsOf(plan)
 	if len(refused) > 0 {
 		return Answer{Problems: refused}
 	}
@@ -36,7 +36,7 @@ func build(request Request) Answer {
 	if len(built.WasmModules) == 0 {
 		return Answer{Problems: []Problem{{Code: "build", Message: "the compiler gave no WebAssembly"}}}
 	}
-	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, Sight: &sight, Rules: rules, References: references}
+	return Answer{OPA: version.Version, Wasm: built.WasmModules[0].Raw, PolicyReads: &reads, Rules: rules, References: references}
 }
 
 // rulePaths are the places below data where rules stand, down to the first key that is computed.

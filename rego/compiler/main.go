@@ -46,7 +46,7 @@ type Answer struct {
 	Problems     []Problem         `json:"problems"`
 	OPA          string            `json:"opa,omitempty"`
 	Wasm         []byte            `json:"wasm,omitempty"` // base64 in JSON
-	Sight        *Sight            `json:"sight,omitempty"`
+	PolicyReads  *PolicyReads      `json:"policyReads,omitempty"`
 	Rules        [][]string        `json:"rules,omitempty"`      // with build: where below data rules stand
 	References   []Reference       `json:"references,omitempty"` // with build and check: where base data is looked at
 	Tests        []TestResult      `json:"tests,omitempty"`

@@ -15,8 +15,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ir"
 )
 
-// Sight is what a policy can look at, as its plan shows.
-type Sight struct {
+// PolicyReads is what of the input and data a policy reads, as its plan shows.
+type PolicyReads struct {
 	Reads    [][]string `json:"reads"`    // input paths whose whole value can matter, shortest covering ones
 	Probes   [][]string `json:"probes"`   // input paths of which only the presence and the type can matter
 	Builtins []string   `json:"builtins"` // functions that the host has to provide
@@ -155,11 +155,11 @@ func (a *analysis) refuse(s *ir.WithStmt, path []string) {
 	}
 }
 
-// sightOf follows every reference to input and data through the plan.
+// policyReadsOf follows every reference to input and data through the plan.
 //
 // A dot with a constant key leads to the place below; with another key, a scan, a comparison, a builtin's operand or a
 // part of a new value, the whole subtree counts as read. The source of a dot and of a test for presence is probed only.
-func sightOf(policy *ir.Policy) (Sight, []Problem) {
+func policyReadsOf(policy *ir.Policy) (PolicyReads, []Problem) {
 	one := &analysis{policy: policy, funcs: map[string]*function{}, reads: map[origin]bool{}, probes: map[origin]bool{}}
 	if policy.Funcs != nil {
 		for _, planned := range policy.Funcs.Funcs {
@@ -475,37 +475,37 @@ func (a *analysis) pass(called *function, index int, argument holds) {
 	}
 }
 
-func (a *analysis) result() Sight {
-	sight := Sight{Builtins: []string{}, Volatile: []string{}, OwnOnly: !a.mixed && !a.whole}
+func (a *analysis) result() PolicyReads {
+	reads := PolicyReads{Builtins: []string{}, Volatile: []string{}, OwnOnly: !a.mixed && !a.whole}
 	if a.policy.Static != nil {
 		for _, builtin := range a.policy.Static.BuiltinFuncs {
-			sight.Builtins = append(sight.Builtins, builtin.Name)
+			reads.Builtins = append(reads.Builtins, builtin.Name)
 			if !isSteady(builtin.Name) {
-				sight.Volatile = append(sight.Volatile, builtin.Name)
+				reads.Volatile = append(reads.Volatile, builtin.Name)
 			}
 		}
 	}
-	sort.Strings(sight.Builtins)
-	sort.Strings(sight.Volatile)
+	sort.Strings(reads.Builtins)
+	sort.Strings(reads.Volatile)
 	for o := range a.reads {
 		if o.root == "data" && !confined(o.keys()) {
-			sight.OwnOnly = false
+			reads.OwnOnly = false
 		}
 	}
 	for o := range a.probes {
 		// data and data.integrations are objects whichever entries they hold.
 		if keys := o.keys(); o.root == "data" && len(keys) > 1 && !confined(keys) {
-			sight.OwnOnly = false
+			reads.OwnOnly = false
 		}
 	}
 	if a.whole {
-		sight.Reads = [][]string{{}}
-		sight.Probes = [][]string{}
-		return sight
+		reads.Reads = [][]string{{}}
+		reads.Probes = [][]string{}
+		return reads
 	}
-	sight.Reads = covering(constantPaths(a.reads))
-	sight.Probes = uncovered(constantPaths(a.probes), sight.Reads)
-	return sight
+	reads.Reads = covering(constantPaths(a.reads))
+	reads.Probes = uncovered(constantPaths(a.probes), reads.Reads)
+	return reads
 }
 
 // confined: a path in data that shows no other integration's entry.

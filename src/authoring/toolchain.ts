@@ -42,7 +42,7 @@ export async function checkPolicy(
 async function checkReporting(compile: Compile, rules: RegoSources, grants: readonly string[]): Promise<readonly DataReference[]> {
   const { sources, capabilities, entrypoints } = await maskInputs(rules, grants)
   await compile({ command: 'check', sources, capabilities })
-  const { sight: policyReads = everything, references = [] } = await compile({ command: 'build', sources, capabilities, entrypoints })
+  const { policyReads = everything, references = [] } = await compile({ command: 'build', sources, capabilities, entrypoints })
   requireInside(policyReads)
   return references
 }

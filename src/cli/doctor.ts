@@ -23,17 +23,17 @@ export interface Check {
   readonly detail: string
 }
 
-type Verdict = string | { warn: string }
+type CheckResult = string | { warn: string }
 
 const minFreeBytes = 256 * 1024 * 1024
 
 /** Every check, in order; a failed one says what to do. Never throws. */
 export async function doctor(configFlag: string | undefined): Promise<readonly Check[]> {
   const checks: Check[] = []
-  const check = async (name: string, look: () => Promise<Verdict> | Verdict): Promise<void> => {
+  const check = async (name: string, look: () => Promise<CheckResult> | CheckResult): Promise<void> => {
     try {
-      const verdict = await look()
-      checks.push(typeof verdict === 'string' ? { name, state: 'ok', detail: verdict } : { name, state: 'warn', detail: verdict.warn })
+      const result = await look()
+      checks.push(typeof result === 'string' ? { name, state: 'ok', detail: result } : { name, state: 'warn', detail: result.warn })
     } catch (error) {
       checks.push({ name, state: 'fail', detail: (error as Error).message })
     }
@@ -73,7 +73,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       ? { warn: `${open.map(({ name }) => name).join(', ')} can be reached from other machines, and proxy tokens travel in the clear` }
       : `${config.listeners.length}`
   })
-  await check('state folder', () => stateFolder(config.state.folder))
+  await check('state folder', () => checkStateFolder(config.state.folder))
   await check('access', async () => {
     const kept = await readKept(config.state.access)
     const suspended = Object.entries(kept?.suspended ?? {}).filter(([, suspension]) => isInForce(suspension, Date.now()))
@@ -83,7 +83,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('ports', () => ports(config))
   await check('descriptors', () => descriptors(config))
   await check('bundles', () => checkBundles(config))
-  const revisionOf = async (rulesFolder: string | null): Promise<Verdict> => {
+  const revisionOf = async (rulesFolder: string | null): Promise<CheckResult> => {
     const { bundles, missing } = await persistedBundles(config)
     if (missing.length > 0) return { warn: 'cannot be built before its bundles are here' }
     const problems: string[] = []
@@ -142,7 +142,7 @@ export function formatChecks(checks: readonly Check[]): string {
   return `${checks.map(({ name, state, detail }) => `${state === 'fail' ? 'FAIL' : state.padEnd(4)}  ${name.padEnd(width)}  ${detail.replaceAll('\n', `\n${' '.repeat(width + 8)}`)}`).join('\n')}\n`
 }
 
-function stateFolder(folder: string): Verdict {
+function checkStateFolder(folder: string): CheckResult {
   requireFolder('the state folder', folder)
   if (!existsSync(folder)) return `${folder} will be made at the first start`
   requireLocal(folder)
@@ -159,7 +159,7 @@ function stateFolder(folder: string): Verdict {
 }
 
 /** Those of this command, which the gateway has too where it is started in the same way. */
-function descriptors({ listeners, http }: Config): Verdict {
+function descriptors({ listeners, http }: Config): CheckResult {
   const { forCallers } = createDescriptors()
   const wanted = listeners.length * http.maxConnections
   if (forCallers === null) return 'the system does not say how many there are'

@@ -41,7 +41,7 @@ function deliver(settling: Settling, res: ServerResponse, requestId: string): vo
   }
   const { status, reason, body } = reply
   if (res.destroyed || res.closed) {
-    if (typeof body === 'function') body(deaf).catch(() => {})
+    if (typeof body === 'function') body(discardSink).catch(() => {})
     settling.settle({ complete: false, status: 499 })
     return
   }
@@ -88,7 +88,7 @@ function endWhole(res: ServerResponse, body: Uint8Array): void {
 const joinedBytes = 16 * 1024
 
 /** Tells the source at once to stop, so that it frees its connection. */
-const deaf: Sink = { write: () => false }
+const discardSink: Sink = { write: () => false }
 
 interface Broken {
   /** What broke the body off before its end; `null` if nothing did. */

@@ -162,7 +162,7 @@ export async function compileInputs(inputs: BuildInputs, compile: Compile): Prom
   const request = { command: 'build', ...rest } as const
   const {
     wasm = '',
-    sight: policyReads,
+    policyReads,
     opa = '',
     rules = packagesOf(rest.sources),
     references = [],

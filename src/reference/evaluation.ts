@@ -60,7 +60,7 @@ export interface Question {
 /** What the SDK says: the result set as JSON, why it failed, or why it could not be asked. */
 export type SdkAnswer = { readonly text: string } | { readonly error: string } | { readonly skipped: SkipReason }
 
-export type Verdict = 'same' | 'different' | { readonly skipped: SkipReason }
+export type ComparisonResult = 'same' | 'different' | { readonly skipped: SkipReason }
 
 /** The question that an evaluation leads to, or why the SDK cannot be asked. */
 export function questionOf({ input, calls, outcome }: Evaluation): Question | { readonly skipped: SkipReason } {
@@ -92,7 +92,7 @@ export interface Beside {
   readonly hasOddConstants: () => boolean
 }
 
-export function compare({ outcome, calls, input }: Evaluation, answer: SdkAnswer, { data, hasOddConstants }: Beside): Verdict {
+export function compare({ outcome, calls, input }: Evaluation, answer: SdkAnswer, { data, hasOddConstants }: Beside): ComparisonResult {
   if ('skipped' in answer) return answer
   if (agree(outcome, answer)) return 'same'
   // Equal numbers are not equal to the SDK where they are spelled differently, and the gateway mends that (../wasm/numbers.ts).

@@ -112,13 +112,13 @@ export function createReference({ sdk, perSecond, redact, maxWaiting = 4, ...lis
         : await sdk.ask({ policy: subject.policy, data: data ?? '', questions: asked.map(({ question }) => question) })
     for (const [index, { evaluation }] of asked.entries()) {
       const answer = answers[index] ?? { skipped: 'unavailable' }
-      const verdict = compare(evaluation, answer, { data: data ?? '', hasOddConstants: subject.hasOddConstants })
-      if (typeof verdict === 'object') skip(verdict.skipped)
+      const result = compare(evaluation, answer, { data: data ?? '', hasOddConstants: subject.hasOddConstants })
+      if (typeof result === 'object') skip(result.skipped)
       else {
         checked += 1
         listeners.onChecked?.()
       }
-      if (verdict === 'different') differences.push(describe(subject, evaluation, answer))
+      if (result === 'different') differences.push(describe(subject, evaluation, answer))
     }
     for (const difference of differences) listeners.onDifference(difference)
     return { checked, skipped, differences }

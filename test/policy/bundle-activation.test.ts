@@ -442,7 +442,11 @@ for (const [what, document, expected] of [
     { blocked: [] },
     /^BundleError: bundle lists: defines data\.acme\.lists\.blocked, where rules are defined as well/,
   ],
-  ['a document where a computed rule stands', { by: { y: 2 } }, /bundle lists: defines data\.acme\.lists\.by, where rules are defined as well/],
+  [
+    'a document where a computed rule stands',
+    { by: { y: 2 } },
+    /bundle lists: defines data\.acme\.lists\.by, where rules are defined as well/,
+  ],
   [
     'no object on the way to a rule',
     ['x'],

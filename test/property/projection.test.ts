@@ -43,13 +43,13 @@ test('decisions that were projected, remembered or made without a part are OPAâ€
   while (seen.pairs < pairs) {
     const source = randomPolicy(random)
     const built = await compile({ command: 'build', sources: { 'p.rego': source }, entrypoints: [entrypoint] }).catch(() => null)
-    if (built?.sight === undefined || built.wasm === undefined) {
+    if (built?.policyReads === undefined || built.wasm === undefined) {
       seen.refused += 1
       assert.ok(seen.refused < 20 + 9 * seen.policies, `nearly no policy compiles: ${source}`)
       continue
     }
     seen.policies += 1
-    if (built.sight.ownOnly) seen.ownOnly += 1
+    if (built.policyReads.ownOnly) seen.ownOnly += 1
     const inputs = Array.from({ length: inputsEach }, () => randomDocument(random) as Json)
     const { results = [] } = await compile({
       command: 'eval',
@@ -87,12 +87,12 @@ test('decisions that were projected, remembered or made without a part are OPAâ€
     // As OPA by default, for the comparison; and as the gateway, where a failed built-in function denies.
     const evaluate = evaluatorOf(true)
     const evaluateStrictly = evaluatorOf(false)
-    const places = placesOf(built.sight)
+    const places = placesOf(built.policyReads)
     const remembered = new Map<string, string>()
     for (const [index, input] of inputs.entries()) {
       const projected = writeProjected(places, input)
       const name = (input as { integration?: { name?: string } } | null)?.integration?.name
-      const data = built.sight.ownOnly ? (own.get(name ?? '') ?? none) : whole
+      const data = built.policyReads.ownOnly ? (own.get(name ?? '') ?? none) : whole
       let text = remembered.get(projected)
       if (text === undefined) {
         text = evaluate(data, projected)
@@ -113,7 +113,7 @@ test('decisions that were projected, remembered or made without a part are OPAâ€
       assert.equal(
         text,
         expected,
-        `${source}\ninput: ${JSON.stringify(input)}\nprojected: ${projected}\nsight: ${JSON.stringify(built.sight)}`,
+        `${source}\ninput: ${JSON.stringify(input)}\nprojected: ${projected}\npolicyReads: ${JSON.stringify(built.policyReads)}`,
       )
       if (projected.length < JSON.stringify(input).length) seen.shorter += 1
       for (const parts of choicesOf(input)) {

@@ -14,7 +14,7 @@ test('the builds that were not used for longest go', async (t) => {
   const cache = createFolder(t, { 'history/activations.jsonl': '' })
   const wasm = readFileSync(join(compiledPolicyFolder, 'policy.wasm')).toString('base64')
   const { policyReads } = JSON.parse(readFileSync(join(compiledPolicyFolder, 'policy.json'), 'utf8'))
-  const compile: Compile = async () => ({ problems: [], wasm, sight: policyReads, opa: '1' })
+  const compile: Compile = async () => ({ problems: [], wasm, policyReads, opa: '1' })
   const build = async (text: string) =>
     buildKept(
       await buildInputs({

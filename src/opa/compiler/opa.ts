@@ -108,7 +108,7 @@ async function build(place: Place, request: CompilerRequest, version: string): P
   const { unpackTar } = await import('modern-tar')
   const archive = await unpackTar(await inflate(await readFile(join(folder, 'bundle.tar.gz'))))
   const wasm = Buffer.from(archive.find(({ header }) => /^\/?policy\.wasm$/.test(header.name))?.data ?? []).toString('base64')
-  return { problems: [], opa: version, wasm, sight: everything }
+  return { problems: [], opa: version, wasm, policyReads: everything }
 }
 
 const works: Partial<

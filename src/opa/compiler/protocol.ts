@@ -125,7 +125,7 @@ export interface CompilerAnswer {
   readonly opa?: string
   /** Base64. */
   readonly wasm?: string
-  readonly sight?: PolicyReads
+  readonly policyReads?: PolicyReads
   /** With `build`: where below `data` rules stand, down to the first key that is computed. */
   readonly rules?: readonly (readonly string[])[]
   /** With `build` and `check`: where the sources, tests left out with `build`, look at data that no rule defines. */

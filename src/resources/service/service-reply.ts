@@ -84,9 +84,9 @@ class ReplySource {
           answer.destroy(tooLarge(maxBytes))
           return
         }
-        const verdict = sink.write(chunk)
-        if (verdict === true) return
-        if (verdict === false) {
+        const written = sink.write(chunk)
+        if (written === true) return
+        if (written === false) {
           answer.destroy()
           return
         }
@@ -101,7 +101,7 @@ class ReplySource {
           if (!answer.closed) timer.start(idleTimeoutMs)
           answer.resume()
         }
-        verdict.then(goOn, () => goOn(false))
+        written.then(goOn, () => goOn(false))
       })
       answer.once('end', end)
       answer.once('close', end)
