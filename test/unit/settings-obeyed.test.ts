@@ -62,7 +62,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'services[].emptySegments': literalForms,
   'services[].websocket': ['flow/services.test.ts', 'a WebSocket is judged, recorded before its upgrade'],
   'files[].name': ['flow/broker.test.ts', 'files are read, described, listed and atomically written'],
-  'files[].root': ['flow/broker.test.ts', 'no spelling of a path leads out of the root'],
+  'files[].root': ['flow/broker.test.ts', 'no spelling of a path leads out of its root folder'],
   'files[].actions': ['flow/broker.test.ts', '/v1/self names the caller, what it may do'],
   'files[].paths': ['flow/policy-explain.test.ts', 'explain tells of files and services the change that helps'],
   'files[].maxBytes': ['flow/broker.test.ts', 'a body beyond maxBytes is refused and nothing is kept'],
