@@ -56,7 +56,9 @@ export function governingRoots(config: Config, files: readonly FileCapability[])
   // Below these nothing may be opened; manifests are read from the folder itself only.
   const whole = [config.state.folder, config.audit.folder, ...rules, ...local]
   const trust = config.http.originCaFile === null ? [] : [config.http.originCaFile]
-  const own = [...whole, config.integrationsFolder, config.admin.socketPath, config.file, ...trust].map(resolved)
+  // A file in a socket's place would shut out those that connect to it.
+  const sockets = config.listeners.flatMap(({ address }) => ('socket' in address ? [address.socket] : []))
+  const own = [...whole, config.integrationsFolder, config.admin.socketPath, ...sockets, config.file, ...trust].map(resolved)
   const closed = whole.map(resolved)
   return files.flatMap(({ root }, index) => {
     const real = resolved(root)

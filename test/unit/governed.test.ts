@@ -20,6 +20,7 @@ integrations: ../integrations
 audit: { folder: ../log }
 policy: { rules: ../rules, shadow: { rules: ../tried } }
 http: { originCa: ../trust/origin-ca.crt }
+listeners: [{ name: own, socket: ../sockets/own.sock }]
 `,
     'integrations/data/hello.txt': 'hello',
     'rules/own.rego': rego`package sallyport.rules`,
@@ -46,6 +47,7 @@ for (const [root, held] of [
   ['tried', 'tried'],
   ['log', 'log'],
   ['trust', 'trust/origin-ca.crt'],
+  ['sockets', 'sockets/own.sock'],
   ['data/../rules', 'rules'],
   ['link', 'rules'],
   ['link/not-there-yet', 'rules'],

@@ -14,8 +14,8 @@ export interface Answers {
 
 /** Their answer follows from the request alone; tests and evaluations may look at the clock. */
 const repeatable: readonly CompilerRequest['command'][] = ['build', 'check', 'fmt', 'capabilities']
-/** The newest answers, of some 100 KB each. */
-const maxKept = 100
+/** The newest answers, of some 200 KB each. */
+const maxKept = 250
 const prefix = 'answer-'
 
 /** What cannot be kept or read is asked anew: no command fails for it. */
