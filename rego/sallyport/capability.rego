@@ -30,6 +30,7 @@ capabilities_of_http := [one |
 	allows_method(one, input.http.method)
 	not is_unchosen(one, input.http)
 	allows_path(one, input.http)
+	allows_query(one, input.http)
 ]
 
 capabilities_of_tunnel := [one |
@@ -50,6 +51,7 @@ capabilities_of_service := [one |
 	allows_method(one, input.service.method)
 	not is_unchosen(one, input.service)
 	allows_path(one, input.service)
+	allows_query(one, input.service)
 	allows_websocket(one)
 ]
 
@@ -88,6 +90,24 @@ is_address(host) if {
 allows_method(one, _) if one.anyMethod
 
 allows_method(one, method) if method in one.methods
+
+# The gateway gathers the values of each key that has a condition; null is among them where origins could read another value.
+allows_query(one, _) if not one.query
+
+allows_query(one, target) if {
+	every key, values in one.query {
+		allows_values(values, object.get(target.judgedQuery, key, []))
+	}
+}
+
+allows_values([], []) := true
+
+allows_values(values, given) if {
+	count(given) > 0
+	every value in given {
+		value in values
+	}
+}
 
 allows_websocket(_) if not input.service.websocket
 

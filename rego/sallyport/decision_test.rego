@@ -151,6 +151,43 @@ test_rules_open_no_form_that_the_manifest_has_not_chosen if {
 	}
 }
 
+fetch_only := {"weather": {
+	"network": {"exact": {"git.example": [{"id": "network/0", "ports": [443], "anyMethod": true, "paths": {"any": true}, "query": {"service": ["git-upload-pack"], "force": []}, "tls": "intercept", "obligations": {}}]}, "suffix": {}, "any": [], "wildcards": false},
+	"services": {"git": [{"id": "services/0", "anyMethod": true, "paths": {"any": true}, "query": {"service": ["git-upload-pack"]}, "websocket": false, "obligations": {}}]},
+}}
+
+decide_query(judged) := got if {
+	got := decision with input as http({"host": "git.example", "judgedQuery": judged}) with data.integrations as fetch_only
+}
+
+test_query_allowed if {
+	every judged in [{"service": ["git-upload-pack"]}, {"service": ["git-upload-pack", "git-upload-pack"]}] {
+		decide_query(judged).allow
+	}
+}
+
+test_query_denied if {
+	every judged in [{}, {"service": []}, {"service": ["git-receive-pack"]}, {"service": ["git-upload-pack", "git-receive-pack"]}, {"service": ["git-upload-pack", null]}, {"service": ["git-upload-pack"], "force": [""]}, {"service": ["git-upload-pack"], "force": [null]}] {
+		not decide_query(judged).allow
+	}
+}
+
+test_query_that_was_not_judged_is_denied if {
+	got := decision with input as http({"host": "git.example"}) with data.integrations as fetch_only
+	not got.allow
+}
+
+test_query_denied_says_which_key if {
+	decide_query({"service": ["git-receive-pack"]}).reasons == ["network/0 does not allow this value of the query key \"service\""]
+}
+
+test_query_of_a_service if {
+	every value, allowed in {"git-upload-pack": true, "git-receive-pack": false} {
+		got := decision with input as service({"name": "git", "judgedQuery": {"service": [value]}}) with data.integrations as fetch_only
+		got.allow == allowed
+	}
+}
+
 test_wildcard_below if allowed_by(http({"host": "a.b.example.org"}), "default/network/3")
 
 test_wildcard_not_the_apex if not decide(http({"host": "example.org"})).allow

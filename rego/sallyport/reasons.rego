@@ -27,6 +27,13 @@ lacking contains sprintf("%s does not allow the path %s", [one.id, input.http.pa
 	not allows_path(one, input.http)
 }
 
+lacking contains sprintf("%s does not allow this value of the query key \"%s\"", [one.id, key]) if {
+	input.request.kind == "http"
+	some one in on_host(input.http.host)
+	some key, values in one.query
+	not allows_values(values, object.get(input.http.judgedQuery, key, []))
+}
+
 lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [one.id, input.http.path]) if {
 	input.request.kind == "http"
 	input.http.encodedSlash
@@ -81,6 +88,13 @@ lacking contains sprintf("%s does not allow the path %s", [one.id, input.service
 	input.request.kind == "service"
 	some one in manifest.services[input.service.name]
 	not allows_path(one, input.service)
+}
+
+lacking contains sprintf("%s does not allow this value of the query key \"%s\"", [one.id, key]) if {
+	input.request.kind == "service"
+	some one in manifest.services[input.service.name]
+	some key, values in one.query
+	not allows_values(values, object.get(input.service.judgedQuery, key, []))
 }
 
 lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [one.id, input.service.path]) if {

@@ -6,6 +6,9 @@ export interface FormChoices {
   readonly emptySegments?: 'literal'
 }
 
+/** By key of the query, the values that it may have: each that is given must be among them, and one must be given. An empty list: the key may not be there. */
+export type QueryConditions = Readonly<Record<string, readonly string[]>>
+
 /** A set of hosts and what may be done there. */
 export interface NetworkCapability extends FormChoices {
   /** `network/0`, `network/1`, …: its place in the manifest, named in decisions and records. */
@@ -17,6 +20,8 @@ export interface NetworkCapability extends FormChoices {
   readonly methods: readonly string[] | null
   /** Globs over the canonical path: `*` one segment (or a part of it), `**` any number; `null` allows every path. */
   readonly paths: readonly string[] | null
+  /** Absent: every query is allowed. */
+  readonly query?: QueryConditions
   /** `none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is terminated and each request judged. */
   readonly tls: 'none' | 'tunnel' | 'intercept'
   /** CIDR blocks outside the public internet that a name here may resolve to. */
@@ -33,6 +38,8 @@ export interface ServiceCapability extends FormChoices {
   readonly name: string
   readonly methods: readonly string[] | null
   readonly paths: readonly string[] | null
+  /** Absent: every query is allowed. */
+  readonly query?: QueryConditions
   /** WebSocket upgrades are allowed. */
   readonly websocket: boolean
 }

@@ -64,6 +64,7 @@ function networkFrom(given: Given<'network'>, index: number): NetworkCapability 
     ports: given.ports ?? [tls === 'none' ? 80 : 443],
     methods: given.methods ?? null,
     paths: given.paths ?? null,
+    ...(given.query !== undefined && { query: given.query }),
     ...choicesFrom(given),
     tls,
     addresses: given.addresses ?? [],
@@ -79,6 +80,7 @@ function serviceFrom(given: Given<'services'>, index: number): ServiceCapability
     name: given.name,
     methods: given.methods ?? null,
     paths: given.paths ?? null,
+    ...(given.query !== undefined && { query: given.query }),
     ...choicesFrom(given),
     websocket: given.websocket ?? false,
   }

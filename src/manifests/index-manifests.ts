@@ -28,19 +28,36 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
 }
 
 function networkEntry(capability: NetworkCapability): JsonObject {
-  const { id, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
+  const { id, ports, methods, paths, query, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   const obligations = {
     ...(addresses.length > 0 && { addresses }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     ...(maxReplyBytes !== undefined && { maxReplyBytes }),
   }
-  return { id, ports, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(capability), tls, obligations }
+  return {
+    id,
+    ports,
+    ...methodsEntry(methods),
+    paths: pathsEntry(paths),
+    ...(query && { query }),
+    ...formsEntry(capability),
+    tls,
+    obligations,
+  }
 }
 
 function serviceEntry(capability: ServiceCapability): JsonObject {
-  const { id, methods, paths, websocket } = capability
-  return { id, ...methodsEntry(methods), paths: pathsEntry(paths), ...formsEntry(capability), websocket, obligations: {} }
+  const { id, methods, paths, query, websocket } = capability
+  return {
+    id,
+    ...methodsEntry(methods),
+    paths: pathsEntry(paths),
+    ...(query && { query }),
+    ...formsEntry(capability),
+    websocket,
+    obligations: {},
+  }
 }
 
 /** What is not chosen is absent. */

@@ -27,6 +27,17 @@ const paths = () =>
     .array(pathPattern())
     .describe('Globs over the canonical path: `*` within one segment, `**` anything. Every path where absent, none where empty.')
 
+const query = () =>
+  z
+    .record(z.string().min(1, 'expected the name of a query key').max(200), z.array(z.string().max(4096)))
+    .refine(
+      (conditions) => Object.keys(conditions).length > 0,
+      'expected at least one key: without any there is no condition; leave "query" out',
+    )
+    .describe(
+      'Values that keys of the query may have, as in `{ service: [git-upload-pack] }`: the key must be given, and each of its values must be in the list; with an empty list the key must not be given. Other keys are not looked at. A query that origins could read in different ways (`Service`, `service[]`, `;`) does not fulfil it. Any query where absent.',
+    )
+
 const encodedSlash = () =>
   z
     .enum(['refuse', 'literal'])
@@ -41,7 +52,7 @@ const emptySegments = () =>
     )
 
 /** What can only be held where each request is seen. */
-const requestKeys = ['methods', 'paths', 'encodedSlash', 'emptySegments'] as const
+const requestKeys = ['methods', 'paths', 'query', 'encodedSlash', 'emptySegments'] as const
 
 export function judgesRequests(capability: Readonly<Partial<Record<(typeof requestKeys)[number], unknown>>>): boolean {
   return requestKeys.some((key) => capability[key] !== undefined)
@@ -81,12 +92,13 @@ const network = z
       .optional(),
     methods: methods().optional(),
     paths: paths().optional(),
+    query: query().optional(),
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
     tls: z
       .enum(['none', 'tunnel', 'intercept'])
       .describe(
-        '`none`: plain HTTP. `tunnel`: TLS is passed through unread. `intercept`: TLS is opened and each request is judged. Default `intercept` where methods, paths, encodedSlash or emptySegments are given, else `tunnel`.',
+        '`none`: plain HTTP. `tunnel`: TLS is passed through unread. `intercept`: TLS is opened and each request is judged. Default `intercept` where methods, paths, query, encodedSlash or emptySegments are given, else `tunnel`.',
       )
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
@@ -107,7 +119,7 @@ const network = z
     // Said together with whatever else is wrong with the capability.
     {
       error:
-        'methods and paths cannot be held inside a blind tunnel, nor encodedSlash and emptySegments: use "tls: intercept", or drop them',
+        'methods, paths and query cannot be held inside a blind tunnel, nor encodedSlash and emptySegments: use "tls: intercept", or drop them',
       when: ({ value }) => isMap(value),
     },
   )
@@ -118,6 +130,7 @@ const service = z
     name: name().describe('A service of sallyport.yaml.'),
     methods: methods().optional(),
     paths: paths().optional(),
+    query: query().optional(),
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
     websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),

@@ -1,5 +1,5 @@
 /** Requests as the audit log recorded them. */
-import { pathForms, segmentsOf } from '../canonical/index.ts'
+import { judgedQueryOf, pathForms, segmentsOf } from '../canonical/index.ts'
 import { type AccessRequest, Claim, type Integration, type Json, type JsonObject, type ResourceKind } from '../core/index.ts'
 import { queryOf } from '../text/index.ts'
 import { type UnseenPart, unseenOf } from './unseen.ts'
@@ -50,7 +50,11 @@ export function requestOf(record: DecidedRecord, find: Find): RecordedRequest {
     const { path, query = '' } = subject
     // Forms that the rest of a path shows are there whatever is masked in it.
     if (typeof path === 'string') Object.assign(facts, pathForms(path), !hidden.includes('path') && { segments: segmentsOf(path) })
-    if (typeof query === 'string' && !hidden.includes('query')) facts['query'] = queryOf(query)
+    if (typeof query === 'string') {
+      const judged = judgedQueryOf(integration, query)
+      if (!hidden.includes('query')) Object.assign(facts, { query: queryOf(query) }, judged)
+      else if (judged.judgedQuery !== undefined) hidden.push('judgedQuery')
+    }
   }
   const request = { id, door, identity, kind, action, integration, at: Date.parse(time), target: facts } as unknown as AccessRequest
   const claim = Claim.of(request, neverPerformed, { facts, subject, origin: null })

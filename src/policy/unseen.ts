@@ -26,7 +26,7 @@ export function unseenOf(kind: ResourceKind, facts: JsonObject, hidden: readonly
   const part = (key: string, isOptional: boolean) => ({
     path: [kind, key],
     isOptional,
-    name: `input.${kind}.${madeOfPath.has(key) ? 'path' : key}`,
+    name: `input.${kind}.${madeOf[key] ?? key}`,
   })
   return [
     ...present.map((key) => part(key, false)),
@@ -35,7 +35,7 @@ export function unseenOf(kind: ResourceKind, facts: JsonObject, hidden: readonly
   ]
 }
 
-const madeOfPath: ReadonlySet<string> = new Set(['segments', 'encodedSlash', 'emptySegments'])
+const madeOf: Readonly<Record<string, string>> = { segments: 'path', encodedSlash: 'path', emptySegments: 'path', judgedQuery: 'query' }
 
 /** Those of them that a policy reads. */
 export function visibleOf(parts: readonly UnseenPart[], policyReads: InputReads): readonly UnseenPart[] {

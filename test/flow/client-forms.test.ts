@@ -5,10 +5,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
-import { createOriginCertificate } from '../support/certificates.ts'
-import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
-import { type Origin, startOrigin } from '../support/origin.ts'
+import { exchangeRaw, type Installation, proxyHeader } from '../support/installation.ts'
+import type { Origin } from '../support/origin.ts'
+import { startThreeDoors } from '../support/three-doors.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
@@ -30,24 +29,9 @@ let proxyPort: number
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
 
 before(async () => {
-  const t = whole as never
-  installation = createInstallation(t)
-  const certificate = await createOriginCertificate(installation.folder, 'localhost')
-  plain = await startOrigin(t)
-  secure = await startOrigin(t, { certificate })
-  installation.write(
-    'sallyport.yaml',
-    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
-  )
-  const forms = [{ paths: ['/v1/**', '*'] }, literalPaths]
-  installation.write(
-    'integrations/weather.yaml',
-    grant({
-      network: forms.flatMap((form) => [toLocalhost(plain.port, form), toLocalhost(secure.port, { tls: 'intercept', ...form })]),
-      services: forms.map((form) => ({ name: 's', websocket: true, ...form })),
-    }),
-  )
-  proxyPort = (await startHere(t, installation)).proxyPort
+  ;({ installation, plain, secure, proxyPort } = await startThreeDoors(whole as never, [{ paths: ['/v1/**', '*'] }, literalPaths], {
+    websocket: true,
+  }))
 })
 
 after(async () => {

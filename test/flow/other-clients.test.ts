@@ -107,7 +107,7 @@ test('git clones over HTTPS from git http-backend, and cannot push', async (t) =
     grant({
       name: 'builder',
       network: [
-        toLocalhost(port, { tls: 'intercept', methods: ['GET'], paths: ['/repo.git/info/refs'] }),
+        toLocalhost(port, { tls: 'intercept', methods: ['GET'], paths: ['/repo.git/info/refs'], query: { service: ['git-upload-pack'] } }),
         toLocalhost(port, { tls: 'intercept', methods: ['POST'], paths: ['/repo.git/git-upload-pack'] }),
       ],
     }),

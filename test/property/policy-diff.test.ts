@@ -14,6 +14,8 @@ const forms = fc.record(
   { encodedSlash: fc.constantFrom('literal', 'refuse'), emptySegments: fc.constantFrom('literal', 'refuse') },
   { requiredKeys: [] },
 )
+/** Few values, so that conditions and requests meet. */
+const query = fc.dictionary(fc.constantFrom('q', 'page'), fc.subarray(['a', 'b']), { minKeys: 1 })
 const methods = some('GET', 'POST', 'M-SEARCH')
 const network = fc
   .record({
@@ -22,14 +24,16 @@ const network = fc
     tls: fc.constantFrom('none', 'intercept', 'tunnel'),
     methods: maybe(methods),
     paths: maybe(paths),
+    query: maybe(query),
     forms,
   })
-  .map(({ methods, paths, forms, ...one }) => (one.tls === 'tunnel' ? one : { ...one, methods, paths, ...forms }))
+  .map(({ methods, paths, query, forms, ...one }) => (one.tls === 'tunnel' ? one : { ...one, methods, paths, query, ...forms }))
 const service = fc
   .record({
     name: fc.constantFrom('search', 'mail'),
     methods: maybe(methods),
     paths: maybe(paths),
+    query: maybe(query),
     websocket: fc.boolean(),
     forms,
   })

@@ -3,7 +3,8 @@ import { hash } from 'node:crypto'
 import { stringify } from 'yaml'
 import type { ManifestSource } from '../../src/manifests/schema.ts'
 
-type NetworkSource = NonNullable<ManifestSource['network']>[number]
+export type NetworkSource = NonNullable<ManifestSource['network']>[number]
+export type ServiceSource = NonNullable<ManifestSource['services']>[number]
 
 /** The YAML of a manifest: of `weather` unless it names another, whose token is `<name>-token`. */
 export function grant({ name = 'weather', ...granted }: Partial<Omit<ManifestSource, 'apiVersion' | 'kind'>> = {}): string {

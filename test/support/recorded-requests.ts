@@ -51,6 +51,7 @@ const filePath = fc.array(fc.oneof(word, id, fileOdd), { maxLength: 3 }).map((al
 const host = fc.constantFrom('api.example.com', 'b.example.com', 'x.test', '10.0.0.1', 'fd00::1')
 export const methodArbitrary = fc.constantFrom('GET', 'POST', 'M-SEARCH')
 const port = fc.constantFrom(80, 443, 8443)
+const query = fc.constantFrom('', 'q=a', 'q=b&page=a', 'page=b', 'q=a&q=b', 'q=a&Q=b', 'page=a;q=a')
 
 const asked = fc.oneof(
   {
@@ -62,6 +63,7 @@ const asked = fc.oneof(
       host,
       port,
       path,
+      query,
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('tunnel' as const), action: fc.constant('CONNECT'), host, port }) },
@@ -72,6 +74,7 @@ const asked = fc.oneof(
       action: methodArbitrary,
       name: fc.constantFrom('search', 'mail'),
       path,
+      query,
       websocket: fc.boolean(),
     }),
   },

@@ -34,6 +34,10 @@ const inBoth: Readonly<Record<string, Shown>> = {
 }
 
 const literalForms = ['unit/manifest-paths.test.ts', 'a pattern writes %2F or // where the capability takes them literally'] as const
+const queryConditions = [
+  'flow/query-conditions.test.ts',
+  'a condition on the query holds through the proxy, inside a tunnel and for a service',
+] as const
 const proxy = ['flow/lifecycle.test.ts', 'a listener for an unknown integration aborts with 78'] as const
 
 const manifestKeys: Readonly<Record<string, Shown>> = {
@@ -48,6 +52,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'network[].ports': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
   'network[].methods': ['flow/other-clients.test.ts', 'git clones over HTTPS from git http-backend, and cannot push'],
   'network[].paths': ['flow/security-cases.test.ts', 'cases 6, 9: one path has one verdict'],
+  'network[].query': queryConditions,
   'network[].encodedSlash': literalForms,
   'network[].emptySegments': literalForms,
   'network[].tls': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
@@ -58,6 +63,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'services[].name': ['flow/services.test.ts', 'a denied and an unknown service look alike'],
   'services[].methods': ['flow/configured-bounds.test.ts', 'a service is asked by the methods that its capability names'],
   'services[].paths': ['flow/client-forms.test.ts', 'a WebSocket to a service has the verdict of a plain request on each of these paths'],
+  'services[].query': queryConditions,
   'services[].encodedSlash': literalForms,
   'services[].emptySegments': literalForms,
   'services[].websocket': ['flow/services.test.ts', 'a WebSocket is judged, recorded before its upgrade'],

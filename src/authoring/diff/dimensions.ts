@@ -1,6 +1,6 @@
 /** A capability as lists of what it allows, one list per dimension: it allows their product. */
-import { globCovers, hostCovers, pathCovers } from '../../canonical/index.ts'
-import type { FileCapability, FormChoices, Integration, NetworkCapability, ServiceCapability } from '../../core/index.ts'
+import { globCovers, hostCovers, pathCovers, queryCovers } from '../../canonical/index.ts'
+import type { FileCapability, FormChoices, Integration, NetworkCapability, QueryConditions, ServiceCapability } from '../../core/index.ts'
 
 export type CapabilityKind = 'network' | 'services' | 'files'
 
@@ -47,6 +47,7 @@ function networkScope(capability: NetworkCapability): Scope {
       { label: 'port', values: ports.map(String), covers: same },
       { label: 'method', values: methods, covers: same },
       { label: 'path', values: paths, covers: pathCovers },
+      queryOf(capability),
       formsOf(capability),
       { label: 'address block', values: addresses, covers: same },
     ],
@@ -68,11 +69,22 @@ function serviceScope(capability: ServiceCapability): Scope {
     dimensions: [
       { label: 'method', values: methods, covers: same },
       { label: 'path', values: paths, covers: pathCovers },
+      queryOf(capability),
       formsOf(capability),
       { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
     ],
     bounds: [],
     facts: {},
+  }
+}
+
+/** All conditions are one value, since a request has to fulfil all of them. */
+function queryOf({ query }: { readonly query?: QueryConditions }): Dimension {
+  const read = (text: string) => JSON.parse(text) as QueryConditions
+  return {
+    label: 'query',
+    values: query === undefined ? null : [JSON.stringify(query)],
+    covers: (general, specific) => queryCovers(read(general), read(specific)),
   }
 }
 

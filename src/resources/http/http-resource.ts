@@ -1,5 +1,5 @@
 /** The resource kind `http`: a request to an origin on the network. */
-import { pathForms, segmentsOf } from '../../canonical/index.ts'
+import { judgedQueryOf, pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
   type Answer,
   Claim,
@@ -89,9 +89,10 @@ function originOf({ scheme, host, port }: HttpRequest['target']): string {
 }
 
 /** `input.http`. Only what the policy can look at is computed. */
-function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonObject {
-  const { scheme, host, port, method, path } = target
-  if (!needs.headers && !needs.body) return { scheme, host, port, method, path, ...pathForms(path) }
+function httpFacts({ target, headers, body, integration }: HttpRequest, needs: Needs): JsonObject {
+  const { scheme, host, port, method, path, query } = target
+  const judged = judgedQueryOf(integration, query)
+  if (!needs.headers && !needs.body) return { scheme, host, port, method, path, ...pathForms(path), ...judged }
   return {
     scheme,
     host,
@@ -99,7 +100,8 @@ function httpFacts({ target, headers, body }: HttpRequest, needs: Needs): JsonOb
     method,
     path,
     ...pathForms(path),
-    ...(needs.headers && { segments: segmentsOf(path), query: queryOf(target.query), headers: headersOf(headers) }),
+    ...judged,
+    ...(needs.headers && { segments: segmentsOf(path), query: queryOf(query), headers: headersOf(headers) }),
     ...(needs.body && body !== null && { body: bodyOf(body, headers) }),
   }
 }

@@ -1,5 +1,5 @@
 /** The resource kind `service`: a service that the operator named, with the headers that the gateway adds. */
-import { pathForms, segmentsOf } from '../../canonical/index.ts'
+import { judgedQueryOf, pathForms, segmentsOf } from '../../canonical/index.ts'
 import { Claim, type Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
@@ -55,6 +55,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
           method,
           path,
           ...pathForms(path),
+          ...judgedQueryOf(request.integration, query),
           websocket,
           ...(needs.headers && { segments: segmentsOf(path), query: queryOf(query), headers: headersOf(request.headers) }),
           ...(needs.body && request.body !== null && { body: bodyOf(request.body, request.headers) }),
