@@ -5,6 +5,7 @@ import {
   type Claim,
   type Decision,
   denial,
+  type Hangup,
   type Identified,
   isTakeover,
   type Meter,
@@ -45,8 +46,11 @@ class Passage extends Settlement implements Settling {
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
-      for (let wait = auditLog.behind(); wait !== null; wait = auditLog.behind()) await wait
-      const who = this.#identify()
+      let who = this.#identify()
+      for (let wait = auditLog.behind(nameOf(who)); wait !== null; wait = auditLog.behind(nameOf(who))) {
+        await this.#waitForDisk(wait)
+        who = this.#identify()
+      }
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) {
         // External calls of rules do not flood, and a decision waits for their answer: their refusal is not delayed.
@@ -85,6 +89,13 @@ class Passage extends Settlement implements Settling {
       await this.refuse(toRefusal(error))
     }
     return this
+  }
+
+  /** Throws `Refusal('client-closed')` as soon as the caller has left. */
+  async #waitForDisk(wait: Promise<void>): Promise<void> {
+    this.waitsForDisk = true
+    await untilGone(wait, this.arrival.hangup)
+    this.waitsForDisk = false
   }
 
   /** `null`: the decision has to wait for the body or for an external call. */
@@ -180,6 +191,20 @@ class Unidentified {
   constructor(refusal: unknown) {
     this.refusal = refusal
   }
+}
+
+function nameOf({ integration }: Identified | Unidentified): string | null {
+  return integration?.name ?? null
+}
+
+function untilGone(wait: Promise<void>, hangup: Hangup): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const forget = hangup.onGone(() => reject(new Refusal('client-closed', 'the caller went away')))
+    void wait.then(() => {
+      forget()
+      resolve()
+    })
+  })
 }
 
 /** Resolves when the time is over or the caller has left. Meanwhile its connection is not read. */

@@ -44,6 +44,8 @@ export class Settlement extends Timeline implements Meter {
   protected origin: string | null = null
   /** The decision is recorded: a refusal from now on needs no record of its own. */
   protected decided = false
+  /** A record for each arrival that ends while it waits for the disk would fill the queue that it waits for: they are counted. */
+  protected waitsForDisk = false
   protected answer: Reply | null = null
   protected problem: ProblemCode | null = null
   #forOperator: string | null = null
@@ -63,10 +65,13 @@ export class Settlement extends Timeline implements Meter {
     if (refusal.code === 'internal') this.#report(refusal.cause)
     this.#discardAnswer()
     let answered = this.#recordRefusal(refusal)
-    try {
-      await (this.entry?.durable() ?? undefined)
-    } catch (error) {
-      answered = toRefusal(error)
+    // That nothing can be recorded is said at once.
+    if (answered.code !== 'audit-unavailable') {
+      try {
+        await (this.entry?.durable() ?? undefined)
+      } catch (error) {
+        answered = toRefusal(error)
+      }
     }
     this.#turnInto(answered)
   }
@@ -195,7 +200,7 @@ export class Settlement extends Timeline implements Meter {
     if (entry === null) return unrecorded()
     if (this.decided) return refusal
     try {
-      if (refusal.code === 'arrivals-exceeded') entry.summed(refusal, who)
+      if (this.waitsForDisk || refusal.code === 'arrivals-exceeded' || refusal.code === 'audit-unavailable') entry.summed(refusal, who)
       else entry.refused(refusal, who)
       return refusal
     } catch (error) {

@@ -19,6 +19,9 @@ export interface AuditOptions {
   readonly onBroken: (error: Error) => void
   /** The log continues in a segment that is larger than it should be. */
   readonly onRotationFailed?: (error: Error) => void
+  /** The disk has taken nothing for `stallMs`, and until it does everything is refused; or it takes records again. */
+  readonly onStalled?: (isStalled: boolean) => void
+  readonly stallMs?: number
   readonly file?: AppendFile
   /** Takes the folder, and gives what gives it back; for a folder that its opener holds already, nothing. */
   readonly lock?: (folder: string) => () => void
@@ -31,6 +34,8 @@ export interface AuditStatus {
   readonly head: string
   readonly records: number
   readonly broken: boolean
+  /** The disk has not taken a write for so long that everything is refused. */
+  readonly stalled: boolean
   /** Ids that the previous run decided and never settled. */
   readonly unsettledBefore: number
 }
@@ -62,11 +67,21 @@ export function openAudit(options: AuditOptions): AuditStation {
   let clockText = ''
 
   function openLog() {
-    const { onBroken, onRotationFailed = () => {} } = options
+    const { onBroken, onRotationFailed = () => {}, onStalled = () => {}, stallMs } = options
     try {
       const recovered = recover(folder)
       const { segment, segmentBytes, nextSeq } = recovered
-      const writerOptions = { folder, segment: segment ?? 1, segmentBytes, maxSegmentBytes, file, onBroken, onRotationFailed }
+      const writerOptions = {
+        folder,
+        segment: segment ?? 1,
+        segmentBytes,
+        maxSegmentBytes,
+        file,
+        onBroken,
+        onRotationFailed,
+        onStalled,
+        stallMs,
+      }
       return { recovered, writer: new Writer(writerOptions, { hash: recovered.head, seq: nextSeq - 1 }) }
     } catch (error) {
       unlock()
@@ -92,10 +107,10 @@ export function openAudit(options: AuditOptions): AuditStation {
   const log: EntryLog = {
     writer,
     mask,
-    append(type, fields, urgent) {
+    append(type, fields, urgent, owner = '') {
       const line = oneLine(`{"seq":${seq},"time":"${time()}","type":"${type}",${fields},"prev":"${head}"}`)
       head = hashLine(line)
-      return writer.append(line, head, seq++, urgent)
+      return writer.append(line, head, seq++, urgent, owner)
     },
     sum: (who, code, isIntegration) => sums.count(who, code, isIntegration),
   }
@@ -112,11 +127,17 @@ export function openAudit(options: AuditOptions): AuditStation {
 
   return {
     strict: durability === 'strict',
-    behind: () => writer.behind(),
+    behind: (integration) => writer.behind(integration ?? ''),
     open: (arrival) => new ArrivalEntry(log, arrival),
     status() {
       const { hash, seq: records } = writer.head
-      return { head: hash, records, broken: writer.broken !== null, unsettledBefore: recovered.unsettled.length }
+      return {
+        head: hash,
+        records,
+        broken: writer.broken !== null,
+        stalled: writer.stalled !== null,
+        unsettledBefore: recovered.unsettled.length,
+      }
     },
     async ready() {
       try {

@@ -19,7 +19,7 @@ import type { Group, Writer } from './writer.ts'
 export interface EntryLog {
   readonly writer: Writer
   /** Numbers, times and chains a record; `fields` is `"key":value,…` text. */
-  append(type: string, fields: string, urgent: boolean): Group
+  append(type: string, fields: string, urgent: boolean, owner?: string): Group
   /** Counts a refusal of a flood; resolves or rejects, as `Writer.durable`, with the sum that it is in. */
   sum(who: string, code: string, isIntegration: boolean): Promise<void>
   readonly mask: AuditMask
@@ -61,7 +61,7 @@ export class ArrivalEntry implements Entry {
     const { integration, identity, kind, action } = request
     this.#mask = this.#log.mask.of(integration.redaction)
     const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
-    this.#group = this.#log.append('decided', fields, true)
+    this.#group = this.#log.append('decided', fields, true, integration.name)
   }
 
   refused(refusal: Refusal, who: Identified | null): void {
@@ -71,6 +71,7 @@ export class ArrivalEntry implements Entry {
       'refused',
       `${this.#opening()},"integration":${integration},"code":"${refusal.code}","detail":${quote(this.#mask.text(refusal.message))}`,
       true,
+      who?.integration.name,
     )
   }
 

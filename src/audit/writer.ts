@@ -12,6 +12,10 @@ export interface WriterOptions {
   readonly onBroken: (error: Error) => void
   /** The next segment could not be created, and the current one is used until that succeeds. Called once until then. */
   readonly onRotationFailed: (error: Error) => void
+  /** The disk has taken nothing for `stallMs`; or it takes records again. */
+  readonly onStalled: (isStalled: boolean) => void
+  /** Default 30 s. */
+  readonly stallMs?: number | undefined
 }
 
 /** The newest record that is on disk. */
@@ -24,6 +28,8 @@ export interface Head {
 interface Group {
   lines: string[]
   bytes: number
+  /** By integration, of what came when the group was large already. */
+  owners: Map<string, number> | null
   /** Of its last line. */
   hash: string
   seq: number
@@ -34,8 +40,12 @@ interface Group {
 
 /** More than this waits for the disk: the disk has stalled, and memory must not grow with it. */
 const maxPendingBytes = 64 * 1024 * 1024
-/** From here on arrivals wait, so that the log does not reach the bound at which it gives up. */
+/** From here on arrivals wait, so that the log does not reach the bound at which it gives up. An integration's wait where it has as much as is still free. */
 const behindBytes = 16 * 1024 * 1024
+/** Until a group is so large nobody's part of it is counted: a disk that keeps up never lets it grow so far. */
+const uncountedBytes = 1024 * 1024
+/** A disk may be busy for seconds. One that takes nothing for so long may never do so again, and callers are told. */
+const stallMs = 30_000
 /** Lines that no reply waits for are written with the next group, or after this time. */
 const lingerMs = 20
 
@@ -56,6 +66,9 @@ export class Writer {
   #broken: Error | null = null
   #idle: (() => void)[] = []
   #caughtUp: PromiseWithResolvers<void> | null = null
+  #flyingSince = 0
+  #stallTimer: NodeJS.Timeout | null = null
+  #stalled: Error | null = null
 
   /** Throws what the file system throws. */
   constructor(options: WriterOptions, head: Head) {
@@ -75,19 +88,28 @@ export class Writer {
     return this.#broken
   }
 
-  /** Throws `Refusal('audit-unavailable')` once the log is broken: no effect begins that could not be recorded. */
-  requireWritable(): void {
-    if (this.#broken !== null) throw unavailable(this.#broken)
+  get stalled(): Error | null {
+    return this.#stalled
   }
 
-  /** Appends a line; the group it goes with. `urgent` lines start a commit, others ride along. */
-  append(line: string, hash: string, seq: number, urgent: boolean): Group {
+  /** Throws `Refusal('audit-unavailable')` while nothing can be written: no effect begins that could not be recorded. */
+  requireWritable(): void {
+    const error = this.#broken ?? this.#stalled
+    if (error !== null) throw unavailable(error)
+  }
+
+  /** Appends a line; the group it goes with. `urgent` lines start a commit, others ride along. `owner`: the integration whose share of the queue it takes. */
+  append(line: string, hash: string, seq: number, urgent: boolean, owner: string): Group {
     const group = this.#pending
     if (this.#broken !== null) return group
     group.lines.push(line)
     group.hash = hash
     group.seq = seq
     group.bytes += line.length + 1
+    if (group.bytes > uncountedBytes) {
+      group.owners ??= new Map()
+      group.owners.set(owner, (group.owners.get(owner) ?? 0) + line.length + 1)
+    }
     if (group.bytes > maxPendingBytes) this.#break(new Error('the disk does not keep up with the audit log'))
     else if (this.#flying !== null) return group
     else if (urgent) this.#schedule()
@@ -98,14 +120,17 @@ export class Writer {
   /** `null` when the group is on disk already. Rejects with `Refusal('audit-unavailable')`. */
   durable(group: Group): Promise<void> | null {
     if (group.isDurable) return null
-    if (this.#broken !== null) return Promise.reject(unavailable(this.#broken))
+    const error = this.#broken ?? this.#stalled
+    if (error !== null) return Promise.reject(unavailable(error))
     group.wait ??= Promise.withResolvers<void>()
     return group.wait.promise
   }
 
   /** `null`, or a promise that resolves when it is worth another look: the disk has not taken what came before. Never rejects. */
-  behind(): Promise<void> | null {
-    if (this.#pending.bytes <= behindBytes || this.#broken !== null) return null
+  behind(owner: string): Promise<void> | null {
+    const { bytes, owners } = this.#pending
+    if (bytes <= uncountedBytes || this.#broken !== null || this.#stalled !== null) return null
+    if (bytes <= behindBytes && (owners?.get(owner) ?? 0) <= behindBytes - bytes) return null
     this.#caughtUp ??= Promise.withResolvers<void>()
     return this.#caughtUp.promise
   }
@@ -118,7 +143,7 @@ export class Writer {
     }
     // Nothing is written after this: the descriptor may belong to another file or socket by then.
     this.#broken ??= new Error('the log is closed')
-    if (this.#linger !== null) clearTimeout(this.#linger)
+    for (const timer of [this.#linger, this.#stallTimer]) if (timer !== null) clearTimeout(timer)
     this.#files.close()
   }
 
@@ -141,6 +166,8 @@ export class Writer {
     const group = this.#pending
     this.#pending = newGroup()
     this.#flying = group
+    this.#flyingSince = performance.now()
+    this.#stallTimer ??= setTimeout(() => this.#lookForStall(), this.#stallMs).unref()
     this.#letOn()
     this.#writeAll(group, Buffer.from(`${group.lines.join('\n')}\n`))
   }
@@ -161,8 +188,41 @@ export class Writer {
     })
   }
 
+  get #stallMs(): number {
+    return this.#options.stallMs ?? stallMs
+  }
+
+  /** One timer for all writes: it is set again as long as some are under way. */
+  #lookForStall(): void {
+    this.#stallTimer = null
+    if (this.#flying === null || this.#stalled !== null) return
+    const leftMs = this.#stallMs - (performance.now() - this.#flyingSince)
+    if (leftMs > 0) {
+      this.#stallTimer = setTimeout(() => this.#lookForStall(), leftMs).unref()
+      return
+    }
+    this.#stalled = new Error(`the disk has taken nothing for ${this.#stallMs / 1000} s`)
+    this.#giveUp(unavailable(this.#stalled))
+    this.#letOn()
+    this.#options.onStalled(true)
+  }
+
+  /** Whoever waits for these records hears that they are not on disk. */
+  #giveUp(refusal: Refusal): void {
+    for (const group of [this.#flying, this.#pending]) {
+      if (group?.wait == null) continue
+      group.wait.promise.catch(() => {})
+      group.wait.reject(refusal)
+      group.wait = null
+    }
+  }
+
   #landed(group: Group): void {
     this.#flying = null
+    if (this.#stalled !== null) {
+      this.#stalled = null
+      this.#options.onStalled(false)
+    }
     group.lines = []
     group.isDurable = true
     group.wait?.resolve()
@@ -198,12 +258,7 @@ export class Writer {
   #break(error: Error): void {
     if (this.#broken !== null) return
     this.#broken = error
-    const refusal = unavailable(error)
-    for (const group of [this.#flying, this.#pending]) {
-      if (group?.wait == null) continue
-      group.wait.promise.catch(() => {})
-      group.wait.reject(refusal)
-    }
+    this.#giveUp(unavailable(error))
     this.#flying = null
     // What is lost needs no memory; its waiters, and whoever asks later, hear that it is.
     this.#pending.lines = []
@@ -220,7 +275,7 @@ export class Writer {
 export type { Group }
 
 function newGroup(): Group {
-  return { lines: [], bytes: 0, hash: '', seq: 0, isDurable: false, wait: null }
+  return { lines: [], bytes: 0, owners: null, hash: '', seq: 0, isDurable: false, wait: null }
 }
 
 function unavailable(cause: Error): Refusal {

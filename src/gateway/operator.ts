@@ -19,7 +19,7 @@ export interface OperatorOptions {
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
-  readonly audit: { status(): { readonly broken: boolean }; noted(): Promise<void> }
+  readonly audit: { status(): { readonly broken: boolean; readonly stalled: boolean }; noted(): Promise<void> }
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => AsyncIterable<string>
   /** Names of the integrations in force. */
@@ -43,13 +43,14 @@ export function createOperator(options: OperatorOptions): Admin {
     activation.pinned() === null ? 0 : 1,
   )
 
+  const isRecorded = () => !audit.status().broken && !audit.status().stalled
   const health = (): Health => ({
-    ready: state.ready && !state.draining && !audit.status().broken && active.revision() !== null,
+    ready: state.ready && !state.draining && isRecorded() && active.revision() !== null,
     pinned: activation.pinned() !== null,
     checks: {
       policy: active.revision() !== null,
       manifests: activation.rejected() === null,
-      audit: !audit.status().broken,
+      audit: isRecorded(),
       draining: state.draining,
     },
   })

@@ -37,9 +37,13 @@ function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Aud
     onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
     onRotationFailed: (error) =>
       logger.error({ err: error }, 'the next segment of the audit log cannot be begun: the current one grows meanwhile'),
+    onStalled: (isStalled) =>
+      isStalled
+        ? logger.fatal('the disk has taken no record of the audit log for 30 s: every request is refused until it does')
+        : logger.warn('the disk takes records of the audit log again'),
   })
   metrics.gauge('sallyport_audit_records', 'Records of the audit log.', () => audit.status().records)
-  const isBroken = () => (audit.status().broken ? 1 : 0)
+  const isBroken = () => (audit.status().broken || audit.status().stalled ? 1 : 0)
   metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
   return audit
 }

@@ -284,7 +284,7 @@ test('arrivals wait for a disk that stalls, and one arrival too many does not br
   const long = { subject: { host: 'x'.repeat(4096), path: 'y'.repeat(4096) } } as unknown as Claim
   let recorded = 0
   const arrive = async (id: string) => {
-    for (let wait = audit.behind(); wait !== null; wait = audit.behind()) await wait
+    for (let wait = audit.behind(null); wait !== null; wait = audit.behind(null)) await wait
     audit.open(arrival(id)).decided(request, long, decision)
     recorded += 1
   }

@@ -307,17 +307,22 @@ test('a request that waits for its body while the gateway begins to shut down, a
   assert.equal(settling.reply.status, 200)
 })
 
+/** Of a caller that leaves when `leave.now` is called. */
+function hangupOf(leave: { now: () => void }, forget = () => {}) {
+  return {
+    gone: false,
+    onGone(callback: () => void) {
+      leave.now = callback
+      return forget
+    },
+  }
+}
+
 /** An arrival too many, whose refusal is kept back for a minute. */
 function arrangeFlood(leave: { now: () => void }) {
   const { seen, stations, arrival } = arrange(null)
   const socket = { pause: () => void seen.push('paused'), resume: () => void seen.push('resumed') }
-  const hangup = {
-    gone: false,
-    onGone(callback: () => void) {
-      leave.now = callback
-      return () => void seen.push('forgotten')
-    },
-  }
+  const hangup = hangupOf(leave, () => void seen.push('forgotten'))
   const limits = { ...stations.limits, arrive: () => 1000, keepBack: () => 60_000 }
   return { seen, answered: createPipeline({ ...stations, limits })({ ...arrival, socket, hangup }) }
 }
@@ -364,4 +369,24 @@ test('with audit.durability strict the effect waits for its record', async () =>
   isOnDisk()
   await handling
   assert.ok(seen.includes('perform'))
+})
+
+test('a caller that leaves while the disk is behind is waited for no longer, is counted in a sum, and takes no token', async () => {
+  const { seen, stations, arrival } = arrange(null)
+  const leave = { now: () => {} }
+  const behind = () => new Promise<void>(() => {})
+  const handled = createPipeline({ ...stations, auditLog: { ...stations.auditLog, behind } })({ ...arrival, hangup: hangupOf(leave) })
+  leave.now()
+  const settling = await handled
+  assert.equal(settling.reply.status, 499)
+  settling.settle({ complete: false, status: 499 })
+  assert.deepEqual(seen, ['identify', 'summed', 'settled', 'metered'])
+})
+
+test('an arrival that has waited for the disk is identified again, since its token may have been taken away', async () => {
+  const { seen, stations, arrival } = arrange(null)
+  const waits = [Promise.resolve(), null]
+  const auditLog = { ...stations.auditLog, behind: () => waits.shift() ?? null }
+  await createPipeline({ ...stations, auditLog })({ ...arrival, hangup: hangupOf({ now: () => {} }) })
+  assert.deepEqual(seen.slice(0, 3), ['identify', 'identify', 'arrive'])
 })

@@ -1,0 +1,117 @@
+/** A disk that takes nothing for a while, or for ever: one integration does not hold the others, callers hear of it, and nothing that was promised is lost. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { openAudit } from '../../src/audit/audit.ts'
+import type { AppendFile } from '../../src/audit/index.ts'
+import { readAudit } from '../../src/audit/read.ts'
+import { realFile } from '../../src/audit/segment-files.ts'
+import { verifyAudit } from '../../src/audit/verify.ts'
+import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+import { times } from '../support/cases.ts'
+import { eventually } from '../support/eventually.ts'
+import { servedOutcome } from '../support/outcome.ts'
+
+async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+/** A file whose writes wait while it is stalled. */
+class StallingFile implements AppendFile {
+  readonly open = realFile.open
+  readonly sync = realFile.sync
+  readonly size = realFile.size
+  readonly close = realFile.close
+  readonly waiting: (() => void)[] = []
+  isStalled = false
+
+  write(...call: Parameters<AppendFile['write']>): void {
+    if (this.isStalled) this.waiting.push(() => realFile.write(...call))
+    else realFile.write(...call)
+  }
+
+  goOn(): void {
+    this.isStalled = false
+    for (const write of this.waiting.splice(0)) write()
+  }
+}
+
+const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
+const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
+const decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'r' }
+const long = { subject: { host: 'x'.repeat(4096), path: 'y'.repeat(4096) } } as unknown as Claim
+const of = (name: string) => ({ kind: 'http', action: 'GET', identity: 'token', integration: { name } }) as AccessRequest
+
+function open(t: TestContext, file: AppendFile, stallMs = 30_000) {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const stalls: boolean[] = []
+  const audit = openAudit({
+    ...{ folder, maxSegmentBytes: 1e9, durability: 'reply', version: 'test', mask, file, stallMs },
+    onBroken: () => {},
+    onStalled: (isStalled) => stalls.push(isStalled),
+  })
+  return { folder, audit, stalls }
+}
+
+test('an integration that has filled its share of the queue waits, and the others do not', async (t) => {
+  const file = new StallingFile()
+  const { audit, folder } = open(t, file)
+  await audit.ready()
+  file.isStalled = true
+  let count = 0
+  const record = (name: string) => {
+    count += 1
+    audit.open(arrival(`${name}${count}`)).decided(of(name), long, decision)
+  }
+  record('first')
+  await eventually('a write is under way', () => file.waiting.length === 1)
+  times(3000, () => audit.behind('greedy') ?? record('greedy'))
+  assert.notEqual(audit.behind('greedy'), null)
+  assert.equal(audit.behind('modest'), null)
+  // The next one that floods has half of what is left, and the third still finds room.
+  times(3000, () => audit.behind('second') ?? record('second'))
+  assert.notEqual(audit.behind('second'), null)
+  assert.equal(audit.behind('modest'), null)
+  assert.equal(audit.behind(null), null)
+  const caughtUp = audit.behind('greedy')
+  file.goOn()
+  await caughtUp
+  await audit.close()
+  assert.equal((await verifyAudit(folder)).ok, true)
+})
+
+test('a disk that takes nothing for long is said to those who wait, keeps new effects from beginning, and is used again when it comes back', async (t) => {
+  const file = new StallingFile()
+  const { audit, folder, stalls } = open(t, file, 50)
+  await audit.ready()
+  file.isStalled = true
+  const waiting = audit.open(arrival('a'))
+  waiting.decided(of('weather'), long, decision)
+  await assert.rejects(async () => waiting.durable(), { code: 'audit-unavailable' })
+  assert.deepEqual([audit.status().stalled, audit.status().broken, stalls], [true, false, [true]])
+  assert.throws(() => audit.open(arrival('b')).decided(of('weather'), long, decision), { code: 'audit-unavailable' })
+  assert.equal(audit.behind('weather'), null)
+  waiting.settled({ ...servedOutcome, status: 503 })
+  file.goOn()
+  await eventually('the disk is used again', () => !audit.status().stalled)
+  const after = audit.open(arrival('c'))
+  after.decided(of('weather'), long, decision)
+  await after.durable()
+  await audit.close()
+  assert.deepEqual(stalls, [true, false])
+  assert.equal((await verifyAudit(folder)).ok, true)
+  const kept = (await all(readAudit(folder))) as { type: string; id?: string }[]
+  assert.deepEqual(
+    kept.slice(1, 4).map(({ type, id }) => [type, id]),
+    [
+      ['decided', 'a'],
+      ['settled', 'a'],
+      ['decided', 'c'],
+    ],
+  )
+})
