@@ -48,12 +48,16 @@ const prefix = '/v1/files/'
 
 function readFileRequest(arrival: HttpArrival, who: Identified): AccessRequest {
   const { req, res } = arrival
-  const [rawPath = '', query = ''] = (req.url ?? '').slice(prefix.length).split('?', 2)
+  const target = (req.url ?? '').slice(prefix.length)
+  const mark = target.indexOf('?')
+  const [rawPath, query] = mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
   const [root = '', ...segments] = rawPath.split('/').map(decodeSegment)
   if (segments.at(-1) === '') segments.pop()
   if (root === '' || segments.includes('')) throw new Refusal('malformed-request', 'expected /v1/files/<name>/<path>')
   const body = createRequestBody(req, res)
-  const action = fileActionOf(req.method ?? '', queryOf(query)['op']?.[0] ?? null)
+  const operations = queryOf(query)['op'] ?? []
+  if (operations.length > 1) throw new Refusal('malformed-request', 'op is given twice')
+  const action = fileActionOf(req.method ?? '', operations[0] ?? null)
   // RFC 9110 §14.5: a partial PUT must not be taken for a whole one.
   if (action === 'write' && req.headers['content-range'] !== undefined)
     throw new Refusal('malformed-request', 'a file is written whole: PUT knows no Content-Range')

@@ -1,8 +1,8 @@
 /** Inputs to compare evaluators on before a policy decides: those of its own tests, what was asked lately, and what manifests lead to. */
-import { pathForms, segmentsOf } from '../canonical/index.ts'
-import { type Integration, type Json, type JsonObject, resourceKinds } from '../core/index.ts'
+import { judgedQueryOf, pathForms, segmentsOf } from '../canonical/index.ts'
+import { type Integration, type Json, type JsonObject, type QueryConditions, resourceKinds } from '../core/index.ts'
 import type { RegoSources } from '../opa/index.ts'
-import { isJsonObject, stringify } from '../text/index.ts'
+import { isJsonObject, queryOf, stringify } from '../text/index.ts'
 
 export interface SampleInput {
   readonly integration: string
@@ -96,8 +96,8 @@ interface Asked {
   readonly facts: JsonObject
 }
 
-function networkOf({ network }: Integration): readonly Asked[] {
-  return network.slice(0, 2).flatMap(({ hosts, ports, methods, paths, tls }) => {
+function networkOf(integration: Integration): readonly Asked[] {
+  return integration.network.slice(0, 2).flatMap(({ hosts, ports, methods, paths, query, tls }) => {
     const host = nameOf(hosts[0] ?? '')
     const port = ports[0] ?? 443
     const method = methods?.[0] ?? 'GET'
@@ -105,7 +105,7 @@ function networkOf({ network }: Integration): readonly Asked[] {
     const scheme = tls === 'none' ? 'http' : 'https'
     return [
       { kind: 'tunnel', action: 'CONNECT', facts: { host, port } } as const,
-      http({ scheme, host, port, method, path }),
+      http({ scheme, host, port, method, path }, queryFacts(integration, query)),
       http({ scheme, host, port, method: 'BREW', path }),
       http({ scheme, host, port, method, path: '/elsewhere/%2F"x' }),
       http({ scheme, host: 'elsewhere.invalid', port, method, path }),
@@ -113,17 +113,20 @@ function networkOf({ network }: Integration): readonly Asked[] {
   })
 }
 
-function http(target: { scheme: string; host: string; port: number; method: string; path: string }): Asked {
-  return { kind: 'http', action: target.method, facts: { ...target, ...pathFacts(target.path), query: {}, headers: { accept: ['*/*'] } } }
+function http(
+  target: { scheme: string; host: string; port: number; method: string; path: string },
+  query: JsonObject = { query: {} },
+): Asked {
+  return { kind: 'http', action: target.method, facts: { ...target, ...pathFacts(target.path), ...query, headers: { accept: ['*/*'] } } }
 }
 
-function servicesOf({ services }: Integration): readonly Asked[] {
-  return services.slice(0, 1).flatMap(({ name, methods, paths }) => {
+function servicesOf(integration: Integration): readonly Asked[] {
+  return integration.services.slice(0, 1).flatMap(({ name, methods, paths, query }) => {
     const method = methods?.[0] ?? 'GET'
     return [pathOf(paths?.[0] ?? '/a'), '/elsewhere/x'].map((path) => ({
       kind: 'service' as const,
       action: method,
-      facts: { name, method, path, websocket: false, ...pathFacts(path), query: {}, headers: {} },
+      facts: { name, method, path, websocket: false, ...pathFacts(path), ...queryFacts(integration, query), headers: {} },
     }))
   })
 }
@@ -139,6 +142,13 @@ function filesOf({ files }: Integration): readonly Asked[] {
 
 function pathFacts(path: string): JsonObject {
   return { segments: segmentsOf(path), ...pathForms(path) }
+}
+
+/** Of a query that fulfils the conditions. */
+function queryFacts(integration: Integration, conditions: QueryConditions = {}): JsonObject {
+  const given = Object.entries(conditions).flatMap(([key, [value]]) => (value === undefined ? [] : [[key, value] as const]))
+  const text = new URLSearchParams(Object.fromEntries(given)).toString()
+  return { query: queryOf(text), ...judgedQueryOf(integration, text) }
 }
 
 /** A name that a pattern of hosts stands for. */

@@ -68,6 +68,8 @@ test('files are read, described, listed and atomically written', async (t) => {
   const etag = read.headers.get('etag') ?? ''
   assert.equal((await ask('files/data/hello.txt', { headers: { 'if-none-match': etag } })).status, 304)
   assert.deepEqual(((await (await ask('files/data/hello.txt?op=stat')).json()) as { type: string; bytes: number }).bytes, 5)
+  assert.equal((await ask('files/data/hello.txt?op=stat&op=read')).status, 400)
+  assert.equal((await ask('files/data/hello.txt?x=1?&op=stat')).headers.get('content-type'), 'application/json')
   assert.equal((await ask('files/data/hello.txt', { method: 'HEAD' })).headers.get('content-length'), '5')
   assert.deepEqual(await (await ask('files/data?op=list')).json(), {
     entries: [
