@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configJsonSchema } from '../src/config/index.ts'
 import { manifestJsonSchema } from '../src/manifests/index.ts'
-import { createQuick } from '../src/opa/builtins/js-builtins.ts'
+import { createJsBuiltins } from '../src/opa/builtins/js-builtins.ts'
 import { refusedFunctions } from '../src/opa/compiler/compile.ts'
 import { asksHost, type WasmBuiltin, wasmBuiltins } from '../src/opa/wasm/wasm-builtins.ts'
 
@@ -86,7 +86,7 @@ function placesOfBuiltins(): string {
   const all = Object.values(wasmBuiltins)
   const names = (fitting: (one: WasmBuiltin) => boolean) =>
     [...new Set(all.filter(fitting).map(({ name }) => `\`${name}\``))].sort().join(', ')
-  const quick = Object.keys(createQuick()).sort()
+  const quick = Object.keys(createJsBuiltins()).sort()
   return tableOf(
     ['where', 'functions'],
     [

@@ -11,11 +11,11 @@ const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
 const compile = createCompile()
 const { capabilities } = await compile({ command: 'capabilities' })
 const capabilitiesText = `${JSON.stringify(capabilities, null, 1)}\n`
-const outsideFile = join(import.meta.dirname, 'compiler/outside.json')
-const outside = await outsideBuiltins()
+const externalFile = join(import.meta.dirname, 'compiler/external-builtins.json')
+const outside = await externalBuiltins()
 if (!process.argv.includes('--check')) {
   await writeFile(capabilitiesFile, capabilitiesText)
-  await writeFile(outsideFile, outside)
+  await writeFile(externalFile, outside)
 }
 
 const digestsFile = join(import.meta.dirname, '../src/opa/wasm/wasm-digests.ts')
@@ -31,7 +31,7 @@ if (process.argv.includes('--check')) {
   }
   const same =
     (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
-    (await readFile(outsideFile, 'utf8')) === outside &&
+    (await readFile(externalFile, 'utf8')) === outside &&
     (await readFile(digestsFile, 'utf8')) === digests &&
     wasm.equals(built.policy.wasm) &&
     metadata.sourceHash === built.policy.sourceHash &&
@@ -52,7 +52,7 @@ if (process.argv.includes('--check')) {
 }
 
 /** Declarations of the functions that only a grant opens. */
-async function outsideBuiltins(): Promise<string> {
+async function externalBuiltins(): Promise<string> {
   const grants = ['http.send', 'net.lookup_ip_addr', 'opa.runtime']
   const { capabilities: wider } = await compile({ command: 'capabilities', grants })
   const { builtins } = wider as { builtins: { name: string }[] }
@@ -68,7 +68,7 @@ async function wasmDigests(): Promise<string> {
   const { builtins: declared } = capabilities as { builtins: { name: string; decl: { args?: unknown[] } }[] }
   const inside = Object.entries(wasmBuiltins).filter(([, builtin]) => builtin.inside !== undefined)
   const rules = inside.map(([, { name }], index) => {
-    const { args = [] } = declared.find((one) => one.name === name)?.decl ?? {}
+    const { args = [] } = declared.find((builtin) => builtin.name === name)?.decl ?? {}
     return `answer contains [${index}, v] if v := ${name}(${args.map((_, place) => `input[${place}]`).join(', ')})`
   })
   const sources = { 'every.rego': `package every\n\n${rules.join('\n\n')}\n` }

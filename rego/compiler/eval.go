@@ -112,9 +112,9 @@ func inputOf(text string, isValue bool) (ast.Value, error) {
 }
 
 func events(trace []*topdown.Event) []Event {
-	var told []Event
+	var reported []Event
 	for _, event := range trace {
-		if event.Location == nil || len(told) >= maxEvents {
+		if event.Location == nil || len(reported) >= maxEvents {
 			continue
 		}
 		switch event.Op {
@@ -126,8 +126,8 @@ func events(trace []*topdown.Event) []Event {
 			case *ast.Expr:
 				node = found.String()
 			}
-			told = append(told, Event{event.Location.File, event.Location.Row, string(event.Op), node})
+			reported = append(reported, Event{event.Location.File, event.Location.Row, string(event.Op), node})
 		}
 	}
-	return told
+	return reported
 }

@@ -160,28 +160,28 @@ func (a *analysis) refuse(s *ir.WithStmt, path []string) {
 // A dot with a constant key leads to the place below; with another key, a scan, a comparison, a builtin's operand or a
 // part of a new value, the whole subtree counts as read. The source of a dot and of a test for presence is probed only.
 func policyReadsOf(policy *ir.Policy) (PolicyReads, []Problem) {
-	one := &analysis{policy: policy, funcs: map[string]*function{}, reads: map[origin]bool{}, probes: map[origin]bool{}}
+	walk := &analysis{policy: policy, funcs: map[string]*function{}, reads: map[origin]bool{}, probes: map[origin]bool{}}
 	if policy.Funcs != nil {
 		for _, planned := range policy.Funcs.Funcs {
-			one.funcs[planned.Name] = &function{Func: planned, parameters: scope{}}
+			walk.funcs[planned.Name] = &function{Func: planned, parameters: scope{}}
 		}
 	}
-	for one.changed = true; one.changed; {
-		one.changed = false
+	for walk.changed = true; walk.changed; {
+		walk.changed = false
 		for _, plan := range policy.Plans.Plans {
-			one.blocks(nil, one.start(scope{
+			walk.blocks(nil, walk.start(scope{
 				ir.Input: {origins: map[origin]bool{{root: "input"}: true}},
 				ir.Data:  {origins: map[origin]bool{{root: "data"}: true}},
 			}), plan.Blocks)
 		}
 		if policy.Funcs != nil {
 			for _, planned := range policy.Funcs.Funcs {
-				known := one.funcs[planned.Name]
-				one.blocks(known, one.start(known.parameters), planned.Blocks)
+				known := walk.funcs[planned.Name]
+				walk.blocks(known, walk.start(known.parameters), planned.Blocks)
 			}
 		}
 	}
-	return one.result(), one.refused
+	return walk.result(), walk.refused
 }
 
 func (a *analysis) start(parameters scope) scope { return maps.Clone(parameters) }
@@ -255,8 +255,8 @@ func (a *analysis) operand(at scope, operand ir.Operand) holds {
 }
 
 func (a *analysis) consume(at scope, operands ...ir.Operand) {
-	for _, one := range operands {
-		a.readAll(a.operand(at, one))
+	for _, operand := range operands {
+		a.readAll(a.operand(at, operand))
 	}
 }
 
@@ -480,7 +480,7 @@ func (a *analysis) result() PolicyReads {
 	if a.policy.Static != nil {
 		for _, builtin := range a.policy.Static.BuiltinFuncs {
 			reads.Builtins = append(reads.Builtins, builtin.Name)
-			if !isSteady(builtin.Name) {
+			if !isDeterministic(builtin.Name) {
 				reads.Volatile = append(reads.Volatile, builtin.Name)
 			}
 		}
@@ -550,7 +550,7 @@ func uncovered(paths, by [][]string) [][]string {
 }
 
 func coveredBy(shorter [][]string, path []string) bool {
-	return slices.ContainsFunc(shorter, func(one []string) bool {
-		return len(one) <= len(path) && slices.Equal(one, path[:len(one)])
+	return slices.ContainsFunc(shorter, func(prefix []string) bool {
+		return len(prefix) <= len(path) && slices.Equal(prefix, path[:len(prefix)])
 	})
 }

@@ -33,11 +33,11 @@ func dataReferences(compiler *ast.Compiler) []Reference {
 				return false
 			}
 			path := constantPath(ref)
-			one := Reference{path, x.Location.File, x.Location.Row, x.Location.Col}
-			key := fmt.Sprintf("%s:%d:%s", one.File, one.Row, strings.Join(path, "\x00"))
+			reference := Reference{path, x.Location.File, x.Location.Row, x.Location.Col}
+			key := fmt.Sprintf("%s:%d:%s", reference.File, reference.Row, strings.Join(path, "\x00"))
 			if len(path) > 0 && !known[key] && isBase(compiler.RuleTree, path) {
 				known[key] = true
-				found = append(found, one)
+				found = append(found, reference)
 			}
 		}
 		return false

@@ -73,14 +73,14 @@ func explain(err error) []Problem {
 	var several ast.Errors
 	if errors.As(err, &several) {
 		var problems []Problem
-		for _, one := range several {
-			problems = append(problems, problemOf(one))
+		for _, compileError := range several {
+			problems = append(problems, problemOf(compileError))
 		}
 		return problems
 	}
-	var one *ast.Error
-	if errors.As(err, &one) {
-		return []Problem{problemOf(one)}
+	var compileError *ast.Error
+	if errors.As(err, &compileError) {
+		return []Problem{problemOf(compileError)}
 	}
 	var evaluated *topdown.Error
 	if errors.As(err, &evaluated) {
@@ -89,30 +89,30 @@ func explain(err error) []Problem {
 	return []Problem{{Code: "error", Message: err.Error()}}
 }
 
-func problemOf(one *ast.Error) Problem {
-	problem := Problem{Code: one.Code, Message: one.Message + detailsOf(one)}
-	if one.Location != nil {
-		problem.File, problem.Row, problem.Column = one.Location.File, one.Location.Row, one.Location.Col
+func problemOf(reported *ast.Error) Problem {
+	problem := Problem{Code: reported.Code, Message: reported.Message + detailsOf(reported)}
+	if reported.Location != nil {
+		problem.File, problem.Row, problem.Column = reported.Location.File, reported.Location.Row, reported.Location.Col
 	}
 	return problem
 }
 
 // detailsOf tells what a type error found and what it expected, on the line of its message.
-func detailsOf(one *ast.Error) string {
-	if one.Details == nil || one.Code != ast.TypeErr {
+func detailsOf(reported *ast.Error) string {
+	if reported.Details == nil || reported.Code != ast.TypeErr {
 		return ""
 	}
-	var told []string
-	for _, line := range one.Details.Lines() {
+	var settings []string
+	for _, line := range reported.Details.Lines() {
 		what, value, found := strings.Cut(line, ":")
 		if found && wanted[strings.TrimSpace(what)] {
-			told = append(told, strings.TrimSpace(what)+": "+strings.TrimSpace(value))
+			settings = append(settings, strings.TrimSpace(what)+": "+strings.TrimSpace(value))
 		}
 	}
-	if len(told) == 0 {
+	if len(settings) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(told, ", ") + ")"
+	return " (" + strings.Join(settings, ", ") + ")"
 }
 
 // wanted are the parts of OPA's details that say more than the message.

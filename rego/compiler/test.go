@@ -66,15 +66,15 @@ func test(request Request) Answer {
 	}
 	answer := Answer{Tests: []TestResult{}}
 	for result := range channel {
-		one := TestResult{Package: result.Package, Name: result.Name, Passed: result.Pass(), Skipped: result.Skip,
+		outcome := TestResult{Package: result.Package, Name: result.Name, Passed: result.Pass(), Skipped: result.Skip,
 			Output: string(result.Output), Millis: float64(result.Duration.Microseconds()) / 1000}
 		if result.Location != nil {
-			one.File, one.Row = result.Location.File, result.Location.Row
+			outcome.File, outcome.Row = result.Location.File, result.Location.Row
 		}
 		if result.Error != nil {
-			one.Error = tooLong(result.Error).Error()
+			outcome.Error = tooLong(result.Error).Error()
 		}
-		answer.Tests = append(answer.Tests, one)
+		answer.Tests = append(answer.Tests, outcome)
 	}
 	report := coverage.Report(modules)
 	answer.Coverage = report.Coverage
@@ -88,8 +88,8 @@ func test(request Request) Answer {
 
 func linesOf(ranges []cover.Range) []int {
 	lines := []int{}
-	for _, one := range ranges {
-		for row := one.Start.Row; row <= one.End.Row; row++ {
+	for _, span := range ranges {
+		for row := span.Start.Row; row <= span.End.Row; row++ {
 			lines = append(lines, row)
 		}
 	}

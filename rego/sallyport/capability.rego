@@ -23,42 +23,42 @@ capability := capabilities_of_http[0] if {
 # Plain HTTP is judged in the clear; https inside an interception.
 visible := {"http": "none", "https": "intercept"}
 
-capabilities_of_http := [one |
-	some one in on_host(input.http.host)
-	one.tls == visible[input.http.scheme]
-	input.http.port in one.ports
-	allows_method(one, input.http.method)
-	not is_unchosen(one, input.http)
-	allows_path(one, input.http)
-	allows_query(one, input.http)
+capabilities_of_http := [grant |
+	some grant in on_host(input.http.host)
+	grant.tls == visible[input.http.scheme]
+	input.http.port in grant.ports
+	allows_method(grant, input.http.method)
+	not is_unchosen(grant, input.http)
+	allows_path(grant, input.http)
+	allows_query(grant, input.http)
 ]
 
-capabilities_of_tunnel := [one |
-	some one in on_host(input.tunnel.host)
-	input.tunnel.port in one.ports
+capabilities_of_tunnel := [grant |
+	some grant in on_host(input.tunnel.host)
+	input.tunnel.port in grant.ports
 ]
 
 # An opened tunnel wins over a blind one to the same place, so that the requests inside can be judged. Some clients tunnel
 # plain HTTP as well (Node's fetch does), so "none" opens a tunnel too: each request inside is judged by its actual scheme.
-tunnel_capability := object.union(one, {"obligations": object.union(one.obligations, {"tls": "intercept"})}) if {
-	one := [one | some one in capabilities_of_tunnel; one.tls in {"none", "intercept"}][0]
-} else := object.union(one, {"obligations": object.union(one.obligations, {"tls": "tunnel"})}) if {
-	one := capabilities_of_tunnel[0]
+tunnel_capability := object.union(grant, {"obligations": object.union(grant.obligations, {"tls": "intercept"})}) if {
+	grant := [grant | some grant in capabilities_of_tunnel; grant.tls in {"none", "intercept"}][0]
+} else := object.union(grant, {"obligations": object.union(grant.obligations, {"tls": "tunnel"})}) if {
+	grant := capabilities_of_tunnel[0]
 }
 
-capabilities_of_service := [one |
-	some one in manifest.services[input.service.name]
-	allows_method(one, input.service.method)
-	not is_unchosen(one, input.service)
-	allows_path(one, input.service)
-	allows_query(one, input.service)
-	allows_websocket(one)
+capabilities_of_service := [grant |
+	some grant in manifest.services[input.service.name]
+	allows_method(grant, input.service.method)
+	not is_unchosen(grant, input.service)
+	allows_path(grant, input.service)
+	allows_query(grant, input.service)
+	allows_websocket(grant)
 ]
 
-capabilities_of_file := [one |
-	some one in manifest.files[input.file.root]
-	input.file.action in one.actions
-	allows_path(one, {"path": input.file.path})
+capabilities_of_file := [grant |
+	some grant in manifest.files[input.file.root]
+	input.file.action in grant.actions
+	allows_path(grant, {"path": input.file.path})
 ]
 
 on_host(host) := listed if {
@@ -87,15 +87,15 @@ is_address(host) if {
 	trim_left(host, "0123456789.") == ""
 }
 
-allows_method(one, _) if one.anyMethod
+allows_method(grant, _) if grant.anyMethod
 
-allows_method(one, method) if method in one.methods
+allows_method(grant, method) if method in grant.methods
 
 # The gateway gathers the values of each key that has a condition; null is among them where origins could read another value.
-allows_query(one, _) if not one.query
+allows_query(grant, _) if not grant.query
 
-allows_query(one, target) if {
-	every key, values in one.query {
+allows_query(grant, target) if {
+	every key, values in grant.query {
 		allows_values(values, object.get(target.judgedQuery, key, []))
 	}
 }
@@ -111,4 +111,4 @@ allows_values(values, given) if {
 
 allows_websocket(_) if not input.service.websocket
 
-allows_websocket(one) if one.websocket
+allows_websocket(grant) if grant.websocket

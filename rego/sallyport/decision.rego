@@ -32,8 +32,8 @@ obligations := capability.obligations if {
 default conflicts := []
 
 conflicts := sort([reason |
-	some key in {key | some one in rules.obligations; some key, _ in one}
-	count({one[key] | some one in rules.obligations}) > 1
+	some key in {key | some obligation_set in rules.obligations; some key, _ in obligation_set}
+	count({obligation_set[key] | some obligation_set in rules.obligations}) > 1
 	reason := sprintf("rules state different obligations \"%s\"", [key])
 ]) if {
 	count(rules.obligations) > 1

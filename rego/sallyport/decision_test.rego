@@ -76,9 +76,9 @@ test_scheme_must_fit if denied_for(http({"scheme": "http"}), "network/0 has tls:
 test_plain_http if allowed_by(http({"scheme": "http", "port": 80, "path": "/any"}), "default/network/1")
 
 # Encoded slashes and empty segments.
-forms(one) := {"weather": {
-	"network": {"exact": {"npm.example": [object.union({"id": "network/0", "ports": [443], "anyMethod": true, "paths": {"exact": {"/@types%2Fnode": true, "/keys//a": true}, "prefixes": ["/all/"], "globs": ["/*", "/a/*/b", "/@a%2F*", "/x//*"]}, "tls": "intercept", "obligations": {}}, one)]}, "suffix": {}, "any": [], "wildcards": false},
-	"services": {"npm": [object.union({"id": "services/0", "anyMethod": true, "paths": {"globs": ["/@a%2F*", "/x//*"]}, "websocket": false, "obligations": {}}, one)]},
+forms(choice) := {"weather": {
+	"network": {"exact": {"npm.example": [object.union({"id": "network/0", "ports": [443], "anyMethod": true, "paths": {"exact": {"/@types%2Fnode": true, "/keys//a": true}, "prefixes": ["/all/"], "globs": ["/*", "/a/*/b", "/@a%2F*", "/x//*"]}, "tls": "intercept", "obligations": {}}, choice)]}, "suffix": {}, "any": [], "wildcards": false},
+	"services": {"npm": [object.union({"id": "services/0", "anyMethod": true, "paths": {"globs": ["/@a%2F*", "/x//*"]}, "websocket": false, "obligations": {}}, choice)]},
 	"files": {"data": [{"id": "files/0", "actions": ["read"], "paths": {"globs": ["*.txt"]}, "obligations": {}}]},
 }}
 
@@ -145,9 +145,9 @@ test_file_names_have_no_forms if {
 
 test_rules_open_no_form_that_the_manifest_has_not_chosen if {
 	asked := http(object.union({"host": "npm.example"}, form_of("/b%2Fx")))
-	every one in [{"choice": literal, "allow": true}, {"choice": {}, "allow": false}, {"choice": {"emptySegments": true}, "allow": false}] {
-		got := decision with input as asked with data.integrations as forms(one.choice) with data.sallyport.rules as {"allow": {"all"}}
-		got.allow == one.allow
+	every tried in [{"choice": literal, "allow": true}, {"choice": {}, "allow": false}, {"choice": {"emptySegments": true}, "allow": false}] {
+		got := decision with input as asked with data.integrations as forms(tried.choice) with data.sallyport.rules as {"allow": {"all"}}
+		got.allow == tried.allow
 	}
 }
 

@@ -1,18 +1,18 @@
 # Which paths a capability allows, and which forms of a path: forms that origins read in two ways need the capability's choice.
 package sallyport
 
-allows_path(one, _) if one.paths.any
+allows_path(grant, _) if grant.paths.any
 
-allows_path(one, target) if one.paths.exact[target.path]
+allows_path(grant, target) if grant.paths.exact[target.path]
 
 # Patterns whose only wildcard is `**` at the end, which matches anything.
-allows_path(one, target) if {
-	some prefix in one.paths.prefixes
+allows_path(grant, target) if {
+	some prefix in grant.paths.prefixes
 	startswith(target.path, prefix)
 }
 
-allows_path(one, target) if {
-	some pattern in one.paths.globs
+allows_path(grant, target) if {
+	some pattern in grant.paths.globs
 	matches(pattern, target)
 }
 
@@ -34,34 +34,34 @@ has_form(target) if target.encodedSlash
 
 has_form(target) if target.emptySegments
 
-is_unchosen(one, target) if {
+is_unchosen(grant, target) if {
 	target.encodedSlash
-	not one.encodedSlash
+	not grant.encodedSlash
 }
 
-is_unchosen(one, target) if {
+is_unchosen(grant, target) if {
 	target.emptySegments
-	not one.emptySegments
+	not grant.emptySegments
 }
 
 # No capability of the host or service has chosen the form: then a rule cannot allow it either, since a rule that does not
 # know the form sees another path than the origin.
 nowhere_chosen if {
 	input.http.encodedSlash
-	count([one | some one in on_host(input.http.host); one.encodedSlash]) == 0
+	count([grant | some grant in on_host(input.http.host); grant.encodedSlash]) == 0
 }
 
 nowhere_chosen if {
 	input.http.emptySegments
-	count([one | some one in on_host(input.http.host); one.emptySegments]) == 0
+	count([grant | some grant in on_host(input.http.host); grant.emptySegments]) == 0
 }
 
 nowhere_chosen if {
 	input.service.encodedSlash
-	count([one | some one in manifest.services[input.service.name]; one.encodedSlash]) == 0
+	count([grant | some grant in manifest.services[input.service.name]; grant.encodedSlash]) == 0
 }
 
 nowhere_chosen if {
 	input.service.emptySegments
-	count([one | some one in manifest.services[input.service.name]; one.emptySegments]) == 0
+	count([grant | some grant in manifest.services[input.service.name]; grant.emptySegments]) == 0
 }

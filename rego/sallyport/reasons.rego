@@ -9,49 +9,49 @@ lacking contains sprintf("no network capability names the host \"%s\"", [input.h
 	count(on_host(input.http.host)) == 0
 }
 
-lacking contains sprintf("%s does not allow the port %d", [one.id, input.http.port]) if {
+lacking contains sprintf("%s does not allow the port %d", [grant.id, input.http.port]) if {
 	input.request.kind == "http"
-	some one in on_host(input.http.host)
-	not input.http.port in one.ports
+	some grant in on_host(input.http.host)
+	not input.http.port in grant.ports
 }
 
-lacking contains sprintf("%s does not allow the method %s", [one.id, input.http.method]) if {
+lacking contains sprintf("%s does not allow the method %s", [grant.id, input.http.method]) if {
 	input.request.kind == "http"
-	some one in on_host(input.http.host)
-	not allows_method(one, input.http.method)
+	some grant in on_host(input.http.host)
+	not allows_method(grant, input.http.method)
 }
 
-lacking contains sprintf("%s does not allow the path %s", [one.id, input.http.path]) if {
+lacking contains sprintf("%s does not allow the path %s", [grant.id, input.http.path]) if {
 	input.request.kind == "http"
-	some one in on_host(input.http.host)
-	not allows_path(one, input.http)
+	some grant in on_host(input.http.host)
+	not allows_path(grant, input.http)
 }
 
-lacking contains sprintf("%s does not allow this value of the query key \"%s\"", [one.id, key]) if {
+lacking contains sprintf("%s does not allow this value of the query key \"%s\"", [grant.id, key]) if {
 	input.request.kind == "http"
-	some one in on_host(input.http.host)
-	some key, values in one.query
+	some grant in on_host(input.http.host)
+	some key, values in grant.query
 	not allows_values(values, object.get(input.http.judgedQuery, key, []))
 }
 
-lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [one.id, input.http.path]) if {
+lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [grant.id, input.http.path]) if {
 	input.request.kind == "http"
 	input.http.encodedSlash
-	some one in on_host(input.http.host)
-	not one.encodedSlash
+	some grant in on_host(input.http.host)
+	not grant.encodedSlash
 }
 
-lacking contains sprintf("%s does not say emptySegments: literal, and the path has an empty segment: %s", [one.id, input.http.path]) if {
+lacking contains sprintf("%s does not say emptySegments: literal, and the path has an empty segment: %s", [grant.id, input.http.path]) if {
 	input.request.kind == "http"
 	input.http.emptySegments
-	some one in on_host(input.http.host)
-	not one.emptySegments
+	some grant in on_host(input.http.host)
+	not grant.emptySegments
 }
 
-lacking contains sprintf("%s has tls: %s, and this is %s", [one.id, one.tls, input.http.scheme]) if {
+lacking contains sprintf("%s has tls: %s, and this is %s", [grant.id, grant.tls, input.http.scheme]) if {
 	input.request.kind == "http"
-	some one in on_host(input.http.host)
-	one.tls != visible[input.http.scheme]
+	some grant in on_host(input.http.host)
+	grant.tls != visible[input.http.scheme]
 }
 
 lacking contains sprintf("no network capability names the host \"%s\"", [input.tunnel.host]) if {
@@ -60,10 +60,10 @@ lacking contains sprintf("no network capability names the host \"%s\"", [input.t
 	count(on_host(input.tunnel.host)) == 0
 }
 
-lacking contains sprintf("%s does not allow the port %d", [one.id, input.tunnel.port]) if {
+lacking contains sprintf("%s does not allow the port %d", [grant.id, input.tunnel.port]) if {
 	input.request.kind == "tunnel"
-	some one in on_host(input.tunnel.host)
-	not input.tunnel.port in one.ports
+	some grant in on_host(input.tunnel.host)
+	not input.tunnel.port in grant.ports
 }
 
 lacking contains sprintf("no network capability names the host \"%s\"", [input.lookup.host]) if {
@@ -78,43 +78,43 @@ lacking contains sprintf("no service capability names \"%s\"", [input.service.na
 	not manifest.services[input.service.name]
 }
 
-lacking contains sprintf("%s does not allow the method %s", [one.id, input.service.method]) if {
+lacking contains sprintf("%s does not allow the method %s", [grant.id, input.service.method]) if {
 	input.request.kind == "service"
-	some one in manifest.services[input.service.name]
-	not allows_method(one, input.service.method)
+	some grant in manifest.services[input.service.name]
+	not allows_method(grant, input.service.method)
 }
 
-lacking contains sprintf("%s does not allow the path %s", [one.id, input.service.path]) if {
+lacking contains sprintf("%s does not allow the path %s", [grant.id, input.service.path]) if {
 	input.request.kind == "service"
-	some one in manifest.services[input.service.name]
-	not allows_path(one, input.service)
+	some grant in manifest.services[input.service.name]
+	not allows_path(grant, input.service)
 }
 
-lacking contains sprintf("%s does not allow this value of the query key \"%s\"", [one.id, key]) if {
+lacking contains sprintf("%s does not allow this value of the query key \"%s\"", [grant.id, key]) if {
 	input.request.kind == "service"
-	some one in manifest.services[input.service.name]
-	some key, values in one.query
+	some grant in manifest.services[input.service.name]
+	some key, values in grant.query
 	not allows_values(values, object.get(input.service.judgedQuery, key, []))
 }
 
-lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [one.id, input.service.path]) if {
+lacking contains sprintf("%s does not say encodedSlash: literal, and the path has an encoded slash: %s", [grant.id, input.service.path]) if {
 	input.request.kind == "service"
 	input.service.encodedSlash
-	some one in manifest.services[input.service.name]
-	not one.encodedSlash
+	some grant in manifest.services[input.service.name]
+	not grant.encodedSlash
 }
 
-lacking contains sprintf("%s does not say emptySegments: literal, and the path has an empty segment: %s", [one.id, input.service.path]) if {
+lacking contains sprintf("%s does not say emptySegments: literal, and the path has an empty segment: %s", [grant.id, input.service.path]) if {
 	input.request.kind == "service"
 	input.service.emptySegments
-	some one in manifest.services[input.service.name]
-	not one.emptySegments
+	some grant in manifest.services[input.service.name]
+	not grant.emptySegments
 }
 
-lacking contains sprintf("%s does not allow WebSockets", [one.id]) if {
+lacking contains sprintf("%s does not allow WebSockets", [grant.id]) if {
 	input.request.kind == "service"
-	some one in manifest.services[input.service.name]
-	not allows_websocket(one)
+	some grant in manifest.services[input.service.name]
+	not allows_websocket(grant)
 }
 
 lacking contains sprintf("no file capability is called \"%s\"", [input.file.root]) if {
@@ -123,14 +123,14 @@ lacking contains sprintf("no file capability is called \"%s\"", [input.file.root
 	not manifest.files[input.file.root]
 }
 
-lacking contains sprintf("%s does not allow to %s", [one.id, input.file.action]) if {
+lacking contains sprintf("%s does not allow to %s", [grant.id, input.file.action]) if {
 	input.request.kind == "file"
-	some one in manifest.files[input.file.root]
-	not input.file.action in one.actions
+	some grant in manifest.files[input.file.root]
+	not input.file.action in grant.actions
 }
 
-lacking contains sprintf("%s does not allow the path %s", [one.id, input.file.path]) if {
+lacking contains sprintf("%s does not allow the path %s", [grant.id, input.file.path]) if {
 	input.request.kind == "file"
-	some one in manifest.files[input.file.root]
-	not allows_path(one, {"path": input.file.path})
+	some grant in manifest.files[input.file.root]
+	not allows_path(grant, {"path": input.file.path})
 }

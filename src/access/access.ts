@@ -4,7 +4,7 @@
  * manifest keeps no token valid.
  */
 import type { Integration } from '../core/index.ts'
-import { isInForce, type Kept, type KeptIdentity, readKept, type Suspension, writeKept } from './keep.ts'
+import { isInForce, type Kept, type KeptIdentity, readKept, type Suspension, writeKept } from './access-file.ts'
 
 type Identity = Pick<Integration, 'name' | 'tokenHashes'>
 

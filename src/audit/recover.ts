@@ -3,7 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs
 import { join } from 'node:path'
 import { genesis, hashLine, linesOf, segmentsAmong } from './chain.ts'
 import { brokenAt, type Line, parseLine } from './line.ts'
-import { checkSeams, lastLineOf } from './seams.ts'
+import { checkSegmentLinks, lastLineOf } from './segment-links.ts'
 
 export interface Recovered {
   /** The segment to go on with; `null` where the log is new. */
@@ -32,10 +32,10 @@ export function recover(folder: string): Recovered {
     const previous = names.at(-2)
     // It was begun, and the one before written to once more.
     const before = previous === undefined ? 0 : cutTornTail(join(folder, previous)).cutBytes
-    checkSeams(folder, names.slice(0, -1))
+    checkSegmentLinks(folder, names.slice(0, -1))
     return { ...endOf(folder, previous), ...place, cutBytes: cutBytes + before, unsettled: [] }
   }
-  checkSeams(folder, names)
+  checkSegmentLinks(folder, names)
   const { seq, head, unsettled } = readChain(file, linesOf(bytes))
   return { ...place, nextSeq: seq + 1, head, cutBytes, unsettled }
 }

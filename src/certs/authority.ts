@@ -3,8 +3,8 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { writeAtomically } from '../files/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
-import { type ApartAnswer, makeAuthorityApart, readRootsApart } from './apart.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
+import { makeAuthorityApart, readRootsApart, type StartupAnswer } from './startup-process.ts'
 
 interface Pair {
   readonly certificate: X509Certificate
@@ -55,7 +55,7 @@ async function readPair(keyFile: string, certificateFile: string): Promise<Pair 
   return { certificate, privateKey }
 }
 
-async function make(files: AuthorityFiles, nowMs: number): Promise<Pair & Pick<ApartAnswer, 'roots'>> {
+async function make(files: AuthorityFiles, nowMs: number): Promise<Pair & Pick<StartupAnswer, 'roots'>> {
   const { roots, made } = await makeAuthorityApart(nowMs)
   const { key, certificate } = made
   await writeAtomically(files.key, key, 0o600)

@@ -1,7 +1,7 @@
 /** YAML text through a zod schema; every problem with its line, what was expected, and the nearest known key. */
 import { z } from 'zod'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { plainWords, suggest } from './plain-words.ts'
+import { plainWords, suggest } from './schema-messages.ts'
 import { type Path, readYaml, type YamlSource } from './yaml-document.ts'
 
 /** Problems beyond this number are only counted: a reader does not need them, and a hostile file must not cost time with them. */

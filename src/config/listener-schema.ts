@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { besides } from './endpoints.ts'
 import { hostAndPort, name } from './quantities.ts'
-import type { Sourced } from './sourced.ts'
+import type { Sourced } from './sourced-schema.ts'
 
 /** Owner, group and others each may connect (which needs to read and write) or not; the gateway itself may. */
 const modes = /^0?6[06]{2}$/

@@ -1,10 +1,10 @@
 /** The schema of where policies come from: servers as OPA's users run them, and bundles. */
 import { z } from 'zod'
-import { suggest } from './plain-words.ts'
 import { type BundleConfig, type ServerConfig, signatureAlgorithms } from './policy-config.ts'
 import { duration, name, size } from './quantities.ts'
 import { plainUrl, secretHeaders } from './remote.ts'
-import type { Sourced } from './sourced.ts'
+import { suggest } from './schema-messages.ts'
+import type { Sourced } from './sourced-schema.ts'
 
 export function serverSchema({ secret, certificateText, privateKeyText }: Sourced) {
   return z.strictObject({

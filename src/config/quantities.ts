@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { canonicalAddress, isMapped, readBlock } from '../canonical/index.ts'
-import { expectedDuration, expectedRate, expectedSize } from './meant-quantities.ts'
+import { expectedDuration, expectedRate, expectedSize } from './quantity-suggestions.ts'
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const sizeUnits: Readonly<Record<string, number>> = {

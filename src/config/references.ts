@@ -5,8 +5,8 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import type { FileCapability, Integration } from '../core/index.ts'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { suggest } from './plain-words.ts'
 import { readText } from './read-text.ts'
+import { suggest } from './schema-messages.ts'
 import { type Path, readYaml } from './yaml-document.ts'
 
 /**

@@ -1,6 +1,6 @@
 /** What the configuration says of things that are reached over HTTP: where they are, and the headers that prove who asks. */
 import { z } from 'zod'
-import type { Secret } from './sourced.ts'
+import type { Secret } from './sourced-schema.ts'
 
 /** RFC 9110 §5.6.2. */
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/

@@ -1,7 +1,7 @@
 /** The schema of what is reported to OPA's services: decisions and status. */
 import { z } from 'zod'
-import { suggest } from './plain-words.ts'
 import { duration, size } from './quantities.ts'
+import { suggest } from './schema-messages.ts'
 
 const mebi = 1024 ** 2
 

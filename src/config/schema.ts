@@ -7,7 +7,7 @@ import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } fr
 import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
 import { serviceSchema } from './service-schema.ts'
-import { createSourced } from './sourced.ts'
+import { createSourced } from './sourced-schema.ts'
 import { noSources, type Sources } from './sources.ts'
 
 const kibi = 1024

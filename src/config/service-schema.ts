@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { cidr, duration, name } from './quantities.ts'
 import { plainUrl, secretHeaders } from './remote.ts'
-import type { Secret } from './sourced.ts'
+import type { Secret } from './sourced-schema.ts'
 
 export function serviceSchema(secret: Secret) {
   return z.strictObject({

@@ -20,7 +20,7 @@ export interface ExternalReply {
 }
 
 /** The request being decided. */
-export interface Asker {
+export interface DecidedRequest {
   readonly id: string
   readonly integration: Integration
   /** Its caller's: when that caller leaves, the call is given up. */
@@ -32,7 +32,7 @@ export interface Asker {
  * request being decided left. The limits of the grantee's manifest hold for each integration whose requests are decided, separately.
  */
 export interface ExternalCalls {
-  send(request: ExternalRequest, asker: Asker): Promise<ExternalReply>
+  send(request: ExternalRequest, decided: DecidedRequest): Promise<ExternalReply>
   /** Addresses of a name. */
-  lookup(name: string, timeoutMs: number, asker: Asker): Promise<readonly string[]>
+  lookup(name: string, timeoutMs: number, decided: DecidedRequest): Promise<readonly string[]>
 }

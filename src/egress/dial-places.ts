@@ -1,7 +1,7 @@
 /** Places for connections to origins: an integration has a share of them, its idle connections give way to its new ones, and a dial that no request waits for is given up. */
 
 import type { Hangup } from '../core/index.ts'
-import { unlessAborted } from './within.ts'
+import { unlessAborted } from './deadline.ts'
 
 export interface DialPlaces {
   /** Resolves with `false` where the owner has its share, and none of it is idle. Rejects with the signal's reason. */

@@ -7,9 +7,9 @@ import { Refusal } from '../core/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
+import { type Stop, withDeadline } from './deadline.ts'
 import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
-import { type Stop, within } from './within.ts'
 
 export interface DialerOptions {
   readonly resolve: ResolveName
@@ -36,7 +36,7 @@ export function createDialer(options: DialerOptions): Dialer {
   const { resolve, rule, connectTimeoutMs, mayDial = () => true, places = unlimitedPlaces, secureContext } = options
   function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
-    return within(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
+    return withDeadline(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
       // A lookup takes a descriptor as well.
       if (!mayDial()) throw scarce(target)
       if (!(await places.enter(target.owner, signal))) throw shareTaken(target)

@@ -1,9 +1,9 @@
 /** The way out: names resolved, addresses judged, connections dialled. */
 export { createAddressRule, createOwnPorts, isSpecial } from './addresses.ts'
+export { withDeadline } from './deadline.ts'
 export { createDialer, type Dialer, meaningOfAlert, originTrust } from './dial.ts'
 export { createDialPlaces, WantedDials } from './dial-places.ts'
-export { joinSockets } from './join.ts'
+export { joinSockets } from './join-sockets.ts'
 export { keepAliveMs } from './keep-alive.ts'
 export { createOperatorLookup } from './operator-lookup.ts'
 export { createResolveName, type ResolveName, resolveOrRefuse, type Target } from './resolve.ts'
-export { within } from './within.ts'

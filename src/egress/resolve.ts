@@ -3,10 +3,10 @@ import type { LookupAddress } from 'node:dns'
 import { isIP } from 'node:net'
 import { Refusal } from '../core/index.ts'
 import type { AddressRule } from './addresses.ts'
+import { unlessAborted } from './deadline.ts'
 import { createLocalNames, type LocalNames } from './hosts-file.ts'
 import { askNameServers, type NameQuery } from './name-server.ts'
-import { createTurns } from './turns.ts'
-import { unlessAborted } from './within.ts'
+import { createPerOwnerLimit } from './per-owner-limit.ts'
 
 /**
  * All addresses of a canonical name, which is taken as absolute. `owner` is whose share of the lookups it is. Rejects with
@@ -32,7 +32,7 @@ interface Shared {
 export function createResolveName(options: ResolveOptions): ResolveName {
   const { servers, lookupsPerOwner = 32, localNames = createLocalNames(), ask = askNameServers } = options
   const underWay = new Map<string, Shared>()
-  const turns = createTurns(lookupsPerOwner)
+  const turns = createPerOwnerLimit(lookupsPerOwner)
 
   async function join(name: string, shared: Shared, signal: AbortSignal): Promise<readonly LookupAddress[]> {
     shared.waiting += 1

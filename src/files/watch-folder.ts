@@ -64,7 +64,7 @@ export function watchFolder(
     settling = setTimeout(look, settleMs)
   }
 
-  const told = new Set<string>()
+  const reported = new Set<string>()
   // Watched from the folder above, where another folder, or a link to a folder, may take its name.
   const above = dirname(folder)
   const watcher = watch(above, {
@@ -83,8 +83,8 @@ export function watchFolder(
   watcher.on('ready', changed)
   watcher.on('error', (error) => {
     const { code, message } = error as NodeJS.ErrnoException
-    if (stopped || told.has(code ?? message)) return
-    told.add(code ?? message)
+    if (stopped || reported.has(code ?? message)) return
+    reported.add(code ?? message)
     onError(error as Error)
   })
   resting = setTimeout(look, everyMs).unref()

@@ -1,7 +1,7 @@
 /** The composition root: builds each station from the configuration and hands one to the other, in the order of this file. */
 import { mkdir } from 'node:fs/promises'
 import type { AppendFile } from '../audit/index.ts'
-import { createServer } from '../bundles/index.ts'
+import { createServerClient } from '../bundles/index.ts'
 import { createLeaves, openAuthority } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
 import { createOpenConnections } from '../connections/index.ts'
@@ -28,17 +28,17 @@ import { version } from '../version.ts'
 import { createRecordActivation } from './activation-listener.ts'
 import { createBundleDelivery } from './bundle-delivery.ts'
 import { createCallers } from './callers.ts'
-import { createFollowing } from './following.ts'
+import { createFollowing } from './follow-folders.ts'
 import { createListeners } from './listeners.ts'
 import { createMetering } from './metering.ts'
 import { createOperator } from './operator.ts'
 import { createPolicies } from './policies.ts'
 import { createPolicyLifecycle } from './policy-lifecycle.ts'
 import { openRecording } from './recording.ts'
+import { createWitness } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
 import { createShutdown } from './shutdown.ts'
-import { createWitness } from './witness.ts'
 
 export interface Gateway {
   readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
@@ -143,7 +143,7 @@ export async function startGateway(
 
   // How a policy comes into force.
   const lookup = createOperatorLookup()
-  const servers = new Map(config.policy.servers.map((server) => [server.name, createServer(server, lookup)]))
+  const servers = new Map(config.policy.servers.map((server) => [server.name, createServerClient(server, lookup)]))
   const delivery = createBundleDelivery({ config, servers, note, logger, metrics })
   const reporting = createReporting({
     ...{ config, version, servers, compile, library, readContext, logger, metrics },

@@ -7,7 +7,7 @@ import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
-import type { Witness } from './witness.ts'
+import type { Witness } from './reference-reports.ts'
 
 export interface OperatorOptions {
   readonly config: Config

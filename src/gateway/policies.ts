@@ -2,10 +2,10 @@
 import type { Config } from '../config/index.ts'
 import type { ExternalCalls, JsonObject, Policy } from '../core/index.ts'
 import { type Compile, failureKinds, type LibrarySource } from '../opa/index.ts'
-import { createAsk, createPolicy, type PolicyStation } from '../policy/index.ts'
+import { createExternalCaller, createPolicy, type PolicyStation } from '../policy/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Witness } from './reference-reports.ts'
 import { createShadow, createShadowSeries, type Shadow, type ShadowNote } from './shadow.ts'
-import type { Witness } from './witness.ts'
 
 export interface PoliciesOptions {
   readonly config: Config
@@ -40,7 +40,7 @@ export function createPolicies(options: PoliciesOptions): Policies {
     ...(harden && { harden }),
     cacheFolder: config.state.policies,
     ...{ compile, library, readContext, maxMemoryPages, grants },
-    ask: createAsk(externalCalls),
+    ask: createExternalCaller(externalCalls),
     witness: witness?.reference,
   }
   const active = createPolicy({

@@ -9,11 +9,11 @@ import {
   createLocalStatus,
   createMaskPolicy,
   createStatus,
-  type DecisionLogStation,
+  type DecisionLogUploader,
   eventOutcomes,
   type MaskPolicy,
   type PostResult,
-  type StatusStation,
+  type StatusReporter,
 } from '../reporting/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ActivationListener } from './activation-listener.ts'
@@ -84,7 +84,7 @@ export function createReporting(options: ReportingOptions): Reporting {
     return server
   }
 
-  function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogStation & { readonly masks: MaskPolicy } {
+  function createLog(given: NonNullable<Config['policy']['decisionLog']>): DecisionLogUploader & { readonly masks: MaskPolicy } {
     const { maxEvaluationMs } = given
     const masks = createMaskPolicy({
       cacheFolder: config.state.policies,
@@ -117,7 +117,7 @@ export function createReporting(options: ReportingOptions): Reporting {
     return { ...station, masks }
   }
 
-  function createReporter(given: NonNullable<Config['policy']['status']>): StatusStation {
+  function createReporter(given: NonNullable<Config['policy']['status']>): StatusReporter {
     return createStatus({
       ...given,
       server: serverOf(given.server),

@@ -15,7 +15,7 @@ import { createPendingResponses, watchHalfClosed } from './pending-responses.ts'
 import type { RequestDoor } from './proxy.ts'
 import { isSlowed } from './request-body.ts'
 import type { NextId } from './request-id.ts'
-import { versionUnsupported } from './understood.ts'
+import { versionUnsupported } from './supported-heads.ts'
 
 /** What holds for every connection, whichever door it leads to. */
 export interface ServingOptions {

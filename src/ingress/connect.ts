@@ -8,7 +8,7 @@ import { soleHeader } from './headers.ts'
 import type { DoorOptions } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
 import { rawHead, serveRaw, writeRaw } from './malformed.ts'
-import { requireUnderstood } from './understood.ts'
+import { requireSupported } from './supported-heads.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
@@ -59,7 +59,7 @@ function connectArrival(
 
 /** RFC 9112 §3.2.3: authority form, with a port. It is what is judged and dialled, whatever Host says. */
 function readTarget(req: IncomingMessage): Authority {
-  requireUnderstood(req)
+  requireSupported(req)
   requireNoContent(req)
   const judged = parseAuthority(req.url ?? '', null)
   const claimed = soleHeader(req.rawHeaders, 'host')

@@ -6,7 +6,7 @@ import type { Handle } from '../pipeline.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 import type { NextId } from './request-id.ts'
-import { expectsContinue, requireUnderstood } from './understood.ts'
+import { expectsContinue, requireSupported } from './supported-heads.ts'
 
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
 export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
@@ -82,7 +82,7 @@ export class HttpArrival implements Arrival, Hangup {
 
   read(who: Identified): AccessRequest {
     this.#settings.requireShare?.(this.socket)
-    requireUnderstood(this.req)
+    requireSupported(this.req)
     expectsContinue(this.req)
     return this.#settings.read(this, who)
   }

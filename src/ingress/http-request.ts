@@ -5,7 +5,7 @@ import { type AccessRequest, type HttpTarget, type Identified, Refusal } from '.
 import { countHop, forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
 import { createRequestBody } from './request-body.ts'
-import { requireNoWebSocket } from './understood.ts'
+import { requireNoWebSocket } from './supported-heads.ts'
 
 /** Callers name the same few authorities again and again: each spelling is canonicalised once. */
 export interface Authorities {

@@ -4,7 +4,7 @@ import { canonicalHost, canonicalPath, formatAuthority, parseAuthority } from '.
 import {
   type AccessRequest,
   type Arrival,
-  type Asker,
+  type DecidedRequest,
   type ExternalCalls,
   type ExternalReply,
   type ExternalRequest,
@@ -18,11 +18,11 @@ import {
   type Slowed,
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
-import { collect } from './collect.ts'
 import { createDeadline } from './hangup.ts'
 import { forwardableHeaders } from './headers.ts'
 import { slicesOf } from './request-body.ts'
 import type { NextId } from './request-id.ts'
+import { collect } from './whole-reply.ts'
 
 export interface PolicyDoorOptions {
   readonly handle: Handle
@@ -39,30 +39,30 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   const onBehalf = new WeakMap<Integration, WeakMap<Integration, Integration>>()
 
   /** Calls for one integration use up no share of another's, and mask what that integration's requests mask. */
-  function identifyFor(asker: Integration): Identified | null {
+  function identifyFor(decided: Integration): Identified | null {
     const who = identify()
     if (who === null) return null
     const { integration } = who
     const known = onBehalf.get(integration) ?? new WeakMap<Integration, Integration>()
     onBehalf.set(integration, known)
-    let shared = known.get(asker)
+    let shared = known.get(decided)
     if (shared === undefined) {
-      const redaction = redactionOfBoth(integration.redaction, asker.redaction)
-      shared = { ...integration, redaction, askedFor: asker.name }
-      known.set(asker, shared)
+      const redaction = redactionOfBoth(integration.redaction, decided.redaction)
+      shared = { ...integration, redaction, askedFor: decided.name }
+      known.set(decided, shared)
     }
     return { ...who, integration: shared }
   }
 
-  async function ask(read: Read, timeoutMs: number, asker: Asker): Promise<ExternalReply> {
-    const deadline = createDeadline(timeoutMs, asker.hangup)
+  async function ask(read: Read, timeoutMs: number, decided: DecidedRequest): Promise<ExternalReply> {
+    const deadline = createDeadline(timeoutMs, decided.hangup)
     try {
-      const settling = await handle(new PolicyArrival(nextId(), asker.id, deadline.hangup, () => identifyFor(asker.integration), read))
+      const settling = await handle(new PolicyArrival(nextId(), decided.id, deadline.hangup, () => identifyFor(decided.integration), read))
       const body = await collect(settling, maxReplyBytes, deadline.hangup)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
     } catch (error) {
-      if (asker.hangup.gone) throw new Error('the caller went away')
+      if (decided.hangup.gone) throw new Error('the caller went away')
       throw deadline.hangup.gone ? new Error(`no answer within ${Math.round(timeoutMs)} ms`) : error
     } finally {
       deadline.end()
@@ -70,19 +70,19 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   }
 
   return {
-    send: (request, asker) => ask((arrival, who) => readHttp(arrival, who, request), request.timeoutMs, asker),
-    async lookup(name, timeoutMs, asker) {
-      const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, asker)
+    send: (request, decided) => ask((arrival, who) => readHttp(arrival, who, request), request.timeoutMs, decided),
+    async lookup(name, timeoutMs, decided) {
+      const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, decided)
       return JSON.parse(body.toString()) as readonly string[]
     },
   }
 }
 
-function redactionOfBoth(grantee: RedactionSettings, asker: RedactionSettings): RedactionSettings {
+function redactionOfBoth(grantee: RedactionSettings, decided: RedactionSettings): RedactionSettings {
   return {
-    headers: [...grantee.headers, ...asker.headers],
-    queryKeys: [...grantee.queryKeys, ...asker.queryKeys],
-    jsonKeys: [...grantee.jsonKeys, ...asker.jsonKeys],
+    headers: [...grantee.headers, ...decided.headers],
+    queryKeys: [...grantee.queryKeys, ...decided.queryKeys],
+    jsonKeys: [...grantee.jsonKeys, ...decided.jsonKeys],
   }
 }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
-import { expectsContinue } from './understood.ts'
+import { expectsContinue } from './supported-heads.ts'
 
 /**
  * `null` if the request has no body (RFC 9112 §6.3).

@@ -13,7 +13,7 @@ import { endSoon } from './linger.ts'
 import type { UpgradableDoor } from './listener.ts'
 import { serveRaw, writeRaw } from './malformed.ts'
 import { createRequestBody } from './request-body.ts'
-import { wantsWebSocket } from './understood.ts'
+import { wantsWebSocket } from './supported-heads.ts'
 
 export function createServicesDoor({ handle, identify, nextId, requireShare }: DoorOptions): UpgradableDoor {
   const settings = (websocket: boolean): DoorSettings => ({

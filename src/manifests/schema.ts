@@ -119,7 +119,7 @@ const network = z
     // Said together with whatever else is wrong with the capability.
     {
       error:
-        'methods, paths and query cannot be held inside a blind tunnel, nor encodedSlash and emptySegments: use "tls: intercept", or drop them',
+        'methods and paths cannot be held inside a blind tunnel, nor query, encodedSlash and emptySegments: use "tls: intercept", or drop them',
       when: ({ value }) => isMap(value),
     },
   )

@@ -130,7 +130,7 @@ interface Capabilities {
 export async function compilerEnvironment(grants: readonly string[] = []): Promise<{ capabilities: unknown; schema: unknown }> {
   const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(join(regoFolder, path), 'utf8'))
   const usual = (await read('compiler/capabilities.json')) as Capabilities
-  const outside = ((await read('compiler/outside.json')) as Capabilities['builtins']).filter(({ name }) => grants.includes(name))
+  const outside = ((await read('compiler/external-builtins.json')) as Capabilities['builtins']).filter(({ name }) => grants.includes(name))
   return { capabilities: { ...usual, builtins: [...usual.builtins, ...outside] }, schema: await read('schemas/input.json') }
 }
 

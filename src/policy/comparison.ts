@@ -61,7 +61,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
     try {
       return ending({ text: session.evaluate(data, input, at, (text) => text, undefined, [], calls) })
     } catch (error) {
-      return ending({ failed: error instanceof ExternalCallNeeded ? 'outside' : failureKindOf(error) })
+      return ending({ failed: error instanceof ExternalCallNeeded ? 'external-call' : failureKindOf(error) })
     }
   }
 

@@ -6,8 +6,8 @@ import type { ManifestDefaults, ManifestTexts } from '../manifests/index.ts'
 import type { RegoSources } from '../opa/index.ts'
 import { isJsonObject } from '../text/index.ts'
 import { divideRules } from './divide-rules.ts'
-import { requireNoRulesInTests } from './left-aside.ts'
 import { type Prebuilt, prebuiltOf } from './prebuilt.ts'
+import { requireNoRulesInTests } from './refuse-unread-files.ts'
 
 /** A set as programs are prepared from it. */
 export interface Composed {

@@ -17,7 +17,7 @@ import type { CompiledPolicy } from './build.ts'
 import type { Coverage, ReadCoverage } from './coverage.ts'
 import { createDecisionMemory, keyOf } from './decision-memory.ts'
 import { createDecisionReader } from './decision-reader.ts'
-import { type Ask, type Grants, mayWait } from './external-calls/index.ts'
+import { type ExternalCaller, type Grants, mayWait } from './external-calls/index.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, needsOf, type ReadContext, withUnread } from './input.ts'
 import type { InputReads } from './projection.ts'
 import type { Session } from './session.ts'
@@ -28,7 +28,7 @@ export interface EngineOptions {
   readonly revision: string
   readonly readContext: ReadContext
   readonly grants: Grants
-  readonly ask: Ask
+  readonly ask: ExternalCaller
   /** Asked before any external call; `null`: the policy does not say what covers a request. */
   readonly readCoverage: ReadCoverage | null
   /** An evaluation failed; the caller was denied. `error` may hold parts of the input. */

@@ -4,7 +4,6 @@ import { type AccessRequest, type Claim, denial, type Integration, type JsonObje
 import { indexManifest } from '../manifests/index.ts'
 import { type Compile, createLibrarySource, type FailureKind, type LibrarySource, type RegoSources } from '../opa/index.ts'
 import type { Compared, Reference } from '../reference/index.ts'
-import { createDecideApart, type DecideApart } from './apart-engine.ts'
 import { buildPolicy, type CompiledPolicy, coverageEntrypoint, entrypoint } from './build.ts'
 import { createComparison } from './comparison.ts'
 import type { Composed } from './compose.ts'
@@ -12,12 +11,13 @@ import { createReadCoverage, type ReadCoverage } from './coverage.ts'
 import { wholeData } from './documents.ts'
 import { createEngine, type Engine } from './engine.ts'
 import type { EvaluationThread, ThreadPolicy } from './evaluation-thread.ts'
-import { type Ask, type Grants, noGrants } from './external-calls/index.ts'
+import { type ExternalCaller, type Grants, noGrants } from './external-calls/index.ts'
 import type { ReadContext } from './input.ts'
+import { warningsOf } from './missing-data.ts'
 import { createSessionOver, type Loaded, type LoadOptions, loadProgram, type Prepared, type Program } from './program.ts'
 import type { InputReads } from './projection.ts'
 import type { Session } from './session.ts'
-import { warningsOf } from './unprovided.ts'
+import { createDecideApart, type DecideOnThread } from './thread-engine.ts'
 export interface PolicyOptions {
   /** Compiled rules are kept here; `null`: nowhere. */
   readonly cacheFolder: string | null
@@ -27,7 +27,7 @@ export interface PolicyOptions {
   readonly readContext: ReadContext
   /** Which external calls rules may make, and who answers them; none where absent. */
   readonly grants?: Grants
-  readonly ask?: Ask
+  readonly ask?: ExternalCaller
   /** Shared with other policies of the same process; its own where absent. */
   readonly library?: LibrarySource
   /** Another evaluator that must give the same answers; none where absent. */
@@ -54,7 +54,7 @@ export interface PolicyStation extends Policy, Program<PreparedPolicy> {
   /** As `Engine.decideWithout`. */
   decideWithout: Engine['decideWithout']
   /** As `decide`, on a thread of its own, so that no request waits for it; makes no external call. */
-  decideApart: DecideApart
+  decideApart: DecideOnThread
 }
 
 /** Of documents that each integration's image holds again. */
@@ -73,7 +73,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let loaded: Loaded | null = null
   let activeCompared: Compared | null = null
   let activeWarnings: readonly string[] = []
-  let apart: DecideApart | null = null
+  let apart: DecideOnThread | null = null
   let activations = 0
 
   async function prepare(composed: Composed, signal?: AbortSignal): Promise<PreparedPolicy> {
@@ -156,7 +156,7 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
 }
 
 const noPolicy = denial('engine/no-policy', 'there is no policy yet: its bundle is missing', '')
-const refuseCalls: Ask = async () => ({ error: 'external calls are not configured here' })
+const refuseCalls: ExternalCaller = async () => ({ error: 'external calls are not configured here' })
 const nothing: Needs = { headers: false, body: false, context: false }
 
 /** Rules that only shape reports decide nothing, and are part of what is in force all the same. */

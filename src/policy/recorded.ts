@@ -2,7 +2,7 @@
 import { judgedQueryOf, pathForms, segmentsOf } from '../canonical/index.ts'
 import { type AccessRequest, Claim, type Integration, type Json, type JsonObject, type ResourceKind } from '../core/index.ts'
 import { queryOf } from '../text/index.ts'
-import { type UnseenPart, unseenOf } from './unseen.ts'
+import { type UnseenPart, unseenOf } from './unrecorded-parts.ts'
 
 /** The members of a `decided` record that matter here (docs/reference/audit.md). */
 export interface DecidedRecord {

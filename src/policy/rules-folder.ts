@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { isDataFile } from '../bundles/index.ts'
 import { type FileKind, readSteadily } from '../files/index.ts'
 import { RegoError, type RegoSources } from '../opa/index.ts'
-import { requireNoData } from './left-aside.ts'
+import { requireNoData } from './refuse-unread-files.ts'
 import { isRego, readRegoFiles, unreadableFolder } from './rego-files.ts'
 
 /** Rules, and data, which is refused beside them. */

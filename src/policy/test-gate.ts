@@ -12,7 +12,7 @@ import {
 } from '../opa/index.ts'
 import { compilerEnvironment, defaultSources } from './build.ts'
 import { type GatewayOutcome, testInGateway } from './gateway-engine.ts'
-import { requireNoRulesInTests } from './left-aside.ts'
+import { requireNoRulesInTests } from './refuse-unread-files.ts'
 
 export interface TestReport {
   readonly tests: readonly TestOutcome[]
@@ -49,7 +49,7 @@ export async function testPolicy(
   const subject = { sources: { ...(await defaultSources()), ...sources }, capabilities, data }
   const { tests: found = [], lines = null } = await compile({ command: 'test', ...subject, run })
   const inGateway = engine === 'opa' ? null : await testInGateway(compile, subject, found, library).catch(unlessAsked(engine))
-  const tests = inGateway === null ? found : withResultOf(found, inGateway, engine)
+  const tests = inGateway === null ? found : withGatewayResults(found, inGateway, engine)
   const ran = inGateway === null ? 'opa' : engine
   if (lines === null) return { tests, files: [], coverage: null, engine: ran }
   const files = lines.filter(({ file }) => Object.hasOwn(sources, file))
@@ -67,7 +67,7 @@ function unlessAsked(engine: EngineChoice): (error: unknown) => null {
 }
 
 /** Each test with the verdict of the engine that is asked for; with both, a difference is a failure that shows either answer. */
-function withResultOf(
+function withGatewayResults(
   tests: readonly TestOutcome[],
   inGateway: ReadonlyMap<TestOutcome, GatewayOutcome>,
   engine: EngineChoice,

@@ -19,14 +19,14 @@ export interface Evaluation {
   readonly input: string
   readonly calls: readonly HostCall[]
   /** The result set as JSON text, or how the evaluation failed. */
-  readonly outcome: { readonly text: string } | { readonly failed: FailureKind | 'outside' }
+  readonly outcome: { readonly text: string } | { readonly failed: FailureKind | 'external-call' }
 }
 
 /** Why a comparison was left out. Documented in docs/policy/reference.md. */
 export const skipReasons = [
   'function',
   'bounds',
-  'outside',
+  'external-call',
   'number',
   'set',
   'call',
@@ -78,9 +78,9 @@ export function questionOf({ input, calls, outcome }: Evaluation): Question | { 
 }
 
 /** The gateway denies where OPA and its SDK go on with an undefined expression, and holds evaluations to bounds of its own. */
-function unasked(failed: FailureKind | 'outside'): SkipReason | null {
+function unasked(failed: FailureKind | 'external-call'): SkipReason | null {
   if (failed === 'builtin') return 'function'
-  if (failed === 'outside') return 'outside'
+  if (failed === 'external-call') return 'external-call'
   return failed === 'memory' || failed === 'time' ? 'bounds' : null
 }
 

@@ -2,7 +2,7 @@
 
 import type { Server } from '../bundles/index.ts'
 import type { AccessRequest, Arrival, Claim, Decision, DecisionLog, JsonObject, Needs, RedactionSettings } from '../core/index.ts'
-import { heldBytes } from '../policy/index.ts'
+import { queuedBytes } from '../policy/index.ts'
 import { createFairMemory } from '../shares/index.ts'
 import { stringify } from '../text/index.ts'
 import { applyMasks } from './apply-masks.ts'
@@ -44,7 +44,7 @@ export interface DecisionLogOptions {
   readonly onUpload: (result: PostResult) => void
 }
 
-export interface DecisionLogStation extends DecisionLog {
+export interface DecisionLogUploader extends DecisionLog {
   bufferBytes(): number
   /** Writes and sends what is left, as far as that can be done within this time. */
   close(flushMs: number): Promise<void>
@@ -57,7 +57,7 @@ const maxWaitingBytes = 32 * 1024 * 1024
 /** How long writing may keep a turn of the event loop. */
 const turnMs = 2
 
-export function createDecisionLog(options: DecisionLogOptions): DecisionLogStation {
+export function createDecisionLog(options: DecisionLogOptions): DecisionLogUploader {
   const { server, resource, minDelayMs, maxDelayMs, maxUploadBytes, maxBufferBytes, maxDecisionsPerSecond } = options
   const { labels, redact, evaluateMasks, needs, readContext, bundles, onOutcome, onFailure, onUpload } = options
   const buffer = createEventBuffer(maxBufferBytes)
@@ -143,7 +143,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLogStati
       const { name } = request.integration
       if (!mayPass(name)) return onOutcome('rate', 1)
       if (!places.take(name, 1)) return onOutcome('busy', 1)
-      const bytes = heldBytes(request, claim)
+      const bytes = queuedBytes(request, claim)
       if (!memory.take(name, bytes)) {
         places.give(name, 1)
         return onOutcome('busy', 1)

@@ -1,6 +1,6 @@
 /** Reports as OPA's control planes take them: the decision log, the status, and the masks of what is reported. */
-export { createDecisionLog, type DecisionLogStation, eventOutcomes } from './decision-log.ts'
+export { createDecisionLog, type DecisionLogUploader, eventOutcomes } from './decision-log.ts'
 export { createLocalStatus } from './local-status.ts'
 export { createMaskPolicy, type MaskPolicy, maskInputs, requireInside } from './mask-policy.ts'
 export type { PostResult } from './post.ts'
-export { createStatus, type StatusStation } from './status.ts'
+export { createStatus, type StatusReporter } from './status.ts'

@@ -24,7 +24,7 @@ export interface StatusOptions {
   readonly onResult: (result: PostResult) => void
 }
 
-export interface StatusStation {
+export interface StatusReporter {
   /** Something is otherwise than in the last report. */
   changed(): void
   close(flushMs: number): Promise<void>
@@ -33,7 +33,7 @@ export interface StatusStation {
 const firstRetryMs = 100
 
 /** Reports are not kept: what is sent is always how things stand now. */
-export function createStatus(options: StatusOptions): StatusStation {
+export function createStatus(options: StatusOptions): StatusReporter {
   const { server, resource, minDelayMs, maxDelayMs, onResult } = options
   const backoff = createBackoff({ minMs: Math.min(firstRetryMs, maxDelayMs), maxMs: maxDelayMs })
   const pause = createPause()

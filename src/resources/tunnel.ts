@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { Claim, type Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
 import { type Dialer, joinSockets } from '../egress/index.ts'
-import { capped } from './capped.ts'
+import { capped } from './byte-caps.ts'
 
 export interface TunnelResourceOptions {
   readonly dialer: Dialer

@@ -66,13 +66,13 @@ export interface ActivationEvent {
 }
 
 /** What caused a reload of the folders: a call of the operator's API, a change of a file, a signal. */
-export type Asker = 'operator' | 'folders' | 'signal'
+export type ReloadCause = 'operator' | 'folders' | 'signal'
 
 export interface Activation {
   /** Activates the pinned revision, or the folders with the persisted bundles. Throws what makes it bad. */
   start(): Promise<void>
   /** Activates the folders as they are, unless a revision is pinned. Of several reloads at once only the newest is built. */
-  reload(by: Asker): Promise<ReloadResult>
+  reload(by: ReloadCause): Promise<ReloadResult>
   /** A new bundle with all that there is beside it; `origin` is for messages. */
   offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
   /** A revision of the history; it stays through changes of the folders and bundles and restarts, until `follow`. */
@@ -191,7 +191,7 @@ export function createActivation(options: ActivationOptions): Activation {
   const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal) =>
     attempt({ how, by: 'operator', signal, find: () => fromHistory(revision), before: () => pin(revision) })
 
-  async function reloadFromDisk(by: Asker, signal: AbortSignal): Promise<ReloadResult> {
+  async function reloadFromDisk(by: ReloadCause, signal: AbortSignal): Promise<ReloadResult> {
     const missing = missingIn(current)
     if (missing.length === 0) return attempt({ how: 'reload', by, signal, find: () => fromFolders(current) })
     try {

@@ -1,6 +1,6 @@
 /** Takes manifests, rules and bundles into force: one set at a time, beside it a shadow, and behind it the history. */
 
-export { type Activation, type Asker, createActivation, type InForce, type ReloadResult } from './activation.ts'
+export { type Activation, createActivation, type InForce, type ReloadCause, type ReloadResult } from './activation.ts'
 export { unlessAborted } from './activation-queue.ts'
 export { describeChanges } from './changes.ts'
 export { createHistory } from './history/index.ts'

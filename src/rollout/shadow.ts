@@ -1,6 +1,6 @@
 /** A shadow policy beside the active one: first only compared, then enforced for a share of the requests. */
 import { type AccessRequest, type Claim, type DecideAsync, type Decision, isEngineFailure, type Policy } from '../core/index.ts'
-import { type DecideApart, heldBytes } from '../policy/index.ts'
+import { type DecideOnThread, queuedBytes } from '../policy/index.ts'
 export interface Difference {
   readonly request: AccessRequest
   readonly claim: Claim
@@ -15,7 +15,7 @@ export interface ShadowPolicyOptions {
   /** Its evaluations are bounded on their own, and tighter. */
   readonly shadow: Policy
   /** The shadow policy's decision where it is only compared, made where no request waits for it. */
-  readonly decideApart: DecideApart
+  readonly decideApart: DecideOnThread
   /** The shadow policy has been activated; until then it is not asked. */
   readonly isReady: () => boolean
   /** 0 to 100: the share of requests that the shadow policy decides. */
@@ -117,7 +117,7 @@ export function createShadowPolicy(options: ShadowPolicyOptions): Policy {
       compare(request, claim, decision, other, !failed)
       return failed ? decision : other
     }
-    const bytes = heldBytes(request, claim)
+    const bytes = queuedBytes(request, claim)
     if (pending >= maxWaiting || pendingBytes + bytes > maxWaitingBytes) onSkipped()
     else {
       waiting.push({ request, claim, decision, bytes })

@@ -22,7 +22,7 @@ interface Batch {
   readonly bytes: Buffer
   readonly lines: number
   /** How many lost lines this line reports. */
-  readonly told: number
+  readonly reportedLosses: number
 }
 
 const busyMs = 100
@@ -42,22 +42,22 @@ export function createLineWriter({ fd, maxWaiting = 1024 * 1024, writeSome = wri
 
   function take(): Batch {
     const lines = lost === 0 ? waiting : [lostLine(lost), ...waiting]
-    const batch = { bytes: Buffer.from(lines.join('')), lines: waiting.length, told: lost }
+    const batch = { bytes: Buffer.from(lines.join('')), lines: waiting.length, reportedLosses: lost }
     waiting = []
     waitingLength = 0
     return batch
   }
 
-  function send({ bytes, lines, told }: Batch): void {
+  function send({ bytes, lines, reportedLosses }: Batch): void {
     writeSome(fd, bytes, (error, written) => {
       if (error?.code === 'EAGAIN' || error?.code === 'EINTR') {
-        setTimeout(send, busyMs, { bytes, lines, told }).unref()
+        setTimeout(send, busyMs, { bytes, lines, reportedLosses }).unref()
         return
       }
-      if (error === null && written < bytes.byteLength) return send({ bytes: bytes.subarray(written), lines, told })
+      if (error === null && written < bytes.byteLength) return send({ bytes: bytes.subarray(written), lines, reportedLosses })
       isWriting = false
       if (error === null) {
-        lost -= told
+        lost -= reportedLosses
         next()
       } // A full disk stays full for a while: the next line tries again, and not what waits.
       else lost += lines

@@ -1,7 +1,7 @@
 /** Keeps usage over restarts: from time to time and at the end, never on a request's path. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { readKept, writeKept } from './keep.ts'
 import type { UsageStation } from './usage.ts'
+import { readKept, writeKept } from './usage-file.ts'
 
 export interface UsageKeeperOptions {
   readonly usage: Pick<UsageStation, 'totals' | 'restore' | 'settledCount'>

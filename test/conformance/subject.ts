@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises'
 import type { Integration } from '../../src/core/index.ts'
 import { createLibrary } from '../../src/opa/builtins/library.ts'
 import { type Answers, createBuiltins, createEvaluator, createLoader, ExternalCallNeeded, harden } from '../../src/opa/index.ts'
-import { createAsk } from '../../src/policy/index.ts'
+import { createExternalCaller } from '../../src/policy/index.ts'
 import { createCaller } from '../support/caller.ts'
 
 /** As rego/compiler/conformance/main.go writes it. */
@@ -20,7 +20,7 @@ export interface Question {
 export type Answer = { readonly result: string } | { readonly error: string }
 
 /** The names that the suite looks up are those of this machine. */
-const ask = createAsk({
+const ask = createExternalCaller({
   send: () => Promise.reject(new Error('nothing is sent')),
   lookup: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
 })

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AccessRequest, Claim } from '../../src/core/index.ts'
 import { everything } from '../../src/opa/compiler/protocol.ts'
-import { createDecideApart } from '../../src/policy/apart-engine.ts'
 import type { CompiledPolicy } from '../../src/policy/build.ts'
 import type { ThreadAnswer, ThreadQuestion } from '../../src/policy/evaluation-thread.ts'
+import { createDecideApart } from '../../src/policy/thread-engine.ts'
 import { eachCase } from '../support/cases.ts'
 
 /** What it reads does not matter here. */

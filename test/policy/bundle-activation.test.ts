@@ -13,7 +13,7 @@ import { type Compile, createCompile, createLoader, harden } from '../../src/opa
 import { libraryNeedOf } from '../../src/opa/library-source.ts'
 import { readBodies, readFunctionNames, readImports, readSections, sections } from '../../src/opa/wasm/sections.ts'
 import { compiledPolicyFolder } from '../../src/policy/build.ts'
-import { noGrants } from '../../src/policy/external-calls/ask.ts'
+import { noGrants } from '../../src/policy/external-calls/external-caller.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import { requireTests } from '../../src/policy/test-gate.ts'
 import { createHistory } from '../../src/rollout/index.ts'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { createBackoff, createServer, type Server, ServerError } from '../../src/bundles/index.ts'
+import { createBackoff, createServerClient, type Server, ServerError } from '../../src/bundles/index.ts'
 import type { ServerConfig } from '../../src/config/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { createClientCertificate, createOriginCertificate } from '../support/certificates.ts'
@@ -14,7 +14,7 @@ const maxBytes = 1000
 
 function serverAt(t: TestContext, url: string, more: Partial<ServerConfig> = {}): Server {
   const plain = { name: 'opa', bearer: null, clientCertificate: null, ca: null, headers: [], timeoutMs: 10_000 }
-  const server = createServer({ ...plain, url: new URL(url), ...more })
+  const server = createServerClient({ ...plain, url: new URL(url), ...more })
   t.after(() => server.close())
   return server
 }

@@ -7,7 +7,7 @@ import { type BundleSet, readBundle } from '../../src/bundles/index.ts'
 import type { AccessRequest, Claim, Decision } from '../../src/core/index.ts'
 import { decodeManifest } from '../../src/manifests/decode.ts'
 import { createCompile } from '../../src/opa/index.ts'
-import type { Ask } from '../../src/policy/external-calls/ask.ts'
+import type { ExternalCaller } from '../../src/policy/external-calls/external-caller.ts'
 import { createPolicy, type PolicyStation } from '../../src/policy/policy.ts'
 import { snapshotOf } from '../support/bundles.ts'
 import { composed } from '../support/composed.ts'
@@ -90,7 +90,7 @@ for (const from of ['a folder', 'a bundle'])
   test(`rules from ${from}: answers from outside decide as known ones do; about what nothing covers nothing is asked`, async (t) => {
     let asked: string[] = []
     let answers: readonly string[] = []
-    const ask: Ask = async ({ builtin, operand }) => {
+    const ask: ExternalCaller = async ({ builtin, operand }) => {
       const name = builtin === 'http.send' ? (JSON.parse(operand) as { url: string }).url : (JSON.parse(operand) as string)
       asked.push(name)
       const yes = answers.includes(name)

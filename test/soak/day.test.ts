@@ -61,7 +61,7 @@ async function arrange(t: TestContext): Promise<{ day: Day; child: Child }> {
 }
 
 /** What the gateway holds after a collection. */
-async function heldBytes({ process: child, stderr }: Child): Promise<number> {
+async function queuedBytes({ process: child, stderr }: Child): Promise<number> {
   const before = [...stderr().matchAll(memoryLine)].length
   child.kill('SIGUSR2')
   return eventually('it says what it holds', () => {
@@ -78,7 +78,7 @@ test('a day of mixed load leaks no memory and no descriptor, and settles every a
   let warm: { readonly bytes: number; readonly descriptors: number } | null = null
   let hour = 0
   const look = async () => {
-    const bytes = await heldBytes(child)
+    const bytes = await queuedBytes(child)
     const found = { bytes, descriptors: countDescriptors(pid) }
     const line = `after ${hour} hours and ${elapsedMinutes().toFixed(1)} minutes ${Math.round(bytes / 1024)} KiB, ${found.descriptors} descriptors`
     t.diagnostic(line)

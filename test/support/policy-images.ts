@@ -13,7 +13,7 @@ import { usedBytes } from './used-bytes.ts'
 export interface PolicyImages {
   readonly constrainedBytes: number
   /** Held for the integrations that were decided for. */
-  readonly heldBytes: number
+  readonly queuedBytes: number
   readonly allowed: number
   readonly denied: number
 }
@@ -48,7 +48,7 @@ for (const [path, count] of [['one', integrations.length] as const, ['two', 100]
 const allowed = allows.filter(Boolean).length
 const report: PolicyImages = {
   constrainedBytes: process.constrainedMemory(),
-  heldBytes: (await usedBytes()) - before,
+  queuedBytes: (await usedBytes()) - before,
   allowed,
   denied: allows.length - allowed,
 }

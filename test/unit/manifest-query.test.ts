@@ -12,7 +12,10 @@ const withQuery = (query: unknown) => integrationOf(grant({ network: [{ ...fetch
 
 test('a capability with a query condition opens TLS, since each request has to be judged', () => {
   assert.equal(withQuery({ service: ['a'] }).network[0]?.tls, 'intercept')
-  assert.throws(() => integrationOf(grant({ network: [{ ...fetching, tls: 'tunnel' }] })), /query cannot be held inside a blind tunnel/)
+  assert.throws(
+    () => integrationOf(grant({ network: [{ ...fetching, tls: 'tunnel' }] })),
+    /cannot be held inside a blind tunnel, nor query/,
+  )
 })
 
 test('a condition that says nothing, or is not a list of values, is an error', async () => {

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Refusal } from '../../src/core/index.ts'
 import { createAddressRule } from '../../src/egress/addresses.ts'
+import { withDeadline } from '../../src/egress/deadline.ts'
 import { createLocalNames } from '../../src/egress/hosts-file.ts'
 import { createResolveName, resolveJudged } from '../../src/egress/resolve.ts'
-import { within } from '../../src/egress/within.ts'
 import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { type DnsAnswer, startNameServer } from '../support/resolver.ts'
@@ -124,7 +124,7 @@ test('a name that is asked for beyond its owner’s share is given up in time al
   const { resolve } = createHeld(1)
   void resolve('one.example', 'a', never)
   await assert.rejects(
-    within(50, 'no connection to two.example', undefined, (signal) => resolve('two.example', 'a', signal)),
+    withDeadline(50, 'no connection to two.example', undefined, (signal) => resolve('two.example', 'a', signal)),
     { code: 'origin-timeout', message: 'no connection to two.example within 50 ms' },
   )
 })

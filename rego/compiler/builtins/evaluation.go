@@ -22,7 +22,7 @@ type evaluation struct {
 var compiledPatterns = cache.NewInterQueryValueCache(context.Background(), nil)
 
 func newEvaluation(nanos int64, runtime []byte) *evaluation {
-	one := &evaluation{bctx: topdown.BuiltinContext{
+	e := &evaluation{bctx: topdown.BuiltinContext{
 		Context:                     context.Background(),
 		Metrics:                     metrics.New(),
 		Seed:                        rand.Reader,
@@ -35,13 +35,13 @@ func newEvaluation(nanos int64, runtime []byte) *evaluation {
 	}}
 	if len(runtime) > 0 {
 		if term, err := values.Parse(runtime); err == nil {
-			one.bctx.Runtime = term
+			e.bctx.Runtime = term
 		}
 	}
-	return one
+	return e
 }
 
-func (one *evaluation) context(name string) topdown.BuiltinContext {
-	one.bctx.Location = ast.NewLocation([]byte(name), "", 1, 1)
-	return one.bctx
+func (e *evaluation) context(name string) topdown.BuiltinContext {
+	e.bctx.Location = ast.NewLocation([]byte(name), "", 1, 1)
+	return e.bctx
 }

@@ -65,8 +65,8 @@ func main() {
 			return err
 		}
 		name, _ := filepath.Rel(root, path)
-		for _, one := range set.Cases {
-			verdict := judge(one, name, func(question Question) Answer {
+		for _, test := range set.Cases {
+			verdict := judge(test, name, func(question Question) Answer {
 				_ = out.Encode(map[string]any{"question": question})
 				line, err := in.ReadBytes('\n')
 				if err != nil {
@@ -76,56 +76,56 @@ func main() {
 				_ = json.Unmarshal(line, &answer)
 				return answer
 			})
-			verdict.Note, verdict.File = one.Note, name
+			verdict.Note, verdict.File = test.Note, name
 			_ = out.Encode(map[string]any{"verdict": verdict})
 		}
 		return nil
 	})
 }
 
-func judge(one cases.TestCase, name string, ask func(Question) Answer) Verdict {
+func judge(test cases.TestCase, name string, ask func(Question) Answer) Verdict {
 	version := ast.RegoV1
 	if strings.HasPrefix(name, "v0") {
 		version = ast.RegoV0
 	}
-	question, err := compiled(one, version)
+	question, err := compiled(test, version)
 	if err != nil {
-		return judgeError(one, err.Error(), codeOf(err))
+		return judgeError(test, err.Error(), codeOf(err))
 	}
 	question.File = name
 	answer := ask(question)
 	if answer.Error != nil {
-		return judgeError(one, *answer.Error, "")
+		return judgeError(test, *answer.Error, "")
 	}
-	if one.WantError != nil || one.WantErrorCode != nil {
+	if test.WantError != nil || test.WantErrorCode != nil {
 		return Verdict{Outcome: "failed", Reason: "expected an error, got " + *answer.Result}
 	}
-	return judgeResult(one, *answer.Result)
+	return judgeResult(test, *answer.Result)
 }
 
-func compiled(one cases.TestCase, version ast.RegoVersion) (Question, error) {
+func compiled(test cases.TestCase, version ast.RegoVersion) (Question, error) {
 	data := map[string]any{}
-	if one.Data != nil {
-		data = *one.Data
+	if test.Data != nil {
+		data = *test.Data
 	}
-	options := []func(*rego.Rego){rego.Query(one.Query), rego.SetRegoVersion(version), rego.Store(inmem.NewFromObject(data))}
-	for i, module := range one.Modules {
+	options := []func(*rego.Rego){rego.Query(test.Query), rego.SetRegoVersion(version), rego.Store(inmem.NewFromObject(data))}
+	for i, module := range test.Modules {
 		options = append(options, rego.Module(fmt.Sprintf("test-%d.rego", i), module))
 	}
 	built, err := rego.New(options...).Compile(context.Background(), rego.CompilePartial(false))
 	if err != nil {
 		return Question{}, err
 	}
-	question := Question{Note: one.Note, Wasm: built.Bytes, Data: data, Strict: one.StrictError, Env: one.Env}
-	if one.InputTerm != nil {
-		term, err := ast.ParseTerm(*one.InputTerm)
+	question := Question{Note: test.Note, Wasm: built.Bytes, Data: data, Strict: test.StrictError, Env: test.Env}
+	if test.InputTerm != nil {
+		term, err := ast.ParseTerm(*test.InputTerm)
 		if err != nil {
 			return Question{}, err
 		}
 		text := string(values.Append(nil, term.Value))
 		question.Input = &text
-	} else if one.Input != nil {
-		value, err := ast.InterfaceToValue(*one.Input)
+	} else if test.Input != nil {
+		value, err := ast.InterfaceToValue(*test.Input)
 		if err != nil {
 			return Question{}, err
 		}
@@ -135,12 +135,12 @@ func compiled(one cases.TestCase, version ast.RegoVersion) (Question, error) {
 	return question, nil
 }
 
-func judgeError(one cases.TestCase, message, code string) Verdict {
-	if one.WantError == nil && one.WantErrorCode == nil {
+func judgeError(test cases.TestCase, message, code string) Verdict {
+	if test.WantError == nil && test.WantErrorCode == nil {
 		return Verdict{Outcome: "failed", Reason: "unexpected error: " + message}
 	}
-	if code != "" && one.WantErrorCode != nil && *one.WantErrorCode != code {
-		return Verdict{Outcome: "failed", Reason: fmt.Sprintf("error code %s, expected %s", code, *one.WantErrorCode)}
+	if code != "" && test.WantErrorCode != nil && *test.WantErrorCode != code {
+		return Verdict{Outcome: "failed", Reason: fmt.Sprintf("error code %s, expected %s", code, *test.WantErrorCode)}
 	}
 	return Verdict{Outcome: "passed"}
 }
@@ -155,7 +155,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-func judgeResult(one cases.TestCase, text string) Verdict {
+func judgeResult(test cases.TestCase, text string) Verdict {
 	term, err := ast.ParseTerm(text)
 	if err != nil {
 		return Verdict{Outcome: "failed", Reason: "the answer is no value: " + text}
@@ -171,20 +171,20 @@ func judgeResult(one cases.TestCase, text string) Verdict {
 	case *ast.Array:
 		found.Foreach(each)
 	}
-	if one.WantDefined != nil && one.WantResult == nil {
-		if (len(bindings) > 0) != *one.WantDefined {
-			return Verdict{Outcome: "failed", Reason: fmt.Sprintf("defined: %v, expected %v", len(bindings) > 0, *one.WantDefined)}
+	if test.WantDefined != nil && test.WantResult == nil {
+		if (len(bindings) > 0) != *test.WantDefined {
+			return Verdict{Outcome: "failed", Reason: fmt.Sprintf("defined: %v, expected %v", len(bindings) > 0, *test.WantDefined)}
 		}
 		return Verdict{Outcome: "passed"}
 	}
-	if one.WantResult == nil {
+	if test.WantResult == nil {
 		return Verdict{Outcome: "failed", Reason: "the case expects nothing that could be judged"}
 	}
 	want := []any{}
-	for _, one := range *one.WantResult {
-		want = append(want, map[string]any(one))
+	for _, test := range *test.WantResult {
+		want = append(want, map[string]any(test))
 	}
-	got, expected := canonical(bindings, one.SortBindings), canonical(want, one.SortBindings)
+	got, expected := canonical(bindings, test.SortBindings), canonical(want, test.SortBindings)
 	if util.Compare(got, expected) != 0 {
 		return Verdict{Outcome: "failed", Reason: fmt.Sprintf("got %s, expected %s", short(got), short(expected))}
 	}
@@ -194,15 +194,15 @@ func judgeResult(one cases.TestCase, text string) Verdict {
 // canonical orders what has no order: the bindings, and with sorted the arrays that stand for sets.
 func canonical(bindings []any, sorted bool) any {
 	list := make([]any, len(bindings))
-	for i, one := range bindings {
-		if fields, ok := one.(map[string]any); ok && sorted {
+	for i, test := range bindings {
+		if fields, ok := test.(map[string]any); ok && sorted {
 			for _, value := range fields {
 				if array, ok := value.([]any); ok {
 					sort.Slice(array, func(i, j int) bool { return util.Compare(array[i], array[j]) < 0 })
 				}
 			}
 		}
-		list[i] = util.MustUnmarshalJSON(util.MustMarshalJSON(one))
+		list[i] = util.MustUnmarshalJSON(util.MustMarshalJSON(test))
 	}
 	sort.Slice(list, func(i, j int) bool { return util.Compare(list[i], list[j]) < 0 })
 	return list

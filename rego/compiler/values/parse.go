@@ -25,13 +25,13 @@ var (
 // Parse reads a value as the policy's memory dumps it: JSON, except that sets ({1, 2}, set()) and keys that are no strings
 // are as in Rego. Not by Rego's own parser, which takes strings for source: a byte order mark in one is an error to it.
 func Parse(text []byte) (*ast.Term, error) {
-	one := reader{left: text}
-	value, err := one.value(0)
+	input := reader{left: text}
+	value, err := input.value(0)
 	if err != nil {
 		return nil, err
 	}
-	if one.space(); len(one.left) > 0 {
-		return nil, fmt.Errorf("there is more behind the value: %.20q", one.left)
+	if input.space(); len(input.left) > 0 {
+		return nil, fmt.Errorf("there is more behind the value: %.20q", input.left)
 	}
 	return ast.NewTerm(value), nil
 }

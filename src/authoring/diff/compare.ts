@@ -39,7 +39,10 @@ export function contains(general: Scope, specific: Scope): boolean {
 /** `GET, POST on api.example.com: port 443, path /v1/**, tls: intercept`. */
 export function describe({ kind, about, dimensions, facts }: Scope): string {
   const said = dimensions
-    .filter(({ label, values }) => label !== 'host' && (values === null || values.length > 0 || label === 'method' || label === 'path'))
+    .filter(
+      ({ label, values }) =>
+        label !== 'host' && (values === null ? label !== 'query' : values.length > 0 || label === 'method' || label === 'path'),
+    )
     .map(({ label, values }) =>
       values === null ? `every ${label}` : values.length === 0 ? `no ${label}` : `${label} ${values.join(', ')}`,
     )

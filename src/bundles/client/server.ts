@@ -41,7 +41,7 @@ const bodyTimeouts = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 
 /** `lookup`: the system's where absent. */
-export function createServer(config: ServerConfig, lookup?: LookupFunction): Server {
+export function createServerClient(config: ServerConfig, lookup?: LookupFunction): Server {
   const { url: base, bearer, clientCertificate, ca } = config
   // Whole, with `request`: what a gateway without servers does not load.
   const { Pool } = createRequire(import.meta.url)('undici') as typeof import('undici')

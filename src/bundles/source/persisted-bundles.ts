@@ -1,6 +1,6 @@
 /** The bundles that a gateway would start with if no server answered: for commands that evaluate without one. */
 import type { Config } from '../../config/index.ts'
-import { createServer } from '../client/index.ts'
+import { createServerClient } from '../client/index.ts'
 import type { BundleSet } from '../format/index.ts'
 import { createDelivery } from './delivery.ts'
 
@@ -12,7 +12,7 @@ export interface PersistedBundles {
 
 /** No packet leaves. Throws `BundleError` where a file or folder is bad. */
 export async function persistedBundles({ policy, state }: Pick<Config, 'policy' | 'state'>): Promise<PersistedBundles> {
-  const servers = policy.servers.map((config) => ({ config, server: createServer(config) }))
+  const servers = policy.servers.map((config) => ({ config, server: createServerClient(config) }))
   const delivery = createDelivery({
     bundles: policy.bundles,
     servers,

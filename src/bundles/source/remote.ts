@@ -4,9 +4,9 @@ import { type Backoff, createBackoff, type Server, ServerError } from '../client
 import type { SnapshotBundle } from '../format/index.ts'
 import { type BundleSource, type BundleSourceOptions, failureOf, NotActivated, verificationOf } from './bundle-source.ts'
 import { type Answer, download } from './download.ts'
-import { applyUpdate, type Fetched } from './fetched.ts'
 import { createStatus, now } from './status.ts'
 import { keepFetched, readKept } from './store.ts'
+import { applyUpdate, type Fetched } from './updates.ts'
 
 export interface RemoteOptions extends BundleSourceOptions {
   readonly server: Server

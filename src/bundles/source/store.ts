@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeAtomically } from '../../files/index.ts'
 import { BundleError } from '../format/index.ts'
-import { applyUpdate, type Fetched, type UpdateOptions } from './fetched.ts'
+import { applyUpdate, type Fetched, type UpdateOptions } from './updates.ts'
 
 /** The first line; the archives follow, one behind the other. */
 interface Head {

@@ -6,7 +6,7 @@ import { readText } from '../../config/index.ts'
 import { RegoError } from '../../opa/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
-import { readGiven } from './shared.ts'
+import { readGiven } from './policy-options.ts'
 
 export interface CheckFlags {
   readonly verificationKey?: string

@@ -14,10 +14,10 @@ import { evaluate } from './evaluate.ts'
 import { explain } from './explain.ts'
 import { fmt } from './fmt.ts'
 import { parseSince } from './log.ts'
+import { addGrantOption, type Granting, grantsOf, pathsOr, writeOutput } from './policy-options.ts'
 import { type ReplayFlags, replayLog } from './replay.ts'
 import { activateRevision, listRevisions, rollback, showRevision } from './revisions.ts'
 import { runTests, type TestFlags } from './run-tests.ts'
-import { addGrantOption, type Granting, grantsOf, pathsOr, writeOutput } from './shared.ts'
 import { type SuggestFlags, suggestManifest } from './suggest.ts'
 
 export function addPolicyCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
@@ -110,7 +110,7 @@ export function addRecordedCommands(policy: Command, command: AddCommand, print:
       print(visibleLines(await explain(findConfig(config), id, json))),
     )
 
-  command('replay', 'Judge the recorded requests again; exit 1 where an answer differs.', policy)
+  command('replay', 'Decide the recorded requests again; exit 1 where an answer differs.', policy)
     .option('--against <revision>', 'a kept revision, "active", or "latest" for what lies on disk', 'latest')
     .option('--rules <folder>', 'these rules instead of the configuration’s')
     .option('--integrations <folder>', 'these manifests instead of the configuration’s')

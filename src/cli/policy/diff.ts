@@ -4,7 +4,7 @@ import { type CapabilityChange, diffManifests, diffRules, type IntegrationChange
 import type { BundleSet } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
 import type { RegoSources } from '../../opa/index.ts'
-import { readNamedSet } from './named-set.ts'
+import { readNamedSet } from './policy-sources.ts'
 
 export async function diffRevisions(config: Config, from: string, to: string, json: boolean): Promise<{ text: string; differs: boolean }> {
   const [before, after] = [await readNamedSet(config, from), await readNamedSet(config, to)]

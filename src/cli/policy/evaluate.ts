@@ -6,7 +6,7 @@ import { wholeData } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
-import { type Granting, readGiven } from './shared.ts'
+import { type Granting, readGiven } from './policy-options.ts'
 
 interface Flags extends Granting {
   readonly config?: string

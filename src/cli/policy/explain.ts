@@ -5,10 +5,10 @@ import { type Config, ConfigError, requireKnown } from '../../config/index.ts'
 import type { Integration } from '../../core/index.ts'
 import { createIntegrationRegistry } from '../../manifests/index.ts'
 import { type PolicySet, requestOf } from '../../policy/index.ts'
-import { describeExplained, type Explained } from './explained.ts'
-import { type Judge, withJudge } from './judge.ts'
+import { describeExplained, type Explained } from './explanation-text.ts'
 import { readTrail } from './log.ts'
-import { readNamedSet } from './named-set.ts'
+import { type OfflinePolicy, withOfflinePolicy } from './offline-policy.ts'
+import { readNamedSet } from './policy-sources.ts'
 
 export async function explain(config: Config, id: string, json: boolean): Promise<string> {
   const trail = await readTrail(config, id)
@@ -21,22 +21,22 @@ export async function explain(config: Config, id: string, json: boolean): Promis
   // A revision that is no longer kept is explained by the files on disk, and the text says so.
   const kept = await readNamedSet(config, decided.revision).catch(() => null)
   const recorded = kept ?? disk
-  const explained: Explained = await withJudge(config, disk, async (judge) => {
+  const explained: Explained = await withOfflinePolicy(config, disk, async (offline) => {
     const explanation = await explainRecord(decided, {
-      compile: judge.compile,
+      compile: offline.compile,
       grants: config.policy.grants.builtins,
       recorded: {
         rules: recorded.rules,
         bundles: recorded.bundles,
         find: (name) => recorded.integrations.find((integration) => integration.name === name),
       },
-      now: { decide: judge.decide, find: judge.find, rules: disk.rules, bundles: disk.bundles },
+      now: { decide: offline.decide, find: offline.find, rules: disk.rules, bundles: disk.bundles },
     })
     return {
       ...explanation,
       trail,
       isKept: kept !== null,
-      ...(await changeFor(config, explanation, disk, judge)),
+      ...(await changeFor(config, explanation, disk, offline)),
     }
   })
   return json ? `${JSON.stringify(explained)}\n` : describeExplained(explained)
@@ -47,7 +47,7 @@ async function changeFor(
   config: Config,
   { record, now, rulesNow }: Pick<Explained, 'record' | 'now' | 'rulesNow'>,
   { integrations, manifests }: PolicySet,
-  judge: Judge,
+  offline: OfflinePolicy,
 ): Promise<Pick<Explained, 'change' | 'hopeless'>> {
   if (isUndecided(now) || now.allow) return { change: null, hopeless: null }
   if (now.rule.startsWith('rules/')) {
@@ -55,7 +55,7 @@ async function changeFor(
     return { change: null, hopeless: `a rule denies it${lines === '' ? '' : ` (${lines})`}, and a deny wins over every manifest` }
   }
   if (!now.rule.startsWith('default/')) return { change: null, hopeless: 'the policy itself fails on it' }
-  const recorded = requestOf(record, judge.find)
+  const recorded = requestOf(record, offline.find)
   const { request } = recorded
   const { source } = request.integration
   const text = source === undefined ? undefined : manifests[source]
@@ -65,8 +65,8 @@ async function changeFor(
   const others = integrations.filter((integration) => integration.name !== record.integration)
   const changed = decodeOne(config, source, withAddition(text, add), others)
   if (typeof changed === 'string') return { change: null, hopeless: changed }
-  await judge.replace([...others, changed])
-  const after = judge.decide({ ...recorded, request: { ...request, integration: changed } as typeof request })
+  await offline.replace([...others, changed])
+  const after = offline.decide({ ...recorded, request: { ...request, integration: changed } as typeof request })
   if (isUndecided(after)) return { change: after, hopeless: null }
   if (!after.allow) return { change: null, hopeless: `no capability allows it: ${after.reasons.join('; ')}` }
   return { change: { manifest: relative('', join(config.integrationsFolder, source)), add, rule: after.rule }, hopeless: null }

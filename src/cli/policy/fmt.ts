@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { formatPolicy, readSources } from '../../authoring/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError, exitCodes } from '../exit.ts'
-import { writeOutput } from './shared.ts'
+import { writeOutput } from './policy-options.ts'
 
 const stdinName = '<stdin>'
 

@@ -5,9 +5,9 @@ import type { Config } from '../../config/index.ts'
 import { createRedactor } from '../../redact/index.ts'
 import { createEveryReference, describeCompared, type EveryReference } from '../../reference/index.ts'
 import { CommandError } from '../exit.ts'
-import { type Judge, withJudge } from './judge.ts'
 import { decided, type LogFilter } from './log.ts'
-import { readNamedSet } from './named-set.ts'
+import { type OfflinePolicy, withOfflinePolicy } from './offline-policy.ts'
+import { readNamedSet } from './policy-sources.ts'
 
 export interface ReplayFlags extends LogFilter {
   /** A revision, `active` or `latest`. */
@@ -32,7 +32,7 @@ export async function replayLog(
   const set = await readNamedSet(other, against)
   const every = reference ? createEveryReference(createRedactor(config.secrets)) : null
   try {
-    return await withJudge(config, set, (judge) => judgeAll({ config, filter, name: set.name, json, every }, judge), every)
+    return await withOfflinePolicy(config, set, (offline) => replayAll({ config, filter, name: set.name, json, every }, offline), every)
   } finally {
     every?.witness.close()
   }
@@ -46,7 +46,7 @@ interface Replay {
   readonly every: EveryReference | null
 }
 
-async function judgeAll({ config, filter, name, json, every }: Replay, { decide, find }: Judge) {
+async function replayAll({ config, filter, name, json, every }: Replay, { decide, find }: OfflinePolicy) {
   const startedAt = performance.now()
   const afterEach = every === null ? undefined : () => every.compare()
   const { decisions, leftOut, differences } = await replay(decided(config, filter), decide, find, afterEach)
@@ -63,8 +63,8 @@ async function judgeAll({ config, filter, name, json, every }: Replay, { decide,
 }
 
 function describeLeftOut(leftOut: Readonly<Record<string, number>>): string {
-  const told = Object.entries(leftOut).map(([cause, count]) => `${count} that depend${count === 1 ? 's' : ''} on ${cause}`)
-  return `${told.join(', ')}, which the log does not record in full`
+  const causes = Object.entries(leftOut).map(([cause, count]) => `${count} that depend${count === 1 ? 's' : ''} on ${cause}`)
+  return `${causes.join(', ')}, which the log does not record in full`
 }
 
 function describeReference(result: ReturnType<EveryReference['result']>): string {
@@ -76,9 +76,9 @@ function describeReference(result: ReturnType<EveryReference['result']>): string
 
 function describe({ record, decision }: RecordedDifference): string {
   const { time, id, integration, kind, subject } = record
-  return `${time} ${id} ${integration} ${kind} ${JSON.stringify(subject)}: ${told(record)} → ${told(decision)}${decision.reasons.length === 0 ? '' : ` (${decision.reasons.join('; ')})`}\n`
+  return `${time} ${id} ${integration} ${kind} ${JSON.stringify(subject)}: ${describeDecision(record)} → ${describeDecision(decision)}${decision.reasons.length === 0 ? '' : ` (${decision.reasons.join('; ')})`}\n`
 }
 
-function told({ allow, rule }: { readonly allow: boolean; readonly rule: string }): string {
+function describeDecision({ allow, rule }: { readonly allow: boolean; readonly rule: string }): string {
   return `${allow ? 'allowed' : 'denied'} by ${rule}`
 }

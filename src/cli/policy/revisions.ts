@@ -3,7 +3,7 @@ import type { Config } from '../../config/index.ts'
 import { type Activation, describeChanges, type ReloadResult } from '../../rollout/index.ts'
 import { ask } from '../admin-client.ts'
 import { CommandError } from '../exit.ts'
-import { readKept } from './named-set.ts'
+import { readKept } from './policy-sources.ts'
 
 export async function listRevisions(config: Config, json: boolean): Promise<string> {
   const body = await ask(config, 'GET', '/v1/policy')
@@ -33,14 +33,14 @@ export async function showRevision(config: Config, name: string, json: boolean):
 
 export async function activateRevision(config: Config, revision: string): Promise<string> {
   const path = revision === 'latest' ? '/v1/policy/follow' : `/v1/policy/activate/${encodeURIComponent(revision)}`
-  return told(await ask(config, 'POST', path, { isSlow: true }))
+  return describeResult(await ask(config, 'POST', path, { isSlow: true }))
 }
 
 export async function rollback(config: Config): Promise<string> {
-  return told(await ask(config, 'POST', '/v1/policy/rollback', { isSlow: true }))
+  return describeResult(await ask(config, 'POST', '/v1/policy/rollback', { isSlow: true }))
 }
 
-function told(body: unknown): string {
+function describeResult(body: unknown): string {
   const { ok, revision, problem } = body as ReloadResult
   if (!ok) throw new CommandError(`rejected; revision ${revision} stays active:\n${problem}`)
   return `active: revision ${revision}\n`

@@ -2,7 +2,7 @@
 import { type EngineChoice, testPolicy } from '../../policy/index.ts'
 import { commandCompiler } from '../compiler.ts'
 import { CommandError } from '../exit.ts'
-import { readGiven } from './shared.ts'
+import { readGiven } from './policy-options.ts'
 
 export interface TestFlags {
   readonly run?: string

@@ -6,7 +6,7 @@ import { createIntegrationRegistry } from '../../manifests/index.ts'
 import type { DecidedRecord } from '../../policy/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { decided } from './log.ts'
-import { writeOutput } from './shared.ts'
+import { writeOutput } from './policy-options.ts'
 
 export interface SuggestFlags {
   readonly only?: 'allowed' | 'denied'

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import { partlyInside } from '../wasm/index.ts'
 import { BuiltinError } from './builtin-error.ts'
-import { createQuick } from './js-builtins.ts'
+import { createJsBuiltins } from './js-builtins.ts'
 import type { Library } from './library.ts'
 
 export interface Builtins {
@@ -26,7 +26,7 @@ export interface BuiltinsOptions {
 }
 
 export function createBuiltins({ library, onTicks, lenient = false, runtime }: BuiltinsOptions): Builtins {
-  const quick = createQuick()
+  const quick = createJsBuiltins()
   let begun = false
   let at = 0
   let known: Answers | undefined
@@ -58,7 +58,7 @@ export function createBuiltins({ library, onTicks, lenient = false, runtime }: B
   }
 }
 
-const quickNames: ReadonlySet<string> = new Set(Object.keys(createQuick()))
+const jsBuiltinNames: ReadonlySet<string> = new Set(Object.keys(createJsBuiltins()))
 
 /**
  * How much of a function is answered without the library. `always`: each call that can succeed. `mostly`: all but those with
@@ -66,7 +66,7 @@ const quickNames: ReadonlySet<string> = new Set(Object.keys(createQuick()))
  */
 export function answeredHere(name: string): 'always' | 'mostly' | 'never' {
   if (isExternalCall(name) || name === 'time.now_ns' || partlyInside.has(name)) return name === 'minus' ? 'mostly' : 'always'
-  return quickNames.has(name) ? 'mostly' : 'never'
+  return jsBuiltinNames.has(name) ? 'mostly' : 'never'
 }
 
 export type OutsideBuiltin = 'http.send' | 'net.lookup_ip_addr'

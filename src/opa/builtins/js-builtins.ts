@@ -5,7 +5,7 @@ import { createGlobMatch } from './glob.ts'
 /** `undefined`: not handled here, ask the library. Operands and answer are values as text. */
 export type Quick = (operands: readonly string[], atMs: number) => string | undefined
 
-export function createQuick(): Readonly<Record<string, Quick>> {
+export function createJsBuiltins(): Readonly<Record<string, Quick>> {
   const globMatch = createGlobMatch()
   return { ...quick, 'glob.match': ([pattern = '', delimiters = '', text = '']) => globMatch(pattern, delimiters, text) }
 }

@@ -1,6 +1,6 @@
 /** Asks OPA's own compiler, as WebAssembly in its own process, or an `opa` on PATH where Go is missing; and says why a function is refused. */
 import { parseExactJson } from '../../text/index.ts'
-import { createAnswers } from './answers.ts'
+import { createAnswers } from './compiler-cache.ts'
 import { type CompilerFolders, commandFolders } from './folders.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, programPath } from './program.ts'

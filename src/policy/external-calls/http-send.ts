@@ -59,14 +59,14 @@ export function replyAnswer({ status, headers, body }: ExternalReply, forcesJson
   }
   const isJson = forcesJson || /^application\/(?:[\w.-]+\+)?json\b/i.test(lists['content-type']?.[0] ?? '')
   const raw = body.toString('utf8')
-  const told: JsonObject = {
+  const result: JsonObject = {
     status: `${status} ${STATUS_CODES[status] ?? ''}`.trim(),
     status_code: status,
     headers: { ...lists },
     raw_body: raw,
     body: isJson ? jsonOr(raw) : null,
   }
-  return { text: JSON.stringify(told, (_key, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)) }
+  return { text: JSON.stringify(result, (_key, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)) }
 }
 
 export function errorAnswer(message: string, raisesErrors: boolean): Answer {

@@ -1,2 +1,2 @@
 /** External calls of rules, where the configuration grants it. */
-export { type Ask, createAsk, type Grants, mayWait, noGrants } from './ask.ts'
+export { createExternalCaller, type ExternalCaller, type Grants, mayWait, noGrants } from './external-caller.ts'

@@ -8,7 +8,7 @@ import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 
 /** Until there is a sink, this much is held; then the origin's socket is paused. */
-const heldBytes = 64 * 1024
+const queuedBytes = 64 * 1024
 
 export interface ExchangeOptions {
   readonly pool: OriginPool
@@ -142,7 +142,7 @@ class Exchange implements Dispatched {
     if (this.#sink === null || this.#held.length > 0) {
       this.#held.push(chunk)
       this.#heldSize += chunk.byteLength
-      if (this.#heldSize >= heldBytes && !controller.paused) controller.pause()
+      if (this.#heldSize >= queuedBytes && !controller.paused) controller.pause()
       return
     }
     this.#pass(controller, this.#sink, chunk)

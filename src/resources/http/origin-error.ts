@@ -1,4 +1,4 @@
-/** Turns failures between the gateway and an origin into refusals that the caller can act on. */
+/** PerOwnerLimit failures between the gateway and an origin into refusals that the caller can act on. */
 import { Refusal } from '../../core/index.ts'
 import { meaningOfAlert } from '../../egress/index.ts'
 

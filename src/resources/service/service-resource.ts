@@ -3,7 +3,7 @@ import { judgedQueryOf, pathForms, segmentsOf } from '../../canonical/index.ts'
 import { Claim, type Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
-import { capped } from '../capped.ts'
+import { capped } from '../byte-caps.ts'
 import { answerAsLastHop, bodyOf } from '../http/index.ts'
 import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import type { MadeAuthority } from './certificate-authority.ts'
 
 /** What the process prints. */
-export interface ApartAnswer {
+export interface StartupAnswer {
   /** PEM of each CA that this machine trusts. */
   readonly roots: readonly string[]
   readonly made: MadeAuthority | null
@@ -18,7 +18,7 @@ export interface ApartAnswer {
 const processFile = join(import.meta.dirname, 'authority-process.ts')
 
 /** `nowMs`: when the CA's validity begins, less an hour. Rejects with what keeps it from being made. */
-export async function makeAuthorityApart(nowMs: number): Promise<ApartAnswer & { readonly made: MadeAuthority }> {
+export async function makeAuthorityApart(nowMs: number): Promise<StartupAnswer & { readonly made: MadeAuthority }> {
   try {
     const { roots, made } = await ask(String(nowMs))
     if (made === null) throw new Error('its process made none')
@@ -36,7 +36,7 @@ export async function readRootsApart(): Promise<readonly string[]> {
 /** The variables that say what a machine trusts, beside those that a Node process needs to start. */
 const passed = ['LD_LIBRARY_PATH', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'] as const
 
-async function ask(...words: readonly string[]): Promise<ApartAnswer> {
+async function ask(...words: readonly string[]): Promise<StartupAnswer> {
   const cache = module.getCompileCacheDir()
   const env = {
     ...Object.fromEntries(passed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
@@ -49,7 +49,7 @@ async function ask(...words: readonly string[]): Promise<ApartAnswer> {
     // Ours may have been removed meanwhile.
     cwd: import.meta.dirname,
   })
-  return JSON.parse(stdout) as ApartAnswer
+  return JSON.parse(stdout) as StartupAnswer
 }
 
 /** It takes some 0.2 s. */

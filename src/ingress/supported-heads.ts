@@ -5,7 +5,7 @@ import { connectionNames } from '../text/index.ts'
 import { soleHeader } from './headers.ts'
 
 /** Node's parser takes HTTP/0.9 and HTTP/2.0 in a request line for versions that it speaks (RFC 9110 §15.6.6). */
-export function requireUnderstood({ httpVersionMajor, httpVersionMinor, rawHeaders }: IncomingMessage): void {
+export function requireSupported({ httpVersionMajor, httpVersionMinor, rawHeaders }: IncomingMessage): void {
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) throw versionUnsupported()
   const coding = soleHeader(rawHeaders, 'transfer-encoding')
   if (coding === null) return

@@ -4,7 +4,7 @@ import { type Config, readText } from '../config/index.ts'
 import { type Watch, watchFolder } from '../files/index.ts'
 import { manifestFiles } from '../manifests/index.ts'
 import { ruleFiles } from '../policy/index.ts'
-import type { Activation, Asker, ReloadResult } from '../rollout/index.ts'
+import type { Activation, ReloadCause, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 
 export interface FollowingOptions {
@@ -20,7 +20,7 @@ export interface FollowingOptions {
 
 export interface Following {
   /** Who may come in, at once, and then as `Activation.reload`. Never rejects. */
-  reload(by: Asker): Promise<ReloadResult>
+  reload(by: ReloadCause): Promise<ReloadResult>
   /** Changes after this are not missed. */
   begin(): Promise<void>
   /** Changes that were seen, and all later ones, are loaded from now on. */
@@ -40,7 +40,7 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   const configText = () => JSON.stringify(readText(config.file))
   const configAtStart = configText()
 
-  async function reload(by: Asker): Promise<ReloadResult> {
+  async function reload(by: ReloadCause): Promise<ReloadResult> {
     clearTimeout(again)
     const result = await reloadOnce(by)
     // A change is reported once by the watcher, so what could not be read then is read again here.
@@ -49,7 +49,7 @@ export function createFollowing({ config, access, activation, logger, againMs = 
     return result
   }
 
-  async function reloadOnce(by: Asker): Promise<ReloadResult> {
+  async function reloadOnce(by: ReloadCause): Promise<ReloadResult> {
     try {
       if (by !== 'folders') await Promise.all(watches.map(({ aboutToRead }) => aboutToRead()))
       // A token that was removed no longer admits anyone while rules are compiled.

@@ -2,7 +2,7 @@
 import type { AccessRequest, Claim } from '../core/index.ts'
 
 /** Of its body, where that was read, and of its head; the rest is small, and bounded by how many wait. */
-export function heldBytes(request: AccessRequest, { facts }: Claim): number {
+export function queuedBytes(request: AccessRequest, { facts }: Claim): number {
   const { bytes } = (facts['body'] ?? {}) as { readonly bytes?: unknown }
   let sum = typeof bytes === 'number' ? bytes : 0
   if ('headers' in request) for (const text of request.headers) sum += text.length

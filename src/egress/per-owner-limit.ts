@@ -1,6 +1,6 @@
 /** Limits how many run at once per owner; the rest of that owner's wait in line, and other owners do not wait behind them. */
 
-export interface Turns {
+export interface PerOwnerLimit {
   /** Resolves when it is this caller's turn; rejects with the signal's reason when the caller gives up before. */
   take(owner: string, signal: AbortSignal): Promise<void>
   /** Gives back a turn that was taken. */
@@ -13,7 +13,7 @@ interface Line {
   readonly waiting: Set<() => void>
 }
 
-export function createTurns(perOwner: number): Turns {
+export function createPerOwnerLimit(perOwner: number): PerOwnerLimit {
   const lines = new Map<string, Line>()
 
   return {

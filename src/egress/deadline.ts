@@ -8,7 +8,7 @@ export type Stop = Hangup | AbortSignal
  * Gives what `work` gives, or rejects at once when the time is up (`origin-timeout`) or `stop` says so
  * (`client-closed`, or its own reason). `work` has to stop at its signal, whose reason is that Refusal.
  */
-export async function within<T>(
+export async function withDeadline<T>(
   timeoutMs: number,
   what: string,
   stop: Stop | undefined,

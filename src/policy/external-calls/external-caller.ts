@@ -1,5 +1,5 @@
 /** Answers the external calls of rules. */
-import type { Asker, ExternalCalls } from '../../core/index.ts'
+import type { DecidedRequest, ExternalCalls } from '../../core/index.ts'
 import { type Answer, type ExternalCallNeeded, isExternalCall } from '../../opa/index.ts'
 import { errorAnswer, readHttpSend, replyAnswer } from './http-send.ts'
 
@@ -16,26 +16,26 @@ export interface Grants {
 export const noGrants: Grants = { builtins: [], timeoutMs: 1000, maxCalls: 1 }
 
 /** Never rejects: an error is an answer too. */
-export type Ask = (needed: ExternalCallNeeded, timeoutMs: number, asker: Asker) => Promise<Answer>
+export type ExternalCaller = (needed: ExternalCallNeeded, timeoutMs: number, decided: DecidedRequest) => Promise<Answer>
 
-export function createAsk(externalCalls: ExternalCalls): Ask {
-  async function send(operand: string, timeoutMs: number, asker: Asker): Promise<Answer> {
+export function createExternalCaller(externalCalls: ExternalCalls): ExternalCaller {
+  async function send(operand: string, timeoutMs: number, decided: DecidedRequest): Promise<Answer> {
     const { request, raisesErrors, forcesJson } = readHttpSend(operand, timeoutMs)
     try {
-      return replyAnswer(await externalCalls.send(request, asker), forcesJson)
+      return replyAnswer(await externalCalls.send(request, decided), forcesJson)
     } catch (error) {
       return errorAnswer((error as Error).message, raisesErrors)
     }
   }
 
-  async function lookup(operand: string, timeoutMs: number, asker: Asker): Promise<Answer> {
-    const addresses = await externalCalls.lookup(JSON.parse(operand) as string, timeoutMs, asker)
+  async function lookup(operand: string, timeoutMs: number, decided: DecidedRequest): Promise<Answer> {
+    const addresses = await externalCalls.lookup(JSON.parse(operand) as string, timeoutMs, decided)
     return { text: addresses.length === 0 ? 'set()' : `{${addresses.map((address) => JSON.stringify(address)).join(',')}}` }
   }
 
-  return async ({ builtin, operand }, timeoutMs, asker) => {
+  return async ({ builtin, operand }, timeoutMs, decided) => {
     try {
-      return await (builtin === 'http.send' ? send : lookup)(operand, timeoutMs, asker)
+      return await (builtin === 'http.send' ? send : lookup)(operand, timeoutMs, decided)
     } catch (error) {
       return { error: (error as Error).message }
     }

@@ -8,7 +8,7 @@ import { createPolicy, type PolicySet, preparePrograms } from '../../policy/inde
 import type { EveryReference } from '../../reference/index.ts'
 import { commandCompiler } from '../compiler.ts'
 
-export interface Judge {
+export interface OfflinePolicy {
   readonly compile: Compile
   readonly decide: DecideRecorded
   find(name: string): Integration | undefined
@@ -16,10 +16,10 @@ export interface Judge {
   replace(integrations: readonly Integration[]): Promise<void>
 }
 
-export async function withJudge<T>(
+export async function withOfflinePolicy<T>(
   config: Config,
   { integrations, rules, bundles }: PolicySet,
-  use: (judge: Judge) => Promise<T>,
+  use: (offline: OfflinePolicy) => Promise<T>,
   every: EveryReference | null = null,
 ): Promise<T> {
   let byName = new Map<string, Integration>()

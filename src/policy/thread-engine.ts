@@ -9,7 +9,7 @@ import type { EvaluationThread, ThreadAnswer } from './evaluation-thread.ts'
 import { bodyPathsOf, createWriteInput, hasUnreadBody, type ReadContext, withUnread } from './input.ts'
 
 /** `null`: it looks at the body, which was not read. `lost`: the thread ended before it answered. */
-export type DecideApart = (request: AccessRequest, claim: Claim) => Promise<Decision | null | 'lost'>
+export type DecideOnThread = (request: AccessRequest, claim: Claim) => Promise<Decision | null | 'lost'>
 
 export interface ApartOptions {
   readonly policy: CompiledPolicy
@@ -22,7 +22,7 @@ export interface ApartOptions {
   readonly observer?: Observer | undefined
 }
 
-export function createDecideApart(options: ApartOptions): DecideApart {
+export function createDecideApart(options: ApartOptions): DecideOnThread {
   const { policy, integrations, revision, readContext, thread, onFailure, observer } = options
   const byName = new Map(integrations.map((integration) => [integration.name, integration]))
   const writeInput = createWriteInput(policy.policyReads, readContext)

@@ -8,7 +8,7 @@ import { AuditError, brokenAt, parseLine } from './line.ts'
  * Reads the first and the last line of each segment, from the newest back to where the log was last closed. Throws `AuditError`
  * where the chain does not hold. Segments that are missing at the beginning are not checked.
  */
-export function checkSeams(folder: string, names: readonly string[]): void {
+export function checkSegmentLinks(folder: string, names: readonly string[]): void {
   for (let index = names.length - 1; index > 0; index -= 1) {
     const [before, name] = [names[index - 1] as string, names[index] as string]
     const file = join(folder, name)

@@ -6,10 +6,10 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// steady are the built-in functions that give one answer to one question, whenever they are asked: read one by one, since
+// deterministic are the built-in functions that give one answer to one question, whenever they are asked: read one by one, since
 // OPA's own mark is missing on some that look at the clock (crypto.x509.parse_and_verify_certificates). What is not among
 // them, those of a later OPA included, is asked for each request.
-var steady = []string{
+var deterministic = []string{
 	"abs", "all", "and", "any", "array.concat", "array.flatten", "array.reverse", "array.slice", "assign", "base64.decode",
 	"base64.encode", "base64.is_valid", "base64url.decode", "base64url.encode", "base64url.encode_no_pad", "bits.and",
 	"bits.lsh", "bits.negate", "bits.or", "bits.rsh", "bits.xor", "cast_array", "cast_boolean", "cast_null", "cast_object",
@@ -41,7 +41,7 @@ var steady = []string{
 	"walk", "yaml.is_valid", "yaml.marshal", "yaml.unmarshal",
 }
 
-func isSteady(name string) bool {
+func isDeterministic(name string) bool {
 	declared := ast.BuiltinMap[name]
-	return declared != nil && !declared.Nondeterministic && slices.Contains(steady, name)
+	return declared != nil && !declared.Nondeterministic && slices.Contains(deterministic, name)
 }
