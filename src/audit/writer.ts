@@ -149,7 +149,7 @@ export class Writer {
 
   /**
    * What arrives in this turn of the event loop and in the next goes with it: no timer, and no group of one beside a group
-   * of many. PerOwnerLimit are as long as there is work, so one connection waits some microseconds for its second turn, and 32 of
+   * of many. Turns are as long as there is work, so one connection waits some microseconds for its second turn, and 32 of
    * them put twice as many records into each write (11 % less CPU per request than with one turn; a third gains nothing).
    */
   #schedule(): void {

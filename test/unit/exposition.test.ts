@@ -18,7 +18,7 @@ async function read(parts: AsyncIterable<string>): Promise<string> {
   return text
 }
 
-/** PerOwnerLimit of the event loop until `work` is done. */
+/** Turns of the event loop until `work` is done. */
 async function turnsOf(work: Promise<unknown>): Promise<number> {
   let turns = 0
   let isOver = false

@@ -1,4 +1,4 @@
-/** PerOwnerLimit for calls of the file system: each call blocks one of libuv's few threads, and the audit log needs one as well. */
+/** Turns for calls of the file system: each call blocks one of libuv's few threads, and the audit log needs one as well. */
 import type { FileHandle } from 'node:fs/promises'
 import type { Hangup, Progress } from '../../core/index.ts'
 import { createFairQueue } from '../../shares/index.ts'

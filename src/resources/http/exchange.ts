@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, type Body, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { explainOriginError } from './origin-error.ts'
+import { explainOriginError, maxInformational, tooManyInformational } from './origin-error.ts'
 import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
@@ -54,6 +54,7 @@ class Exchange implements Dispatched {
   #brokenBy: Error | null = null
   /** Some bytes of a reply arrived. */
   #heard = false
+  #informational = 0
   #status = 0
   #headers: HeaderList = []
   #held: Buffer[] = []
@@ -116,7 +117,9 @@ class Exchange implements Dispatched {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) {
       // RFC 9110 §15.2: informational replies precede the final one; there are no status codes below 100.
+      this.#informational += 1
       if (status < 100) this.#fail(new Refusal('origin-failed', `${this.options.host} answered with an invalid status`))
+      else if (this.#informational > maxInformational) this.#fail(tooManyInformational(this.options.host))
       return
     }
     this.#status = status

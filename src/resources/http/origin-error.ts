@@ -1,6 +1,23 @@
-/** PerOwnerLimit failures between the gateway and an origin into refusals that the caller can act on. */
+/** Turns failures between the gateway and an origin into refusals that the caller can act on. */
+import type { ClientRequest } from 'node:http'
 import { Refusal } from '../../core/index.ts'
 import { meaningOfAlert } from '../../egress/index.ts'
+
+/** An origin that sends informational replies and never comes to its reply would keep the gateway busy until the timeout (RFC 9110 §15.2). */
+export const maxInformational = 100
+
+export function tooManyInformational(host: string): Refusal {
+  return new Refusal('origin-failed', `${host} sent more than ${maxInformational} informational replies`)
+}
+
+/** Calls `fail` at one informational reply too many. */
+export function limitInformational(outgoing: ClientRequest, host: string, fail: (refusal: Refusal) => void): void {
+  let count = 0
+  outgoing.on('information', () => {
+    count += 1
+    if (count > maxInformational) fail(tooManyInformational(host))
+  })
+}
 
 /** A `Refusal` passes as it is; undici's and Node's codes are translated; anything else is `origin-failed`. */
 export function explainOriginError(error: Error, host: string): Refusal {

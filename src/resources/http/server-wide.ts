@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { type Answer, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { explainOriginError } from './origin-error.ts'
+import { explainOriginError, limitInformational } from './origin-error.ts'
 import { endToEnd } from './reply-headers.ts'
 
 export interface ServerWideOptions {
@@ -51,6 +51,7 @@ export function askServer({ request, progress, dial, timeoutMs, maxReplyBytes }:
       // Does nothing if the promise is settled already.
       fail(new Error('closed before a whole answer'))
     })
+    limitInformational(asked, host, fail)
     asked.once('response', (reply) => {
       progress.answered()
       collect(reply, maxReplyBytes).then(resolve, fail)

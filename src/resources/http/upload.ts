@@ -17,7 +17,7 @@ import {
 import { request as httpRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import { forgetPending } from './agent-queue.ts'
-import { explainOriginError } from './origin-error.ts'
+import { explainOriginError, limitInformational } from './origin-error.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'
 import { endToEnd } from './reply-headers.ts'
 import { createTurnTimer } from './turn-timer.ts'
@@ -84,6 +84,7 @@ class Upload {
       this.#turn(this.#isCallersTurn)
     })
     this.#outgoing.once('response', (reply) => this.#answered(reply))
+    limitInformational(this.#outgoing, options.host, (refusal) => this.fail(refusal))
     this.#outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
     // Sends the head at once. `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
     this.#outgoing.write('', 'latin1')

@@ -1,7 +1,7 @@
 /** One exchange with a service. It follows the outgoing request from the beginning, and takes the reply where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type Answer, type Progress, Refusal, type ServiceRequest } from '../../core/index.ts'
-import { explainOriginError, isClosed, isIdempotent } from '../http/index.ts'
+import { explainOriginError, isClosed, isIdempotent, limitInformational } from '../http/index.ts'
 import type { Call } from './call.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 import { serviceReply } from './service-reply.ts'
@@ -108,6 +108,7 @@ export class ServiceExchange implements Call {
       this.#turn(this.#isCallersTurn)
     })
     outgoing.once('response', (answer) => this.#answer(answer))
+    limitInformational(outgoing, this.#options.service, (refusal) => this.fail(refusal))
     outgoing.once('close', () => this.#broken(new Error('closed without a reply')))
   }
 

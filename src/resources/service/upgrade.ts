@@ -12,7 +12,7 @@ import {
   toProblem,
   writeSlowly,
 } from '../../core/index.ts'
-import { explainOriginError } from '../http/index.ts'
+import { explainOriginError, limitInformational } from '../http/index.ts'
 import type { Call } from './call.ts'
 import { LibraryEnd } from './library-end.ts'
 
@@ -107,6 +107,7 @@ export class ServiceUpgrade implements Call {
     outgoing.once('response', ({ statusCode }) =>
       this.#fail(new Refusal('origin-failed', `${this.#options.service} refused the WebSocket: it answered ${statusCode}`)),
     )
+    limitInformational(outgoing, this.#options.service, (refusal) => this.#fail(refusal))
     outgoing.once('upgrade', (answer: IncomingMessage, origin: Socket) => this.#open(answer, origin))
     outgoing.once('close', () => void (this.#origin === null && this.#fail(new Error('closed without an answer'))))
   }
