@@ -1,6 +1,6 @@
 /**
  * Builds the Rego compiler and the library of built-in functions now: into the folder that is named, else into the user's cache.
- * With `--if-possible` a machine without Go is told so, and that is no failure.
+ * With `--if-possible` it says so on a machine without Go, and does not fail.
  */
 import { chmod, mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'

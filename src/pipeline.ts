@@ -123,7 +123,7 @@ class Passage extends Settlement implements Settling {
     for (let round = 0; round < maxRounds; round += 1) {
       if (policy.activations() !== activations) {
         activations = policy.activations()
-        request = this.#identifyAnew(request)
+        request = this.#identifyAgain(request)
       }
       let claim = this.#claim(request)
       const readBody = async () => {
@@ -154,7 +154,7 @@ class Passage extends Settlement implements Settling {
   }
 
   /** By now the manifest may have changed, or no longer hold the token. */
-  #identifyAnew(request: AccessRequest): AccessRequest {
+  #identifyAgain(request: AccessRequest): AccessRequest {
     if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
     const who = this.#identify()
     if (who instanceof Unidentified) throw who.refusal

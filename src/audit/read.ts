@@ -32,7 +32,7 @@ export async function readNewest(folder: string, type: string, maxBytes: number)
   let left = maxBytes
   for (const name of segmentsAmong(await readdir(folder)).toReversed()) {
     const bytes = await endOf(join(folder, name), left)
-    // What begins in front of the bytes is no whole line, and parses as no record.
+    // What begins in front of the bytes is not a whole line, and does not parse as a record.
     const records = bytes.toString('utf8').split('\n').map(parse).toReversed()
     found.push(...records.filter((record) => (record as { type?: unknown } | undefined)?.type === type))
     left -= bytes.byteLength

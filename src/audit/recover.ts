@@ -19,7 +19,7 @@ export interface Recovered {
 
 /**
  * Reads the last segment, and of each other its first and last line. Only an incomplete last line may be cut; anything else that
- * is wrong is somebody's doing. Throws `AuditError` with file and line.
+ * is wrong was changed by a person or a program. Throws `AuditError` with file and line.
  */
 export function recover(folder: string): Recovered {
   const names = segmentsAmong(readdirSync(folder))

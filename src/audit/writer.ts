@@ -42,7 +42,7 @@ interface Group {
 const maxPendingBytes = 64 * 1024 * 1024
 /** From here on arrivals wait, so that the log does not reach the bound at which it gives up. An integration's wait where it has as much as is still free. */
 const behindBytes = 16 * 1024 * 1024
-/** Until a group is so large nobody's part of it is counted: a disk that keeps up never lets it grow so far. */
+/** Until a group is so large, the parts of integrations in it are not counted: a disk that keeps up never lets it grow so far. */
 const uncountedBytes = 1024 * 1024
 /** A disk may be busy for seconds. One that takes nothing for so long may never do so again, and callers are told. */
 const stallMs = 30_000
@@ -207,7 +207,7 @@ export class Writer {
     this.#options.onStalled(true)
   }
 
-  /** Whoever waits for these records hears that they are not on disk. */
+  /** The replies that wait for these records learn that they are not on disk. */
   #giveUp(refusal: Refusal): void {
     for (const group of [this.#flying, this.#pending]) {
       if (group?.wait == null) continue
@@ -252,7 +252,7 @@ export class Writer {
   }
 
   /**
-   * After a failed write or sync nobody can say what is on disk (the page cache may have dropped it, "fsyncgate"):
+   * After a failed write or sync it is unknown what is on disk (the page cache may have dropped it, "fsyncgate"):
    * the log stays broken, every reply becomes 503, and a restart recovers what is there.
    */
   #break(error: Error): void {
@@ -260,7 +260,7 @@ export class Writer {
     this.#broken = error
     this.#giveUp(unavailable(error))
     this.#flying = null
-    // What is lost needs no memory; its waiters, and whoever asks later, hear that it is.
+    // What is lost needs no memory; the replies that wait for it, and later ones, learn that it is.
     this.#pending.lines = []
     this.#letOn()
     this.#options.onBroken(error)

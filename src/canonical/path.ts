@@ -57,7 +57,7 @@ function canonicalise(path: string): string {
   })
   if (overlong.test(decoded)) throw refuse('the path has an overlong UTF-8 sequence')
   const plain = withoutDotSegments(path, decoded)
-  // Whoever decodes `%2F` must find no dot segment behind it either.
+  // A server that decodes `%2F` must find no dot segment behind it either.
   for (const piece of plain.split(/\/|%2F/)) {
     const bare = piece.split(/;|%3B/)[0]
     if (bare === '.' || bare === '..') throw refuse('the path has a dot segment')

@@ -1,6 +1,6 @@
 /**
  * What a start needs once, in a process of its own, which takes what it loads for that with it: making a CA (8 MiB), and
- * reading the machine's trust store, whose certificates Node keeps for ever (4 MiB for some 500 of them).
+ * reading the machine's trust store, whose certificates Node keeps forever (4 MiB for some 500 of them).
  */
 import { execFile } from 'node:child_process'
 import module from 'node:module'

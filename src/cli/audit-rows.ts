@@ -15,7 +15,7 @@ export function createRows(): Rows {
       try {
         return describe(JSON.parse(text) as Record<string, unknown>, open)
       } catch {
-        // Whoever looks at a log that was tampered with needs the records around that line most of all.
+        // An auditor of a log that was tampered with needs the records around that line most of all.
         return `${file}:${line}  -  UNREADABLE  not a record of the audit log; "sallyport audit verify" tells what is wrong`
       }
     },

@@ -123,7 +123,7 @@ export const referenceSchema = z
         perSecond: z.number().min(0.01).max(100).describe('Decisions per second that are compared while requests are decided.').prefault(1),
       }),
     ],
-    { error: 'expected "off", or how many decisions a second are compared: { perSecond: 1 }' },
+    { error: 'expected "off", or how many decisions per second are compared: { perSecond: 1 }' },
   )
   .describe(
     'OPA’s own SDK beside the gateway’s evaluator: a set that the two decide differently is rejected, and a sample of decisions is compared. `off`: nothing is compared.',

@@ -18,7 +18,7 @@ export function readText(file: string, maxBytes: number = maxTextBytes): TextOrP
     // It has grown meanwhile, or is a kind of file that does not report its size.
     if (content.length > expected && expected < maxBytes) content = readUpTo(descriptor, maxBytes + 1)
     if (content.length > maxBytes) return { problem: `is larger than ${maxBytes} bytes` }
-    // Bytes that are no UTF-8 would otherwise become U+FFFD in silence.
+    // Bytes that are not UTF-8 would otherwise silently become U+FFFD.
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(content) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

@@ -49,7 +49,7 @@ export function createDialPlaces({ take, give, giveUpIdle }: DialPlacesOptions):
       line.waiting.shift()?.()
       if (line.closing > 0) return
       lines.delete(owner)
-      // Whoever still waits finds out that nothing more comes.
+      // Dials that still wait find out that no place becomes free.
       for (const call of line.waiting) call()
     },
   }
@@ -59,7 +59,7 @@ export function createDialPlaces({ take, give, giveUpIdle }: DialPlacesOptions):
 export const unlimitedPlaces: DialPlaces = { enter: async () => true, take: () => true, give: () => {} }
 
 export class WantedDials implements Hangup {
-  /** Nobody has left yet who was there when a dial began. */
+  /** No caller that was there when a dial began has left yet. */
   readonly gone = false
   readonly #stops = new Set<() => void>()
   #waiting = 0

@@ -131,7 +131,7 @@ function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refu
 
 /**
  * Trust for destinations: the roots of this machine, and the CAs of `caFile`. Throws where the file cannot be read, or holds what
- * is no certificate. What holds the roots (4 MiB, 25 ms) is made when the first connection needs it.
+ * is not a certificate. What holds the roots (4 MiB, 25 ms) is made when the first connection needs it.
  */
 export function originTrust(caFile: string | null): () => SecureContext {
   const own = caFile === null ? [] : [readFileSync(caFile, 'utf8')]

@@ -11,7 +11,7 @@ const loopback: readonly LookupAddress[] = [
   { address: '::1', family: 6 },
 ]
 
-/** Reads the file anew when it has changed. One that cannot be read has no names. */
+/** Reads the file again when it has changed. One that cannot be read has no names. */
 export function createLocalNames(path = '/etc/hosts'): LocalNames {
   let version = ''
   let names: ReadonlyMap<string, readonly LookupAddress[]> = new Map()

@@ -14,7 +14,7 @@ export interface NameQuery {
  */
 const tryMs = 500
 const tries = 5
-/** RFC 8305 §3: addresses of one family do not wait for ever for an answer about the other. */
+/** RFC 8305 §3: addresses of one family do not wait forever for an answer about the other. */
 const otherFamilyMs = 500
 
 /**

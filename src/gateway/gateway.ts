@@ -59,7 +59,7 @@ export interface GatewayOptions {
   readonly auditFile?: AppendFile
   /** How a policy's WebAssembly is made fit to run; a test damages it. */
   readonly harden?: (wasm: Uint8Array) => Uint8Array
-  /** Compiles rules; in the state folder and anew each time where absent. Tests share one that keeps its answers. */
+  /** Compiles rules; in the state folder and again each time where absent. Tests share one that keeps its answers. */
   readonly compile?: Compile
 }
 

@@ -19,7 +19,7 @@ export interface Witness {
 
 export interface WitnessOptions {
   readonly perSecond: number
-  /** What was decided lately is asked about before another policy decides. */
+  /** What was decided recently is asked about before another policy decides. */
   readonly auditFolder: string
   readonly redact: { text(text: string): string; document(value: Json): Json }
   readonly note: (type: 'reference', facts: Readonly<Record<string, string>>) => void

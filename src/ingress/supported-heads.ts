@@ -20,7 +20,7 @@ export function versionUnsupported(): Refusal {
 
 /**
  * Whether the caller may be waiting for a 100. Throws `Refusal('expectation-failed')` if it expects anything else (RFC 9110
- * §10.1.1): Node takes any list that contains 100-continue for that alone. An empty list is no expectation.
+ * §10.1.1): Node takes any list that contains 100-continue for that alone. An empty list is not an expectation.
  */
 export function expectsContinue({ headers: { expect }, httpVersion }: IncomingMessage): boolean {
   // HTTP/1.0 has neither expectations nor informational replies.

@@ -5,7 +5,7 @@ import type { FileCapability, FormChoices, Integration, Json, JsonObject, Networ
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.
  * Each list holds all capabilities that cover its key, lowest place in the manifest first, so that one look-up finds them
- * (measured: 43 µs a decision against 205 for iterating, at twenty capabilities).
+ * (measured: 43 µs per decision against 205 for iterating, at twenty capabilities).
  */
 export function indexManifest({ network, services, files }: Integration): JsonObject {
   return { network: indexNetwork(network), services: group(services, serviceEntry), files: group(files, fileEntry) }

@@ -39,7 +39,7 @@ export interface CompiledPolicy {
   readonly references: readonly DataReference[]
 }
 
-/** Rises when what stands in `policy.json`, or what it means, changes: what an earlier version kept is built anew. */
+/** Rises when what stands in `policy.json`, or what it means, changes: what an earlier version kept is built again. */
 const format = 4
 
 interface Metadata {
@@ -56,7 +56,7 @@ interface Metadata {
 /** The checked-in default policy. */
 async function loadDefaultPolicy(): Promise<CompiledPolicy> {
   const found = await load(compiledPolicyFolder)
-  if (found === null) throw new Error(`the compiled default policy in ${compiledPolicyFolder} is damaged; install Sallyport anew`)
+  if (found === null) throw new Error(`the compiled default policy in ${compiledPolicyFolder} is damaged; install Sallyport again`)
   return found
 }
 

@@ -84,7 +84,7 @@ function isStringList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** An address, or one with the length of a prefix. What would admit nothing is none. */
+/** An address, or one with the length of a prefix. A text that would admit nothing is not one. */
 function isBlock(text: string): boolean {
   const block = readBlock(text)
   return block !== null && !isMapped(block)

@@ -216,7 +216,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 }
 
-/** None are known yet; `undefined`: what rules ask is itself decided without asking, or they would ask for ever. */
+/** None are known yet; `undefined`: what rules ask is itself decided without asking, or they would ask forever. */
 function answersFor({ door }: AccessRequest): Answers | undefined {
   return door === 'policy' ? undefined : new Map()
 }

@@ -55,7 +55,7 @@ export interface EvaluationThread {
 const workerFile = join(import.meta.dirname, 'evaluation-worker.ts')
 /** Of JavaScript's heap there; a policy's memory is apart, and bounded by its own limits. */
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 }
-/** What ends is not started for each question anew. */
+/** What ends is not started for each question again. */
 const pauseMs = 10_000
 
 interface Running {

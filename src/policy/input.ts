@@ -68,7 +68,7 @@ function membersOf<Key extends string>(place: Place | undefined, keys: readonly 
   })
 }
 
-/** `null`: the policy cannot see this kind at all. Which of its keys can be seen is asked once a key, not once a request. */
+/** `null`: the policy cannot see this kind at all. Which of its keys can be seen is looked up once per key, not once per request. */
 function createWriteFacts(place: Place | undefined): ((facts: JsonObject) => string) | null {
   if (place === undefined) return null
   const members = new Map<string, Place | undefined>()

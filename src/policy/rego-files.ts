@@ -5,7 +5,7 @@ import { readText } from '../config/index.ts'
 import { listFiles } from '../files/index.ts'
 import { RegoError, type RegoSources } from '../opa/index.ts'
 
-/** The largest that anybody writes has some hundred KiB; the compiler takes seconds for one of this size. */
+/** The largest that authors write have some hundred KiB; the compiler takes seconds for one of this size. */
 const maxRegoBytes = 4 * 1024 * 1024
 
 /** Every `.rego` below a folder, by its path relative to it; `prefix` goes before each name. Throws `RegoError`. */

@@ -62,7 +62,7 @@ function endOf(ends: readonly RegExp[], equals: string, text: string, start: num
   return pattern.exec(text)?.index ?? text.length
 }
 
-/** As deep as it is encoded; what is no UTF-8 stays as it is. */
+/** As deep as it is encoded; what is not UTF-8 stays as it is. */
 export function decodeAll(text: string): string {
   let decoded = text
   for (let depth = 0; depth < 5 && decoded.includes('%'); depth += 1) {

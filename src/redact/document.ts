@@ -42,7 +42,7 @@ function maskText(text: string, rules: DocumentRules, depth: number): string {
   const whole = /^\s*[[{]/.test(text) ? parse(text) : undefined
   if (whole !== undefined) {
     const shown = JSON.stringify(maskDocument(whole, rules, depth + 1))
-    // Written anew only where something was masked.
+    // Written again only where something was masked.
     return shown === written(whole) ? text : shown
   }
   return rules.text(maskLabels(maskElements(maskPairs(text, rules), rules), rules))

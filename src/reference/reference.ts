@@ -51,7 +51,7 @@ export interface Reference {
   compare(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
   /** As `compare`; throws `ReferenceDifference` at the first. */
   check(subject: Subject, evaluations: readonly Evaluation[]): Promise<Compared>
-  /** What was sampled lately. */
+  /** What was sampled recently. */
   recent(): readonly SampleInput[]
   /** Records of earlier decisions, newest first; none where they cannot be read in time. Never rejects. */
   recorded(): Promise<readonly unknown[]>
@@ -62,7 +62,7 @@ export interface Reference {
 
 export interface ReferenceOptions {
   readonly sdk: Sdk
-  /** Decisions a second. */
+  /** Decisions per second. */
   readonly perSecond: number
   readonly redact: { text(text: string): string; document(value: Json): Json }
   readonly recorded?: () => Promise<readonly unknown[]>

@@ -1,4 +1,4 @@
-/** Inputs to compare evaluators on before a policy decides: those of its own tests, what was asked lately, and what manifests lead to. */
+/** Inputs to compare evaluators on before a policy decides: those of its own tests, what was asked recently, and what manifests lead to. */
 import { judgedQueryOf, pathForms, segmentsOf } from '../canonical/index.ts'
 import { type Integration, type Json, type JsonObject, type QueryConditions, resourceKinds } from '../core/index.ts'
 import type { RegoSources } from '../opa/index.ts'

@@ -51,7 +51,7 @@ export interface SdkOptions {
 const processFile = join(import.meta.dirname, 'sdk-process.ts')
 /** It lives for seconds: what is compiled twice, the second time for speed, costs more than it gives back. */
 const settings = ['--no-warnings', '--liftoff-only', '--wasm-lazy-validation', '--max-old-space-size=128', '--max-semi-space-size=2']
-/** What does not start, or dies, is not started for each question anew. */
+/** What does not start, or dies, is not started for each question again. */
 const pauseMs = 10_000
 
 interface Running {

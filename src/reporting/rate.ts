@@ -9,7 +9,7 @@ interface Taken {
 /**
  * `now`: milliseconds, monotonic. `false`: one too many.
  *
- * Each of those who have asked lately may have an equal part. Whoever wants more has what the others leave, but for what is
+ * Each of those who have asked recently may have an equal part. A caller that wants more has what the others leave, but for what is
  * kept for who comes next: one alone has the whole rate and its burst, and a second finds room at once.
  */
 export function createRate(perSecond: number, now: () => number): (owner: string) => boolean {
@@ -17,7 +17,7 @@ export function createRate(perSecond: number, now: () => number): (owner: string
   /** For who comes next: where it is used, a second may have as much more. */
   const kept = Math.min(burst / 2, burst - 1)
   const most = burst + kept
-  const lately = (burst / perSecond) * 1000
+  const recently = (burst / perSecond) * 1000
   /** Who asked last stands last. */
   const owners = new Map<string, Taken>()
   let tokens = most
@@ -25,7 +25,7 @@ export function createRate(perSecond: number, now: () => number): (owner: string
 
   function forgetOld(time: number): void {
     for (const [owner, { atMs }] of owners) {
-      if (time - atMs <= lately) return
+      if (time - atMs <= recently) return
       owners.delete(owner)
     }
   }

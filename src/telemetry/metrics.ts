@@ -19,7 +19,7 @@ export interface Metrics {
   gauge(name: string, help: string, read: () => number): void
   /** A gauge with one label, read at scrape: a value for each of the label's. */
   labelledGauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void
-  /** What has series for each integration, made anew at each scrape: prom-client would make and keep objects for each of them. */
+  /** What has series for each integration, made again at each scrape: prom-client would make and keep objects for each of them. */
   perIntegration(lines: () => Lines): void
 }
 

@@ -67,7 +67,7 @@ function requireInRange(spelling: string, value: number): void {
 /** A reviver of JSON.parse would do, and takes ten times as long for megabytes of data. */
 function parseSpelled(text: string, check: (spelling: string, value: number) => void): Json {
   const plain = parseJson(text)
-  // Nobody can guess it, so no string looks like a stand-in by intent.
+  // It cannot be guessed, so no sender can write a string that looks like a stand-in.
   const prefix = crypto.randomUUID()
   // One for each spelling: making them is what takes the time.
   const numbers = new Map<string, RawNumber>()

@@ -7,7 +7,7 @@ export type Revive = (key: string, value: unknown, context?: { readonly source?:
 
 /**
  * JSON.parse of V8 12.8 and later reads some escaped keys as others that it met before (nodejs/node#63785): after
- * `{"x":1,"\\\\":2}` the key in `{"x":1,"\\"":2}` reads `\`. Whoever sends both shows a policy another body than its origin
+ * `{"x":1,"\\\\":2}` the key in `{"x":1,"\\"":2}` reads `\`. A caller that sends both shows the policy another body than the origin
  * reads. So a text with escaped keys is parsed with plain ones in their place. Throws what JSON.parse throws.
  */
 export function parseJson(text: string, revive?: Revive): Json {
@@ -17,7 +17,7 @@ export function parseJson(text: string, revive?: Revive): Json {
 
 /** `text` is valid JSON. Of a duplicate key the last one counts, as in JSON.parse. */
 function parseRenamed(text: string, revive?: Revive): Json {
-  // Nobody can guess it, so no key looks like a stand-in by intent.
+  // It cannot be guessed, so no sender can write a key that looks like a stand-in.
   const prefix = crypto.randomUUID()
   const names: string[] = []
   const parts: string[] = []

@@ -34,7 +34,7 @@ const { greed, proxyPort, originPort, originTlsPort, proxyAuthorization } = JSON
 const headers = { host: 'localhost', 'proxy-authorization': proxyAuthorization }
 const origin = `http://127.0.0.1:${originPort}`
 
-/** A request that is made anew whenever it ends; `bytes` of a body that is declared and never comes. */
+/** A request that is made again whenever it ends; `bytes` of a body that is declared and never comes. */
 async function hold(path: string, bytes = 0): Promise<void> {
   for (;;) {
     await new Promise<void>((resolve) => {
@@ -49,7 +49,7 @@ async function hold(path: string, bytes = 0): Promise<void> {
   }
 }
 
-/** A connection that is made anew whenever it ends. */
+/** A connection that is made again whenever it ends. */
 async function keep(first: string): Promise<void> {
   for (;;) {
     await new Promise<void>((resolve) => {

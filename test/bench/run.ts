@@ -200,7 +200,7 @@ function summary({
   const row = (name: string, list: readonly Round[]) =>
     line(
       name,
-      `${Math.round(of(list, 'requestsPerSecond'))} requests/s, p50 ${of(list, 'p50Ms').toFixed(2)} ms, p99 ${of(list, 'p99Ms').toFixed(2)} ms, ${Math.round(of(list, 'cpuMicrosPerRequest'))} µs CPU a request`,
+      `${Math.round(of(list, 'requestsPerSecond'))} requests/s, p50 ${of(list, 'p50Ms').toFixed(2)} ms, p99 ${of(list, 'p99Ms').toFixed(2)} ms, ${Math.round(of(list, 'cpuMicrosPerRequest'))} µs CPU per request`,
     )
   const figure = (value: number | undefined, digits = 2) => (value ?? Number.NaN).toFixed(digits)
   return [
@@ -209,7 +209,7 @@ function summary({
     row('gateway', rounds32.gateway),
     line('gateway / bare, requests/s (bar: at least 0.65)', figure(ratios['requestsPerSecond'])),
     line('the same, each request a new path', figure(ratios['newPathsRequestsPerSecond'])),
-    line('gateway / bare, CPU a request (bar: at most 1.68)', figure(ratios['cpuPerRequest'])),
+    line('gateway / bare, CPU per request (bar: at most 1.68)', figure(ratios['cpuPerRequest'])),
     line(
       'p50 at one connection (bar: at most 1 ms)',
       `${figure(gateway['p50MsAtOneConnection'])} ms (bare ${figure(bare['p50MsAtOneConnection'])} ms)`,

@@ -23,7 +23,7 @@ const warmSeconds = 5
 const restMs = 1000
 
 export interface Share {
-  /** Of the requests a second that it has alone. */
+  /** Of the requests per second that it has alone. */
   readonly throughput: number
   /** Times the p99 that it has alone. */
   readonly p99: number
@@ -36,7 +36,7 @@ interface Pace {
   readonly p99Ms: number
 }
 
-/** `inside`: the authority of a CONNECT that is intercepted, made anew for each request. */
+/** `inside`: the authority of a CONNECT that is intercepted, made again for each request. */
 type Asked = RequestOptions & { readonly body?: string; readonly inside?: string }
 
 /** What both ask of the thing that they share. */

@@ -1,4 +1,4 @@
-/** A disk that takes nothing for a while, or for ever: one integration does not hold the others, callers hear of it, and nothing that was promised is lost. */
+/** A disk that takes nothing for a while, or forever: one integration does not hold the others, callers hear of it, and nothing that was promised is lost. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -171,7 +171,7 @@ const badBundles: readonly (readonly [what: string, files: Files, told: RegExp])
   [
     'a bundle whose Wasm is missing',
     { '.manifest': wasmManifest, 'acme/a.rego': module_ },
-    /^b\.tar\.gz: \.manifest: wasm: names the module "\/policy\.wasm", which the bundle has not; build it anew$/,
+    /^b\.tar\.gz: \.manifest: wasm: names the module "\/policy\.wasm", which the bundle has not; build it again$/,
   ],
   [
     'Wasm of an unknown ABI',
@@ -244,7 +244,7 @@ test('the command line tells a signature by the wrong key', async (t) => {
   assert.equal(said.code, 1)
   assert.equal(
     said.stderr,
-    'b.tar.gz: .signatures.json: the signature does not verify with the key "default" (RS256); check the key, or sign the bundle anew\n',
+    'b.tar.gz: .signatures.json: the signature does not verify with the key "default" (RS256); check the key, or sign the bundle again\n',
   )
 })
 
@@ -318,7 +318,7 @@ const damages: readonly (readonly [what: string, file: string, change: (content:
   ['is another policy', 'policy.wasm', () => readFileSync(join(import.meta.dirname, '../../rego/sallyport/compiled/policy.wasm'))],
 ]
 
-compilerTest('a compiled policy in the state folder that is damaged or of another version is built anew', async (t) => {
+compilerTest('a compiled policy in the state folder that is damaged or of another version is built again', async (t) => {
   const installation = withRules(t, { 'weather.yaml': manifest('weather', networkTo(8080)) })
   const decides = async () => {
     const { gateway, proxyPort } = await startHere(t, installation)

@@ -178,7 +178,7 @@ test('a server that takes its time holds nobody up', async (t) => {
   const gateway = await startBundleGateway(t, from(server.url, { timeout: '250ms' }))
   await eventually('the gateway is ready', gateway.ready)
   await endure(t, gateway, server, {
-    'trickles for ever': [
+    'trickles forever': [
       (_req, res) => {
         res.writeHead(200, { 'content-length': good.length })
         const timer = setInterval(() => res.write('x'), 200)

@@ -46,7 +46,7 @@ const hosts = {
   'is in upper case': () => `LOCALHOST:${plain.port}`,
 }
 for (const [what, host] of Object.entries(hosts)) {
-  test(`a Host that ${what} is ignored beside an absolute target, and written anew (RFC 9112 §3.2.2)`, async () => {
+  test(`a Host that ${what} is ignored beside an absolute target, and written again (RFC 9112 §3.2.2)`, async () => {
     plain.requests.length = 0
     const answer = await exchangeRaw(
       proxyPort,

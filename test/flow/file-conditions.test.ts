@@ -71,7 +71,7 @@ test('a version that another process replaces at this moment is left to it', asy
   assert.equal((await put('a.txt', 'new')).status, 204)
 })
 
-test('a claim that a dead process left is no lock for ever', async (t) => {
+test('a claim that a dead process left is no lock forever', async (t) => {
   const folder = await open(createInstallation(t).folder)
   t.after(() => folder.close())
   const at = (name: string) => `/proc/self/fd/${folder.fd}/${name}`

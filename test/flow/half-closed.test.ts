@@ -129,7 +129,7 @@ test('an upload that is cut short is one arrival, ended at once, through every d
   )
 })
 
-test('each half of a tunnel ends on its own; lost bytes are no complete tunnel, and neither half is kept for ever', async (t) => {
+test('each half of a tunnel ends on its own; lost bytes are no complete tunnel, and neither half is kept forever', async (t) => {
   const origins: Socket[] = []
   let heard = ''
   const origin = createServer({ allowHalfOpen: true }, (socket) => {

@@ -213,7 +213,7 @@ compilerTest('test and eval read the data of what they are given, and build pack
   assert.equal(await gateway.get('/open?account=9007199254740992'), 200)
 })
 
-compilerTest('a bundle is built anew from a bundle, with its data', async (t) => {
+compilerTest('a bundle is built again from a bundle, with its data', async (t) => {
   const installation = installationWithRules(t)
   const first = await bundleOf({
     '.manifest': { revision: 'r1', roots: ['sallyport/rules', 'acme'] },

@@ -103,7 +103,7 @@ services: [${services.map((host, i) => `{ name: s${i}, url: "http://${host}"${na
     reached.push(address.replace(/^::ffff:/, ''))
     return `at ${reached.at(-1)}`
   }
-  // Each connection is dialled anew.
+  // Each connection is dialled again.
   const answer: RequestListener = (req, res) => void res.setHeader('connection', 'close').end(take(req.socket.localAddress))
   const plain = createServer(answer)
   plain.on('upgrade', ({ socket: { localAddress } }, socket) => {

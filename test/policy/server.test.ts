@@ -126,7 +126,7 @@ test('presents its certificate, and trusts the configured CA alone', async (t) =
   assert.match(await refusal(get({ clientCertificate: client })), /its certificate is not trusted/)
 })
 
-test('a backoff doubles up to its bound, jitters down to the half, and begins anew', () => {
+test('a backoff doubles up to its bound, jitters down to the half, and begins again', () => {
   const [longest, shortest] = [1, 0].map((random) => createBackoff({ minMs: 100, maxMs: 1000, random: () => random }))
   const next = (backoff = longest) => backoff?.next()
   assert.deepEqual([next(), next(), next(), next(), next(), next()], [100, 200, 400, 800, 1000, 1000])

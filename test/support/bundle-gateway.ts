@@ -27,7 +27,7 @@ export interface BundleGateway extends Running {
   complaints(): readonly { readonly level: string; readonly problem?: string; readonly msg: string }[]
 }
 
-/** `config` is YAML below `policy:`. Started anew in the folder of `installation` where that is given. */
+/** `config` is YAML below `policy:`. Started again in the folder of `installation` where that is given. */
 export async function startBundleGateway(
   t: TestContext,
   config: string,

@@ -1,4 +1,4 @@
-/** Who may come in is looked up anew whatever became of the look before. */
+/** Who may come in is looked up again whatever became of the look before. */
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { join } from 'node:path'

@@ -32,7 +32,7 @@ test('OpenSSL reads the CA and its leaves, and takes one for the other’s issue
   assert.equal((await openAuthority(stateFolder(folder).ca)).certificate.serialNumber, authority.certificate.serialNumber)
 })
 
-test('the RSA key of leaves is kept, and made anew where others could read it or it is none', async (t) => {
+test('the RSA key of leaves is kept, and made again where others could read it or it is none', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'leaf-rsa.key')
@@ -48,7 +48,7 @@ test('the RSA key of leaves is kept, and made anew where others could read it or
   assert.match((await openRsaKey(join(folder, 'absent/leaf-rsa.key'))).pem, /PRIVATE KEY/)
 })
 
-test('one integration that asks for ever new hosts waits for leaves, and another does not', async (t) => {
+test('one integration that asks forever new hosts waits for leaves, and another does not', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   t.mock.timers.enable({ apis: ['setTimeout'] })

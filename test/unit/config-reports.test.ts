@@ -60,7 +60,7 @@ test('one decision per second is compared with the SDK by default', (t) => {
 })
 
 for (const [given, expected] of Object.entries({
-  on: /policy\.reference: expected "off", or how many decisions a second are compared: \{ perSecond: 1 \}/,
+  on: /policy\.reference: expected "off", or how many decisions per second are compared: \{ perSecond: 1 \}/,
   false: /policy\.reference: expected "off", or/,
   '{ perSecond: 0 }': /policy\.reference\.perSecond: expected at least 0\.01/,
   '{ perSecond: 1000 }': /policy\.reference\.perSecond: expected at most 100/,

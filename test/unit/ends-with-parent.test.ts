@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 
 const bench = join(import.meta.dirname, '../bench/process.ts')
-/** Notes its id once it runs, and would run for ever. */
+/** Notes its id once it runs, and would run forever. */
 const idle =
   "import { renameSync, writeFileSync } from 'node:fs'\nconst file = process.env.PID_FILE\nwriteFileSync(file + '.new', String(process.pid))\nrenameSync(file + '.new', file)\nsetInterval(() => {}, 1000)\n"
 

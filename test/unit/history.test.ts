@@ -30,7 +30,7 @@ test('a revision is a folder with everything in it, which needs no other', async
   await eachCase(['..', '../x', '', 'pinned', '0123456789ab-00000000000z'], (name) => assert.rejects(history.read(name), UnknownRevision))
 })
 
-test('a revision whose folder is damaged is told so, and is written anew when it decides again', async (t) => {
+test('a revision whose folder is damaged is told so, and is written again when it decides again', async (t) => {
   const folder = createFolder(t)
   await createHistory(folder).keep(revisionOf(1), made('one'))
   writeFileSync(join(folder, revisionOf(1), 'revision.json'), '{"manifests":"../../secret","rules":"","bundles":{}}')

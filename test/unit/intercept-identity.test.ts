@@ -1,4 +1,4 @@
-/** Inside an interception each request proves anew who asks: the door alone, over real sockets, with a path of its own. */
+/** Inside an interception each request proves again who asks: the door alone, over real sockets, with a path of its own. */
 import assert from 'node:assert/strict'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'

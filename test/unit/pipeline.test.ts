@@ -116,7 +116,7 @@ function arrangeBody(onRead: () => void) {
   return { seen, body, stations: { ...stations, policy: { ...stations.policy, decide } }, arrival: { ...arrival, read: () => request } }
 }
 
-test('a body is read where the policy looks at it, and the decision is made anew with it', async () => {
+test('a body is read where the policy looks at it, and the decision is made again with it', async () => {
   const { seen, stations, arrival } = arrangeBody(() => {})
   await createPipeline(stations)(arrival)
   assert.deepEqual(

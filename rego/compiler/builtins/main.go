@@ -102,7 +102,7 @@ func run(name string, packed []byte) (uint32, []byte) {
 	}
 	text := values.Append(nil, results[len(results)-1].Value)
 	if !utf8.Valid(text) {
-		return failed, []byte("the answer is no UTF-8, or a number that JSON does not have, and a policy's memory holds no other")
+		return failed, []byte("the answer is not UTF-8, or a number that JSON does not have, and a policy's memory holds no other")
 	}
 	return defined, text
 }

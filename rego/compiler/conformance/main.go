@@ -158,7 +158,7 @@ func codeOf(err error) string {
 func judgeResult(test cases.TestCase, text string) Verdict {
 	term, err := ast.ParseTerm(text)
 	if err != nil {
-		return Verdict{Outcome: "failed", Reason: "the answer is no value: " + text}
+		return Verdict{Outcome: "failed", Reason: "the answer is not a value: " + text}
 	}
 	var bindings []any
 	each := func(item *ast.Term) {

@@ -22,7 +22,7 @@ var (
 	constants = map[string]ast.Value{"true": ast.Boolean(true), "false": ast.Boolean(false), "null": ast.Null{}}
 )
 
-// Parse reads a value as the policy's memory dumps it: JSON, except that sets ({1, 2}, set()) and keys that are no strings
+// Parse reads a value as the policy's memory dumps it: JSON, except that sets ({1, 2}, set()) and keys that are not strings
 // are as in Rego. Not by Rego's own parser, which takes strings for source: a byte order mark in one is an error to it.
 func Parse(text []byte) (*ast.Term, error) {
 	input := reader{left: text}

@@ -1,4 +1,4 @@
-// Package values writes and reads Rego values as a policy's memory does: JSON, except that sets and keys that are no strings are as in Rego.
+// Package values writes and reads Rego values as a policy's memory does: JSON, except that sets and keys that are not strings are as in Rego.
 package values
 
 import (
@@ -10,7 +10,7 @@ import (
 )
 
 // Append appends a value so that the policy's memory can parse it back: strings are JSON, sets are Rego's. Where a
-// string is no UTF-8, or a number none of JSON, neither is what it appends: the policy's memory holds no such.
+// string is not UTF-8, or a number not one of JSON, neither is what it appends: the policy's memory holds no such.
 func Append(to []byte, value ast.Value) []byte {
 	switch value := value.(type) {
 	case ast.String:

@@ -34,7 +34,7 @@ export async function observe(records: AsyncIterable<DecidedRecord> | Iterable<D
   const left = new Map<string, number>()
   let total: Seen | null = null
   for await (const record of records) {
-    // Whoever has a manifest may ask about itself.
+    // Each integration that has a manifest may ask about itself.
     if (record.kind === 'self') continue
     const seen = seenOnce(record)
     total = total === null ? seen : addSeen(total, seen)

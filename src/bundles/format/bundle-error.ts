@@ -29,8 +29,8 @@ export function normalizeName(given: string): { readonly name: string } | { read
     return { problem: `the name "${shortened(given)}" has a control character or a backslash; rename the file` }
   if (Buffer.byteLength(given) > maxNameBytes) return { problem: `the name "${shortened(given)}" is longer than ${maxNameBytes} bytes` }
   const segments = given.split('/').filter((segment) => segment !== '' && segment !== '.')
-  if (segments.includes('..')) return { problem: `the name "${shortened(given)}" leads out of the bundle; build the bundle anew` }
-  if (segments.length === 0) return { problem: 'an entry has no name; build the bundle anew' }
+  if (segments.includes('..')) return { problem: `the name "${shortened(given)}" leads out of the bundle; build the bundle again` }
+  if (segments.length === 0) return { problem: 'an entry has no name; build the bundle again' }
   return { name: segments.join('/') }
 }
 

@@ -50,7 +50,7 @@ function explain(issue: z.core.$ZodIssue | undefined, given: Json): string {
     const known = path === '' ? `; known are ${Object.keys(schema.shape).join(', ')}` : ''
     return `${place}unknown key "${issue.keys[0]}"${known}; remove it, or ask for a release that knows it`
   }
-  if (/rego_version/.test(path)) return `${place}expected 1; rewrite the modules with "opa fmt --v0-v1" and build the bundle anew`
+  if (/rego_version/.test(path)) return `${place}expected 1; rewrite the modules with "opa fmt --v0-v1" and build the bundle again`
   if (typeof given !== 'object' || given === null) return 'expected an object such as {"revision": "v1", "roots": ["acme"]}'
-  return `${place}${issue?.message ?? 'is not as expected'}; correct it and build the bundle anew`
+  return `${place}${issue?.message ?? 'is not as expected'}; correct it and build the bundle again`
 }

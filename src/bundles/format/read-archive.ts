@@ -34,7 +34,7 @@ async function inflated(bytes: Uint8Array, origin: string, maxBytes: number): Pr
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(origin, maxBytes)
     const what = code === 'Z_BUF_ERROR' ? 'ends in the middle of its gzip stream' : 'holds a gzip stream that is broken'
-    throw new BundleError(origin, null, `${what}; fetch or build it anew`)
+    throw new BundleError(origin, null, `${what}; fetch or build it again`)
   }
 }
 

@@ -100,7 +100,7 @@ function wasmOf({ origin, contents }: BundleFiles, manifest: Manifest): Snapshot
     const name = 'name' in spelled ? spelled.name : ''
     const bytes = contents.get(name)
     if (bytes === undefined)
-      throw new BundleError(origin, '.manifest', `wasm: names the module "${module}", which the bundle has not; build it anew`)
+      throw new BundleError(origin, '.manifest', `wasm: names the module "${module}", which the bundle has not; build it again`)
     if (!isWasm(bytes)) throw new BundleError(origin, name, 'is not a WebAssembly module; build the bundle with "opa build -t wasm"')
     const abi = abiOf(bytes)
     if (!isKnownAbi(abi))

@@ -25,7 +25,7 @@ export async function verifySignatures({ origin, contents }: BundleFiles, verifi
   }
   if (bytes === undefined) throw refused('is missing: a key is configured, but the bundle is not signed; sign it with "opa sign"')
   const result = schema.safeParse(decodeDocument(origin, signaturesFile, bytes))
-  if (!result.success) throw refused('expected {"signatures": ["…"]}; sign the bundle anew')
+  if (!result.success) throw refused('expected {"signatures": ["…"]}; sign the bundle again')
   const { signatures, plugin } = result.data
   if (plugin !== undefined && plugin !== '' && plugin !== '_default')
     throw refused(`the plugin "${shortened(plugin)}" is not known here; sign with OPA's own`)
@@ -44,19 +44,19 @@ interface ListedFile {
 
 function compare({ origin, contents }: BundleFiles, listed: readonly ListedFile[], refused: (problem: string) => BundleError): void {
   const unseen = new Map(listed.map((file) => [file.name.replace(/^\/+/, ''), file]))
-  if (unseen.size !== listed.length) throw refused('lists a file twice; sign the bundle anew')
+  if (unseen.size !== listed.length) throw refused('lists a file twice; sign the bundle again')
   for (const [name, bytes] of contents) {
     if (name === signaturesFile) continue
     const file = unseen.get(name)
-    if (file === undefined) throw new BundleError(origin, name, 'is not listed in the signature; sign the bundle anew with this file')
+    if (file === undefined) throw new BundleError(origin, name, 'is not listed in the signature; sign the bundle again with this file')
     if (!hashAlgorithms.includes(file.algorithm))
       throw new BundleError(origin, name, `is hashed with "${shortened(file.algorithm)}"; expected one of ${hashAlgorithms.join(', ')}`)
     if (hashFile(origin, name, bytes, file.algorithm) !== file.hash.toLowerCase())
-      throw new BundleError(origin, name, 'is not what was signed: its hash differs; fetch or sign the bundle anew')
+      throw new BundleError(origin, name, 'is not what was signed: its hash differs; fetch or sign the bundle again')
     unseen.delete(name)
   }
   const [missing] = unseen.keys()
-  if (missing !== undefined) throw refused(`lists "${shortened(missing)}", which the bundle has not; fetch or sign the bundle anew`)
+  if (missing !== undefined) throw refused(`lists "${shortened(missing)}", which the bundle has not; fetch or sign the bundle again`)
 }
 
 /** OPA's names; MD5 and SHA-1, which it takes as well, are broken. */

@@ -41,7 +41,7 @@ export async function verifyToken(token: string, verification: Verification, ref
     throw refused(`is signed with the key "${shortened(keyId)}", which is not configured; configure it, or sign with another`)
   const payload = await verified(token, key, keyId, refused)
   const result = claims.safeParse(payload)
-  if (!result.success) throw refused('has a token without a list of files; sign the bundle anew')
+  if (!result.success) throw refused('has a token without a list of files; sign the bundle again')
   const scope = verification.scope ?? key.scope ?? ''
   if (result.data.scope !== scope)
     throw refused(
@@ -64,11 +64,11 @@ async function verified(token: string, { algorithm, key }: VerificationKey, keyI
     const { code } = error as { readonly code?: string }
     if (code === 'ERR_JOSE_ALG_NOT_ALLOWED')
       throw refused(`is signed with another algorithm than ${algorithm}, which the key "${keyId}" is for`)
-    throw refused(`the signature does not verify with the key "${keyId}" (${algorithm}); check the key, or sign the bundle anew`)
+    throw refused(`the signature does not verify with the key "${keyId}" (${algorithm}); check the key, or sign the bundle again`)
   }
 }
 
-/** The key, or what is wrong with it. A public key taken for an HMAC secret would let anybody sign. */
+/** The key, or what is wrong with it. A public key taken for an HMAC secret would let every reader of it sign. */
 function materialOf(algorithm: SignatureAlgorithm, key: string): KeyObject | Uint8Array | string {
   const isPem = key.includes('-----BEGIN')
   if (algorithm.startsWith('HS')) {
@@ -93,7 +93,7 @@ async function keyIdIn(token: string, refused: Refused): Promise<string> {
     const found = kid ?? keyid
     if (typeof found === 'string' && found !== '') return found
   } catch {
-    throw refused('holds no readable token; sign the bundle anew')
+    throw refused('holds no readable token; sign the bundle again')
   }
   throw refused('names no key; sign with a key id, or configure the one that counts')
 }

@@ -42,6 +42,6 @@ function refuseOlder(last: number | null, signedAt: number | null, origin: strin
   throw new BundleError(
     origin,
     '.signatures.json',
-    `was signed at ${date(signedAt)}, before the active bundle (${date(last)}); sign it anew to go back`,
+    `was signed at ${date(signedAt)}, before the active bundle (${date(last)}); sign it again to go back`,
   )
 }

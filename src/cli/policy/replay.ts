@@ -58,7 +58,7 @@ async function replayAll({ config, filter, name, json, every }: Replay, { decide
   if (decisions === 0 && skipped > 0) throw new CommandError(`none of the recorded requests can be judged: ${describeLeftOut(leftOut)}`)
   if (json) return { text: `${JSON.stringify({ against: name, decisions, skipped, leftOut, seconds, differences, reference })}\n`, differs }
   const left = skipped === 0 ? '' : `; not judged: ${describeLeftOut(leftOut)}`
-  const summary = `${decisions} decisions against ${name} in ${seconds.toFixed(2)} s (${Math.round(decisions / seconds)} a second), ${differences.length} differ${left}\n`
+  const summary = `${decisions} decisions against ${name} in ${seconds.toFixed(2)} s (${Math.round(decisions / seconds)} per second), ${differences.length} differ${left}\n`
   return { text: differences.map(describe).join('') + summary + (reference === undefined ? '' : describeReference(reference)), differs }
 }
 

@@ -18,7 +18,7 @@ const repeatable: readonly CompilerRequest['command'][] = ['build', 'check', 'fm
 const maxKept = 250
 const prefix = 'answer-'
 
-/** What cannot be kept or read is asked anew: no command fails for it. */
+/** What cannot be kept or read is asked again: no command fails for it. */
 export function createAnswers(folders: CompilerFolders): Answers {
   return {
     async get(program, request, ask) {

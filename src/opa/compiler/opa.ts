@@ -99,7 +99,7 @@ async function build(place: Place, request: CompilerRequest, version: string): P
   const { folder } = place
   const { withTests = false } = request
   const renamed = await writeRequest(folder, request, withTests)
-  // `opa build` knows neither strictness nor a schema: a misspelt `input.…` would compile, and be undefined for ever.
+  // `opa build` knows neither strictness nor a schema: a misspelt `input.…` would compile, and be undefined forever.
   const problems = withTests ? [] : await problemsIn(place, request, renamed)
   if (problems.length > 0) return { problems }
   const entrypoints = (request.entrypoints ?? []).flatMap((entrypoint) => ['-e', entrypoint])

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { LebReader } from './leb.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
 
-/** OPA's compiler writes its code anew for each policy: where the two values stand. */
+/** OPA's compiler writes its code again for each policy: where the two values stand. */
 const written = 'opa_boolean'
 
 /** A module's own functions. */

@@ -1,4 +1,4 @@
-/** A compiled policy that is fit for hostile input: it cannot run for ever, equal numbers are equal, its built-in functions are OPA’s, and its stack can be reset. */
+/** A compiled policy that is fit for hostile input: it cannot run forever, equal numbers are equal, its built-in functions are OPA’s, and its stack can be reset. */
 
 import { LebReader, unsigned } from './leb.ts'
 import { withMeter } from './meter.ts'
@@ -22,7 +22,7 @@ const stackExport = 'sallyport_stack'
 
 /**
  * The module with its stack pointer exported: the only global of its own that changes. With memory as it was as well, an
- * instance is as new. One that has other such globals, or of another make, stays as it is, and its instances are made anew.
+ * instance is as new. One that has other such globals, or of another make, stays as it is, and its instances are made again.
  */
 export function withStack(module: Sections): Map<number, Uint8Array> {
   const changing = changingGlobals(module.get(sections.global))

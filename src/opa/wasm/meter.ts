@@ -1,4 +1,4 @@
-/** Puts a meter into a WebAssembly module, so that no loop and no recursion in it can run for ever. */
+/** Puts a meter into a WebAssembly module, so that no loop and no recursion in it can run forever. */
 
 import { signed, unsigned } from './leb.ts'
 import { eachInstruction, opcodes } from './opcodes.ts'
@@ -21,7 +21,7 @@ export const outOfFuel = -1
 
 /**
  * Each turn of a loop and each entry of a function that calls others costs one tick. At zero ticks the imported function
- * `hook` (`module.name`, of one i32, no result) is called with `outOfFuel`; it sets the exported global anew, or throws.
+ * `hook` (`module.name`, of one i32, no result) is called with `outOfFuel`; it sets the exported global again, or throws.
  * Throws on an encoding that it does not know: what cannot be metered is not run.
  */
 export function meter(wasm: Uint8Array, hook: string): Uint8Array {

@@ -55,11 +55,11 @@ export interface Runtime {
   bytes(): Uint8Array
   /** The text that ends at the next zero byte. */
   text(address: number): string
-  /** The address of the value that a text describes; throws on one that is none. */
+  /** The address of the value that a text describes; throws on a text that describes none. */
   parse(text: string): number
 }
 
-/** Throws on a module that is no OPA policy of ABI 1.2 or later. */
+/** Throws on a module that is not an OPA policy of ABI 1.2 or later. */
 export function createRuntime(module: WebAssembly.Module, memory: WebAssembly.Memory, host: Host): Runtime {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder()

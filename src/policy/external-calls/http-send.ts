@@ -5,7 +5,7 @@ import { STATUS_CODES } from '../../node-http.ts'
 import type { Answer } from '../../opa/index.ts'
 import { NumberOutOfRange, parseExactJson, parseJson, parseJudgedJson } from '../../text/index.ts'
 
-/** Those that say how an answer is kept change nothing here: each decision asks anew. */
+/** Those that say how an answer is kept change nothing here: each decision asks again. */
 const schema = z.strictObject({
   method: z.string().regex(/^[A-Za-z]{1,32}$/, 'expected a method such as "get"'),
   url: z.string(),
