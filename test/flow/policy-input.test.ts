@@ -71,7 +71,7 @@ services: [{ name: search, url: "http://127.0.0.1:9", addresses: [127.0.0.0/8] }
     manifests: {
       'weather.yaml': manifest(
         'weather',
-        `labels: { team: maps }\n${networkTo(9).replace('tls: none', `tls: none, ${literal}`)}\nservices: [{ name: search, websocket: true, ${literal} }]`,
+        `labels: { team: maps }\n${networkTo(9).replace('tls: none', `tls: none, query: { page: ["1"] }, ${literal}`)}\nservices: [{ name: search, websocket: true, query: { q: ["1"] }, ${literal} }]`,
       ),
     },
   })

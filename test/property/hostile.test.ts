@@ -16,7 +16,7 @@ import { testWith } from '../support/tools.ts'
 const test = await testWith('compiler')
 
 /** Ten million: SALLYPORT_HOSTILE=10000000 npm run soak. */
-const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 10_000)
+const documents = Number(process.env['SALLYPORT_HOSTILE'] ?? 4_000)
 /** The larger documents cost a thousand times what others do: of more documents, a smaller share is such. */
 const monsters = Math.min(1, 200_000 / documents)
 const batch = Math.max(2000, Math.min(20_000, documents / 50))

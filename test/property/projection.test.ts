@@ -16,7 +16,7 @@ import { testWith } from '../support/tools.ts'
 const test = await testWith('compiler')
 
 /** A million pairs: SALLYPORT_PAIRS=1000000 npm run soak. */
-const pairs = Number(process.env['SALLYPORT_PAIRS'] ?? 4_000)
+const pairs = Number(process.env['SALLYPORT_PAIRS'] ?? 1_500)
 const inputsEach = Math.min(1000, Math.max(200, pairs / 200))
 const seed = Number(process.env['SALLYPORT_SEED'] ?? 7)
 const integrations: Record<string, Json> = { one: { v: 1 }, two: { v: { deep: 2 } } }
