@@ -10,15 +10,9 @@ import { readAudit } from '../../src/audit/read.ts'
 import { realFile } from '../../src/audit/segment-files.ts'
 import { verifyAudit } from '../../src/audit/verify.ts'
 import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
-import { times } from '../support/cases.ts'
+import { all, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { servedOutcome } from '../support/outcome.ts'
-
-async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const found: Item[] = []
-  for await (const item of items) found.push(item)
-  return found
-}
 
 /** A file whose writes wait while it is stalled. */
 class StallingFile implements AppendFile {

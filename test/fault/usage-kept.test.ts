@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createUsage, createUsageKeeper } from '../../src/usage/index.ts'
+import { times } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { servedOutcome } from '../support/outcome.ts'
 
@@ -42,7 +43,9 @@ async function killAfter(t: TestContext, folder: string, lines: number): Promise
 
 test('SIGKILL loses nothing that was kept, whenever it comes, and leaves nothing half written', async (t) => {
   const folder = createFolder(t)
-  for (let kill = 1; kill <= kills; kill += 1) {
+  await times(kills, async (round) => {
+    const kill = round + 1
+
     const told = await killAfter(t, folder, 1 + (kill % 10))
     const usage = createUsage(none)
     const problems: string[] = []
@@ -53,5 +56,5 @@ test('SIGKILL loses nothing that was kept, whenever it comes, and leaves nothing
     const [kept = 0] = counts
     assert.ok(kept >= told, `${kept} are kept, and ${told} were said to be`)
     assert.deepEqual(readdirSync(folder), ['totals.jsonl'])
-  }
+  })
 })

@@ -9,6 +9,7 @@ import { type AppendFile, verifyAudit } from '../../src/audit/index.ts'
 import { realFile } from '../../src/audit/segment-files.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
+import { times } from '../support/cases.ts'
 import { FailingFile, type FailureKind, failureKinds } from '../support/failing-file.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, type Installation, manifest, networkTo, portOf, proxyHeader } from '../support/installation.ts'
@@ -106,7 +107,7 @@ for (const moment of moments)
     let replied = 0
     let failed = 0
     let refusedStarts = 0
-    for (let round = 0; round < failures / moments.length; round += 1) {
+    await times(failures / moments.length, async (round) => {
       const kind = failureKinds[round % failureKinds.length] as FailureKind
       const file = new FailingFile()
       const arm = () => {
@@ -151,7 +152,7 @@ for (const moment of moments)
         await restart()
         rmSync(folder, { recursive: true })
       }
-    }
+    })
     await restart()
     t.diagnostic(`${replied} replies, ${failed} logs broke, ${refusedStarts} starts refused`)
 

@@ -54,14 +54,16 @@ for (const door of ['proxy', 'services'] as const) {
 
   test(`${door}: neither a caller that leaves nor a cap is the origin’s failure`, async (t) => {
     const { proxyPort, head, ends } = await arrange(t)
-    for (let i = 1; i <= 4; i += 1) {
+    await times(4, async (round) => {
+      const i = round + 1
+
       await exchangeRaw(proxyPort, head(door, '/large')).catch(() => {})
       const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
       caller.write(head(door, '/waits'))
       await once(caller, 'data')
       caller.resetAndDestroy()
       await eventually('both are settled', () => ends().length === 2 * i)
-    }
+    })
     assert.deepEqual(
       ends(),
       Array(4)

@@ -175,17 +175,20 @@ for (const direction of ['upload', 'download'] as const) {
     await curl('-x', proxy, '-o', '/dev/null', `http://localhost:${origin.port}/warm`, '-r', '0-1', '--max-filesize', '1').catch(() => {})
     const before = rss()
     const file = join(installation.folder, 'large')
-    if (direction === 'upload') {
-      writeFileSync(file, Buffer.concat(Array.from({ length: megabytes }, () => chunk)))
-      const { stdout, stderr } = await curl('-x', proxy, '-T', file, `http://localhost:${origin.port}/large`)
-      assert.equal(stdout, 'stored', stderr)
-      assert.equal(seenBytes, chunk.byteLength * megabytes)
-      assert.equal(seen.digest('hex'), createHash('sha256').update(readFileSync(file)).digest('hex'))
-    } else {
-      const { code, stderr } = await curl('-x', proxy, '-o', file, `http://localhost:${origin.port}/large`)
-      assert.equal(code, 0, stderr)
-      assert.equal(readFileSync(file).byteLength, chunk.byteLength * megabytes)
-    }
+    await {
+      async upload() {
+        writeFileSync(file, Buffer.concat(Array.from({ length: megabytes }, () => chunk)))
+        const { stdout, stderr } = await curl('-x', proxy, '-T', file, `http://localhost:${origin.port}/large`)
+        assert.equal(stdout, 'stored', stderr)
+        assert.equal(seenBytes, chunk.byteLength * megabytes)
+        assert.equal(seen.digest('hex'), createHash('sha256').update(readFileSync(file)).digest('hex'))
+      },
+      async download() {
+        const { code, stderr } = await curl('-x', proxy, '-o', file, `http://localhost:${origin.port}/large`)
+        assert.equal(code, 0, stderr)
+        assert.equal(readFileSync(file).byteLength, chunk.byteLength * megabytes)
+      },
+    }[direction]()
     const growth = rss() - before
     t.diagnostic(`peak RSS grew by ${growth.toFixed(0)} MiB`)
     assert.ok(growth <= 50, `peak RSS grew by ${growth.toFixed(0)} MiB`)

@@ -217,20 +217,23 @@ compilerTest(
     const { states, openSlots } = arranged
     const asking = 'its rules wait for an answer from outside'
     const waiting = 'its origin has not answered'
-    for (const [state, door] of [
-      ...Object.keys(states[asking]).map((door) => [asking, door] as const),
-      ...['intercept', 'services, WebSocket'].map((door) => [waiting, door] as const),
-    ]) {
-      const records = await hangUp(arranged, [state, door, states[state][door] as Cell], (socket) => void socket.destroy())
-      assert.deepEqual(
-        records.map(({ type, status = null, problem = null }) => [type, status, problem]),
-        [
-          [state === asking ? 'refused' : 'decided', null, null],
-          ['settled', 499, 'client-closed'],
-        ],
-        `${state}, ${door}`,
-      )
-    }
+    await eachCase(
+      [
+        ...Object.keys(states[asking]).map((door) => [asking, door] as const),
+        ...['intercept', 'services, WebSocket'].map((door) => [waiting, door] as const),
+      ],
+      async ([state, door]) => {
+        const records = await hangUp(arranged, [state, door, states[state][door] as Cell], (socket) => void socket.destroy())
+        assert.deepEqual(
+          records.map(({ type, status = null, problem = null }) => [type, status, problem]),
+          [
+            [state === asking ? 'refused' : 'decided', null, null],
+            ['settled', 499, 'client-closed'],
+          ],
+          `${state}, ${door}`,
+        )
+      },
+    )
     await eventually('no slot is held', async () => (await openSlots()) === 0)
   },
 )

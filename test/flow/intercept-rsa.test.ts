@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import type { ConnectionOptions } from 'node:tls'
+import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
@@ -63,11 +64,11 @@ test('each client is shown the certificate that it can check, and the RSA key is
   assert.equal(statSync(leafKey).mode & 0o777, 0o600)
   assert.equal(await kindOf({}), 'ec')
   // A first message comes in as many pieces as the network makes of it.
-  for (const at of [1, 5, 44, 120, 200]) {
+  await eachCase([1, 5, 44, 120, 200], async (at) => {
     assert.equal(await kindOf({ minVersion: 'TLSv1.3', sigalgs: 'RSA-PSS+SHA256' }, at), 'rsa', `cut at ${at}`)
     assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }, at), 'rsa', `cut at ${at}`)
     assert.equal(await kindOf({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }, at), 'ec', `cut at ${at}`)
-  }
+  })
 
   const url = `https://localhost:${port}/`
   const curl = await command(

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { isEnforced } from '../../src/rollout/shadow.ts'
-import { until } from '../support/cases.ts'
+import { eachCase, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, networkTo, proxyHeader, startHere } from '../support/installation.ts'
@@ -239,7 +239,9 @@ async function withRevisions(t: TestContext, before: string, after: string) {
 
 compilerTest('a shadow policy that is only compared decides nothing, and every difference is recorded with both decisions', async (t) => {
   const { status, differences } = await withShadow(t, 0, rule('/secret'))
-  for (const path of ['/open', '/secret/a', '/open', '/secret/b']) assert.equal(await status(path), 200)
+  await eachCase(['/open', '/secret/a', '/open', '/secret/b'], async (path) => {
+    assert.equal(await status(path), 200)
+  })
   // They are compared in their order, where no request waits for it.
   await eventually('the last of them is compared', () => differences().some(({ path }) => path === '/secret/b'))
   const told = differences().map(({ integration, path, active, activeRule, shadow, shadowRule, shadowReasons, enforced }) => ({
@@ -275,7 +277,9 @@ compilerTest('a tunnel that the shadow policy decided is judged once, and counte
       'weather.yaml': grant({ network: [toLocalhost(origin.port, { tls: 'tunnel' })] }),
     },
   })
-  for (const folder of ['rules', 'shadow']) mkdirSync(join(installation.folder, folder))
+  eachCase(['rules', 'shadow'], (folder) => {
+    mkdirSync(join(installation.folder, folder))
+  })
   installation.write('rules/r.rego', 'package sallyport.rules\n\ndeny contains "no tunnels" if input.request.kind == "tunnel"\n')
   installation.write('shadow/c.rego', rule('/secret'))
   const { proxyPort, gateway } = await startHere(t, installation)

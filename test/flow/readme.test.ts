@@ -58,7 +58,7 @@ test('npm start, three curl lines, and what happened, as the README says', async
   // What earlier runs have counted is shown as well.
   rmSync(join(root, 'state/usage'), { recursive: true, force: true })
   const quickstart = await startQuickstart(t)
-  if (quickstart === null) return
+  if (quickstart === null) return t.diagnostic('skipped, as said above')
   const { npm, greeting, pid } = quickstart
 
   const run = async (line: string) => (await command('sh', ['-c', line.replace(/^curl /, 'curl -sS ')], { cwd: root })).stdout
@@ -93,7 +93,7 @@ test('npm start, three curl lines, and what happened, as the README says', async
 
 test('npm start ends, the gateway with it, when npm alone is told to', { timeout: 60_000 }, async (t) => {
   const quickstart = await startQuickstart(t)
-  if (quickstart === null) return
+  if (quickstart === null) return t.diagnostic('skipped, as said above')
   const { npm, pid } = quickstart
   // Open as long as any of its processes lives.
   const ended = once(npm.stdout, 'close')

@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
+import { times } from '../support/cases.ts'
 import { createInstallation, manifest, portOf, proxyHeader } from '../support/installation.ts'
 import { usedBytes } from '../support/used-bytes.ts'
 
@@ -43,17 +44,19 @@ async function startAsked(t: TestContext) {
 
 test('a manifest that changes again and again leaves nothing behind', async (t) => {
   const { installation, gateway, ask } = await startAsked(t)
-  for (let index = 0; index < integrations; index += 1) assert.equal(await ask(`i${index}`), 403)
-  let before = 0
-  for (let change = 1; change <= changes; change += 1) {
-    installation.write('integrations/i0.yaml', manifest('i0', rest(change)))
+  await times(integrations, async (index) => {
+    assert.equal(await ask(`i${index}`), 403)
+  })
+  const change = async (round: number) => {
+    installation.write('integrations/i0.yaml', manifest('i0', rest(round)))
     const { ok } = await gateway.reload()
     assert.ok(ok)
     assert.equal(await ask('i0'), 403)
-    if (change === warm) before = await usedBytes()
-    if (change % 500 === 0)
-      t.diagnostic(`after ${change} changes ${(await usedBytes()) / 1024} KiB, resident ${process.memoryUsage.rss() / 1024} KiB`)
   }
+  await times(warm, change)
+  const before = await usedBytes()
+  await times(changes - warm, (round) => change(warm + round))
+  t.diagnostic(`after ${changes} changes ${(await usedBytes()) / 1024} KiB, resident ${process.memoryUsage.rss() / 1024} KiB`)
   const grown = (await usedBytes()) - before
   t.diagnostic(`${changes - warm} changes of one manifest among ${integrations} left ${Math.round(grown / 1024)} KiB behind`)
   assert.ok(grown < maxGrowthBytes, `${grown} bytes`)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { Agent, get } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { eachCase, times } from '../support/cases.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { usedBytes } from '../support/used-bytes.ts'
@@ -42,16 +43,16 @@ async function startScraped(t: TestContext) {
 
 test('a manifest that is scraped again and again leaves nothing behind', async (t) => {
   const { scrape, ask, names } = await startScraped(t)
-  for (const name of names.slice(0, asked)) await ask(name)
-  let before = 0
-  for (let count = 1; count <= scrapes; count += 1) {
-    assert.ok((await scrape()) > integrations * 500)
-    if (count === warm) before = await usedBytes()
-    if (count % 1000 === 0)
-      t.diagnostic(
-        `after ${count} scrapes ${Math.round((await usedBytes()) / 1024)} KiB, resident ${Math.round(process.memoryUsage.rss() / 1024)} KiB`,
-      )
-  }
+  await eachCase(names.slice(0, asked), async (name) => {
+    await ask(name)
+  })
+  const scrapeOnce = async () => assert.ok((await scrape()) > integrations * 500)
+  await times(warm, scrapeOnce)
+  const before = await usedBytes()
+  await times(scrapes - warm, scrapeOnce)
+  t.diagnostic(
+    `after ${scrapes} scrapes ${Math.round((await usedBytes()) / 1024)} KiB, resident ${Math.round(process.memoryUsage.rss() / 1024)} KiB`,
+  )
   const grown = (await usedBytes()) - before
   t.diagnostic(`${scrapes - warm} scrapes of ${integrations} manifests left ${Math.round(grown / 1024)} KiB behind`)
   assert.ok(grown < maxGrowthBytes, `${grown} bytes`)

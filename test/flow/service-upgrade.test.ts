@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 
@@ -210,5 +211,5 @@ test('a caller that only half closes, or leaves before the service has answered,
   const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
   caller.write(upgrade(), () => caller.end())
   assert.equal((await settled())?.['problem'], 'client-closed')
-  if (sockets[0] !== undefined && !sockets[0].destroyed) await once(sockets[0], 'close')
+  await eventually('the service’s connection has closed', () => sockets.every(({ destroyed }) => destroyed))
 })

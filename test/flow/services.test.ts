@@ -5,8 +5,8 @@ import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { WebSocket, WebSocketServer } from 'ws'
 import { eachCase, until } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
@@ -117,8 +117,8 @@ test('an event stream arrives event by event', async (t) => {
   const first = await reader.read()
   assert.match(Buffer.from(first.value ?? []).toString(), /^data: one/)
   next()
-  let rest = ''
-  for (let part = await reader.read(); !part.done; part = await reader.read()) rest += Buffer.from(part.value).toString()
+  reader.releaseLock()
+  const rest = await text(res.body as ReadableStream)
   assert.match(rest, /data: two\n\n$/)
 })
 
@@ -270,7 +270,9 @@ compilerTest(
     }
     assert.equal(await (await send(400, true)).text(), '400')
     assert.equal(await (await send(400, false)).text(), '400')
-    for (const chunked of [true, false]) assert.equal((await send(900, chunked)).status, 413)
+    await eachCase([true, false], async (chunked) => {
+      assert.equal((await send(900, chunked)).status, 413)
+    })
     const settled = () => installation.records().filter(({ type }) => type === 'settled')
     await eventually('all are settled', () => settled().length === 4)
     assert.deepEqual(
@@ -284,10 +286,8 @@ compilerTest(
     )
 
     const leaving = connect(proxyPort, '127.0.0.1')
-    leaving.write(
-      `POST /services/search/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
-    )
-    await setTimeout(100)
+    const part = `POST /services/search/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`
+    await new Promise((resolve) => leaving.write(part, resolve))
     leaving.destroy()
     // The end in the middle of a body is a malformed arrival of its own.
     const codes = () => installation.records().flatMap(({ type, code }) => (type === 'refused' ? [code] : []))

@@ -406,11 +406,11 @@ test('the history of data that changes all the time stays bounded, and what was 
   const bundle = snapshotOf(await readBundle(await bundleOf(acme([])), { origin: 'acme', verification: null }))
   const revisionOf = (index: number) => `0123456789ab-${String(index).padStart(12, '0')}`
   await history.pin(revisionOf(3))
-  for (let index = 0; index <= 150; index += 1) {
+  await times(150 + 1, async (index) => {
     const bundles = new Map([['acme', { ...bundle, data: { index } }]])
     await history.keep(revisionOf(index), { manifests: {}, rules: {}, bundles })
     await history.record({ revision: revisionOf(index), at: '', how: 'bundle' })
-  }
+  })
   const kept = (await history.list()).map(({ revision }) => revision)
   assert.deepEqual([kept.length, kept[0], kept[99], kept[100]], [101, revisionOf(150), revisionOf(51), revisionOf(3)])
   assert.deepEqual((await history.read(revisionOf(3))).bundles.get('acme')?.data, { index: 3 })

@@ -44,14 +44,17 @@ for (const [claim, operation, expected] of [
   ['an item beyond the end', { op: 'replace', path: '/acme/list/3', value: 1 }, /there is no such item/],
   ['an index that is not a number', { op: 'upsert', path: '/acme/list/01', value: 1 }, /there is no such item/],
   ['a path outside of the roots', { op: 'upsert', path: '/acme2', value: 1 }, /\/acme2: lies outside of the roots acme/],
-  ['a prototype as a path', { op: 'upsert', path: '/acme/constructor/prototype/x', value: 1 }, null],
 ] as const)
-  test(expected === null ? `takes ${claim} for plain keys` : `refuses ${claim}, and leaves the data as it was`, async () => {
-    const operations = [{ op: 'remove', path: '/acme/list/0' }, operation]
-    if (expected === null) assert.ok(Object.hasOwn((await applied(...operations)).data['acme'] as object, 'constructor'))
-    else assert.match(await refusalOf(applied(...operations)), expected)
+  test(`refuses ${claim}, and leaves the data as it was`, async () => {
+    assert.match(await refusalOf(applied({ op: 'remove', path: '/acme/list/0' }, operation)), expected)
     assert.deepEqual(base.data, before)
   })
+
+test('takes a prototype as a path for plain keys', async () => {
+  const { data } = await applied({ op: 'upsert', path: '/acme/constructor/prototype/x', value: 1 })
+  assert.ok(Object.hasOwn(data['acme'] as object, 'constructor'))
+  assert.deepEqual(base.data, before)
+})
 
 test('refuses a delta without operations, whoever made it', async () => {
   const empty: DeltaBundle = { kind: 'delta', revision: 'r2', patch: [], signedAt: null }

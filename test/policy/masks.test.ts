@@ -14,6 +14,7 @@ import type { DecisionEvent } from '../../src/reporting/event.ts'
 import { createMaskPolicy } from '../../src/reporting/mask-policy.ts'
 import { readMaskRules } from '../../src/reporting/mask-rules.ts'
 import { bundleOf, snapshotOf } from '../support/bundles.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { endingWithUs } from '../support/children.ts'
 import { type Event, startCollector } from '../support/collector.ts'
 import { composed } from '../support/composed.ts'
@@ -196,24 +197,27 @@ compilerTest('masks and drops do to an event what OPA does', async (t) => {
   assert.ok(theirs.size > 20 && theirs.size < names.length)
   const masks = maskPolicyIn(t)
   ;(await masks.prepare(composed({ rules: { 'rules/mask.rego': rules } }))).activate()
-  for (const name of names) {
+  eachCase(names, (name) => {
     const expected = theirs.get(name)
     const event = {
       input: { ...structuredClone(document), case: name },
       result: { allow: true, reasons: ['r'], list: [1, 2] },
       timestamp: '2026-01-01T00:00:00Z',
     } as unknown as DecisionEvent
-    let sent: unknown = null
-    try {
-      const result = masks.evaluate(event)
-      applyMasks(event, result.masks)
-      if (!result.drop) sent = part(event as unknown as Record<string, unknown>)
-    } catch {
-      // Not sent.
-    }
-    assert.deepEqual(sent, expected === undefined ? null : part(expected), name)
-  }
+    assert.deepEqual(sentOf(masks, event), expected === undefined ? null : part(expected), name)
+  })
 })
+
+/** What of the event leaves; `null`: nothing. */
+function sentOf(masks: ReturnType<typeof maskPolicyIn>, event: DecisionEvent): unknown {
+  try {
+    const result = masks.evaluate(event)
+    applyMasks(event, result.masks)
+    return result.drop ? null : part(event as unknown as Record<string, unknown>)
+  } catch {
+    return null
+  }
+}
 
 function masked(input: unknown, ...masks: readonly unknown[]): Record<string, unknown> {
   const event = { input, timestamp: '' } as unknown as DecisionEvent
@@ -262,8 +266,9 @@ test('one value that is put in two places is two values', () => {
 })
 
 test('what is neither a set nor a list of masks masks nothing and is told', () => {
-  for (const value of ['/input', { '/input': true }, 1, true, null])
+  eachCase(['/input', { '/input': true }, 1, true, null], (value) => {
     assert.throws(() => readMaskRules(value, false), /neither a set nor a list/)
+  })
   assert.deepEqual(readMaskRules(undefined, false), [])
 })
 
@@ -291,5 +296,8 @@ compilerTest('what is newer ends the compiler of a policy and of its masks, whic
   await prepare(0)
   const all = began
   assert.ok(all >= 2, `${all}`)
-  for (let at = 1; at <= all; at += 1) await assert.rejects(prepare(at), { message: 'something newer' }, `${at} of ${all}`)
+  await times(all, async (round) => {
+    const at = round + 1
+    await assert.rejects(prepare(at), { message: 'something newer' }, `${at} of ${all}`)
+  })
 })

@@ -116,14 +116,13 @@ compilerTest('the SDK agrees on the default policy, on the quick start and on ev
   const held = await hold(t, { integrations: `${root}/examples/quickstart/integrations` })
   const plain = await held.activate({})
   assert.ok((plain?.checked ?? 0) >= 10)
-  const pages = new Map<string, Record<string, string>>()
-  eachCase(blocks, ({ page, line, language, file, text }) => {
-    if (language === 'rego' && text.includes('package sallyport.rules') && !text.includes('http.send'))
-      pages.set(page, { ...pages.get(page), [file ?? `${page}:${line}.rego`]: text })
-  })
+  const rules = blocks.filter(
+    ({ language, text }) => language === 'rego' && text.includes('package sallyport.rules') && !text.includes('http.send'),
+  )
+  const pages = Map.groupBy(rules, ({ page }) => page)
   assert.ok(pages.size > 1)
-  await eachCase(pages, async ([page, rules]) => {
-    const compared = await held.activate(rules)
+  await eachCase(pages, async ([page, ofPage]) => {
+    const compared = await held.activate(Object.fromEntries(ofPage.map(({ line, file, text }) => [file ?? `${page}:${line}.rego`, text])))
     assert.ok((compared?.checked ?? 0) >= 10, page)
   })
   assert.deepEqual(held.differences, [])

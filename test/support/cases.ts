@@ -35,6 +35,13 @@ export function times(count: number, act: (round: number) => unknown): Promise<v
   return eachCase(Array.from({ length: count }).keys(), act as (round: number) => void)
 }
 
+/** All that an iteration gives. */
+export async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
 /** Waits for `next` again and again until `isDone`. */
 export async function until(isDone: () => boolean, next: () => unknown): Promise<void> {
   while (!isDone()) await next()

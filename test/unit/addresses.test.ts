@@ -56,14 +56,16 @@ test('nothing in IANA’s special-purpose tables may be dialled but what leads o
   })
 })
 
+/** Nothing stands in front of the first address, nor behind the last. */
+const addressesIn = (...addresses: readonly (string | null)[]) => addresses.filter((address) => address !== null)
+
 test('the neighbours of each block are judged by what they are themselves', () => {
   let allowed = 0
   eachCase(every, ({ block }) => {
     const { before, after } = edgesOf(block)
-    eachCase([before, after], (address) => {
-      if (address === null) return
+    eachCase(addressesIn(before, after), (address) => {
       assert.equal(judge(address), isSpecial(address) ? 'address-denied' : '', `${address} beside ${block}`)
-      if (!isSpecial(address)) allowed += 1
+      allowed += Number(!isSpecial(address))
     })
   })
   assert.ok(allowed > 50, `${allowed}`)
@@ -74,9 +76,9 @@ for (const { block } of denied)
     const { first, last, before, after } = edgesOf(block)
     const mapped = block === '::ffff:0:0/96'
     eachCase([first, last], (address) => assert.equal(judge(address, [block]), mapped ? 'address-denied' : '', `${address} by ${block}`))
-    eachCase([before, after], (address) => {
-      if (address !== null) assert.equal(judge(address, [block]), isSpecial(address) ? 'address-denied' : '', `${address} beside ${block}`)
-    })
+    eachCase(addressesIn(before, after), (address) =>
+      assert.equal(judge(address, [block]), isSpecial(address) ? 'address-denied' : '', `${address} beside ${block}`),
+    )
   })
 
 test('a block of one family admits nothing of the other, in no spelling', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName } from '../../src/audit/chain.ts'
 import { readAudit, readNewest } from '../../src/audit/index.ts'
+import { all } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 
 const chunkBytes = 1024 * 1024
@@ -18,9 +19,12 @@ for (const shift of [0, 1, 2, 20, 40, 41, 42, 43, 44])
       [segmentName(1)]: `${before}${padding}${wanted}\n${line('a', { parent: 'z' })}\n${before}`,
       [segmentName(2)]: `${line('inside', { parent: 'a' })}\n${line('d', { about: 'a' })}\n${line('aa', {})}\n{"type":"settled","id":"a"`,
     })
-    const found: unknown[] = []
-    for await (const record of readAudit(folder, ['decided'], 'a')) found.push((record as { id: string }).id)
-    assert.deepEqual(found, ['a', 'a', 'inside', 'd'], `shift ${shift}`)
+    const found = await all(readAudit(folder, ['decided'], 'a'))
+    assert.deepEqual(
+      (found as { id: string }[]).map(({ id }) => id),
+      ['a', 'a', 'inside', 'd'],
+      `shift ${shift}`,
+    )
   })
 
 test('the newest records of a type are read from the end, over segments and within a bound', async (t) => {

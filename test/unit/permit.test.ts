@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AccessRequest, Claim, type Decision, Permit, type Progress, Refusal, type Reply } from '../../src/core/index.ts'
+import { eachCase } from '../support/cases.ts'
 import { noProgress } from '../support/outcome.ts'
 
 const allowed: Decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'v' }
@@ -94,15 +95,19 @@ test('what looks like a permit performs nothing', () => {
   const { request, claim, performed } = arrange()
   const permit = Permit.from(request, claim, allowed, suggest)
   const { perform } = Permit.prototype
-  for (const forged of [
-    { request, claim, decision: allowed },
-    Object.create(Permit.prototype),
-    Object.create(permit),
-    Object.assign(Object.create(Permit.prototype), { ...permit }),
-    structuredClone({ ...permit }),
-    new Proxy(permit, {}),
-  ])
-    assert.throws(() => perform.call(forged as Permit, noProgress), TypeError)
+  eachCase(
+    [
+      { request, claim, decision: allowed },
+      Object.create(Permit.prototype),
+      Object.create(permit),
+      Object.assign(Object.create(Permit.prototype), { ...permit }),
+      structuredClone({ ...permit }),
+      new Proxy(permit, {}),
+    ],
+    (forged) => {
+      assert.throws(() => perform.call(forged as Permit, noProgress), TypeError)
+    },
+  )
   assert.equal(performed.length, 0)
 })
 
@@ -110,21 +115,24 @@ test('what looks like a claim gets no permit', () => {
   const { request, claim, performed } = arrange()
   const { facts, subject, origin } = claim
   const effect = () => assert.fail('an effect that no claim has')
-  for (const forged of [
-    { facts, subject, origin, effect, perform: effect },
-    Object.create(claim),
-    Object.assign(Object.create(Claim.prototype), { ...claim }),
-    new Proxy(claim, {}),
-  ])
-    assert.throws(() => Permit.from(request, forged as Claim, allowed, suggest), TypeError)
+  eachCase(
+    [
+      { facts, subject, origin, effect, perform: effect },
+      Object.create(claim),
+      Object.assign(Object.create(Claim.prototype), { ...claim }),
+      new Proxy(claim, {}),
+    ],
+    (forged) => {
+      assert.throws(() => Permit.from(request, forged as Claim, allowed, suggest), TypeError)
+    },
+  )
   assert.equal(performed.length, 0)
 })
 
 test('nothing that can be reached from a claim calls its effect', () => {
   const { claim, performed } = arrange()
-  for (const name of reachable(claim)) {
-    const value = (claim as unknown as Untyped)[name]
-    if (typeof value === 'function' && name !== 'constructor') assert.throws(() => value.call(claim, noProgress))
-  }
+  const values = reachable(claim).map((name) => ({ name, value: (claim as unknown as Untyped)[name] }))
+  const functions = values.filter(({ name, value }) => typeof value === 'function' && name !== 'constructor')
+  eachCase(functions, ({ value }) => assert.throws(() => (value as (progress: unknown) => unknown).call(claim, noProgress)))
   assert.deepEqual(performed, [])
 })

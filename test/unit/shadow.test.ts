@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type AccessRequest, type Claim, type Decision, denial, type JsonObject, type Policy } from '../../src/core/index.ts'
 import { createShadowPolicy, type Difference } from '../../src/rollout/shadow.ts'
+import { times, until } from '../support/cases.ts'
 
 const allow: Decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'v' }
 const request = { kind: 'http', id: 'id', integration: { name: 'weather' }, target: {} } as unknown as AccessRequest
@@ -85,9 +86,11 @@ test('where it cannot be read nothing is decided', async () => {
 test('comparisons that wait hold a bounded number of bytes of bodies; those beyond are left out, and counted', async () => {
   const { policy, differences, skipped } = arrange(allowing, { ...looking, decide: () => denial('rules/deny', 'no', 'w') }, 0)
   const large = claimOf({ body: { type: 'json', bytes: 12 * 1024 * 1024, value: {} } })
-  for (let times = 0; times < 4; times += 1) policy.decide(request, large)
+  times(4, () => {
+    policy.decide(request, large)
+  })
   assert.equal(skipped(), 2)
-  while (differences.length < 2) await turn()
+  await until(() => differences.length >= 2, turn)
   policy.decide(request, large)
   await turn()
   assert.deepEqual([skipped(), differences.length], [2, 3])

@@ -25,7 +25,10 @@ test('a full cache drops the least recently used entry of the owner that holds m
   assert.equal(cache.get('greedy', '1')?.of, 'greedy 1')
   cache.set('weather', '1', { of: 'weather 1' })
   cache.set('weather', '2', { of: 'weather 2' })
-  for (let i = 5; i < 100; i += 1) cache.set('greedy', String(i), { of: `greedy ${i}` })
+  times(100 - 5, (round) => {
+    const i = round + 5
+    cache.set('greedy', String(i), { of: `greedy ${i}` })
+  })
   assert.deepEqual(gone.slice(0, 2), ['greedy 2', 'greedy 3'])
   assert.ok(gone.every((one) => one.startsWith('greedy')))
   assert.deepEqual([cache.get('weather', '1')?.of, cache.get('weather', '2')?.of], ['weather 1', 'weather 2'])

@@ -86,11 +86,10 @@ for (const direction of ['sent', 'received'] as const)
       let late = 0
       // Timers are late by up to 9 ms, as those of a busy process are.
       await clock.runUntil(25_000, () => (late = (late + 4) % 10))
-      for (const { at } of state.passed) {
+      eachCase(state.passed.slice(0, 2000), ({ at }) => {
         const until = state.passed.filter((one) => one.at <= at).reduce((sum, one) => sum + one.bytes, 0)
         assert.ok(until <= burst + (rate * (at + 20)) / 1000 + 1, `${until} bytes by ${at} ms`)
-        if (state.passed.length > 2000) break
-      }
+      })
       eachCase([5_000, 10_000, 15_000], (from) => {
         const within = state.passed.filter(({ at }) => at >= from && at < from + 10_000).reduce((sum, { bytes }) => sum + bytes, 0)
         assert.ok(Math.abs(within / (rate * 10) - 1) <= 0.05, `${within} bytes in 10 s from ${from} ms`)
