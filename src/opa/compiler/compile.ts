@@ -1,10 +1,9 @@
 /** Asks OPA's own compiler, as WebAssembly in its own process, or an `opa` on PATH where Go is missing; and says why a function is refused. */
-import { parseExactJson } from '../../text/index.ts'
 import { createAnswers } from './compiler-cache.ts'
 import { type CompilerFolders, commandFolders } from './folders.ts'
 import { compileWithOpa } from './opa.ts'
 import { compiler, programPath } from './program.ts'
-import { type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
+import { answerIn, type CompilerAnswer, type CompilerProblem, type CompilerRequest, RegoError } from './protocol.ts'
 import { runProgram } from './run-program.ts'
 
 /** `signal` ends the compiler, and rejects with its reason. */
@@ -28,7 +27,7 @@ export function createCompile(folders: CompilerFolders = commandFolders()): Comp
       looking = null
       return succeeded(await compileWithOpa(request, cause, { folders, signal }))
     }
-    return answers.get(program, request, async (text) => succeeded(await ask(program, text, signal)))
+    return succeeded(await answers.get(program, request, (text) => ask(program, text, signal)))
   }
 }
 
@@ -62,15 +61,6 @@ async function ask(program: string, request: string, signal: AbortSignal | undef
 
 function failure(code: string, message: string): RegoError {
   return new RegoError([{ file: '', row: 0, column: 0, code, message }])
-}
-
-function answerIn(stdout: string): CompilerAnswer | null {
-  try {
-    const answer = parseExactJson(stdout) as Partial<CompilerAnswer> | null
-    return Array.isArray(answer?.problems) ? (answer as CompilerAnswer) : null
-  } catch {
-    return null
-  }
 }
 
 interface RefusedFunction {

@@ -3,19 +3,19 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { parseExactJson } from '../../text/index.ts'
 import { type CompilerFolders, isOwn, openWorkFolder } from './folders.ts'
-import type { CompilerAnswer, CompilerRequest } from './protocol.ts'
+import { answerIn, type CompilerAnswer, type CompilerRequest } from './protocol.ts'
 
 export interface Answers {
-  /** `ask` is given the request's text, and is asked where the answer is not known. Only success is kept. */
+  /** `ask` is given the request's text, and is asked where the answer is not known. What it throws is not kept; problems in the sources are. */
   get(program: string, request: CompilerRequest, ask: (text: string) => Promise<CompilerAnswer>): Promise<CompilerAnswer>
 }
 
 /** Their answer follows from the request alone; tests and evaluations may look at the clock. */
 const repeatable: readonly CompilerRequest['command'][] = ['build', 'check', 'fmt', 'capabilities']
-/** The newest answers, of some 200 KB each. */
-const maxKept = 250
+/** The answers that were used last: some 300 builds, or builds and many checks, which are small. */
+const maxKeptBytes = 64 * 1024 * 1024
+const maxKept = 1000
 const prefix = 'answer-'
 
 /** What cannot be kept or read is asked again: no command fails for it. */
@@ -46,7 +46,7 @@ function read({ folder, name }: { folder: string; name: string }): CompilerAnswe
   const path = join(folder, name)
   try {
     if (!isOwn(path)) return null
-    const answer = parseExactJson(gunzipSync(readFileSync(path)).toString()) as unknown as CompilerAnswer
+    const answer = answerIn(gunzipSync(readFileSync(path)).toString())
     const now = new Date()
     utimesSync(path, now, now)
     return answer
@@ -66,11 +66,19 @@ function write({ folder, name }: { folder: string; name: string }, answer: Compi
   }
 }
 
+/** The names of those for which there is no room. */
 function oldest(folder: string): readonly string[] {
+  let keptBytes = 0
   return readdirSync(folder)
     .filter((name) => name.startsWith(prefix))
-    .map((name) => ({ name, usedAt: statSync(join(folder, name)).mtimeMs }))
-    .toSorted((a, b) => b.usedAt - a.usedAt)
-    .slice(maxKept)
+    .map((name) => {
+      const { mtimeMs, size } = statSync(join(folder, name))
+      return { name, size, usedAtMs: mtimeMs }
+    })
+    .toSorted((a, b) => b.usedAtMs - a.usedAtMs)
+    .filter(({ size }, index) => {
+      keptBytes += size
+      return index >= maxKept || keptBytes > maxKeptBytes
+    })
     .map(({ name }) => name)
 }

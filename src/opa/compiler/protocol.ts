@@ -1,5 +1,7 @@
 /** What goes into the Rego compiler and what comes out: JSON on standard input and output (rego/compiler/main.go). */
 
+import { parseExactJson } from '../../text/index.ts'
+
 /** File name → text. */
 export type RegoSources = Readonly<Record<string, string>>
 
@@ -139,6 +141,16 @@ export interface CompilerAnswer {
   readonly capabilities?: unknown
   /** Base64 of a gzip'd tar. */
   readonly bundle?: string
+}
+
+/** `null`: the text is not an answer. */
+export function answerIn(text: string): CompilerAnswer | null {
+  try {
+    const answer = parseExactJson(text) as Partial<CompilerAnswer> | null
+    return Array.isArray(answer?.problems) ? (answer as CompilerAnswer) : null
+  } catch {
+    return null
+  }
 }
 
 /** Rego that does not compile. Each line of the message is `file:row:column: message`; without a row where the problem is the whole file. */
