@@ -1,6 +1,7 @@
 /** Which answers of the compiler are kept, for how long, and when it is asked again. */
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -74,6 +75,15 @@ test('an answer that was damaged is asked for again', async (t) => {
     assert.deepEqual(await get('p := 1', () => noProblem), noProblem)
   })
   assert.deepEqual(asked, ['p := 1', 'p := 1', 'p := 1'])
+})
+
+test('an earlier version does not find problems where it looks for a success', async (t) => {
+  const { folder, get } = keptIn(t)
+  const request = JSON.stringify(ofSource('if'))
+  const earlier = createHash('sha256').update('compiler.wasm').update('\0').update(request).digest('hex')
+  await get('if', () => problem)
+  assert.equal(readdirSync(folder).length, 1)
+  assert.ok(!readdirSync(folder).includes(`answer-${earlier}.json.gz`))
 })
 
 test('the answers that were used longest ago make room', async (t) => {

@@ -17,6 +17,8 @@ const repeatable: readonly CompilerRequest['command'][] = ['build', 'check', 'fm
 const maxKeptBytes = 64 * 1024 * 1024
 const maxKept = 1000
 const prefix = 'answer-'
+/** Part of the key: earlier versions, which may share the folder, take whatever they find there for a success. */
+const form = 'with problems'
 
 /** What cannot be kept or read is asked again: no command fails for it. */
 export function createAnswers(folders: CompilerFolders): Answers {
@@ -35,7 +37,7 @@ export function createAnswers(folders: CompilerFolders): Answers {
 
 function pathOf(folders: CompilerFolders, program: string, text: string): { folder: string; name: string } | null {
   try {
-    const key = createHash('sha256').update(program).update('\0').update(text).digest('hex')
+    const key = createHash('sha256').update(form).update('\0').update(program).update('\0').update(text).digest('hex')
     return { folder: openWorkFolder(folders), name: `${prefix}${key}.json.gz` }
   } catch {
     return null
