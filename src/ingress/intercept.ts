@@ -75,8 +75,9 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
       isServer: true,
       secureContext: context,
       ALPNProtocols: ['http/1.1'],
-      // The name inside must be the one that was judged (SNI against CONNECT, httpjail #58).
-      SNICallback: (name, done) => (sameHost(name, tunnel.target.host) ? done(null, context) : done(refuseName(socket))),
+      // The name inside must be the one that was judged (SNI against CONNECT, httpjail #58). Of a context that it is given here
+      // Node takes one certificate only, and the client may need the other.
+      SNICallback: (name, done) => (sameHost(name, tunnel.target.host) ? done(null) : done(refuseName(socket))),
     })
     const timer = setTimeout(() => secure.destroy(new Error(tooSlow)), headersTimeoutMs)
     return new Promise((resolve) => {
