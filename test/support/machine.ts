@@ -177,6 +177,8 @@ function scriptOf(place: string, readOnly: Places, writable: Places, programs: P
   }
   const at = quoted(place)
   return `set -eu
+# Users' PATHs often lack where chroot and ip are.
+PATH="$PATH:/usr/sbin:/sbin"
 mount -t tmpfs -o size=64m,mode=755 tmpfs ${at}
 for name in usr bin sbin lib lib64; do
   [ -e "/$name" ] || continue

@@ -17,6 +17,8 @@ const addresses = [
 const resolvConf = `nameserver ${nameServer}\nsearch corp.example\noptions ndots:5\n`
 const hosts = '127.0.0.1 localhost\n8.8.8.8 hosted.example hosted\n10.20.30.40 hosted-inside.example\n'
 const isInside = 'SALLYPORT_TEST_NETWORK'
+/** Users' PATHs often lack where `ip` is. */
+const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` }
 
 /**
  * node:test's `test`, for a file whose tests run in such a network: the file is run once more in there, and what that run
@@ -25,7 +27,7 @@ const isInside = 'SALLYPORT_TEST_NETWORK'
 export function networkTest(file: string): typeof test {
   if (process.env[isInside] === '1') return test
   const enter = process.getuid?.() === 0 ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount']
-  const probe = spawnSync('unshare', [...enter, 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8' })
+  const probe = spawnSync('unshare', [...enter, 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8', env })
   if (probe.status !== 0) {
     const reason = `no network namespace can be made here (unshare, ip): ${probe.error?.message ?? probe.stderr.trim()}`
     if (process.env['CI'] === 'true') throw new Error(reason)
@@ -47,7 +49,7 @@ export function networkTest(file: string): typeof test {
   // What runs in there ends with this process.
   const { status } = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...enter, 'sh', '-c', script, 'sh', ...inner], {
     stdio: 'inherit',
-    env: { ...process.env, [isInside]: '1' },
+    env: { ...env, [isInside]: '1' },
   })
   rmSync(folder, { recursive: true, force: true })
   process.exit(status ?? 1)
