@@ -32,6 +32,16 @@ const rules = rego`
   asked if input.file.path == "asked"
 
   deny contains "no" if {
+    input.http.path == "/judged"
+    input.http.body.value == "no"
+  }
+
+  deny contains "no" if {
+    input.service.path == "/judged"
+    input.service.body.value == "no"
+  }
+
+  deny contains "no" if {
     input.request.door != "policy"
     asked
     http.send({"method": "GET", "url": "http://unanswered.example/"}).status_code != 200
@@ -54,7 +64,8 @@ async function arrange(t: TestContext) {
   }
   installation.write(
     'sallyport.yaml',
-    `${installation.read('sallyport.yaml')}http: { dnsServers: ["127.0.0.1:${server.port}"], connectTimeout: 1h, originTimeout: 1h, idleTimeout: 1h, originCa: ./origin-ca.crt }
+    `${installation.read('sallyport.yaml')}drainTimeout: 300ms
+http: { dnsServers: ["127.0.0.1:${server.port}"], connectTimeout: 1h, originTimeout: 1h, idleTimeout: 1h, originCa: ./origin-ca.crt }
 services: [${Object.entries(services).map(([name, url]) => `{ name: ${name}, url: "${url}", ${long} }`)}]
 policy: { rules: ./rules, grants: { builtins: [http.send], integration: asker, timeout: 1h } }
 `,
@@ -89,6 +100,8 @@ files: [{ name: data, root: ../data, actions: [read, write] }]`
   const websocket = `${head}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
   const open = async () => connect(proxyPort, '127.0.0.1')
   const upload = 'Content-Length: 1000000\r\n\r\nhello'
+  // It is asked for its body once that is read.
+  const judged = 'Expect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"'
   const origin = `http://localhost:${origins.plainPort}`
   const to = (line: string, rest = '\r\n'): Cell => ({ open, request: `${line} HTTP/1.1\r\n${head}${rest}` })
   const inside = (of: string, tlsPort: number, line: string, rest = '\r\n'): Cell => ({
@@ -103,6 +116,11 @@ files: [{ name: data, root: ../data, actions: [read, write] }]`
       services: to('GET /services/origin/asked'),
       'services, WebSocket': to('GET /services/origin/asked', websocket.slice(head.length)),
       broker: to('GET /v1/files/data/asked'),
+    },
+    'its rules wait for its body': {
+      proxy: to(`POST ${origin}/judged`, judged),
+      intercept: inside('localhost', origins.tlsPort, 'POST /judged', judged),
+      services: to('POST /services/origin/judged', judged),
     },
     'its name is resolved': {
       proxy: to('GET http://unanswered.example/'),
@@ -136,11 +154,12 @@ files: [{ name: data, root: ../data, actions: [read, write] }]`
       broker: to('GET /v1/files/data/large'),
     },
   }
-  return { installation, proxyPort, server, openSlots, states, to }
+  return { installation, gateway, proxyPort, server, openSlots, states, to }
 }
 
 type State =
   | 'its rules wait for an answer from outside'
+  | 'its rules wait for its body'
   | 'its name is resolved'
   | 'its address is dialled'
   | 'its origin has not answered'
@@ -152,12 +171,11 @@ interface Cell {
   readonly request: string
 }
 
-/** Makes the request, hangs up once it is in its state, and gives what is recorded of it. */
-async function hangUp(
-  { installation, server }: Pick<Awaited<ReturnType<typeof arrange>>, 'installation' | 'server'>,
-  [state, door, { open, request }]: readonly [State, string, Cell],
-  leave: (socket: Socket) => void,
-): Promise<readonly Record<string, unknown>[]> {
+type Arranged = Pick<Awaited<ReturnType<typeof arrange>>, 'installation' | 'server'>
+type InState = readonly [State, string, Cell]
+
+/** Makes the request. Resolves once it is in its state. */
+async function enter({ installation, server }: Arranged, [state, door, { open, request }]: InState) {
   const socket = (await open()).on('error', () => {})
   const [before, asked] = [installation.records().length, server.asked.length]
   const records = () =>
@@ -168,8 +186,16 @@ async function hangUp(
   const id = () => records().find(({ door: of }) => of === door.split(',')[0])?.['id']
   socket.write(request)
   if (state === 'its rules wait for an answer from outside') await eventually(`${state}, ${door}`, () => server.asked.length > asked)
-  else if (state === 'its reply is sent') await eventually(`${state}, ${door}`, () => socket.readableLength > 0)
+  else if (state === 'its reply is sent' || state === 'its rules wait for its body')
+    await eventually(`${state}, ${door}`, () => socket.readableLength > 0)
   else await eventually(`${state}, ${door}`, id)
+  return { socket, records, id }
+}
+
+/** Hangs up once the request is in its state, and gives what is recorded of it. */
+async function hangUp(arranged: Arranged, inState: InState, leave: (socket: Socket) => void): Promise<readonly Record<string, unknown>[]> {
+  const [state, door] = inState
+  const { socket, records, id } = await enter(arranged, inState)
   leave(socket)
   return eventually(`${state}, ${door}: it is settled`, () => {
     const own = records().filter((record) => record['id'] === id())
@@ -237,6 +263,24 @@ compilerTest(
     await eventually('no slot is held', async () => (await openSlots()) === 0)
   },
 )
+
+compilerTest('a shutdown ends what is under way by the drain timeout, whatever that is at, and each is recorded once', async (t) => {
+  const arranged = await arrange(t)
+  const { states, installation, gateway } = arranged
+  await eachCase(Object.entries(states), ([state, cells]) =>
+    eachCase(Object.entries(cells), async ([door, cell]) => {
+      const { socket } = await enter(arranged, [state as State, door, cell])
+      t.after(() => socket.destroy())
+    }),
+  )
+  await gateway.close()
+  const records = installation.records().filter(({ type }) => type !== 'started')
+  assert.equal(records.at(-1)?.['type'], 'stopped')
+  const idsOf = (...types: string[]) => records.filter(({ type }) => types.includes(String(type))).map(({ id }) => id)
+  assert.deepEqual(idsOf('settled').toSorted(), idsOf('decided', 'refused').toSorted())
+  const own = records.filter(({ type, door }) => type === 'settled' && door !== 'policy')
+  assert.ok(own.length >= Object.values(states).flatMap((cells) => Object.keys(cells)).length, `${own.length} are settled`)
+})
 
 compilerTest('a head that breaks off is refused where its caller can still be told, and holds nothing', async (t) => {
   const { installation, proxyPort, openSlots } = await arrange(t)
