@@ -25,7 +25,12 @@ function endless(socket: Socket, text: string): void {
 const brokenOff = /^(?:$|HTTP\/1\.1 (?:502 |200 (?!.*\r\n0\r\n\r\n)))/s
 const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
 
+/** What must never be taken for a reply of its own. */
+const hidden = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong'
+
 interface Misbehaviour {
+  /** Default GET; a POST says that ten bytes follow, and sends five. */
+  readonly method?: 'HEAD' | 'POST'
   readonly reply: (socket: Socket) => void
   /** Of the whole answer. */
   readonly expected: RegExp
@@ -137,6 +142,58 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
     expected: /^HTTP\/1\.1 (?:502 |200 (?!.*\r\nset-cookie: ).*ok$)/is,
     isClosed: false,
   },
+  'a 204 with a body': {
+    reply: (socket) => void socket.write(`HTTP/1.1 204 No Content\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`),
+    expected: /^HTTP\/1\.1 204 (?!.*(?:wrong|content-length))/is,
+    isClosed: true,
+  },
+  'a 304 with a body': {
+    reply: (socket) => void socket.write(`HTTP/1.1 304 Not Modified\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`),
+    expected: /^HTTP\/1\.1 304 (?!.*wrong)/s,
+    isClosed: true,
+  },
+  'a body to a HEAD': {
+    method: 'HEAD',
+    reply: (socket) => void socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`),
+    expected: /^HTTP\/1\.1 200 (?!.*wrong)/s,
+    isClosed: true,
+  },
+  'chunks without an end to a HEAD': {
+    method: 'HEAD',
+    reply: (socket) => endless(socket, `${chunked}5\r\nwrong\r\n`),
+    expected: /^HTTP\/1\.1 200 (?!.*wrong)/s,
+    isClosed: true,
+  },
+  'a whole reply before the end of the request': {
+    method: 'POST',
+    reply: (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+    expected: /^HTTP\/1\.1 200 .*ok$/s,
+    isClosed: true,
+  },
+  'both a length and chunks': {
+    reply: (socket) =>
+      void socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n${hidden}`),
+    expected: /^HTTP\/1\.1 (?:502 |200 (?!.*(?:wrong|content-length)))/is,
+    isClosed: true,
+  },
+  'two lengths': {
+    reply: (socket) => void socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok${hidden}`),
+    expected: /^HTTP\/1\.1 502 /,
+    isClosed: true,
+  },
+  'a switch of protocols that was not asked for': {
+    reply: (socket) => void socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n${hidden}`),
+    expected: /^HTTP\/1\.1 502 (?!.*wrong)/s,
+    isClosed: true,
+  },
+  'headers that are for its neighbour only': {
+    reply: (socket) =>
+      void socket.write(
+        'HTTP/1.1 200 OK\r\nConnection: close, X-Hop, Content-Length\r\nX-Hop: a\r\nKeep-Alive: a\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nok',
+      ),
+    expected: /^HTTP\/1\.1 200 (?!.*(?:x-hop|keep-alive|proxy-authenticate)).*ok/is,
+    isClosed: true,
+  },
   'a reply before it was asked, on a new connection': {
     reply: (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
     expected: /^HTTP\/1\.1 200 .*ok$/s,
@@ -196,25 +253,28 @@ after(async () => {
   for (const cleanup of whole.cleanups.reverse()) await cleanup()
 })
 
+/** From its last header on. */
+const restOf = (method: Misbehaviour['method']) => `Connection: close\r\n${method === 'POST' ? 'Content-Length: 10\r\n\r\nhello' : '\r\n'}`
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
-const doors: Readonly<Record<string, (path: string) => Promise<string>>> = {
-  proxy: (path) =>
-    exchangeRaw(proxyPort, `GET http://localhost:${ports.plain}${path} HTTP/1.1\r\nHost: x\r\n${auth}Connection: close\r\n\r\n`),
-  'a service': (path) => exchangeRaw(proxyPort, `GET /services/s${path} HTTP/1.1\r\nHost: x\r\n${auth}Connection: close\r\n\r\n`),
-  interception: (path) =>
+const doors: Readonly<Record<string, (path: string, method?: Misbehaviour['method']) => Promise<string>>> = {
+  proxy: (path, method) =>
+    exchangeRaw(proxyPort, `${method ?? 'GET'} http://localhost:${ports.plain}${path} HTTP/1.1\r\nHost: x\r\n${auth}${restOf(method)}`),
+  'a service': (path, method) =>
+    exchangeRaw(proxyPort, `${method ?? 'GET'} /services/s${path} HTTP/1.1\r\nHost: x\r\n${auth}${restOf(method)}`),
+  interception: (path, method) =>
     exchangeInside(
       installation,
       { proxyPort, port: ports.secure },
-      `GET ${path} HTTP/1.1\r\nHost: localhost:${ports.secure}\r\nConnection: close\r\n\r\n`,
+      `${method ?? 'GET'} ${path} HTTP/1.1\r\nHost: localhost:${ports.secure}\r\n${restOf(method)}`,
     ),
 }
 
-for (const [index, [what, { expected, isClosed }]] of Object.entries(misbehaviours).entries())
+for (const [index, [what, { method, expected, isClosed }]] of Object.entries(misbehaviours).entries())
   test(`an origin that sends ${what} gets its caller one answer, and the next caller its own reply`, async () => {
     let asked = 0
     await eachCase(Object.entries(doors), async ([, ask]) => {
       const before = open.size
-      const answer = await ask(`/${index}`)
+      const answer = await ask(`/${index}`, method)
       asked += 1
       assert.match(answer, expected)
       await eventually('it is settled, once', () => settledOf(`/${index}`) === asked)
