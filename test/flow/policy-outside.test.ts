@@ -31,27 +31,29 @@ async function startVerdicts(t: TestContext): Promise<Origin & { readonly held: 
   return { ...origin, held }
 }
 
+/** Rules find the port of that service in a label, since rules that differ in a port would be compiled anew in each run. */
 async function arrange(
   t: TestContext,
-  rules: (verdicts: number) => string,
+  rules: string,
   grants = 'builtins: [http.send, net.lookup_ip_addr, opa.runtime], timeout: 1m, maxReply: 64KiB',
   limits = '',
 ) {
   const verdicts = await startVerdicts(t)
   const origin = await startOrigin(t)
   const resolver = await startResolver(t, ['127.0.0.1'])
+  const labels = { verdicts: String(verdicts.port) }
   const installation = createInstallation(t, {
     config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\npolicy: { rules: ./rules, grants: { ${grants}, integration: verdicts, maxCalls: 3 } }`,
     manifests: {
       ...Object.fromEntries(
         ['weather', 'other'].map((name) => [
           `${name}.yaml`,
-          grant({ name, network: [{ hosts: ['api.example.com'], ports: [origin.port], tls: 'none', addresses: ['127.0.0.0/8'] }] }),
+          grant({ name, labels, network: [{ hosts: ['api.example.com'], ports: [origin.port], tls: 'none', addresses: ['127.0.0.0/8'] }] }),
         ]),
       ),
       'verdicts.yaml': manifest(
         'verdicts',
-        `network: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large, /held], addresses: [127.0.0.0/8] }]\n${limits}`,
+        `labels: { verdicts: "${verdicts.port}" }\nnetwork: [{ hosts: [verdicts.example.com], ports: [${verdicts.port}], tls: none, methods: [GET, POST], paths: [/good, /bad, /slow, /large, /held], addresses: [127.0.0.0/8] }]\n${limits}`,
       ),
     },
   })
@@ -61,7 +63,7 @@ async function arrange(
     rego`
       package sallyport.rules
 
-      ${rules(verdicts.port)}
+      ${rules}
     `,
   )
   const { proxyPort, log, gateway } = await startHere(t, installation)
@@ -75,10 +77,10 @@ async function arrange(
   return { verdicts, origin, resolver, installation, ask, log, reload: gateway.reload, close: gateway.close }
 }
 
-const verdictRule = (port: number) => rego`
+const verdictRule = rego`
   deny contains "the verdict is no" if {
     input.request.door != "policy"
-    reply := http.send({"method": "get", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path]), "headers": {"X-Asks": "weather"}})
+    reply := http.send({"method": "get", "url": concat("", ["http://verdicts.example.com:", input.integration.labels.verdicts, input.http.path]), "headers": {"X-Asks": "weather"}})
     not reply.body.allow
   }
 `
@@ -126,8 +128,8 @@ const uncovered = (ask: Awaited<ReturnType<typeof arrange>>['ask'], path: string
 test('rules ask nothing about a request that nothing covers: no DNS, no connection, and the denial says what is lacking', async (t) => {
   const { verdicts, resolver, origin, installation, ask } = await arrange(
     t,
-    (port) => rego`
-      ${verdictRule(port)}
+    rego`
+      ${verdictRule}
       deny contains "the name has addresses" if {
         input.request.door != "policy"
         count(net.lookup_ip_addr("verdicts.example.com")) > 7
@@ -162,10 +164,10 @@ test('a flood of requests that nothing covers uses up nothing of what the integr
 test('an answer from outside never widens a manifest; a rule that allows without one covers a request as the manifest does', async (t) => {
   const { ask, verdicts, resolver } = await arrange(
     t,
-    (port) => rego`
+    rego`
       asks if input.request.door != "policy"
 
-      verdict := http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow if asks
+      verdict := http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:", input.integration.labels.verdicts, input.http.path])}).body.allow if asks
 
       allow contains "the verdict is yes" if {
         input.http.method == "GET"
@@ -193,14 +195,14 @@ test('an answer from outside never widens a manifest; a rule that allows without
 test('where the body says whether a rule covers a request, it is read before anything is asked', async (t) => {
   const { ask, verdicts } = await arrange(
     t,
-    (port) => rego`
+    rego`
       asks if input.request.door != "policy"
 
       allow contains "small" if input.http.body.value.amount < 10
 
       deny contains "the verdict is no" if {
         asks
-        not http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).body.allow
+        not http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:", input.integration.labels.verdicts, input.http.path])}).body.allow
       }
     `,
   )
@@ -225,10 +227,10 @@ test('an answer that the bytes of the grantee’s bucket slow still comes, and i
 test('what the grantee’s manifest does not allow is not asked: no DNS, no connection, and the caller is denied', async (t) => {
   const { verdicts, resolver, origin, ask } = await arrange(
     t,
-    (port) => rego`
+    rego`
       deny contains "no" if {
         input.request.door != "policy"
-        http.send({"method": "GET", "url": "http://elsewhere.example.com:${port}/good"}).status_code != 200
+        http.send({"method": "GET", "url": concat("", ["http://elsewhere.example.com:", input.integration.labels.verdicts, "/good"])}).status_code != 200
       }
     `,
   )
@@ -242,8 +244,8 @@ test('what the grantee’s manifest does not allow is not asked: no DNS, no conn
 test('an answer that does not come, or is too large, denies; “raise_error” hands the error to the rule', async (t) => {
   const { ask, origin, log } = await arrange(
     t,
-    (port) => rego`
-      allowed if http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:${port}", input.http.path])}).status_code == 200
+    rego`
+      allowed if http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:", input.integration.labels.verdicts, input.http.path])}).status_code == 200
 
       deny contains "no" if {
         input.request.door != "policy"
@@ -254,7 +256,7 @@ test('an answer that does not come, or is too large, denies; “raise_error” h
       deny contains concat("", ["told: ", reply.error.message]) if {
         input.request.door != "policy"
         input.http.path == "/told"
-        reply := http.send({"method": "GET", "url": "http://verdicts.example.com:${port}/slow", "raise_error": false, "timeout": "100ms"})
+        reply := http.send({"method": "GET", "url": concat("", ["http://verdicts.example.com:", input.integration.labels.verdicts, "/slow"]), "raise_error": false, "timeout": "100ms"})
         reply.status_code == 0
       }
     `,
@@ -277,10 +279,10 @@ test('an answer that does not come, or is too large, denies; “raise_error” h
 test('rules that ask without end, or about their own questions, are stopped', async (t) => {
   const { ask, verdicts } = await arrange(
     t,
-    (port) => rego`
+    rego`
       deny contains "no" if {
         some n in numbers.range(1, 10)
-        http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
+        http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:%s/good?%d", [input.integration.labels.verdicts, n])}).status_code != 200
       }
     `,
   )
@@ -294,11 +296,11 @@ test('rules that ask without end, or about their own questions, are stopped', as
 test('more questions than are granted deny', async (t) => {
   const { ask, verdicts, log } = await arrange(
     t,
-    (port) => rego`
+    rego`
       deny contains "no" if {
         input.request.door != "policy"
         some n in numbers.range(1, 10)
-        http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:${port}/good?%d", [n])}).status_code != 200
+        http.send({"method": "GET", "url": sprintf("http://verdicts.example.com:%s/good?%d", [input.integration.labels.verdicts, n])}).status_code != 200
       }
     `,
   )
@@ -313,7 +315,7 @@ test('more questions than are granted deny', async (t) => {
 test('the addresses of a name are asked for down the same path; the runtime tells nothing of the host', async (t) => {
   const { ask, resolver, installation } = await arrange(
     t,
-    () => rego`
+    rego`
       deny contains concat(",", ["addresses", concat(",", net.lookup_ip_addr("verdicts.example.com")), json.marshal(opa.runtime())]) if {
         input.request.door != "policy"
         input.http.path == "/known"
@@ -368,10 +370,10 @@ test('a request that waits for an answer while the policy changes is decided by 
   assert.equal((await ask('/held', 'POST', '{"amount":10}')).status, 200)
 })
 
-const bodyAndVerdict = (port: number) => rego`
+const bodyAndVerdict = rego`
   asks if input.request.door != "policy"
 
-  verdict := http.send({"method": "POST", "url": "http://verdicts.example.com:${port}/good", "raw_body": "?"}).body.allow if asks
+  verdict := http.send({"method": "POST", "url": concat("", ["http://verdicts.example.com:", input.integration.labels.verdicts, "/good"]), "raw_body": "?"}).body.allow if asks
 
   deny contains "outside first" if {
     input.http.path == "/outside-first"
