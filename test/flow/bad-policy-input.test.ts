@@ -141,8 +141,8 @@ const withRules = (t: TestContext, manifests: Record<string, string>) => {
 const oneLine = (text: string, { folder }: Installation) => text.replaceAll(`${folder}/`, '').replace(/\n$/, '')
 
 for (const [bad, args, code] of [
-  ...badRules.map((one) => [one, ['policy', 'check'], 1] as const),
-  ...badManifests.map((one) => [one, ['check'], 78] as const),
+  ...badRules.map((bad) => [bad, ['policy', 'check'], 1] as const),
+  ...badManifests.map((bad) => [bad, ['check'], 78] as const),
 ]) {
   const run = args[0] === 'policy' ? compilerTest : test
   run(`the command line tells ${bad.what} with its place`, async (t) => {
@@ -255,7 +255,7 @@ async function logged({ process: child, stderr }: Child, from: number, line: Reg
       .slice(from)
       .split('\n')
       .slice(0, -1)
-      .find((one) => line.test(one))
+      .find((written) => line.test(written))
     if (found !== undefined) return found
     await once(child.stderr as NonNullable<typeof child.stderr>, 'data')
   }
@@ -331,7 +331,7 @@ compilerTest('a compiled policy in the state folder that is damaged or of anothe
   }
   assert.equal(await decides(), 'rules/deny')
   const cache = join(installation.folder, 'state/policies')
-  const [name = ''] = readdirSync(cache).filter((one) => one !== 'history')
+  const [name = ''] = readdirSync(cache).filter((entry) => entry !== 'history')
   await eachCase(damages, async ([what, file, change]) => {
     const path = join(cache, name, file)
     const whole = readFileSync(path)
@@ -342,26 +342,26 @@ compilerTest('a compiled policy in the state folder that is damaged or of anothe
 })
 
 const starts: readonly (readonly [what: string, change: (installation: Installation) => void, told: RegExp])[] = [
-  ['Rego', (one) => put(one, badRules[0] as Bad), /^rules\/bad\.rego:3:15: [^\n]*$/],
-  ['a manifest', (one) => put(one, badManifests[0] as Bad), /^integrations\/bad\.yaml:5:1 netwrok: unknown key[^\n]*$/],
+  ['Rego', (installation) => put(installation, badRules[0] as Bad), /^rules\/bad\.rego:3:15: [^\n]*$/],
+  ['a manifest', (installation) => put(installation, badManifests[0] as Bad), /^integrations\/bad\.yaml:5:1 netwrok: unknown key[^\n]*$/],
   [
     'a chosen revision that is unknown',
-    (one) => put(one, { file: 'state/policies/history/pinned', content: 'nosuch\n' }),
+    (installation) => put(installation, { file: 'state/policies/history/pinned', content: 'nosuch\n' }),
     /^the chosen revision cannot be used: the revision "nosuch" is unknown; [^\n]*; to follow the folders, remove state\/policies\/history\/pinned$/,
   ],
   [
     'a chosen revision that is damaged',
-    (one) => {
-      put(one, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
-      put(one, { file: 'state/policies/history/0123456789ab-0123456789ab/revision.json', content: '{' })
+    (installation) => {
+      put(installation, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
+      put(installation, { file: 'state/policies/history/0123456789ab-0123456789ab/revision.json', content: '{' })
     },
     /^the chosen revision cannot be used: what is kept of the revision was changed since: state\/policies\/history\/0123456789ab-0123456789ab\/revision\.json; [^\n]*$/,
   ],
   [
     'a chosen revision that an earlier version kept',
-    (one) => {
-      put(one, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
-      put(one, { file: 'state/policies/history/0123456789ab-0123456789ab.json', content: '{"manifests":{},"rules":{}}' })
+    (installation) => {
+      put(installation, { file: 'state/policies/history/pinned', content: '0123456789ab-0123456789ab\n' })
+      put(installation, { file: 'state/policies/history/0123456789ab-0123456789ab.json', content: '{"manifests":{},"rules":{}}' })
     },
     /^the chosen revision cannot be used: what is kept of the revision is in the form of an earlier version, which this one does not read: [^\n]*; to follow the folders, remove [^\n]*$/,
   ],

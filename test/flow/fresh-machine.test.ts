@@ -159,7 +159,7 @@ test('the default policy decides and denies in every shape, and nothing is writt
 
   const metrics = await exchangeRaw(gateway.healthPort, 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   eachCase(
-    metrics.split('\n').filter((one) => /^sallyport_(?:policy_failures|internal_errors)_total/.test(one)),
+    metrics.split('\n').filter((line) => /^sallyport_(?:policy_failures|internal_errors)_total/.test(line)),
     (line) => assert.match(line, / 0$/, line),
   )
   const verify = await on(machine, `${sallyport} audit verify --config /etc/sallyport/sallyport.yaml`)
