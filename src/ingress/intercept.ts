@@ -82,6 +82,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
     const timer = setTimeout(() => secure.destroy(new Error(tooSlow)), headersTimeoutMs)
     return new Promise((resolve) => {
       let shaken = false
+      let callerLeft = false
       secure.once('secure', () => {
         shaken = true
         clearTimeout(timer)
@@ -89,15 +90,23 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
       })
       // Node would wait for the rest of a handshake after the caller has left.
       const gone = () => void (shaken || secure.destroy(new Error(left)))
-      secure.once('end', gone)
+      // Before the server's own listener, which ends the other side.
+      secure.once('end', () => {
+        callerLeft = !secure.writableEnded
+        gone()
+      })
       socket.once('end', gone)
       socket.once('close', gone)
       secure.on('error', (error) => {
         if (!shaken) void recordHandshakeFailure(handle, nextId(), socket, tunnel, error)
+        callerLeft ||= (error as NodeJS.ErrnoException).code === 'ECONNRESET'
         secure.destroy()
       })
       secure.once('close', () => {
         clearTimeout(timer)
+        // GnuTLS, and Node in TLS 1.2, look at the certificate once the handshake is over, and send no alert.
+        if (shaken && callerLeft && secure.bytesRead === 0)
+          void recordHandshakeFailure(handle, nextId(), socket, tunnel, new Error(leftSilently))
         socket.destroy()
         resolve()
       })
@@ -197,6 +206,7 @@ function refuseName(socket: Duplex): Error {
 }
 
 const left = 'the caller left before it was done'
+const leftSilently = 'the caller left without a request'
 
 function sameHost(name: string, judged: string): boolean {
   try {
@@ -222,6 +232,8 @@ function explainHandshake(error: Error): string {
   if (distrust.test(code)) return `the caller does not trust the gateway's CA, and needs it: sallyport env NAME (${code})`
   if (error.message === left || code === 'ECONNRESET')
     return "the caller left during the TLS handshake; many that do not trust the gateway's CA do: sallyport env NAME"
+  if (error.message === leftSilently)
+    return "the caller left after the TLS handshake, without a request; many that do not trust the gateway's CA do: sallyport env NAME"
   return `the TLS handshake failed: ${code}`
 }
 

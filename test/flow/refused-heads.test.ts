@@ -1,14 +1,15 @@
 /** What a head asks of the gateway and does not get: it is told with the problem's own name, and recorded as what it was. */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
-import { connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, manifest, networkTo, portOf, proxyHeader, startHere } from '../support/installation.ts'
 import { startRawOrigin } from '../support/raw-origin.ts'
-import { openTunnel } from '../support/tunnel.ts'
+import { openInside, openTunnel } from '../support/tunnel.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const webSocket =
@@ -95,10 +96,10 @@ test('a caller that does not trust the CA is recorded under its integration and 
     manifests: { 'weather.yaml': grant({ network: [{ hosts: ['inside.test'], ports: [443], tls: 'intercept' }] }) },
   })
   const { proxyPort } = await startHere(t, installation)
-  const shake = async (servername: string): Promise<string> => {
+  const shake = async (servername: string, tls: ConnectionOptions = {}): Promise<string> => {
     const socket = await openTunnel(proxyPort, 'inside.test:443')
     return new Promise((resolve) => {
-      const secure = connectTls({ socket, servername, ca: [] })
+      const secure = connectTls({ socket, servername, ca: [], ...tls })
       secure.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
       secure.once('secureConnect', () => resolve('trusted'))
     })
@@ -121,6 +122,36 @@ test('a caller that does not trust the CA is recorded under its integration and 
   const misnamed = await refused(2)
   assert.deepEqual([misnamed['code'], misnamed['integration'], misnamed['parent']], ['interception-failed', 'weather', parent()])
   assert.match(String(misnamed['detail']), /SNI differs from the CONNECT authority/)
+  // It looks at the certificate once the handshake is over, as GnuTLS does (wget, git and apt of Debian).
+  assert.equal(await shake('inside.test', { maxVersion: 'TLSv1.2' }), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+  const silent = await refused(3)
+  assert.deepEqual([silent['code'], silent['integration'], silent['parent']], ['interception-failed', 'weather', parent()])
+  assert.match(String(silent['detail']), /left after the TLS handshake, without a request; .* trust the gateway's CA/)
+})
+
+test('a caller that leaves an interception after its request, or is ended by the gateway, is not one that distrusts the CA', async (t) => {
+  const installation = createInstallation(t, {
+    config: 'http: { headersTimeout: 200ms }',
+    manifests: { 'weather.yaml': grant({ network: [{ hosts: ['inside.test'], ports: [443], tls: 'intercept' }] }) },
+  })
+  const { proxyPort, gateway } = await startHere(t, installation)
+  const open = () => openInside(installation, { proxyPort, host: 'inside.test', port: 443, servername: 'inside.test' })
+  const refusals = () =>
+    installation
+      .records()
+      .filter(({ type }) => type === 'refused')
+      .map(({ code }) => code)
+  const asking = await open()
+  asking.write('nonsense\r\n\r\n')
+  await once(asking.resume(), 'close')
+  await eventually('it is recorded', () => refusals().length === 1)
+  const silent = await open()
+  await once(silent.resume(), 'close')
+  await eventually('it is recorded', () => refusals().length === 2)
+  const closing = once((await open()).resume(), 'close')
+  await gateway.close()
+  await closing
+  assert.ok(!refusals().includes('interception-failed'), refusals().join())
 })
 
 test('what cannot be parsed is recorded as whose connection it is: by its listener, or by the tunnel that it is in', async (t) => {
