@@ -29,6 +29,7 @@ export interface ServiceConfig {
 
 export interface HttpConfig {
   readonly maxHeaderBytes: number
+  readonly http2: boolean
   readonly headersTimeoutMs: number
   readonly keepAliveMs: number
   readonly maxConnections: number

@@ -71,6 +71,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {
       maxHeaderBytes: http.maxHeader,
+      http2: http.http2,
       headersTimeoutMs: http.headersTimeout,
       keepAliveMs: http.keepAlive,
       maxConnections: http.maxConnections,

@@ -32,6 +32,7 @@ export function createConfigSchema(sources: Sources) {
 
   const http = z
     .strictObject({
+      http2: z.boolean().describe('Whether callers inside an interception are offered HTTP/2 as well as HTTP/1.1 (ALPN).').prefault(true),
       maxHeader: size(kibi, mebi).describe('Request line and headers; 1KiB to 1MiB.').prefault('16KiB'),
       headersTimeout: duration().describe('Time until the head of a request has arrived.').prefault('15s'),
       keepAlive: duration().describe('How long an idle connection of a caller is kept.').prefault('60s'),

@@ -105,7 +105,8 @@ export async function startGateway(
       noDelay: true,
     },
   }
-  const inner = createInterceptDoor({ serving, secureContext: createLeaves(authority).contextFor, headersTimeoutMs })
+  const secureContext = createLeaves(authority).contextFor
+  const inner = createInterceptDoor({ serving, secureContext, headersTimeoutMs, offersHttp2: config.http.http2 })
   const resources = createResources({ config, descriptors, report: metering.limits.report, intercept: inner.intercept })
 
   // What decides.

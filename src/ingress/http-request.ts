@@ -1,7 +1,15 @@
 /** Makes the HttpRequest that is judged from what came in absolute form, or in origin form inside an interception. */
 import { LRUCache } from 'lru-cache'
 import { type Authority, canonicalPath, formatAuthority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
-import { type AccessRequest, type HttpTarget, type Identified, Refusal } from '../core/index.ts'
+import {
+  type AccessRequest,
+  type Arrival,
+  type HeaderList,
+  type HttpTarget,
+  type Identified,
+  type JudgedBody,
+  Refusal,
+} from '../core/index.ts'
 import { countHop, forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
 import { createRequestBody } from './request-body.ts'
@@ -73,16 +81,38 @@ function schemeOf(url: string): 'http' | 'https' | null {
 
 function build(arrival: HttpArrival, who: Identified, scheme: 'http' | 'https', judged: Authority, rest: string): AccessRequest {
   const { req, res } = arrival
-  const method = req.method ?? ''
   requireNoWebSocket(req)
+  const given = { method: req.method ?? '', rest, rawHeaders: req.rawHeaders, readBody: () => createRequestBody(req, res) }
+  return requestFrom(given, { arrival, who, scheme, judged })
+}
+
+/** What a head of either version of HTTP says. */
+export interface GivenHead {
+  readonly method: string
+  /** Path and query in origin form, or `*`. */
+  readonly rest: string
+  /** Flat, without the pseudo-header fields of HTTP/2. */
+  readonly rawHeaders: HeaderList
+  readonly readBody: () => JudgedBody | null
+}
+
+export interface Reading {
+  readonly arrival: Pick<Arrival, 'id' | 'door' | 'at' | 'hangup'>
+  readonly who: Identified
+  readonly scheme: 'http' | 'https'
+  readonly judged: Authority
+}
+
+/** The one request that is judged and sent. Throws `Refusal`. */
+export function requestFrom({ method, rest, rawHeaders, readBody }: GivenHead, { arrival, who, scheme, judged }: Reading): AccessRequest {
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
   const { path, query } = rest === '*' ? serverAsAWhole : canonicalPath(rest, who.integration.network)
-  const headers = forwardableHeaders(req.rawHeaders)
+  const headers = forwardableHeaders(rawHeaders)
   const isLastHop = countHop(method, headers)
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
   const target: HttpTarget = { scheme, host, port, method, path, query }
-  const body = createRequestBody(req, res)
+  const body = readBody()
   if (path === '*' && body !== null) throw new Refusal('malformed-request', 'OPTIONS of a server as a whole has no body here')
   return {
     kind: 'http',
@@ -91,7 +121,7 @@ function build(arrival: HttpArrival, who: Identified, scheme: 'http' | 'https', 
     at: arrival.at,
     integration: who.integration,
     identity: who.identity,
-    hangup: arrival,
+    hangup: arrival.hangup,
     action: method,
     target,
     headers,
@@ -107,12 +137,13 @@ function soleHost({ req }: HttpArrival): string | null {
   return claimed
 }
 
-function requireAgreement(claimed: string, scheme: 'http' | 'https', { host, port }: Authority): void {
+/** Throws `Refusal('malformed-request')` if the authority that a request claims is not the judged one. */
+export function requireAgreement(claimed: string, scheme: 'http' | 'https', { host, port }: Authority): void {
   const defaultPort = scheme === 'http' ? 80 : 443
   if (claimed === formatAuthority(host, port, defaultPort)) return
   const said = parseAuthority(claimed, defaultPort)
   if (said.host !== host || said.port !== port)
-    throw new Refusal('malformed-request', 'the Host header names another authority than the tunnel leads to')
+    throw new Refusal('malformed-request', 'the request names another authority than the tunnel leads to')
 }
 
 function endOfAuthority(url: string, start: number): number {

@@ -12,6 +12,8 @@ import { serve } from './deliver.ts'
 import { createCallerLine } from './hangup.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
+import type { StreamSettings } from './http2-arrival.ts'
+import { type Http2Connection, serveHttp2 } from './http2-connection.ts'
 import { createInterceptedConnections } from './intercepted-connections.ts'
 import { malformedArrival } from './malformed.ts'
 
@@ -21,6 +23,8 @@ export interface InterceptOptions {
   readonly secureContext: (integration: string, host: string, rsa: boolean, hangup: Hangup) => Promise<SecureContext>
   /** For the first bytes of the tunnel, its TLS handshake, and the head of each request. */
   readonly headersTimeoutMs: number
+  /** By ALPN, beside HTTP/1.1 (`http.http2`). */
+  readonly offersHttp2: boolean
 }
 
 /** Resolves when the caller's connection has closed. */
@@ -37,9 +41,11 @@ interface Intercepted {
   readonly settings: DoorSettings
 }
 
-export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }: InterceptOptions): InterceptDoor {
+export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, offersHttp2 }: InterceptOptions): InterceptDoor {
   const { handle, nextId } = serving
   const intercepted = new WeakMap<Duplex, Intercepted>()
+  const sessions = new Set<Http2Connection>()
+  let closing = false
   const connections = createInterceptedConnections(createInnerServer(serving, intercepted), headersTimeoutMs)
 
   /** By the first byte: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is read as plain HTTP. */
@@ -74,7 +80,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
     const secure = new TLSSocket(socket as never, {
       isServer: true,
       secureContext: context,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: offersHttp2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       // The name inside must be the one that was judged (SNI against CONNECT, httpjail #58). Of a context that it is given here
       // Node takes one certificate only, and the client may need the other.
       SNICallback: (name, done) => (sameHost(name, tunnel.target.host) ? done(null) : done(refuseName(socket))),
@@ -86,7 +92,8 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
       secure.once('secure', () => {
         shaken = true
         clearTimeout(timer)
-        void serveIntercepted(secure, 'https', tunnel)
+        if (secure.alpnProtocol === 'h2') serveStreams(secure, tunnel)
+        else void serveIntercepted(secure, 'https', tunnel)
       })
       // Node would wait for the rest of a handshake after the caller has left.
       const gone = () => void (shaken || secure.destroy(new Error(left)))
@@ -121,7 +128,29 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs }
     return new Promise((resolve) => connection.once('close', () => resolve()))
   }
 
-  return { intercept, close: connections.close }
+  function serveStreams(connection: TLSSocket, tunnel: TunnelRequest): void {
+    const settings: StreamSettings = {
+      parent: tunnel.id,
+      peer: connection.remoteAddress ?? 'local',
+      identify: () => requireProven(tunnel.identify()),
+      judged: tunnel.target,
+      maxHeaderBytes: serving.http.maxHeaderSize ?? 16 * 1024,
+    }
+    const owner = { identify: settings.identify, parent: tunnel.id }
+    const session = serveHttp2(connection, { serving, settings, owner, headersTimeoutMs })
+    sessions.add(session)
+    connection.once('close', () => sessions.delete(session))
+    if (closing) session.close()
+  }
+
+  return {
+    intercept,
+    close() {
+      closing = true
+      connections.close()
+      for (const session of sessions) session.close()
+    },
+  }
 }
 
 function createInnerServer(serving: ServingOptions, intercepted: WeakMap<Duplex, Intercepted>): Server {

@@ -1,5 +1,6 @@
 /** A caller's body: streamed with a cap and a count, or buffered if the policy looks at it. A rest that is not wanted is read and discarded. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
@@ -18,29 +19,55 @@ export function createRequestBody(req: IncomingMessage, res: ServerResponse): St
     throw new Refusal('malformed-request', 'the only transfer coding understood is chunked')
   if (length !== null && !/^\d{1,15}$/.test(length)) throw new Refusal('malformed-request', 'Content-Length is not a number')
   if (coding === null && (length === null || Number(length) === 0)) return null
-  return new StreamedBody(req, res, length === null ? null : Number(length))
+  return new StreamedBody(sourceOf(req, res), length === null ? null : Number(length))
+}
+
+interface Exchange {
+  readonly closed: boolean
+  on(event: 'close', listener: () => void): unknown
+  off(event: 'close', listener: () => void): unknown
+}
+
+/** Where a body comes from: a request of HTTP/1.1, or a stream of HTTP/2. */
+export interface BodySource {
+  readonly stream: Readable
+  /** Its last byte has been received. */
+  isComplete(): boolean
+  /** Emits `close` when the exchange is over. */
+  readonly exchange: Exchange
+  /** RFC 9110 §10.1.1: a caller that waits for 100 is told to go on only once the body is wanted. */
+  invite(): void
+}
+
+function sourceOf(req: IncomingMessage, res: ServerResponse): BodySource {
+  return {
+    stream: req,
+    isComplete: () => req.complete,
+    exchange: res,
+    invite: () => {
+      if (expectsContinue(req) && !res.headersSent) res.writeContinue()
+    },
+  }
 }
 
 export class StreamedBody implements JudgedBody {
   readonly declaredBytes: number | null
   whole: Buffer | null = null
-  readonly #req: IncomingMessage
-  readonly #res: ServerResponse
+  readonly #source: BodySource
   #meter: Meter['sent'] | null = null
 
-  constructor(req: IncomingMessage, res: ServerResponse, declaredBytes: number | null) {
-    this.#req = req
-    this.#res = res
+  constructor(source: BodySource, declaredBytes: number | null) {
+    this.#source = source
     this.declaredBytes = declaredBytes
   }
 
   async arrived(): Promise<boolean> {
-    const req = this.#req
+    const { stream } = this.#source
     if (this.whole !== null) return true
     // Node's parser hands over in the next turn what arrived after the head.
     await nextTurn()
-    if (!req.complete || req.readableFlowing !== null || req.readableLength === 0) return false
-    this.whole = req.read() as Buffer
+    if (!this.#source.isComplete() || stream.readableFlowing !== null || stream.readableLength === 0) return false
+    this.whole = stream.read() as Buffer
     return true
   }
 
@@ -69,15 +96,15 @@ export class StreamedBody implements JudgedBody {
       return
     }
     const end = () => slowed.end()
-    const res = this.#res
-    res.on('close', end)
-    if (res.closed) end()
-    slow(this.#req, true)
+    const { stream, exchange } = this.#source
+    exchange.on('close', end)
+    if (exchange.closed) end()
+    slow(stream, true)
     try {
       yield* slicesOf(chunk, slowed)
     } finally {
-      slow(this.#req, false)
-      res.off('close', end)
+      slow(stream, false)
+      exchange.off('close', end)
     }
   }
 
@@ -90,8 +117,8 @@ export class StreamedBody implements JudgedBody {
   }
 
   async *#read(maxBytes: number, refusal = tooLarge): AsyncGenerator<Buffer> {
-    this.#invite()
-    const reader = new BodyReader(this.#req)
+    this.#source.invite()
+    const reader = new BodyReader(this.#source.stream)
     let bytes = 0
     try {
       for (let chunk = await reader.next(); chunk !== null; chunk = await reader.next()) {
@@ -103,11 +130,6 @@ export class StreamedBody implements JudgedBody {
       reader.leave(maxBytes)
     }
   }
-
-  /** RFC 9110 §10.1.1: a caller that waits for 100 is told to go on only once the body is wanted. */
-  #invite(): void {
-    if (expectsContinue(this.#req) && !this.#res.headersSent) this.#res.writeContinue()
-  }
 }
 
 /**
@@ -115,11 +137,11 @@ export class StreamedBody implements JudgedBody {
  * sent on. This one leaves the connection alone.
  */
 class BodyReader {
-  readonly #req: IncomingMessage
+  readonly #req: Readable
   #waiting: PromiseWithResolvers<Buffer | null> | null = null
   #listening = false
 
-  constructor(req: IncomingMessage) {
+  constructor(req: Readable) {
     this.#req = req
   }
 
@@ -162,12 +184,12 @@ class BodyReader {
 
 const isSlow = Symbol('a bucket slows its body')
 
-function slow(req: IncomingMessage & { [isSlow]?: boolean }, is: boolean): void {
+function slow(req: Readable & { [isSlow]?: boolean }, is: boolean): void {
   req[isSlow] = is
 }
 
 /** Whether its body is not being read because a bucket slows it: its caller is not idle then. */
-export function isSlowed(req: IncomingMessage & { [isSlow]?: boolean }): boolean {
+export function isSlowed(req: Readable & { [isSlow]?: boolean }): boolean {
   return req[isSlow] === true
 }
 

@@ -14,6 +14,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
     return { reply, meter: { sent: () => null, received: () => null }, refused: reply.status !== 200, settle() {}, fail() {} }
   }
   const door = createInterceptDoor({
+    offersHttp2: false,
     serving: {
       ...{ handle, nextId: () => 'r', containment: createContainment(() => {}), http: {}, idleTimeoutMs: 60_000 },
       linger: { timeoutMs: 30_000, maxBytes: 1024 },

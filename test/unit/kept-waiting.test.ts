@@ -121,6 +121,7 @@ async function startIntercepting(t: TestContext) {
   const { settled, handle } = arrangePath()
   const waiting = new Set<string>()
   const door = createInterceptDoor({
+    offersHttp2: false,
     serving: servingBy(handle),
     secureContext: (_integration, host, _rsa, hangup) =>
       new Promise((_resolve, reject) => {

@@ -1,0 +1,129 @@
+/** A stream of HTTP/2 as an arrival: one request inside an intercepted tunnel. */
+import type { ServerHttp2Stream } from 'node:http2'
+import type { Authority } from '../canonical/index.ts'
+import { type AccessRequest, type Arrival, type Hangup, type HeaderList, type Identified, Refusal } from '../core/index.ts'
+import { connectionNames } from '../text/index.ts'
+import { soleHeader } from './headers.ts'
+import { requestFrom } from './http-request.ts'
+import { readHttp2Head } from './http2-head.ts'
+import { StreamedBody } from './request-body.ts'
+
+/** What is the same for all streams of a connection. */
+export interface StreamSettings {
+  /** The CONNECT's id. */
+  readonly parent: string
+  readonly peer: string
+  /** Throws `Refusal` if what the CONNECT carried no longer proves who calls. */
+  readonly identify: () => Identified
+  readonly judged: Authority
+  readonly maxHeaderBytes: number
+}
+
+/** RFC 9113 §7. */
+export const noError = 0
+export const internalError = 2
+export const cancel = 8
+
+export class Http2Arrival implements Arrival, Hangup {
+  readonly id: string
+  readonly at = Date.now()
+  readonly door = 'intercept'
+  readonly stream: ServerHttp2Stream
+  readonly #raw: HeaderList
+  readonly #settings: StreamSettings
+  readonly #callbacks = new Set<() => void>()
+  #gone = false
+
+  /** `raw`: the head as it was received, flat. */
+  constructor(id: string, settings: StreamSettings, stream: ServerHttp2Stream, raw: HeaderList) {
+    this.id = id
+    this.stream = stream
+    this.#settings = settings
+    this.#raw = raw
+    // A reset is an error of the stream as well, and one without a listener ends the process.
+    stream.on('error', ignore)
+    stream.once('aborted', this.#leave)
+    stream.once('close', this.#leave)
+  }
+
+  get parent(): string {
+    return this.#settings.parent
+  }
+
+  get peer(): string {
+    return this.#settings.peer
+  }
+
+  get hangup(): Hangup {
+    return this
+  }
+
+  get gone(): boolean {
+    return this.#gone || this.stream.destroyed
+  }
+
+  onGone(callback: () => void): () => void {
+    if (this.gone) callback()
+    else this.#callbacks.add(callback)
+    return () => void this.#callbacks.delete(callback)
+  }
+
+  identify(): Identified {
+    return this.#settings.identify()
+  }
+
+  read(who: Identified): AccessRequest {
+    const { judged, maxHeaderBytes } = this.#settings
+    const head = readHttp2Head(this.#raw, 'https', judged, maxHeaderBytes)
+    return requestFrom({ ...head, readBody: () => this.#body(head.rawHeaders) }, { arrival: this, who, scheme: 'https', judged })
+  }
+
+  cut(): void {
+    this.stream.close(internalError)
+  }
+
+  /** nghttp2 holds the length against the bytes that come (RFC 9113 §8.1.1). */
+  #body(rawHeaders: HeaderList): StreamedBody | null {
+    const { stream } = this
+    const length = soleHeader(rawHeaders, 'content-length')
+    if (length !== null && !/^\d{1,15}$/.test(length)) throw new Refusal('malformed-request', 'content-length is not a number')
+    const isAwaited = expectsContinue(rawHeaders)
+    if (stream.endAfterHeaders || Number(length ?? 1) === 0) {
+      stream.resume()
+      return null
+    }
+    const isComplete = () => stream.readableEnded
+    const invite = () => {
+      if (isAwaited && !stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ':status': 100 })
+    }
+    return new StreamedBody({ stream, exchange: stream, isComplete, invite }, length === null ? null : Number(length))
+  }
+
+  /** A callback that throws keeps none of the others from being called. */
+  readonly #leave = () => {
+    this.#gone = true
+    for (const callback of [...this.#callbacks]) {
+      this.#callbacks.delete(callback)
+      try {
+        callback()
+      } catch (error) {
+        process.nextTick(rethrow, error)
+      }
+    }
+  }
+}
+
+/** Throws `Refusal('expectation-failed')` if it expects anything else (RFC 9110 §10.1.1). */
+function expectsContinue(rawHeaders: HeaderList): boolean {
+  const expected = connectionNames(soleHeader(rawHeaders, 'expect') ?? '').filter((name) => name !== '')
+  if (expected.some((name) => name !== '100-continue'))
+    throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
+  return expected.length > 0
+}
+
+function ignore(): void {}
+
+/** Outside of the loop over callbacks, where containment catches it. */
+function rethrow(error: unknown): never {
+  throw error
+}

@@ -1,0 +1,106 @@
+/** HTTP/2 inside an intercepted tunnel: a session on the decrypted connection, whose streams are arrivals of their own. */
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import { Refusal } from '../core/index.ts'
+import type { ServingOptions } from './arrival-server.ts'
+import { cancel, Http2Arrival, type StreamSettings } from './http2-arrival.ts'
+import { serveStream } from './http2-reply.ts'
+import { type ConnectionOwner, malformedArrival } from './malformed.ts'
+import { isSlowed } from './request-body.ts'
+
+export interface Http2ConnectionOptions {
+  readonly serving: ServingOptions
+  readonly settings: StreamSettings
+  readonly owner: ConnectionOwner
+  /** For the first stream. */
+  readonly headersTimeoutMs: number
+}
+
+/** Streams that may be open at once on a connection; each is an arrival, counted and limited by itself. */
+const maxStreams = 100
+/** Streams that a caller may reset before their reply in a row: a head costs the gateway more than its reset costs the caller (CVE-2023-44487). */
+const maxResets = 100
+/** RFC 9113 §7. */
+const enhanceYourCalm = 11
+
+export interface Http2Connection {
+  /** GOAWAY: streams that are open end by themselves, and no new ones begin. */
+  close(): void
+}
+
+export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): Http2Connection {
+  const { serving, settings, headersTimeoutMs } = options
+  // Loaded by the first connection that speaks it.
+  const { performServerHandshake } = process.getBuiltinModule('node:http2')
+  // Node says so itself only where a tls.Server accepts the connection, and a session waits until it is said.
+  ;(socket as { secureConnecting?: boolean }).secureConnecting = false
+  const session = performServerHandshake(socket, {
+    maxSendHeaderBlockLength: 128 * 1024,
+    // Streams with more are reset before they are arrivals; those between `http.maxHeader` and this are refused and recorded.
+    maxHeaderListPairs: 4096,
+    maxSessionInvalidFrames: 100,
+    maxSessionRejectedStreams: 100,
+    settings: { enablePush: false, maxConcurrentStreams: maxStreams, maxHeaderListSize: 4 * settings.maxHeaderBytes },
+  })
+  const open = new Set<Http2Arrival>()
+  let resets = 0
+  /** Callers' streams have odd numbers (§5.1.1). */
+  let lastId = -1
+  const first = setTimeout(() => session.destroy(), headersTimeoutMs)
+
+  /** nghttp2 resets streams whose heads are not valid HTTP/2 (§8.1.1) without a word, and their numbers are left out. */
+  const recordUnseen = (next: number) => {
+    const count = Math.floor((next - lastId) / 2) - 1
+    if (count > 0) recordFailure(options, `${count} ${count === 1 ? 'stream' : 'streams'} without a valid head of HTTP/2`)
+    lastId = Math.max(lastId, next)
+  }
+  session.on('stream', (stream: ServerHttp2Stream, _headers, _flags, raw: string[]) => {
+    clearTimeout(first)
+    recordUnseen(stream.id ?? lastId)
+    const arrival = new Http2Arrival(serving.nextId(), settings, stream, raw)
+    open.add(arrival)
+    stream.once('close', () => {
+      open.delete(arrival)
+      resets = stream.headersSent ? 0 : resets + 1
+      if (resets > maxResets) endFlood(session, options)
+    })
+    serveStream(serving.handle, arrival)
+  })
+  // While the session still knows the last stream.
+  const lookBack = () => recordUnseen((session.state.lastProcStreamID ?? 0) + 2)
+  session.prependListener('goaway', lookBack)
+  socket.prependOnceListener('end', lookBack)
+  socket.prependOnceListener('close', lookBack)
+  session.on('error', (error: NodeJS.ErrnoException) => {
+    if ((error.code ?? '').startsWith('ERR_HTTP2')) recordFailure(options, `not valid HTTP/2: ${error.code}`)
+    session.destroy()
+  })
+  session.setTimeout(serving.idleTimeoutMs, () => {
+    if (open.size === 0) session.destroy()
+    for (const arrival of open) if (!isWaitingForUs(arrival.stream)) arrival.stream.close(cancel)
+  })
+  session.once('close', () => {
+    clearTimeout(first)
+    socket.destroy()
+  })
+  return { close: () => session.close() }
+}
+
+/** As for HTTP/1.1: a caller that has read everything so far waits for the origin, whose own timeouts bound how long that may take. */
+function isWaitingForUs(stream: ServerHttp2Stream): boolean {
+  if (isSlowed(stream)) return true
+  return stream.readableEnded && (!stream.headersSent || stream.writableLength === 0)
+}
+
+function endFlood(session: ServerHttp2Session, options: Http2ConnectionOptions): void {
+  if (session.destroyed) return
+  recordFailure(options, `more than ${maxResets} streams in a row were reset before their replies`)
+  session.destroy(undefined as never, enhanceYourCalm)
+}
+
+/** What ends the connection belongs to no stream: it is an arrival of its own. */
+function recordFailure({ serving, owner, settings }: Http2ConnectionOptions, what: string): void {
+  const gone = { remoteAddress: settings.peer, destroyed: true, once() {}, off() {}, destroy() {} }
+  const arrival = malformedArrival(serving.nextId(), 'intercept', gone as never, new Refusal('malformed-request', what), owner)
+  void serving.handle(arrival).then((settling) => settling.settle({ complete: false, status: 499 }))
+}

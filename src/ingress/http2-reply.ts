@@ -1,0 +1,119 @@
+/** Writes a settled reply to a stream of HTTP/2, and settles at its last byte or when either end breaks off. */
+import type { ServerHttp2Stream } from 'node:http2'
+import { drained, isTakeover, type ProblemCode, type PushedBody, type Sink, toRefusal, writeSlowly } from '../core/index.ts'
+import type { Handle, Settling } from '../pipeline.ts'
+import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
+
+/** One arrival over HTTP/2, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
+export function serveStream(handle: Handle, arrival: Http2Arrival): void {
+  void handle(arrival).then((settling) => {
+    try {
+      deliver(settling, arrival)
+    } catch (error) {
+      settling.fail(error)
+      answerFailure(settling, arrival)
+    }
+  })
+}
+
+/** Sends the 500 instead, if no head has been sent yet. */
+function answerFailure(settling: Settling, arrival: Http2Arrival): void {
+  try {
+    if (!arrival.stream.headersSent) {
+      deliver(settling, arrival)
+      return
+    }
+  } catch {
+    // This failed as well: the stream is ended.
+  }
+  arrival.cut()
+  settling.settle({ complete: false })
+}
+
+/** RFC 9113 §8.2.2: fields that belong to a connection of HTTP/1.1. */
+const connectionSpecific: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+
+function deliver(settling: Settling, { stream, id }: Http2Arrival): void {
+  const { reply } = settling
+  if (isTakeover(reply)) {
+    reply.discard()
+    settling.settle({ complete: false })
+    stream.close(internalError)
+    return
+  }
+  const { status, body } = reply
+  if (stream.destroyed || stream.closed) {
+    if (typeof body === 'function') body(discardSink).catch(() => {})
+    settling.settle({ complete: false, status: 499 })
+    return
+  }
+  const broken: Broken = { by: null }
+  // Before all other listeners: one that throws would keep this arrival from being settled.
+  stream.prependOnceListener('close', () => {
+    // Not `writableFinished`: nghttp2 closes the stream with its last frame, before Node has called back for that.
+    const complete = stream.writableEnded && !stream.aborted && stream.rstCode === noError && broken.by === null
+    if (complete || settling.refused) settling.settle({ complete })
+    else settling.settle({ complete, problem: broken.by ?? 'client-closed' })
+  })
+  stream.once('finish', () => {
+    // §8.1: the reply is whole, and the rest of the request is not wanted.
+    if (!stream.readableEnded) stream.close(noError)
+  })
+  const head = [':status', String(status), ...fieldsOf(reply.headers), 'sallyport-request-id', id]
+  const isBodiless = isHead(stream) || status === 204 || status === 304
+  if (body === null || isBodiless) {
+    stream.respond(head, { endStream: true })
+    if (typeof body === 'function') body(discardSink).catch(() => {})
+  } else if (typeof body === 'function') {
+    stream.respond(head)
+    push(body, stream, broken, settling)
+  } else {
+    if (!head.includes('content-length')) head.push('content-length', String(body.byteLength))
+    stream.respond(head)
+    // The gateway's own refusals are not charged.
+    const slowed = settling.refused ? null : settling.meter.received(body.byteLength)
+    if (slowed === null) stream.end(body)
+    else void writeSlowly(slowed, body, stream).then((isWhole) => (isWhole ? stream.end() : stream.close(internalError)))
+  }
+}
+
+function isHead(stream: ServerHttp2Stream & { readonly headRequest?: boolean }): boolean {
+  return stream.headRequest === true
+}
+
+function fieldsOf(headers: readonly string[]): readonly string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase()
+    if (!connectionSpecific.has(name)) kept.push(name, headers[i + 1] as string)
+  }
+  return kept
+}
+
+/** Tells the source at once to stop, so that it frees its connection. */
+const discardSink: Sink = { write: () => false }
+
+interface Broken {
+  /** What broke the body off before its end; `null` if nothing did. */
+  by: ProblemCode | null
+}
+
+/** What the caller's window does not take is not asked of the source. */
+function push(body: PushedBody, stream: ServerHttp2Stream, broken: Broken, { meter }: Settling): void {
+  const sink: Sink = {
+    write(chunk) {
+      if (stream.destroyed) return false
+      const slowed = meter.received(chunk.byteLength)
+      if (slowed !== null) return writeSlowly(slowed, chunk, stream)
+      return stream.write(chunk) || drained(stream)
+    },
+  }
+  body(sink).then(
+    () => stream.end(),
+    (error: unknown) => {
+      // The head is sent: only a reset shows the caller that the body is incomplete.
+      broken.by = toRefusal(error).code
+      stream.close(internalError)
+    },
+  )
+}
