@@ -29,6 +29,7 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
   else if (path === '/held') held.push(res)
   else if (path === '/large') res.end(Buffer.alloc(20 * 1024 * 1024, 'x'))
   else if (path === '/cut') res.writeHead(200, { 'content-length': 10 }).write('half', () => res.destroy())
+  else if (path === '/unread') res.writeHead(200).flushHeaders()
   else if (path === '/none') res.writeHead(204).end()
   else if (path === '/twice')
     res
@@ -167,6 +168,17 @@ test('a large reply that is read slowly costs its window, and holds no other str
   assert.equal(bytes, 20 * 1024 * 1024)
 })
 
+test('an upload that the origin does not read costs its own window, and holds no other stream', async () => {
+  const stream = session.request({ ':method': 'POST', ':path': '/unread' }, { endStream: false })
+  stream.on('error', () => {})
+  const answered = once(stream, 'response')
+  assert.equal(stream.write(Buffer.alloc(900_000)), false)
+  await times(5, async () => assert.equal((await get('/beside')).headers[':status'], 200))
+  const [headers] = await answered
+  assert.equal(headers[':status'], 200)
+  stream.close(8)
+})
+
 test('a reply that breaks off is a reset, and never looks whole', async () => {
   await assert.rejects(get('/cut'))
   const settled = await eventually('it is settled', () => settledLast('/cut', 1))
@@ -279,4 +291,24 @@ test('a gateway that offers no HTTP/2 is asked in HTTP/1.1', async (t) => {
   }
   assert.equal(await chosen(plain, { proxyPort: started.proxyPort, port: own.port }), 'http/1.1')
   assert.equal(await chosen(installation, { proxyPort, port: origin.port }), 'h2')
+})
+
+test('a gateway that shuts down says so, refuses new streams and lets what is open end', async (t) => {
+  const own = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }\ndrainTimeout: 10s' })
+  const certificate = await createOriginCertificate(own.folder, 'localhost')
+  const waiting: ServerResponse[] = []
+  const server = await startOrigin(t, { certificate, answer: (_req, res) => void waiting.push(res) })
+  own.write('integrations/weather.yaml', grant({ network: [toLocalhost(server.port, { tls: 'intercept' })] }))
+  const { gateway, proxyPort: port } = await startHere(t, own)
+  const client = await openSession(t, own, { proxyPort: port, port: server.port })
+  const open = ask(client, { ':path': '/open' })
+  await eventually('the origin has it', () => waiting.length === 1)
+  const goaway = once(client, 'goaway')
+  const closed = gateway.close()
+  await goaway
+  waiting[0]?.end('ended')
+  assert.equal((await open).body, 'ended')
+  await closed
+  const settled = own.records().filter(({ type, complete }) => type === 'settled' && complete === true)
+  assert.ok(settled.length >= 1)
 })
