@@ -56,11 +56,11 @@ export class ArrivalEntry implements Entry {
   }
 
   /** Throws `Refusal('audit-unavailable')` where the log is known to be broken. */
-  decided(request: AccessRequest, claim: Claim, { allow, rule, reasons, revision }: Decision): void {
+  decided(request: AccessRequest, claim: Claim, { allow, rule, capability, reasons, revision }: Decision): void {
     this.#log.writer.requireWritable()
     const { integration, identity, kind, action } = request
     this.#mask = this.#log.mask.of(integration.redaction)
-    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
+    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${capability === null ? '' : `,"capability":${quote(capability)}`}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
     this.#group = this.#log.append('decided', fields, true, integration.name)
   }
 

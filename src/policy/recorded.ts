@@ -19,6 +19,7 @@ export interface DecidedRecord {
   readonly subject: JsonObject
   readonly allow: boolean
   readonly rule: string
+  readonly capability?: string
   readonly reasons?: readonly string[]
   readonly revision: string
 }

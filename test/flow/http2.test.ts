@@ -84,6 +84,7 @@ test('a request is judged and answered, and recorded as one inside the tunnel', 
   const decided = records('decided').find((record) => record['id'] === id)
   const connect = installation.records().find((record) => record['type'] === 'decided' && record['door'] === 'connect')
   assert.equal(decided?.['parent'], connect?.['id'])
+  assert.equal(decided?.['capability'], 'network/0')
   assert.deepEqual([settledOf(id)?.['status'], settledOf(id)?.['complete'], settledOf(id)?.['receivedBytes']], [200, true, body.length])
   const sent = origin.requests.at(-1)
   assert.equal(sent?.rawHeaders[(sent?.rawHeaders.indexOf('host') ?? 0) + 1], `localhost:${origin.port}`)
@@ -94,6 +95,7 @@ test('a denial is a problem document, and the connection serves on', async () =>
   assert.equal(denied.headers[':status'], 403)
   assert.equal(denied.headers['content-type'], 'application/problem+json')
   assert.equal(JSON.parse(denied.body).code, 'policy-denied')
+  assert.equal(Object.hasOwn(decidedOf('/deep/path')[0] ?? {}, 'capability'), false)
   assert.equal((await get('/after')).headers[':status'], 200)
 })
 
