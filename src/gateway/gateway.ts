@@ -129,7 +129,7 @@ export async function startGateway(
     policy,
     claim: (request, needs) => resources.find(request.kind).claim(request, needs),
     revision: active.revision,
-    isCurrent: (revision) => [active.revision(), shadow?.status().revision].includes(revision),
+    isCurrent: (revision) => [active.revision(), shadow?.decidingRevision()].includes(revision),
     onCut({ id, integration }, { rule, revision }) {
       note('revoked', { id, integration: integration.name, rule, revision })
       logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')

@@ -58,6 +58,8 @@ export interface Shadow {
   /** For what is in force now. `false`: its rules are bad. Rejects where the signal is aborted. */
   prepare(inForce: InForce, signal: AbortSignal): Promise<boolean>
   status(): ShadowStatus
+  /** `null` while it decides nothing: set aside, or not ready. */
+  decidingRevision(): string | null
   close(): Promise<void>
 }
 
@@ -127,6 +129,7 @@ export function createShadow({ file, settings, shared, active, note, logger, ser
         return false
       }
     },
+    decidingRevision: () => (state.isCurrent ? station.revision() : null),
     status: () => ({ revision: station.revision(), enforcePercent, problem: state.problem }),
     close: thread.close,
   }
