@@ -84,18 +84,18 @@ function refusedBuiltins(): string {
 /** Where each function that OPA's compiler knows inside the WebAssembly is answered; all others never are there. */
 function placesOfBuiltins(): string {
   const all = Object.values(wasmBuiltins)
-  const names = (fitting: (one: WasmBuiltin) => boolean) =>
+  const names = (fitting: (builtin: WasmBuiltin) => boolean) =>
     [...new Set(all.filter(fitting).map(({ name }) => `\`${name}\``))].sort().join(', ')
-  const quick = Object.keys(createJsBuiltins()).sort()
+  const jsNames = Object.keys(createJsBuiltins()).sort()
   return tableOf(
     ['where', 'functions'],
     [
-      ['in the policy', names((one) => !asksHost(one))],
-      ['in the policy, but for some operands', names((one) => one.inside !== undefined && asksHost(one))],
-      ['in the gateway, for usual operands', quick.map((name) => `\`${name}\``).join(', ')],
+      ['in the policy', names((builtin) => !asksHost(builtin))],
+      ['in the policy, except for some operands', names((builtin) => builtin.inside !== undefined && asksHost(builtin))],
+      ['in the gateway, for usual operands', jsNames.map((name) => `\`${name}\``).join(', ')],
       [
         "in OPA's library, though the policy’s WebAssembly has one of its own",
-        names((one) => one.inside === undefined && !quick.includes(one.name)),
+        names((builtin) => builtin.inside === undefined && !jsNames.includes(builtin.name)),
       ],
     ],
   )

@@ -53,7 +53,7 @@ async function endOf(path: string, maxBytes: number): Promise<Buffer> {
   }
 }
 
-/** A chunk's complete lines at a time: a promise a line would cost more than parsing it. */
+/** A chunk's complete lines at a time: a promise per line would cost more than parsing it. */
 async function* linesOf(path: string): AsyncGenerator<readonly string[]> {
   let rest = ''
   for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: chunkBytes }) as AsyncIterable<string>) {

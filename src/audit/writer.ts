@@ -232,7 +232,7 @@ export class Writer {
     if (this.#pending.lines.length > 0) this.#schedule()
   }
 
-  /** Without descriptors or space for a new file the log goes on in the one that it has, and tries again when that has grown some more. */
+  /** Without descriptors or space for a new file the log continues in the file that it has, and tries again when that file has grown more. */
   #rotate(): void {
     const { maxSegmentBytes, onRotationFailed } = this.#options
     try {

@@ -23,7 +23,7 @@ export interface Policy {
   decide(request: AccessRequest, claim: Claim): Decision | null
   /**
    * Instead of `decide`, where the active policy may first have to make an external call (`http.send`); `null` where it never does.
-   * Where it looks at a body that was not read it goes on with the claim of `readBody`, and rejects only as that does.
+   * Where it looks at a body that was not read it continues with the claim of `readBody`, and rejects only as that does.
    */
   readonly decideAsync: DecideAsync | null
   /** How many times what decides was replaced; a shadow policy that decides a share of the requests counts as well. */

@@ -1,4 +1,4 @@
-/** Joins the witness, OPA's own SDK beside the gateway's evaluator, with where its results are reported: metrics, the operational log, the audit record. */
+/** Joins the other evaluator, OPA's own SDK, with where its results are reported: metrics, the operational log, the audit record. */
 import { readNewest } from '../audit/index.ts'
 import type { Json } from '../core/index.ts'
 import { createReference, createSdk, type Reference, type SkipReason, skipReasons } from '../reference/index.ts'

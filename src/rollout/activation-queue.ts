@@ -29,7 +29,7 @@ interface Task {
   readonly kind: 'ordered' | 'reload' | 'choice'
   readonly work: Work<unknown>
   readonly askedAt: number
-  readonly askers: readonly PromiseWithResolvers<unknown>[]
+  readonly completions: readonly PromiseWithResolvers<unknown>[]
 }
 
 /** `patienceMs`: after so long a reload is not aborted for newer ones any more. */
@@ -39,14 +39,14 @@ export function createActivationQueue(patienceMs = 5000): ActivationQueue {
   let closed = false
 
   function add<T>(kind: Task['kind'], work: Work<T>): Promise<T> {
-    const asker = Promise.withResolvers<T>()
-    if (closed) asker.reject(shuttingDown())
+    const completion = Promise.withResolvers<T>()
+    if (closed) completion.reject(shuttingDown())
     else {
-      put({ kind, work, askedAt: performance.now(), askers: [asker as PromiseWithResolvers<unknown>] })
+      put({ kind, work, askedAt: performance.now(), completions: [completion as PromiseWithResolvers<unknown>] })
       if (running !== null && givesWay(running.task, kind)) running.controller.abort(reasonFor(kind))
       next()
     }
-    return asker.promise
+    return completion.promise
   }
 
   function givesWay(task: Task, to: Task['kind']): boolean {
@@ -54,7 +54,7 @@ export function createActivationQueue(patienceMs = 5000): ActivationQueue {
     return to === 'reload' && task.kind === 'reload' && performance.now() - task.askedAt < patienceMs
   }
 
-  /** A newer reload takes the place, and the askers, of the one that waits. */
+  /** A newer reload takes the place of the one that waits, and completes its promises too. */
   function put(task: Task): void {
     const at = waiting.findIndex(({ kind }) => kind === 'reload')
     const other = waiting[at]
@@ -85,10 +85,10 @@ export function createActivationQueue(patienceMs = 5000): ActivationQueue {
     try {
       signal.throwIfAborted()
       const value = await task.work(signal)
-      for (const { resolve } of task.askers) resolve(value)
+      for (const { resolve } of task.completions) resolve(value)
     } catch (error) {
       if (signal.aborted && !closed) putBack(task)
-      else for (const { reject } of task.askers) reject(error)
+      else for (const { reject } of task.completions) reject(error)
     }
     running = null
     next()
@@ -100,7 +100,7 @@ export function createActivationQueue(patienceMs = 5000): ActivationQueue {
     choose: (work) => add('choice', work),
     async close() {
       closed = true
-      for (const { askers } of waiting.splice(0)) for (const { reject } of askers) reject(shuttingDown())
+      for (const { completions } of waiting.splice(0)) for (const { reject } of completions) reject(shuttingDown())
       running?.controller.abort(shuttingDown())
       await running?.ended
     },
@@ -118,7 +118,7 @@ export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise
 }
 
 function merged(older: Task, newer: Task): Task {
-  return { ...newer, askedAt: older.askedAt, askers: [...older.askers, ...newer.askers] }
+  return { ...newer, askedAt: older.askedAt, completions: [...older.completions, ...newer.completions] }
 }
 
 function reasonFor(kind: Task['kind']): Preempted {

@@ -26,7 +26,7 @@ export interface IntegrationUsage {
   readonly originErrors: number
   readonly sentBytes: number
   readonly receivedBytes: number
-  /** Milliseconds from arrival to last byte, of allowed requests but for tunnels and WebSockets; `null` before the first. */
+  /** Milliseconds from arrival to last byte, of allowed requests except tunnels and WebSockets; `null` before the first. */
   readonly latencyMs: Quantiles | null
   readonly buckets: readonly BucketReport[]
   readonly breakers: readonly BreakerReport[]

@@ -31,7 +31,7 @@ const quick: Readonly<Record<string, Quick>> = {
   upper: ([value = '']) => ofAscii(value, (text) => text.toUpperCase()),
   trim_space: ([value = '']) => ofAscii(value, (text) => text.replace(/^[\t\n\v\f\r ]+|[\t\n\v\f\r ]+$/g, '')),
   'base64.encode': ([value = '']) => ofText(value, (text) => Buffer.from(text).toString('base64')),
-  // Inside the WebAssembly but for these.
+  // Inside the WebAssembly, except these.
   replace: ([value = '', old = '', put = '']) => (old === '""' ? ofAscii(value, (text) => between(text, parsed(put))) : undefined),
   concat: ([separator = '', set = '']) => concatSet(separator, set),
   'object.union_n': ([objects]) => (objects === '[]' ? '{}' : undefined),
