@@ -9,8 +9,9 @@ import { ask } from './admin-client.ts'
 import { auditContinue, auditTail, auditVerify, type VerifyFlags } from './audit.ts'
 import { demo } from './demo.ts'
 import { doctor, formatChecks } from './doctor.ts'
-import { type EnvFlags, env } from './env.ts'
+import { type EnvFlags, env, envFormats } from './env.ts'
 import type { AddCommand, Shared } from './every-command.ts'
+import { exec } from './exec.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { findConfig } from './find-config.ts'
 import { addPolicyCommands } from './policy/index.ts'
@@ -37,8 +38,14 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
 
   command('env <name>', 'Print the variables that make an integration’s clients go through the gateway.')
     .option('--token-file <file>', 'file with the proxy token; else $SALLYPORT_TOKEN')
-    .addOption(new Option('--format <format>', 'how to print them').choices(['shell', 'dotenv', 'json']).default('shell'))
+    .addOption(new Option('--format <format>', 'how to print them').choices(envFormats).default('shell'))
     .action(async (name: string, { config, ...flags }: Shared & EnvFlags) => print(await env(findConfig(config), name, flags)))
+
+  command('exec <name> [command...]', 'Run a command whose clients go through the gateway: sallyport exec NAME -- COMMAND.')
+    .option('--token-file <file>', 'file with the proxy token; else $SALLYPORT_TOKEN')
+    .action(async (name: string, words: readonly string[], { config, tokenFile }: Shared & { tokenFile?: string }) => {
+      process.exitCode = await exec(findConfig(config), name, words, tokenFile)
+    })
 
   program
     .command('token <name>')

@@ -1,42 +1,77 @@
 /** `sallyport env NAME`: the variables that make ordinary clients go through the gateway. */
 import { existsSync, readFileSync } from 'node:fs'
+import { stringify } from 'yaml'
 import type { Config } from '../config/index.ts'
 import { loadManifests } from '../manifests/index.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
+export const envFormats = ['shell', 'dotenv', 'json', 'kubernetes'] as const
+
 export interface EnvFlags {
   readonly tokenFile?: string
-  readonly format: 'shell' | 'dotenv' | 'json'
+  readonly format: (typeof envFormats)[number]
 }
 
-/** The token is nowhere in the gateway: it comes from a file or from `SALLYPORT_TOKEN`, else a placeholder is printed. */
 export async function env(config: Config, name: string, { tokenFile, format }: EnvFlags): Promise<string> {
+  const { proxyWith, warnings } = await proxyOf(config, name)
+  const token = format === 'kubernetes' ? `$(${tokenVariable})` : tokenFrom(tokenFile)
+  const isOpen = proxyWith('').includes('@') && token === null
+  const notes = isOpen ? [...warnings, 'set SALLYPORT_TOKEN or give --token-file: the output has <token> in its place'] : warnings
+  for (const note of notes) process.stderr.write(`${note}\n`)
+  return print(variables(proxyWith(token ?? '<token>'), config.state.ca), format, name)
+}
+
+/** The variables for a command that is run with them. Throws `CommandError` where the token is needed and not given. */
+export async function variablesFor(config: Config, name: string, tokenFile: string | undefined): Promise<Readonly<Record<string, string>>> {
+  const { proxyWith, warnings } = await proxyOf(config, name)
+  const token = tokenFrom(tokenFile)
+  if (token === null && proxyWith('').includes('@'))
+    throw new CommandError(`"${name}" proves its identity by its token: set ${tokenVariable}, or give --token-file`, exitCodes.usage)
+  for (const warning of warnings) process.stderr.write(`${warning}\n`)
+  return variables(proxyWith(token ?? ''), config.state.ca)
+}
+
+const tokenVariable = 'SALLYPORT_TOKEN'
+
+interface ProxyAddress {
+  /** Its URL; with the integration's name and this token, unless the integration has its own listener. */
+  proxyWith(token: string): string
+  /** What an operator should know of it. */
+  readonly warnings: readonly string[]
+}
+
+async function proxyOf(config: Config, name: string): Promise<ProxyAddress> {
   const { integrations } = await loadManifests(config.integrationsFolder, config.defaults)
-  const found = integrations.find((integration) => integration.name === name)
-  if (found === undefined)
+  if (!integrations.some((integration) => integration.name === name))
     throw new CommandError(
       `there is no integration "${name}" (known: ${integrations.map((integration) => integration.name).join(', ') || 'none'})`,
       exitCodes.usage,
     )
-  const own = config.listeners.find(
-    (listener) => listener.integration === name && 'port' in listener.address && listener.doors.includes('proxy'),
-  )
-  const shared = config.listeners.find(
-    (listener) => listener.integration === null && 'port' in listener.address && listener.doors.includes('proxy'),
-  )
-  const listener = own ?? shared
+  const serving = (owner: string | null) =>
+    config.listeners.find(({ integration, address, doors }) => integration === owner && 'port' in address && doors.includes('proxy'))
+  const own = serving(name)
+  const listener = own ?? serving(null)
   if (listener === undefined || !('port' in listener.address)) throw new CommandError(`no proxy listener with an address serves "${name}"`)
-  const token = tokenFile === undefined ? process.env['SALLYPORT_TOKEN'] || null : readToken(tokenFile)
-  const credentials = own !== undefined ? '' : `${name}:${token === null ? '<token>' : encodeURIComponent(token)}@`
   const { host, port } = listener.address
-  if (port === 0)
-    process.stderr.write(`listener "${listener.name}" takes a new port at each start: put the one that the gateway tells in place of 0\n`)
-  const proxy = `http://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`
-  if (credentials.includes('<token>'))
-    process.stderr.write('set SALLYPORT_TOKEN or give --token-file: the output has <token> in its place\n')
-  const { certificate: ca, bundle } = config.state.ca
-  if (!existsSync(bundle)) process.stderr.write(`${bundle} is made when the gateway first starts; until then clients cannot read it\n`)
-  return print(variables(proxy, ca, bundle), format)
+  const { bundle } = config.state.ca
+  return {
+    proxyWith(token) {
+      // A reference to a variable, and the placeholder, stay as they are.
+      const written = /^(?:\$\(\w+\)|<token>)$/.test(token) ? token : encodeURIComponent(token)
+      return `http://${own === undefined ? `${name}:${written}@` : ''}${host.includes(':') ? `[${host}]` : host}:${port}`
+    },
+    warnings: [
+      ...(port === 0
+        ? [`listener "${listener.name}" takes a new port at each start: put the one that the gateway tells in place of 0`]
+        : []),
+      ...(existsSync(bundle) ? [] : [`${bundle} is made when the gateway first starts; until then clients cannot read it`]),
+    ],
+  }
+}
+
+/** The token is nowhere in the gateway: it comes from a file or from the environment. `null`: from neither. */
+function tokenFrom(file: string | undefined): string | null {
+  return file === undefined ? process.env[tokenVariable] || null : readToken(file)
 }
 
 function readToken(file: string): string {
@@ -50,8 +85,8 @@ function readToken(file: string): string {
   return token
 }
 
-/** Variables that replace the trust store get the bundle (the system's roots and ours); NODE_EXTRA_CA_CERTS adds, and gets ours alone. */
-function variables(proxy: string, ca: string, bundle: string): Readonly<Record<string, string>> {
+/** Variables that replace the trust store get the bundle (the system's roots and ours); those that add to it get ours alone. */
+function variables(proxy: string, { certificate, bundle }: Config['state']['ca']): Readonly<Record<string, string>> {
   return {
     HTTP_PROXY: proxy,
     HTTPS_PROXY: proxy,
@@ -61,20 +96,41 @@ function variables(proxy: string, ca: string, bundle: string): Readonly<Record<s
     all_proxy: proxy,
     NO_PROXY: '',
     no_proxy: '',
+    // gRPC's libraries in C; grpc-js reads http_proxy.
+    grpc_proxy: proxy,
+    no_grpc_proxy: '',
     NODE_USE_ENV_PROXY: '1',
-    NODE_EXTRA_CA_CERTS: ca,
+    NODE_EXTRA_CA_CERTS: certificate,
+    // OpenSSL, Go, Rust's native-certs, uv, Ruby.
     SSL_CERT_FILE: bundle,
     REQUESTS_CA_BUNDLE: bundle,
+    PIP_CERT: bundle,
     CURL_CA_BUNDLE: bundle,
     GIT_SSL_CAINFO: bundle,
-    DENO_CERT: ca,
+    CARGO_HTTP_CAINFO: bundle,
+    AWS_CA_BUNDLE: bundle,
+    GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: bundle,
+    // npm and pnpm; Yarn has its own names.
+    npm_config_cafile: bundle,
+    YARN_HTTP_PROXY: proxy,
+    YARN_HTTPS_PROXY: proxy,
+    YARN_HTTPS_CA_FILE_PATH: bundle,
+    DENO_CERT: certificate,
   }
 }
 
-function print(values: Readonly<Record<string, string>>, format: EnvFlags['format']): string {
+function print(values: Readonly<Record<string, string>>, format: EnvFlags['format'], name: string): string {
   if (format === 'json') return `${JSON.stringify(values, null, 2)}\n`
-  const lines = Object.entries(values).map(([name, value]) =>
-    format === 'dotenv' ? `${name}="${value}"` : `export ${name}='${value.replaceAll("'", "'\\''")}'`,
+  if (format === 'kubernetes') return kubernetes(values, name)
+  const lines = Object.entries(values).map(([key, value]) =>
+    format === 'dotenv' ? `${key}="${value}"` : `export ${key}='${value.replaceAll("'", "'\\''")}'`,
   )
   return `${lines.join('\n')}\n`
+}
+
+/** The `env` of a container. The token is a key of a Secret, which the other variables refer to, so it comes first. */
+function kubernetes(values: Readonly<Record<string, string>>, name: string): string {
+  const refers = Object.values(values).some((value) => value.includes(`$(${tokenVariable})`))
+  const token = { name: tokenVariable, valueFrom: { secretKeyRef: { name: `sallyport-${name}`, key: 'token' } } }
+  return stringify({ env: [...(refers ? [token] : []), ...Object.entries(values).map(([key, value]) => ({ name: key, value }))] })
 }

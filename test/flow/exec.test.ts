@@ -1,0 +1,97 @@
+/** `sallyport exec`: a command's ordinary clients go through the gateway, and the command is what it would be without it. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { parse } from 'yaml'
+import { eachCase } from '../support/cases.ts'
+import { cleanEnv, command } from '../support/command.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, root, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+
+const main = join(root, 'src/main.ts')
+
+async function arrange(t: TestContext) {
+  const origin = await startOrigin(t)
+  const installation = createInstallation(t, {
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port, { paths: ['/v1/**'] })] }) },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  // The test's gateway has taken a free port.
+  installation.write(
+    'at.yaml',
+    installation.read('sallyport.yaml').replace(/(?<kind>listeners: .*)127\.0\.0\.1:0/, `$<kind>127.0.0.1:${proxyPort}`),
+  )
+  const tokenFile = join(installation.folder, 'token')
+  writeFileSync(tokenFile, 'weather-token\n')
+  const config = ['--config', join(installation.folder, 'at.yaml')]
+  const run = (words: readonly string[], env: Record<string, string> = {}) =>
+    command(process.execPath, ['--no-warnings', main, ...words], { env: cleanEnv(env) })
+  return { origin, config, run, tokenFile, url: `http://localhost:${origin.port}` }
+}
+
+test('a command’s client goes through the gateway, and its output and exit code are the command’s', async (t) => {
+  const { origin, config, run, tokenFile, url } = await arrange(t)
+  const exec = ['exec', 'weather', ...config, '--token-file', tokenFile, '--']
+  const allowed = await run([...exec, 'curl', '-sS', `${url}/v1/items`])
+  assert.deepEqual([allowed.stdout, allowed.code], ['hello', 0], allowed.stderr)
+  const denied = await run([...exec, 'curl', '-sS', '--fail', `${url}/admin`])
+  assert.equal(denied.code, 22)
+  assert.equal(origin.requests.length, 1)
+  assert.equal((await run(['exec', 'weather', ...config, '--', 'sh', '-c', 'exit 7'], { SALLYPORT_TOKEN: 'weather-token' })).code, 7)
+  // Options behind the command are the command's.
+  assert.equal((await run([...exec, 'echo', '--config', '-c', '--', '--help'])).stdout, '--config -c -- --help\n')
+})
+
+test('what cannot be run says so, by the exit codes of a shell', async (t) => {
+  const { config, run, tokenFile } = await arrange(t)
+  const withToken = ['--token-file', tokenFile]
+  await eachCase(
+    [
+      [['exec', 'weather', ...config, ...withToken, '--', 'no-such-command'], 127, /^no-such-command: there is no such command\n$/],
+      [['exec', 'weather', ...config, ...withToken, '--', '/etc'], 126, /^\/etc: EACCES\n$/],
+      [['exec', 'weather', ...config, ...withToken], 64, /give the command behind "--"/],
+      [
+        ['exec', 'weather', ...config, '--', 'true'],
+        64,
+        /"weather" proves its identity by its token: set SALLYPORT_TOKEN, or give --token-file/,
+      ],
+      [['exec', 'nobody', ...config, '--', 'true'], 64, /there is no integration "nobody" \(known: weather\)/],
+      [['exec', 'weather', ...config, ...withToken, '--', 'sh', '-c', 'kill -TERM $$'], 143, /^$/],
+    ] as const,
+    async ([words, code, stderr]) => {
+      const ended = await run(words)
+      assert.equal(ended.code, code)
+      assert.match(ended.stderr, stderr)
+    },
+  )
+})
+
+test('a signal to it reaches the command', async (t) => {
+  const { config, tokenFile } = await arrange(t)
+  const script =
+    'process.on("SIGTERM", () => { console.log("ended"); process.exitCode = 3; clearInterval(timer) }); const timer = setInterval(() => {}, 1000); console.log("ready")'
+  const words = ['--no-warnings', main, 'exec', 'weather', ...config, '--token-file', tokenFile, '--', process.execPath, '-e', script]
+  const child = spawn(process.execPath, words, { env: cleanEnv({}), stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  await once(child.stdout, 'data')
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'close'), [3, null])
+  assert.equal(said, 'ready\nended\n')
+})
+
+test('for Kubernetes the variables are a container’s env, and the token is a key of a Secret that comes first', async (t) => {
+  const { config, run } = await arrange(t)
+  const { stdout, code } = await run(['env', 'weather', ...config, '--format', 'kubernetes'])
+  assert.equal(code, 0)
+  const { env } = parse(stdout) as { env: { name: string; value?: string; valueFrom?: unknown }[] }
+  assert.deepEqual(env[0], { name: 'SALLYPORT_TOKEN', valueFrom: { secretKeyRef: { name: 'sallyport-weather', key: 'token' } } })
+  assert.match(env.find(({ name }) => name === 'HTTPS_PROXY')?.value ?? '', /^http:\/\/weather:\$\(SALLYPORT_TOKEN\)@127\.0\.0\.1:\d+$/)
+  assert.equal(new Set(env.map(({ name }) => name)).size, env.length)
+})
