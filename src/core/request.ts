@@ -58,6 +58,8 @@ export interface HttpRequest extends Common {
   /** End-to-end headers only, without those that Connection names; Host is the judged authority. */
   readonly headers: HeaderList
   readonly body: JudgedBody | null
+  /** It came over HTTP/2, and its origin is asked in HTTP/2 if it speaks that: gRPC knows nothing else. */
+  readonly isHttp2?: boolean
   /** Max-Forwards is used up: the gateway answers in the origin's place (RFC 9110 §7.6.2). */
   readonly isLastHop: boolean
 }

@@ -28,13 +28,13 @@ export interface DialerOptions {
 export interface Dialer {
   /** A connected TCP socket. Throws `Refusal`: address-denied, origin-unreachable, origin-timeout, client-closed, connections-exceeded. */
   tcp(target: Target, stop?: Stop): Promise<Socket>
-  /** A TLS connection whose certificate is valid for `target.host`. Throws as `tcp`, and `origin-tls-failed`. */
-  tls(target: Target, stop?: Stop): Promise<Socket>
+  /** A TLS connection whose certificate is valid for `target.host`; `protocols`, by ALPN, instead of HTTP/1.1 alone. Throws as `tcp`, and `origin-tls-failed`. */
+  tls(target: Target, stop?: Stop, protocols?: readonly string[]): Promise<Socket>
 }
 
 export function createDialer(options: DialerOptions): Dialer {
   const { resolve, rule, connectTimeoutMs, mayDial = () => true, places = unlimitedPlaces, secureContext } = options
-  function dial(target: Target, stop: Stop | undefined, isSecure: boolean): Promise<Socket> {
+  function dial(target: Target, stop: Stop | undefined, protocols: readonly string[] | null): Promise<Socket> {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
     return withDeadline(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
       // A lookup takes a descriptor as well.
@@ -46,7 +46,7 @@ export function createDialer(options: DialerOptions): Dialer {
         isGiven = true
       }
       try {
-        const socket = await open(target, signal, isSecure)
+        const socket = await open(target, signal, protocols)
         socket.once('close', give)
         if (socket.closed) give()
         return socket
@@ -56,26 +56,31 @@ export function createDialer(options: DialerOptions): Dialer {
       }
     })
   }
-  async function open(target: Target, signal: AbortSignal, isSecure: boolean): Promise<Socket> {
+  async function open(target: Target, signal: AbortSignal, protocols: readonly string[] | null): Promise<Socket> {
     const addresses = await resolveJudged(resolve, rule, target, signal)
     if (!mayDial()) throw scarce(target)
     try {
       const beside = { take: () => places.take(target.owner), give: () => places.give(target.owner) }
       const socket = await connectFirst(addresses, target.port, signal, beside)
-      return isSecure ? await handshake(socket, target.host, secureContext(), signal) : socket
+      return protocols === null ? socket : await handshake(socket, target.host, { secureContext: secureContext(), protocols }, signal)
     } catch (error) {
       throw explainConnectError(error as NodeJS.ErrnoException, target)
     }
   }
   return {
-    tcp: (target, stop) => dial(target, stop, false),
-    tls: (target, stop) => dial(target, stop, true),
+    tcp: (target, stop) => dial(target, stop, null),
+    tls: (target, stop, protocols = ['http/1.1']) => dial(target, stop, protocols),
   }
 }
 
-function handshake(socket: Socket, host: string, secureContext: SecureContext, signal: AbortSignal): Promise<Socket> {
+interface Handshake {
+  readonly secureContext: SecureContext
+  readonly protocols: readonly string[]
+}
+
+function handshake(socket: Socket, host: string, { secureContext, protocols }: Handshake, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const options: ConnectionOptions = { socket, host, secureContext, ALPNProtocols: ['http/1.1'] }
+    const options: ConnectionOptions = { socket, host, secureContext, ALPNProtocols: [...protocols] }
     // RFC 6066 §3: no literal address in SNI.
     const secure = tlsConnect(isIP(host) === 0 ? { ...options, servername: host } : options)
     const stop = () => secure.destroy(signal.reason)

@@ -94,6 +94,7 @@ export interface GivenHead {
   /** Flat, without the pseudo-header fields of HTTP/2. */
   readonly rawHeaders: HeaderList
   readonly readBody: () => JudgedBody | null
+  readonly isHttp2?: boolean
 }
 
 export interface Reading {
@@ -104,7 +105,10 @@ export interface Reading {
 }
 
 /** The one request that is judged and sent. Throws `Refusal`. */
-export function requestFrom({ method, rest, rawHeaders, readBody }: GivenHead, { arrival, who, scheme, judged }: Reading): AccessRequest {
+export function requestFrom(
+  { method, rest, rawHeaders, readBody, isHttp2 = false }: GivenHead,
+  { arrival, who, scheme, judged }: Reading,
+): AccessRequest {
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
   const { path, query } = rest === '*' ? serverAsAWhole : canonicalPath(rest, who.integration.network)
@@ -126,6 +130,7 @@ export function requestFrom({ method, rest, rawHeaders, readBody }: GivenHead, {
     target,
     headers,
     body,
+    ...(isHttp2 && { isHttp2 }),
     isLastHop,
   }
 }

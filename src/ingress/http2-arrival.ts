@@ -75,7 +75,10 @@ export class Http2Arrival implements Arrival, Hangup {
   read(who: Identified): AccessRequest {
     const { judged, maxHeaderBytes } = this.#settings
     const head = readHttp2Head(this.#raw, 'https', judged, maxHeaderBytes)
-    return requestFrom({ ...head, readBody: () => this.#body(head.rawHeaders) }, { arrival: this, who, scheme: 'https', judged })
+    return requestFrom(
+      { ...head, isHttp2: true, readBody: () => this.#body(head.rawHeaders) },
+      { arrival: this, who, scheme: 'https', judged },
+    )
   }
 
   cut(): void {

@@ -1,7 +1,8 @@
 /** Writes a settled reply to a stream of HTTP/2, and settles at its last byte or when either end breaks off. */
-import type { ServerHttp2Stream } from 'node:http2'
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { drained, isTakeover, type ProblemCode, type PushedBody, type Sink, toRefusal, writeSlowly } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
+import { fieldObject } from '../text/index.ts'
 import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
 
 /** One arrival over HTTP/2, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
@@ -47,7 +48,7 @@ function deliver(settling: Settling, { stream, id }: Http2Arrival): void {
     settling.settle({ complete: false, status: 499 })
     return
   }
-  const broken: Broken = { by: null }
+  const broken: Broken = { by: null, isWhole: false }
   // Before all other listeners: one that throws would keep this arrival from being settled.
   stream.prependOnceListener('close', () => {
     // Not `writableFinished`: nghttp2 closes the stream with its last frame, before Node has called back for that.
@@ -62,14 +63,16 @@ function deliver(settling: Settling, { stream, id }: Http2Arrival): void {
   const head = [':status', String(status), ...fieldsOf(reply.headers), 'sallyport-request-id', id]
   const isBodiless = isHead(stream) || status === 204 || status === 304
   if (body === null || isBodiless) {
-    stream.respond(head, { endStream: true })
+    stream.respond(fieldObject(head), { endStream: true })
     if (typeof body === 'function') body(discardSink).catch(() => {})
   } else if (typeof body === 'function') {
-    stream.respond(head)
+    // Node ends a stream that it resets, and the end may go out first: only what is whole is ended, by its trailers.
+    stream.respond(fieldObject(head), { waitForTrailers: true })
+    stream.once('wantTrailers', () => broken.isWhole && stream.sendTrailers(trailersOf(reply.trailers?.() ?? [])))
     push(body, stream, broken, settling)
   } else {
     if (!head.includes('content-length')) head.push('content-length', String(body.byteLength))
-    stream.respond(head)
+    stream.respond(fieldObject(head))
     // The gateway's own refusals are not charged.
     const slowed = settling.refused ? null : settling.meter.received(body.byteLength)
     if (slowed === null) stream.end(body)
@@ -90,12 +93,24 @@ function fieldsOf(headers: readonly string[]): readonly string[] {
   return kept
 }
 
+/** RFC 9110 §6.5.1: what frames, routes or authenticates a message is not taken from behind it. */
+const notInTrailers =
+  /^(?::|(?:content-(?:length|encoding|type|range)|host|set-cookie|te|trailer|authorization|cache-control|expect|range)$)/
+
+function trailersOf(given: readonly string[]): OutgoingHttpHeaders {
+  const fields = fieldObject(fieldsOf(given))
+  for (const name of Object.keys(fields)) if (notInTrailers.test(name)) delete fields[name]
+  return fields
+}
+
 /** Tells the source at once to stop, so that it frees its connection. */
 const discardSink: Sink = { write: () => false }
 
 interface Broken {
   /** What broke the body off before its end; `null` if nothing did. */
   by: ProblemCode | null
+  /** A pushed body has come to its end. */
+  isWhole: boolean
 }
 
 /** What the caller's window does not take is not asked of the source. */
@@ -109,7 +124,10 @@ function push(body: PushedBody, stream: ServerHttp2Stream, broken: Broken, { met
     },
   }
   body(sink).then(
-    () => stream.end(),
+    () => {
+      broken.isWhole = true
+      stream.end()
+    },
     (error: unknown) => {
       // The head is sent: only a reset shows the caller that the body is incomplete.
       broken.by = toRefusal(error).code

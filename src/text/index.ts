@@ -9,6 +9,7 @@ export {
   rawNumber,
   stringify,
 } from './exact-json.ts'
+export { fieldObject } from './field-object.ts'
 export { connectionNames, headersOf, queryOf, withoutHeaders } from './header-list.ts'
 export { parseJson, type Revive } from './parse-json.ts'
 export { scanJson } from './scan-json.ts'

@@ -18,6 +18,7 @@ import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
+import { askOverHttp2 } from './http2-ask.ts'
 import type { Pools } from './pools.ts'
 import { askServer } from './server-wide.ts'
 import { upload } from './upload.ts'
@@ -64,11 +65,16 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     const { method } = target
     const ask = (whole: Buffer | null) =>
       exchange({ ...common, pool: pool(), request: { path, method, headers: headers as string[], body: whole } })
-    if (body === null) return ask(null)
     const most = obligations.maxRequestBytes ?? maxRequestBytes
-    if ((body.whole?.byteLength ?? body.declaredBytes ?? 0) > most) throw tooLarge(most)
-    const stream = () => upload({ ...common, agent: pool().agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
-    return askWith(body, most, ask, stream)
+    if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > most) throw tooLarge(most)
+    const overHttp1 = (): Promise<Reply> => {
+      if (body === null) return ask(null)
+      const stream = () => upload({ ...common, agent: pool().agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
+      return askWith(body, most, ask, stream)
+    }
+    if (request.isHttp2 !== true || target.scheme !== 'https') return overHttp1()
+    const sending = { ...common, target, path, headers, body, idleTimeoutMs, maxRequestBytes: most }
+    return askOverHttp2(() => pool().http2, sending).then((answer) => answer ?? overHttp1())
   }
 
   return {

@@ -8,6 +8,8 @@ import { type Dialer, keepAliveMs, type Target } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
 import { Pool } from '../../sockets/index.ts'
 import { freeSocketsOf } from './agent-queue.ts'
+import { createHttp2Sessions, type Http2Sessions } from './http2-sessions.ts'
+import { createSpareSocket } from './spare-socket.ts'
 
 export interface OriginPoolOptions {
   /** `scheme://authority`. */
@@ -33,6 +35,8 @@ export interface OriginPool {
   /** Over a connection that no other request has used or will use. */
   dispatchFresh(request: Dispatcher.DispatchOptions, handler: Dispatched): void
   readonly agent: DialAgent
+  /** For requests to an origin with TLS that came over HTTP/2. */
+  readonly http2: Http2Sessions
   /** How many connections wait for their next request. */
   idle(): number
   /** Closes idle connections at once, and the others when their requests have ended. */
@@ -43,9 +47,12 @@ export interface OriginPool {
 export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connections }: OriginPoolOptions): OriginPool {
   const isSecure = origin.startsWith('https:')
   const keptMs = keepAliveMs(idleTimeoutMs)
+  const spare = createSpareSocket(keptMs)
   let waiting: Dispatched | null = null
 
   function dial(signal?: AbortSignal): Promise<Socket> {
+    const kept = spare.take()
+    if (kept !== null) return Promise.resolve(kept)
     return isSecure ? dialer.tls(target, signal) : dialer.tcp(target, signal)
   }
 
@@ -89,6 +96,8 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
 
   const pool = open(connections)
   const agent = new DialAgent(dial, isSecure, connections, keptMs)
+  const dialEither = (signal: AbortSignal) => dialer.tls(target, signal, ['h2', 'http/1.1'])
+  const http2 = createHttp2Sessions({ origin, dial: dialEither, connections, keptMs, onHttp1: spare.keep })
   return {
     dispatch: (request, handler) => dispatchOn(pool, request, handler),
     dispatchFresh(request, handler) {
@@ -97,12 +106,17 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
       once.close().catch(() => {})
     },
     agent,
-    idle: () => pool.stats.free + agent.idle(),
+    http2,
+    idle: () => pool.stats.free + agent.idle() + spare.idle() + http2.idle(),
     close() {
+      spare.close()
+      http2.close()
       agent.retire()
       return pool.close()
     },
     destroy() {
+      spare.close()
+      http2.destroy()
       agent.destroy()
       return pool.destroy()
     },

@@ -1,0 +1,277 @@
+/** One request to an origin over HTTP/2. Its body and its reply go both ways at once, each as fast as the other side takes it. */
+import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader, OutgoingHttpHeaders } from 'node:http2'
+import {
+  type Answer,
+  drained,
+  type Hangup,
+  type HeaderList,
+  type HttpTarget,
+  type Progress,
+  Refusal,
+  type RequestBody,
+  type Sink,
+} from '../../core/index.ts'
+import { fieldObject, withoutHeaders } from '../../text/index.ts'
+import type { OriginSession } from './http2-sessions.ts'
+import { maxInformational, tooManyInformational } from './origin-error.ts'
+import { isIdempotent } from './repeat.ts'
+import { endToEnd } from './reply-headers.ts'
+import { createTurnTimer } from './turn-timer.ts'
+
+export interface Http2ExchangeOptions {
+  readonly target: HttpTarget
+  /** Path and query. */
+  readonly path: string
+  /** Including Host. */
+  readonly headers: HeaderList
+  readonly body: RequestBody | null
+  readonly hangup: Hangup
+  readonly progress: Progress
+  /** How long the origin may take for each step, up to the head of its reply. */
+  readonly timeoutMs: number
+  /** A reply without a byte for so long is broken off. */
+  readonly idleTimeoutMs: number
+  readonly maxRequestBytes: number
+  readonly maxReplyBytes: number
+}
+
+/** RFC 9113 §7. */
+const cancel = 8
+const refusedStream = 7
+/** RFC 9113 §6.2. */
+const endStreamFlag = 1
+
+/** Resolves with the reply's head. Throws `Refusal`: origin-*, payload-too-large, reply-too-large, client-closed; and `NotProcessed`. */
+export function exchangeOver(session: OriginSession, options: Http2ExchangeOptions): Promise<Answer> {
+  return new Http2Exchange(session, options).answer
+}
+
+/** The origin has not processed the request, and it can be sent again. */
+export class NotProcessed extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(refusal.message, { cause: refusal })
+    this.refusal = refusal
+  }
+}
+
+class Http2Exchange {
+  readonly answer: Promise<Answer>
+  readonly #options: Http2ExchangeOptions
+  readonly #session: OriginSession
+  readonly #wasUsed: boolean
+  readonly #stream: ClientHttp2Stream
+  readonly #timer = createTurnTimer((ms) => {
+    // Nothing else is sent on a connection that may be dead.
+    this.#session.retire()
+    this.#fail(new Refusal('origin-timeout', `${this.#options.target.host} did not continue within ${ms} ms`))
+  })
+  #resolve: (answer: Answer) => void = () => {}
+  #reject: (error: Error) => void = () => {}
+  #forget: () => void = () => {}
+  #failure: Refusal | null = null
+  #error: Error | null = null
+  #heard = false
+  /** The body has been sent to its end. */
+  #isSent = false
+  #informational = 0
+  #bytes = 0
+  #trailers: HeaderList = []
+
+  constructor(session: OriginSession, options: Http2ExchangeOptions) {
+    const { target, path, headers, body, hangup, progress, timeoutMs } = options
+    this.#options = options
+    this.#session = session
+    this.#wasUsed = session.isUsed
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    const stream = open(session, requestFields(target, path, headers), body === null)
+    this.#stream = stream
+    progress.started()
+    this.#timer.start(timeoutMs)
+    stream.on('error', (error) => {
+      this.#error = error
+    })
+    // Node ends a stream that it resets, and the end may go out first: only what is whole is ended.
+    stream.once('wantTrailers', () => this.#isSent && stream.sendTrailers({}))
+    stream.on('headers', () => this.#inform())
+    stream.once('response', (given, flags) => this.#take(given, flags))
+    stream.once('trailers', (given) => {
+      this.#trailers = endToEnd(flat(given))
+    })
+    stream.once('close', () => this.#closed())
+    this.#forget = hangup.onGone(() => this.#fail(new Refusal('client-closed', 'the caller went away')))
+    if (body !== null && this.#failure === null) void this.#send(body).catch((error: Error) => this.#fail(asRefusal(error)))
+  }
+
+  /** Before the reply's head it is the result; later it breaks the reply off. */
+  #fail(refusal: Refusal): void {
+    if (this.#failure !== null || this.#stream.destroyed) return
+    this.#failure = refusal
+    this.#timer.stop()
+    this.#reject(refusal)
+    this.#stream.close(cancel)
+  }
+
+  #closed(): void {
+    this.#timer.stop()
+    queueMicrotask(() => this.#forget())
+    if (this.#heard) return
+    const refusal = this.#failure ?? this.#brokenOff()
+    this.#failure = refusal
+    this.#reject(this.#mayRepeat() ? new NotProcessed(refusal) : refusal)
+  }
+
+  #brokenOff(): Refusal {
+    const { rstCode } = this.#stream
+    const what = rstCode ? `reset the request with the code ${rstCode} of HTTP/2` : 'closed the connection before its reply was whole'
+    return new Refusal('origin-failed', `${this.#options.target.host} ${what}`, this.#error === null ? {} : { cause: this.#error })
+  }
+
+  /** RFC 9113 §8.7: a refused stream, or one beyond a GOAWAY, was not processed; a kept connection may have been closed before it. */
+  #mayRepeat(): boolean {
+    const { body, target, hangup } = this.#options
+    if (hangup.gone || this.#heard || (body !== null && body.whole === null) || this.#failure?.code !== 'origin-failed') return false
+    const { rstCode } = this.#stream
+    return rstCode === refusedStream || (this.#wasUsed && isIdempotent(target.method) && isConnectionLost(this.#error))
+  }
+
+  async #send(body: RequestBody): Promise<void> {
+    const stream = this.#stream
+    const { maxRequestBytes, timeoutMs } = this.#options
+    // The timer does not run while the caller stalls: its door cuts it.
+    if (body.whole === null) this.#timer.stop()
+    for await (const chunk of body.chunks(maxRequestBytes)) {
+      // The reply has ended, or the origin has left: the rest of the body is not sent.
+      if (stream.destroyed || stream.writableEnded) return
+      if (!this.#heard) this.#timer.start(timeoutMs)
+      if (!stream.write(chunk) && !(await drained(stream))) return
+      if (!this.#heard) this.#timer.stop()
+    }
+    if (stream.destroyed) return
+    this.#isSent = true
+    stream.end()
+    if (!this.#heard) this.#timer.start(timeoutMs)
+  }
+
+  #inform(): void {
+    this.#informational += 1
+    if (this.#informational > maxInformational) this.#fail(tooManyInformational(this.#options.target.host))
+  }
+
+  #take(given: IncomingHttpHeaders & IncomingHttpStatusHeader, flags: number): void {
+    const { target, progress, maxReplyBytes } = this.#options
+    if (this.#failure !== null) return
+    const status = given[':status'] ?? 0
+    if (status < 200) {
+      this.#fail(new Refusal('origin-failed', `${target.host} answered with an invalid status`))
+      return
+    }
+    this.#heard = true
+    progress.answered()
+    this.#timer.stop()
+    const headers = endToEnd(flat(given))
+    const isEmpty = (flags & endStreamFlag) !== 0 || target.method === 'HEAD' || status === 204 || status === 304
+    if (isEmpty) {
+      this.#stream.resume()
+      // RFC 9110 §8.6: a 204 has no length; a caller that trusted one would wait in vain.
+      this.#resolve({ status, headers: status === 204 ? withoutHeaders(headers as string[], ['content-length']) : headers, body: null })
+    } else if (Number(given['content-length'] ?? 0) > maxReplyBytes) this.#fail(tooLarge(maxReplyBytes))
+    else this.#resolve({ status, headers, body: (sink) => this.#push(sink), trailers: () => this.#trailers })
+  }
+
+  #push(sink: Sink): Promise<void> {
+    const { idleTimeoutMs, maxReplyBytes } = this.#options
+    const [stream, timer] = [this.#stream, this.#timer]
+    return new Promise((resolve, reject) => {
+      let taking = false
+      const end = () => {
+        if (taking && !stream.destroyed) return
+        // Node ends a stream that was reset as well, so that its end says nothing before it is closed.
+        if (!stream.closed && !stream.destroyed) {
+          stream.once('close', end)
+          return
+        }
+        if (taking) return
+        timer.stop()
+        if (stream.readableEnded && !stream.rstCode && this.#failure === null && this.#error === null) resolve()
+        else reject(this.#failure ?? this.#brokenOff())
+      }
+      const stop = () => this.#fail(new Refusal('client-closed', 'the caller went away'))
+      if (stream.destroyed) return end()
+      timer.start(idleTimeoutMs)
+      stream.on('data', (chunk: Buffer) => {
+        this.#bytes += chunk.byteLength
+        if (this.#bytes > maxReplyBytes) {
+          this.#fail(tooLarge(maxReplyBytes))
+          return
+        }
+        const more = sink.write(chunk)
+        if (more === true) {
+          timer.touch()
+          return
+        }
+        if (more === false) {
+          stop()
+          return
+        }
+        stream.pause()
+        timer.stop()
+        taking = true
+        const goOn = (goesOn: boolean) => {
+          taking = false
+          if (!goesOn) stop()
+          if (stream.destroyed || stream.readableEnded) return end()
+          timer.start(idleTimeoutMs)
+          stream.resume()
+        }
+        more.then(goOn, () => goOn(false))
+      })
+      stream.once('end', end)
+      stream.once('close', end)
+    })
+  }
+}
+
+function open(session: OriginSession, fields: OutgoingHttpHeaders, endStream: boolean): ClientHttp2Stream {
+  try {
+    return session.ask(fields, endStream)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ERR_HTTP2_HEADER_SINGLE_VALUE')
+      throw new Refusal('malformed-request', 'a header that has one value is there twice', { cause: error })
+    session.retire()
+    throw new NotProcessed(new Refusal('origin-failed', 'the origin has closed the connection', { cause: error }))
+  }
+}
+
+function isConnectionLost(error: Error | null): boolean {
+  const { code = '' } = (error ?? {}) as NodeJS.ErrnoException
+  return error === null || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_HTTP2_SESSION_ERROR'
+}
+
+/** RFC 9113 §8.3.1. `headers`: including Host, which is the judged authority. */
+function requestFields({ method, scheme }: HttpTarget, path: string, headers: HeaderList): OutgoingHttpHeaders {
+  const { host = '', ...fields } = fieldObject(headers)
+  // The gateway passes trailers on, which servers of gRPC ask for.
+  return { ':method': method, ':scheme': scheme, ':authority': host as string, ':path': path, ...fields, te: 'trailers' }
+}
+
+/** Without pseudo-header fields. */
+function flat(given: IncomingHttpHeaders): string[] {
+  return Object.entries(given).flatMap(([name, value]) => {
+    if (name.startsWith(':') || value === undefined) return []
+    return Array.isArray(value) ? value.flatMap((one) => [name, one]) : [name, String(value)]
+  })
+}
+
+function asRefusal(error: Error): Refusal {
+  return error instanceof Refusal ? error : new Refusal('origin-failed', 'the request could not be sent', { cause: error })
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
+}
