@@ -3,6 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import type { Authority } from '../canonical/index.ts'
 import { type AccessRequest, type Arrival, type Hangup, type HeaderList, type Identified, Refusal } from '../core/index.ts'
 import { connectionNames } from '../text/index.ts'
+import { isGrpcType } from './grpc-status.ts'
 import { soleHeader } from './headers.ts'
 import { requestFrom } from './http-request.ts'
 import { readHttp2Head } from './http2-head.ts'
@@ -79,6 +80,12 @@ export class Http2Arrival implements Arrival, Hangup {
       { ...head, isHttp2: true, readBody: () => this.#body(head.rawHeaders) },
       { arrival: this, who, scheme: 'https', judged },
     )
+  }
+
+  /** Whether its caller understands a status of gRPC, and no other. */
+  get isGrpc(): boolean {
+    const at = this.#raw.findIndex((name, index) => index % 2 === 0 && name === 'content-type')
+    return at >= 0 && isGrpcType(this.#raw[at + 1] as string)
   }
 
   cut(): void {

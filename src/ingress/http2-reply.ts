@@ -1,8 +1,9 @@
 /** Writes a settled reply to a stream of HTTP/2, and settles at its last byte or when either end breaks off. */
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import { drained, isTakeover, type ProblemCode, type PushedBody, type Sink, toRefusal, writeSlowly } from '../core/index.ts'
+import { drained, isTakeover, type ProblemCode, type PushedBody, type Reply, type Sink, toRefusal, writeSlowly } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import { fieldObject } from '../text/index.ts'
+import { grpcAnswer } from './grpc-status.ts'
 import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
 
 /** One arrival over HTTP/2, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
@@ -34,8 +35,9 @@ function answerFailure(settling: Settling, arrival: Http2Arrival): void {
 /** RFC 9113 §8.2.2: fields that belong to a connection of HTTP/1.1. */
 const connectionSpecific: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
-function deliver(settling: Settling, { stream, id }: Http2Arrival): void {
-  const { reply } = settling
+function deliver(settling: Settling, arrival: Http2Arrival): void {
+  const { stream, id } = arrival
+  const reply = replyTo(arrival, settling)
   if (isTakeover(reply)) {
     reply.discard()
     settling.settle({ complete: false })
@@ -78,6 +80,11 @@ function deliver(settling: Settling, { stream, id }: Http2Arrival): void {
     if (slowed === null) stream.end(body)
     else void writeSlowly(slowed, body, stream).then((isWhole) => (isWhole ? stream.end() : stream.close(internalError)))
   }
+}
+
+/** A library of gRPC takes every other status than 200 for UNKNOWN or the like. */
+function replyTo({ isGrpc }: Http2Arrival, { reply, refused }: Settling): Reply {
+  return refused && isGrpc && !isTakeover(reply) ? grpcAnswer(reply) : reply
 }
 
 function isHead(stream: ServerHttp2Stream & { readonly headRequest?: boolean }): boolean {
