@@ -64,8 +64,10 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
     const { forMs, reason } = req.query
     if (access.tokensOf(name) === null) return void res.status(422).json({ ok: false, problem: `there is no integration "${name}"` })
     const ms = forMs === undefined ? null : Number(forMs)
-    if (ms !== null && !(Number.isSafeInteger(ms) && ms > 0))
-      return void res.status(422).json({ ok: false, problem: 'forMs is a whole number of milliseconds above zero' })
+    if (ms !== null && !(Number.isSafeInteger(ms) && ms > 0 && ms <= longestSuspensionMs))
+      return void res
+        .status(422)
+        .json({ ok: false, problem: 'forMs is a whole number of milliseconds, above zero and of ten years at most' })
     const { until } = await access.suspend(name, { forMs: ms, reason: textOf(reason) })
     await recorded()
     res.json({ ok: true, until })
@@ -95,6 +97,9 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
   app.use(failed)
   return app
 }
+
+/** What lasts longer is meant until it is resumed. */
+const longestSuspensionMs = 10 * 365.25 * 24 * 3600 * 1000
 
 /** The act is done: the operator gets an answer only once it is recorded, and never one that says that nothing has happened. */
 const unrecorded = {

@@ -10,7 +10,7 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { writeAtomically } from '../../src/files/write-atomically.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
-import { times } from '../support/cases.ts'
+import { eachCase, times } from '../support/cases.ts'
 import { FailingFile } from '../support/failing-file.ts'
 import { createFolder } from '../support/folder.ts'
 import { grant } from '../support/grant.ts'
@@ -80,4 +80,16 @@ test('a suspension is kept for the next start only once it is recorded', async (
   await access.suspend('weather', { forMs: null, reason: null })
   assert.deepEqual(kept.at(-1), false)
   assert.ok(isKept())
+})
+
+test('a suspension is for a number of milliseconds up to ten years; anything else is refused, and suspends nobody', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  await start(t, installation)
+  await eachCase(['0', '-1', '1.5', 'x', '1e30', String(Number.MAX_SAFE_INTEGER)], async (forMs) => {
+    const { status, body } = await ask(installation, 'POST', `integrations/weather/suspend?forMs=${forMs}`)
+    assert.equal(status, 422)
+    assert.match(JSON.stringify(body), /forMs is a whole number of milliseconds, above zero and of ten years at most/)
+  })
+  assert.deepEqual(await suspended(installation), [])
+  assert.equal((await ask(installation, 'POST', `integrations/weather/suspend?forMs=${10 * 365 * 24 * 3600 * 1000}`)).status, 200)
 })
