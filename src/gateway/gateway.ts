@@ -35,7 +35,7 @@ import { createOperator } from './operator.ts'
 import { createPolicies } from './policies.ts'
 import { createPolicyLifecycle } from './policy-lifecycle.ts'
 import { openRecording } from './recording.ts'
-import { createWitness } from './reference-reports.ts'
+import { createReferenceReports } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
 import { createShutdown } from './shutdown.ts'
@@ -114,11 +114,13 @@ export async function startGateway(
   const compile = given ?? createCompile(folders)
   const library = createLibrarySource(libraryIn(folders), (problem) => logger.warn({ problem }, 'some calls of the rules may fail'))
   const { reference } = config.policy
-  const witness =
-    reference === null ? null : createWitness({ ...reference, auditFolder: config.audit.folder, redact: redactor, note, logger, metrics })
+  const referenceReports =
+    reference === null
+      ? null
+      : createReferenceReports({ ...reference, auditFolder: config.audit.folder, redact: redactor, note, logger, metrics })
   const readContext = createReadContext(metering.limits)
   const policies = createPolicies({
-    ...{ config, compile, library, witness, harden, readContext, note, logger, metrics },
+    ...{ config, compile, library, referenceReports, harden, readContext, note, logger, metrics },
     // External calls of rules take the path that these rules decide on.
     externalCalls: { send: (...asked) => externalCalls.send(...asked), lookup: (...asked) => externalCalls.lookup(...asked) },
   })
@@ -205,7 +207,7 @@ export async function startGateway(
   const doors = createListeners({ config, shares, callers, serving })
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
-    ...{ config, version, policies, lifecycle, delivery, witness, warnings, access, audit, state, metrics, logger },
+    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, audit, state, metrics, logger },
     reload: () => following.reload('operator'),
     usage: metering.report,
     integrations: registry.names,
@@ -218,7 +220,7 @@ export async function startGateway(
     // The log last, so that it has everything.
     release: [
       following.stop,
-      () => witness?.close(),
+      () => referenceReports?.close(),
       access.close,
       resources.close,
       metering.keeper.close,

@@ -7,7 +7,7 @@ import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
-import type { Witness } from './reference-reports.ts'
+import type { ReferenceReports } from './reference-reports.ts'
 
 export interface OperatorOptions {
   readonly config: Config
@@ -15,7 +15,7 @@ export interface OperatorOptions {
   readonly policies: Policies
   readonly lifecycle: PolicyLifecycle
   readonly delivery: Delivery
-  readonly witness: Witness | null
+  readonly referenceReports: ReferenceReports | null
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
@@ -32,7 +32,7 @@ export interface OperatorOptions {
 }
 
 export function createOperator(options: OperatorOptions): Admin {
-  const { config, maxConnections, version, policies, lifecycle, delivery, witness, warnings } = options
+  const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
   const { access, audit, state, usage, integrations, reload, metrics, logger } = options
   const { active, shadow } = policies
   const { activation } = lifecycle
@@ -67,7 +67,7 @@ export function createOperator(options: OperatorOptions): Admin {
       ...access.status(),
       rejected: activation.rejected(),
       warnings: warnings(),
-      reference: witness === null ? null : { ...witness.counts(), activation: active.compared() },
+      reference: referenceReports === null ? null : { ...referenceReports.counts(), activation: active.compared() },
       shadow: shadow?.status() ?? null,
       bundles: delivery.statuses(),
       audit: audit.status(),

@@ -4,7 +4,7 @@ import type { ExternalCalls, JsonObject, Policy } from '../core/index.ts'
 import { type Compile, failureKinds, type LibrarySource } from '../opa/index.ts'
 import { createExternalCaller, createPolicy, type PolicyStation } from '../policy/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import type { Witness } from './reference-reports.ts'
+import type { ReferenceReports } from './reference-reports.ts'
 import { createShadow, createShadowSeries, type Shadow, type ShadowNote } from './shadow.ts'
 
 export interface PoliciesOptions {
@@ -12,7 +12,7 @@ export interface PoliciesOptions {
   readonly compile: Compile
   readonly library: LibrarySource
   /** Holds both policies to OPA's own SDK; `null`: nothing does. */
-  readonly witness: Witness | null
+  readonly referenceReports: ReferenceReports | null
   /** As in `PolicyOptions`. */
   readonly harden?: ((wasm: Uint8Array) => Uint8Array) | undefined
   readonly readContext: (integration: string, origin: string | null) => JsonObject
@@ -33,7 +33,7 @@ export interface Policies {
 }
 
 export function createPolicies(options: PoliciesOptions): Policies {
-  const { config, compile, library, witness, harden, readContext, externalCalls, note, logger, metrics } = options
+  const { config, compile, library, referenceReports, harden, readContext, externalCalls, note, logger, metrics } = options
   const failures = metrics.labelledCounter('sallyport_policy_failures_total', 'Failed evaluations; each denied.', 'kind', failureKinds)
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
   const shared = {
@@ -41,7 +41,7 @@ export function createPolicies(options: PoliciesOptions): Policies {
     cacheFolder: config.state.policies,
     ...{ compile, library, readContext, maxMemoryPages, grants },
     ask: createExternalCaller(externalCalls),
-    witness: witness?.reference,
+    referenceEvaluator: referenceReports?.reference,
   }
   const active = createPolicy({
     ...shared,
@@ -54,5 +54,5 @@ export function createPolicies(options: PoliciesOptions): Policies {
   const series = createShadowSeries(metrics)
   const { shadow: settings } = config.policy
   const shadow = settings === null ? null : createShadow({ file: config.file, settings, shared, active, note, logger, series })
-  return { policy: shadow?.beside ?? active, active, shadow }
+  return { policy: shadow?.withShadow ?? active, active, shadow }
 }

@@ -10,14 +10,14 @@ export interface ReferenceCounts {
   readonly skipped: Readonly<Partial<Record<SkipReason, number>>>
 }
 
-export interface Witness {
+export interface ReferenceReports {
   readonly reference: Reference
   /** Since the start. */
   counts(): ReferenceCounts
   close(): void
 }
 
-export interface WitnessOptions {
+export interface ReferenceReportOptions {
   readonly perSecond: number
   /** What was decided recently is asked about before another policy decides. */
   readonly auditFolder: string
@@ -30,7 +30,14 @@ export interface WitnessOptions {
 /** Some hundred decisions. */
 const maxRecordedBytes = 256 * 1024
 
-export function createWitness({ perSecond, auditFolder, redact, note, logger, metrics }: WitnessOptions): Witness {
+export function createReferenceReports({
+  perSecond,
+  auditFolder,
+  redact,
+  note,
+  logger,
+  metrics,
+}: ReferenceReportOptions): ReferenceReports {
   const checkedTotal = metrics.counter(
     'sallyport_policy_reference_checked_total',
     'Evaluations that OPA’s own SDK was asked about as well.',

@@ -51,8 +51,8 @@ export interface ShadowStatus {
 }
 
 export interface Shadow {
-  /** The active policy with the shadow beside it. */
-  readonly beside: Policy
+  /** The active policy, which is compared with the shadow. */
+  readonly withShadow: Policy
   /** The active policy changed: until it was prepared for the same manifests and data, the shadow is not asked. */
   setAside(): void
   /** For what is in force now. `false`: its rules are bad. Rejects where the signal is aborted. */
@@ -76,7 +76,7 @@ export function createShadow({ file, settings, shared, active, note, logger, ser
   })
   // A shadow that was prepared for other manifests or data than the active ones could allow what these no longer allow.
   const state = { problem: null as string | null, isCurrent: false }
-  const beside = createShadowPolicy({
+  const withShadow = createShadowPolicy({
     active,
     shadow: station,
     decideApart: station.decideApart,
@@ -104,7 +104,7 @@ export function createShadow({ file, settings, shared, active, note, logger, ser
     },
   })
   return {
-    beside,
+    withShadow,
     setAside() {
       state.isCurrent = false
     },

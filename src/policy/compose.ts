@@ -30,7 +30,7 @@ export interface Composed {
 export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integrations' | 'rules' | 'bundles'>): Composed {
   rejectRootOverlap(bundles)
   const rego: Record<string, string> = {}
-  const beside: Record<string, string> = {}
+  const companions: Record<string, string> = {}
   const hash = createHash('sha256')
   let data: JsonObject = {}
   let dataBytes = 0
@@ -39,7 +39,7 @@ export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integ
     const policy = prebuiltOf(name, bundle)
     if (policy !== null) prebuilt = { from: name, policy }
     // The sources of a prebuilt policy are not compiled again to decide; masks may call them.
-    Object.assign(policy === null ? rego : beside, policy === null ? regoOf(name, bundle) : companionModules(name, bundle))
+    Object.assign(policy === null ? rego : companions, policy === null ? regoOf(name, bundle) : companionModules(name, bundle))
     const { text, digest } = dataOf(bundle)
     if (text === '{}') continue
     requireNoMaskData(name, bundle)
@@ -47,7 +47,7 @@ export function compose({ integrations, rules, bundles }: Pick<PolicySet, 'integ
     dataBytes += text.length
     hash.update(digest)
   }
-  const all = { ...beside, ...rego, ...rules }
+  const all = { ...companions, ...rego, ...rules }
   requireNoRulesInTests(all)
   const { deciding } = divideRules({ ...rego, ...rules })
   const { reporting } = divideRules(all)

@@ -31,7 +31,7 @@ export interface PolicyOptions {
   /** Shared with other policies of the same process; its own where absent. */
   readonly library?: LibrarySource
   /** Another evaluator that must give the same answers; none where absent. */
-  readonly witness?: Reference | undefined
+  readonly referenceEvaluator?: Reference | undefined
   /** How a policy's WebAssembly is made fit to run; a test damages it. */
   readonly harden?: (wasm: Uint8Array) => Uint8Array
   /** Evaluates what `decideApart` is asked; without one the caller's thread does. */
@@ -77,15 +77,14 @@ export function createPolicy(options: PolicyOptions): PolicyStation {
   let activations = 0
 
   async function prepare(composed: Composed, signal?: AbortSignal): Promise<PreparedPolicy> {
-    options.witness?.start()
+    options.referenceEvaluator?.start()
     const { integrations } = composed
     const next = await loadProgram(loading, composed, loaded, signal)
     const { compiled: policy, session } = next
     const revision = `${revisionOf(policy, composed.reporting)}-${digest(integrations.map(digestOf).join() + composed.dataHash)}`
     const { readContext, onFailure } = options
-    const { witness, maxMemoryPages } = options
-    const comparison =
-      witness && createComparison({ reference: witness, session, policy, revision, integrations, readContext, maxMemoryPages })
+    const { referenceEvaluator: reference, maxMemoryPages } = options
+    const comparison = reference && createComparison({ reference, session, policy, revision, integrations, readContext, maxMemoryPages })
     const warnings = warningsOf(policy.references, composed.deciding, composed.data)
     const compared = (await comparison?.agree(composed.all)) ?? null
     const engine = createEngine({

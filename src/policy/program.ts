@@ -35,12 +35,12 @@ export async function preparePrograms<Result extends Prepared>(
 ): Promise<Result> {
   const composed = compose(set)
   const prepared = await first.prepare(composed, signal)
-  const beside: Prepared[] = []
-  for (const program of others) beside.push(await program.prepare(composed, signal))
+  const further: Prepared[] = []
+  for (const program of others) further.push(await program.prepare(composed, signal))
   return {
     ...prepared,
     activate() {
-      for (const program of [prepared, ...beside]) program.activate()
+      for (const program of [prepared, ...further]) program.activate()
     },
   }
 }

@@ -87,10 +87,10 @@ function encodeURIWellFormed(text: string): string {
   return encodeURI(text.toWellFormed())
 }
 
-/** Each occurrence of any spelling becomes `[redacted]`, or what `maskOf` says. Linear in the text for each spelling. */
-export function maskEncodings(text: string, known: readonly string[], maskOf: (spelling: string) => string = mask): string {
+/** Each occurrence of any encoding becomes `[redacted]`, or what `maskOf` says. Linear in the text for each encoding. */
+export function maskEncodings(text: string, known: readonly string[], maskOf: (encoding: string) => string = mask): string {
   let result = text
-  for (const spelling of known) if (result.includes(spelling)) result = result.replaceAll(spelling, maskOf(spelling))
+  for (const encoding of known) if (result.includes(encoding)) result = result.replaceAll(encoding, maskOf(encoding))
   return result
 }
 
@@ -99,6 +99,6 @@ function mask(): string {
 }
 
 /** As long as the text that it replaces, where a length was promised. */
-export function maskInPlace(spelling: string): string {
-  return spelling.length < masked.length ? '*'.repeat(spelling.length) : masked.padEnd(spelling.length, '*')
+export function maskInPlace(encoding: string): string {
+  return encoding.length < masked.length ? '*'.repeat(encoding.length) : masked.padEnd(encoding.length, '*')
 }

@@ -30,7 +30,7 @@ function maskPushed(body: PushedBody, known: readonly string[], inPlace: boolean
 /** Whatever the cuts between chunks, the output is that of the whole. */
 export class Masker {
   readonly #known: readonly string[]
-  readonly #maskOf: ((spelling: string) => string) | undefined
+  readonly #maskOf: ((encoding: string) => string) | undefined
   #held = ''
 
   /** `inPlace`: what comes out is as long as what went in. */

@@ -1,4 +1,4 @@
-/** The independent witness: OPA's own SDK beside the gateway's evaluator. */
+/** The reference evaluator: OPA's own SDK beside the gateway's evaluator. */
 export { type Evaluation, type HostCall, isOddNumber, type SkipReason, skipReasons } from './evaluation.ts'
 export { type Compared, createReference, describeCompared, type Reference, type Subject } from './reference.ts'
 export { createEveryReference, type EveryReference } from './replayed.ts'

@@ -5,7 +5,7 @@ import { createSdk } from './sdk.ts'
 
 export interface EveryReference {
   /** For the policy that evaluates. */
-  readonly witness: Reference
+  readonly reference: Reference
   /** Compares what waits once it is a batch, or in any case. */
   compare(atOnce?: boolean): Promise<void>
   result(): Compared & { readonly differences: readonly Disagreement[] }
@@ -31,7 +31,7 @@ export function createEveryReference(redact: ReferenceOptions['redact']): EveryR
     onDifference: (difference) => void differences.push(difference),
   })
   return {
-    witness: {
+    reference: {
       ...reference,
       isDue: () => true,
       sample: (subject, evaluation) => void waiting.push({ subject, evaluation }),

@@ -9,7 +9,7 @@ interface Taken {
 /**
  * `now`: milliseconds, monotonic. `false`: one too many.
  *
- * Each of those who have asked recently may have an equal part. A caller that wants more has what the others leave, but for what is
+ * Each of those who have asked recently may have an equal part. A caller that wants more has what the others leave, except for what is
  * kept for who comes next: one alone has the whole rate and its burst, and a second finds room at once.
  */
 export function createRate(perSecond: number, now: () => number): (owner: string) => boolean {

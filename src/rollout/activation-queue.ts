@@ -43,13 +43,13 @@ export function createActivationQueue(patienceMs = 5000): ActivationQueue {
     if (closed) completion.reject(shuttingDown())
     else {
       put({ kind, work, askedAt: performance.now(), completions: [completion as PromiseWithResolvers<unknown>] })
-      if (running !== null && givesWay(running.task, kind)) running.controller.abort(reasonFor(kind))
+      if (running !== null && isPreemptible(running.task, kind)) running.controller.abort(reasonFor(kind))
       next()
     }
     return completion.promise
   }
 
-  function givesWay(task: Task, to: Task['kind']): boolean {
+  function isPreemptible(task: Task, to: Task['kind']): boolean {
     if (to === 'choice') return task.kind !== 'choice'
     return to === 'reload' && task.kind === 'reload' && performance.now() - task.askedAt < patienceMs
   }

@@ -48,7 +48,7 @@ async function hold(
   const differences: Disagreement[] = []
   const skipped: string[] = []
   let checked = 0
-  const witness = createReference({
+  const reference = createReference({
     sdk,
     recorded,
     perSecond: 1_000_000,
@@ -61,10 +61,10 @@ async function hold(
     onDifference: (one) => void differences.push(one),
     onError: (error) => assert.fail(error as Error),
   })
-  t.after(() => witness.close())
+  t.after(() => reference.close())
   const policy = createPolicy({
     cacheFolder: null,
-    ...{ compile, witness },
+    ...{ compile, referenceEvaluator: reference },
     maxMemoryPages: 1600,
     maxEvaluationMs: 2000,
     readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
@@ -76,7 +76,7 @@ async function hold(
     skipped,
     checked: () => checked,
     pid: sdk.pid,
-    settled: witness.settled,
+    settled: reference.settled,
     async activate(rules) {
       ;(await policy.prepare(composed({ integrations: known, rules }))).activate()
       return policy.compared()
@@ -298,7 +298,7 @@ test('one decision a second is compared, more than may wait are left out, and ev
       return questions.map(() => ({ text: '[{"result":1}]' }))
     },
   }
-  const witness = createReference({
+  const reference = createReference({
     ...{ sdk, perSecond: 1, maxWaiting: 1 },
     redact: { text: (text) => text, document: (value) => value },
     onChecked: () => void said.push('checked'),
@@ -312,20 +312,20 @@ test('one decision a second is compared, more than may wait are left out, and ev
     dataFor: () => '{}',
   }
   const evaluation = { id: 'r', integration: 'weather', input: '{}', calls: [], outcome: { text: '[{"result":1}]' } }
-  assert.ok(witness.isDue())
-  witness.sample(subject, evaluation)
-  assert.ok(!witness.isDue(), 'one a second')
-  witness.sample(subject, evaluation)
-  await witness.settled()
+  assert.ok(reference.isDue())
+  reference.sample(subject, evaluation)
+  assert.ok(!reference.isDue(), 'one a second')
+  reference.sample(subject, evaluation)
+  await reference.settled()
   assert.deepEqual(said.splice(0), ['busy', 'checked'])
   const other = { ...evaluation, outcome: { text: '[{"result":2}]' } }
-  assert.deepEqual(await witness.compare(subject, [evaluation, other]), { checked: 2, skipped: {} })
+  assert.deepEqual(await reference.compare(subject, [evaluation, other]), { checked: 2, skipped: {} })
   assert.deepEqual(said, ['checked', 'checked', 'different'])
-  await assert.rejects(witness.check(subject, [other]), ReferenceDifference)
+  await assert.rejects(reference.check(subject, [other]), ReferenceDifference)
   assert.deepEqual(asked, [1, 2, 1])
   said.length = 0
   const call = { name: 'f', operands: ['"x"'.repeat(1_000_000)], answer: null }
-  witness.sample(subject, { ...evaluation, calls: Array.from({ length: 8 }, () => call) })
+  reference.sample(subject, { ...evaluation, calls: Array.from({ length: 8 }, () => call) })
   assert.deepEqual(said, ['bounds'], 'it does not wait, however few do')
 })
 

@@ -18,7 +18,7 @@ export interface Use {
   readonly action: string
   readonly pattern: string
   /** What must be covered: the pattern; the path itself where a manifest cannot spell it and the pattern says more. */
-  readonly witness: string
+  readonly example: string
   seen: Seen
 }
 
@@ -43,7 +43,7 @@ export async function observe(records: AsyncIterable<DecidedRecord> | Iterable<D
       left.set(use, (left.get(use) ?? 0) + 1)
       continue
     }
-    const key = JSON.stringify([use.what.place, use.what.action, use.what.witness])
+    const key = JSON.stringify([use.what.place, use.what.action, use.what.example])
     const known = uses.get(key)
     if (known === undefined) uses.set(key, { ...use.what, seen: { ...seen, ids: use.ids } })
     else known.seen = addSeen(known.seen, seen)
@@ -62,7 +62,7 @@ function useOf({ kind, action, subject }: DecidedRecord): Found | string {
   if (kind === 'http' || kind === 'tunnel') {
     if (!isHost(host) || !isPort(port)) return 'no manifest can name their destination'
     if (kind === 'tunnel')
-      return { what: { place: { kind: 'network', host, port, tls: 'tunnel' }, action: 'CONNECT', pattern: '', witness: '' }, ids: false }
+      return { what: { place: { kind: 'network', host, port, tls: 'tunnel' }, action: 'CONNECT', pattern: '', example: '' }, ids: false }
     if (scheme !== 'http' && scheme !== 'https') return 'no manifest can name their destination'
     return withPath({ kind: 'network', host, port, tls: scheme === 'https' ? 'intercept' : 'none' }, action, path)
   }
@@ -84,7 +84,7 @@ function withPath(place: Place, action: string, path: unknown): Found | string {
   const exact = patternOfPath(path)
   const pattern = generaliseIds(exact)
   return (place.kind === 'files' ? fileSchema : pathSchema).safeParse(pattern).success
-    ? { what: { place, action, pattern, witness: exact === path ? pattern : path }, ids: pattern !== exact }
+    ? { what: { place, action, pattern, example: exact === path ? pattern : path }, ids: pattern !== exact }
     : 'no manifest can spell their path'
 }
 

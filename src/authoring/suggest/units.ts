@@ -29,18 +29,18 @@ export function unitsOf(uses: readonly Use[], maxSiblings: number): readonly Uni
 function unitsOfPlace(uses: readonly Use[], maxSiblings: number): Draft[] {
   const merged = mergeSiblings(new Set(uses.map(({ pattern }) => pattern)), maxSiblings)
   const drafts = new Map<string, Draft>()
-  for (const { place, action, pattern: used, witness, seen } of uses) {
+  for (const { place, action, pattern: used, example, seen } of uses) {
     const { pattern, siblings } = merged.get(used) ?? { pattern: used, siblings: 0 }
     const key = `${action} ${pattern}`
     const draft = drafts.get(key) ?? { place, action, pattern, covered: [] }
-    draft.covered.push({ witness, websocket: allowsWebSockets(place), seen: { ...seen, siblings } })
+    draft.covered.push({ example, websocket: allowsWebSockets(place), seen: { ...seen, siblings } })
     drafts.set(key, draft)
   }
   return [...drafts.values()]
 }
 
 interface Covered {
-  readonly witness: string
+  readonly example: string
   readonly websocket: boolean
   readonly seen: Seen
 }
@@ -64,8 +64,8 @@ function neededOf(drafts: readonly Draft[]): Unit[] {
   const kept = new Set<Draft>(plainestFirst)
   const general = createCoveringPatterns<Draft>()
   for (const unit of plainestFirst) if (wildness(unit) > 0) general.add(spelledFor(unit, unit.pattern), unit)
-  const coveringOf = (draft: Draft, { witness, websocket }: Covered) =>
-    general.find(spelledFor(draft, witness), (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
+  const coveringOf = (draft: Draft, { example, websocket }: Covered) =>
+    general.find(spelledFor(draft, example), (other) => other !== draft && kept.has(other) && (!websocket || allowsWebSockets(other.place)))
   for (const draft of plainestFirst) {
     const covering = draft.covered.map((unit) => coveringOf(draft, unit))
     if (covering.includes(undefined)) continue

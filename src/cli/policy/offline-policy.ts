@@ -26,7 +26,7 @@ export async function withOfflinePolicy<T>(
   const { maxMemoryPages, maxEvaluationMs, grants } = config.policy
   const compiler = commandCompiler(config)
   const settings = { ...compiler, maxMemoryPages, maxEvaluationMs, grants }
-  const policy = createPolicy({ ...settings, witness: every?.witness, readContext: () => ({}), onFailure: () => {} })
+  const policy = createPolicy({ ...settings, referenceEvaluator: every?.reference, readContext: () => ({}), onFailure: () => {} })
   const replace = async (next: readonly Integration[]) => {
     ;(await preparePrograms({ integrations: next, rules, bundles }, [policy])).activate()
     byName = new Map(next.map((integration) => [integration.name, integration]))

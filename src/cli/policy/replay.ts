@@ -34,7 +34,7 @@ export async function replayLog(
   try {
     return await withOfflinePolicy(config, set, (offline) => replayAll({ config, filter, name: set.name, json, every }, offline), every)
   } finally {
-    every?.witness.close()
+    every?.reference.close()
   }
 }
 
