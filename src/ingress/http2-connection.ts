@@ -18,8 +18,9 @@ export interface Http2ConnectionOptions {
 
 /** Streams that may be open at once on a connection; each is an arrival, counted and limited by itself. */
 const maxStreams = 100
-/** Streams that a caller may reset before their reply in a row: a head costs the gateway more than its reset costs the caller (CVE-2023-44487). */
+/** Streams that a caller may reset before their reply, and how many more per second: a head costs the gateway more than its reset costs the caller (CVE-2023-44487). */
 const maxResets = 100
+const resetsPerSecond = 10
 /** RFC 9113 §7. */
 const enhanceYourCalm = 11
 
@@ -36,6 +37,10 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
   ;(socket as { secureConnecting?: boolean }).secureConnecting = false
   const session = performServerHandshake(socket, {
     maxSendHeaderBlockLength: 128 * 1024,
+    // MiB. Node refuses streams beyond it, and they would not be recorded: all that may be open hold less.
+    maxSessionMemory: 64,
+    // An origin may repeat a field that should be there once; the caller sees it as it came.
+    strictSingleValueFields: false,
     // Streams with more are reset before they are arrivals; those between `http.maxHeader` and this are refused and recorded.
     maxHeaderListPairs: 4096,
     maxSessionInvalidFrames: 100,
@@ -43,7 +48,9 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
     settings: { enablePush: false, maxConcurrentStreams: maxStreams, maxHeaderListSize: 4 * settings.maxHeaderBytes },
   })
   const open = new Set<Http2Arrival>()
+  /** A bucket that empties with time. */
   let resets = 0
+  let resetAt = 0
   /** Callers' streams have odd numbers (§5.1.1). */
   let lastId = -1
   const first = setTimeout(() => session.destroy(), headersTimeoutMs)
@@ -61,7 +68,10 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
     open.add(arrival)
     stream.once('close', () => {
       open.delete(arrival)
-      resets = stream.headersSent ? 0 : resets + 1
+      if (stream.headersSent) return
+      const now = performance.now()
+      resets = Math.max(0, resets - ((now - resetAt) * resetsPerSecond) / 1000) + 1
+      resetAt = now
       if (resets > maxResets) endFlood(session, options)
     })
     serveStream(serving.handle, arrival)
@@ -94,7 +104,7 @@ function isWaitingForUs(stream: ServerHttp2Stream): boolean {
 
 function endFlood(session: ServerHttp2Session, options: Http2ConnectionOptions): void {
   if (session.destroyed) return
-  recordFailure(options, `more than ${maxResets} streams in a row were reset before their replies`)
+  recordFailure(options, `more than ${maxResets} streams were reset before their replies`)
   session.destroy(undefined as never, enhanceYourCalm)
 }
 

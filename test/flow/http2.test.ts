@@ -31,6 +31,7 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
   else if (path === '/cut') res.writeHead(200, { 'content-length': 10 }).write('half', () => res.destroy())
   else if (path === '/unread') res.writeHead(200).flushHeaders()
   else if (path === '/none') res.writeHead(204).end()
+  else if (path === '/moved') res.writeHead(301, ['location', '/a', 'location', '/b']).end()
   else if (path === '/twice')
     res
       .writeHead(
@@ -148,6 +149,12 @@ test('cookies that were sent apart are one field for the origin (RFC 9113 §8.2.
   assert.equal(cookieOf(origin.requests.at(-1)?.rawHeaders ?? []), 'a=1; b=2')
   assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2'])
   assert.equal(headers['keep-alive'], undefined)
+})
+
+test('a field that should be there once, and is there twice, is passed on as it came', async () => {
+  const { headers } = await get('/moved')
+  assert.deepEqual([headers[':status'], headers['location']], [301, '/a'])
+  assert.equal((await get('/after')).headers[':status'], 200)
 })
 
 test('replies without a body end with their head', async () => {
@@ -273,6 +280,20 @@ test('a caller that resets stream after stream is disconnected, and that is reco
   assert.ok(records('refused').length > before)
   held.length = 0
   assert.equal((await get('/after')).headers[':status'], 200)
+})
+
+test('a caller that resets a stream after each answered one is disconnected all the same', async () => {
+  const own = await openSession(whole as never, installation, { proxyPort, port: origin.port })
+  const closed = once(own, 'close')
+  const rounds = Array.from({ length: 300 }, async () => {
+    const stream = own.request({ ':path': '/held' })
+    stream.on('error', () => {})
+    stream.close(8)
+    await ask(own, { ':path': '/beside' })
+  })
+  await Promise.allSettled(rounds)
+  await closed
+  held.length = 0
 })
 
 test('a connection on which nothing is asked ends', async () => {
