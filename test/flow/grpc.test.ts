@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as grpc from '@grpc/grpc-js'
+import { all, eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
@@ -129,17 +130,15 @@ test('a client stream is one reply', async () => {
 
 test('a server stream comes message by message', async () => {
   const call = client.makeServerStreamRequest(methods.spread.path, bytes.serialize, bytes.deserialize, 'xyz')
-  const all: string[] = []
-  for await (const one of call) all.push(one)
-  assert.deepEqual(all, ['x', 'y', 'z'])
+  assert.deepEqual(await all(call), ['x', 'y', 'z'])
 })
 
 test('both sides stream at once: each answer comes before the next question', async () => {
   const call = client.makeBidiStreamRequest(methods.both.path, bytes.serialize, bytes.deserialize)
-  for (const one of ['first', 'second']) {
-    call.write(one)
-    assert.deepEqual(await once(call, 'data'), [`${one} back`])
-  }
+  await eachCase(['first', 'second'], async (question) => {
+    call.write(question)
+    assert.deepEqual(await once(call, 'data'), [`${question} back`])
+  })
   call.end()
   const [status] = await once(call.resume(), 'status')
   assert.equal(status.code, grpc.status.OK)
