@@ -250,8 +250,9 @@ export function createActivation(options: ActivationOptions): Activation {
         if (before === null) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
         return activate(before, 'rollback', signal)
       }),
+    // A choice as well: put back behind a revision that was chosen later, it would undo it.
     follow: () =>
-      queued(async (signal) => {
+      chosen(async (signal) => {
         const missing = missingIn(current)
         if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles are missing: ${missing.join(', ')}` }
         return attempt({ how: 'reload', by: 'operator', signal, find: () => fromFolders(current), before: () => pin(null) })
