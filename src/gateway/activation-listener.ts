@@ -6,6 +6,17 @@ import type { Logger } from '../telemetry/index.ts'
 /** In the turn of the event loop in which the policy changed, so it may not wait for anything. */
 export type ActivationListener = (inForce: InForce) => void
 
+/** Calls each, whatever another one threw: open connections are evaluated again even where a report of the activation fails. */
+export function callEach(listeners: readonly ActivationListener[], inForce: InForce, onFailure: (error: unknown) => void): void {
+  for (const listener of listeners) {
+    try {
+      listener(inForce)
+    } catch (error) {
+      onFailure(error)
+    }
+  }
+}
+
 export interface RecordActivationOptions {
   /** As in `PolicyStation`. */
   readonly compared: () => Compared | null

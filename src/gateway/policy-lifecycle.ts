@@ -5,7 +5,7 @@ import type { IntegrationRegistry } from '../manifests/index.ts'
 import { namingFiles, preparePrograms, readRules } from '../policy/index.ts'
 import { type Activation, createActivation, createHistory, type InForce } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import type { ActivationListener } from './activation-listener.ts'
+import { type ActivationListener, callEach } from './activation-listener.ts'
 import type { Policies } from './policies.ts'
 import type { Reporting } from './reporting.ts'
 
@@ -50,7 +50,9 @@ export function createPolicyLifecycle(options: PolicyLifecycleOptions): PolicyLi
     },
     requireKnown: (integrations) => requireKnown(config, integrations),
     onActivated(inForce) {
-      for (const listener of onActivated) listener(inForce)
+      callEach(onActivated, inForce, (error) =>
+        logger.error({ err: error }, 'a part of the gateway did not take an activation over; restart the gateway, and report this'),
+      )
     },
     async postActivate(inForce, signal) {
       for (const follow of postActivate) await follow(inForce, signal)
