@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createActivation } from '../../src/rollout/activation.ts'
+import { eachCase } from '../support/cases.ts'
 
 const turnOfLoop = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -22,7 +23,12 @@ function createParts() {
     prepare: async (set: { revision?: string }) => {
       if (state.hold) await new Promise<void>((resolve) => held.push(resolve))
       const revision = set.revision ?? state.next
-      return { revision, activate: () => void (active = revision) }
+      return {
+        revision,
+        activate: () => {
+          active = revision
+        },
+      }
     },
     revision: () => active,
     history: {
@@ -32,7 +38,9 @@ function createParts() {
       pinned: async () => pinned,
       pinFile: 'pin',
       record: async ({ revision }: { revision: string }) => void recorded.push(revision),
-      pin: async (revision: string | null) => void (pinned = revision),
+      pin: async (revision: string | null) => {
+        pinned = revision
+      },
     },
     readRules: async () => ({}),
     bundles: { names: [], areFetched: false, load: async () => new Map() },
@@ -54,7 +62,7 @@ test('a revision chosen after `follow` was asked for stays chosen', async () => 
   state.hold = false
   const chosen = activation.activate('older')
   await turnOfLoop()
-  for (const release of held) release()
+  eachCase(held, (release) => release())
   await Promise.all([followed, chosen])
   assert.deepEqual([active(), pinned()], ['older', 'older'])
 })
