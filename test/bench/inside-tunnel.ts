@@ -1,7 +1,7 @@
 /** A connection through CONNECT and an interception, on which requests can be written. */
 import { request } from 'node:http'
 import type { Socket } from 'node:net'
-import { connect as tlsConnect } from 'node:tls'
+import { type ConnectionOptions, connect as tlsConnect } from 'node:tls'
 
 export interface InsideTunnel {
   readonly proxyPort: number
@@ -10,11 +10,14 @@ export interface InsideTunnel {
   readonly authority: string
   /** What the gateway's certificate is checked against; it is not, where this is absent. */
   readonly ca?: string
+  /** What else the client says of TLS. */
+  readonly tls?: ConnectionOptions
 }
 
-export async function insideTunnel({ proxyPort, proxyAuthorization, authority, ca }: InsideTunnel): Promise<Socket> {
+export async function insideTunnel({ proxyPort, proxyAuthorization, authority, ca, tls = {} }: InsideTunnel): Promise<Socket> {
   const socket = await tunnel(proxyPort, authority, proxyAuthorization)
   const secure = tlsConnect({
+    ...tls,
     socket,
     servername: new URL(`https://${authority}`).hostname,
     ...(ca === undefined ? { rejectUnauthorized: false } : { ca }),

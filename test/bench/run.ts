@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { type LoadResult, load, loadTool } from './load.ts'
 import { type Measured, median, start, untilListening } from './process.ts'
+import { describeProtocols, measureProtocols } from './protocols.ts'
 import { describeShares, measureShares } from './shares.ts'
 import { describeSlowBytes, measureSlowBytes } from './slow-bytes.ts'
 import { tlsLoad } from './tls-load.ts'
@@ -171,10 +172,11 @@ try {
   }
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])
   const shares = await measureShares(Math.min(3, seconds), Math.min(3, rounds))
+  const protocols = await measureProtocols(seconds, Math.min(3, rounds))
   const slowBytes = await measureSlowBytes()
-  writeFileSync('bench.json', `${JSON.stringify({ ...report, shares, slowBytes }, null, 2)}\n`)
+  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes }, null, 2)}\n`)
   process.stdout.write(
-    `${[summary(report), ...describeShares(shares), ...describeSlowBytes(slowBytes), '  all figures: bench.json'].join('\n')}\n`,
+    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), '  all figures: bench.json'].join('\n')}\n`,
   )
 } finally {
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])
