@@ -2,6 +2,7 @@
 import { type Decision, isEngineFailure } from './decision.ts'
 import type { JsonObject } from './json.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
+import { proxyStatusOf } from './proxy-status.ts'
 import type { Answer } from './reply.ts'
 import type { AccessRequest, HeaderList } from './request.ts'
 
@@ -83,6 +84,8 @@ export function toProblem(refusal: Refusal, requestId: string): Answer {
       'application/problem+json',
       'sallyport-problem',
       refusal.code,
+      'proxy-status',
+      proxyStatusOf(refusal.code),
       'cache-control',
       'no-store',
       ...refusal.headers,

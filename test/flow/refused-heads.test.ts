@@ -15,7 +15,7 @@ const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const webSocket =
   'Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 
-test('every refusal has its own code for its reason phrase, and what is not understood is not served', async (t) => {
+test('every refusal has its own code for its reason phrase and in Proxy-Status, and what is not understood is not served', async (t) => {
   const origin = await startRawOrigin(t, ({ line }, socket) => {
     socket.end(
       line.includes('/coded')
@@ -71,6 +71,7 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
       const reply = await exchangeRaw(proxyPort, bytes)
       assert.equal(reply.slice(0, reply.indexOf('\r\n')), `HTTP/1.1 ${line}`, what)
       assert.match(reply, new RegExp(`"code":"${line.slice(4)}"`), what)
+      assert.match(reply, new RegExp(`\r\nproxy-status: sallyport; error=[a-z_]+; details="${line.slice(4)}"\r\n`, 'i'), what)
       assert.equal(origin.connections() - connections, line.startsWith('502') ? 1 : 0, what)
     },
   )

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Refusal } from '../../src/core/index.ts'
 import { forwardableHeaders, soleHeader } from '../../src/ingress/headers.ts'
 import { endToEnd } from '../../src/resources/http/reply-headers.ts'
+import { eachCase } from '../support/cases.ts'
 
 test('keeps order, case and duplicates of end-to-end headers', () => {
   const raw = ['Accept', 'a', 'X-One', '1', 'x-one', '2', 'Cookie', 'c=1']
@@ -155,4 +156,13 @@ test('as many Connection headers as a head has room for cost what is in them, an
   assert.deepEqual(endToEnd([...many, 'x-1', 'dropped', 'x-2', 'kept']), ['x-2', 'kept'])
   // Copying the names that were there before takes minutes; this takes a tenth of a second.
   assert.ok(process.cpuUsage().user - user < 10_000_000)
+})
+
+test('an origin cannot pass its errors off as the gateway’s, and its own Proxy-Status is passed on', () => {
+  eachCase(['sallyport; error=http_request_denied', 'cdn, sallyport', '"sallyport"', ' SALLYPORT ;x'], (forged) =>
+    assert.deepEqual(endToEnd(['Proxy-Status', forged, 'Sallyport-Problem', 'policy-denied']), [], forged),
+  )
+  eachCase(['cdn.example; error=dns_error', 'sallyport.example; received-status=502', 'cdn; details="sallyport"'], (own) =>
+    assert.deepEqual(endToEnd(['Proxy-Status', own]), ['Proxy-Status', own]),
+  )
 })

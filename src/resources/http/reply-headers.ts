@@ -1,5 +1,5 @@
 /** Which headers of an origin are forwarded to the caller (RFC 9110 §7.6.1). */
-import { type HeaderList, Refusal } from '../../core/index.ts'
+import { claimsOurStatus, type HeaderList, Refusal } from '../../core/index.ts'
 import { connectionNames, withoutHeaders } from '../../text/index.ts'
 
 const hopByHop: ReadonlySet<string> = new Set([
@@ -33,6 +33,7 @@ export function endToEnd(raw: readonly (Buffer | string)[]): HeaderList {
       else if (lower === 'transfer-encoding') requireChunked(text(raw[i + 1]))
       continue
     }
+    if (lower === 'proxy-status' && claimsOurStatus(text(raw[i + 1]))) continue
     kept.push(name, text(raw[i + 1]))
   }
   return nominated.length === 0 ? kept : withoutHeaders(kept, nominated)
