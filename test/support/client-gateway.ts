@@ -1,0 +1,82 @@
+/** A gateway for clients that nobody here wrote: they know its origins by name and get the variables of `sallyport env`, nothing else. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { createOriginCertificate } from './certificates.ts'
+import { cleanEnv, command } from './command.ts'
+import { grant, type NetworkSource } from './grant.ts'
+import { createInstallation, type Installation, main, startHere } from './installation.ts'
+import { startOrigin } from './origin.ts'
+import { startResolver } from './resolver.ts'
+
+export type Asked = IncomingMessage | Http2ServerRequest
+export type Answered = ServerResponse | Http2ServerResponse
+
+export interface ClientGateway {
+  readonly installation: Installation
+  readonly proxyPort: number
+  /** api.example.com: with TLS, in HTTP/1.1 and HTTP/2, and in plain HTTP. Each asks what is in `asked`. */
+  readonly https: string
+  readonly http: string
+  /** Method, path and HTTP version of each request that arrived there. */
+  readonly asked: readonly string[]
+  /** The environment of a client: what `sallyport env` prints, on top of this machine's own. */
+  readonly env: NodeJS.ProcessEnv
+}
+
+export interface ClientGatewayOptions {
+  readonly answer: (req: Asked, res: Answered) => void
+  /** The capability for both ports of api.example.com. */
+  readonly may: Partial<NetworkSource>
+}
+
+/** Lives as long as `t`. The integration is `weather`; the gateway's own resolver knows every name as this machine. */
+export async function startForClients(t: Pick<TestContext, 'after'>, { answer, may }: ClientGatewayOptions): Promise<ClientGateway> {
+  const context = t as TestContext
+  const { port: dnsPort } = await startResolver(context, ['127.0.0.1'])
+  const installation = createInstallation(context, { config: `http: { originCa: ./origin-ca.crt, dnsServers: ["127.0.0.1:${dnsPort}"] }` })
+  const { key, certificate } = await createOriginCertificate(installation.folder, 'api.example.com')
+  const asked: string[] = []
+  const listener = (req: Asked, res: Answered) => {
+    asked.push(`${req.method} ${req.url} ${req.httpVersion}`)
+    answer(req, res)
+  }
+  const plain = await startOrigin(context, { answer: listener })
+  const secure = createSecureServer({ key, cert: certificate, allowHTTP1: true }, listener)
+  await once(secure.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => void secure.close())
+  const securePort = (secure.address() as AddressInfo).port
+  const capability = (port: number, tls: 'intercept' | 'none'): NetworkSource => ({
+    ...{ hosts: ['api.example.com'], ports: [port], tls, addresses: ['127.0.0.0/8'] },
+    ...may,
+  })
+  installation.write('integrations/weather.yaml', grant({ network: [capability(securePort, 'intercept'), capability(plain.port, 'none')] }))
+  const { proxyPort } = await startHere(context, installation)
+  return {
+    ...{ installation, proxyPort, asked },
+    https: `https://api.example.com:${securePort}`,
+    http: `http://api.example.com:${plain.port}`,
+    env: cleanEnv(await printedVariables(installation, proxyPort)),
+  }
+}
+
+async function printedVariables({ configFile }: Installation, proxyPort: number): Promise<Record<string, string>> {
+  const words = ['--no-warnings', main, 'env', 'weather', '--config', configFile, '--format', 'json']
+  const { stdout, stderr } = await command(process.execPath, words, { env: cleanEnv({ SALLYPORT_TOKEN: 'weather-token' }) })
+  if (stdout === '') throw new Error(stderr)
+  // The command tells the configured port, which is 0 here.
+  return JSON.parse(stdout.replaceAll('127.0.0.1:0', `127.0.0.1:${proxyPort}`)) as Record<string, string>
+}
+
+/** The script or source of a client, in `test/support/clients`. */
+export const clientFile = (name: string) => join(import.meta.dirname, 'clients', name)
+
+export async function sumOf(req: Asked): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of req) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
