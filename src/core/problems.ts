@@ -28,6 +28,7 @@ export const problems = {
   'connections-exceeded': { status: 429, side: 'cap', title: 'Too many connections are open at once' },
   'bodies-exceeded': { status: 429, side: 'cap', title: 'Too many bodies are read at once' },
   'client-closed': { status: 499, side: 'caller', title: 'The caller went away' },
+  'client-tls-failed': { status: 400, side: 'caller', title: 'The caller does not trust the gateway’s CA, or left its TLS as those do' },
   'interception-failed': { status: 400, side: 'caller', title: 'The TLS inside a tunnel failed before a request came' },
   internal: { status: 500, side: 'gateway', title: 'The gateway failed' },
   'upgrade-unsupported': { status: 501, side: 'caller', title: 'This door does not carry that upgrade' },

@@ -9,6 +9,7 @@ import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
 import { takesEcdsa } from './client-hello.ts'
 import { serve } from './deliver.ts'
+import { left, leftEarly, leftSilently, refuseHandshake, tooSlow } from './handshake-failure.ts'
 import { createCallerLine } from './hangup.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
@@ -61,7 +62,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
     }
     const hello = await wholeRecord(socket, first, headersTimeoutMs)
     if (hello === null) {
-      const why = socket.destroyed || socket.readableEnded ? left : tooSlow
+      const why = socket.destroyed || socket.readableEnded ? leftEarly : tooSlow
       const recorded = recordHandshakeFailure(handle, nextId(), socket, tunnel, new Error(why))
       socket.destroy()
       return recorded
@@ -73,7 +74,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
     const { gone } = held.hangup
     held.giveBack()
     if (context instanceof Error || gone) {
-      const recorded = recordHandshakeFailure(handle, nextId(), socket, tunnel, gone ? new Error(left) : (context as Error))
+      const recorded = recordHandshakeFailure(handle, nextId(), socket, tunnel, gone ? new Error(leftEarly) : (context as Error))
       socket.destroy()
       return recorded
     }
@@ -226,16 +227,11 @@ async function wholeRecord(socket: Duplex, first: Buffer, timeoutMs: number): Pr
 /** RFC 8446 §5.1. */
 const maxRecordBytes = 16 * 1024
 
-const tooSlow = 'no TLS handshake in time'
-
 /** RFC 6066 §3: a fatal unrecognized_name alert, written in the clear since nothing is encrypted yet; Node would only close the connection. */
 function refuseName(socket: Duplex): Error {
   socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, 112]))
   return new Error('SNI differs from the CONNECT authority')
 }
-
-const left = 'the caller left before it was done'
-const leftSilently = 'the caller left without a request'
 
 function sameHost(name: string, judged: string): boolean {
   try {
@@ -247,23 +243,9 @@ function sameHost(name: string, judged: string): boolean {
 
 /** Recorded under the tunnel's integration, which its caller has proved; `parent` is its CONNECT. */
 async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex, tunnel: TunnelRequest, error: Error): Promise<void> {
-  const refusal = new Refusal('interception-failed', explainHandshake(error))
-  const arrival = malformedArrival(id, 'intercept', socket, refusal)
+  const arrival = malformedArrival(id, 'intercept', socket, refuseHandshake(error))
   const settling = await handle({ ...arrival, parent: tunnel.id, identify: tunnel.identify })
   settling.settle({ complete: false, status: 499 })
-}
-
-/** Alerts of a client that does not accept a leaf of the gateway's CA (RFC 8446 §6.2). */
-const distrust = /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)$/
-
-function explainHandshake(error: Error): string {
-  const code = (error as NodeJS.ErrnoException).code ?? error.message
-  if (distrust.test(code)) return `the caller does not trust the gateway's CA, and needs it: sallyport env NAME (${code})`
-  if (error.message === left || code === 'ECONNRESET')
-    return "the caller left during the TLS handshake; many that do not trust the gateway's CA do: sallyport env NAME"
-  if (error.message === leftSilently)
-    return "the caller left after the TLS handshake, without a request; many that do not trust the gateway's CA do: sallyport env NAME"
-  return `the TLS handshake failed: ${code}`
 }
 
 export interface HeldOpen {
