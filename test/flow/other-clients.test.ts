@@ -1,16 +1,13 @@
-/** Clients that nobody here wrote: Node's fetch, Python's urllib and requests, git, npm. */
+/** Clients that nobody here wrote: Node's fetch, Python's urllib and requests, npm. */
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { cleanEnv, command } from '../support/command.ts'
-import { serveGit } from '../support/git-backend.ts'
-import { grant, toLocalhost } from '../support/grant.ts'
+import { grant } from '../support/grant.ts'
 import { createInstallation, manifest, proxyUrl, root, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 
@@ -92,40 +89,6 @@ for url in sys.argv[1:]:
     env,
   })
   assert.equal(stdout, '200 hello\n200 hello\n403 policy-denied\n403 policy-denied\n', stderr)
-})
-
-test('git clones over HTTPS from git http-backend, and cannot push', async (t) => {
-  const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }' })
-  const certificate = await createOriginCertificate(installation.folder, 'localhost')
-  const git = await serveGit(installation.folder)
-  const server = createServer({ key: certificate.key, cert: certificate.certificate }, git.listener)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => void server.close())
-  const { port } = server.address() as AddressInfo
-  installation.write(
-    'integrations/builder.yaml',
-    grant({
-      name: 'builder',
-      network: [
-        toLocalhost(port, { tls: 'intercept', methods: ['GET'], paths: ['/repo.git/info/refs'], query: { service: ['git-upload-pack'] } }),
-        toLocalhost(port, { tls: 'intercept', methods: ['POST'], paths: ['/repo.git/git-upload-pack'] }),
-      ],
-    }),
-  )
-  const { proxyPort } = await startHere(t, installation)
-  const env = cleanEnv({
-    https_proxy: proxyUrl('builder', proxyPort),
-    GIT_SSL_CAINFO: join(installation.folder, 'state/ca/bundle.crt'),
-    GIT_TERMINAL_PROMPT: '0',
-  })
-  const clone = join(installation.folder, 'clone')
-
-  const cloned = await command('git', ['clone', '-q', `https://localhost:${port}/repo.git`, clone], { env })
-  assert.equal(cloned.code, 0, cloned.stderr)
-  assert.equal(readFileSync(join(clone, 'file.txt'), 'utf8'), 'kept in git\n')
-  const pushed = await command('git', ['-C', clone, 'push', '-q', 'origin', 'HEAD:refs/heads/other'], { env })
-  assert.notEqual(pushed.code, 0)
-  assert.match(pushed.stderr, /403/)
 })
 
 test('npm views and installs a small package from its registry', async (t) => {

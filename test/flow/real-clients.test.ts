@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { type Answered, type Asked, type ClientGateway, clientFile, startForClients, sumOf } from '../support/client-gateway.ts'
+import { type ClientGateway, clientFile, startForClients, sumOf } from '../support/client-gateway.ts'
 import { command } from '../support/command.ts'
 import { goProgram, pythonWith, unless } from '../support/tools.ts'
 
@@ -19,7 +20,7 @@ const largeSum = createHash('sha256').update(large).digest('hex')
 let gateway: ClientGateway
 let body: string
 
-async function answer(req: Asked, res: Answered): Promise<void> {
+async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   if (req.url === '/v1/large') res.end(large)
   else if (req.url === '/v1/sum') res.end(await sumOf(req))
   else res.end('hello')
@@ -28,7 +29,7 @@ async function answer(req: Asked, res: Answered): Promise<void> {
 before(async () => {
   gateway = await startForClients(whole, {
     answer: (req, res) => void answer(req, res),
-    may: { methods: ['GET', 'PUT'], paths: ['/v1/**'] },
+    may: [{ methods: ['GET', 'PUT'], paths: ['/v1/**'] }],
   })
   body = join(gateway.installation.folder, 'body')
   writeFileSync(body, large)

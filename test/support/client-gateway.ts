@@ -1,8 +1,8 @@
 /** A gateway for clients that nobody here wrote: they know its origins by name and get the variables of `sallyport env`, nothing else. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { createSecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -12,9 +12,6 @@ import { grant, type NetworkSource } from './grant.ts'
 import { createInstallation, type Installation, main, startHere } from './installation.ts'
 import { startOrigin } from './origin.ts'
 import { startResolver } from './resolver.ts'
-
-export type Asked = IncomingMessage | Http2ServerRequest
-export type Answered = ServerResponse | Http2ServerResponse
 
 export interface ClientGateway {
   readonly installation: Installation
@@ -29,9 +26,10 @@ export interface ClientGateway {
 }
 
 export interface ClientGatewayOptions {
-  readonly answer: (req: Asked, res: Answered) => void
-  /** The capability for both ports of api.example.com. */
-  readonly may: Partial<NetworkSource>
+  /** In both versions: what Node gives for HTTP/2 has the same methods. */
+  readonly answer: RequestListener
+  /** Capabilities, each for both ports of api.example.com. */
+  readonly may: readonly Partial<NetworkSource>[]
 }
 
 /** Lives as long as `t`. The integration is `weather`; the gateway's own resolver knows every name as this machine. */
@@ -41,20 +39,22 @@ export async function startForClients(t: Pick<TestContext, 'after'>, { answer, m
   const installation = createInstallation(context, { config: `http: { originCa: ./origin-ca.crt, dnsServers: ["127.0.0.1:${dnsPort}"] }` })
   const { key, certificate } = await createOriginCertificate(installation.folder, 'api.example.com')
   const asked: string[] = []
-  const listener = (req: Asked, res: Answered) => {
+  const listener: RequestListener = (req, res) => {
     asked.push(`${req.method} ${req.url} ${req.httpVersion}`)
     answer(req, res)
   }
   const plain = await startOrigin(context, { answer: listener })
-  const secure = createSecureServer({ key, cert: certificate, allowHTTP1: true }, listener)
+  const secure = createSecureServer({ key, cert: certificate, allowHTTP1: true }, listener as never)
   await once(secure.listen(0, '127.0.0.1'), 'listening')
   t.after(() => void secure.close())
   const securePort = (secure.address() as AddressInfo).port
-  const capability = (port: number, tls: 'intercept' | 'none'): NetworkSource => ({
-    ...{ hosts: ['api.example.com'], ports: [port], tls, addresses: ['127.0.0.0/8'] },
-    ...may,
-  })
-  installation.write('integrations/weather.yaml', grant({ network: [capability(securePort, 'intercept'), capability(plain.port, 'none')] }))
+  const hosts = ['api.example.com']
+  const addresses = ['127.0.0.0/8']
+  const network = may.flatMap((more): readonly NetworkSource[] => [
+    { hosts, addresses, ports: [securePort], tls: 'intercept', ...more },
+    { hosts, addresses, ports: [plain.port], tls: 'none', ...more },
+  ])
+  installation.write('integrations/weather.yaml', grant({ network: [...network] }))
   const { proxyPort } = await startHere(context, installation)
   return {
     ...{ installation, proxyPort, asked },
@@ -75,7 +75,7 @@ async function printedVariables({ configFile }: Installation, proxyPort: number)
 /** The script or source of a client, in `test/support/clients`. */
 export const clientFile = (name: string) => join(import.meta.dirname, 'clients', name)
 
-export async function sumOf(req: Asked): Promise<string> {
+export async function sumOf(req: IncomingMessage): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of req) hash.update(chunk as Buffer)
   return hash.digest('hex')

@@ -50,7 +50,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'identity.tokens[].sha256': ['flow/policy-change.test.ts', 'what is open ends when its token is taken back'],
   'network[].hosts': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
   'network[].ports': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
-  'network[].methods': ['flow/other-clients.test.ts', 'git clones over HTTPS from git http-backend, and cannot push'],
+  'network[].methods': ['flow/package-managers.test.ts', 'git clones and fetches, and cannot push'],
   'network[].paths': ['flow/security-cases.test.ts', 'cases 6, 9: one path has one verdict'],
   'network[].query': queryConditions,
   'network[].encodedSlash': literalForms,
