@@ -21,15 +21,29 @@ let gateway: ClientGateway
 let body: string
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  if (req.url === '/v1/large') res.end(large)
+  if (req.headers['content-type'] === 'application/grpc') echoCall(req, res)
+  else if (req.url === '/v1/large') res.end(large)
   else if (req.url === '/v1/sum') res.end(await sumOf(req))
   else res.end('hello')
+}
+
+/** Its message comes back, and its status is OK. */
+function echoCall(req: IncomingMessage, res: ServerResponse): void {
+  res.setHeader('content-type', 'application/grpc')
+  req.pipe(res, { end: false })
+  req.on('end', () => {
+    res.addTrailers({ 'grpc-status': '0' })
+    res.end()
+  })
 }
 
 before(async () => {
   gateway = await startForClients(whole, {
     answer: (req, res) => void answer(req, res),
-    may: [{ methods: ['GET', 'PUT'], paths: ['/v1/**'] }],
+    may: [
+      { methods: ['GET', 'PUT'], paths: ['/v1/**'] },
+      { methods: ['POST'], paths: ['/test.Echo/*'] },
+    ],
   })
   body = join(gateway.installation.folder, 'body')
   writeFileSync(body, large)
@@ -49,6 +63,14 @@ interface Client {
   /** Words behind the addresses. */
   readonly more?: readonly string[]
 }
+
+/** Of each request inside an interception, the id of the tunnel that it came through. */
+const tunnelsSince = (earlier: number) =>
+  gateway.installation
+    .records()
+    .slice(earlier)
+    .filter(({ type, door }) => type === 'decided' && door === 'intercept')
+    .map(({ parent }) => parent)
 
 const python = await pythonWith('requests', 'httpx', 'h2', 'aiohttp')
 const go = await goProgram()
@@ -88,12 +110,18 @@ for (const { name, version, words, missing = null, more = [] } of clients) {
     )
     // In front of all TLS, or within it.
     assert.match(lines.slice(7).join('\n'), /403|policy-denied/, stderr)
-    const tunnels = installation
-      .records()
-      .slice(earlier)
-      .filter(({ type, door }) => type === 'decided' && door === 'intercept')
-      .map(({ parent }) => parent)
+    const tunnels = tunnelsSince(earlier)
     // Five requests; Node’s fetch takes a second connection where the first one has just been used.
     assert.equal(tunnels.length >= 5 && new Set(tunnels.slice(0, 5)).size <= 2, true, tunnels.join())
   })
 }
+
+test('grpc-js calls through one connection, and a denial is a status that says why', async () => {
+  const { https, env, installation } = gateway
+  const earlier = installation.records().length
+  const calls = ['/test.Echo/Say=2', '/test.Echo/Say=3000000', '/test.Other/Say=2']
+  const { stdout, stderr } = await command(process.execPath, [clientFile('grpc.mjs'), new URL(https).host, ...calls], { env })
+  assert.match(stdout, /^OK 2\nOK 3000000\nPERMISSION_DENIED .*policy-denied.*\n$/, stderr)
+  const tunnels = tunnelsSince(earlier)
+  assert.deepEqual(tunnels, Array(3).fill(tunnels[0]))
+})
