@@ -1,0 +1,3 @@
+module go-origin
+
+go 1.22
