@@ -300,6 +300,35 @@ test_rules_obligations_give_way if {
 	got.obligations == {"timeoutMs": 5, "maxReplyBytes": 10}
 }
 
+timed := json.patch(index, [{"op": "add", "path": "/weather/network/exact/api.example.com/0/obligations/timeouts", "value": {"connectMs": 50, "totalMs": 900}}])
+
+stating(obligations) := result if {
+	result := decision with input as http({}) with data.integrations as timed with data.sallyport.rules as {"obligations": obligations}
+}
+
+test_timeouts_of_the_capability if stating(set()).obligations.timeouts == {"connectMs": 50, "totalMs": 900}
+
+test_the_shortest_of_each_timeout_wins if {
+	stated := {{"timeouts": {"connectMs": 70, "idleMs": 30}}, {"timeouts": {"idleMs": 20, "totalMs": 800}}, {"timeoutMs": 5}}
+	stating(stated).obligations == {"timeoutMs": 5, "timeouts": {"connectMs": 50, "idleMs": 20, "totalMs": 800}}
+}
+
+test_the_shortest_timeout_wins_where_rules_allow if {
+	stated := {{"timeouts": {"idleMs": 30}}, {"timeouts": {"idleMs": 20}}}
+	got := decision with input as http({"path": "/admin"}) with data.integrations as timed with data.sallyport.rules as {"allow": {"admins"}, "obligations": stated}
+	got.obligations == {"timeouts": {"idleMs": 20}}
+}
+
+test_timeouts_that_are_none_deny if {
+	every odd in [{"idleMs": "1s"}, {"idleMs": 0.5}, {"idleMs": 0}, {"idleMs": null}, 5, false, null, "1s"] {
+		got := stating({{"timeouts": odd}, {"timeouts": {"idleMs": 20}}})
+		got.allow == false
+		got.rule == "rules/obligations"
+	}
+}
+
+test_unknown_timeouts_reach_the_gateway_which_denies if stating({{"timeouts": {"dns": 5}}}).obligations.timeouts.dns == 5
+
 test_rules_conflicting_obligations_deny if {
 	got := decision with input as http({}) with data.integrations as index with data.sallyport.rules as {"obligations": {{"timeoutMs": 10}, {"timeoutMs": 5}}}
 	got.allow == false

@@ -20,5 +20,7 @@ export interface Identified {
  */
 export interface Hangup {
   readonly gone: boolean
+  /** A Refusal: why the work ends, where that is not that the caller left. */
+  readonly reason?: Error
   onGone(callback: () => void): () => void
 }

@@ -1,9 +1,27 @@
 /** A policy's answer. */
 
+export const timeoutKeys = [
+  /** The lookup of the name, and the TCP connection. */
+  'connectMs',
+  /** The TLS handshake with the destination. */
+  'tlsMs',
+  /** From when the request has its connection to the head of the reply, without the time that the caller takes for its body. */
+  'firstByteMs',
+  /** Without a byte of the reply; in a tunnel or a WebSocket, in either direction. */
+  'idleMs',
+  /** Everything from the permission on: each attempt and the whole reply; of a tunnel or a WebSocket, as long as it is open. */
+  'totalMs',
+] as const
+
+/** How long each part of an exchange may take, in milliseconds. */
+export type Timeouts = { readonly [Key in (typeof timeoutKeys)[number]]?: number }
+
 /** What must be done if the request is allowed. Absent means the gateway's default. */
 export interface Obligations {
   readonly tls?: 'tunnel' | 'intercept'
+  /** Until the head of the reply, everything together. */
   readonly timeoutMs?: number
+  readonly timeouts?: Timeouts
   readonly maxRequestBytes?: number
   readonly maxReplyBytes?: number
   /** CIDR blocks outside the public internet that may be dialled. */

@@ -1,4 +1,5 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
+import type { Timeouts } from './decision.ts'
 
 /** What a capability says of paths that origins read in two ways: this origin takes the form literally. Absent: such a path is refused. */
 export interface FormChoices {
@@ -9,8 +10,13 @@ export interface FormChoices {
 /** By key of the query, the values that it may have: each that is given must be among them, and one must be given. An empty list: the key may not be there. */
 export type QueryConditions = Readonly<Record<string, readonly string[]>>
 
+/** What may be stated for a capability on how long its exchanges take. */
+interface Timed {
+  readonly timeouts?: Timeouts
+}
+
 /** A set of hosts and what may be done there. */
-export interface NetworkCapability extends FormChoices {
+export interface NetworkCapability extends FormChoices, Timed {
   /** `network/0`, `network/1`, …: its place in the manifest, named in decisions and records. */
   readonly id: string
   /** Canonical names or addresses; `*.example.com` is every name below example.com but not the apex; `*` is every name and no address. */
@@ -33,7 +39,7 @@ export interface NetworkCapability extends FormChoices {
 }
 
 /** A named service of the gateway's configuration, and what may be asked of it. */
-export interface ServiceCapability extends FormChoices {
+export interface ServiceCapability extends FormChoices, Timed {
   readonly id: string
   readonly name: string
   readonly methods: readonly string[] | null

@@ -40,6 +40,11 @@ export const problems = {
   'breaker-open': { status: 503, side: 'origin', title: 'The destination failed too often and is given a rest' },
   draining: { status: 503, side: 'gateway', title: 'The gateway is shutting down' },
   'origin-timeout': { status: 504, side: 'origin', title: 'The destination did not answer in time' },
+  'origin-connect-timeout': { status: 504, side: 'origin', title: 'No connection to the destination in time' },
+  'origin-tls-timeout': { status: 504, side: 'origin', title: 'The TLS handshake of the destination took too long' },
+  'origin-first-byte-timeout': { status: 504, side: 'origin', title: 'The destination did not begin to answer in time' },
+  'origin-idle-timeout': { status: 504, side: 'origin', title: 'Nothing moved for too long' },
+  'total-timeout': { status: 504, side: 'cap', title: 'The exchange as a whole took too long' },
   'version-unsupported': { status: 505, side: 'caller', title: 'That version of HTTP is not understood' },
 } as const satisfies Record<string, { status: number; side: Side; title: string }>
 

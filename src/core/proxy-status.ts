@@ -17,6 +17,11 @@ const exactTypes: Partial<Readonly<Record<ProblemCode, string>>> = {
   'origin-tls-failed': 'tls_certificate_error',
   'origin-failed': 'http_protocol_error',
   'origin-timeout': 'http_response_timeout',
+  'origin-connect-timeout': 'connection_timeout',
+  'origin-tls-timeout': 'connection_timeout',
+  'origin-first-byte-timeout': 'http_response_timeout',
+  'origin-idle-timeout': 'connection_read_timeout',
+  'total-timeout': 'http_response_timeout',
   'reply-too-large': 'http_response_body_size',
   draining: 'proxy_internal_response',
 }

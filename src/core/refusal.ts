@@ -93,3 +93,8 @@ export function toProblem(refusal: Refusal, requestId: string): Answer {
     body: Buffer.from(`${JSON.stringify(document)}\n`),
   }
 }
+
+/** What ends the work for a caller that is gone (`Hangup.reason`). */
+export function endOf({ reason }: { readonly reason?: Error }): Refusal {
+  return reason instanceof Refusal ? reason : new Refusal('client-closed', 'the caller went away')
+}

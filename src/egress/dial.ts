@@ -7,7 +7,7 @@ import { Refusal } from '../core/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
-import { type Stop, withDeadline } from './deadline.ts'
+import { type Stop, withDeadline, withinPart } from './deadline.ts'
 import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
 
@@ -57,12 +57,22 @@ export function createDialer(options: DialerOptions): Dialer {
     })
   }
   async function open(target: Target, signal: AbortSignal, protocols: readonly string[] | null): Promise<Socket> {
+    const { host, calledAs = host, timeouts: { connectMs, tlsMs } = {} } = target
+    const connecting = { timeoutMs: connectMs, what: `no connection to ${calledAs}`, code: 'origin-connect-timeout' } as const
+    const socket = await withinPart(connecting, signal, (until) => connected(target, until))
+    if (protocols === null) return socket
+    const shaking = { timeoutMs: tlsMs, what: `no TLS with ${calledAs}`, code: 'origin-tls-timeout' } as const
+    const offered = { secureContext: secureContext(), protocols }
+    return withinPart(shaking, signal, (until) => handshake(socket, host, offered, until)).catch((error) => {
+      throw explainConnectError(error as NodeJS.ErrnoException, target)
+    })
+  }
+  async function connected(target: Target, signal: AbortSignal): Promise<Socket> {
     const addresses = await resolveJudged(resolve, rule, target, signal)
     if (!mayDial()) throw scarce(target)
     try {
       const beside = { take: () => places.take(target.owner), give: () => places.give(target.owner) }
-      const socket = await connectFirst(addresses, target.port, signal, beside)
-      return protocols === null ? socket : await handshake(socket, target.host, { secureContext: secureContext(), protocols }, signal)
+      return await connectFirst(addresses, target.port, signal, beside)
     } catch (error) {
       throw explainConnectError(error as NodeJS.ErrnoException, target)
     }

@@ -3,11 +3,20 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BrokenOff, type Meter, type ProblemCode, type Slowed, writeSlowly } from '../core/index.ts'
 
+export interface JoinBounds {
+  readonly idleTimeoutMs: number
+  /** What the record says where nothing moved for so long; `null`: neither side is blamed. */
+  readonly idleProblem: ProblemCode | null
+  /** It is cut after this time, whatever moves. */
+  readonly lastsMs: number | undefined
+}
+
 /**
  * Resolves when both sides have sent everything and received everything. Rejects when either broke off, bytes of the other were lost
- * with it, nothing moved for `idleTimeoutMs`, whichever halves are still open, or with what `meter` throws.
+ * with it, nothing moved for `idleTimeoutMs`, whichever halves are still open, its time is up, or with what `meter` throws.
  */
-export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter: Meter, idleTimeoutMs: number): Promise<void> {
+export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter: Meter, bounds: JoinBounds): Promise<void> {
+  const { idleTimeoutMs, idleProblem, lastsMs } = bounds
   // The door's own timer does not cover tunnels.
   if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
   return new Promise((resolve, reject) => {
@@ -19,18 +28,21 @@ export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter:
       if (over) return
       over = true
       clearTimeout(timer)
+      clearTimeout(last)
       caller.destroy()
       origin.destroy()
       reject(error)
     }
-    const idle = () => (slow > 0 ? moved() : fail(new Error(`nothing moved for ${idleTimeoutMs} ms`)))
+    const idle = () => (slow > 0 ? moved() : fail(stillFor(idleTimeoutMs, idleProblem)))
     const timer = setTimeout(idle, idleTimeoutMs)
+    const last = lastsMs === undefined ? undefined : setTimeout(() => fail(endOfTime()), lastsMs)
     const moved = () => void (over || timer.refresh())
     const halfDone = () => {
       halves -= 1
       if (halves > 0 || over) return
       over = true
       clearTimeout(timer)
+      clearTimeout(last)
       caller.destroy()
       origin.destroy()
       resolve()
@@ -59,6 +71,17 @@ export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter:
     relay(caller, origin, head, { ...way, count: (bytes) => meter.sent(bytes) })
     relay(origin, caller, nothing, { ...way, count: (bytes) => meter.received(bytes) })
   })
+}
+
+/** Why a connection is cut in which nothing moved. */
+export function stillFor(idleTimeoutMs: number, problem: ProblemCode | null): Error {
+  const what = `nothing moved for ${idleTimeoutMs} ms`
+  return problem === null ? new Error(what) : new BrokenOff(problem, what)
+}
+
+/** Why a connection is cut that was open for as long as it may be. */
+export function endOfTime(): BrokenOff {
+  return new BrokenOff('total-timeout', 'it was open for as long as it may be')
 }
 
 const nothing = Buffer.alloc(0)

@@ -1,7 +1,7 @@
 /** Name resolution for egress: only ever called with a Permit in hand, and every address is judged before one is dialled. */
 import type { LookupAddress } from 'node:dns'
 import { isIP } from 'node:net'
-import { Refusal } from '../core/index.ts'
+import { Refusal, type Timeouts } from '../core/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { unlessAborted } from './deadline.ts'
 import { createLocalNames, type LocalNames } from './hosts-file.ts'
@@ -72,6 +72,8 @@ export function createResolveName(options: ResolveOptions): ResolveName {
   }
 }
 
+export type DialTimeouts = Pick<Timeouts, 'connectMs' | 'tlsMs'>
+
 export interface Target {
   readonly host: string
   /** The name that the caller knows, where that is not the host: a named service, whose location the caller does not learn. */
@@ -83,6 +85,8 @@ export interface Target {
   readonly owner: string
   /** Until it is connected, where that is less than `http.connectTimeout`. */
   readonly timeoutMs?: number
+  /** Of the parts: each ends the dial by a code of its own. */
+  readonly timeouts?: DialTimeouts
 }
 
 /**

@@ -87,13 +87,13 @@ export function createBreakers(now: () => number, onChange: (integration: string
   }
 }
 
-const breakingOff: ReadonlySet<ProblemCode> = new Set(['origin-failed', 'origin-timeout'])
+const breakingOff: ReadonlySet<ProblemCode> = new Set(['origin-failed', 'origin-timeout', 'origin-idle-timeout'])
 
 /** Problems of the caller, of the gateway's rules and limits, and bugs: they say nothing about the destination. */
 function resultOf(error: unknown, waitedMs: number): Result {
   if (!(error instanceof Refusal)) return 'neutral'
   if (error.code === 'client-closed') return waitedMs >= patientMs ? 'abandoned' : 'neutral'
-  return error.code.startsWith('origin-') ? 'failed' : 'neutral'
+  return error.code.startsWith('origin-') || error.code === 'total-timeout' ? 'failed' : 'neutral'
 }
 
 function restOf(origin: string, waitMs: number): Refusal {

@@ -10,7 +10,8 @@ import type {
   NetworkCapability,
   ServiceCapability,
 } from '../core/index.ts'
-import { identitySchema, judgesRequests, type ManifestFile, manifestSchema } from './schema.ts'
+import { identitySchema, type ManifestFile, manifestSchema, tlsOf } from './schema.ts'
+import { timeoutsFrom } from './timeouts.ts'
 
 export interface ManifestDefaults {
   readonly limits: LimitSettings
@@ -57,7 +58,7 @@ function hashesOf(identity: ManifestFile['identity']): readonly Buffer[] {
 type Given<Key extends 'network' | 'services' | 'files'> = NonNullable<ManifestFile[Key]>[number]
 
 function networkFrom(given: Given<'network'>, index: number): NetworkCapability {
-  const tls = given.tls ?? (judgesRequests(given) ? 'intercept' : 'tunnel')
+  const tls = tlsOf(given)
   return {
     id: `network/${index}`,
     hosts: given.hosts,
@@ -69,6 +70,7 @@ function networkFrom(given: Given<'network'>, index: number): NetworkCapability 
     tls,
     addresses: given.addresses ?? [],
     ...(given.timeout !== undefined && { timeoutMs: given.timeout }),
+    ...(given.timeouts !== undefined && { timeouts: timeoutsFrom(given.timeouts) }),
     ...(given.maxRequest !== undefined && { maxRequestBytes: given.maxRequest }),
     ...(given.maxReply !== undefined && { maxReplyBytes: given.maxReply }),
   }
@@ -83,6 +85,7 @@ function serviceFrom(given: Given<'services'>, index: number): ServiceCapability
     ...(given.query !== undefined && { query: given.query }),
     ...choicesFrom(given),
     websocket: given.websocket ?? false,
+    ...(given.timeouts !== undefined && { timeouts: timeoutsFrom(given.timeouts) }),
   }
 }
 

@@ -1,6 +1,15 @@
 /** Manifests compiled into the data that the policy looks up: by integration, then by exact host and wildcard suffix. */
 import { hostCovers } from '../canonical/index.ts'
-import type { FileCapability, FormChoices, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
+import type {
+  FileCapability,
+  FormChoices,
+  Integration,
+  Json,
+  JsonObject,
+  NetworkCapability,
+  ServiceCapability,
+  Timeouts,
+} from '../core/index.ts'
 
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.
@@ -28,10 +37,11 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
 }
 
 function networkEntry(capability: NetworkCapability): JsonObject {
-  const { id, ports, methods, paths, query, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
+  const { id, ports, methods, paths, query, tls, addresses, timeoutMs, timeouts, maxRequestBytes, maxReplyBytes } = capability
   const obligations = {
     ...(addresses.length > 0 && { addresses }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...timeoutsEntry(timeouts),
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     ...(maxReplyBytes !== undefined && { maxReplyBytes }),
   }
@@ -48,7 +58,7 @@ function networkEntry(capability: NetworkCapability): JsonObject {
 }
 
 function serviceEntry(capability: ServiceCapability): JsonObject {
-  const { id, methods, paths, query, websocket } = capability
+  const { id, methods, paths, query, websocket, timeouts } = capability
   return {
     id,
     ...methodsEntry(methods),
@@ -56,8 +66,12 @@ function serviceEntry(capability: ServiceCapability): JsonObject {
     ...(query && { query }),
     ...formsEntry(capability),
     websocket,
-    obligations: {},
+    obligations: timeoutsEntry(timeouts),
   }
+}
+
+function timeoutsEntry(timeouts: Timeouts | undefined): JsonObject {
+  return timeouts === undefined ? {} : { timeouts: { ...timeouts } }
 }
 
 /** What is not chosen is absent. */

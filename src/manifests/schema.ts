@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { breakerSchema, cidr, duration, limitsSchema, name, size } from '../config/index.ts'
 import { fileActions } from '../core/index.ts'
 import { filePattern, hostPattern, pathPattern } from './patterns.ts'
+import { requireShorterParts, requireTimeable, timeouts } from './timeouts.ts'
 
 /** One line of text for people and records. */
 const line = (max = 4096) =>
@@ -54,8 +55,15 @@ const emptySegments = () =>
 /** What can only be held where each request is seen. */
 const requestKeys = ['methods', 'paths', 'query', 'encodedSlash', 'emptySegments'] as const
 
-export function judgesRequests(capability: Readonly<Partial<Record<(typeof requestKeys)[number], unknown>>>): boolean {
+function judgesRequests(capability: Readonly<Partial<Record<(typeof requestKeys)[number], unknown>>>): boolean {
   return requestKeys.some((key) => capability[key] !== undefined)
+}
+
+type TlsMode = 'none' | 'tunnel' | 'intercept'
+
+/** As it is stated, or follows from what has to be seen. */
+export function tlsOf(capability: Parameters<typeof judgesRequests>[0] & { readonly tls?: TlsMode | undefined }): TlsMode {
+  return capability.tls ?? (judgesRequests(capability) ? 'intercept' : 'tunnel')
 }
 
 interface Patterned {
@@ -103,6 +111,7 @@ const network = z
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
     timeout: duration().describe('Time until the head of the reply; for a blind tunnel, until it is connected.').optional(),
+    timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
     maxRequest: size()
       .describe(
         'The largest body of a request; for a blind tunnel, everything that the caller sends, beyond which it is cut. Without it a tunnel has no cap.',
@@ -124,6 +133,10 @@ const network = z
     },
   )
   .superRefine(requireChoices)
+  .superRefine((capability, context) => {
+    requireShorterParts(capability, context)
+    requireTimeable(tlsOf(capability), capability.timeouts, context)
+  })
 
 const service = z
   .strictObject({
@@ -134,8 +147,10 @@ const service = z
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
     websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
+    timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
   })
   .superRefine(requireChoices)
+  .superRefine(requireShorterParts)
 
 const file = z.strictObject({
   name: name().describe('The name in `/v1/files/<name>/…`.'),

@@ -1,7 +1,7 @@
 /** Reads the result of an evaluation as a decision: anything that is not exactly of that shape is a denial. */
 import { LRUCache } from 'lru-cache'
 import { isMapped, readBlock } from '../canonical/index.ts'
-import { type Decision, denial, isEngineFailure, type Obligations } from '../core/index.ts'
+import { type Decision, denial, isEngineFailure, type Obligations, timeoutKeys } from '../core/index.ts'
 
 export interface DecisionReader {
   /** Few distinct results come out of a policy: the same text is the same decision, parsed and checked once. Throws on what is not a result set. */
@@ -64,6 +64,7 @@ const decisionKeys: ReadonlySet<string> = new Set(['allow', 'rule', 'capability'
 const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => boolean>> = {
   tls: (value) => value === 'tunnel' || value === 'intercept',
   timeoutMs: isPositiveInteger,
+  timeouts: isTimeouts,
   maxRequestBytes: isPositiveInteger,
   maxReplyBytes: isPositiveInteger,
   addresses: (value) => isStringList(value) && value.every(isBlock),
@@ -92,4 +93,14 @@ function isBlock(text: string): boolean {
 
 function isPositiveInteger(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+}
+
+/** Node's timers fire at once where a delay does not fit 31 bits. */
+const maxTimeoutMs = 2 ** 31 - 1
+
+function isTimeouts(value: unknown): boolean {
+  if (!isRecord(value)) return false
+  return Object.entries(value).every(
+    ([key, ms]) => (timeoutKeys as readonly string[]).includes(key) && isPositiveInteger(ms) && (ms as number) <= maxTimeoutMs,
+  )
 }

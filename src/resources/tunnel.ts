@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { Claim, type Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
 import { type Dialer, joinSockets } from '../egress/index.ts'
 import { capped } from './byte-caps.ts'
+import { TotalDeadline } from './deadlines.ts'
 
 export interface TunnelResourceOptions {
   readonly dialer: Dialer
@@ -28,10 +29,11 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
       return { status: 200, headers: [], takeover: (socket, head) => intercept(socket, head, request), discard: () => {} }
     }
     const { target, integration, hangup } = request
-    const { addresses: allowed = [], timeoutMs } = obligations
-    const bound = timeoutMs === undefined ? {} : { timeoutMs }
+    const { addresses: allowed = [], timeoutMs, timeouts: { connectMs, idleMs, totalMs } = {} } = obligations
+    const bound = { ...(timeoutMs !== undefined && { timeoutMs }), ...(connectMs !== undefined && { timeouts: { connectMs } }) }
+    const total = totalMs === undefined ? null : new TotalDeadline(totalMs, hangup)
     progress.dialling()
-    const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, hangup)
+    const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, total ?? hangup).finally(() => total?.end())
     progress.dialled()
     progress.started()
     // An origin that has ended its side may still be sent more.
@@ -39,7 +41,13 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     return {
       status: 200,
       headers: [],
-      takeover: (socket, head, meter) => joinSockets(socket, head, origin, capped(meter, obligations), idleTimeoutMs),
+      takeover: (socket, head, meter) =>
+        joinSockets(socket, head, origin, capped(meter, obligations), {
+          idleTimeoutMs: idleMs ?? idleTimeoutMs,
+          // Which side was to send is not known: it is told apart only where an author asks for it.
+          idleProblem: idleMs === undefined ? null : 'origin-idle-timeout',
+          lastsMs: total?.leftMs(),
+        }),
       discard: () => origin.destroy(),
     }
   }

@@ -60,7 +60,7 @@ const rows: Readonly<Record<string, Row>> = {
   'origin FIN in its reply': { path: '/short', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-failed' } },
   'origin half-close after its reply': { path: '/closes', rest: '\r\n', settled: { status: 200, complete: true, problem: null } },
   'origin early reply': { path: '/early', method: 'POST', rest: unfinished, settled: { status: 401, complete: true, problem: null } },
-  'origin stall in its reply': { path: '/stalls', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-timeout' } },
+  'origin stall in its reply': { path: '/stalls', rest: '\r\n', settled: { status: 200, complete: false, problem: 'origin-idle-timeout' } },
   'origin stall': { path: '/never', rest: '\r\n', settled: { status: 504, complete: true, problem: 'origin-timeout' } },
 }
 

@@ -54,7 +54,10 @@ test('a tunnel to an origin that is gone already ends at once, for the caller to
   const origin = await dialReset(t)
   const caller = connect(await listen(t, () => {}), '127.0.0.1')
   await new Promise<void>((resolve) => caller.once('connect', () => resolve()))
-  await assert.rejects(joinSockets(caller, Buffer.alloc(0), origin, noMeter, 60_000), { code: 'ECONNRESET' })
+  await assert.rejects(
+    joinSockets(caller, Buffer.alloc(0), origin, noMeter, { idleTimeoutMs: 60_000, idleProblem: null, lastsMs: undefined }),
+    { code: 'ECONNRESET' },
+  )
   assert.ok(caller.destroyed)
 })
 
@@ -246,7 +249,13 @@ test('a dial for a service ends with the last request that waits for it: when th
   const proxy = createServiceProxy(settings, { tcp, tls: tcp }, 60_000)
   const forward = (hangup: Hangup, timeoutMs?: number) => {
     const request = { integration: { name: 'weather' }, target: { method: 'GET', path: '/', query: '' }, headers: [], body: null, hangup }
-    return proxy.forward(request as unknown as ServiceRequest, noProgress, { maxRequestBytes: 1, maxReplyBytes: 1, timeoutMs })
+    return proxy.forward(request as unknown as ServiceRequest, noProgress, {
+      hangup,
+      timeouts: {},
+      maxRequestBytes: 1,
+      maxReplyBytes: 1,
+      timeoutMs,
+    })
   }
   const { hangup, leave } = createCaller()
   const left = forward(hangup)

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Hangup } from '../../src/core/index.ts'
+import { createHeadDeadline } from '../../src/resources/deadlines.ts'
 import { forgetPending } from '../../src/resources/http/agent-queue.ts'
 import { exchange } from '../../src/resources/http/exchange.ts'
 import { createOriginPool, type OriginPool } from '../../src/resources/http/origin-pool.ts'
@@ -62,7 +63,16 @@ async function giveUp(pool: OriginPool): Promise<WeakRef<Buffer>> {
 function ask(pool: OriginPool, hangup: Hangup, body: Buffer | null) {
   const method = body === null ? 'GET' : 'PUT'
   const sent = { path: '/', method, headers: ['host', 'a'], body }
-  return exchange({ pool, request: sent, hangup, progress: noProgress, host: 'a', timeoutMs: 600_000, maxReplyBytes: 100 })
+  return exchange({
+    pool,
+    request: sent,
+    hangup,
+    progress: noProgress,
+    host: 'a',
+    head: createHeadDeadline(600_000),
+    firstByteMs: undefined,
+    maxReplyBytes: 100,
+  })
 }
 
 test('a request that undici has in its queue keeps nothing of its body, and is never sent', async (t) => {

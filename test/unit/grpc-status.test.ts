@@ -23,6 +23,8 @@ test('each kind of refusal has the code that a client of gRPC acts on', () =>
       ['origin-unreachable', '14'],
       ['draining', '14'],
       ['origin-timeout', '4'],
+      ['origin-first-byte-timeout', '4'],
+      ['total-timeout', '4'],
       ['internal', '13'],
       ['conflict', '2'],
     ] as const,

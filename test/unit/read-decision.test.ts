@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readDecision } from '../../src/policy/decision-reader.ts'
+import { eachCase } from '../support/cases.ts'
 
 const answer = { allow: true, rule: 'acme/allow', reasons: [], obligations: {} }
 
@@ -27,4 +28,14 @@ test('a policy cannot say that the engine failed', () => {
 test('a key that is not known denies', () => {
   const { allow, reasons } = readDecision({ ...answer, capabilities: 'files/2' }, 'r')
   assert.deepEqual([allow, reasons], [false, ['unknown key "capabilities" in the decision']])
+})
+
+test('timeouts are whole milliseconds that a timer takes, of names that are known', () => {
+  const decide = (timeouts: unknown) => readDecision({ ...answer, obligations: { timeouts } }, 'r')
+  const good = { connectMs: 1, tlsMs: 2, firstByteMs: 3, idleMs: 4, totalMs: 2 ** 31 - 1 }
+  assert.deepEqual(decide(good).obligations, { timeouts: good })
+  eachCase([{ connectMs: 0 }, { connectMs: 1.5 }, { connectMs: '1s' }, { connectMs: 2 ** 31 }, { dnsMs: 5 }, [5], 5, null], (odd) => {
+    const { allow, reasons } = decide(odd)
+    assert.deepEqual([allow, reasons], [false, ['obligation "timeouts" has a value that is not allowed']])
+  })
 })

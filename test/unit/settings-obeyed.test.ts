@@ -38,6 +38,13 @@ const queryConditions = [
   'flow/query-conditions.test.ts',
   'a condition on the query holds through the proxy, inside a tunnel and for a service',
 ] as const
+const timeouts = (of: string): Readonly<Record<string, Shown>> => ({
+  [`${of}.timeouts.connect`]: ['flow/timeouts.test.ts', 'connect: where no connection is made'],
+  [`${of}.timeouts.tls`]: ['flow/timeouts.test.ts', 'tls: where a destination accepts the connection and says nothing'],
+  [`${of}.timeouts.firstByte`]: ['flow/timeouts.test.ts', 'firstByte: where a destination has the request and does not answer'],
+  [`${of}.timeouts.idle`]: ['flow/timeouts.test.ts', 'idle: where a reply, a tunnel or a WebSocket comes to a stop'],
+  [`${of}.timeouts.total`]: ['flow/timeouts.test.ts', 'total: before there is an answer, and while one is still coming'],
+})
 const proxy = ['flow/lifecycle.test.ts', 'a listener for an unknown integration aborts with 78'] as const
 
 const manifestKeys: Readonly<Record<string, Shown>> = {
@@ -58,6 +65,8 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'network[].tls': ['unit/config.test.ts', 'a manifest’s hosts are canonical, and its TLS mode and ports follow from what it asks'],
   'network[].addresses': ['flow/public-network.test.ts', 'special addresses are reached through no door'],
   'network[].timeout': ['flow/stuck-dials.test.ts', 'a capability’s timeout holds while a name is resolved or an address dialled'],
+  ...timeouts('network[]'),
+  ...timeouts('services[]'),
   'network[].maxRequest': ['flow/open-caps.test.ts', 'whose caller sends more than maxRequest is cut'],
   'network[].maxReply': ['flow/open-caps.test.ts', 'whose other end sends more than maxReply is cut'],
   'services[].name': ['flow/services.test.ts', 'a denied and an unknown service look alike'],

@@ -1,6 +1,15 @@
 /** A capability as lists of what it allows, one list per dimension: it allows their product. */
 import { globCovers, hostCovers, pathCovers, queryCovers } from '../../canonical/index.ts'
-import type { FileCapability, FormChoices, Integration, NetworkCapability, QueryConditions, ServiceCapability } from '../../core/index.ts'
+import {
+  type FileCapability,
+  type FormChoices,
+  type Integration,
+  type NetworkCapability,
+  type QueryConditions,
+  type ServiceCapability,
+  type Timeouts,
+  timeoutKeys,
+} from '../../core/index.ts'
 
 export type CapabilityKind = 'network' | 'services' | 'files'
 
@@ -37,7 +46,7 @@ export function scopesOf({ network, services, files }: Integration): readonly Sc
 const same = (general: string, specific: string) => general === specific
 
 function networkScope(capability: NetworkCapability): Scope {
-  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
+  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, timeouts, maxRequestBytes, maxReplyBytes } = capability
   return {
     kind: 'network',
     id,
@@ -53,6 +62,7 @@ function networkScope(capability: NetworkCapability): Scope {
     ],
     bounds: [
       { label: 'timeout in ms', value: timeoutMs ?? null },
+      ...timeoutBounds(timeouts),
       { label: 'request bytes', value: maxRequestBytes ?? null },
       { label: 'reply bytes', value: maxReplyBytes ?? null },
     ],
@@ -61,7 +71,7 @@ function networkScope(capability: NetworkCapability): Scope {
 }
 
 function serviceScope(capability: ServiceCapability): Scope {
-  const { id, name, methods, paths, websocket } = capability
+  const { id, name, methods, paths, websocket, timeouts } = capability
   return {
     kind: 'services',
     id,
@@ -73,9 +83,13 @@ function serviceScope(capability: ServiceCapability): Scope {
       formsOf(capability),
       { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
     ],
-    bounds: [],
+    bounds: timeoutBounds(timeouts),
     facts: {},
   }
+}
+
+function timeoutBounds(timeouts: Timeouts = {}): readonly Bound[] {
+  return timeoutKeys.map((key) => ({ label: `${key.slice(0, -2)} timeout in ms`, value: timeouts[key] ?? null }))
 }
 
 /** All conditions are one value, since a request has to fulfil all of them. */

@@ -1,8 +1,9 @@
 /** One request to an origin through undici. The reply is pushed: chunks go from the parser to the sink, without a stream between them. */
 import type { Dispatcher } from 'undici'
-import { type Answer, type Body, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
+import { type Answer, type Body, endOf, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { explainOriginError, maxInformational, tooManyInformational } from './origin-error.ts'
+import type { HeadDeadline } from '../deadlines.ts'
+import { explainOriginError, firstByteLate, maxInformational, tooManyInformational } from './origin-error.ts'
 import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
@@ -17,8 +18,10 @@ export interface ExchangeOptions {
   readonly hangup: Hangup
   readonly progress: Progress
   readonly host: string
-  /** Until the head of the reply: for a connection, and for the origin. */
-  readonly timeoutMs: number
+  /** Until the head of the reply: for a connection, and for the origin, at the second try as well. */
+  readonly head: HeadDeadline
+  /** For the origin alone, once there is a connection. */
+  readonly firstByteMs: number | undefined
   readonly maxReplyBytes: number
 }
 
@@ -44,6 +47,7 @@ class Exchange implements Dispatched {
   /** Called once there is a head, or a failure. */
   readonly #resolve: (exchange: Exchange) => void
   readonly #timer: NodeJS.Timeout
+  #firstByteTimer: NodeJS.Timeout | undefined
   #controller: Dispatcher.DispatchController | null = null
   #forget: (() => void) | null = null
   #dial: AbortController | null = null
@@ -68,13 +72,13 @@ class Exchange implements Dispatched {
   constructor(options: ExchangeOptions, resolve: (exchange: Exchange) => void) {
     this.options = options
     this.#resolve = resolve
-    this.#timer = setTimeout(onLate, options.timeoutMs, this)
+    this.#timer = setTimeout(onLate, options.head.leftMs(), this)
   }
 
   begin(fresh: boolean): void {
     const { pool, request, hangup } = this.options
     // Called back at once if the caller has left already.
-    const forget = hangup.onGone(() => this.#leave())
+    const forget = hangup.onGone(() => this.#fail(endOf(hangup)))
     if (this.#failure !== null) {
       forget()
       return
@@ -85,7 +89,11 @@ class Exchange implements Dispatched {
   }
 
   late(): void {
-    this.#fail(new Refusal('origin-timeout', `${this.options.host} did not answer within ${this.options.timeoutMs} ms`))
+    this.#fail(new Refusal('origin-timeout', `${this.options.host} did not answer within ${this.options.head.timeoutMs} ms`))
+  }
+
+  slow(): void {
+    this.#fail(firstByteLate(this.options.host, this.options.firstByteMs))
   }
 
   dialling(abort: AbortController): void {
@@ -107,7 +115,13 @@ class Exchange implements Dispatched {
     this.#dial = null
     // Given up while it waited for a connection: nothing of it is sent.
     if (this.#failure !== null) controller.abort(this.#failure)
-    else this.options.progress.started()
+    else this.#started()
+  }
+
+  #started(): void {
+    const { progress, firstByteMs } = this.options
+    progress.started()
+    if (firstByteMs !== undefined) this.#firstByteTimer = setTimeout(onSlow, firstByteMs, this)
   }
 
   onResponseStarted(): void {
@@ -124,7 +138,7 @@ class Exchange implements Dispatched {
     }
     this.#status = status
     this.options.progress.answered()
-    clearTimeout(this.#timer)
+    this.#stopTimers()
     try {
       const headers = Array.isArray(controller.rawHeaders) ? endToEnd(controller.rawHeaders) : []
       // RFC 9110 §8.6: a 204 has no length; a caller that trusted one would wait in vain.
@@ -178,9 +192,14 @@ class Exchange implements Dispatched {
     if (this.#failure !== null) return
     this.#failure = refusal
     this.#forget?.()
-    clearTimeout(this.#timer)
+    this.#stopTimers()
     this.#resolve(this)
     this.#finish?.reject(refusal)
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#timer)
+    clearTimeout(this.#firstByteTimer)
   }
 
   /** Whether the origin closed a kept connection before it can have read the request. */
@@ -243,4 +262,8 @@ class Exchange implements Dispatched {
 
 function onLate(exchange: Exchange): void {
   exchange.late()
+}
+
+function onSlow(exchange: Exchange): void {
+  exchange.slow()
 }

@@ -3,6 +3,7 @@ import { judgedQueryOf, pathForms, segmentsOf } from '../../canonical/index.ts'
 import {
   type Answer,
   Claim,
+  type Hangup,
   type HttpRequest,
   type JsonObject,
   type Needs,
@@ -16,6 +17,7 @@ import {
 } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
+import { createHeadDeadline, withinTotal } from '../deadlines.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
 import { askOverHttp2 } from './http2-ask.ts'
@@ -36,44 +38,53 @@ export interface HttpResourceOptions {
 export function createHttpResource(options: HttpResourceOptions): Resource<HttpRequest> {
   const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = options
 
-  function perform({ request, claim, decision }: Permit<HttpRequest>, progress: Progress): Promise<Reply> | Reply {
-    const { target, headers, body, integration, hangup, isLastHop } = request
+  function perform(permit: Permit<HttpRequest>, progress: Progress): Promise<Reply> | Reply {
+    const { request, decision } = permit
+    if (request.isLastHop) return answerAsLastHop(request.target)
+    return withinTotal(decision.obligations.timeouts?.totalMs, request.hangup, (hangup) => ask(permit, progress, hangup))
+  }
+
+  function ask({ request, claim, decision }: Permit<HttpRequest>, progress: Progress, hangup: Hangup): Promise<Reply> | Reply {
+    const { target, headers, body, integration } = request
     const { obligations } = decision
-    if (isLastHop) return answerAsLastHop(target)
+    const { connectMs, tlsMs, firstByteMs, idleMs = idleTimeoutMs } = obligations.timeouts ?? {}
+    const timeouts = { ...(connectMs !== undefined && { connectMs }), ...(tlsMs !== undefined && { tlsMs }) }
     const origin = claim.origin ?? originOf(target)
     const allowed = obligations.addresses ?? []
+    const timeoutMs = obligations.timeoutMs ?? originTimeoutMs
     if (target.path === '*') {
-      const timeoutMs = obligations.timeoutMs ?? originTimeoutMs
-      const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs }
+      const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs, timeouts }
       return askServer({
-        request,
-        progress,
+        ...{ request, hangup, progress, timeoutMs },
         dial: () => (target.scheme === 'https' ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)),
-        timeoutMs,
         maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
       })
     }
     const common = {
       host: target.host,
-      ...{ hangup, progress },
-      timeoutMs: obligations.timeoutMs ?? originTimeoutMs,
+      ...{ hangup, progress, firstByteMs },
+      head: createHeadDeadline(timeoutMs),
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
     // Looked up when it is used: during the wait for a body, a pool may be closed to make room.
-    const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed)
+    const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed, timeouts)
     const path = target.query === '' ? target.path : `${target.path}?${target.query}`
     const { method } = target
     const ask = (whole: Buffer | null) =>
-      exchange({ ...common, pool: pool(), request: { path, method, headers: headers as string[], body: whole } })
+      exchange({
+        ...common,
+        pool: pool(),
+        request: { path, method, headers: headers as string[], body: whole, bodyTimeout: idleMs },
+      })
     const most = obligations.maxRequestBytes ?? maxRequestBytes
     if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > most) throw tooLarge(most)
     const overHttp1 = (): Promise<Reply> => {
       if (body === null) return ask(null)
-      const stream = () => upload({ ...common, agent: pool().agent, method, path, headers, body, idleTimeoutMs, maxRequestBytes: most })
-      return askWith(body, most, ask, stream)
+      const sending = { method, path, headers, body, idleTimeoutMs: idleMs, maxRequestBytes: most }
+      return askWith(body, most, ask, () => upload({ ...common, ...sending, agent: pool().agent }))
     }
     if (request.isHttp2 !== true || target.scheme !== 'https') return overHttp1()
-    const sending = { ...common, target, path, headers, body, idleTimeoutMs, maxRequestBytes: most }
+    const sending = { ...common, target, path, headers, body, idleTimeoutMs: idleMs, maxRequestBytes: most }
     return askOverHttp2(() => pool().http2, sending).then((answer) => answer ?? overHttp1())
   }
 

@@ -24,13 +24,13 @@ export async function askOverHttp2(sessions: () => Http2Sessions, options: Http2
 }
 
 /** The dial itself goes on: others may wait for it. */
-function connected(sessions: Http2Sessions, { hangup, progress, timeoutMs, target }: Http2ExchangeOptions): Promise<OriginSession | null> {
+function connected(sessions: Http2Sessions, { hangup, progress, head, target }: Http2ExchangeOptions): Promise<OriginSession | null> {
   return new Promise((resolve, reject) => {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
-      reject(new Refusal('origin-timeout', `no connection to ${target.host} within ${timeoutMs} ms`))
-    }, timeoutMs)
+      reject(new Refusal('origin-timeout', `no connection to ${target.host} within ${head.timeoutMs} ms`))
+    }, head.leftMs())
     sessions
       .take(hangup, progress)
       .then((session) => (isLate ? session?.release() : resolve(session)), reject)

@@ -3,6 +3,7 @@ import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader, 
 import {
   type Answer,
   drained,
+  endOf,
   type Hangup,
   type HeaderList,
   type HttpTarget,
@@ -12,11 +13,12 @@ import {
   type Sink,
 } from '../../core/index.ts'
 import { fieldObject, withoutHeaders } from '../../text/index.ts'
+import type { HeadDeadline } from '../deadlines.ts'
 import type { OriginSession } from './http2-sessions.ts'
-import { maxInformational, tooManyInformational } from './origin-error.ts'
+import { maxInformational, stalled, tooManyInformational } from './origin-error.ts'
 import { isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
-import { createTurnTimer } from './turn-timer.ts'
+import { createHeadTimers, createTurnTimer, type HeadTimers } from './turn-timer.ts'
 
 export interface Http2ExchangeOptions {
   readonly target: HttpTarget
@@ -27,8 +29,10 @@ export interface Http2ExchangeOptions {
   readonly body: RequestBody | null
   readonly hangup: Hangup
   readonly progress: Progress
-  /** How long the origin may take for each step, up to the head of its reply. */
-  readonly timeoutMs: number
+  /** Up to the head of the reply; where the caller sends a body bit by bit, for each step of the origin. */
+  readonly head: HeadDeadline
+  /** The same once there is a connection. */
+  readonly firstByteMs: number | undefined
   /** A reply without a byte for so long is broken off. */
   readonly idleTimeoutMs: number
   readonly maxRequestBytes: number
@@ -62,11 +66,8 @@ class Http2Exchange {
   readonly #session: OriginSession
   readonly #wasUsed: boolean
   readonly #stream: ClientHttp2Stream
-  readonly #timer = createTurnTimer((ms) => {
-    // Nothing else is sent on a connection that may be dead.
-    this.#session.retire()
-    this.#fail(new Refusal('origin-timeout', `${this.#options.target.host} did not continue within ${ms} ms`))
-  })
+  readonly #headTimers: HeadTimers
+  readonly #idleTimer = createTurnTimer((ms) => this.#late(stalled(this.#options.target.host, ms)))
   #resolve: (answer: Answer) => void = () => {}
   #reject: (error: Error) => void = () => {}
   #forget: () => void = () => {}
@@ -80,7 +81,7 @@ class Http2Exchange {
   #trailers: HeaderList = []
 
   constructor(session: OriginSession, options: Http2ExchangeOptions) {
-    const { target, path, headers, body, hangup, progress, timeoutMs } = options
+    const { target, path, headers, body, hangup, progress } = options
     this.#options = options
     this.#session = session
     this.#wasUsed = session.isUsed
@@ -91,7 +92,10 @@ class Http2Exchange {
     const stream = open(session, requestFields(target, path, headers), body === null)
     this.#stream = stream
     progress.started()
-    this.#timer.start(timeoutMs)
+    const isStreamed = body !== null && body.whole === null
+    const { head, firstByteMs } = options
+    this.#headTimers = createHeadTimers({ host: target.host, head, firstByteMs, isStreamed }, (refusal) => this.#late(refusal))
+    this.#startTimers()
     stream.on('error', (error) => {
       this.#error = error
     })
@@ -103,21 +107,33 @@ class Http2Exchange {
       this.#trailers = endToEnd(flat(given))
     })
     stream.once('close', () => this.#closed())
-    this.#forget = hangup.onGone(() => this.#fail(new Refusal('client-closed', 'the caller went away')))
+    this.#forget = hangup.onGone(() => this.#fail(endOf(hangup)))
     if (body !== null && this.#failure === null) void this.#send(body).catch((error: Error) => this.#fail(asRefusal(error)))
+  }
+
+  #late(refusal: Refusal): void {
+    // Nothing else is sent on a connection that may be dead.
+    this.#session.retire()
+    this.#fail(refusal)
+  }
+
+  #startTimers(): void {
+    if (!this.#heard) this.#headTimers.start(true)
   }
 
   /** Before the reply's head it is the result; later it breaks the reply off. */
   #fail(refusal: Refusal): void {
     if (this.#failure !== null || this.#stream.destroyed) return
     this.#failure = refusal
-    this.#timer.stop()
+    this.#headTimers.stop()
+    this.#idleTimer.stop()
     this.#reject(refusal)
     this.#stream.close(cancel)
   }
 
   #closed(): void {
-    this.#timer.stop()
+    this.#headTimers.stop()
+    this.#idleTimer.stop()
     queueMicrotask(() => this.#forget())
     if (this.#heard) return
     const refusal = this.#failure ?? this.#brokenOff()
@@ -141,20 +157,20 @@ class Http2Exchange {
 
   async #send(body: RequestBody): Promise<void> {
     const stream = this.#stream
-    const { maxRequestBytes, timeoutMs } = this.#options
+    const { maxRequestBytes } = this.#options
     // The timer does not run while the caller stalls: its door cuts it.
-    if (body.whole === null) this.#timer.stop()
+    if (body.whole === null) this.#headTimers.stop()
     for await (const chunk of body.chunks(maxRequestBytes)) {
       // The reply has ended, or the origin has left: the rest of the body is not sent.
       if (stream.destroyed || stream.writableEnded) return
-      if (!this.#heard) this.#timer.start(timeoutMs)
+      this.#startTimers()
       if (!stream.write(chunk) && !(await drained(stream))) return
-      if (!this.#heard) this.#timer.stop()
+      this.#headTimers.stop()
     }
     if (stream.destroyed) return
     this.#isSent = true
     stream.end()
-    if (!this.#heard) this.#timer.start(timeoutMs)
+    this.#startTimers()
   }
 
   #inform(): void {
@@ -172,7 +188,7 @@ class Http2Exchange {
     }
     this.#heard = true
     progress.answered()
-    this.#timer.stop()
+    this.#headTimers.stop()
     const headers = endToEnd(flat(given))
     const isEmpty = (flags & endStreamFlag) !== 0 || target.method === 'HEAD' || status === 204 || status === 304
     if (isEmpty) {
@@ -185,7 +201,7 @@ class Http2Exchange {
 
   #push(sink: Sink): Promise<void> {
     const { idleTimeoutMs, maxReplyBytes } = this.#options
-    const [stream, timer] = [this.#stream, this.#timer]
+    const [stream, timer] = [this.#stream, this.#idleTimer]
     return new Promise((resolve, reject) => {
       let taking = false
       const end = () => {

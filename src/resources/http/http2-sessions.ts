@@ -1,7 +1,7 @@
 /** Connections of one integration to one origin that speaks HTTP/2: each carries many requests, and is kept a while for the next one. */
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
-import { type Hangup, type Progress, Refusal } from '../../core/index.ts'
+import { endOf, type Hangup, type Progress, Refusal } from '../../core/index.ts'
 
 export interface OriginSession {
   /** Whether an earlier request has used it: the origin may have closed it meanwhile. */
@@ -222,7 +222,7 @@ class SharedDial {
       const forget = hangup.onGone(() => {
         this.#waiting -= 1
         if (this.#waiting === 0) this.abort()
-        reject(new Refusal('client-closed', 'the caller went away'))
+        reject(endOf(hangup))
       })
       const settled = () => queueMicrotask(() => forget())
       this.result.then(resolve, reject)

@@ -10,6 +10,14 @@ export function tooManyInformational(host: string): Refusal {
   return new Refusal('origin-failed', `${host} sent more than ${maxInformational} informational replies`)
 }
 
+export function firstByteLate(host: string, firstByteMs: number | undefined): Refusal {
+  return new Refusal('origin-first-byte-timeout', `${host} did not begin to answer within ${firstByteMs} ms`)
+}
+
+export function stalled(host: string, idleMs: number): Refusal {
+  return new Refusal('origin-idle-timeout', `nothing came from ${host} for ${idleMs} ms`)
+}
+
 /** Calls `fail` at one informational reply too many. */
 export function limitInformational(outgoing: ClientRequest, host: string, fail: (refusal: Refusal) => void): void {
   let count = 0
@@ -25,8 +33,9 @@ export function explainOriginError(error: Error, host: string): Refusal {
   if (error.cause instanceof Refusal) return error.cause
   const code = (error as NodeJS.ErrnoException).code ?? ''
   switch (code) {
-    case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT':
+      return new Refusal('origin-idle-timeout', `nothing came from ${host} for too long`, { cause: error })
+    case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_CONNECT_TIMEOUT':
       return new Refusal('origin-timeout', `${host} did not answer in time`, { cause: error })
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':

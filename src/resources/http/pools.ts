@@ -1,6 +1,6 @@
 /** Connection pools to origins, separate by integration and by the addresses that may be dialled, so that no request uses a connection it was not allowed. */
 
-import type { Dialer } from '../../egress/index.ts'
+import type { Dialer, DialTimeouts } from '../../egress/index.ts'
 import { createFairCache } from '../../shares/index.ts'
 import { createOriginPool, type OriginPool } from './origin-pool.ts'
 
@@ -12,8 +12,8 @@ export interface PoolSettings {
 }
 
 export interface Pools {
-  /** `origin` is `scheme://authority`; `allowed` are the CIDR blocks outside the public internet that may be dialled. */
-  get(integration: string, origin: string, host: string, port: number, allowed: readonly string[]): OriginPool
+  /** `origin` is `scheme://authority`; `allowed` are the CIDR blocks outside the public internet that may be dialled; `timeouts` hold for each dial. */
+  get(integration: string, origin: string, host: string, port: number, allowed: readonly string[], timeouts?: DialTimeouts): OriginPool
   /** Closes the integration's pools with idle connections; requests under way go on. Answers how many connections were idle. */
   giveUpIdle(integration: string): number
   close(): Promise<void>
@@ -26,11 +26,20 @@ export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings
   const pools = createFairCache<OriginPool>(maxPools, (pool) => void pool.close().catch(() => {}))
 
   return {
-    get(integration, origin, host, port, allowed) {
-      const key = allowed.length === 0 ? origin : `${origin} ${allowed.join(' ')}`
+    get(integration, origin, host, port, allowed, timeouts = {}) {
+      const { connectMs, tlsMs } = timeouts
+      // A dial may serve whichever request of the pool: all have to want it in the same time.
+      const timed = connectMs === undefined && tlsMs === undefined ? '' : ` within ${connectMs} ${tlsMs}`
+      const key = allowed.length === 0 && timed === '' ? origin : `${origin} ${allowed.join(' ')}${timed}`
       let pool = pools.get(integration, key)
       if (pool === undefined) {
-        pool = createOriginPool({ origin, dialer, target: { host, port, allowed, owner: integration }, idleTimeoutMs, connections })
+        pool = createOriginPool({
+          origin,
+          dialer,
+          target: { host, port, allowed, owner: integration, timeouts },
+          idleTimeoutMs,
+          connections,
+        })
         pools.set(integration, key, pool)
       }
       return pool

@@ -1,7 +1,7 @@
 /** `OPTIONS *`: a question about a server as a whole, which undici cannot send (RFC 9112 §3.2.4). */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Answer, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
+import { type Answer, endOf, type Hangup, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import { explainOriginError, limitInformational } from './origin-error.ts'
@@ -9,6 +9,7 @@ import { endToEnd } from './reply-headers.ts'
 
 export interface ServerWideOptions {
   readonly request: HttpRequest
+  readonly hangup: Hangup
   readonly progress: Progress
   /** A new connection to the judged origin. */
   readonly dial: () => Promise<Socket>
@@ -18,7 +19,7 @@ export interface ServerWideOptions {
 }
 
 /** Uses a connection of its own; resolves with the whole reply. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
-export function askServer({ request, progress, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
+export function askServer({ request, hangup, progress, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
   const { host, method } = request.target
   return new Promise<Answer>((resolve, reject) => {
     const asked = sendRequest({
@@ -43,7 +44,7 @@ export function askServer({ request, progress, dial, timeoutMs, maxReplyBytes }:
       asked.destroy()
     }
     const timer = setTimeout(() => fail(new Refusal('origin-timeout', `${host} did not answer within ${timeoutMs} ms`)), timeoutMs)
-    const forget = request.hangup.onGone(() => fail(new Refusal('client-closed', 'the caller went away')))
+    const forget = hangup.onGone(() => fail(endOf(hangup)))
     asked.on('error', fail)
     asked.once('close', () => {
       clearTimeout(timer)

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type Answer,
   drained,
+  endOf,
   type Hangup,
   type HeaderList,
   type Progress,
@@ -16,11 +17,12 @@ import {
 } from '../../core/index.ts'
 import { request as httpRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
+import type { HeadDeadline } from '../deadlines.ts'
 import { forgetPending } from './agent-queue.ts'
-import { explainOriginError, limitInformational } from './origin-error.ts'
+import { explainOriginError, limitInformational, stalled } from './origin-error.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'
 import { endToEnd } from './reply-headers.ts'
-import { createTurnTimer } from './turn-timer.ts'
+import { createHeadTimers, createTurnTimer, type HeadTimers } from './turn-timer.ts'
 
 export interface UploadOptions {
   readonly agent: DialAgent
@@ -34,7 +36,9 @@ export interface UploadOptions {
   readonly progress: Progress
   readonly host: string
   /** How long the origin may take for each step, up to the head of its reply. */
-  readonly timeoutMs: number
+  readonly head: HeadDeadline
+  /** The same for each step once there is a connection. */
+  readonly firstByteMs: number | undefined
   /** A reply without a byte for so long is broken off. */
   readonly idleTimeoutMs: number
   readonly maxRequestBytes: number
@@ -54,9 +58,8 @@ class Upload {
   readonly #options: UploadOptions
   readonly #outgoing: ClientRequest
   readonly #dial = new AbortController()
-  readonly #timer = createTurnTimer((ms) =>
-    this.fail(new Refusal('origin-timeout', `${this.#options.host} did not continue within ${ms} ms`)),
-  )
+  readonly #headTimers: HeadTimers
+  readonly #idleTimer = createTurnTimer((ms) => this.fail(stalled(this.#options.host, ms)))
   #resolve: (answer: Answer) => void = () => {}
   #reject: (refusal: Refusal) => void = () => {}
   #reply: IncomingMessage | null = null
@@ -69,6 +72,7 @@ class Upload {
   constructor(options: UploadOptions) {
     const { agent, method, path, headers, body, hangup, progress } = options
     this.#options = options
+    this.#headTimers = createHeadTimers({ ...options, isStreamed: true }, (refusal) => this.fail(refusal))
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -89,7 +93,7 @@ class Upload {
     // Sends the head at once. `flushHeaders` would write it as UTF-8, and header bytes are Latin-1 (RFC 9110 §5.5).
     this.#outgoing.write('', 'latin1')
     this.#turn(false)
-    const forget = hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
+    const forget = hangup.onGone(() => this.fail(endOf(hangup)))
     if (this.#over) forget()
     else this.#forget = forget
     if (!this.#over) void this.#send().catch((error: Error) => this.fail(error))
@@ -113,9 +117,10 @@ class Upload {
   #turn(isCallers: boolean): void {
     this.#isCallersTurn = isCallers
     if (this.#over) return
-    if (this.#reply !== null) this.#timer.touch()
-    else if (isCallers && this.#outgoing.socket !== null) this.#timer.stop()
-    else this.#timer.start(this.#options.timeoutMs)
+    const isConnected = this.#outgoing.socket !== null
+    if (this.#reply !== null) this.#idleTimer.touch()
+    else if (isCallers && isConnected) this.#headTimers.stop()
+    else this.#headTimers.start(isConnected)
   }
 
   async #send(): Promise<void> {
@@ -157,7 +162,7 @@ class Upload {
       this.fail(new Refusal('origin-failed', `${host} answered with an invalid status`))
       return
     }
-    this.#timer.stop()
+    this.#headTimers.stop()
     const headers = endToEnd(reply.rawHeaders)
     if (method === 'HEAD' || status === 204 || status === 304 || reply.headers['content-length'] === '0') {
       reply.resume()
@@ -169,7 +174,7 @@ class Upload {
 
   #push(reply: IncomingMessage, sink: Sink): Promise<void> {
     const { host, idleTimeoutMs, maxReplyBytes } = this.#options
-    const timer = this.#timer
+    const timer = this.#idleTimer
     return new Promise((resolve, reject) => {
       /** The sink has not taken the last chunk yet. Node emits `end` all the same, paused or not. */
       let taking = false
@@ -216,7 +221,8 @@ class Upload {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    this.#timer.stop()
+    this.#headTimers.stop()
+    this.#idleTimer.stop()
     this.#dial.abort()
     this.#forget()
     if (this.#sent && this.#reply?.complete === true) return

@@ -2,6 +2,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, Writable } from 'node:stream'
 import type { Progress, ServiceRequest } from '../../core/index.ts'
+import type { DialTimeouts } from '../../egress/index.ts'
 import { headersOf } from '../../text/index.ts'
 
 /** What a request that reaches the agent was made for. A request without a call was not judged, and is not sent. */
@@ -13,6 +14,8 @@ export interface Call {
   /** It gets a connection that no other request has used or will use. */
   readonly isAlone: boolean
   readonly progress: Progress
+  /** Of a dial that is made for it. */
+  readonly timeouts: DialTimeouts
   /** Called with the outgoing request before it has a connection, and before the library listens to it. */
   follow(outgoing: ClientRequest): void
   /** Called when the request is given up. The agent sets it, since Node does not tell an agent about requests that still wait for a connection. */

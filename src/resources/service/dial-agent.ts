@@ -2,7 +2,7 @@
 import type { AgentOptions, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Hangup, Refusal } from '../../core/index.ts'
-import { type Dialer, keepAliveMs, type Target, WantedDials } from '../../egress/index.ts'
+import { type Dialer, type DialTimeouts, keepAliveMs, type Target, WantedDials } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
 import { forgetPending, freeSocketsOf } from '../http/index.ts'
 import { type Call, callOf } from './call.ts'
@@ -14,18 +14,18 @@ interface RequestTaker {
 
 const { addRequest } = Agent.prototype as unknown as RequestTaker
 
-type Dial = (owner: string, hangup: Hangup) => Promise<Duplex>
+type Dial = (owner: string, hangup: Hangup, timeouts: DialTimeouts) => Promise<Duplex>
 
 /** Connections of one integration to the service. */
 class DialAgent extends Agent {
-  readonly #dial: () => Promise<Duplex>
+  readonly #dial: (timeouts: DialTimeouts) => Promise<Duplex>
   readonly #dials = new WantedDials()
   /** The call whose request is being added: Node dials within that. */
   #taking: Call | null = null
 
   constructor(dial: Dial, owner: string, options: AgentOptions) {
     super(options)
-    this.#dial = () => dial(owner, this.#dials)
+    this.#dial = (timeouts) => dial(owner, this.#dials, timeouts)
   }
 
   /** Removes a request that ends before it has a connection. */
@@ -53,10 +53,11 @@ class DialAgent extends Agent {
     }
   }
 
-  override createConnection(_options: unknown, done?: (error: Error | null, socket: Duplex) => void): undefined {
+  override createConnection(options: unknown, done?: (error: Error | null, socket: Duplex) => void): undefined {
     const progress = this.#taking?.progress
     progress?.dialling()
-    this.#dial().then(
+    // Node also dials when another connection has closed, for a request that waits.
+    this.#dial((this.#taking ?? callOf(options))?.timeouts ?? {}).then(
       (socket) => {
         progress?.dialled()
         done?.(null, socket)
@@ -88,7 +89,10 @@ export class ServiceAgent extends Agent implements RequestTaker {
   constructor(dialer: Dialer, { secure, target, connections, idleTimeoutMs }: ServiceAgentOptions) {
     super({ keepAlive: true })
     this.protocol = secure ? 'https:' : 'http:'
-    this.#dial = (owner, hangup) => (secure ? dialer.tls({ ...target, owner }, hangup) : dialer.tcp({ ...target, owner }, hangup))
+    this.#dial = (owner, hangup, timeouts) => {
+      const to = { ...target, owner, timeouts }
+      return secure ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)
+    }
     // `timeout` applies while a connection waits for its next request; the exchange has its own timeout.
     this.#options = { keepAlive: true, maxSockets: connections, timeout: keepAliveMs(idleTimeoutMs) }
   }

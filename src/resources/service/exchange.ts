@@ -1,7 +1,8 @@
 /** One exchange with a service. It follows the outgoing request from the beginning, and takes the reply where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { type Answer, type Progress, Refusal, type ServiceRequest } from '../../core/index.ts'
-import { explainOriginError, isClosed, isIdempotent, limitInformational } from '../http/index.ts'
+import { type Answer, endOf, type Hangup, type Progress, type Refusal, type ServiceRequest, type Timeouts } from '../../core/index.ts'
+import type { HeadDeadline } from '../deadlines.ts'
+import { createHeadTimers, explainOriginError, type HeadTimers, isClosed, isIdempotent, limitInformational } from '../http/index.ts'
 import type { Call } from './call.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 import { serviceReply } from './service-reply.ts'
@@ -10,13 +11,15 @@ export interface ExchangeOptions {
   /** The service's name, for messages. */
   readonly service: string
   readonly request: ServiceRequest
+  readonly hangup: Hangup
   readonly progress: Progress
   /** Path and query, as they are sent. */
   readonly path: string
   readonly addresses: ReplyAddresses
   readonly maxReplyBytes: number
-  /** Until the head of the reply. */
-  readonly timeoutMs: number
+  /** Until the head of the reply; where the caller sends a body bit by bit, for each step of the service. */
+  readonly head: HeadDeadline
+  readonly timeouts: Timeouts
   /** A reply without a byte for so long is broken off. */
   readonly idleTimeoutMs: number
   /** It is the second try, over a connection of its own. */
@@ -32,8 +35,9 @@ export class ServiceExchange implements Call {
   readonly reply: Promise<Answer>
   onGivenUp: Call['onGivenUp'] = null
   readonly progress: Progress
+  readonly timeouts: Timeouts
   readonly #options: ExchangeOptions
-  #timer: NodeJS.Timeout | undefined
+  readonly #timers: HeadTimers
   #isCallersTurn = false
   #resolve: (reply: Answer) => void = () => {}
   #reject: (refusal: Refusal) => void = () => {}
@@ -46,8 +50,9 @@ export class ServiceExchange implements Call {
   #closedOn = false
 
   constructor(options: ExchangeOptions) {
-    const { request, progress, path, timeoutMs } = options
+    const { request, hangup, progress, path, head, timeouts } = options
     this.#options = options
+    this.timeouts = timeouts
     this.progress = progress
     this.integration = request.integration.name
     this.method = request.target.method
@@ -57,16 +62,14 @@ export class ServiceExchange implements Call {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#timer = setTimeout(this.#late, timeoutMs)
+    const isStreamed = request.body !== null && request.body.whole === null
+    const { firstByteMs } = timeouts
+    this.#timers = createHeadTimers({ host: options.service, head, firstByteMs, isStreamed }, (refusal) => this.fail(refusal))
+    this.#timers.start(false)
     // Called back at once if the caller has left already, so everything above must be set by now.
-    const forget = request.hangup.onGone(() => this.fail(new Refusal('client-closed', 'the caller went away')))
+    const forget = hangup.onGone(() => this.fail(endOf(hangup)))
     if (this.#failed) forget()
     else this.#forget = forget
-  }
-
-  readonly #late = () => {
-    const { service, timeoutMs } = this.#options
-    this.fail(new Refusal('origin-timeout', `${service} did not answer within ${timeoutMs} ms`))
   }
 
   /** The judged body as it is read. The timer runs only while the service is waited for; the door has a deadline for a slow caller. */
@@ -85,8 +88,8 @@ export class ServiceExchange implements Call {
     if (this.#failed || this.#answered !== null) return
     // Until there is a connection, the service is waited for.
     if (isCallers && this.#outgoing?.socket == null) return
-    clearTimeout(this.#timer)
-    if (!isCallers) this.#timer = setTimeout(this.#late, this.#options.timeoutMs)
+    this.#timers.stop()
+    if (!isCallers) this.#timers.start(this.#outgoing?.socket != null)
     // A chunk that is there already is sent with the head, in one write.
     else if (this.#outgoing?.headersSent === false) setImmediate(this.#sendHead)
   }
@@ -116,7 +119,7 @@ export class ServiceExchange implements Call {
   fail(error: Error): void {
     if (this.#failed) return
     this.#failed = true
-    this.#settle()
+    this.#timers.stop()
     this.#forget()
     this.#outgoing?.destroy()
     this.onGivenUp?.()
@@ -134,7 +137,8 @@ export class ServiceExchange implements Call {
 
   /** Whether the service closed a kept connection before it can have read the request. */
   mayRepeat(): boolean {
-    const { body, hangup } = this.#options.request
+    const { hangup, request } = this.#options
+    const { body } = request
     return this.#closedOn && isIdempotent(this.method) && (body === null || body.whole !== null) && !hangup.gone
   }
 
@@ -145,14 +149,10 @@ export class ServiceExchange implements Call {
     try {
       const { maxReplyBytes: maxBytes, ...options } = this.#options
       const reply = serviceReply(answer, { ...options, method: this.method, maxBytes })
-      this.#settle()
+      this.#timers.stop()
       this.#resolve(reply)
     } catch (error) {
       this.fail(error as Error)
     }
-  }
-
-  #settle(): void {
-    clearTimeout(this.#timer)
   }
 }

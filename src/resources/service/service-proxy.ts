@@ -2,8 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
-import { type Progress, Refusal, type Reply, type ServiceRequest } from '../../core/index.ts'
+import { type Hangup, type Progress, Refusal, type Reply, type ServiceRequest, type Timeouts } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
+import { createHeadDeadline, type HeadDeadline } from '../deadlines.ts'
 import { askedTwice } from '../http/index.ts'
 import { callerEnd, requestOf, serviceHeaders } from './call.ts'
 import { ServiceAgent } from './dial-agent.ts'
@@ -26,10 +27,18 @@ export interface ServiceProxy {
   /** As `ServiceAgent.giveUpIdle`. */
   giveUpIdle(integration: string): number
   /** Performs the upgrade on the caller's socket; ends as `ServiceUpgrade.ended`. */
-  upgrade(request: ServiceRequest, way: Pick<UpgradeOptions, 'caller' | 'head' | 'meter' | 'progress'>, timeoutMs?: number): Promise<void>
+  upgrade(request: ServiceRequest, way: UpgradeWay): Promise<void>
+}
+
+export interface UpgradeWay extends Pick<UpgradeOptions, 'caller' | 'head' | 'meter' | 'progress' | 'timeouts'> {
+  /** The service's own timeout if absent. */
+  readonly timeoutMs: number | undefined
 }
 
 export interface ServiceBounds {
+  /** The caller's, or that of the time for all of it. */
+  readonly hangup: Hangup
+  readonly timeouts: Timeouts
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
   /** Until the head of the reply; the service's own timeout if absent. */
@@ -65,12 +74,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
   function ask(
     request: ServiceRequest,
     progress: Progress,
-    { maxReplyBytes, timeoutMs = settings.timeoutMs }: ServiceBounds,
+    { hangup, maxReplyBytes, timeouts }: ServiceBounds,
+    head: HeadDeadline,
     content: Content,
     isRepeat: boolean,
   ) {
     const path = outgoingPath(url, request)
-    const exchange = new ServiceExchange({ service, request, progress, path, addresses, maxReplyBytes, timeoutMs, idleTimeoutMs, isRepeat })
+    const { idleMs = idleTimeoutMs } = timeouts
+    const asked = { service, request, hangup, progress, path, addresses, head, timeouts, maxReplyBytes, isRepeat }
+    const exchange = new ServiceExchange({ ...asked, idleTimeoutMs: idleMs })
     const incoming = requestOf(exchange, serviceHeaders(settings, request), content === null ? null : exchange.paced(content))
     incoming.on('error', (error) => exchange.fail(error))
     const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))
@@ -82,11 +94,12 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
     giveUpIdle: (integration) => agent.giveUpIdle(integration),
     async forward(request, progress, bounds) {
       const { body } = request
-      const { maxRequestBytes } = bounds
+      const { maxRequestBytes, timeoutMs = settings.timeoutMs } = bounds
       await body?.arrived()
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
-      const first = ask(request, progress, bounds, body === null ? null : body.chunks(maxRequestBytes), false)
+      const head = createHeadDeadline(timeoutMs)
+      const first = ask(request, progress, bounds, head, body === null ? null : body.chunks(maxRequestBytes), false)
       try {
         return await first.reply
       } catch (error) {
@@ -94,14 +107,15 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
       }
       try {
         const whole = body?.whole ?? null
-        return { ...(await ask(request, progress, bounds, whole && once(whole), true).reply), attempts: 2 }
+        return { ...(await ask(request, progress, bounds, head, whole && once(whole), true).reply), attempts: 2 }
       } catch (error) {
         throw error instanceof Refusal ? askedTwice(error) : error
       }
     },
 
-    upgrade(request, way, timeoutMs = settings.timeoutMs) {
+    upgrade(request, way) {
       const path = outgoingPath(url, request)
+      const { timeoutMs = settings.timeoutMs } = way
       const upgrade = new ServiceUpgrade({ ...way, service, request, path, timeoutMs, idleTimeoutMs })
       const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(settings, request), null)
       // The library's type is a Socket; it uses a Duplex with a socket's setters.

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Answer, type PushedBody, Refusal, type Sink } from '../../core/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { createTurnTimer, endToEnd } from '../http/index.ts'
+import { createTurnTimer, endToEnd, stalled } from '../http/index.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 
 export interface ReplyOptions {
@@ -73,7 +73,7 @@ class ReplySource {
         else reject(this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${this.#options.service} broke off`))
       }
       const { maxBytes, idleTimeoutMs } = this.#options
-      const timer = createTurnTimer((ms) => answer.destroy(new Refusal('origin-timeout', `nothing moved for ${ms} ms`)))
+      const timer = createTurnTimer((ms) => answer.destroy(stalled(this.#options.service, ms)))
       if (answer.closed || answer.readableEnded) return end()
       timer.start(idleTimeoutMs)
       let bytes = 0

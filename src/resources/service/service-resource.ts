@@ -4,6 +4,7 @@ import { Claim, type Permit, type Progress, Refusal, type Reply, type Resource, 
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
 import { capped } from '../byte-caps.ts'
+import { withinTotal } from '../deadlines.ts'
 import { answerAsLastHop, bodyOf } from '../http/index.ts'
 import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 
@@ -31,17 +32,20 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
     if (request.isLastHop) return answerAsLastHop(request.target)
     const { obligations } = decision
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = obligations
+    const { timeouts = {} } = obligations
     if (request.target.websocket) {
       // The upgrade happens in the takeover: nothing is sent before the record is durable.
       return {
         status: 101,
         headers: [],
         takeover: (socket, head, meter) =>
-          proxy.upgrade(request, { caller: socket, head, meter: capped(meter, obligations), progress }, timeoutMs),
+          proxy.upgrade(request, { caller: socket, head, meter: capped(meter, obligations), progress, timeoutMs, timeouts }),
         discard: () => {},
       }
     }
-    return proxy.forward(request, progress, { maxRequestBytes, maxReplyBytes, timeoutMs })
+    return withinTotal(timeouts.totalMs, request.hangup, (hangup) =>
+      proxy.forward(request, progress, { hangup, timeouts, maxRequestBytes, maxReplyBytes, timeoutMs }),
+    )
   }
 
   return {

@@ -9,11 +9,13 @@ import {
   Refusal,
   type ServiceRequest,
   type Slowed,
-  toProblem,
+  type Timeouts,
   writeSlowly,
 } from '../../core/index.ts'
-import { explainOriginError, limitInformational } from '../http/index.ts'
+import { endOfTime, stillFor } from '../../egress/index.ts'
+import { explainOriginError, firstByteLate, limitInformational } from '../http/index.ts'
 import type { Call } from './call.ts'
+import { answerOf, openingOf } from './handshake.ts'
 import { LibraryEnd } from './library-end.ts'
 
 export interface UpgradeOptions {
@@ -27,6 +29,7 @@ export interface UpgradeOptions {
   readonly head: Buffer
   /** Until the service has answered. */
   readonly timeoutMs: number
+  readonly timeouts: Timeouts
   /** If neither end sends a byte for so long, both are cut. */
   readonly idleTimeoutMs: number
   readonly meter: Meter
@@ -51,8 +54,11 @@ export class ServiceUpgrade implements Call {
   readonly ended: Promise<void>
   onGivenUp: Call['onGivenUp'] = null
   readonly progress: Progress
+  readonly timeouts: Timeouts
   readonly #options: UpgradeOptions
   #timer: NodeJS.Timeout
+  #firstByteTimer: NodeJS.Timeout | undefined
+  readonly #totalTimer: NodeJS.Timeout | undefined
   #resolve: () => void = () => {}
   #reject: (error: Error) => void = () => {}
   #outgoing: ClientRequest | null = null
@@ -66,8 +72,9 @@ export class ServiceUpgrade implements Call {
   #over = false
 
   constructor(options: UpgradeOptions) {
-    const { request, path, timeoutMs, caller, head } = options
+    const { request, path, timeoutMs, timeouts, caller, head } = options
     this.#options = options
+    this.timeouts = timeouts
     this.progress = options.progress
     this.integration = request.integration.name
     this.method = request.target.method
@@ -89,6 +96,8 @@ export class ServiceUpgrade implements Call {
     if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
     const late = () => this.#fail(new Refusal('origin-timeout', `${options.service} did not upgrade within ${timeoutMs} ms`))
     this.#timer = setTimeout(late, timeoutMs)
+    const { totalMs } = timeouts
+    if (totalMs !== undefined) this.#totalTimer = setTimeout(() => this.#fail(this.#endOfTime()), totalMs)
     if (head.byteLength > 0) this.#sent(head)
     caller.on('data', (chunk: Buffer) => this.#sent(chunk))
     caller.once('end', () => this.#callerEnded())
@@ -104,6 +113,11 @@ export class ServiceUpgrade implements Call {
     }
     this.#outgoing = outgoing
     outgoing.on('error', (error) => this.#fail(error))
+    const { service, timeouts } = this.#options
+    const slow = () => this.#fail(firstByteLate(service, timeouts.firstByteMs))
+    outgoing.once('socket', () => {
+      if (!this.#over && timeouts.firstByteMs !== undefined) this.#firstByteTimer = setTimeout(slow, timeouts.firstByteMs)
+    })
     outgoing.once('response', ({ statusCode }) =>
       this.#fail(new Refusal('origin-failed', `${this.#options.service} refused the WebSocket: it answered ${statusCode}`)),
     )
@@ -118,7 +132,8 @@ export class ServiceUpgrade implements Call {
       origin.destroy()
       return
     }
-    const { caller, request, service, idleTimeoutMs } = this.#options
+    const { caller, request, service, timeouts } = this.#options
+    const { idleMs = this.#options.idleTimeoutMs } = timeouts
     if (answer.statusCode !== 101 || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
       origin.destroy()
       this.#fail(new Refusal('origin-failed', `${service} switched to another protocol than WebSocket`))
@@ -127,13 +142,13 @@ export class ServiceUpgrade implements Call {
     this.#origin = origin
     this.progress.answered()
     origin.once('close', () => this.#originClosed(origin))
-    clearTimeout(this.#timer)
+    this.#stopTimers()
     const idle = () => {
       // While a bucket slows it, the gateway itself keeps bytes from passing.
       if (this.#sendsSlowly || this.#receivesSlowly) this.#timer.refresh()
-      else this.#fail(new Error(`nothing moved for ${idleTimeoutMs} ms`))
+      else this.#fail(stillFor(idleMs, timeouts.idleMs === undefined ? null : 'origin-idle-timeout'))
     }
-    this.#timer = setTimeout(idle, idleTimeoutMs)
+    this.#timer = setTimeout(idle, idleMs)
     caller.write(openingOf(answer, request))
     // Early bytes are charged when they are sent on.
     if (this.#early.length > 0) this.#sent(Buffer.concat(this.#early))
@@ -223,10 +238,22 @@ export class ServiceUpgrade implements Call {
     else if (caller.writable && !this.#receivesSlowly) caller.end()
   }
 
+  /** The caller is answered as long as it is not open. */
+  #endOfTime(): Error {
+    const error = endOfTime()
+    return this.#origin === null ? new Refusal(error.problem, error.message) : error
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#timer)
+    clearTimeout(this.#firstByteTimer)
+  }
+
   #finish(): void {
     if (this.#over) return
     this.#over = true
-    clearTimeout(this.#timer)
+    this.#stopTimers()
+    clearTimeout(this.#totalTimer)
     this.#origin?.destroy()
     this.end.destroy()
     this.#resolve()
@@ -235,7 +262,8 @@ export class ServiceUpgrade implements Call {
   #fail(error: Error): void {
     if (this.#over) return
     this.#over = true
-    clearTimeout(this.#timer)
+    this.#stopTimers()
+    clearTimeout(this.#totalTimer)
     const { caller, service, request } = this.#options
     this.#outgoing?.destroy()
     this.onGivenUp?.()
@@ -255,33 +283,4 @@ export class ServiceUpgrade implements Call {
 /** A caller that breaks off leaves an error on its socket; without one, the gateway closed the connection. */
 function brokenOffBy({ errored }: Duplex): Error {
   return errored === null ? new Error('the caller was cut') : new BrokenOff('client-closed', 'the caller broke off', { cause: errored })
-}
-
-/** RFC 6455 §4.2.2, written by the gateway: other headers of the service could echo a credential, and a handshake is not masked. */
-function openingOf({ headers }: IncomingMessage, request: ServiceRequest): string {
-  let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
-  const accept = headers['sec-websocket-accept'] ?? ''
-  if (/^[\w+/=]{1,28}$/.test(accept)) head += `sec-websocket-accept: ${accept}\r\n`
-  for (const name of ['sec-websocket-protocol', 'sec-websocket-extensions'] as const) {
-    const chosen = headers[name]
-    // RFC 6455 §4.1: a service chooses among what the caller offered.
-    if (chosen !== undefined && namesIn(chosen).every((choice) => offered(request, name).includes(choice))) head += `${name}: ${chosen}\r\n`
-  }
-  return `${head}sallyport-request-id: ${request.id}\r\n\r\n`
-}
-
-function offered({ headers }: ServiceRequest, name: string): readonly string[] {
-  return headers.flatMap((value, i) => (i % 2 === 1 && headers[i - 1]?.toLowerCase() === name ? namesIn(value) : []))
-}
-
-function namesIn(list: string): readonly string[] {
-  return list.split(',').map((item) => item.split(';', 1)[0]?.trim() ?? '')
-}
-
-function answerOf(refusal: Refusal, requestId: string): string {
-  const { status, headers, body } = toProblem(refusal, requestId)
-  let head = `HTTP/1.1 ${status} ${refusal.code}\r\n`
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  const text = body instanceof Uint8Array ? Buffer.from(body).toString() : ''
-  return `${head}sallyport-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
 }
