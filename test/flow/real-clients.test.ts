@@ -79,6 +79,7 @@ const clients: readonly Client[] = [
   { name: 'curl, in HTTP/1.1,', version: '1.1', words: ['sh', clientFile('curl.sh')], more: ['--http1.1'] },
   { name: 'curl, in HTTP/2,', version: '2', words: ['sh', clientFile('curl.sh')], more: ['--http2'] },
   { name: 'Node 24’s fetch', version: '1.1', words: [process.execPath, '--no-warnings', clientFile('fetch.mjs')] },
+  { name: 'Node 24’s https', version: '1.1', words: [process.execPath, '--no-warnings', clientFile('node-http.mjs')] },
   { name: 'Python’s requests', version: '1.1', words: script('requests_session.py'), missing: python.missing },
   { name: 'Python’s httpx', version: '2', words: script('httpx_client.py'), missing: python.missing },
   { name: 'Python’s aiohttp', version: '1.1', words: script('aiohttp_client.py'), missing: python.missing },
