@@ -15,6 +15,8 @@ export interface ApiOptions {
   readonly status: () => unknown
   readonly activation: Activation
   readonly reload: () => Promise<ReloadResult>
+  /** `ok: false`: it cannot be rotated so, and nothing has happened. */
+  readonly rotateCa: (overlapMs: number | null) => Promise<{ readonly ok: boolean }>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
@@ -30,7 +32,10 @@ export function createApiHandler(options: ApiOptions, guard: RequestHandler | nu
   }
 }
 
-function createApiApp({ usage, status, activation, reload, access, recorded, logger }: ApiOptions, guard: RequestHandler | null): Express {
+function createApiApp(
+  { usage, status, activation, reload, rotateCa, access, recorded, logger }: ApiOptions,
+  guard: RequestHandler | null,
+): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
   const app = express()
   app.disable('x-powered-by')
@@ -64,7 +69,7 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
     const { forMs, reason } = req.query
     if (access.tokensOf(name) === null) return void res.status(422).json({ ok: false, problem: `there is no integration "${name}"` })
     const ms = forMs === undefined ? null : Number(forMs)
-    if (ms !== null && !(Number.isSafeInteger(ms) && ms > 0 && ms <= longestSuspensionMs))
+    if (ms !== null && !isWholeUpTo(ms, longestSuspensionMs))
       return void res
         .status(422)
         .json({ ok: false, problem: 'forMs is a whole number of milliseconds, above zero and of ten years at most' })
@@ -77,13 +82,24 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
     const ok = await access.resume(name, textOf(req.query['reason']))
     res.status(ok ? 200 : 422).json(ok ? { ok } : { ok, problem: `"${name}" is not suspended` })
   })
+  app.post('/v1/ca/rotate', async (req, res) => {
+    const { overlapMs } = req.query
+    const ms = overlapMs === undefined ? null : Number(overlapMs)
+    if (ms !== null && !isWholeUpTo(ms, longestOverlapMs))
+      return void res
+        .status(422)
+        .json({ ok: false, problem: 'overlapMs is a whole number of milliseconds, above zero and of a year at most' })
+    const rotated = await rotateCa(ms)
+    await recorded()
+    res.status(rotated.ok ? 200 : 422).json(rotated)
+  })
   app.use(
     (_req, res) =>
       void res.status(404).json({
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
+          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
       }),
   )
   // Express' own would answer with a page that shows the stack.
@@ -97,6 +113,12 @@ function createApiApp({ usage, status, activation, reload, access, recorded, log
   app.use(failed)
   return app
 }
+
+function isWholeUpTo(ms: number, most: number): boolean {
+  return Number.isSafeInteger(ms) && ms > 0 && ms <= most
+}
+
+const longestOverlapMs = 366 * 24 * 3600 * 1000
 
 /** What lasts longer is meant until it is resumed. */
 const longestSuspensionMs = 10 * 365.25 * 24 * 3600 * 1000

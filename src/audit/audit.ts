@@ -46,7 +46,18 @@ export interface AuditStation extends AuditLog {
   ready(): Promise<void>
   /** A record of something that is not an arrival: a reload, a breaker. Values must not hold a secret. */
   note(
-    type: 'activated' | 'rejected' | 'breaker' | 'difference' | 'reference' | 'shadow' | 'revoked' | 'access' | 'suspended' | 'resumed',
+    type:
+      | 'activated'
+      | 'rejected'
+      | 'breaker'
+      | 'difference'
+      | 'reference'
+      | 'shadow'
+      | 'revoked'
+      | 'access'
+      | 'suspended'
+      | 'resumed'
+      | 'ca-rotated',
     facts: Readonly<Record<string, string | number | boolean>>,
   ): void
   /** Resolves once all that was noted so far is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */

@@ -1,64 +1,64 @@
-/** The interception CA: made once, its key 0600 in the state folder, and read back at every start. */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { mkdir, readFile, stat } from 'node:fs/promises'
-import { writeAtomically } from '../files/index.ts'
-import { trustedRoots } from '../sockets/index.ts'
-import type { CertificateAuthority } from './certificate-authority.ts'
-import { makeAuthorityApart, readRootsApart, type StartupAnswer } from './startup-process.ts'
-
-interface Pair {
-  readonly certificate: X509Certificate
-  readonly privateKey: KeyObject
-}
-
-/** Where it is kept; `bundle` is the system's roots and its own certificate. */
-export interface AuthorityFiles {
-  readonly folder: string
-  readonly key: string
-  readonly certificate: string
-  readonly bundle: string
-  readonly leafKey: string
-}
+/** The interception CA: made once and read back at every start, published to clients, and rotated. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import type { AuthorityFolder, TrustFolder } from '../config/index.ts'
+import { readAuthority, writeAuthority } from './authority-files.ts'
+import { type CertificateAuthority, RotationRefused } from './certificate-authority.ts'
+import { makeAuthorityApart } from './startup-process.ts'
+import { prepareTrustFolder, publish } from './trust-folder.ts'
 
 /**
- * Opens the CA, or makes it in its folder.
- * Throws an Error that names the file where the key is readable by others, unreadable, or does not fit the certificate.
+ * Opens the CA, or makes it in its folder, and publishes it there and in `trust`.
+ * Throws as `readAuthority` and `prepareTrustFolder`, and where the CA has expired.
  */
-export async function openAuthority(files: AuthorityFiles, now: () => number = Date.now): Promise<CertificateAuthority> {
+export async function openAuthority(
+  files: AuthorityFolder,
+  trust: TrustFolder = files,
+  now: () => number = Date.now,
+): Promise<CertificateAuthority> {
   await mkdir(files.folder, { recursive: true, mode: 0o700 })
-  const kept = await readPair(files.key, files.certificate)
-  // Where a process cannot be started, the same is read here.
-  const { roots, ...pair } = kept === null ? await make(files, now()) : { ...kept, roots: await readRootsApart().catch(trustedRoots) }
-  const { certificate } = pair
-  if (certificate.validToDate.getTime() < now())
+  if (trust !== files) await prepareTrustFolder(trust.folder)
+  const folders = publishedIn(files, trust)
+  const kept = await readAuthority(files, now())
+  if (kept === null) {
+    const { made, ...material } = await makeAuthorityApart(now())
+    await writeAuthority(files, made, null)
+    const authority: CertificateAuthority = {
+      ...{ certificate: new X509Certificate(made.certificate), privateKey: createPrivateKey(made.key) },
+      ...{ overlap: null, leafKeyFile: files.leafKey },
+    }
+    await publish(authority, folders, material)
+    return authority
+  }
+  const { validToDate } = kept.certificate
+  if (validToDate.getTime() < now())
     throw new Error(
-      `${files.certificate} expired on ${certificate.validToDate.toISOString()}: move the folder away and restart; clients must then trust the new CA`,
+      `${files.certificate} expired on ${validToDate.toISOString()}: "sallyport ca rotate" makes a new one, which clients must then trust`,
     )
-  await writeAtomically(files.bundle, `${[...roots, certificate.toString()].join('\n')}\n`, 0o644)
-  return { ...pair, certificateFile: files.certificate, bundleFile: files.bundle, leafKeyFile: files.leafKey }
+  await publish(kept, folders)
+  return kept
 }
 
-async function readPair(keyFile: string, certificateFile: string): Promise<Pair | null> {
-  const mode = await stat(keyFile).then(
-    (found) => found.mode,
-    () => null,
-  )
-  if (mode === null) return null
-  if ((mode & 0o077) !== 0)
-    throw new Error(
-      `${keyFile} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 it, or remove the folder so that a new CA is made`,
-    )
-  const certificate = new X509Certificate(await readFile(certificateFile, 'utf8'))
-  const privateKey = createPrivateKey(await readFile(keyFile, 'utf8'))
-  if (!certificate.checkPrivateKey(privateKey))
-    throw new Error(`${keyFile} is not the key of ${certificateFile}: restore the pair, or remove the folder so that a new CA is made`)
-  return { certificate, privateKey }
-}
+/** In its own folder, and where clients find it. */
+export const publishedIn = (files: AuthorityFolder, trust: TrustFolder): readonly TrustFolder[] => [...new Set([files, trust])]
 
-async function make(files: AuthorityFiles, nowMs: number): Promise<Pair & Pick<StartupAnswer, 'roots'>> {
-  const { roots, made } = await makeAuthorityApart(nowMs)
-  const { key, certificate } = made
-  await writeAtomically(files.key, key, 0o600)
-  await writeAtomically(files.certificate, certificate, 0o644)
-  return { roots, certificate: new X509Certificate(certificate), privateKey: createPrivateKey(key) }
+/**
+ * A new CA takes the place of the one that is there; publish it next. For `overlapMs` its leaves are trusted by clients of the one
+ * before as well, whose key is gone at once; `null`: from now on they are not. Throws `RotationRefused` where that cannot be.
+ */
+export async function rotateAuthority(files: AuthorityFolder, overlapMs: number | null, nowMs: number): Promise<CertificateAuthority> {
+  const current = await readAuthority(files, nowMs)
+  if (current === null) throw new RotationRefused(`there is no CA yet (${files.key}); it is made when the gateway first starts`)
+  if (overlapMs !== null && current.overlap !== null)
+    throw new RotationRefused(
+      `the CA was rotated before, and clients of the one before it are kept working until ${new Date(current.overlap.untilMs).toISOString()}; wait for that, or cut them off with --no-overlap`,
+    )
+  const { createCross, makeAuthority } = await import('./issue.ts')
+  const made = await makeAuthority(nowMs)
+  const isExpired = current.certificate.validToDate.getTime() < nowMs
+  const cross = overlapMs === null || isExpired ? null : await createCross(current, made.certificate, nowMs, overlapMs)
+  await writeAuthority(files, made, cross === null ? null : { cross, previous: current.certificate.toString() })
+  const rotated = await readAuthority(files, nowMs)
+  if (rotated === null) throw new Error(`${files.key} is gone: something else has removed it`)
+  return rotated
 }

@@ -24,6 +24,8 @@ export interface Leaves {
 /** For all who asked meanwhile. */
 interface Made {
   readonly context: Promise<SecureContext>
+  /** The CA that it is from. */
+  readonly from: Promise<CertificateAuthority>
   readonly at: number
   readonly turn: Turn
   callers: number
@@ -41,40 +43,56 @@ const maxContexts = 1000
 const pace = { perSecond: 25, burst: 100, maxWaitMs: 5000 }
 
 /** Leaves are valid for seven days and are renewed after one; all leaves of a key type share a key. The ECDSA key never leaves the process. */
-export function createLeaves(authority: Promise<CertificateAuthority>, now: () => number = Date.now): Leaves {
-  let opened: Promise<Issuer> | null = null
+export function createLeaves(authority: () => Promise<CertificateAuthority>, now: () => number = Date.now): Leaves {
+  let opened: { readonly from: Promise<CertificateAuthority>; readonly issuer: Promise<Issuer> } | null = null
   const contexts = createFairCache<Made>(maxContexts)
   const waitMs = createPace({ ...pace, now: () => performance.now() })
   let rsaKey: Promise<RsaKey> | null = null
 
-  async function make(integration: string, host: string, rsa: boolean, turn: Turn): Promise<SecureContext> {
+  /** Opened when the first leaf is asked for, and again where the CA was rotated, or could not be opened. */
+  function issuerOf(from: Promise<CertificateAuthority>): Promise<Issuer> {
+    if (opened?.from === from) return opened.issuer
+    const issuer = from.then(openIssuer)
+    opened = { from, issuer }
+    issuer.catch(() => {
+      if (opened?.issuer === issuer) opened = null
+    })
+    return issuer
+  }
+
+  async function make(
+    from: Promise<CertificateAuthority>,
+    integration: string,
+    host: string,
+    rsa: boolean,
+    turn: Turn,
+  ): Promise<SecureContext> {
     const wait = waitMs(integration)
     if (wait === null) throw new Error(`${integration} asks for more new hosts than leaves can be made`)
     if (wait > 0) await sleep(wait, undefined, { signal: turn.ending.signal })
     turn.isAwaited = false
-    const { leafKeyFile } = await authority
-    opened ??= authority.then(openIssuer)
-    const { issue, publicKey, keyPem } = await opened.catch((error) => {
-      opened = null
-      throw error
-    })
-    const leaf = await issue(publicKey, host, now())
+    const { leafKeyFile, overlap } = await from
+    const { issue, publicKey, keyPem } = await issuerOf(from)
+    // In an overlap the chain leads on to the CA that clients from before it trust.
+    const chained = (leaf: string) => (overlap === null ? leaf : `${leaf}\n${overlap.cross}`)
+    const leaf = chained(await issue(publicKey, host, now()))
     if (!rsa) return createSecureContext({ key: keyPem, cert: leaf, minVersion })
     rsaKey ??= openRsaKey(leafKeyFile)
     const key = await rsaKey.catch((error) => {
       rsaKey = null
       throw error
     })
-    const second = await issue(key.publicKey, host, now())
+    const second = chained(await issue(key.publicKey, host, now()))
     // OpenSSL takes the one whose kind the client can check (SSL_CTX_use_certificate(3)).
     return createSecureContext({ key: [keyPem, key.pem], cert: [leaf, second], minVersion })
   }
 
   function begin(integration: string, key: string, host: string, rsa: boolean): Made {
     const known = contexts.get(integration, key)
-    if (known !== undefined && now() - known.at < day) return known
+    const from = authority()
+    if (known !== undefined && known.from === from && now() - known.at < day) return known
     const turn: Turn = { ending: new AbortController(), isAwaited: true }
-    const made: Made = { context: make(integration, host, rsa, turn), at: now(), turn, callers: 0 }
+    const made: Made = { context: make(from, integration, host, rsa, turn), from, at: now(), turn, callers: 0 }
     contexts.set(integration, key, made)
     made.context.catch(() => forget(integration, key, made))
     return made

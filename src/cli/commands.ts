@@ -7,6 +7,7 @@ import { visibleLines } from '../text/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { ask } from './admin-client.ts'
 import { auditContinue, auditTail, auditVerify, type VerifyFlags } from './audit.ts'
+import { caRotate, caShow, caTrust } from './ca.ts'
 import { demo } from './demo.ts'
 import { doctor, formatChecks } from './doctor.ts'
 import { type EnvFlags, env, envFormats } from './env.ts'
@@ -51,6 +52,18 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .command('token <name>')
     .description('Make a proxy token and the line for the manifest.')
     .action((name: string) => print(token(name)))
+
+  const ca = program.command('ca').description('The CA of interceptions, which clients have to trust.')
+  command('show', 'Show the CA: its name, fingerprint, validity and files.', ca)
+    .option('--json', 'print JSON')
+    .action(async ({ config, json = false }: Shared & { json?: boolean }) => print(await caShow(findConfig(config), json)))
+  command('rotate', 'Put a new CA in place of this one; a running gateway takes it over at once.', ca)
+    .option('--overlap <duration>', 'how long clients that trust only the CA before are kept working', '168h')
+    .option('--no-overlap', 'cut them off at once: the CA before is no longer trusted')
+    .action(async ({ config, overlap }: Shared & { overlap: string | false }) => print(await caRotate(findConfig(config), overlap)))
+  command('trust', 'Say for each kind of client what makes it trust the CA, or write that into a folder.', ca)
+    .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12 and apt.conf')
+    .action(async ({ config, to }: Shared & { to?: string }) => print(await caTrust(findConfig(config), to)))
 
   const audit = program.command('audit').description('Read and verify the audit log.')
   command('tail', 'Show the latest records.', audit)

@@ -2,10 +2,11 @@
 import { lookup } from 'node:dns/promises'
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { isInForce, readKept } from '../access/index.ts'
 import { AuditError, verifyAudit } from '../audit/index.ts'
 import { persistedBundles } from '../bundles/index.ts'
-import { openAuthority } from '../certs/index.ts'
+import { prepareTrustFolder, readAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
 import { requireLocal } from '../files/index.ts'
@@ -105,11 +106,15 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   const { shadow } = config.policy
   if (shadow !== null) await check('shadow policy', () => revisionOf(shadow.rulesFolder))
   await check('interception CA', async () => {
-    if (!existsSync(config.state.ca.key)) return 'will be made at the first start'
-    const { certificate, certificateFile } = await openAuthority(config.state.ca)
-    const days = Math.floor((certificate.validToDate.getTime() - Date.now()) / 86_400_000)
-    return days < 60 ? { warn: `${certificateFile} expires in ${days} days` } : `${certificateFile}, ${days} days left`
+    const authority = await readAuthority(config.state.ca, Date.now())
+    if (authority === null) return 'will be made at the first start'
+    const file = config.state.ca.certificate
+    const days = Math.floor((authority.certificate.validToDate.getTime() - Date.now()) / 86_400_000)
+    const remedy = '"sallyport ca rotate" makes a new one'
+    if (days < 0) throw new Error(`${file} has expired: ${remedy}, which clients must then trust`)
+    return days < 60 ? { warn: `${file} expires in ${days} days; ${remedy}` } : `${file}, ${days} days left`
   })
+  await check('trust folder', () => checkTrustFolder(config))
   await check('audit log', async () => {
     requireFolder('the audit log', config.audit.folder)
     if (!existsSync(config.audit.folder)) return 'will begin at the first start'
@@ -158,6 +163,16 @@ function checkStateFolder(folder: string): CheckResult {
   return free < minFreeBytes ? { warn: `only ${Math.floor(free / 1024 ** 2)} MiB free: a full disk stops every request` } : folder
 }
 
+async function checkTrustFolder({ trust: { folder }, state }: Config): Promise<CheckResult> {
+  if (folder === state.ca.folder)
+    return `${folder}, which other users cannot enter: clients that run as such need "trust" in sallyport.yaml, or "sallyport ca trust --to FOLDER"`
+  requireFolder('trust', folder)
+  if (!existsSync(folder)) return `${folder} will be made at the first start`
+  await prepareTrustFolder(folder)
+  const closed = foldersAbove(folder).find((above) => (statSync(above).mode & 0o001) === 0)
+  return closed === undefined ? folder : { warn: `other users cannot enter ${closed}, and so not ${folder}` }
+}
+
 /** Those of this command, which the gateway has too where it is started in the same way. */
 function descriptors({ listeners, http }: Config): CheckResult {
   const { forCallers } = createDescriptors()
@@ -168,6 +183,11 @@ function descriptors({ listeners, http }: Config): CheckResult {
       warn: `enough for ${forCallers} connections of callers, and http.maxConnections allows ${wanted}: raise the limit of open files (ulimit -n, LimitNOFILE=), or lower it`,
     }
   return `enough for the ${wanted} connections of callers, and as many to origins`
+}
+
+function foldersAbove(folder: string): readonly string[] {
+  const above = dirname(folder)
+  return above === folder ? [] : [above, ...foldersAbove(above)]
 }
 
 async function ports({ listeners, admin }: Config): Promise<string> {

@@ -1,7 +1,7 @@
 /** `sallyport env NAME`: the variables that make ordinary clients go through the gateway. */
 import { existsSync, readFileSync } from 'node:fs'
 import { stringify } from 'yaml'
-import type { Config } from '../config/index.ts'
+import type { Config, TrustFolder } from '../config/index.ts'
 import { loadManifests } from '../manifests/index.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
@@ -16,9 +16,16 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
   const { proxyWith, warnings } = await proxyOf(config, name)
   const token = format === 'kubernetes' ? `$(${tokenVariable})` : tokenFrom(tokenFile)
   const isOpen = proxyWith('').includes('@') && token === null
-  const notes = isOpen ? [...warnings, 'set SALLYPORT_TOKEN or give --token-file: the output has <token> in its place'] : warnings
+  const notes = [
+    ...warnings,
+    ...(isOpen ? ['set SALLYPORT_TOKEN or give --token-file: the output has <token> in its place'] : []),
+    ...(proxyWith('').includes('@')
+      ? [`Java and Chromium send a proxy no token by themselves: give "${name}" a listener of its own for them`]
+      : []),
+    'Chromium takes the CA from its own store: "sallyport ca trust" says how it gets there, and what other clients need',
+  ]
   for (const note of notes) process.stderr.write(`${note}\n`)
-  return print(variables(proxyWith(token ?? '<token>'), config.state.ca), format, name)
+  return print(variables(proxyWith(token ?? '<token>'), config.trust), format, name)
 }
 
 /** The variables for a command that is run with them. Throws `CommandError` where the token is needed and not given. */
@@ -28,7 +35,7 @@ export async function variablesFor(config: Config, name: string, tokenFile: stri
   if (token === null && proxyWith('').includes('@'))
     throw new CommandError(`"${name}" proves its identity by its token: set ${tokenVariable}, or give --token-file`, exitCodes.usage)
   for (const warning of warnings) process.stderr.write(`${warning}\n`)
-  return variables(proxyWith(token ?? ''), config.state.ca)
+  return variables(proxyWith(token ?? ''), config.trust)
 }
 
 const tokenVariable = 'SALLYPORT_TOKEN'
@@ -53,7 +60,7 @@ async function proxyOf(config: Config, name: string): Promise<ProxyAddress> {
   const listener = own ?? serving(null)
   if (listener === undefined || !('port' in listener.address)) throw new CommandError(`no proxy listener with an address serves "${name}"`)
   const { host, port } = listener.address
-  const { bundle } = config.state.ca
+  const { bundle } = config.trust
   return {
     proxyWith(token) {
       // A reference to a variable, and the placeholder, stay as they are.
@@ -86,7 +93,7 @@ function readToken(file: string): string {
 }
 
 /** Variables that replace the trust store get the bundle (the system's roots and ours); those that add to it get ours alone. */
-function variables(proxy: string, { certificate, bundle }: Config['state']['ca']): Readonly<Record<string, string>> {
+function variables(proxy: string, { certificate, bundle, truststore, aptConfig }: TrustFolder): Readonly<Record<string, string>> {
   return {
     HTTP_PROXY: proxy,
     HTTPS_PROXY: proxy,
@@ -116,14 +123,39 @@ function variables(proxy: string, { certificate, bundle }: Config['state']['ca']
     YARN_HTTPS_PROXY: proxy,
     YARN_HTTPS_CA_FILE_PATH: bundle,
     DENO_CERT: certificate,
+    JAVA_TOOL_OPTIONS: javaOptions(proxy, truststore),
+    APT_CONFIG: aptConfig,
   }
+}
+
+/**
+ * The JVM reads no other variable. Without the token: it prints these options at each start, and its own clients take none from
+ * them. Basic, which it does not use for tunnels by default, is for those whose program has an Authenticator.
+ */
+function javaOptions(proxy: string, truststore: string): string {
+  const { hostname, port, username } = new URL(proxy)
+  const options = [
+    ...['http', 'https'].flatMap((scheme) => [
+      `${scheme}.proxyHost=${hostname.replace(/^\[|\]$/g, '')}`,
+      `${scheme}.proxyPort=${port || '80'}`,
+    ]),
+    // Where it is absent, this machine is asked directly.
+    'http.nonProxyHosts=',
+    ...(username === '' ? [] : ['jdk.http.auth.tunneling.disabledSchemes=']),
+    `javax.net.ssl.trustStore=${truststore}`,
+    'javax.net.ssl.trustStoreType=PKCS12',
+  ]
+  return options.map((option) => (/\s/.test(option) ? `"-D${option}"` : `-D${option}`)).join(' ')
 }
 
 function print(values: Readonly<Record<string, string>>, format: EnvFlags['format'], name: string): string {
   if (format === 'json') return `${JSON.stringify(values, null, 2)}\n`
   if (format === 'kubernetes') return kubernetes(values, name)
   const lines = Object.entries(values).map(([key, value]) =>
-    format === 'dotenv' ? `${key}="${value}"` : `export ${key}='${value.replaceAll("'", "'\\''")}'`,
+    // Docker's --env-file takes a quotation mark for a part of the value; a blank needs none in any dialect.
+    format === 'dotenv'
+      ? `${key}=${/^[^"'`#$\\]*$/.test(value) ? value : `"${value}"`}`
+      : `export ${key}='${value.replaceAll("'", "'\\''")}'`,
   )
   return `${lines.join('\n')}\n`
 }

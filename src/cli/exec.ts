@@ -10,11 +10,17 @@ const notFound = 127
 const notRunnable = 126
 const signalled = 128
 
+/** Options that this machine gives to its JVMs, such as a bound of memory, hold beside ours. */
+function withOwn(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const java = [process.env['JAVA_TOOL_OPTIONS'], variables['JAVA_TOOL_OPTIONS']].filter(Boolean).join(' ')
+  return { ...process.env, ...variables, JAVA_TOOL_OPTIONS: java }
+}
+
 /** Gives the command's exit code. It has the terminal, and gets the signals that this process gets. */
 export async function exec(config: Config, name: string, words: readonly string[], tokenFile: string | undefined): Promise<number> {
   const [program, ...args] = words
   if (program === undefined) throw new CommandError('give the command behind "--": sallyport exec NAME -- curl https://…', exitCodes.usage)
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...(await variablesFor(config, name, tokenFile)) } })
+  const child = spawn(program, args, { stdio: 'inherit', env: withOwn(await variablesFor(config, name, tokenFile)) })
   const pass = (signal: NodeJS.Signals) => void child.kill(signal)
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, pass)
   // A terminal gives these to both.

@@ -18,7 +18,7 @@ const lastingNames = ['AccessError', 'BundleError', 'CompilerMissing', 'HistoryE
 /** Of the file system, and of an address that only a privileged process may listen on. */
 const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
 const lastingMessages =
-  /can be read by others|expired on|is not a socket|does not prove that|nothing shows that|Keep (?:it|the file) as evidence/
+  /can be read by others|expired on|trust cannot be at|is not a socket|does not prove that|nothing shows that|Keep (?:it|the file) as evidence/
 
 /**
  * Why a gateway did not start, with exit code 78 where the next start would fail in the same way until a person has changed
@@ -46,8 +46,10 @@ export function explainFailure(error: unknown): number {
   }
   const known =
     error instanceof Error &&
-    ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing', 'ReferenceDifference'].includes(error.name)
-  const listen = error instanceof Error && /cannot listen|is in use|can be read by others|expired on/.test(error.message)
+    ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing', 'ReferenceDifference', 'RotationRefused'].includes(
+      error.name,
+    )
+  const listen = error instanceof Error && /cannot listen|is in use|can be read by others|expired on|trust cannot be at/.test(error.message)
   const said = error instanceof Error ? (known || listen ? error.message : error.stack) : String(error)
   process.stderr.write(`${visibleLines(said ?? '')}\n`)
   return known || listen ? exitCodes.failure : exitCodes.software

@@ -8,6 +8,7 @@ import { CommandError, exitCodes } from './exit.ts'
 export function requireUsablePlaces(config: Config): void {
   requireFolder('the state folder', config.state.folder)
   requireFolder('the audit log', config.audit.folder)
+  requireFolder('trust', config.trust.folder)
   requireSockets(config)
 }
 

@@ -2,7 +2,7 @@
 import type { BreakerSettings, LimitSettings } from '../core/index.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
-import type { StateFolder } from './state-folder.ts'
+import type { StateFolder, TrustFolder } from './state-folder.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address =
@@ -60,6 +60,8 @@ export interface GrantsConfig {
 export interface Config {
   readonly file: string
   readonly state: StateFolder
+  /** Where clients find the CA: outside the state folder, or in it where `trust` is absent. */
+  readonly trust: TrustFolder
   readonly integrationsFolder: string
   readonly listeners: readonly ListenerConfig[]
   readonly services: readonly ServiceConfig[]

@@ -37,6 +37,15 @@ export const refuseLongSocket: Refine = (value, context) => {
   if (problem !== null) context.addIssue({ code: 'custom', path: ['state'], message: `${problem}; give admin.socket a shorter path` })
 }
 
+/** Clients run as other users, which cannot enter the state folder (mode 0700). */
+export const refuseHiddenTrust: Refine = (value, context) => {
+  const state = field(value, 'state')
+  const trust = field(value, 'trust')
+  if (typeof state !== 'string' || typeof trust !== 'string' || !`${trust}/`.startsWith(`${state}/`)) return
+  const message = `${trust} is in the state folder, which clients cannot enter: expected a folder outside ${state}`
+  context.addIssue({ code: 'custom', path: ['trust'], message })
+}
+
 /** sun_path of unix(7) less its end. */
 const maxSocketBytes = 107
 

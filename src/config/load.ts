@@ -10,7 +10,7 @@ import { readText } from './read-text.ts'
 import { decisionLogFrom, statusFrom } from './report-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
-import { stateFolder } from './state-folder.ts'
+import { stateFolder, trustFolder } from './state-folder.ts'
 
 /** Throws `ConfigError` with every problem: unreadable, not YAML, not of the schema, a missing variable or secret, names that stand twice. */
 export function loadConfig(path: string, env: Environment = process.env): Config {
@@ -29,6 +29,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
   return {
     file,
     state,
+    trust: given.trust === undefined ? state.ca : trustFolder(given.trust),
     integrationsFolder: given.integrations,
     listeners: given.listeners.map(listenerFrom),
     services: given.services.map(serviceFrom),

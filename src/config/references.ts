@@ -53,8 +53,9 @@ export function governingRoots(config: Config, files: readonly FileCapability[])
   const { rulesFolder, shadow, bundles } = config.policy
   const rules = [rulesFolder, shadow?.rulesFolder].filter((folder) => folder != null)
   const local = bundles.flatMap(({ place }) => (place.kind === 'server' ? [] : [place.path]))
+  const published = config.trust.folder === config.state.ca.folder ? [] : [config.trust.folder]
   // Below these nothing may be opened; manifests are read from the folder itself only.
-  const whole = [config.state.folder, config.audit.folder, ...rules, ...local]
+  const whole = [config.state.folder, config.audit.folder, ...published, ...rules, ...local]
   const trust = config.http.originCaFile === null ? [] : [config.http.originCaFile]
   // A file in a socket's place would shut out those that connect to it.
   const sockets = config.listeners.flatMap(({ address }) => ('socket' in address ? [address.socket] : []))

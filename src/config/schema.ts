@@ -1,6 +1,6 @@
 /** The schema of sallyport.yaml. Descriptions and defaults are what editors and docs/reference/configuration.md say. */
 import { z } from 'zod'
-import { besides, refuseCollisions, refuseLongSocket, refuseTwins } from './endpoints.ts'
+import { besides, refuseCollisions, refuseHiddenTrust, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
 import { listenerSchema } from './listener-schema.ts'
 import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } from './policy-schema.ts'
@@ -89,6 +89,9 @@ export function createConfigSchema(sources: Sources) {
       apiVersion: z.literal('sallyport/v1').describe('The version of this file’s schema.'),
       kind: z.literal('Gateway').describe('What this file describes.'),
       state: path('Folder for what the gateway keeps: CA, sockets, caches, audit log.').prefault('./state'),
+      trust: path(
+        'Folder where clients find the gateway’s CA, mode 0755 and outside the state folder, which nobody else can enter: `ca.crt`, `ca.der`, and with the system’s roots `bundle.crt` and `truststore.p12` (for the JVM). Written at each start and when the CA is rotated. Where absent, they are in `ca` of the state folder only.',
+      ).optional(),
       integrations: path('Folder of manifests, one `.yaml` an integration.').prefault('./integrations'),
       listeners: z
         .array(listenerSchema(sourced))
@@ -211,6 +214,7 @@ export function createConfigSchema(sources: Sources) {
     })
     .superRefine(refuseCollisions, besides)
     .superRefine(refuseLongSocket, besides)
+    .superRefine(refuseHiddenTrust, besides)
 }
 
 export type ConfigFile = z.output<ReturnType<typeof createConfigSchema>>

@@ -11,14 +11,8 @@ export interface StateFolder {
   readonly audit: string
   /** The last good archive of each bundle of a server. */
   readonly bundles: string
-  /** The interception CA, and the key of the certificates that it issues. */
-  readonly ca: {
-    readonly folder: string
-    readonly key: string
-    readonly certificate: string
-    readonly bundle: string
-    readonly leafKey: string
-  }
+  /** The interception CA, the key of the certificates that it issues, and what clients need to trust it. */
+  readonly ca: AuthorityFolder
   /** Programs that the gateway had to build, and scratch files of a compilation. */
   readonly compiler: string
   /** The revisions that were active, with all that they were made of. */
@@ -31,6 +25,38 @@ export interface StateFolder {
   readonly usage: string
 }
 
+/** What a client needs to trust the CA; all of it is public. */
+export interface TrustFolder {
+  readonly folder: string
+  /** PEM, for what adds to a trust store. */
+  readonly certificate: string
+  readonly der: string
+  /** PEM, for what replaces a trust store: the system's roots too. */
+  readonly bundle: string
+  /** PKCS #12 of the same, for the JVM. */
+  readonly truststore: string
+  /** Names the bundle to apt. */
+  readonly aptConfig: string
+}
+
+export interface AuthorityFolder extends TrustFolder {
+  readonly key: string
+  readonly leafKey: string
+  /** The newest certificate, and of the CA before it what keeps its clients working for a while. */
+  readonly rotation: string
+}
+
+export function trustFolder(folder: string): TrustFolder {
+  return {
+    folder,
+    certificate: join(folder, 'ca.crt'),
+    der: join(folder, 'ca.der'),
+    bundle: join(folder, 'bundle.crt'),
+    truststore: join(folder, 'truststore.p12'),
+    aptConfig: join(folder, 'apt.conf'),
+  }
+}
+
 export function stateFolder(folder: string): StateFolder {
   const ca = join(folder, 'ca')
   return {
@@ -38,13 +64,7 @@ export function stateFolder(folder: string): StateFolder {
     access: join(folder, 'access.json'),
     audit: join(folder, 'audit'),
     bundles: join(folder, 'bundles'),
-    ca: {
-      folder: ca,
-      key: join(ca, 'ca.key'),
-      certificate: join(ca, 'ca.crt'),
-      bundle: join(ca, 'bundle.crt'),
-      leafKey: join(ca, 'leaf-rsa.key'),
-    },
+    ca: { ...trustFolder(ca), key: join(ca, 'ca.key'), leafKey: join(ca, 'leaf-rsa.key'), rotation: join(ca, 'rotation.pem') },
     compiler: join(folder, 'compiler'),
     history: join(folder, 'policies/history'),
     operatorSocket: join(folder, 'admin.sock'),

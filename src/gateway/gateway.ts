@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { AppendFile } from '../audit/index.ts'
 import { createServerClient } from '../bundles/index.ts'
-import { createLeaves, openAuthority } from '../certs/index.ts'
+import { createLeaves } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
 import { createOpenConnections } from '../connections/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
@@ -39,6 +39,7 @@ import { createReferenceReports } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
 import { createShutdown } from './shutdown.ts'
+import { createTrust } from './trust.ts'
 
 export interface Gateway {
   readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
@@ -84,8 +85,7 @@ export async function startGateway(
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
   // What can be touched. Made beside all that follows where it is not there yet:
-  const authority = openAuthority(config.state.ca)
-  authority.catch(() => {})
+  const trust = createTrust({ config, note, logger })
   const nextId = createIds()
   const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
   const containment = createContainment((error, peer) => {
@@ -105,7 +105,7 @@ export async function startGateway(
       noDelay: true,
     },
   }
-  const secureContext = createLeaves(authority).contextFor
+  const secureContext = createLeaves(trust.current).contextFor
   const inner = createInterceptDoor({ serving, secureContext, headersTimeoutMs, offersHttp2: config.http.http2 })
   const resources = createResources({ config, descriptors, report: metering.limits.report, intercept: inner.intercept })
 
@@ -209,6 +209,7 @@ export async function startGateway(
     maxConnections: descriptors.forOperator,
     ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, audit, state, metrics, logger },
     reload: () => following.reload('operator'),
+    rotateCa: trust.rotate,
     usage: metering.report,
     integrations: registry.names,
   })
@@ -220,6 +221,7 @@ export async function startGateway(
     // The log last, so that it has everything.
     release: [
       following.stop,
+      trust.close,
       () => referenceReports?.close(),
       access.close,
       resources.close,
@@ -233,7 +235,7 @@ export async function startGateway(
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()
     // Access too is read before the policy: a manifest that was removed while no gateway ran is a change like any other.
-    await Promise.all([access.start(), metering.keeper.restore(), authority, audit.ready()])
+    await Promise.all([access.start(), metering.keeper.restore(), trust.current(), audit.ready()])
     await lifecycle.activation.start()
   } catch (error) {
     await shutdown.release()

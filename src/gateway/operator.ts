@@ -8,6 +8,7 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
 import type { ReferenceReports } from './reference-reports.ts'
+import type { Rotated } from './trust.ts'
 
 export interface OperatorOptions {
   readonly config: Config
@@ -25,6 +26,7 @@ export interface OperatorOptions {
   /** Names of the integrations in force. */
   readonly integrations: () => readonly string[]
   readonly reload: () => Promise<ReloadResult>
+  readonly rotateCa: (overlapMs: number | null) => Promise<Rotated>
   readonly metrics: Metrics
   readonly logger: Logger
   /** Of each of its servers. */
@@ -33,7 +35,7 @@ export interface OperatorOptions {
 
 export function createOperator(options: OperatorOptions): Admin {
   const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
-  const { access, audit, state, usage, integrations, reload, metrics, logger } = options
+  const { access, audit, state, usage, integrations, reload, rotateCa, metrics, logger } = options
   const { active, shadow } = policies
   const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
@@ -75,6 +77,7 @@ export function createOperator(options: OperatorOptions): Admin {
     }),
     activation,
     reload,
+    rotateCa,
     access,
     recorded: audit.noted,
     logger,

@@ -13,6 +13,12 @@ import { stateFolder } from '../../src/config/index.ts'
 import { createCaller } from '../support/caller.ts'
 import { eachCase, times } from '../support/cases.ts'
 
+/** A CA that is not rotated. */
+function opened(folder: string) {
+  const authority = openAuthority(stateFolder(folder).ca)
+  return () => authority
+}
+
 test('a serial number is positive and has no padding', () => {
   times(2000, () => assert.match(createSerialNumber(), /^[4-7][0-9a-f]{31}$/))
 })
@@ -21,7 +27,7 @@ test('OpenSSL reads the CA and its leaves, and takes one for the other’s issue
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const authority = await openAuthority(stateFolder(folder).ca)
-  const ca = new X509Certificate(readFileSync(authority.certificateFile))
+  const ca = new X509Certificate(readFileSync(join(folder, 'ca/ca.crt')))
   assert.equal(ca.ca, true)
   assert.equal(statSync(join(folder, 'ca/ca.key')).mode & 0o777, 0o600)
   await eachCase(['a.example.com', '127.0.0.1', '::1', `${'x'.repeat(60)}.${'y'.repeat(60)}.example.com`], async (host) => {
@@ -52,7 +58,7 @@ test('one integration that asks forever new hosts waits for leaves, and another 
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-certs-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const leaves = createLeaves(openAuthority(stateFolder(folder).ca))
+  const leaves = createLeaves(opened(folder))
   const { hangup } = createCaller()
   const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false, hangup))
   const states = asked.map((one) =>
@@ -73,7 +79,7 @@ test('a caller that leaves waits for its leaf no longer; another that asked for 
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   // Time stands still until it is told to go on: nothing but the hang-up ends a wait.
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const leaves = createLeaves(openAuthority(stateFolder(folder).ca))
+  const leaves = createLeaves(opened(folder))
   const stays = createCaller()
   times(110, (index) => void leaves.contextFor('greedy', `${index}.example.com`, false, stays.hangup))
   const leaves1 = createCaller()

@@ -16,6 +16,7 @@ async function arrange(t: TestContext) {
     'gate/sallyport.yaml': `apiVersion: sallyport/v1
 kind: Gateway
 state: ../state
+trust: ../public
 integrations: ../integrations
 audit: { folder: ../log }
 policy: { rules: ../rules, shadow: { rules: ../tried } }
@@ -46,6 +47,7 @@ for (const [root, held] of [
   ['rules/deep/er', 'rules'],
   ['tried', 'tried'],
   ['log', 'log'],
+  ['public', 'public'],
   ['trust', 'trust/origin-ca.crt'],
   ['sockets', 'sockets/own.sock'],
   ['data/../rules', 'rules'],

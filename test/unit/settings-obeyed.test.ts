@@ -97,6 +97,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   apiVersion: ['flow/lifecycle.test.ts', 'a bad configuration aborts with 78 before any port is bound'],
   kind: ['unit/config-schema.test.ts', ' is told'],
   state: ['flow/fresh-machine.test.ts', 'the default policy decides and denies in every shape, and nothing is written outside the st'],
+  trust: ['flow/trust.test.ts', 'the trust folder has the CA in each form, for every user to read and none to write'],
   integrations: ['flow/operator.test.ts', 'a folder of manifests that is not there is told as that'],
   'listeners[].name': proxy,
   'listeners[].address': ['flow/security-cases.test.ts', 'both address families: a gateway and an origin on ::1'],

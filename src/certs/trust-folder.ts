@@ -1,0 +1,49 @@
+/** What clients need to trust the CA, written where they can read it. Each file is whole at every moment. */
+import { chmod, mkdir, stat } from 'node:fs/promises'
+import type { TrustFolder } from '../config/index.ts'
+import { writeAtomically } from '../files/index.ts'
+import { trustedRoots } from '../sockets/index.ts'
+import type { CertificateAuthority } from './certificate-authority.ts'
+import { readTrustApart, type TrustMaterial } from './startup-process.ts'
+
+/** Into each of the folders, the system's roots included. `known`: as they were read a moment ago. Throws what keeps a file from being written. */
+export async function publish(
+  { certificate, overlap }: Pick<CertificateAuthority, 'certificate' | 'overlap'>,
+  folders: readonly TrustFolder[],
+  known?: TrustMaterial,
+): Promise<void> {
+  const authorities = [certificate, ...(overlap === null ? [] : [overlap.previous])].map((ca) => ca.toString().trim())
+  const { roots, truststore } = known ?? (await readTrustApart(authorities).catch(() => readHere(authorities)))
+  for (const folder of folders) {
+    await writeAtomically(folder.certificate, `${authorities[0]}\n`, mode)
+    await writeAtomically(folder.der, certificate.raw, mode)
+    await writeAtomically(folder.bundle, `${[...roots, ...authorities].join('\n')}\n`, mode)
+    await writeAtomically(folder.truststore, Buffer.from(truststore, 'base64'), mode)
+    await writeAtomically(folder.aptConfig, `Acquire::https::CaInfo "${folder.bundle}";\n`, mode)
+  }
+}
+
+const mode = 0o644
+
+/** Makes it where it is not there. Throws an Error where other users could not read it, or could write it and so choose whom others trust. */
+export async function prepareTrustFolder(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`trust cannot be at ${folder}: ${error.code === 'EEXIST' ? 'it is not a folder' : error.message}`, { cause: error })
+  })
+  // Whatever the umask is.
+  if (made !== undefined) await chmod(folder, 0o755)
+  const problem = problemOfMode((await stat(folder)).mode)
+  if (problem !== null) throw new Error(`trust cannot be at ${folder}: ${problem}: chmod 755 it, or give another folder`)
+}
+
+function problemOfMode(bits: number): string | null {
+  const found = `(mode ${(bits & 0o7777).toString(8)}, expected 755)`
+  if ((bits & 0o022) !== 0) return `other users can write it ${found}`
+  return (bits & 0o005) === 0o005 ? null : `other users cannot read it ${found}`
+}
+
+/** Where a process cannot be started. */
+async function readHere(authorities: readonly string[]): Promise<TrustMaterial> {
+  const { trustMaterial } = await import('./truststore.ts')
+  return trustMaterial(trustedRoots(), authorities)
+}
