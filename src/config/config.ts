@@ -45,6 +45,14 @@ export interface HttpConfig {
   readonly maxPolicyBodiesBytes: number
   readonly originCaFile: string | null
   readonly dnsServers: readonly string[]
+  /** How long answers of name servers are used. */
+  readonly dns: {
+    readonly minTtlMs: number
+    readonly maxTtlMs: number
+    readonly negativeTtlMs: number
+    readonly staleMs: number
+    readonly maxNames: number
+  }
 }
 
 /** Which external calls rules may make. */

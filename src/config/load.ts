@@ -87,6 +87,13 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       maxPolicyBodiesBytes: http.maxPolicyBodies,
       originCaFile: http.originCa ?? null,
       dnsServers: http.dnsServers,
+      dns: {
+        minTtlMs: http.dns.minTtl,
+        maxTtlMs: http.dns.maxTtl,
+        negativeTtlMs: http.dns.negativeTtl,
+        staleMs: http.dns.stale,
+        maxNames: http.dns.maxNames,
+      },
     },
     drainTimeoutMs: given.drainTimeout,
     log: given.log,

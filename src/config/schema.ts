@@ -30,6 +30,30 @@ export function createConfigSchema(sources: Sources) {
       .optional(),
   })
 
+  const keptNames = z
+    .strictObject({
+      minTtl: duration()
+        .describe('A shorter time to live is lengthened to this. An answer with a time to live of 0 is not kept.')
+        .prefault('5s'),
+      maxTtl: duration().describe('A longer time to live is shortened to this.').prefault('5m'),
+      negativeTtl: duration().describe('For so long a name that does not exist, or has no address, is not asked for again.').prefault('5s'),
+      stale: duration()
+        .describe(
+          'For so long after its time an answer is used where no name server answers within a second; they are then asked again every 5 s (RFC 8767).',
+        )
+        .prefault('5m'),
+      maxNames: z
+        .int()
+        .nonnegative()
+        .describe('Answers that are kept; beyond it, one of the integration that has most gives way. With 0 none is kept.')
+        .prefault(10_000),
+    })
+    .refine(({ minTtl, maxTtl }) => !(minTtl > maxTtl), {
+      error: 'expected no less than http.dns.minTtl',
+      path: ['maxTtl'],
+      ...besides,
+    })
+
   const http = z
     .strictObject({
       http2: z.boolean().describe('Whether callers inside an interception are offered HTTP/2 as well as HTTP/1.1 (ALPN).').prefault(true),
@@ -76,6 +100,11 @@ export function createConfigSchema(sources: Sources) {
         .array(resolver())
         .describe('Name servers to ask (`address` or `address:port`); those of resolv.conf where empty. The hosts file comes first.')
         .prefault([]),
+      dns: keptNames
+        .describe(
+          'How long an answer of a name server is used again. Each integration has answers of its own, and their addresses are judged at each use.',
+        )
+        .prefault({}),
     })
     // A value that is not a size is reported as such and not compared.
     .refine(({ maxPolicyBody, maxPolicyBodies }) => !(maxPolicyBodies < 2 * maxPolicyBody), {

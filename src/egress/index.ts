@@ -5,5 +5,6 @@ export { createDialer, type Dialer, meaningOfAlert, originTrust } from './dial.t
 export { createDialPlaces, WantedDials } from './dial-places.ts'
 export { endOfTime, joinSockets, stillFor } from './join-sockets.ts'
 export { keepAliveMs } from './keep-alive.ts'
+export { createKeptNames } from './kept-names.ts'
 export { createOperatorLookup } from './operator-lookup.ts'
 export { createResolveName, type DialTimeouts, type ResolveName, resolveOrRefuse, type Target } from './resolve.ts'

@@ -2,8 +2,16 @@
 import type { LookupAddress } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 
+export interface NameAnswer {
+  readonly addresses: readonly LookupAddress[]
+  /** The shortest time to live among them. */
+  readonly ttlMs: number
+  /** Both families were answered. */
+  readonly isWhole: boolean
+}
+
 export interface NameQuery {
-  readonly answer: Promise<readonly LookupAddress[]>
+  readonly answer: Promise<NameAnswer>
   /** The answer rejects where it is not there yet. */
   cancel(): void
 }
@@ -28,26 +36,37 @@ export function askNameServers(name: string, servers: readonly string[]): NameQu
   return { answer: bothFamilies(resolver, name), cancel: () => resolver.cancel() }
 }
 
-async function bothFamilies(resolver: Resolver, name: string): Promise<readonly LookupAddress[]> {
-  const found: LookupAddress[] = []
+async function bothFamilies(resolver: Resolver, name: string): Promise<NameAnswer> {
+  const addresses: LookupAddress[] = []
   const failures: Error[] = []
+  let ttl = Number.POSITIVE_INFINITY
   let grace: NodeJS.Timeout | undefined
   const ask = async (family: 4 | 6) => {
     try {
-      const addresses = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name))
-      for (const address of addresses) found.push({ address, family })
-      if (addresses.length > 0) grace ??= setTimeout(() => resolver.cancel(), otherFamilyMs)
+      const records = await (family === 4 ? resolver.resolve4(name, { ttl: true }) : resolver.resolve6(name, { ttl: true }))
+      for (const record of records) {
+        addresses.push({ address: record.address, family })
+        ttl = Math.min(ttl, record.ttl)
+      }
+      if (records.length > 0) grace ??= setTimeout(() => resolver.cancel(), otherFamilyMs)
     } catch (error) {
       failures.push(error as Error)
     }
   }
   await Promise.all([ask(6), ask(4)])
   clearTimeout(grace)
-  if (found.length === 0 && failures.length > 0) throw mostTelling(failures)
-  return found
+  if (addresses.length === 0 && failures.length > 0) throw mostTelling(failures)
+  const isWhole = failures.every(saysThereIsNone)
+  return { addresses, ttlMs: ttl === Number.POSITIVE_INFINITY ? 0 : ttl * 1000, isWhole }
 }
 
 /** A missing name is missing in both families; that one family has no address is the least important of the errors. */
 function mostTelling(failures: readonly Error[]): Error {
   return failures.find((error) => (error as NodeJS.ErrnoException).code !== 'ENODATA') ?? (failures[0] as Error)
+}
+
+/** The name servers answered, and know no address. */
+export function saysThereIsNone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOTFOUND' || code === 'ENODATA'
 }

@@ -5,7 +5,8 @@ import { Refusal, type Timeouts } from '../core/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { unlessAborted } from './deadline.ts'
 import { createLocalNames, type LocalNames } from './hosts-file.ts'
-import { askNameServers, type NameQuery } from './name-server.ts'
+import type { KeptNames } from './kept-names.ts'
+import { askNameServers, type NameAnswer, type NameQuery } from './name-server.ts'
 import { createPerOwnerLimit } from './per-owner-limit.ts'
 
 /**
@@ -20,6 +21,8 @@ export interface ResolveOptions {
   /** Lookups per owner at once; more wait for their turn. */
   readonly lookupsPerOwner?: number
   readonly localNames?: LocalNames
+  /** Answers that are used again; none are where it is absent. */
+  readonly kept?: KeptNames
   readonly ask?: (name: string, servers: readonly string[]) => NameQuery
 }
 
@@ -30,11 +33,11 @@ interface Shared {
 }
 
 export function createResolveName(options: ResolveOptions): ResolveName {
-  const { servers, lookupsPerOwner = 32, localNames = createLocalNames(), ask = askNameServers } = options
+  const { servers, lookupsPerOwner = 32, localNames = createLocalNames(), kept = notKept, ask = askNameServers } = options
   const underWay = new Map<string, Shared>()
   const turns = createPerOwnerLimit(lookupsPerOwner)
 
-  async function join(name: string, shared: Shared, signal: AbortSignal): Promise<readonly LookupAddress[]> {
+  async function join(name: string, shared: Shared, signal: AbortSignal): Promise<NameAnswer> {
     shared.waiting += 1
     try {
       return await unlessAborted(shared.query.answer, signal)
@@ -57,9 +60,7 @@ export function createResolveName(options: ResolveOptions): ResolveName {
     return shared
   }
 
-  return async (name, owner, signal) => {
-    const known = localNames(name)
-    if (known !== null) return known
+  async function lookUp(name: string, owner: string, signal: AbortSignal): Promise<NameAnswer> {
     const shared = underWay.get(name)
     if (shared !== undefined) return join(name, shared, signal)
     await turns.take(owner, signal)
@@ -70,7 +71,11 @@ export function createResolveName(options: ResolveOptions): ResolveName {
       turns.give(owner)
     }
   }
+
+  return async (name, owner, signal) => localNames(name) ?? kept(owner, name, signal, (until) => lookUp(name, owner, until))
 }
+
+const notKept: KeptNames = async (_owner, _name, signal, lookUp) => (await lookUp(signal)).addresses
 
 export type DialTimeouts = Pick<Timeouts, 'connectMs' | 'tlsMs'>
 

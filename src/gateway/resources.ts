@@ -1,7 +1,15 @@
 /** Joins what can be touched: the ways out to the network, and a resource for each kind of request. */
 import type { Config } from '../config/index.ts'
 import type { BucketReport, Resource, ResourceKind } from '../core/index.ts'
-import { createAddressRule, createDialer, createDialPlaces, createOwnPorts, createResolveName, originTrust } from '../egress/index.ts'
+import {
+  createAddressRule,
+  createDialer,
+  createDialPlaces,
+  createKeptNames,
+  createOwnPorts,
+  createResolveName,
+  originTrust,
+} from '../egress/index.ts'
 import {
   createFileResource,
   createHttpResource,
@@ -32,7 +40,7 @@ export interface Resources {
 export function createResources({ config, descriptors, report, intercept }: ResourcesOptions): Resources {
   const { http, services } = config
   const own = createOwnPorts()
-  const resolve = createResolveName({ servers: http.dnsServers })
+  const resolve = createResolveName({ servers: http.dnsServers, kept: createKeptNames(http.dns) })
   const dialer = createDialer({
     resolve,
     rule: createAddressRule(own.isOwn),

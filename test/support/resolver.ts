@@ -12,8 +12,17 @@ export interface Resolver {
   tcpQuestions(): number
 }
 
-/** Addresses of the type that is asked for; no such name; no answer at all; or only over TCP, since UDP says that it is truncated. */
-export type DnsAnswer = readonly string[] | 'nxdomain' | 'silence' | { readonly overTcp: readonly string[] }
+/**
+ * Addresses of the type that is asked for, with a time to live of 0 or of so many seconds; no such name; a failure; no answer at all; or
+ * only over TCP, since UDP says that it is truncated.
+ */
+export type DnsAnswer =
+  | readonly string[]
+  | { readonly addresses: readonly string[]; readonly ttl: number }
+  | { readonly overTcp: readonly string[] }
+  | 'nxdomain'
+  | 'servfail'
+  | 'silence'
 export type Zone = (name: string, type: 'A' | 'AAAA') => DnsAnswer | Promise<DnsAnswer>
 
 interface NameServerOptions {
@@ -110,18 +119,27 @@ async function reply(query: Buffer, zone: Zone, asked: string[], isTcp: boolean)
   const answer = type === typeA || type === typeAaaa ? await zone(name, type === typeA ? 'A' : 'AAAA') : []
   if (answer === 'silence') return null
   const truncated = typeof answer === 'object' && 'overTcp' in answer && !isTcp
-  const addresses = answer === 'nxdomain' || truncated ? [] : 'overTcp' in answer ? answer.overTcp : answer
+  const addresses = truncated ? [] : addressesIn(answer)
   const head = Buffer.from(query.subarray(0, end + 5))
-  head.writeUInt16BE(0x8180 | (truncated ? 0x0200 : 0) | (answer === 'nxdomain' ? 3 : 0), 2)
+  head.writeUInt16BE(0x8180 | (truncated ? 0x0200 : 0) | (rcodes[String(answer)] ?? 0), 2)
   head.writeUInt16BE(addresses.length, 6)
   head.writeUInt16BE(0, 8)
   head.writeUInt16BE(0, 10)
-  // TTL 0: what is asked again may be answered otherwise.
+  const ttl = Buffer.alloc(4)
+  ttl.writeUInt32BE(typeof answer === 'object' && 'ttl' in answer ? answer.ttl : 0)
   const records = addresses.map((address) => {
     const data = address.includes(':') ? bytesOfV6(address) : Buffer.from(address.split('.').map(Number))
-    return Buffer.concat([Buffer.from([0xc0, 0x0c, 0, type, 0, 1, 0, 0, 0, 0, 0, data.byteLength]), data])
+    return Buffer.concat([Buffer.from([0xc0, 0x0c, 0, type, 0, 1]), ttl, Buffer.from([0, data.byteLength]), data])
   })
   return Buffer.concat([head, ...records])
+}
+
+const rcodes: Readonly<Record<string, number>> = { servfail: 2, nxdomain: 3 }
+
+function addressesIn(answer: DnsAnswer): readonly string[] {
+  if (typeof answer === 'string') return []
+  if ('overTcp' in answer) return answer.overTcp
+  return 'addresses' in answer ? answer.addresses : answer
 }
 
 function bytesOfV6(address: string): Buffer {

@@ -178,6 +178,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     /limits\.requests\.rate: a rate must be above zero, and a number/,
   ],
   ['a bucket that holds nothing', 'limits: { requests: { rate: 1/s, burst: 0 } }', /limits\.requests\.burst: expected a size between 1/],
+  ['a maxTtl below minTtl', 'http: { dns: { minTtl: 1m, maxTtl: 1s } }', /http\.dns\.maxTtl: expected no less than http\.dns\.minTtl/],
   ['a resolver by name', 'http: { dnsServers: [dns.internal] }', /http\.dnsServers\.0: expected a resolver such as/],
   ['rules that are not there', 'policy: { rules: ./rules }', /policy\.rules: there is no such folder/],
   ['CAs that are not there', 'http: { originCa: ./ca.pem }', /http\.originCa: cannot be read: ENOENT/],

@@ -9,6 +9,7 @@ import { Refusal } from '../../src/core/index.ts'
 import { createAddressRule } from '../../src/egress/addresses.ts'
 import { withDeadline } from '../../src/egress/deadline.ts'
 import { createLocalNames } from '../../src/egress/hosts-file.ts'
+import type { NameAnswer } from '../../src/egress/name-server.ts'
 import { createResolveName, resolveJudged } from '../../src/egress/resolve.ts'
 import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
@@ -26,7 +27,8 @@ function createHeld(lookupsPerOwner = 32) {
     lookupsPerOwner,
     localNames: () => null,
     ask(name) {
-      const { promise, resolve: answer } = Promise.withResolvers<readonly LookupAddress[]>()
+      const { promise, resolve } = Promise.withResolvers<NameAnswer>()
+      const answer = (addresses: readonly LookupAddress[]) => resolve({ addresses, ttlMs: 0, isWhole: true })
       const question = { name, answer, cancelled: false }
       questions.push(question)
       return {
@@ -60,7 +62,7 @@ test('equal lookups in flight are one question, and each is judged by its own pe
   assert.deepEqual(await second, [v4('10.0.0.1')])
 })
 
-test('what was answered is not kept: the next lookup asks again', async () => {
+test('without a place for answers, the next lookup asks again', async () => {
   const { questions, resolve } = createHeld()
   await eachCase(['8.8.8.8', '10.0.0.1'], async (address) => {
     const asked = resolve('a.example', 'a', never)
