@@ -41,8 +41,14 @@ export function createKeptNames(settings: KeptNamesSettings, now: () => number =
   const names = createFairCache<Known>(maxNames)
 
   function keep(owner: string, name: string, { addresses, ttlMs, isWhole }: NameAnswer): void {
-    if (ttlMs === 0 || addresses.length > maxAddresses) return names.delete(owner, name)
-    if (addresses.length === 0) return keepFailure(owner, name, null)
+    if (addresses.length === 0) {
+      keepFailure(owner, name, null)
+      return
+    }
+    if (ttlMs === 0 || addresses.length > maxAddresses) {
+      names.delete(owner, name)
+      return
+    }
     // What is missing in it is asked for again soon.
     const keptMs = isWhole ? Math.min(Math.max(ttlMs, minTtlMs), maxTtlMs) : minTtlMs
     const freshUntil = now() + keptMs

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { times } from '../support/cases.ts'
-import { grant } from '../support/grant.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { type DnsAnswer, startNameServer } from '../support/resolver.ts'
@@ -14,7 +14,7 @@ async function arrange(t: TestContext, dns: string) {
   const resolver = await startNameServer(t, (_name, type) =>
     type === 'AAAA' && typeof state.says === 'object' ? { addresses: [], ttl: 60 } : state.says,
   )
-  const network = { hosts: ['a.example', '*.a.example'], ports: [origin.port], tls: 'none', addresses: ['127.0.0.0/8'] } as const
+  const network = toLocalhost(origin.port, { hosts: ['a.example', '*.a.example'] })
   const installation = createInstallation(t, {
     config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"], dns: ${dns} }`,
     manifests: { 'weather.yaml': grant({ network: [network] }) },
