@@ -1,5 +1,5 @@
 /** Real servers that tell what they were asked: Node's, Go's, and nginx, whose view a server of Node's behind it writes down. */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import type { OriginCertificate } from '../support/certificates.ts'
 import { endingWithUs } from '../support/children.ts'
 import { eventually } from '../support/eventually.ts'
+import { goProgram, withoutProgram } from '../support/tools.ts'
 
 /** What an origin saw. Texts are Latin-1: a character per byte. */
 export interface Seen {
@@ -45,12 +46,8 @@ export interface Origins {
 }
 
 /** Why this machine cannot start all of them; `null` where it can. */
-export function missingServers(): string | null {
-  const missing = [
-    ['nginx', '-v'],
-    ['go', 'version'],
-  ].filter((words) => spawnSync(words[0] as string, words.slice(1)).status !== 0)
-  return missing.length === 0 ? null : `needs ${missing.map(([name]) => name).join(' and ')} on PATH`
+export async function missingServers(): Promise<string | null> {
+  return (await withoutProgram('nginx')) ?? (await goProgram()).missing
 }
 
 /** In a folder of their own, below `folder`. */
@@ -205,7 +202,7 @@ async function startGo(
   push: (seen: Seen) => void,
 ): Promise<{ readonly plain: number; readonly secure: number }> {
   const program = join(files, 'go-origin')
-  await promisify(execFile)('go', ['build', '-o', program, '.'], { cwd: join(import.meta.dirname, 'go-origin') })
+  await promisify(execFile)((await goProgram()).program, ['build', '-o', program, '.'], { cwd: join(import.meta.dirname, 'go-origin') })
   const [name, ...words] = endingWithUs(program, certificates)
   const child = spawn(name, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)

@@ -6,31 +6,38 @@ import { test } from 'node:test'
 import { canonicalHost } from '../../src/canonical/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { families } from '../support/inside-cases.ts'
 import { createInstallation, exchangeRaw, type Installation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
 import { startOrigin } from '../support/origin.ts'
-import { startResolver } from '../support/resolver.ts'
+import { pathCases } from '../support/path-cases.ts'
+import { startNameServer } from '../support/resolver.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
-const raw = (port: number, text: string) => exchangeRaw(port, Buffer.from(text, 'latin1'))
-const absolute = (port: number, authority: string, path: string) =>
-  raw(port, `GET http://${authority}${path} HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`)
-const tunnel = (port: number, authority: string, inside = '') =>
-  raw(port, `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${auth}\r\n${inside}`)
-const service = (port: number, target: string) => raw(port, `GET ${target} HTTP/1.1\r\nHost: h\r\n${auth}Connection: close\r\n\r\n`)
-const websocket = (port: number, target: string) =>
-  raw(
-    port,
-    `GET ${target} HTTP/1.1\r\nHost: h\r\n${auth}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-  )
-const intercepted = (port: number, authority: string, path: string) =>
-  tunnel(port, authority, `GET ${path} HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`)
+/** The ways to ask a gateway that listens there. */
+function asking(port: number, host = '127.0.0.1') {
+  const raw = (text: string) => exchangeRaw(port, Buffer.from(text, 'latin1'), host)
+  const tunnel = (authority: string, inside = '') => raw(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${auth}\r\n${inside}`)
+  return {
+    raw,
+    tunnel,
+    absolute: (authority: string, path: string) =>
+      raw(`GET http://${authority}${path} HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`),
+    intercepted: (authority: string, path: string) =>
+      tunnel(authority, `GET ${path} HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`),
+    service: (target: string) => raw(`GET ${target} HTTP/1.1\r\nHost: h\r\n${auth}Connection: close\r\n\r\n`),
+    websocket: (target: string) =>
+      raw(
+        `GET ${target} HTTP/1.1\r\nHost: h\r\n${auth}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+      ),
+  }
+}
 /** What a manifest says of TLS, and the ways to an origin that it opens. */
 const ways = [
-  ['none', absolute],
-  ['none', intercepted],
-  ['tunnel', intercepted],
+  ['none', 'absolute'],
+  ['none', 'intercepted'],
+  ['tunnel', 'intercepted'],
 ] as const
 const statusOf = (answer: string) => Number(answer.slice(9, 12))
 const codeOf = (answer: string) => /"code":"([^"]+)"/.exec(answer)?.[1]
@@ -39,206 +46,199 @@ function grant(installation: Installation, rest: string): void {
   installation.write('integrations/weather.yaml', manifest('weather', rest))
 }
 
-test('cases 1, 2: no spelling of a host is another host, through absolute form, CONNECT and Host', async (t) => {
-  const origin = await startOrigin(t)
-  const installation = createInstallation(t)
-  grant(installation, `network: [{ hosts: [localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`)
-  const { proxyPort } = await startHere(t, installation)
-  const refused = [
-    '[localhost]',
-    '[[::1]]',
-    '[::1%25lo]',
-    '.localhost',
-    'localhost..',
-    'localhost%2e',
-    'localhost%00',
-    'localhost\0',
-    'evil\0.localhost',
-    'local\thost',
-    'localhost\\',
-    'localhost#',
-    'a@localhost',
-    'localhost:80',
-    '',
-    Buffer.from('ｌocalhost').toString('latin1'),
-    Buffer.from('local\u00adhost').toString('latin1'),
-    Buffer.from('localhost\u3002').toString('latin1'),
-    `${'a'.repeat(64)}.com`,
-  ]
-  await eachCase(refused, async (host) => {
-    const authority = `${host}:${origin.port}`
-    await eachCase(
-      [
-        absolute(proxyPort, authority, '/'),
-        tunnel(proxyPort, authority),
-        raw(proxyPort, `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`),
-      ],
-      async (ask) => assert.equal(statusOf(await ask), 400, JSON.stringify(host)),
-    )
-  })
-  assert.equal(origin.connections(), 0)
-  await eachCase(['LOCALHOST', 'localhost.', 'LocalHost.'], async (host) => {
-    const authority = `${host}:${origin.port}`
-    assert.equal(statusOf(await absolute(proxyPort, authority, '/')), 200, host)
-    const inside = `GET / HTTP/1.1\r\nHost: localhost:${origin.port}\r\nConnection: close\r\n\r\n`
-    assert.match(await tunnel(proxyPort, authority, inside), /^HTTP\/1\.1 200 Connection Established.*hello/s, host)
-    assert.match(await tunnel(proxyPort, authority, inside.replace('localhost', 'other')), /HTTP\/1\.1 400 /, host)
-  })
-})
+for (const { address, listener, options } of families) {
+  const listeners = `listeners: [{ name: proxy, address: "${listener}" }]`
 
-test('case 5: no form of a special address is dialled because a manifest names it, unless it names its block too, through absolute form, tunnel and interception', async (t) => {
-  const origin = await startOrigin(t)
-  const installation = createInstallation(t)
-  const { proxyPort, gateway } = await startHere(t, installation)
-  const forms = [
-    '127.0.0.1',
-    '127.1',
-    '2130706433',
-    '0x7f000001',
-    '0177.0.0.1',
-    '0',
-    '0.0.0.0',
-    '10.0.0.1',
-    '100.64.0.1',
-    '169.254.169.254',
-    '192.168.0.1',
-    '[::1]',
-    '[::]',
-    '[::ffff:127.0.0.1]',
-    '[::ffff:7f00:1]',
-    '[::127.0.0.1]',
-    '[64:ff9b::7f00:1]',
-    '[64:ff9b:1::7f00:1]',
-    '[2002:7f00:1::]',
-    '[2001:0:7f00:1::]',
-    '[fc00::1]',
-    '[fe80::1]',
-    '[fec0::1]',
-    '[ff02::1]',
-  ]
-  const named = JSON.stringify([...new Set(forms.map((form) => canonicalHost(form)))])
-  await eachCase(ways, async ([tls, ask]) => {
-    grant(installation, `network: [{ hosts: ${named}, ports: [${origin.port}], tls: ${tls} }]`)
-    assert.equal((await gateway.reload()).ok, true)
-    await eachCase(forms, async (form) => {
-      const authority = `${form}:${origin.port}`
-      const answer = await ask(proxyPort, authority, '/')
-      assert.equal(codeOf(answer), 'address-denied', `${tls} ${form}: ${answer}`)
+  test(`cases 1, 2: no spelling of a host is another host, through absolute form, CONNECT and Host over ${address}`, options, async (t) => {
+    const origin = await startOrigin(t, { host: address })
+    const installation = createInstallation(t, { config: listeners })
+    grant(installation, `network: [{ hosts: [case.localhost], ports: [${origin.port}], tls: none, addresses: [127.0.0.0/8, "::1/128"] }]`)
+    const { proxyPort } = await startHere(t, installation)
+    const from = asking(proxyPort, address)
+    const refused = [
+      '[case.localhost]',
+      '[[::1]]',
+      '[::1%25lo]',
+      '.case.localhost',
+      'case.localhost..',
+      'case.localhost%2e',
+      'case.localhost%00',
+      'case.localhost\0',
+      'evil\0.case.localhost',
+      'case.local\thost',
+      'case.localhost\\',
+      'case.localhost#',
+      'a@case.localhost',
+      'case.localhost:80',
+      '',
+      Buffer.from('case.ｌocalhost').toString('latin1'),
+      Buffer.from('case.local\u00adhost').toString('latin1'),
+      Buffer.from('case.localhost\u3002').toString('latin1'),
+      `${'a'.repeat(64)}.com`,
+    ]
+    await eachCase(refused, async (host) => {
+      const authority = `${host}:${origin.port}`
+      await eachCase(
+        [
+          from.absolute(authority, '/'),
+          from.tunnel(authority),
+          from.raw(`GET http://case.localhost:${origin.port}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`),
+        ],
+        async (ask) => assert.equal(statusOf(await ask), 400, JSON.stringify(host)),
+      )
+    })
+    assert.equal(origin.connections(), 0)
+    await eachCase(['CASE.LOCALHOST', 'case.localhost.', 'Case.LocalHost.'], async (host) => {
+      const authority = `${host}:${origin.port}`
+      assert.equal(statusOf(await from.absolute(authority, '/')), 200, host)
+      const inside = `GET / HTTP/1.1\r\nHost: case.localhost:${origin.port}\r\nConnection: close\r\n\r\n`
+      assert.match(await from.tunnel(authority, inside), /^HTTP\/1\.1 200 Connection Established.*hello/s, host)
+      assert.match(await from.tunnel(authority, inside.replace('case.localhost', 'other')), /HTTP\/1\.1 400 /, host)
     })
   })
-  assert.equal(origin.connections(), 0)
-})
 
-test('cases 6, 9: one path has one verdict through absolute form, interception and named service, and arrives as it was judged', async (t) => {
-  const installation = createInstallation(t)
-  const certificate = await createOriginCertificate(installation.folder, 'localhost')
-  const [plain, secure] = [await startOrigin(t), await startOrigin(t, { certificate })]
-  installation.write(
-    'sallyport.yaml',
-    `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://127.0.0.1:${plain.port}" }]\n`,
+  test(
+    `case 5: no form of a special address is dialled because a manifest names it, unless it names its block too, through absolute form, tunnel and interception over ${address}`,
+    options,
+    async (t) => {
+      const origin = await startOrigin(t, { host: address })
+      const installation = createInstallation(t, { config: listeners })
+      const { proxyPort, gateway } = await startHere(t, installation)
+      const from = asking(proxyPort, address)
+      const forms = [
+        '127.0.0.1',
+        '127.1',
+        '2130706433',
+        '0x7f000001',
+        '0177.0.0.1',
+        '0',
+        '0.0.0.0',
+        '10.0.0.1',
+        '100.64.0.1',
+        '169.254.169.254',
+        '192.168.0.1',
+        '[::1]',
+        '[::]',
+        '[::ffff:127.0.0.1]',
+        '[::ffff:7f00:1]',
+        '[::127.0.0.1]',
+        '[64:ff9b::7f00:1]',
+        '[64:ff9b:1::7f00:1]',
+        '[2002:7f00:1::]',
+        '[2001:0:7f00:1::]',
+        '[fc00::1]',
+        '[fe80::1]',
+        '[fec0::1]',
+        '[ff02::1]',
+      ]
+      const named = JSON.stringify([...new Set(forms.map((form) => canonicalHost(form)))])
+      await eachCase(ways, async ([tls, way]) => {
+        grant(installation, `network: [{ hosts: ${named}, ports: [${origin.port}], tls: ${tls} }]`)
+        assert.equal((await gateway.reload()).ok, true)
+        await eachCase(forms, async (form) => {
+          const authority = `${form}:${origin.port}`
+          const answer = await from[way](authority, '/')
+          assert.equal(codeOf(answer), 'address-denied', `${tls} ${form}: ${answer}`)
+        })
+      })
+      assert.equal(origin.connections(), 0)
+    },
   )
-  const to = (port: number, tls: string) =>
-    `{ hosts: [localhost], ports: [${port}], tls: ${tls}, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }`
-  grant(installation, `network: [${to(plain.port, 'none')}, ${to(secure.port, 'intercept')}]\nservices: [{ name: s, paths: [/v1/**] }]`)
-  const { proxyPort } = await startHere(t, installation)
-  const cases: readonly (readonly [string, number, string?])[] = [
-    ['/v1/a', 200, '/v1/a'],
-    ['/v1/a/', 200, '/v1/a/'],
-    ['/%76%31/%61?x=%2e%2e/', 200, '/v1/a?x=%2e%2e/'],
-    ['/v1/a%3f%23', 200, '/v1/a%3F%23'],
-    ['/v1/a;x=1', 200, '/v1/a;x=1'],
-    ['/v1/...', 200, '/v1/...'],
-    ['/./v1/./a', 200, '/v1/a'],
-    ['/v1/.', 200, '/v1/'],
-    ['/admin/.', 403],
-    ['/V1/a', 403],
-    ['/admin', 403],
-    ['/v1', 403],
-    ...[
-      '/v1/../admin',
-      '/v1/%2e%2e/admin',
-      '/v1/.%2E/admin',
-      '/v1/..;/admin',
-      '/v1/..;x=1/admin',
-      '/v1/%2e%2e%3bx/admin',
-      '/v1/%2e/a',
-      '/v1/./../admin',
-      '/v1//a',
-      '//v1/a',
-      '/v1/a%2fb',
-      '/v1/a%5Cb',
-      '/v1/a\\b',
-      '/v1/a#b',
-      '/v1/a?b#c',
-      '/v1/a%00',
-      '/v1/a%0d%0a',
-      '/v1/%c0%ae%c0%ae/admin',
-      '/v1/a%u002e',
-      '/v1/a%',
-      '/v1/\xe9',
-    ].map((path) => [path, 400] as const),
-  ]
-  await eachCase(cases, async ([path, status, arrives]) => {
-    const inside = `GET ${path} HTTP/1.1\r\nHost: localhost:${secure.port}\r\nConnection: close\r\n\r\n`
-    const answers = [
-      await absolute(proxyPort, `localhost:${plain.port}`, path),
-      await exchangeInside(installation, { proxyPort, port: secure.port }, inside),
-      await service(proxyPort, `/services/s${path}`),
-    ]
-    assert.deepEqual(answers.map(statusOf), [status, status, status], path)
-    const arrived = [...plain.requests.splice(0), ...secure.requests.splice(0)].map(({ url }) => url)
-    assert.deepEqual(arrived, arrives === undefined ? [] : [arrives, arrives, arrives], path)
-  })
-})
 
-test('case 12: nothing is looked up for what is denied inside an interception or by a service’s name', async (t) => {
-  const resolver = await startResolver(t, ['127.0.0.1'])
-  const origin = await startOrigin(t)
-  const installation = createInstallation(t, {
-    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\nservices: [{ name: s, url: "http://service.example.com:${origin.port}", addresses: [127.0.0.0/8] }]`,
-  })
-  grant(
-    installation,
-    `network: [{ hosts: [api.example.com], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8] }]\nservices: [{ name: s, paths: [/v1/**] }]`,
+  test(
+    `cases 6, 9: one path has one verdict through absolute form, interception and named service, and arrives as it was judged over ${address}`,
+    options,
+    async (t) => {
+      const installation = createInstallation(t, { config: listeners })
+      const certificate = await createOriginCertificate(installation.folder, 'case.localhost')
+      const [plain, secure] = [await startOrigin(t, { host: address }), await startOrigin(t, { certificate, host: address })]
+      installation.write(
+        'sallyport.yaml',
+        `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\nservices: [{ name: s, url: "http://case.localhost:${plain.port}", addresses: [127.0.0.0/8, "::1/128"] }]\n`,
+      )
+      const to = (port: number, tls: string) =>
+        `{ hosts: [case.localhost], ports: [${port}], tls: ${tls}, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }`
+      grant(installation, `network: [${to(plain.port, 'none')}, ${to(secure.port, 'intercept')}]\nservices: [{ name: s, paths: [/v1/**] }]`)
+      const { proxyPort } = await startHere(t, installation)
+      const from = asking(proxyPort, address)
+      const at = { proxyHost: address, host: 'case.localhost', servername: 'case.localhost' }
+      await eachCase(pathCases, async ({ path, status, arrives }) => {
+        const inside = `GET ${path} HTTP/1.1\r\nHost: case.localhost:${secure.port}\r\nConnection: close\r\n\r\n`
+        const answers = [
+          await from.absolute(`case.localhost:${plain.port}`, path),
+          await exchangeInside(installation, { ...at, proxyPort, port: secure.port }, inside),
+          await from.service(`/services/s${path}`),
+        ]
+        assert.deepEqual(answers.map(statusOf), [status, status, status], path)
+        const arrived = [...plain.requests.splice(0), ...secure.requests.splice(0)].map(({ url }) => url)
+        assert.deepEqual(arrived, arrives === undefined ? [] : [arrives, arrives, arrives], path)
+      })
+    },
   )
-  const { proxyPort } = await startHere(t, installation)
-  const host = 'api.example.com'
-  const inside = `GET /admin HTTP/1.1\r\nHost: ${host}:${origin.port}\r\nConnection: close\r\n\r\n`
-  assert.equal(statusOf(await exchangeInside(installation, { proxyPort, host, port: origin.port, servername: host }, inside)), 403)
-  assert.equal(statusOf(await service(proxyPort, '/services/s/admin')), 403)
-  assert.equal(statusOf(await websocket(proxyPort, '/services/s/v1/a')), 403)
-  assert.equal(resolver.asked.length, 0)
-  assert.equal(origin.connections(), 0)
-  assert.equal(statusOf(await service(proxyPort, '/services/s/v1/a')), 200)
-  assert.ok(resolver.asked.includes('service.example.com'))
-})
 
-test('cases 8, 13: a service’s credential goes to the service alone, whatever Host says and wherever it redirects', async (t) => {
-  process.env['TEST_CASE_CREDENTIAL'] = 'case-credential-0123456789'
-  const thief = await startOrigin(t)
-  const origin = await startOrigin(t, {
-    answer: (_req, res) => void res.writeHead(302, { location: `http://127.0.0.1:${thief.port}/` }).end(),
-  })
-  const installation = createInstallation(t, {
-    config: `services: [{ name: s, url: "http://127.0.0.1:${origin.port}", headers: { X-Api-Key: { env: TEST_CASE_CREDENTIAL } } }]`,
-  })
-  grant(installation, 'services: [{ name: s }]')
-  const { proxyPort } = await startHere(t, installation)
-  const thiefs = `127.0.0.1:${thief.port}`
-  const answer = await raw(
-    proxyPort,
-    `GET /services/s/x HTTP/1.1\r\nHost: ${thiefs}\r\n${auth}X-Forwarded-Host: ${thiefs}\r\nConnection: close\r\n\r\n`,
+  test(
+    `case 12: nothing is looked up for what is denied inside an interception or by a service’s name over ${address}`,
+    options,
+    async (t) => {
+      const resolver = await startNameServer(t, (_name, type) => (address.includes(':') === (type === 'AAAA') ? [address] : []))
+      const origin = await startOrigin(t, { host: address })
+      const installation = createInstallation(t, {
+        config: `${listeners}\nhttp: { dnsServers: ["127.0.0.1:${resolver.port}"] }\nservices: [{ name: s, url: "http://service.example.com:${origin.port}", addresses: [127.0.0.0/8, "::1/128"] }]`,
+      })
+      grant(
+        installation,
+        `network: [{ hosts: [api.example.com], ports: [${origin.port}], tls: intercept, paths: [/v1/**], addresses: [127.0.0.0/8, "::1/128"] }]\nservices: [{ name: s, paths: [/v1/**] }]`,
+      )
+      const { proxyPort } = await startHere(t, installation)
+      const from = asking(proxyPort, address)
+      const host = 'api.example.com'
+      const inside = `GET /admin HTTP/1.1\r\nHost: ${host}:${origin.port}\r\nConnection: close\r\n\r\n`
+      assert.equal(
+        statusOf(await exchangeInside(installation, { proxyPort, proxyHost: address, host, port: origin.port, servername: host }, inside)),
+        403,
+      )
+      assert.equal(statusOf(await from.service('/services/s/admin')), 403)
+      assert.equal(statusOf(await from.websocket('/services/s/v1/a')), 403)
+      assert.equal(resolver.asked.length, 0)
+      assert.equal(origin.connections(), 0)
+      assert.equal(statusOf(await from.service('/services/s/v1/a')), 200)
+      assert.ok(resolver.asked.includes('service.example.com'))
+    },
   )
-  assert.match(answer, /^HTTP\/1\.1 302 /)
-  assert.ok(!answer.includes('case-credential'))
-  assert.equal(thief.connections(), 0)
-  assert.ok(origin.requests[0]?.rawHeaders.includes('case-credential-0123456789'))
-  assert.ok(!origin.requests[0]?.rawHeaders.includes(thiefs))
-})
+
+  test(
+    `cases 8, 13: a service’s credential goes to the service alone, whatever Host says and wherever it redirects over ${address}`,
+    options,
+    async (t) => {
+      process.env['TEST_CASE_CREDENTIAL'] = 'case-credential-0123456789'
+      const thief = await startOrigin(t, { host: address })
+      const origin = await startOrigin(t, {
+        host: address,
+        answer: (_req, res) => void res.writeHead(302, { location: `http://case.localhost:${thief.port}/` }).end(),
+      })
+      const installation = createInstallation(t, {
+        config: `${listeners}\nservices: [{ name: s, url: "http://case.localhost:${origin.port}", addresses: [127.0.0.0/8, "::1/128"], headers: { X-Api-Key: { env: TEST_CASE_CREDENTIAL } } }]`,
+      })
+      grant(installation, 'services: [{ name: s }]')
+      const { proxyPort } = await startHere(t, installation)
+      const from = asking(proxyPort, address)
+      const thiefs = `case.localhost:${thief.port}`
+      const answer = await from.raw(
+        `GET /services/s/x HTTP/1.1\r\nHost: ${thiefs}\r\n${auth}X-Forwarded-Host: ${thiefs}\r\nConnection: close\r\n\r\n`,
+      )
+      assert.match(answer, /^HTTP\/1\.1 302 /)
+      assert.ok(!answer.includes('case-credential'))
+      assert.equal(thief.connections(), 0)
+      assert.ok(origin.requests[0]?.rawHeaders.includes('case-credential-0123456789'))
+      assert.ok(!origin.requests[0]?.rawHeaders.includes(thiefs))
+    },
+  )
+}
 
 test('case 14: the gateway’s own ports are no destination through any door, by any name of this machine', async (t) => {
   const installation = createInstallation(t)
   const { proxyPort, gateway } = await startHere(t, installation)
+  const from = asking(proxyPort)
   const own = Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])
     .filter(({ internal }) => !internal)
@@ -246,13 +246,13 @@ test('case 14: the gateway’s own ports are no destination through any door, by
   const hosts = ['localhost', '127.0.0.1', '127.0.0.2', '127.1', '0.0.0.0', '0', '[::1]', '[::]', '[::ffff:127.0.0.1]', ...own]
   const ports = [proxyPort, gateway.health.port]
   const named = JSON.stringify([...new Set(hosts.map((host) => canonicalHost(host)))])
-  await eachCase(ways, async ([tls, ask]) => {
+  await eachCase(ways, async ([tls, way]) => {
     grant(installation, `network: [{ hosts: ${named}, ports: [${ports}], tls: ${tls}, addresses: [0.0.0.0/0, "::/0"] }]`)
     assert.equal((await gateway.reload()).ok, true)
     await eachCase(
       ports.flatMap((port) => hosts.map((host) => `${host}:${port}`)),
       async (authority) => {
-        const answer = await ask(proxyPort, authority, '/metrics')
+        const answer = await from[way](authority, '/metrics')
         assert.equal(codeOf(answer), 'address-denied', `${tls} ${authority}: ${answer}`)
       },
     )
@@ -271,9 +271,10 @@ test('case 14: a service that leads to the gateway itself leads nowhere', async 
   installation.write('sallyport.yaml', installation.read('sallyport.yaml').replace('health: "127.0.0.1:0"', `health: "127.0.0.1:${port}"`))
   grant(installation, `services: [${hosts.map((_, i) => `{ name: s${i}, websocket: true }`).join(', ')}]`)
   const { proxyPort } = await startHere(t, installation)
+  const from = asking(proxyPort)
   await eachCase(hosts.keys(), async (i) => {
-    assert.equal(codeOf(await service(proxyPort, `/services/s${i}/metrics`)), 'address-denied', hosts[i])
-    assert.equal(codeOf(await websocket(proxyPort, `/services/s${i}/metrics`)), 'address-denied', hosts[i])
+    assert.equal(codeOf(await from.service(`/services/s${i}/metrics`)), 'address-denied', hosts[i])
+    assert.equal(codeOf(await from.websocket(`/services/s${i}/metrics`)), 'address-denied', hosts[i])
   })
 })
 

@@ -55,13 +55,16 @@ export const opening = Buffer.concat([preface, frame(frameTypes.settings, 0, 0),
 export interface RawSession {
   /** Resolves once the stream's reply has ended, the stream was reset, or the connection is over. */
   ended(streamId: number): Promise<void>
+  /** What came as the content of its reply so far. */
+  contentOf(streamId: number): string
   readonly isOver: boolean
 }
 
-/** Reads what a server sends on a connection, answers its SETTINGS and PING, and looks at nothing but where streams end. */
+/** Reads what a server sends on a connection, answers its SETTINGS and PING, and keeps the content of its replies; their heads it does not read. */
 export function watchSession(socket: Duplex): RawSession {
   const ended = new Set<number>()
   const waiting = new Map<number, () => void>()
+  const contents = new Map<number, string>()
   let isOver = false
   let rest = Buffer.alloc(0)
   const end = (streamId: number) => {
@@ -73,6 +76,7 @@ export function watchSession(socket: Duplex): RawSession {
     for (const resolve of waiting.values()) resolve()
   }
   const take = (type: number, flags: number, streamId: number, payload: Buffer) => {
+    if (type === frameTypes.data) contents.set(streamId, (contents.get(streamId) ?? '') + payload.toString('latin1'))
     const isAcknowledged = (flags & acknowledged) !== 0
     if (type === frameTypes.settings && !isAcknowledged) socket.write(frame(frameTypes.settings, acknowledged, 0))
     else if (type === frameTypes.ping && !isAcknowledged) socket.write(frame(frameTypes.ping, acknowledged, 0, payload))
@@ -91,6 +95,7 @@ export function watchSession(socket: Duplex): RawSession {
   socket.on('error', over).on('close', over).on('end', over)
   return {
     ended: (streamId) => (isOver || ended.has(streamId) ? Promise.resolve() : new Promise((resolve) => waiting.set(streamId, resolve))),
+    contentOf: (streamId) => contents.get(streamId) ?? '',
     get isOver() {
       return isOver
     },

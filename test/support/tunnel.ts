@@ -8,6 +8,8 @@ import { type Installation, proxyHeader } from './installation.ts'
 
 export interface Inside {
   readonly proxyPort: number
+  /** Where the gateway listens, if not on 127.0.0.1. */
+  readonly proxyHost?: string
   /** Of the CONNECT. */
   readonly host?: string
   readonly port: number
@@ -39,9 +41,9 @@ export function readAll(socket: Socket): Promise<string> {
 }
 
 /** A connection through the gateway, once its CONNECT was answered with 200; rejects with any other answer. */
-export function openTunnel(proxyPort: number, authority: string, { allowHalfOpen = false } = {}): Promise<Socket> {
+export function openTunnel(proxyPort: number, authority: string, { allowHalfOpen = false, host = '127.0.0.1' } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen }).on('error', reject)
+    const socket = connect({ port: proxyPort, host, allowHalfOpen }).on('error', reject)
     socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
     socket.once('data', (head) => {
       if (head.toString('latin1').startsWith('HTTP/1.1 200 ')) return resolve(socket)
@@ -53,8 +55,8 @@ export function openTunnel(proxyPort: number, authority: string, { allowHalfOpen
 
 /** A connection inside the interception, after its handshake. */
 export async function openInside({ folder }: Installation, to: Inside): Promise<TLSSocket> {
-  const { proxyPort, host = 'localhost', port, servername = 'localhost', tls = {}, through = (tunnel) => tunnel } = to
-  const socket = through(await openTunnel(proxyPort, `${host}:${port}`))
+  const { proxyPort, proxyHost, host = 'localhost', port, servername = 'localhost', tls = {}, through = (tunnel) => tunnel } = to
+  const socket = through(await openTunnel(proxyPort, `${host}:${port}`, { host: proxyHost }))
   const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
   return new Promise((resolve, reject) => {
     const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
