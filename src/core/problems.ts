@@ -27,6 +27,7 @@ export const problems = {
   'concurrency-exceeded': { status: 429, side: 'cap', title: 'Too many requests are open at once' },
   'connections-exceeded': { status: 429, side: 'cap', title: 'Too many connections are open at once' },
   'bodies-exceeded': { status: 429, side: 'cap', title: 'Too many bodies are read at once' },
+  'http2-flood': { status: 429, side: 'caller', title: 'The connection is used to keep the gateway busy, and is ended' },
   'client-closed': { status: 499, side: 'caller', title: 'The caller went away' },
   'client-tls-failed': { status: 400, side: 'caller', title: 'The caller does not trust the gateway’s CA, or left its TLS as those do' },
   'interception-failed': { status: 400, side: 'caller', title: 'The TLS inside a tunnel failed before a request came' },

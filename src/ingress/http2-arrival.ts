@@ -7,7 +7,7 @@ import { isGrpcType } from './grpc-status.ts'
 import { soleHeader } from './headers.ts'
 import { requestFrom } from './http-request.ts'
 import { readHttp2Head } from './http2-head.ts'
-import { StreamedBody } from './request-body.ts'
+import { isSlowed, StreamedBody } from './request-body.ts'
 
 /** What is the same for all streams of a connection. */
 export interface StreamSettings {
@@ -34,6 +34,7 @@ export class Http2Arrival implements Arrival, Hangup {
   readonly #settings: StreamSettings
   readonly #callbacks = new Set<() => void>()
   #gone = false
+  #activeAt = performance.now()
 
   /** `raw`: the head as it was received, flat. */
   constructor(id: string, settings: StreamSettings, stream: ServerHttp2Stream, raw: HeaderList) {
@@ -86,6 +87,22 @@ export class Http2Arrival implements Arrival, Hangup {
   get isGrpc(): boolean {
     const at = this.#raw.findIndex((name, index) => index % 2 === 0 && name === 'content-type')
     return at >= 0 && isGrpcType(this.#raw[at + 1] as string)
+  }
+
+  /** A part of a body has passed, in either direction. */
+  touch(): void {
+    this.#activeAt = performance.now()
+  }
+
+  /** Whether nothing has passed for so long. As for HTTP/1.1, a caller that has read everything so far waits for the origin, whose own timeouts bound that. */
+  hasStalled(idleMs: number): boolean {
+    if (this.#isWaitingForUs) this.touch()
+    return performance.now() - this.#activeAt >= idleMs
+  }
+
+  get #isWaitingForUs(): boolean {
+    const { stream } = this
+    return isSlowed(stream) || (stream.readableEnded && (!stream.headersSent || stream.writableLength === 0))
   }
 
   cut(): void {

@@ -1,12 +1,12 @@
 /** HTTP/2 inside an intercepted tunnel: a session on the decrypted connection, whose streams are arrivals of their own. */
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../core/index.ts'
 import type { ServingOptions } from './arrival-server.ts'
 import { cancel, Http2Arrival, type StreamSettings } from './http2-arrival.ts'
+import { watchOverhead } from './http2-overhead.ts'
 import { serveStream } from './http2-reply.ts'
 import { type ConnectionOwner, malformedArrival } from './malformed.ts'
-import { isSlowed } from './request-body.ts'
 
 export interface Http2ConnectionOptions {
   readonly serving: ServingOptions
@@ -21,6 +21,8 @@ const maxStreams = 100
 /** Streams that a caller may reset before their reply, and how many more per second: a head costs the gateway more than its reset costs the caller (CVE-2023-44487). */
 const maxResets = 100
 const resetsPerSecond = 10
+/** How often a connection is looked at. */
+const checkMs = 250
 /** RFC 9113 §7. */
 const enhanceYourCalm = 11
 
@@ -53,64 +55,77 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
   let resetAt = 0
   /** Callers' streams have odd numbers (§5.1.1). */
   let lastId = -1
+  let isOver = false
   const first = setTimeout(() => session.destroy(), headersTimeoutMs)
+  const overhead = watchOverhead(session, socket)
+  let usedAt = performance.now()
+  // A timer of Node's would be put off by pings.
+  const checks = setInterval(() => {
+    lookBack()
+    const flood = overhead.check()
+    if (flood !== null) endFlood(flood)
+    if (open.size > 0) usedAt = performance.now()
+    else if (performance.now() - usedAt >= serving.idleTimeoutMs) session.destroy()
+    for (const arrival of open) if (arrival.hasStalled(serving.idleTimeoutMs)) arrival.stream.close(cancel)
+  }, checkMs)
+
+  const end = (refusal: Refusal, code?: number) => {
+    if (isOver) return
+    isOver = true
+    recordFailure(options, refusal)
+    // Of an error that is not given, Node takes the code of no error.
+    session.destroy(null as never, code)
+  }
+  const endFlood = (refusal: Refusal) => end(refusal, enhanceYourCalm)
 
   /** nghttp2 resets streams whose heads are not valid HTTP/2 (§8.1.1) without a word, and their numbers are left out. */
-  const recordUnseen = (next: number) => {
-    const count = Math.floor((next - lastId) / 2) - 1
-    if (count > 0) recordFailure(options, `${count} ${count === 1 ? 'stream' : 'streams'} without a valid head of HTTP/2`)
-    lastId = Math.max(lastId, next)
+  const recordUnseen = (count: number) => {
+    if (count <= 0) return
+    overhead.unseen(count)
+    const what = `${count} ${count === 1 ? 'stream' : 'streams'} without a valid head of HTTP/2`
+    recordFailure(options, new Refusal('malformed-request', what))
+  }
+  const upTo = (id: number) => {
+    const count = Math.floor((id - lastId) / 2)
+    lastId = Math.max(lastId, id)
+    return count
   }
   session.on('stream', (stream: ServerHttp2Stream, _headers, _flags, raw: string[]) => {
     clearTimeout(first)
-    recordUnseen(stream.id ?? lastId)
+    recordUnseen(upTo(stream.id ?? lastId) - 1)
     const arrival = new Http2Arrival(serving.nextId(), settings, stream, raw)
     open.add(arrival)
+    overhead.began(arrival, raw)
     stream.once('close', () => {
       open.delete(arrival)
       if (stream.headersSent) return
       const now = performance.now()
       resets = Math.max(0, resets - ((now - resetAt) * resetsPerSecond) / 1000) + 1
       resetAt = now
-      if (resets > maxResets) endFlood(session, options)
+      if (resets > maxResets) endFlood(new Refusal('http2-flood', `more than ${maxResets} streams were reset before their replies`))
     })
     serveStream(serving.handle, arrival)
   })
   // While the session still knows the last stream.
-  const lookBack = () => recordUnseen((session.state.lastProcStreamID ?? 0) + 2)
+  const lookBack = () => recordUnseen(upTo(session.state.lastProcStreamID ?? 0))
   session.prependListener('goaway', lookBack)
   socket.prependOnceListener('end', lookBack)
   socket.prependOnceListener('close', lookBack)
   session.on('error', (error: NodeJS.ErrnoException) => {
-    if ((error.code ?? '').startsWith('ERR_HTTP2')) recordFailure(options, `not valid HTTP/2: ${error.code}`)
-    session.destroy()
-  })
-  session.setTimeout(serving.idleTimeoutMs, () => {
-    if (open.size === 0) session.destroy()
-    for (const arrival of open) if (!isWaitingForUs(arrival.stream)) arrival.stream.close(cancel)
+    if ((error.code ?? '').startsWith('ERR_HTTP2')) end(overhead.explain(error))
+    else session.destroy()
   })
   session.once('close', () => {
     clearTimeout(first)
+    clearInterval(checks)
     socket.destroy()
   })
   return { close: () => session.close() }
 }
 
-/** As for HTTP/1.1: a caller that has read everything so far waits for the origin, whose own timeouts bound how long that may take. */
-function isWaitingForUs(stream: ServerHttp2Stream): boolean {
-  if (isSlowed(stream)) return true
-  return stream.readableEnded && (!stream.headersSent || stream.writableLength === 0)
-}
-
-function endFlood(session: ServerHttp2Session, options: Http2ConnectionOptions): void {
-  if (session.destroyed) return
-  recordFailure(options, `more than ${maxResets} streams were reset before their replies`)
-  session.destroy(undefined as never, enhanceYourCalm)
-}
-
 /** What ends the connection belongs to no stream: it is an arrival of its own. */
-function recordFailure({ serving, owner, settings }: Http2ConnectionOptions, what: string): void {
+function recordFailure({ serving, owner, settings }: Http2ConnectionOptions, refusal: Refusal): void {
   const gone = { remoteAddress: settings.peer, destroyed: true, once() {}, off() {}, destroy() {} }
-  const arrival = malformedArrival(serving.nextId(), 'intercept', gone as never, new Refusal('malformed-request', what), owner)
+  const arrival = malformedArrival(serving.nextId(), 'intercept', gone as never, refusal, owner)
   void serving.handle(arrival).then((settling) => settling.settle({ complete: false, status: 499 }))
 }

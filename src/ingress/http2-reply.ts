@@ -71,7 +71,7 @@ function deliver(settling: Settling, arrival: Http2Arrival): void {
     // Node ends a stream that it resets, and the end may go out first: only what is whole is ended, by its trailers.
     stream.respond(fieldObject(head), { waitForTrailers: true })
     stream.once('wantTrailers', () => broken.isWhole && stream.sendTrailers(trailersOf(reply.trailers?.() ?? [])))
-    push(body, stream, broken, settling)
+    push(body, arrival, broken, settling)
   } else {
     if (!head.includes('content-length')) head.push('content-length', String(body.byteLength))
     stream.respond(fieldObject(head))
@@ -121,10 +121,12 @@ interface Broken {
 }
 
 /** What the caller's window does not take is not asked of the source. */
-function push(body: PushedBody, stream: ServerHttp2Stream, broken: Broken, { meter }: Settling): void {
+function push(body: PushedBody, arrival: Http2Arrival, broken: Broken, { meter }: Settling): void {
+  const { stream } = arrival
   const sink: Sink = {
     write(chunk) {
       if (stream.destroyed) return false
+      arrival.touch()
       const slowed = meter.received(chunk.byteLength)
       if (slowed !== null) return writeSlowly(slowed, chunk, stream)
       return stream.write(chunk) || drained(stream)
