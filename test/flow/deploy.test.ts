@@ -63,7 +63,8 @@ test('a new volume belongs to the gateway’s user, and the state folder in a po
   const text = readFileSync(pod, 'utf8')
   assert.match(text, /^ {4}state: \/var\/lib\/sallyport\/state$/m)
   assert.match(text, /mountPath: \/var\/lib\/sallyport }/)
-  assert.match(text, /subPath: state\/ca\/bundle\.crt/)
+  assert.match(text, /^ {4}trust: \/var\/lib\/sallyport\/trust$/m)
+  assert.match(text, /mountPath: \/var\/lib\/sallyport\/trust, subPath: trust, readOnly: true }/)
   const [policy] = resources.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as [
     { spec: { ingress: { ports: { port: number }[] }[] } },
   ]

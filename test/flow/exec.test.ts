@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { parseEnv } from 'node:util'
 import { parse } from 'yaml'
 import { eachCase } from '../support/cases.ts'
 import { cleanEnv, command } from '../support/command.ts'
@@ -84,6 +85,39 @@ test('a signal to it reaches the command', async (t) => {
   child.kill('SIGTERM')
   assert.deepEqual(await once(child, 'close'), [3, null])
   assert.equal(said, 'ready\nended\n')
+})
+
+test('a JVM gets its options beside those that it had', async (t) => {
+  const { config, run, tokenFile } = await arrange(t)
+  const words = ['exec', 'weather', ...config, '--token-file', tokenFile, '--', 'sh', '-c', 'echo "$JAVA_TOOL_OPTIONS"']
+  const { stdout } = await run(words, { JAVA_TOOL_OPTIONS: '-Xmx64m' })
+  assert.match(
+    stdout,
+    /^-Xmx64m -Dhttp\.proxyHost=127\.0\.0\.1 -Dhttp\.proxyPort=\d+ .*-Djavax\.net\.ssl\.trustStore=\S+\/truststore\.p12 /,
+  )
+  // The JVM prints them when it starts.
+  assert.ok(!stdout.includes('weather-token'))
+})
+
+test('each form has the same variables: dotenv as Node and as Docker read it, and a shell’s', async (t) => {
+  const { config, run, tokenFile } = await arrange(t)
+  const printed = async (format: string) => run(['env', 'weather', ...config, '--token-file', tokenFile, '--format', format])
+  const json = await printed('json')
+  const variables = JSON.parse(json.stdout) as Record<string, string>
+  const dotenv = (await printed('dotenv')).stdout
+  assert.deepEqual({ ...parseEnv(dotenv) }, variables)
+  // Docker takes all that stands behind the sign, quotation marks too.
+  const asDocker = dotenv.trimEnd().split('\n')
+  assert.deepEqual(
+    Object.fromEntries(asDocker.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])),
+    variables,
+  )
+  const names = Object.keys(variables)
+  const shell = `eval "$SCRIPT"; for name in ${names.join(' ')}; do eval "echo \\"\\$$name\\""; done`
+  const { stdout } = await command('sh', ['-c', shell], { env: cleanEnv({ SCRIPT: (await printed('shell')).stdout }) })
+  assert.deepEqual(stdout.trimEnd().split('\n'), Object.values(variables))
+  assert.match(json.stderr, /^Java and Chromium send a proxy no token by themselves: give "weather" a listener of its own/m)
+  assert.match(json.stderr, /^Chromium takes the CA from its own store: "sallyport ca trust" says how/m)
 })
 
 test('for Kubernetes the variables are a container’s env, and the token is a key of a Secret that comes first', async (t) => {

@@ -1,17 +1,19 @@
 /** Clients find the CA where `trust` says, and go on working when it is rotated. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { startForClients } from '../support/client-gateway.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, type Installation, main, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { unless } from '../support/tools.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
 const published = ['apt.conf', 'bundle.crt', 'ca.crt', 'ca.der', 'truststore.p12']
@@ -149,3 +151,21 @@ test('ca trust says what each client needs, or writes it into a folder; without 
   assert.equal(none.code, 69)
   assert.match(none.stderr, /^there is no CA yet \(.*ca\.key\); it is made when the gateway first starts\n$/)
 })
+
+const aptHelper = '/usr/lib/apt/apt-helper'
+
+test(
+  'apt goes through the gateway and trusts its CA by what env prints',
+  unless(existsSync(aptHelper) ? null : 'this machine has no apt'),
+  async (t) => {
+    const { https, env, installation } = await startForClients(t, {
+      answer: (_req, res) => void res.end('hello'),
+      may: [{ paths: ['/v1/**'] }],
+    })
+    const to = join(installation.folder, 'fetched')
+    const { stdout, stderr } = await command(aptHelper, ['download-file', `${https}/v1/a`, to], { env })
+    assert.equal(existsSync(to) && readFileSync(to, 'utf8'), 'hello', `${stdout}${stderr}`)
+    const { APT_CONFIG, ...rest } = env
+    assert.equal((await command(aptHelper, ['download-file', `${https}/v1/b`, `${to}2`], { env: rest })).code, 100, APT_CONFIG)
+  },
+)

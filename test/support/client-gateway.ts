@@ -77,7 +77,8 @@ async function printedVariables({ configFile }: Installation, proxyPort: number)
   const { stdout, stderr } = await command(process.execPath, words, { env: cleanEnv({ SALLYPORT_TOKEN: 'weather-token' }) })
   if (stdout === '') throw new Error(stderr)
   // The command tells the configured port, which is 0 here.
-  return JSON.parse(stdout.replaceAll('127.0.0.1:0', `127.0.0.1:${proxyPort}`)) as Record<string, string>
+  const printed = stdout.replaceAll('127.0.0.1:0', `127.0.0.1:${proxyPort}`).replaceAll('proxyPort=0', `proxyPort=${proxyPort}`)
+  return JSON.parse(printed) as Record<string, string>
 }
 
 /** The script or source of a client, in `test/support/clients`. */
