@@ -1,5 +1,6 @@
 /** What clients need to trust the CA, written where they can read it. Each file is whole at every moment. */
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { TrustFolder } from '../config/index.ts'
 import { writeAtomically } from '../files/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
@@ -19,11 +20,14 @@ export async function publish(
     await writeAtomically(folder.der, certificate.raw, mode)
     await writeAtomically(folder.bundle, `${[...roots, ...authorities].join('\n')}\n`, mode)
     await writeAtomically(folder.truststore, Buffer.from(truststore, 'base64'), mode)
+    await writeAtomically(folder.nodeProxy, await readFile(nodeProxy), mode)
     await writeAtomically(folder.aptConfig, `Acquire::https::CaInfo "${folder.bundle}";\n`, mode)
   }
 }
 
 const mode = 0o644
+/** As it comes with the gateway; clients may run where nothing of that can be read. */
+const nodeProxy = join(import.meta.dirname, '../../bin/node-proxy.cjs')
 
 /** Makes it where it is not there. Throws an Error where other users could not read it, or could write it and so choose whom others trust. */
 export async function prepareTrustFolder(folder: string): Promise<void> {

@@ -83,7 +83,7 @@ export async function caTrust(config: Config, to: string | undefined): Promise<s
   const folder = trustFolder(resolve(to))
   await prepareTrustFolder(folder.folder)
   await publish(authority, [folder])
-  return `written to ${folder.folder}: ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf; write them again after "sallyport ca rotate"\n`
+  return `written to ${folder.folder}: ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf, node-proxy.cjs; write them again after "sallyport ca rotate"\n`
 }
 
 /** As Chromium compares it: base64 of SHA-256 of the public key. */

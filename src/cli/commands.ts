@@ -62,7 +62,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .option('--no-overlap', 'cut them off at once: the CA before is no longer trusted')
     .action(async ({ config, overlap }: Shared & { overlap: string | false }) => print(await caRotate(findConfig(config), overlap)))
   command('trust', 'Say for each kind of client what makes it trust the CA, or write that into a folder.', ca)
-    .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12 and apt.conf')
+    .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf and node-proxy.cjs')
     .action(async ({ config, to }: Shared & { to?: string }) => print(await caTrust(findConfig(config), to)))
 
   const audit = program.command('audit').description('Read and verify the audit log.')

@@ -93,7 +93,10 @@ function readToken(file: string): string {
 }
 
 /** Variables that replace the trust store get the bundle (the system's roots and ours); those that add to it get ours alone. */
-function variables(proxy: string, { certificate, bundle, truststore, aptConfig }: TrustFolder): Readonly<Record<string, string>> {
+function variables(
+  proxy: string,
+  { certificate, bundle, truststore, aptConfig, nodeProxy }: TrustFolder,
+): Readonly<Record<string, string>> {
   return {
     HTTP_PROXY: proxy,
     HTTPS_PROXY: proxy,
@@ -108,6 +111,8 @@ function variables(proxy: string, { certificate, bundle, truststore, aptConfig }
     no_grpc_proxy: '',
     NODE_USE_ENV_PROXY: '1',
     NODE_EXTRA_CA_CERTS: certificate,
+    // Before 22.21 and 24.5 it does not know NODE_USE_ENV_PROXY.
+    NODE_OPTIONS: `--require=${/[\s"\\]/.test(nodeProxy) ? JSON.stringify(nodeProxy) : nodeProxy}`,
     // OpenSSL, Go, Rust's native-certs, uv, Ruby.
     SSL_CERT_FILE: bundle,
     REQUESTS_CA_BUNDLE: bundle,

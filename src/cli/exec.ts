@@ -10,10 +10,10 @@ const notFound = 127
 const notRunnable = 126
 const signalled = 128
 
-/** Options that this machine gives to its JVMs, such as a bound of memory, hold beside ours. */
+/** Options that this machine gives to JVMs and to Node, such as a bound of memory, hold beside ours. */
 function withOwn(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const java = [process.env['JAVA_TOOL_OPTIONS'], variables['JAVA_TOOL_OPTIONS']].filter(Boolean).join(' ')
-  return { ...process.env, ...variables, JAVA_TOOL_OPTIONS: java }
+  const both = (name: string) => [process.env[name], variables[name]].filter(Boolean).join(' ')
+  return { ...process.env, ...variables, JAVA_TOOL_OPTIONS: both('JAVA_TOOL_OPTIONS'), NODE_OPTIONS: both('NODE_OPTIONS') }
 }
 
 /** Gives the command's exit code. It has the terminal, and gets the signals that this process gets. */

@@ -2,15 +2,15 @@
 import type { TrustFolder } from '../config/index.ts'
 
 /** `spki`: hash of the CA's public key, as Chromium takes it. */
-export function howToTrust({ folder, certificate, bundle, truststore, aptConfig }: TrustFolder, spki: string): string {
+export function howToTrust({ folder, certificate, bundle, truststore, aptConfig, nodeProxy }: TrustFolder, spki: string): string {
   const rows = [
     [
       'most clients',
       'start them with what "sallyport env NAME" prints, or by "sallyport exec NAME -- COMMAND"; nothing else is needed for',
     ],
-    ['', 'curl, git, Go, Python (requests, httpx, pip, uv), Node.js from 22.21, npm, pnpm, Yarn, Bun, Deno, cargo, apt, gRPC, AWS SDKs'],
+    ['', 'curl, git, Go, Python (requests, httpx, pip, uv), Node.js, npm, pnpm, Yarn, Bun, Deno, cargo, apt, gRPC, AWS SDKs'],
     ['aiohttp', 'the same, and ClientSession(trust_env=True) for the proxy'],
-    ['Node.js 20', 'the same, and for fetch setGlobalDispatcher(new EnvHttpProxyAgent()) of the package undici: it knows no proxy'],
+    ['Node.js 20', `the same: NODE_OPTIONS loads ${nodeProxy}, which does nothing from 22.21 and 24.5 on`],
     ['Java', `the same, and a listener of the integration's own: the JVM sends a proxy no password by itself. Truststore: ${truststore}`],
     [
       'Chromium',

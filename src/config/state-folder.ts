@@ -37,6 +37,8 @@ export interface TrustFolder {
   readonly truststore: string
   /** Names the bundle to apt. */
   readonly aptConfig: string
+  /** For Node that reads no variables of a proxy by itself. */
+  readonly nodeProxy: string
 }
 
 export interface AuthorityFolder extends TrustFolder {
@@ -54,6 +56,7 @@ export function trustFolder(folder: string): TrustFolder {
     bundle: join(folder, 'bundle.crt'),
     truststore: join(folder, 'truststore.p12'),
     aptConfig: join(folder, 'apt.conf'),
+    nodeProxy: join(folder, 'node-proxy.cjs'),
   }
 }
 

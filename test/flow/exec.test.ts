@@ -129,3 +129,11 @@ test('for Kubernetes the variables are a container’s env, and the token is a k
   assert.match(env.find(({ name }) => name === 'HTTPS_PROXY')?.value ?? '', /^http:\/\/weather:\$\(SALLYPORT_TOKEN\)@127\.0\.0\.1:\d+$/)
   assert.equal(new Set(env.map(({ name }) => name)).size, env.length)
 })
+
+test('options that Node was given here hold beside the one for the proxy', async (t) => {
+  const { config, run, tokenFile } = await arrange(t)
+  const printed = await run(['exec', 'weather', ...config, '--token-file', tokenFile, '--', 'sh', '-c', 'echo "$NODE_OPTIONS"'], {
+    NODE_OPTIONS: '--max-old-space-size=200',
+  })
+  assert.match(printed.stdout, /^--max-old-space-size=200 --require=\/.*\/node-proxy\.cjs\n$/)
+})

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type ClientGateway, clientFile, startForClients, sumOf } from '../support/client-gateway.ts'
 import { command } from '../support/command.ts'
-import { goProgram, pythonWith, unless } from '../support/tools.ts'
+import { goProgram, node20, pythonWith, unless } from '../support/tools.ts'
 
 /** Lives as long as this file. */
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
@@ -74,12 +74,15 @@ const tunnelsSince = (earlier: number) =>
 
 const python = await pythonWith('requests', 'httpx', 'h2', 'aiohttp')
 const go = await goProgram()
+const older = await node20()
 const script = (name: string) => [python.program, '-B', clientFile(name)]
 const clients: readonly Client[] = [
   { name: 'curl, in HTTP/1.1,', version: '1.1', words: ['sh', clientFile('curl.sh')], more: ['--http1.1'] },
   { name: 'curl, in HTTP/2,', version: '2', words: ['sh', clientFile('curl.sh')], more: ['--http2'] },
   { name: 'Node 24’s fetch', version: '1.1', words: [process.execPath, '--no-warnings', clientFile('fetch.mjs')] },
   { name: 'Node 24’s https', version: '1.1', words: [process.execPath, '--no-warnings', clientFile('node-http.mjs')] },
+  { name: 'Node 20’s fetch', version: '1.1', words: [older.program, clientFile('fetch.mjs')], missing: older.missing },
+  { name: 'Node 20’s https', version: '1.1', words: [older.program, clientFile('node-http.mjs')], missing: older.missing },
   { name: 'Python’s requests', version: '1.1', words: script('requests_session.py'), missing: python.missing },
   { name: 'Python’s httpx', version: '2', words: script('httpx_client.py'), missing: python.missing },
   { name: 'Python’s aiohttp', version: '1.1', words: script('aiohttp_client.py'), missing: python.missing },

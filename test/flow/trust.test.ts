@@ -16,7 +16,7 @@ import { startOrigin } from '../support/origin.ts'
 import { unless } from '../support/tools.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
-const published = ['apt.conf', 'bundle.crt', 'ca.crt', 'ca.der', 'truststore.p12']
+const published = ['apt.conf', 'bundle.crt', 'ca.crt', 'ca.der', 'node-proxy.cjs', 'truststore.p12']
 
 const sallyport = ({ configFile }: Pick<Installation, 'configFile'>, ...words: readonly string[]) =>
   command(process.execPath, ['--no-warnings', main, ...words, '--config', configFile], { env: cleanEnv() })

@@ -1,6 +1,6 @@
 /** Tests that need what a machine may lack: they are skipped there, and the reason is printed; in CI they fail. */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { commandFolders } from '../../src/opa/compiler/folders.ts'
 import { builtinLibrary, compiler, programPath } from '../../src/opa/compiler/program.ts'
@@ -66,6 +66,14 @@ interface Program {
 
 /** The Go on PATH, or the one that .ci/run installs. */
 export const goProgram = (): Promise<Program> => firstProgram('go', join(root, '.cache/venv/bin/go'))
+
+/** A Node 20: on PATH, or the one that .ci/run installs. */
+export async function node20(): Promise<Program> {
+  const folders = [join(root, '.cache/node20/node_modules/node/bin'), ...(process.env['PATH'] ?? '').split(delimiter)]
+  for (const program of folders.map((folder) => join(folder, 'node')))
+    if ((await command(program, ['--version'])).stdout.startsWith('v20.')) return { program, missing: null }
+  return { program: '', missing: 'this machine has no Node 20 (.ci/run installs one)' }
+}
 
 /** The first of them that is on PATH, or there. */
 export async function firstProgram(...names: readonly string[]): Promise<Program> {
