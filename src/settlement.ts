@@ -142,7 +142,7 @@ export class Settlement extends Timeline implements Meter {
       durationMs: this.stations.now() - this.arrivedAt,
       phases: this,
       isTakeover: this.answer !== null && isTakeover(this.answer),
-      attempts: this.#attempts(),
+      retried: this.retried,
       complete,
     }
     // Each part is done whatever the others throw: a slot that is not freed would be lost until a restart.
@@ -178,11 +178,6 @@ export class Settlement extends Timeline implements Meter {
   #addReceived(bytes: number): void {
     this.#receivedBytes += bytes
     this.stations.onBytes(bytes)
-  }
-
-  #attempts(): number {
-    const { answer } = this
-    return answer === null || isTakeover(answer) ? 1 : (answer.attempts ?? 1)
   }
 
   #open(): Entry | null {

@@ -83,9 +83,9 @@ export class ArrivalEntry implements Entry {
     return this.#group === null ? this.#summed : this.#log.writer.durable(this.#group)
   }
 
-  settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, attempts, complete }: Outcome): void {
+  settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, retried, complete }: Outcome): void {
     if (this.#summed !== null) return
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${attempts === 1 ? '' : `,"attempts":${attempts}`},"complete":${complete}`
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${retriedFields(retried)},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 
@@ -120,4 +120,15 @@ const plain = /^[^"\\\x00-\x1f\ud800-\udfff]*$/
 function quote(text: string): string {
   const kept = text.length > maxTextCharacters ? `${text.slice(0, maxTextCharacters)}…[cut]` : text
   return plain.test(kept) ? `"${kept}"` : JSON.stringify(kept.toWellFormed())
+}
+
+/** Nothing where the destination was asked once. */
+function retriedFields(retried: Outcome['retried']): string {
+  if (retried.length === 0) return ''
+  const attempts = retried.map(({ problem, status, sentBytes, afterMs }) => ({
+    ...(problem === null ? { status } : { problem }),
+    ...(sentBytes > 0 && { sentBytes }),
+    afterMs: Math.round(afterMs * 1000) / 1000,
+  }))
+  return `,"attempts":${retried.length + 1},"retried":${JSON.stringify(attempts)}`
 }

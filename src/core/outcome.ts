@@ -1,6 +1,6 @@
 /** How an arrival ended, recorded, metered and settled with the limits; and what buckets report. */
 import type { ProblemCode } from './problems.ts'
-import type { Phases } from './timeline.ts'
+import type { Phases, RetriedAttempt } from './timeline.ts'
 
 export interface Outcome {
   /** The status that the caller was sent; 499 where it left before a head could be sent. */
@@ -20,8 +20,8 @@ export interface Outcome {
   readonly phases: Phases
   /** A tunnel or a WebSocket, which lasts as long as its two ends want. */
   readonly isTakeover: boolean
-  /** How often the destination was asked: twice where a kept connection turned out to be closed (RFC 9110 §9.2.2). */
-  readonly attempts: number
+  /** Attempts after which the destination was asked again: over a kept connection that turned out to be closed (RFC 9110 §9.2.2), or as `retries` say. */
+  readonly retried: readonly RetriedAttempt[]
   /** The last byte was delivered; `false` where either end broke off midway. */
   readonly complete: boolean
 }

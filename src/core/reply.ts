@@ -27,8 +27,6 @@ export interface Answer {
   readonly body: Body
   /** What followed a pushed body, once it has been pushed (RFC 9110 §6.5); callers over HTTP/1.1 are not sent it. */
   readonly trailers?: () => HeaderList
-  /** How often the destination was asked (`Outcome.attempts`), if more than once. */
-  readonly attempts?: number
 }
 
 /**

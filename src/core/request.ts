@@ -16,9 +16,9 @@ export interface RequestBody {
   arrived(): Promise<boolean>
   /** From now on `meter`, which is a `Meter.sent`, is asked before each chunk that goes to the destination. */
   watch(meter: (bytes: number) => Slowed | null): void
-  /** Asks the meter for bytes that are sent without `chunks`. `null`: they may pass. Otherwise nothing was counted: send them through `chunks`, which slows them. */
+  /** Asks the meter for bytes that are sent without `chunks`: all of a whole body, which is counted once. `null`: they may pass. Otherwise nothing was counted: send them through `chunks`, which slows them. */
   count(bytes: number): Slowed | null
-  /** The chunks, once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
+  /** The chunks, once; those of a whole body again as often as they are sent, counted once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   chunks(maxBytes: number): AsyncIterable<Uint8Array>
 }
 

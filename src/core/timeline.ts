@@ -1,4 +1,15 @@
 /** When a request passed each point of its path, and from that the length of each phase. */
+import type { ProblemCode } from './problems.ts'
+
+/** How an attempt ended after which the destination was asked again. */
+export interface FormerAttempt {
+  /** What it failed by, … */
+  readonly problem: ProblemCode | null
+  /** … or what the destination answered. */
+  readonly status: number | null
+  /** Of the body: what the destination was sent for nothing. The caller is charged once. */
+  readonly sentBytes: number
+}
 
 /** An effect reports its progress here. Of several calls of one method the first counts; a call that comes too late is ignored. */
 export interface Progress {
@@ -10,6 +21,8 @@ export interface Progress {
   started(): void
   /** The head of the reply has arrived. */
   answered(): void
+  /** An attempt has ended, and the destination is asked again. Each call counts. */
+  retrying(attempt: FormerAttempt): void
 }
 
 /** Milliseconds; `null` where a request had no such phase, or did not come to its end. */
@@ -24,6 +37,13 @@ export interface Phases {
   readonly firstByteMs: number | null
 }
 
+export interface RetriedAttempt extends FormerAttempt {
+  /** Since the arrival. */
+  readonly afterMs: number
+}
+
+const none: readonly RetriedAttempt[] = []
+
 /** A point that was not reached. */
 const never = -1
 
@@ -37,6 +57,7 @@ export class Timeline implements Progress, Phases {
   #dialledAt = never
   #startedAt = never
   #answeredAt = never
+  #formerAttempts: RetriedAttempt[] | null = null
 
   /** `now`: milliseconds, monotonic. */
   constructor(now: () => number) {
@@ -67,6 +88,15 @@ export class Timeline implements Progress, Phases {
 
   answered(): void {
     if (this.#answeredAt === never) this.#answeredAt = this.#now()
+  }
+
+  retrying(attempt: FormerAttempt): void {
+    this.#formerAttempts ??= []
+    this.#formerAttempts.push({ ...attempt, afterMs: this.#now() - this.arrivedAt })
+  }
+
+  protected get retried(): readonly RetriedAttempt[] {
+    return this.#formerAttempts ?? none
   }
 
   get policyMs(): number | null {

@@ -20,7 +20,7 @@ import {
 import type { Handle } from '../pipeline.ts'
 import { createDeadline } from './hangup.ts'
 import { forwardableHeaders } from './headers.ts'
-import { slicesOf } from './request-body.ts'
+import { SentCount, slicesOf } from './request-body.ts'
 import type { NextId } from './request-id.ts'
 import { collect } from './whole-reply.ts'
 
@@ -146,7 +146,7 @@ function readLookup(arrival: PolicyArrival, who: Identified, name: string): Acce
 class WholeBody implements JudgedBody {
   readonly whole: Buffer
   readonly declaredBytes: number
-  #meter: Meter['sent'] | null = null
+  readonly #count = new SentCount()
 
   constructor(whole: Buffer) {
     this.whole = whole
@@ -154,11 +154,11 @@ class WholeBody implements JudgedBody {
   }
 
   watch(meter: Meter['sent']): void {
-    this.#meter = meter
+    this.#count.watch(meter)
   }
 
   count(bytes: number): Slowed | null {
-    return this.#meter?.(bytes) ?? null
+    return this.#count.countWhole(bytes)
   }
 
   async arrived(): Promise<boolean> {
@@ -171,8 +171,12 @@ class WholeBody implements JudgedBody {
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes > maxBytes) throw new Refusal('payload-too-large', `the body is larger than ${maxBytes} bytes`)
-    const slowed = this.count(this.declaredBytes)
-    if (slowed === null) yield this.whole
-    else yield* slicesOf(this.whole, slowed)
+    yield* this.#count.whole(this.whole, (rest) => this.#metered(rest))
+  }
+
+  async *#metered(rest: Buffer): AsyncGenerator<Uint8Array> {
+    const slowed = this.#count.count(rest.byteLength)
+    if (slowed === null) yield rest
+    else yield* slicesOf(rest, slowed)
   }
 }

@@ -22,6 +22,39 @@ export function createRequestBody(req: IncomingMessage, res: ServerResponse): St
   return new StreamedBody(sourceOf(req, res), length === null ? null : Number(length))
 }
 
+/** Counts what of a body goes to the destination. A whole body may be sent again, and is counted once. */
+export class SentCount {
+  #meter: Meter['sent'] | null = null
+  /** Bytes of a whole body. */
+  #counted = 0
+
+  watch(meter: Meter['sent']): void {
+    this.#meter = meter
+  }
+
+  count(bytes: number): Slowed | null {
+    return this.#meter?.(bytes) ?? null
+  }
+
+  /** As `RequestBody.count`, of all of a whole body. */
+  countWhole(bytes: number): Slowed | null {
+    if (bytes <= this.#counted) return null
+    const slowed = this.count(bytes - this.#counted)
+    if (slowed === null) this.#counted = bytes
+    return slowed
+  }
+
+  /** Its chunks; `metered` gives those that were not counted yet. */
+  async *whole(body: Buffer, metered: (rest: Buffer) => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    if (this.#counted > 0) yield body.subarray(0, this.#counted)
+    if (this.#counted >= body.byteLength) return
+    for await (const chunk of metered(body.subarray(this.#counted))) {
+      this.#counted += chunk.byteLength
+      yield chunk
+    }
+  }
+}
+
 interface Exchange {
   readonly closed: boolean
   on(event: 'close', listener: () => void): unknown
@@ -54,7 +87,7 @@ export class StreamedBody implements JudgedBody {
   readonly declaredBytes: number | null
   whole: Buffer | null = null
   readonly #source: BodySource
-  #meter: Meter['sent'] | null = null
+  readonly #count = new SentCount()
 
   constructor(source: BodySource, declaredBytes: number | null) {
     this.#source = source
@@ -72,25 +105,25 @@ export class StreamedBody implements JudgedBody {
   }
 
   count(bytes: number): Slowed | null {
-    return this.#meter?.(bytes) ?? null
+    return this.whole === null ? this.#count.count(bytes) : this.#count.countWhole(bytes)
   }
 
   watch(meter: Meter['sent']): void {
-    this.#meter = meter
+    this.#count.watch(meter)
   }
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.declaredBytes !== null && this.declaredBytes > maxBytes) throw tooLarge(maxBytes)
     if (this.whole !== null) {
       if (this.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
-      yield* this.#metered(this.whole)
+      yield* this.#count.whole(this.whole, (rest) => this.#metered(rest))
       return
     }
     for await (const chunk of this.#read(maxBytes)) yield* this.#metered(chunk)
   }
 
   async *#metered(chunk: Buffer): AsyncGenerator<Uint8Array> {
-    const slowed = this.count(chunk.byteLength)
+    const slowed = this.#count.count(chunk.byteLength)
     if (slowed === null) {
       yield chunk
       return

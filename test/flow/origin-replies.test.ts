@@ -101,7 +101,11 @@ for (const door of doors)
         const before = asked.length
         assert.match(await ask(method, '/again', rest), /^HTTP\/1\.1 200 .*ok$/s, method)
         const record = await settled(++count)
-        assert.deepEqual([record['status'], record['attempts'], record['complete']], [200, 2, true])
+        const { status, attempts, complete, retried, sentBytes } = record
+        assert.deepEqual([status, attempts, complete], [200, 2, true])
+        // The body went out twice, and its caller is charged for it once.
+        const [former] = retried as [{ problem: string; sentBytes?: number }]
+        assert.deepEqual([former.problem, former.sentBytes ?? 0, sentBytes], ['origin-failed', sentBytes, rest.includes('hello') ? 5 : 0])
         assert.deepEqual(
           asked.slice(before).map((one) => [one.method, one.path, one.nth]),
           [

@@ -13,8 +13,8 @@ export const servedOutcome: Outcome = {
   durationMs: 3,
   phases: noPhases,
   isTakeover: false,
-  attempts: 1,
+  retried: [],
   complete: true,
 }
 
-export const noProgress: Progress = { dialling() {}, dialled() {}, started() {}, answered() {} }
+export const noProgress: Progress = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {} }

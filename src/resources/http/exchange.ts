@@ -38,8 +38,9 @@ function toAnswer(exchange: Exchange): Answer | Promise<Answer> {
 }
 
 async function repeat(failed: Exchange): Promise<Answer> {
+  failed.repeats()
   const second = await new Promise<Exchange>((resolve) => new Exchange(failed.options, resolve).begin(true))
-  return second.answer(2)
+  return second.answer(true)
 }
 
 class Exchange implements Dispatched {
@@ -207,11 +208,16 @@ class Exchange implements Dispatched {
     return this.#closedOn && !this.#isFresh && !this.#heard && isIdempotent(this.options.request.method) && !this.options.hangup.gone
   }
 
+  /** It is sent once more. */
+  repeats(): void {
+    const { progress, request } = this.options
+    progress.retrying({ problem: this.#failure?.code ?? null, status: null, sentBytes: (request.body as Buffer | null)?.byteLength ?? 0 })
+  }
+
   /** Throws the `Refusal` of a failure. */
-  answer(attempts?: number): Answer {
-    if (this.#failure !== null) throw attempts === undefined ? this.#failure : askedTwice(this.#failure)
-    const answer = { status: this.#status, headers: this.#headers, body: this.#body() }
-    return attempts === undefined ? answer : { ...answer, attempts }
+  answer(isSecond = false): Answer {
+    if (this.#failure !== null) throw isSecond ? askedTwice(this.#failure) : this.#failure
+    return { status: this.#status, headers: this.#headers, body: this.#body() }
   }
 
   #body(): Body {

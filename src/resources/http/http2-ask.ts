@@ -12,11 +12,12 @@ export async function askOverHttp2(sessions: () => Http2Sessions, options: Http2
     return await exchangeOver(first, options)
   } catch (error) {
     if (!(error instanceof NotProcessed)) throw error
+    options.progress.retrying({ problem: error.refusal.code, status: null, sentBytes: options.body?.whole?.byteLength ?? 0 })
   }
   const second = await connected(sessions(), options)
   if (second === null) return null
   try {
-    return { ...(await exchangeOver(second, options)), attempts: 2 }
+    return await exchangeOver(second, options)
   } catch (error) {
     if (error instanceof NotProcessed) throw askedTwice(error.refusal)
     throw error instanceof Refusal ? askedTwice(error) : error

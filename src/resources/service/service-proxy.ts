@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
-import { type Hangup, type Progress, Refusal, type Reply, type ServiceRequest, type Timeouts } from '../../core/index.ts'
+import { type Hangup, type Progress, Refusal, type Reply, type ServiceRequest, type Timeouts, toRefusal } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { createHeadDeadline, type HeadDeadline } from '../deadlines.ts'
 import { askedTwice } from '../http/index.ts'
@@ -104,10 +104,10 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
         return await first.reply
       } catch (error) {
         if (!first.mayRepeat()) throw error
+        progress.retrying({ problem: toRefusal(error).code, status: null, sentBytes: body?.whole?.byteLength ?? 0 })
       }
       try {
-        const whole = body?.whole ?? null
-        return { ...(await ask(request, progress, bounds, head, whole && once(whole), true).reply), attempts: 2 }
+        return await ask(request, progress, bounds, head, body?.chunks(maxRequestBytes) ?? null, true).reply
       } catch (error) {
         throw error instanceof Refusal ? askedTwice(error) : error
       }
@@ -135,9 +135,4 @@ function allowedOf({ url, addresses }: ServiceSettings): readonly string[] {
 function outgoingPath(url: URL, { target: { path, query } }: ServiceRequest): string {
   const base = url.pathname.replace(/\/$/, '')
   return `${base}${path}${query === '' ? '' : `?${query}`}`
-}
-
-/** For the second try: the body was counted at the first. */
-async function* once(whole: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield whole
 }
