@@ -47,8 +47,8 @@ export class Settlement extends Timeline implements Meter {
   /** A record for each arrival that ends while it waits for the disk would fill the queue that it waits for: they are counted. */
   protected waitsForDisk = false
   protected answer: Reply | null = null
-  protected problem: ProblemCode | null = null
-  #forOperator: string | null = null
+  /** What the caller is answered; `null` while nothing refuses it. */
+  refusal: Refusal | null = null
   #sentBytes = 0
   #receivedBytes = 0
   #settled = false
@@ -82,7 +82,7 @@ export class Settlement extends Timeline implements Meter {
   }
 
   get refused(): boolean {
-    return this.problem !== null
+    return this.refusal !== null
   }
 
   get meter(): Meter {
@@ -127,15 +127,15 @@ export class Settlement extends Timeline implements Meter {
 
   settle(end: SettlingEnd): void {
     if (this.#settled) return
-    const { complete, forOperator = this.#forOperator, receivedBytes = 0 } = end
+    const { complete, forOperator = this.refusal?.forOperator ?? null, receivedBytes = 0 } = end
     const { status = this.answer?.status ?? 500 } = end
-    const { problem = this.problem ?? (end.status === clientClosed ? 'client-closed' : null) } = end
+    const { problem = this.refusal?.code ?? (end.status === clientClosed ? 'client-closed' : null) } = end
     this.#settled = true
-    if (receivedBytes > 0 && this.problem === null) this.#addReceived(receivedBytes)
+    if (receivedBytes > 0 && !this.refused) this.#addReceived(receivedBytes)
     const outcome = {
       status,
       problem,
-      brokenOff: problem === 'client-closed' || (problem !== null && this.problem === null && end.status === undefined),
+      brokenOff: problem === 'client-closed' || (problem !== null && !this.refused && end.status === undefined),
       forOperator,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
@@ -148,7 +148,7 @@ export class Settlement extends Timeline implements Meter {
     // Each part is done whatever the others throw: a slot that is not freed would be lost until a restart.
     try {
       this.hold?.release()
-      if (receivedBytes > 0 && this.problem === null) this.lease?.overdraw(receivedBytes)
+      if (receivedBytes > 0 && !this.refused) this.lease?.overdraw(receivedBytes)
       this.lease?.settle(outcome)
     } catch (error) {
       this.#report(error)
@@ -213,8 +213,7 @@ export class Settlement extends Timeline implements Meter {
   }
 
   #turnInto(refusal: Refusal): void {
-    this.problem = refusal.code
-    this.#forOperator = refusal.forOperator
+    this.refusal = refusal
     this.answer = toProblem(refusal, this.arrival.id)
   }
 

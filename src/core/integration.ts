@@ -120,6 +120,8 @@ export interface Integration {
   readonly limits: LimitSettings
   readonly breaker: BreakerSettings
   readonly redaction: RedactionSettings
+  /** Where a refused CONNECT is answered: inside its tunnel, as the reply to the request there, or itself. */
+  readonly denials: 'inside' | 'connect'
 }
 
 /** The key of its buckets, breakers and connections. */

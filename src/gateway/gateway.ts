@@ -204,7 +204,7 @@ export async function startGateway(
       return integration === undefined ? null : identified(callers, integration, 'policy')
     },
   })
-  const doors = createListeners({ config, shares, callers, serving })
+  const doors = createListeners({ config, shares, callers, serving, denyInside: inner.denyInside })
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
     ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, audit, state, metrics, logger },

@@ -5,6 +5,7 @@ import {
   type ConnectionShares,
   createDoors,
   createIdentify,
+  type DenyInside,
   type Identify,
   type Listener,
   openListener,
@@ -16,6 +17,8 @@ export interface ListenersOptions {
   readonly shares: ConnectionShares
   readonly callers: Callers
   readonly serving: ServingOptions
+  /** Of the interception door: answers a refused CONNECT inside its tunnel. */
+  readonly denyInside: DenyInside
 }
 
 export interface Listeners {
@@ -24,7 +27,7 @@ export interface Listeners {
 }
 
 export function createListeners(options: ListenersOptions): Listeners {
-  const { shares, callers, serving } = options
+  const { shares, callers, serving, denyInside } = options
   const { handle, nextId } = serving
   const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs } = options.config.http
 
@@ -44,7 +47,7 @@ export function createListeners(options: ListenersOptions): Listeners {
     return openListener({
       ...{ name, address, serving, identify, connections },
       owner: () => known(null, null)?.integration ?? null,
-      doors: createDoors(doors, { handle, identify, nextId, requireShare }),
+      doors: createDoors(doors, { handle, identify, nextId, requireShare, denyInside }),
     })
   }
 

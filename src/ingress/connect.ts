@@ -2,8 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Authority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
-import { type AccessRequest, type Arrival, BrokenOff, type Hangup, type Identified, isTakeover, Refusal } from '../core/index.ts'
+import { type Arrival, BrokenOff, type Hangup, type Identified, isTakeover, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
+import { deniedTunnel, type RefusedConnect } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { DoorOptions } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
@@ -12,11 +13,21 @@ import { requireSupported } from './supported-heads.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-export function createConnectDoor({ handle, identify, nextId, requireShare }: DoorOptions): ConnectDoor {
+export function createConnectDoor({ handle, identify, nextId, requireShare, denyInside }: DoorOptions): ConnectDoor {
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    serveRaw(handle, connectArrival(id, req, socket, head, identify, requireShare), (settling) => begin(settling, socket, head, id))
+    const arrival = connectArrival(id, req, socket, head, identify, requireShare)
+    serveRaw(handle, arrival, (settling) => {
+      const tunnel = deniedTunnel(arrival, settling)
+      if (tunnel === null || !socket.writable) return begin(settling, socket, head, id)
+      socket.write(established(id))
+      const end = () => settling.settle({ complete: false })
+      denyInside(socket, head, tunnel, settling).then(end, () => {
+        end()
+        socket.destroy()
+      })
+    })
   }
 }
 
@@ -27,7 +38,7 @@ function connectArrival(
   head: Buffer,
   identify: Identify,
   requireShare: DoorOptions['requireShare'],
-): Arrival {
+): Arrival & RefusedConnect {
   const at = Date.now()
   const hangup = socketHangup(socket, head)
   const authenticate = () => identify(soleHeader(req.rawHeaders, 'proxy-authorization'), socket)
@@ -39,7 +50,7 @@ function connectArrival(
     hangup,
     cut: () => void socket.destroy(),
     identify: authenticate,
-    read({ integration, identity }: Identified): AccessRequest {
+    read({ integration, identity }: Identified): TunnelRequest {
       requireShare(socket)
       return {
         kind: 'tunnel',
@@ -80,7 +91,7 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
     writeRaw(settling, socket, id)
     return
   }
-  socket.write(rawHead(reply.status, 'Connection Established', [...reply.headers, 'sallyport-request-id', id]))
+  socket.write(established(id))
   reply.takeover(socket, head, meter).then(
     () => settling.settle({ complete: true }),
     (error: unknown) => {
@@ -88,6 +99,11 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
       socket.destroy()
     },
   )
+}
+
+/** RFC 9110 §9.3.6. */
+function established(id: string): Buffer {
+  return rawHead(200, 'Connection Established', ['sallyport-request-id', id])
 }
 
 /** A caller that ends its side before the tunnel is established has left, unless it has already sent bytes into it. */

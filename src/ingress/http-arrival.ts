@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { AccessRequest, Arrival, DoorName, Hangup, Identified } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import type { DenyInside } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 import type { NextId } from './request-id.ts'
@@ -18,6 +19,7 @@ export interface DoorOptions {
   readonly nextId: NextId
   /** Throws `Refusal('connections-exceeded')` if the connection found no room when its caller was identified. */
   readonly requireShare: (socket: Duplex) => void
+  readonly denyInside: DenyInside
 }
 
 /** Settings of one door of a listener. */

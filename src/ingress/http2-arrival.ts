@@ -18,6 +18,8 @@ export interface StreamSettings {
   readonly identify: () => Identified
   readonly judged: Authority
   readonly maxHeaderBytes: number
+  /** Of a tunnel whose CONNECT was refused: every stream is refused with it. */
+  readonly refusal?: Refusal
 }
 
 /** RFC 9113 §7. */
@@ -75,7 +77,8 @@ export class Http2Arrival implements Arrival, Hangup {
   }
 
   read(who: Identified): AccessRequest {
-    const { judged, maxHeaderBytes } = this.#settings
+    const { judged, maxHeaderBytes, refusal } = this.#settings
+    if (refusal !== undefined) throw refusal
     const head = readHttp2Head(this.#raw, 'https', judged, maxHeaderBytes)
     return requestFrom(
       { ...head, isHttp2: true, readBody: () => this.#body(head.rawHeaders) },

@@ -3,6 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../core/index.ts'
 import type { ServingOptions } from './arrival-server.ts'
+import { type Denial, nextInside } from './denied-tunnel.ts'
 import { cancel, Http2Arrival, type StreamSettings } from './http2-arrival.ts'
 import { watchOverhead } from './http2-overhead.ts'
 import { serveStream } from './http2-reply.ts'
@@ -11,6 +12,8 @@ import { type ConnectionOwner, malformedArrival } from './malformed.ts'
 export interface Http2ConnectionOptions {
   readonly serving: ServingOptions
   readonly settings: StreamSettings
+  /** Of the CONNECT; `null` where it was allowed. */
+  readonly denial: Denial | null
   readonly owner: ConnectionOwner
   /** For the first stream. */
   readonly headersTimeoutMs: number
@@ -32,7 +35,7 @@ export interface Http2Connection {
 }
 
 export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): Http2Connection {
-  const { serving, settings, headersTimeoutMs } = options
+  const { serving, settings, denial, headersTimeoutMs } = options
   // Loaded by the first connection that speaks it.
   const { performServerHandshake } = process.getBuiltinModule('node:http2')
   // Node says so itself only where a tls.Server accepts the connection, and a session waits until it is said.
@@ -93,18 +96,21 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
   session.on('stream', (stream: ServerHttp2Stream, _headers, _flags, raw: string[]) => {
     clearTimeout(first)
     recordUnseen(upTo(stream.id ?? lastId) - 1)
-    const arrival = new Http2Arrival(serving.nextId(), settings, stream, raw)
+    const next = nextInside({ id: settings.parent, denial }, serving)
+    const arrival = new Http2Arrival(next.id, settings, stream, raw)
     open.add(arrival)
     overhead.began(arrival, raw)
     stream.once('close', () => {
       open.delete(arrival)
+      // As over HTTP/1.1: what follows comes with a CONNECT of its own.
+      if (denial !== null && open.size === 0) session.close()
       if (stream.headersSent) return
       const now = performance.now()
       resets = Math.max(0, resets - ((now - resetAt) * resetsPerSecond) / 1000) + 1
       resetAt = now
       if (resets > maxResets) endFlood(new Refusal('http2-flood', `more than ${maxResets} streams were reset before their replies`))
     })
-    serveStream(serving.handle, arrival)
+    serveStream(next.handle, arrival)
   })
   // While the session still knows the last stream.
   const lookBack = () => recordUnseen(upTo(session.state.lastProcStreamID ?? 0))

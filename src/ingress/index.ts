@@ -3,6 +3,7 @@
 export type { ServingOptions } from './arrival-server.ts'
 export { type ConnectionShares, createConnectionShares } from './connection-shares.ts'
 export { createContainment } from './containment.ts'
+export type { DenyInside } from './denied-tunnel.ts'
 export { createDoors } from './doors.ts'
 export { type Callers, createIdentify, type Identify, identified } from './identify.ts'
 export { createInterceptDoor } from './intercept.ts'

@@ -9,8 +9,9 @@ import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
 import { takesEcdsa } from './client-hello.ts'
 import { serve } from './deliver.ts'
+import { Denial, type DenyInside, nextInside } from './denied-tunnel.ts'
+import { firstChunk, holdOpen, wholeRecord } from './first-bytes.ts'
 import { left, leftEarly, leftSilently, refuseHandshake, tooSlow } from './handshake-failure.ts'
-import { createCallerLine } from './hangup.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import type { StreamSettings } from './http2-arrival.ts'
@@ -33,6 +34,7 @@ export type Intercept = (socket: Duplex, head: Buffer, tunnel: TunnelRequest) =>
 
 export interface InterceptDoor {
   readonly intercept: Intercept
+  readonly denyInside: DenyInside
   /** Ends connections without a pending response; live requests go on. */
   close(): void
 }
@@ -40,6 +42,13 @@ export interface InterceptDoor {
 /** A decrypted connection's settings; a WeakMap keeps them off the socket. */
 interface Intercepted {
   readonly settings: DoorSettings
+  readonly tunnel: Opened
+}
+
+/** What the requests inside have in common. */
+interface Opened extends TunnelRequest {
+  /** `null`: its CONNECT was allowed. */
+  readonly denial: Denial | null
 }
 
 export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, offersHttp2 }: InterceptOptions): InterceptDoor {
@@ -50,13 +59,15 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
   const connections = createInterceptedConnections(createInnerServer(serving, intercepted), headersTimeoutMs)
 
   /** By the first byte: 22 begins a TLS handshake (RFC 8446 §5.1), anything else is read as plain HTTP. */
-  async function intercept(socket: Duplex, head: Buffer, tunnel: TunnelRequest): Promise<void> {
+  async function terminate(socket: Duplex, head: Buffer, tunnel: Opened): Promise<void> {
     const first = head.byteLength > 0 ? head : await firstChunk(socket, headersTimeoutMs)
     if (first === null) {
       socket.destroy()
       return
     }
     if (first[0] !== 0x16) {
+      // It need not be HTTP.
+      if (tunnel.denial !== null) return tunnel.denial.answerUnread(socket, tunnel.id)
       socket.unshift(first)
       return serveIntercepted(socket as Socket, 'http', tunnel)
     }
@@ -121,31 +132,35 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
     })
   }
 
-  function serveIntercepted(connection: Socket, scheme: 'http' | 'https', tunnel: TunnelRequest): Promise<void> {
-    intercepted.set(connection, { settings: innerSettings(tunnel, scheme) })
+  function serveIntercepted(connection: Socket, scheme: 'http' | 'https', tunnel: Opened): Promise<void> {
+    intercepted.set(connection, { settings: innerSettings(tunnel, scheme), tunnel })
     connections.serve(connection)
     // It was paused while its first byte was read.
     connection.resume()
     return new Promise((resolve) => connection.once('close', () => resolve()))
   }
 
-  function serveStreams(connection: TLSSocket, tunnel: TunnelRequest): void {
+  function serveStreams(connection: TLSSocket, tunnel: Opened): void {
+    const { denial } = tunnel
     const settings: StreamSettings = {
       parent: tunnel.id,
       peer: connection.remoteAddress ?? 'local',
       identify: () => requireProven(tunnel.identify()),
       judged: tunnel.target,
       maxHeaderBytes: serving.http.maxHeaderSize ?? 16 * 1024,
+      ...(denial !== null && { refusal: denial.refusal }),
     }
     const owner = { identify: settings.identify, parent: tunnel.id }
-    const session = serveHttp2(connection, { serving, settings, owner, headersTimeoutMs })
+    const session = serveHttp2(connection, { serving, settings, denial, owner, headersTimeoutMs })
     sessions.add(session)
     connection.once('close', () => sessions.delete(session))
-    if (closing) session.close()
+    // A caller that is still to be told that the gateway shuts down is not sent away before.
+    if (closing && denial === null) session.close()
   }
 
   return {
-    intercept,
+    intercept: (socket, head, tunnel) => terminate(socket, head, { ...tunnel, denial: null }),
+    denyInside: (socket, head, tunnel, settling) => terminate(socket, head, { ...tunnel, denial: new Denial(settling) }),
     close() {
       closing = true
       connections.close()
@@ -155,29 +170,38 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
 }
 
 function createInnerServer(serving: ServingOptions, intercepted: WeakMap<Duplex, Intercepted>): Server {
-  const { handle, nextId } = serving
-  const settingsOf = (req: IncomingMessage): DoorSettings => {
+  const connectionOf = (req: IncomingMessage): Intercepted => {
     const found = intercepted.get(req.socket)
     if (found === undefined) throw new Error('a connection that no tunnel opened')
-    return found.settings
+    return found
   }
   return createArrivalServer({
     ...serving,
     door: 'intercept',
-    route: (req, res) => serve(handle, new HttpArrival(nextId(), settingsOf(req), req, res)),
+    route(req, res) {
+      const { settings, tunnel } = connectionOf(req)
+      const next = nextInside(tunnel, serving)
+      // The next request may be allowed, or have another reason: it comes with a CONNECT of its own.
+      if (tunnel.denial !== null) res.shouldKeepAlive = false
+      serve(next.handle, new HttpArrival(next.id, settings, req, res))
+    },
     ownerOf: (socket) => intercepted.get(socket)?.settings ?? null,
     connect: noConnect('there is no CONNECT inside a tunnel'),
   })
 }
 
-function innerSettings(tunnel: TunnelRequest, scheme: 'http' | 'https'): DoorSettings {
+function innerSettings(tunnel: Opened, scheme: 'http' | 'https'): DoorSettings {
+  const { denial } = tunnel
   const judged: Authority = tunnel.target
   return {
     door: 'intercept',
     parent: tunnel.id,
     // An open tunnel must not outlive its caller's token.
     identify: () => requireProven(tunnel.identify()),
-    read: (arrival, identified) => readOriginForm(arrival, identified, scheme, judged),
+    read(arrival, identified) {
+      if (denial !== null) throw denial.refusal
+      return readOriginForm(arrival, identified, scheme, judged)
+    },
   }
 }
 
@@ -188,44 +212,6 @@ function requireProven(who: Identified | null): Identified {
     headers: ['proxy-authenticate', 'Basic realm="sallyport", charset="UTF-8"', 'connection', 'close'],
   })
 }
-
-/** `null` if the caller leaves, or sends nothing in time. */
-function firstChunk(socket: Duplex, timeoutMs: number): Promise<Buffer | null> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => settle(null), timeoutMs)
-    const settle = (chunk: Buffer | null) => {
-      clearTimeout(timer)
-      socket.off('data', settle)
-      socket.off('end', gone)
-      socket.off('close', gone)
-      socket.pause()
-      resolve(chunk)
-    }
-    const gone = () => settle(null)
-    socket.on('data', settle)
-    // A caller that ends its side without a byte will send none, and it may have ended already.
-    if (socket.readableEnded || socket.destroyed) return gone()
-    socket.on('end', gone)
-    socket.on('close', gone)
-    // A chunk before this one has paused it.
-    socket.resume()
-  })
-}
-
-/** The first record, in however many pieces it comes: what stands at its end may say which certificate the client can check. `null` as in `firstChunk`. */
-async function wholeRecord(socket: Duplex, first: Buffer, timeoutMs: number): Promise<Buffer | null> {
-  const until = performance.now() + timeoutMs
-  let record = first
-  while (record.byteLength < 5 || record.byteLength < 5 + Math.min(record.readUInt16BE(3), maxRecordBytes)) {
-    const more = await firstChunk(socket, until - performance.now())
-    if (more === null) return null
-    record = Buffer.concat([record, more])
-  }
-  return record
-}
-
-/** RFC 8446 §5.1. */
-const maxRecordBytes = 16 * 1024
 
 /** RFC 6066 §3: a fatal unrecognized_name alert, written in the clear since nothing is encrypted yet; Node would only close the connection. */
 function refuseName(socket: Duplex): Error {
@@ -246,35 +232,4 @@ async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex
   const arrival = malformedArrival(id, 'intercept', socket, refuseHandshake(error))
   const settling = await handle({ ...arrival, parent: tunnel.id, identify: tunnel.identify })
   settling.settle({ complete: false, status: 499 })
-}
-
-export interface HeldOpen {
-  readonly hangup: Hangup
-  /** Gives the kept bytes back, so that they are read next. Call it once. */
-  giveBack(): void
-}
-
-/** Most bytes that are kept. Beyond them the connection is not read, and a hang-up is not noticed. */
-const maxKeptBytes = 64 * 1024
-
-/** `first`: bytes that were read from it already, by a reader that has paused it. */
-export function holdOpen(socket: Duplex, first: Buffer): HeldOpen {
-  const kept = [first]
-  const { hangup, leave } = createCallerLine(socket.destroyed || socket.readableEnded)
-  let bytes = 0
-  function keep(chunk: Buffer): void {
-    kept.push(chunk)
-    bytes += chunk.byteLength
-    if (bytes > maxKeptBytes) socket.pause()
-  }
-  socket.on('data', keep).on('end', leave).on('close', leave)
-  socket.resume()
-  return {
-    hangup,
-    giveBack() {
-      socket.off('data', keep).off('end', leave).off('close', leave)
-      socket.pause()
-      if (!hangup.gone) socket.unshift(Buffer.concat(kept))
-    },
-  }
 }

@@ -16,10 +16,14 @@ interface Watched {
   readBytes: number | null
   /** Since when a head is due; `null` while none is due. Milliseconds, monotonic. */
   dueSince: number | null
+  /** It was handed over while the others were being ended: its first request, on its way, is told that the gateway shuts down. */
+  readonly isLate: boolean
 }
 
 const drainSweepMs = 50
 const longestSweepMs = 15_000
+/** For the first head of a connection that is late. */
+const lateHeadMs = 2000
 
 /** `headersTimeoutMs` is exact to half of itself, or to 15 seconds: one sweep for all connections costs less than one timer per request. */
 export function createInterceptedConnections(server: Server, headersTimeoutMs: number): InterceptedConnections {
@@ -42,13 +46,14 @@ export function createInterceptedConnections(server: Server, headersTimeoutMs: n
 
   function look(socket: Socket, watched: Watched): void {
     if (isBusy(watched)) return
-    if (closing) {
+    const now = performance.now()
+    const isAwaited = watched.isLate && watched.latest === null && now - (watched.dueSince ?? 0) < lateHeadMs
+    if (closing && !isAwaited) {
       connections.delete(socket)
       // A caller that never closes must not keep the descriptor.
       socket.end(() => socket.destroy())
       return
     }
-    const now = performance.now()
     if (watched.dueSince === null) {
       if (watched.readBytes === null || socket.bytesRead > watched.readBytes) watched.dueSince = now
     } else if (now - watched.dueSince >= headersTimeoutMs) {
@@ -75,7 +80,7 @@ export function createInterceptedConnections(server: Server, headersTimeoutMs: n
   return {
     serve(connection) {
       // As with Node, the first head is due from the beginning: a silent connection is not kept.
-      connections.set(connection, { latest: null, readBytes: null, dueSince: performance.now() })
+      connections.set(connection, { latest: null, readBytes: null, dueSince: performance.now(), isLate: closing })
       connection.once('close', () => {
         connections.delete(connection)
         if (connections.size === 0) rest()

@@ -22,18 +22,21 @@ export interface ManifestDefaults {
 export function decodeManifest(file: string, text: string, defaults: ManifestDefaults): Integration {
   const given = decodeYaml({ file, text }, manifestSchema)
   const { redaction } = given
+  const network = (given.network ?? []).map(networkFrom)
   return {
     name: given.name,
     owner: given.owner,
     labels: given.labels ?? {},
     source: basename(file),
     tokenHashes: hashesOf(given.identity),
-    network: (given.network ?? []).map(networkFrom),
+    network,
     services: (given.services ?? []).map(serviceFrom),
     files: (given.files ?? []).map((folder, index) => fileFrom(folder, index, dirname(file))),
     limits: limitsFrom(given.limits, defaults.limits),
     breaker: breakerFrom(given.breaker, defaults.breaker),
     redaction: { headers: lower(redaction?.headers), queryKeys: lower(redaction?.queryKeys), jsonKeys: lower(redaction?.jsonKeys) },
+    // A client that is intercepted trusts the gateway's CA.
+    denials: given.denials ?? (network.some(({ tls }) => tls === 'intercept') ? 'inside' : 'connect'),
   }
 }
 

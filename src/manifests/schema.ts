@@ -222,6 +222,12 @@ export const manifestSchema = z.strictObject({
     })
     .describe('Beyond the built-in names.')
     .optional(),
+  denials: z
+    .enum(['inside', 'connect'])
+    .describe(
+      'Where a refused CONNECT is answered. `inside`: the CONNECT succeeds, and each request inside its TLS gets the refusal, which clients show; nothing is opened for it. Clients must trust the gateway’s CA. `connect`: the CONNECT itself is refused, of which most clients show the status at most. Default `inside` where a network capability has `tls: intercept`, else `connect`.',
+    )
+    .optional(),
 })
 
 function isMap(value: unknown): boolean {

@@ -5,7 +5,7 @@ import type { Integration } from '../core/index.ts'
 export type IntegrationChanges = Readonly<Record<string, readonly string[]>>
 
 /** Not its tokens, since admission is not part of a revision; nor its file, which is there for messages. */
-const parts = ['owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction'] as const
+const parts = ['owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction', 'denials'] as const
 
 export function changesBetween(before: Iterable<Integration>, after: readonly Integration[]): IntegrationChanges {
   const old = new Map(Array.from(before, (integration) => [integration.name, integration]))

@@ -75,7 +75,8 @@ test('what Host names beside an absolute target decides nothing: a denied target
   const allowed = `localhost:${plain.port}`
   const ask = (line: string) => exchangeRaw(proxyPort, `${line} HTTP/1.1\r\nHost: ${allowed}\r\n${auth}Connection: close\r\n\r\n`)
   assert.equal(statusOf(await ask(`GET http://other.example:${plain.port}/v1/a`)), 403)
-  assert.equal(statusOf(await ask('CONNECT other.example:443')), 403)
+  const to = { proxyPort, host: 'other.example', port: 443, servername: 'other.example' }
+  assert.equal(statusOf(await exchangeInside(installation, to, `GET /v1/a HTTP/1.1\r\nHost: ${allowed}\r\n\r\n`)), 403)
 })
 
 for (const scheme of ['HTTP', 'Http'])

@@ -46,6 +46,7 @@ admin: { health: "127.0.0.1:0" }
 const withRules = `${config}policy: { rules: ./rules }\n`
 const weather = (port: number) =>
   grant({
+    denials: 'connect',
     network: [
       toLocalhost(port, { methods: ['GET', 'POST'], paths: ['/v1.0/**'] }),
       { hosts: ['localhost'], ports: [9], tls: 'none' },

@@ -83,7 +83,7 @@ services: [${services.map((host, i) => `{ name: s${i}, url: "http://${host}"${na
     manifests: {
       'weather.yaml': manifest(
         'weather',
-        `${rights}\nservices: [${services.map((_, i) => `{ name: s${i}, websocket: true }`).join(', ')}]`,
+        `denials: connect\n${rights}\nservices: [${services.map((_, i) => `{ name: s${i}, websocket: true }`).join(', ')}]`,
       ),
       'asking.yaml': manifest('asking', rights),
     },

@@ -92,6 +92,7 @@ services: [${services.map(({ name, host }) => `{ name: ${name}, url: "http://${b
 ${rules === '' ? '' : 'policy: { rules: ./rules, grants: { builtins: [http.send, net.lookup_ip_addr], integration: asking, timeout: 30s } }'}`,
     manifests: {
       'weather.yaml': grant({
+        denials: 'connect',
         network: [
           { hosts: [...publicHosts, ...specialHosts, 'rebind.example', 'short', 'absent.example'], tls: 'none' },
           { hosts: ['secure.example', 'rebind.example'], tls: 'tunnel' },

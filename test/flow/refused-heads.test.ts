@@ -29,7 +29,8 @@ test('every refusal has its own code for its reason phrase and in Proxy-Status, 
     manifests: {
       'weather.yaml': manifest(
         'weather',
-        `services: [{ name: plain }]
+        `denials: connect
+services: [{ name: plain }]
 ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.example], ports: [443], tls: tunnel }, { hosts: [127.0.0.1], ports: [9], tls: tunnel }, { hosts: [inside.test], ports: [443], tls: intercept }]`,
       ),
       'poor.yaml': grant({ name: 'poor', network: [toLocalhost(origin.port)], limits: { requests: { rate: '1/h', burst: 1 } } }),

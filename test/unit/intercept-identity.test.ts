@@ -11,7 +11,14 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
   const tunnel = { id: 'c', target: { host: 'localhost', port: 80 }, identify } as TunnelRequest
   const handle = async (arrival: Arrival) => {
     const reply = answer(arrival, seen)
-    return { reply, meter: { sent: () => null, received: () => null }, refused: reply.status !== 200, settle() {}, fail() {} }
+    return {
+      reply,
+      meter: { sent: () => null, received: () => null },
+      refused: reply.status !== 200,
+      refusal: null,
+      settle() {},
+      fail() {},
+    }
   }
   const door = createInterceptDoor({
     offersHttp2: false,

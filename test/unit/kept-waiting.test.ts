@@ -57,7 +57,13 @@ async function startListener(t: TestContext) {
   ).open({
     ...{ maxConnections: 100, maxUnidentified: 50, identifyTimeoutMs: anHour },
   })
-  const options = { handle: path.handle, identify, nextId: () => 'r', requireShare() {} }
+  const options = {
+    handle: path.handle,
+    identify,
+    nextId: () => 'r',
+    requireShare() {},
+    denyInside: () => Promise.reject(new Error('nothing is refused')),
+  }
   const listener = await openListener({
     ...{ name: 'all', address: { host: '127.0.0.1', port: 0 }, serving: servingBy(path.handle), identify, connections },
     owner: () => null,

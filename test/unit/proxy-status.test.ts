@@ -11,7 +11,7 @@ const statusOf = (code: ProblemCode) => {
 
 /** RFC 9209 §2.3, those that are used. */
 const registered =
-  /^sallyport; error=(?:http_request_error|http_request_denied|destination_ip_prohibited|destination_unavailable|tls_certificate_error|http_protocol_error|http_response_timeout|http_response_body_size|connection_timeout|connection_read_timeout|proxy_internal_error|proxy_internal_response); details="([a-z-]+)"$/
+  /^sallyport; error=(?:http_request_error|http_request_denied|destination_ip_prohibited|destination_unavailable|tls_certificate_error|http_protocol_error|http_response_timeout|http_response_body_size|connection_timeout|connection_read_timeout|proxy_internal_error|proxy_internal_response); details="([a-z\d-]+)"$/
 
 test('every code has a registered type', () =>
   eachCase(Object.keys(problems) as ProblemCode[], (code) =>

@@ -18,6 +18,7 @@ function refusal(ends: SettlingEnd[]): Settling {
   return {
     reply: { status: 400, headers: [], body: Buffer.from('no') },
     refused: true,
+    refusal: null,
     meter: { sent: () => null, received: () => null },
     settle: (end) => void ends.push(end),
     fail() {},

@@ -81,6 +81,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'files[].actions': ['flow/broker.test.ts', '/v1/self names the caller, what it may do'],
   'files[].paths': ['flow/policy-explain.test.ts', 'explain tells of files and services the change that helps'],
   'files[].maxBytes': ['flow/broker.test.ts', 'a body beyond maxBytes is refused and nothing is kept'],
+  denials: ['flow/denied-inside.test.ts', 'has the CONNECT itself refused'],
   'redaction.headers': ['property/redact.test.ts', 'the names of a manifest are its own'],
   'redaction.queryKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],
   'redaction.jsonKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],

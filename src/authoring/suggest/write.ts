@@ -6,7 +6,7 @@ import type { Observed } from './observe.ts'
 import { describeSeen } from './seen.ts'
 
 export interface Present {
-  /** What the present manifest says of itself and suggest does not touch: owner, labels, identity, limits, breaker, redaction. */
+  /** What the present manifest says of itself and suggest does not touch: owner, labels, identity, limits, breaker, redaction, denials. */
   readonly kept: Readonly<Record<string, unknown>>
   /** Root by name, as it is written there. */
   readonly roots: ReadonlyMap<string, string>

@@ -1,0 +1,214 @@
+/** A refused CONNECT whose caller trusts the CA is answered inside TLS: the request there gets the refusal, and nothing is looked up, dialled or counted as allowed. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
+import { promisify } from 'node:util'
+import { eachCase } from '../support/cases.ts'
+import { eventually } from '../support/eventually.ts'
+import { grant, type NetworkSource, toLocalhost } from '../support/grant.ts'
+import { answerOf, ask, openSession } from '../support/http2.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
+import { startResolver } from '../support/resolver.ts'
+import { exchangeInside, openInside, openTunnel, readAll } from '../support/tunnel.ts'
+
+const denied = 'denied.example'
+const request = `GET /a HTTP/1.1\r\nHost: ${denied}\r\n\r\n`
+const intercepting: NetworkSource = { hosts: ['inside.example'], tls: 'intercept' }
+
+type Granted = Parameters<typeof grant>[0]
+
+async function arrange(t: TestContext, granted: Granted = {}, config = '') {
+  const origin = await startOrigin(t)
+  const resolver = await startResolver(t, ['127.0.0.1'])
+  const installation = createInstallation(t, {
+    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\n${config}`,
+  })
+  installation.write(
+    'integrations/weather.yaml',
+    grant({
+      network: [intercepting, toLocalhost(origin.port), { hosts: ['private.example'], ports: [origin.port], tls: 'tunnel' }],
+      ...granted,
+    }),
+  )
+  const running = await startHere(t, installation)
+  const to = { proxyPort: running.proxyPort, host: denied, port: 443, servername: denied }
+  return { ...running, origin, resolver, installation, to }
+}
+
+const problemIn = (reply: string) => JSON.parse(reply.slice(reply.indexOf('\r\n\r\n')))
+const recordsOf = (installation: Installation, key: 'id' | 'parent', id: unknown) =>
+  installation.records().filter((record) => record[key] === id)
+/** The settled record of a CONNECT is there: nothing more is written of it. */
+const settled = (installation: Installation, id: unknown) =>
+  eventually('it is settled', () => recordsOf(installation, 'id', id).find(({ type }) => type === 'settled'))
+
+test('a denied host is neither looked up nor dialled, and the request inside gets the denial, recorded once', async (t) => {
+  const { installation, origin, resolver, gateway, to } = await arrange(t)
+  const reply = await exchangeInside(installation, to, request)
+  assert.match(
+    reply,
+    /^HTTP\/1\.1 403 policy-denied\r\n.*sallyport-problem: policy-denied\r\n.*proxy-status: sallyport; error=http_request_denied; details="policy-denied"\r\n.*connection: close\r\n/is,
+  )
+  const { code, hint, instance } = problemIn(reply)
+  assert.equal(code, 'policy-denied')
+  assert.equal(hint.manifest, 'weather.yaml')
+  const id = instance.replace('urn:sallyport:request:', '')
+  const { status, problem, complete } = await settled(installation, id)
+  assert.deepEqual({ status, problem, complete }, { status: 403, problem: 'policy-denied', complete: true })
+  await gateway.close()
+  const [decided, ...more] = recordsOf(installation, 'id', id)
+  assert.deepEqual([decided?.['type'], decided?.['allow'], decided?.['kind']], ['decided', false, 'tunnel'])
+  assert.equal(more.length, 1)
+  assert.equal(installation.records().filter(({ door }) => door !== undefined).length, 1)
+  assert.deepEqual(resolver.asked, [])
+  assert.equal(origin.connections(), 0)
+})
+
+test('what is refused for its quota or its address is told so inside, with the status and Retry-After of that', async (t) => {
+  const { installation, origin, proxyPort, to } = await arrange(t, { limits: { requests: { rate: '1/h', burst: 2 } } })
+  const address = await exchangeInside(
+    installation,
+    { ...to, host: 'private.example', port: origin.port, servername: 'private.example' },
+    request,
+  )
+  assert.match(address, /^HTTP\/1\.1 403 address-denied\r\n/)
+  const plain = `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`
+  assert.match(await exchangeRaw(proxyPort, plain), /^HTTP\/1\.1 200 /)
+  const quota = await exchangeInside(
+    installation,
+    { ...to, host: 'private.example', port: origin.port, servername: 'private.example' },
+    request,
+  )
+  assert.match(quota, /^HTTP\/1\.1 429 quota-exceeded\r\n.*retry-after: \d+\r\n/is)
+  const { instance, ...problem } = problemIn(quota)
+  assert.deepEqual(problem['violated-policies'], ['requests'])
+  assert.equal((await settled(installation, instance.replace('urn:sallyport:request:', '')))['problem'], 'quota-exceeded')
+  assert.equal(origin.connections(), 1)
+})
+
+test('over HTTP/2 each stream gets the denial; the first is the CONNECT’s own, and the next connection is asked for anew', async (t) => {
+  const { installation, to } = await arrange(t)
+  const session = await openSession(t, installation, to)
+  const closed = once(session, 'close')
+  const head = { ':path': '/a', ':authority': denied }
+  const answers = await Promise.all([ask(session, head), ask(session, { ...head, ':method': 'POST' }, 'body'), ask(session, head)])
+  eachCase(answers, ({ headers, body }) => {
+    assert.equal(headers[':status'], 403)
+    assert.equal(JSON.parse(body).code, 'policy-denied')
+  })
+  await closed
+  const [first = '', ...others] = answers.map(({ headers }) => String(headers['sallyport-request-id']))
+  assert.equal((await settled(installation, first))['problem'], 'policy-denied')
+  const inside = recordsOf(installation, 'parent', first)
+  assert.deepEqual(
+    inside.map(({ id, type, code }) => [id, type, code]),
+    others.map((id) => [id, 'refused', 'policy-denied']),
+  )
+  assert.equal(installation.records().filter(({ allow }) => allow === true).length, 0)
+})
+
+test('a gRPC call inside gets its status', async (t) => {
+  const { installation, to } = await arrange(t)
+  const session = await openSession(t, installation, to)
+  const stream = session.request({ ':method': 'POST', ':path': '/a.B/C', ':authority': denied, 'content-type': 'application/grpc' })
+  stream.end()
+  const { headers } = await answerOf(stream)
+  assert.deepEqual([headers[':status'], headers['grpc-status']], [200, '7'])
+})
+
+test('requests that are pipelined behind the first are not answered, and what comes without TLS is, HTTP or not', async (t) => {
+  const { installation, to, proxyPort } = await arrange(t)
+  const pipelined = await exchangeInside(installation, to, request.repeat(3))
+  assert.equal(pipelined.match(/HTTP\/1\.1 403 /g)?.length, 1)
+  await eachCase([request, 'SSH-2.0-OpenSSH_9.6\r\n'], async (bytes) => {
+    const clear = await openTunnel(proxyPort, `${denied}:80`)
+    const reply = readAll(clear)
+    clear.write(bytes)
+    assert.match(await reply, /^HTTP\/1\.1 403 policy-denied\r\n/)
+  })
+  assert.equal(installation.records().filter(({ code }) => code === 'malformed-request').length, 0)
+})
+
+test('a caller that asks nothing inside, or does not trust the CA, is recorded with the refusal’s own code', async (t) => {
+  const { installation, to } = await arrange(t)
+  const left = await openInside(installation, to)
+  left.destroy()
+  const opened = await openTunnel(to.proxyPort, `${denied}:443`)
+  const distrusting = connectTls({ socket: opened, servername: denied, ca: [] })
+  await once(distrusting, 'error')
+  const ends = await eventually('both are settled', () => {
+    const found = installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'policy-denied')
+    return found.length === 2 ? found : null
+  })
+  assert.deepEqual(
+    ends.map(({ status, complete }) => [status, complete]),
+    [
+      [403, false],
+      [403, false],
+    ],
+  )
+})
+
+test('a refusal while the gateway shuts down is read inside', async (t) => {
+  const { installation, origin, gateway, proxyPort } = await arrange(t)
+  const socket = connect(proxyPort, '127.0.0.1')
+  const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+  // The head of the CONNECT has begun, so that the connection is not idle.
+  socket.write(
+    `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: localhost:${origin.port}\r\n${auth}\r\nCONNECT inside.example:443 HTTP/1.1\r\n`,
+  )
+  await eventually('the first is settled', () => installation.records().some(({ type }) => type === 'settled'))
+  const closed = gateway.close()
+  socket.write(`${auth}\r\n`)
+  await eventually('it is answered', () => String(socket.read() ?? '').includes('Connection Established'))
+  const secure = connectTls({ socket, servername: 'inside.example', ca: installation.read('state/ca/ca.crt') })
+  const reply = readAll(secure)
+  secure.write('GET / HTTP/1.1\r\nHost: inside.example\r\n\r\n')
+  assert.match(await reply, /^HTTP\/1\.1 503 draining\r\n.*retry-after: 5\r\n/is)
+  await closed
+})
+
+test('denials: connect, or an integration that intercepts nothing, has the CONNECT itself refused', async (t) => {
+  const line = /^HTTP\/1\.1 403 policy-denied\r\n.*proxy-status: sallyport; error=http_request_denied; details="policy-denied"\r\n/is
+  const { installation, proxyPort, gateway, to } = await arrange(t, { denials: 'connect' })
+  const bytes = `CONNECT ${denied}:443 HTTP/1.1\r\nHost: ${denied}:443\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`
+  assert.match(await exchangeRaw(proxyPort, bytes), line)
+  installation.write('integrations/weather.yaml', grant({ network: [{ hosts: ['a.example'], tls: 'tunnel' }] }))
+  await gateway.reload()
+  assert.match(await exchangeRaw(proxyPort, bytes), line)
+  installation.write('integrations/weather.yaml', grant({ network: [{ hosts: ['a.example'], tls: 'tunnel' }], denials: 'inside' }))
+  await gateway.reload()
+  assert.match(await exchangeInside(installation, to, request), /^HTTP\/1\.1 403 policy-denied\r\n/)
+})
+
+test('nobody, a malformed CONNECT and a flood get no handshake', async (t) => {
+  const { proxyPort } = await arrange(t, { limits: { arrivals: { rate: '1/h', burst: 2 } } })
+  const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+  await eachCase(
+    [
+      [`CONNECT ${denied}:443 HTTP/1.1\r\n\r\n`, '407 unidentified'],
+      [`CONNECT ${denied} HTTP/1.1\r\n${auth}\r\n`, '400 malformed-request'],
+      [`CONNECT ${denied}:443 HTTP/1.1\r\nContent-Length: 3\r\n${auth}\r\nabc`, '400 malformed-request'],
+      [`CONNECT ${denied}:443 HTTP/1.1\r\n${auth}\r\n`, '429 arrivals-exceeded'],
+    ] as const,
+    async ([bytes, line]) => assert.equal((await exchangeRaw(proxyPort, bytes)).split('\r\n')[0], `HTTP/1.1 ${line}`),
+  )
+})
+
+test('Node’s fetch reads why it was denied, through the environment’s proxy', async (t) => {
+  const { installation, proxyPort } = await arrange(t)
+  const script = `const res = await fetch('https://${denied}/a'); console.log(res.status, (await res.json()).code)`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    env: {
+      NODE_USE_ENV_PROXY: '1',
+      HTTPS_PROXY: proxyUrl('weather', proxyPort),
+      NODE_EXTRA_CA_CERTS: join(installation.folder, 'state/ca/ca.crt'),
+    },
+  })
+  assert.equal(stdout, '403 policy-denied\n')
+})
