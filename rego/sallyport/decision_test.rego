@@ -329,6 +329,12 @@ test_timeouts_that_are_none_deny if {
 
 test_unknown_timeouts_reach_the_gateway_which_denies if stating({{"timeouts": {"dns": 5}}}).obligations.timeouts.dns == 5
 
+test_retries_of_rules_replace_members if {
+	patched := json.patch(index, [{"op": "add", "path": "/weather/network/exact/api.example.com/0/obligations/retries", "value": {"attempts": 3, "backoffMs": 50}}])
+	got := decision with input as http({}) with data.integrations as patched with data.sallyport.rules as {"obligations": {{"retries": {"attempts": 1}}}}
+	got.obligations.retries == {"attempts": 1, "backoffMs": 50}
+}
+
 test_rules_conflicting_obligations_deny if {
 	got := decision with input as http({}) with data.integrations as index with data.sallyport.rules as {"obligations": {{"timeoutMs": 10}, {"timeoutMs": 5}}}
 	got.allow == false

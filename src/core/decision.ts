@@ -16,12 +16,23 @@ export const timeoutKeys = [
 /** How long each part of an exchange may take, in milliseconds. */
 export type Timeouts = { readonly [Key in (typeof timeoutKeys)[number]]?: number }
 
+/** When an idempotent request is sent again by itself. */
+export type Retries = {
+  /** How often it is sent at most, the first time included. */
+  readonly attempts: number
+  /** The pause before the second attempt; it doubles with each further one. */
+  readonly backoffMs?: number
+  /** Retries among the requests to an origin, beyond a reserve of ten. */
+  readonly budgetPercent?: number
+}
+
 /** What must be done if the request is allowed. Absent means the gateway's default. */
 export interface Obligations {
   readonly tls?: 'tunnel' | 'intercept'
   /** Until the head of the reply, everything together. */
   readonly timeoutMs?: number
   readonly timeouts?: Timeouts
+  readonly retries?: Retries
   readonly maxRequestBytes?: number
   readonly maxReplyBytes?: number
   /** CIDR blocks outside the public internet that may be dialled. */

@@ -1,5 +1,5 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
-import type { Timeouts } from './decision.ts'
+import type { Retries, Timeouts } from './decision.ts'
 
 /** What a capability says of paths that origins read in two ways: this origin takes the form literally. Absent: such a path is refused. */
 export interface FormChoices {
@@ -10,9 +10,10 @@ export interface FormChoices {
 /** By key of the query, the values that it may have: each that is given must be among them, and one must be given. An empty list: the key may not be there. */
 export type QueryConditions = Readonly<Record<string, readonly string[]>>
 
-/** What may be stated for a capability on how long its exchanges take. */
+/** How long the exchanges of a capability may take, and when they are tried again. */
 interface Timed {
   readonly timeouts?: Timeouts
+  readonly retries?: Retries
 }
 
 /** A set of hosts and what may be done there. */

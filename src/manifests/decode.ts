@@ -10,6 +10,7 @@ import type {
   NetworkCapability,
   ServiceCapability,
 } from '../core/index.ts'
+import { retriesFrom } from './retries.ts'
 import { identitySchema, type ManifestFile, manifestSchema, tlsOf } from './schema.ts'
 import { timeoutsFrom } from './timeouts.ts'
 
@@ -74,6 +75,7 @@ function networkFrom(given: Given<'network'>, index: number): NetworkCapability 
     addresses: given.addresses ?? [],
     ...(given.timeout !== undefined && { timeoutMs: given.timeout }),
     ...(given.timeouts !== undefined && { timeouts: timeoutsFrom(given.timeouts) }),
+    ...(given.retries !== undefined && { retries: retriesFrom(given.retries) }),
     ...(given.maxRequest !== undefined && { maxRequestBytes: given.maxRequest }),
     ...(given.maxReply !== undefined && { maxReplyBytes: given.maxReply }),
   }
@@ -89,6 +91,7 @@ function serviceFrom(given: Given<'services'>, index: number): ServiceCapability
     ...choicesFrom(given),
     websocket: given.websocket ?? false,
     ...(given.timeouts !== undefined && { timeouts: timeoutsFrom(given.timeouts) }),
+    ...(given.retries !== undefined && { retries: retriesFrom(given.retries) }),
   }
 }
 

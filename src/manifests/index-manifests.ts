@@ -1,15 +1,6 @@
 /** Manifests compiled into the data that the policy looks up: by integration, then by exact host and wildcard suffix. */
 import { hostCovers } from '../canonical/index.ts'
-import type {
-  FileCapability,
-  FormChoices,
-  Integration,
-  Json,
-  JsonObject,
-  NetworkCapability,
-  ServiceCapability,
-  Timeouts,
-} from '../core/index.ts'
+import type { FileCapability, FormChoices, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
 
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.
@@ -37,11 +28,11 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
 }
 
 function networkEntry(capability: NetworkCapability): JsonObject {
-  const { id, ports, methods, paths, query, tls, addresses, timeoutMs, timeouts, maxRequestBytes, maxReplyBytes } = capability
+  const { id, ports, methods, paths, query, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   const obligations = {
     ...(addresses.length > 0 && { addresses }),
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...timeoutsEntry(timeouts),
+    ...timedEntry(capability),
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     ...(maxReplyBytes !== undefined && { maxReplyBytes }),
   }
@@ -58,7 +49,7 @@ function networkEntry(capability: NetworkCapability): JsonObject {
 }
 
 function serviceEntry(capability: ServiceCapability): JsonObject {
-  const { id, methods, paths, query, websocket, timeouts } = capability
+  const { id, methods, paths, query, websocket } = capability
   return {
     id,
     ...methodsEntry(methods),
@@ -66,12 +57,12 @@ function serviceEntry(capability: ServiceCapability): JsonObject {
     ...(query && { query }),
     ...formsEntry(capability),
     websocket,
-    obligations: timeoutsEntry(timeouts),
+    obligations: timedEntry(capability),
   }
 }
 
-function timeoutsEntry(timeouts: Timeouts | undefined): JsonObject {
-  return timeouts === undefined ? {} : { timeouts: { ...timeouts } }
+function timedEntry({ timeouts, retries }: NetworkCapability | ServiceCapability): JsonObject {
+  return { ...(timeouts !== undefined && { timeouts: { ...timeouts } }), ...(retries !== undefined && { retries: { ...retries } }) }
 }
 
 /** What is not chosen is absent. */

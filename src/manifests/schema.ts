@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { breakerSchema, cidr, duration, limitsSchema, name, size } from '../config/index.ts'
 import { fileActions } from '../core/index.ts'
 import { filePattern, hostPattern, pathPattern } from './patterns.ts'
+import { retries } from './retries.ts'
 import { requireShorterParts, requireTimeable, timeouts } from './timeouts.ts'
 
 /** One line of text for people and records. */
@@ -112,6 +113,11 @@ const network = z
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
     timeout: duration().describe('Time until the head of the reply; for a blind tunnel, until it is connected.').optional(),
     timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
+    retries: retries()
+      .describe(
+        'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',
+      )
+      .optional(),
     maxRequest: size()
       .describe(
         'The largest body of a request; for a blind tunnel, everything that the caller sends, beyond which it is cut. Without it a tunnel has no cap.',
@@ -136,6 +142,12 @@ const network = z
   .superRefine((capability, context) => {
     requireShorterParts(capability, context)
     requireTimeable(tlsOf(capability), capability.timeouts, context)
+    if (tlsOf(capability) === 'tunnel' && capability.retries !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['retries'],
+        message: 'in a blind tunnel no request is seen: leave it out, or use "tls: intercept"',
+      })
   })
 
 const service = z
@@ -148,6 +160,11 @@ const service = z
     emptySegments: emptySegments().optional(),
     websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
     timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
+    retries: retries()
+      .describe(
+        'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',
+      )
+      .optional(),
   })
   .superRefine(requireChoices)
   .superRefine(requireShorterParts)

@@ -65,6 +65,7 @@ const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => b
   tls: (value) => value === 'tunnel' || value === 'intercept',
   timeoutMs: isPositiveInteger,
   timeouts: isTimeouts,
+  retries: isRetries,
   maxRequestBytes: isPositiveInteger,
   maxReplyBytes: isPositiveInteger,
   addresses: (value) => isStringList(value) && value.every(isBlock),
@@ -103,4 +104,11 @@ function isTimeouts(value: unknown): boolean {
   return Object.entries(value).every(
     ([key, ms]) => (timeoutKeys as readonly string[]).includes(key) && isPositiveInteger(ms) && (ms as number) <= maxTimeoutMs,
   )
+}
+
+function isRetries(value: unknown): boolean {
+  if (!isRecord(value)) return false
+  const { attempts, backoffMs = 1, budgetPercent = 1, ...others } = value
+  const upTo = (given: unknown, most: number) => isPositiveInteger(given) && (given as number) <= most
+  return Object.keys(others).length === 0 && upTo(attempts, 5) && upTo(backoffMs, 60_000) && upTo(budgetPercent, 100)
 }

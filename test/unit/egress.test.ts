@@ -252,6 +252,7 @@ test('a dial for a service ends with the last request that waits for it: when th
     return proxy.forward(request as unknown as ServiceRequest, noProgress, {
       hangup,
       timeouts: {},
+      retries: undefined,
       maxRequestBytes: 1,
       maxReplyBytes: 1,
       timeoutMs,

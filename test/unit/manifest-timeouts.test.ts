@@ -1,4 +1,4 @@
-/** `timeouts` of a capability: what may be written there, what contradicts itself, and how a change of it is described. */
+/** `timeouts` and `retries` of a capability: what may be written there, what contradicts itself, and how a change of it is described. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { diffManifests } from '../../src/authoring/index.ts'
@@ -61,3 +61,24 @@ test('a shorter timeout allows less, and a longer one more', () => {
   assert.notDeepEqual(diffManifests([short], [long]), diffManifests([long], [short]))
   assert.match(JSON.stringify(diffManifests([short], [long])), /idle timeout in ms/)
 })
+
+test('retries are read, and are an obligation of their capability', () => {
+  const retries = { attempts: 3, backoffMs: 200, budgetPercent: 10 }
+  const integration = service({ retries: { attempts: 3, backoff: '200ms', budget: 10 } })
+  assert.deepEqual(integration.services[0]?.retries, retries)
+  assert.match(
+    JSON.stringify(indexManifest(integration)),
+    /"obligations":\{"retries":\{"attempts":3,"backoffMs":200,"budgetPercent":10\}\}/,
+  )
+  assert.deepEqual(network({ retries: { attempts: 2 } }).network[0]?.retries, { attempts: 2 })
+})
+
+test('one attempt, more than five, a pause of hours and retries in a blind tunnel are refused', () => {
+  eachCase([{ attempts: 1 }, { attempts: 6 }, { attempts: 2, backoff: '1h' }, { attempts: 2, budget: 0 }, { backoff: '1s' }], (retries) =>
+    assert.throws(() => network({ retries }), { name: 'ConfigError' }),
+  )
+  assert.throws(() => network({ tls: 'tunnel', retries: { attempts: 2 } }), /in a blind tunnel no request is seen/)
+})
+
+test('more attempts are more than is allowed now', () =>
+  assert.match(JSON.stringify(diffManifests([service({})], [service({ retries: { attempts: 2 } })])), /attempts/))

@@ -39,3 +39,21 @@ test('timeouts are whole milliseconds that a timer takes, of names that are know
     assert.deepEqual([allow, reasons], [false, ['obligation "timeouts" has a value that is not allowed']])
   })
 })
+
+test('retries are a number of attempts up to five, a pause of a minute at most, and a share', async () => {
+  const decide = (retries: unknown) => readDecision({ ...answer, obligations: { retries } }, 'r').allow
+  eachCase([{ attempts: 1 }, { attempts: 5, backoffMs: 60_000, budgetPercent: 100 }], (good) => assert.equal(decide(good), true))
+  eachCase(
+    [
+      {},
+      { attempts: 0 },
+      { attempts: 6 },
+      { attempts: 2, backoffMs: 60_001 },
+      { attempts: 2, budgetPercent: 101 },
+      { attempts: 2, on: 5 },
+      2,
+      null,
+    ],
+    (odd) => assert.equal(decide(odd), false),
+  )
+})

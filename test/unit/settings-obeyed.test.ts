@@ -45,6 +45,11 @@ const timeouts = (of: string): Readonly<Record<string, Shown>> => ({
   [`${of}.timeouts.idle`]: ['flow/timeouts.test.ts', 'idle: where a reply, a tunnel or a WebSocket comes to a stop'],
   [`${of}.timeouts.total`]: ['flow/timeouts.test.ts', 'total: before there is an answer, and while one is still coming'],
 })
+const retries = (of: string): Readonly<Record<string, Shown>> => ({
+  [`${of}.retries.attempts`]: ['flow/retries.test.ts', 'no more often than its attempts, not for longer than it may take'],
+  [`${of}.retries.backoff`]: ['unit/retries.test.ts', 'a random half of the pause is left out'],
+  [`${of}.retries.budget`]: ['unit/retries.test.ts', 'retries are a share of the requests of an integration to an origin'],
+})
 const proxy = ['flow/lifecycle.test.ts', 'a listener for an unknown integration aborts with 78'] as const
 
 const manifestKeys: Readonly<Record<string, Shown>> = {
@@ -67,6 +72,8 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'network[].timeout': ['flow/stuck-dials.test.ts', 'a capability’s timeout holds while a name is resolved or an address dialled'],
   ...timeouts('network[]'),
   ...timeouts('services[]'),
+  ...retries('network[]'),
+  ...retries('services[]'),
   'network[].maxRequest': ['flow/open-caps.test.ts', 'whose caller sends more than maxRequest is cut'],
   'network[].maxReply': ['flow/open-caps.test.ts', 'whose other end sends more than maxReply is cut'],
   'services[].name': ['flow/services.test.ts', 'a denied and an unknown service look alike'],

@@ -7,7 +7,6 @@ import {
   type NetworkCapability,
   type QueryConditions,
   type ServiceCapability,
-  type Timeouts,
   timeoutKeys,
 } from '../../core/index.ts'
 
@@ -46,7 +45,7 @@ export function scopesOf({ network, services, files }: Integration): readonly Sc
 const same = (general: string, specific: string) => general === specific
 
 function networkScope(capability: NetworkCapability): Scope {
-  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, timeouts, maxRequestBytes, maxReplyBytes } = capability
+  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   return {
     kind: 'network',
     id,
@@ -62,7 +61,7 @@ function networkScope(capability: NetworkCapability): Scope {
     ],
     bounds: [
       { label: 'timeout in ms', value: timeoutMs ?? null },
-      ...timeoutBounds(timeouts),
+      ...timedBounds(capability),
       { label: 'request bytes', value: maxRequestBytes ?? null },
       { label: 'reply bytes', value: maxReplyBytes ?? null },
     ],
@@ -71,7 +70,7 @@ function networkScope(capability: NetworkCapability): Scope {
 }
 
 function serviceScope(capability: ServiceCapability): Scope {
-  const { id, name, methods, paths, websocket, timeouts } = capability
+  const { id, name, methods, paths, websocket } = capability
   return {
     kind: 'services',
     id,
@@ -83,13 +82,16 @@ function serviceScope(capability: ServiceCapability): Scope {
       formsOf(capability),
       { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
     ],
-    bounds: timeoutBounds(timeouts),
+    bounds: timedBounds(capability),
     facts: {},
   }
 }
 
-function timeoutBounds(timeouts: Timeouts = {}): readonly Bound[] {
-  return timeoutKeys.map((key) => ({ label: `${key.slice(0, -2)} timeout in ms`, value: timeouts[key] ?? null }))
+function timedBounds({ timeouts = {}, retries }: NetworkCapability | ServiceCapability): readonly Bound[] {
+  return [
+    ...timeoutKeys.map((key) => ({ label: `${key.slice(0, -2)} timeout in ms`, value: timeouts[key] ?? null })),
+    { label: 'attempts', value: retries?.attempts ?? 1 },
+  ]
 }
 
 /** All conditions are one value, since a request has to fulfil all of them. */

@@ -13,15 +13,18 @@ import {
   type Reply,
   type RequestBody,
   type Resource,
+  type Retries,
   shareOf,
 } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
-import { createHeadDeadline, withinTotal } from '../deadlines.ts'
+import { createHeadDeadline, type HeadDeadline, withinTotal } from '../deadlines.ts'
+import { createRetries, holdForRetries } from '../retries.ts'
 import { bodyOf } from './body-facts.ts'
 import { exchange } from './exchange.ts'
 import { askOverHttp2 } from './http2-ask.ts'
 import type { Pools } from './pools.ts'
+import { isIdempotent } from './repeat.ts'
 import { askServer } from './server-wide.ts'
 import { upload } from './upload.ts'
 
@@ -35,24 +38,50 @@ export interface HttpResourceOptions {
   readonly maxReplyBytes: number
 }
 
+/** Who waits for all attempts, and how long they may take together. */
+interface AskedFor {
+  readonly hangup: Hangup
+  readonly progress: Progress
+  readonly timeoutMs: number
+}
+
+/** The same for one of them, once the time runs. */
+interface AskedOn extends Omit<AskedFor, 'timeoutMs'> {
+  readonly head: HeadDeadline
+}
+
 export function createHttpResource(options: HttpResourceOptions): Resource<HttpRequest> {
   const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = options
+  const withRetries = createRetries()
 
   function perform(permit: Permit<HttpRequest>, progress: Progress): Promise<Reply> | Reply {
     const { request, decision } = permit
     if (request.isLastHop) return answerAsLastHop(request.target)
-    return withinTotal(decision.obligations.timeouts?.totalMs, request.hangup, (hangup) => ask(permit, progress, hangup))
+    const { timeouts, retries, timeoutMs = originTimeoutMs } = decision.obligations
+    return withinTotal(timeouts?.totalMs, request.hangup, (hangup) => {
+      if (retries !== undefined && isIdempotent(request.target.method)) return askAgain(retries, permit, { hangup, progress, timeoutMs })
+      return ask(permit, { hangup, progress, head: createHeadDeadline(timeoutMs) })
+    })
   }
 
-  function ask({ request, claim, decision }: Permit<HttpRequest>, progress: Progress, hangup: Hangup): Promise<Reply> | Reply {
+  async function askAgain(settings: Retries, permit: Permit<HttpRequest>, { hangup, progress, timeoutMs }: AskedFor): Promise<Reply> {
+    const { claim, request } = permit
+    const { body, integration, target } = request
+    await holdForRetries(body)
+    const on = { hangup, progress, head: createHeadDeadline(timeoutMs) }
+    const origin = claim.origin ?? originOf(target)
+    return withRetries({ settings, owner: shareOf(integration), origin, body, ...on }, (progress) => ask(permit, { ...on, progress }))
+  }
+
+  function ask({ request, claim, decision }: Permit<HttpRequest>, { hangup, progress, head }: AskedOn): Promise<Reply> | Reply {
     const { target, headers, body, integration } = request
     const { obligations } = decision
     const { connectMs, tlsMs, firstByteMs, idleMs = idleTimeoutMs } = obligations.timeouts ?? {}
     const timeouts = { ...(connectMs !== undefined && { connectMs }), ...(tlsMs !== undefined && { tlsMs }) }
     const origin = claim.origin ?? originOf(target)
     const allowed = obligations.addresses ?? []
-    const timeoutMs = obligations.timeoutMs ?? originTimeoutMs
     if (target.path === '*') {
+      const timeoutMs = head.leftMs()
       const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs, timeouts }
       return askServer({
         ...{ request, hangup, progress, timeoutMs },
@@ -62,8 +91,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     }
     const common = {
       host: target.host,
-      ...{ hangup, progress, firstByteMs },
-      head: createHeadDeadline(timeoutMs),
+      ...{ hangup, progress, head, firstByteMs },
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
     // Looked up when it is used: during the wait for a body, a pool may be closed to make room.

@@ -2,10 +2,20 @@
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { isIP, type Socket } from 'node:net'
-import { type Hangup, type Progress, Refusal, type Reply, type ServiceRequest, type Timeouts, toRefusal } from '../../core/index.ts'
+import {
+  type Hangup,
+  type Progress,
+  Refusal,
+  type Reply,
+  type Retries,
+  type ServiceRequest,
+  type Timeouts,
+  toRefusal,
+} from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { createHeadDeadline, type HeadDeadline } from '../deadlines.ts'
-import { askedTwice } from '../http/index.ts'
+import { askedTwice, isIdempotent } from '../http/index.ts'
+import { createRetries, holdForRetries } from '../retries.ts'
 import { callerEnd, requestOf, serviceHeaders } from './call.ts'
 import { ServiceAgent } from './dial-agent.ts'
 import { ServiceExchange } from './exchange.ts'
@@ -39,6 +49,7 @@ export interface ServiceBounds {
   /** The caller's, or that of the time for all of it. */
   readonly hangup: Hangup
   readonly timeouts: Timeouts
+  readonly retries: Retries | undefined
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
   /** Until the head of the reply; the service's own timeout if absent. */
@@ -50,15 +61,16 @@ type Content = AsyncIterable<Uint8Array> | null
 /** Most connections of one integration to one service; the same as for origins. */
 const connections = 256
 
-export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, idleTimeoutMs: number): ServiceProxy {
-  const { url, name: service } = settings
+export function createServiceProxy(configured: ServiceSettings, dialer: Dialer, idleTimeoutMs: number): ServiceProxy {
+  const { url, name: service } = configured
   const target = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     calledAs: service,
     port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-    allowed: allowedOf(settings),
+    allowed: allowedOf(configured),
   }
   const addresses = createReplyAddresses(service, url)
+  const withRetries = createRetries()
   // Loaded here: a gateway without services saves 19 MiB and 80 ms.
   const { createProxyMiddleware } = createRequire(import.meta.url)('http-proxy-middleware') as typeof import('http-proxy-middleware')
   const agent = new ServiceAgent(dialer, { secure: url.protocol === 'https:', target, connections, idleTimeoutMs })
@@ -83,41 +95,53 @@ export function createServiceProxy(settings: ServiceSettings, dialer: Dialer, id
     const { idleMs = idleTimeoutMs } = timeouts
     const asked = { service, request, hangup, progress, path, addresses, head, timeouts, maxReplyBytes, isRepeat }
     const exchange = new ServiceExchange({ ...asked, idleTimeoutMs: idleMs })
-    const incoming = requestOf(exchange, serviceHeaders(settings, request), content === null ? null : exchange.paced(content))
+    const incoming = requestOf(exchange, serviceHeaders(configured, request), content === null ? null : exchange.paced(content))
     incoming.on('error', (error) => exchange.fail(error))
     const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))
     middleware(incoming, callerEnd(), failed).catch(failed)
     return exchange
   }
 
+  /** Over a kept connection where there is one; once more over a new one where that turns out to be closed. */
+  async function askOverEither(request: ServiceRequest, progress: Progress, bounds: ServiceBounds, head: HeadDeadline): Promise<Reply> {
+    const { body } = request
+    const content = () => body?.chunks(bounds.maxRequestBytes) ?? null
+    const first = ask(request, progress, bounds, head, content(), false)
+    try {
+      return await first.reply
+    } catch (error) {
+      if (!first.mayRepeat()) throw error
+      progress.retrying({ problem: toRefusal(error).code, status: null, sentBytes: body?.whole?.byteLength ?? 0 })
+    }
+    try {
+      return await ask(request, progress, bounds, head, content(), true).reply
+    } catch (error) {
+      throw error instanceof Refusal ? askedTwice(error) : error
+    }
+  }
+
   return {
     giveUpIdle: (integration) => agent.giveUpIdle(integration),
     async forward(request, progress, bounds) {
-      const { body } = request
-      const { maxRequestBytes, timeoutMs = settings.timeoutMs } = bounds
-      await body?.arrived()
+      const { body, integration, target } = request
+      const { hangup, maxRequestBytes, retries, timeoutMs = configured.timeoutMs } = bounds
+      const settings = isIdempotent(target.method) ? retries : undefined
+      if (settings === undefined) await body?.arrived()
+      else await holdForRetries(body)
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
       const head = createHeadDeadline(timeoutMs)
-      const first = ask(request, progress, bounds, head, body === null ? null : body.chunks(maxRequestBytes), false)
-      try {
-        return await first.reply
-      } catch (error) {
-        if (!first.mayRepeat()) throw error
-        progress.retrying({ problem: toRefusal(error).code, status: null, sentBytes: body?.whole?.byteLength ?? 0 })
-      }
-      try {
-        return await ask(request, progress, bounds, head, body?.chunks(maxRequestBytes) ?? null, true).reply
-      } catch (error) {
-        throw error instanceof Refusal ? askedTwice(error) : error
-      }
+      const attempt = (on: Progress) => askOverEither(request, on, bounds, head)
+      if (settings === undefined) return attempt(progress)
+      const retried = { settings, owner: integration.name, origin: service, body, head, hangup, progress }
+      return withRetries(retried, attempt)
     },
 
     upgrade(request, way) {
       const path = outgoingPath(url, request)
-      const { timeoutMs = settings.timeoutMs } = way
+      const { timeoutMs = configured.timeoutMs } = way
       const upgrade = new ServiceUpgrade({ ...way, service, request, path, timeoutMs, idleTimeoutMs })
-      const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(settings, request), null)
+      const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(configured, request), null)
       // The library's type is a Socket; it uses a Duplex with a socket's setters.
       middleware.upgrade(incoming, upgrade.end as unknown as Socket, Buffer.alloc(0))
       return upgrade.ended

@@ -32,7 +32,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
     if (request.isLastHop) return answerAsLastHop(request.target)
     const { obligations } = decision
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = obligations
-    const { timeouts = {} } = obligations
+    const { timeouts = {}, retries } = obligations
     if (request.target.websocket) {
       // The upgrade happens in the takeover: nothing is sent before the record is durable.
       return {
@@ -44,7 +44,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
       }
     }
     return withinTotal(timeouts.totalMs, request.hangup, (hangup) =>
-      proxy.forward(request, progress, { hangup, timeouts, maxRequestBytes, maxReplyBytes, timeoutMs }),
+      proxy.forward(request, progress, { hangup, timeouts, retries, maxRequestBytes, maxReplyBytes, timeoutMs }),
     )
   }
 
