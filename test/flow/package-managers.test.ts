@@ -11,7 +11,7 @@ import { type ClientGateway, startForClients } from '../support/client-gateway.t
 import { command, type Finished } from '../support/command.ts'
 import { serveGit } from '../support/git-backend.ts'
 import { ballast, cargoRegistry, npmRegistry, type Published, pythonIndex } from '../support/registries.ts'
-import { pythonWith, unless, withoutProgram } from '../support/tools.ts'
+import { nodeClient, pythonWith, unless, withoutProgram } from '../support/tools.ts'
 
 /** Lives as long as this file. */
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
@@ -62,16 +62,26 @@ function assertDenied({ code, stdout, stderr }: Finished): void {
   assert.match(stdout + stderr, /403|policy-denied/)
 }
 
-test('npm installs a scoped package, and not one that is not granted', async () => {
-  const { folder, run } = workplace('npm')
-  writeFileSync(join(folder, 'package.json'), '{ "name": "app", "version": "1.0.0", "private": true }')
-  const install = (name: string) =>
-    run('npm', 'install', name, '--registry', `${gateway.https}/npm/`, '--cache', 'cache', '--fetch-retries', '0')
-  const installed = await install('@acme/greeting')
-  assert.equal(installed.code, 0, installed.stderr)
-  assert.deepEqual(readFileSync(join(folder, 'node_modules/@acme/greeting/ballast')), ballast)
-  assertDenied(await install('@acme/other'))
-})
+const pnpm = await nodeClient('pnpm')
+const yarn = await nodeClient('yarn')
+const bun = await nodeClient('bun')
+const installers = [
+  { name: 'npm', program: 'npm', missing: null, words: ['install', '--cache', 'cache', '--fetch-retries', '0'] },
+  { name: 'pnpm', ...pnpm, words: ['add', '--store-dir', 'store', '--fetch-retries', '0'] },
+  { name: 'Yarn', ...yarn, words: ['add', '--cache-folder', 'cache'] },
+  { name: 'Bun', ...bun, words: ['add', '--cache-dir', 'cache'] },
+]
+for (const { name, program, missing, words } of installers) {
+  test(`${name} installs a scoped package, and not one that is not granted`, unless(missing), async () => {
+    const { folder, run } = workplace(name)
+    writeFileSync(join(folder, 'package.json'), '{ "name": "app", "version": "1.0.0", "private": true }')
+    const install = (wanted: string) => run(program, ...words, '--registry', `${gateway.https}/npm/`, wanted)
+    const installed = await install('@acme/greeting')
+    assert.equal(installed.code, 0, installed.stdout + installed.stderr)
+    assert.deepEqual(readFileSync(join(folder, 'node_modules/@acme/greeting/ballast')), ballast)
+    assertDenied(await install('@acme/other'))
+  })
+}
 
 const python = await pythonWith('pip', 'uv')
 const pythonInstallers = {

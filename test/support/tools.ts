@@ -75,6 +75,9 @@ export async function node20(): Promise<Program> {
   return { program: '', missing: 'this machine has no Node 20 (.ci/run installs one)' }
 }
 
+/** A client that is a package of npm: on PATH, or the one that .ci/run installs. */
+export const nodeClient = (name: string): Promise<Program> => firstProgram(name, join(root, '.cache/clients/node_modules/.bin', name))
+
 /** The first of them that is on PATH, or there. */
 export async function firstProgram(...names: readonly string[]): Promise<Program> {
   const { stdout } = await command('sh', ['-c', 'for name; do command -v "$name" && exit; done', 'sh', ...names])
