@@ -1,5 +1,5 @@
 /** What clients need to trust the CA, written where they can read it. Each file is whole at every moment. */
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrustFolder } from '../config/index.ts'
 import { writeAtomically } from '../files/index.ts'
@@ -16,18 +16,27 @@ export async function publish(
   const authorities = [certificate, ...(overlap === null ? [] : [overlap.previous])].map((ca) => ca.toString().trim())
   const { roots, truststore } = known ?? (await readTrustApart(authorities).catch(() => readHere(authorities)))
   for (const folder of folders) {
-    await writeAtomically(folder.certificate, `${authorities[0]}\n`, mode)
-    await writeAtomically(folder.der, certificate.raw, mode)
-    await writeAtomically(folder.bundle, `${[...roots, ...authorities].join('\n')}\n`, mode)
-    await writeAtomically(folder.truststore, Buffer.from(truststore, 'base64'), mode)
-    await writeAtomically(folder.nodeProxy, await readFile(nodeProxy), mode)
-    await writeAtomically(folder.aptConfig, `Acquire::https::CaInfo "${folder.bundle}";\n`, mode)
+    await keep(folder.certificate, `${authorities[0]}\n`)
+    await keep(folder.der, certificate.raw)
+    await keep(folder.bundle, `${[...roots, ...authorities].join('\n')}\n`)
+    await keep(folder.truststore, Buffer.from(truststore, 'base64'))
+    await keep(folder.nodeProxy, await readFile(nodeProxy))
+    await keep(folder.aptConfig, `Acquire::https::CaInfo "${folder.bundle}";\n`)
   }
 }
 
 const mode = 0o644
 /** As it comes with the gateway; clients may run where nothing of that can be read. */
 const nodeProxy = join(import.meta.dirname, '../../bin/node-proxy.cjs')
+
+/** What is there already stays as it is: clients may be reading it, and each write waits for the disk. */
+async function keep(file: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  const found = await lstat(file).catch(() => null)
+  const isAsItShouldBe = found?.isFile() === true && (found.mode & 0o7777) === mode
+  if (isAsItShouldBe && (await readFile(file).catch(() => Buffer.alloc(0))).equals(bytes)) return
+  await writeAtomically(file, bytes, mode)
+}
 
 /** Makes it where it is not there. Throws an Error where other users could not read it, or could write it and so choose whom others trust. */
 export async function prepareTrustFolder(folder: string): Promise<void> {

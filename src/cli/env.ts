@@ -1,5 +1,5 @@
 /** `sallyport env NAME`: the variables that make ordinary clients go through the gateway. */
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { stringify } from 'yaml'
 import type { Config, TrustFolder } from '../config/index.ts'
 import { loadManifests } from '../manifests/index.ts'
@@ -22,10 +22,17 @@ export async function env(config: Config, name: string, { tokenFile, format }: E
     ...(proxyWith('').includes('@')
       ? [`Java and Chromium send a proxy no token by themselves: give "${name}" a listener of its own for them`]
       : []),
+    ...(isPublished(config)
+      ? []
+      : [
+          `only the user of the gateway can read ${config.trust.folder}, and Node.js before 22.21 and 24.5 gets no proxy: set "trust" in sallyport.yaml`,
+        ]),
     'Chromium takes the CA from its own store: "sallyport ca trust" says how it gets there, and what other clients need',
   ]
   for (const note of notes) process.stderr.write(`${note}\n`)
-  return print(variables(proxyWith(token ?? '<token>'), config.trust), format, name)
+  // What is printed for a container is used on another machine.
+  const loadsProxy = isPublished(config) && (format === 'kubernetes' || problemOfReading(config.trust.nodeProxy) === null)
+  return print(variables(proxyWith(token ?? '<token>'), config.trust, loadsProxy), format, name)
 }
 
 /** The variables for a command that is run with them. Throws `CommandError` where the token is needed and not given. */
@@ -35,7 +42,23 @@ export async function variablesFor(config: Config, name: string, tokenFile: stri
   if (token === null && proxyWith('').includes('@'))
     throw new CommandError(`"${name}" proves its identity by its token: set ${tokenVariable}, or give --token-file`, exitCodes.usage)
   for (const warning of warnings) process.stderr.write(`${warning}\n`)
-  return variables(proxyWith(token ?? ''), config.trust)
+  return variables(proxyWith(token ?? ''), config.trust, problemOfReading(config.trust.nodeProxy) === null)
+}
+
+/** Else clients find the CA in the state folder, which other users cannot enter. */
+function isPublished({ state, trust }: Config): boolean {
+  return trust.folder !== state.ca.folder
+}
+
+function problemOfReading(file: string): string | null {
+  try {
+    accessSync(file, constants.R_OK)
+    return null
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? `${file} is made when the gateway first starts; until then clients cannot read it`
+      : `${file} cannot be read by you: set "trust" in sallyport.yaml to a folder that clients can read`
+  }
 }
 
 const tokenVariable = 'SALLYPORT_TOKEN'
@@ -60,7 +83,7 @@ async function proxyOf(config: Config, name: string): Promise<ProxyAddress> {
   const listener = own ?? serving(null)
   if (listener === undefined || !('port' in listener.address)) throw new CommandError(`no proxy listener with an address serves "${name}"`)
   const { host, port } = listener.address
-  const { bundle } = config.trust
+  const unreadable = problemOfReading(config.trust.bundle)
   return {
     proxyWith(token) {
       // A reference to a variable, and the placeholder, stay as they are.
@@ -71,7 +94,7 @@ async function proxyOf(config: Config, name: string): Promise<ProxyAddress> {
       ...(port === 0
         ? [`listener "${listener.name}" takes a new port at each start: put the one that the gateway tells in place of 0`]
         : []),
-      ...(existsSync(bundle) ? [] : [`${bundle} is made when the gateway first starts; until then clients cannot read it`]),
+      ...(unreadable === null ? [] : [unreadable]),
     ],
   }
 }
@@ -92,10 +115,14 @@ function readToken(file: string): string {
   return token
 }
 
-/** Variables that replace the trust store get the bundle (the system's roots and ours); those that add to it get ours alone. */
+/**
+ * Variables that replace the trust store get the bundle (the system's roots and ours); those that add to it get ours alone.
+ * `loadsProxy`: a Node that cannot read what it should load does not start.
+ */
 function variables(
   proxy: string,
   { certificate, bundle, truststore, aptConfig, nodeProxy }: TrustFolder,
+  loadsProxy: boolean,
 ): Readonly<Record<string, string>> {
   return {
     HTTP_PROXY: proxy,
@@ -112,7 +139,7 @@ function variables(
     NODE_USE_ENV_PROXY: '1',
     NODE_EXTRA_CA_CERTS: certificate,
     // Before 22.21 and 24.5 it does not know NODE_USE_ENV_PROXY.
-    NODE_OPTIONS: `--require=${/[\s"\\]/.test(nodeProxy) ? JSON.stringify(nodeProxy) : nodeProxy}`,
+    ...(loadsProxy && { NODE_OPTIONS: `--require=${/[\s"\\]/.test(nodeProxy) ? JSON.stringify(nodeProxy) : nodeProxy}` }),
     // OpenSSL, Go, Rust's native-certs, uv, Ruby.
     SSL_CERT_FILE: bundle,
     REQUESTS_CA_BUNDLE: bundle,

@@ -18,6 +18,7 @@ const main = join(root, 'src/main.ts')
 async function arrange(t: TestContext) {
   const origin = await startOrigin(t)
   const installation = createInstallation(t, {
+    config: 'trust: ./trust',
     manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port, { paths: ['/v1/**'] })] }) },
   })
   const { proxyPort } = await startHere(t, installation)
@@ -31,7 +32,7 @@ async function arrange(t: TestContext) {
   const config = ['--config', join(installation.folder, 'at.yaml')]
   const run = (words: readonly string[], env: Record<string, string> = {}) =>
     command(process.execPath, ['--no-warnings', main, ...words], { env: cleanEnv(env) })
-  return { origin, config, run, tokenFile, url: `http://localhost:${origin.port}` }
+  return { origin, installation, config, run, tokenFile, url: `http://localhost:${origin.port}` }
 }
 
 test('a command’s client goes through the gateway, and its output and exit code are the command’s', async (t) => {
@@ -118,6 +119,25 @@ test('each form has the same variables: dotenv as Node and as Docker read it, an
   assert.deepEqual(stdout.trimEnd().split('\n'), Object.values(variables))
   assert.match(json.stderr, /^Java and Chromium send a proxy no token by themselves: give "weather" a listener of its own/m)
   assert.match(json.stderr, /^Chromium takes the CA from its own store: "sallyport ca trust" says how/m)
+})
+
+test('a Node is told to load nothing that it may not be able to read: it would not start', async (t) => {
+  const { config, run, installation } = await arrange(t)
+  const printed = async (given: readonly string[], format: string) =>
+    run(['env', 'weather', ...given, '--format', format], { SALLYPORT_TOKEN: 'weather-token' })
+  assert.ok('NODE_OPTIONS' in JSON.parse((await printed(config, 'json')).stdout))
+  const at = (name: string, trust: string) => {
+    installation.write(name, installation.read('at.yaml').replace(/^trust: .*$/m, trust))
+    return ['--config', join(installation.folder, name)]
+  }
+  const unset = await printed(at('unset.yaml', ''), 'json')
+  assert.ok(!('NODE_OPTIONS' in JSON.parse(unset.stdout)))
+  assert.match(unset.stderr, /^only the user of the gateway can read .*state\/ca, and Node\.js before .* gets no proxy: set "trust"/m)
+  const elsewhere = at('elsewhere.yaml', 'trust: ./not-made-yet')
+  const early = await printed(elsewhere, 'json')
+  assert.ok(!('NODE_OPTIONS' in JSON.parse(early.stdout)))
+  assert.match(early.stderr, /not-made-yet\/bundle\.crt is made when the gateway first starts/)
+  assert.match((await printed(elsewhere, 'kubernetes')).stdout, /name: NODE_OPTIONS/)
 })
 
 test('for Kubernetes the variables are a container’s env, and the token is a key of a Secret that comes first', async (t) => {

@@ -42,7 +42,8 @@ export async function startForClients(
   const context = t as TestContext
   const { port: dnsPort } = await startResolver(context, ['127.0.0.1'])
   const installation = createInstallation(context, {
-    config: `http: { originCa: ./origin-ca.crt, dnsServers: ["127.0.0.1:${dnsPort}"] }
+    config: `trust: ./trust
+http: { originCa: ./origin-ca.crt, dnsServers: ["127.0.0.1:${dnsPort}"] }
 listeners: [{ name: proxy, address: "127.0.0.1:0"${hasOwnListener ? ', integration: weather' : ''} }]`,
   })
   const { key, certificate } = await createOriginCertificate(installation.folder, 'api.example.com')

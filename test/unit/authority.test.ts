@@ -1,7 +1,7 @@
 /** The CA on disk, wherever a rotation is cut off, and when its overlap is over. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { createAuthorityKeeper, openAuthority, readAuthority, rotateAuthority } from '../../src/certs/index.ts'
 import { stateFolder } from '../../src/config/index.ts'
@@ -32,6 +32,21 @@ test('a rotation that is cut off before its key leaves the CA as it was; one aft
   assert.equal(after.certificate.fingerprint256, certificate.fingerprint256)
   assert.equal(after.overlap?.previous.fingerprint256, first)
   assert.equal(published(), certificate.fingerprint256)
+})
+
+test('a start that changes nothing leaves the files that clients may be reading, and puts right what somebody has changed', async (t) => {
+  const { files } = await arrange(t)
+  const places = [files.certificate, files.der, files.bundle, files.truststore, files.aptConfig]
+  const inodes = () => places.map((file) => statSync(file).ino)
+  const first = inodes()
+  await openAuthority(files)
+  assert.deepEqual(inodes(), first)
+  const content = readFileSync(files.bundle)
+  chmodSync(files.bundle, 0o600)
+  writeFileSync(files.der, 'other')
+  await openAuthority(files)
+  assert.deepEqual([statSync(files.bundle).mode & 0o777, readFileSync(files.bundle)], [0o644, content])
+  assert.ok(new X509Certificate(readFileSync(files.der)).ca)
 })
 
 test('a pair that an operator puts in place of the rotated one is the CA', async (t) => {
