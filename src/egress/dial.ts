@@ -171,3 +171,8 @@ const meanings: Readonly<Record<string, string>> = {
 export function meaningOfAlert(code: string): string | null {
   return meanings[/^ERR_SSL_.*_ALERT_([A-Z_]+)$/.exec(code)?.[1] ?? ''] ?? null
 }
+
+/** By ALPN (RFC 7301 §3.2), where HTTP/1.1 was all that it was offered. */
+export function refusesHttp1(code: string): boolean {
+  return /^ERR_SSL_.*_ALERT_NO_APPLICATION_PROTOCOL$/.test(code)
+}

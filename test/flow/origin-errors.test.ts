@@ -21,8 +21,6 @@ async function startOrigins(t: TestContext, { key, certificate: cert }: { key: s
   const answering = (socket: Socket) => void socket.on('error', () => {}).once('data', () => socket.end(ok))
   const saying = (bytes: string) => (socket: Socket) => void socket.on('error', () => {}).once('data', () => socket.write(bytes, 'latin1'))
   const secure: [string, Server][] = [
-    ['speaks HTTP/2 only', createTlsServer({ key, cert, ALPNProtocols: ['h2'] }, answering)],
-    ['speaks HTTP/2 only', createHttp2TlsServer({ key, cert })],
     ['asks for a client certificate', createTlsServer({ ...requiring, minVersion: 'TLSv1.3' }, answering)],
     [
       'refused the TLS handshake: it asks for a client certificate, or',
@@ -34,12 +32,16 @@ async function startOrigins(t: TestContext, { key, certificate: cert }: { key: s
     ],
   ]
   const plain: [string, Server][] = [
-    ['speaks HTTP/2 only', createHttp2Server()],
     ['answered with what is not HTTP/1.1: Invalid header token', createServer(saying('HTTP/1.1 200 OK\r\nA B: c\r\n\r\n'))],
     ['answered with what is not HTTP/1.1: Expected HTTP/', createServer(saying('SSH-2.0-OpenSSH_9.9\r\n'))],
     ['answered with a head that is larger than 64 KiB', createServer(saying(`HTTP/1.1 200 OK\r\nA: ${'a'.repeat(70_000)}\r\n\r\n`))],
     ['closed the connection before its reply was whole', createServer((socket) => void socket.once('data', () => socket.destroy()))],
   ]
+  const http2Only: [string, Server][] = [
+    ['speaks HTTP/2 only', createTlsServer({ key, cert, ALPNProtocols: ['h2'] }, answering)],
+    ['speaks HTTP/2 only', createHttp2TlsServer({ key, cert })],
+  ]
+  const plainHttp2Only: [string, Server][] = [['speaks HTTP/2 only', createHttp2Server()]]
   const listening = async ([told, server]: [string, Server]) => {
     server
       .on('error', () => {})
@@ -54,15 +56,25 @@ async function startOrigins(t: TestContext, { key, certificate: cert }: { key: s
     await once(server.listen(0, '127.0.0.1'), 'listening')
     return { told, port: (server.address() as AddressInfo).port }
   }
-  return { secure: await Promise.all(secure.map(listening)), plain: await Promise.all(plain.map(listening)) }
+  const all = (list: readonly [string, Server][]) => Promise.all(list.map(listening))
+  const services = [
+    ...(await all(http2Only)).map((one) => ({ ...one, scheme: 'https' })),
+    ...(await all(plainHttp2Only)).map((one) => ({ ...one, scheme: 'http' })),
+  ]
+  return { secure: await all(secure), plain: await all(plain), services }
 }
 
 test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the protocol is told as that, to a GET, an upload and a WebSocket', async (t) => {
   const installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, originTimeout: 10s }' })
-  const { secure, plain } = await startOrigins(t, await createOriginCertificate(installation.folder, 'localhost'))
+  const { secure, plain, services } = await startOrigins(t, await createOriginCertificate(installation.folder, 'localhost'))
   const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
   const ports = (list: readonly { readonly port: number }[]) => list.map(({ port }) => port).join()
-  const named = [...secure.map((one) => ({ ...one, scheme: 'https' })), ...plain.map((one) => ({ ...one, scheme: 'http' }))]
+  const named = [
+    ...secure.map((one) => ({ ...one, scheme: 'https' })),
+    ...plain.map((one) => ({ ...one, scheme: 'http' })),
+    // As services these are asked in HTTP/1.1.
+    ...services,
+  ]
   installation.write(
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}services:\n${named.map(({ port, scheme }) => `  - { name: s${port}, url: "${scheme}://localhost:${port}" }\n`).join('')}`,

@@ -21,6 +21,7 @@ import { headersOf, queryOf } from '../../text/index.ts'
 import { createHeadDeadline, type HeadDeadline, withinTotal } from '../deadlines.ts'
 import { createRetries, holdForRetries } from '../retries.ts'
 import { bodyOf } from './body-facts.ts'
+import { askInEither } from './either-version.ts'
 import { exchange } from './exchange.ts'
 import { askOverHttp2 } from './http2-ask.ts'
 import type { Pools } from './pools.ts'
@@ -98,22 +99,31 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed, timeouts)
     const path = target.query === '' ? target.path : `${target.path}?${target.query}`
     const { method } = target
-    const ask = (whole: Buffer | null) =>
+    const ask = (whole: Buffer | null, progress: Progress) =>
       exchange({
-        ...common,
+        ...{ ...common, progress },
         pool: pool(),
         request: { path, method, headers: headers as string[], body: whole, bodyTimeout: idleMs },
       })
     const most = obligations.maxRequestBytes ?? maxRequestBytes
     if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > most) throw tooLarge(most)
-    const overHttp1 = (): Promise<Reply> => {
-      if (body === null) return ask(null)
-      const sending = { method, path, headers, body, idleTimeoutMs: idleMs, maxRequestBytes: most }
-      return askWith(body, most, ask, () => upload({ ...common, ...sending, agent: pool().agent }))
-    }
-    if (request.isHttp2 !== true || target.scheme !== 'https') return overHttp1()
-    const sending = { ...common, target, path, headers, body, idleTimeoutMs: idleMs, maxRequestBytes: most }
-    return askOverHttp2(() => pool().http2, sending).then((answer) => answer ?? overHttp1())
+    const sending = { method, path, headers, idleTimeoutMs: idleMs, maxRequestBytes: most }
+    return askInEither({
+      ...{ body, progress },
+      // Without TLS an origin cannot be asked, and HTTP/1.1 is what all of them speak.
+      prefersHttp2: request.isHttp2 === true && target.scheme === 'https',
+      versions: () => pool().versions,
+      overHttp1: (body, progress) =>
+        body === null
+          ? ask(null, progress)
+          : askWith(
+              body,
+              most,
+              (whole) => ask(whole, progress),
+              () => upload({ ...common, ...sending, progress, body, agent: pool().agent }),
+            ),
+      overHttp2: (body) => askOverHttp2(() => pool().http2, { ...common, ...sending, target, body }),
+    })
   }
 
   return {

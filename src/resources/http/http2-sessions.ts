@@ -26,8 +26,10 @@ export interface Http2Sessions {
 
 export interface Http2SessionsOptions {
   readonly origin: string
-  /** Offers both versions by ALPN. */
+  /** Offers both versions by ALPN, where there is TLS. */
   readonly dial: (signal: AbortSignal) => Promise<Socket>
+  /** Whether the origin chose HTTP/2. */
+  readonly takesHttp2: (socket: Socket) => boolean
   readonly connections: number
   readonly keptMs: number
   /** Takes over a connection on which the origin chose HTTP/1.1. */
@@ -45,7 +47,7 @@ const maxDials = 8
 /** What a reply may have on its way before its caller has taken it. */
 const windowBytes = 256 * 1024
 
-export function createHttp2Sessions({ origin, dial, connections, keptMs, onHttp1 }: Http2SessionsOptions): Http2Sessions {
+export function createHttp2Sessions({ origin, dial, takesHttp2, connections, keptMs, onHttp1 }: Http2SessionsOptions): Http2Sessions {
   const open = new Set<KeptSession>()
   let dialling: SharedDial | null = null
   let http1Until = 0
@@ -54,7 +56,7 @@ export function createHttp2Sessions({ origin, dial, connections, keptMs, onHttp1
   function begin(): SharedDial {
     const shared = new SharedDial(async (signal) => {
       const socket = await dial(signal)
-      if ((socket as Socket & { alpnProtocol?: string }).alpnProtocol !== 'h2') {
+      if (!takesHttp2(socket)) {
         http1Until = performance.now() + http1Ms
         onHttp1(socket)
         return

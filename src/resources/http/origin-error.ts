@@ -1,7 +1,7 @@
 /** Turns failures between the gateway and an origin into refusals that the caller can act on. */
 import type { ClientRequest } from 'node:http'
 import { Refusal } from '../../core/index.ts'
-import { meaningOfAlert } from '../../egress/index.ts'
+import { meaningOfAlert, refusesHttp1 } from '../../egress/index.ts'
 
 /** An origin that sends informational replies and never comes to its reply would keep the gateway busy until the timeout (RFC 9110 §15.2). */
 export const maxInformational = 100
@@ -72,6 +72,13 @@ function failureOf(error: Error, code: string): string {
   }
 }
 
+/** Where a failure says that: in the TLS handshake (ALPN), before anything was sent, or by the first frame of HTTP/2 that answered a request. */
+export function speaksHttp2Only({ cause }: Refusal): 'handshake' | 'reply' | null {
+  if (!(cause instanceof Error)) return null
+  if (refusesHttp1((cause as NodeJS.ErrnoException).code ?? '')) return 'handshake'
+  return isHttp2(firstBytes(cause)) ? 'reply' : null
+}
+
 /** Parser errors of Node and of undici. Their messages are the parser's own texts, never the origin's. */
 interface ParseError extends Error {
   readonly reason?: string
@@ -79,8 +86,13 @@ interface ParseError extends Error {
   readonly data?: string
 }
 
-function protocolFailureOf({ message, reason, rawPacket, data }: ParseError): string {
-  if (isHttp2(rawPacket?.toString('latin1') ?? data ?? '')) {
+function firstBytes({ rawPacket, data }: ParseError): string {
+  return rawPacket?.toString('latin1') ?? data ?? ''
+}
+
+function protocolFailureOf(error: ParseError): string {
+  const { message, reason } = error
+  if (isHttp2(firstBytes(error))) {
     return 'speaks HTTP/2 only (it answered with an HTTP/2 frame), and the gateway asks in HTTP/1.1'
   }
   // undici appends the parser's text in brackets to its own.

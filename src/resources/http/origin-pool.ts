@@ -2,6 +2,7 @@
 import type { ClientRequestArgs } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import type { Progress } from '../../core/index.ts'
 import { type Dialer, keepAliveMs, type Target } from '../../egress/index.ts'
@@ -30,12 +31,21 @@ export interface Dispatched extends Dispatcher.DispatchHandler {
   broken(error: Error): void
 }
 
+/** What is known of an origin by now. */
+export interface OriginVersions {
+  /** It has taken HTTP/1.1 by ALPN, or has answered in it. */
+  http1: boolean
+  /** It has refused HTTP/1.1. */
+  http2Only: boolean
+}
+
 export interface OriginPool {
+  readonly versions: OriginVersions
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatched): void
   /** Over a connection that no other request has used or will use. */
   dispatchFresh(request: Dispatcher.DispatchOptions, handler: Dispatched): void
   readonly agent: DialAgent
-  /** For requests to an origin with TLS that came over HTTP/2. */
+  /** For requests that are sent in HTTP/2. Of an origin without TLS it is known by its first frame only that it speaks that (RFC 9113 §3.3). */
   readonly http2: Http2Sessions
   /** How many connections wait for their next request. */
   idle(): number
@@ -50,10 +60,15 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
   const spare = createSpareSocket(keptMs)
   let waiting: Dispatched | null = null
 
-  function dial(signal?: AbortSignal): Promise<Socket> {
+  const versions: OriginVersions = { http1: false, http2Only: false }
+
+  async function dial(signal?: AbortSignal): Promise<Socket> {
     const kept = spare.take()
-    if (kept !== null) return Promise.resolve(kept)
-    return isSecure ? dialer.tls(target, signal) : dialer.tcp(target, signal)
+    if (kept !== null) return kept
+    if (!isSecure) return dialer.tcp(target, signal)
+    const socket = await dialer.tls(target, signal)
+    if ((socket as TLSSocket).alpnProtocol === 'http/1.1') versions.http1 = true
+    return socket
   }
 
   function open(places: number): Pool {
@@ -96,9 +111,11 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
 
   const pool = open(connections)
   const agent = new DialAgent(dial, isSecure, connections, keptMs)
-  const dialEither = (signal: AbortSignal) => dialer.tls(target, signal, ['h2', 'http/1.1'])
-  const http2 = createHttp2Sessions({ origin, dial: dialEither, connections, keptMs, onHttp1: spare.keep })
+  const dialEither = (signal: AbortSignal) => (isSecure ? dialer.tls(target, signal, ['h2', 'http/1.1']) : dialer.tcp(target, signal))
+  const takesHttp2 = (socket: Socket) => !isSecure || (socket as TLSSocket).alpnProtocol === 'h2'
+  const http2 = createHttp2Sessions({ origin, dial: dialEither, takesHttp2, connections, keptMs, onHttp1: spare.keep })
   return {
+    versions,
     dispatch: (request, handler) => dispatchOn(pool, request, handler),
     dispatchFresh(request, handler) {
       const once = open(1)
