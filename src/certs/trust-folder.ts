@@ -45,14 +45,22 @@ export async function prepareTrustFolder(folder: string): Promise<void> {
   })
   // Whatever the umask is.
   if (made !== undefined) await chmod(folder, 0o755)
-  const problem = problemOfMode((await stat(folder)).mode)
-  if (problem !== null) throw new Error(`trust cannot be at ${folder}: ${problem}: chmod 755 it, or give another folder`)
+  const { mode: bits, uid } = await stat(folder)
+  const problem = problemOfMode(bits) ?? problemOfOwner(uid)
+  if (problem !== null) throw new Error(`trust cannot be at ${folder}: ${problem}`)
 }
 
 function problemOfMode(bits: number): string | null {
   const found = `(mode ${(bits & 0o7777).toString(8)}, expected 755)`
-  if ((bits & 0o022) !== 0) return `other users can write it ${found}`
-  return (bits & 0o005) === 0o005 ? null : `other users cannot read it ${found}`
+  const remedy = 'chmod 755 it, or give another folder'
+  if ((bits & 0o022) !== 0) return `other users can write it ${found}: ${remedy}`
+  return (bits & 0o005) === 0o005 ? null : `other users cannot read it ${found}: ${remedy}`
+}
+
+/** Whose it is may change its mode. Root may do everything anyway. */
+function problemOfOwner(uid: number): string | null {
+  const own = process.getuid?.() ?? uid
+  return uid === own || uid === 0 ? null : `it belongs to another user (${uid}): give a folder of your own (${own})`
 }
 
 /** Where a process cannot be started. */

@@ -1,7 +1,7 @@
 /** Clients find the CA where `trust` says, and go on working when it is rotated. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
@@ -88,6 +88,19 @@ test('a place that cannot be the trust folder stops the start and says why', asy
       assert.equal(code, 78)
     },
   )
+})
+
+const isRoot = process.getuid?.() === 0
+
+test('a folder of another user, who could replace what is in it, is not the trust folder', {
+  skip: isRoot ? false : 'only root can make one',
+}, async (t) => {
+  const trust = createFolder(t)
+  chmodSync(trust, 0o755)
+  chownSync(trust, 54_321, 54_321)
+  const { code, stderr } = await sallyport(createInstallation(t, { config: `trust: ${trust}` }), 'run')
+  assert.match(stderr, /trust cannot be at .*: it belongs to another user \(54321\): give a folder of your own \(0\)/)
+  assert.equal(code, 78)
 })
 
 test('a rotation takes a running gateway over at once, and clients of the CA before go on for the overlap', async (t) => {
