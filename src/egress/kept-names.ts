@@ -36,7 +36,14 @@ interface Known {
   restUntil: number
 }
 
-export function createKeptNames(settings: KeptNamesSettings, now: () => number = () => performance.now()): KeptNames {
+export interface KeptNamesOptions extends KeptNamesSettings {
+  /** An answer was used whose time is over. */
+  readonly onStale?: () => void
+  /** Milliseconds, monotonic. */
+  readonly now?: () => number
+}
+
+export function createKeptNames({ onStale = () => {}, now = () => performance.now(), ...settings }: KeptNamesOptions): KeptNames {
   const { minTtlMs, maxTtlMs, negativeTtlMs, staleMs, maxNames } = settings
   const names = createFairCache<Known>(maxNames)
 
@@ -60,6 +67,11 @@ export function createKeptNames(settings: KeptNamesSettings, now: () => number =
     names.set(owner, name, { addresses: [], failure, freshUntil, staleUntil: freshUntil, restUntil: 0 })
   }
 
+  function old({ addresses }: Known): readonly LookupAddress[] {
+    onStale()
+    return addresses
+  }
+
   async function ask(owner: string, name: string, signal: AbortSignal, lookUp: LookUp): Promise<readonly LookupAddress[]> {
     try {
       const answer = await lookUp(signal)
@@ -75,10 +87,11 @@ export function createKeptNames(settings: KeptNamesSettings, now: () => number =
     if (maxNames === 0) return (await lookUp(signal)).addresses
     const known = names.get(owner, name)
     if (known === undefined || now() >= known.staleUntil) return ask(owner, name, signal, lookUp)
-    if (now() < known.freshUntil || now() < known.restUntil) {
+    if (now() < known.freshUntil) {
       if (known.failure !== null) throw known.failure
       return known.addresses
     }
+    if (now() < known.restUntil) return old(known)
     try {
       return await withDeadline(patienceMs, `no answer about ${name}`, signal, (until) => ask(owner, name, until, lookUp))
     } catch (error) {
@@ -86,7 +99,7 @@ export function createKeptNames(settings: KeptNamesSettings, now: () => number =
       known.restUntil = now() + restMs
       // The wait for the answer counts.
       if (now() >= known.staleUntil) throw error
-      return known.addresses
+      return old(known)
     }
   }
 }

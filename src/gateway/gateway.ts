@@ -107,7 +107,7 @@ export async function startGateway(
   }
   const secureContext = createLeaves(trust.current).contextFor
   const inner = createInterceptDoor({ serving, secureContext, headersTimeoutMs, offersHttp2: config.http.http2 })
-  const resources = createResources({ config, descriptors, report: metering.limits.report, intercept: inner.intercept })
+  const resources = createResources({ config, descriptors, metrics, report: metering.limits.report, intercept: inner.intercept })
 
   // What decides.
   const folders = gatewayFolders(config.state.compiler)

@@ -21,10 +21,12 @@ import {
   type TunnelResourceOptions,
 } from '../resources/index.ts'
 import type { Descriptors } from '../shares/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
 
 export interface ResourcesOptions {
   readonly config: Config
   readonly descriptors: Descriptors
+  readonly metrics: Metrics
   readonly report: (integration: string) => readonly BucketReport[]
   /** Opens a tunnel; from the interception door. */
   readonly intercept: TunnelResourceOptions['intercept']
@@ -37,10 +39,14 @@ export interface Resources {
   close(): Promise<void>
 }
 
-export function createResources({ config, descriptors, report, intercept }: ResourcesOptions): Resources {
+export function createResources({ config, descriptors, report, intercept, metrics }: ResourcesOptions): Resources {
   const { http, services } = config
   const own = createOwnPorts()
-  const resolve = createResolveName({ servers: http.dnsServers, kept: createKeptNames(http.dns) })
+  const staleNames = metrics.counter(
+    'sallyport_stale_names_total',
+    'Names that were used beyond their time, since no name server answered.',
+  )
+  const resolve = createResolveName({ servers: http.dnsServers, kept: createKeptNames({ ...http.dns, onStale: () => staleNames.inc() }) })
   const dialer = createDialer({
     resolve,
     rule: createAddressRule(own.isOwn),

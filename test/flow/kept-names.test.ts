@@ -19,7 +19,7 @@ async function arrange(t: TestContext, dns: string) {
     config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"], dns: ${dns} }`,
     manifests: { 'weather.yaml': grant({ network: [network] }) },
   })
-  const { proxyPort } = await startHere(t, installation)
+  const { proxyPort, gateway } = await startHere(t, installation)
   const ask = async (host = 'a.example') => {
     const authority = `${host}:${origin.port}`
     const answer = await exchangeRaw(
@@ -28,7 +28,8 @@ async function arrange(t: TestContext, dns: string) {
     )
     return answer.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length)
   }
-  return { state, resolver, ask }
+  const metrics = async () => (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
+  return { state, resolver, ask, metrics }
 }
 
 /** One for each family. */
@@ -55,10 +56,11 @@ test('a missing name is asked for once within negativeTtl', async (t) => {
 })
 
 test('an answer whose maxTtl is over is used for the time of stale while the name servers fail', async (t) => {
-  const { resolver, state, ask } = await arrange(t, '{ minTtl: 1ms, maxTtl: 1ms, stale: 1h }')
+  const { resolver, state, ask, metrics } = await arrange(t, '{ minTtl: 1ms, maxTtl: 1ms, stale: 1h }')
   assert.equal(await ask(), '200')
   state.says = 'servfail'
   await times(2, async () => assert.equal(await ask(), '200'))
+  assert.match(await metrics(), /^sallyport_stale_names_total 2$/m)
   assert.ok(resolver.asked.length > once.length)
   assert.equal(await ask('unknown.a.example'), '502')
 })

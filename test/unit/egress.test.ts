@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 import type { Hangup, ServiceRequest } from '../../src/core/index.ts'
+import { createAddressRule } from '../../src/egress/addresses.ts'
 import { type Stop, unlessAborted } from '../../src/egress/deadline.ts'
 import { createDialer } from '../../src/egress/dial.ts'
 import { createDialPlaces, WantedDials } from '../../src/egress/dial-places.ts'
@@ -121,6 +122,59 @@ test('a dead address of a name costs a moment, whichever family it is of and whe
         )
       }),
   )
+})
+
+/** Listeners on several addresses of this machine at one port, and how often each was connected to. */
+async function listenAtEach(t: TestContext, hosts: readonly string[]) {
+  const connections: Record<string, number> = {}
+  const port = await listen(t, () => {})
+  await eachCase(hosts, async (host) => {
+    connections[host] = 0
+    const server = createServer((socket) => {
+      connections[host] = (connections[host] ?? 0) + 1
+      socket.on('error', () => {})
+    }).listen(port, host)
+    t.after(() => void server.close())
+    await once(server, 'listening')
+  })
+  return { port, connections }
+}
+
+test('of several addresses one that may not be dialled keeps all from it, in whatever place it is', async (t) => {
+  const hosts = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
+  const { port, connections } = await listenAtEach(t, hosts)
+  const resolve: ResolveName = async () => hosts.map((address) => ({ address, family: 4 }))
+  const dialer = createDialer({ ...options, resolve, rule: createAddressRule(() => false) })
+  await eachCase(hosts, async (forbidden) => {
+    const allowed = hosts.filter((host) => host !== forbidden)
+    await assert.rejects(dialer.tcp({ ...target, port, allowed }), { code: 'address-denied' })
+  })
+  // It would have been accepted by now: this one is.
+  const socket = await dialer.tcp({ ...target, port, allowed: hosts })
+  await eventually('it is accepted', () => connections[String(socket.remoteAddress)] === 1)
+  assert.equal(
+    Object.values(connections).reduce((sum, count) => sum + count),
+    1,
+  )
+  socket.destroy()
+})
+
+test('what is dialled are the addresses that were judged, each of them, whatever the name leads to meanwhile', async (t) => {
+  // Nobody listens at .3 and .4, so that each judged address is tried.
+  const { port, connections } = await listenAtEach(t, ['127.0.0.2', '127.0.0.5'])
+  const judged: string[] = []
+  let asked = 0
+  const resolve: ResolveName = async () => {
+    asked += 1
+    return (asked === 1 ? ['127.0.0.3', '127.0.0.4', '127.0.0.2'] : ['127.0.0.5']).map((address) => ({ address, family: 4 }))
+  }
+  const rule = { judge: (_host: string, address: string) => void judged.push(address) }
+  const socket = await createDialer({ ...options, resolve, rule }).tcp({ ...target, port })
+  assert.equal(socket.remoteAddress, '127.0.0.2')
+  assert.deepEqual([judged, asked], [['127.0.0.3', '127.0.0.4', '127.0.0.2'], 1])
+  await eventually('it is accepted', () => connections['127.0.0.2'] === 1)
+  assert.equal(connections['127.0.0.5'], 0)
+  socket.destroy()
 })
 
 test('where no address answers, the operator learns what each of them said', async (t) => {

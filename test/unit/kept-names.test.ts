@@ -19,8 +19,11 @@ const defaults = { minTtlMs: 5000, maxTtlMs: 300_000, negativeTtlMs: 5000, stale
 
 /** What the name server says next, how often it was asked, and the clock. */
 function arrange(settings: Partial<KeptNamesSettings> = {}) {
-  const state = { now: 0, asked: 0, says: whole(60, '8.8.8.8') as NameAnswer | Error | 'nothing' }
-  const kept = createKeptNames({ ...defaults, ...settings }, () => state.now)
+  const state = { now: 0, asked: 0, stale: 0, says: whole(60, '8.8.8.8') as NameAnswer | Error | 'nothing' }
+  const onStale = () => {
+    state.stale += 1
+  }
+  const kept = createKeptNames({ ...defaults, ...settings, now: () => state.now, onStale })
   const lookUp = async (signal: AbortSignal): Promise<NameAnswer> => {
     state.asked += 1
     if (state.says === 'nothing') return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
@@ -40,8 +43,9 @@ function arrange(settings: Partial<KeptNamesSettings> = {}) {
 }
 
 test('an answer is used for its time to live', async () => {
-  const { askedAt } = arrange()
+  const { askedAt, state } = arrange()
   assert.deepEqual([await askedAt(0), await askedAt(seconds(60) - 1), await askedAt(seconds(60))], [1, 0, 1])
+  assert.equal(state.stale, 0)
 })
 
 test('minTtl lengthens a time to live, maxTtl shortens it, and with none an answer is not kept', () =>
@@ -84,6 +88,7 @@ test('where no name server answers, the last answer is used for the time of stal
     state.now = now
     assert.deepEqual(await resolve(), ['8.8.8.8'])
   })
+  assert.equal(state.stale, 2)
   state.now = seconds(360)
   await assert.rejects(resolve(), { code: 'ECONNREFUSED' })
   state.says = whole(60, '8.8.4.4')
@@ -176,7 +181,7 @@ test('the time to live that is kept is the shortest of an answer', async (t) => 
     type === 'A' ? { addresses: ['8.8.8.8'], ttl: 60 } : { addresses: ['2606:4700::1111'], ttl: 20 },
   )
   let now = 0
-  const kept = createKeptNames(defaults, () => now)
+  const kept = createKeptNames({ ...defaults, now: () => now })
   const resolve = createResolveName({ servers: [`127.0.0.1:${server.port}`], localNames: () => null, kept })
   await eachCase([0, seconds(20) - 1, seconds(20)], async (at) => {
     now = at
