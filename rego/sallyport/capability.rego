@@ -31,6 +31,7 @@ capabilities_of_http := [grant |
 	not is_unchosen(grant, input.http)
 	allows_path(grant, input.http)
 	allows_query(grant, input.http)
+	allows_websocket(grant, input.http)
 ]
 
 capabilities_of_tunnel := [grant |
@@ -52,7 +53,7 @@ capabilities_of_service := [grant |
 	not is_unchosen(grant, input.service)
 	allows_path(grant, input.service)
 	allows_query(grant, input.service)
-	allows_websocket(grant)
+	allows_websocket(grant, input.service)
 ]
 
 capabilities_of_file := [grant |
@@ -109,6 +110,6 @@ allows_values(values, given) if {
 	}
 }
 
-allows_websocket(_) if not input.service.websocket
+allows_websocket(_, target) if not target.websocket
 
-allows_websocket(grant) if grant.websocket
+allows_websocket(grant, _) if grant.websocket

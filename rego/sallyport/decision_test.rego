@@ -230,6 +230,16 @@ test_service_allowed if allowed_by(service({}), "default/services/0")
 
 test_service_method if denied_for(service({"method": "POST"}), "services/0 does not allow the method POST")
 
+test_websocket if denied_for(http({"websocket": true}), "network/0 does not allow WebSockets")
+
+test_websocket_allowed if {
+	got := decision with input as http({"websocket": true}) with data.integrations as {"weather": {"network": {"exact": {"api.example.com": [
+		{"id": "network/0", "ports": [443], "anyMethod": true, "paths": {"any": true}, "tls": "intercept", "obligations": {}},
+		{"id": "network/1", "ports": [443], "anyMethod": true, "paths": {"any": true}, "tls": "intercept", "websocket": true, "obligations": {}},
+	]}, "suffix": {}, "any": [], "wildcards": false}}}
+	got.rule == "default/network/1"
+}
+
 test_service_websocket if denied_for(service({"websocket": true}), "services/0 does not allow WebSockets")
 
 test_service_unknown if denied_for(service({"name": "other"}), "no service capability names \"other\"")

@@ -48,6 +48,12 @@ lacking contains sprintf("%s does not say emptySegments: literal, and the path h
 	not grant.emptySegments
 }
 
+lacking contains sprintf("%s does not allow WebSockets", [grant.id]) if {
+	input.request.kind == "http"
+	some grant in on_host(input.http.host)
+	not allows_websocket(grant, input.http)
+}
+
 lacking contains sprintf("%s has tls: %s, and this is %s", [grant.id, grant.tls, input.http.scheme]) if {
 	input.request.kind == "http"
 	some grant in on_host(input.http.host)
@@ -114,7 +120,7 @@ lacking contains sprintf("%s does not say emptySegments: literal, and the path h
 lacking contains sprintf("%s does not allow WebSockets", [grant.id]) if {
 	input.request.kind == "service"
 	some grant in manifest.services[input.service.name]
-	not allows_websocket(grant)
+	not allows_websocket(grant, input.service)
 }
 
 lacking contains sprintf("no file capability is called \"%s\"", [input.file.root]) if {

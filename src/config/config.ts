@@ -55,6 +55,12 @@ export interface HttpConfig {
   }
 }
 
+export interface WebSocketsConfig {
+  readonly idleTimeoutMs: number
+  readonly maxMessageBytes: number
+  readonly messagesPerSecond: number
+}
+
 /** Which external calls rules may make. */
 export interface GrantsConfig {
   readonly builtins: readonly string[]
@@ -98,6 +104,7 @@ export interface Config {
   readonly audit: { readonly folder: string; readonly maxSegmentBytes: number; readonly durability: 'reply' | 'strict' }
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig
+  readonly websockets: WebSocketsConfig
   readonly drainTimeoutMs: number
   readonly log: { readonly level: string }
   /** Every secret that was read; the redactor keeps them out of all output. */

@@ -95,6 +95,11 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
         maxNames: http.dns.maxNames,
       },
     },
+    websockets: {
+      idleTimeoutMs: given.websockets.idleTimeout,
+      maxMessageBytes: given.websockets.maxMessage,
+      messagesPerSecond: given.websockets.messagesPerSecond,
+    },
     drainTimeoutMs: given.drainTimeout,
     log: given.log,
     secrets,

@@ -78,7 +78,7 @@ export function createConfigSchema(sources: Sources) {
         .describe('Time until a destination’s name is resolved, the connection is made, and its TLS handshake is complete.')
         .prefault('5s'),
       originTimeout: duration().describe('Time until the head of a destination’s reply.').prefault('30s'),
-      idleTimeout: duration().describe('A body, tunnel or WebSocket without any bytes for this time is cut.').prefault('2m'),
+      idleTimeout: duration().describe('A body or tunnel without any bytes for this time is cut.').prefault('2m'),
       lingerTimeout: duration()
         .describe(
           'A reply may end before its request: for this time the rest that the caller sends is discarded, so that it can read the reply. A sixth of this time without a byte ends it too.',
@@ -112,6 +112,20 @@ export function createConfigSchema(sources: Sources) {
       path: ['maxPolicyBodies'],
       ...besides,
     })
+
+  const websockets = z.strictObject({
+    idleTimeout: duration().describe('A WebSocket on which neither end sends a byte for this time is closed (code 1001).').prefault('5m'),
+    maxMessage: size()
+      .describe(
+        'The largest message, as it is sent: of a compressed one, its compressed bytes. A larger one closes the WebSocket (code 1009).',
+      )
+      .prefault('16MiB'),
+    messagesPerSecond: z
+      .int()
+      .positive()
+      .describe('Messages each way; those of one second may come at once. Beyond it they are delayed.')
+      .prefault(1000),
+  })
 
   return z
     .strictObject({
@@ -228,6 +242,7 @@ export function createConfigSchema(sources: Sources) {
       limits: gatewayLimitsSchema.describe('Limits of integrations whose manifest has none.').prefault({}),
       breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),
+      websockets: websockets.describe('Bounds of WebSockets, through every door; a capability may set others.').prefault({}),
       drainTimeout: duration().describe('How long open requests may continue after SIGTERM.').prefault('10s'),
       log: z
         .strictObject({

@@ -100,7 +100,7 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
         status: reply.status,
         headers: reply.headers,
         discard: () => reply.discard(),
-        takeover(socket, head, meter) {
+        takeover(socket, head, meter, opening) {
           let isCut = false
           const cut = () => {
             isCut = true
@@ -112,7 +112,7 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
           // Tokens are not part of a revision.
           if (!isCurrent(decided.revision) || reauthenticated(connection) === null) evaluate(connection)
           return reply
-            .takeover(socket, head, meter)
+            .takeover(socket, head, meter, opening)
             .catch((error) => {
               throw isCut ? new BrokenOff('policy-denied', 'it is no longer allowed') : error
             })

@@ -35,6 +35,9 @@ export interface Obligations {
   readonly retries?: Retries
   readonly maxRequestBytes?: number
   readonly maxReplyBytes?: number
+  /** Of a WebSocket, each way. */
+  readonly maxMessageBytes?: number
+  readonly messagesPerSecond?: number
   /** CIDR blocks outside the public internet that may be dialled. */
   readonly addresses?: readonly string[]
 }

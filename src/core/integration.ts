@@ -16,8 +16,14 @@ interface Timed {
   readonly retries?: Retries
 }
 
+/** Bounds of WebSockets that differ from the gateway's. */
+export interface MessageChoices {
+  readonly maxMessageBytes?: number
+  readonly messagesPerSecond?: number
+}
+
 /** A set of hosts and what may be done there. */
-export interface NetworkCapability extends FormChoices, Timed {
+export interface NetworkCapability extends FormChoices, MessageChoices, Timed {
   /** `network/0`, `network/1`, …: its place in the manifest, named in decisions and records. */
   readonly id: string
   /** Canonical names or addresses; `*.example.com` is every name below example.com but not the apex; `*` is every name and no address. */
@@ -29,6 +35,8 @@ export interface NetworkCapability extends FormChoices, Timed {
   readonly paths: readonly string[] | null
   /** Absent: every query is allowed. */
   readonly query?: QueryConditions
+  /** WebSockets are allowed, beside plain requests. */
+  readonly websocket?: true
   /** `none`: plain HTTP. `tunnel`: TLS passes unseen. `intercept`: TLS is terminated and each request judged. */
   readonly tls: 'none' | 'tunnel' | 'intercept'
   /** CIDR blocks outside the public internet that a name here may resolve to. */
@@ -40,14 +48,14 @@ export interface NetworkCapability extends FormChoices, Timed {
 }
 
 /** A named service of the gateway's configuration, and what may be asked of it. */
-export interface ServiceCapability extends FormChoices, Timed {
+export interface ServiceCapability extends FormChoices, MessageChoices, Timed {
   readonly id: string
   readonly name: string
   readonly methods: readonly string[] | null
   readonly paths: readonly string[] | null
   /** Absent: every query is allowed. */
   readonly query?: QueryConditions
-  /** WebSocket upgrades are allowed. */
+  /** WebSockets are allowed, beside plain requests. */
   readonly websocket: boolean
 }
 

@@ -57,12 +57,20 @@ export class BeyondCap extends BrokenOff {
   }
 }
 
+/** How the door of a connection that is handed over tells its caller, where only the destination can say whether it opens. */
+export interface Opening {
+  /** It has opened: sends the head that says so, with these headers. */
+  accept(headers: HeaderList): void
+  /** It has not: sends the refusal instead. */
+  refuse(answer: Answer): void
+}
+
 /** A tunnel, an upgrade or an interception: the head, then bytes both ways until either end closes. */
 export interface Takeover {
   readonly status: number
   readonly headers: HeaderList
   /** `head` is what the caller sent beyond its request. Resolves when both directions are closed. Rejects with `BrokenOff` where it is known who ended it early. */
-  takeover(socket: Duplex, head: Buffer, meter: Meter): Promise<void>
+  takeover(socket: Duplex, head: Buffer, meter: Meter, opening: Opening): Promise<void>
   /** Called instead of `takeover` when the caller has left: frees what `perform` opened. */
   discard(): void
 }

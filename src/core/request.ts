@@ -49,6 +49,8 @@ export interface HttpTarget {
   readonly path: string
   /** Without the `?`; empty where there is none. */
   readonly query: string
+  /** It asks for a WebSocket: then `method` is GET, over HTTP/2 as well. */
+  readonly websocket?: true
 }
 
 export interface HttpRequest extends Common {

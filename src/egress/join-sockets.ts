@@ -74,13 +74,13 @@ export function joinSockets(caller: Duplex, head: Buffer, origin: Socket, meter:
 }
 
 /** Why a connection is cut in which nothing moved. */
-export function stillFor(idleTimeoutMs: number, problem: ProblemCode | null): Error {
+function stillFor(idleTimeoutMs: number, problem: ProblemCode | null): Error {
   const what = `nothing moved for ${idleTimeoutMs} ms`
   return problem === null ? new Error(what) : new BrokenOff(problem, what)
 }
 
 /** Why a connection is cut that was open for as long as it may be. */
-export function endOfTime(): BrokenOff {
+function endOfTime(): BrokenOff {
   return new BrokenOff('total-timeout', 'it was open for as long as it may be')
 }
 

@@ -40,7 +40,7 @@ export interface Resources {
 }
 
 export function createResources({ config, descriptors, report, intercept, metrics }: ResourcesOptions): Resources {
-  const { http, services } = config
+  const { http, services, websockets } = config
   const own = createOwnPorts()
   const staleNames = metrics.counter(
     'sallyport_stale_names_total',
@@ -59,10 +59,10 @@ export function createResources({ config, descriptors, report, intercept, metric
     secureContext: originTrust(http.originCaFile),
   })
   const pools = createPools({ dialer, idleTimeoutMs: http.idleTimeoutMs, connections: 256 })
-  const serviceResource = createServiceResource({ services, dialer, ...http })
+  const serviceResource = createServiceResource({ services, dialer, websockets, ...http })
   const resources = new Map<ResourceKind, Resource>()
   for (const resource of [
-    createHttpResource({ pools, dialer, ...http }),
+    createHttpResource({ pools, dialer, websockets, ...http }),
     createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
     serviceResource,
     createFileResource(),

@@ -15,7 +15,8 @@ import { createPendingResponses, watchHalfClosed } from './pending-responses.ts'
 import type { RequestDoor } from './proxy.ts'
 import { isSlowed } from './request-body.ts'
 import type { NextId } from './request-id.ts'
-import { versionUnsupported } from './supported-heads.ts'
+import { versionUnsupported, wantsWebSocket } from './supported-heads.ts'
+import type { UpgradeDoor } from './upgrades.ts'
 
 /** What holds for every connection, whichever door it leads to. */
 export interface ServingOptions {
@@ -37,8 +38,8 @@ export interface ArrivalServerOptions extends ServingOptions {
   readonly ownerOf: (socket: Duplex) => ConnectionOwner | null
   /** Answers a CONNECT; or the refusal of every CONNECT. */
   readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
-  /** Answers requests that `http.shouldUpgradeCallback` took for upgrades; if absent, every upgrade is ignored (RFC 9110 §7.8). */
-  readonly upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** What opens a WebSocket that this request asks for; `null`: it is answered like every other request. */
+  readonly upgrade: (req: IncomingMessage) => UpgradeDoor | null
 }
 
 export function createArrivalServer({
@@ -89,7 +90,9 @@ export function createArrivalServer({
   }
 
   // A missing Host is refused where the request is read, so that it is recorded.
-  const server = createServer({ ...http, requireHostHeader: false }, routed)
+  // Another upgrade than to a WebSocket is a request like any other.
+  const shouldUpgradeCallback = (req: IncomingMessage) => wantsWebSocket(req) && upgrade(req) !== null
+  const server = createServer({ ...http, requireHostHeader: false, shouldUpgradeCallback }, routed)
   // The head is bounded in bytes. Node's own bound of 1000 headers refuses, or in earlier versions drops, headers within `http.maxHeader`.
   server.maxHeadersCount = 0
   containment.watch(server)
@@ -132,16 +135,15 @@ export function createArrivalServer({
     else if (pending.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
     else connect(req, socket, head)
   })
-  if (upgrade !== undefined) {
-    server.on('upgrade', (req, socket, head) => {
-      if (isOver(socket)) return
-      lines.get(socket)?.check(req)
-      takeOver(socket)
-      // A pending reply would land inside the other protocol.
-      if (pending.of(socket).length > 0) refuse('services', tooEarly('an upgrade'), socket)
-      else upgrade(req, socket, head)
-    })
-  }
+  server.on('upgrade', (req, socket, head) => {
+    if (isOver(socket)) return
+    lines.get(socket)?.check(req)
+    takeOver(socket)
+    // A pending reply would land inside the other protocol.
+    if (pending.of(socket).length > 0)
+      refuse(door === 'proxy' && req.url?.startsWith('/') ? 'services' : door, tooEarly('an upgrade'), socket)
+    else upgrade(req)?.(req, socket, head)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // The caller has left, and has asked nothing.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()

@@ -8,6 +8,7 @@ import { serve } from './deliver.ts'
 import { type DoorOptions, HttpArrival, type Read } from './http-arrival.ts'
 import type { RequestDoor } from './proxy.ts'
 import { createRequestBody } from './request-body.ts'
+import { requireNoWebSocket } from './supported-heads.ts'
 
 /** Here the gateway is the origin, so Authorization is meant for it. */
 const credentialHeaders = ['proxy-authorization', 'authorization'] as const
@@ -98,6 +99,7 @@ function fileActionOf(method: string, operation: string | null): FileAction {
 }
 
 function common(arrival: HttpArrival, { integration, identity }: Identified) {
+  requireNoWebSocket(arrival.req)
   return { id: arrival.id, door: arrival.door, at: arrival.at, integration, identity, hangup: arrival } as const
 }
 

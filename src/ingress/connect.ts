@@ -2,7 +2,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Authority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
-import { type Arrival, BrokenOff, type Hangup, type Identified, isTakeover, Refusal, type TunnelRequest } from '../core/index.ts'
+import {
+  type Arrival,
+  BrokenOff,
+  type Hangup,
+  type Identified,
+  isTakeover,
+  type Opening,
+  Refusal,
+  type TunnelRequest,
+} from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
 import { deniedTunnel, type RefusedConnect } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
@@ -92,7 +101,7 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
     return
   }
   socket.write(established(id))
-  reply.takeover(socket, head, meter).then(
+  reply.takeover(socket, head, meter, alreadyOpen).then(
     () => settling.settle({ complete: true }),
     (error: unknown) => {
       settling.settle({ complete: false, problem: error instanceof BrokenOff ? error.problem : null })
@@ -105,6 +114,9 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
 function established(id: string): Buffer {
   return rawHead(200, 'Connection Established', ['sallyport-request-id', id])
 }
+
+/** A tunnel is open once its head is sent. */
+const alreadyOpen: Opening = { accept() {}, refuse() {} }
 
 /** A caller that ends its side before the tunnel is established has left, unless it has already sent bytes into it. */
 function socketHangup(socket: Duplex, { byteLength }: Buffer): Hangup {

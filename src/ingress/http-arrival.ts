@@ -7,7 +7,7 @@ import type { DenyInside } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 import type { NextId } from './request-id.ts'
-import { expectsContinue, requireSupported } from './supported-heads.ts'
+import { expectsContinue, requireKnownUpgrade, requireSupported } from './supported-heads.ts'
 
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
 export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
@@ -86,6 +86,7 @@ export class HttpArrival implements Arrival, Hangup {
     this.#settings.requireShare?.(this.socket)
     requireSupported(this.req)
     expectsContinue(this.req)
+    requireKnownUpgrade(this.req)
     return this.#settings.read(this, who)
   }
 

@@ -13,7 +13,8 @@ import {
 import { countHop, forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
 import { createRequestBody } from './request-body.ts'
-import { requireNoWebSocket } from './supported-heads.ts'
+import { wantsWebSocket } from './supported-heads.ts'
+import { requireNoBody, websocketHeaders } from './websocket-head.ts'
 
 /** Callers name the same few authorities again and again: each spelling is canonicalised once. */
 export interface Authorities {
@@ -41,9 +42,9 @@ const token = /^[A-Z][A-Z0-9_-]{0,31}$/
 /** RFC 9112 §3.2.2: the target's authority is the request's, whatever Host says; Host is replaced. */
 export function readAbsoluteForm(authorities: Authorities, arrival: HttpArrival, who: Identified): AccessRequest {
   const url = arrival.req.url ?? ''
-  const scheme = schemeOf(url)
+  const scheme = schemeOf(url, arrival)
   if (scheme === null) throw new Refusal('malformed-request', 'the target is neither http:// nor https://')
-  const start = scheme.length + 3
+  const start = url.indexOf('/') + 2
   const end = endOfAuthority(url, start)
   const authority = url.slice(start, end)
   if (authority.includes('@')) throw new Refusal('malformed-request', 'the target has credentials before the host')
@@ -71,18 +72,19 @@ export function readOriginForm(arrival: HttpArrival, who: Identified, scheme: 'h
   return build(arrival, who, scheme, judged, url)
 }
 
-/** RFC 3986 §3.1: a scheme is the same in upper case. */
-function schemeOf(url: string): 'http' | 'https' | null {
+/** RFC 3986 §3.1: a scheme is the same in upper case. RFC 6455 §3: `ws` is a WebSocket's `http`. */
+function schemeOf(url: string, { req }: HttpArrival): 'http' | 'https' | null {
   if (url.startsWith('http://')) return 'http'
   if (url.startsWith('https://')) return 'https'
-  const match = /^http(s?):\/\//i.exec(url)
-  return match === null ? null : match[1] === '' ? 'http' : 'https'
+  const match = /^(http|ws)(s?):\/\//i.exec(url)
+  if (match === null || (match[1]?.toLowerCase() === 'ws' && !wantsWebSocket(req))) return null
+  return match[2] === '' ? 'http' : 'https'
 }
 
 function build(arrival: HttpArrival, who: Identified, scheme: 'http' | 'https', judged: Authority, rest: string): AccessRequest {
   const { req, res } = arrival
-  requireNoWebSocket(req)
-  const given = { method: req.method ?? '', rest, rawHeaders: req.rawHeaders, readBody: () => createRequestBody(req, res) }
+  const websocket = wantsWebSocket(req)
+  const given = { method: req.method ?? '', rest, rawHeaders: req.rawHeaders, readBody: () => createRequestBody(req, res), websocket }
   return requestFrom(given, { arrival, who, scheme, judged })
 }
 
@@ -95,6 +97,8 @@ export interface GivenHead {
   readonly rawHeaders: HeaderList
   readonly readBody: () => JudgedBody | null
   readonly isHttp2?: boolean
+  /** It asks for a WebSocket. */
+  readonly websocket?: boolean
 }
 
 export interface Reading {
@@ -106,17 +110,21 @@ export interface Reading {
 
 /** The one request that is judged and sent. Throws `Refusal`. */
 export function requestFrom(
-  { method, rest, rawHeaders, readBody, isHttp2 = false }: GivenHead,
+  { method, rest, rawHeaders, readBody, isHttp2 = false, websocket = false }: GivenHead,
   { arrival, who, scheme, judged }: Reading,
 ): AccessRequest {
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
   const { path, query } = rest === '*' ? serverAsAWhole : canonicalPath(rest, who.integration.network)
-  const headers = forwardableHeaders(rawHeaders)
+  const forwarded = forwardableHeaders(rawHeaders)
+  const headers = websocket ? websocketHeaders(forwarded, isHttp2) : forwarded
   const isLastHop = countHop(method, headers)
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))
-  const target: HttpTarget = { scheme, host, port, method, path, query }
+  const target: HttpTarget = websocket
+    ? { scheme, host, port, method, path, query, websocket }
+    : { scheme, host, port, method, path, query }
   const body = readBody()
+  if (websocket) requireNoBody(body)
   if (path === '*' && body !== null) throw new Refusal('malformed-request', 'OPTIONS of a server as a whole has no body here')
   return {
     kind: 'http',

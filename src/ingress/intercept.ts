@@ -18,6 +18,7 @@ import type { StreamSettings } from './http2-arrival.ts'
 import { type Http2Connection, serveHttp2 } from './http2-connection.ts'
 import { createInterceptedConnections } from './intercepted-connections.ts'
 import { malformedArrival } from './malformed.ts'
+import { createUpgradeDoor } from './upgrades.ts'
 
 export interface InterceptOptions {
   readonly serving: ServingOptions
@@ -187,6 +188,11 @@ function createInnerServer(serving: ServingOptions, intercepted: WeakMap<Duplex,
     },
     ownerOf: (socket) => intercepted.get(socket)?.settings ?? null,
     connect: noConnect('there is no CONNECT inside a tunnel'),
+    upgrade: () => (req, socket, head) => {
+      const { settings, tunnel } = connectionOf(req)
+      const { id, handle } = nextInside(tunnel, serving)
+      createUpgradeDoor({ handle, nextId: () => id }, () => settings)(req, socket, head)
+    },
   })
 }
 

@@ -1,7 +1,6 @@
 /** One listening socket and the doors behind it. The form of a request alone decides which door it goes to. */
-import type { IncomingMessage, Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { type Integration, Refusal } from '../core/index.ts'
 import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
 import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
@@ -10,18 +9,11 @@ import type { ConnectionPool } from './connection-shares.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
-import type { RequestDoor } from './proxy.ts'
-
-export interface UpgradableDoor {
-  readonly request: RequestDoor
-  /** Whether it offers the protocol that the request wants to upgrade to. */
-  readonly upgrades: (req: IncomingMessage) => boolean
-  readonly upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
-}
+import type { RequestDoor, UpgradableDoor } from './proxy.ts'
 
 /** A door that the listener does not serve is `null`; requests for it are refused. */
 export interface Doors {
-  readonly proxy: RequestDoor | null
+  readonly proxy: UpgradableDoor | null
   readonly connect: ConnectDoor | null
   readonly services: UpgradableDoor | null
   readonly broker: RequestDoor | null
@@ -62,11 +54,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const unmatched: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), unmatchedArrival, req, res))
   const server = createArrivalServer({
     ...serving,
-    // RFC 9110 §7.8: an upgrade that no door offers is ignored, and the request answered as it stands.
-    http: {
-      ...serving.http,
-      shouldUpgradeCallback: (req) => (req.url ?? '').startsWith('/services/') && doors.services?.upgrades(req) === true,
-    },
+    upgrade: (req) => upgradableDoor(doors, req.url ?? '')?.upgrade ?? null,
     door: 'proxy',
     route(req, res) {
       connections.began(req.socket, res)
@@ -74,7 +62,6 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     },
     ownerOf: () => unmatchedArrival,
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
-    ...(doors.services !== null && { upgrade: doors.services.upgrade }),
   })
   server.on('connection', (socket) => {
     sockets.add(socket)
@@ -97,8 +84,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   return { name, address, drain: endSilent, destroy }
 }
 
+function upgradableDoor({ proxy, services }: Doors, target: string): UpgradableDoor | null {
+  if (!target.startsWith('/')) return target === '*' ? null : proxy
+  return target.startsWith('/services/') ? services : null
+}
+
 function doorFor(doors: Doors, target: string, unmatched: RequestDoor): RequestDoor {
-  if (!target.startsWith('/')) return target === '*' ? unmatched : (doors.proxy ?? unmatched)
+  if (!target.startsWith('/')) return target === '*' ? unmatched : (doors.proxy?.request ?? unmatched)
   if (target.startsWith('/services/')) return doors.services?.request ?? unmatched
   return (/^\/v1(?:[/?]|$)/.test(target) ? doors.broker : null) ?? unmatched
 }

@@ -4,10 +4,17 @@ import { serve } from './deliver.ts'
 import type { DoorOptions } from './http-arrival.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { createAuthorities, readAbsoluteForm } from './http-request.ts'
+import { createUpgradeDoor, type UpgradeDoor } from './upgrades.ts'
 
 export type RequestDoor = (req: IncomingMessage, res: ServerResponse) => void
 
-export function createProxyDoor({ handle, identify, nextId, requireShare }: DoorOptions): RequestDoor {
+/** A door that carries WebSockets as well. */
+export interface UpgradableDoor {
+  readonly request: RequestDoor
+  readonly upgrade: UpgradeDoor
+}
+
+export function createProxyDoor({ handle, identify, nextId, requireShare }: DoorOptions): UpgradableDoor {
   const authorities = createAuthorities()
   const settings: DoorSettings = {
     door: 'proxy',
@@ -15,7 +22,8 @@ export function createProxyDoor({ handle, identify, nextId, requireShare }: Door
     requireShare,
     read: (arrival, who) => readAbsoluteForm(authorities, arrival, who),
   }
-  return (req, res) => {
-    serve(handle, new HttpArrival(nextId(), settings, req, res))
+  return {
+    request: (req, res) => serve(handle, new HttpArrival(nextId(), settings, req, res)),
+    upgrade: createUpgradeDoor({ handle, nextId }, () => settings),
   }
 }

@@ -31,18 +31,32 @@ export function expectsContinue({ headers: { expect }, httpVersion }: IncomingMe
   return expected.length > 0
 }
 
-/** Forwarding it as a plain GET would change the request. Every other upgrade is ignored (RFC 9110 §7.8). */
-export function requireNoWebSocket(req: IncomingMessage): void {
-  if (req.headers.upgrade !== undefined && wantsWebSocket(req))
-    throw new Refusal('upgrade-unsupported', 'this door carries no WebSocket; one can be reached as a service, or through a tunnel')
+/** Protocols that a caller offers beside its request, and does without where they are ignored (RFC 9113 §3.1 of old, RFC 2817 §3.1). */
+const optional = /^(?:h2c|tls\/\d\.\d)$/
+
+/** Throws `Refusal('upgrade-unsupported')`: a caller that needs another protocol must hear that there is none (RFC 9110 §7.8 would let it be ignored). */
+export function requireKnownUpgrade(req: IncomingMessage): void {
+  const { upgrade, connection = '' } = req.headers
+  if (upgrade === undefined || req.httpVersion !== '1.1' || !connectionNames(connection).includes('upgrade')) return
+  const wanted = connectionNames(upgrade).filter((name) => name !== '' && !optional.test(name))
+  if (wanted.length === 0 || wantsWebSocket(req)) return
+  const why = wanted.includes('websocket') ? 'a WebSocket is asked for by a GET' : 'the only upgrade carried here is to a WebSocket'
+  throw new Refusal('upgrade-unsupported', why)
 }
 
-/** The only upgrade that is supported, by services (RFC 6455 §4.1); HTTP/1.0 has no upgrades. */
+/** Where nothing speaks it. */
+export function requireNoWebSocket(req: IncomingMessage): void {
+  if (wantsWebSocket(req))
+    throw new Refusal('upgrade-unsupported', 'there is no WebSocket here: one is reached through the proxy or as a service')
+}
+
+/** RFC 6455 §4.1; HTTP/1.0 has no upgrades. */
 export function wantsWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
   return (
+    headers.upgrade !== undefined &&
     method === 'GET' &&
     httpVersion === '1.1' &&
     connectionNames(headers.connection ?? '').includes('upgrade') &&
-    connectionNames(headers.upgrade ?? '').includes('websocket')
+    connectionNames(headers.upgrade).includes('websocket')
   )
 }

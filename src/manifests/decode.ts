@@ -7,6 +7,7 @@ import type {
   FormChoices,
   Integration,
   LimitSettings,
+  MessageChoices,
   NetworkCapability,
   ServiceCapability,
 } from '../core/index.ts'
@@ -71,6 +72,8 @@ function networkFrom(given: Given<'network'>, index: number): NetworkCapability 
     paths: given.paths ?? null,
     ...(given.query !== undefined && { query: given.query }),
     ...choicesFrom(given),
+    ...(given.websocket === true && { websocket: true }),
+    ...messagesFrom(given),
     tls,
     addresses: given.addresses ?? [],
     ...(given.timeout !== undefined && { timeoutMs: given.timeout }),
@@ -92,7 +95,12 @@ function serviceFrom(given: Given<'services'>, index: number): ServiceCapability
     websocket: given.websocket ?? false,
     ...(given.timeouts !== undefined && { timeouts: timeoutsFrom(given.timeouts) }),
     ...(given.retries !== undefined && { retries: retriesFrom(given.retries) }),
+    ...messagesFrom(given),
   }
+}
+
+function messagesFrom({ maxMessage, messagesPerSecond }: Given<'network'> | Given<'services'>): MessageChoices {
+  return { ...(maxMessage !== undefined && { maxMessageBytes: maxMessage }), ...(messagesPerSecond !== undefined && { messagesPerSecond }) }
 }
 
 /** `refuse` is the default, written out. */

@@ -1,6 +1,15 @@
 /** Manifests compiled into the data that the policy looks up: by integration, then by exact host and wildcard suffix. */
 import { hostCovers } from '../canonical/index.ts'
-import type { FileCapability, FormChoices, Integration, Json, JsonObject, NetworkCapability, ServiceCapability } from '../core/index.ts'
+import type {
+  FileCapability,
+  FormChoices,
+  Integration,
+  Json,
+  JsonObject,
+  MessageChoices,
+  NetworkCapability,
+  ServiceCapability,
+} from '../core/index.ts'
 
 /**
  * `data.integrations[<name>]` for the policy: `{ network: { exact, suffix, any, wildcards }, services, files }`.
@@ -28,13 +37,14 @@ function indexNetwork(capabilities: readonly NetworkCapability[]): JsonObject {
 }
 
 function networkEntry(capability: NetworkCapability): JsonObject {
-  const { id, ports, methods, paths, query, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
+  const { id, ports, methods, paths, query, websocket, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   const obligations = {
     ...(addresses.length > 0 && { addresses }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...timedEntry(capability),
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     ...(maxReplyBytes !== undefined && { maxReplyBytes }),
+    ...messagesEntry(capability),
   }
   return {
     id,
@@ -43,6 +53,7 @@ function networkEntry(capability: NetworkCapability): JsonObject {
     paths: pathsEntry(paths),
     ...(query && { query }),
     ...formsEntry(capability),
+    ...(websocket && { websocket }),
     tls,
     obligations,
   }
@@ -57,12 +68,16 @@ function serviceEntry(capability: ServiceCapability): JsonObject {
     ...(query && { query }),
     ...formsEntry(capability),
     websocket,
-    obligations: timedEntry(capability),
+    obligations: { ...timedEntry(capability), ...messagesEntry(capability) },
   }
 }
 
 function timedEntry({ timeouts, retries }: NetworkCapability | ServiceCapability): JsonObject {
   return { ...(timeouts !== undefined && { timeouts: { ...timeouts } }), ...(retries !== undefined && { retries: { ...retries } }) }
+}
+
+function messagesEntry({ maxMessageBytes, messagesPerSecond }: MessageChoices): JsonObject {
+  return { ...(maxMessageBytes !== undefined && { maxMessageBytes }), ...(messagesPerSecond !== undefined && { messagesPerSecond }) }
 }
 
 /** What is not chosen is absent. */

@@ -53,8 +53,36 @@ const emptySegments = () =>
       '`literal`: `//` in a path is an empty segment, judged and forwarded unchanged, as in keys of object stores; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is one slash.',
     )
 
+/** Where the gateway's own bounds on WebSockets are not the right ones. */
+const websocket = () => ({
+  websocket: z.boolean().describe('Allow WebSockets, beside plain requests. Default false.').optional(),
+  maxMessage: size().describe('The largest message of a WebSocket, instead of `websockets.maxMessage` of the gateway.').optional(),
+  messagesPerSecond: z
+    .int()
+    .positive()
+    .describe('Messages of a WebSocket each way, instead of `websockets.messagesPerSecond` of the gateway.')
+    .optional(),
+})
+
+interface WebSockets {
+  readonly websocket?: boolean | undefined
+  readonly maxMessage?: number | undefined
+  readonly messagesPerSecond?: number | undefined
+}
+
+/** A bound on what is not allowed is a mistake. */
+function requireWebSocket({ websocket, ...bounds }: WebSockets, context: z.RefinementCtx): void {
+  for (const key of ['maxMessage', 'messagesPerSecond'] as const)
+    if (bounds[key] !== undefined && websocket !== true)
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'bounds WebSockets, which this capability does not allow: add "websocket: true"',
+      })
+}
+
 /** What can only be held where each request is seen. */
-const requestKeys = ['methods', 'paths', 'query', 'encodedSlash', 'emptySegments'] as const
+const requestKeys = ['methods', 'paths', 'query', 'encodedSlash', 'emptySegments', 'websocket'] as const
 
 function judgesRequests(capability: Readonly<Partial<Record<(typeof requestKeys)[number], unknown>>>): boolean {
   return requestKeys.some((key) => capability[key] !== undefined)
@@ -104,10 +132,11 @@ const network = z
     query: query().optional(),
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
+    ...websocket(),
     tls: z
       .enum(['none', 'tunnel', 'intercept'])
       .describe(
-        '`none`: plain HTTP. `tunnel`: TLS is passed through unread. `intercept`: TLS is opened and each request is judged. Default `intercept` where methods, paths, query, encodedSlash or emptySegments are given, else `tunnel`.',
+        '`none`: plain HTTP. `tunnel`: TLS is passed through unread. `intercept`: TLS is opened and each request is judged. Default `intercept` where methods, paths, query, encodedSlash, emptySegments or websocket are given, else `tunnel`.',
       )
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
@@ -134,11 +163,12 @@ const network = z
     // Said together with whatever else is wrong with the capability.
     {
       error:
-        'methods and paths cannot be held inside a blind tunnel, nor query, encodedSlash and emptySegments: use "tls: intercept", or drop them',
+        'methods and paths cannot be held inside a blind tunnel, nor query, encodedSlash, emptySegments and websocket: use "tls: intercept", or drop them',
       when: ({ value }) => isMap(value),
     },
   )
   .superRefine(requireChoices)
+  .superRefine(requireWebSocket)
   .superRefine((capability, context) => {
     requireShorterParts(capability, context)
     requireTimeable(tlsOf(capability), capability.timeouts, context)
@@ -158,7 +188,7 @@ const service = z
     query: query().optional(),
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
-    websocket: z.boolean().describe('Allow WebSocket upgrades. Default false.').optional(),
+    ...websocket(),
     timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
     retries: retries()
       .describe(
@@ -167,6 +197,7 @@ const service = z
       .optional(),
   })
   .superRefine(requireChoices)
+  .superRefine(requireWebSocket)
   .superRefine(requireShorterParts)
 
 const file = z.strictObject({

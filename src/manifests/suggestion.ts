@@ -7,7 +7,7 @@ export function suggestion(request: AccessRequest): JsonObject {
   const manifest = request.integration.source
   switch (request.kind) {
     case 'http': {
-      const { scheme, host, port, method, path } = request.target
+      const { scheme, host, port, method, path, websocket } = request.target
       return {
         manifest,
         add: {
@@ -18,6 +18,7 @@ export function suggestion(request: AccessRequest): JsonObject {
               methods: [method],
               paths: [patternOfPath(path)],
               ...choicesFor([path]),
+              ...(websocket && { websocket }),
               tls: scheme === 'https' ? 'intercept' : 'none',
             },
           ],

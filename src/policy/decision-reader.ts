@@ -68,6 +68,8 @@ const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => b
   retries: isRetries,
   maxRequestBytes: isPositiveInteger,
   maxReplyBytes: isPositiveInteger,
+  maxMessageBytes: isPositiveInteger,
+  messagesPerSecond: isPositiveInteger,
   addresses: (value) => isStringList(value) && value.every(isBlock),
 }
 

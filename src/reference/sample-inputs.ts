@@ -107,6 +107,7 @@ function networkOf(integration: Integration): readonly Asked[] {
       { kind: 'tunnel', action: 'CONNECT', facts: { host, port } } as const,
       http({ scheme, host, port, method, path }, queryFacts(integration, query)),
       http({ scheme, host, port, method: 'BREW', path }),
+      http({ scheme, host, port, method, path, websocket: true }),
       http({ scheme, host, port, method, path: '/elsewhere/%2F"x' }),
       http({ scheme, host: 'elsewhere.invalid', port, method, path }),
     ]
@@ -114,7 +115,7 @@ function networkOf(integration: Integration): readonly Asked[] {
 }
 
 function http(
-  target: { scheme: string; host: string; port: number; method: string; path: string },
+  target: { scheme: string; host: string; port: number; method: string; path: string; websocket?: true },
   query: JsonObject = { query: {} },
 ): Asked {
   return { kind: 'http', action: target.method, facts: { ...target, ...pathFacts(target.path), ...query, headers: { accept: ['*/*'] } } }

@@ -9,6 +9,7 @@ import { exchangeRaw, type Installation, proxyHeader } from '../support/installa
 import type { Origin } from '../support/origin.ts'
 import { startThreeDoors } from '../support/three-doors.ts'
 import { exchangeInside } from '../support/tunnel.ts'
+import { opened, upgradeHeaders } from '../support/websocket.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const statusOf = (answer: string) => Number(answer.slice(9, 12))
@@ -192,15 +193,12 @@ test('a WebSocket to a service has the verdict of a plain request on each of the
   const asked: string[] = []
   const accept = (req: IncomingMessage, socket: Duplex) => {
     asked.push(req.url ?? '')
-    socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n')
+    socket.end(opened())
   }
   plain.server.on('upgrade', accept)
   await eachCase(paths, async ([path, status, arrives]) => {
     asked.length = 0
-    const answer = await exchangeRaw(
-      proxyPort,
-      `GET /services/s${path} HTTP/1.1\r\nHost: gateway\r\n${auth}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-    )
+    const answer = await exchangeRaw(proxyPort, `GET /services/s${path} HTTP/1.1\r\nHost: gateway\r\n${auth}${upgradeHeaders}\r\n`)
     assert.equal(statusOf(answer), status === 200 ? 101 : status, `${path}: ${answer}`)
     assert.deepEqual(asked, arrives === undefined ? [] : [arrives], path)
   })

@@ -10,6 +10,7 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, proxyHeader, root, startHere } from '../support/installation.ts'
+import { endless, opened, upgradeHeaders } from '../support/websocket.ts'
 
 /** One end of what was opened, which leaves its own half open until a test ends it. */
 interface Side {
@@ -44,7 +45,7 @@ interface Row {
   readonly settled: { readonly status: number; readonly complete: boolean; readonly problem?: string }
   /** What the origin answers an upgrade with; `null`: nothing. */
   readonly handshake?: string | null
-  /** It is `http.idleTimeout` that ends it. */
+  /** It is the idle timeout that ends it. */
   readonly isIdle?: boolean
 }
 
@@ -234,8 +235,7 @@ const websockets: Readonly<Record<string, Row>> = {
   },
 }
 
-const opening =
-  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n'
+const opening = opened() + endless.origin.toString('latin1')
 
 async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = {}) {
   const origins: Side[] = []
@@ -247,7 +247,7 @@ async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = 
     const look = () => {
       if (!side.text().startsWith('GET ')) return
       socket.off('data', look)
-      if (state.handshake !== null) socket.write(state.handshake)
+      if (state.handshake !== null) socket.write(state.handshake, 'latin1')
     }
     socket.on('data', look)
   }).listen(0, '127.0.0.1')
@@ -255,7 +255,7 @@ async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = 
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const installation = createInstallation(t, {
-    config: `http: { idleTimeout: ${idleTimeout}, lingerTimeout: 600ms }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", timeout: ${timeout} }]`,
+    config: `http: { idleTimeout: ${idleTimeout}, lingerTimeout: 600ms }\nwebsockets: { maxMessage: 8192GiB, idleTimeout: ${idleTimeout} }\nservices: [{ name: chat, url: "http://127.0.0.1:${port}", timeout: ${timeout} }]`,
     manifests: {
       'weather.yaml': grant({
         services: [{ name: 'chat', websocket: true }],
@@ -266,7 +266,7 @@ async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = 
   const { proxyPort } = await startHere(t, installation)
   const heads = {
     connect: `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`,
-    services: `GET /services/chat/room HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    services: `GET /services/chat/room HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${upgradeHeaders}\r\n`,
   }
   async function open(door: keyof typeof heads, isOpened: boolean): Promise<Pair> {
     const count = origins.length
@@ -275,6 +275,8 @@ async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = 
     caller.socket.write(heads[door])
     const origin = await eventually('the origin is reached', () => origins[count])
     if (isOpened) await eventually('it is open', () => caller.text().includes('\r\n\r\n'))
+    // From here on, whatever either end says is the payload of a frame.
+    if (isOpened && door === 'services') caller.socket.write(endless.caller)
     return { caller, origin }
   }
   const ofType = (type: string) => installation.records().filter((record) => record['type'] === type)

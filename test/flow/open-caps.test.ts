@@ -9,15 +9,14 @@ import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
+import { framesOf, opened, upgradeHeaders } from '../support/websocket.ts'
 
 const compilerTest = await testWith('compiler')
-
-const handshake = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
 
 /** An origin that takes what comes, and says what a test has it say. */
 async function startOrigin(t: TestContext, greet: (socket: Socket) => void) {
   const sockets: Socket[] = []
-  const origin = { port: 0, text: '', closed: false, say: (text: string) => void sockets[0]?.write(text) }
+  const origin = { port: 0, text: '', closed: false, say: (text: string) => void sockets[0]?.write(text, 'latin1') }
   const server = createServer((socket) => {
     sockets.push(socket)
     socket
@@ -47,6 +46,8 @@ const kinds = {
     rules: '',
     request: (port: number) => `CONNECT localhost:${port} HTTP/1.1\r\nHost: x\r\n`,
     status: 200,
+    rest: /^$/,
+    bytes: (count: number, character: string) => character.repeat(count),
   },
   'tunnel, by rules': {
     greet: () => {},
@@ -54,14 +55,18 @@ const kinds = {
     rules: 'obligations contains {"maxRequestBytes": 1000, "maxReplyBytes": 1000} if input.tunnel',
     request: (port: number) => `CONNECT localhost:${port} HTTP/1.1\r\nHost: x\r\n`,
     status: 200,
+    rest: /^$/,
+    bytes: (count: number, character: string) => character.repeat(count),
   },
   WebSocket: {
-    greet: (socket: Socket) => void socket.once('data', () => socket.write(handshake)),
+    greet: (socket: Socket) => void socket.once('data', () => socket.write(opened())),
     manifest: () => 'services: [{ name: live, websocket: true }]',
     rules: 'obligations contains {"maxRequestBytes": 1000, "maxReplyBytes": 1000} if input.service.websocket',
-    request: () =>
-      'GET /services/live/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n',
+    request: () => `GET /services/live/ HTTP/1.1\r\nHost: x\r\n${upgradeHeaders}`,
     status: 101,
+    // A Close frame with 1009, to the service with a mask.
+    rest: /^\x88/,
+    bytes: (count: number, character: string, isMasked: boolean) => framesOf(count, character, isMasked),
   },
 } as const
 
@@ -110,10 +115,11 @@ async function open(t: TestContext, kind: keyof typeof kinds) {
 
 for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
   const run = kinds[kind].rules === '' ? test : compilerTest
+  const { bytes, rest } = kinds[kind]
   run(`a ${kind} carries what its caps allow, to the last byte`, async (t) => {
     const { socket, origin, sent, received, settled } = await open(t, kind)
-    socket.write('x'.repeat(1000))
-    origin.say('y'.repeat(1000))
+    socket.write(bytes(1000, 'x', true), 'latin1')
+    origin.say(bytes(1000, 'y', false))
     await eventually('all has come', () => sent().length === 1000 && received().length === 1000)
     socket.destroy()
     const { problem = null, sentBytes, receivedBytes } = await settled()
@@ -122,23 +128,23 @@ for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
 
   run(`a ${kind} whose caller sends more than maxRequest is cut, and recorded so`, async (t) => {
     const { socket, sent, closed, settled } = await open(t, kind)
-    socket.write('x'.repeat(900))
-    await eventually('the first part has come', () => sent().length === 900)
-    socket.write('x'.repeat(101))
+    socket.write(bytes(800, 'x', true), 'latin1')
+    await eventually('the first part has come', () => sent().length === 800)
+    socket.write(bytes(201, 'x', true), 'latin1')
     await eventually('both ends are closed', closed)
-    assert.equal(sent().length, 900)
+    assert.match(sent().slice(800), rest)
     const { status, problem, complete, sentBytes } = await settled()
-    assert.deepEqual([status, problem, complete, sentBytes], [kinds[kind].status, 'payload-too-large', false, 900])
+    assert.deepEqual([status, problem, complete, sentBytes], [kinds[kind].status, 'payload-too-large', false, 800])
   })
 
   run(`a ${kind} whose other end sends more than maxReply is cut, and recorded so`, async (t) => {
     const { origin, received, closed, settled } = await open(t, kind)
-    origin.say('y'.repeat(900))
-    await eventually('the first part has come', () => received().length === 900)
-    origin.say('y'.repeat(101))
+    origin.say(bytes(800, 'y', false))
+    await eventually('the first part has come', () => received().length === 800)
+    origin.say(bytes(201, 'y', false))
     await eventually('both ends are closed', closed)
-    assert.equal(received().length, 900)
+    assert.match(received().slice(800), rest)
     const { status, problem, complete, receivedBytes } = await settled()
-    assert.deepEqual([status, problem, complete, receivedBytes], [kinds[kind].status, 'reply-too-large', false, 900])
+    assert.deepEqual([status, problem, complete, receivedBytes], [kinds[kind].status, 'reply-too-large', false, 800])
   })
 }

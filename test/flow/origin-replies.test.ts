@@ -8,6 +8,7 @@ import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
+import { opened, upgradeHeaders } from '../support/websocket.ts'
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -163,14 +164,12 @@ test('a WebSocket meets no connection that its service has closed meanwhile', as
     (socket, { path, nth }) => {
       if (nth > 1) socket.resetAndDestroy()
       else if (path === '/') socket.write(ok)
-      else socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+      else socket.end(opened())
     },
     'services',
   )
   assert.match(await ask('GET', '/'), /^HTTP\/1\.1 200 /)
-  const upgrade =
-    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
-  assert.match(await ask('GET', '/socket', upgrade), /^HTTP\/1\.1 101 /)
+  assert.match(await ask('GET', '/socket', `${upgradeHeaders}\r\n`), /^HTTP\/1\.1 101 /)
 })
 
 test('one that fails the second time too is told once, and the record says that it was asked twice', async (t) => {

@@ -120,6 +120,7 @@ services: [{ name: search, url: "http://127.0.0.1:9", addresses: [127.0.0.0/8] }
       'GET /inside HTTP/1.1\r\nHost: localhost:9\r\nConnection: close\r\n\r\n',
   )
   const upgrade = 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  await ask(proxy, request('http://a.example/live', { more: upgrade }).replace('Connection: close', 'Connection: upgrade'))
   await ask(proxy, request('/services/search/live', { more: upgrade }).replace('Connection: close', 'Connection: upgrade'))
   await ask(proxy, request('/v1/self'))
   for (const operation of ['read', 'stat', 'list']) await ask(proxy, request(`/v1/files/data/a/b.txt?op=${operation}`))

@@ -58,9 +58,10 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
       ['a version of two digits', `GET ${target}/ HTTP/1.10\r\n${end}`, '400 malformed-request'],
       ['a CONNECT with a body', `CONNECT tunnel.example:443 HTTP/1.1\r\n${auth}Content-Length: 3\r\n\r\nabc`, '400 malformed-request'],
       ['a transfer coding', `POST ${target}/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n${end}0\r\n\r\n`, '400 malformed-request'],
+      ['a WebSocket that nothing allows', `GET ${target}/ HTTP/1.1\r\n${webSocket}Host: ${authority}\r\n${auth}\r\n`, '403 policy-denied'],
       [
-        'a WebSocket in absolute form',
-        `GET ${target}/ HTTP/1.1\r\n${webSocket}Host: ${authority}\r\n${auth}\r\n`,
+        'an upgrade to another protocol',
+        `GET ${target}/ HTTP/1.1\r\nConnection: Upgrade, close\r\nUpgrade: x\r\nHost: ${authority}\r\n${auth}\r\n`,
         '501 upgrade-unsupported',
       ],
       ['a coded reply', `GET ${target}/coded HTTP/1.1\r\n${end}`, '502 origin-failed'],
@@ -76,7 +77,7 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
       assert.equal(origin.connections() - connections, line.startsWith('502') ? 1 : 0, what)
     },
   )
-  // An upgrade that is no WebSocket is ignored, and the request answered as it stands (RFC 9110 §7.8).
+  // An offer of HTTP/2 is ignored, and the request answered as it stands (RFC 9110 §7.8).
   const plain = `GET ${target}/ HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nHost: ${authority}\r\n${auth}\r\n`
   assert.match(await exchangeRaw(proxyPort, plain), /^HTTP\/1\.1 200 OK\r\n/)
   // HTTP/1.0 knows no 100 Continue.
@@ -89,7 +90,7 @@ ${networkTo(origin.port).replace(/]$/, '')}, { hosts: [tunnel.example, inside.ex
     answer += chunk
   })
   await eventually('it is refused', () => answer.includes('\r\n\r\n'))
-  assert.match(answer, /^HTTP\/1\.1 501 upgrade-unsupported\r\n/)
+  assert.match(answer, /^HTTP\/1\.1 403 policy-denied\r\n/)
   inside.destroy()
 })
 

@@ -6,14 +6,15 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { grant } from '../support/grant.ts'
+import { grant, type ServiceSource } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
+import { callersFrame, frame, opened } from '../support/websocket.ts'
 
 const credential = 'service-credential-0123456789'
-const opening = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Echo: ${credential}\r\n\r\n`
+const opening = opened(`X-Echo: ${credential}\r\n`)
 
 /** A service that answers the head of an upgrade with what `answer` does, and keeps what it was sent. */
-async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '', more = '') {
+async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '', more = '', bounds: Partial<ServiceSource> = {}) {
   process.env['TEST_UPGRADE_CREDENTIAL'] = credential
   const heads: string[] = []
   const sockets: Socket[] = []
@@ -31,7 +32,7 @@ async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '
   const { port } = server.address() as AddressInfo
   const installation = createInstallation(t, {
     config: `services: [{ name: chat, url: "${url === '' ? `http://127.0.0.1:${port}` : url}", timeout: 1s, headers: { X-Api-Key: { env: TEST_UPGRADE_CREDENTIAL } } }]\n${more}`,
-    manifests: { 'weather.yaml': grant({ services: [{ name: 'chat', websocket: true }] }) },
+    manifests: { 'weather.yaml': grant({ services: [{ name: 'chat', websocket: true, ...bounds }] }) },
   })
   const { proxyPort } = await startHere(t, installation)
   const settled = async () => {
@@ -42,7 +43,7 @@ async function arrange(t: TestContext, answer: (socket: Socket) => void, url = '
 }
 
 const upgrade = (connection = 'Upgrade', more = '') =>
-  `GET /services/chat/room HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: ${connection}\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${more}\r\n`
+  `GET /services/chat/room HTTP/1.1\r\nHost: h\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: ${connection}\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n${more}\r\n`
 
 test('a service that refuses is a 502 that says so, without a word of the service’s, and is recorded as one', async (t) => {
   const { proxyPort, settled } = await arrange(t, (socket) =>
@@ -87,7 +88,9 @@ test('a service at an address that may not be dialled is a 403', async (t) => {
 })
 
 test('what the service says besides the handshake stays behind, and when it breaks off nothing but the end follows', async (t) => {
-  const { proxyPort, settled } = await arrange(t, (socket) => socket.write(`${opening}frame`, () => socket.resetAndDestroy()))
+  const { proxyPort, settled } = await arrange(t, (socket) =>
+    socket.write(Buffer.concat([Buffer.from(opening), frame('frame')]), () => socket.resetAndDestroy()),
+  )
   const answer = await exchangeRaw(proxyPort, upgrade()).catch((error: Error) => error.message)
   assert.ok(!answer.includes(credential), answer)
   assert.ok(!/ 50\d /.test(answer), answer)
@@ -152,37 +155,92 @@ test('of several protocols a WebSocket is the one that is asked for', async (t) 
 
 test('frames are counted, those that come with the handshake too, and the handshake itself is not', async (t) => {
   const { proxyPort, settled } = await arrange(t, (socket) => {
-    socket.write(`${opening}12345`)
-    socket.on('data', () => socket.end('678'))
+    socket.write(Buffer.concat([Buffer.from(opening), frame('12345')]))
+    socket.on('data', () => socket.end(frame('678')))
   })
   const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
-  caller.write(`${upgrade()}early`)
+  caller.write(upgrade() + callersFrame('early').toString('latin1'), 'latin1')
   let answer = ''
-  caller.on('data', (chunk) => {
-    answer += chunk
-    if (answer.endsWith('12345')) caller.write('later')
+  caller.on('data', (chunk: Buffer) => {
+    answer += chunk.toString('latin1')
+    if (answer.endsWith('12345')) caller.write(callersFrame('later'))
   })
   caller.once('end', () => caller.end())
   await once(caller, 'close')
-  assert.match(answer, /^HTTP\/1\.1 101 .*\r\n\r\n12345(?:678)+$/s)
+  assert.match(answer, /^HTTP\/1\.1 101 .*\r\n\r\n..12345(?:..678)+$/s)
   const { sentBytes, receivedBytes, complete } = (await settled()) ?? {}
-  assert.deepEqual([sentBytes, receivedBytes, complete], [10, answer.split('\r\n\r\n')[1]?.length, true])
+  assert.deepEqual([sentBytes, receivedBytes, complete], [22, answer.split('\r\n\r\n')[1]?.length, true])
 })
 
-test('the 101 is the gateway’s own: what the service chooses must have been offered', async (t) => {
+test('the 101 is the gateway’s own, with what the service chose', async (t) => {
   const { proxyPort, sockets } = await arrange(t, (socket) =>
     socket.write(
-      opening.replace('X-Echo', 'Sec-WebSocket-Protocol: secret\r\nSec-WebSocket-Extensions: permessage-deflate; x=1\r\nX-Echo'),
+      opening.replace(
+        'X-Echo',
+        'Sec-WebSocket-Protocol: talk\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\r\nX-Echo',
+      ),
     ),
   )
   const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
   caller.write(upgrade('Upgrade', 'Sec-WebSocket-Protocol: chat, talk\r\nSec-WebSocket-Extensions: permessage-deflate\r\n'))
   const [answer] = await once(caller, 'data')
   assert.match(String(answer), /^HTTP\/1\.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n/)
-  assert.match(String(answer), /sec-websocket-extensions: permessage-deflate; x=1\r\n/)
-  assert.doesNotMatch(String(answer), /secret/)
+  assert.match(String(answer), /sec-websocket-protocol: talk\r\nsec-websocket-extensions: permessage-deflate; client_max_window_bits=9\r\n/)
+  assert.ok(!String(answer).includes(credential))
   caller.destroy()
   sockets[0]?.destroy()
+})
+
+/** What a service answers → what the caller is told of it. */
+const wrongAnswers = {
+  'a subprotocol that was not offered': ['Sec-WebSocket-Protocol: secret', 'chose a subprotocol that was not offered'],
+  'an extension that was not offered': ['Sec-WebSocket-Extensions: x-frames', 'chose an extension that was not offered'],
+  'a parameter that no standard has': ['Sec-WebSocket-Extensions: permessage-deflate; x=secret', 'chose an extension that was not offered'],
+  'the answer to another handshake': ['Sec-WebSocket-Accept: AAAA', 'its Sec-WebSocket-Accept is wrong'],
+} as const
+
+for (const [what, [line, told]] of Object.entries(wrongAnswers))
+  test(`a service that answers with ${what} is a 502, since the two ends would not mean the same`, async (t) => {
+    const { proxyPort, settled } = await arrange(t, (socket) => socket.write(opened(`${line}\r\n`)))
+    const answer = await exchangeRaw(
+      proxyPort,
+      upgrade('Upgrade', 'Sec-WebSocket-Protocol: chat, talk\r\nSec-WebSocket-Extensions: permessage-deflate, x-frames\r\n'),
+    )
+    assert.match(answer, /^HTTP\/1\.1 502 origin-failed\r\n/)
+    assert.ok(answer.includes(told) && !answer.includes('secret'), answer)
+    assert.equal((await settled())?.['problem'], 'origin-failed')
+  })
+
+test('an extension that could change what a frame is is not offered to the service', async (t) => {
+  const { proxyPort, heads } = await arrange(t, (socket) => socket.end('HTTP/1.1 403 No\r\n\r\n'))
+  const offers =
+    'Sec-WebSocket-Extensions: x-webkit-deflate-frame, permessage-deflate; client_max_window_bits\r\nSec-WebSocket-Extensions: mux\r\n'
+  await exchangeRaw(proxyPort, upgrade('Upgrade', offers))
+  assert.match(heads[0] ?? '', /^sec-websocket-extensions: permessage-deflate; client_max_window_bits\r$/im)
+  assert.doesNotMatch(heads[0] ?? '', /webkit|mux/)
+})
+
+test('a service’s messages are bounded by its capability: too large closes with 1009', async (t) => {
+  const says = (socket: Socket) => socket.write(Buffer.concat([Buffer.from(opening), frame('x'.repeat(1025))]))
+  const { proxyPort, settled } = await arrange(t, says, '', '', { maxMessage: '1KiB' })
+  const answer = await exchangeRaw(proxyPort, upgrade())
+  const close = frame('\x03\xf1a message is larger than 1024 bytes', { opcode: 8 })
+  assert.ok(answer.endsWith(`\r\n\r\n${close.toString('latin1')}`), answer)
+  const { problem, complete } = (await settled()) ?? {}
+  assert.deepEqual([problem, complete], ['reply-too-large', false])
+})
+
+test('a service’s messages are bounded by its capability: too many are delayed', async (t) => {
+  const says = (socket: Socket) => socket.end(Buffer.concat([Buffer.from(opening), ...Array(10).fill(frame('x'))]))
+  const { proxyPort, settled } = await arrange(t, says, '', '', { messagesPerSecond: 5 })
+  const began = performance.now()
+  const caller = connect(proxyPort, '127.0.0.1')
+  caller.write(upgrade())
+  caller.resume()
+  await once(caller, 'end')
+  assert.ok(performance.now() - began >= 990)
+  caller.end()
+  assert.equal((await settled())?.['receivedBytes'], 30)
 })
 
 test('a switch to another protocol is a 502', async (t) => {
@@ -191,12 +249,12 @@ test('a switch to another protocol is a 502', async (t) => {
 })
 
 test('an idle WebSocket is cut on both sides, and one that carries frames stays open', async (t) => {
-  const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening), '', 'http: { idleTimeout: 1s }')
+  const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening), '', 'websockets: { idleTimeout: 1s }')
   const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
   caller.write(upgrade())
   await once(caller, 'data')
   const began = performance.now()
-  const pings = setInterval(() => (performance.now() - began < 1500 ? sockets[0]?.write('x') : clearInterval(pings)), 50)
+  const pings = setInterval(() => (performance.now() - began < 1500 ? sockets[0]?.write(frame('x')) : clearInterval(pings)), 50)
   t.after(() => clearInterval(pings))
   const originClosed = once(sockets[0] as Socket, 'close')
   caller.resume()

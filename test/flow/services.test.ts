@@ -203,7 +203,7 @@ test('a WebSocket is judged, recorded before its upgrade, and passes messages bo
   )
 })
 
-test('an upgrade to anything but a WebSocket is ignored, and the request answered as it stands', async (t) => {
+test('an offer of HTTP/2 or TLS, which callers do without, is ignored; another upgrade is refused and does not reach the service', async (t) => {
   const { proxyPort, origin } = await arrange(t, async (req, res) => void res.end(await bodyOf(req)))
   const ask = (line: string, more: string, body = '') =>
     exchangeRaw(
@@ -215,9 +215,18 @@ test('an upgrade to anything but a WebSocket is ignored, and the request answere
   assert.match(await ask('GET /services/search/x HTTP/1.1', h2c), /^HTTP\/1\.1 200 /)
   assert.match(await ask('POST /services/search/x HTTP/1.1', h2c, 'a=b'), /^HTTP\/1\.1 200 .*\na=b/s)
   const websocket = 'Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
-  assert.match(await ask('POST /services/search/x HTTP/1.1', websocket, 'a=b'), /^HTTP\/1\.1 200 .*\na=b/s)
   assert.match(await ask('GET /services/search/x HTTP/1.0', websocket), /^HTTP\/1\.1 200 /)
-  assert.equal(origin.requests.length, 4)
+  // As Apache's HttpClient sends it (RFC 2817).
+  assert.match(await ask('GET /services/search/x HTTP/1.1', 'Connection: Upgrade, close\r\nUpgrade: TLS/1.2\r\n'), /^HTTP\/1\.1 200 /)
+  // Without "Connection: upgrade" it is no upgrade (RFC 9110 §7.8).
+  assert.match(await ask('GET /services/search/x HTTP/1.1', 'Connection: close\r\nUpgrade: x\r\n'), /^HTTP\/1\.1 200 /)
+  assert.equal(origin.requests.length, 5)
+  assert.match(await ask('POST /services/search/x HTTP/1.1', websocket, 'a=b'), /^HTTP\/1\.1 501 .*a WebSocket is asked for by a GET/s)
+  assert.match(
+    await ask('POST /services/search/x HTTP/1.1', 'Connection: Upgrade\r\nUpgrade: tcp\r\n'),
+    /^HTTP\/1\.1 501 upgrade-unsupported/,
+  )
+  assert.equal(origin.requests.length, 5)
   eachCase(origin.requests, ({ rawHeaders }) => assert.doesNotMatch(rawHeaders.join(), /h2c|http2-settings|websocket,/i))
 })
 

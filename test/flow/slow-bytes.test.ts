@@ -13,6 +13,7 @@ import { createInstallation, manifest, proxyHeader, startHere } from '../support
 import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
 import { openTunnel } from '../support/tunnel.ts'
+import { callersFrame, frame, opened, upgradeHeaders } from '../support/websocket.ts'
 
 const compilerTest = await testWith('compiler')
 
@@ -190,14 +191,15 @@ async function startTunnels(t: TestContext, port: number, { network = '', rest =
   return { installation, ...(await startHere(t, installation)) }
 }
 
-const handshake = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+/** As many bytes as `total`, heads included. */
+const frames = { caller: callersFrame(payload.subarray(14)), origin: frame(payload.subarray(10)) }
 
-async function openWebSocket(t: TestContext, { rest = limits, ends = false, config = '' } = {}) {
+async function openWebSocket(t: TestContext, { rest = limits, ends = false, config = '', says = frames.origin } = {}) {
   const origin = await startRawOrigin(t, (socket) =>
     socket.once('data', () => {
-      socket.write(handshake)
-      if (ends) socket.end(payload)
-      else socket.write(payload)
+      socket.write(opened())
+      if (ends) socket.end(says)
+      else socket.write(says)
     }),
   )
   const installation = createInstallation(t, {
@@ -217,9 +219,7 @@ async function openWebSocket(t: TestContext, { rest = limits, ends = false, conf
   const open = (early: Buffer) =>
     socket.write(
       Buffer.concat([
-        Buffer.from(
-          `GET /services/live/ HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-        ),
+        Buffer.from(`GET /services/live/ HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${upgradeHeaders}\r\n`),
         early,
       ]),
     )
@@ -228,8 +228,8 @@ async function openWebSocket(t: TestContext, { rest = limits, ends = false, conf
 
 test('a WebSocket carries both ways at their rates, frames that came early included', async (t) => {
   const { origin, socket, back, open } = await openWebSocket(t)
-  open(payload.subarray(0, 40_000))
-  socket.write(payload.subarray(40_000))
+  open(frames.caller.subarray(0, 40_000))
+  socket.write(frames.caller.subarray(40_000))
   await eventually('all has come', () => back.bytes >= total && origin.watch.bytes >= total)
   back.assertSlow()
   origin.watch.assertSlow()
@@ -243,10 +243,24 @@ test('a service that has said all is heard whole before its end', async (t) => {
   back.assertSlow()
 })
 
+test('messages pass no faster than their rate, in either direction, and a WebSocket that is slowed by it is not idle', async (t) => {
+  const small = { caller: callersFrame('m'), origin: frame('m') }
+  const { origin, open, text } = await openWebSocket(t, {
+    rest: '',
+    config: 'websockets: { messagesPerSecond: 10, idleTimeout: 500ms }',
+    says: Buffer.concat(Array(20).fill(small.origin)),
+  })
+  const began = performance.now()
+  open(Buffer.concat(Array(20).fill(small.caller)))
+  // Ten are in the bucket, and ten more take a second.
+  await eventually('all have come', () => text().endsWith(small.origin.toString('latin1').repeat(20)) && origin.watch.bytes >= 20 * 7)
+  assert.ok(performance.now() - began >= 990)
+})
+
 test('a slowed WebSocket is not idle', async (t) => {
-  const { text, open } = await openWebSocket(t, { rest: trickle, config: 'http: { idleTimeout: 100ms }' })
+  const { text, open } = await openWebSocket(t, { rest: trickle, config: 'websockets: { idleTimeout: 100ms }' })
   open(Buffer.alloc(0))
-  await eventually('some have come', () => /\r\n\r\nsally/.test(text()))
+  await eventually('some have come', () => /\r\n\r\n.{10}sally/s.test(text()))
 })
 
 test('a file is read and written at the rates', async (t) => {

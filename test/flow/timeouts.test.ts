@@ -13,22 +13,21 @@ import { startHttp2Origin } from '../support/http2-origin.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
 import { exchangeInside } from '../support/tunnel.ts'
+import { frame, opened, upgradeHeaders } from '../support/websocket.ts'
 
 /** What is cut by `total` has to come as far as the head of its reply, on a busy machine too. */
 const short = (name: Name) => (name === 'total' ? '1s' : '150ms')
 type Name = 'connect' | 'tls' | 'firstByte' | 'idle' | 'total'
 
-const opening =
-  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n'
 const part = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'
 
 /** By the path: it never answers, says a part, or says a byte again and again. */
 function behave(socket: Socket, head: string): void {
   if (head.includes('/never')) return
   const isUpgrade = head.includes('Upgrade: ') || head.includes('upgrade: ')
-  socket.write(isUpgrade ? opening : part)
+  socket.write(isUpgrade ? opened() : part)
   if (!head.includes('/drips')) return
-  const drip = setInterval(() => socket.write(isUpgrade ? 'a' : '1\r\na\r\n'), 20)
+  const drip = setInterval(() => socket.write(isUpgrade ? frame('a') : '1\r\na\r\n'), 20)
   socket.once('close', () => clearInterval(drip))
 }
 
@@ -74,7 +73,7 @@ async function arrange(t: TestContext, name: Name) {
     grant({
       network: [
         ...[ports.plain, ports.silent].flatMap((port) => [
-          toLocalhost(port, name === 'tls' ? {} : { timeouts }),
+          toLocalhost(port, { websocket: true, ...(name !== 'tls' && { timeouts }) }),
           toLocalhost(port, { hosts: ['127.0.0.1'], tls: 'tunnel', ...inTunnel }),
         ]),
         ...[ports.silent, ports.mute, ports.http2].map((port) => toLocalhost(port, { tls: 'intercept', timeouts })),
@@ -95,7 +94,7 @@ services:
   const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
   const closing = `${auth}Connection: close\r\n`
   const chunks = `${(0x8000).toString(16)}\r\n${'a'.repeat(0x8000)}\r\n`.repeat(8)
-  const upgrade = `${auth}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+  const upgrade = `${auth}${upgradeHeaders}\r\n`
   const overHttp2 = async (port: number, head: OutgoingHttpHeaders) => {
     const session = await openSession(t, installation, { proxyPort, port })
     return ask(session, head).then(
@@ -128,6 +127,8 @@ services:
         exchangeRaw(proxyPort, `GET /services/${service}${path} HTTP/1.1\r\nHost: gateway\r\n${closing}\r\n`),
       webSocket: (path: string, service = 'plain') =>
         exchangeRaw(proxyPort, `GET /services/${service}${path} HTTP/1.1\r\nHost: gateway\r\n${upgrade}`),
+      proxiedSocket: (path: string, port = ports.plain) =>
+        exchangeRaw(proxyPort, `GET http://localhost:${port}${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${upgrade}`),
       tunnel: (path: string, port = ports.plain) =>
         exchangeRaw(proxyPort, `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\n${auth}\r\nGET ${path} HTTP/1.1\r\n\r\n`),
       inside: (path: string, port: number) =>
@@ -139,7 +140,7 @@ services:
 
 test('connect: where no connection is made', async (t) => {
   const { ends, requests, ports } = await arrange(t, 'connect')
-  await eachCase(['absolute', 'upload', 'tunnel', 'inside', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'tunnel', 'inside', 'proxiedSocket', 'http2'] as const, (door) =>
     ends('origin-connect-timeout', 504, () => requests[door]('/', ports.silent)),
   )
   await eachCase(['service', 'webSocket'] as const, (door) => ends('origin-connect-timeout', 504, () => requests[door]('/', 'silent')))
@@ -153,7 +154,7 @@ test('tls: where a destination accepts the connection and says nothing', async (
 
 test('firstByte: where a destination has the request and does not answer', async (t) => {
   const { ends, requests } = await arrange(t, 'firstByte')
-  await eachCase(['absolute', 'upload', 'service', 'webSocket', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'service', 'webSocket', 'proxiedSocket', 'http2'] as const, (door) =>
     ends('origin-first-byte-timeout', 504, () => requests[door]('/never')),
   )
 })
@@ -163,16 +164,16 @@ test('idle: where a reply, a tunnel or a WebSocket comes to a stop', async (t) =
   await eachCase(['absolute', 'upload', 'service', 'tunnel', 'http2'] as const, (door) =>
     ends('origin-idle-timeout', 200, () => requests[door]('/stalls')),
   )
-  await ends('origin-idle-timeout', 101, () => requests.webSocket('/stalls'))
+  await eachCase(['webSocket', 'proxiedSocket'] as const, (door) => ends('origin-idle-timeout', 101, () => requests[door]('/stalls')))
 })
 
 test('total: before there is an answer, and while one is still coming', async (t) => {
   const { ends, requests } = await arrange(t, 'total')
-  await eachCase(['absolute', 'upload', 'service', 'webSocket', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'service', 'webSocket', 'proxiedSocket', 'http2'] as const, (door) =>
     ends('total-timeout', 504, () => requests[door]('/never')),
   )
   await eachCase(['absolute', 'upload', 'service', 'tunnel', 'http2'] as const, (door) =>
     ends('total-timeout', 200, () => requests[door]('/drips')),
   )
-  await ends('total-timeout', 101, () => requests.webSocket('/drips'))
+  await eachCase(['webSocket', 'proxiedSocket'] as const, (door) => ends('total-timeout', 101, () => requests[door]('/drips')))
 })

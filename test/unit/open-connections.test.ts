@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { createOpenConnections } from '../../src/connections/index.ts'
-import { type AccessRequest, Claim, type Decision, type Identified, type Meter, type Policy } from '../../src/core/index.ts'
+import { type AccessRequest, Claim, type Decision, type Identified, type Meter, type Opening, type Policy } from '../../src/core/index.ts'
 
 const allowed: Decision = {
   ...{ allow: true, rule: 'default/network/0', capability: 'network/0', reasons: [], obligations: {} },
@@ -25,7 +25,7 @@ function arrange(identify: () => Identified | null) {
   })
   const socket = new PassThrough()
   const reply = { status: 200, headers: [], takeover: () => new Promise<void>(() => {}), discard() {} }
-  void live.watch(request, allowed, reply, identify).takeover(socket, Buffer.alloc(0), {} as Meter)
+  void live.watch(request, allowed, reply, identify).takeover(socket, Buffer.alloc(0), {} as Meter, {} as Opening)
   return { live, socket, cut }
 }
 

@@ -4,6 +4,7 @@ import {
   type FileCapability,
   type FormChoices,
   type Integration,
+  type MessageChoices,
   type NetworkCapability,
   type QueryConditions,
   type ServiceCapability,
@@ -45,7 +46,7 @@ export function scopesOf({ network, services, files }: Integration): readonly Sc
 const same = (general: string, specific: string) => general === specific
 
 function networkScope(capability: NetworkCapability): Scope {
-  const { id, hosts, ports, methods, paths, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
+  const { id, hosts, ports, methods, paths, websocket, tls, addresses, timeoutMs, maxRequestBytes, maxReplyBytes } = capability
   return {
     kind: 'network',
     id,
@@ -57,6 +58,7 @@ function networkScope(capability: NetworkCapability): Scope {
       { label: 'path', values: paths, covers: pathCovers },
       queryOf(capability),
       formsOf(capability),
+      upgradeOf(websocket),
       { label: 'address block', values: addresses, covers: same },
     ],
     bounds: [
@@ -64,6 +66,7 @@ function networkScope(capability: NetworkCapability): Scope {
       ...timedBounds(capability),
       { label: 'request bytes', value: maxRequestBytes ?? null },
       { label: 'reply bytes', value: maxReplyBytes ?? null },
+      ...messagesOf(capability),
     ],
     facts: { tls },
   }
@@ -80,9 +83,9 @@ function serviceScope(capability: ServiceCapability): Scope {
       { label: 'path', values: paths, covers: pathCovers },
       queryOf(capability),
       formsOf(capability),
-      { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same },
+      upgradeOf(websocket),
     ],
-    bounds: timedBounds(capability),
+    bounds: [...timedBounds(capability), ...messagesOf(capability)],
     facts: {},
   }
 }
@@ -92,6 +95,17 @@ function timedBounds({ timeouts = {}, retries }: NetworkCapability | ServiceCapa
     ...timeoutKeys.map((key) => ({ label: `${key.slice(0, -2)} timeout in ms`, value: timeouts[key] ?? null })),
     { label: 'attempts', value: retries?.attempts ?? 1 },
   ]
+}
+
+function messagesOf({ maxMessageBytes, messagesPerSecond }: MessageChoices): readonly Bound[] {
+  return [
+    { label: 'message bytes', value: maxMessageBytes ?? null },
+    { label: 'messages per second', value: messagesPerSecond ?? null },
+  ]
+}
+
+function upgradeOf(websocket = false): Dimension {
+  return { label: 'upgrade', values: websocket ? ['WebSocket'] : [], covers: same }
 }
 
 /** All conditions are one value, since a request has to fulfil all of them. */

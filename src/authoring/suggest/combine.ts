@@ -36,7 +36,7 @@ function suggestedOf({ place, action, pattern, seen }: Unit, addressesOf: (host:
     names: [place.kind === 'network' ? place.host : place.name],
     ports: place.kind === 'network' ? [place.port] : [],
     tls: place.kind === 'network' ? place.tls : null,
-    websocket: place.kind === 'services' && place.websocket,
+    websocket: place.kind !== 'files' && place.websocket,
     actions: blind ? null : [action],
     paths: blind ? null : [pattern],
     addresses: place.kind === 'network' ? addressesOf(place.host) : [],

@@ -7,7 +7,13 @@ import { generaliseIds } from './siblings.ts'
 
 /** What a capability is about. */
 export type Place =
-  | { readonly kind: 'network'; readonly host: string; readonly port: number; readonly tls: 'none' | 'tunnel' | 'intercept' }
+  | {
+      readonly kind: 'network'
+      readonly host: string
+      readonly port: number
+      readonly tls: 'none' | 'tunnel' | 'intercept'
+      readonly websocket: boolean
+    }
   | { readonly kind: 'services'; readonly name: string; readonly websocket: boolean }
   | { readonly kind: 'files'; readonly name: string }
 
@@ -62,9 +68,13 @@ function useOf({ kind, action, subject }: DecidedRecord): Found | string {
   if (kind === 'http' || kind === 'tunnel') {
     if (!isHost(host) || !isPort(port)) return 'no manifest can name their destination'
     if (kind === 'tunnel')
-      return { what: { place: { kind: 'network', host, port, tls: 'tunnel' }, action: 'CONNECT', pattern: '', example: '' }, ids: false }
+      return {
+        what: { place: { kind: 'network', host, port, tls: 'tunnel', websocket: false }, action: 'CONNECT', pattern: '', example: '' },
+        ids: false,
+      }
     if (scheme !== 'http' && scheme !== 'https') return 'no manifest can name their destination'
-    return withPath({ kind: 'network', host, port, tls: scheme === 'https' ? 'intercept' : 'none' }, action, path)
+    const tls = scheme === 'https' ? 'intercept' : 'none'
+    return withPath({ kind: 'network', host, port, tls, websocket: websocket === true }, action, path)
   }
   if (kind === 'service') return isName(name) ? withPath({ kind: 'services', name, websocket: websocket === true }, action, path) : noName
   if (kind === 'file') return isName(root) ? withPath({ kind: 'files', name: root }, action, path) : noName

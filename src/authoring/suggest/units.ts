@@ -54,7 +54,7 @@ interface Draft {
 
 /** Only units that agree in all of this can replace one another; `*` matches one segment, so the number of segments is part of it. */
 function rivalsKey({ place, action, pattern }: Draft): string {
-  const about = place.kind === 'services' ? ['services', place.name] : place
+  const about = place.kind === 'files' ? place : { ...place, websocket: null }
   return JSON.stringify([about, action, pattern.split('/').length])
 }
 
@@ -91,7 +91,7 @@ function wildness({ place, pattern }: Draft): number {
 }
 
 function allowsWebSockets(place: Place): boolean {
-  return place.kind === 'services' && place.websocket
+  return place.kind !== 'files' && place.websocket
 }
 
 function addTunnels(units: readonly Unit[], tunnels: readonly Use[]): readonly Unit[] {

@@ -61,13 +61,14 @@ function annotate(line: Node, capability: Suggested, roots: ReadonlyMap<string, 
   if (isMap(line)) for (const { key, value } of line.items) if (String(key) !== 'paths' && isCollection(value)) value.flow = true
 }
 
-function networkLine({ names, ports, actions, paths, tls, addresses }: Suggested): object {
+function networkLine({ names, ports, actions, paths, tls, websocket, addresses }: Suggested): object {
   return {
     hosts: names,
     ports,
     tls,
     ...(actions !== null && { methods: actions }),
     ...(paths !== null && { paths, ...choicesFor(paths) }),
+    ...(websocket && { websocket }),
     ...(addresses.length > 0 && { addresses }),
   }
 }

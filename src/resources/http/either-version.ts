@@ -1,6 +1,6 @@
 /** Which version of HTTP an origin is asked in: that of the caller, if the origin speaks it, and else the other. */
 import { type Progress, Refusal, type Reply, type RequestBody } from '../../core/index.ts'
-import { speaksHttp2Only } from './origin-error.ts'
+import { speaksHttp2Only } from '../../egress/index.ts'
 import type { OriginVersions } from './origin-pool.ts'
 import { RepeatableBody } from './repeatable-body.ts'
 

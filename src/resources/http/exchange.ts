@@ -1,9 +1,9 @@
 /** One request to an origin through undici. The reply is pushed: chunks go from the parser to the sink, without a stream between them. */
 import type { Dispatcher } from 'undici'
 import { type Answer, type Body, endOf, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
+import { explainOriginError, firstByteLate, maxInformational, tooManyInformational } from '../../egress/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
-import { explainOriginError, firstByteLate, maxInformational, tooManyInformational } from './origin-error.ts'
 import type { Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'

@@ -15,9 +15,12 @@ import {
   type Resource,
   type Retries,
   shareOf,
+  type Takeover,
 } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
+import { boundsOf, openWebSocket, type WebSocketBounds } from '../../websocket/index.ts'
+import { capped } from '../byte-caps.ts'
 import { createHeadDeadline, type HeadDeadline, withinTotal } from '../deadlines.ts'
 import { createRetries, holdForRetries } from '../retries.ts'
 import { bodyOf } from './body-facts.ts'
@@ -37,6 +40,7 @@ export interface HttpResourceOptions {
   readonly idleTimeoutMs: number
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
+  readonly websockets: WebSocketBounds
 }
 
 /** Who waits for all attempts, and how long they may take together. */
@@ -52,17 +56,37 @@ interface AskedOn extends Omit<AskedFor, 'timeoutMs'> {
 }
 
 export function createHttpResource(options: HttpResourceOptions): Resource<HttpRequest> {
-  const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes } = options
+  const { pools, dialer, originTimeoutMs, idleTimeoutMs, maxRequestBytes, maxReplyBytes, websockets } = options
   const withRetries = createRetries()
 
   function perform(permit: Permit<HttpRequest>, progress: Progress): Promise<Reply> | Reply {
     const { request, decision } = permit
     if (request.isLastHop) return answerAsLastHop(request.target)
+    if (request.target.websocket) return upgrade(permit, progress)
     const { timeouts, retries, timeoutMs = originTimeoutMs } = decision.obligations
     return withinTotal(timeouts?.totalMs, request.hangup, (hangup) => {
       if (retries !== undefined && isIdempotent(request.target.method)) return askAgain(retries, permit, { hangup, progress, timeoutMs })
       return ask(permit, { hangup, progress, head: createHeadDeadline(timeoutMs) })
     })
+  }
+
+  /** The handshake happens in the takeover: nothing is sent before the record is durable. */
+  function upgrade({ request, decision: { obligations } }: Permit<HttpRequest>, progress: Progress): Takeover {
+    const { integration, target } = request
+    const { addresses: allowed = [], timeouts = {}, timeoutMs = originTimeoutMs } = obligations
+    const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs, timeouts }
+    return {
+      status: 101,
+      headers: [],
+      takeover: (caller, head, meter, opening) =>
+        openWebSocket({
+          ...{ caller, head, opening, meter: capped(meter, obligations), progress, request, timeoutMs, timeouts },
+          path: pathOf(target),
+          dial: (signal) => (target.scheme === 'https' ? dialer.tls(to, signal) : dialer.tcp(to, signal)),
+          bounds: boundsOf(obligations, websockets),
+        }),
+      discard: () => {},
+    }
   }
 
   async function askAgain(settings: Retries, permit: Permit<HttpRequest>, { hangup, progress, timeoutMs }: AskedFor): Promise<Reply> {
@@ -97,7 +121,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     }
     // Looked up when it is used: during the wait for a body, a pool may be closed to make room.
     const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed, timeouts)
-    const path = target.query === '' ? target.path : `${target.path}?${target.query}`
+    const path = pathOf(target)
     const { method } = target
     const ask = (whole: Buffer | null, progress: Progress) =>
       exchange({
@@ -129,14 +153,19 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
   return {
     kind: 'http',
     claim(request, needs) {
-      const { scheme, host, port, method, path, query } = request.target
+      const { scheme, host, port, method, path, query, websocket } = request.target
+      const subject = query === '' ? { scheme, host, port, method, path } : { scheme, host, port, method, path, query }
       return Claim.of(request, perform, {
         facts: httpFacts(request, needs),
-        subject: query === '' ? { scheme, host, port, method, path } : { scheme, host, port, method, path, query },
+        subject: websocket ? { ...subject, websocket } : subject,
         origin: originOf(request.target),
       })
     },
   }
+}
+
+function pathOf({ path, query }: HttpRequest['target']): string {
+  return query === '' ? path : `${path}?${query}`
 }
 
 function originOf({ scheme, host, port }: HttpRequest['target']): string {
@@ -145,9 +174,10 @@ function originOf({ scheme, host, port }: HttpRequest['target']): string {
 
 /** `input.http`. Only what the policy can look at is computed. */
 function httpFacts({ target, headers, body, integration }: HttpRequest, needs: Needs): JsonObject {
-  const { scheme, host, port, method, path, query } = target
+  const { scheme, host, port, method, path, query, websocket } = target
   const judged = judgedQueryOf(integration, query)
-  if (!needs.headers && !needs.body) return { scheme, host, port, method, path, ...pathForms(path), ...judged }
+  if (!needs.headers && !needs.body)
+    return { scheme, host, port, method, path, ...pathForms(path), ...judged, ...(websocket && { websocket }) }
   return {
     scheme,
     host,
@@ -156,6 +186,7 @@ function httpFacts({ target, headers, body, integration }: HttpRequest, needs: N
     path,
     ...pathForms(path),
     ...judged,
+    ...(websocket && { websocket }),
     ...(needs.headers && { segments: segmentsOf(path), query: queryOf(query), headers: headersOf(headers) }),
     ...(needs.body && body !== null && { body: bodyOf(body, headers) }),
   }

@@ -12,10 +12,10 @@ import {
   type RequestBody,
   type Sink,
 } from '../../core/index.ts'
+import { maxInformational, stalled, tooManyInformational } from '../../egress/index.ts'
 import { fieldObject, withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
 import type { OriginSession } from './http2-sessions.ts'
-import { maxInformational, stalled, tooManyInformational } from './origin-error.ts'
 import { isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 import { createHeadTimers, createTurnTimer, type HeadTimers } from './turn-timer.ts'

@@ -2,7 +2,6 @@
 export { forgetPending, freeSocketsOf } from './agent-queue.ts'
 export { bodyOf } from './body-facts.ts'
 export { answerAsLastHop, createHttpResource } from './http-resource.ts'
-export { explainOriginError, firstByteLate, limitInformational, stalled } from './origin-error.ts'
 export { createPools } from './pools.ts'
 export { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 export { endToEnd } from './reply-headers.ts'

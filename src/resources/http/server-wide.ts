@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Answer, endOf, type Hangup, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
+import { explainOriginError, limitInformational } from '../../egress/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { explainOriginError, limitInformational } from './origin-error.ts'
 import { endToEnd } from './reply-headers.ts'
 
 export interface ServerWideOptions {

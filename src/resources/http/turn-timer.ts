@@ -1,7 +1,7 @@
 /** Timeouts that run only while the other side is expected to act. */
 import { Refusal } from '../../core/index.ts'
+import { firstByteLate } from '../../egress/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
-import { firstByteLate } from './origin-error.ts'
 
 export interface TurnTimer {
   /** Starts from now, replacing an earlier start. */

@@ -15,11 +15,11 @@ import {
   type RequestBody,
   type Sink,
 } from '../../core/index.ts'
+import { explainOriginError, limitInformational, stalled } from '../../egress/index.ts'
 import { request as httpRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
 import { forgetPending } from './agent-queue.ts'
-import { explainOriginError, limitInformational, stalled } from './origin-error.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'
 import { endToEnd } from './reply-headers.ts'
 import { createHeadTimers, createTurnTimer, type HeadTimers } from './turn-timer.ts'

@@ -1,8 +1,9 @@
 /** One exchange with a service. It follows the outgoing request from the beginning, and takes the reply where Node reads it. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type Answer, endOf, type Hangup, type Progress, type Refusal, type ServiceRequest, type Timeouts } from '../../core/index.ts'
+import { explainOriginError, limitInformational } from '../../egress/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
-import { createHeadTimers, explainOriginError, type HeadTimers, isClosed, isIdempotent, limitInformational } from '../http/index.ts'
+import { createHeadTimers, type HeadTimers, isClosed, isIdempotent } from '../http/index.ts'
 import type { Call } from './call.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 import { serviceReply } from './service-reply.ts'

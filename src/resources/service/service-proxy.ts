@@ -13,14 +13,15 @@ import {
   toRefusal,
 } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
+import { type CallersEnd, type UpgradeOptions, WebSocketUpgrade } from '../../websocket/index.ts'
 import { createHeadDeadline, type HeadDeadline } from '../deadlines.ts'
 import { askedTwice, isIdempotent } from '../http/index.ts'
 import { createRetries, holdForRetries } from '../retries.ts'
 import { callerEnd, requestOf, serviceHeaders } from './call.ts'
 import { ServiceAgent } from './dial-agent.ts'
 import { ServiceExchange } from './exchange.ts'
+import { LibraryEnd } from './library-end.ts'
 import { createReplyAddresses } from './reply-addresses.ts'
-import { ServiceUpgrade, type UpgradeOptions } from './upgrade.ts'
 
 export interface ServiceSettings {
   readonly name: string
@@ -36,11 +37,11 @@ export interface ServiceProxy {
   forward(request: ServiceRequest, progress: Progress, bounds: ServiceBounds): Promise<Reply>
   /** As `ServiceAgent.giveUpIdle`. */
   giveUpIdle(integration: string): number
-  /** Performs the upgrade on the caller's socket; ends as `ServiceUpgrade.ended`. */
+  /** Ends as `WebSocketUpgrade.ended`. */
   upgrade(request: ServiceRequest, way: UpgradeWay): Promise<void>
 }
 
-export interface UpgradeWay extends Pick<UpgradeOptions, 'caller' | 'head' | 'meter' | 'progress' | 'timeouts'> {
+export interface UpgradeWay extends Pick<UpgradeOptions, keyof CallersEnd | 'bounds' | 'timeouts'> {
   /** The service's own timeout if absent. */
   readonly timeoutMs: number | undefined
 }
@@ -139,8 +140,8 @@ export function createServiceProxy(configured: ServiceSettings, dialer: Dialer, 
 
     upgrade(request, way) {
       const path = outgoingPath(url, request)
-      const { timeoutMs = configured.timeoutMs } = way
-      const upgrade = new ServiceUpgrade({ ...way, service, request, path, timeoutMs, idleTimeoutMs })
+      const options = { ...way, destination: service, request, path, timeoutMs: way.timeoutMs ?? configured.timeoutMs }
+      const upgrade = new WebSocketUpgrade(options, (frames) => new LibraryEnd(frames))
       const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(configured, request), null)
       // The library's type is a Socket; it uses a Duplex with a socket's setters.
       middleware.upgrade(incoming, upgrade.end as unknown as Socket, Buffer.alloc(0))

@@ -1,8 +1,9 @@
 /** Makes a Reply with a pushed body from a service's response. */
 import type { IncomingMessage } from 'node:http'
 import { type Answer, type PushedBody, Refusal, type Sink } from '../../core/index.ts'
+import { stalled } from '../../egress/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { createTurnTimer, endToEnd, stalled } from '../http/index.ts'
+import { createTurnTimer, endToEnd } from '../http/index.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 
 export interface ReplyOptions {

@@ -3,6 +3,7 @@ import { judgedQueryOf, pathForms, segmentsOf } from '../../canonical/index.ts'
 import { Claim, type Permit, type Progress, Refusal, type Reply, type Resource, type ServiceRequest } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
+import { boundsOf, type WebSocketBounds } from '../../websocket/index.ts'
 import { capped } from '../byte-caps.ts'
 import { withinTotal } from '../deadlines.ts'
 import { answerAsLastHop, bodyOf } from '../http/index.ts'
@@ -13,8 +14,9 @@ export interface ServiceResourceOptions {
   readonly dialer: Dialer
   readonly maxRequestBytes: number
   readonly maxReplyBytes: number
-  /** A reply or a WebSocket without a byte for so long is cut. */
+  /** A reply without a byte for so long is cut. */
   readonly idleTimeoutMs: number
+  readonly websockets: WebSocketBounds
 }
 
 export interface ServiceResource extends Resource<ServiceRequest> {
@@ -38,8 +40,10 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
       return {
         status: 101,
         headers: [],
-        takeover: (socket, head, meter) =>
-          proxy.upgrade(request, { caller: socket, head, meter: capped(meter, obligations), progress, timeoutMs, timeouts }),
+        takeover(caller, head, meter, opening) {
+          const end = { caller, head, opening, meter: capped(meter, obligations), progress }
+          return proxy.upgrade(request, { ...end, bounds: boundsOf(obligations, defaults.websockets), timeoutMs, timeouts })
+        },
         discard: () => {},
       }
     }

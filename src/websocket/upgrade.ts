@@ -1,81 +1,96 @@
-/** One WebSocket upgrade to a service: it opens, or the caller gets a refusal. Once open, neither end outlives the other. */
+/** One WebSocket: it opens, or the caller gets a refusal. Once open, neither end outlives the other. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   BrokenOff,
+  drained,
+  type HttpRequest,
   type Meter,
+  type Opening,
   type Progress,
   Refusal,
   type ServiceRequest,
   type Slowed,
   type Timeouts,
+  toProblem,
   writeSlowly,
-} from '../../core/index.ts'
-import { endOfTime, stillFor } from '../../egress/index.ts'
-import { explainOriginError, firstByteLate, limitInformational } from '../http/index.ts'
-import type { Call } from './call.ts'
-import { answerOf, openingOf } from './handshake.ts'
-import { LibraryEnd } from './library-end.ts'
+} from '../core/index.ts'
+import { explainOriginError, limitInformational } from '../egress/index.ts'
+import { Direction, type WebSocketBounds } from './bounds.ts'
+import { brokenOffBy, closeBoth, closeCodeOf, faultOf } from './close.ts'
+import type { FrameStream, Frames } from './frame-stream.ts'
+import { agreementOf } from './handshake.ts'
+import { UpgradeTimers } from './timers.ts'
 
-export interface UpgradeOptions {
-  /** The service's name, for messages. */
-  readonly service: string
-  readonly request: ServiceRequest
-  /** Path and query, as they are sent. */
-  readonly path: string
+/** How a WebSocket reaches its caller. */
+export interface CallersEnd {
   readonly caller: Duplex
   /** Bytes that the caller sent after its request. */
   readonly head: Buffer
-  /** Until the service has answered. */
-  readonly timeoutMs: number
-  readonly timeouts: Timeouts
-  /** If neither end sends a byte for so long, both are cut. */
-  readonly idleTimeoutMs: number
+  readonly opening: Opening
   readonly meter: Meter
   readonly progress: Progress
+}
+
+export interface UpgradeOptions extends CallersEnd {
+  /** The destination's name, for messages. */
+  readonly destination: string
+  readonly request: ServiceRequest | HttpRequest
+  /** Path and query, as they are sent. */
+  readonly path: string
+  /** Until the destination has answered. */
+  readonly timeoutMs: number
+  readonly timeouts: Timeouts
+  readonly bounds: WebSocketBounds
 }
 
 /** How much of a caller's early frames is held before the WebSocket is open. */
 const maxEarlyBytes = 64 * 1024
 
-export class ServiceUpgrade implements Call {
+export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
   readonly integration: string
   readonly method: string
   readonly path: string
-  /** It takes its connection over, and cannot be repeated if it meets a kept one that the service has closed. */
+  /** It takes its connection over, and cannot be repeated if it meets a kept one that the destination has closed. */
   readonly isAlone = true
-  /** Given to the library in place of the caller's socket. */
-  readonly end: LibraryEnd
+  /** The caller, towards what reads and writes the destination's side. */
+  readonly end: End
   /**
    * Resolves when an open WebSocket has closed. Rejects with a `Refusal` if it never opened and the caller was answered with it, and
    * with another Error if it broke off, or if the meter threw one.
    */
   readonly ended: Promise<void>
-  onGivenUp: Call['onGivenUp'] = null
+  /** Called when it is given up before it has a connection. */
+  onGivenUp: (() => void) | null = null
   readonly progress: Progress
   readonly timeouts: Timeouts
   readonly #options: UpgradeOptions
-  #timer: NodeJS.Timeout
-  #firstByteTimer: NodeJS.Timeout | undefined
-  readonly #totalTimer: NodeJS.Timeout | undefined
+  readonly #timers: UpgradeTimers
   #resolve: () => void = () => {}
   #reject: (error: Error) => void = () => {}
   #outgoing: ClientRequest | null = null
   #origin: Socket | null = null
   #early: Buffer[] = []
+  /** Ends what waits. */
+  readonly #ended = new AbortController()
   #earlyBytes = 0
   /** A bucket slows the caller's bytes. */
   #sendsSlowly = false
-  /** A bucket slows the service's bytes. */
+  /** A bucket slows the destination's bytes. */
   #receivesSlowly = false
   #over = false
+  /** Frames of the caller, and of the destination, once it is open. */
+  #fromCaller: Direction | null = null
+  #toCaller: Direction | null = null
 
-  constructor(options: UpgradeOptions) {
-    const { request, path, timeoutMs, timeouts, caller, head } = options
+  /** `createEnd` makes what stands in for the caller. */
+  constructor(options: UpgradeOptions, createEnd: (frames: Frames) => End) {
+    const { request, path, timeoutMs, timeouts, bounds, destination, caller, head } = options
     this.#options = options
-    this.timeouts = timeouts
     this.progress = options.progress
+    this.timeouts = timeouts
     this.integration = request.integration.name
     this.method = request.target.method
     this.path = path
@@ -83,21 +98,19 @@ export class ServiceUpgrade implements Call {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.end = new LibraryEnd({
+    this.end = createEnd({
       onPull: () => void (this.#origin !== null && !this.#sendsSlowly && caller.resume()),
       onFrames: (chunk, done) => this.#received(chunk, done),
       onEnd: () => void (this.#origin !== null && caller.writable && caller.end()),
     })
     this.end.once('close', () => {
       // If both ends have ended, the last bytes are on their way to the caller, whose connection then closes.
-      if (!this.end.readableEnded || !this.end.writableFinished) this.#fail(new Error('the library gave up'))
+      if (!this.end.readableEnded || !this.end.writableFinished) this.#fail(new Error('the other side gave up'))
     })
     // The door's own timer must not cut a connection that was taken over.
     if ('setTimeout' in caller) (caller as Socket).setTimeout(0)
-    const late = () => this.#fail(new Refusal('origin-timeout', `${options.service} did not upgrade within ${timeoutMs} ms`))
-    this.#timer = setTimeout(late, timeoutMs)
-    const { totalMs } = timeouts
-    if (totalMs !== undefined) this.#totalTimer = setTimeout(() => this.#fail(this.#endOfTime()), totalMs)
+    const onTime = (error: Error) => this.#fail(error)
+    this.#timers = new UpgradeTimers({ destination, timeoutMs, timeouts, idleTimeoutMs: bounds.idleTimeoutMs, onTime })
     if (head.byteLength > 0) this.#sent(head)
     caller.on('data', (chunk: Buffer) => this.#sent(chunk))
     caller.once('end', () => this.#callerEnded())
@@ -113,15 +126,11 @@ export class ServiceUpgrade implements Call {
     }
     this.#outgoing = outgoing
     outgoing.on('error', (error) => this.#fail(error))
-    const { service, timeouts } = this.#options
-    const slow = () => this.#fail(firstByteLate(service, timeouts.firstByteMs))
-    outgoing.once('socket', () => {
-      if (!this.#over && timeouts.firstByteMs !== undefined) this.#firstByteTimer = setTimeout(slow, timeouts.firstByteMs)
-    })
+    outgoing.once('socket', () => this.#timers.connected())
     outgoing.once('response', ({ statusCode }) =>
-      this.#fail(new Refusal('origin-failed', `${this.#options.service} refused the WebSocket: it answered ${statusCode}`)),
+      this.#fail(new Refusal('origin-failed', `${this.#options.destination} refused the WebSocket: it answered ${statusCode}`)),
     )
-    limitInformational(outgoing, this.#options.service, (refusal) => this.#fail(refusal))
+    limitInformational(outgoing, this.#options.destination, (refusal) => this.#fail(refusal))
     outgoing.once('upgrade', (answer: IncomingMessage, origin: Socket) => this.#open(answer, origin))
     outgoing.once('close', () => void (this.#origin === null && this.#fail(new Error('closed without an answer'))))
   }
@@ -132,30 +141,27 @@ export class ServiceUpgrade implements Call {
       origin.destroy()
       return
     }
-    const { caller, request, service, timeouts } = this.#options
-    const { idleMs = this.#options.idleTimeoutMs } = timeouts
-    if (answer.statusCode !== 101 || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
+    const { request, destination, bounds, opening } = this.#options
+    const agreed = agreementOf(answer, request.headers, destination)
+    if (agreed instanceof Refusal) {
       origin.destroy()
-      this.#fail(new Refusal('origin-failed', `${service} switched to another protocol than WebSocket`))
+      this.#fail(agreed)
       return
     }
+    const both = { ...bounds, mayCompress: agreed.mayCompress, now: () => performance.now() }
+    this.#fromCaller = new Direction({ ...both, isMasked: true })
+    this.#toCaller = new Direction({ ...both, isMasked: false })
     this.#origin = origin
     this.progress.answered()
     origin.once('close', () => this.#originClosed(origin))
-    this.#stopTimers()
-    const idle = () => {
-      // While a bucket slows it, the gateway itself keeps bytes from passing.
-      if (this.#sendsSlowly || this.#receivesSlowly) this.#timer.refresh()
-      else this.#fail(stillFor(idleMs, timeouts.idleMs === undefined ? null : 'origin-idle-timeout'))
-    }
-    this.#timer = setTimeout(idle, idleMs)
-    caller.write(openingOf(answer, request))
+    this.#timers.opened(() => this.#sendsSlowly || this.#receivesSlowly)
+    opening.accept(agreed.headers)
     // Early bytes are charged when they are sent on.
     if (this.#early.length > 0) this.#sent(Buffer.concat(this.#early))
     this.#early = []
   }
 
-  /** Bytes of the caller, for the service once it has accepted. */
+  /** Bytes of the caller, for the destination once it has accepted. */
   #sent(chunk: Buffer): void {
     if (this.#over) return
     const { caller, meter } = this.#options
@@ -165,29 +171,32 @@ export class ServiceUpgrade implements Call {
       if (this.#earlyBytes >= maxEarlyBytes) caller.pause()
       return
     }
-    this.#timer.refresh()
+    this.#timers.moved()
     try {
+      const waitMs = this.#fromCaller?.check(chunk) ?? 0
       const slowed = meter.sent(chunk.byteLength)
-      if (slowed !== null) void this.#sendSlowly(slowed, chunk)
+      if (slowed !== null || waitMs > 0) void this.#sendSlowly(slowed, chunk, waitMs)
       else if (!this.end.push(chunk)) caller.pause()
     } catch (error) {
-      this.#fail(error as Error)
+      this.#fail(faultOf(error as Error, 'malformed-request', 'payload-too-large'))
     }
   }
 
-  async #sendSlowly(slowed: Slowed, chunk: Buffer): Promise<void> {
+  /** `waitMs`: for its messages. `slowed`: its bytes. */
+  async #sendSlowly(slowed: Slowed | null, chunk: Buffer, waitMs: number): Promise<void> {
     const { caller } = this.#options
     this.#sendsSlowly = true
     caller.pause()
+    if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#ended.signal }).catch(() => {})
     let mayGoOn = true
     for (let from = 0; from < chunk.byteLength; ) {
-      const bytes = await slowed.next()
+      const bytes = slowed === null ? chunk.byteLength : await slowed.next()
       if (bytes === 0 || this.#over) return
       mayGoOn = this.end.push(chunk.subarray(from, from + bytes))
       from += bytes
     }
     this.#sendsSlowly = false
-    this.#timer.refresh()
+    this.#timers.moved()
     // Otherwise the library pulls.
     if (mayGoOn) caller.resume()
     if (caller.readableEnded) this.#callerEnded()
@@ -199,22 +208,26 @@ export class ServiceUpgrade implements Call {
       done()
       return
     }
-    this.#timer.refresh()
+    this.#timers.moved()
     try {
+      const waitMs = this.#toCaller?.check(chunk) ?? 0
       const slowed = meter.received(chunk.byteLength)
-      if (slowed !== null) void this.#receiveSlowly(slowed, chunk, done)
+      if (slowed !== null || waitMs > 0) void this.#receiveSlowly(slowed, chunk, waitMs, done)
       else if (caller.write(chunk)) done()
       else caller.once('drain', done)
     } catch (error) {
-      this.#fail(error as Error)
+      this.#fail(faultOf(error as Error, 'origin-failed', 'reply-too-large'))
     }
   }
 
-  async #receiveSlowly(slowed: Slowed, chunk: Buffer, done: () => void): Promise<void> {
+  async #receiveSlowly(slowed: Slowed | null, chunk: Buffer, waitMs: number, done: () => void): Promise<void> {
+    const { caller } = this.#options
     this.#receivesSlowly = true
-    await writeSlowly(slowed, chunk, this.#options.caller)
+    if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#ended.signal }).catch(() => {})
+    if (slowed !== null) await writeSlowly(slowed, chunk, caller)
+    else if (!this.#over && !caller.write(chunk)) await drained(caller)
     this.#receivesSlowly = false
-    if (!this.#over) this.#timer.refresh()
+    this.#timers.moved()
     done()
   }
 
@@ -232,28 +245,17 @@ export class ServiceUpgrade implements Call {
 
   #originClosed(origin: Socket): void {
     const { caller } = this.#options
-    // If the service has ended its side, the caller's side is ended as well, and the caller's own end closes the rest.
-    if (!origin.readableEnded) this.#fail(new Error('the service broke off'))
+    // If the destination has ended its side, the caller's side is ended as well, and the caller's own end closes the rest.
+    if (!origin.readableEnded) this.#fail(new Error('the destination broke off'))
     // If a bucket slows the rest, the library ends the caller's side after it.
     else if (caller.writable && !this.#receivesSlowly) caller.end()
-  }
-
-  /** The caller is answered as long as it is not open. */
-  #endOfTime(): Error {
-    const error = endOfTime()
-    return this.#origin === null ? new Refusal(error.problem, error.message) : error
-  }
-
-  #stopTimers(): void {
-    clearTimeout(this.#timer)
-    clearTimeout(this.#firstByteTimer)
   }
 
   #finish(): void {
     if (this.#over) return
     this.#over = true
-    this.#stopTimers()
-    clearTimeout(this.#totalTimer)
+    this.#timers.stop()
+    this.#ended.abort()
     this.#origin?.destroy()
     this.end.destroy()
     this.#resolve()
@@ -262,25 +264,36 @@ export class ServiceUpgrade implements Call {
   #fail(error: Error): void {
     if (this.#over) return
     this.#over = true
-    this.#stopTimers()
-    clearTimeout(this.#totalTimer)
-    const { caller, service, request } = this.#options
+    this.#timers.stop()
+    this.#ended.abort()
+    const { caller, request, destination, opening } = this.#options
     this.#outgoing?.destroy()
     this.onGivenUp?.()
-    this.#origin?.destroy()
-    this.end.destroy()
-    if (this.#origin !== null) {
-      this.#reject(error)
-      caller.destroy()
+    if (this.#origin === null) {
+      this.end.destroy()
+      const refusal = explainOriginError(error, destination)
+      this.#reject(refusal)
+      if (caller.writable) opening.refuse({ ...toProblem(refusal, request.id), reason: refusal.code })
       return
     }
-    const refusal = explainOriginError(error, service)
-    this.#reject(refusal)
-    if (caller.writable) caller.end(answerOf(refusal, request.id))
+    const code = closeCodeOf(error)
+    if (code === null) this.#cut(error)
+    else void this.#close(code, error.message).then(() => this.#cut(error))
   }
-}
 
-/** A caller that breaks off leaves an error on its socket; without one, the gateway closed the connection. */
-function brokenOffBy({ errored }: Duplex): Error {
-  return errored === null ? new Error('the caller was cut') : new BrokenOff('client-closed', 'the caller broke off', { cause: errored })
+  #cut(error: Error): void {
+    this.#origin?.destroy()
+    this.end.destroy()
+    this.#reject(error)
+    this.#options.caller.destroy()
+  }
+
+  #close(code: number, reason: string): Promise<void> {
+    const [caller, origin] = [this.#options.caller, this.#origin as Socket]
+    this.end.unpipe()
+    origin.unpipe(this.end)
+    const tellsCaller = this.#toCaller?.mayFollow === true && !this.#receivesSlowly
+    const tellsOrigin = this.#fromCaller?.mayFollow === true && !this.#sendsSlowly
+    return closeBoth({ caller, origin, tellsCaller, tellsOrigin }, code, reason)
+  }
 }

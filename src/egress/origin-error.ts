@@ -1,7 +1,7 @@
 /** Turns failures between the gateway and an origin into refusals that the caller can act on. */
 import type { ClientRequest } from 'node:http'
-import { Refusal } from '../../core/index.ts'
-import { meaningOfAlert, refusesHttp1 } from '../../egress/index.ts'
+import { Refusal } from '../core/index.ts'
+import { meaningOfAlert, refusesHttp1 } from './dial.ts'
 
 /** An origin that sends informational replies and never comes to its reply would keep the gateway busy until the timeout (RFC 9110 §15.2). */
 export const maxInformational = 100

@@ -1,0 +1,74 @@
+/** Ends of a WebSocket that the gateway causes: each has a code that both ends are told in a Close frame (RFC 6455 §5.5.1, §7.4.1). */
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { BeyondCap, BrokenOff, type ProblemCode } from '../core/index.ts'
+
+/** What is wrong with the frames of an end, by its Close code. */
+export class FrameFault extends Error {
+  readonly closeCode: number
+
+  constructor(closeCode: 1001 | 1002 | 1008 | 1009, message: string) {
+    super(message)
+    this.closeCode = closeCode
+  }
+}
+
+export function protocolError(what: string): FrameFault {
+  return new FrameFault(1002, what)
+}
+
+/** Who broke the rules of frames, by the problem that is recorded. */
+export function faultOf(error: Error, broken: ProblemCode, tooLarge: ProblemCode): Error {
+  return error instanceof FrameFault ? new BrokenOff(error.closeCode === 1009 ? tooLarge : broken, error.message, { cause: error }) : error
+}
+
+/** `null`: an end broke off, and the other sees that as it is. */
+export function closeCodeOf(error: Error): number | null {
+  if (error instanceof BeyondCap) return 1009
+  const fault = error.cause instanceof FrameFault ? error.cause : error
+  return fault instanceof FrameFault ? fault.closeCode : null
+}
+
+/** A caller that breaks off leaves an error on its socket; without one, the gateway closed the connection. */
+export function brokenOffBy({ errored }: Duplex): Error {
+  return errored === null ? new Error('the caller was cut') : new BrokenOff('client-closed', 'the caller broke off', { cause: errored })
+}
+
+/** How long an end that is told to close may take. */
+const closeWaitMs = 2000
+
+export interface Ends {
+  readonly caller: Duplex
+  readonly origin: Duplex
+  /** Whether a frame may follow what that end was sent: its last one is whole. */
+  readonly tellsCaller: boolean
+  readonly tellsOrigin: boolean
+}
+
+/** Resolves when the caller has closed, or has had its time. `reason`: of the gateway's own. */
+export function closeBoth({ caller, origin, tellsCaller, tellsOrigin }: Ends, code: number, reason: string): Promise<void> {
+  if (tellsCaller && caller.writable) caller.end(closeFrame(code, reason, false))
+  if (tellsOrigin && origin.writable) origin.end(closeFrame(code, reason, true))
+  // Unread bytes would turn an end into a reset, by which the frame is lost.
+  caller.resume()
+  origin.resume()
+  if (caller.destroyed) return Promise.resolve()
+  return new Promise((resolve) => {
+    const settle = () => {
+      clearTimeout(timer)
+      caller.off('close', settle)
+      resolve()
+    }
+    const timer = setTimeout(settle, closeWaitMs)
+    caller.once('close', settle)
+  })
+}
+
+/** `isMasked`: towards the destination. Unmasked bytes of the gateway's own need no secrecy, yet §5.3 asks for a mask that cannot be foretold. */
+function closeFrame(code: number, reason: string, isMasked: boolean): Buffer {
+  const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason, 'utf8').subarray(0, 120)])
+  if (!isMasked) return Buffer.concat([Buffer.from([0x88, payload.byteLength]), payload])
+  const mask = randomBytes(4)
+  for (let i = 0; i < payload.byteLength; i += 1) payload[i] = (payload[i] as number) ^ (mask[i % 4] as number)
+  return Buffer.concat([Buffer.from([0x88, 0x80 | payload.byteLength]), mask, payload])
+}

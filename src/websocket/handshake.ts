@@ -1,0 +1,44 @@
+/** The destination's answer to the handshake of a WebSocket (RFC 6455 §4.2.2). */
+import { hash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { type HeaderList, Refusal } from '../core/index.ts'
+
+export interface Agreement {
+  /** For the caller: other headers of the destination could echo a credential, and a handshake is not masked. */
+  readonly headers: HeaderList
+  /** permessage-deflate (RFC 7692). */
+  readonly mayCompress: boolean
+}
+
+/** RFC 6455 §1.3. */
+const acceptSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+/** RFC 7692 §7.1: nothing else is passed on, as it would come from the destination. */
+const deflate =
+  /^permessage-deflate(?:[ \t]*;[ \t]*(?:(?:server|client)_no_context_takeover|(?:server|client)_max_window_bits(?:="?(?:[89]|1[0-5])"?)?))*$/i
+
+/** `asked`: what the destination was sent. A `Refusal` where its answer is not an answer to that (§4.1). */
+export function agreementOf({ statusCode, headers }: IncomingMessage, asked: HeaderList, destination: string): Agreement | Refusal {
+  const failed = (what: string) => new Refusal('origin-failed', `${destination} ${what}`)
+  if (statusCode !== 101 || headers.upgrade?.toLowerCase() !== 'websocket') return failed('switched to another protocol than WebSocket')
+  const accept = hash('sha1', `${valuesOf(asked, 'sec-websocket-key')[0] ?? ''}${acceptSuffix}`, 'base64')
+  if (headers['sec-websocket-accept']?.trim() !== accept) return failed('answered another handshake: its Sec-WebSocket-Accept is wrong')
+  const agreed = ['sec-websocket-accept', accept]
+  const protocol = headers['sec-websocket-protocol']
+  if (protocol !== undefined) {
+    if (!itemsOf(asked, 'sec-websocket-protocol').includes(protocol)) return failed('chose a subprotocol that was not offered')
+    agreed.push('sec-websocket-protocol', protocol)
+  }
+  const extension = headers['sec-websocket-extensions'] ?? ''
+  if (extension === '') return { headers: agreed, mayCompress: false }
+  const offered = itemsOf(asked, 'sec-websocket-extensions').some((offer) => /^permessage-deflate(?:[ \t]*;|$)/i.test(offer))
+  if (!offered || !deflate.test(extension)) return failed('chose an extension that was not offered')
+  return { headers: [...agreed, 'sec-websocket-extensions', extension], mayCompress: true }
+}
+
+function valuesOf(headers: HeaderList, name: string): readonly string[] {
+  return headers.flatMap((value, i) => (i % 2 === 1 && headers[i - 1]?.toLowerCase() === name ? [value] : []))
+}
+
+function itemsOf(headers: HeaderList, name: string): readonly string[] {
+  return valuesOf(headers, name).flatMap((list) => list.split(',').map((item) => item.trim()))
+}
