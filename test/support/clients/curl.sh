@@ -6,7 +6,7 @@ form='%{http_code} %{http_version}\n'
 curl -sS "$5" -w "$form" -o first "$https/v1/hello" -o second "$https/v1/hello" \
   --next -sS "$5" -w "$form" -o uploaded -T "$body" "$https/v1/sum" \
   --next -sS "$5" -w "$form" -o large "$https/v1/large" -o denied "$https/admin" >ends
-curl -sS -w "$form" -o plain "$http/v1/hello" -o plain-denied "$http/admin" >>ends
+curl -sS -w "$form" -o plain "$http/v1/hello" -o plain-denied "$http/admin" --next -sS "$5" -w "$form" -o elsewhere "$elsewhere/" >>ends
 sha256sum large | cut -d' ' -f1 >sum
 code() { sed 's/.*"code":"\([^"]*\)".*/\1/' "$1"; }
 {
@@ -17,5 +17,5 @@ code() { sed 's/.*"code":"\([^"]*\)".*/\1/' "$1"; }
   code denied
   cat plain; echo
   code plain-denied
+  code elsewhere
 } | paste -d' ' - ends
-curl -sS --fail -w "$form" "$elsewhere/" 2>&1 || true
