@@ -15,7 +15,7 @@ export interface ApiOptions {
   readonly status: () => unknown
   readonly activation: Activation
   readonly reload: () => Promise<ReloadResult>
-  /** `ok: false`: it cannot be rotated so, and nothing has happened. */
+  /** Recorded before it is done. `ok: false`: it cannot be rotated so, and nothing has happened. */
   readonly rotateCa: (overlapMs: number | null) => Promise<{ readonly ok: boolean }>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
@@ -90,7 +90,6 @@ function createApiApp(
         .status(422)
         .json({ ok: false, problem: 'overlapMs is a whole number of milliseconds, above zero and of a year at most' })
     const rotated = await rotateCa(ms)
-    await recorded()
     res.status(rotated.ok ? 200 : 422).json(rotated)
   })
   app.use(

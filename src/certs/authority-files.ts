@@ -5,13 +5,6 @@ import type { AuthorityFolder } from '../config/index.ts'
 import { writeAtomically } from '../files/index.ts'
 import type { CertificateAuthority, MadeAuthority, Overlap } from './certificate-authority.ts'
 
-/** A rotation's: the new certificate, and where there is an overlap the same as the CA before it signed it, and that CA's own. */
-export interface RotationCertificates {
-  readonly certificate: string
-  readonly cross: string
-  readonly previous: string
-}
-
 /**
  * `null` where there is none yet. Expired or not.
  * Throws an Error that names the file where the key is readable by others, unreadable, or does not fit the certificate.
@@ -30,12 +23,8 @@ export async function readAuthority(files: AuthorityFolder, nowMs: number): Prom
 }
 
 /** From the key on, the new CA is the one that is read; its certificate is published behind it. */
-export async function writeAuthority(
-  files: AuthorityFolder,
-  { key, certificate }: MadeAuthority,
-  overlap: Omit<RotationCertificates, 'certificate'> | null,
-): Promise<void> {
-  const certificates = [certificate, ...(overlap === null ? [] : [overlap.cross, overlap.previous])]
+export async function writeAuthority(files: AuthorityFolder, { key, certificate }: MadeAuthority, overlap: Overlap | null): Promise<void> {
+  const certificates = [certificate, ...(overlap === null ? [] : [overlap.cross, overlap.previous.toString()])]
   await writeAtomically(files.rotation, `${certificates.map((pem) => pem.trim()).join('\n')}\n`, 0o644)
   await writeAtomically(files.key, key, 0o600)
 }

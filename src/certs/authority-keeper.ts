@@ -1,6 +1,6 @@
 /** The CA of a gateway that runs: rotated without a restart, and published again when an overlap is over. */
 import type { AuthorityFolder, TrustFolder } from '../config/index.ts'
-import { openAuthority, publishedIn, rotateAuthority } from './authority.ts'
+import { openAuthority, publishedIn, type RecordRotation, rotateAuthority } from './authority.ts'
 import { readAuthority } from './authority-files.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 import { publish } from './trust-folder.ts'
@@ -16,13 +16,12 @@ export interface AuthorityKeeper {
 export interface AuthorityKeeperOptions {
   readonly files: AuthorityFolder
   readonly trust: TrustFolder
-  /** Before it is published. */
-  readonly onRotated: (authority: CertificateAuthority, before: CertificateAuthority) => void
+  readonly record: RecordRotation
   /** A CA whose overlap is over is still in the bundle. */
   readonly onUnpublished: (error: unknown) => void
 }
 
-export function createAuthorityKeeper({ files, trust, onRotated, onUnpublished }: AuthorityKeeperOptions): AuthorityKeeper {
+export function createAuthorityKeeper({ files, trust, record, onUnpublished }: AuthorityKeeperOptions): AuthorityKeeper {
   let current = openAuthority(files, trust)
   let ending: NodeJS.Timeout | null = null
   let queue: Promise<unknown> = current
@@ -58,10 +57,8 @@ export function createAuthorityKeeper({ files, trust, onRotated, onUnpublished }
     current: () => current,
     rotate: (overlapMs) =>
       enqueue(async () => {
-        const before = await current
-        const rotated = await rotateAuthority(files, overlapMs, Date.now())
+        const rotated = await rotateAuthority(files, overlapMs, Date.now(), record)
         current = Promise.resolve(rotated)
-        onRotated(rotated, before)
         awaitEnd(rotated)
         await publish(rotated, publishedIn(files, trust))
         return rotated

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import type { AuthorityFolder, TrustFolder } from '../config/index.ts'
 import { readAuthority, writeAuthority } from './authority-files.ts'
-import { type CertificateAuthority, RotationRefused } from './certificate-authority.ts'
+import { type CertificateAuthority, type MadeAuthority, type Overlap, RotationRefused } from './certificate-authority.ts'
 import { makeAuthorityApart } from './startup-process.ts'
 import { prepareTrustFolder, publish } from './trust-folder.ts'
 
@@ -23,10 +23,7 @@ export async function openAuthority(
   if (kept === null) {
     const { made, ...material } = await makeAuthorityApart(now())
     await writeAuthority(files, made, null)
-    const authority: CertificateAuthority = {
-      ...{ certificate: new X509Certificate(made.certificate), privateKey: createPrivateKey(made.key) },
-      ...{ overlap: null, leafKeyFile: files.leafKey },
-    }
+    const authority = opened(made, files, null)
     await publish(authority, folders, material)
     return authority
   }
@@ -42,11 +39,20 @@ export async function openAuthority(
 /** In its own folder, and where clients find it. */
 export const publishedIn = (files: AuthorityFolder, trust: TrustFolder): readonly TrustFolder[] => [...new Set([files, trust])]
 
+/** Rejects where it cannot be recorded. */
+export type RecordRotation = (next: CertificateAuthority, before: CertificateAuthority) => Promise<void>
+
 /**
- * A new CA takes the place of the one that is there; publish it next. For `overlapMs` its leaves are trusted by clients of the one
- * before as well, whose key is gone at once; `null`: from now on they are not. Throws `RotationRefused` where that cannot be.
+ * A new CA takes the place of the one that is there, once that is recorded; publish it next. For `overlapMs` its leaves are trusted by
+ * clients of the one before as well, whose key is gone at once; `null`: from now on they are not. Throws `RotationRefused` where that
+ * cannot be, and what `record` throws.
  */
-export async function rotateAuthority(files: AuthorityFolder, overlapMs: number | null, nowMs: number): Promise<CertificateAuthority> {
+export async function rotateAuthority(
+  files: AuthorityFolder,
+  overlapMs: number | null,
+  nowMs: number,
+  record: RecordRotation = async () => {},
+): Promise<CertificateAuthority> {
   const current = await readAuthority(files, nowMs)
   if (current === null) throw new RotationRefused(`there is no CA yet (${files.key}); it is made when the gateway first starts`)
   if (overlapMs !== null && current.overlap !== null)
@@ -57,8 +63,13 @@ export async function rotateAuthority(files: AuthorityFolder, overlapMs: number 
   const made = await makeAuthority(nowMs)
   const isExpired = current.certificate.validToDate.getTime() < nowMs
   const cross = overlapMs === null || isExpired ? null : await createCross(current, made.certificate, nowMs, overlapMs)
-  await writeAuthority(files, made, cross === null ? null : { cross, previous: current.certificate.toString() })
-  const rotated = await readAuthority(files, nowMs)
-  if (rotated === null) throw new Error(`${files.key} is gone: something else has removed it`)
-  return rotated
+  const untilMs = cross === null ? 0 : new X509Certificate(cross).validToDate.getTime()
+  const next = opened(made, files, cross === null ? null : { cross, previous: current.certificate, untilMs })
+  await record(next, current)
+  await writeAuthority(files, made, next.overlap)
+  return next
+}
+
+function opened({ certificate, key }: MadeAuthority, { leafKey }: AuthorityFolder, overlap: Overlap | null): CertificateAuthority {
+  return { certificate: new X509Certificate(certificate), privateKey: createPrivateKey(key), overlap, leafKeyFile: leafKey }
 }

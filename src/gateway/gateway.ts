@@ -85,7 +85,7 @@ export async function startGateway(
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
   // What can be touched. Made beside all that follows where it is not there yet:
-  const trust = createTrust({ config, note, logger })
+  const trust = createTrust({ config, note, noted: audit.noted, logger })
   const nextId = createIds()
   const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
   const containment = createContainment((error, peer) => {

@@ -10,19 +10,22 @@ export type Rotated =
 export interface TrustOptions {
   readonly config: Config
   readonly note: (type: 'ca-rotated', facts: Readonly<Record<string, string>>) => void
+  /** Resolves once what was noted is on disk. */
+  readonly noted: () => Promise<void>
   readonly logger: Logger
 }
 
-export function createTrust({ config, note, logger }: TrustOptions) {
+export function createTrust({ config, note, noted, logger }: TrustOptions) {
   const keeper = createAuthorityKeeper({
     ...{ files: config.state.ca, trust: config.trust },
-    onRotated({ certificate, overlap }, before) {
+    async record({ certificate, overlap }, before) {
       const facts = {
         fingerprint: certificate.fingerprint256,
         before: before.certificate.fingerprint256,
         ...(overlap !== null && { overlapUntil: new Date(overlap.untilMs).toISOString() }),
       }
       note('ca-rotated', facts)
+      await noted()
       logger.info(facts, 'the CA is rotated')
     },
     onUnpublished: (error) => logger.error({ err: error }, 'what clients trust cannot be written: it still has the CA before this one'),

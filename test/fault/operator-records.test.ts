@@ -34,6 +34,7 @@ const change = (installation: Installation) => installation.write('integrations/
 for (const [what, path, before, after] of [
   ['suspends', 'integrations/weather/suspend', async () => {}, ['weather']],
   ['resumes', 'integrations/weather/resume', (one: Installation) => ask(one, 'POST', 'integrations/weather/suspend'), ['weather']],
+  ['rotates the CA', 'ca/rotate', async () => {}, []],
   ['reloads', 'reload', async (one: Installation) => change(one), []],
   [
     'rolls back',
@@ -58,6 +59,18 @@ for (const [what, path, before, after] of [
     await start(t, installation)
     assert.deepEqual(await suspended(installation), after)
   })
+
+test('a CA that cannot be recorded as rotated is not', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': manifest('weather', '') } })
+  const file = new FailingFile()
+  await start(t, installation, file)
+  const files = ['ca.key', 'ca.crt', 'rotation.pem', 'bundle.crt'].map((name) => join('state/ca', name))
+  const content = () => files.map(installation.read)
+  const before = content()
+  file.armed = 'ENOSPC'
+  assert.equal((await ask(installation, 'POST', 'ca/rotate')).status, 503)
+  assert.deepEqual(content(), before)
+})
 
 test('a suspension is kept for the next start only once it is recorded', async (t) => {
   const folder = createFolder(t)

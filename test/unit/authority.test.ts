@@ -72,7 +72,12 @@ test('an expired CA stops the start and says how a new one is made; the new one 
 
 test('when an overlap is over, the CA before is no longer published, and the next rotation is possible', async (t) => {
   const { files, first } = await arrange(t)
-  const keeper = createAuthorityKeeper({ files, trust: files, onRotated: () => {}, onUnpublished: (error) => assert.fail(String(error)) })
+  const keeper = createAuthorityKeeper({
+    files,
+    trust: files,
+    record: async () => {},
+    onUnpublished: (error) => assert.fail(String(error)),
+  })
   t.after(keeper.close)
   const bundle = () => readFileSync(files.bundle, 'utf8').match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []
   const holds = (fingerprint: string) => bundle().some((pem) => new X509Certificate(pem).fingerprint256 === fingerprint)
