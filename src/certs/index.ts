@@ -1,5 +1,5 @@
 /** The interception CA, its leaves, and what clients need to trust it. */
-export { openAuthority, publishedIn, rotateAuthority } from './authority.ts'
+export { openAuthority } from './authority.ts'
 export { readAuthority } from './authority-files.ts'
 export { createAuthorityKeeper } from './authority-keeper.ts'
 export { type CertificateAuthority, RotationRefused } from './certificate-authority.ts'

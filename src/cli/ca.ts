@@ -1,9 +1,10 @@
 /** `sallyport ca`: what the interception CA is, a new one in its place, and what makes clients trust it. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { type CertificateAuthority, prepareTrustFolder, publish, publishedIn, readAuthority, rotateAuthority } from '../certs/index.ts'
+import { type CertificateAuthority, prepareTrustFolder, publish, readAuthority } from '../certs/index.ts'
 import { type Config, duration, trustFolder } from '../config/index.ts'
-import { isFolderInUse, lockFolder } from '../files/index.ts'
+import { isFolderInUse } from '../files/index.ts'
+import { rotateStopped } from '../gateway/index.ts'
 import { ask } from './admin-client.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { howToTrust } from './how-to-trust.ts'
@@ -37,43 +38,23 @@ export async function caShow(config: Config, json: boolean): Promise<string> {
   return rows.map(([name = '', value = '']) => `${name.padEnd(11)} ${value}\n`).join('')
 }
 
-/** `overlap`: a duration; `false`: clients of the CA before are cut off. Throws `CommandError` and `RotationRefused`. */
+/** `overlap`: a duration; `false`: clients of the CA before are cut off. Throws `CommandError`, and what keeps it from being recorded. */
 export async function caRotate(config: Config, overlap: string | false): Promise<string> {
   const overlapMs = overlap === false ? null : millisecondsOf(overlap)
-  const { fingerprint, overlapUntil } = isFolderInUse(config.state.folder)
-    ? await rotateRunning(config, overlapMs)
+  await requireAuthority(config)
+  const query = overlapMs === null ? '' : `?overlapMs=${overlapMs}`
+  // The leaves of a gateway that runs come from the new CA when it answers.
+  const answer = isFolderInUse(config.state.folder)
+    ? await ask(config, 'POST', `/v1/ca/rotate${query}`, { isSlow: true })
     : await rotateStopped(config, overlapMs)
+  const rotated = answer as Awaited<ReturnType<typeof rotateStopped>>
+  if (!rotated.ok) throw new CommandError(rotated.problem)
+  const { fingerprint, overlapUntil } = rotated
   const clients =
     overlapUntil === null
       ? 'clients have to be restarted, now, with what "sallyport env NAME" prints'
       : `clients that run are kept working until ${overlapUntil}: restart them before with what "sallyport env NAME" prints`
   return `rotated: SHA-256 ${fingerprint}, in ${config.trust.folder}\n${clients}\n`
-}
-
-interface Rotation {
-  readonly fingerprint: string
-  readonly overlapUntil: string | null
-}
-
-/** The gateway's leaves come from the new CA when it answers. */
-async function rotateRunning(config: Config, overlapMs: number | null): Promise<Rotation> {
-  const answer = await ask(config, 'POST', `/v1/ca/rotate${overlapMs === null ? '' : `?overlapMs=${overlapMs}`}`, { isSlow: true })
-  const { ok, problem } = answer as { readonly ok: boolean; readonly problem?: string }
-  if (!ok) throw new CommandError(problem ?? 'the gateway refused')
-  return answer as Rotation
-}
-
-async function rotateStopped({ state, trust }: Config, overlapMs: number | null): Promise<Rotation> {
-  const unlock = lockFolder(state.folder)
-  try {
-    if (trust !== state.ca) await prepareTrustFolder(trust.folder)
-    const authority = await rotateAuthority(state.ca, overlapMs, Date.now())
-    await publish(authority, publishedIn(state.ca, trust))
-    const { certificate, overlap } = authority
-    return { fingerprint: certificate.fingerprint256, overlapUntil: overlap === null ? null : new Date(overlap.untilMs).toISOString() }
-  } finally {
-    unlock()
-  }
 }
 
 /** `to`: a folder that gets all that clients need; else this is printed for each kind of client. */

@@ -46,9 +46,7 @@ export function explainFailure(error: unknown): number {
   }
   const known =
     error instanceof Error &&
-    ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing', 'ReferenceDifference', 'RotationRefused'].includes(
-      error.name,
-    )
+    ['AuditError', 'FolderLockError', 'BundleError', 'RegoError', 'CompilerMissing', 'ReferenceDifference'].includes(error.name)
   const listen = error instanceof Error && /cannot listen|is in use|can be read by others|expired on|trust cannot be at/.test(error.message)
   const said = error instanceof Error ? (known || listen ? error.message : error.stack) : String(error)
   process.stderr.write(`${visibleLines(said ?? '')}\n`)

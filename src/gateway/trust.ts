@@ -1,7 +1,9 @@
-/** The CA of the gateway, which an operator can rotate while it runs: recorded, and logged. */
+/** The CA of the gateway, which an operator can rotate, while it runs too: recorded, and logged. */
 import { createAuthorityKeeper, RotationRefused } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
-import type { Logger } from '../telemetry/index.ts'
+import { createRedactor } from '../redact/index.ts'
+import { createLogger, createMetrics, type Logger } from '../telemetry/index.ts'
+import { openRecording } from './recording.ts'
 
 export type Rotated =
   | { readonly ok: true; readonly fingerprint: string; readonly overlapUntil: string | null }
@@ -13,6 +15,22 @@ export interface TrustOptions {
   /** Resolves once what was noted is on disk. */
   readonly noted: () => Promise<void>
   readonly logger: Logger
+}
+
+/** Where no gateway runs: recorded and done in the same way. Throws as `openRecording`. */
+export async function rotateStopped(config: Config, overlapMs: number | null): Promise<Rotated> {
+  const redactor = createRedactor(config.secrets)
+  const logger = createLogger({ level: 'error', mask: (line) => redactor.text(line) })
+  const audit = openRecording({ config, mask: redactor, logger, metrics: createMetrics(), file: undefined })
+  try {
+    await audit.ready()
+    const trust = createTrust({ config, note: audit.note, noted: audit.noted, logger })
+    const rotated = await trust.rotate(overlapMs)
+    trust.close()
+    return rotated
+  } finally {
+    await audit.close()
+  }
 }
 
 export function createTrust({ config, note, noted, logger }: TrustOptions) {

@@ -147,6 +147,7 @@ test('a CA that is rotated while no gateway runs is what the next one signs with
   assert.equal((await sallyport(installation, 'ca', 'rotate')).code, 0)
   const after = ca()
   assert.notDeepEqual(after, before)
+  assert.equal(installation.records().find(({ type }) => type === 'ca-rotated')?.['fingerprint'], new X509Certificate(after).fingerprint256)
   await startHere(t, installation)
   assert.deepEqual(ca(), after)
 })
