@@ -37,6 +37,7 @@ export class Http2Arrival implements Arrival, Hangup {
   readonly #callbacks = new Set<() => void>()
   #gone = false
   #activeAt = performance.now()
+  #isHandedOver = false
 
   /** `raw`: the head as it was received, flat. */
   constructor(id: string, settings: StreamSettings, stream: ServerHttp2Stream, raw: HeaderList) {
@@ -81,7 +82,7 @@ export class Http2Arrival implements Arrival, Hangup {
     if (refusal !== undefined) throw refusal
     const head = readHttp2Head(this.#raw, 'https', judged, maxHeaderBytes)
     return requestFrom(
-      { ...head, isHttp2: true, readBody: () => this.#body(head.rawHeaders) },
+      { ...head, isHttp2: true, readBody: () => (head.websocket ? this.#none(head.rawHeaders) : this.#body(head.rawHeaders)) },
       { arrival: this, who, scheme: 'https', judged },
     )
   }
@@ -97,9 +98,14 @@ export class Http2Arrival implements Arrival, Hangup {
     this.#activeAt = performance.now()
   }
 
+  /** It is a WebSocket from now on, which has timeouts of its own. */
+  handOver(): void {
+    this.#isHandedOver = true
+  }
+
   /** Whether nothing has passed for so long. As for HTTP/1.1, a caller that has read everything so far waits for the origin, whose own timeouts bound that. */
   hasStalled(idleMs: number): boolean {
-    if (this.#isWaitingForUs) this.touch()
+    if (this.#isHandedOver || this.#isWaitingForUs) this.touch()
     return performance.now() - this.#activeAt >= idleMs
   }
 
@@ -110,6 +116,12 @@ export class Http2Arrival implements Arrival, Hangup {
 
   cut(): void {
     this.stream.close(internalError)
+  }
+
+  /** What comes on the stream belongs to the WebSocket. */
+  #none(rawHeaders: HeaderList): null {
+    if (soleHeader(rawHeaders, 'content-length') !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
+    return null
   }
 
   /** nghttp2 holds the length against the bytes that come (RFC 9113 §8.1.1). */

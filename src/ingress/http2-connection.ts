@@ -50,7 +50,12 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
     maxHeaderListPairs: 4096,
     maxSessionInvalidFrames: 100,
     maxSessionRejectedStreams: 100,
-    settings: { enablePush: false, maxConcurrentStreams: maxStreams, maxHeaderListSize: 4 * settings.maxHeaderBytes },
+    settings: {
+      enablePush: false,
+      maxConcurrentStreams: maxStreams,
+      maxHeaderListSize: 4 * settings.maxHeaderBytes,
+      enableConnectProtocol: true,
+    },
   })
   const open = new Set<Http2Arrival>()
   /** A bucket that empties with time. */

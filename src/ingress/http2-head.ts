@@ -9,15 +9,17 @@ export interface Http2Head {
   readonly rest: string
   /** Without pseudo-header fields. */
   readonly rawHeaders: HeaderList
+  /** An extended CONNECT (RFC 8441 §4): `method` is GET all the same. */
+  readonly websocket: boolean
 }
 
 /** §8.2.2: they belong to a connection of HTTP/1.1. */
 const connectionSpecific: ReadonlySet<string> = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade'])
-const pseudo: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path'])
+const pseudo: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path', ':protocol'])
 /** §6.5.2: what each field counts beyond its characters. */
 const fieldOverheadBytes = 32
 
-/** `raw`: flat, as received. Throws `Refusal`: malformed-request, method-not-allowed, headers-too-large. */
+/** `raw`: flat, as received. Throws `Refusal`: malformed-request, method-not-allowed, upgrade-unsupported, headers-too-large. */
 export function readHttp2Head(raw: HeaderList, scheme: 'https', judged: Authority, maxHeaderBytes: number): Http2Head {
   const given = new Map<string, string>()
   const rawHeaders: string[] = []
@@ -53,12 +55,16 @@ function readTarget(
   rawHeaders: HeaderList,
   scheme: 'https',
   judged: Authority,
-): { readonly method: string; readonly rest: string } {
+): Omit<Http2Head, 'rawHeaders'> {
+  const protocol = given.get(':protocol')
   const method = given.get(':method') ?? ''
-  if (method === 'CONNECT')
+  if (method === 'CONNECT' && protocol === undefined)
     throw new Refusal('method-not-allowed', 'there is no CONNECT inside a tunnel', {
       headers: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
     })
+  if (method !== 'CONNECT' && protocol !== undefined) throw malformed(':protocol belongs to CONNECT')
+  if (protocol !== undefined && protocol !== 'websocket')
+    throw new Refusal('upgrade-unsupported', 'the only protocol carried by an extended CONNECT is websocket')
   if (given.get(':scheme') !== scheme) throw malformed(`:scheme is not ${scheme}, as inside this tunnel`)
   const rest = given.get(':path') ?? ''
   if (!rest.startsWith('/') && !(rest === '*' && method === 'OPTIONS')) throw malformed(':path does not begin with a slash')
@@ -68,7 +74,7 @@ function readTarget(
   if (claimed.length === 0) throw malformed('there is neither :authority nor host')
   if (hosts.length > 1) throw malformed('host is there twice')
   for (const authority of claimed) requireAgreement(authority, scheme, judged)
-  return { method, rest }
+  return protocol === undefined ? { method, rest, websocket: false } : { method: 'GET', rest, websocket: true }
 }
 
 function malformed(what: string): Refusal {

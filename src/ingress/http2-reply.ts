@@ -5,6 +5,7 @@ import type { Handle, Settling } from '../pipeline.ts'
 import { fieldObject } from '../text/index.ts'
 import { grpcAnswer } from './grpc-status.ts'
 import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
+import { openOnStream } from './http2-websocket.ts'
 
 /** One arrival over HTTP/2, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
 export function serveStream(handle: Handle, arrival: Http2Arrival): void {
@@ -39,9 +40,7 @@ function deliver(settling: Settling, arrival: Http2Arrival): void {
   const { stream, id } = arrival
   const reply = replyTo(arrival, settling)
   if (isTakeover(reply)) {
-    reply.discard()
-    settling.settle({ complete: false })
-    stream.close(internalError)
+    openOnStream(settling, reply, arrival)
     return
   }
   const { status, body } = reply

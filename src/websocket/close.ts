@@ -29,9 +29,17 @@ export function closeCodeOf(error: Error): number | null {
   return fault instanceof FrameFault ? fault.closeCode : null
 }
 
-/** A caller that breaks off leaves an error on its socket; without one, the gateway closed the connection. */
-export function brokenOffBy({ errored }: Duplex): Error {
-  return errored === null ? new Error('the caller was cut') : new BrokenOff('client-closed', 'the caller broke off', { cause: errored })
+/** A stream of HTTP/2 ends before it says that it was reset. */
+type Caller = Duplex & { readonly aborted?: boolean }
+
+export function hasBrokenOff({ readableEnded, aborted }: Caller): boolean {
+  return !readableEnded || aborted === true
+}
+
+/** A caller that breaks off leaves an error on its socket, or has reset its stream of HTTP/2; otherwise the gateway closed the connection. */
+export function brokenOffBy({ errored, aborted }: Caller): Error {
+  if (errored === null && aborted !== true) return new Error('the caller was cut')
+  return new BrokenOff('client-closed', 'the caller broke off', errored === null ? {} : { cause: errored })
 }
 
 /** How long an end that is told to close may take. */

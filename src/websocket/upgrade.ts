@@ -19,7 +19,7 @@ import {
 } from '../core/index.ts'
 import { explainOriginError, limitInformational } from '../egress/index.ts'
 import { Direction, type WebSocketBounds } from './bounds.ts'
-import { brokenOffBy, closeBoth, closeCodeOf, faultOf } from './close.ts'
+import { brokenOffBy, closeBoth, closeCodeOf, faultOf, hasBrokenOff } from './close.ts'
 import type { FrameStream, Frames } from './frame-stream.ts'
 import { agreementOf } from './handshake.ts'
 import { UpgradeTimers } from './timers.ts'
@@ -239,7 +239,7 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
 
   #callerClosed(): void {
     if (this.#origin === null) this.#fail(new Refusal('client-closed', 'the caller went away'))
-    else if (!this.#options.caller.readableEnded || this.#receivesSlowly) this.#fail(brokenOffBy(this.#options.caller))
+    else if (hasBrokenOff(this.#options.caller) || this.#receivesSlowly) this.#fail(brokenOffBy(this.#options.caller))
     else this.#finish()
   }
 

@@ -2,17 +2,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 import { connect } from 'node:net'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
+import { ask as askHttp2, openSession } from '../support/http2.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
-import { callersFrame, upgradeHeaders } from '../support/websocket.ts'
+import { callersFrame, frame, upgradeHeaders } from '../support/websocket.ts'
 
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
 
@@ -45,7 +47,9 @@ function serveWebSockets({ server }: Origin): void {
 
 before(async () => {
   const t = whole as never
-  installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt }\nwebsockets: { maxMessage: 100KiB }' })
+  installation = createInstallation(t, {
+    config: 'http: { originCa: ./origin-ca.crt, idleTimeout: 500ms }\nwebsockets: { maxMessage: 100KiB }',
+  })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   plain = await startOrigin(t)
   secure = await startOrigin(t, { certificate })
@@ -253,4 +257,80 @@ test('a handshake that is not one is refused with what is wrong, before anything
 test('what the origin says instead of opening a WebSocket is a 502, without a word of its own', async () => {
   const answer = await ask(`GET http://localhost:${plain.port}/live/refused HTTP/1.1`, upgradeHeaders)
   assert.match(answer, /^HTTP\/1\.1 502 origin-failed\r\n.*localhost refused the WebSocket: it answered 401/s)
+})
+
+/** A WebSocket by hand on a stream of HTTP/2. */
+async function connectOverHttp2(t: TestContext, path: string, headers: OutgoingHttpHeaders = {}) {
+  const session = await openSession(t, installation, { proxyPort, port: secure.port })
+  await new Promise<void>((resolve) => session.once('remoteSettings', () => resolve()))
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'https',
+    ':path': path,
+    ':authority': `localhost:${secure.port}`,
+    'sec-websocket-version': '13',
+    ...headers,
+  })
+  stream.on('error', () => {})
+  const heard: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => heard.push(chunk))
+  const [answer] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+  return { session, stream, answer, heard: () => Buffer.concat(heard) }
+}
+
+test('HTTP/2: an extended CONNECT opens a WebSocket, whose frames pass both ways beside other streams', async (t) => {
+  const { session, stream, answer, heard } = await connectOverHttp2(t, '/live/http2', {
+    'sec-websocket-protocol': 'chat, talk',
+  })
+  assert.equal(session.remoteSettings.enableConnectProtocol, true)
+  assert.deepEqual([answer[':status'], answer['sec-websocket-protocol'], answer['sec-websocket-accept']], [200, 'chat', undefined])
+  stream.write(callersFrame('hello', { opcode: 1 }))
+  await eventually('it is said back', () => heard().equals(frame('hello', { opcode: 1 })))
+  const beside = await askHttp2(session, { ':path': '/other' })
+  assert.equal(beside.headers[':status'], 200)
+  stream.write(callersFrame('close 4002', { opcode: 1 }))
+  await eventually('it is closed', () => heard().includes(frame('\x0f\xa2as asked', { opcode: 8 })))
+  stream.end(callersFrame('\x0f\xa2', { opcode: 8 }))
+  await once(stream, 'close')
+  const { complete, problem = null, receivedBytes } = await settledOn('/live/http2')
+  assert.deepEqual([complete, problem, receivedBytes], [true, null, heard().byteLength])
+})
+
+test('HTTP/2: a WebSocket outlives the time after which a stream without bytes is cut, and a reset is the caller’s', async (t) => {
+  const deflate = { 'sec-websocket-extensions': 'permessage-deflate' }
+  const { stream, session, answer } = await connectOverHttp2(t, '/live/reset', deflate)
+  assert.equal(answer['sec-websocket-extensions'], 'permessage-deflate')
+  // Three times `http.idleTimeout`, during which it must not be cut: it has an idle timeout of its own.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  assert.equal(stream.destroyed, false)
+  stream.close(8)
+  assert.equal((await settledOn('/live/reset'))['problem'], 'client-closed')
+  assert.equal((await askHttp2(session, { ':path': '/other' })).headers[':status'], 200)
+})
+
+test('HTTP/2: what is not allowed, not a handshake, or not a WebSocket is refused with its reason, and the connection goes on', async (t) => {
+  await eachCase(
+    [
+      ['/other-http2', {}, 403, 'policy-denied'],
+      ['/live/a', { 'sec-websocket-version': '8' }, 400, 'malformed-request'],
+      ['/live/a', { 'content-length': '5' }, 400, 'malformed-request'],
+      ['/live/a', { ':protocol': 'connect-udp' }, 501, 'upgrade-unsupported'],
+      ['/live/refused', {}, 502, 'origin-failed'],
+    ] as const,
+    async ([path, headers, status, problem]) => {
+      const { session, answer } = await connectOverHttp2(t, path, headers)
+      assert.deepEqual([answer[':status'], answer['sallyport-problem']], [status, problem])
+      assert.equal((await askHttp2(session, { ':path': '/other' })).headers[':status'], 200)
+    },
+  )
+})
+
+test('HTTP/2: a frame that breaks the rules closes the WebSocket with 1002, and no other stream', async (t) => {
+  const { session, stream, heard } = await connectOverHttp2(t, '/live/raw-http2')
+  stream.write(callersFrame('x', { opcode: 3 }))
+  await eventually('it is told', () => heard()[0] === 0x88 && heard().readUInt16BE(2) === 1002)
+  await once(stream, 'close')
+  assert.equal((await settledOn('/live/raw-http2'))['problem'], 'malformed-request')
+  assert.equal((await askHttp2(session, { ':path': '/other' })).headers[':status'], 200)
 })
