@@ -1,7 +1,7 @@
 /** Clients find the CA where `trust` says, and go on working when it is rotated. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
@@ -128,6 +128,29 @@ test('a rotation takes a running gateway over at once, and clients of the CA bef
   assert.match(again.stderr, /^the CA was rotated before, .*; wait for that, or cut them off with --no-overlap\n$/)
 })
 
+const aptHelper = '/usr/lib/apt/apt-helper'
+const hasApt = unless(existsSync(aptHelper) ? null : 'this machine has no apt')
+
+test('clients of the CA before go on with OpenSSL, and with GnuTLS', hasApt, async (t) => {
+  const { https, env, installation } = await startForClients(t, {
+    answer: (_req, res) => void res.end('hello'),
+    may: [{ paths: ['/v1/**'] }],
+  })
+  const { folder } = installation
+  const started = { ca: join(folder, 'ca-before'), bundle: join(folder, 'bundle-before'), apt: join(folder, 'apt-before') }
+  copyFileSync(join(folder, 'trust/ca.crt'), started.ca)
+  copyFileSync(join(folder, 'trust/bundle.crt'), started.bundle)
+  writeFileSync(started.apt, `Acquire::https::CaInfo "${started.bundle}";\n`)
+  assert.equal((await sallyport(installation, 'ca', 'rotate')).code, 0)
+  const before = { CURL_CA_BUNDLE: started.ca, APT_CONFIG: started.apt }
+  await eachCase([before, {}], async (given) => {
+    const curl = await command('curl', ['-sS', `${https}/v1/a`], { env: { ...env, ...given } })
+    assert.equal(curl.stdout, 'hello', curl.stderr)
+    const apt = await command(aptHelper, ['download-file', `${https}/v1/a`, join(folder, 'fetched')], { env: { ...env, ...given } })
+    assert.equal(apt.code, 0, apt.stderr)
+  })
+})
+
 test('a rotation without overlap cuts clients of the CA before off, which the log says', async (t) => {
   const { installation, trust, ask, ca } = await arrange(t)
   const before = ca()
@@ -165,8 +188,6 @@ test('ca trust says what each client needs, or writes it into a folder; without 
   assert.equal(none.code, 69)
   assert.match(none.stderr, /^there is no CA yet \(.*ca\.key\); it is made when the gateway first starts\n$/)
 })
-
-const aptHelper = '/usr/lib/apt/apt-helper'
 
 test(
   'apt goes through the gateway and trusts its CA by what env prints',
