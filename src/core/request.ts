@@ -20,6 +20,8 @@ export interface RequestBody {
   count(bytes: number): Slowed | null
   /** The chunks, once; those of a whole body again as often as they are sent, counted once. Throws `Refusal('payload-too-large')` past `maxBytes`. */
   chunks(maxBytes: number): AsyncIterable<Uint8Array>
+  /** What followed its last chunk (RFC 9110 §6.5): nothing that was judged, and nothing that may decide anything. */
+  trailers?(): HeaderList
 }
 
 /** A body that the policy may look at. */

@@ -138,7 +138,14 @@ export class Http2Arrival implements Arrival, Hangup {
     const invite = () => {
       if (isAwaited && !stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ':status': 100 })
     }
-    return new StreamedBody({ stream, exchange: stream, isComplete, invite }, length === null ? null : Number(length))
+    let trailers: HeaderList = []
+    stream.once('trailers', (_fields, _flags, raw: string[]) => {
+      trailers = raw
+    })
+    return new StreamedBody(
+      { stream, exchange: stream, isComplete, trailers: () => trailers, invite },
+      length === null ? null : Number(length),
+    )
   }
 
   /** A callback that throws keeps none of the others from being called. */

@@ -1,11 +1,12 @@
 /** Writes a settled reply to a stream of HTTP/2, and settles at its last byte or when either end breaks off. */
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import { drained, isTakeover, type ProblemCode, type PushedBody, type Reply, type Sink, toRefusal, writeSlowly } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import { fieldObject } from '../text/index.ts'
 import { grpcAnswer } from './grpc-status.ts'
 import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
 import { openOnStream } from './http2-websocket.ts'
+import { withoutForbiddenTrailers } from './trailers.ts'
 
 /** One arrival over HTTP/2, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
 export function serveStream(handle: Handle, arrival: Http2Arrival): void {
@@ -69,7 +70,10 @@ function deliver(settling: Settling, arrival: Http2Arrival): void {
   } else if (typeof body === 'function') {
     // Node ends a stream that it resets, and the end may go out first: only what is whole is ended, by its trailers.
     stream.respond(fieldObject(head), { waitForTrailers: true })
-    stream.once('wantTrailers', () => broken.isWhole && stream.sendTrailers(trailersOf(reply.trailers?.() ?? [])))
+    stream.once(
+      'wantTrailers',
+      () => broken.isWhole && stream.sendTrailers(fieldObject(withoutForbiddenTrailers(fieldsOf(reply.trailers?.() ?? [])))),
+    )
     push(body, arrival, broken, settling)
   } else {
     if (!head.includes('content-length')) head.push('content-length', String(body.byteLength))
@@ -97,16 +101,6 @@ function fieldsOf(headers: readonly string[]): readonly string[] {
     if (!connectionSpecific.has(name)) kept.push(name, headers[i + 1] as string)
   }
   return kept
-}
-
-/** RFC 9110 §6.5.1: what frames, routes or authenticates a message is not taken from behind it. */
-const notInTrailers =
-  /^(?::|(?:content-(?:length|encoding|type|range)|host|set-cookie|te|trailer|authorization|cache-control|expect|range)$)/
-
-function trailersOf(given: readonly string[]): OutgoingHttpHeaders {
-  const fields = fieldObject(fieldsOf(given))
-  for (const name of Object.keys(fields)) if (notInTrailers.test(name)) delete fields[name]
-  return fields
 }
 
 /** Tells the source at once to stop, so that it frees its connection. */

@@ -2,9 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
+import { type HeaderList, type JudgedBody, type Meter, Refusal, type Slowed } from '../core/index.ts'
 import { soleHeader } from './headers.ts'
 import { expectsContinue } from './supported-heads.ts'
+import { forwardableTrailers } from './trailers.ts'
 
 /**
  * `null` if the request has no body (RFC 9112 §6.3).
@@ -66,6 +67,8 @@ export interface BodySource {
   readonly stream: Readable
   /** Its last byte has been received. */
   isComplete(): boolean
+  /** As received, once it is complete. */
+  trailers(): HeaderList
   /** Emits `close` when the exchange is over. */
   readonly exchange: Exchange
   /** RFC 9110 §10.1.1: a caller that waits for 100 is told to go on only once the body is wanted. */
@@ -76,6 +79,7 @@ function sourceOf(req: IncomingMessage, res: ServerResponse): BodySource {
   return {
     stream: req,
     isComplete: () => req.complete,
+    trailers: () => req.rawTrailers,
     exchange: res,
     invite: () => {
       if (expectsContinue(req) && !res.headersSent) res.writeContinue()
@@ -102,6 +106,10 @@ export class StreamedBody implements JudgedBody {
     if (!this.#source.isComplete() || stream.readableFlowing !== null || stream.readableLength === 0) return false
     this.whole = stream.read() as Buffer
     return true
+  }
+
+  trailers(): HeaderList {
+    return forwardableTrailers(this.#source.trailers())
   }
 
   count(bytes: number): Slowed | null {

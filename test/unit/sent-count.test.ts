@@ -10,7 +10,7 @@ import { all, times } from '../support/cases.ts'
 async function arrange(slices: readonly number[] | null = null) {
   const stream = new PassThrough()
   const exchange = Object.assign(new EventEmitter(), { closed: false })
-  const body = new StreamedBody({ stream, exchange, isComplete: () => true, invite: () => {} }, 10)
+  const body = new StreamedBody({ stream, exchange, isComplete: () => true, trailers: () => [], invite: () => {} }, 10)
   stream.end('0123456789')
   await body.buffer(100)
   const state = { counted: 0 }

@@ -30,7 +30,7 @@ import { askOverHttp2 } from './http2-ask.ts'
 import type { Pools } from './pools.ts'
 import { isIdempotent } from './repeat.ts'
 import { askServer } from './server-wide.ts'
-import { upload } from './upload.ts'
+import { chunkedTrailers, upload } from './upload.ts'
 
 export interface HttpResourceOptions {
   readonly pools: Pools
@@ -192,14 +192,14 @@ function httpFacts({ target, headers, body, integration }: HttpRequest, needs: N
   }
 }
 
-/** A body that arrived with its head is sent with its head, and can be sent again; any other is streamed. */
+/** A body that arrived with its head is sent with its head, and can be sent again; any other, and one with trailers, is streamed. */
 async function askWith(
   body: RequestBody,
   maxBytes: number,
   ask: (whole: Buffer) => Promise<Reply>,
   stream: () => Promise<Reply>,
 ): Promise<Reply> {
-  if (!(await body.arrived()) || body.whole === null) return stream()
+  if (!(await body.arrived()) || body.whole === null || chunkedTrailers(body).length > 0) return stream()
   if (body.whole.byteLength > maxBytes) throw tooLarge(maxBytes)
   return body.count(body.whole.byteLength) === null ? ask(body.whole) : stream()
 }

@@ -100,7 +100,7 @@ class Http2Exchange {
       this.#error = error
     })
     // Node ends a stream that it resets, and the end may go out first: only what is whole is ended.
-    stream.once('wantTrailers', () => this.#isSent && stream.sendTrailers({}))
+    stream.once('wantTrailers', () => this.#isSent && stream.sendTrailers(fieldObject(body?.trailers?.() ?? [])))
     stream.on('headers', () => this.#inform())
     stream.once('response', (given, flags) => this.#take(given, flags))
     stream.once('trailers', (given) => {

@@ -1,5 +1,5 @@
 /** A caller's body that is sent again where an origin turns out to speak another version of HTTP: what was read of it is kept until it has a connection. */
-import type { RequestBody } from '../../core/index.ts'
+import type { HeaderList, RequestBody } from '../../core/index.ts'
 
 export class RepeatableBody implements RequestBody {
   readonly #body: RequestBody
@@ -32,6 +32,10 @@ export class RepeatableBody implements RequestBody {
 
   watch(meter: Parameters<RequestBody['watch']>[0]): void {
     this.#body.watch(meter)
+  }
+
+  trailers(): HeaderList {
+    return this.#body.trailers?.() ?? []
   }
 
   count(bytes: number): ReturnType<RequestBody['count']> {

@@ -136,6 +136,7 @@ class Upload {
       this.#turn(true)
     }
     this.#sent = true
+    outgoing.addTrailers(chunkedTrailers(this.#options.body))
     outgoing.end()
     this.#turn(false)
   }
@@ -229,6 +230,12 @@ class Upload {
     this.#outgoing.destroy()
     forgetPending(this.#options.agent, this.#outgoing)
   }
+}
+
+/** For HTTP/1.1, in which only a chunked body has any (RFC 9112 §7.1.2). */
+export function chunkedTrailers(body: RequestBody): [name: string, value: string][] {
+  const flat = body.declaredBytes === null ? (body.trailers?.() ?? []) : []
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] as string]] : []))
 }
 
 function tooLarge(maxBytes: number): Refusal {
