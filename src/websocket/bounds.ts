@@ -2,6 +2,7 @@
 import type { Obligations } from '../core/index.ts'
 import { FrameFault } from './close.ts'
 import { type Frame, FrameReader, isContinuation, isControl } from './frames.ts'
+import type { Inspection } from './inspection.ts'
 
 export interface MessageBounds {
   /** As it is sent: of a compressed message, its compressed bytes. */
@@ -29,6 +30,8 @@ export interface DirectionOptions extends MessageBounds {
   readonly mayCompress: boolean
   /** Milliseconds, monotonic. */
   readonly now: () => number
+  /** `null`: nothing looks at the messages. */
+  readonly inspection: Inspection | null
 }
 
 export class Direction {
@@ -44,14 +47,16 @@ export class Direction {
 
   constructor(options: DirectionOptions) {
     this.#options = options
-    const { isMasked, mayCompress, messagesPerSecond, now } = options
-    this.#reader = new FrameReader({ isMasked, mayCompress, onFrame: (frame) => this.#count(frame) })
+    const { isMasked, mayCompress, messagesPerSecond, now, inspection } = options
+    this.#reader = new FrameReader({ isMasked, mayCompress, onFrame: (frame) => this.#count(frame), follower: inspection })
     this.#tokens = messagesPerSecond
     this.#filledAt = now()
   }
 
   /** Whether a frame of the gateway's own may follow what has passed. */
   get mayFollow(): boolean {
+    // What is looked at passes in whole frames only.
+    if (this.#options.inspection !== null) return !this.#reader.hasClosed
     return this.#mayFollow ?? (this.#reader.isBetweenFrames && !this.#reader.hasClosed)
   }
 
@@ -68,6 +73,16 @@ export class Direction {
     if (this.#tokens >= 0 || this.#tokens === before) return 0
     this.#fill()
     return Math.max(0, (-this.#tokens / this.#options.messagesPerSecond) * 1000)
+  }
+
+  /** `null`: the chunk may pass as it is. Otherwise, once it is looked at, what may pass by then; rejects with `FrameFault`. */
+  released(chunk: Buffer): Promise<Buffer> | null {
+    return this.#options.inspection?.release(chunk, this.#reader.boundary) ?? null
+  }
+
+  /** Frees what it holds. */
+  close(): void {
+    this.#options.inspection?.close()
   }
 
   #count(frame: Frame): void {

@@ -7,8 +7,8 @@ import { BeyondCap, BrokenOff, type ProblemCode } from '../core/index.ts'
 export class FrameFault extends Error {
   readonly closeCode: number
 
-  constructor(closeCode: 1001 | 1002 | 1008 | 1009, message: string) {
-    super(message)
+  constructor(closeCode: 1001 | 1002 | 1008 | 1009, message: string, options?: ErrorOptions) {
+    super(message, options)
     this.closeCode = closeCode
   }
 }
@@ -19,7 +19,9 @@ export function protocolError(what: string): FrameFault {
 
 /** Who broke the rules of frames, by the problem that is recorded. */
 export function faultOf(error: Error, broken: ProblemCode, tooLarge: ProblemCode): Error {
-  return error instanceof FrameFault ? new BrokenOff(error.closeCode === 1009 ? tooLarge : broken, error.message, { cause: error }) : error
+  if (!(error instanceof FrameFault)) return error
+  const problem = error.closeCode === 1008 ? 'policy-denied' : error.closeCode === 1009 ? tooLarge : broken
+  return new BrokenOff(problem, error.message, { cause: error })
 }
 
 /** `null`: an end broke off, and the other sees that as it is. */

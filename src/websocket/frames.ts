@@ -17,6 +17,16 @@ export interface FrameRules {
   readonly mayCompress: boolean
   /** Called with the head of each frame before its payload. What it throws ends the reading. */
   readonly onFrame: (frame: Frame) => void
+  /** Follows the payload as well; `null` where nobody needs it. */
+  readonly follower: PayloadFollower | null
+}
+
+export interface PayloadFollower {
+  /** `mask`: the four bytes of its key; `null` where it has none. */
+  began(frame: Frame, mask: Buffer | null): void
+  /** As it was sent. */
+  payload(frame: Frame, bytes: Buffer): void
+  ended(frame: Frame): void
 }
 
 const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
@@ -39,6 +49,8 @@ export class FrameReader {
   readonly #head = Buffer.alloc(maxHeadBytes)
   #headBytes = 0
   #payloadLeft = 0
+  #frame: Frame | null = null
+  #boundary = 0
   #isInMessage = false
   #hasClosed = false
 
@@ -51,6 +63,11 @@ export class FrameReader {
     return this.#headBytes === 0 && this.#payloadLeft === 0
   }
 
+  /** Where in the last chunk its last whole message or control frame between messages ends; 0 where none does. */
+  get boundary(): number {
+    return this.#boundary
+  }
+
   /** A Close frame has passed, and no more may follow in this direction (§5.5.1). */
   get hasClosed(): boolean {
     return this.#hasClosed
@@ -58,16 +75,19 @@ export class FrameReader {
 
   /** Throws `FrameFault` on what is not a frame that may stand there, and what `onFrame` throws. */
   read(chunk: Buffer): void {
+    this.#boundary = 0
     for (let at = 0; at < chunk.byteLength; ) {
       if (this.#payloadLeft > 0) {
         const bytes = Math.min(this.#payloadLeft, chunk.byteLength - at)
+        this.#rules.follower?.payload(this.#frame as Frame, chunk.subarray(at, at + bytes))
         this.#payloadLeft -= bytes
         at += bytes
+        if (this.#payloadLeft === 0) this.#end(at)
       } else {
         this.#head[this.#headBytes] = chunk[at] as number
         this.#headBytes += 1
         at += 1
-        if (this.#headBytes >= 2 && this.#headBytes === this.#neededBytes()) this.#begin()
+        if (this.#headBytes >= 2 && this.#headBytes === this.#neededBytes()) this.#begin(at)
       }
     }
   }
@@ -80,7 +100,7 @@ export class FrameReader {
     return 2 + (length === 126 ? 2 : length === 127 ? 8 : 0) + (isMasked ? 4 : 0)
   }
 
-  #begin(): void {
+  #begin(at: number): void {
     const first = this.#head[0] as number
     const frame = {
       opcode: first & 0x0f,
@@ -90,11 +110,20 @@ export class FrameReader {
     }
     if ((first & 0x30) !== 0) throw protocolError('a reserved bit is set')
     this.#require(frame)
+    const headBytes = this.#headBytes
     this.#headBytes = 0
     this.#payloadLeft = frame.payloadBytes
     this.#hasClosed = frame.opcode === opcodes.close
     if (!isControl(frame)) this.#isInMessage = !frame.isFinal
+    this.#frame = frame
     this.#rules.onFrame(frame)
+    this.#rules.follower?.began(frame, this.#rules.isMasked ? Buffer.from(this.#head.subarray(headBytes - 4, headBytes)) : null)
+    if (frame.payloadBytes === 0) this.#end(at)
+  }
+
+  #end(at: number): void {
+    this.#rules.follower?.ended(this.#frame as Frame)
+    if (!this.#isInMessage) this.#boundary = at
   }
 
   /** §5.2: in the fewest bytes that hold it. */

@@ -2,18 +2,19 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type HeaderList, Refusal } from '../core/index.ts'
+import type { Deflate } from './inspection.ts'
 
 export interface Agreement {
   /** For the caller: other headers of the destination could echo a credential, and a handshake is not masked. */
   readonly headers: HeaderList
-  /** permessage-deflate (RFC 7692). */
-  readonly mayCompress: boolean
+  /** permessage-deflate (RFC 7692), as the caller and as the destination uses it; `null`: it was not agreed on. */
+  readonly deflate: { readonly caller: Deflate; readonly destination: Deflate } | null
 }
 
 /** RFC 6455 §1.3. */
 const acceptSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 /** RFC 7692 §7.1: nothing else is passed on, as it would come from the destination. */
-const deflate =
+const deflateShape =
   /^permessage-deflate(?:[ \t]*;[ \t]*(?:(?:server|client)_no_context_takeover|(?:server|client)_max_window_bits(?:="?(?:[89]|1[0-5])"?)?))*$/i
 
 /** `asked`: what the destination was sent. A `Refusal` where its answer is not an answer to that (§4.1). */
@@ -29,10 +30,18 @@ export function agreementOf({ statusCode, headers }: IncomingMessage, asked: Hea
     agreed.push('sec-websocket-protocol', protocol)
   }
   const extension = headers['sec-websocket-extensions'] ?? ''
-  if (extension === '') return { headers: agreed, mayCompress: false }
+  if (extension === '') return { headers: agreed, deflate: null }
   const offered = itemsOf(asked, 'sec-websocket-extensions').some((offer) => /^permessage-deflate(?:[ \t]*;|$)/i.test(offer))
-  if (!offered || !deflate.test(extension)) return failed('chose an extension that was not offered')
-  return { headers: [...agreed, 'sec-websocket-extensions', extension], mayCompress: true }
+  if (!offered || !deflateShape.test(extension)) return failed('chose an extension that was not offered')
+  return {
+    headers: [...agreed, 'sec-websocket-extensions', extension],
+    deflate: { caller: deflateOf(extension, 'client'), destination: deflateOf(extension, 'server') },
+  }
+}
+
+function deflateOf(extension: string, end: 'client' | 'server'): Deflate {
+  const bits = new RegExp(`${end}_max_window_bits="?(\\d+)`, 'i').exec(extension)?.[1]
+  return { windowBits: bits === undefined ? 15 : Number(bits), isReset: extension.toLowerCase().includes(`${end}_no_context_takeover`) }
 }
 
 function valuesOf(headers: HeaderList, name: string): readonly string[] {

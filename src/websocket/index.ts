@@ -1,5 +1,7 @@
 /** WebSockets: the handshake with a destination, and its frames, bounded and counted both ways. */
 export { boundsOf, type WebSocketBounds } from './bounds.ts'
 export { FrameStream } from './frame-stream.ts'
+export type { InspectMessage, WebSocketMessage } from './inspection.ts'
 export { openWebSocket } from './open.ts'
-export { type CallersEnd, type UpgradeOptions, WebSocketUpgrade } from './upgrade.ts'
+export type { CallersEnd, UpgradeOptions } from './options.ts'
+export { WebSocketUpgrade } from './upgrade.ts'

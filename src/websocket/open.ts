@@ -4,7 +4,8 @@ import { type HttpRequest, Refusal, type Timeouts } from '../core/index.ts'
 import { request as sendRequest } from '../node-http.ts'
 import type { WebSocketBounds } from './bounds.ts'
 import { FrameStream } from './frame-stream.ts'
-import { type CallersEnd, WebSocketUpgrade } from './upgrade.ts'
+import type { CallersEnd } from './options.ts'
+import { WebSocketUpgrade } from './upgrade.ts'
 
 export interface OpenOptions extends CallersEnd {
   readonly request: HttpRequest

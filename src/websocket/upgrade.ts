@@ -1,50 +1,16 @@
 /** One WebSocket: it opens, or the caller gets a refusal. Once open, neither end outlives the other. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  BrokenOff,
-  drained,
-  type HttpRequest,
-  type Meter,
-  type Opening,
-  type Progress,
-  Refusal,
-  type ServiceRequest,
-  type Slowed,
-  type Timeouts,
-  toProblem,
-  writeSlowly,
-} from '../core/index.ts'
+import { BrokenOff, drained, type Progress, Refusal, type Slowed, type Timeouts, toProblem, writeSlowly } from '../core/index.ts'
 import { explainOriginError, limitInformational } from '../egress/index.ts'
-import { Direction, type WebSocketBounds } from './bounds.ts'
+import { Direction } from './bounds.ts'
 import { brokenOffBy, closeBoth, closeCodeOf, faultOf, hasBrokenOff } from './close.ts'
 import type { FrameStream, Frames } from './frame-stream.ts'
-import { agreementOf } from './handshake.ts'
+import { type Agreement, agreementOf } from './handshake.ts'
+import { Inspection } from './inspection.ts'
+import type { UpgradeOptions } from './options.ts'
 import { UpgradeTimers } from './timers.ts'
-
-/** How a WebSocket reaches its caller. */
-export interface CallersEnd {
-  readonly caller: Duplex
-  /** Bytes that the caller sent after its request. */
-  readonly head: Buffer
-  readonly opening: Opening
-  readonly meter: Meter
-  readonly progress: Progress
-}
-
-export interface UpgradeOptions extends CallersEnd {
-  /** The destination's name, for messages. */
-  readonly destination: string
-  readonly request: ServiceRequest | HttpRequest
-  /** Path and query, as they are sent. */
-  readonly path: string
-  /** Until the destination has answered. */
-  readonly timeoutMs: number
-  readonly timeouts: Timeouts
-  readonly bounds: WebSocketBounds
-}
 
 /** How much of a caller's early frames is held before the WebSocket is open. */
 const maxEarlyBytes = 64 * 1024
@@ -141,16 +107,15 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
       origin.destroy()
       return
     }
-    const { request, destination, bounds, opening } = this.#options
+    const { request, destination, opening } = this.#options
     const agreed = agreementOf(answer, request.headers, destination)
     if (agreed instanceof Refusal) {
       origin.destroy()
       this.#fail(agreed)
       return
     }
-    const both = { ...bounds, mayCompress: agreed.mayCompress, now: () => performance.now() }
-    this.#fromCaller = new Direction({ ...both, isMasked: true })
-    this.#toCaller = new Direction({ ...both, isMasked: false })
+    this.#fromCaller = this.#direction('caller', agreed)
+    this.#toCaller = this.#direction('destination', agreed)
     this.#origin = origin
     this.progress.answered()
     origin.once('close', () => this.#originClosed(origin))
@@ -159,6 +124,13 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     // Early bytes are charged when they are sent on.
     if (this.#early.length > 0) this.#sent(Buffer.concat(this.#early))
     this.#early = []
+  }
+
+  #direction(from: 'caller' | 'destination', { deflate }: Agreement): Direction {
+    const { bounds, inspect } = this.#options
+    const looked = inspect && new Inspection({ from, inspect, maxMessageBytes: bounds.maxMessageBytes, deflate: deflate?.[from] ?? null })
+    const now = () => performance.now()
+    return new Direction({ ...bounds, isMasked: from === 'caller', mayCompress: deflate !== null, now, inspection: looked ?? null })
   }
 
   /** Bytes of the caller, for the destination once it has accepted. */
@@ -174,8 +146,9 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     this.#timers.moved()
     try {
       const waitMs = this.#fromCaller?.check(chunk) ?? 0
-      const slowed = meter.sent(chunk.byteLength)
-      if (slowed !== null || waitMs > 0) void this.#sendSlowly(slowed, chunk, waitMs)
+      const released = this.#fromCaller?.released(chunk) ?? null
+      const slowed = released === null ? meter.sent(chunk.byteLength) : null
+      if (slowed !== null || released !== null || waitMs > 0) void this.#sendSlowly(slowed, released ?? chunk, waitMs)
       else if (!this.end.push(chunk)) caller.pause()
     } catch (error) {
       this.#fail(faultOf(error as Error, 'malformed-request', 'payload-too-large'))
@@ -183,10 +156,20 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
   }
 
   /** `waitMs`: for its messages. `slowed`: its bytes. */
-  async #sendSlowly(slowed: Slowed | null, chunk: Buffer, waitMs: number): Promise<void> {
-    const { caller } = this.#options
+  async #sendSlowly(bySize: Slowed | null, given: Buffer | Promise<Buffer>, waitMs: number): Promise<void> {
+    const { caller, meter } = this.#options
     this.#sendsSlowly = true
     caller.pause()
+    let chunk: Buffer
+    let slowed = bySize
+    try {
+      chunk = await given
+      if (given instanceof Promise && chunk.byteLength > 0) slowed = meter.sent(chunk.byteLength)
+    } catch (error) {
+      this.#sendsSlowly = false
+      this.#fail(faultOf(error as Error, 'malformed-request', 'payload-too-large'))
+      return
+    }
     if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#ended.signal }).catch(() => {})
     let mayGoOn = true
     for (let from = 0; from < chunk.byteLength; ) {
@@ -211,8 +194,9 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     this.#timers.moved()
     try {
       const waitMs = this.#toCaller?.check(chunk) ?? 0
-      const slowed = meter.received(chunk.byteLength)
-      if (slowed !== null || waitMs > 0) void this.#receiveSlowly(slowed, chunk, waitMs, done)
+      const released = this.#toCaller?.released(chunk) ?? null
+      const slowed = released === null ? meter.received(chunk.byteLength) : null
+      if (slowed !== null || released !== null || waitMs > 0) void this.#receiveSlowly(slowed, released ?? chunk, waitMs, done)
       else if (caller.write(chunk)) done()
       else caller.once('drain', done)
     } catch (error) {
@@ -220,9 +204,19 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     }
   }
 
-  async #receiveSlowly(slowed: Slowed | null, chunk: Buffer, waitMs: number, done: () => void): Promise<void> {
-    const { caller } = this.#options
+  async #receiveSlowly(bySize: Slowed | null, given: Buffer | Promise<Buffer>, waitMs: number, done: () => void): Promise<void> {
+    const { caller, meter } = this.#options
     this.#receivesSlowly = true
+    let chunk: Buffer
+    let slowed = bySize
+    try {
+      chunk = await given
+      if (given instanceof Promise && chunk.byteLength > 0) slowed = meter.received(chunk.byteLength)
+    } catch (error) {
+      this.#receivesSlowly = false
+      this.#fail(faultOf(error as Error, 'origin-failed', 'reply-too-large'))
+      return
+    }
     if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#ended.signal }).catch(() => {})
     if (slowed !== null) await writeSlowly(slowed, chunk, caller)
     else if (!this.#over && !caller.write(chunk)) await drained(caller)
@@ -251,11 +245,17 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     else if (caller.writable && !this.#receivesSlowly) caller.end()
   }
 
-  #finish(): void {
-    if (this.#over) return
+  #conclude(): void {
     this.#over = true
     this.#timers.stop()
     this.#ended.abort()
+    this.#fromCaller?.close()
+    this.#toCaller?.close()
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#conclude()
     this.#origin?.destroy()
     this.end.destroy()
     this.#resolve()
@@ -263,9 +263,7 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
 
   #fail(error: Error): void {
     if (this.#over) return
-    this.#over = true
-    this.#timers.stop()
-    this.#ended.abort()
+    this.#conclude()
     const { caller, request, destination, opening } = this.#options
     this.#outgoing?.destroy()
     this.onGivenUp?.()

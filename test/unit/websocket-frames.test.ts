@@ -9,7 +9,15 @@ import { callersFrame, frame } from '../support/websocket.ts'
 
 function direction(options: Partial<ConstructorParameters<typeof Direction>[0]> = {}) {
   const clock = { ms: 0 }
-  const bounds = { maxMessageBytes: 1000, messagesPerSecond: 10, isMasked: false, mayCompress: false, now: () => clock.ms, ...options }
+  const bounds = {
+    maxMessageBytes: 1000,
+    messagesPerSecond: 10,
+    isMasked: false,
+    mayCompress: false,
+    now: () => clock.ms,
+    inspection: null,
+    ...options,
+  }
   return { clock, passing: new Direction(bounds) }
 }
 

@@ -1,0 +1,133 @@
+/** Holds the frames of one direction back until each message in them has been looked at, inflated where it is compressed (RFC 7692). */
+import { createInflateRaw, type InflateRaw } from 'node:zlib'
+import { FrameFault, protocolError } from './close.ts'
+import { type Frame, isContinuation, isControl } from './frames.ts'
+
+export interface WebSocketMessage {
+  readonly from: 'caller' | 'destination'
+  readonly isText: boolean
+  /** Whole, unmasked and inflated. */
+  readonly content: Buffer
+}
+
+/** Called with each message, in order, before a byte of it passes. What it throws closes the WebSocket, with 1008 and no word of it. */
+export type InspectMessage = (message: WebSocketMessage) => Promise<void> | void
+
+/** What was agreed on of permessage-deflate for one direction. */
+export interface Deflate {
+  readonly windowBits: number
+  /** Each message is compressed by itself. */
+  readonly isReset: boolean
+}
+
+export interface InspectionOptions {
+  readonly from: WebSocketMessage['from']
+  readonly inspect: InspectMessage
+  /** Of an inflated message as well. */
+  readonly maxMessageBytes: number
+  /** `null`: nothing is compressed. */
+  readonly deflate: Deflate | null
+}
+
+interface Waiting {
+  readonly isText: boolean
+  readonly isCompressed: boolean
+  readonly content: Buffer
+}
+
+const spareBytes = 64 * 1024
+/** RFC 7692 §7.2.2: what the sender leaves out. */
+const tail = Buffer.from([0, 0, 0xff, 0xff])
+
+export class Inspection {
+  readonly #options: InspectionOptions
+  #first: Frame | null = null
+  #parts: Buffer[] = []
+  #mask: Buffer | null = null
+  #masked = 0
+  #waiting: Waiting[] = []
+  #held: Buffer[] = []
+  #inflater: InflateRaw | null = null
+
+  constructor(options: InspectionOptions) {
+    this.#options = options
+  }
+
+  /** `mask`: the four bytes of its key; `null` where it has none. */
+  began(frame: Frame, mask: Buffer | null): void {
+    this.#mask = mask
+    this.#masked = 0
+    if (!isControl(frame) && !isContinuation(frame)) this.#first = frame
+  }
+
+  payload(frame: Frame, bytes: Buffer): void {
+    if (isControl(frame)) return
+    const plain = Buffer.from(bytes)
+    const mask = this.#mask
+    if (mask !== null)
+      for (let i = 0; i < plain.byteLength; i += 1) plain[i] = (plain[i] as number) ^ (mask[(this.#masked + i) % 4] as number)
+    this.#masked += bytes.byteLength
+    this.#parts.push(plain)
+  }
+
+  ended(frame: Frame): void {
+    if (isControl(frame) || !frame.isFinal) return
+    const { opcode, isCompressed } = this.#first as Frame
+    this.#waiting.push({ isText: opcode === 1, isCompressed, content: Buffer.concat(this.#parts) })
+    this.#parts = []
+  }
+
+  /** What may pass now: up to the end of the last whole message. `boundary`: where that is in the chunk; 0 where none ends in it. */
+  async release(chunk: Buffer, boundary: number): Promise<Buffer> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { isText, isCompressed, content } of waiting) await this.#look(isText, isCompressed ? await this.#inflate(content) : content)
+    const held = [...this.#held, chunk.subarray(0, boundary)]
+    if (boundary > 0) this.#held = []
+    if (boundary < chunk.byteLength) this.#held.push(chunk.subarray(boundary))
+    // Its heads, and what stands between its fragments, are held as well.
+    const heldBytes = this.#held.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    if (heldBytes > 2 * this.#options.maxMessageBytes + spareBytes) throw new FrameFault(1009, 'too much comes before the end of a message')
+    return boundary > 0 ? Buffer.concat(held) : Buffer.alloc(0)
+  }
+
+  close(): void {
+    this.#inflater?.close()
+  }
+
+  async #look(isText: boolean, content: Buffer): Promise<void> {
+    const { from, inspect } = this.#options
+    try {
+      await inspect({ from, isText, content })
+    } catch (error) {
+      throw new FrameFault(1008, 'a message is not allowed', { cause: error })
+    }
+  }
+
+  #inflate(content: Buffer): Promise<Buffer> {
+    const { deflate, maxMessageBytes } = this.#options
+    const { windowBits, isReset } = deflate as Deflate
+    const inflater = this.#inflater ?? createInflateRaw({ windowBits }).on('error', () => {})
+    this.#inflater = isReset ? null : inflater
+    return new Promise((resolve, reject) => {
+      const parts: Buffer[] = []
+      let bytes = 0
+      const settle = (error: Error | null) => {
+        inflater.off('data', keep).off('error', broken)
+        if (isReset || error !== null) inflater.close()
+        if (error === null) resolve(Buffer.concat(parts))
+        else reject(error)
+      }
+      const broken = () => settle(protocolError('a message cannot be inflated'))
+      function keep(part: Buffer): void {
+        bytes += part.byteLength
+        parts.push(part)
+        if (bytes > maxMessageBytes) settle(new FrameFault(1009, `a message is larger than ${maxMessageBytes} bytes, inflated`))
+      }
+      inflater.on('data', keep).on('error', broken)
+      inflater.write(content)
+      inflater.write(tail)
+      inflater.flush(() => bytes <= maxMessageBytes && settle(null))
+    })
+  }
+}

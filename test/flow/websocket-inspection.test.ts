@@ -1,0 +1,181 @@
+/** The one interface through which messages of WebSockets are looked at: whole, unmasked and inflated, before a byte of them passes. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type TestContext, test } from 'node:test'
+import { deflateRawSync } from 'node:zlib'
+import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
+import { BrokenOff, type HttpRequest, type Meter, type Progress } from '../../src/core/index.ts'
+import { type InspectMessage, openWebSocket, type WebSocketMessage } from '../../src/websocket/index.ts'
+import { eachCase } from '../support/cases.ts'
+import { eventually } from '../support/eventually.ts'
+import { callersFrame, upgradeHeaders } from '../support/websocket.ts'
+
+const progress: Progress = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {} }
+const maxMessageBytes = 100_000
+
+/** An echo by `ws`, and in front of it WebSockets that are opened as the gateway opens them, with something that looks at each message. */
+async function arrange(t: TestContext, inspect: InspectMessage) {
+  const heard: string[] = []
+  const passed = { sent: 0, received: 0 }
+  const ends: unknown[] = []
+  const meter: Meter = {
+    sent(bytes) {
+      passed.sent += bytes
+      return null
+    },
+    received(bytes) {
+      passed.received += bytes
+      return null
+    },
+  }
+  const origin = createServer()
+  const echo = new WebSocketServer({ server: origin, perMessageDeflate: { threshold: 0 } })
+  echo.on('connection', (socket) =>
+    socket
+      .on('error', () => {})
+      .on('message', (data, isBinary) => {
+        heard.push(String(data))
+        socket.send(data, { binary: isBinary })
+      }),
+  )
+  await once(origin.listen(0, '127.0.0.1'), 'listening')
+  const { port } = origin.address() as AddressInfo
+  const front = createServer()
+  front.on('upgrade', (req, caller: Duplex, head: Buffer) => {
+    const headers = Object.entries(req.headers).flatMap(([name, value]) =>
+      name === 'connection' || name === 'upgrade' ? [] : [name, String(value)],
+    )
+    const target = { host: 'localhost', method: 'GET' }
+    openWebSocket({
+      ...{ caller, head, meter, progress, inspect, path: '/', timeoutMs: 60_000, timeouts: {} },
+      request: { headers, integration: { name: 'weather' }, target, id: 'id' } as unknown as HttpRequest,
+      bounds: { maxMessageBytes, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
+      dial: async () => {
+        const socket = connect(port, '127.0.0.1')
+        await once(socket, 'connect')
+        return socket
+      },
+      opening: {
+        accept(agreed) {
+          const lines = agreed.map((text, i) => (i % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('')
+          caller.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines}\r\n`)
+        },
+        refuse: ({ status }) => void caller.end(`HTTP/1.1 ${status} No\r\n\r\n`),
+      },
+    }).then(
+      () => ends.push(null),
+      (error: unknown) => ends.push(error),
+    )
+  })
+  await once(front.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => {
+    eachCase(echo.clients, (client) => {
+      client.terminate()
+    })
+    origin.close()
+    front.close()
+  })
+  const { port: frontPort } = front.address() as AddressInfo
+  const open = async (options: ClientOptions = {}) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${frontPort}/`, options)
+    t.after(() => socket.terminate())
+    await once(socket, 'open')
+    return socket
+  }
+  return { open, frontPort, heard, passed, ends }
+}
+
+const variants = {
+  'not compressed': { perMessageDeflate: false },
+  compressed: { perMessageDeflate: { threshold: 0 } },
+  'compressed each by itself': { perMessageDeflate: { threshold: 0, clientNoContextTakeover: true, serverNoContextTakeover: true } },
+  'compressed in a small window': { perMessageDeflate: { threshold: 0, clientMaxWindowBits: 9, serverMaxWindowBits: 10 } },
+} as const
+
+for (const [how, options] of Object.entries(variants))
+  test(`messages that are ${how} are looked at whole, both ways and in order, and arrive as they were`, async (t) => {
+    const seen: WebSocketMessage[] = []
+    const { open } = await arrange(t, (message) => void seen.push(message))
+    const socket = await open(options)
+    const said = ['', 'a', 'b'.repeat(70_000), 'é'.repeat(1000), 'a', JSON.stringify({ a: [...Array(500).keys()] })]
+    const answers: string[] = []
+    socket.on('message', (data) => answers.push(String(data)))
+    eachCase(said, (text) => {
+      socket.send(text)
+    })
+    socket.ping()
+    await eventually('all have come back', () => answers.length === said.length)
+    assert.deepEqual(answers, said)
+    const from = (end: WebSocketMessage['from']) => seen.filter((message) => message.from === end).map(({ content }) => String(content))
+    assert.deepEqual([from('caller'), from('destination')], [said, said])
+    assert.ok(seen.every(({ isText }) => isText))
+    socket.send(Buffer.from([1, 2, 3]))
+    await once(socket, 'message')
+    assert.deepEqual([seen.at(-1)?.isText, seen.at(-1)?.content], [false, Buffer.from([1, 2, 3])])
+  })
+
+test('fragments are one message, a ping between them is none, and nothing passes before it is looked at', async (t) => {
+  const verdict = Promise.withResolvers<void>()
+  const seen: string[] = []
+  const { frontPort, heard, passed } = await arrange(t, ({ content }) => {
+    seen.push(String(content))
+    return verdict.promise
+  })
+  const socket = connect(frontPort, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\n${upgradeHeaders}\r\n`)
+  await once(socket, 'data')
+  socket.write(callersFrame('one ', { opcode: 1, isFinal: false }))
+  socket.write(callersFrame('', { opcode: 9 }))
+  socket.write(callersFrame('two ', { opcode: 0, isFinal: false }))
+  socket.write(callersFrame('three', { opcode: 0 }))
+  await eventually('it is looked at', () => seen.length === 1)
+  assert.deepEqual([seen, heard, passed.sent], [['one two three'], [], 0])
+  verdict.resolve()
+  await eventually('it has passed', () => heard.length === 1)
+  assert.deepEqual([heard, passed.sent], [['one two three'], 10 + 6 + 10 + 11])
+})
+
+test('a message that is not allowed closes both ends with 1008, without a word of why, and does not arrive', async (t) => {
+  const { open, heard, ends } = await arrange(t, ({ content }) => {
+    assert.notEqual(String(content), 'secret')
+  })
+  const socket = await open(variants.compressed)
+  socket.send('fine')
+  await once(socket, 'message')
+  socket.send('secret')
+  const [code, reason] = await once(socket, 'close')
+  assert.deepEqual([code, String(reason), heard], [1008, 'a message is not allowed', ['fine']])
+  await eventually('it has ended', () => ends.length === 1)
+  assert.ok(ends[0] instanceof BrokenOff && ends[0].problem === 'policy-denied')
+})
+
+test('a message that inflates beyond the bound is not inflated to its end, and closes with 1009', async (t) => {
+  const seen: unknown[] = []
+  const { frontPort, heard, ends } = await arrange(t, (message) => void seen.push(message))
+  const socket = connect(frontPort, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\n${upgradeHeaders}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`)
+  await once(socket, 'data')
+  // A gigabyte for each megabyte; one message of 90 KB is some 90 MB.
+  socket.write(callersFrame(deflateRawSync(Buffer.alloc(90_000_000)), { opcode: 2, reserved: 4 }))
+  const [close] = (await once(socket, 'data')) as [Buffer]
+  assert.deepEqual([close[0], close.readUInt16BE(2)], [0x88, 1009])
+  await eventually('it has ended', () => ends.length === 1)
+  assert.ok(ends[0] instanceof BrokenOff && ends[0].problem === 'payload-too-large')
+  assert.deepEqual([seen, heard], [[], []])
+})
+
+test('what cannot be inflated closes with 1002', async (t) => {
+  const { frontPort, heard } = await arrange(t, () => {})
+  const socket = connect(frontPort, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\n${upgradeHeaders}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`)
+  await once(socket, 'data')
+  socket.write(callersFrame(Buffer.from([0xff, 0xff, 0xff]), { reserved: 4 }))
+  const [close] = (await once(socket, 'data')) as [Buffer]
+  assert.deepEqual([close[0], close.readUInt16BE(2), heard], [0x88, 1002, []])
+})
