@@ -169,7 +169,7 @@ class Passage extends Settlement implements Settling {
   #identify(): Identified | Unidentified {
     try {
       this.who = this.arrival.identify()
-      return this.who ?? new Unidentified(proofMissing())
+      return this.who ?? new Unidentified(proofMissing(this.arrival.door))
     } catch (error) {
       return new Unidentified(error)
     }
@@ -238,12 +238,17 @@ function draining(): Refusal {
   return new Refusal('draining', 'the gateway is shutting down', { headers: ['retry-after', '5', 'connection', 'close'] })
 }
 
-/** RFC 9110 §11.7.1: a 407 carries Proxy-Authenticate. */
-function proofMissing(): Refusal {
-  const detail =
-    'send the proxy token as Proxy-Authorization (Basic <integration>:<token>, or Bearer <token>), or use the integration’s own listener'
-  return new Refusal('unidentified', detail, {
-    headers: ['proxy-authenticate', 'Basic realm="sallyport", charset="UTF-8"', 'proxy-authenticate', 'Bearer realm="sallyport"'],
+/**
+ * RFC 9110 §11.7.1 and §11.6.1: with a challenge. Where the gateway is asked by its own name it is no proxy, and browsers and fetch show
+ * a 407 of what is no proxy as a failure of the network.
+ */
+function proofMissing(door: Arrival['door']): Refusal {
+  const own = door === 'services' || door === 'broker'
+  const challenge = own ? 'www-authenticate' : 'proxy-authenticate'
+  const header = own ? 'Authorization or Proxy-Authorization' : 'Proxy-Authorization'
+  const detail = `send the integration’s token as ${header} (Bearer <token>, or Basic <integration>:<token>), or use the integration’s own listener`
+  return new Refusal(own ? 'unauthenticated' : 'unidentified', detail, {
+    headers: [challenge, 'Basic realm="sallyport", charset="UTF-8"', challenge, 'Bearer realm="sallyport"'],
   })
 }
 

@@ -214,7 +214,8 @@ export class Settlement extends Timeline implements Meter {
 
   #turnInto(refusal: Refusal): void {
     this.refusal = refusal
-    this.answer = toProblem(refusal, this.arrival.id)
+    // One whose caller is not known would be refused there as well.
+    this.answer = toProblem(refusal, this.arrival.id, this.who === null ? null : this.arrival.selfUrl)
   }
 
   /** Frees what the effect opened, since it will not be delivered. */

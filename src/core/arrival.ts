@@ -23,6 +23,8 @@ export interface Arrival {
   /** Id of the CONNECT whose tunnel this arrival came through; of the request being decided, where its policy makes external calls. */
   readonly parent?: string
   readonly hangup: Hangup
+  /** Where its caller reads what it may do and has left; `null` where its listener does not say that. */
+  readonly selfUrl?: string | null
   /** The connection, where further requests may follow before this one is answered: it is not read while the answer is delayed. */
   readonly socket?: { pause(): unknown; resume(): unknown }
   /**

@@ -9,6 +9,7 @@ export type Side = (typeof sides)[number]
 
 export const problems = {
   'malformed-request': { status: 400, side: 'caller', title: 'The request cannot be parsed, or two parsers could read it differently' },
+  unauthenticated: { status: 401, side: 'caller', title: 'Nothing proves which integration asks this service or file' },
   'policy-denied': { status: 403, side: 'policy', title: 'The policy denies this request' },
   'policy-failed': { status: 403, side: 'policy', title: 'The policy failed to decide, so the request is denied' },
   suspended: { status: 403, side: 'policy', title: 'An operator has suspended this integration' },

@@ -13,6 +13,7 @@ const typeOfSide: Readonly<Record<Side, string>> = {
 /** … and more exactly where the RFC has a type for it. */
 const exactTypes: Partial<Readonly<Record<ProblemCode, string>>> = {
   unidentified: 'http_request_denied',
+  unauthenticated: 'http_request_denied',
   'address-denied': 'destination_ip_prohibited',
   'origin-tls-failed': 'tls_certificate_error',
   'origin-failed': 'http_protocol_error',

@@ -64,8 +64,11 @@ export function toRefusal(error: unknown): Refusal {
     : new Refusal('internal', 'an unexpected error; the operator’s log has it under this id', { cause: error })
 }
 
-/** A problem document (RFC 9457) as an Answer; `Sallyport-Problem` tells the gateway's errors from an origin's. */
-export function toProblem(refusal: Refusal, requestId: string): Answer {
+/**
+ * A problem document (RFC 9457) as an Answer; `Sallyport-Problem` tells the gateway's errors from an origin's. `selfUrl`: as `Arrival.selfUrl`;
+ * absolute, because a relative one would be resolved against the URL that was asked for, which may be an origin's.
+ */
+export function toProblem(refusal: Refusal, requestId: string, selfUrl: string | null = null): Answer {
   const { status, title } = problems[refusal.code]
   const document = {
     type: problemType(refusal.code),
@@ -74,6 +77,7 @@ export function toProblem(refusal: Refusal, requestId: string): Answer {
     detail: refusal.message,
     instance: `urn:sallyport:request:${requestId}`,
     code: refusal.code,
+    ...(selfUrl !== null && { self: selfUrl }),
     ...refusal.members,
   }
   return {

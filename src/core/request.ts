@@ -75,6 +75,8 @@ export interface TunnelRequest extends Common {
   readonly target: { readonly host: string; readonly port: number }
   /** Identifies the caller again, by what the CONNECT carried and the manifests in force; as `Arrival.identify`. */
   readonly identify: () => Identified | null
+  /** As `Arrival.selfUrl`, for the requests inside. */
+  readonly selfUrl: string | null
 }
 
 /** Where callers find named services: `/services/<name>/…`. */

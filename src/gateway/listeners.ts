@@ -10,6 +10,7 @@ import {
   type Listener,
   openListener,
   type ServingOptions,
+  selfUrlOf,
 } from '../ingress/index.ts'
 
 export interface ListenersOptions {
@@ -47,7 +48,10 @@ export function createListeners(options: ListenersOptions): Listeners {
     return openListener({
       ...{ name, address, serving, identify, connections },
       owner: () => known(null, null)?.integration ?? null,
-      doors: createDoors(doors, { handle, identify, nextId, requireShare, denyInside }),
+      doors: createDoors(doors, {
+        ...{ handle, identify, nextId, requireShare, denyInside },
+        selfUrl: doors.includes('broker') ? selfUrlOf : () => null,
+      }),
     })
   }
 

@@ -5,13 +5,11 @@ import type { Express, Request, Response } from 'express'
 import { type AccessRequest, type EntityTags, type FileAction, type FileConditions, type Identified, Refusal } from '../core/index.ts'
 import { queryOf } from '../text/index.ts'
 import { serve } from './deliver.ts'
-import { type DoorOptions, HttpArrival, type Read } from './http-arrival.ts'
+import { type DoorOptions, eitherAuthorization, HttpArrival, type Read } from './http-arrival.ts'
 import type { RequestDoor } from './proxy.ts'
 import { createRequestBody } from './request-body.ts'
+import { selfPath } from './self-url.ts'
 import { requireNoWebSocket } from './supported-heads.ts'
-
-/** Here the gateway is the origin, so Authorization is meant for it. */
-const credentialHeaders = ['proxy-authorization', 'authorization'] as const
 
 /** Express is loaded (4 MiB, 50 ms) when the first integration asks something here. */
 export function createBrokerDoor(options: DoorOptions): RequestDoor {
@@ -22,7 +20,7 @@ export function createBrokerDoor(options: DoorOptions): RequestDoor {
   }
 }
 
-function createBrokerApp({ handle, identify, nextId, requireShare }: DoorOptions): Express {
+function createBrokerApp({ handle, identify, nextId, requireShare, selfUrl }: DoorOptions): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
   const app = express()
   app.disable('x-powered-by')
@@ -30,10 +28,18 @@ function createBrokerApp({ handle, identify, nextId, requireShare }: DoorOptions
   app.set('case sensitive routing', true)
   app.set('strict routing', true)
   const route = (read: Read) => (req: Request, res: Response) =>
-    serve(handle, new HttpArrival(nextId(), { door: 'broker', identify, requireShare, credentialHeaders, read }, req, res))
+    serve(
+      handle,
+      new HttpArrival(
+        nextId(),
+        { door: 'broker', identify, requireShare, selfUrl, credentialHeaders: eitherAuthorization, read },
+        req,
+        res,
+      ),
+    )
 
-  app.get('/v1/self', route(readSelf))
-  app.all('/v1/self', route(refuseMethod('GET')))
+  app.get(selfPath, route(readSelf))
+  app.all(selfPath, route(refuseMethod('GET')))
   app.all('/v1/files/*path', route(readFileRequest))
   app.use(route(refuseUnknown))
   // Express's own answer to a path that it cannot decode; recorded like any arrival.

@@ -16,17 +16,16 @@ import type { Settling } from '../pipeline.ts'
 import { deniedTunnel, type RefusedConnect } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { DoorOptions } from './http-arrival.ts'
-import type { Identify } from './identify.ts'
 import { rawHead, serveRaw, writeRaw } from './malformed.ts'
 import { requireSupported } from './supported-heads.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-export function createConnectDoor({ handle, identify, nextId, requireShare, denyInside }: DoorOptions): ConnectDoor {
+export function createConnectDoor({ handle, identify, nextId, requireShare, denyInside, selfUrl }: DoorOptions): ConnectDoor {
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    const arrival = connectArrival(id, req, socket, head, identify, requireShare)
+    const arrival = connectArrival(id, req, socket, head, { identify, requireShare, selfUrl })
     serveRaw(handle, arrival, (settling) => {
       const tunnel = deniedTunnel(arrival, settling)
       if (tunnel === null || !socket.writable) return begin(settling, socket, head, id)
@@ -45,8 +44,7 @@ function connectArrival(
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  identify: Identify,
-  requireShare: DoorOptions['requireShare'],
+  { identify, requireShare, selfUrl }: Pick<DoorOptions, 'identify' | 'requireShare' | 'selfUrl'>,
 ): Arrival & RefusedConnect {
   const at = Date.now()
   const hangup = socketHangup(socket, head)
@@ -57,6 +55,9 @@ function connectArrival(
     at,
     peer: req.socket.remoteAddress ?? 'local',
     hangup,
+    get selfUrl() {
+      return selfUrl(socket)
+    },
     cut: () => void socket.destroy(),
     identify: authenticate,
     read({ integration, identity }: Identified): TunnelRequest {
@@ -72,6 +73,7 @@ function connectArrival(
         action: 'CONNECT',
         target: readTarget(req),
         identify: authenticate,
+        selfUrl: selfUrl(socket),
       }
     },
   }

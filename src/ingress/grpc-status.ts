@@ -9,6 +9,7 @@ export function isGrpcType(contentType: string): boolean {
 /** By the HTTP status of the problem: INVALID_ARGUMENT, PERMISSION_DENIED and so on, as google.rpc.Code numbers them. */
 const statuses: Readonly<Record<number, number>> = {
   400: 3,
+  401: 16,
   403: 7,
   404: 5,
   405: 12,

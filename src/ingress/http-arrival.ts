@@ -20,6 +20,8 @@ export interface DoorOptions {
   /** Throws `Refusal('connections-exceeded')` if the connection found no room when its caller was identified. */
   readonly requireShare: (socket: Duplex) => void
   readonly denyInside: DenyInside
+  /** As `Arrival.selfUrl`, of a connection. */
+  readonly selfUrl: (socket: Duplex) => string | null
 }
 
 /** Settings of one door of a listener. */
@@ -31,6 +33,7 @@ export interface DoorSettings {
   readonly credentialHeaders?: readonly string[]
   /** As in `DoorOptions`; inside an interception there is nothing to require. */
   readonly requireShare?: (socket: Duplex) => void
+  readonly selfUrl?: (socket: Duplex) => string | null
   /** Of requests inside an interception: the CONNECT's id. */
   readonly parent?: string
 }
@@ -62,6 +65,10 @@ export class HttpArrival implements Arrival, Hangup {
 
   get door(): DoorName {
     return this.#settings.door
+  }
+
+  get selfUrl(): string | null {
+    return this.#settings.selfUrl?.(this.socket) ?? null
   }
 
   get hangup(): Hangup {
@@ -122,6 +129,9 @@ export class HttpArrival implements Arrival, Hangup {
     }
   }
 }
+
+/** Where the gateway is asked by its own name: clients with a base URL send their token as Authorization. One for the service stays possible beside Proxy-Authorization. */
+export const eitherAuthorization = ['proxy-authorization', 'authorization'] as const
 
 const proxyAuthorization = ['proxy-authorization'] as const
 

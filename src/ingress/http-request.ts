@@ -12,6 +12,7 @@ import {
 } from '../core/index.ts'
 import { countHop, forwardableHeaders, soleHeader } from './headers.ts'
 import type { HttpArrival } from './http-arrival.ts'
+import { withoutOwnToken } from './own-token.ts'
 import { createRequestBody } from './request-body.ts'
 import { wantsWebSocket } from './supported-heads.ts'
 import { requireNoBody, websocketHeaders } from './websocket-head.ts'
@@ -116,7 +117,7 @@ export function requestFrom(
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
   const { host, port } = judged
   const { path, query } = rest === '*' ? serverAsAWhole : canonicalPath(rest, who.integration.network)
-  const forwarded = forwardableHeaders(rawHeaders)
+  const forwarded = withoutOwnToken(forwardableHeaders(rawHeaders), who)
   const headers = websocket ? websocketHeaders(forwarded, isHttp2) : forwarded
   const isLastHop = countHop(method, headers)
   headers.push('host', formatAuthority(host, port, scheme === 'http' ? 80 : 443))

@@ -16,6 +16,7 @@ export interface StreamSettings {
   readonly peer: string
   /** Throws `Refusal` if what the CONNECT carried no longer proves who calls. */
   readonly identify: () => Identified
+  readonly selfUrl: string | null
   readonly judged: Authority
   readonly maxHeaderBytes: number
   /** Of a tunnel whose CONNECT was refused: every stream is refused with it. */
@@ -57,6 +58,10 @@ export class Http2Arrival implements Arrival, Hangup {
 
   get peer(): string {
     return this.#settings.peer
+  }
+
+  get selfUrl(): string | null {
+    return this.#settings.selfUrl
   }
 
   get hangup(): Hangup {

@@ -14,7 +14,7 @@ export interface Callers {
   suspensionOf(name: string): { readonly until: string | null } | null
 }
 
-/** `authorization`: the value of Proxy-Authorization, or `null`. `socket`: the connection that it came over. */
+/** `authorization`: the value of Proxy-Authorization, or of Authorization where the gateway itself is asked, or `null`. `socket`: the connection that it came over. */
 export type Identify = (authorization: string | null, socket: Duplex) => Identified | null
 
 /** `boundTo`: the integration that the listener belongs to; `null` where callers send a token. */
@@ -80,7 +80,14 @@ function findHolder(callers: Callers, { scheme, name, digest }: Presented): Iden
 /** With its suspension, so that a refusal for that is recorded under the integration's name. */
 export function identified(callers: Callers, integration: Integration, identity: IdentityKind): Identified {
   const suspended = callers.suspensionOf(integration.name)
-  return suspended === null ? { integration, identity } : { integration, identity, suspended }
+  const tokenHashes = callers.tokensOf(integration.name)
+  return suspended === null ? { integration, identity, tokenHashes } : { integration, identity, tokenHashes, suspended }
+}
+
+/** SHA-256 of the token that an Authorization would be; `null` where it is of no scheme that tokens come in. */
+export function digestIn(authorization: string): Buffer | null {
+  const { scheme, digest } = present(authorization)
+  return scheme === null ? null : digest
 }
 
 function digest(token: string): Buffer {

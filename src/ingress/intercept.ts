@@ -147,6 +147,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       parent: tunnel.id,
       peer: connection.remoteAddress ?? 'local',
       identify: () => requireProven(tunnel.identify()),
+      selfUrl: tunnel.selfUrl,
       judged: tunnel.target,
       maxHeaderBytes: serving.http.maxHeaderSize ?? 16 * 1024,
       ...(denial !== null && { refusal: denial.refusal }),
@@ -204,6 +205,7 @@ function innerSettings(tunnel: Opened, scheme: 'http' | 'https'): DoorSettings {
     parent: tunnel.id,
     // An open tunnel must not outlive its caller's token.
     identify: () => requireProven(tunnel.identify()),
+    selfUrl: () => tunnel.selfUrl,
     read(arrival, identified) {
       if (denial !== null) throw denial.refusal
       return readOriginForm(arrival, identified, scheme, judged)

@@ -10,6 +10,7 @@ import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
 import type { Identify } from './identify.ts'
 import type { RequestDoor, UpgradableDoor } from './proxy.ts'
+import { asksForSelf, selfPath } from './self-url.ts'
 
 /** A door that the listener does not serve is `null`; requests for it are refused. */
 export interface Doors {
@@ -58,6 +59,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     door: 'proxy',
     route(req, res) {
       connections.began(req.socket, res)
+      if (doors.broker !== null && asksForSelf(req.url ?? '', req.socket)) req.url = selfPath
       doorFor(doors, req.url ?? '', unmatched)(req, res)
     },
     ownerOf: () => unmatchedArrival,

@@ -14,12 +14,13 @@ export interface UpgradableDoor {
   readonly upgrade: UpgradeDoor
 }
 
-export function createProxyDoor({ handle, identify, nextId, requireShare }: DoorOptions): UpgradableDoor {
+export function createProxyDoor({ handle, identify, nextId, requireShare, selfUrl }: DoorOptions): UpgradableDoor {
   const authorities = createAuthorities()
   const settings: DoorSettings = {
     door: 'proxy',
     identify,
     requireShare,
+    selfUrl,
     read: (arrival, who) => readAbsoluteForm(authorities, arrival, who),
   }
   return {

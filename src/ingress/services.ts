@@ -3,22 +3,24 @@ import { canonicalPath } from '../canonical/index.ts'
 import { type AccessRequest, type Identified, Refusal, servicePrefix } from '../core/index.ts'
 import { serve } from './deliver.ts'
 import { countHop, forwardableHeaders } from './headers.ts'
-import { type DoorOptions, type DoorSettings, HttpArrival } from './http-arrival.ts'
+import { type DoorOptions, type DoorSettings, eitherAuthorization, HttpArrival } from './http-arrival.ts'
+import { withoutOwnToken } from './own-token.ts'
 import type { UpgradableDoor } from './proxy.ts'
 import { createRequestBody } from './request-body.ts'
 import { wantsWebSocket } from './supported-heads.ts'
 import { createUpgradeDoor } from './upgrades.ts'
 import { requireNoBody, websocketHeaders } from './websocket-head.ts'
 
-export function createServicesDoor({ handle, identify, nextId, requireShare }: DoorOptions): UpgradableDoor {
-  const settings: DoorSettings = { door: 'services', identify, requireShare, read }
+export function createServicesDoor({ handle, identify, nextId, requireShare, selfUrl }: DoorOptions): UpgradableDoor {
+  const settings: DoorSettings = { door: 'services', identify, requireShare, selfUrl, credentialHeaders: eitherAuthorization, read }
   return {
     request: (req, res) => serve(handle, new HttpArrival(nextId(), settings, req, res)),
     upgrade: createUpgradeDoor({ handle, nextId }, () => settings),
   }
 }
 
-function read(arrival: HttpArrival, { integration, identity }: Identified): AccessRequest {
+function read(arrival: HttpArrival, who: Identified): AccessRequest {
+  const { integration, identity } = who
   const { req, res } = arrival
   const websocket = wantsWebSocket(req)
   const match = /^([a-z0-9-]{1,63})(\/.*|\?.*)?$/s.exec((req.url ?? '').slice(servicePrefix.length))
@@ -28,7 +30,7 @@ function read(arrival: HttpArrival, { integration, identity }: Identified): Acce
   const body = createRequestBody(req, res)
   if (websocket) requireNoBody(body)
   const method = req.method ?? ''
-  const forwarded = forwardableHeaders(req.rawHeaders)
+  const forwarded = withoutOwnToken(forwardableHeaders(req.rawHeaders), who)
   const headers = websocket ? websocketHeaders(forwarded, false) : forwarded
   return {
     kind: 'service',

@@ -54,7 +54,12 @@ async function replies(t: TestContext, manifests: Record<string, string>, config
     const reply = await exchangeRaw(proxyPort, `${head}\r\n${token}`)
     assert.match(reply, /^HTTP\/1\.1 403 /, head)
     assert.ok(!reply.includes(installation.folder), reply)
-    found.push(reply.replaceAll(idOf(reply), '<id>').replace(/^date: .*$/im, 'Date: <time>'))
+    found.push(
+      reply
+        .replaceAll(idOf(reply), '<id>')
+        .replaceAll(String(proxyPort), '<port>')
+        .replace(/^date: .*$/im, 'Date: <time>'),
+    )
   }
   return found
 }
@@ -75,6 +80,7 @@ test('a denial tells rule, reasons and a hint, and no root, address block, token
       'detail',
       'instance',
       'code',
+      'self',
       'integration',
       'rule',
       'reasons',

@@ -1,5 +1,6 @@
 /** One gateway in front of the same capabilities through the proxy, inside an interception and of a service, for tests that compare these. */
 import type { TestContext } from 'node:test'
+import type { Gateway } from '../../src/gateway/gateway.ts'
 import { createOriginCertificate } from './certificates.ts'
 import { grant, type NetworkSource, type ServiceSource, toLocalhost } from './grant.ts'
 import { createInstallation, type Installation, startHere } from './installation.ts'
@@ -14,11 +15,16 @@ export interface ThreeDoors {
   readonly plain: Origin
   /** The interception's. */
   readonly secure: Origin
+  readonly gateway: Gateway
   readonly proxyPort: number
 }
 
-export async function startThreeDoors(t: TestContext, conditions: readonly Conditions[], { websocket = false } = {}): Promise<ThreeDoors> {
-  const installation = createInstallation(t)
+export async function startThreeDoors(
+  t: TestContext,
+  conditions: readonly Conditions[],
+  { websocket = false, config = '' } = {},
+): Promise<ThreeDoors> {
+  const installation = createInstallation(t, { config })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
   const plain = await startOrigin(t)
   const secure = await startOrigin(t, { certificate })
@@ -33,6 +39,6 @@ export async function startThreeDoors(t: TestContext, conditions: readonly Condi
       services: conditions.map((given) => ({ name: 's', websocket, ...given })),
     }),
   )
-  const { proxyPort } = await startHere(t, installation)
-  return { installation, plain, secure, proxyPort }
+  const { gateway, proxyPort } = await startHere(t, installation)
+  return { installation, plain, secure, gateway, proxyPort }
 }

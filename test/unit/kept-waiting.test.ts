@@ -62,6 +62,7 @@ async function startListener(t: TestContext) {
     identify,
     nextId: () => 'r',
     requireShare() {},
+    selfUrl: () => null,
     denyInside: () => Promise.reject(new Error('nothing is refused')),
   }
   const listener = await openListener({
