@@ -27,6 +27,8 @@ export function openWebSocket({ dial, ...options }: OpenOptions): Promise<void> 
   const { request, path, progress } = options
   const abort = new AbortController()
   const upgrade = new WebSocketUpgrade({ ...options, destination: request.target.host }, (frames) => new FrameStream(frames))
+  // The caller may have left already.
+  if (upgrade.end.destroyed) return upgrade.ended
   upgrade.onGivenUp = () => abort.abort(new Refusal('client-closed', 'the WebSocket was given up'))
   const outgoing = sendRequest({
     ...{ method: 'GET', path, setHost: false, maxHeaderSize: maxHeaderBytes },

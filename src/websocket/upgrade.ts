@@ -86,12 +86,12 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
   }
 
   follow(outgoing: ClientRequest): void {
+    outgoing.on('error', (error) => this.#fail(error))
     if (this.#over || this.#outgoing !== null) {
       outgoing.destroy()
       return
     }
     this.#outgoing = outgoing
-    outgoing.on('error', (error) => this.#fail(error))
     outgoing.once('socket', () => this.#timers.connected())
     outgoing.once('response', ({ statusCode }) =>
       this.#fail(new Refusal('origin-failed', `${this.#options.destination} refused the WebSocket: it answered ${statusCode}`)),

@@ -5,7 +5,9 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import type { TestContext } from 'node:test'
+import { WebSocketServer } from 'ws'
 import { createOriginCertificate } from './certificates.ts'
 import { cleanEnv, command } from './command.ts'
 import { grant, type NetworkSource } from './grant.ts'
@@ -28,6 +30,8 @@ export interface ClientGateway {
 export interface ClientGatewayOptions {
   /** In both versions: what Node gives for HTTP/2 has the same methods. */
   readonly answer: RequestListener
+  /** Of a handshake in HTTP/1.1. */
+  readonly upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Capabilities, each for both ports of api.example.com. */
   readonly may: readonly Partial<NetworkSource>[]
   /** With a listener of its own, the integration proves its identity by where it connects. */
@@ -37,7 +41,7 @@ export interface ClientGatewayOptions {
 /** Lives as long as `t`. The integration is `weather`; the gateway's own resolver knows every name as this machine. */
 export async function startForClients(
   t: Pick<TestContext, 'after'>,
-  { answer, may, hasOwnListener = false }: ClientGatewayOptions,
+  { answer, upgrade, may, hasOwnListener = false }: ClientGatewayOptions,
 ): Promise<ClientGateway> {
   const context = t as TestContext
   const { port: dnsPort } = await startResolver(context, ['127.0.0.1'])
@@ -54,6 +58,7 @@ listeners: [{ name: proxy, address: "127.0.0.1:0"${hasOwnListener ? ', integrati
   }
   const plain = await startOrigin(context, { answer: listener })
   const secure = createSecureServer({ key, cert: certificate, allowHTTP1: true }, listener as never)
+  if (upgrade !== undefined) for (const server of [plain.server, secure]) server.on('upgrade', upgrade)
   await once(secure.listen(0, '127.0.0.1'), 'listening')
   t.after(() => void secure.close())
   const securePort = (secure.address() as AddressInfo).port
@@ -80,6 +85,14 @@ async function printedVariables({ configFile }: Installation, proxyPort: number)
   // The command tells the configured port, which is 0 here.
   const printed = stdout.replaceAll('127.0.0.1:0', `127.0.0.1:${proxyPort}`).replaceAll('proxyPort=0', `proxyPort=${proxyPort}`)
   return JSON.parse(printed) as Record<string, string>
+}
+
+/** For `upgrade`: opens a WebSocket that sends back what it receives. */
+export function echoMessages(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: true })
+  sockets.handleUpgrade(req, socket, head, (open) => {
+    open.on('message', (data, isBinary) => open.send(data, { binary: isBinary }))
+  })
 }
 
 /** The script or source of a client, in `test/support/clients`. */
