@@ -1,5 +1,5 @@
 /** The configuration as the gateway uses it: paths absolute, defaults filled in, secrets read. */
-import type { BreakerSettings, LimitSettings } from '../core/index.ts'
+import type { BreakerSettings, LimitSettings, Timeouts } from '../core/index.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
@@ -24,6 +24,7 @@ export interface ServiceConfig {
   /** Values are secrets. */
   readonly headers: readonly { readonly name: string; readonly value: string }[]
   readonly timeoutMs: number
+  readonly timeouts: Timeouts
   readonly addresses: readonly string[]
 }
 

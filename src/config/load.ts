@@ -11,6 +11,7 @@ import { decisionLogFrom, statusFrom } from './report-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
 import { stateFolder, trustFolder } from './state-folder.ts'
+import { timeoutsFrom } from './timeouts-schema.ts'
 
 /** Throws `ConfigError` with every problem: unreadable, not YAML, not of the schema, a missing variable or secret, names that stand twice. */
 export function loadConfig(path: string, env: Environment = process.env): Config {
@@ -124,12 +125,13 @@ function listenerFrom({
   }
 }
 
-function serviceFrom({ name, url, headers, timeout, addresses }: ConfigFile['services'][number]): ServiceConfig {
+function serviceFrom({ name, url, headers, timeout, timeouts, addresses }: ConfigFile['services'][number]): ServiceConfig {
   return {
     name,
     url: new URL(url),
     headers: Object.entries(headers).map(([header, value]) => ({ name: header, value })),
     timeoutMs: timeout,
+    timeouts: timeouts === undefined ? {} : timeoutsFrom(timeouts),
     addresses,
   }
 }

@@ -1,6 +1,6 @@
 /** One manifest's text as an Integration. */
 import { basename, dirname, resolve } from 'node:path'
-import { breakerFrom, ConfigError, decodeYaml, limitsFrom } from '../config/index.ts'
+import { breakerFrom, ConfigError, decodeYaml, limitsFrom, timeoutsFrom } from '../config/index.ts'
 import type {
   BreakerSettings,
   FileCapability,
@@ -11,9 +11,8 @@ import type {
   NetworkCapability,
   ServiceCapability,
 } from '../core/index.ts'
-import { retriesFrom } from './retries.ts'
 import { identitySchema, type ManifestFile, manifestSchema, tlsOf } from './schema.ts'
-import { timeoutsFrom } from './timeouts.ts'
+import { retriesFrom } from './timing.ts'
 
 export interface ManifestDefaults {
   readonly limits: LimitSettings

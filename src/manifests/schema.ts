@@ -1,10 +1,9 @@
 /** The schema of a manifest. Descriptions are what editors and docs/reference/manifest.md say. */
 import { z } from 'zod'
-import { breakerSchema, cidr, duration, limitsSchema, name, size } from '../config/index.ts'
+import { breakerSchema, cidr, duration, limitsSchema, name, requireShorterParts, size, timeoutsSchema } from '../config/index.ts'
 import { fileActions } from '../core/index.ts'
 import { filePattern, hostPattern, pathPattern } from './patterns.ts'
-import { retries } from './retries.ts'
-import { requireShorterParts, requireTimeable, timeouts } from './timeouts.ts'
+import { requireTimeable, retries } from './timing.ts'
 
 /** One line of text for people and records. */
 const line = (max = 4096) =>
@@ -141,7 +140,9 @@ const network = z
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
     timeout: duration().describe('Time until the head of the reply; for a blind tunnel, until it is connected.').optional(),
-    timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
+    timeouts: timeoutsSchema()
+      .describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.')
+      .optional(),
     retries: retries()
       .describe(
         'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',
@@ -171,13 +172,7 @@ const network = z
   .superRefine(requireWebSocket)
   .superRefine((capability, context) => {
     requireShorterParts(capability, context)
-    requireTimeable(tlsOf(capability), capability.timeouts, context)
-    if (tlsOf(capability) === 'tunnel' && capability.retries !== undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['retries'],
-        message: 'in a blind tunnel no request is seen: leave it out, or use "tls: intercept"',
-      })
+    requireTimeable(tlsOf(capability), capability, context)
   })
 
 const service = z
@@ -189,7 +184,9 @@ const service = z
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
     ...websocket(),
-    timeouts: timeouts().describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.').optional(),
+    timeouts: timeoutsSchema()
+      .describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.')
+      .optional(),
     retries: retries()
       .describe(
         'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',

@@ -1,5 +1,5 @@
 /** Deadlines over several steps of an effect: until the head of the reply, and over all of it. */
-import { type Hangup, isTakeover, Refusal, type Reply } from '../core/index.ts'
+import { type Hangup, isTakeover, Refusal, type Reply, type Timeouts, timeoutKeys } from '../core/index.ts'
 
 /** Until the head of the reply: the wait for a connection counts, and so does an earlier attempt. */
 export interface HeadDeadline {
@@ -76,4 +76,14 @@ async function within(total: TotalDeadline, work: (hangup: Hangup) => Promise<Re
   } finally {
     if (!isPushed) total.end()
   }
+}
+
+/** Of each timeout the shorter. */
+export function shortestOf(one: Timeouts, other: Timeouts): Timeouts {
+  const shortest: { -readonly [Key in keyof Timeouts]: Timeouts[Key] } = { ...one }
+  for (const key of timeoutKeys) {
+    const ms = other[key]
+    if (ms !== undefined) shortest[key] = Math.min(ms, one[key] ?? ms)
+  }
+  return shortest
 }

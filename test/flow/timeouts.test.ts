@@ -67,6 +67,17 @@ async function arrange(t: TestContext, name: Name) {
     http2: http2.port,
   }
   const timeouts = { [name]: short(name) }
+  const urls = {
+    plain: `http://127.0.0.1:${ports.plain}`,
+    silent: `http://127.0.0.1:${ports.silent}`,
+    mute: `https://127.0.0.1:${ports.mute}`,
+  }
+  const services = Object.entries(urls)
+    .flatMap(([service, url]) => [
+      `  - { name: ${service}, url: "${url}", timeout: ${never} }`,
+      `  - { name: ${service}-anyway, url: "${url}", timeout: ${never}, ${name === 'tls' && service !== 'mute' ? '' : `timeouts: { ${name}: ${short(name)} }`} }`,
+    ])
+    .join('\n')
   const inTunnel = name === 'tls' || name === 'firstByte' ? {} : { timeouts }
   installation.write(
     'integrations/weather.yaml',
@@ -77,17 +88,20 @@ async function arrange(t: TestContext, name: Name) {
           toLocalhost(port, { hosts: ['127.0.0.1'], tls: 'tunnel', ...inTunnel }),
         ]),
         ...[ports.silent, ports.mute, ports.http2].map((port) => toLocalhost(port, { tls: 'intercept', timeouts })),
+        ...(name === 'tls' ? [] : [toLocalhost(ports.mute, { timeouts })]),
       ],
-      services: ['plain', 'silent', 'mute'].map((service) => ({ name: service, websocket: true, timeouts })),
+      // The same in sallyport.yaml holds whatever is granted.
+      services: ['plain', 'silent', 'mute'].flatMap((service) => [
+        { name: service, websocket: true, timeouts },
+        { name: `${service}-anyway`, websocket: true },
+      ]),
     }),
   )
   installation.write(
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}
 services:
-  - { name: plain, url: "http://127.0.0.1:${ports.plain}", timeout: ${never} }
-  - { name: silent, url: "http://127.0.0.1:${ports.silent}", timeout: ${never} }
-  - { name: mute, url: "https://127.0.0.1:${ports.mute}", timeout: ${never} }
+${services}
 `,
   )
   const { proxyPort } = await startHere(t, installation)
@@ -122,6 +136,8 @@ services:
     ends,
     requests: {
       absolute: (path: string, port = ports.plain) => plainly('GET', port, path),
+      /** A question about the server as a whole. */
+      serverWide: (_path: string, port = ports.mute) => plainly('OPTIONS', port, ''),
       upload: (path: string, port = ports.plain) => plainly('POST', port, path, `Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`),
       service: (path: string, service = 'plain') =>
         exchangeRaw(proxyPort, `GET /services/${service}${path} HTTP/1.1\r\nHost: gateway\r\n${closing}\r\n`),
@@ -138,42 +154,51 @@ services:
   }
 }
 
+/** A service through both doors, bounded by its capability and by its entry in sallyport.yaml. */
+const services = (name: string) =>
+  (['service', 'webSocket'] as const).flatMap((door) => [[door, name] as const, [door, `${name}-anyway`] as const])
+
 test('connect: where no connection is made', async (t) => {
   const { ends, requests, ports } = await arrange(t, 'connect')
-  await eachCase(['absolute', 'upload', 'tunnel', 'inside', 'proxiedSocket', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'serverWide', 'tunnel', 'inside', 'proxiedSocket', 'http2'] as const, (door) =>
     ends('origin-connect-timeout', 504, () => requests[door]('/', ports.silent)),
   )
-  await eachCase(['service', 'webSocket'] as const, (door) => ends('origin-connect-timeout', 504, () => requests[door]('/', 'silent')))
+  await eachCase(services('silent'), ([door, service]) => ends('origin-connect-timeout', 504, () => requests[door]('/', service)))
 })
 
 test('tls: where a destination accepts the connection and says nothing', async (t) => {
   const { ends, requests, ports } = await arrange(t, 'tls')
   await eachCase(['inside', 'http2'] as const, (door) => ends('origin-tls-timeout', 504, () => requests[door]('/', ports.mute)))
-  await eachCase(['service', 'webSocket'] as const, (door) => ends('origin-tls-timeout', 504, () => requests[door]('/', 'mute')))
+  await eachCase(services('mute'), ([door, service]) => ends('origin-tls-timeout', 504, () => requests[door]('/', service)))
 })
 
 test('firstByte: where a destination has the request and does not answer', async (t) => {
   const { ends, requests } = await arrange(t, 'firstByte')
-  await eachCase(['absolute', 'upload', 'service', 'webSocket', 'proxiedSocket', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'serverWide', 'service', 'webSocket', 'proxiedSocket', 'http2'] as const, (door) =>
     ends('origin-first-byte-timeout', 504, () => requests[door]('/never')),
   )
+  await eachCase(services('plain'), ([door, service]) => ends('origin-first-byte-timeout', 504, () => requests[door]('/never', service)))
 })
 
 test('idle: where a reply, a tunnel or a WebSocket comes to a stop', async (t) => {
   const { ends, requests } = await arrange(t, 'idle')
-  await eachCase(['absolute', 'upload', 'service', 'tunnel', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'tunnel', 'http2'] as const, (door) =>
     ends('origin-idle-timeout', 200, () => requests[door]('/stalls')),
   )
-  await eachCase(['webSocket', 'proxiedSocket'] as const, (door) => ends('origin-idle-timeout', 101, () => requests[door]('/stalls')))
+  await eachCase(services('plain'), ([door, service]) =>
+    ends('origin-idle-timeout', door === 'service' ? 200 : 101, () => requests[door]('/stalls', service)),
+  )
+  await ends('origin-idle-timeout', 101, () => requests.proxiedSocket('/stalls'))
 })
 
 test('total: before there is an answer, and while one is still coming', async (t) => {
   const { ends, requests } = await arrange(t, 'total')
-  await eachCase(['absolute', 'upload', 'service', 'webSocket', 'proxiedSocket', 'http2'] as const, (door) =>
+  await eachCase(['absolute', 'upload', 'serverWide', 'service', 'webSocket', 'proxiedSocket', 'http2'] as const, (door) =>
     ends('total-timeout', 504, () => requests[door]('/never')),
   )
-  await eachCase(['absolute', 'upload', 'service', 'tunnel', 'http2'] as const, (door) =>
-    ends('total-timeout', 200, () => requests[door]('/drips')),
+  await eachCase(['absolute', 'upload', 'tunnel', 'http2'] as const, (door) => ends('total-timeout', 200, () => requests[door]('/drips')))
+  await eachCase(services('plain'), ([door, service]) =>
+    ends('total-timeout', door === 'service' ? 200 : 101, () => requests[door]('/drips', service)),
   )
-  await eachCase(['webSocket', 'proxiedSocket'] as const, (door) => ends('total-timeout', 101, () => requests[door]('/drips')))
+  await ends('total-timeout', 101, () => requests.proxiedSocket('/drips'))
 })

@@ -178,6 +178,16 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     /limits\.requests\.rate: a rate must be above zero, and a number/,
   ],
   ['a bucket that holds nothing', 'limits: { requests: { rate: 1/s, burst: 0 } }', /limits\.requests\.burst: expected a size between 1/],
+  [
+    'a timeout that is never reached',
+    'services: [{ name: a, url: "http://a.example", timeouts: { idle: 2s, total: 1s } }]',
+    /services\.0\.timeouts\.idle: it is longer than "timeouts\.total"/,
+  ],
+  [
+    'a timeout of a handshake without TLS',
+    'services: [{ name: a, url: "http://a.example", timeouts: { tls: 1s } }]',
+    /services\.0\.timeouts\.tls: without TLS there is no handshake/,
+  ],
   ['a maxTtl below minTtl', 'http: { dns: { minTtl: 1m, maxTtl: 1s } }', /http\.dns\.maxTtl: expected no less than http\.dns\.minTtl/],
   ['a resolver by name', 'http: { dnsServers: [dns.internal] }', /http\.dnsServers\.0: expected a resolver such as/],
   ['rules that are not there', 'policy: { rules: ./rules }', /policy\.rules: there is no such folder/],

@@ -299,7 +299,7 @@ test('a dial for a service ends with the last request that waits for it: when th
         reject(new Error('stopped'))
       })
     })
-  const settings = { name: 'slow', url: new URL('http://slow.example'), headers: [], timeoutMs: 60_000, addresses: [] }
+  const settings = { name: 'slow', url: new URL('http://slow.example'), headers: [], timeoutMs: 60_000, timeouts: {}, addresses: [] }
   const proxy = createServiceProxy(settings, { tcp, tls: tcp }, 60_000)
   const forward = (hangup: Hangup, timeoutMs?: number) => {
     const request = { integration: { name: 'weather' }, target: { method: 'GET', path: '/', query: '' }, headers: [], body: null, hangup }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { Refusal } from '../../src/core/index.ts'
-import { createHeadDeadline, TotalDeadline } from '../../src/resources/deadlines.ts'
+import { createHeadDeadline, shortestOf, TotalDeadline } from '../../src/resources/deadlines.ts'
 import { askOverHttp2 } from '../../src/resources/http/http2-ask.ts'
 import type { Http2ExchangeOptions } from '../../src/resources/http/http2-exchange.ts'
 import type { Http2Sessions, OriginSession } from '../../src/resources/http/http2-sessions.ts'
@@ -119,4 +119,13 @@ test('the time for all of it is a hang-up with its own reason, unless the caller
   caller.leave()
   assert.deepEqual(heard, ['the exchange as a whole took more than 100 ms', undefined])
   assert.ok(late.reason instanceof Refusal)
+})
+
+test('of each timeout the shorter holds, whoever states it', () => {
+  assert.deepEqual(shortestOf({ connectMs: 5, idleMs: 7 }, { connectMs: 6, idleMs: 3, totalMs: 9 }), {
+    connectMs: 5,
+    idleMs: 3,
+    totalMs: 9,
+  })
+  assert.deepEqual(shortestOf({}, {}), {})
 })

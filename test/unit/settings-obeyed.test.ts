@@ -125,6 +125,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'services[].headers.<name>.env': ['flow/services.test.ts', 'a request arrives below the service’s path with the gateway’s credential'],
   'services[].headers.<name>.file': secret,
   'services[].timeout': ['flow/services.test.ts', 'a service that is down, slow or breaks off is a 502, a 504 and a broken transfer'],
+  ...timeouts('services[]'),
   'services[].addresses': ['flow/public-network.test.ts', 'what the operator names is found without a thread'],
   'policy.rules': ['flow/policy-change.test.ts', 'a WebSocket is cut by new rules on headers that no rule looked at'],
   'policy.maxMemoryPages': ['policy/engine.test.ts', 'a policy that loops is stopped by its memory, denies'],

@@ -109,7 +109,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
       const timeoutMs = head.leftMs()
       const to = { host: target.host, port: target.port, allowed, owner: shareOf(integration), timeoutMs, timeouts }
       return askServer({
-        ...{ request, hangup, progress, timeoutMs },
+        ...{ request, hangup, progress, timeoutMs, firstByteMs },
         dial: () => (target.scheme === 'https' ? dialer.tls(to, hangup) : dialer.tcp(to, hangup)),
         maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
       })

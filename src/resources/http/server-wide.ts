@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Answer, endOf, type Hangup, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
-import { explainOriginError, limitInformational } from '../../egress/index.ts'
+import { explainOriginError, firstByteLate, limitInformational } from '../../egress/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import { endToEnd } from './reply-headers.ts'
@@ -15,13 +15,16 @@ export interface ServerWideOptions {
   readonly dial: () => Promise<Socket>
   /** From the dial to the end of the reply. */
   readonly timeoutMs: number
+  /** Once it has its connection. */
+  readonly firstByteMs: number | undefined
   readonly maxReplyBytes: number
 }
 
 /** Uses a connection of its own; resolves with the whole reply. Throws `Refusal`: origin-*, reply-too-large, client-closed. */
-export function askServer({ request, hangup, progress, dial, timeoutMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
+export function askServer({ request, hangup, progress, dial, timeoutMs, firstByteMs, maxReplyBytes }: ServerWideOptions): Promise<Answer> {
   const { host, method } = request.target
   return new Promise<Answer>((resolve, reject) => {
+    let firstByte: NodeJS.Timeout | undefined
     const asked = sendRequest({
       method,
       path: '*',
@@ -32,6 +35,8 @@ export function askServer({ request, hangup, progress, dial, timeoutMs, maxReply
           (socket) => {
             progress.dialled()
             progress.started()
+            if (firstByteMs !== undefined && !asked.destroyed)
+              firstByte = setTimeout(() => fail(firstByteLate(host, firstByteMs)), firstByteMs)
             done(null, socket)
           },
           (error: Error) => done(error, undefined as never),
@@ -39,22 +44,29 @@ export function askServer({ request, hangup, progress, dial, timeoutMs, maxReply
         return undefined
       },
     })
+    const over = () => {
+      clearTimeout(timer)
+      clearTimeout(firstByte)
+      queueMicrotask(() => forget())
+    }
     const fail = (error: Error) => {
       reject(explainOriginError(error, host))
       asked.destroy()
+      // Without a connection Node says nothing of its end.
+      over()
     }
     const timer = setTimeout(() => fail(new Refusal('origin-timeout', `${host} did not answer within ${timeoutMs} ms`)), timeoutMs)
     const forget = hangup.onGone(() => fail(endOf(hangup)))
     asked.on('error', fail)
     asked.once('close', () => {
-      clearTimeout(timer)
-      forget()
+      over()
       // Does nothing if the promise is settled already.
       fail(new Error('closed before a whole answer'))
     })
     limitInformational(asked, host, fail)
     asked.once('response', (reply) => {
       progress.answered()
+      clearTimeout(firstByte)
       collect(reply, maxReplyBytes).then(resolve, fail)
     })
     asked.end()

@@ -29,6 +29,7 @@ export interface ServiceSettings {
   /** Set by the gateway, whatever the caller sent. Values are secrets. */
   readonly headers: readonly { readonly name: string; readonly value: string }[]
   readonly timeoutMs: number
+  readonly timeouts: Timeouts
   readonly addresses: readonly string[]
 }
 

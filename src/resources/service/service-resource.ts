@@ -5,7 +5,7 @@ import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
 import { boundsOf, type WebSocketBounds } from '../../websocket/index.ts'
 import { capped } from '../byte-caps.ts'
-import { withinTotal } from '../deadlines.ts'
+import { shortestOf, withinTotal } from '../deadlines.ts'
 import { answerAsLastHop, bodyOf } from '../http/index.ts'
 import { createServiceProxy, type ServiceSettings } from './service-proxy.ts'
 
@@ -26,6 +26,7 @@ export interface ServiceResource extends Resource<ServiceRequest> {
 
 export function createServiceResource({ services, dialer, ...defaults }: ServiceResourceOptions): ServiceResource {
   const proxies = new Map(services.map((service) => [service.name, createServiceProxy(service, dialer, defaults.idleTimeoutMs)]))
+  const timeoutsOf = new Map(services.map(({ name, timeouts }) => [name, timeouts]))
 
   function perform({ request, decision }: Permit<ServiceRequest>, progress: Progress): Promise<Reply> | Reply {
     // The manifest allows a service that the operator has not configured.
@@ -34,7 +35,8 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
     if (request.isLastHop) return answerAsLastHop(request.target)
     const { obligations } = decision
     const { timeoutMs, maxRequestBytes = defaults.maxRequestBytes, maxReplyBytes = defaults.maxReplyBytes } = obligations
-    const { timeouts = {}, retries } = obligations
+    const { retries } = obligations
+    const timeouts = shortestOf(timeoutsOf.get(request.target.name) ?? {}, obligations.timeouts ?? {})
     if (request.target.websocket) {
       // The upgrade happens in the takeover: nothing is sent before the record is durable.
       return {

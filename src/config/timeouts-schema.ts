@@ -1,9 +1,9 @@
-/** `timeouts` of a capability: what may be written there, and which values contradict each other. */
+/** `timeouts` of a capability or a service: what may be written there, and which values contradict each other. */
 import { z } from 'zod'
-import { duration } from '../config/index.ts'
 import type { Timeouts } from '../core/index.ts'
+import { duration } from './quantities.ts'
 
-export const timeouts = () =>
+export const timeoutsSchema = () =>
   z
     .strictObject({
       connect: duration()
@@ -28,7 +28,7 @@ export const timeouts = () =>
     })
     .refine((given) => Object.keys(given).length > 0, 'expected at least one timeout; leave "timeouts" out for the defaults')
 
-export type TimeoutsFile = z.output<ReturnType<typeof timeouts>>
+export type TimeoutsFile = z.output<ReturnType<typeof timeoutsSchema>>
 
 interface Timed {
   readonly timeout?: number | undefined
@@ -46,17 +46,6 @@ export function requireShorterParts({ timeout, timeouts = {} }: Timed, context: 
   beyond(['timeout'], timeout, total, '"timeouts.total"')
   for (const [name, value] of Object.entries(parts)) beyond(['timeouts', name], value, total, '"timeouts.total"')
   for (const [name, value] of Object.entries(beforeHead)) beyond(['timeouts', name], value, timeout, '"timeout"')
-}
-
-/** What the gateway takes no part in has no timeout. */
-export function requireTimeable(tls: string, given: TimeoutsFile | undefined, context: z.RefinementCtx): void {
-  const refuse = (name: keyof TimeoutsFile, message: string) => {
-    if (given?.[name] !== undefined) context.addIssue({ code: 'custom', path: ['timeouts', name], message })
-  }
-  if (tls === 'none') refuse('tls', 'without TLS there is no handshake: leave it out')
-  if (tls !== 'tunnel') return
-  refuse('tls', 'in a blind tunnel the handshake is the caller’s: leave it out, or use "tls: intercept"')
-  refuse('firstByte', 'in a blind tunnel no reply is seen: leave it out, or use "tls: intercept"')
 }
 
 export function timeoutsFrom({ connect, tls, firstByte, idle, total }: TimeoutsFile): Timeouts {
