@@ -1,7 +1,7 @@
 /** What name servers answered, kept for as long as they say, within bounds; each integration has its own. Every use is judged anew. */
 import type { LookupAddress } from 'node:dns'
 import { createFairCache } from '../shares/index.ts'
-import { withDeadline } from './deadline.ts'
+import { unlessAborted, withDeadline } from './deadline.ts'
 import { type NameAnswer, saysThereIsNone } from './name-server.ts'
 
 export interface KeptNamesSettings {
@@ -34,6 +34,8 @@ interface Known {
   readonly freshUntil: number
   readonly staleUntil: number
   restUntil: number
+  /** A question that is under way for a new answer. */
+  refresh: Promise<readonly LookupAddress[]> | null
 }
 
 export interface KeptNamesOptions extends KeptNamesSettings {
@@ -59,12 +61,12 @@ export function createKeptNames({ onStale = () => {}, now = () => performance.no
     // What is missing in it is asked for again soon.
     const keptMs = isWhole ? Math.min(Math.max(ttlMs, minTtlMs), maxTtlMs) : minTtlMs
     const freshUntil = now() + keptMs
-    names.set(owner, name, { addresses, failure: null, freshUntil, staleUntil: freshUntil + staleMs, restUntil: 0 })
+    names.set(owner, name, { addresses, failure: null, freshUntil, staleUntil: freshUntil + staleMs, restUntil: 0, refresh: null })
   }
 
   function keepFailure(owner: string, name: string, failure: Error | null): void {
     const freshUntil = now() + negativeTtlMs
-    names.set(owner, name, { addresses: [], failure, freshUntil, staleUntil: freshUntil, restUntil: 0 })
+    names.set(owner, name, { addresses: [], failure, freshUntil, staleUntil: freshUntil, restUntil: 0, refresh: null })
   }
 
   function old({ addresses }: Known): readonly LookupAddress[] {
@@ -83,6 +85,18 @@ export function createKeptNames({ onStale = () => {}, now = () => performance.no
     }
   }
 
+  /** The question goes on when nobody waits for it any more: a name server that is slow is not away. */
+  function refresh(owner: string, name: string, known: Known, lookUp: LookUp): Promise<readonly LookupAddress[]> {
+    if (known.refresh !== null) return known.refresh
+    const asking = withDeadline(restMs, `no answer about ${name}`, undefined, (until) => ask(owner, name, until, lookUp))
+    const end = () => {
+      known.refresh = null
+    }
+    asking.then(end, end)
+    known.refresh = asking
+    return asking
+  }
+
   return async (owner, name, signal, lookUp) => {
     if (maxNames === 0) return (await lookUp(signal)).addresses
     const known = names.get(owner, name)
@@ -93,7 +107,9 @@ export function createKeptNames({ onStale = () => {}, now = () => performance.no
     }
     if (now() < known.restUntil) return old(known)
     try {
-      return await withDeadline(patienceMs, `no answer about ${name}`, signal, (until) => ask(owner, name, until, lookUp))
+      return await withDeadline(patienceMs, `no answer about ${name}`, signal, (until) =>
+        unlessAborted(refresh(owner, name, known, lookUp), until),
+      )
     } catch (error) {
       if (signal.aborted || saysThereIsNone(error)) throw error
       known.restUntil = now() + restMs

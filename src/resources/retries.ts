@@ -137,7 +137,9 @@ class WatchedProgress implements Progress {
     this.#progress.answered()
   }
 
+  /** What was sent over a connection that turned out to be closed was sent to nobody. */
   retrying(attempt: FormerAttempt): void {
+    this.isStarted = false
     this.#progress.retrying(attempt)
   }
 }

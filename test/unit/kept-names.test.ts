@@ -19,7 +19,7 @@ const defaults = { minTtlMs: 5000, maxTtlMs: 300_000, negativeTtlMs: 5000, stale
 
 /** What the name server says next, how often it was asked, and the clock. */
 function arrange(settings: Partial<KeptNamesSettings> = {}) {
-  const state = { now: 0, asked: 0, stale: 0, says: whole(60, '8.8.8.8') as NameAnswer | Error | 'nothing' }
+  const state = { now: 0, asked: 0, stale: 0, says: whole(60, '8.8.8.8') as NameAnswer | Promise<NameAnswer> | Error | 'nothing' }
   const onStale = () => {
     state.stale += 1
   }
@@ -113,6 +113,23 @@ test('name servers that say nothing are waited for a second where there is an an
   const asked = resolve()
   t.mock.timers.tick(1000)
   assert.deepEqual(await asked, ['8.8.8.8'])
+})
+
+test('a name server that answers only after that second is not away: its answer is used from then on', async (t: TestContext) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { state, resolve } = arrange()
+  await resolve()
+  const { promise, resolve: answer } = Promise.withResolvers<NameAnswer>()
+  Object.assign(state, { now: seconds(60), says: promise })
+  const asked = [resolve(), resolve()]
+  t.mock.timers.tick(1000)
+  assert.deepEqual(await Promise.all(asked), [['8.8.8.8'], ['8.8.8.8']])
+  assert.equal(state.asked, 2)
+  answer(whole(60, '8.8.4.4'))
+  await promise
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(await resolve(), ['8.8.4.4'])
+  assert.equal(state.asked, 2)
 })
 
 test('a caller that leaves is not given an old answer', async () => {

@@ -102,6 +102,29 @@ test('what may have been sent, is not allowed, not trusted, or does not exist is
   })
 })
 
+test('a kept connection that was closed, and no other one that can be made, are nothing sent', async (t) => {
+  const { pass } = arrange(t)
+  const withRetries = createRetries({ random: () => 1 })
+  const former: FormerAttempt[] = []
+  const progress: Progress = { ...noProgress, retrying: (attempt) => void former.push(attempt) }
+  let attempts = 0
+  const attempt: Attempt = async (on) => {
+    attempts += 1
+    if (attempts === 2) return ok
+    on.started()
+    on.retrying({ problem: 'origin-failed', status: null, sentBytes: 0 })
+    throw unreached()
+  }
+  const fixed = { settings: { attempts: 2 }, owner: 'weather', origin: 'a', body: null, head: createHeadDeadline(1000) }
+  const result = withRetries({ ...fixed, hangup: createCaller().hangup, progress }, attempt)
+  await pass(100)
+  assert.equal((await result).status, 200)
+  assert.deepEqual(
+    former.map(({ problem }) => problem),
+    ['origin-failed', 'origin-unreachable'],
+  )
+})
+
 test('a body that is whole is sent again, and one that was streamed is not', async (t) => {
   const { asked, pass, state, former } = arrange(t)
   const result = asked([busy('1'), ok], { body: wholeBody })
