@@ -109,25 +109,41 @@ export class Inspection {
     const { windowBits, isReset } = deflate as Deflate
     const inflater = this.#inflater ?? createInflateRaw({ windowBits }).on('error', () => {})
     this.#inflater = isReset ? null : inflater
+    const readBefore = inflater.bytesWritten
     return new Promise((resolve, reject) => {
       const parts: Buffer[] = []
       let bytes = 0
+      let hasEnded = false
       const settle = (error: Error | null) => {
-        inflater.off('data', keep).off('error', broken)
-        if (isReset || error !== null) inflater.close()
+        inflater.off('data', keep).off('error', broken).off('end', ended)
+        // An inflater that has come to an end reads nothing of the messages behind it.
+        if (hasEnded) this.#inflater = null
+        if (isReset || hasEnded || error !== null) inflater.close()
         if (error === null) resolve(Buffer.concat(parts))
         else reject(error)
       }
       const broken = () => settle(protocolError('a message cannot be inflated'))
+      const ended = () => {
+        hasEnded = true
+      }
       function keep(part: Buffer): void {
         bytes += part.byteLength
         parts.push(part)
         if (bytes > maxMessageBytes) settle(new FrameFault(1009, `a message is larger than ${maxMessageBytes} bytes, inflated`))
       }
-      inflater.on('data', keep).on('error', broken)
+      inflater.on('data', keep).on('error', broken).on('end', ended)
       inflater.write(content)
       inflater.write(tail)
-      inflater.flush(() => bytes <= maxMessageBytes && settle(null))
+      inflater.flush(() => {
+        if (bytes > maxMessageBytes) return
+        const rest = content.subarray(inflater.bytesWritten - readBefore)
+        settle(hasEnded && !isEmptyBlock(rest) ? protocolError('a message goes on behind its last block') : null)
+      })
     })
   }
+}
+
+/** All that a sender puts behind a block that says it is the last one (RFC 7692 §7.2.3.4): whether more is read differs between receivers. */
+function isEmptyBlock(rest: Buffer): boolean {
+  return rest.byteLength === 0 || (rest.byteLength === 1 && rest[0] === 0)
 }

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
-import { deflateRawSync } from 'node:zlib'
+import { constants, deflateRawSync } from 'node:zlib'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
 import { BrokenOff, type HttpRequest, type Meter, type Progress } from '../../src/core/index.ts'
 import { type InspectMessage, openWebSocket, type WebSocketMessage } from '../../src/websocket/index.ts'
@@ -178,4 +178,38 @@ test('what cannot be inflated closes with 1002', async (t) => {
   socket.write(callersFrame(Buffer.from([0xff, 0xff, 0xff]), { reserved: 4 }))
   const [close] = (await once(socket, 'data')) as [Buffer]
   assert.deepEqual([close[0], close.readUInt16BE(2), heard], [0x88, 1002, []])
+})
+
+/** A caller whose messages are compressed, by hand. */
+async function openCompressed(t: TestContext, frontPort: number) {
+  const socket = connect(frontPort, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\n${upgradeHeaders}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`)
+  await once(socket, 'data')
+  return socket
+}
+const toBeContinued = (text: string) => deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
+
+test('a message that says it is the last of its compression hides none of those behind it (RFC 7692 §7.2.3.4)', async (t) => {
+  const seen: string[] = []
+  const { frontPort, heard } = await arrange(t, ({ from, content }) => void (from === 'caller' && seen.push(String(content))))
+  const socket = await openCompressed(t, frontPort)
+  const said = [
+    deflateRawSync('one'),
+    toBeContinued('two'),
+    Buffer.concat([deflateRawSync('three'), Buffer.alloc(1)]),
+    toBeContinued('four'),
+  ]
+  socket.write(Buffer.concat(said.map((content) => callersFrame(content, { opcode: 1, reserved: 4 }))))
+  await eventually('all have come', () => heard.length === 4)
+  assert.deepEqual([seen, heard], [['one', 'two', 'three', 'four'], seen])
+})
+
+test('what goes on behind the last block of a compressed message closes with 1002: ends could read it or not', async (t) => {
+  const seen: string[] = []
+  const { frontPort, heard } = await arrange(t, ({ content }) => void seen.push(String(content)))
+  const socket = await openCompressed(t, frontPort)
+  socket.write(callersFrame(Buffer.concat([deflateRawSync('fine'), toBeContinued('hidden')]), { reserved: 4 }))
+  const [close] = (await once(socket, 'data')) as [Buffer]
+  assert.deepEqual([close[0], close.readUInt16BE(2), seen, heard], [0x88, 1002, [], []])
 })
