@@ -72,9 +72,9 @@ function bodyEnd({ headers }: RawRequest, bytes: Buffer): number | null {
   const length = headerOf(headers, 'content-length')[0]
   if (length !== undefined) return bytes.byteLength >= Number(length) ? Number(length) : null
   if (headerOf(headers, 'transfer-encoding').length === 0) return 0
-  const end = bytes.toString('latin1').search(/(^|\r\n)0\r\n\r\n/)
-  if (end < 0) return null
-  return end + (end === 0 && bytes.toString('latin1').startsWith('0\r\n\r\n') ? 5 : 7)
+  // Trailers may follow the last chunk (RFC 9112 §7.1.2).
+  const end = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(bytes.toString('latin1'))
+  return end === null ? null : end.index + end[0].length
 }
 
 /** Every value of a header, in order. */
