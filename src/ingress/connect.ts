@@ -1,4 +1,4 @@
-/** The CONNECT door: one arrival of kind `tunnel`; its takeover is a blind tunnel or an interception. */
+/** The CONNECT door: one arrival of kind `tunnel`, whose takeover is a blind tunnel or an interception; or of kind `self`, where it leads to the gateway itself. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Authority, parseAuthority, requireWellFormedHost } from '../canonical/index.ts'
@@ -10,6 +10,7 @@ import {
   isTakeover,
   type Opening,
   Refusal,
+  type SelfRequest,
   type TunnelRequest,
 } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
@@ -17,6 +18,7 @@ import { deniedTunnel, type RefusedConnect } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { DoorOptions } from './http-arrival.ts'
 import { rawHead, serveRaw, writeRaw } from './malformed.ts'
+import { answerInTunnel, leadsToSelf } from './self-url.ts'
 import { requireSupported } from './supported-heads.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -25,16 +27,22 @@ export function createConnectDoor({ handle, identify, nextId, requireShare, deny
   return (req, socket, head) => {
     const id = nextId()
     socket.on('error', () => socket.destroy())
-    const arrival = connectArrival(id, req, socket, head, { identify, requireShare, selfUrl })
+    const isSelf = () => selfUrl(socket) !== null && leadsToSelf(req.url ?? '', socket)
+    const arrival = connectArrival(id, req, socket, head, { identify, requireShare, selfUrl, isSelf })
     serveRaw(handle, arrival, (settling) => {
       const tunnel = deniedTunnel(arrival, settling)
-      if (tunnel === null || !socket.writable) return begin(settling, socket, head, id)
+      const answersInside = tunnel !== null || (isSelf() && !settling.refused)
+      if (!answersInside || !socket.writable) return begin(settling, socket, head, id)
       socket.write(established(id))
-      const end = () => settling.settle({ complete: false })
-      denyInside(socket, head, tunnel, settling).then(end, () => {
-        end()
-        socket.destroy()
-      })
+      const answered = tunnel === null ? answerInTunnel(settling, socket, head, id) : denyInside(socket, head, tunnel, settling)
+      answered.then(
+        () => settling.settle({ complete: false }),
+        (error: unknown) => {
+          settling.fail(error)
+          settling.settle({ complete: false })
+          socket.destroy()
+        },
+      )
     })
   }
 }
@@ -44,7 +52,7 @@ function connectArrival(
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  { identify, requireShare, selfUrl }: Pick<DoorOptions, 'identify' | 'requireShare' | 'selfUrl'>,
+  { identify, requireShare, selfUrl, isSelf }: Pick<DoorOptions, 'identify' | 'requireShare' | 'selfUrl'> & { isSelf(): boolean },
 ): Arrival & RefusedConnect {
   const at = Date.now()
   const hangup = socketHangup(socket, head)
@@ -60,21 +68,12 @@ function connectArrival(
     },
     cut: () => void socket.destroy(),
     identify: authenticate,
-    read({ integration, identity }: Identified): TunnelRequest {
+    read({ integration, identity }: Identified): TunnelRequest | SelfRequest {
       requireShare(socket)
-      return {
-        kind: 'tunnel',
-        id,
-        door: 'connect',
-        at,
-        integration,
-        identity,
-        hangup,
-        action: 'CONNECT',
-        target: readTarget(req),
-        identify: authenticate,
-        selfUrl: selfUrl(socket),
-      }
+      const target = readTarget(req)
+      const common = { id, door: 'connect', at, integration, identity, hangup } as const
+      if (isSelf()) return { ...common, kind: 'self', action: 'read', target: {} }
+      return { ...common, kind: 'tunnel', action: 'CONNECT', target, identify: authenticate, selfUrl: selfUrl(socket) }
     },
   }
 }

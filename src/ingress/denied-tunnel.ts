@@ -1,8 +1,8 @@
 /** A refused CONNECT whose caller reads the refusal inside the tunnel, as the reply to its request: most clients show nothing of a refused CONNECT. */
 import type { Duplex } from 'node:stream'
-import type { Identified, ProblemCode, Refusal, TunnelRequest } from '../core/index.ts'
+import type { Identified, ProblemCode, Refusal, SelfRequest, TunnelRequest } from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
-import { writeRaw } from './malformed.ts'
+import { writeInTunnel } from './malformed.ts'
 import type { NextId } from './request-id.ts'
 
 /** What is decided about the destination, the quota, or the gateway itself. A flood, or a caller without a connection's share, costs no handshake. */
@@ -19,7 +19,7 @@ const readableInside: ReadonlySet<ProblemCode> = new Set([
 export interface RefusedConnect {
   identify(): Identified | null
   /** Throws `Refusal`. */
-  read(who: Identified): TunnelRequest
+  read(who: Identified): TunnelRequest | SelfRequest
 }
 
 /** The tunnel inside which its refusal is read; `null` where the CONNECT itself is answered with it. */
@@ -27,7 +27,9 @@ export function deniedTunnel(connect: RefusedConnect, { refusal }: Settling): Tu
   if (refusal === null || !readableInside.has(refusal.code)) return null
   try {
     const who = connect.identify()
-    return who === null || who.integration.denials !== 'inside' ? null : connect.read(who)
+    if (who === null || who.integration.denials !== 'inside') return null
+    const request = connect.read(who)
+    return request.kind === 'tunnel' ? request : null
   } catch {
     // What the CONNECT asks for cannot be read, or it has no share of the connections.
     return null
@@ -57,10 +59,7 @@ export class Denial {
 
   /** For what comes in the clear, which is not parsed. Resolves when the connection has closed. */
   answerUnread(socket: Duplex, connectId: string): Promise<void> {
-    return new Promise((resolve) => {
-      socket.once('close', resolve)
-      writeRaw(this.#settling, socket, connectId)
-    })
+    return writeInTunnel(this.#settling, socket, connectId)
   }
 }
 

@@ -28,7 +28,7 @@ const unknown = 2
 
 /** Trailers-Only: a head without a body. `refusal` is a problem document. */
 export function grpcAnswer(refusal: Answer): Answer {
-  const { code, detail } = problemIn(refusal)
+  const { code, detail, self } = problemIn(refusal)
   const status = statuses[refusal.status] ?? unknown
   const message = `${code}: ${detail}`
   const kept: string[] = []
@@ -36,14 +36,14 @@ export function grpcAnswer(refusal: Answer): Answer {
     const name = refusal.headers[i] as string
     if (!/^content-/i.test(name)) kept.push(name, refusal.headers[i + 1] as string)
   }
-  const details = statusMessage(status, message, code).toString('base64').replace(/=+$/, '')
+  const details = statusMessage(status, message, code, self).toString('base64').replace(/=+$/, '')
   const fields = ['grpc-status', String(status), 'grpc-message', percentEncoded(message), 'grpc-status-details-bin', details]
   return { status: 200, headers: ['content-type', 'application/grpc', ...fields, ...kept], body: null }
 }
 
-function problemIn({ body }: Answer): { readonly code: string; readonly detail: string } {
-  const { code, detail } = body instanceof Uint8Array ? JSON.parse(Buffer.from(body).toString()) : {}
-  return { code: String(code ?? 'internal'), detail: String(detail ?? '') }
+function problemIn({ body }: Answer): { readonly code: string; readonly detail: string; readonly self: string | null } {
+  const { code, detail, self } = body instanceof Uint8Array ? JSON.parse(Buffer.from(body).toString()) : {}
+  return { code: String(code ?? 'internal'), detail: String(detail ?? ''), self: self ?? null }
 }
 
 /** All but visible ASCII, and the percent sign itself. */
@@ -53,9 +53,10 @@ function percentEncoded(text: string): string {
   ).join('')
 }
 
-/** google.rpc.Status with one google.rpc.ErrorInfo, whose reason is the problem's code. */
-function statusMessage(status: number, message: string, code: string): Buffer {
-  const info = Buffer.concat([field(1, code), field(2, 'sallyport')])
+/** google.rpc.Status with one google.rpc.ErrorInfo, whose reason is the problem's code, and whose metadata has the problem's `self`. */
+function statusMessage(status: number, message: string, code: string, self: string | null): Buffer {
+  const metadata = self === null ? [] : [field(3, Buffer.concat([field(1, 'self'), field(2, self)]))]
+  const info = Buffer.concat([field(1, code), field(2, 'sallyport'), ...metadata])
   const any = Buffer.concat([field(1, 'type.googleapis.com/google.rpc.ErrorInfo'), field(2, info)])
   return Buffer.concat([Buffer.from([0x08, status]), field(2, message), field(3, any)])
 }

@@ -119,6 +119,14 @@ export function writeRaw(settling: Settling, socket: Duplex, requestId: string):
   endSoon(socket)
 }
 
+/** As `writeRaw`, inside a tunnel that has been opened. Resolves when the connection has closed. */
+export function writeInTunnel(settling: Settling, socket: Duplex, requestId: string): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', resolve)
+    writeRaw(settling, socket, requestId)
+  })
+}
+
 /** `reason`: the reason phrase, which may be any text (RFC 9112 §4). */
 export function rawHead(status: number, reason: string, headers: HeaderList): Buffer {
   let head = `HTTP/1.1 ${status} ${reason}\r\n`

@@ -1,10 +1,13 @@
 /** One way to prove an identity wherever the gateway is asked by its own name: the token as `Authorization`, which no origin ever sees. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { eachCase } from '../support/cases.ts'
-import { exchangeRaw, portOf, proxyHeader, startHere } from '../support/installation.ts'
+import { eventually } from '../support/eventually.ts'
+import { exchangeRaw, portOf, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import type { Origin } from '../support/origin.ts'
 import { startThreeDoors } from '../support/three-doors.ts'
 import { exchangeInside } from '../support/tunnel.ts'
@@ -125,6 +128,11 @@ test('every denial links what its caller may do, as it can be reached: directly,
   const ofOwn = await exchangeRaw(ownPort, `GET http://denied.example/ HTTP/1.1\r\nHost: denied.example\r\nConnection: close\r\n\r\n`)
   assert.equal(selfIn(ofOwn), `http://127.0.0.1:${ownPort}/v1/self`)
   assert.match(await exchangeRaw(ownPort, `GET ${selfIn(ofOwn)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`), /"name": "weather"/)
+  // Node's fetch makes a tunnel for it.
+  const fetching = `const res = await fetch('${link}'); console.log(res.status, (await res.json()).name)`
+  const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxyUrl('weather', proxyPort) }
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', fetching], { env })
+  assert.equal(stdout, '200 weather\n')
   // What only looks like it is a request like any other.
   const other = await exchangeRaw(proxyPort, `GET http://127.0.0.1:${ownPort}/v1/self HTTP/1.1\r\n${end}`)
   assert.match(other, /^HTTP\/1\.1 403 policy-denied/)
@@ -151,4 +159,24 @@ test('nobody, a listener without the broker and one on a Unix socket are given n
   assert.equal(selfIn(await exchangeRaw(portOf(gateway, 1), `${line}\r\n`)), undefined)
   assert.match(selfIn(await exchangeRaw(portOf(gateway, 1), denied)) ?? '', /\/v1\/self$/)
   assert.equal(selfIn(await exchangeRaw(socket as never, denied)), undefined)
+})
+
+test('a tunnel to the gateway itself leads to that one document, and to nothing without a token, on another port or at another path', async (t) => {
+  const { installation, proxyPort, ownPort } = await arrange(t)
+  const connecting = (port: number, proof = `Proxy-Authorization: ${basic}\r\n`) =>
+    `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${proof}\r\n`
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+  const told = await exchangeRaw(proxyPort, `${connecting(proxyPort)}${get('/v1/self')}`)
+  assert.match(told, /^HTTP\/1\.1 200 Connection Established\r\n.*HTTP\/1\.1 200 .*"name": "weather"/s)
+  await eachCase([get('/v1/files/none/a'), get('/v1/selfish'), 'nonsense\r\n\r\n'], async (bytes) =>
+    assert.match(await exchangeRaw(proxyPort, `${connecting(proxyPort)}${bytes}`), /^HTTP\/1\.1 200 [^{]*$/),
+  )
+  assert.match(await exchangeRaw(proxyPort, `${connecting(proxyPort, '')}`), /^HTTP\/1\.1 407 /)
+  assert.match(await exchangeRaw(proxyPort, `${connecting(ownPort)}${get('/v1/self')}`), /HTTP\/1\.1 403 policy-denied/)
+  const kinds = installation.records().flatMap(({ door, kind, allow }) => (door === 'connect' && allow === true ? [kind] : []))
+  assert.deepEqual(kinds, ['self', 'self', 'self', 'self'])
+  const ends = () =>
+    installation.records().flatMap(({ type, status, complete }) => (type === 'settled' && status === 200 ? [complete] : []))
+  await eventually('all are settled', () => ends().length === 4)
+  assert.deepEqual(ends(), [true, false, false, false])
 })

@@ -50,6 +50,12 @@ test('details are a google.rpc.Status, longer than a length of one byte as well'
   assert.equal(details[5 + message.length], 0x1a)
 })
 
+test('details name where the caller reads what it may do', () => {
+  const { headers } = grpcAnswer(toProblem(new Refusal('policy-denied', 'why'), 'id', 'http://127.0.0.1:3128/v1/self'))
+  const details = Buffer.from(headers[headers.indexOf('grpc-status-details-bin') + 1] ?? '', 'base64').toString('latin1')
+  assert.ok(details.endsWith('\x1a\x25\x0a\x04self\x12\x1dhttp://127.0.0.1:3128/v1/self'), details)
+})
+
 test('what carries gRPC is told by its type', () => {
   eachCase(['application/grpc', 'application/grpc+proto', 'application/grpc;x=y'], (type) => assert.ok(isGrpcType(type)))
   eachCase(['application/grpc-web', 'application/json', ''], (type) => assert.equal(isGrpcType(type), false))
