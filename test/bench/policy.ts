@@ -58,7 +58,7 @@ async function measure(count: number) {
   }
   const some = () => integrations[random(count)] as Integration
   // Every integration has asked once: its image is there.
-  for (const one of integrations) ask(one, 0, 'warm')
+  for (const integration of integrations) ask(integration, 0, 'warm')
   for (let index = 0; index < 3000; index += 1) ask(some(), random(capabilities), `warm${index}`)
   const uncached = median(Array.from({ length: decisions }, (_, index) => timed(some(), random(capabilities), `u${index}`)))
   const cached = median(

@@ -90,7 +90,7 @@ async function cost(target: Measured, seconds: number, work: (seconds: number) =
 }
 
 function medians(costs: readonly Cost[]): Cost {
-  const of = (key: keyof Cost) => median(costs.map((one) => one[key]))
+  const of = (key: keyof Cost) => median(costs.map((cost) => cost[key]))
   return {
     requestsPerSecond: of('requestsPerSecond'),
     p50Ms: of('p50Ms'),

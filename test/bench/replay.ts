@@ -71,7 +71,7 @@ async function measure(freshPercent: number): Promise<void> {
   await writeLog(log, integrations, freshPercent)
   const policy = createStation(folder)
   ;(await policy.prepare(composed({ integrations }))).activate()
-  const byName = new Map(integrations.map((one) => [one.name, one]))
+  const byName = new Map(integrations.map((integration) => [integration.name, integration]))
   const startedAt = performance.now()
   const usedBefore = process.cpuUsage()
   const { decisions, differences } = await replay(

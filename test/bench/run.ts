@@ -95,7 +95,7 @@ function timed(...words: readonly string[]): number {
   )
 }
 
-const of = (list: readonly Round[], key: keyof Round) => median(list.map((one) => one[key]))
+const of = (list: readonly Round[], key: keyof Round) => median(list.map((item) => item[key]))
 
 writeFiles()
 const rules = join(folder, 'rules')

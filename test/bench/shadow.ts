@@ -115,10 +115,10 @@ const cpuMs = () => {
   return (user + system) / 1000
 }
 for (let round = 0; round < rounds; round += 1)
-  for (const one of all) {
+  for (const item of all) {
     const usedBefore = cpuMs()
-    one.found.push(...(await waits(arrangements[one.name] as Policy)))
-    one.cpuMs += cpuMs() - usedBefore
+    item.found.push(...(await waits(arrangements[item.name] as Policy)))
+    item.cpuMs += cpuMs() - usedBefore
   }
 for (const { name, found, cpuMs: used } of all)
   console.log(

@@ -87,8 +87,8 @@ async function measureShare(thing: keyof typeof asked, seconds: number, rounds: 
     beside.push(await withGreed(thing, thing, () => steady(thing, seconds)))
   }
   const of = (paces: readonly Pace[]): Pace => ({
-    requestsPerSecond: median(paces.map((one) => one.requestsPerSecond)),
-    p99Ms: median(paces.map((one) => one.p99Ms)),
+    requestsPerSecond: median(paces.map((pace) => pace.requestsPerSecond)),
+    p99Ms: median(paces.map((pace) => pace.p99Ms)),
   })
   const [quiet, pressed] = [of(alone), of(beside)]
   return {

@@ -133,7 +133,7 @@ export function describeSlowBytes(slowed: readonly Slowed[]): readonly string[] 
   const off = (part: number) => `${part >= 1 ? '+' : ''}${((part - 1) * 100).toFixed(2)} %`
   return ways.map((way) => {
     const figures = slowed
-      .filter((one) => one.way === way)
+      .filter((item) => item.way === way)
       .map(({ bytesPerSecond, part }) => `${off(part)} at ${bytesPerSecond / 1000} kB/s`)
     return `  ${`bytes off their rate, ${way} (bar: within 5 %)`.padEnd(46)} ${figures.join(', ')}`
   })

@@ -36,7 +36,7 @@ for (const [index, verdict] of verdicts.entries()) {
   const known = verdict.outcome === 'failed' ? reasonFor(verdict) : undefined
   if (known !== undefined) verdicts[index] = { ...verdict, outcome: 'excluded', reason: known }
 }
-const counted = (outcome: string) => verdicts.filter((one) => one.outcome === outcome)
+const counted = (outcome: string) => verdicts.filter((verdict) => verdict.outcome === outcome)
 for (const { file, note, reason } of [...counted('failed'), ...counted('excluded')]) console.log(`${file}: ${note}: ${reason}`)
 const summary = {
   cases: verdicts.length,

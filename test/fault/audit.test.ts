@@ -72,8 +72,8 @@ test('a changed, removed, repeated or inserted line anywhere is found', async (t
     ...lines.slice(0, -1).map((line, i) => lines.with(i, line.replace(/"seq":\d+/, '"seq":99'))),
     ...lines.slice(0, -1).map((line, i) => lines.with(i, `${line} `)),
   ]
-  await eachCase(tampered, async (one) => {
-    writeFileSync(first(folder), `${one.join('\n')}\n`)
+  await eachCase(tampered, async (item) => {
+    writeFileSync(first(folder), `${item.join('\n')}\n`)
     assert.equal((await verifyAudit(folder)).ok, false)
   })
 })
@@ -170,7 +170,7 @@ for (const failure of ['ENOSPC', 'EIO'] as const) {
       entry.decided(request, claim, decision)
       return entry.durable()
     })
-    await eachCase(waiting, (one) => assert.rejects(one as Promise<void>, { code: 'audit-unavailable' }))
+    await eachCase(waiting, (item) => assert.rejects(item as Promise<void>, { code: 'audit-unavailable' }))
     failing = false
     const after = audit.open(arrival('after'))
     assert.throws(() => after.decided(request, claim, decision), { code: 'audit-unavailable' })
@@ -378,8 +378,8 @@ test('nothing is written once the log is closed: the descriptor may be another f
   audit.note('activated', { revision: 'r' })
   // Longer than lines that no reply waits for are kept: nothing may be written by then.
   await setTimeout(60)
-  eachCase(strangers, (one) => {
-    closeSync(one)
+  eachCase(strangers, (stranger) => {
+    closeSync(stranger)
   })
   assert.deepEqual(late, [])
   assert.equal(readFileSync(stranger, 'utf8'), '')

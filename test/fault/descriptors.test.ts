@@ -136,7 +136,7 @@ test('doctor compares the limit of open files with the connections that are allo
 
 test('descriptors are scarce before there are none', { skip: isLinux ? false : 'needs /proc' }, () => {
   assert.deepEqual(
-    [4, 100, 65_536, null].map((one) => createDescriptors(one).forCallers),
+    [4, 100, 65_536, null].map((item) => createDescriptors(item).forCallers),
     [1, 37, 32_704, null],
   )
   eachCase([[4, false] as const, [1_000_000, true] as const, [null, true] as const], ([of, may]) =>

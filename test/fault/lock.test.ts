@@ -51,11 +51,11 @@ test('of three that start at once one holds the folder, whatever a dead one left
   const folder = createFolder(t, { lock: '1 0', 'gateway.pid': '1 on another\n' })
   await times(rounds, async () => {
     const contenders = await Promise.all([1, 2, 3].map(() => contender(t, folder)))
-    const said = await Promise.all(contenders.map((one) => one.contend()))
-    assert.equal(said.filter((one) => one.startsWith('held')).length, 1, said.join('\n'))
+    const said = await Promise.all(contenders.map((contender) => contender.contend()))
+    assert.equal(said.filter((text) => text.startsWith('held')).length, 1, said.join('\n'))
     eachCase(
       said.filter((text) => !text.startsWith('held')),
-      (one) => assert.match(one, /is in use by another gateway/),
+      (text) => assert.match(text, /is in use by another gateway/),
     )
     await eachCase(contenders, async ({ process: child }) => {
       child.kill('SIGKILL')

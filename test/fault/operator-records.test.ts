@@ -33,15 +33,15 @@ const change = (installation: Installation) => installation.write('integrations/
 
 for (const [what, path, before, after] of [
   ['suspends', 'integrations/weather/suspend', async () => {}, ['weather']],
-  ['resumes', 'integrations/weather/resume', (one: Installation) => ask(one, 'POST', 'integrations/weather/suspend'), ['weather']],
+  ['resumes', 'integrations/weather/resume', (target: Installation) => ask(target, 'POST', 'integrations/weather/suspend'), ['weather']],
   ['rotates the CA', 'ca/rotate', async () => {}, []],
-  ['reloads', 'reload', async (one: Installation) => change(one), []],
+  ['reloads', 'reload', async (target: Installation) => change(target), []],
   [
     'rolls back',
     'policy/rollback',
-    async (one: Installation) => {
-      change(one)
-      await ask(one, 'POST', 'reload')
+    async (target: Installation) => {
+      change(target)
+      await ask(target, 'POST', 'reload')
     },
     [],
   ],

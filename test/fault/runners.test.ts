@@ -45,7 +45,7 @@ function descendantsOf(id: number): readonly number[] {
       // It has ended.
     }
   }
-  const below = (one: number): readonly number[] => (parents.get(one) ?? []).flatMap((child) => [child, ...below(child)])
+  const below = (item: number): readonly number[] => (parents.get(item) ?? []).flatMap((child) => [child, ...below(child)])
   return below(id)
 }
 
@@ -69,8 +69,8 @@ for (const [script, signal] of [
       return found.length >= processes ? found : null
     })
     t.after(() => {
-      eachCase(started, (one) => {
-        if (isRunning(one)) process.kill(one, 'SIGKILL')
+      eachCase(started, (item) => {
+        if (isRunning(item)) process.kill(item, 'SIGKILL')
       })
     })
     const ended = once(runner, 'exit')

@@ -156,9 +156,9 @@ test('a rule about bodies costs only the requests that it is about', async (t) =
     await send(elsewhere, Readable.from(pieces(20, randomBytes(mebi))))
     const piece = randomBytes(mebi)
     const grown = await growthDuring(async () => {
-      const one = await send(elsewhere, Readable.from(pieces(100, piece)), { 'transfer-encoding': 'chunked', ...json })
+      const answer = await send(elsewhere, Readable.from(pieces(100, piece)), { 'transfer-encoding': 'chunked', ...json })
       const other = await send(elsewhere, Readable.from(pieces(100, piece)), { 'content-length': String(100 * mebi), ...json })
-      assert.deepEqual([one.status, other.status], [200, 200])
+      assert.deepEqual([answer.status, other.status], [200, 200])
     })
     assert.deepEqual([arrived.at(-1)?.bytes, arrived.at(-2)?.bytes], [100 * mebi, 100 * mebi])
     t.diagnostic(`${(grown / mebi).toFixed(0)} MiB more at the peak`)
@@ -194,9 +194,9 @@ test('a rule about bodies costs only the requests that it is about', async (t) =
   await t.test('a body that is larger than rules may wait for is refused by the name of the key, in any framing', async () => {
     const before = arrived.length
     const body = Buffer.alloc(mebi + 1, 0x20)
-    const one = await send(judged, body, json)
-    assert.equal(one.status, 413)
-    assert.match(one.text, /payload-too-large.*http\.maxPolicyBody|http\.maxPolicyBody.*payload-too-large/s)
+    const answer = await send(judged, body, json)
+    assert.equal(answer.status, 413)
+    assert.match(answer.text, /payload-too-large.*http\.maxPolicyBody|http\.maxPolicyBody.*payload-too-large/s)
     const other = await send(judged, Readable.from([body]), json).catch(() => null)
     assert.ok(other === null || (other.status === 413 && other.text.includes('http.maxPolicyBody')))
     assert.equal(arrived.length, before)

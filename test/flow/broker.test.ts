@@ -55,7 +55,7 @@ test('/v1/self names the caller, what it may do and what it has left, and no pat
   assert.equal(self.name, 'weather')
   assert.equal(self.identity, 'token')
   assert.deepEqual(self.files[0].actions, ['stat', 'list', 'read', 'write'])
-  assert.ok(self.buckets.some((one: { bucket: string; level: number }) => one.bucket === 'requests' && one.level > 0))
+  assert.ok(self.buckets.some((bucket: { bucket: string; level: number }) => bucket.bucket === 'requests' && bucket.level > 0))
   assert.ok(!text.includes(installation.folder))
   assert.equal((await ask('self', { method: 'DELETE' })).status, 405)
   assert.equal((await ask('nothing')).status, 404)

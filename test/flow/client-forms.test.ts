@@ -239,7 +239,7 @@ test('no header turns a POST into a DELETE, or the caller into another', async (
   eachCase([...plain.requests, ...secure.requests], ({ method, rawHeaders }) => {
     assert.equal(method, 'POST')
     assert.ok(!rawHeaders.includes('DELETE'), rawHeaders.join())
-    assert.ok(rawHeaders.some((one) => one.toLowerCase() === 'x-kept'))
+    assert.ok(rawHeaders.some((rawHeader) => rawHeader.toLowerCase() === 'x-kept'))
   })
 })
 
@@ -308,6 +308,8 @@ test('an OPTIONS or TRACE that may go no further is answered here, one that may 
     await ask('GET', '0', target)
     await ask('TRACE', '99999999999999999999', target)
   })
-  const left = plain.requests.map(({ rawHeaders }) => rawHeaders[rawHeaders.findIndex((one) => one.toLowerCase() === 'max-forwards') + 1])
+  const left = plain.requests.map(
+    ({ rawHeaders }) => rawHeaders[rawHeaders.findIndex((rawHeader) => rawHeader.toLowerCase() === 'max-forwards') + 1],
+  )
   assert.deepEqual(left, ['6', '0', '2147483646', '6', '0', '2147483646'])
 })

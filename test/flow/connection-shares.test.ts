@@ -165,9 +165,9 @@ test('an intercepted request needs one slot and one token: its CONNECT is an arr
   const { proxyPort } = await startHere(t, installation)
   const to = { proxyPort, port: origin.port }
   const request = `GET / HTTP/1.1\r\nHost: localhost:${origin.port}\r\nConnection: close\r\n\r\n`
-  const [one, two] = [await openInside(installation, to), await openInside(installation, to)]
+  const [first, two] = [await openInside(installation, to), await openInside(installation, to)]
   await assert.rejects(openInside(installation, to), /^Error: HTTP\/1\.1 429 .*connections-exceeded/s)
-  await eachCase([one, two], async (secure) => {
+  await eachCase([first, two], async (secure) => {
     const reply = readAll(secure)
     secure.write(request)
     assert.match(await reply, /^HTTP\/1\.1 200 /)

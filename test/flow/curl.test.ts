@@ -122,7 +122,7 @@ test('curl through an interception is judged request by request, with the CA of 
   assert.match(stdout, /^hello\n200\n/, stderr)
   assert.match(stdout, /"code":"policy-denied".*\n403\n$/s)
   assert.deepEqual(
-    origin.requests.map((one) => one.url),
+    origin.requests.map((request) => request.url),
     ['/v1/items'],
   )
   const inside = installation.records().filter(({ door, type }) => door === 'intercept' && type === 'decided')

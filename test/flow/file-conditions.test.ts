@@ -33,13 +33,13 @@ async function arrange(t: TestContext) {
 }
 
 const writers = Array.from({ length: 24 }, (_, index) => index)
-const count = (statuses: readonly number[], status: number) => statuses.filter((one) => one === status).length
+const count = (statuses: readonly number[], status: number) => statuses.filter((statuse) => statuse === status).length
 
 test('of many writers that replace the same version one succeeds, through two gateways too', async (t) => {
   const { data, put, write } = await arrange(t)
   await times(5, async (round) => {
     const etag = await write('a.txt', `round ${round}`)
-    const replies = await Promise.all(writers.map((one) => put('a.txt', `writer ${one}`, { 'if-match': etag }, one % 2)))
+    const replies = await Promise.all(writers.map((writer) => put('a.txt', `writer ${writer}`, { 'if-match': etag }, writer % 2)))
     const statuses = replies.map(({ status }) => status)
     assert.equal(count(statuses, 204), 1, statuses.join())
     assert.equal(count(statuses, 412), writers.length - 1, statuses.join())
@@ -52,7 +52,7 @@ test('of many writers that create the same file one succeeds, through two gatewa
   const { data, put } = await arrange(t)
   await times(5, async (round) => {
     const name = `new-${round}`
-    const replies = await Promise.all(writers.map((one) => put(name, `writer ${one}`, { 'if-none-match': '*' }, one % 2)))
+    const replies = await Promise.all(writers.map((writer) => put(name, `writer ${writer}`, { 'if-none-match': '*' }, writer % 2)))
     const statuses = replies.map(({ status }) => status)
     assert.equal(count(statuses, 201), 1, statuses.join())
     assert.equal(count(statuses, 412), writers.length - 1, statuses.join())

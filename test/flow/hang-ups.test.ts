@@ -93,7 +93,7 @@ files: [{ name: data, root: ../data, actions: [read, write] }]`
   const { host, port } = gateway.health
   const openSlots = async () => {
     const text = await exchangeRaw(port, 'GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', host)
-    const line = text.split('\n').find((one) => /^sallyport_bucket_level\{.*"weather"/.test(one) && one.includes('"concurrency"'))
+    const line = text.split('\n').find((item) => /^sallyport_bucket_level\{.*"weather"/.test(item) && item.includes('"concurrency"'))
     return line === undefined ? 0 : lookups + 1 - Number(line.split(' ')[1])
   }
   const head = `Host: localhost\r\n${auth}`

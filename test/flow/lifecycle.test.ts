@@ -54,7 +54,7 @@ test('SIGTERM lets a live reply end, refuses new work, flushes the log and exits
   const records = installation.records()
   assert.equal(records.at(-1)?.['type'], 'stopped')
   const decided = records.filter(({ type }) => type === 'decided')
-  assert.equal(records.filter(({ type, id }) => type === 'settled' && decided.some((one) => one['id'] === id)).length, decided.length)
+  assert.equal(records.filter(({ type, id }) => type === 'settled' && decided.some((item) => item['id'] === id)).length, decided.length)
 })
 
 test('live work that does not end within the drain timeout is cut; a second signal exits at once', async (t) => {

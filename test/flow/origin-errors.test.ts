@@ -58,8 +58,8 @@ async function startOrigins(t: TestContext, { key, certificate: cert }: { key: s
   }
   const all = (list: readonly [string, Server][]) => Promise.all(list.map(listening))
   const services = [
-    ...(await all(http2Only)).map((one) => ({ ...one, scheme: 'https' })),
-    ...(await all(plainHttp2Only)).map((one) => ({ ...one, scheme: 'http' })),
+    ...(await all(http2Only)).map((item) => ({ ...item, scheme: 'https' })),
+    ...(await all(plainHttp2Only)).map((item) => ({ ...item, scheme: 'http' })),
   ]
   return { secure: await all(secure), plain: await all(plain), services }
 }
@@ -70,8 +70,8 @@ test('an origin that speaks HTTP/2 only, asks for a certificate or breaks the pr
   const to = 'hosts: [localhost], addresses: [127.0.0.0/8, "::1/128"]'
   const ports = (list: readonly { readonly port: number }[]) => list.map(({ port }) => port).join()
   const named = [
-    ...secure.map((one) => ({ ...one, scheme: 'https' })),
-    ...plain.map((one) => ({ ...one, scheme: 'http' })),
+    ...secure.map((item) => ({ ...item, scheme: 'https' })),
+    ...plain.map((item) => ({ ...item, scheme: 'http' })),
     // As services these are asked in HTTP/1.1.
     ...services,
   ]

@@ -46,9 +46,9 @@ async function start(
       .on('data', (bytes: Buffer) => {
         const [, method, path] = /^([A-Z]+) (\S+) HTTP/.exec(bytes.toString('latin1')) ?? []
         if (method === undefined || path === undefined) return
-        const one = { method, path, nth: ++nth, connection }
-        asked.push(one)
-        answer(socket, one)
+        const request = { method, path, nth: ++nth, connection }
+        asked.push(request)
+        answer(socket, request)
       })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -108,7 +108,7 @@ for (const door of doors)
         const [former] = retried as [{ problem: string; sentBytes?: number }]
         assert.deepEqual([former.problem, former.sentBytes ?? 0, sentBytes], ['origin-failed', sentBytes, rest.includes('hello') ? 5 : 0])
         assert.deepEqual(
-          asked.slice(before).map((one) => [one.method, one.path, one.nth]),
+          asked.slice(before).map((item) => [item.method, item.path, item.nth]),
           [
             [method, '/again', 2],
             [method, '/again', 1],

@@ -361,11 +361,11 @@ compilerTest('what an enforced shadow policy allowed is cut once the manifests o
     manifest('weather', tunnelTo(forbidden)),
     manifest('weather', both),
   )
-  const [one, other] = [await openTunnel(proxyPort, revoked), await openTunnel(proxyPort, forbidden)]
+  const [first, other] = [await openTunnel(proxyPort, revoked), await openTunnel(proxyPort, forbidden)]
   const cut = () => installation.records().flatMap(({ type, rule }) => (type === 'revoked' ? [rule] : []))
   installation.write('shadow/c.rego', `${rule('/secret')}\ndeny contains "closed" if input.tunnel.port == ${forbidden}\n`)
   await rollback()
-  one.destroy()
+  first.destroy()
   other.destroy()
   await gateway.close()
   assert.deepEqual(cut().toSorted(), ['default/deny', 'rules/deny'])

@@ -52,8 +52,8 @@ const tellInput = rego`
 
 /** What the pieces make together; a reason of words alone is none of them. */
 function inputIn(reasons: readonly string[]): Document {
-  const pieces = reasons.filter((one) => /^\d/.test(one)).sort()
-  return JSON.parse(pieces.map((one) => one.slice(1)).join('')) as Document
+  const pieces = reasons.filter((reason) => /^\d/.test(reason)).sort()
+  return JSON.parse(pieces.map((piece) => piece.slice(1)).join('')) as Document
 }
 
 const literal = 'encodedSlash: literal, emptySegments: literal'
@@ -146,19 +146,19 @@ function schemaKeys({ properties = {} }: Schema, prefix = ''): string[] {
 
 const at = (document: unknown, path: string) =>
   path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document)
-const schemaAt = (path: string) => path.split('.').reduce<Schema>((one, key) => one.properties?.[key] ?? {}, schema)
+const schemaAt = (path: string) => path.split('.').reduce<Schema>((value, key) => value.properties?.[key] ?? {}, schema)
 
 compilerTest('every input is of the schema, every key of the schema is in an input, and so is every word it lists', async (t) => {
   const found = await inputs(t)
   const validate = new Ajv({ allErrors: true }).compile(schema)
-  eachCase(found, (one) => assert.ok(validate(one), `${JSON.stringify(validate.errors)} in ${JSON.stringify(one)}`))
-  assert.deepEqual([...new Set(found.flatMap((one) => keysOf(one, schema)))].sort(), schemaKeys(schema).sort())
+  eachCase(found, (value) => assert.ok(validate(value), `${JSON.stringify(validate.errors)} in ${JSON.stringify(value)}`))
+  assert.deepEqual([...new Set(found.flatMap((value) => keysOf(value, schema)))].sort(), schemaKeys(schema).sort())
   eachCase(['request.door', 'request.kind', 'integration.identity', 'file.action', 'version'], (path) => {
-    const said = new Set(found.map((one) => at(one, path)).filter((value) => value !== undefined))
+    const said = new Set(found.map((value) => at(value, path)).filter((value) => value !== undefined))
     assert.deepEqual([...said].sort(), [...(schemaAt(path).enum ?? [])].sort(), path)
   })
   eachCase(['http', 'service'], (kind) => {
-    const said = new Set(found.map((one) => at(one, `${kind}.body.type`)).filter((value) => value !== undefined))
+    const said = new Set(found.map((value) => at(value, `${kind}.body.type`)).filter((value) => value !== undefined))
     said.add(bodyOf({ whole: null } as Parameters<typeof bodyOf>[0], [])['type'] ?? null)
     assert.deepEqual([...said].sort(), [...(schemaAt(`${kind}.body.type`).enum ?? [])].sort(), kind)
   })
@@ -169,10 +169,10 @@ compilerTest('every input is of the schema, every key of the schema is in an inp
 })
 
 test('the schema is closed everywhere, and says what every key means', () => {
-  function check(one: Schema, path: string): void {
-    if (one.type === 'object') assert.notEqual(one.additionalProperties ?? true, true, `${path} lets any key in`)
-    if (path !== '') assert.notEqual(one.description ?? '', '', path)
-    eachCase(Object.entries(one.properties ?? {}), ([key, value]) => {
+  function check(value: Schema, path: string): void {
+    if (value.type === 'object') assert.notEqual(value.additionalProperties ?? true, true, `${path} lets any key in`)
+    if (path !== '') assert.notEqual(value.description ?? '', '', path)
+    eachCase(Object.entries(value.properties ?? {}), ([key, value]) => {
       check(value, path === '' ? key : `${path}.${key}`)
     })
   }

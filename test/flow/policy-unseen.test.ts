@@ -104,8 +104,8 @@ test('what is masked in the log is not taken for what was asked', async (t) => {
       deny contains "closed" if input.request.door == "proxy"
     `,
   )
-  await eachCase([query, path], async (one) =>
-    assert.match(await explain(one), /The manifests and rules on disk decide [^\n]*rules\/deny|decide the same/),
+  await eachCase([query, path], async (item) =>
+    assert.match(await explain(item), /The manifests and rules on disk decide [^\n]*rules\/deny|decide the same/),
   )
 })
 

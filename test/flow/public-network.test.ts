@@ -161,7 +161,7 @@ ${rules === '' ? '' : 'policy: { rules: ./rules, grants: { builtins: [http.send,
     })
   const get = (url: string) => curl('origin-ca.crt', url)
   const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
-  const serviceOf = (host: string) => services.find((one) => one.host === host)?.name ?? ''
+  const serviceOf = (host: string) => services.find((service) => service.host === host)?.name ?? ''
   return {
     resolver,
     reached,
@@ -225,8 +225,8 @@ test('each block of IANA’s tables is refused and its neighbours are not, asked
   const isDenied = ({ block, reachable }: (typeof every)[number]) => reachable !== true || deniedAllTheSame.has(block)
   const special = every.filter(isDenied)
   // An open block may lie within a special one; nothing of the tables lies within an open one.
-  const openBlocks = every.filter((one) => !isDenied(one))
-  const addresses = [...new Set(every.flatMap(({ block }) => Object.values(edgesOf(block)).filter((one) => one !== null)))]
+  const openBlocks = every.filter((block) => !isDenied(block))
+  const addresses = [...new Set(every.flatMap(({ block }) => Object.values(edgesOf(block)).filter((block) => block !== null)))]
   const isSpecial = (address: string) =>
     special.some(({ block }) => holds(block, address)) && !openBlocks.some(({ block }) => holds(block, address))
   // A mapped address is the IPv4 address that it is, which is judged instead.

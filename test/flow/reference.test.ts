@@ -41,7 +41,7 @@ const damaged = {
 }
 
 const metricsOf = async ({ gateway }: Running) => (await fetch(`http://${gateway.health.host}:${gateway.health.port}/metrics`)).text()
-const recordsOf = (installation: Installation, type: string) => installation.records().filter((one) => one['type'] === type)
+const recordsOf = (installation: Installation, type: string) => installation.records().filter((record) => record['type'] === type)
 
 test('a difference while requests are decided is an error, a record and a metric, and the request is answered', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
@@ -55,9 +55,9 @@ test('a difference while requests are decided is an error, a record and a metric
   assert.match(String(recordsOf(installation, 'activated')[0]?.['reference']), /^[1-9]\d* inputs checked, 0 skipped$/)
 
   const asked = await eventually('a decision of the sample differs', async () => {
-    const one = await ask(running.proxyPort, origin.port, '/hidden-door?token=s3cret-of-a-caller')
-    assert.equal(one.status, 200)
-    return recordsOf(installation, 'reference').length > 0 ? one : null
+    const answer = await ask(running.proxyPort, origin.port, '/hidden-door?token=s3cret-of-a-caller')
+    assert.equal(answer.status, 200)
+    return recordsOf(installation, 'reference').length > 0 ? answer : null
   })
   assert.equal(asked.status, 200)
   const [record] = recordsOf(installation, 'reference')

@@ -98,7 +98,7 @@ function framed({ framing, text, cut, trailer }: Generated['body']): {
  * `Content-Length: 0` and no framing at all are one (RFC 9110 §8.6), and a body of an unknown length may be sent in either way once it is known.
  */
 function received({ line, headers, body: bytes }: RawRequest) {
-  const found = headersOf(headers.flatMap((one) => [one.slice(0, one.indexOf(':')), one.slice(one.indexOf(':') + 1).trim()]))
+  const found = headersOf(headers.flatMap((header) => [header.slice(0, header.indexOf(':')), header.slice(header.indexOf(':') + 1).trim()]))
   const chunked = found['transfer-encoding'] !== undefined
   if (chunked) assert.deepEqual([found['transfer-encoding'], found['content-length']], [['chunked'], undefined])
   for (const name of ['connection', 'transfer-encoding', 'content-length']) delete found[name]
@@ -186,21 +186,21 @@ for (const [mode, { config = '', rules = '' }] of Object.entries(modes)) {
     }
 
     await fc.assert(
-      fc.asyncProperty(generated, async (one) => {
-        const target = `/${one.segments.join('/')}${one.query === '' ? '' : `?${one.query}`}`
-        const proxied = await send(`http://${authority}${target}`, one)
-        const served = await send(`/services/plain${target}`, one)
+      fc.asyncProperty(generated, async (item) => {
+        const target = `/${item.segments.join('/')}${item.query === '' ? '' : `?${item.query}`}`
+        const proxied = await send(`http://${authority}${target}`, item)
+        const served = await send(`/services/plain${target}`, item)
         assert.deepEqual(served, proxied)
         const [request] = served.requests
         assert.equal(request === undefined, served.status !== '204')
         if (request === undefined) return
-        assert.equal(request.content, framed(one.body).content)
-        const judged = headersOf(forwardableHeaders(one.headers.flat()))
+        assert.equal(request.content, framed(item.body).content)
+        const judged = headersOf(forwardableHeaders(item.headers.flat()))
         assert.deepEqual(request.headers, { ...judged, host: [authority] })
         // A service with a credential gets the same, but for what the gateway sets and what would hide it in a reply.
         for (const name of Object.keys(judged))
           if (['x-api-key', 'range', 'if-range', 'accept-encoding'].includes(name.replaceAll('_', '-'))) delete judged[name]
-        const trusted = await send(`/services/own${target}`, one)
+        const trusted = await send(`/services/own${target}`, item)
         assert.deepEqual(trusted.requests, [
           { ...request, headers: { ...judged, host: [authority], 'x-api-key': [credential], 'accept-encoding': ['identity'] } },
         ])
@@ -210,7 +210,7 @@ for (const [mode, { config = '', rules = '' }] of Object.entries(modes)) {
 
     const decided = () => installation.records().filter(({ type, kind }) => type === 'decided' && (kind === 'service' || kind === 'http'))
     const outcomes = await eventually('all are settled', () => {
-      const settled = new Map(installation.records().flatMap((one) => (one['type'] === 'settled' ? [[one['id'], one]] : [])))
+      const settled = new Map(installation.records().flatMap((record) => (record['type'] === 'settled' ? [[record['id'], record]] : [])))
       const found = decided().map(({ id, subject }) => ({ subject: subject as Record<string, string>, ...settled.get(id) }) as Outcome)
       return found.every(({ status }) => status !== undefined) ? found : null
     })

@@ -24,7 +24,7 @@ const echo = [
   JSON.stringify(password).replaceAll('/', '\\/'),
   JSON.stringify(password).replace('é', '\\u00e9'),
   encodeURIComponent(password),
-  encodeURIComponent(password).replace(/%../g, (one) => one.toLowerCase()),
+  encodeURIComponent(password).replace(/%../g, (code) => code.toLowerCase()),
   new URLSearchParams([['', password]]).toString().slice(1),
   Buffer.from(password).toString('hex').toUpperCase(),
 ].join(' | ')
@@ -90,7 +90,7 @@ test('replies of a service', async (t) => {
       req.on('error', reject).end()
     })
   const settled = (id: string) =>
-    eventually('it is settled', () => installation.records().find((one) => one['type'] === 'settled' && one['id'] === id))
+    eventually('it is settled', () => installation.records().find((record) => record['type'] === 'settled' && record['id'] === id))
 
   await t.test('replies to HEAD have no body, whatever the service sends, and no bytes are counted', async () => {
     const { status, headers, body, id } = await get('/head-with-body', 'HEAD')

@@ -38,7 +38,7 @@ limits: { concurrency: ${2 * asked} }`
   const hold = async (path: string): Promise<void> => {
     hanging = 0
     const held = Array.from({ length: asked }, () => send('greedy', path))
-    t.after(() => held.forEach((one) => void one.destroy()))
+    t.after(() => held.forEach((socket) => void socket.destroy()))
     await eventually('it holds all that it may', () => hanging >= perIntegration)
   }
   return { origin, statusOf, hold, hanging: () => hanging }

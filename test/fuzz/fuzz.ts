@@ -185,7 +185,7 @@ async function pairs(folder: string): Promise<{ arrivals: number; unsettled: str
   const open = new Map<string, { balance: number; line: string }>()
   let arrivals = 0
   for (const name of readdirSync(folder)
-    .filter((one) => one.endsWith('.jsonl'))
+    .filter((name) => name.endsWith('.jsonl'))
     .sort()) {
     for await (const line of createInterface({ input: createReadStream(join(folder, name)) })) {
       const { type, id } = JSON.parse(line) as { type: string; id: string }

@@ -70,7 +70,7 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TR
 
 export function createGenerate({ auth, originPort, tlsPort, limits }: Places, random: Random): () => Sent {
   const below = (count: number) => Math.floor(random() * count)
-  const one = <T>(list: readonly T[]): T => list[below(list.length)] as T
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T
   const chance = (of: number) => random() < of
   const sizes = limits.flatMap((limit) => [limit - 1, limit, limit + 1]).concat(0, 1, 5)
   const host = `localhost:${originPort}`
@@ -78,19 +78,19 @@ export function createGenerate({ auth, originPort, tlsPort, limits }: Places, ra
   function headers(): string {
     let text = ''
     for (let left = below(5); left > 0; left -= 1) {
-      const name = one(Object.keys(special))
+      const name = pick(Object.keys(special))
       const spelled = chance(0.2) ? name.toLowerCase() : chance(0.1) ? name.replaceAll('-', '_') : name
-      text += `${spelled}${chance(0.02) ? ' ' : ''}: ${one(special[name] as readonly string[])}\r\n`
+      text += `${spelled}${chance(0.02) ? ' ' : ''}: ${pick(special[name] as readonly string[])}\r\n`
     }
     return text
   }
 
   function body(): { readonly framing: string; readonly bytes: string } {
-    const text = chance(0.5) ? 'x'.repeat(one(sizes)) : `{"no":${chance(0.5)},"pad":"${'y'.repeat(one(sizes))}"}`
+    const text = chance(0.5) ? 'x'.repeat(pick(sizes)) : `{"no":${chance(0.5)},"pad":"${'y'.repeat(pick(sizes))}"}`
     const kind = below(6)
     if (kind === 0) return { framing: '', bytes: '' }
     if (kind === 1) return { framing: `Content-Length: ${text.length}\r\n`, bytes: text }
-    if (kind === 2) return { framing: `Content-Length: ${text.length + one([-1, 1, 100])}\r\n`, bytes: text }
+    if (kind === 2) return { framing: `Content-Length: ${text.length + pick([-1, 1, 100])}\r\n`, bytes: text }
     let chunks = ''
     for (let at = 0; at < text.length; ) {
       const size = Math.min(text.length - at, 1 + below(700))
@@ -103,12 +103,12 @@ export function createGenerate({ auth, originPort, tlsPort, limits }: Places, ra
 
   function request(target: string, ownHost: string, credentials: string): string {
     const { framing, bytes } = body()
-    const line = `${chance(0.9) ? one(methods.slice(0, 7)) : one(methods)} ${target} HTTP/${chance(0.95) ? '1.1' : one(['1.0', '2.0', '0.9', '1.2', ''])}`
+    const line = `${chance(0.9) ? pick(methods.slice(0, 7)) : pick(methods)} ${target} HTTP/${chance(0.95) ? '1.1' : pick(['1.0', '2.0', '0.9', '1.2', ''])}`
     return `${line}\r\n${chance(0.95) ? `Host: ${ownHost}\r\n` : ''}${credentials}${headers()}${framing}\r\n${bytes}`
   }
 
   function through(door: Door): string {
-    const path = one(paths)
+    const path = pick(paths)
     const credentials = chance(0.95) ? auth : ''
     switch (door) {
       case 'proxy':
@@ -116,16 +116,16 @@ export function createGenerate({ auth, originPort, tlsPort, limits }: Places, ra
       case 'ruled':
         return request(`http://ruled.localhost:${originPort}${path}`, `ruled.localhost:${originPort}`, credentials)
       case 'connect':
-        return `CONNECT ${chance(0.9) ? `127.0.0.1:${originPort}` : one(['elsewhere.example:443', 'localhost', ':1', '[::1]:0'])} HTTP/1.1\r\n${credentials}${headers()}\r\n${request(path, host, '')}`
+        return `CONNECT ${chance(0.9) ? `127.0.0.1:${originPort}` : pick(['elsewhere.example:443', 'localhost', ':1', '[::1]:0'])} HTTP/1.1\r\n${credentials}${headers()}\r\n${request(path, host, '')}`
       case 'intercept':
         return request(path, `localhost:${tlsPort}`, '')
       case 'services':
-        return request(`/services/${chance(0.9) ? 'named' : one(['', 'other', '%2e', 'a/b'])}${path}`, 'gateway', credentials)
+        return request(`/services/${chance(0.9) ? 'named' : pick(['', 'other', '%2e', 'a/b'])}${path}`, 'gateway', credentials)
       case 'upgrade':
         return `GET /services/named${path} HTTP/1.1\r\nHost: gateway\r\n${credentials}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers()}\r\n${chance(0.3) ? '\x81\x05hello' : ''}`
       case 'broker':
         return request(
-          `/v1/${one(['self', 'files/data/a', 'files/data/', 'files/none/x', 'files/data/%2e%2e/x', 'files', ''])}`,
+          `/v1/${pick(['self', 'files/data/a', 'files/data/', 'files/none/x', 'files/data/%2e%2e/x', 'files', ''])}`,
           'gateway',
           credentials,
         )
@@ -135,11 +135,11 @@ export function createGenerate({ auth, originPort, tlsPort, limits }: Places, ra
   }
 
   return () => {
-    const door = one(doors)
+    const door = pick(doors)
     let text = through(door)
     while (chance(0.15)) text += through(door)
     const bytes = Buffer.from(text, 'latin1')
     const cutAt = chance(0.3) ? below(bytes.byteLength + 1) : null
-    return { door, bytes, cutAt, end: one(['fin', 'reset', 'wait']) }
+    return { door, bytes, cutAt, end: pick(['fin', 'reset', 'wait']) }
   }
 }

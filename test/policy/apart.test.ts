@@ -152,7 +152,7 @@ test('what was asked of one policy is answered by it though another comes meanwh
   const first = policy.decideApart(...given(weather, { path: '/a' }))
   await activate(rego`deny contains "second" if input.http.path == "/a"`, [weather])
   const second = policy.decideApart(...given(weather, { path: '/a' }))
-  const reasons = [await first, await second].map((one) => (typeof one === 'object' ? one?.reasons : one))
+  const reasons = [await first, await second].map((item) => (typeof item === 'object' ? item?.reasons : item))
   assert.deepEqual(reasons, [['first'], ['second']])
   const lost = policy.decideApart(...given(weather, { path: '/b' }))
   await thread.close()

@@ -68,7 +68,7 @@ function station(t: TestContext, compile: Compile = createCompile(), grants = no
 
 const set = async (files: Readonly<Record<string, Files>>): Promise<BundleSet> => {
   const found = new Map()
-  for (const [name, one] of Object.entries(files)) found.set(name, await readFiles(one))
+  for (const [name, file] of Object.entries(files)) found.set(name, await readFiles(file))
   return found
 }
 
@@ -279,8 +279,8 @@ compilerTest('a function inside WebAssembly whose code is another than ours is a
   )
   const acme = bundles.get('acme')
   assert.ok(acme !== undefined)
-  const changed = acme.wasm.map((one) => {
-    const module = Buffer.from(one.module)
+  const changed = acme.wasm.map((item) => {
+    const module = Buffer.from(item.module)
     const [index = 0] = [...readFunctionNames(module)].find(([, name]) => name === 'opa_strings_startswith') ?? []
     const sectionsOfModule = readSections(module)
     const body = readBodies(sectionsOfModule.get(sections.code))[index - readImports(sectionsOfModule, null).functions] ?? new Uint8Array()
@@ -289,7 +289,7 @@ compilerTest('a function inside WebAssembly whose code is another than ours is a
       .fill(Buffer.of(0, 0x41, 0), 0, 3)
       .fill(0x0b, body.length - 1)
     other.copy(module, module.indexOf(body))
-    return { ...one, module }
+    return { ...item, module }
   })
   const { activate, allows } = station(t, unable)
   await activate(new Map([['acme', { ...acme, wasm: changed }]]))
@@ -307,12 +307,12 @@ compilerTest('WebAssembly whose rules call what is unknown here is refused', asy
   const bundles = await whole(await builtByOpa(t, 'sallyport/decision'))
   const acme = bundles.get('acme')
   assert.ok(acme !== undefined)
-  const renamed = acme.wasm.map((one) => {
-    const module = Buffer.from(one.module)
+  const renamed = acme.wasm.map((item) => {
+    const module = Buffer.from(item.module)
     const at = module.indexOf('opa_strings_startswith')
     assert.ok(at > 0)
     module.write('opa_strings_starts_wit', at)
-    return { ...one, module }
+    return { ...item, module }
   })
   const { activate } = station(t, unable)
   await assert.rejects(

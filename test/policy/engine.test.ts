@@ -48,8 +48,8 @@ function rules(t: TestContext, text: string): string {
 }
 
 test('hostile inputs are decided or denied, and the next request is unaffected', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one])
+  const policy = weather()
+  const { http } = await createDecider(t, [policy])
   const hostile: Record<string, unknown>[] = [
     { ...good, path: '/v1/\ud800' },
     { ...good, host: '\udfff' },
@@ -68,7 +68,7 @@ test('hostile inputs are decided or denied, and the next request is unaffected',
   ]
   times(100, (round) => {
     eachCase(round < 3 ? hostile : hostile.slice(0, 4), (facts) => {
-      const decision = http(one, facts)
+      const decision = http(policy, facts)
       assert.equal(
         decision.allow,
         typeof facts['path'] === 'string' &&
@@ -80,12 +80,12 @@ test('hostile inputs are decided or denied, and the next request is unaffected',
       )
     })
   })
-  assert.equal(http(one, good).allow, true)
+  assert.equal(http(policy, good).allow, true)
 })
 
 compilerTest('a thousand failing evaluations deny, are told, and cost the engine nothing', async (t) => {
-  const one = weather()
-  const { http, failures } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http, failures } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -96,17 +96,17 @@ compilerTest('a thousand failing evaluations deny, are told, and cost the engine
     ),
   })
   times(1000, (i) => {
-    const decision = http(one, { ...good, method: 'BAD', path: `/v1/${i}` })
+    const decision = http(policy, { ...good, method: 'BAD', path: `/v1/${i}` })
     assert.equal(decision.allow, false)
     assert.equal(decision.rule, 'engine/conflict')
   })
   assert.equal(failures.length, 1000)
-  assert.equal(http(one, good).allow, true)
+  assert.equal(http(policy, good).allow, true)
 })
 
 compilerTest('a policy that loops is stopped by its memory, denies, and the next request is decided', async (t) => {
-  const one = weather()
-  const { http, failures } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http, failures } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -121,11 +121,11 @@ compilerTest('a policy that loops is stopped by its memory, denies, and the next
     maxMemoryPages: 64,
     maxEvaluationMs: 10_000,
   })
-  const decision = http(one, { ...good, method: 'LOOP' })
+  const decision = http(policy, { ...good, method: 'LOOP' })
   assert.equal(decision.allow, false)
   assert.equal(decision.rule, 'engine/memory')
   assert.equal(failures.length, 1)
-  assert.equal(http(one, good).allow, true)
+  assert.equal(http(policy, good).allow, true)
 })
 
 test('a module that never tells its entry points is refused', async () => {
@@ -141,8 +141,8 @@ test('a module that never tells its entry points is refused', async () => {
 })
 
 compilerTest('a policy that loops without allocating is stopped in time, denies, and the next request is decided', async (t) => {
-  const one = weather()
-  const { http, failures } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http, failures } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -162,17 +162,17 @@ compilerTest('a policy that loops without allocating is stopped in time, denies,
     maxMemoryPages: 16_384,
   })
   const before = performance.now()
-  const decision = http(one, { ...good, method: 'LOOP' })
+  const decision = http(policy, { ...good, method: 'LOOP' })
   t.diagnostic(`stopped after ${(performance.now() - before).toFixed(0)} ms`)
   assert.equal(decision.allow, false)
   assert.equal(decision.rule, 'engine/time')
   assert.equal(failures.length, 1)
-  assert.equal(http(one, good).allow, true)
+  assert.equal(http(policy, good).allow, true)
 })
 
 compilerTest('a built-in function that runs away is stopped in time, and works for the next request', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -188,14 +188,14 @@ compilerTest('a built-in function that runs away is stopped in time, and works f
       `,
     ),
   })
-  assert.equal(http(one, { ...good, method: 'LOOP' }).rule, 'engine/time')
-  assert.deepEqual(http(one, { ...good, method: 'PUT' }).reasons, ['y'])
-  assert.equal(http(one, good).allow, true)
+  assert.equal(http(policy, { ...good, method: 'LOOP' }).rule, 'engine/time')
+  assert.deepEqual(http(policy, { ...good, method: 'PUT' }).reasons, ['y'])
+  assert.equal(http(policy, good).allow, true)
 })
 
 compilerTest('a built-in function that fails denies, even behind “not”', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -204,7 +204,7 @@ compilerTest('a built-in function that fails denies, even behind “not”', asy
       `,
     ),
   })
-  const decision = http(one, good)
+  const decision = http(policy, good)
   assert.equal(decision.allow, false)
   assert.equal(decision.rule, 'engine/builtin')
 })
@@ -217,8 +217,8 @@ for (const [name, failing] of [
   ['the largest of what is no collection', 'max(input.http.body.value) == 1'],
 ] as const)
   compilerTest(`${name} is a failure that denies inside the WebAssembly too, even behind “not”`, async (t) => {
-    const one = weather()
-    const { http, failures } = await createDecider(t, [one], {
+    const policy = weather()
+    const { http, failures } = await createDecider(t, [policy], {
       rulesFolder: rules(
         t,
         rego`
@@ -228,15 +228,15 @@ for (const [name, failing] of [
       ),
     })
     times(600, (i) => {
-      const decision = http(one, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value: i } })
+      const decision = http(policy, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value: i } })
       assert.deepEqual([decision.allow, decision.rule], [false, 'engine/builtin'])
     })
     assert.equal(failures.length, 600)
   })
 
 compilerTest('the largest of an object is a failure that denies, an empty object’s as well', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -246,14 +246,14 @@ compilerTest('the largest of an object is a failure that denies, an empty object
     ),
   })
   eachCase([{}, { a: 1 }], (value) => {
-    const { allow, rule } = http(one, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value } })
+    const { allow, rule } = http(policy, { ...good, method: 'POST', body: { type: 'json', bytes: 1, value } })
     assert.deepEqual([allow, rule], [false, 'engine/builtin'])
   })
 })
 
 compilerTest('the largest of nothing is undefined, and no failure', async (t) => {
-  const one = weather()
-  const { http, failures } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http, failures } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -262,22 +262,22 @@ compilerTest('the largest of nothing is undefined, and no failure', async (t) =>
       `,
     ),
   })
-  assert.equal(http(one, { ...good, method: 'POST' }).rule, 'rules/allow')
+  assert.equal(http(policy, { ...good, method: 'POST' }).rule, 'rules/allow')
   assert.deepEqual(failures, [])
 })
 
 compilerTest('a policy that reads the clock is evaluated for each request', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http } = await createDecider(t, [policy], {
     rulesFolder: rules(t, rego`deny contains sprintf("%d", [time.now_ns()]) if input.http.method == "NOW"`),
   })
-  const at = (ms: number) => http(one, { ...good, method: 'NOW' }, ms).reasons
+  const at = (ms: number) => http(policy, { ...good, method: 'NOW' }, ms).reasons
   assert.deepEqual([at(1_767_225_600_123), at(5)], [['1767225600123000000'], ['5000000']])
 })
 
 compilerTest('authors’ rules deny, allow and oblige; an unknown obligation denies', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -290,12 +290,12 @@ compilerTest('authors’ rules deny, allow and oblige; an unknown obligation den
       `,
     ),
   })
-  assert.deepEqual(http(one, { ...good, path: '/v1/secret' }).reasons, ['no secrets'])
-  assert.equal(http(one, { ...good, path: '/health' }).rule, 'rules/allow')
-  assert.deepEqual(http(one, { ...good, path: '/v1/slow' }).obligations, { timeoutMs: 50 })
-  assert.equal(http(one, { ...good, path: '/v1/fly' }).rule, 'engine/malformed-decision')
-  assert.equal(http(one, { ...good, path: '/v1/far' }).rule, 'engine/malformed-decision')
-  assert.deepEqual(http(one, { ...good, path: '/v1/near' }).obligations, { addresses: ['10.0.0.0/8', '::1'] })
+  assert.deepEqual(http(policy, { ...good, path: '/v1/secret' }).reasons, ['no secrets'])
+  assert.equal(http(policy, { ...good, path: '/health' }).rule, 'rules/allow')
+  assert.deepEqual(http(policy, { ...good, path: '/v1/slow' }).obligations, { timeoutMs: 50 })
+  assert.equal(http(policy, { ...good, path: '/v1/fly' }).rule, 'engine/malformed-decision')
+  assert.equal(http(policy, { ...good, path: '/v1/far' }).rule, 'engine/malformed-decision')
+  assert.deepEqual(http(policy, { ...good, path: '/v1/near' }).obligations, { addresses: ['10.0.0.0/8', '::1'] })
 })
 
 compilerTest('rules that do not compile say file, line and column, and leave nothing behind', async (t) => {
@@ -360,12 +360,12 @@ function naive(
         ? request.host.endsWith(pattern.slice(1))
         : pattern === request.host
   const found = network.find(
-    (one) =>
-      one.hosts.some(host) &&
-      one.ports.includes(request.port) &&
-      one.tls === (request.scheme === 'http' ? 'none' : 'intercept') &&
-      (one.methods === null || one.methods.includes(request.method)) &&
-      (one.paths === null || one.paths.some((pattern) => matches(pattern, request.path))),
+    (item) =>
+      item.hosts.some(host) &&
+      item.ports.includes(request.port) &&
+      item.tls === (request.scheme === 'http' ? 'none' : 'intercept') &&
+      (item.methods === null || item.methods.includes(request.method)) &&
+      (item.paths === null || item.paths.some((pattern) => matches(pattern, request.path))),
   )
   return found === undefined ? null : `default/${found.id}`
 }
@@ -376,13 +376,13 @@ test('the index that the policy looks up decides as the manifest’s words do', 
       fc.array(capability, { minLength: 1, maxLength: 5 }),
       fc.array(asked, { minLength: 20, maxLength: 40 }),
       async (capabilities, requests) => {
-        const one = integration(
+        const policy = integration(
           `network: ${JSON.stringify(capabilities.map(({ methods, paths: globs, ...rest }) => ({ ...rest, ...(methods !== null && { methods }), ...(globs !== null && { paths: globs }) })))}`,
         )
-        const { http } = await createDecider(t, [one])
+        const { http } = await createDecider(t, [policy])
         for (const request of requests) {
-          const decision = http(one, request)
-          assert.equal(decision.allow ? decision.rule : null, naive(one.network, request), JSON.stringify(request))
+          const decision = http(policy, request)
+          assert.equal(decision.allow ? decision.rule : null, naive(policy.network, request), JSON.stringify(request))
         }
       },
     ),
@@ -391,8 +391,8 @@ test('the index that the policy looks up decides as the manifest’s words do', 
 })
 
 compilerTest('evaluations that use up their memory again and again leave room for large ones that do not', async (t) => {
-  const one = weather()
-  const { http } = await createDecider(t, [one], {
+  const policy = weather()
+  const { http } = await createDecider(t, [policy], {
     rulesFolder: rules(
       t,
       rego`
@@ -406,6 +406,6 @@ compilerTest('evaluations that use up their memory again and again leave room fo
     ),
     maxEvaluationMs: 10_000,
   })
-  times(20, () => assert.equal(http(one, { ...good, method: 'LOOP' }).rule, 'engine/memory'))
-  assert.equal(http(one, { ...good, path: `/v1/${'x'.repeat(1_000_000)}` }).allow, true)
+  times(20, () => assert.equal(http(policy, { ...good, method: 'LOOP' }).rule, 'engine/memory'))
+  assert.equal(http(policy, { ...good, path: `/v1/${'x'.repeat(1_000_000)}` }).allow, true)
 })

@@ -62,7 +62,7 @@ test('a test passes where it passes in both engines, and fails where they differ
 
 test('a difference shows both answers, and what cannot be run in the gateway says why', async () => {
   const { tests } = await testPolicy(compile, sources, { data, engine: 'both', run: 'differs|deep' })
-  const [differs, deep] = ['test_differs', 'test_deep'].map((name) => tests.find((one) => one.name === name))
+  const [differs, deep] = ['test_differs', 'test_deep'].map((name) => tests.find((test) => test.name === name))
   assert.match(
     differs?.error ?? '',
     /^the engines differ: it passes in OPA's interpreter, and fails \(to_number: .*\) in the gateway's engine$/,
@@ -87,18 +87,18 @@ for (const asked of [
       explain: false,
       input: '{"http":{"path":"/closed","port":80,"id":9007199254740993,"name":"a\\ud800b"}}',
     }
-    const [one, other] = await Promise.all(
+    const [first, other] = await Promise.all(
       (['opa', 'gateway'] as const).map((engine) => evalPolicy(compile, { ...query, query: asked, engine })),
     )
-    assert.deepEqual(JSON.stringify(one?.value), JSON.stringify(other?.value), asked)
-    assert.equal(one?.error === undefined, other?.error === undefined, asked)
+    assert.deepEqual(JSON.stringify(first?.value), JSON.stringify(other?.value), asked)
+    assert.equal(first?.error === undefined, other?.error === undefined, asked)
   })
 
 test('each function that the compiler refuses has a reason, and nothing else has', async () => {
   const read = async (file: string) => JSON.parse(await readFile(join(root, 'rego/compiler', file), 'utf8'))
   const { builtins } = (await read('capabilities.json')) as { builtins: { name: string; deprecated?: boolean }[] }
   const outside = ((await read('external-builtins.json')) as { name: string }[]).map(({ name }) => name)
-  const deprecated = builtins.filter((one) => one.deprecated === true).map(({ name }) => name)
+  const deprecated = builtins.filter((builtin) => builtin.deprecated === true).map(({ name }) => name)
   assert.deepEqual(Object.keys(refusedFunctions).sort(), [...outside, ...deprecated].sort())
   // OPA looks for the one kind before it looks for the other, and tells ten problems at most.
   await eachCase([outside, deprecated.slice(0, 4), deprecated.slice(4, 8), deprecated.slice(8)], async (names) => {

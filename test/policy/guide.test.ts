@@ -21,17 +21,17 @@ import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')
 
-const of = (language: string) => blocks.filter((one) => one.language === language)
+const of = (language: string) => blocks.filter((block) => block.language === language)
 const where = ({ page, line }: Block) => `docs/policy/${page}:${line}`
 const head = 'apiVersion: sallyport/v1\nkind: Gateway\n'
 
 compilerTest('every rule compiles, fits the input, and is formatted as OPA does', async (t) => {
   const compile = createCompile()
-  await eachCase(new Set(of('rego').map((one) => one.page)), async (page) => {
+  await eachCase(new Set(of('rego').map((item) => item.page)), async (page) => {
     const sources = Object.fromEntries(
       of('rego')
-        .filter((one) => one.page === page)
-        .map((one) => [one.file ?? `${page}:${one.line}.rego`, one.text]),
+        .filter((item) => item.page === page)
+        .map((item) => [item.file ?? `${page}:${item.line}.rego`, item.text]),
     )
     await checkPolicy(compile, sources)
     assert.deepEqual(await formatPolicy(compile, sources), {}, page)
@@ -66,18 +66,18 @@ function problemWith(words: readonly string[]): string | null {
   const given: string[] = []
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index] ?? ''
-    const sub = given.length === 0 ? found.commands.find((one) => one.name() === word) : undefined
+    const sub = given.length === 0 ? found.commands.find((command) => command.name() === word) : undefined
     if (sub !== undefined) found = sub
     else if (!word.startsWith('-')) given.push(word)
     else {
-      const option = found.options.find((one) => one.short === word || one.long === word)
+      const option = found.options.find((option) => option.short === word || option.long === word)
       if (option === undefined) return `${found.name()} has no ${word}`
       if (option.required || option.optional) index += 1
     }
   }
   if (found.commands.length > 0) return `${found.name()} has no command ${given[0] ?? 'of its own'}`
-  const required = found.registeredArguments.filter((one) => one.required).length
-  const isVariadic = found.registeredArguments.some((one) => one.variadic)
+  const required = found.registeredArguments.filter((registeredArgument) => registeredArgument.required).length
+  const isVariadic = found.registeredArguments.some((registeredArgument) => registeredArgument.variadic)
   const fits = given.length >= required && (isVariadic || given.length <= found.registeredArguments.length)
   return fits ? null : `${found.name()} does not take ${given.length} arguments`
 }
@@ -109,7 +109,7 @@ const steady = (text: string, folder: string) => text.replaceAll(folder, '/etc/s
 async function follow(t: TestContext, page: string): Promise<void> {
   const folder = createFolder(t, { 'sallyport.yaml': head, 'integrations/.keep': '' })
   const written = new Map<string, string>()
-  for (const block of blocks.filter((one) => one.page === page)) {
+  for (const block of blocks.filter((block) => block.page === page)) {
     if (block.file !== null) {
       const path = join(folder, block.file)
       // What a command wrote is what the page shows of it.

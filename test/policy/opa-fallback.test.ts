@@ -53,7 +53,7 @@ test('tests run on an opa, with their data, and those that fail are told with th
   assert.deepEqual(problems, [])
   const place = { file: '../../rules/a b_test.rego', package: 'data.sallyport.rules_test' }
   assert.deepEqual(
-    outcomes.map(({ millis, ...one }) => one).toSorted((a, b) => a.row - b.row),
+    outcomes.map(({ millis, ...outcome }) => outcome).toSorted((a, b) => a.row - b.row),
     [
       { ...place, row: 5, name: 'test_good', passed: true },
       { ...place, row: 7, name: 'test_bad', passed: false, output: 'looked\n' },

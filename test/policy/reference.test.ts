@@ -58,7 +58,7 @@ async function hold(
       checked += 1
     },
     onSkipped: (reason) => void skipped.push(reason),
-    onDifference: (one) => void differences.push(one),
+    onDifference: (difference) => void differences.push(difference),
     onError: (error) => assert.fail(error as Error),
   })
   t.after(() => reference.close())

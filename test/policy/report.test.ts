@@ -38,16 +38,16 @@ test('the buffer never holds more than it may, loses only the oldest, and counts
       const buffer = createEventBuffer(100)
       const held: number[] = []
       let next = 0
-      for (const one of steps) {
-        if ('push' in one) {
-          const event = Buffer.alloc(one.push, ' ')
+      for (const step of steps) {
+        if ('push' in step) {
+          const event = Buffer.alloc(step.push, ' ')
           event.write(String(next))
           held.push(next)
           next += 1
           const given = buffer.push(event, 'weather')
           held.splice(0, given)
         } else {
-          const taken = buffer.take(one.take).map((event) => Number.parseInt(event.toString(), 10))
+          const taken = buffer.take(step.take).map((event) => Number.parseInt(event.toString(), 10))
           const expected = held.splice(0, taken.length)
           // One digit fits into every event of the test.
           if (next <= 10) assert.deepEqual(taken, expected)
@@ -187,7 +187,7 @@ test('an integration that comes after a flood has begun finds room at once', () 
     pass('flood')
   })
   now = 5000
-  assert.ok(Array.from({ length: 30 }, () => pass('late')).every((one) => one))
+  assert.ok(Array.from({ length: 30 }, () => pass('late')).every((item) => item))
 })
 
 test('masking gives a copy of a document, masked by its names and in its texts', () => {

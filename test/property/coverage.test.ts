@@ -117,20 +117,20 @@ for (const from of ['a folder', 'a bundle'])
     const told = (decision: Decision | null | undefined) => ({ ...decision, revision: '' })
 
     await fc.assert(
-      fc.asyncProperty(cases, async (one) => {
+      fc.asyncProperty(cases, async (item) => {
         asked = []
-        answers = one.answers
+        answers = item.answers
         const hangup = { gone: false }
         const request = { kind: 'http', id: 'id', door: 'proxy', at: 0, integration, identity: 'token', action: 'GET', hangup }
-        const facts = { scheme: 'https', host: one.host, port: 443, method: 'GET', path: '/', segments: [], query: {} }
-        const claim = { facts: { ...facts, headers: { on: one.on, answers: one.answers } }, subject: {}, origin: null }
+        const facts = { scheme: 'https', host: item.host, port: 443, method: 'GET', path: '/', segments: [], query: {} }
+        const claim = { facts: { ...facts, headers: { on: item.on, answers: item.answers } }, subject: {}, origin: null }
         const given = [request as unknown as AccessRequest, claim as unknown as Claim] as const
         const decision = await waiting.decideAsync?.(...given, () => assert.fail('there is no body'))
         const known = immediate.decide(...given)
-        const covered = one.host === 'covered.example.com' || (one.on.includes('allow') && !one.on.includes('allow-asks'))
+        const covered = item.host === 'covered.example.com' || (item.on.includes('allow') && !item.on.includes('allow-asks'))
         if (!covered) assert.deepEqual(asked, [])
         // A denial that is certain is looked for first.
-        const mustAsk = one.on.includes('deny-asks') || (!one.on.includes('deny') && one.on.some((name) => name.endsWith('-asks')))
+        const mustAsk = item.on.includes('deny-asks') || (!item.on.includes('deny') && item.on.some((name) => name.endsWith('-asks')))
         if (covered || !mustAsk) assert.deepEqual(told(decision), told(known))
         else assert.deepEqual([decision?.allow, decision?.rule, decision?.reasons.length], [false, 'default/deny', 1])
       }),

@@ -147,7 +147,7 @@ test('the default policy answers requests of every shape without the library of 
       denials += 1
       // What a reason names, it names as it was asked.
       for (const reason of decision.reasons) assert.ok(reason.length > 0)
-      if (isKnown && kind === 'tunnel' && decision.reasons.some((one) => one.startsWith('no network')))
+      if (isKnown && kind === 'tunnel' && decision.reasons.some((reason) => reason.startsWith('no network')))
         assert.deepEqual(decision.reasons, [`no network capability names the host "${(facts['host'] as string).toWellFormed()}"`])
     }),
     { numRuns: Number(process.env['SALLYPORT_RUNS'] ?? 2000) },

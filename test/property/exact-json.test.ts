@@ -72,7 +72,7 @@ test('every document of any spelling is written as it was read, and reads as JSO
     )
   const string = fc
     .string({ unit: fc.constantFrom('"', '\\', '1.0', '-', 'e', 'é', '\u2028'), maxLength: 6 })
-    .map((one) => JSON.stringify(one))
+    .map((value) => JSON.stringify(value))
   const document = fc.letrec<{ value: string; list: string; object: string }>((tie) => ({
     value: fc.oneof({ maxDepth: 4 }, string, number, fc.constantFrom('true', 'false', 'null'), tie('list'), tie('object')),
     list: fc.array(tie('value'), { maxLength: 3 }).map((items) => `[${items.join()}]`),

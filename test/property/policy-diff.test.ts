@@ -27,7 +27,7 @@ const network = fc
     query: maybe(query),
     forms,
   })
-  .map(({ methods, paths, query, forms, ...one }) => (one.tls === 'tunnel' ? one : { ...one, methods, paths, query, ...forms }))
+  .map(({ methods, paths, query, forms, ...item }) => (item.tls === 'tunnel' ? item : { ...item, methods, paths, query, ...forms }))
 const service = fc
   .record({
     name: fc.constantFrom('search', 'mail'),
@@ -37,7 +37,7 @@ const service = fc
     websocket: fc.boolean(),
     forms,
   })
-  .map(({ forms, ...one }) => ({ ...one, ...forms }))
+  .map(({ forms, ...item }) => ({ ...item, ...forms }))
 const file = fc.record({
   name: fc.constantFrom('data', 'out'),
   root: fc.constant('/srv'),
@@ -52,7 +52,7 @@ const manifest = fc.record({
 /** Now and then one capability is another, which is what changes mostly are. */
 const change = fc.oneof(
   fc.tuple(manifest, manifest),
-  fc.tuple(manifest, network).map(([before, one]) => [before, { ...before, network: [one, ...before.network.slice(1)] }] as const),
+  fc.tuple(manifest, network).map(([before, item]) => [before, { ...before, network: [item, ...before.network.slice(1)] }] as const),
 )
 
 const decode = (value: object) =>

@@ -63,7 +63,7 @@ test('decisions that were projected, remembered or made without a part are OPAâ€
     const { base, load } = createLoader(module)
     const image = (shown: Record<string, Json>) => load(JSON.stringify({ roles, integrations: shown }))
     const whole = image(integrations)
-    const own = new Map(Object.entries(integrations).map(([name, one]) => [name, image({ [name]: one })]))
+    const own = new Map(Object.entries(integrations).map(([name, integration]) => [name, image({ [name]: integration })]))
     const none = image({})
     const evaluatorOf = (lenient: boolean) => {
       const builtins = createBuiltins({ library: () => library, onTicks: () => {}, lenient })
@@ -145,11 +145,11 @@ test('decisions that were projected, remembered or made without a part are OPAâ€
 /** Each part of the document for once, and each with its neighbour where neither holds the other. */
 function choicesOf(document: Json): string[][][] {
   const parts = partsOf(document)
-  const pairs = parts.flatMap((one, index) => {
+  const pairs = parts.flatMap((part, index) => {
     const next = parts[index + 1]
-    return next === undefined || (next.length > one.length && next[0] === one[0]) ? [] : [[one, next]]
+    return next === undefined || (next.length > part.length && next[0] === part[0]) ? [] : [[part, next]]
   })
-  return [...parts.map((one) => [one]), ...pairs]
+  return [...parts.map((part) => [part]), ...pairs]
 }
 
 function pathsOf(parts: readonly (readonly string[])[]): string[] {

@@ -22,9 +22,9 @@ test('a secret is masked raw, escaped, encoded, in hex and in base64 at every al
         // What PHP, Python's forms, Go, Java's and Ruby's templates make of it.
         JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\/'),
         JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\u002f').replaceAll('=', '\\u003d').replaceAll('+', '\\u002b'),
-        encodeURIComponent(secret).replace(/%../g, (one) => one.toLowerCase()),
+        encodeURIComponent(secret).replace(/%../g, (item) => item.toLowerCase()),
         new URLSearchParams([['', secret]]).toString().slice(1),
-        encodeURIComponent(Buffer.from(secret).toString('base64').replaceAll('=', '')).replace(/%../g, (one) => one.toLowerCase()),
+        encodeURIComponent(Buffer.from(secret).toString('base64').replaceAll('=', '')).replace(/%../g, (item) => item.toLowerCase()),
         secret.replaceAll('"', '&quot;'),
         secret.replaceAll('"', '&#34;'),
       ]
@@ -117,12 +117,12 @@ test('telling names are masked in queries, headers, URLs and texts', () => {
 
 test('the names of a manifest are its own, and everybody’s where nobody says whose a text is', () => {
   const redactor = createRedactor([])
-  const [one, other] = [
+  const [first, other] = [
     { headers: ['x-one'], queryKeys: ['page'], jsonKeys: [] },
     { headers: [], queryKeys: [], jsonKeys: ['note'] },
   ]
-  redactor.setNames([one, other])
-  assert.equal(redactor.of(one).query('page=1&note=2'), 'page=[redacted]&note=2')
+  redactor.setNames([first, other])
+  assert.equal(redactor.of(first).query('page=1&note=2'), 'page=[redacted]&note=2')
   assert.equal(redactor.of(other).query('page=1&note=2'), 'page=1&note=[redacted]')
   assert.equal(redactor.query('page=1&note=2'), 'page=[redacted]&note=[redacted]')
   assert.deepEqual({ ...(redactor.of(other).document({ 'x-one': 'a', note: 'b' }) as object) }, { 'x-one': 'a', note: '[redacted]' })

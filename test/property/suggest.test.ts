@@ -15,11 +15,11 @@ const records = fc.oneof(
   fc
     .array(fc.tuple(segmentArbitrary, fc.constantFrom('', '/info', '/secret'), methodArbitrary), { minLength: 5, maxLength: 40 })
     .map((all) =>
-      all.map(([one, rest, action]) =>
+      all.map(([item, rest, action]) =>
         recordOf({
           kind: 'http',
           action,
-          subject: { scheme: 'https', host: 'api.example.com', port: 443, method: action, path: `/v1/${one}${rest}` },
+          subject: { scheme: 'https', host: 'api.example.com', port: 443, method: action, path: `/v1/${item}${rest}` },
         }),
       ),
     ),
@@ -51,7 +51,7 @@ test('nothing is allowed on a host, port, method, service, root or action that w
     fc.asyncProperty(records, fc.array(recordArbitrary, { minLength: 20, maxLength: 20 }), async (all, others) => {
       const { text } = await suggest(all, options)
       const seen = new Set(all.flatMap(placesOf))
-      const unseen = others.filter((one) => !placesOf(one).some((place) => seen.has(place)))
+      const unseen = others.filter((other) => !placesOf(other).some((place) => seen.has(place)))
       assert.ok(!(await judge([integrationOf(text)], unseen)).includes(true), text)
     }),
     { numRuns: runs },
@@ -92,9 +92,9 @@ test('whatever a log holds gives YAML of the schema, and no key of its own', asy
     name: value,
     websocket: value,
   })
-  const one = fc.record({ kind, action: fc.oneof(hostile, fc.constant('GET')), subject, time: hostile, rule: hostile })
+  const item = fc.record({ kind, action: fc.oneof(hostile, fc.constant('GET')), subject, time: hostile, rule: hostile })
   await fc.assert(
-    fc.asyncProperty(fc.array(one, { maxLength: 10 }), async (all) => {
+    fc.asyncProperty(fc.array(item, { maxLength: 10 }), async (all) => {
       const { text } = await suggest(
         all.map((fields) => recordOf(fields as Parameters<typeof recordOf>[0])),
         options,

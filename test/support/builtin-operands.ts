@@ -389,7 +389,7 @@ export function createOperands(random: Random) {
     const fitting = pools.filter(([matches]) => matches.test(name)).map(([, list]) => list)
     const roll = random()
     // All addresses of a block: of a large one for hours.
-    if (name === 'net.cidr_expand') return pick(addresses.filter((one) => !one.includes('/') || /\.\d+\/(?:24|3\d)$/.test(one)))
+    if (name === 'net.cidr_expand') return pick(addresses.filter((address) => !address.includes('/') || /\.\d+\/(?:24|3\d)$/.test(address)))
     if (fitting.length > 0 && roll < 0.7) return pick(pick(fitting))
     if (roll < 0.8) return pick(words) + pick(words)
     return pick(roll < 0.95 ? words : pick([addresses, patterns, documents, encoded, others, numberStrings]))
@@ -421,8 +421,8 @@ export function createOperands(random: Random) {
 
   function collection(name: string, type: string, depth: number): string {
     const length = random() < 0.02 ? 60 : Math.floor(random() * 4)
-    const one = random() < 0.5 ? () => value(name, depth + 1) : () => text(string(name))
-    const items = Array.from({ length }, one)
+    const operand = random() < 0.5 ? () => value(name, depth + 1) : () => text(string(name))
+    const items = Array.from({ length }, operand)
     if (type === 'array') return `[${items.join()}]`
     if (type === 'set') return items.length === 0 ? 'set()' : `{${items.join()}}`
     return `{${[...new Map(items.map((item) => [text(pick(['a', 'b', 'c', '0', '1', string(name)])), item]))].map(([key, item]) => `${key}:${item}`).join()}}`

@@ -59,7 +59,7 @@ async function restart(t: TestContext, installation: Installation, originPort: n
       return Number(reply.slice(9, 12))
     },
     async bundle(name = 'acme') {
-      const found = (await status()).bundles.find((one) => one.name === name)
+      const found = (await status()).bundles.find((bundle) => bundle.name === name)
       if (found === undefined) throw new Error(`there is no bundle ${name}`)
       return found
     },

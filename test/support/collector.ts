@@ -43,7 +43,7 @@ export async function startCollector(t: TestContext): Promise<Collector> {
     collector.uploads.push({ url: req.url ?? '', headers: req.headers, bytes: raw.byteLength, body: JSON.parse(String(text)), status })
     if (next === 'reset') req.socket.destroy()
     else if (next !== 'hang') res.writeHead(next).end()
-    for (const one of waiting.splice(0)) one.holds() ? one.resolve() : waiting.push(one)
+    for (const item of waiting.splice(0)) item.holds() ? item.resolve() : waiting.push(item)
   }
   const origin = await startOrigin(t, { answer })
   const taken = (path: string) => collector.uploads.filter(({ url, status }) => url.startsWith(path) && status === 200)

@@ -26,7 +26,7 @@ export function createJudge(t: TestContext): JudgeAll {
   const policy = createPolicy({ cacheFolder, compile: createCompile(), ...limits, readContext: () => ({}), onFailure: () => {} })
   return async (integrations, records) => {
     ;(await policy.prepare(composed({ integrations }))).activate()
-    const byName = new Map(integrations.map((one) => [one.name, one]))
+    const byName = new Map(integrations.map((integration) => [integration.name, integration]))
     return records.map((record) => {
       const { request, claim } = requestOf(record, (name) => byName.get(name))
       return policy.decide(request, claim)?.allow === true

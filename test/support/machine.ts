@@ -63,10 +63,10 @@ export function createMachine(t: TestContext, options: MachineOptions = {}): Mac
     string,
     string,
   ]
-  for (const one of [place, etc, stateFolder, home]) mkdirSync(one)
-  for (const one of [stateFolder, home]) {
-    chownSync(one, strangerId, strangerId)
-    chmodSync(one, 0o700)
+  for (const folder of [place, etc, stateFolder, home]) mkdirSync(folder)
+  for (const folder of [stateFolder, home]) {
+    chownSync(folder, strangerId, strangerId)
+    chmodSync(folder, 0o700)
   }
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(etc, name)), { recursive: true })

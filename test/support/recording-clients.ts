@@ -61,8 +61,8 @@ export async function requireRecorded(folder: string, received: readonly Receive
   for (const [, id = ''] of log.matchAll(/"type":"refused","id":"([^"]+)"/g)) isAllowed.set(id, false)
   for (const [, id = '', allow] of log.matchAll(/"type":"decided","id":"([^"]+)"[^\n]*?"allow":(true|false)/g))
     isAllowed.set(id, allow === 'true')
-  const one = received.filter(({ status }) => status !== 429 && status !== 503)
-  const unrecorded = one.filter(({ status, id }) => (status === 200 ? isAllowed.get(id) !== true : !isAllowed.has(id)))
+  const answered = received.filter(({ status }) => status !== 429 && status !== 503)
+  const unrecorded = answered.filter(({ status, id }) => (status === 200 ? isAllowed.get(id) !== true : !isAllowed.has(id)))
   assert.deepEqual(unrecorded, [], 'replies without a record')
   const flooded = received.filter(({ status }) => status === 429).length
   const summed = [...log.matchAll(/"code":"arrivals-exceeded","count":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)

@@ -22,7 +22,7 @@ function judge(address: string, allowed: readonly string[] = []): string {
 const every = [...ipv4Registry, ...ipv6Registry, ...alsoSpecial]
 const isDenied = ({ block, reachable }: (typeof every)[number]) => reachable !== true || deniedAllTheSame.has(block)
 const denied = every.filter(isDenied)
-const open = every.filter((one) => !isDenied(one))
+const open = every.filter((block) => !isDenied(block))
 
 /** By the tables alone: the smallest block that holds it. */
 function isSpecial(address: string): boolean {

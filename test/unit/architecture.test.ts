@@ -125,9 +125,9 @@ test('no two folders beside each other need one another, by whatever way', () =>
 test('no folder holds more than an eighth of the code', () => {
   const lines = Map.groupBy(sources, ({ path }) => placeOf(path))
   const sizes = [...lines].map(([place, all]) => ({ place, lines: all.reduce((sum, { text }) => sum + text.split('\n').length, 0) }))
-  const all = sizes.reduce((sum, one) => sum + one.lines, 0)
+  const all = sizes.reduce((sum, size) => sum + size.lines, 0)
   assert.deepEqual(
-    sizes.filter((one) => one.lines > all * 0.12),
+    sizes.filter((size) => size.lines > all * 0.12),
     [],
   )
 })

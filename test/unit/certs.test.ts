@@ -61,8 +61,8 @@ test('one integration that asks forever new hosts waits for leaves, and another 
   const leaves = createLeaves(opened(folder))
   const { hangup } = createCaller()
   const asked = Array.from({ length: 300 }, (_, index) => leaves.contextFor('greedy', `${index}.example.com`, false, hangup))
-  const states = asked.map((one) =>
-    one.then(
+  const states = asked.map((item) =>
+    item.then(
       () => 'made',
       () => 'refused',
     ),

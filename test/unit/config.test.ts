@@ -105,8 +105,8 @@ test('a manifest’s hosts are canonical, and its TLS mode and ports follow from
   const { network } = manifestOf('network:\n  - hosts: [API.Example.COM., "*.bücher.example", "127.1"]\n')
   assert.deepEqual(network[0]?.hosts, ['api.example.com', '*.xn--bcher-kva.example', '127.0.0.1'])
   assert.deepEqual([network[0]?.tls, network[0]?.ports], ['tunnel', [443]])
-  const [one, two] = manifestOf('network:\n  - { hosts: [a.b], paths: [/x] }\n  - { hosts: [a.b], tls: none, methods: [] }').network
-  assert.deepEqual([one?.tls, one?.ports, two?.ports, two?.methods], ['intercept', [443], [80], []])
+  const [first, two] = manifestOf('network:\n  - { hosts: [a.b], paths: [/x] }\n  - { hosts: [a.b], tls: none, methods: [] }').network
+  assert.deepEqual([first?.tls, first?.ports, two?.ports, two?.methods], ['intercept', [443], [80], []])
   assert.deepEqual(manifestOf('network: []').network, [])
 })
 

@@ -77,8 +77,8 @@ test('docs/reference/metrics.md lists what /metrics gives, with type and labels'
 })
 
 test('docs/reference/commands.md lists the commands', async () => {
-  const names = (await createProgram([])).commands.flatMap((one) =>
-    one.commands.length > 0 ? one.commands.map((sub) => `${one.name()} ${sub.name()}`) : [one.name()],
+  const names = (await createProgram([])).commands.flatMap((command) =>
+    command.commands.length > 0 ? command.commands.map((sub) => `${command.name()} ${sub.name()}`) : [command.name()],
   )
   assert.deepEqual(
     table('reference/commands.md')
@@ -90,14 +90,16 @@ test('docs/reference/commands.md lists the commands', async () => {
 
 test('docs/reference/commands.md names every flag, in the row of its command', async () => {
   const rows = table('reference/commands.md')
-  const commands = (await createProgram([])).commands.flatMap((one) =>
-    one.commands.length > 0 ? one.commands.map((sub) => ({ name: `${one.name()} ${sub.name()}`, sub })) : [{ name: one.name(), sub: one }],
+  const commands = (await createProgram([])).commands.flatMap((command) =>
+    command.commands.length > 0
+      ? command.commands.map((sub) => ({ name: `${command.name()} ${sub.name()}`, sub }))
+      : [{ name: command.name(), sub: command }],
   )
   eachCase(commands, ({ name, sub }) => {
     const row = rows.find(([first = '']) => new RegExp(`^\`${name}[\` ]`).test(first))?.join(' ') ?? ''
     // Of every command that needs it, as the page says at its top.
     eachCase(
-      sub.options.filter((one) => one.long !== '--config'),
+      sub.options.filter((option) => option.long !== '--config'),
       ({ short, long }) =>
         assert.ok(
           [short, long].some((flag) => flag !== undefined && flag !== null && row.includes(`\`${flag}`)),
@@ -118,7 +120,7 @@ test('links between the pages lead somewhere', () => {
   })
 })
 
-for (const name of markdown.filter((one) => one.startsWith('policy/') && one !== 'policy/README.md'))
+for (const name of markdown.filter((item) => item.startsWith('policy/') && item !== 'policy/README.md'))
   test(`every page of docs/policy/ is in its index: ${name}`, () => {
     assert.ok(page('policy/README.md').includes(`(${name.slice('policy/'.length)})`), name)
   })

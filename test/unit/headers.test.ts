@@ -106,7 +106,7 @@ for (const name of [
       name.replace('-', '_').toLowerCase(),
       name.replaceAll('-', '.'),
     ]
-    assert.deepEqual(forwardableHeaders([...spellings.flatMap((one) => [one, 'x']), 'Accept', 'a']), ['Accept', 'a'])
+    assert.deepEqual(forwardableHeaders([...spellings.flatMap((spelling) => [spelling, 'x']), 'Accept', 'a']), ['Accept', 'a'])
   })
 
 test('keeps headers of ordinary clients that only look alike', () => {

@@ -57,7 +57,7 @@ test('a damaged line of the history hides no other activation', async (t) => {
     `{"revision":"${revisionOf(2)}"}`,
     '{"',
   ]
-  const changed = [null, { a: 'tokens' }].map((one) => JSON.stringify({ ...activated, changed: one }))
+  const changed = [null, { a: 'tokens' }].map((changes) => JSON.stringify({ ...activated, changed: changes }))
   writeFileSync(join(folder, 'activations.jsonl'), [...odd, ...changed, JSON.stringify(activated), ''].join('\n'), { flag: 'a' })
   assert.deepEqual(
     (await history.list()).map(({ revision }) => revision),

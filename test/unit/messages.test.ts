@@ -97,9 +97,9 @@ function* wrongFiles(): Generator<string> {
   const places = (schema: Schema, path: readonly string[] = []): readonly string[][] =>
     [
       [...path],
-      ...Object.entries(schema.properties ?? {}).flatMap(([key, one]) => places(one, [...path, key])),
+      ...Object.entries(schema.properties ?? {}).flatMap(([key, item]) => places(item, [...path, key])),
       ...(schema.items === undefined ? [] : places(schema.items, [...path, '[]'])),
-    ].filter((one) => one.length > 0)
+    ].filter((item) => item.length > 0)
   for (const schema of [manifestSchema, createConfigSchema(noSources)])
     for (const place of places(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema))
       for (const value of values)

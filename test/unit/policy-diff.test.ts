@@ -11,13 +11,13 @@ const diff = (before: string, after: string) => diffManifests([manifestOf(before
 const only = (before: string, after: string) => {
   const [{ capabilities = [] } = {}] = diff(before, after)
   assert.equal(capabilities.length, 1)
-  const [one] = capabilities
+  const [capability] = capabilities
   return {
-    change: one?.change,
-    newlyAllowed: one?.newlyAllowed,
-    noLongerAllowed: one?.noLongerAllowed,
-    changed: one?.changed,
-    coveredBy: one?.coveredBy,
+    change: capability?.change,
+    newlyAllowed: capability?.newlyAllowed,
+    noLongerAllowed: capability?.noLongerAllowed,
+    changed: capability?.changed,
+    coveredBy: capability?.coveredBy,
   }
 }
 const network = (fields: string) => `network: [{ hosts: [a.example.com], methods: [GET], paths: [/v1/**], ${fields} }]`
@@ -109,8 +109,8 @@ test('what stands beside capabilities is told field by field, tokens by their nu
 })
 
 test('integrations that come and go are told with all they may do', () => {
-  const one = manifestOf(network(''))
-  const told = diffManifests([one], [{ ...one, name: 'mail' }]).map(({ name, change, capabilities }) => [
+  const capability = manifestOf(network(''))
+  const told = diffManifests([capability], [{ ...capability, name: 'mail' }]).map(({ name, change, capabilities }) => [
     name,
     change,
     capabilities.map((each) => each.change),

@@ -138,7 +138,7 @@ test('names that nobody answers for hold up no other name', async (t) => {
   const silent = Array.from({ length: 40 }, (_, i) => resolve(`silent${i}.example`, `owner${i % 4}`, stop.signal))
   assert.deepEqual(await resolve('a.example', 'a', never), [v4('8.8.8.8')])
   stop.abort(new Refusal('client-closed', 'gone'))
-  eachCase(await Promise.allSettled(silent), (one) => assert.equal(one.status, 'rejected'))
+  eachCase(await Promise.allSettled(silent), (item) => assert.equal(item.status, 'rejected'))
 })
 
 test('addresses of both families are found, and one that a family has not is no fault', async (t) => {

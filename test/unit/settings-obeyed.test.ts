@@ -246,7 +246,7 @@ for (const [page, table] of [
     test(`${page}: ${key} is shown by a test that is there and says it`, () => {
       const text = readFileSync(join(root, 'test', file), 'utf8')
       const titles = [...text.matchAll(/\b(?:test|compilerTest|opaTest|run)\(\s*(['"`])(.*?)\1,/gs)].map(([, , named = '']) => named)
-      assert.ok(title !== '' && titles.some((one) => one.includes(title)), `test/${file} has no test "${title}"`)
+      assert.ok(title !== '' && titles.some((item) => item.includes(title)), `test/${file} has no test "${title}"`)
       const last = key.split('.').at(-1)?.replace('[]', '') ?? ''
       assert.ok(text.toLowerCase().includes(last.toLowerCase()), `test/${file} does not name "${last}"`)
     })

@@ -26,7 +26,7 @@ function arrange(active: Policy, shadow: Policy, enforcePercent: number) {
     decideApart: async (...given) => shadow.decide(...given),
     isReady: () => true,
     enforcePercent,
-    onDifference: (one) => void differences.push(one),
+    onDifference: (difference) => void differences.push(difference),
     onSkipped: () => {
       skipped += 1
     },

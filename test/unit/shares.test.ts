@@ -30,7 +30,7 @@ test('a full cache drops the least recently used entry of the owner that holds m
     cache.set('greedy', String(i), { of: `greedy ${i}` })
   })
   assert.deepEqual(gone.slice(0, 2), ['greedy 2', 'greedy 3'])
-  assert.ok(gone.every((one) => one.startsWith('greedy')))
+  assert.ok(gone.every((item) => item.startsWith('greedy')))
   assert.deepEqual([cache.get('weather', '1')?.of, cache.get('weather', '2')?.of], ['weather 1', 'weather 2'])
   assert.equal(cache.values().length, 4)
 })
@@ -53,12 +53,12 @@ test('after any puts, deletions and drops a cache holds no more than its bound, 
         if (isFull) assert.equal(of(gone.owner).size, Math.max(...[...held.values()].map(({ size }) => size)))
         of(gone.owner).delete(gone.key)
       })
-      for (const { do: what, owner: name, key: one } of steps) {
-        isFull = what === 'set' && total() === 8 && !of(name).has(one)
-        if (what === 'set') cache.set(name, one, { owner: name, key: one })
-        else if (what === 'delete') cache.delete(name, one)
+      for (const { do: what, owner: name, key: step } of steps) {
+        isFull = what === 'set' && total() === 8 && !of(name).has(step)
+        if (what === 'set') cache.set(name, step, { owner: name, key: step })
+        else if (what === 'delete') cache.delete(name, step)
         else cache.forget(name)
-        if (what === 'set') of(name).add(one)
+        if (what === 'set') of(name).add(step)
         for (const [other, keys] of held) assert.deepEqual([...cache.of(other)].map(([key]) => key).toSorted(), [...keys].toSorted())
         assert.ok(total() <= 8)
       }
@@ -131,8 +131,8 @@ test('a pool that gives way closes what is idle, and what has begun goes on to i
   await eventually('its connection is idle', () => get().idle() === 1)
   const other = post(agent)
   const pending = post(agent)
-  eachCase([other, pending], (one) => {
-    one.write('begun')
+  eachCase([other, pending], (item) => {
+    item.write('begun')
   })
   await Promise.all([once(other, 'socket'), once(pending, 'socket')])
   other.end()

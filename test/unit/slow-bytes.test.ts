@@ -37,7 +37,7 @@ function arrange(bytes: { readonly rate: number; readonly burst: number }) {
       declaredBytes,
     )
   }
-  const levelOf = (bucket: string, name = 'weather') => limits.report(name).find((one) => one.bucket === bucket)?.level ?? Number.NaN
+  const levelOf = (bucket: string, name = 'weather') => limits.report(name).find((report) => report.bucket === bucket)?.level ?? Number.NaN
   return { clock, limits, weather, admit, levelOf }
 }
 
@@ -87,7 +87,7 @@ for (const direction of ['sent', 'received'] as const)
       // Timers are late by up to 9 ms, as those of a busy process are.
       await clock.runUntil(25_000, () => (late = (late + 4) % 10))
       eachCase(state.passed.slice(0, 2000), ({ at }) => {
-        const until = state.passed.filter((one) => one.at <= at).reduce((sum, one) => sum + one.bytes, 0)
+        const until = state.passed.filter((chunk) => chunk.at <= at).reduce((sum, chunk) => sum + chunk.bytes, 0)
         assert.ok(until <= burst + (rate * (at + 20)) / 1000 + 1, `${until} bytes by ${at} ms`)
       })
       eachCase([5_000, 10_000, 15_000], (from) => {

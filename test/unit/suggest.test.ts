@@ -170,8 +170,8 @@ test('what a record shows of encoded slashes and empty segments is chosen, and w
     ['/@types%2Fnode', '/@types%2Freact', '/a/17%2F18', '/keys//a', '/plain'].map((path) => http('GET', `https://a.example.com${path}`)),
     options,
   )
-  const [one] = integrationOf(text).network
-  assert.deepEqual(one?.paths, ['/@types%2Fnode', '/@types%2Freact', '/a/*%2F*', '/keys//a', '/plain'])
-  assert.equal(one?.encodedSlash, 'literal')
-  assert.equal(one?.emptySegments, 'literal')
+  const [capability] = integrationOf(text).network
+  assert.deepEqual(capability?.paths, ['/@types%2Fnode', '/@types%2Freact', '/a/*%2F*', '/keys//a', '/plain'])
+  assert.equal(capability?.encodedSlash, 'literal')
+  assert.equal(capability?.emptySegments, 'literal')
 })

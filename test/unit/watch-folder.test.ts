@@ -190,7 +190,7 @@ test('changes are found where the system reports none', async (t) => {
 for (const [name, kind] of [
   ['a.rego', ruleFiles],
   ['weather.yaml', manifestFiles],
-  ['acme.tar.gz', { covers: (one: string) => one === 'acme.tar.gz', deep: false }],
+  ['acme.tar.gz', { covers: (name: string) => name === 'acme.tar.gz', deep: false }],
 ] as const)
   test(`versions of a ConfigMap with ${name} are told, and what was read before is not told again`, async (t) => {
     const folder = createFolder(t)

@@ -120,10 +120,10 @@ test('messages, pings and fragments without content take of the rate; fragments 
     ['messages', frame('x'), 100],
     ['pings', frame('', { opcode: 9 }), 100],
   ]
-  eachCase(kinds, ([, one, ms]) => {
+  eachCase(kinds, ([, kind, ms]) => {
     const { passing } = direction()
-    assert.equal(passing.check(Buffer.concat(Array(10).fill(one))), 0)
-    assert.ok(Math.abs(passing.check(one) - ms) < 1e-6)
+    assert.equal(passing.check(Buffer.concat(Array(10).fill(kind))), 0)
+    assert.ok(Math.abs(passing.check(kind) - ms) < 1e-6)
   })
   const { passing } = direction()
   passing.check(frame('x', { isFinal: false }))

@@ -43,7 +43,7 @@ export async function createSdkColumn(wasm: Uint8Array, smallest: number): Promi
   async function ask(asked: Parameters<SdkColumn['ask']>[0]): ReturnType<SdkColumn['ask']> {
     const all = asked
       .filter(({ tuples }) => tuples.length > 0)
-      .map((one) => ({ ...one, evaluation: evaluate(inputOf(one.index, one.tuples)) }))
+      .map((item) => ({ ...item, evaluation: evaluate(inputOf(item.index, item.tuples)) }))
     const questions = all.map(({ evaluation }) => questionOf(evaluation))
     const open = questions.flatMap((question) => ('skipped' in question ? [] : [question]))
     const answers = open.length === 0 ? [] : await sdk.ask({ policy, data: '{}', questions: open })
