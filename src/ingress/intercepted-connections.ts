@@ -43,6 +43,8 @@ export function createInterceptedConnections(server: Server, headersTimeoutMs: n
     })
   }
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.prependListener(event, began)
+  // As with Node, what is taken over is no longer watched: a WebSocket owes no head, and its arrival ends it.
+  for (const event of ['upgrade', 'connect']) server.prependListener(event, ({ socket }: IncomingMessage) => connections.delete(socket))
 
   function look(socket: Socket, watched: Watched): void {
     if (isBusy(watched)) return
