@@ -6,9 +6,10 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { type ClientGateway, clientFile, startForClients, sumOf } from '../support/client-gateway.ts'
+import { eachCase } from '../support/cases.ts'
+import { type ClientGateway, clientFile, echoMessages, startForClients, sumOf } from '../support/client-gateway.ts'
 import { command, type Finished } from '../support/command.ts'
 import { main } from '../support/installation.ts'
 import { firstProgram, unless, withoutProgram } from '../support/tools.ts'
@@ -22,20 +23,25 @@ const browserTest = (name: string, run: () => Promise<void>) => test(name, unles
 
 let gateway: ClientGateway
 let home: string
+/** Replies that wait for a page to be done. */
+const held: ServerResponse[] = []
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   res.setHeader('content-type', 'text/html')
-  if (req.url === '/v1/page') res.end(readFileSync(clientFile('page.html')))
+  if (req.url?.endsWith('.html')) res.end(readFileSync(clientFile(basename(req.url))))
   else if (req.url === '/v1/sum') res.end(await sumOf(req))
   else if (req.url === '/v1/large') res.end(large)
+  else if (req.url === '/v1/held') held.push(res)
   else res.end('hello')
+  if (req.url === '/v1/done') for (const waiting of held.splice(0)) waiting.end()
 }
 
 before(async () => {
   if (missing !== null) return
   gateway = await startForClients(whole, {
     answer: (req, res) => void answer(req, res),
-    may: [{ methods: ['GET', 'PUT'], paths: ['/v1/**'] }],
+    upgrade: echoMessages,
+    may: [{ methods: ['GET', 'PUT'], paths: ['/v1/**'], websocket: true }],
     hasOwnListener: true,
   })
   home = mkdtempSync(join(gateway.installation.folder, 'home-'))
@@ -50,9 +56,9 @@ after(async () => {
   for (const cleanup of whole.cleanups.reverse()) await cleanup()
 })
 
-/** Its document, once its scripts have done their work. As root, which tests in containers are, Chromium has no sandbox. */
+/** Its document, once it is loaded. As root, which tests in containers are, Chromium has no sandbox. */
 const visit = (url: string): Promise<Finished> =>
-  command(chromium.program, ['--headless', '--no-sandbox', '--virtual-time-budget=60000', '--dump-dom', url], {
+  command(chromium.program, ['--headless', '--no-sandbox', '--dump-dom', url], {
     env: { ...gateway.env, HOME: home },
     cwd: home,
   })
@@ -65,8 +71,16 @@ browserTest('a page is shown, in plain HTTP and inside an interception, and a de
 })
 
 browserTest('a page’s scripts fetch over HTTP/2, upload and download whole, and see the status of a denial', async () => {
-  const { stdout, stderr } = await visit(`${gateway.https}/v1/page`)
+  const { stdout, stderr } = await visit(`${gateway.https}/v1/page.html`)
   const [, told = ''] = /<pre id="told">([^<]*)/.exec(stdout) ?? []
   const sum = createHash('sha256').update(large).digest('hex')
   assert.deepEqual(told.split('\n'), [`${sum} 200`, `${sum} 200`, 'hello 200', 'policy-denied 403', 'TypeError', 'h2'], stderr)
+})
+
+browserTest('a page’s WebSockets pass whole, in plain HTTP and inside an interception, and a denied one fails', async () => {
+  await eachCase([gateway.http, gateway.https], async (origin) => {
+    const { stdout, stderr } = await visit(`${origin}/v1/socket.html`)
+    const [, told = ''] = /<pre id="told">([^<]*)/.exec(stdout) ?? []
+    assert.deepEqual(told.split('\n'), ['hello 1048576', 'refused'], stderr)
+  })
 })
