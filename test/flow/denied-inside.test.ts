@@ -8,10 +8,11 @@ import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { eachCase } from '../support/cases.ts'
+import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, type NetworkSource, toLocalhost } from '../support/grant.ts'
 import { answerOf, ask, openSession } from '../support/http2.ts'
-import { createInstallation, exchangeRaw, type Installation, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, type Installation, main, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { startResolver } from '../support/resolver.ts'
 import { exchangeInside, openInside, openTunnel, readAll } from '../support/tunnel.ts'
@@ -22,12 +23,11 @@ const intercepting: NetworkSource = { hosts: ['inside.example'], tls: 'intercept
 
 type Granted = Parameters<typeof grant>[0]
 
-async function arrange(t: TestContext, granted: Granted = {}, config = '') {
+async function arrange(t: TestContext, granted: Granted = {}, http: Readonly<Record<string, string>> = {}) {
   const origin = await startOrigin(t)
   const resolver = await startResolver(t, ['127.0.0.1'])
-  const installation = createInstallation(t, {
-    config: `http: { dnsServers: ["127.0.0.1:${resolver.port}"] }\n${config}`,
-  })
+  const config = `http: ${JSON.stringify({ dnsServers: [`127.0.0.1:${resolver.port}`], ...http })}`
+  const installation = createInstallation(t, { config })
   installation.write(
     'integrations/weather.yaml',
     grant({
@@ -211,4 +211,32 @@ test('Node’s fetch reads why it was denied, through the environment’s proxy'
     },
   })
   assert.equal(stdout, '403 policy-denied\n')
+})
+
+test('an address of either family is denied inside as a name is', async (t) => {
+  const { installation, to } = await arrange(t)
+  await eachCase(['[2001:db8::1]', '9.9.9.9', '[::ffff:9.9.9.9]'], async (host) => {
+    const inside = { ...to, host, servername: '', tls: { checkServerIdentity: () => undefined } }
+    const reply = await exchangeInside(installation, inside, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    assert.match(reply, /^HTTP\/1\.1 403 policy-denied\r\n/)
+  })
+})
+
+test('a suspended integration is told so inside', async (t) => {
+  const { installation, to } = await arrange(t)
+  const { code } = await command(process.execPath, ['--no-warnings', main, 'suspend', 'weather', '--config', installation.configFile])
+  assert.equal(code, 0)
+  assert.match(await exchangeInside(installation, to, request), /^HTTP\/1\.1 403 suspended\r\n/)
+})
+
+test('a denied tunnel in which nothing comes, or no request, ends after http.headersTimeout, and is settled', async (t) => {
+  const { installation, to } = await arrange(t, {}, { headersTimeout: '1s' })
+  const silent = await openTunnel(to.proxyPort, `${denied}:443`)
+  const shaken = await openInside(installation, to)
+  const session = await openSession(t, installation, to)
+  await Promise.all([once(silent.resume(), 'close'), once(shaken.resume(), 'close'), once(session, 'close')])
+  await eventually('all are settled', () => {
+    const ends = installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'policy-denied')
+    return ends.length === 3 && ends.every(({ complete }) => complete === false)
+  })
 })
