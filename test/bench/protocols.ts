@@ -59,7 +59,7 @@ function writeFiles(folder: string): void {
     manifest(
       'bench',
       `network: [{ hosts: [localhost], ports: [${tls}], tls: intercept, methods: [GET, POST], paths: [/v1/**, /bench.Echo/*], addresses: [127.0.0.0/8, "::1/128"] }]
-services: [{ name: echo, websocket: true }]
+services: [{ name: echo, websocket: true, messagesPerSecond: 1000000 }]
 limits: { arrivals: { rate: 1000000/s }, requests: { rate: 1000000/s }, bytesIn: { rate: 100GB/s }, bytesOut: { rate: 100GB/s }, concurrency: 10000 }`,
     ),
   )
