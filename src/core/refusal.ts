@@ -18,6 +18,8 @@ interface RefusalOptions {
   readonly cause?: unknown
   /** What the operator needs and the caller must not learn, such as an internal address: for the operational log and the audit record. */
   readonly forOperator?: string
+  /** As `Refusal.originWorks`; default false. */
+  readonly originWorks?: boolean
 }
 
 export class Refusal extends Error {
@@ -25,15 +27,22 @@ export class Refusal extends Error {
   readonly headers: HeaderList
   readonly members: JsonObject
   readonly forOperator: string | null
+  /** The destination gave an answer that is no failure of its own: it does not count against it. */
+  readonly originWorks: boolean
 
   /** The caller sees `detail`: it must name no secret, no path of the host and nothing of other integrations. */
-  constructor(code: ProblemCode, detail: string, { headers = [], members = {}, cause, forOperator }: RefusalOptions = {}) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    { headers = [], members = {}, cause, forOperator, originWorks = false }: RefusalOptions = {},
+  ) {
     super(detail, cause === undefined ? undefined : { cause })
     this.name = 'Refusal'
     this.code = code
     this.headers = headers
     this.members = members
     this.forOperator = forOperator ?? null
+    this.originWorks = originWorks
   }
 
   get status(): number {

@@ -69,6 +69,8 @@ export interface Opening {
 export interface Takeover {
   readonly status: number
   readonly headers: HeaderList
+  /** Nothing was asked of its destination yet: that happens in `takeover`, and `opening` is told how it went. */
+  readonly asksLater?: true
   /** `head` is what the caller sent beyond its request. Resolves when both directions are closed. Rejects with `BrokenOff` where it is known who ended it early. */
   takeover(socket: Duplex, head: Buffer, meter: Meter, opening: Opening): Promise<void>
   /** Called instead of `takeover` when the caller has left: frees what `perform` opened. */

@@ -3,11 +3,13 @@ import {
   type BreakerReport,
   type Integration,
   isTakeover,
+  type Opening,
   type Outcome,
   type ProblemCode,
   Refusal,
   type Reply,
   shareOf,
+  type Takeover,
 } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
 import { Breaker, type Pass, type Result } from './breaker.ts'
@@ -57,6 +59,8 @@ export function createBreakers(now: () => number, onChange: (integration: string
       const pass = breaker.enter(begunAt)
       if (typeof pass === 'number') throw restOf(origin, pass)
       const answered = (reply: Reply): Reply => {
+        if (isTakeover(reply) && reply.asksLater === true)
+          return reported(reply, (error) => breaker.leave(pass, error === null ? 'answered' : resultOf(error, now() - begunAt), now()))
         // The head of a failing reply is the origin's answer, and is passed on like any other.
         const isFailure = !isTakeover(reply) && reply.status >= 500
         breaker.leave(pass, isFailure ? 'failed' : 'answered', now())
@@ -87,11 +91,36 @@ export function createBreakers(now: () => number, onChange: (integration: string
   }
 }
 
+/** `tell` is called once with how its destination was reached: with `null` as it opens, with what kept it from that, or where nothing was asked. */
+function reported(reply: Takeover, tell: (error: unknown) => void): Takeover {
+  const { status, headers } = reply
+  let isOpen = false
+  return {
+    ...{ status, headers },
+    takeover(socket, head, meter, opening) {
+      const accept: Opening['accept'] = (agreed) => {
+        isOpen = true
+        tell(null)
+        opening.accept(agreed)
+      }
+      return reply.takeover(socket, head, meter, { accept, refuse: (answer) => opening.refuse(answer) }).catch((error: unknown) => {
+        if (!isOpen) tell(error)
+        throw error
+      })
+    },
+    discard() {
+      tell(undefined)
+      reply.discard()
+    },
+  }
+}
+
 const breakingOff: ReadonlySet<ProblemCode> = new Set(['origin-failed', 'origin-timeout', 'origin-idle-timeout'])
 
 /** Problems of the caller, of the gateway's rules and limits, and bugs: they say nothing about the destination. */
 function resultOf(error: unknown, waitedMs: number): Result {
   if (!(error instanceof Refusal)) return 'neutral'
+  if (error.originWorks) return 'answered'
   if (error.code === 'client-closed') return waitedMs >= patientMs ? 'abandoned' : 'neutral'
   return error.code.startsWith('origin-') || error.code === 'total-timeout' ? 'failed' : 'neutral'
 }

@@ -93,9 +93,10 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     }
     this.#outgoing = outgoing
     outgoing.once('socket', () => this.#timers.connected())
-    outgoing.once('response', ({ statusCode }) =>
-      this.#fail(new Refusal('origin-failed', `${this.#options.destination} refused the WebSocket: it answered ${statusCode}`)),
-    )
+    outgoing.once('response', ({ statusCode = 0 }) => {
+      const why = `${this.#options.destination} refused the WebSocket: it answered ${statusCode}`
+      this.#fail(new Refusal('origin-failed', why, { originWorks: statusCode < 500 }))
+    })
     limitInformational(outgoing, this.#options.destination, (refusal) => this.#fail(refusal))
     outgoing.once('upgrade', (answer: IncomingMessage, origin: Socket) => this.#open(answer, origin))
     outgoing.once('close', () => void (this.#origin === null && this.#fail(new Error('closed without an answer'))))

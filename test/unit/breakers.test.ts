@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Integration, type Outcome, type ProblemCode, Refusal, type Reply } from '../../src/core/index.ts'
+import { type Integration, type Outcome, type ProblemCode, Refusal, type Reply, type Takeover } from '../../src/core/index.ts'
 import { type Attempt, createBreakers } from '../../src/limits/breakers.ts'
 import { eachCase, times } from '../support/cases.ts'
 
@@ -170,4 +170,35 @@ test('answers to requests of before it opened change nothing', async () => {
   assert.equal(await slow, 200)
   assert.equal(await answer(200), 'breaker-open')
   assert.deepEqual(changes, ['weather open'])
+})
+
+test('of a WebSocket the handshake counts, once it is known, and not that it was begun', async () => {
+  const { breakers, clock, changes } = arrange()
+  const reach = async (how: 'opens' | 'left' | Refusal) => {
+    const ask: Takeover['takeover'] = async (_caller, _head, _meter, opening) => {
+      assert.ok(!(how instanceof Refusal), how as Refusal)
+      opening.accept([])
+    }
+    const takeover: Takeover = { status: 101, headers: [], asksLater: true, takeover: ask, discard() {} }
+    const attempt: Attempt = { breaker: null, pass: null }
+    const reply = await Promise.resolve().then(() => breakers.run(attempt, weather, origin, () => takeover) as Takeover)
+    const opening = { accept() {}, refuse() {} }
+    return how === 'left' ? reply.discard() : reply.takeover(null as never, Buffer.alloc(0), null as never, opening)
+  }
+  const refused = new Refusal('origin-failed', 'it answered 503')
+  const known = new Refusal('origin-failed', 'it answered 401', { originWorks: true })
+  const fails = (how: Refusal, code = how.code) => assert.rejects(reach(how), { code })
+  await times(4, () => fails(known))
+  await eachCase(['opens', 'opens', 'opens'] as const, (how) => reach(how))
+  await times(6, () => fails(refused))
+  assert.deepEqual(changes, [])
+  await fails(refused)
+  await fails(refused, 'breaker-open')
+  // A trial whose caller has left says nothing; the next one decides.
+  clock.ms = 1000
+  await reach('left')
+  await fails(refused)
+  clock.ms = 2000
+  await reach('opens')
+  assert.deepEqual(changes, ['weather open', 'weather half-open', 'weather open', 'weather half-open', 'weather closed'])
 })

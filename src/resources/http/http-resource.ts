@@ -78,6 +78,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     return {
       status: 101,
       headers: [],
+      asksLater: true,
       takeover: (caller, head, meter, opening) =>
         openWebSocket({
           ...{ caller, head, opening, meter: capped(meter, obligations), progress, request, timeoutMs, timeouts },

@@ -42,6 +42,7 @@ export function createServiceResource({ services, dialer, ...defaults }: Service
       return {
         status: 101,
         headers: [],
+        asksLater: true,
         takeover(caller, head, meter, opening) {
           const end = { caller, head, opening, meter: capped(meter, obligations), progress }
           return proxy.upgrade(request, { ...end, bounds: boundsOf(obligations, defaults.websockets), timeoutMs, timeouts })
