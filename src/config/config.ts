@@ -31,6 +31,8 @@ export interface ServiceConfig {
 export interface HttpConfig {
   readonly maxHeaderBytes: number
   readonly http2: boolean
+  /** Of a caller's connection in HTTP/2. */
+  readonly maxStreams: number
   readonly headersTimeoutMs: number
   readonly keepAliveMs: number
   readonly maxConnections: number

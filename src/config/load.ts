@@ -74,6 +74,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     http: {
       maxHeaderBytes: http.maxHeader,
       http2: http.http2,
+      maxStreams: http.maxStreams,
       headersTimeoutMs: http.headersTimeout,
       keepAliveMs: http.keepAlive,
       maxConnections: http.maxConnections,

@@ -56,7 +56,20 @@ export function createConfigSchema(sources: Sources) {
 
   const http = z
     .strictObject({
-      http2: z.boolean().describe('Whether callers inside an interception are offered HTTP/2 as well as HTTP/1.1 (ALPN).').prefault(true),
+      http2: z
+        .boolean()
+        .describe(
+          'Whether callers inside an interception are offered HTTP/2 as well as HTTP/1.1 (ALPN), and the proxy takes HTTP/2 without TLS (by prior knowledge).',
+        )
+        .prefault(true),
+      maxStreams: z
+        .int()
+        .min(1)
+        .max(1000)
+        .describe(
+          'Most requests that may be open at once on one connection in HTTP/2; 1 to 1000. A caller that opens more has those refused, and is disconnected where it goes on.',
+        )
+        .prefault(100),
       maxHeader: size(kibi, mebi).describe('Request line and headers; 1KiB to 1MiB.').prefault('16KiB'),
       headersTimeout: duration().describe('Time until the head of a request has arrived.').prefault('15s'),
       keepAlive: duration().describe('How long an idle connection of a caller is kept.').prefault('60s'),

@@ -64,6 +64,8 @@ export interface HttpRequest extends Common {
   readonly body: JudgedBody | null
   /** It came over HTTP/2, and its origin is asked in HTTP/2 if it speaks that: gRPC knows nothing else. */
   readonly isHttp2?: boolean
+  /** It carries gRPC, whose origins speak HTTP/2 without being asked. */
+  readonly isGrpc?: boolean
   /** Max-Forwards is used up: the gateway answers in the origin's place (RFC 9110 §7.6.2). */
   readonly isLastHop: boolean
 }

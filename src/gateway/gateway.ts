@@ -92,11 +92,11 @@ export async function startGateway(
     bugs.inc()
     logger.error({ err: error, peer }, 'an unexpected error; the connection that it served is cut')
   })
-  const { maxHeaderBytes, headersTimeoutMs, keepAliveMs, idleTimeoutMs, linger } = config.http
+  const { maxHeaderBytes, headersTimeoutMs, keepAliveMs, idleTimeoutMs, linger, maxStreams } = config.http
   const serving: ServingOptions = {
     // What comes through an intercepted tunnel takes the path that opened the tunnel, so doors are made before it.
     handle: (arrival) => handle(arrival),
-    ...{ nextId, containment, idleTimeoutMs, linger },
+    ...{ nextId, containment, idleTimeoutMs, linger, maxStreams },
     http: {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headersTimeoutMs,

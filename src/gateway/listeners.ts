@@ -48,10 +48,14 @@ export function createListeners(options: ListenersOptions): Listeners {
     return openListener({
       ...{ name, address, serving, identify, connections },
       owner: () => known(null, null)?.integration ?? null,
-      doors: createDoors(doors, {
-        ...{ handle, identify, nextId, requireShare, denyInside },
-        selfUrl: doors.includes('broker') ? selfUrlOf : () => null,
-      }),
+      doors: createDoors(
+        doors,
+        {
+          ...{ handle, identify, nextId, requireShare, denyInside },
+          selfUrl: doors.includes('broker') ? selfUrlOf : () => null,
+        },
+        options.config.http.http2 ? { serving, headersTimeoutMs } : null,
+      ),
     })
   }
 

@@ -9,6 +9,7 @@ import { RequestLines } from '../sockets/index.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
+import { divertHttp2 } from './http2-preface.ts'
 import { type LingerBounds, linger } from './linger.ts'
 import { type ConnectionOwner, refuseUnparsed } from './malformed.ts'
 import { createPendingResponses, watchHalfClosed } from './pending-responses.ts'
@@ -27,6 +28,8 @@ export interface ServingOptions {
   readonly linger: LingerBounds
   readonly handle: Handle
   readonly nextId: NextId
+  /** Most streams that may be open at once on a connection of HTTP/2; each is an arrival, counted and limited by itself. */
+  readonly maxStreams: number
   readonly containment: Containment
 }
 
@@ -38,6 +41,8 @@ export interface ArrivalServerOptions extends ServingOptions {
   readonly ownerOf: (socket: Duplex) => ConnectionOwner | null
   /** Answers a CONNECT; or the refusal of every CONNECT. */
   readonly connect: ((req: IncomingMessage, socket: Duplex, head: Buffer) => void) | Refusal
+  /** Takes connections that begin as HTTP/2; if absent, they are refused. */
+  readonly http2?: (socket: Socket) => void
   /** What opens a WebSocket that this request asks for; `null`: it is answered like every other request. */
   readonly upgrade: (req: IncomingMessage) => UpgradeDoor | null
 }
@@ -53,6 +58,7 @@ export function createArrivalServer({
   route,
   ownerOf,
   connect,
+  http2,
   upgrade,
 }: ArrivalServerOptions): Server {
   const pending = createPendingResponses()
@@ -61,6 +67,8 @@ export function createArrivalServer({
   // Further bytes of these connections do not belong to a request of Node's.
   const raw = new WeakSet<Duplex>()
   const lines = new WeakMap<Duplex, RequestLines>()
+  /** They speak HTTP/2. */
+  const diverted = new WeakSet<Duplex>()
   /** RFC 9112 §9.6: once the gateway has ended its side, further requests are not served, since they cannot be answered. */
   const isOver = (socket: Duplex): boolean => {
     if (socket.writableEnded) socket.destroy()
@@ -104,6 +112,11 @@ export function createArrivalServer({
       if (!raw.has(socket) && pending.of(socket).length > 0) watchHalfClosed(socket, () => pending.of(socket))
     })
     lines.set(socket, new RequestLines(socket, () => pending.latest(socket)?.req.complete !== false))
+    if (http2 !== undefined)
+      divertHttp2(socket, () => {
+        diverted.add(socket)
+        http2(socket)
+      })
     // Node calls this once the last reply of a connection is written.
     socket.destroySoon = endAfterReply
   })
@@ -147,6 +160,7 @@ export function createArrivalServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // The caller has left, and has asked nothing.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || socket.destroyed) socket.destroy()
+    else if (diverted.has(socket)) return
     // What comes after the gateway's end is discarded, and may break off anywhere: `linger` ends the connection.
     else if (socket.writableEnded) return
     // Cut short in the middle of a body: the request's arrival records that.

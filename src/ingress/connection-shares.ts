@@ -1,5 +1,4 @@
 /** Shares out a listener's connections: each integration has a share, and all unidentified callers together have a small one. */
-import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Integration, Refusal } from '../core/index.ts'
@@ -17,7 +16,7 @@ export interface ConnectionPool {
   /** `integration`: the one that the listener belongs to; `null` where callers prove which one they are. */
   accepted(socket: Socket, integration: Integration | null): void
   /** A request began on it; until `res` has closed it is in use. */
-  began(socket: Duplex, res: ServerResponse): void
+  began(socket: Duplex, res: Use): void
   /** A CONNECT or an upgrade: it is in use until it closes. */
   taken(socket: Duplex): void
   /** No request has come over it yet: Node counts it neither as idle nor as active. */
@@ -29,13 +28,18 @@ export interface ConnectionPool {
   close(): void
 }
 
+/** A reply, or all streams of a connection of HTTP/2. */
+interface Use {
+  readonly closed: boolean
+}
+
 interface Connection {
   readonly socket: Duplex
   readonly peer: string
   readonly since: number
   readonly pool: Pool
   holder: Holder | null
-  latest: ServerResponse | null
+  latest: Use | null
   isTaken: boolean
   isRefused: boolean
 }

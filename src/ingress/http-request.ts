@@ -98,6 +98,7 @@ export interface GivenHead {
   readonly rawHeaders: HeaderList
   readonly readBody: () => JudgedBody | null
   readonly isHttp2?: boolean
+  readonly isGrpc?: boolean
   /** It asks for a WebSocket. */
   readonly websocket?: boolean
 }
@@ -111,7 +112,7 @@ export interface Reading {
 
 /** The one request that is judged and sent. Throws `Refusal`. */
 export function requestFrom(
-  { method, rest, rawHeaders, readBody, isHttp2 = false, websocket = false }: GivenHead,
+  { method, rest, rawHeaders, readBody, isHttp2 = false, isGrpc = false, websocket = false }: GivenHead,
   { arrival, who, scheme, judged }: Reading,
 ): AccessRequest {
   if (!token.test(method)) throw new Refusal('malformed-request', 'the method is not an upper-case token')
@@ -140,6 +141,7 @@ export function requestFrom(
     headers,
     body,
     ...(isHttp2 && { isHttp2 }),
+    ...(isGrpc && { isGrpc }),
     isLastHop,
   }
 }
@@ -157,7 +159,7 @@ export function requireAgreement(claimed: string, scheme: 'http' | 'https', { ho
   if (claimed === formatAuthority(host, port, defaultPort)) return
   const said = parseAuthority(claimed, defaultPort)
   if (said.host !== host || said.port !== port)
-    throw new Refusal('malformed-request', 'the request names another authority than the tunnel leads to')
+    throw new Refusal('malformed-request', 'the request names another authority than the one that it leads to')
 }
 
 function endOfAuthority(url: string, start: number): number {

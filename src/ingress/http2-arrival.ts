@@ -1,23 +1,25 @@
-/** A stream of HTTP/2 as an arrival: one request inside an intercepted tunnel. */
+/** A stream of HTTP/2 as an arrival: one request inside an intercepted tunnel, or to the proxy. */
 import type { ServerHttp2Stream } from 'node:http2'
-import type { Authority } from '../canonical/index.ts'
-import { type AccessRequest, type Arrival, type Hangup, type HeaderList, type Identified, Refusal } from '../core/index.ts'
+import { type AccessRequest, type Arrival, type DoorName, type Hangup, type HeaderList, type Identified, Refusal } from '../core/index.ts'
 import { connectionNames } from '../text/index.ts'
 import { isGrpcType } from './grpc-status.ts'
 import { soleHeader } from './headers.ts'
 import { requestFrom } from './http-request.ts'
-import { readHttp2Head } from './http2-head.ts'
+import { type Place, readHttp2Head } from './http2-head.ts'
 import { isSlowed, StreamedBody } from './request-body.ts'
 
 /** What is the same for all streams of a connection. */
 export interface StreamSettings {
+  readonly door: DoorName
   /** The CONNECT's id. */
-  readonly parent: string
+  readonly parent?: string
   readonly peer: string
-  /** Throws `Refusal` if what the CONNECT carried no longer proves who calls. */
-  readonly identify: () => Identified
+  /** Given Proxy-Authorization, which inside a tunnel says nothing: there it throws `Refusal` if what the CONNECT carried no longer proves who calls. */
+  readonly identify: (authorization: string | null) => Identified | null
+  /** As in `DoorOptions`; inside a tunnel there is nothing to require. */
+  readonly requireShare?: () => void
   readonly selfUrl: string | null
-  readonly judged: Authority
+  readonly place: Place
   readonly maxHeaderBytes: number
   /** Of a tunnel whose CONNECT was refused: every stream is refused with it. */
   readonly refusal?: Refusal
@@ -31,7 +33,6 @@ export const cancel = 8
 export class Http2Arrival implements Arrival, Hangup {
   readonly id: string
   readonly at = Date.now()
-  readonly door = 'intercept'
   readonly stream: ServerHttp2Stream
   readonly #raw: HeaderList
   readonly #settings: StreamSettings
@@ -46,14 +47,17 @@ export class Http2Arrival implements Arrival, Hangup {
     this.stream = stream
     this.#settings = settings
     this.#raw = raw
+    if (settings.parent !== undefined) this.parent = settings.parent
     // A reset is an error of the stream as well, and one without a listener ends the process.
     stream.on('error', ignore)
     stream.once('aborted', this.#leave)
     stream.once('close', this.#leave)
   }
 
-  get parent(): string {
-    return this.#settings.parent
+  declare readonly parent?: string
+
+  get door(): DoorName {
+    return this.#settings.door
   }
 
   get peer(): string {
@@ -78,17 +82,24 @@ export class Http2Arrival implements Arrival, Hangup {
     return () => void this.#callbacks.delete(callback)
   }
 
-  identify(): Identified {
-    return this.#settings.identify()
+  identify(): Identified | null {
+    return this.#settings.identify(soleHeader(this.#raw, 'proxy-authorization'))
   }
 
   read(who: Identified): AccessRequest {
-    const { judged, maxHeaderBytes, refusal } = this.#settings
+    const { place, maxHeaderBytes, refusal, requireShare } = this.#settings
     if (refusal !== undefined) throw refusal
-    const head = readHttp2Head(this.#raw, 'https', judged, maxHeaderBytes)
+    requireShare?.()
+    const head = readHttp2Head(this.#raw, place, maxHeaderBytes)
+    const { scheme, judged } = head
     return requestFrom(
-      { ...head, isHttp2: true, readBody: () => (head.websocket ? this.#none(head.rawHeaders) : this.#body(head.rawHeaders)) },
-      { arrival: this, who, scheme: 'https', judged },
+      {
+        ...head,
+        isHttp2: true,
+        isGrpc: this.isGrpc,
+        readBody: () => (head.websocket ? this.#none(head.rawHeaders) : this.#body(head.rawHeaders)),
+      },
+      { arrival: this, who, scheme, judged },
     )
   }
 

@@ -1,6 +1,6 @@
-/** HTTP/2 inside an intercepted tunnel: a session on the decrypted connection, whose streams are arrivals of their own. */
+/** HTTP/2 from a caller, inside an intercepted tunnel or to the proxy: a session on its connection, whose streams are arrivals of their own. */
 import type { ServerHttp2Stream } from 'node:http2'
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import { Refusal } from '../core/index.ts'
 import type { ServingOptions } from './arrival-server.ts'
 import { type Denial, nextInside } from './denied-tunnel.ts'
@@ -17,10 +17,15 @@ export interface Http2ConnectionOptions {
   readonly owner: ConnectionOwner
   /** For the first stream. */
   readonly headersTimeoutMs: number
+  /** At the beginning of each stream. */
+  readonly began?: (use: Http2Use) => void
 }
 
-/** Streams that may be open at once on a connection; each is an arrival, counted and limited by itself. */
-const maxStreams = 100
+/** Closed while no stream is open. */
+export interface Http2Use {
+  readonly closed: boolean
+}
+
 /** Streams that a caller may reset before their reply, and how many more per second: a head costs the gateway more than its reset costs the caller (CVE-2023-44487). */
 const maxResets = 100
 const resetsPerSecond = 10
@@ -34,8 +39,8 @@ export interface Http2Connection {
   close(): void
 }
 
-export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): Http2Connection {
-  const { serving, settings, denial, headersTimeoutMs } = options
+export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Http2Connection {
+  const { serving, settings, denial, headersTimeoutMs, began } = options
   // Loaded by the first connection that speaks it.
   const { performServerHandshake } = process.getBuiltinModule('node:http2')
   // Node says so itself only where a tls.Server accepts the connection, and a session waits until it is said.
@@ -43,7 +48,7 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
   const session = performServerHandshake(socket, {
     maxSendHeaderBlockLength: 128 * 1024,
     // MiB. Node refuses streams beyond it, and they would not be recorded: all that may be open hold less.
-    maxSessionMemory: 64,
+    maxSessionMemory: Math.max(64, Math.ceil(0.64 * serving.maxStreams)),
     // An origin may repeat a field that should be there once; the caller sees it as it came.
     strictSingleValueFields: false,
     // Streams with more are reset before they are arrivals; those between `http.maxHeader` and this are refused and recorded.
@@ -52,12 +57,17 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
     maxSessionRejectedStreams: 100,
     settings: {
       enablePush: false,
-      maxConcurrentStreams: maxStreams,
+      maxConcurrentStreams: serving.maxStreams,
       maxHeaderListSize: 4 * settings.maxHeaderBytes,
       enableConnectProtocol: true,
     },
   })
   const open = new Set<Http2Arrival>()
+  const use: Http2Use = {
+    get closed() {
+      return open.size === 0
+    },
+  }
   /** A bucket that empties with time. */
   let resets = 0
   let resetAt = 0
@@ -101,9 +111,10 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
   session.on('stream', (stream: ServerHttp2Stream, _headers, _flags, raw: string[]) => {
     clearTimeout(first)
     recordUnseen(upTo(stream.id ?? lastId) - 1)
-    const next = nextInside({ id: settings.parent, denial }, serving)
+    const next = nextInside({ id: settings.parent ?? '', denial }, serving)
     const arrival = new Http2Arrival(next.id, settings, stream, raw)
     open.add(arrival)
+    began?.(use)
     overhead.began(arrival, raw)
     stream.once('close', () => {
       open.delete(arrival)
@@ -137,6 +148,6 @@ export function serveHttp2(socket: TLSSocket, options: Http2ConnectionOptions): 
 /** What ends the connection belongs to no stream: it is an arrival of its own. */
 function recordFailure({ serving, owner, settings }: Http2ConnectionOptions, refusal: Refusal): void {
   const gone = { remoteAddress: settings.peer, destroyed: true, once() {}, off() {}, destroy() {} }
-  const arrival = malformedArrival(serving.nextId(), 'intercept', gone as never, refusal, owner)
+  const arrival = malformedArrival(serving.nextId(), settings.door, gone as never, refusal, owner)
   void serving.handle(arrival).then((settling) => settling.settle({ complete: false, status: 499 }))
 }

@@ -1,9 +1,17 @@
 /** The head of a request over HTTP/2 (RFC 9113 §8.2, §8.3), read strictly: nghttp2 checks most of it, and that must not depend on one parser. */
 import type { Authority } from '../canonical/index.ts'
 import { type HeaderList, Refusal } from '../core/index.ts'
-import { requireAgreement } from './http-request.ts'
+import { type Authorities, requireAgreement } from './http-request.ts'
 
-export interface Http2Head {
+/** Where requests may lead: what a tunnel was judged for, or, through the proxy, wherever they say. */
+export type Place = Aim | Authorities
+
+interface Aim {
+  readonly scheme: 'http' | 'https'
+  readonly judged: Authority
+}
+
+export interface Http2Head extends Aim {
   readonly method: string
   /** `:path`: path and query, or `*`. */
   readonly rest: string
@@ -20,7 +28,7 @@ const pseudo: ReadonlySet<string> = new Set([':method', ':scheme', ':authority',
 const fieldOverheadBytes = 32
 
 /** `raw`: flat, as received. Throws `Refusal`: malformed-request, method-not-allowed, upgrade-unsupported, headers-too-large. */
-export function readHttp2Head(raw: HeaderList, scheme: 'https', judged: Authority, maxHeaderBytes: number): Http2Head {
+export function readHttp2Head(raw: HeaderList, place: Place, maxHeaderBytes: number): Http2Head {
   const given = new Map<string, string>()
   const rawHeaders: string[] = []
   let bytes = 0
@@ -39,7 +47,7 @@ export function readHttp2Head(raw: HeaderList, scheme: 'https', judged: Authorit
     }
   }
   if (bytes > maxHeaderBytes) throw new Refusal('headers-too-large', 'the headers are larger than http.maxHeader')
-  return { ...readTarget(given, rawHeaders, scheme, judged), rawHeaders }
+  return { ...readTarget(given, rawHeaders, place), rawHeaders }
 }
 
 /** §8.2.1. Values are Latin-1, as Node gives them. */
@@ -50,22 +58,16 @@ function requireField(name: string, value: string): void {
   if (name === 'te' && value.toLowerCase() !== 'trailers') throw malformed('te may say trailers alone')
 }
 
-function readTarget(
-  given: ReadonlyMap<string, string>,
-  rawHeaders: HeaderList,
-  scheme: 'https',
-  judged: Authority,
-): Omit<Http2Head, 'rawHeaders'> {
+function readTarget(given: ReadonlyMap<string, string>, rawHeaders: HeaderList, place: Place): Omit<Http2Head, 'rawHeaders'> {
   const protocol = given.get(':protocol')
   const method = given.get(':method') ?? ''
   if (method === 'CONNECT' && protocol === undefined)
-    throw new Refusal('method-not-allowed', 'there is no CONNECT inside a tunnel', {
+    throw new Refusal('method-not-allowed', 'judged' in place ? 'there is no CONNECT inside a tunnel' : 'a CONNECT comes over HTTP/1.1', {
       headers: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
     })
   if (method !== 'CONNECT' && protocol !== undefined) throw malformed(':protocol belongs to CONNECT')
   if (protocol !== undefined && protocol !== 'websocket')
     throw new Refusal('upgrade-unsupported', 'the only protocol carried by an extended CONNECT is websocket')
-  if (given.get(':scheme') !== scheme) throw malformed(`:scheme is not ${scheme}, as inside this tunnel`)
   const rest = given.get(':path') ?? ''
   if (!rest.startsWith('/') && !(rest === '*' && method === 'OPTIONS')) throw malformed(':path does not begin with a slash')
   const hosts = rawHeaders.flatMap((name, index) => (index % 2 === 0 && name === 'host' ? [rawHeaders[index + 1] as string] : []))
@@ -73,8 +75,19 @@ function readTarget(
   // §8.3.1: a request without an authority would leave it to each reader which one is meant.
   if (claimed.length === 0) throw malformed('there is neither :authority nor host')
   if (hosts.length > 1) throw malformed('host is there twice')
-  for (const authority of claimed) requireAgreement(authority, scheme, judged)
-  return protocol === undefined ? { method, rest, websocket: false } : { method: 'GET', rest, websocket: true }
+  const aim = aimOf(place, given.get(':scheme') ?? '', claimed[0] as string)
+  for (const authority of claimed) requireAgreement(authority, aim.scheme, aim.judged)
+  return protocol === undefined ? { ...aim, method, rest, websocket: false } : { ...aim, method: 'GET', rest, websocket: true }
+}
+
+function aimOf(place: Place, scheme: string, authority: string): Aim {
+  if ('judged' in place) {
+    if (scheme !== place.scheme) throw malformed(`:scheme is not ${place.scheme}, as inside this tunnel`)
+    return place
+  }
+  if (scheme !== 'http' && scheme !== 'https') throw malformed(':scheme is neither http nor https')
+  if (authority.includes('@')) throw malformed('the authority has credentials before the host')
+  return { scheme, judged: place[scheme](authority) }
 }
 
 function malformed(what: string): Refusal {

@@ -16,6 +16,7 @@ import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { readOriginForm } from './http-request.ts'
 import type { StreamSettings } from './http2-arrival.ts'
 import { type Http2Connection, serveHttp2 } from './http2-connection.ts'
+import { beginsHttp2 } from './http2-preface.ts'
 import { createInterceptedConnections } from './intercepted-connections.ts'
 import { malformedArrival } from './malformed.ts'
 import { createUpgradeDoor } from './upgrades.ts'
@@ -70,7 +71,9 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       // It need not be HTTP.
       if (tunnel.denial !== null) return tunnel.denial.answerUnread(socket, tunnel.id)
       socket.unshift(first)
-      return serveIntercepted(socket as Socket, 'http', tunnel)
+      if (!offersHttp2 || !beginsHttp2(first)) return serveIntercepted(socket as Socket, 'http', tunnel)
+      serveStreams(socket as Socket, 'http', tunnel)
+      return new Promise((resolve) => socket.once('close', resolve))
     }
     const hello = await wholeRecord(socket, first, headersTimeoutMs)
     if (hello === null) {
@@ -105,7 +108,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       secure.once('secure', () => {
         shaken = true
         clearTimeout(timer)
-        if (secure.alpnProtocol === 'h2') serveStreams(secure, tunnel)
+        if (secure.alpnProtocol === 'h2') serveStreams(secure, 'https', tunnel)
         else void serveIntercepted(secure, 'https', tunnel)
       })
       // Node would wait for the rest of a handshake after the caller has left.
@@ -141,18 +144,19 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
     return new Promise((resolve) => connection.once('close', () => resolve()))
   }
 
-  function serveStreams(connection: TLSSocket, tunnel: Opened): void {
+  function serveStreams(connection: Socket, scheme: 'http' | 'https', tunnel: Opened): void {
     const { denial } = tunnel
     const settings: StreamSettings = {
+      door: 'intercept',
       parent: tunnel.id,
       peer: connection.remoteAddress ?? 'local',
       identify: () => requireProven(tunnel.identify()),
       selfUrl: tunnel.selfUrl,
-      judged: tunnel.target,
+      place: { scheme, judged: tunnel.target },
       maxHeaderBytes: serving.http.maxHeaderSize ?? 16 * 1024,
       ...(denial !== null && { refusal: denial.refusal }),
     }
-    const owner = { identify: settings.identify, parent: tunnel.id }
+    const owner = { identify: () => settings.identify(null), parent: tunnel.id }
     const session = serveHttp2(connection, { serving, settings, denial, owner, headersTimeoutMs })
     sessions.add(session)
     connection.once('close', () => sessions.delete(session))

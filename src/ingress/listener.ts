@@ -8,6 +8,8 @@ import type { ConnectDoor } from './connect.ts'
 import type { ConnectionPool } from './connection-shares.ts'
 import { serve } from './deliver.ts'
 import { HttpArrival } from './http-arrival.ts'
+import type { Http2Connection } from './http2-connection.ts'
+import type { Http2Door } from './http2-proxy.ts'
 import type { Identify } from './identify.ts'
 import type { RequestDoor, UpgradableDoor } from './proxy.ts'
 import { asksForSelf, selfPath } from './self-url.ts'
@@ -18,6 +20,8 @@ export interface Doors {
   readonly connect: ConnectDoor | null
   readonly services: UpgradableDoor | null
   readonly broker: RequestDoor | null
+  /** The proxy over HTTP/2 without TLS. */
+  readonly http2: Http2Door | null
 }
 
 type Tcp = { readonly host: string; readonly port: number }
@@ -51,6 +55,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const { handle, nextId } = serving
   const unmatchedArrival = { door: 'proxy', identify, read: refuseUnmatched } as const
   const sockets = new Set<Socket>()
+  const sessions = new Set<Http2Connection>()
 
   const unmatched: RequestDoor = (req, res) => serve(handle, new HttpArrival(nextId(), unmatchedArrival, req, res))
   const server = createArrivalServer({
@@ -63,6 +68,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       doorFor(doors, req.url ?? '', unmatched)(req, res)
     },
     ownerOf: () => unmatchedArrival,
+    ...(doors.http2 !== null && { http2: serveStreams(doors.http2) }),
     connect: doors.connect ?? noConnect('this listener serves no proxy: it knows no CONNECT'),
   })
   server.on('connection', (socket) => {
@@ -73,9 +79,18 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   server.prependListener('connect', (req) => connections.taken(req.socket))
   server.prependListener('upgrade', (req) => connections.taken(req.socket))
 
+  function serveStreams(door: Http2Door): (socket: Socket) => void {
+    return (socket) => {
+      const session = door(socket, (use) => connections.began(socket, use))
+      sessions.add(session)
+      socket.once('close', () => sessions.delete(session))
+    }
+  }
+
   const address = await listen(server, options.address, name)
   function endSilent(): Promise<void> {
     const drained = drain(server)
+    for (const session of sessions) session.close()
     for (const socket of sockets) if (connections.isSilent(socket)) socket.destroy()
     return drained
   }

@@ -10,7 +10,11 @@ import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext) {
   const origin = await startOrigin(t)
-  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
+  const installation = createInstallation(t, {
+    // Otherwise its preface begins a connection in HTTP/2.
+    config: 'http: { http2: false }',
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
+  })
   const { proxyPort } = await startHere(t, installation)
   return { origin, installation, proxyPort }
 }

@@ -1,8 +1,10 @@
 /** Bytes through an intercepted tunnel, as they are. */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import type { TestContext } from 'node:test'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Installation, proxyHeader } from './installation.ts'
 
@@ -62,4 +64,22 @@ export async function openInside({ folder }: Installation, to: Inside): Promise<
     const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
     secure.on('error', reject)
   })
+}
+
+/** Puts each connection to the port that it gives into a tunnel of its own, for clients that know no proxy. */
+export async function startTunnels(t: Pick<TestContext, 'after'>, proxyPort: number, authority: string): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    openTunnel(proxyPort, authority).then(
+      (tunnel) =>
+        void tunnel
+          .on('error', () => socket.destroy())
+          .pipe(socket)
+          .pipe(tunnel),
+      () => socket.destroy(),
+    )
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => server.close())
+  return (server.address() as AddressInfo).port
 }

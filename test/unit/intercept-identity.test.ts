@@ -23,7 +23,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
   const door = createInterceptDoor({
     offersHttp2: false,
     serving: {
-      ...{ handle, nextId: () => 'r', containment: createContainment(() => {}), http: {}, idleTimeoutMs: 60_000 },
+      ...{ handle, nextId: () => 'r', containment: createContainment(() => {}), http: {}, idleTimeoutMs: 60_000, maxStreams: 100 },
       linger: { timeoutMs: 30_000, maxBytes: 1024 },
     },
     secureContext: () => Promise.reject(new Error('no TLS here')),

@@ -45,7 +45,7 @@ function arrangePath() {
 
 function servingBy(handle: Handle): ServingOptions {
   const containment = createContainment((error) => assert.fail(String(error)))
-  return { handle, nextId: () => 'r', containment, http: {}, idleTimeoutMs: anHour, linger }
+  return { handle, nextId: () => 'r', containment, http: {}, idleTimeoutMs: anHour, linger, maxStreams: 100 }
 }
 
 async function startListener(t: TestContext) {
@@ -68,7 +68,7 @@ async function startListener(t: TestContext) {
   const listener = await openListener({
     ...{ name: 'all', address: { host: '127.0.0.1', port: 0 }, serving: servingBy(path.handle), identify, connections },
     owner: () => null,
-    doors: createDoors(['proxy', 'services', 'broker'], options),
+    doors: createDoors(['proxy', 'services', 'broker'], options, null),
   })
   t.after(() => {
     const drained = listener.drain()

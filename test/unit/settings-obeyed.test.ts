@@ -193,6 +193,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
   'audit.maxSegment': ['flow/configured-bounds.test.ts', 'the audit log goes on in another segment once one has audit.maxSegment'],
   'audit.durability': ['unit/pipeline.test.ts', 'with audit.durability strict the effect waits for its record'],
+  'http.maxStreams': ['flow/http2-proxy.test.ts', 'no more streams are open at once than http.maxStreams'],
   'http.http2': ['flow/http2.test.ts', 'a gateway that offers no HTTP/2 is asked in HTTP/1.1'],
   'http.maxHeader': ['flow/header-bytes.test.ts', 'a head is bounded by its bytes and not by how many headers it has'],
   'http.headersTimeout': ['flow/intercept.test.ts', 'a head that is trickled is refused when its time is over'],

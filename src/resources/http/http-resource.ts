@@ -135,8 +135,8 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     const sending = { method, path, headers, idleTimeoutMs: idleMs, maxRequestBytes: most }
     return askInEither({
       ...{ body, progress },
-      // Without TLS an origin cannot be asked, and HTTP/1.1 is what all of them speak.
-      prefersHttp2: request.isHttp2 === true && target.scheme === 'https',
+      // Without TLS an origin cannot be asked which it speaks: all of them speak HTTP/1.1, but for those of gRPC.
+      prefersHttp2: request.isHttp2 === true && (target.scheme === 'https' || request.isGrpc === true),
       versions: () => pool().versions,
       overHttp1: (body, progress) =>
         body === null
