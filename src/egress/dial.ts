@@ -59,10 +59,11 @@ export function createDialer(options: DialerOptions): Dialer {
   async function open(target: Target, signal: AbortSignal, protocols: readonly string[] | null): Promise<Socket> {
     const { host, calledAs = host, timeouts: { connectMs, tlsMs } = {} } = target
     const connecting = { timeoutMs: connectMs, what: `no connection to ${calledAs}`, code: 'origin-connect-timeout' } as const
+    // Made first: where it fails, no connection is left open.
+    const offered = protocols && { secureContext: secureContext(), protocols }
     const socket = await withinPart(connecting, signal, (until) => connected(target, until))
-    if (protocols === null) return socket
+    if (offered === null) return socket
     const shaking = { timeoutMs: tlsMs, what: `no TLS with ${calledAs}`, code: 'origin-tls-timeout' } as const
-    const offered = { secureContext: secureContext(), protocols }
     return withinPart(shaking, signal, (until) => handshake(socket, host, offered, until)).catch((error) => {
       throw explainConnectError(error as NodeJS.ErrnoException, target)
     })

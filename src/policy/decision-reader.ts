@@ -63,7 +63,7 @@ const decisionKeys: ReadonlySet<string> = new Set(['allow', 'rule', 'capability'
 
 const obligationChecks: Readonly<Record<keyof Obligations, (value: unknown) => boolean>> = {
   tls: (value) => value === 'tunnel' || value === 'intercept',
-  timeoutMs: isPositiveInteger,
+  timeoutMs: (value) => isPositiveInteger(value) && (value as number) <= maxTimeoutMs,
   timeouts: isTimeouts,
   retries: isRetries,
   maxRequestBytes: isPositiveInteger,

@@ -30,6 +30,11 @@ test('a key that is not known denies', () => {
   assert.deepEqual([allow, reasons], [false, ['unknown key "capabilities" in the decision']])
 })
 
+test('a timeout that no timer takes, and that would be over at once, denies', () => {
+  const decide = (timeoutMs: number) => readDecision({ ...answer, obligations: { timeoutMs } }, 'r').allow
+  assert.deepEqual([decide(2 ** 31 - 1), decide(2 ** 31)], [true, false])
+})
+
 test('timeouts are whole milliseconds that a timer takes, of names that are known', () => {
   const decide = (timeouts: unknown) => readDecision({ ...answer, obligations: { timeouts } }, 'r')
   const good = { connectMs: 1, tlsMs: 2, firstByteMs: 3, idleMs: 4, totalMs: 2 ** 31 - 1 }
