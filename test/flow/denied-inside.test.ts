@@ -121,6 +121,17 @@ test('a gRPC call inside gets its status', async (t) => {
   assert.deepEqual([headers[':status'], headers['grpc-status']], [200, '7'])
 })
 
+test('the handshake of a WebSocket is answered so too', async (t) => {
+  const { installation, to } = await arrange(t)
+  const upgrade =
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  const reply = await exchangeInside(installation, to, request.replace(/\r\n$/, `${upgrade}\r\n`))
+  assert.match(reply, /^HTTP\/1\.1 403 policy-denied\r\n/)
+  const { instance } = problemIn(reply)
+  assert.equal((await settled(installation, instance.replace('urn:sallyport:request:', '')))['status'], 403)
+  assert.equal(installation.records().filter(({ type }) => type === 'refused').length, 0)
+})
+
 test('requests that are pipelined behind the first are not answered, and what comes without TLS is, HTTP or not', async (t) => {
   const { installation, to, proxyPort } = await arrange(t)
   const pipelined = await exchangeInside(installation, to, request.repeat(3))
