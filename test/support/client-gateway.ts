@@ -78,7 +78,8 @@ listeners: [{ name: proxy, address: "127.0.0.1:0"${hasOwnListener ? ', integrati
   }
 }
 
-async function printedVariables({ configFile }: Installation, proxyPort: number): Promise<Record<string, string>> {
+/** What `sallyport env` prints. */
+export async function printedVariables({ configFile }: Installation, proxyPort: number): Promise<Record<string, string>> {
   const words = ['--no-warnings', main, 'env', 'weather', '--config', configFile, '--format', 'json']
   const { stdout, stderr } = await command(process.execPath, words, { env: cleanEnv({ SALLYPORT_TOKEN: 'weather-token' }) })
   if (stdout === '') throw new Error(stderr)
