@@ -68,10 +68,11 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       return
     }
     if (first[0] !== 0x16) {
-      // It need not be HTTP.
-      if (tunnel.denial !== null) return tunnel.denial.answerUnread(socket, tunnel.id)
+      const isHttp2 = offersHttp2 && beginsHttp2(first)
+      // It need not be HTTP at all.
+      if (tunnel.denial !== null && !isHttp2) return tunnel.denial.answerUnread(socket, tunnel.id)
       socket.unshift(first)
-      if (!offersHttp2 || !beginsHttp2(first)) return serveIntercepted(socket as Socket, 'http', tunnel)
+      if (!isHttp2) return serveIntercepted(socket as Socket, 'http', tunnel)
       serveStreams(socket as Socket, 'http', tunnel)
       return new Promise((resolve) => socket.once('close', resolve))
     }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -119,6 +120,16 @@ test('a gRPC call inside gets its status', async (t) => {
   stream.end()
   const { headers } = await answerOf(stream)
   assert.deepEqual([headers[':status'], headers['grpc-status']], [200, '7'])
+})
+
+test('HTTP/2 in the clear, as gRPC without TLS begins, gets the denial as a stream', async (t) => {
+  const { proxyPort } = await arrange(t)
+  const socket = await openTunnel(proxyPort, `${denied}:80`)
+  const session = connectHttp2(`http://${denied}`, { createConnection: () => socket })
+  const closed = once(session, 'close')
+  const { headers } = await ask(session, { ':path': '/a.B/C', ':method': 'POST', 'content-type': 'application/grpc' }, 'body')
+  assert.deepEqual([headers[':status'], headers['grpc-status']], [200, '7'])
+  await closed
 })
 
 test('the handshake of a WebSocket is answered so too', async (t) => {
