@@ -23,6 +23,7 @@ import { createPipeline } from '../pipeline.ts'
 import { createRedactor } from '../redact/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import { createDescriptors } from '../shares/index.ts'
+import { createSessionKeeper } from '../sockets/index.ts'
 import { createLogger, createMetrics, createRelief } from '../telemetry/index.ts'
 import { version } from '../version.ts'
 import { createRecordActivation } from './activation-listener.ts'
@@ -96,7 +97,7 @@ export async function startGateway(
   const serving: ServingOptions = {
     // What comes through an intercepted tunnel takes the path that opened the tunnel, so doors are made before it.
     handle: (arrival) => handle(arrival),
-    ...{ nextId, containment, idleTimeoutMs, linger, maxStreams },
+    ...{ nextId, containment, sessionKeeper: createSessionKeeper(), idleTimeoutMs, linger, maxStreams },
     http: {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headersTimeoutMs,

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { type DoorName, Refusal } from '../core/index.ts'
 import { createServer } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
-import { RequestLines } from '../sockets/index.ts'
+import { RequestLines, type SessionKeeper } from '../sockets/index.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
@@ -31,6 +31,7 @@ export interface ServingOptions {
   /** Most streams that may be open at once on a connection of HTTP/2; each is an arrival, counted and limited by itself. */
   readonly maxStreams: number
   readonly containment: Containment
+  readonly sessionKeeper: SessionKeeper
 }
 
 export interface ArrivalServerOptions extends ServingOptions {

@@ -121,7 +121,7 @@ export class Http2Arrival implements Arrival, Hangup {
 
   /** Whether nothing has passed for so long. As for HTTP/1.1, a caller that has read everything so far waits for the origin, whose own timeouts bound that. */
   hasStalled(idleMs: number): boolean {
-    if (this.#isHandedOver || this.#isWaitingForUs) this.touch()
+    if (!this.stream.closed && (this.#isHandedOver || this.#isWaitingForUs)) this.touch()
     return performance.now() - this.#activeAt >= idleMs
   }
 

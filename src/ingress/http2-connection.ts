@@ -62,6 +62,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
       enableConnectProtocol: true,
     },
   })
+  serving.sessionKeeper.keep(session)
   const open = new Set<Http2Arrival>()
   const use: Http2Use = {
     get closed() {
@@ -79,12 +80,23 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
   let usedAt = performance.now()
   // A timer of Node's would be put off by pings.
   const checks = setInterval(() => {
+    // Node waits for the last write of a session that was destroyed, and may never hear that it has ended.
+    if (session.destroyed) {
+      clearInterval(checks)
+      socket.destroy()
+      return
+    }
     lookBack()
     const flood = overhead.check()
     if (flood !== null) endFlood(flood)
     if (open.size > 0) usedAt = performance.now()
     else if (performance.now() - usedAt >= serving.idleTimeoutMs) session.destroy()
-    for (const arrival of open) if (arrival.hasStalled(serving.idleTimeoutMs)) arrival.stream.close(cancel)
+    for (const arrival of open) {
+      if (!arrival.hasStalled(serving.idleTimeoutMs)) continue
+      // One that was reset, and is open still, waits for a connection that takes nothing more.
+      if (arrival.stream.closed) session.destroy()
+      else arrival.stream.close(cancel)
+    }
   }, checkMs)
 
   const end = (refusal: Refusal, code?: number) => {
@@ -132,6 +144,8 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
   const lookBack = () => recordUnseen(upTo(session.state.lastProcStreamID ?? 0))
   session.prependListener('goaway', lookBack)
   socket.prependOnceListener('end', lookBack)
+  // A caller that ends its side has left: unlike HTTP/1.1, HTTP/2 has no request that ends so. The connection below stays half open by itself.
+  socket.once('end', () => session.destroy())
   socket.prependOnceListener('close', lookBack)
   session.on('error', (error: NodeJS.ErrnoException) => {
     if ((error.code ?? '').startsWith('ERR_HTTP2')) end(overhead.explain(error))

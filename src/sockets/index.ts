@@ -1,5 +1,6 @@
 /** Sockets that servers listen on, and the CAs that a TLS client trusts. */
 export { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
+export { createSessionKeeper, type SessionKeeper } from './outlive-streams.ts'
 export { Pool } from './pool.ts'
 export { RequestLines } from './request-lines.ts'
 export { trustedRoots } from './trusted-roots.ts'

@@ -11,6 +11,7 @@ import { grant, toLocalhost } from '../support/grant.ts'
 import { answerOf, ask, openSession } from '../support/http2.ts'
 import { createInstallation, type Installation, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
+import { endHeaders, endStream, fieldBlock, frame, frameTypes, opening } from '../support/raw-http2.ts'
 import { openInside } from '../support/tunnel.ts'
 
 /** Lives as long as this file. */
@@ -205,6 +206,24 @@ test('a stream that its caller resets ends the origin’s request, and is settle
   await left
   const settled = await eventually('it is settled', () => settledLast('/held', 2))
   assert.deepEqual([settled['status'], settled['problem'], settled['complete']], [499, 'client-closed', false])
+})
+
+test('a caller that ends its connection has left, with all that it asked', async () => {
+  const socket = await openInside(installation, { proxyPort, port: origin.port, tls: { ALPNProtocols: ['h2'] } })
+  const head = fieldBlock([
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':authority', `localhost:${origin.port}`],
+    [':path', '/held'],
+  ])
+  socket.write(Buffer.concat([opening, frame(frameTypes.headers, endHeaders | endStream, 1, head)]))
+  await eventually('the origin has it', () => held.length === 1)
+  const left = once(held.pop() as ServerResponse, 'close')
+  socket.end()
+  await left
+  const settled = await eventually('it is settled', () => settledLast('/held', 3))
+  assert.deepEqual([settled['status'], settled['problem'], settled['complete']], [499, 'client-closed', false])
+  await once(socket.resume(), 'close')
 })
 
 test('an upload beyond its cap is refused while it is sent, and the connection serves on', async () => {

@@ -1,14 +1,10 @@
-/** Hostile requests against a gateway in a process of its own: it lives, every arrival settles, and nothing is left of them. */
+/** Hostile requests over every door, in HTTP/1.1. */
 import assert from 'node:assert/strict'
-import { createReadStream, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
-import { askGateway } from '../../src/cli/admin-client.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { countDescriptors, describeDescriptors } from '../support/descriptors.ts'
-import { eventually } from '../support/eventually.ts'
 import {
   type Child,
   createInstallation,
@@ -21,6 +17,7 @@ import {
 import { rego } from '../support/rego.ts'
 import { exchangeInside, openInside } from '../support/tunnel.ts'
 import { createGenerate, createRandom, type Sent } from './generate.ts'
+import { hammer } from './hammer.ts'
 import { startOrigins } from './origins.ts'
 
 export interface FuzzOptions {
@@ -28,12 +25,9 @@ export interface FuzzOptions {
   readonly requests: number
 }
 
-const atOnce = 128
 const maxPolicyBody = 1024
 const maxRequest = 4096
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
-/** Of memory, beside what the first half of the run took. */
-const maxGrowthMiB = 96
 
 /** Throws with the seed and the last request's bytes where the gateway does not do what it must. */
 export async function fuzz(t: TestContext, { seed, requests }: FuzzOptions): Promise<string> {
@@ -44,58 +38,22 @@ export async function fuzz(t: TestContext, { seed, requests }: FuzzOptions): Pro
   t.after(() => origins.close())
   write(installation, origins.plainPort, origins.tlsPort)
   const gateway = await startChild(t, installation)
-  const pid = gateway.process.pid as number
   const random = createRandom(seed)
   const generate = createGenerate(
     { auth, originPort: origins.plainPort, tlsPort: origins.tlsPort, limits: [maxPolicyBody, maxRequest] },
     random,
   )
-  await requireAlive(installation, gateway, origins)
-  const before = countDescriptors(pid)
-
-  let left = requests
-  let warmMiB = 0
-  const last: Sent[] = []
-  const work = async () => {
-    while (left > 0 && gateway.process.exitCode === null) {
-      left -= 1
+  return hammer({
+    ...{ installation, gateway, seed, inputs: requests, what: 'requests' },
+    requireAlive: () => requireAlive(installation, gateway, origins),
+    effects: () => origins.denied.join('\n'),
+    attack() {
       const sent = generate()
-      last.push(sent)
-      if (last.length > atOnce) last.shift()
-      await send(installation, gateway, origins.tlsPort, sent)
-      if (left === Math.floor(requests / 2)) warmMiB = rssMiB(pid)
-    }
-  }
-  const told = () =>
-    `seed ${seed}; the last ones: ${last
-      .slice(-atOnce)
-      .map(({ door, bytes, cutAt, end }) => JSON.stringify([door, end, cutAt, bytes.toString('latin1').slice(0, 400)]))
-      .join('\n')}\n${gateway.stderr().slice(-2000)}`
-  await Promise.all(Array.from({ length: atOnce }, work))
-  assert.equal(gateway.process.exitCode, null, `the gateway ended; ${told()}`)
-  await requireAlive(installation, gateway, origins)
-
-  // Nothing is left: no lease, no connection, no arrival without its end.
-  await eventually(`every slot is free again (${seed})`, async () => {
-    const { body } = await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', '/v1/usage')
-    const found = JSON.stringify(body).match(/"bucket":"concurrency"[^}]*/)?.[0] ?? ''
-    const [, capacity, level] = /"capacity":(\d+).*"level":(\d+)/.exec(found) ?? []
-    return capacity !== undefined && capacity === level
+      const { door, bytes, cutAt, end } = sent
+      const told = JSON.stringify([door, end, cutAt, bytes.toString('latin1').slice(0, 400)])
+      return { inputs: 1, told, send: () => send(installation, gateway, origins.tlsPort, sent) }
+    },
   })
-  await eventually(`as many descriptors as before (${seed})`, () => countDescriptors(pid) <= before + 4).catch((error) => {
-    throw new Error(`${before} descriptors before, and now, with ports ${JSON.stringify(origins)}:\n${describeDescriptors(pid)}`, {
-      cause: error,
-    })
-  })
-  const metrics = await (await fetch(`http://127.0.0.1:${gateway.healthPort}/metrics`)).text()
-  assert.match(metrics, /^sallyport_internal_errors_total 0$/m, told())
-  const grownMiB = rssMiB(pid) - warmMiB
-  gateway.process.kill('SIGTERM')
-  assert.deepEqual(await gateway.exited(), { code: 0, signal: null }, told())
-  const { arrivals, unsettled } = await pairs(join(installation.folder, 'state/audit'))
-  assert.deepEqual(unsettled, [], told())
-  assert.ok(grownMiB < maxGrowthMiB, `memory grew by ${grownMiB.toFixed(0)} MiB; seed ${seed}`)
-  return `${requests} requests, ${arrivals} arrivals, each settled once; memory ${grownMiB.toFixed(0)} MiB beside the first half's; seed ${seed}`
 }
 
 function write(installation: Installation, originPort: number, tlsPort: number): void {
@@ -109,6 +67,11 @@ function write(installation: Installation, originPort: number, tlsPort: number):
       deny contains "no" if {
         input.http.host == "ruled.localhost"
         input.http.body.value.no == true
+      }
+
+      deny contains "nothing comes here" if {
+        some key in ["http", "service"]
+        startswith(input[key].path, "/denied")
       }
     `,
   )
@@ -174,30 +137,4 @@ async function send(installation: Installation, { proxyPort }: Child, tlsPort: n
 /** A reset is sent by the connection below a TLS one. */
 function below(socket: Socket): Socket {
   return (socket as unknown as { _parent?: Socket })._parent ?? socket
-}
-
-function rssMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-}
-
-/** Every arrival has one beginning and one end in the log. */
-async function pairs(folder: string): Promise<{ arrivals: number; unsettled: string[] }> {
-  const open = new Map<string, { balance: number; line: string }>()
-  let arrivals = 0
-  for (const name of readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort()) {
-    for await (const line of createInterface({ input: createReadStream(join(folder, name)) })) {
-      const { type, id } = JSON.parse(line) as { type: string; id: string }
-      if (type === 'decided' || type === 'refused') {
-        arrivals += 1
-        open.set(id, { balance: (open.get(id)?.balance ?? 0) + 1, line })
-      } else if (type === 'settled') {
-        const balance = (open.get(id)?.balance ?? 0) - 1
-        if (balance === 0) open.delete(id)
-        else open.set(id, { balance, line })
-      }
-    }
-  }
-  return { arrivals, unsettled: [...open.values()].map(({ balance, line }) => `${balance}: ${line}`).slice(0, 20) }
 }

@@ -60,6 +60,8 @@ const paths = [
   '/short',
   '/never',
   '/v1/a?b=c',
+  '/denied',
+  '/denied?a',
   '/%2e%2e/x',
   '/a%2Fb',
   '//',
@@ -116,7 +118,7 @@ export function createGenerate({ auth, originPort, tlsPort, limits }: Places, ra
       case 'ruled':
         return request(`http://ruled.localhost:${originPort}${path}`, `ruled.localhost:${originPort}`, credentials)
       case 'connect':
-        return `CONNECT ${chance(0.9) ? `127.0.0.1:${originPort}` : pick(['elsewhere.example:443', 'localhost', ':1', '[::1]:0'])} HTTP/1.1\r\n${credentials}${headers()}\r\n${request(path, host, '')}`
+        return `CONNECT ${chance(0.9) ? `127.0.0.1:${originPort}` : pick(['elsewhere.example:443', 'localhost', ':1', '[::1]:0'])} HTTP/1.1\r\n${credentials}${headers()}\r\n${request(path.replace('/denied', '/'), host, '')}`
       case 'intercept':
         return request(path, `localhost:${tlsPort}`, '')
       case 'services':

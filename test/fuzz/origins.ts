@@ -26,11 +26,14 @@ const behaviours: Readonly<Record<string, (socket: Socket) => void>> = {
 export interface Origins {
   readonly plainPort: number
   readonly tlsPort: number
+  /** Requests for what every policy here denies. */
+  readonly denied: readonly string[]
   close(): void
 }
 
 export async function startOrigins(certificate: { readonly key: string; readonly certificate: string }): Promise<Origins> {
   const open = new Set<Socket>()
+  const denied: string[] = []
   const answer = (socket: Socket) => {
     open.add(socket)
     socket.on('error', () => {}).once('close', () => open.delete(socket))
@@ -38,6 +41,7 @@ export async function startOrigins(certificate: { readonly key: string; readonly
       const text = chunk.toString('latin1')
       if (!/^[A-Z-]+ \S+ HTTP\/1/.test(text)) return
       const name = /^\S+ \/(\w*)/.exec(text)?.[1] ?? ''
+      if (name === 'denied') denied.push(text)
       if (behaviours[name] !== undefined) behaviours[name](socket)
       else if (/\r\nUpgrade: websocket/i.test(text))
         socket.write(
@@ -52,6 +56,7 @@ export async function startOrigins(certificate: { readonly key: string; readonly
   await Promise.all([once(plain, 'listening'), once(secure, 'listening')])
   return {
     plainPort: (plain.address() as AddressInfo).port,
+    denied,
     tlsPort: (secure.address() as AddressInfo).port,
     close() {
       for (const socket of open) socket.destroy()

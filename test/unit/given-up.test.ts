@@ -82,7 +82,14 @@ test('a request that undici has in its queue keeps nothing of its body, and is n
       const socket = connect(origin.port, '127.0.0.1', () => resolve(socket))
     })
   const target = { host: 'a', port: 80, allowed: [], owner: 'weather' }
-  const pool = createOriginPool({ origin: 'http://a:80', target, dialer: { tcp, tls: tcp }, idleTimeoutMs: 600_000, connections: 1 })
+  const pool = createOriginPool({
+    origin: 'http://a:80',
+    target,
+    dialer: { tcp, tls: tcp },
+    idleTimeoutMs: 600_000,
+    connections: 1,
+    keeper: { keep() {} },
+  })
   const hanging = ask(pool, createCaller().hangup, null)
   hanging.catch(() => {})
   await eventually('one has the connection', () => origin.requests.length === 1)

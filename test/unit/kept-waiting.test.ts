@@ -45,7 +45,7 @@ function arrangePath() {
 
 function servingBy(handle: Handle): ServingOptions {
   const containment = createContainment((error) => assert.fail(String(error)))
-  return { handle, nextId: () => 'r', containment, http: {}, idleTimeoutMs: anHour, linger, maxStreams: 100 }
+  return { handle, nextId: () => 'r', containment, http: {}, idleTimeoutMs: anHour, linger, maxStreams: 100, sessionKeeper: { keep() {} } }
 }
 
 async function startListener(t: TestContext) {

@@ -2,6 +2,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { endOf, type Hangup, type Progress, Refusal } from '../../core/index.ts'
+import type { SessionKeeper } from '../../sockets/index.ts'
 
 export interface OriginSession {
   /** Whether an earlier request has used it: the origin may have closed it meanwhile. */
@@ -32,6 +33,7 @@ export interface Http2SessionsOptions {
   readonly takesHttp2: (socket: Socket) => boolean
   readonly connections: number
   readonly keptMs: number
+  readonly keeper: SessionKeeper
   /** Takes over a connection on which the origin chose HTTP/1.1. */
   readonly onHttp1: (socket: Socket) => void
 }
@@ -47,7 +49,15 @@ const maxDials = 8
 /** What a reply may have on its way before its caller has taken it. */
 const windowBytes = 256 * 1024
 
-export function createHttp2Sessions({ origin, dial, takesHttp2, connections, keptMs, onHttp1 }: Http2SessionsOptions): Http2Sessions {
+export function createHttp2Sessions({
+  origin,
+  dial,
+  takesHttp2,
+  connections,
+  keptMs,
+  keeper,
+  onHttp1,
+}: Http2SessionsOptions): Http2Sessions {
   const open = new Set<KeptSession>()
   let dialling: SharedDial | null = null
   let http1Until = 0
@@ -61,7 +71,7 @@ export function createHttp2Sessions({ origin, dial, takesHttp2, connections, kep
         onHttp1(socket)
         return
       }
-      const session = new KeptSession(origin, socket, () => (isClosed ? 0 : keptMs))
+      const session = new KeptSession(origin, socket, keeper, () => (isClosed ? 0 : keptMs))
       await session.settled(signal)
       open.add(session)
       session.onRetired(() => open.delete(session))
@@ -115,7 +125,7 @@ class KeptSession implements OriginSession {
   isUsed = false
   streams = 0
 
-  constructor(origin: string, socket: Socket, keptMs: () => number) {
+  constructor(origin: string, socket: Socket, keeper: SessionKeeper, keptMs: () => number) {
     // Loaded by the first origin that speaks it.
     const { connect } = process.getBuiltinModule('node:http2')
     this.#keptMs = keptMs
@@ -126,6 +136,7 @@ class KeptSession implements OriginSession {
       maxSendHeaderBlockLength: 128 * 1024,
       settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: maxHeaderBytes },
     })
+    keeper.keep(this.#session)
     this.#session.on('error', () => this.destroy())
     this.#session.once('goaway', () => this.retire())
     this.#session.once('close', () => {

@@ -7,6 +7,7 @@ import type { Dispatcher } from 'undici'
 import type { Progress } from '../../core/index.ts'
 import { type Dialer, keepAliveMs, type Target } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
+import type { SessionKeeper } from '../../sockets/index.ts'
 import { Pool } from '../../sockets/index.ts'
 import { freeSocketsOf } from './agent-queue.ts'
 import { createHttp2Sessions, type Http2Sessions } from './http2-sessions.ts'
@@ -19,6 +20,7 @@ export interface OriginPoolOptions {
   readonly dialer: Dialer
   readonly idleTimeoutMs: number
   readonly connections: number
+  readonly keeper: SessionKeeper
 }
 
 /** A request that may have to wait for a connection of its own. */
@@ -54,7 +56,7 @@ export interface OriginPool {
   destroy(): Promise<void>
 }
 
-export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connections }: OriginPoolOptions): OriginPool {
+export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connections, keeper }: OriginPoolOptions): OriginPool {
   const isSecure = origin.startsWith('https:')
   const keptMs = keepAliveMs(idleTimeoutMs)
   const spare = createSpareSocket(keptMs)
@@ -113,7 +115,7 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
   const agent = new DialAgent(dial, isSecure, connections, keptMs)
   const dialEither = (signal: AbortSignal) => (isSecure ? dialer.tls(target, signal, ['h2', 'http/1.1']) : dialer.tcp(target, signal))
   const takesHttp2 = (socket: Socket) => !isSecure || (socket as TLSSocket).alpnProtocol === 'h2'
-  const http2 = createHttp2Sessions({ origin, dial: dialEither, takesHttp2, connections, keptMs, onHttp1: spare.keep })
+  const http2 = createHttp2Sessions({ origin, dial: dialEither, takesHttp2, connections, keptMs, keeper, onHttp1: spare.keep })
   return {
     versions,
     dispatch: (request, handler) => dispatchOn(pool, request, handler),

@@ -2,6 +2,7 @@
 
 import type { Dialer, DialTimeouts } from '../../egress/index.ts'
 import { createFairCache } from '../../shares/index.ts'
+import { createSessionKeeper } from '../../sockets/index.ts'
 import { createOriginPool, type OriginPool } from './origin-pool.ts'
 
 export interface PoolSettings {
@@ -24,6 +25,7 @@ const maxPools = 1000
 
 export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings): Pools {
   const pools = createFairCache<OriginPool>(maxPools, (pool) => void pool.close().catch(() => {}))
+  const keeper = createSessionKeeper()
 
   return {
     get(integration, origin, host, port, allowed, timeouts = {}) {
@@ -39,6 +41,7 @@ export function createPools({ dialer, idleTimeoutMs, connections }: PoolSettings
           target: { host, port, allowed, owner: integration, timeouts },
           idleTimeoutMs,
           connections,
+          keeper,
         })
         pools.set(integration, key, pool)
       }
