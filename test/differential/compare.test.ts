@@ -46,7 +46,7 @@ const differences: readonly (readonly [Partial<Seen>, string])[] = [
   [{ keys: [['x', '2']] }, 'keys of the query'],
   [{ headers: seen.headers.slice(0, 3) }, 'headers'],
   [{ headers: [...seen.headers, ['X-Injected', '']] }, 'headers'],
-  [{ trailers: [['x-late', '1']] }, 'trailers'],
+  [{ trailers: [['Content-Length', '1']] }, 'trailers'],
   [{ body: '{"a":2}' }, 'body'],
   [{ body: '{"a": 1}' }, 'bytes of the body; body'],
 ]

@@ -13,7 +13,8 @@ import { rego } from '../support/rego.ts'
 import { openInside } from '../support/tunnel.ts'
 import { compare, type Judged } from './compare.ts'
 import { createGenerate, type Door, type Generated, type Place } from './generate.ts'
-import { type Origin, startOrigins } from './origins.ts'
+import { type Origin, type Seen, startOrigins } from './origins.ts'
+import type { Fields } from './spellings.ts'
 
 export interface DifferentialOptions {
   readonly seed: number
@@ -25,7 +26,7 @@ const atOnce = 24
 const perConnection = 6
 /** Hosts of one origin: of the second, rules look at the body, which is then read whole. */
 const hosts = ['stream.differential.localhost', 'read.differential.localhost']
-const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+const auth: Fields = [['Proxy-Authorization', proxyHeader('weather')]]
 
 /** Tells by reasons of the audit log what it was given; in pieces that a record takes, and in hexadecimal digits, which nothing masks. */
 const telling = rego`
@@ -88,7 +89,7 @@ breaker: { minimumRequests: 1000000 }`,
   let turn = 0
   const next = (door: Door, to: Origin, place: Place): Generated => {
     left -= 1
-    const one = generate(door, place, door === 'proxy' ? auth : '')
+    const one = generate(door, place, door.startsWith('proxy') ? auth : [])
     sent.set(one.id, { ...one, door, to })
     return one
   }
@@ -97,7 +98,9 @@ breaker: { minimumRequests: 1000000 }`,
       turn += 1
       const to = origins.all[turn % origins.all.length] as Origin
       const place = { host: hosts[Math.floor(turn / 2) % 2] as string, port: to.port, scheme: to.scheme }
-      if (to.scheme === 'http') await overOne(connect(proxyPort, '127.0.0.1'), () => next('proxy', to, place))
+      if (to.scheme === 'http' && turn % 3 === 0)
+        await overStreams(connect(proxyPort, '127.0.0.1'), () => next('proxy over HTTP/2', to, place))
+      else if (to.scheme === 'http') await overOne(connect(proxyPort, '127.0.0.1'), () => next('proxy', to, place))
       else if (turn % 3 === 0) await overOne(await inside(installation, proxyPort, place, 'http/1.1'), () => next('inside', to, place))
       else await overStreams(await inside(installation, proxyPort, place, 'h2'), () => next('inside over HTTP/2', to, place))
     }
@@ -107,11 +110,13 @@ breaker: { minimumRequests: 1000000 }`,
   const faults = compare({ judged, seen: origins.seen, sent, servers: origins.all })
   assert.equal(judged.filter(({ problem }) => problem === 'internal').length, 0, stderr().slice(-2000))
   assert.equal(faults.length, 0, `${faults.length} requests differ; seed ${seed}\n${faults.slice(0, 5).join('\n')}`)
-  const by = (of: 'HTTP/1.1' | 'HTTP/2') => origins.seen.filter(({ version }) => (version === '2') === (of === 'HTTP/2')).length
-  const each = (['nginx', 'node', 'go'] as const).map(
-    (server) => `${origins.seen.filter((one) => one.server === server).length} by ${server}`,
-  )
-  return `${requests} requests, ${judged.length} allowed, ${origins.seen.length} seen by origins (${each.join(', ')}; ${by('HTTP/2')} over HTTP/2), none of which differs; seed ${seed}`
+  const count = (of: (one: Seen) => string | undefined) => {
+    const found = Object.entries(Object.groupBy(origins.seen, (one) => of(one) ?? 'none'))
+    return found.map(([what, all = []]) => `${what} ${all.length}`).join(', ')
+  }
+  const servers = count(({ server, version }) => `${server} over HTTP/${version}`)
+  const doors = count(({ headers }) => sent.get(headers.find(([name]) => name.toLowerCase() === 'x-case')?.[1] ?? '')?.door)
+  return `${requests} requests, ${judged.length} allowed, ${origins.seen.length} seen by origins (${servers}; ${doors}), none of which differs; seed ${seed}`
 }
 
 function inside(installation: Installation, proxyPort: number, { host, port }: Place, version: 'http/1.1' | 'h2'): Promise<Socket> {

@@ -5,8 +5,8 @@ import { bodies, type Fields, hostileBodies, hostileMethods, methods } from './s
 
 const hostileVersions = ['HTTP/1.0', 'HTTP/1.1 ', 'HTTP/1.2', 'HTTP/2.0', 'http/1.1', 'HTTP/01.1', '', 'HTTP/1.1\t']
 
-/** `head`: header lines that the door needs. */
-export function overHttp1(pick: Pick, id: string, door: Door, place: Place, head: string): Generated {
+/** `needed`: by the door. */
+export function overHttp1(pick: Pick, id: string, door: Door, place: Place, needed: Fields): Generated {
   const { chance, one, either } = pick
   const authority = `${place.host}:${place.port}`
   const others = othersOf(place)
@@ -26,6 +26,7 @@ export function overHttp1(pick: Pick, id: string, door: Door, place: Place, head
   const hosts: Fields = chance(0.03) ? one(twice) : [['Host', claimed]]
   const own = fieldsOf(pick)
   const lines = [...hosts, ['X-Case', id] as const, ...own, ...framing].map(([name, value]) => lineOf(pick, name, value)).join('')
+  const head = needed.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const blank = either([' '], ['  ', '\t', ' \t', '\x0b', '\xa0'])
   const line = [either(methods, hostileMethods), formOf(pick, door, place, others), either(['HTTP/1.1'], hostileVersions)].join(blank)
   const whole = Buffer.from(`${line}${chance(0.02) ? '\n' : '\r\n'}${head}${lines}\r\n${bytes}`, 'latin1')

@@ -17,7 +17,7 @@ const hostileTargets = [
   '/a HTTP/1.1\r\nHost: evil\r\n\r\n',
   '//evil/x',
 ]
-const hostileSchemes = ['http', 'HTTPS', '', 'ftp', 'https ', 'https://x']
+const hostileSchemes = ['http', 'https', 'HTTPS', '', 'ftp', 'https ', 'https://x']
 const surplus: Fields = [
   [':path', '/evil'],
   [':authority', 'evil'],
@@ -34,7 +34,8 @@ const lateFields: readonly Fields[] = [
   [['host', 'evil']],
 ]
 
-export function overHttp2(pick: Pick, id: string, place: Place): Generated {
+/** `needed`: by the door. */
+export function overHttp2(pick: Pick, id: string, place: Place, needed: Fields): Generated {
   const { chance, one, either, below } = pick
   const body = either(bodies, hostileBodies)
   const isEmpty = chance(0.4) || body === ''
@@ -43,7 +44,7 @@ export function overHttp2(pick: Pick, id: string, place: Place): Generated {
   const isWrong = own.some(([name]) => /^content-length/i.test(name)) || chance(hostileShare / 2)
   if (chance(0.4)) own.push(['content-length', String((isEmpty ? 0 : body.length) + (isWrong ? one([-1, 1, 5]) : 0))])
   const pseudo = pseudoFields(pick, place)
-  const cases: Fields = [['x-case', id]]
+  const cases: Fields = [...needed.map(([name, value]): [string, string] => [name.toLowerCase(), value]), ['x-case', id]]
   const block = fieldBlock(chance(0.02) ? [...cases, ...pseudo, ...own] : [...pseudo, ...cases, ...own])
   const late = isEmpty || chance(0.9) ? [] : one(lateFields)
   const streamed = { block, cut: chance(0.1) ? below(60) : null, body: isEmpty ? '' : body, late, isPadded: chance(0.1) }
@@ -54,7 +55,7 @@ function pseudoFields(pick: Pick, place: Place): Fields {
   const { chance, one, either, below } = pick
   const all: Fields = [
     [':method', either(methods, hostileMethods)],
-    [':scheme', chance(0.03) ? one(hostileSchemes) : 'https'],
+    [':scheme', chance(0.03) ? one(hostileSchemes) : place.scheme],
     [':authority', chance(0.05) ? one(othersOf(place)) : `${place.host}:${place.port}`],
     [':path', chance(0.05) ? one(hostileTargets) : targetOf(pick)],
   ]

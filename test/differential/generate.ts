@@ -2,8 +2,9 @@
 import { overHttp1 } from './generate-http1.ts'
 import { overHttp2 } from './generate-http2.ts'
 import { createPick } from './pick.ts'
+import type { Fields } from './spellings.ts'
 
-export type Door = 'proxy' | 'inside' | 'inside over HTTP/2'
+export type Door = 'proxy' | 'proxy over HTTP/2' | 'inside' | 'inside over HTTP/2'
 
 export interface Place {
   readonly host: string
@@ -20,15 +21,15 @@ export interface Generated {
   readonly content: string | null
 }
 
-/** `head`: header lines that the door needs. */
-export type Generate = (door: Door, place: Place, head: string) => Generated
+/** `own`: fields that the door needs. */
+export type Generate = (door: Door, place: Place, own: Fields) => Generated
 
 export function createGenerate(seed: number): Generate {
   const pick = createPick(seed)
   let count = 0
-  return (door, place, head) => {
+  return (door, place, own) => {
     count += 1
     const id = `${seed.toString(36)}-${count}`
-    return door === 'inside over HTTP/2' ? overHttp2(pick, id, place) : overHttp1(pick, id, door, place, head)
+    return door.endsWith('over HTTP/2') ? overHttp2(pick, id, place, own) : overHttp1(pick, id, door, place, own)
   }
 }
