@@ -94,10 +94,16 @@ export function createRetries({ random = Math.random, now = Date.now }: RetriesO
 /** A longer body, or one of a length that is not declared, is streamed, and sent once. */
 const maxResentBytes = 64 * 1024
 
-/** Reads a short body before it is sent, so that it can be sent again. Throws as `JudgedBody.buffer`. */
-export async function holdForRetries(body: JudgedBody | null): Promise<void> {
+/** Reads a short body before it is sent, so that it can be sent again. Throws as `JudgedBody.buffer`, and what `hangup` says: its caller may take longer than all of it may. */
+export async function holdForRetries(body: JudgedBody | null, hangup: Hangup): Promise<void> {
   if (body === null || (await body.arrived()) || (body.declaredBytes ?? Number.POSITIVE_INFINITY) > maxResentBytes) return
-  await body.buffer(maxResentBytes)
+  const ended = Promise.withResolvers<never>()
+  const forget = hangup.onGone(() => ended.reject(endOf(hangup)))
+  try {
+    await Promise.race([body.buffer(maxResentBytes), ended.promise])
+  } finally {
+    forget()
+  }
 }
 
 type Ended = { readonly answer: Reply } | { readonly failure: unknown; readonly wasSent: boolean }

@@ -154,3 +154,18 @@ test('over HTTP/2 a request that was refused unprocessed is sent again with its 
     retried: [{ problem: 'origin-failed', sentBytes: 5 }],
   })
 })
+
+test('a caller that sends its body too slowly to be held for retries is cut by the time for all of it', async (t) => {
+  const origin = await startOrigin(t)
+  const bounded = { retries, timeouts: { total: '300ms' } }
+  const installation = createInstallation(t, {
+    config: `http: { lingerTimeout: 600ms }\nservices: [{ name: plain, url: "http://127.0.0.1:${origin.port}" }]`,
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port, bounded)], services: [{ name: 'plain', ...bounded }] }) },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  await eachCase([`http://localhost:${origin.port}/`, '/services/plain/'], async (url) => {
+    const head = `PUT ${url} HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n`
+    assert.match(await exchangeRaw(proxyPort, `${head}Content-Length: 5\r\n\r\nhe`), /^HTTP\/1\.1 504 total-timeout\r\n/)
+  })
+  assert.equal(origin.connections(), 0)
+})

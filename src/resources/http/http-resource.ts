@@ -93,7 +93,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
   async function askAgain(settings: Retries, permit: Permit<HttpRequest>, { hangup, progress, timeoutMs }: AskedFor): Promise<Reply> {
     const { claim, request } = permit
     const { body, integration, target } = request
-    await holdForRetries(body)
+    await holdForRetries(body, hangup)
     const on = { hangup, progress, head: createHeadDeadline(timeoutMs) }
     const origin = claim.origin ?? originOf(target)
     return withRetries({ settings, owner: shareOf(integration), origin, body, ...on }, (progress) => ask(permit, { ...on, progress }))

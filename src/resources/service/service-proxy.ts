@@ -129,7 +129,7 @@ export function createServiceProxy(configured: ServiceSettings, dialer: Dialer, 
       const { hangup, maxRequestBytes, retries, timeoutMs = configured.timeoutMs } = bounds
       const settings = isIdempotent(target.method) ? retries : undefined
       if (settings === undefined) await body?.arrived()
-      else await holdForRetries(body)
+      else await holdForRetries(body, hangup)
       if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > maxRequestBytes)
         throw new Refusal('payload-too-large', `the body is larger than ${maxRequestBytes} bytes`)
       const head = createHeadDeadline(timeoutMs)
