@@ -84,12 +84,6 @@ export function identified(callers: Callers, integration: Integration, identity:
   return suspended === null ? { integration, identity, tokenHashes } : { integration, identity, tokenHashes, suspended }
 }
 
-/** SHA-256 of the token that an Authorization would be; `null` where it is of no scheme that tokens come in. */
-export function digestIn(authorization: string): Buffer | null {
-  const { scheme, digest } = present(authorization)
-  return scheme === null ? null : digest
-}
-
 function digest(token: string): Buffer {
   return hash('sha256', token, 'buffer')
 }

@@ -1,7 +1,6 @@
 /** The gateway's own token is for the gateway: an Authorization that holds the caller's is never passed on, whichever way it proved its identity. */
-import { timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Identified } from '../core/index.ts'
-import { digestIn } from './identify.ts'
 
 /** `headers` itself where none holds it. */
 export function withoutOwnToken(headers: string[], { integration, tokenHashes = integration.tokenHashes }: Identified): string[] {
@@ -19,6 +18,17 @@ function isAuthorization(name: string): boolean {
 }
 
 function holdsOne(authorization: string, tokenHashes: readonly Buffer[]): boolean {
-  const digest = digestIn(authorization)
-  return digest !== null && tokenHashes.some((known) => timingSafeEqual(known, digest))
+  return possibleTokens(authorization).some((text) => {
+    const digest = hash('sha256', text, 'buffer')
+    return tokenHashes.some((known) => timingSafeEqual(known, digest))
+  })
+}
+
+/** Of any scheme, or of none: a client may have one of its own for what it takes for the service's key, or send that as the name of a user. */
+function possibleTokens(authorization: string): readonly string[] {
+  const value = authorization.trim()
+  const credentials = value.replace(/^\S+\s+/, '')
+  const decoded = Buffer.from(credentials, 'base64').toString('utf8')
+  const colon = decoded.indexOf(':')
+  return [value, credentials, decoded, ...(colon < 0 ? [] : [decoded.slice(0, colon), decoded.slice(colon + 1)])]
 }

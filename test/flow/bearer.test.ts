@@ -59,6 +59,12 @@ test('an Authorization for the service passes beside Proxy-Authorization or on a
       [proxyPort, `${proof}AUTHORIZATION: bearer  weather-token`, []],
       [proxyPort, `${proof}Authorization: ${basic}`, []],
       [proxyPort, `${proof}Authorization: ${own}\r\nAuthorization: ${forOrigin}`, [forOrigin]],
+      // Some SDKs have a scheme of their own for their key, none at all, or send it as the name of a user.
+      [proxyPort, `${proof}Authorization: token weather-token`, []],
+      [proxyPort, `${proof}Authorization: weather-token`, []],
+      [proxyPort, `${proof}Authorization: Bearer\tweather-token`, []],
+      [proxyPort, `${proof}Authorization: Basic ${btoa('weather-token:')}`, []],
+      [proxyPort, `${proof}Authorization: Basic ${btoa('me:key-of-the-origin')}`, [`Basic ${btoa('me:key-of-the-origin')}`]],
       [ownPort, `Authorization: ${forOrigin}`, [forOrigin]],
       [ownPort, `Authorization: ${own}`, []],
     ] as const,
