@@ -16,6 +16,7 @@ const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknow
 
 let installation: Installation
 let server: EchoServer
+let proxyPort: number
 let proxied: grpc.Client
 let tunnelled: grpc.Client
 /** To an origin that speaks HTTP/1.1 only. */
@@ -44,7 +45,7 @@ before(async () => {
     toLocalhost(port, { ...to, tls: 'intercept' }),
   ])
   installation.write('integrations/weather.yaml', grant({ network }))
-  const { proxyPort } = await startHere(t, installation)
+  proxyPort = (await startHere(t, installation)).proxyPort
   // The library sends no credentials to a proxy on this machine, so that each of its connections is put into a tunnel here.
   const tunnels = await startTunnels(t, proxyPort, `localhost:${server.port}`)
   proxied = openClient(proxyPort, `localhost:${server.port}`)
@@ -95,6 +96,13 @@ test('what is denied is PERMISSION_DENIED, and recorded', () =>
     assert.equal(status.code, grpc.status.PERMISSION_DENIED)
     assert.equal(decidedBy(status.metadata.get('sallyport-request-id')[0])?.['door'], door)
   }))
+
+test('a tunnel that is denied says so inside, where its caller reads it', async () => {
+  const port = await startTunnels(whole, proxyPort, 'localhost:1')
+  const { status } = await unary(openClient(port, 'localhost:1'), methods.unary.path, 'there')
+  assert.equal(status.code, grpc.status.PERMISSION_DENIED)
+  assert.match(status.details, /^policy-denied: /)
+})
 
 test('a call without proof of who asks is UNAUTHENTICATED at the proxy', async () => {
   const { status } = await unary(proxied, methods.unary.path, 'there')

@@ -155,6 +155,13 @@ const broken: Readonly<Record<string, readonly [frames: () => readonly Buffer[],
     () => [post(1), frame('windowUpdate', 0, 1, uint32(0))],
     /Protocol error/,
   ],
+  'DATA beyond the length of its stream (CVE-2025-8671)': [
+    () => {
+      const block = Buffer.concat([head('/held', 'POST'), headerBlock([['content-length', '1']])])
+      return [frame('headers', endHeaders, 1, block), frame('data', 0, 1, 'xx')]
+    },
+    /Protocol error/,
+  ],
   'DATA behind the end of its stream (CVE-2025-8671)': [() => [get('/held', 1), frame('data', 0, 1, 'x')], /Protocol error/],
   'an acknowledgement of a PING that was not sent': [() => [frame('ping', ack, 0, Buffer.alloc(8))], /Protocol error/],
   'a reset of a stream that was not begun': [() => [frame('rstStream', 0, 1, uint32(8))], /Protocol error/],

@@ -5,12 +5,14 @@ import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from 'node
 import { connect as connectTcp } from 'node:net'
 import { after, before, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { echoMessages } from '../support/client-gateway.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { answerOf, ask } from '../support/http2.ts'
 import { beginHttp2, endHeaders, endStream, frame, frameTypes, headerBlock } from '../support/http2-frames.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
+import { callersFrame } from '../support/websocket.ts'
 
 /** Lives as long as this file. */
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
@@ -35,7 +37,8 @@ before(async () => {
       else if (req.url !== '/held') res.end(`${req.method} ${req.url}`)
     },
   })
-  const capability = toLocalhost(origin.port, { tls: 'none', paths: ['/*'], methods: ['GET', 'POST'] })
+  origin.server.on('upgrade', echoMessages)
+  const capability = toLocalhost(origin.port, { tls: 'none', paths: ['/*'], methods: ['GET', 'POST'], websocket: true })
   installation.write('integrations/weather.yaml', grant({ network: [capability] }))
   proxyPort = (await startHere(t, installation)).proxyPort
   session = openSession()
@@ -99,6 +102,22 @@ test('a CONNECT over it opens nothing, and is told why', async () => {
   const { headers, body } = await answerOf(stream)
   assert.equal(headers[':status'], 405)
   assert.match(body, /a CONNECT comes over HTTP\/1\.1/)
+})
+
+test('a WebSocket is asked for by an extended CONNECT (RFC 8441), and carries messages', async () => {
+  const client = openSession()
+  await once(client, 'remoteSettings')
+  const handshake = { ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/live', 'sec-websocket-version': '13' }
+  const stream = client.request({ ...own(), ...handshake }, { endStream: false })
+  const [headers] = await once(stream, 'response')
+  assert.equal(headers[':status'], 200)
+  stream.write(callersFrame('hello'))
+  const [echo] = (await once(stream, 'data')) as [Buffer]
+  assert.equal(echo.subarray(2).toString(), 'hello')
+  stream.close(8)
+  const subjects = records('decided').map(({ subject }) => subject as { path: string; websocket?: boolean })
+  assert.equal(subjects.find(({ path }) => path === '/live')?.websocket, true)
+  client.destroy()
 })
 
 test('no more streams are open at once than http.maxStreams', async () => {

@@ -10,7 +10,7 @@ export interface EitherVersion {
   readonly body: RequestBody | null
   readonly progress: Progress
   /** What is known of the origin. */
-  readonly versions: () => OriginVersions
+  readonly versions: OriginVersions
   readonly overHttp1: (body: RequestBody | null, progress: Progress) => Promise<Reply>
   /** `null`: the origin speaks HTTP/1.1, and nothing was sent. */
   readonly overHttp2: (body: RequestBody | null) => Promise<Reply | null>
@@ -19,13 +19,13 @@ export interface EitherVersion {
 /** Throws `Refusal`: as `overHttp1` and `overHttp2`. */
 export function askInEither(options: EitherVersion): Promise<Reply> {
   const { prefersHttp2, body, progress, versions, overHttp1, overHttp2 } = options
-  if (prefersHttp2 || versions().http2Only)
+  if (prefersHttp2 || versions.http2Only)
     return overHttp2(body).then((reply) => {
       if (reply !== null) return reply
-      versions().http2Only = false
+      versions.http2Only = false
       return overHttp1(body, progress)
     })
-  if (versions().http1) return overHttp1(body, progress)
+  if (versions.http1) return overHttp1(body, progress)
   return askUnknown(options)
 }
 
@@ -34,11 +34,11 @@ async function askUnknown({ body, progress, versions, overHttp1, overHttp2 }: Ei
   const repeatable = body === null ? null : new RepeatableBody(body)
   try {
     const reply = await overHttp1(repeatable, releasing(progress, repeatable))
-    versions().http1 = true
+    versions.http1 = true
     return reply
   } catch (error) {
     const said = error instanceof Refusal ? speaksHttp2Only(error) : null
-    if (said !== null) versions().http2Only = true
+    if (said !== null) versions.http2Only = true
     if (said === null || repeatable?.canRepeat === false) {
       await repeatable?.leave()
       throw error

@@ -137,7 +137,7 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
       ...{ body, progress },
       // Without TLS an origin cannot be asked which it speaks: all of them speak HTTP/1.1, but for those of gRPC.
       prefersHttp2: request.isHttp2 === true && (target.scheme === 'https' || request.isGrpc === true),
-      versions: () => pool().versions,
+      versions: pool().versions,
       overHttp1: (body, progress) =>
         body === null
           ? ask(null, progress)
