@@ -111,12 +111,11 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           // Tokens are not part of a revision.
           if (!isCurrent(decided.revision) || reauthenticated(connection) === null) evaluate(connection)
-          return reply
-            .takeover(socket, head, meter, opening)
-            .catch((error) => {
-              throw isCut ? new BrokenOff('policy-denied', 'it is no longer allowed') : error
-            })
-            .finally(() => open.delete(connection))
+          return reply.takeover(socket, head, meter, opening).finally(() => {
+            open.delete(connection)
+            // Of a caller that has ended its half, the cut looks like the end of the other.
+            if (isCut) throw new BrokenOff('policy-denied', 'it is no longer allowed')
+          })
         },
       }
     },

@@ -45,18 +45,24 @@ export function brokenOffBy({ errored, aborted }: Caller): Error {
 }
 
 /** How long an end that is told to close may take. */
-const closeWaitMs = 2000
+export const closeWaitMs = 2000
 
 export interface Ends {
   readonly caller: Duplex
   readonly origin: Duplex
+  /** What joins the two; in it bytes of the caller wait until the destination reads. */
+  readonly between: Duplex
   /** Whether a frame may follow what that end was sent: its last one is whole. */
   readonly tellsCaller: boolean
   readonly tellsOrigin: boolean
 }
 
 /** Resolves when the caller has closed, or has had its time. `reason`: of the gateway's own. */
-export function closeBoth({ caller, origin, tellsCaller, tellsOrigin }: Ends, code: number, reason: string): Promise<void> {
+export function closeBoth({ caller, origin, between, tellsCaller, tellsOrigin }: Ends, code: number, reason: string): Promise<void> {
+  between.unpipe()
+  origin.unpipe(between)
+  // Without what has passed already, the Close frame could stand inside another one.
+  for (let chunk = between.read(); chunk !== null && origin.writable; chunk = between.read()) origin.write(chunk)
   if (tellsCaller && caller.writable) caller.end(closeFrame(code, reason, false))
   if (tellsOrigin && origin.writable) origin.end(closeFrame(code, reason, true))
   // Unread bytes would turn an end into a reset, by which the frame is lost.

@@ -1,7 +1,7 @@
 /** The clocks of a WebSocket: until it opens, while nothing moves on it, and over all of it. */
 import { BrokenOff, type ProblemCode, Refusal, type Timeouts } from '../core/index.ts'
 import { firstByteLate } from '../egress/index.ts'
-import { FrameFault } from './close.ts'
+import { closeWaitMs, FrameFault } from './close.ts'
 
 export interface TimerOptions {
   readonly destination: string
@@ -20,6 +20,7 @@ export class UpgradeTimers {
   #timer: NodeJS.Timeout
   #firstByte: NodeJS.Timeout | undefined
   #isOpen = false
+  #hasEnded = false
   #isOver = false
 
   constructor(options: TimerOptions) {
@@ -50,7 +51,15 @@ export class UpgradeTimers {
   }
 
   moved(): void {
-    if (!this.#isOver) this.#timer.refresh()
+    if (!this.#isOver && !this.#hasEnded) this.#timer.refresh()
+  }
+
+  /** The destination has closed, and the caller has heard all. `close`: called if it does not close by itself. */
+  ended(close: () => void): void {
+    if (this.#isOver) return
+    this.#hasEnded = true
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(close, closeWaitMs)
   }
 
   stop(): void {

@@ -119,7 +119,7 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     this.#toCaller = this.#direction('destination', agreed)
     this.#origin = origin
     this.progress.answered()
-    origin.once('close', () => this.#originClosed(origin))
+    origin.once('close', () => (origin.readableEnded ? this.#originClosed() : this.#fail(new Error('the destination broke off'))))
     this.#timers.opened(() => this.#sendsSlowly || this.#receivesSlowly)
     opening.accept(agreed.headers)
     // Early bytes are charged when they are sent on.
@@ -238,12 +238,14 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     else this.#finish()
   }
 
-  #originClosed(origin: Socket): void {
+  #originClosed(): void {
     const { caller } = this.#options
-    // If the destination has ended its side, the caller's side is ended as well, and the caller's own end closes the rest.
-    if (!origin.readableEnded) this.#fail(new Error('the destination broke off'))
     // If a bucket slows the rest, the library ends the caller's side after it.
-    else if (caller.writable && !this.#receivesSlowly) caller.end()
+    if (caller.writable && !this.#receivesSlowly) caller.end()
+    // Nothing that the caller still sends arrives anywhere: it has heard all, and is given time to close.
+    const heardAll = () => this.#timers.ended(() => this.#finish())
+    if (caller.writableFinished) heardAll()
+    else caller.once('finish', heardAll)
   }
 
   #conclude(): void {
@@ -259,6 +261,7 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     this.#conclude()
     this.#origin?.destroy()
     this.end.destroy()
+    this.#options.caller.destroy()
     this.#resolve()
   }
 
@@ -288,11 +291,9 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
   }
 
   #close(code: number, reason: string): Promise<void> {
-    const [caller, origin] = [this.#options.caller, this.#origin as Socket]
-    this.end.unpipe()
-    origin.unpipe(this.end)
+    const ends = { caller: this.#options.caller, origin: this.#origin as Socket, between: this.end }
     const tellsCaller = this.#toCaller?.mayFollow === true && !this.#receivesSlowly
     const tellsOrigin = this.#fromCaller?.mayFollow === true && !this.#sendsSlowly
-    return closeBoth({ caller, origin, tellsCaller, tellsOrigin }, code, reason)
+    return closeBoth({ ...ends, tellsCaller, tellsOrigin }, code, reason)
   }
 }

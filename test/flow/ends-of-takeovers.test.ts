@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { askGateway } from '../../src/cli/admin-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, proxyHeader, root, startHere } from '../support/installation.ts'
+import { everySlotIsFree } from '../support/slots.ts'
 import { endless, opened, upgradeHeaders } from '../support/websocket.ts'
 
 /** One end of what was opened, which leaves its own half open until a test ends it. */
@@ -280,11 +280,7 @@ async function arrange(t: TestContext, { idleTimeout = '1h', timeout = '1h' } = 
     return { caller, origin }
   }
   const ofType = (type: string) => installation.records().filter((record) => record['type'] === type)
-  const freeSlots = async () => {
-    const { body } = await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', '/v1/usage')
-    const [, capacity, level] = /"bucket":"concurrency"[^}]*"capacity":(\d+)[^}]*"level":(\d+)/.exec(JSON.stringify(body)) ?? []
-    return capacity !== undefined && capacity === level
-  }
+  const freeSlots = () => everySlotIsFree(installation)
   return { state, open, ofType, freeSlots }
 }
 

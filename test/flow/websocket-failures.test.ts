@@ -3,7 +3,17 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
-import { startWebSocketDoors, type WebSocketDoor, webSocketDoors } from '../support/websocket-doors.ts'
+import { everySlotIsFree } from '../support/slots.ts'
+import { callersFrame, frame } from '../support/websocket.ts'
+import {
+  startWebSocketDoors,
+  type WebSocketCaller,
+  type WebSocketDoor,
+  type WebSocketDoors,
+  type WebSocketEnd,
+  type WebSocketOrigin,
+  webSocketDoors,
+} from '../support/websocket-doors.ts'
 
 /** An origin that answers every handshake with this status. */
 async function startRefusing(t: TestContext, status: number) {
@@ -34,4 +44,145 @@ test('an origin that refuses handshakes with 401 works, and opens no breaker', a
   const { origins, statusOf } = await startRefusing(t, 401)
   await eachCase(webSocketDoors, (door) => times(3, async () => assert.equal(await statusOf(door), 502)))
   assert.equal(origins.length, 3 * webSocketDoors.length)
+})
+
+type Pair = Awaited<ReturnType<WebSocketDoors['open']>>
+const over = ({ stream }: WebSocketEnd) => eventually('it has ended', () => stream.readableEnded || stream.destroyed)
+
+/** How an open WebSocket ends, and what is recorded of it. */
+const ends: Readonly<
+  Record<string, { act(pair: Pair): Promise<unknown>; recorded: readonly [complete: boolean, problem: string | null] }>
+> = {
+  'the caller breaks off': {
+    async act({ caller, origin }) {
+      caller.reset()
+      await over(origin)
+    },
+    recorded: [false, 'client-closed'],
+  },
+  'the origin breaks off': {
+    async act({ caller, origin }) {
+      origin.reset()
+      await over(caller)
+    },
+    recorded: [false, 'origin-failed'],
+  },
+  'the caller ends, and then the origin': {
+    act: ({ caller, origin }) => endInTurn(caller, origin, callersFrame('last')),
+    recorded: [true, null],
+  },
+  'the origin ends, and then the caller': {
+    act: ({ caller, origin }) => endInTurn(origin, caller, frame('last')),
+    recorded: [true, null],
+  },
+}
+
+async function endInTurn(first: WebSocketEnd, second: WebSocketEnd, last: Buffer): Promise<void> {
+  first.stream.end(last)
+  await over(second)
+  assert.ok(second.heard().equals(last))
+  second.stream.end()
+}
+
+test('however it ends, both ends are closed, it is settled once, and its slot is free', async (t) => {
+  const { installation, open, settled } = await startWebSocketDoors(t)
+  let count = 0
+  await eachCase(webSocketDoors, (door) =>
+    eachCase(Object.entries(ends), async ([, { act, recorded }]) => {
+      const pair = await open(door)
+      await act(pair)
+      count += 1
+      await eventually('it is settled', () => settled().length === count)
+      const { complete, problem = null } = settled().at(-1) ?? {}
+      assert.deepEqual([complete, problem], recorded)
+      await over(pair.origin)
+    }),
+  )
+  await eventually('every slot is free', () => everySlotIsFree(installation))
+  assert.equal(settled().length, count)
+})
+
+/** How one ends that the origin has not opened. */
+const early: Readonly<
+  Record<string, { act(caller: WebSocketCaller, origin: WebSocketOrigin): unknown; recorded: readonly [number, string] }>
+> = {
+  'the caller breaks off': { act: (caller) => caller.reset(), recorded: [499, 'client-closed'] },
+  'the caller breaks off behind bytes of its own': {
+    act(caller) {
+      caller.stream.write(callersFrame('early'), () => caller.reset())
+    },
+    recorded: [499, 'client-closed'],
+  },
+  'the origin breaks off': { act: (_caller, origin) => origin.reset(), recorded: [502, 'origin-failed'] },
+  'the origin ends': { act: (_caller, { stream }) => void stream.end(), recorded: [502, 'origin-failed'] },
+  'the origin ends within its answer': {
+    act: (_caller, { stream }) => void stream.end('HTTP/1.1 101 Sw'),
+    recorded: [502, 'origin-failed'],
+  },
+}
+
+test('however it ends before it has opened, both ends are closed, it is settled once, and its slot is free', async (t) => {
+  const { installation, ask, origins, settled } = await startWebSocketDoors(t, { answer: () => {} })
+  let count = 0
+  await eachCase(webSocketDoors, (door) =>
+    eachCase(Object.entries(early), async ([, { act, recorded }]) => {
+      const caller = await ask(door)
+      const origin = await eventually('the origin is asked', () => origins[count])
+      act(caller, origin)
+      count += 1
+      await eventually('it is settled', () => settled().length === count)
+      const { status, problem = null } = settled().at(-1) ?? {}
+      assert.deepEqual([status, problem], recorded)
+      await over(origin)
+      caller.stream.destroy()
+    }),
+  )
+  await eventually('every slot is free', () => everySlotIsFree(installation))
+  assert.equal(settled().length, count)
+})
+
+test('a policy that no longer allows WebSockets cuts them through every door, those that one end has ended too', async (t) => {
+  const { installation, gateway, open, allow, settled } = await startWebSocketDoors(t)
+  const pairs: Pair[] = []
+  await eachCase(webSocketDoors, async (door) => {
+    pairs.push(await open(door))
+    const half = await open(door)
+    half.caller.stream.end()
+    await over(half.origin)
+    pairs.push(half)
+  })
+  allow(false)
+  assert.equal((await gateway.reload()).ok, true)
+  await eachCase(pairs, async ({ caller, origin }) => {
+    await over(caller)
+    await over(origin)
+  })
+  await eventually('all are settled', () => settled().length === pairs.length)
+  const recorded = settled().map(({ complete, problem = null }) => [complete, problem])
+  assert.deepEqual(recorded, Array(pairs.length).fill([false, 'policy-denied']))
+  const revoked = installation.records().filter(({ type }) => type === 'revoked')
+  assert.deepEqual(
+    revoked.map(({ rule }) => rule),
+    Array(pairs.length).fill('default/deny'),
+  )
+  await eventually('every slot is free', () => everySlotIsFree(installation))
+})
+
+test('once its origin has closed, a WebSocket is not kept by a caller that goes on sending', async (t) => {
+  const { installation, open, settled } = await startWebSocketDoors(t, { config: 'websockets: { idleTimeout: 500ms }' })
+  await eachCase(webSocketDoors, async (door) => {
+    const before = settled().length
+    const { caller, origin } = await open(door)
+    origin.stream.end()
+    origin.stream.destroySoon()
+    await over(caller)
+    const pings = setInterval(() => caller.stream.write(callersFrame('', { opcode: 9 })), 20)
+    t.after(() => clearInterval(pings))
+    await eventually('it is settled', () => settled().length > before)
+    await eventually('its caller is closed', () => caller.stream.destroyed)
+    clearInterval(pings)
+    const { complete, problem = null } = settled().at(-1) ?? {}
+    assert.deepEqual([complete, problem], [true, null])
+  })
+  await eventually('every slot is free', () => everySlotIsFree(installation))
 })

@@ -23,13 +23,13 @@ export interface WebSocketEnd {
   readonly stream: Duplex
   /** Everything that came behind the head. */
   heard(): Buffer
+  /** As only a failure would end it. */
+  reset(): void
 }
 
 export interface WebSocketCaller extends WebSocketEnd {
   /** Of the answer, once it is there. */
   status(): number | null
-  /** As only a failure would end it. */
-  reset(): void
 }
 
 export interface WebSocketOrigin extends WebSocketEnd {
@@ -56,6 +56,8 @@ export interface WebSocketDoors {
   ask(door: WebSocketDoor, early?: Buffer, more?: Readonly<Record<string, string>>): Promise<WebSocketCaller>
   /** Both ends, once it is open. */
   open(door: WebSocketDoor): Promise<{ readonly caller: WebSocketCaller; readonly origin: WebSocketOrigin }>
+  /** Rewrites the manifest, which the gateway reads when it is reloaded. */
+  allow(websocket: boolean): void
   /** Of type `settled`, of WebSockets alone, in order. */
   settled(): readonly Readonly<Record<string, unknown>>[]
 }
@@ -93,11 +95,13 @@ const openIt = (socket: Socket, accepting: string) => void socket.write(acceptin
 export async function startWebSocketDoors(t: TestContext, options: WebSocketDoorsOptions = {}): Promise<WebSocketDoors> {
   const { config = '', rights = {}, conditions = {}, answer = openIt } = options
   const origins: WebSocketOrigin[] = []
+  /** By the other end's port, without TLS: only there is a reset. */
+  const raw = new Map<number | undefined, Socket>()
   const serve = (stream: Socket) => {
     t.after(() => stream.destroy())
     stream.on('error', () => {})
     const heard = readBehindHead(stream, (head) => {
-      origins.push({ stream, head, heard })
+      origins.push({ stream, head, heard, reset: () => void raw.get(stream.remotePort)?.resetAndDestroy() })
       answer(stream, acceptingTo(head), head)
     })
   }
@@ -105,6 +109,7 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
   const { key, certificate } = await createOriginCertificate(installation.folder, 'localhost')
   const plain = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1')
   const secure = createTlsServer({ key, cert: certificate, allowHalfOpen: true }, serve).listen(0, '127.0.0.1')
+  for (const server of [plain, secure]) server.on('connection', (socket: Socket) => raw.set(socket.remotePort, socket))
   await Promise.all([once(plain, 'listening'), once(secure, 'listening')])
   t.after(() => {
     plain.close()
@@ -115,18 +120,15 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
     'sallyport.yaml',
     `${installation.read('sallyport.yaml')}${/^http:/m.test(config) ? '' : 'http: { originCa: ./origin-ca.crt }\n'}services: [{ name: live, url: "http://127.0.0.1:${plainPort}" }]\n${config}\n`,
   )
-  const live = { paths: ['/live'], websocket: true, ...conditions }
-  installation.write(
-    'integrations/weather.yaml',
-    grant({
-      network: [toLocalhost(plainPort, live), toLocalhost(securePort, { tls: 'intercept', ...live })],
-      services: [{ name: 'live', ...live }],
-      ...rights,
-    }),
-  )
+  const allow = (websocket: boolean) => {
+    const given = { paths: ['/live'], ...conditions, ...(websocket && { websocket }) }
+    const network = [toLocalhost(plainPort, given), toLocalhost(securePort, { tls: 'intercept', ...given })]
+    installation.write('integrations/weather.yaml', grant({ network, services: [{ name: 'live', ...given }], ...rights }))
+  }
+  allow(true)
   const { gateway, proxyPort } = await startHere(t, installation)
 
-  const overHttp1 = (stream: Socket, port: number, target: string, { early, more }: Asked): WebSocketCaller => {
+  const overHttp1 = (stream: Socket, port: number, target: string, { early, more }: Asked, below = stream): WebSocketCaller => {
     let status: number | null = null
     t.after(() => stream.destroy())
     stream.on('error', () => {})
@@ -142,7 +144,7 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
         early,
       ]),
     )
-    return { stream, heard, status: () => status, reset: () => void stream.resetAndDestroy() }
+    return { stream, heard, status: () => status, reset: () => void below.resetAndDestroy() }
   }
   const direct = () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
   const to = (port: number) => ({ proxyPort, port })
@@ -153,7 +155,14 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
     async tunnel(asked) {
       return overHttp1(await openTunnel(proxyPort, `localhost:${plainPort}`, { allowHalfOpen: true }), plainPort, '/live', asked)
     },
-    intercept: async (asked) => overHttp1(await openInside(installation, to(securePort)), securePort, '/live', asked),
+    async intercept(asked) {
+      const { promise, resolve } = Promise.withResolvers<Socket>()
+      const through = (tunnel: Socket) => {
+        resolve(tunnel)
+        return tunnel
+      }
+      return overHttp1(await openInside(installation, { ...to(securePort), through }), securePort, '/live', asked, await promise)
+    },
     async http2({ early, more }) {
       const session = await openSession(t, installation, to(securePort))
       await once(session, 'remoteSettings')
@@ -180,7 +189,7 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
 
   const ask: WebSocketDoors['ask'] = (door, early = Buffer.alloc(0), more = {}) => doors[door]({ early, more })
   return {
-    ...{ installation, gateway, proxyPort, origins, ask },
+    ...{ installation, gateway, proxyPort, origins, ask, allow },
     async open(door) {
       const count = origins.length
       const caller = await ask(door)
