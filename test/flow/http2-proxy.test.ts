@@ -4,14 +4,16 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { eachCase } from '../support/cases.ts'
 import { echoMessages } from '../support/client-gateway.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { answerOf, ask } from '../support/http2.ts'
-import { beginHttp2, endHeaders, endStream, frame, frameTypes, headerBlock } from '../support/http2-frames.ts'
+import { beginHttp2, endHeaders, endStream, frame, frameTypes, headerBlock, preface, readHttp2 } from '../support/http2-frames.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
+import { readAll } from '../support/tunnel.ts'
 import { callersFrame } from '../support/websocket.ts'
 
 /** Lives as long as this file. */
@@ -156,6 +158,26 @@ test('a connection over which nobody proves who asks is ended, and one that is u
   await eventually('it is asked still', async () => Number((await get('/later', {}, used)).headers[':status']) === 200)
   assert.equal(held.closed, false)
   used.destroy()
+})
+
+test('its first bytes are known however the network cuts them', async () => {
+  const socket = connectTcp({ port: proxyPort, host: '127.0.0.1', noDelay: true })
+  const raw = readHttp2(socket)
+  await eachCase([preface.subarray(0, 3), preface.subarray(3, 20), preface.subarray(20)], async (piece) => {
+    socket.write(piece)
+    // A packet of its own: nothing says when it has been read.
+    await sleep(50)
+  })
+  socket.write(frame('settings', 0, 0))
+  await eventually('it is answered', () => raw.frames.some(({ type }) => type === frameTypes.settings))
+  raw.destroy()
+})
+
+test('what begins like it, and ends there, is malformed', async () => {
+  const socket = connectTcp(proxyPort, '127.0.0.1')
+  const answer = readAll(socket)
+  socket.end('PRI * HT')
+  assert.match(await answer, /^HTTP\/1\.1 400 /)
 })
 
 test('requests of HTTP/1.1 on the same port are served as ever, whatever they begin with', async () => {

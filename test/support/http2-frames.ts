@@ -68,8 +68,18 @@ export interface RawHttp2 {
   destroy(): void
 }
 
-/** Begins the connection: the preface and SETTINGS (§3.4). It acknowledges nothing. */
+/** RFC 9113 §3.4. */
+export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
+/** Begins the connection: the preface and SETTINGS. It acknowledges nothing. */
 export function beginHttp2(socket: Duplex, settings: Buffer = Buffer.alloc(0)): RawHttp2 {
+  const raw = readHttp2(socket)
+  raw.send(preface, frame('settings', 0, 0, settings))
+  return raw
+}
+
+/** Without a beginning. */
+export function readHttp2(socket: Duplex): RawHttp2 {
   const frames: Frame[] = []
   let rest = Buffer.alloc(0)
   socket.on('error', () => {})
@@ -81,7 +91,6 @@ export function beginHttp2(socket: Duplex, settings: Buffer = Buffer.alloc(0)): 
     }
   })
   const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()))
-  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame('settings', 0, 0, settings)]))
   return {
     frames,
     get isOpen() {
