@@ -40,6 +40,8 @@ export class Http2Arrival implements Arrival, Hangup {
   #gone = false
   #activeAt = performance.now()
   #isHandedOver = false
+  /** Its caller sends no body before it is told to. */
+  #awaits100 = false
 
   /** `raw`: the head as it was received, flat. */
   constructor(id: string, settings: StreamSettings, stream: ServerHttp2Stream, raw: HeaderList) {
@@ -114,7 +116,13 @@ export class Http2Arrival implements Arrival, Hangup {
     this.#activeAt = performance.now()
   }
 
-  /** It is a WebSocket from now on, which has timeouts of its own. */
+  /** Whether its caller may be sending: one that waits for 100, or to be connected, is not. */
+  get isSending(): boolean {
+    const isConnect = this.#raw[this.#raw.indexOf(':method') + 1] === 'CONNECT'
+    return !this.stream.readableEnded && !this.#awaits100 && !isConnect
+  }
+
+  /** From now on it has timeouts of its own: it is a WebSocket, or has been answered. */
   handOver(): void {
     this.#isHandedOver = true
   }
@@ -145,14 +153,15 @@ export class Http2Arrival implements Arrival, Hangup {
     const { stream } = this
     const length = soleHeader(rawHeaders, 'content-length')
     if (length !== null && !/^\d{1,15}$/.test(length)) throw new Refusal('malformed-request', 'content-length is not a number')
-    const isAwaited = expectsContinue(rawHeaders)
+    this.#awaits100 = expectsContinue(rawHeaders)
     if (stream.endAfterHeaders || Number(length ?? 1) === 0) {
       stream.resume()
       return null
     }
     const isComplete = () => stream.readableEnded
     const invite = () => {
-      if (isAwaited && !stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ':status': 100 })
+      if (this.#awaits100 && !stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ':status': 100 })
+      this.#awaits100 = false
     }
     let trailers: HeaderList = []
     stream.once('trailers', (_fields, _flags, raw: string[]) => {

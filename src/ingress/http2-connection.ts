@@ -138,7 +138,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
       resetAt = now
       if (resets > maxResets) endFlood(new Refusal('http2-flood', `more than ${maxResets} streams were reset before their replies`))
     })
-    serveStream(next.handle, arrival)
+    serveStream(next.handle, arrival, serving.linger)
   })
   // While the session still knows the last stream.
   const lookBack = () => recordUnseen(upTo(session.state.lastProcStreamID ?? 0))

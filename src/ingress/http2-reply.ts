@@ -6,25 +6,26 @@ import { fieldObject } from '../text/index.ts'
 import { grpcAnswer } from './grpc-status.ts'
 import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
 import { openOnStream } from './http2-websocket.ts'
+import { type LingerBounds, lingerOnStream } from './linger.ts'
 import { withoutForbiddenTrailers } from './trailers.ts'
 
 /** One arrival over HTTP/2, from the pipeline to its last byte. Never throws: a bug here costs this caller its reply, and affects no other. */
-export function serveStream(handle: Handle, arrival: Http2Arrival): void {
+export function serveStream(handle: Handle, arrival: Http2Arrival, linger: LingerBounds): void {
   void handle(arrival).then((settling) => {
     try {
-      deliver(settling, arrival)
+      deliver(settling, arrival, linger)
     } catch (error) {
       settling.fail(error)
-      answerFailure(settling, arrival)
+      answerFailure(settling, arrival, linger)
     }
   })
 }
 
 /** Sends the 500 instead, if no head has been sent yet. */
-function answerFailure(settling: Settling, arrival: Http2Arrival): void {
+function answerFailure(settling: Settling, arrival: Http2Arrival, linger: LingerBounds): void {
   try {
     if (!arrival.stream.headersSent) {
-      deliver(settling, arrival)
+      deliver(settling, arrival, linger)
       return
     }
   } catch {
@@ -37,7 +38,7 @@ function answerFailure(settling: Settling, arrival: Http2Arrival): void {
 /** RFC 9113 §8.2.2: fields that belong to a connection of HTTP/1.1. */
 const connectionSpecific: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
-function deliver(settling: Settling, arrival: Http2Arrival): void {
+function deliver(settling: Settling, arrival: Http2Arrival, linger: LingerBounds): void {
   const { stream, id } = arrival
   const reply = replyTo(arrival, settling)
   if (isTakeover(reply)) {
@@ -58,9 +59,16 @@ function deliver(settling: Settling, arrival: Http2Arrival): void {
     if (complete || settling.refused) settling.settle({ complete })
     else settling.settle({ complete, problem: broken.by ?? 'client-closed' })
   })
+  // Node resets a stream of which nothing was read with the end of its reply.
+  if (stream.readableFlowing === null) stream.resume()
   stream.once('finish', () => {
-    // §8.1: the reply is whole, and the rest of the request is not wanted.
-    if (!stream.readableEnded) stream.close(noError)
+    if (stream.readableEnded || stream.closed || broken.by !== null) return
+    // The reply is whole, whatever becomes of the rest of the request.
+    settling.settle({ complete: true })
+    arrival.handOver()
+    const end = () => stream.close(noError)
+    if (arrival.isSending) lingerOnStream(stream, linger, end)
+    else end()
   })
   const head = [':status', String(status), ...fieldsOf(reply.headers), 'sallyport-request-id', id]
   const isBodiless = isHead(stream) || status === 204 || status === 304

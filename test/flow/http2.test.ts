@@ -300,7 +300,7 @@ test('a caller that resets stream after stream is disconnected, and that is reco
       const over = ended(stream)
       // Its head is sent.
       await new Promise((resolve) => setImmediate(resolve))
-      stream.close(8)
+      if (!own.destroyed) stream.close(8)
       await over
     },
   )
@@ -308,7 +308,9 @@ test('a caller that resets stream after stream is disconnected, and that is reco
   await eventually('it is recorded', () => records('refused').some(({ detail }) => /reset before their replies/.test(String(detail))))
   assert.ok(records('refused').length > before)
   held.length = 0
-  assert.equal((await get('/after')).headers[':status'], 200)
+  // The one that the tests share may have been idle for too long by now.
+  const next = await openSession(whole as never, installation, { proxyPort, port: origin.port })
+  assert.equal((await ask(next, { ':path': '/after' })).headers[':status'], 200)
 })
 
 test('a caller that resets a stream after each answered one is disconnected all the same', async () => {

@@ -110,6 +110,7 @@ for (const { name, version, words, missing = null, more = [] } of clients) {
         `${largeSum} 200 ${version}`,
         `${largeSum} 200 ${version}`,
         `policy-denied 403 ${version}`,
+        `policy-denied 403 ${version}`,
         'hello 200 1.1',
         'policy-denied 403 1.1',
         // Of another host, to which no tunnel leads.

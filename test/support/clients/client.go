@@ -36,17 +36,22 @@ func ask(method, url string, body io.Reader, read func([]byte) string) {
 	fmt.Println(told, res.StatusCode, strings.TrimSuffix(strings.TrimPrefix(res.Proto, "HTTP/"), ".0"))
 }
 
-func main() {
-	https, plain, elsewhere := os.Args[1], os.Args[2], os.Args[3]
+func open() io.Reader {
 	file, err := os.Open(os.Args[4])
 	if err != nil {
 		panic(err)
 	}
+	return file
+}
+
+func main() {
+	https, plain, elsewhere := os.Args[1], os.Args[2], os.Args[3]
 	ask("GET", https+"/v1/hello", nil, text)
 	ask("GET", https+"/v1/hello", nil, text)
-	ask("PUT", https+"/v1/sum", file, text)
+	ask("PUT", https+"/v1/sum", open(), text)
 	ask("GET", https+"/v1/large", nil, sum)
 	ask("GET", https+"/admin", nil, text)
+	ask("PUT", https+"/admin", open(), text)
 	ask("GET", plain+"/v1/hello", nil, text)
 	ask("GET", plain+"/admin", nil, text)
 	ask("GET", elsewhere+"/", nil, text)

@@ -14,6 +14,7 @@ steps = [
     ("PUT", f"{https}/v1/sum", open(body, "rb"), bytes.decode),
     ("GET", f"{https}/v1/large", None, digest),
     ("GET", f"{https}/admin", None, bytes.decode),
+    ("PUT", f"{https}/admin", open(body, "rb"), bytes.decode),
     ("GET", f"{http}/v1/hello", None, bytes.decode),
     ("GET", f"{http}/admin", None, bytes.decode),
     ("GET", f"{elsewhere}/", None, bytes.decode),
