@@ -64,6 +64,8 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
   async function terminate(socket: Duplex, head: Buffer, tunnel: Opened): Promise<void> {
     const first = head.byteLength > 0 ? head : await firstChunk(socket, headersTimeoutMs)
     if (first === null) {
+      // It may wait for the other side to speak first, as clients of SSH do, or have ended its own.
+      if (tunnel.denial !== null && !socket.destroyed) return tunnel.denial.answerUnread(socket, tunnel.id)
       socket.destroy()
       return
     }

@@ -251,14 +251,26 @@ test('a suspended integration is told so inside', async (t) => {
   assert.match(await exchangeInside(installation, to, request), /^HTTP\/1\.1 403 suspended\r\n/)
 })
 
-test('a denied tunnel in which nothing comes, or no request, ends after http.headersTimeout, and is settled', async (t) => {
+test('a denied tunnel in which no request comes ends after http.headersTimeout, and is settled', async (t) => {
   const { installation, to } = await arrange(t, {}, { headersTimeout: '1s' })
-  const silent = await openTunnel(to.proxyPort, `${denied}:443`)
   const shaken = await openInside(installation, to)
   const session = await openSession(t, installation, to)
-  await Promise.all([once(silent.resume(), 'close'), once(shaken.resume(), 'close'), once(session, 'close')])
-  await eventually('all are settled', () => {
+  await Promise.all([once(shaken.resume(), 'close'), once(session, 'close')])
+  await eventually('both are settled', () => {
     const ends = installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'policy-denied')
-    return ends.length === 3 && ends.every(({ complete }) => complete === false)
+    return ends.length === 2 && ends.every(({ complete }) => complete === false)
+  })
+})
+
+test('a caller that waits for the other side to speak first, as with SSH, or ends its own side, is told after all', async (t) => {
+  const { installation, to } = await arrange(t, {}, { headersTimeout: '1s' })
+  const waiting = await openTunnel(to.proxyPort, `${denied}:22`)
+  const ended = await openTunnel(to.proxyPort, `${denied}:22`)
+  const replies = [readAll(waiting), readAll(ended)]
+  ended.end()
+  eachCase(await Promise.all(replies), (reply) => assert.match(reply, /^HTTP\/1\.1 403 policy-denied\r\n/))
+  await eventually('both are settled', () => {
+    const ends = installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'policy-denied')
+    return ends.length === 2 && ends.every(({ complete }) => complete === true)
   })
 })
