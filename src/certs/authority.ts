@@ -1,7 +1,9 @@
 /** The interception CA: made once and read back at every start, published to clients, and rotated. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { AuthorityFolder, TrustFolder } from '../config/index.ts'
+import { temporaryName } from '../files/index.ts'
 import { readAuthority, writeAuthority } from './authority-files.ts'
 import { type CertificateAuthority, type MadeAuthority, type Overlap, RotationRefused } from './certificate-authority.ts'
 import { makeAuthorityApart } from './startup-process.ts'
@@ -17,6 +19,8 @@ export async function openAuthority(
   now: () => number = Date.now,
 ): Promise<CertificateAuthority> {
   await mkdir(files.folder, { recursive: true, mode: 0o700 })
+  // Of a process that was killed as it wrote: it may be a key.
+  for (const name of await readdir(files.folder)) if (temporaryName.test(name)) await rm(join(files.folder, name), { force: true })
   if (trust !== files) await prepareTrustFolder(trust.folder)
   const folders = publishedIn(files, trust)
   const kept = await readAuthority(files, now())

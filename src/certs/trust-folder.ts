@@ -33,7 +33,7 @@ const nodeProxy = join(import.meta.dirname, '../../bin/node-proxy.cjs')
 async function keep(file: string, content: string | Uint8Array): Promise<void> {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
   const found = await lstat(file).catch(() => null)
-  const isAsItShouldBe = found?.isFile() === true && (found.mode & 0o7777) === mode
+  const isAsItShouldBe = found?.isFile() === true && (found.mode & 0o7777) === mode && problemOfOwner(found.uid) === null
   if (isAsItShouldBe && (await readFile(file).catch(() => Buffer.alloc(0))).equals(bytes)) return
   await writeAtomically(file, bytes, mode)
 }
@@ -46,7 +46,10 @@ export async function prepareTrustFolder(folder: string): Promise<void> {
   // Whatever the umask is.
   if (made !== undefined) await chmod(folder, 0o755)
   const { mode: bits, uid } = await stat(folder)
-  const problem = problemOfMode(bits) ?? problemOfOwner(uid)
+  // Not followed: a link may lead elsewhere by the time clients read it.
+  const given = await lstat(folder)
+  const ofLink = given.isSymbolicLink() ? problemOfOwner(given.uid, 'is a link that belongs') : null
+  const problem = problemOfMode(bits) ?? problemOfOwner(uid) ?? ofLink
   if (problem !== null) throw new Error(`trust cannot be at ${folder}: ${problem}`)
 }
 
@@ -58,9 +61,9 @@ function problemOfMode(bits: number): string | null {
 }
 
 /** Whose it is may change its mode. Root may do everything anyway. */
-function problemOfOwner(uid: number): string | null {
+function problemOfOwner(uid: number, what = 'belongs'): string | null {
   const own = process.getuid?.() ?? uid
-  return uid === own || uid === 0 ? null : `it belongs to another user (${uid}): give a folder of your own (${own})`
+  return uid === own || uid === 0 ? null : `it ${what} to another user (${uid}): give a folder of your own (${own})`
 }
 
 /** Where a process cannot be started. */

@@ -1,7 +1,19 @@
 /** Clients find the CA where `trust` says, and go on working when it is rotated. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
@@ -100,6 +112,26 @@ test('a folder of another user, who could replace what is in it, is not the trus
   chownSync(trust, 54_321, 54_321)
   const { code, stderr } = await sallyport(createInstallation(t, { config: `trust: ${trust}` }), 'run')
   assert.match(stderr, /trust cannot be at .*: it belongs to another user \(54321\): give a folder of your own \(0\)/)
+  assert.equal(code, 78)
+})
+
+test('a link of another user, who could let it lead elsewhere, is not the trust folder either, and no file there stays another user’s', {
+  skip: isRoot ? false : 'only root can make one',
+}, async (t) => {
+  const folder = createFolder(t)
+  const [place, link] = [join(folder, 'place'), join(folder, 'link')]
+  mkdirSync(place, { mode: 0o755 })
+  symlinkSync(place, link)
+  const installation = createInstallation(t, { config: `trust: ${link}` })
+  const before = await startHere(t, installation)
+  await before.gateway.close()
+  chownSync(join(place, 'ca.crt'), 54_321, 54_321)
+  const again = await startHere(t, installation)
+  await again.gateway.close()
+  assert.equal(statSync(join(place, 'ca.crt')).uid, 0)
+  lchownSync(link, 54_321, 54_321)
+  const { code, stderr } = await sallyport(installation, 'run')
+  assert.match(stderr, /trust cannot be at .*link: it is a link that belongs to another user \(54321\): give a folder of your own \(0\)/)
   assert.equal(code, 78)
 })
 

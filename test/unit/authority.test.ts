@@ -1,7 +1,8 @@
 /** The CA on disk, wherever a rotation is cut off, and when its overlap is over. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rotateAuthority } from '../../src/certs/authority.ts'
 import { createAuthorityKeeper, openAuthority, readAuthority } from '../../src/certs/index.ts'
@@ -48,6 +49,14 @@ test('a start that changes nothing leaves the files that clients may be reading,
   await openAuthority(files)
   assert.deepEqual([statSync(files.bundle).mode & 0o777, readFileSync(files.bundle)], [0o644, content])
   assert.ok(new X509Certificate(readFileSync(files.der)).ca)
+})
+
+test('what a process that was killed as it wrote has left, which may be a key, is removed by the next start', async (t) => {
+  const { files } = await arrange(t)
+  const names = readdirSync(files.folder)
+  writeFileSync(join(files.folder, `.4711.${crypto.randomUUID()}.tmp`), 'key', { mode: 0o600 })
+  await openAuthority(files)
+  assert.deepEqual(readdirSync(files.folder), names)
 })
 
 test('a pair that an operator puts in place of the rotated one is the CA', async (t) => {
