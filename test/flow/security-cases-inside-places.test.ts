@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { areRefused, both, families, insideName, startInside } from '../support/inside-cases.ts'
 import { startOrigin } from '../support/origin.ts'
+import { pathCases } from '../support/path-cases.ts'
 import { startNameServer } from '../support/resolver.ts'
 
 /** Each is 127.0.0.1, or another special address. */
@@ -23,6 +24,7 @@ const forms = [
     '[ff02::1]',
   ],
 ]
+/** Of the gateway. The address that its caller used, in a CONNECT, leads to what the caller may do, and nowhere else. */
 const own = ['127.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0', '[::]']
 const canonical = (hosts: readonly string[]) => [...new Set(hosts.map((host) => canonicalHost(host)))]
 
@@ -41,7 +43,8 @@ for (const family of families) {
       // An address is in no handshake, and in the certificate it is another kind of name.
       const byNumber = { servername: '', tls: { checkServerIdentity: () => undefined } }
       await eachCase(forms, async (host) => assert.deepEqual(await verdicts({}, { ...byNumber, host }), both('address-denied')))
-      await eachCase(own, async (host) =>
+      const others = own.filter((host) => canonicalHost(host) !== address)
+      await eachCase(others, async (host) =>
         assert.deepEqual(await verdicts({ target: '/metrics' }, { ...byNumber, host, port: proxyPort }), both('address-denied')),
       )
       assert.equal(origin.connections(), 0)
@@ -86,6 +89,37 @@ for (const family of families) {
         paths.flatMap(both),
       )
       assert.equal(thief.connections(), 0)
+    },
+  )
+
+  test(
+    `cases 4, 5, 6, 9, 12 of WebSockets: a handshake has the verdict of a request, whatever it is in, over ${address}`,
+    options,
+    async (t) => {
+      const host = 'rebinding.example'
+      const answers = ['10.0.0.1']
+      const resolver = await startNameServer(t, (_name, type) => answers.filter((one) => one.includes(':') === (type === 'AAAA')))
+      const { verdicts, origin } = await startInside(t, family, {
+        ...{ http: `, dnsServers: ["127.0.0.1:${resolver.port}"]`, certified: host },
+        capability: { hosts: [host, '127.0.0.1'], websocket: true, addresses: ['192.0.2.0/24'] },
+      })
+      const to = { host, servername: host }
+      await eachCase(
+        pathCases.filter(({ status }) => status === 403),
+        async ({ path }) => assert.deepEqual(await verdicts({ target: path, websocket: true }, to), both('policy-denied')),
+      )
+      await eachCase(
+        pathCases.filter(({ status }) => status === 400),
+        async ({ path }) => assert.ok(areRefused(await verdicts({ target: path, websocket: true }, to))),
+      )
+      assert.deepEqual(resolver.asked, [])
+      await eachCase([['10.0.0.1'], ['fd00::1'], [address, '192.0.2.1'], ['169.254.169.254']], async (next) => {
+        answers.splice(0, answers.length, ...next)
+        assert.deepEqual(await verdicts({ target: '/v1/a', websocket: true }, to), both('address-denied'))
+      })
+      const byNumber = { host: '127.0.0.1', servername: '', tls: { checkServerIdentity: () => undefined } }
+      assert.deepEqual(await verdicts({ target: '/v1/a', websocket: true }, byNumber), both('address-denied'))
+      assert.equal(origin.connections(), 0)
     },
   )
 }

@@ -66,7 +66,7 @@ for (const family of families) {
   test(`case 3: lists that are empty allow nothing over ${address}`, options, async (t) => {
     const { verdicts, reload, installation, refusedTunnel, origin } = await startInside(t, family, { capability: { paths: [] } })
     assert.deepEqual(await verdicts({ target: '/v1/a' }), both('policy-denied'))
-    installation.write('integrations/weather.yaml', grant({ network: [] }))
+    installation.write('integrations/weather.yaml', grant({ network: [], denials: 'connect' }))
     assert.equal((await reload()).ok, true)
     assert.match(await refusedTunnel(`${insideName}:${origin.port}`), /"code":"policy-denied"/)
     assert.equal(origin.connections(), 0)

@@ -12,33 +12,46 @@ export interface Asked {
   readonly fields?: readonly (readonly [string, string])[]
   /** With its length, unless the fields have one. */
   readonly body?: string
+  /** It asks for a WebSocket, by an upgrade or by an extended CONNECT (RFC 8441 §4); for what is refused. */
+  readonly websocket?: boolean
 }
 
 /** Resolves with what the origin or the gateway said; `''` where a stream was reset without a word. */
 export type Ask = (installation: Installation, to: Inside, asked: Asked) => Promise<string>
 
 async function overHttp1(installation: Installation, to: Inside, asked: Asked): Promise<string> {
-  const { method, target, authority, fields, body } = complete(to, asked)
+  const { method, target, authority, fields, body, websocket } = complete(to, asked)
   const socket = await openInside(installation, { ...to, tls: { ...to.tls, ALPNProtocols: ['http/1.1'] } })
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const answer = readAll(socket)
-  socket.write(Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n${lines}\r\n${body}`, 'latin1'))
+  socket.write(
+    Buffer.from(
+      `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\nConnection: close${websocket ? ', Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13' : ''}\r\n${lines}\r\n${body}`,
+      'latin1',
+    ),
+  )
   return answer
 }
 
 async function overHttp2(installation: Installation, to: Inside, asked: Asked): Promise<string> {
-  const { method, target, authority, fields, body } = complete(to, asked)
+  const { method, target, authority, fields, body, websocket } = complete(to, asked)
   const socket = await openInside(installation, { ...to, tls: { ...to.tls, ALPNProtocols: ['h2'] } })
   const session = watchSession(socket)
   const pseudo = [
-    [':method', method],
+    [':method', websocket ? 'CONNECT' : method],
     [':scheme', 'https'],
     [':authority', authority],
     [':path', target],
+    ...(websocket
+      ? ([
+          [':protocol', 'websocket'],
+          ['sec-websocket-version', '13'],
+        ] as const)
+      : []),
   ] as const
   const block = fieldBlock([...pseudo, ...fields.map(([name, value]) => [name.toLowerCase(), value] as const)])
   const { headers, data } = frameTypes
-  const head = frame(headers, endHeaders | (body === '' ? endStream : 0), 1, block)
+  const head = frame(headers, endHeaders | (body === '' && !websocket ? endStream : 0), 1, block)
   const content = body === '' ? [] : [frame(data, endStream, 1, Buffer.from(body, 'latin1'))]
   socket.write(Buffer.concat([opening, head, ...content]))
   await session.ended(1)
@@ -47,9 +60,9 @@ async function overHttp2(installation: Installation, to: Inside, asked: Asked): 
 }
 
 function complete({ host = 'localhost', port }: Inside, asked: Asked): Required<Asked> {
-  const { method = 'GET', target = '/', authority = `${host}:${port}`, fields = [], body = '' } = asked
+  const { method = 'GET', target = '/', authority = `${host}:${port}`, fields = [], body = '', websocket = false } = asked
   const isFramed = body === '' || fields.some(([name]) => /^(?:content-length|transfer-encoding)$/i.test(name))
-  return { method, target, authority, body, fields: isFramed ? fields : [...fields, ['Content-Length', String(body.length)]] }
+  return { method, target, authority, body, websocket, fields: isFramed ? fields : [...fields, ['Content-Length', String(body.length)]] }
 }
 
 export const insideCallers: Readonly<Record<'HTTP/1.1' | 'HTTP/2', Ask>> = { 'HTTP/1.1': overHttp1, 'HTTP/2': overHttp2 }

@@ -68,7 +68,8 @@ export async function startInside(t: TestContext, family: Family, options: Insid
   }
   const origin = await startOrigin(t, { certificate, host: address, answer })
   const network = [toLocalhost(origin.port, { hosts: [insideName], tls: 'intercept', paths: ['/v1/**'], ...capability })]
-  installation.write('integrations/weather.yaml', grant({ network }))
+  // A CONNECT that is refused is refused as such.
+  installation.write('integrations/weather.yaml', grant({ network, denials: 'connect' }))
   const { proxyPort, gateway } = await startHere(t, installation)
   const to = { proxyPort, proxyHost: address, host: insideName, servername: insideName, port: origin.port }
   return {
