@@ -87,7 +87,7 @@ async function proxyOf(config: Config, name: string): Promise<ProxyAddress> {
   return {
     proxyWith(token) {
       // A reference to a variable, and the placeholder, stay as they are.
-      const written = /^(?:\$\(\w+\)|<token>)$/.test(token) ? token : encodeURIComponent(token)
+      const written = /^(?:\$\(\w+\)|<token>)$/.test(token) ? token : encoded(token)
       return `http://${own === undefined ? `${name}:${written}@` : ''}${host.includes(':') ? `[${host}]` : host}:${port}`
     },
     warnings: [
@@ -112,7 +112,14 @@ function readToken(file: string): string {
     throw new CommandError(`--token-file ${file}: cannot be read: ${(error as NodeJS.ErrnoException).code}`, exitCodes.usage)
   }
   if (token === '') throw new CommandError(`--token-file ${file}: is empty`, exitCodes.usage)
+  if (/[\r\n]/.test(token))
+    throw new CommandError(`--token-file ${file}: holds more than one line; expected the token alone`, exitCodes.usage)
   return token
+}
+
+/** Without what a shell, a dotenv file or Docker would take for something else, too. */
+function encoded(token: string): string {
+  return encodeURIComponent(token).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /**

@@ -37,6 +37,9 @@ test('every curl line of docs/calling.md gets the status that it says', async (t
   }
   const lines = [...page.matchAll(/^ {4}curl (.*?) +# (\d{3})$/gm)]
   assert.equal(lines.length, page.match(/^ {4}curl /gm)?.length)
+  const [exported = ''] = page.match(/^ {4}export .*$/m) ?? []
+  const used = lines.flatMap(([, words = '']) => [...words.matchAll(/\$\{?([A-Z]+)/g)].map(([, name]) => name))
+  eachCase([...new Set(used)], (name) => assert.match(exported, new RegExp(` ${name}=`)))
   await eachCase(lines, async ([, words, status]) => {
     const { stdout } = await promisify(execFile)('sh', ['-c', `curl -sS -o /dev/null -w '%{http_code}' ${words}`], { env })
     assert.equal(stdout, status)

@@ -121,6 +121,22 @@ test('each form has the same variables: dotenv as Node and as Docker read it, an
   assert.match(json.stderr, /^Chromium takes the CA from its own store: "sallyport ca trust" says how/m)
 })
 
+test('a token of any characters is the same in each form', async (t) => {
+  const { config, run, tokenFile } = await arrange(t)
+  const token = `it's (an) odd!*$HOME \`one\` "\\#ü`
+  writeFileSync(tokenFile, `${token}\n`)
+  const printed = async (format: string) => (await run(['env', 'weather', ...config, '--token-file', tokenFile, '--format', format])).stdout
+  const { HTTP_PROXY } = JSON.parse(await printed('json')) as Record<string, string>
+  assert.equal(decodeURIComponent(new URL(HTTP_PROXY ?? '').password), token)
+  // A shell reads such a file as well, and Docker takes quotation marks for a part of the value.
+  assert.ok((await printed('dotenv')).split('\n').includes(`HTTP_PROXY=${HTTP_PROXY}`))
+  const { stdout } = await command('sh', ['-c', 'eval "$SCRIPT"; echo "$HTTP_PROXY"'], {
+    env: cleanEnv({ SCRIPT: await printed('shell') }),
+  })
+  assert.equal(stdout.trimEnd(), HTTP_PROXY)
+  assert.match(HTTP_PROXY ?? '', /^[\w:/@.%]+$/)
+})
+
 test('a Node is told to load nothing that it may not be able to read: it would not start', async (t) => {
   const { config, run, installation } = await arrange(t)
   const printed = async (given: readonly string[], format: string) =>

@@ -255,7 +255,7 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
     ],
     { env: { ...process.env, SALLYPORT_TOKEN: "it's" } },
   )
-  assert.equal(stdout.trim(), `http://weather:it's@127.0.0.1:3128 1 ${join(installation.folder, 'state/ca/bundle.crt')}`)
+  assert.equal(stdout.trim(), `http://weather:it%27s@127.0.0.1:3128 1 ${join(installation.folder, 'state/ca/bundle.crt')}`)
   const made = await command(process.execPath, [main, 'token', 'weather'])
   const [, token = '', , sha256 = ''] = /\n {2}(\S+)\n(.*)sha256: (\S+)/s.exec(made.stdout) ?? []
   const { hash } = await import('node:crypto')
@@ -265,6 +265,10 @@ test('env prints what clients need, quoted for a shell, and token what a manifes
     [
       [['env', 'weather', '--token-file', '/nowhere'], /^--token-file \/nowhere: cannot be read: ENOENT\n$/m],
       [['env', 'weather', '--token-file', '/dev/null'], /^--token-file \/dev\/null: is empty\n$/m],
+      [
+        ['env', 'weather', '--token-file', installation.configFile],
+        /^--token-file \/.*sallyport\.yaml: holds more than one line; expected the token alone\n$/m,
+      ],
       [['env', 'nobody'], /^there is no integration "nobody" \(known: weather\)\n$/m],
     ] as const,
     async ([args, said]) => {
