@@ -19,6 +19,7 @@ import { type Http2Connection, serveHttp2 } from './http2-connection.ts'
 import { beginsHttp2 } from './http2-preface.ts'
 import { createInterceptedConnections } from './intercepted-connections.ts'
 import { malformedArrival } from './malformed.ts'
+import { createTrustingCallers } from './trusting-callers.ts'
 import { createUpgradeDoor } from './upgrades.ts'
 
 export interface InterceptOptions {
@@ -57,6 +58,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
   const { handle, nextId } = serving
   const intercepted = new WeakMap<Duplex, Intercepted>()
   const sessions = new Set<Http2Connection>()
+  const trusting = createTrustingCallers()
   let closing = false
   const connections = createInterceptedConnections(createInnerServer(serving, intercepted), headersTimeoutMs)
 
@@ -111,6 +113,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       secure.once('secure', () => {
         shaken = true
         clearTimeout(timer)
+        trusting.watch(tunnel.integration.name, tunnel.target, secure)
         if (secure.alpnProtocol === 'h2') serveStreams(secure, 'https', tunnel)
         else void serveIntercepted(secure, 'https', tunnel)
       })
@@ -131,7 +134,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       secure.once('close', () => {
         clearTimeout(timer)
         // GnuTLS, and Node in TLS 1.2, look at the certificate once the handshake is over, and send no alert.
-        if (shaken && callerLeft && secure.bytesRead === 0)
+        if (shaken && callerLeft && secure.bytesRead === 0 && !trusting.has(tunnel.integration.name, tunnel.target))
           void recordHandshakeFailure(handle, nextId(), socket, tunnel, new Error(leftSilently))
         socket.destroy()
         resolve()

@@ -160,6 +160,30 @@ test('a caller that leaves an interception after its request, or is ended by the
   assert.ok(!refusals().some((code) => ['client-tls-failed', 'interception-failed'].includes(String(code))), refusals().join())
 })
 
+test('a spare connection of a caller that trusts the CA, as Go and browsers open them, is not recorded as distrust; one to another host is', async (t) => {
+  const installation = createInstallation(t, {
+    manifests: { 'weather.yaml': grant({ network: [{ hosts: ['inside.test', 'other.test'], ports: [443], tls: 'intercept' }] }) },
+  })
+  const { proxyPort } = await startHere(t, installation)
+  const open = (host: string) => openInside(installation, { proxyPort, host, port: 443, servername: host })
+  const of = (given: string) => installation.records().filter(({ type }) => type === given)
+  const tunnels = () => of('decided').map(({ id }) => id)
+  const settled = (count: number) =>
+    eventually('so many tunnels are settled', () => of('settled').filter(({ id }) => tunnels().includes(id)).length === count)
+  const leave = async () => once((await open('inside.test')).resume().end(), 'close')
+  const used = await open('inside.test')
+  used.write('GET /')
+  await leave()
+  await settled(1)
+  used.destroy()
+  await settled(2)
+  await leave()
+  await settled(3)
+  assert.ok(!of('refused').some(({ code }) => code === 'client-tls-failed'))
+  await once((await open('other.test')).resume().end(), 'close')
+  await eventually('it is recorded', () => of('refused').at(-1)?.['code'] === 'client-tls-failed')
+})
+
 test('what cannot be parsed is recorded as whose connection it is: by its listener, or by the tunnel that it is in', async (t) => {
   const installation = createInstallation(t, {
     config: 'listeners: [{ name: own, address: "127.0.0.1:0", integration: weather }, { name: all, address: "127.0.0.1:0" }]',
