@@ -98,10 +98,11 @@ breaker: { minimumRequests: 1000000 }`,
       turn += 1
       const to = origins.all[turn % origins.all.length] as Origin
       const place = { host: hosts[Math.floor(turn / 2) % 2] as string, port: to.port, scheme: to.scheme }
-      if (to.scheme === 'http' && turn % 3 === 0)
+      // A connection of HTTP/1.1 ends with its first refusal: for as many requests it takes more of them.
+      if (to.scheme === 'http' && turn % 10 === 0)
         await overStreams(connect(proxyPort, '127.0.0.1'), () => next('proxy over HTTP/2', to, place))
       else if (to.scheme === 'http') await overOne(connect(proxyPort, '127.0.0.1'), () => next('proxy', to, place))
-      else if (turn % 3 === 0) await overOne(await inside(installation, proxyPort, place, 'http/1.1'), () => next('inside', to, place))
+      else if (turn % 6 > 0) await overOne(await inside(installation, proxyPort, place, 'http/1.1'), () => next('inside', to, place))
       else await overStreams(await inside(installation, proxyPort, place, 'h2'), () => next('inside over HTTP/2', to, place))
     }
   }
