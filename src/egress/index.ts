@@ -8,6 +8,7 @@ export { keepAliveMs } from './keep-alive.ts'
 export { createKeptNames } from './kept-names.ts'
 export { createOperatorLookup } from './operator-lookup.ts'
 export {
+  endOfStream,
   explainOriginError,
   firstByteLate,
   limitInformational,

@@ -18,6 +18,12 @@ export function stalled(host: string, idleMs: number): Refusal {
   return new Refusal('origin-idle-timeout', `nothing came from ${host} for ${idleMs} ms`)
 }
 
+/** Why a stream of HTTP/2 ended without its reply. `flood`: with what the origin has flooded the connection; `code`: of its reset (RFC 9113 §7). */
+export function endOfStream(flood: string | null, code: number | undefined): string {
+  if (flood !== null) return `sent too many ${flood}`
+  return code ? `reset the request with the code ${code} of HTTP/2` : 'closed the connection before its reply was whole'
+}
+
 /** Calls `fail` at one informational reply too many. */
 export function limitInformational(outgoing: ClientRequest, host: string, fail: (refusal: Refusal) => void): void {
   let count = 0

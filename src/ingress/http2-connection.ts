@@ -2,10 +2,10 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { Refusal } from '../core/index.ts'
+import { watchOverhead } from '../sockets/index.ts'
 import type { ServingOptions } from './arrival-server.ts'
 import { type Denial, nextInside } from './denied-tunnel.ts'
 import { cancel, Http2Arrival, type StreamSettings } from './http2-arrival.ts'
-import { watchOverhead } from './http2-overhead.ts'
 import { serveStream } from './http2-reply.ts'
 import { type ConnectionOwner, malformedArrival } from './malformed.ts'
 
@@ -29,6 +29,8 @@ export interface Http2Use {
 /** Streams that a caller may reset before their reply, and how many more per second: a head costs the gateway more than its reset costs the caller (CVE-2023-44487). */
 const maxResets = 100
 const resetsPerSecond = 10
+/** Of a stream, as Node sets it (RFC 9113 §6.9.2). */
+const windowBytes = 64 * 1024
 /** How often a connection is looked at. */
 const checkMs = 250
 /** RFC 9113 §7. */
@@ -76,7 +78,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
   let lastId = -1
   let isOver = false
   const first = setTimeout(() => session.destroy(), headersTimeoutMs)
-  const overhead = watchOverhead(session, socket)
+  const overhead = watchOverhead(session, socket, { windowBytes, mayLeaveRest: ({ endAfterHeaders }) => !endAfterHeaders })
   let usedAt = performance.now()
   // A timer of Node's would be put off by pings.
   const checks = setInterval(() => {
@@ -88,7 +90,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
     }
     lookBack()
     const flood = overhead.check()
-    if (flood !== null) endFlood(flood)
+    if (flood !== null) endFlood(`too many ${flood}`)
     if (open.size > 0) usedAt = performance.now()
     else if (performance.now() - usedAt >= serving.idleTimeoutMs) session.destroy()
     for (const arrival of open) {
@@ -106,7 +108,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
     // Of an error that is not given, Node takes the code of no error.
     session.destroy(null as never, code)
   }
-  const endFlood = (refusal: Refusal) => end(refusal, enhanceYourCalm)
+  const endFlood = (what: string) => end(new Refusal('http2-flood', what), enhanceYourCalm)
 
   /** nghttp2 resets streams whose heads are not valid HTTP/2 (§8.1.1) without a word, and their numbers are left out. */
   const recordUnseen = (count: number) => {
@@ -127,7 +129,8 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
     const arrival = new Http2Arrival(next.id, settings, stream, raw)
     open.add(arrival)
     began?.(use)
-    overhead.began(arrival, raw)
+    overhead.head(raw)
+    overhead.watch(stream, () => arrival.touch())
     stream.once('close', () => {
       open.delete(arrival)
       // As over HTTP/1.1: what follows comes with a CONNECT of its own.
@@ -136,7 +139,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
       const now = performance.now()
       resets = Math.max(0, resets - ((now - resetAt) * resetsPerSecond) / 1000) + 1
       resetAt = now
-      if (resets > maxResets) endFlood(new Refusal('http2-flood', `more than ${maxResets} streams were reset before their replies`))
+      if (resets > maxResets) endFlood(`more than ${maxResets} streams were reset before their replies`)
     })
     serveStream(next.handle, arrival, serving.linger)
   })
@@ -148,8 +151,16 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
   socket.once('end', () => session.destroy())
   socket.prependOnceListener('close', lookBack)
   session.on('error', (error: NodeJS.ErrnoException) => {
-    if ((error.code ?? '').startsWith('ERR_HTTP2')) end(overhead.explain(error))
-    else session.destroy()
+    if (!(error.code ?? '').startsWith('ERR_HTTP2')) {
+      session.destroy()
+      return
+    }
+    const flood = overhead.explain(error)
+    end(
+      flood === null
+        ? new Refusal('malformed-request', `not valid HTTP/2: ${error.message}`)
+        : new Refusal('http2-flood', `too many ${flood}`),
+    )
   })
   session.once('close', () => {
     clearTimeout(first)

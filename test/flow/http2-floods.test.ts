@@ -90,7 +90,7 @@ interface Flood {
   readonly detail: RegExp
 }
 
-const useless = /too many frames that carry no request/
+const useless = /too many frames that carry nothing/
 const floods: Readonly<Record<string, Flood>> = {
   'resets of its streams (CVE-2023-44487)': {
     next: (round) => Buffer.concat([get('/held', nth(round)), frame('rstStream', 0, nth(round), uint32(8))]),
@@ -116,7 +116,7 @@ const floods: Readonly<Record<string, Flood>> = {
   'streams beyond the number that may be open': { next: (round) => get('/held', nth(round)), detail: /refused streams/ },
   'heads that unfold to 64 MB each (RFC 7541 §7.3)': {
     next: (round) => frame('headers', endStream | endHeaders, nth(round), Buffer.concat([head('/'), round === 0 ? bomb : references])),
-    detail: /frames that carry no request|heads that are invalid or too large/,
+    detail: /frames that carry nothing|heads that are invalid or too large/,
   },
   'window updates of a byte, for a reply that then comes byte by byte (CVE-2019-9511)': {
     next: (round) => (round === 0 ? get('/large', 1) : Buffer.concat([frame('windowUpdate', 0, 1, uint32(1)), oneByte])),

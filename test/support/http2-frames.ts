@@ -98,14 +98,18 @@ export function readHttp2(socket: Duplex): RawHttp2 {
     },
     closed,
     send: (...given) => void socket.write(Buffer.concat(given)),
-    async flood(next) {
-      let round = 0
-      for (; !socket.destroyed; round += 1)
-        if (!socket.write(next(round))) await Promise.race([closed, new Promise((resolve) => socket.once('drain', resolve))])
-      return round
-    },
+    flood: (next) => floodWith(socket, next),
     destroy: () => void socket.destroy(),
   }
+}
+
+/** As `RawHttp2.flood`, on either side of a connection. */
+export async function floodWith(socket: Duplex, next: (round: number) => Buffer): Promise<number> {
+  const closed = new Promise((resolve) => void socket.once('close', resolve))
+  let round = 0
+  for (; !socket.destroyed; round += 1)
+    if (!socket.write(next(round))) await Promise.race([closed, new Promise((resolve) => socket.once('drain', resolve))])
+  return round
 }
 
 function endOf(bytes: Buffer): number {

@@ -12,7 +12,7 @@ import {
   type RequestBody,
   type Sink,
 } from '../../core/index.ts'
-import { maxInformational, stalled, tooManyInformational } from '../../egress/index.ts'
+import { endOfStream, maxInformational, stalled, tooManyInformational } from '../../egress/index.ts'
 import { fieldObject, withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
 import type { OriginSession } from './http2-sessions.ts'
@@ -142,15 +142,21 @@ class Http2Exchange {
   }
 
   #brokenOff(): Refusal {
-    const { rstCode } = this.#stream
-    const what = rstCode ? `reset the request with the code ${rstCode} of HTTP/2` : 'closed the connection before its reply was whole'
+    const what = endOfStream(this.#session.floodOf(this.#error), this.#stream.rstCode)
     return new Refusal('origin-failed', `${this.#options.target.host} ${what}`, this.#error === null ? {} : { cause: this.#error })
   }
 
   /** RFC 9113 §8.7: a refused stream, or one beyond a GOAWAY, was not processed; a kept connection may have been closed before it. */
   #mayRepeat(): boolean {
     const { body, target, hangup } = this.#options
-    if (hangup.gone || this.#heard || (body !== null && body.whole === null) || this.#failure?.code !== 'origin-failed') return false
+    if (
+      hangup.gone ||
+      this.#heard ||
+      this.#session.floodOf(this.#error) !== null ||
+      (body !== null && body.whole === null) ||
+      this.#failure?.code !== 'origin-failed'
+    )
+      return false
     const { rstCode } = this.#stream
     return rstCode === refusedStream || (this.#wasUsed && isIdempotent(target.method) && isConnectionLost(this.#error))
   }

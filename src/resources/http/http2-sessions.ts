@@ -2,11 +2,13 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { endOf, type Hangup, type Progress, Refusal } from '../../core/index.ts'
-import type { SessionKeeper } from '../../sockets/index.ts'
+import { type Http2Overhead, type SessionKeeper, watchOverhead } from '../../sockets/index.ts'
 
 export interface OriginSession {
   /** Whether an earlier request has used it: the origin may have closed it meanwhile. */
   readonly isUsed: boolean
+  /** With what the origin has flooded it, so that it was ended; `error`: of one of its streams. */
+  floodOf(error: Error | null): string | null
   /** Throws where the origin has closed it, or the head cannot be sent. */
   ask(headers: OutgoingHttpHeaders, endStream: boolean): ClientHttp2Stream
   /** Instead of `ask`. */
@@ -46,6 +48,8 @@ const maxHeaderBytes = 64 * 1024
 const settingsMs = 10_000
 /** How often a request waits for a new connection, each of which others may fill before it. */
 const maxDials = 8
+/** How often a connection is looked at. */
+const checkMs = 250
 /** What a reply may have on its way before its caller has taken it. */
 const windowBytes = 256 * 1024
 
@@ -122,7 +126,9 @@ class KeptSession implements OriginSession {
   #retired: () => void = () => {}
   #idle: NodeJS.Timeout | undefined
   #isRetired = false
+  readonly #overhead: Http2Overhead
   isUsed = false
+  #flood: string | null = null
   streams = 0
 
   constructor(origin: string, socket: Socket, keeper: SessionKeeper, keptMs: () => number) {
@@ -137,10 +143,13 @@ class KeptSession implements OriginSession {
       settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: maxHeaderBytes },
     })
     keeper.keep(this.#session)
+    this.#overhead = watchOverhead(this.#session, socket, { windowBytes, mayLeaveRest: ({ rstCode }) => rstCode !== 0 })
+    const checks = setInterval(() => this.#end(this.#overhead.check()), checkMs).unref()
     this.#session.on('error', () => this.destroy())
     this.#session.once('goaway', () => this.retire())
     this.#session.once('close', () => {
       clearTimeout(this.#idle)
+      clearInterval(checks)
       this.#retired()
       socket.destroy()
     })
@@ -171,6 +180,10 @@ class KeptSession implements OriginSession {
     })
   }
 
+  floodOf(error: Error | null): string | null {
+    return this.#flood ?? (error === null ? null : this.#overhead.explain(error))
+  }
+
   get hasRoom(): boolean {
     return this.streams < (this.#session.remoteSettings.maxConcurrentStreams ?? 100)
   }
@@ -190,6 +203,9 @@ class KeptSession implements OriginSession {
     try {
       const stream = this.#session.request(headers, { endStream, waitForTrailers: !endStream })
       this.isUsed = true
+      const head = (_fields: unknown, _flags: unknown, raw: unknown) => this.#overhead.head(raw as string[])
+      stream.on('headers', head).on('response', head).on('trailers', head)
+      this.#overhead.watch(stream)
       stream.once('close', () => this.release())
       return stream
     } catch (error) {
@@ -209,6 +225,12 @@ class KeptSession implements OriginSession {
     this.#session.destroy()
     // Node would wait for an origin that has said GOAWAY, and does not close.
     setImmediate(() => this.#socket.destroy())
+  }
+
+  #end(flood: string | null): void {
+    if (flood === null) return
+    this.#flood = flood
+    this.destroy()
   }
 
   #rest(): void {
