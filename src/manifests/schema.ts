@@ -139,7 +139,9 @@ const network = z
       )
       .optional(),
     addresses: z.array(cidr()).describe('Blocks outside the public internet that the hosts may resolve to. None where absent.').optional(),
-    timeout: duration().describe('Time until the head of the reply; for a blind tunnel, until it is connected.').optional(),
+    timeout: duration()
+      .describe('Time until the head of the reply; for a blind tunnel, until it is connected; for a WebSocket, until it opens.')
+      .optional(),
     timeouts: timeoutsSchema()
       .describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.')
       .optional(),
@@ -150,12 +152,12 @@ const network = z
       .optional(),
     maxRequest: size()
       .describe(
-        'The largest body of a request; for a blind tunnel, everything that the caller sends, beyond which it is cut. Without it a tunnel has no cap.',
+        'The largest body of a request; for a blind tunnel or a WebSocket, everything that the caller sends, beyond which it is cut. Without it neither of them has a cap.',
       )
       .optional(),
     maxReply: size()
       .describe(
-        'The largest body of a reply; for a blind tunnel, everything that its origin sends, beyond which it is cut. Without it a tunnel has no cap.',
+        'The largest body of a reply; for a blind tunnel or a WebSocket, everything that its origin sends, beyond which it is cut. Without it neither of them has a cap.',
       )
       .optional(),
   })

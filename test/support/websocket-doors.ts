@@ -43,6 +43,8 @@ export interface WebSocketDoorsOptions {
   readonly rights?: Parameters<typeof grant>[0]
   /** Of each capability. */
   readonly conditions?: Partial<Pick<NetworkSource, 'maxMessage' | 'messagesPerSecond' | 'timeouts'>>
+  /** Of the capabilities for the network. */
+  readonly network?: Partial<NetworkSource>
   /** What an origin says to a handshake; by default it opens the WebSocket. `accepting`: the answer that does. */
   readonly answer?: (socket: Socket, accepting: string, head: string) => void
 }
@@ -51,6 +53,8 @@ export interface WebSocketDoors {
   readonly installation: Installation
   readonly gateway: Gateway
   readonly proxyPort: number
+  /** Of the origin without TLS. */
+  readonly plainPort: number
   readonly origins: readonly WebSocketOrigin[]
   /** Asks for a WebSocket at `/live`, with these bytes right behind the head. `more`: further header fields. */
   ask(door: WebSocketDoor, early?: Buffer, more?: Readonly<Record<string, string>>): Promise<WebSocketCaller>
@@ -93,7 +97,7 @@ function readBehindHead(stream: Socket, onHead: (head: string) => void): () => B
 const openIt = (socket: Socket, accepting: string) => void socket.write(accepting)
 
 export async function startWebSocketDoors(t: TestContext, options: WebSocketDoorsOptions = {}): Promise<WebSocketDoors> {
-  const { config = '', rights = {}, conditions = {}, answer = openIt } = options
+  const { config = '', rights = {}, conditions = {}, network: more = {}, answer = openIt } = options
   const origins: WebSocketOrigin[] = []
   /** By the other end's port, without TLS: only there is a reset. */
   const raw = new Map<number | undefined, Socket>()
@@ -122,7 +126,7 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
   )
   const allow = (websocket: boolean) => {
     const given = { paths: ['/live'], ...conditions, ...(websocket && { websocket }) }
-    const network = [toLocalhost(plainPort, given), toLocalhost(securePort, { tls: 'intercept', ...given })]
+    const network = [toLocalhost(plainPort, { ...given, ...more }), toLocalhost(securePort, { tls: 'intercept', ...given, ...more })]
     installation.write('integrations/weather.yaml', grant({ network, services: [{ name: 'live', ...given }], ...rights }))
   }
   allow(true)
@@ -139,7 +143,7 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
     stream.write(
       Buffer.concat([
         Buffer.from(
-          `GET ${target} HTTP/1.1\r\nHost: localhost:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${upgradeHeaders}${fields.join('')}\r\n`,
+          `GET ${target} HTTP/1.1\r\nHost: localhost:${port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n${'Connection' in more ? upgradeHeaders.replace('Connection: Upgrade\r\n', '') : upgradeHeaders}${fields.join('')}\r\n`,
         ),
         early,
       ]),
@@ -189,7 +193,7 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
 
   const ask: WebSocketDoors['ask'] = (door, early = Buffer.alloc(0), more = {}) => doors[door]({ early, more })
   return {
-    ...{ installation, gateway, proxyPort, origins, ask, allow },
+    ...{ installation, gateway, proxyPort, plainPort, origins, ask, allow },
     async open(door) {
       const count = origins.length
       const caller = await ask(door)
