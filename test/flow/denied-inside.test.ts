@@ -274,3 +274,45 @@ test('a caller that waits for the other side to speak first, as with SSH, or end
     return ends.length === 2 && ends.every(({ complete }) => complete === true)
   })
 })
+
+test('a denied tunnel stays denied when its host is allowed meanwhile; the next CONNECT is decided anew', async (t) => {
+  const { installation, to, gateway, resolver } = await arrange(t)
+  const before = await openInside(installation, to)
+  installation.write('integrations/weather.yaml', grant({ network: [intercepting, { hosts: [denied], tls: 'intercept' }] }))
+  await gateway.reload()
+  const reply = readAll(before)
+  before.write(request)
+  assert.match(await reply, /^HTTP\/1\.1 403 policy-denied\r\n/)
+  assert.deepEqual(resolver.asked, [])
+  assert.match(await exchangeInside(installation, to, request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')), / address-denied\r\n/)
+})
+
+test('whenever its caller leaves, a denied CONNECT is settled, and once', async (t) => {
+  const { installation, to, gateway } = await arrange(t)
+  const parts = ['', '\x16\x03', `\x16\x03\x01\x00\x05hello`, 'GET /']
+  await eachCase(parts, async (bytes) => {
+    const socket = await openTunnel(to.proxyPort, `${denied}:443`)
+    socket.end(Buffer.from(bytes, 'latin1')).resume()
+    await once(socket, 'close')
+  })
+  await eachCase(['', 'GET /a HT', 'nonsense\r\n\r\n', request.replace('\r\n\r\n', '\r\nContent-Length: 9\r\n\r\nabc')], async (bytes) => {
+    const secure = await openInside(installation, to)
+    secure.end(bytes).resume()
+    await once(secure, 'close')
+  })
+  const session = await openSession(t, installation, to)
+  const stream = session.request({ ':path': '/a', ':authority': denied }).on('error', () => {})
+  stream.close(8)
+  await once(stream, 'close')
+  session.destroy()
+  const connects = () => installation.records().flatMap(({ door, id }) => (door === 'connect' ? [id] : []))
+  await eachCase(connects(), (id) => settled(installation, id))
+  await gateway.close()
+  assert.equal(connects().length, 9)
+  eachCase(connects(), (id) =>
+    assert.deepEqual(
+      recordsOf(installation, 'id', id).map(({ type }) => type),
+      ['decided', 'settled'],
+    ),
+  )
+})
