@@ -25,6 +25,8 @@ export interface Settling {
   readonly refused: boolean
   /** That refusal; `null` where it is not. */
   readonly refusal: Refusal | null
+  /** Call it where a refusal waits for its caller to read it: nothing is under way for it any more, and it holds no place among what is. */
+  leave(): void
   /** Call it at the last byte, or when either end broke off. `receivedBytes`: body bytes that went to the caller and were not metered as they passed. Never throws. */
   settle(end: SettlingEnd): void
   /** Call it when a bug kept the reply from being delivered: it is reported, and `reply` is a 500 from now on. Never throws. */

@@ -119,6 +119,10 @@ export class Settlement extends Timeline implements Meter {
     return null
   }
 
+  leave(): void {
+    this.lease?.leave()
+  }
+
   fail(error: unknown): void {
     this.#report(error)
     this.#discardAnswer()

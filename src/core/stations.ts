@@ -35,6 +35,8 @@ export interface Lease extends Meter {
   overdraw(bytes: number): void
   /** Through the breaker of the permit's integration and its claim's origin, where there is one. Throws `Refusal('breaker-open')`. */
   run(effect: () => Promise<Reply> | Reply): Promise<Reply> | Reply
+  /** Frees its place among those that are open at once, before it is settled; later calls do nothing. */
+  leave(): void
   /** Settles and frees, once; later calls do nothing. Bytes that still wait for room are dropped. */
   settle(outcome: Outcome): void
 }

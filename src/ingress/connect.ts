@@ -34,6 +34,7 @@ export function createConnectDoor({ handle, identify, nextId, requireShare, deny
       const answersInside = tunnel !== null || (isSelf() && !settling.refused)
       if (!answersInside || !socket.writable) return begin(settling, socket, head, id)
       socket.write(established(id))
+      if (tunnel !== null) settling.leave()
       const answered = tunnel === null ? answerInTunnel(settling, socket, head, id) : denyInside(socket, head, tunnel, settling)
       answered.then(
         () => settling.settle({ complete: false }),

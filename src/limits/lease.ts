@@ -25,6 +25,7 @@ export class HeldLease implements Lease, Attempt {
   /** `null` until a chunk is slowed. */
   #slow: Set<Flow> | null = null
   #settled = false
+  #hasLeft = false
 
   /** `origin`: of the claim that was admitted; `null` has no breaker. */
   constructor(integration: Integration, origin: string | null, account: Account, prepaidBytes: number, options: LeaseOptions) {
@@ -56,6 +57,11 @@ export class HeldLease implements Lease, Attempt {
     this.#account.charge('bytesIn', bytes, this.#options.now())
   }
 
+  leave(): void {
+    if (!this.#hasLeft) this.#account.leave()
+    this.#hasLeft = true
+  }
+
   settle(outcome: Outcome): void {
     if (this.#settled) return
     this.#settled = true
@@ -65,7 +71,7 @@ export class HeldLease implements Lease, Attempt {
     // Bytes that were declared and never sent are given back.
     if (this.#prepaidBytes > 0) this.#account.charge('bytesOut', -this.#prepaidBytes, now())
     this.#prepaidBytes = 0
-    this.#account.leave()
+    this.leave()
   }
 
   #slowed(bucket: BytesBucket, bytes: number): Slowed {

@@ -137,7 +137,7 @@ function isEnvelope({ request, decision }: Permit): boolean {
   return request.kind === 'tunnel' && decision.obligations.tls === 'intercept'
 }
 
-const envelope: Lease = { run: (effect) => effect(), sent: () => null, received: () => null, overdraw() {}, settle() {} }
+const envelope: Lease = { run: (effect) => effect(), sent: () => null, received: () => null, overdraw() {}, leave() {}, settle() {} }
 
 /** Never early: a timer of Node may fire up to a millisecond before its time. */
 function wait(ms: number, callback: () => void): () => void {

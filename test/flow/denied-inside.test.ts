@@ -92,6 +92,18 @@ test('what is refused for its quota or its address is told so inside, with the s
   assert.equal(origin.connections(), 1)
 })
 
+test('a refusal that waits in a tunnel for its caller holds no place among the requests that are open at once', async (t) => {
+  const { origin, proxyPort } = await arrange(t, { limits: { concurrency: 1 } })
+  // Refused for its address, so that it had been admitted.
+  const waiting = await openTunnel(proxyPort, `private.example:${origin.port}`)
+  const plain = `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`
+  await eachCase([1, 2], async () => assert.match(await exchangeRaw(proxyPort, plain), /^HTTP\/1\.1 200 /))
+  const reply = readAll(waiting)
+  waiting.write(request)
+  assert.match(await reply, /^HTTP\/1\.1 403 address-denied\r\n/)
+  assert.match(await exchangeRaw(proxyPort, plain), /^HTTP\/1\.1 200 /)
+})
+
 test('over HTTP/2 each stream gets the denial; the first is the CONNECT’s own, and the next connection is asked for anew', async (t) => {
   const { installation, to } = await arrange(t)
   const session = await openSession(t, installation, to)

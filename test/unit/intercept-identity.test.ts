@@ -17,6 +17,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
       refused: reply.status !== 200,
       refusal: null,
       settle() {},
+      leave() {},
       fail() {},
     }
   }

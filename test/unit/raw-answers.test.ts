@@ -21,6 +21,7 @@ function refusal(ends: SettlingEnd[]): Settling {
     refusal: null,
     meter: { sent: () => null, received: () => null },
     settle: (end) => void ends.push(end),
+    leave() {},
     fail() {},
   }
 }
