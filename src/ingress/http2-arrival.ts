@@ -135,7 +135,9 @@ export class Http2Arrival implements Arrival, Hangup {
 
   get #isWaitingForUs(): boolean {
     const { stream } = this
-    return isSlowed(stream) || (stream.readableEnded && (!stream.headersSent || stream.writableLength === 0))
+    if (isSlowed(stream)) return true
+    // Of a reply that has been written to its end, the caller has still to take the rest.
+    return stream.readableEnded && !stream.writableEnded && (!stream.headersSent || stream.writableLength === 0)
   }
 
   cut(): void {
