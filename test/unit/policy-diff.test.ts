@@ -65,6 +65,7 @@ for (const [what, before, after, expected] of [
     'services: [{ name: s, websocket: true }]',
     { change: 'widened', newlyAllowed: ['upgrade WebSocket'] },
   ],
+  ['WebSockets to a host widen', network(''), network('websocket: true'), { change: 'widened', newlyAllowed: ['upgrade WebSocket'] }],
   [
     'a file action less narrows',
     'files: [{ name: d, root: /d, actions: [read, write] }]',
