@@ -15,7 +15,7 @@ import {
   startChild,
 } from '../support/installation.ts'
 import { rego } from '../support/rego.ts'
-import { exchangeInside, openInside } from '../support/tunnel.ts'
+import { connectionBelow, exchangeInside, openInside } from '../support/tunnel.ts'
 import { createGenerate, createRandom, type Sent } from './generate.ts'
 import { hammer } from './hammer.ts'
 import { startOrigins } from './origins.ts'
@@ -118,7 +118,7 @@ async function send(installation: Installation, { proxyPort }: Child, tlsPort: n
     // Most are answered at once; what is not is left as a caller leaves.
     const patience = setTimeout(leave, end === 'wait' ? 60 : 15)
     function leave(): void {
-      if (end === 'reset') below(socket as Socket).resetAndDestroy()
+      if (end === 'reset') connectionBelow(socket as Socket).resetAndDestroy()
       else socket?.destroy()
     }
     socket.on('error', () => {}).on('data', () => end !== 'wait' && leave())
@@ -132,9 +132,4 @@ async function send(installation: Installation, { proxyPort }: Child, tlsPort: n
       else if (end === 'reset') leave()
     })
   })
-}
-
-/** A reset is sent by the connection below a TLS one. */
-function below(socket: Socket): Socket {
-  return (socket as unknown as { _parent?: Socket })._parent ?? socket
 }

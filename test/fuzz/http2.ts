@@ -1,7 +1,7 @@
 /** Hostile frames of HTTP/2 inside an interception. */
 import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import { openInside } from '../support/tunnel.ts'
+import { connectionBelow, openInside } from '../support/tunnel.ts'
 import { createFrames } from './frames.ts'
 import { startFuzzedInside } from './fuzzed-inside.ts'
 import { createRandom } from './generate.ts'
@@ -41,9 +41,9 @@ export async function fuzzHttp2(t: TestContext, { seed, inputs }: { readonly see
 
 function write(socket: Socket, chunks: readonly Buffer[], waitMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const patience = setTimeout(() => socket.destroy(), waitMs)
+    const patience = setTimeout(() => connectionBelow(socket.destroy()).destroy(), waitMs)
     socket.on('error', () => {}).on('data', () => {})
-    socket.once('close', () => {
+    connectionBelow(socket).once('close', () => {
       clearTimeout(patience)
       resolve()
     })

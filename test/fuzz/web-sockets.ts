@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { createInstallation, headOf, type Installation, manifest, proxyHeader, startChild } from '../support/installation.ts'
-import { openInside } from '../support/tunnel.ts'
+import { connectionBelow, openInside } from '../support/tunnel.ts'
 import { createRandom, type Random } from './generate.ts'
 import { hammer } from './hammer.ts'
 import { createWebSocketFrames } from './web-socket-frames.ts'
@@ -82,14 +82,15 @@ export async function fuzzWebSockets(
 
 function converse(socket: Socket, head: string, frames: readonly Buffer[], isEarly: boolean, waitMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const patience = setTimeout(() => socket.destroy(), 300)
+    const leave = () => void connectionBelow(socket.destroy()).destroy()
+    const patience = setTimeout(leave, 300)
     const send = () => {
       for (const frame of frames) socket.write(frame)
-      setTimeout(() => socket.destroy(), waitMs)
+      setTimeout(leave, waitMs)
     }
     socket.on('error', () => {}).once('data', () => isEarly || send())
     socket.on('data', () => {})
-    socket.once('close', () => {
+    connectionBelow(socket).once('close', () => {
       clearTimeout(patience)
       resolve()
     })

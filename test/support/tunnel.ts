@@ -83,3 +83,8 @@ export async function startTunnels(t: Pick<TestContext, 'after'>, proxyPort: num
   t.after(() => server.close())
   return (server.address() as AddressInfo).port
 }
+
+/** Of a TLS connection the one that it is on: a reset is sent by that one, and TLS may wait for a peer that takes nothing. */
+export function connectionBelow(socket: Socket): Socket {
+  return (socket as unknown as { _parent?: Socket })._parent ?? socket
+}
