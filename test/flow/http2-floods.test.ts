@@ -33,16 +33,22 @@ const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknow
 const held = new Set<ServerResponse>()
 const opened = new Set<TLSSocket>()
 
-let installation: Installation
-let origin: Origin
-let proxyPort: number
+interface Arranged {
+  readonly installation: Installation
+  readonly origin: Origin
+  readonly proxyPort: number
+}
+
+let patient: Arranged
+/** Ends what does not move after two seconds; a busy machine makes that of much that does. */
+let impatient: Arranged
 let beside: ClientHttp2Session
 
-before(async () => {
+async function arrange(idleTimeout: string): Promise<Arranged> {
   const t = whole as never
-  installation = createInstallation(t, { config: 'http: { originCa: ./origin-ca.crt, idleTimeout: 2s }' })
+  const installation = createInstallation(t, { config: `http: { originCa: ./origin-ca.crt, idleTimeout: ${idleTimeout} }` })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
-  origin = await startOrigin(t, {
+  const origin = await startOrigin(t, {
     certificate,
     answer: (req, res) => {
       if (req.url === '/large') res.end(Buffer.alloc(2 * 1024 * 1024))
@@ -53,8 +59,13 @@ before(async () => {
   })
   const capability = toLocalhost(origin.port, { tls: 'intercept', paths: ['/*'], methods: ['GET', 'POST'] })
   installation.write('integrations/weather.yaml', grant({ network: [capability] }))
-  proxyPort = (await startHere(t, installation)).proxyPort
-  beside = await openSession(t, installation, { proxyPort, port: origin.port })
+  return { installation, origin, proxyPort: (await startHere(t, installation)).proxyPort }
+}
+
+before(async () => {
+  patient = await arrange('10m')
+  impatient = await arrange('2s')
+  beside = await openSession(whole, patient.installation, { proxyPort: patient.proxyPort, port: patient.origin.port })
 })
 
 after(async () => {
@@ -62,22 +73,22 @@ after(async () => {
   for (const cleanup of whole.cleanups.reverse()) await cleanup()
 })
 
-async function open(settings?: Buffer): Promise<RawHttp2> {
+async function open(settings?: Buffer, { installation, proxyPort, origin } = patient): Promise<RawHttp2> {
   const socket = await openInside(installation, { proxyPort, port: origin.port, tls: { ALPNProtocols: ['h2'] } })
   opened.add(socket)
   socket.once('close', () => opened.delete(socket))
   return beginHttp2(socket, settings)
 }
 
-const head = (path: string, method = 'GET') =>
+const head = (path: string, method = 'GET', { origin } = patient) =>
   headerBlock([
     [':method', method],
     [':scheme', 'https'],
     [':authority', `localhost:${origin.port}`],
     [':path', path],
   ])
-const get = (path: string, stream: number) => frame('headers', endStream | endHeaders, stream, head(path))
-const post = (stream: number, path = '/held') => frame('headers', endHeaders, stream, head(path, 'POST'))
+const get = (path: string, stream: number, at = patient) => frame('headers', endStream | endHeaders, stream, head(path, 'GET', at))
+const post = (stream: number, path = '/held', at = patient) => frame('headers', endHeaders, stream, head(path, 'POST', at))
 /** The caller's stream of a round (RFC 9113 §5.1.1). */
 const nth = (round: number) => 2 * round + 1
 const oneByte = frame('windowUpdate', 0, 0, uint32(1))
@@ -124,8 +135,8 @@ const floods: Readonly<Record<string, Flood>> = {
   },
 }
 
-const found = (code: string) => installation.records().filter((record) => record['type'] === 'refused' && record['code'] === code)
-const tunnels = () => installation.records().filter(({ type, door }) => type === 'decided' && door === 'connect')
+const found = (code: string) => patient.installation.records().filter((record) => record['type'] === 'refused' && record['code'] === code)
+const tunnels = () => patient.installation.records().filter(({ type, door }) => type === 'decided' && door === 'connect')
 
 for (const [what, { next, detail }] of Object.entries(floods))
   test(`a flood of ${what} ends its connection, is recorded with its integration, and disturbs no other`, async () => {
@@ -197,10 +208,10 @@ test('twenty thousand messages of a byte each way, with a ping for each ten, are
 })
 
 test('uploads that are refused while they are sent are no flood', async () => {
-  const connection = await open()
+  const connection = await open(undefined, impatient)
   const chunk = frame('data', 0, 1, Buffer.alloc(16_000))
   const inFlight = (round: number) => [1, 2, 3, 4].map(() => Buffer.concat([chunk.subarray(0, 5), uint32(nth(round)), chunk.subarray(9)]))
-  times(30, (round) => connection.send(post(nth(round), '/../refused')))
+  times(30, (round) => connection.send(post(nth(round), '/../refused', impatient)))
   const refused = () => connection.frames.filter(({ type }) => type === frameTypes.headers).length
   await eventually('all of them are', () => refused() === 30)
   times(30, (round) => connection.send(...inFlight(round)))
@@ -210,10 +221,11 @@ test('uploads that are refused while they are sent are no flood', async () => {
 })
 
 test('streams whose caller takes nothing are ended after the idle timeout, whatever pings it sends (CVE-2019-9517)', async () => {
-  const connection = await open(setting(4, 0))
-  const settled = () => installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'client-closed').length
+  const connection = await open(setting(4, 0), impatient)
+  const settled = () =>
+    impatient.installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'client-closed').length
   const before = settled()
-  times(50, (round) => connection.send(get('/large', nth(round))))
+  times(50, (round) => connection.send(get('/large', nth(round), impatient)))
   const pings = setInterval(() => connection.send(frame('ping', 0, 0, Buffer.alloc(8))), 200)
   await eventually('they have ended', () => settled() >= before + 50)
   // It asks nothing any more.
