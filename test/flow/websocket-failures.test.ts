@@ -32,7 +32,7 @@ async function startRefusing(t: TestContext, status: number) {
 
 test('handshakes that fail open the breaker of their origin, which then hears nothing more through any door', async (t) => {
   const { origins, statusOf } = await startRefusing(t, 503)
-  await eachCase([['proxy', 'tunnel'], ['intercept', 'http2'], ['services']] as const, async (doors) => {
+  await eachCase([['proxy', 'tunnel', 'http2 in the clear'], ['intercept', 'http2'], ['services']] as const, async (doors) => {
     const before = origins.length
     await times(4, async (round) => assert.equal(await statusOf(doors[round % doors.length] as WebSocketDoor), 502))
     await eachCase(doors, async (door) => assert.equal(await statusOf(door), 503))
@@ -169,20 +169,41 @@ test('a policy that no longer allows WebSockets cuts them through every door, th
 })
 
 test('once its origin has closed, a WebSocket is not kept by a caller that goes on sending', async (t) => {
-  const { installation, open, settled } = await startWebSocketDoors(t, { config: 'websockets: { idleTimeout: 500ms }' })
+  const { installation, open, settled } = await startWebSocketDoors(t)
+  const callers: WebSocketCaller[] = []
   await eachCase(webSocketDoors, async (door) => {
-    const before = settled().length
     const { caller, origin } = await open(door)
+    callers.push(caller)
+    const pings = setInterval(() => caller.stream.write(callersFrame('', { opcode: 9 })), 20)
+    caller.stream.once('close', () => clearInterval(pings))
+    t.after(() => clearInterval(pings))
     origin.stream.end()
     origin.stream.destroySoon()
-    await over(caller)
-    const pings = setInterval(() => caller.stream.write(callersFrame('', { opcode: 9 })), 20)
-    t.after(() => clearInterval(pings))
-    await eventually('it is settled', () => settled().length > before)
-    await eventually('its caller is closed', () => caller.stream.destroyed)
-    clearInterval(pings)
-    const { complete, problem = null } = settled().at(-1) ?? {}
-    assert.deepEqual([complete, problem], [true, null])
   })
+  await eventually('all are closed', () => callers.every(({ stream }) => stream.destroyed))
   await eventually('every slot is free', () => everySlotIsFree(installation))
+  const recorded = settled().map(({ complete, problem = null }) => [complete, problem])
+  assert.deepEqual(recorded, Array(callers.length).fill([true, null]))
+})
+
+test('what one end does not read is not read from the other, through any door', async (t) => {
+  const { open, settled } = await startWebSocketDoors(t, { config: 'websockets: { idleTimeout: 1s, messagesPerSecond: 1000000 }' })
+  const bytes = 64 * 1024 * 1024
+  const message = 'x'.repeat(1024 * 1024)
+  const pour = (from: WebSocketEnd, to: WebSocketEnd, piece: Buffer) => {
+    to.stream.removeAllListeners('data').pause()
+    times(64, () => void from.stream.write(piece))
+  }
+  await eachCase(webSocketDoors, async (door) => {
+    const [up, down] = [await open(door), await open(door)]
+    pour(up.caller, up.origin, callersFrame(message))
+    pour(down.origin, down.caller, frame(message))
+  })
+  await eventually('all are settled', () => settled().length === 2 * webSocketDoors.length)
+  // What the buffers of the kernel take has passed.
+  const passed = settled().map(({ sentBytes, receivedBytes }) => Number(sentBytes) + Number(receivedBytes))
+  assert.ok(
+    passed.every((each) => each < bytes / 2),
+    String(passed),
+  )
 })

@@ -7,7 +7,7 @@ import { exchangeRaw, proxyHeader } from '../support/installation.ts'
 import { callersFrame, frame, upgradeHeaders } from '../support/websocket.ts'
 import { startWebSocketDoors, type WebSocketCaller, webSocketDoors } from '../support/websocket-doors.ts'
 
-const http1Doors = webSocketDoors.filter((door) => door !== 'http2')
+const http1Doors = webSocketDoors.filter((door) => !door.startsWith('http2'))
 const statusOf = (caller: WebSocketCaller) => eventually('it is answered', () => caller.status())
 const over = ({ stream }: WebSocketCaller) => eventually('it has ended', () => stream.readableEnded || stream.destroyed)
 

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts'
 import { callersFrame, frame } from '../support/websocket.ts'
 import { startWebSocketDoors, type WebSocketCaller, type WebSocketEnd, webSocketDoors } from '../support/websocket-doors.ts'
 
-const networkDoors = ['proxy', 'tunnel', 'intercept', 'http2'] as const
+const networkDoors = webSocketDoors.filter((door) => door !== 'services')
 const statusOf = (caller: WebSocketCaller) => eventually('it is answered', () => caller.status())
 const over = ({ stream }: WebSocketEnd) => eventually('it has ended', () => stream.readableEnded || stream.destroyed)
 

@@ -1,7 +1,7 @@
 /** WebSockets by hand through every door that carries them, to origins by hand that see each byte. */
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
-import type { IncomingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TestContext } from 'node:test'
@@ -15,7 +15,7 @@ import { createInstallation, type Installation, proxyHeader, startHere } from '.
 import { openInside, openTunnel } from './tunnel.ts'
 import { upgradeHeaders } from './websocket.ts'
 
-export const webSocketDoors = ['proxy', 'tunnel', 'intercept', 'http2', 'services'] as const
+export const webSocketDoors = ['proxy', 'tunnel', 'intercept', 'http2', 'http2 in the clear', 'services'] as const
 export type WebSocketDoor = (typeof webSocketDoors)[number]
 
 /** One end of a WebSocket. */
@@ -150,6 +150,20 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
     )
     return { stream, heard, status: () => status, reset: () => void below.resetAndDestroy() }
   }
+  const overHttp2 = async (session: ClientHttp2Session, own: OutgoingHttpHeaders, { early, more }: Asked): Promise<WebSocketCaller> => {
+    await once(session, 'remoteSettings')
+    const handshake = { ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/live', 'sec-websocket-version': '13' }
+    const stream = session.request({ ...own, ...handshake, ...more })
+    const chunks: Buffer[] = []
+    let status: number | null = null
+    stream.on('error', () => {})
+    stream.on('response', (headers: IncomingHttpHeaders) => {
+      status = Number(headers[':status'])
+    })
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    if (early.byteLength > 0) stream.write(early)
+    return { stream, heard: () => Buffer.concat(chunks), status: () => status, reset: () => stream.close(8) }
+  }
   const direct = () => connect({ port: proxyPort, host: '127.0.0.1', allowHalfOpen: true })
   const to = (port: number) => ({ proxyPort, port })
 
@@ -167,27 +181,15 @@ export async function startWebSocketDoors(t: TestContext, options: WebSocketDoor
       }
       return overHttp1(await openInside(installation, { ...to(securePort), through }), securePort, '/live', asked, await promise)
     },
-    async http2({ early, more }) {
+    async http2(asked) {
       const session = await openSession(t, installation, to(securePort))
-      await once(session, 'remoteSettings')
-      const stream = session.request({
-        ':method': 'CONNECT',
-        ':protocol': 'websocket',
-        ':scheme': 'https',
-        ':path': '/live',
-        ':authority': `localhost:${securePort}`,
-        'sec-websocket-version': '13',
-        ...more,
-      })
-      const chunks: Buffer[] = []
-      let status: number | null = null
-      stream.on('error', () => {})
-      stream.on('response', (headers: IncomingHttpHeaders) => {
-        status = Number(headers[':status'])
-      })
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-      if (early.byteLength > 0) stream.write(early)
-      return { stream, heard: () => Buffer.concat(chunks), status: () => status, reset: () => stream.close(8) }
+      return overHttp2(session, { ':scheme': 'https', ':authority': `localhost:${securePort}` }, asked)
+    },
+    async 'http2 in the clear'(asked) {
+      const session = connectHttp2(`http://127.0.0.1:${proxyPort}`).on('error', () => {})
+      t.after(() => session.destroy())
+      const own = { ':scheme': 'http', ':authority': `localhost:${plainPort}`, 'proxy-authorization': proxyHeader('weather') }
+      return overHttp2(session, own, asked)
     },
   }
 
