@@ -62,6 +62,8 @@ export interface AuditStation extends AuditLog {
   ): void
   /** Resolves once all that was noted so far is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */
   noted(): Promise<void>
+  /** Resolves once every arrival is settled, or the time is over. */
+  settled(withinMs: number): Promise<void>
   /** Writes sums and the last record, and closes. */
   close(): Promise<void>
 }
@@ -124,7 +126,13 @@ export function openAudit(options: AuditOptions): AuditStation {
       return writer.append(line, head, seq++, urgent, owner)
     },
     sum: (who, code, isIntegration) => sums.count(who, code, isIntegration),
+    ended() {
+      unsettled -= 1
+      if (unsettled === 0) onSettled()
+    },
   }
+  let unsettled = 0
+  let onSettled = () => {}
   let lastNote: Group | null = null
   const durable = async (group: Group): Promise<void> => {
     await (writer.durable(group) ?? undefined)
@@ -139,7 +147,10 @@ export function openAudit(options: AuditOptions): AuditStation {
   return {
     strict: durability === 'strict',
     behind: (integration) => writer.behind(integration ?? ''),
-    open: (arrival) => new ArrivalEntry(log, arrival),
+    open(arrival) {
+      unsettled += 1
+      return new ArrivalEntry(log, arrival)
+    },
     status() {
       const { hash, seq: records } = writer.head
       return {
@@ -167,6 +178,15 @@ export function openAudit(options: AuditOptions): AuditStation {
       )
     },
     noted: async () => (lastNote === null ? undefined : durable(lastNote)),
+    settled: (withinMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, withinMs)
+        onSettled = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+        if (unsettled === 0) onSettled()
+      }),
     async close() {
       sums.flush()
       log.append('stopped', `"records":${seq}`, true)

@@ -22,6 +22,8 @@ export interface EntryLog {
   append(type: string, fields: string, urgent: boolean, owner?: string): Group
   /** Counts a refusal of a flood; resolves or rejects, as `Writer.durable`, with the sum that it is in. */
   sum(who: string, code: string, isIntegration: boolean): Promise<void>
+  /** An arrival is settled. */
+  ended(): void
   readonly mask: AuditMask
 }
 
@@ -84,6 +86,7 @@ export class ArrivalEntry implements Entry {
   }
 
   settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, retried, complete }: Outcome): void {
+    this.#log.ended()
     if (this.#summed !== null) return
     const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${retriedFields(retried)},"complete":${complete}`
     this.#log.append('settled', fields, false)

@@ -219,6 +219,7 @@ export async function startGateway(
   const listeners: Listener[] = []
   const shutdown = createShutdown({
     ...{ config, state, lifecycle, following, listeners, inner, admin, logger },
+    settled: audit.settled,
     // The log last, so that it has everything.
     release: [
       following.stop,

@@ -4,6 +4,9 @@ import type { Config } from '../config/index.ts'
 import type { Listener } from '../ingress/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 
+/** An arrival that is not settled by then, behind the end of its connection, is a bug. */
+const settleMs = 1000
+
 export interface ShutdownOptions {
   readonly config: Config
   readonly state: { draining: boolean }
@@ -14,6 +17,8 @@ export interface ShutdownOptions {
   /** What comes through intercepted tunnels. */
   readonly inner: { close(): void }
   readonly admin: { close(): Promise<void> }
+  /** Resolves once every arrival is settled, or the time is over. */
+  readonly settled: (withinMs: number) => Promise<void>
   /** What is left once nothing is served, in the order in which it is closed. */
   readonly release: readonly (() => unknown)[]
   readonly logger: Logger
@@ -29,7 +34,7 @@ export interface Shutdown {
 }
 
 export function createShutdown(options: ShutdownOptions): Shutdown {
-  const { config, state, lifecycle, following, listeners, inner, admin, logger } = options
+  const { config, state, lifecycle, following, listeners, inner, admin, settled, logger } = options
   let draining: Promise<void> | null = null
 
   async function release(): Promise<void> {
@@ -39,6 +44,8 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   async function now(): Promise<void> {
     await lifecycle.close()
     for (const listener of listeners) listener.destroy()
+    // What was cut settles when its sockets have closed: nothing is recorded behind the end of the log.
+    await settled(settleMs)
     await admin.close()
     await release()
   }
@@ -53,9 +60,7 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])
     if (late) logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'live work did not end in time and is cut')
     for (const listener of listeners) listener.destroy()
-    // What was cut settles when its sockets close, in the turns that follow.
     await drained
-    await new Promise((resolve) => setImmediate(resolve))
     await now()
     logger.info('stopped')
   }

@@ -5,14 +5,15 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { until } from '../support/cases.ts'
+import { eachCase, until } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeRaw, main, manifest, proxyHeader, root, startChild } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, main, manifest, proxyHeader, root, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { rego } from '../support/rego.ts'
 import { testWith } from '../support/tools.ts'
+import { openTunnel } from '../support/tunnel.ts'
 
 const compilerTest = await testWith('compiler')
 
@@ -86,6 +87,31 @@ test('live work that does not end within the drain timeout is cut; a second sign
   assert.equal(second.process.exitCode, null)
   second.process.kill('SIGTERM')
   assert.deepEqual(await second.exited(), { code: 143, signal: null })
+})
+
+test('what is cut is settled before the log says that the gateway has stopped', async (t) => {
+  const hello = Buffer.from('160301', 'hex')
+  // Allowed or denied, nothing has come inside yet, or a part of a handshake.
+  await eachCase(
+    [
+      ['inside.example', ''],
+      ['denied.example', ''],
+      ['inside.example', hello],
+      ['denied.example', hello],
+    ] as const,
+    async ([host, bytes]) => {
+      const manifests = { 'weather.yaml': grant({ network: [{ hosts: ['inside.example'], tls: 'intercept' }] }) }
+      const installation = createInstallation(t, { config: 'drainTimeout: 300ms', manifests })
+      const { gateway, proxyPort } = await startHere(t, installation)
+      const tunnel = await openTunnel(proxyPort, `${host}:443`)
+      tunnel.on('error', () => {}).write(bytes)
+      await gateway.close()
+      const all = installation.records()
+      const idsOf = (...types: string[]) => all.flatMap(({ type, id }) => (types.includes(String(type)) ? [id] : [])).toSorted()
+      assert.equal(all.at(-1)?.['type'], 'stopped')
+      assert.deepEqual(idsOf('settled'), idsOf('decided', 'refused'))
+    },
+  )
 })
 
 test('SIGHUP with a broken manifest leaves the old one deciding, and says so in log, health and metrics', async (t) => {
