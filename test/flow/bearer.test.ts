@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { ask, openSession } from '../support/http2.ts'
 import { exchangeRaw, portOf, proxyHeader, proxyUrl, startHere } from '../support/installation.ts'
 import type { Origin } from '../support/origin.ts'
 import { startThreeDoors } from '../support/three-doors.ts'
@@ -92,6 +94,28 @@ test('the token is not passed on through the proxy or inside an interception eit
       const inside = `GET / HTTP/1.1\r\nHost: localhost:${secure.port}\r\n${head}\r\n`
       assert.match(await exchangeInside(installation, to, inside), /^HTTP\/1\.1 200 /)
       assert.deepEqual(seenBy(secure), expected)
+    },
+  )
+})
+
+test('the token is not passed on over HTTP/2 either, inside an interception or to the proxy in the clear', async (t) => {
+  const { installation, plain, secure, proxyPort, seenBy } = await arrange(t)
+  const inside = await openSession(t, installation, { proxyPort, port: secure.port })
+  const clear = connectHttp2(`http://127.0.0.1:${proxyPort}`)
+  t.after(() => clear.destroy())
+  const to = { ':scheme': 'http', ':authority': `localhost:${plain.port}`, 'proxy-authorization': basic }
+  await eachCase(
+    [
+      [own, []],
+      [basic, []],
+      ['token weather-token', []],
+      [forOrigin, [forOrigin]],
+    ] as const,
+    async ([authorization, expected]) => {
+      assert.equal((await ask(inside, { ':path': '/', authorization })).headers[':status'], 200)
+      assert.deepEqual(seenBy(secure), expected)
+      assert.equal((await ask(clear, { ...to, ':path': '/', authorization })).headers[':status'], 200)
+      assert.deepEqual(seenBy(plain), expected)
     },
   )
 })
