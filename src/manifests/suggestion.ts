@@ -25,8 +25,12 @@ export function suggestion(request: AccessRequest): JsonObject {
         },
       }
     }
-    case 'tunnel':
-      return { manifest, add: { network: [{ hosts: [request.target.host], ports: [request.target.port], tls: 'tunnel' }] } }
+    case 'tunnel': {
+      const { host, port } = request.target
+      // Whose clients trust the CA: a blind tunnel would hide what it asks.
+      const tls = request.integration.network.some((capability) => capability.tls === 'intercept') ? 'intercept' : 'tunnel'
+      return { manifest, add: { network: [{ hosts: [host], ports: [port], tls }] } }
+    }
     case 'service': {
       const { name, method, path, websocket } = request.target
       const forms = choicesFor([path])
