@@ -64,7 +64,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
       enableConnectProtocol: true,
     },
   })
-  serving.sessionKeeper.keep(session)
+  const kept = serving.sessionKeeper.keep(session)
   const open = new Set<Http2Arrival>()
   const use: Http2Use = {
     get closed() {
@@ -113,6 +113,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
   /** nghttp2 resets streams whose heads are not valid HTTP/2 (§8.1.1) without a word, and their numbers are left out. */
   const recordUnseen = (count: number) => {
     if (count <= 0) return
+    kept.suspect()
     overhead.unseen(count)
     const what = `${count} ${count === 1 ? 'stream' : 'streams'} without a valid head of HTTP/2`
     recordFailure(options, new Refusal('malformed-request', what))
@@ -133,6 +134,7 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
     overhead.watch(stream, () => arrival.touch())
     stream.once('close', () => {
       open.delete(arrival)
+      if (stream.rstCode !== 0) kept.suspect()
       // As over HTTP/1.1: what follows comes with a CONNECT of its own.
       if (denial !== null && open.size === 0) session.close()
       if (stream.headersSent) return

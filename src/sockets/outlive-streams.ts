@@ -7,7 +7,15 @@ import type { Http2Session } from 'node:http2'
 
 export interface SessionKeeper {
   /** Call it with each session as soon as there is one. */
-  keep(session: Http2Session): void
+  keep(session: Http2Session): KeptPart
+}
+
+export interface KeptPart {
+  /**
+   * A stream may hold such fields: it was reset, or its head was not valid. A session of which that was never said is let go of
+   * when it ends: what is kept costs tens of kilobytes each.
+   */
+  suspect(): void
 }
 
 /** Node's own kind of a collection of the whole heap (`perf_hooks.constants.NODE_PERFORMANCE_GC_MAJOR`). */
@@ -39,15 +47,25 @@ export function createSessionKeeper(): SessionKeeper {
 
   return {
     keep(session) {
-      const handle = nativePart(session)
-      if (handle === null) {
-        // Of a client, there is none before its connection is made.
-        if (session.connecting) session.once('connect', () => this.keep(session))
-        return
+      let isSuspect = false
+      const begin = () => {
+        const handle = nativePart(session)
+        if (handle === null) return
+        if (!isWatching) watch()
+        kept.set(handle, null)
+        session.once('close', () => {
+          if (isSuspect) kept.set(handle, collections)
+          else kept.delete(handle)
+        })
       }
-      if (!isWatching) watch()
-      kept.set(handle, null)
-      session.once('close', () => kept.set(handle, collections))
+      // Of a client, there is none before its connection is made.
+      if (session.connecting) session.once('connect', begin)
+      else begin()
+      const suspect = () => {
+        isSuspect = true
+      }
+      session.once('error', suspect)
+      return { suspect }
     },
   }
 }

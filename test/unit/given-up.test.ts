@@ -88,7 +88,7 @@ test('a request that undici has in its queue keeps nothing of its body, and is n
     dialer: { tcp, tls: tcp },
     idleTimeoutMs: 600_000,
     connections: 1,
-    keeper: { keep() {} },
+    keeper: { keep: () => ({ suspect() {} }) },
   })
   const hanging = ask(pool, createCaller().hangup, null)
   hanging.catch(() => {})

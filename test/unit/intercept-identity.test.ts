@@ -26,7 +26,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
     serving: {
       ...{ handle, nextId: () => 'r', containment: createContainment(() => {}), http: {}, idleTimeoutMs: 60_000, maxStreams: 100 },
       linger: { timeoutMs: 30_000, maxBytes: 1024 },
-      sessionKeeper: { keep() {} },
+      sessionKeeper: { keep: () => ({ suspect() {} }) },
     },
     secureContext: () => Promise.reject(new Error('no TLS here')),
     headersTimeoutMs: 60_000,

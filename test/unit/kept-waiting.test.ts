@@ -45,7 +45,16 @@ function arrangePath() {
 
 function servingBy(handle: Handle): ServingOptions {
   const containment = createContainment((error) => assert.fail(String(error)))
-  return { handle, nextId: () => 'r', containment, http: {}, idleTimeoutMs: anHour, linger, maxStreams: 100, sessionKeeper: { keep() {} } }
+  return {
+    handle,
+    nextId: () => 'r',
+    containment,
+    http: {},
+    idleTimeoutMs: anHour,
+    linger,
+    maxStreams: 100,
+    sessionKeeper: { keep: () => ({ suspect() {} }) },
+  }
 }
 
 async function startListener(t: TestContext) {

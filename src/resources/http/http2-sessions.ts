@@ -2,7 +2,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { endOf, type Hangup, type Progress, Refusal } from '../../core/index.ts'
-import { type Http2Overhead, type SessionKeeper, watchOverhead } from '../../sockets/index.ts'
+import { type Http2Overhead, type KeptPart, type SessionKeeper, watchOverhead } from '../../sockets/index.ts'
 
 export interface OriginSession {
   /** Whether an earlier request has used it: the origin may have closed it meanwhile. */
@@ -122,6 +122,7 @@ function leastBusy(open: ReadonlySet<KeptSession>): KeptSession {
 class KeptSession implements OriginSession {
   readonly #session: ClientHttp2Session
   readonly #socket: Socket
+  readonly #kept: KeptPart
   readonly #keptMs: () => number
   #retired: () => void = () => {}
   #idle: NodeJS.Timeout | undefined
@@ -142,7 +143,7 @@ class KeptSession implements OriginSession {
       maxSendHeaderBlockLength: 128 * 1024,
       settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: maxHeaderBytes },
     })
-    keeper.keep(this.#session)
+    this.#kept = keeper.keep(this.#session)
     this.#overhead = watchOverhead(this.#session, socket, { windowBytes, mayLeaveRest: ({ rstCode }) => rstCode !== 0 })
     const checks = setInterval(() => this.#end(this.#overhead.check()), checkMs).unref()
     this.#session.on('error', () => this.destroy())
@@ -206,7 +207,10 @@ class KeptSession implements OriginSession {
       const head = (_fields: unknown, _flags: unknown, raw: unknown) => this.#overhead.head(raw as string[])
       stream.on('headers', head).on('response', head).on('trailers', head)
       this.#overhead.watch(stream)
-      stream.once('close', () => this.release())
+      stream.once('close', () => {
+        if (stream.rstCode !== 0) this.#kept.suspect()
+        this.release()
+      })
       return stream
     } catch (error) {
       this.release()
