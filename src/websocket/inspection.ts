@@ -47,6 +47,7 @@ export class Inspection {
   #masked = 0
   #waiting: Waiting[] = []
   #held: Buffer[] = []
+  #heldBytes = 0
   #inflater: InflateRaw | null = null
 
   constructor(options: InspectionOptions) {
@@ -82,17 +83,28 @@ export class Inspection {
     const waiting = this.#waiting
     this.#waiting = []
     for (const { isText, isCompressed, content } of waiting) await this.#look(isText, isCompressed ? await this.#inflate(content) : content)
-    const held = [...this.#held, chunk.subarray(0, boundary)]
-    if (boundary > 0) this.#held = []
-    if (boundary < chunk.byteLength) this.#held.push(chunk.subarray(boundary))
-    // Its heads, and what stands between its fragments, are held as well.
-    const heldBytes = this.#held.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    if (heldBytes > 2 * this.#options.maxMessageBytes + spareBytes) throw new FrameFault(1009, 'too much comes before the end of a message')
-    return boundary > 0 ? Buffer.concat(held) : Buffer.alloc(0)
+    if (boundary === 0) {
+      this.#hold(chunk)
+      return Buffer.alloc(0)
+    }
+    const passed = Buffer.concat([...this.#held, chunk.subarray(0, boundary)])
+    this.#held = []
+    this.#heldBytes = 0
+    if (boundary < chunk.byteLength) this.#hold(chunk.subarray(boundary))
+    return passed
   }
 
   close(): void {
     this.#inflater?.close()
+  }
+
+  /** Costs the same however much is held: a message may come in as many pieces as it has bytes. */
+  #hold(bytes: Buffer): void {
+    this.#held.push(bytes)
+    this.#heldBytes += bytes.byteLength
+    // Heads, and what stands between fragments, are held as well.
+    if (this.#heldBytes > 2 * this.#options.maxMessageBytes + spareBytes)
+      throw new FrameFault(1009, 'too much comes before the end of a message')
   }
 
   async #look(isText: boolean, content: Buffer): Promise<void> {

@@ -1,5 +1,6 @@
 /** What stands around the handshake of a WebSocket, before and behind it, through every door: nothing of it is taken for a request, or for a part of one. */
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
@@ -97,5 +98,28 @@ test('only permessage-deflate is offered to the origin, through each door', asyn
     const offered = /^sec-websocket-extensions: (.*)$/im.exec(origins.at(-1)?.head ?? '')?.[1]
     assert.equal(offered?.trim(), 'permessage-deflate; client_max_window_bits')
     caller.reset()
+  })
+})
+
+test('a handshake on a connection that has carried a request before opens as on a new one', async (t) => {
+  const { proxyPort, plainPort, origins } = await startWebSocketDoors(t, {
+    answer: (socket, accepting, head) =>
+      void socket.write(/^upgrade:/im.test(head) ? accepting : 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain'),
+  })
+  const head = `Host: localhost:${plainPort}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n`
+  await eachCase([`http://localhost:${plainPort}/live`, '/services/live/live'], async (target) => {
+    const socket = connect(proxyPort, '127.0.0.1')
+    t.after(() => socket.destroy())
+    let text = ''
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+    })
+    socket.write(`GET ${target} HTTP/1.1\r\n${head}\r\n`)
+    await eventually('it is answered', () => text.endsWith('plain'))
+    socket.write(`GET ${target} HTTP/1.1\r\n${head}${upgradeHeaders}\r\n`)
+    await eventually('it is open', () => /plainHTTP\/1\.1 101 .*\r\n\r\n$/s.test(text))
+    socket.write(callersFrame('hello'))
+    await eventually('a frame arrives', () => origins.at(-1)?.heard().equals(callersFrame('hello')))
+    socket.resetAndDestroy()
   })
 })

@@ -8,7 +8,9 @@ import { type TestContext, test } from 'node:test'
 import { constants, deflateRawSync } from 'node:zlib'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
 import { BrokenOff, type HttpRequest, type Meter, type Progress } from '../../src/core/index.ts'
+import { Direction } from '../../src/websocket/bounds.ts'
 import { type InspectMessage, openWebSocket, type WebSocketMessage } from '../../src/websocket/index.ts'
+import { Inspection } from '../../src/websocket/inspection.ts'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { callersFrame, upgradeHeaders } from '../support/websocket.ts'
@@ -212,4 +214,23 @@ test('what goes on behind the last block of a compressed message closes with 100
   socket.write(callersFrame(Buffer.concat([deflateRawSync('fine'), toBeContinued('hidden')]), { reserved: 4 }))
   const [close] = (await once(socket, 'data')) as [Buffer]
   assert.deepEqual([close[0], close.readUInt16BE(2), seen, heard], [0x88, 1002, [], []])
+})
+
+test('a message that comes in a hundred thousand pieces is held until its end, and costs no more for that', async () => {
+  const seen: number[] = []
+  const inspection = new Inspection({
+    ...{ from: 'caller', maxMessageBytes: 1_000_000, deflate: null },
+    inspect: ({ content }) => void seen.push(content.byteLength),
+  })
+  const direction = new Direction({
+    ...{ maxMessageBytes: 1_000_000, messagesPerSecond: 1, isMasked: true, mayCompress: false, now: () => 0, inspection },
+  })
+  const message = callersFrame(Buffer.alloc(500_000))
+  const pieces = Array.from({ length: 100_000 }, (_, i) => message.subarray(5 * i, i === 99_999 ? message.byteLength : 5 * (i + 1)))
+  let passed = 0
+  await eachCase(pieces, async (piece) => {
+    direction.check(piece)
+    passed += (await direction.released(piece))?.byteLength ?? 0
+  })
+  assert.deepEqual([seen, passed], [[500_000], message.byteLength])
 })
