@@ -12,18 +12,22 @@ const progress: Progress = { dialling() {}, dialled() {}, started() {}, answered
 const meter: Meter = { sent: () => null, received: () => null }
 const key = 'dGhlIHNhbXBsZSBub25jZQ=='
 
+function begin(callersSide: Duplex, dial: () => Promise<Duplex>): Promise<void> {
+  const request = { headers: ['sec-websocket-key', key], integration: { name: 'weather' }, target: { host: 'localhost' }, id: 'id' }
+  return openWebSocket({
+    ...{ caller: callersSide, head: Buffer.alloc(0), meter, progress, path: '/', timeoutMs: 60_000, timeouts: {} },
+    request: request as unknown as HttpRequest,
+    bounds: { maxMessageBytes: 10_000_000, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
+    dial: dial as never,
+    opening: { accept: () => void callersSide.write('open'), refuse() {} },
+  })
+}
+
 /** A WebSocket over streams in memory, whose destination has read the handshake and nothing behind it. */
 async function openUnread(t: TestContext) {
   const [caller, callersSide] = duplexPair()
   const [origin, originsSide] = duplexPair()
-  const request = { headers: ['sec-websocket-key', key], integration: { name: 'weather' }, target: { host: 'localhost' }, id: 'id' }
-  openWebSocket({
-    ...{ caller: callersSide, head: Buffer.alloc(0), meter, progress, path: '/', timeoutMs: 60_000, timeouts: {} },
-    request: request as unknown as HttpRequest,
-    bounds: { maxMessageBytes: 10_000_000, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
-    dial: async () => originsSide as never,
-    opening: { accept: () => void callersSide.write('open'), refuse() {} },
-  }).catch(() => {})
+  begin(callersSide, async () => originsSide).catch(() => {})
   t.after(() => {
     caller.destroy()
     origin.destroy()
@@ -61,4 +65,16 @@ test('a Close frame for the destination stands behind everything that its caller
   await eventually('the destination is told', () => heard().byteLength > message.byteLength)
   assert.ok(heard().subarray(0, message.byteLength).equals(message))
   assert.equal(heard()[message.byteLength], 0x88)
+})
+
+test('for a caller that has left, or was cut, before it begins nothing is dialled', async () => {
+  const [, callersSide] = duplexPair()
+  callersSide.destroy()
+  let dials = 0
+  const dial = () => {
+    dials += 1
+    return Promise.reject(new Error('nobody is there'))
+  }
+  await assert.rejects(begin(callersSide, dial), { code: 'client-closed' })
+  assert.equal(dials, 0)
 })
