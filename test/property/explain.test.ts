@@ -34,10 +34,13 @@ test('a denied request is allowed by the manifest with the change that explain t
         const changed = integrationOf(changedText)
         assert.deepEqual(await judge([changed], [record]), [true], changedText)
         assert.equal(changedText.includes('# kept'), text.includes('# kept'))
-        // One capability for one request: what asks elsewhere, or for another action, is denied as before.
+        // One capability for one request: what asks elsewhere, or for another action, is denied as before. A tunnel that is allowed
+        // carries whatever is asked of its host, opened or not.
         const elsewhere = others.filter(
           ({ kind, action, subject }) =>
-            kind !== 'tunnel' && (kind !== record.kind || action !== record.action || subject['host'] !== record.subject['host']),
+            kind !== 'tunnel' &&
+            (subject['host'] !== record.subject['host'] ||
+              (record.kind !== 'tunnel' && (kind !== record.kind || action !== record.action))),
         )
         assert.deepEqual(await judge([changed], elsewhere), await judge([before], elsewhere), changedText)
       },

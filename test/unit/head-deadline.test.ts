@@ -44,7 +44,7 @@ function createSessions() {
     streams.push(stream)
     return stream
   }
-  const session = { isUsed: true, ask, release: () => {}, retire: () => {} } as unknown as OriginSession
+  const session = { isUsed: true, ask, release: () => {}, retire: () => {}, floodOf: () => null } as unknown as OriginSession
   const take = () => new Promise<OriginSession>((resolve) => waiting.push(() => resolve(session)))
   return {
     sessions: { take } as unknown as Http2Sessions,
