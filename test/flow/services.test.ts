@@ -223,7 +223,7 @@ test('an offer of HTTP/2 or TLS, which callers do without, is ignored; another u
   assert.equal(origin.requests.length, 5)
   assert.match(await ask('POST /services/search/x HTTP/1.1', websocket, 'a=b'), /^HTTP\/1\.1 501 .*a WebSocket is asked for by a GET/s)
   assert.match(
-    await ask('POST /services/search/x HTTP/1.1', 'Connection: Upgrade\r\nUpgrade: tcp\r\n'),
+    await ask('POST /services/search/x HTTP/1.1', 'Connection: Upgrade, close\r\nUpgrade: tcp\r\n'),
     /^HTTP\/1\.1 501 upgrade-unsupported/,
   )
   assert.equal(origin.requests.length, 5)

@@ -258,9 +258,14 @@ test('messages pass no faster than their rate, in either direction, and a WebSoc
 })
 
 test('a slowed WebSocket is not idle', async (t) => {
-  const { text, open } = await openWebSocket(t, { rest: trickle, config: 'websockets: { idleTimeout: 100ms }' })
+  const { socket, text, open } = await openWebSocket(t, {
+    rest: trickle.replaceAll('5/s', '20/s'),
+    config: 'websockets: { idleTimeout: 40ms }',
+  })
   open(Buffer.alloc(0))
   await eventually('some have come', () => /\r\n\r\n.{10}sally/s.test(text()))
+  // The gateway would wait for it when it is closed.
+  socket.destroy()
 })
 
 test('a file is read and written at the rates', async (t) => {
