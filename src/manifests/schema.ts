@@ -52,6 +52,18 @@ const emptySegments = () =>
       '`literal`: `//` in a path is an empty segment, judged and forwarded unchanged, as in keys of object stores; only a pattern that writes it, or `**`, matches it. Default `refuse`: origins disagree whether it is one slash.',
     )
 
+/** How long exchanges may take, and when they are tried again. */
+const timed = () => ({
+  timeouts: timeoutsSchema()
+    .describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.')
+    .optional(),
+  retries: retries()
+    .describe(
+      'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',
+    )
+    .optional(),
+})
+
 /** Where the gateway's own bounds on WebSockets are not the right ones. */
 const websocket = () => ({
   websocket: z.boolean().describe('Allow WebSockets, beside plain requests. Default false.').optional(),
@@ -142,14 +154,7 @@ const network = z
     timeout: duration()
       .describe('Time until the head of the reply; for a blind tunnel, until it is connected; for a WebSocket, until it opens.')
       .optional(),
-    timeouts: timeoutsSchema()
-      .describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.')
-      .optional(),
-    retries: retries()
-      .describe(
-        'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',
-      )
-      .optional(),
+    ...timed(),
     maxRequest: size()
       .describe(
         'The largest body of a request; for a blind tunnel or a WebSocket, everything that the caller sends, beyond which it is cut. Without it neither of them has a cap.',
@@ -186,14 +191,7 @@ const service = z
     encodedSlash: encodedSlash().optional(),
     emptySegments: emptySegments().optional(),
     ...websocket(),
-    timeouts: timeoutsSchema()
-      .describe('How long the parts of an exchange may take. Of several that are stated, the shortest holds.')
-      .optional(),
-    retries: retries()
-      .describe(
-        'When a request of an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent again: the destination could not be reached, so that nothing was sent, or it answered 429 or 503 with a `Retry-After` that ends within `timeout` and `timeouts.total`. A body that was streamed is not sent again. Never where absent, but for one more attempt where a kept connection turns out to be closed.',
-      )
-      .optional(),
+    ...timed(),
   })
   .superRefine(requireChoices)
   .superRefine(requireWebSocket)
