@@ -1,13 +1,13 @@
 /** One WebSocket: it opens, or the caller gets a refusal. Once open, neither end outlives the other. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-import { BrokenOff, drained, type Progress, Refusal, type Slowed, type Timeouts, toProblem, writeSlowly } from '../core/index.ts'
+import { BrokenOff, drained, type Progress, Refusal, type Timeouts, toProblem, writeSlowly } from '../core/index.ts'
 import { explainOriginError, limitInformational } from '../egress/index.ts'
 import { Direction } from './bounds.ts'
 import { brokenOffBy, closeBoth, closeCodeOf, faultOf, hasBrokenOff } from './close.ts'
 import type { FrameStream, Frames } from './frame-stream.ts'
 import { type Agreement, agreementOf } from './handshake.ts'
+import { type Held, hold, release } from './held.ts'
 import { Inspection } from './inspection.ts'
 import type { UpgradeOptions } from './options.ts'
 import { UpgradeTimers } from './timers.ts'
@@ -146,32 +146,25 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     }
     this.#timers.moved()
     try {
-      const waitMs = this.#fromCaller?.check(chunk) ?? 0
-      const released = this.#fromCaller?.released(chunk) ?? null
-      const slowed = released === null ? meter.sent(chunk.byteLength) : null
-      if (slowed !== null || released !== null || waitMs > 0) void this.#sendSlowly(slowed, released ?? chunk, waitMs)
+      const held = hold(this.#fromCaller, chunk, (bytes) => meter.sent(bytes))
+      if (held !== null) void this.#sendSlowly(held)
       else if (!this.end.push(chunk)) caller.pause()
     } catch (error) {
       this.#fail(faultOf(error as Error, 'malformed-request', 'payload-too-large'))
     }
   }
 
-  /** `waitMs`: for its messages. `slowed`: its bytes. */
-  async #sendSlowly(bySize: Slowed | null, given: Buffer | Promise<Buffer>, waitMs: number): Promise<void> {
-    const { caller, meter } = this.#options
+  async #sendSlowly(held: Held): Promise<void> {
+    const { caller } = this.#options
     this.#sendsSlowly = true
     caller.pause()
-    let chunk: Buffer
-    let slowed = bySize
-    try {
-      chunk = await given
-      if (given instanceof Promise && chunk.byteLength > 0) slowed = meter.sent(chunk.byteLength)
-    } catch (error) {
+    const due = await release(held, this.#ended.signal)
+    if (due instanceof Error) {
       this.#sendsSlowly = false
-      this.#fail(faultOf(error as Error, 'malformed-request', 'payload-too-large'))
+      this.#fail(faultOf(due, 'malformed-request', 'payload-too-large'))
       return
     }
-    if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#ended.signal }).catch(() => {})
+    const [chunk, slowed] = due
     let mayGoOn = true
     for (let from = 0; from < chunk.byteLength; ) {
       const bytes = slowed === null ? chunk.byteLength : await slowed.next()
@@ -194,10 +187,8 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     }
     this.#timers.moved()
     try {
-      const waitMs = this.#toCaller?.check(chunk) ?? 0
-      const released = this.#toCaller?.released(chunk) ?? null
-      const slowed = released === null ? meter.received(chunk.byteLength) : null
-      if (slowed !== null || released !== null || waitMs > 0) void this.#receiveSlowly(slowed, released ?? chunk, waitMs, done)
+      const held = hold(this.#toCaller, chunk, (bytes) => meter.received(bytes))
+      if (held !== null) void this.#receiveSlowly(held, done)
       else if (caller.write(chunk)) done()
       else caller.once('drain', done)
     } catch (error) {
@@ -205,20 +196,16 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     }
   }
 
-  async #receiveSlowly(bySize: Slowed | null, given: Buffer | Promise<Buffer>, waitMs: number, done: () => void): Promise<void> {
-    const { caller, meter } = this.#options
+  async #receiveSlowly(held: Held, done: () => void): Promise<void> {
+    const { caller } = this.#options
     this.#receivesSlowly = true
-    let chunk: Buffer
-    let slowed = bySize
-    try {
-      chunk = await given
-      if (given instanceof Promise && chunk.byteLength > 0) slowed = meter.received(chunk.byteLength)
-    } catch (error) {
+    const due = await release(held, this.#ended.signal)
+    if (due instanceof Error) {
       this.#receivesSlowly = false
-      this.#fail(faultOf(error as Error, 'origin-failed', 'reply-too-large'))
+      this.#fail(faultOf(due, 'origin-failed', 'reply-too-large'))
       return
     }
-    if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#ended.signal }).catch(() => {})
+    const [chunk, slowed] = due
     if (slowed !== null) await writeSlowly(slowed, chunk, caller)
     else if (!this.#over && !caller.write(chunk)) await drained(caller)
     this.#receivesSlowly = false
