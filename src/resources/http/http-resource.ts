@@ -16,6 +16,7 @@ import {
   type Retries,
   shareOf,
   type Takeover,
+  type Timeouts,
 } from '../../core/index.ts'
 import type { Dialer } from '../../egress/index.ts'
 import { headersOf, queryOf } from '../../text/index.ts'
@@ -102,8 +103,8 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
   function ask({ request, claim, decision }: Permit<HttpRequest>, { hangup, progress, head }: AskedOn): Promise<Reply> | Reply {
     const { target, headers, body, integration } = request
     const { obligations } = decision
-    const { connectMs, tlsMs, firstByteMs, idleMs = idleTimeoutMs } = obligations.timeouts ?? {}
-    const timeouts = { ...(connectMs !== undefined && { connectMs }), ...(tlsMs !== undefined && { tlsMs }) }
+    const { timeouts = none } = obligations
+    const { firstByteMs, idleMs = idleTimeoutMs } = timeouts
     const origin = claim.origin ?? originOf(target)
     const allowed = obligations.addresses ?? []
     if (target.path === '*') {
@@ -117,16 +118,25 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     }
     const common = {
       host: target.host,
-      ...{ hangup, progress, head, firstByteMs },
+      hangup,
+      progress,
+      head,
+      firstByteMs,
       maxReplyBytes: obligations.maxReplyBytes ?? maxReplyBytes,
     }
-    // Looked up when it is used: during the wait for a body, a pool may be closed to make room.
-    const pool = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed, timeouts)
+    const look = () => pools.get(shareOf(integration), origin, target.host, target.port, allowed, timeouts)
+    let found = look()
+    // During the wait for a body, or for another version of HTTP, it may be closed to make room.
+    const pool = () => {
+      if (found.isClosed) found = look()
+      return found
+    }
     const path = pathOf(target)
     const { method } = target
     const ask = (whole: Buffer | null, progress: Progress) =>
       exchange({
-        ...{ ...common, progress },
+        ...common,
+        progress,
         pool: pool(),
         request: { path, method, headers: headers as string[], body: whole, bodyTimeout: idleMs },
       })
@@ -134,7 +144,8 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     if ((body?.whole?.byteLength ?? body?.declaredBytes ?? 0) > most) throw tooLarge(most)
     const sending = { method, path, headers, idleTimeoutMs: idleMs, maxRequestBytes: most }
     return askInEither({
-      ...{ body, progress },
+      body,
+      progress,
       // Without TLS an origin cannot be asked which it speaks: all of them speak HTTP/1.1, but for those of gRPC.
       prefersHttp2: request.isHttp2 === true && (target.scheme === 'https' || request.isGrpc === true),
       versions: pool().versions,
@@ -164,6 +175,9 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
     },
   }
 }
+
+/** No timeout is stated. */
+const none: Timeouts = {}
 
 function pathOf({ path, query }: HttpRequest['target']): string {
   return query === '' ? path : `${path}?${query}`

@@ -286,7 +286,7 @@ function requestFields({ method, scheme }: HttpTarget, path: string, headers: He
 function flat(given: IncomingHttpHeaders): string[] {
   return Object.entries(given).flatMap(([name, value]) => {
     if (name.startsWith(':') || value === undefined) return []
-    return Array.isArray(value) ? value.flatMap((one) => [name, one]) : [name, String(value)]
+    return Array.isArray(value) ? value.flatMap((item) => [name, item]) : [name, String(value)]
   })
 }
 

@@ -43,6 +43,8 @@ export interface OriginVersions {
 
 export interface OriginPool {
   readonly versions: OriginVersions
+  /** It takes no more requests. */
+  readonly isClosed: boolean
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatched): void
   /** Over a connection that no other request has used or will use. */
   dispatchFresh(request: Dispatcher.DispatchOptions, handler: Dispatched): void
@@ -116,8 +118,12 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
   const dialEither = (signal: AbortSignal) => (isSecure ? dialer.tls(target, signal, ['h2', 'http/1.1']) : dialer.tcp(target, signal))
   const takesHttp2 = (socket: Socket) => !isSecure || (socket as TLSSocket).alpnProtocol === 'h2'
   const http2 = createHttp2Sessions({ origin, dial: dialEither, takesHttp2, connections, keptMs, keeper, onHttp1: spare.keep })
+  let isClosed = false
   return {
     versions,
+    get isClosed() {
+      return isClosed
+    },
     dispatch: (request, handler) => dispatchOn(pool, request, handler),
     dispatchFresh(request, handler) {
       const once = open(1)
@@ -128,12 +134,14 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
     http2,
     idle: () => pool.stats.free + agent.idle() + spare.idle() + http2.idle(),
     close() {
+      isClosed = true
       spare.close()
       http2.close()
       agent.retire()
       return pool.close()
     },
     destroy() {
+      isClosed = true
       spare.close()
       http2.destroy()
       agent.destroy()
