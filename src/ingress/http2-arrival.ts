@@ -1,12 +1,13 @@
 /** A stream of HTTP/2 as an arrival: one request inside an intercepted tunnel, or to the proxy. */
 import type { ServerHttp2Stream } from 'node:http2'
 import { type AccessRequest, type Arrival, type DoorName, type Hangup, type HeaderList, type Identified, Refusal } from '../core/index.ts'
-import { connectionNames } from '../text/index.ts'
 import { isGrpcType } from './grpc-status.ts'
 import { soleHeader } from './headers.ts'
 import { requestFrom } from './http-request.ts'
 import { type Place, readHttp2Head } from './http2-head.ts'
 import { isSlowed, StreamedBody } from './request-body.ts'
+import { asksForContinue } from './supported-heads.ts'
+import { requireNoBody } from './websocket-head.ts'
 
 /** What is the same for all streams of a connection. */
 export interface StreamSettings {
@@ -146,7 +147,7 @@ export class Http2Arrival implements Arrival, Hangup {
 
   /** What comes on the stream belongs to the WebSocket. */
   #none(rawHeaders: HeaderList): null {
-    if (soleHeader(rawHeaders, 'content-length') !== null) throw new Refusal('malformed-request', 'a request for a WebSocket has no body')
+    requireNoBody(soleHeader(rawHeaders, 'content-length'))
     return null
   }
 
@@ -155,7 +156,7 @@ export class Http2Arrival implements Arrival, Hangup {
     const { stream } = this
     const length = soleHeader(rawHeaders, 'content-length')
     if (length !== null && !/^\d{1,15}$/.test(length)) throw new Refusal('malformed-request', 'content-length is not a number')
-    this.#awaits100 = expectsContinue(rawHeaders)
+    this.#awaits100 = asksForContinue(soleHeader(rawHeaders, 'expect') ?? '')
     if (stream.endAfterHeaders || Number(length ?? 1) === 0) {
       stream.resume()
       return null
@@ -187,14 +188,6 @@ export class Http2Arrival implements Arrival, Hangup {
       }
     }
   }
-}
-
-/** Throws `Refusal('expectation-failed')` if it expects anything else (RFC 9110 §10.1.1). */
-function expectsContinue(rawHeaders: HeaderList): boolean {
-  const expected = connectionNames(soleHeader(rawHeaders, 'expect') ?? '').filter((name) => name !== '')
-  if (expected.some((name) => name !== '100-continue'))
-    throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')
-  return expected.length > 0
 }
 
 function ignore(): void {}

@@ -21,8 +21,14 @@ export interface Http2Head extends Aim {
   readonly websocket: boolean
 }
 
-/** §8.2.2: they belong to a connection of HTTP/1.1. */
-const connectionSpecific: ReadonlySet<string> = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade'])
+/** RFC 9113 §8.2.2: they belong to a connection of HTTP/1.1. */
+export const connectionSpecific: ReadonlySet<string> = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+])
 const pseudo: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path', ':protocol'])
 /** §6.5.2: what each field counts beyond its characters. */
 const fieldOverheadBytes = 32

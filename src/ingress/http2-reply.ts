@@ -5,6 +5,7 @@ import type { Handle, Settling } from '../pipeline.ts'
 import { fieldObject } from '../text/index.ts'
 import { grpcAnswer } from './grpc-status.ts'
 import { type Http2Arrival, internalError, noError } from './http2-arrival.ts'
+import { connectionSpecific } from './http2-head.ts'
 import { openOnStream } from './http2-websocket.ts'
 import { type LingerBounds, lingerOnStream } from './linger.ts'
 import { withoutForbiddenTrailers } from './trailers.ts'
@@ -34,9 +35,6 @@ function answerFailure(settling: Settling, arrival: Http2Arrival, linger: Linger
   arrival.cut()
   settling.settle({ complete: false })
 }
-
-/** RFC 9113 §8.2.2: fields that belong to a connection of HTTP/1.1. */
-const connectionSpecific: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 function deliver(settling: Settling, arrival: Http2Arrival, linger: LingerBounds): void {
   const { stream, id } = arrival

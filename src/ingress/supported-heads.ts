@@ -18,13 +18,16 @@ export function versionUnsupported(): Refusal {
   return new Refusal('version-unsupported', 'the versions understood here are HTTP/1.1 and HTTP/1.0', { headers: ['connection', 'close'] })
 }
 
-/**
- * Whether the caller may be waiting for a 100. Throws `Refusal('expectation-failed')` if it expects anything else (RFC 9110
- * §10.1.1): Node takes any list that contains 100-continue for that alone. An empty list is not an expectation.
- */
+/** Whether the caller may be waiting for a 100. Throws as `asksForContinue`. HTTP/1.0 has neither expectations nor informational replies. */
 export function expectsContinue({ headers: { expect }, httpVersion }: IncomingMessage): boolean {
-  // HTTP/1.0 has neither expectations nor informational replies.
-  if (expect === undefined || httpVersion !== '1.1') return false
+  return expect !== undefined && httpVersion === '1.1' && asksForContinue(expect)
+}
+
+/**
+ * `expect`: the value of the header, empty where it is absent. Throws `Refusal('expectation-failed')` if anything else than a 100 is expected
+ * (RFC 9110 §10.1.1): Node takes any list that contains 100-continue for that alone. An empty list is not an expectation.
+ */
+export function asksForContinue(expect: string): boolean {
   const expected = connectionNames(expect).filter((name) => name !== '')
   if (expected.some((name) => name !== '100-continue'))
     throw new Refusal('expectation-failed', 'the only expectation understood is 100-continue')

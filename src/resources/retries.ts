@@ -13,6 +13,7 @@ import {
   type Retries,
 } from '../core/index.ts'
 import { createFairCache } from '../shares/index.ts'
+import { headersOf } from '../text/index.ts'
 import { type HeadDeadline, TotalDeadline } from './deadlines.ts'
 
 export interface RetriesOptions {
@@ -169,8 +170,7 @@ const passing: ReadonlySet<string> = new Set([
 /** Milliseconds that a 429 or 503 asks for (RFC 9110 §10.2.3); `null` where it asks for nothing. */
 function retryAfterOf(reply: Reply, now: number): number | null {
   if (isTakeover(reply) || (reply.status !== 429 && reply.status !== 503)) return null
-  const index = reply.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'retry-after')
-  const value = index < 0 ? '' : (reply.headers[index + 1] ?? '').trim()
+  const value = headersOf(reply.headers)['retry-after']?.[0]?.trim() ?? ''
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
   const at = /^[A-Za-z]{3,9}, .* GMT$/.test(value) ? Date.parse(value) : Number.NaN
   return Number.isNaN(at) ? null : Math.max(0, at - now)

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type HeaderList, Refusal } from '../core/index.ts'
+import { headersOf } from '../text/index.ts'
 import type { Deflate } from './inspection.ts'
 
 export interface Agreement {
@@ -21,7 +22,7 @@ const deflateShape =
 export function agreementOf({ statusCode, headers }: IncomingMessage, asked: HeaderList, destination: string): Agreement | Refusal {
   const failed = (what: string) => new Refusal('origin-failed', `${destination} ${what}`)
   if (statusCode !== 101 || headers.upgrade?.toLowerCase() !== 'websocket') return failed('switched to another protocol than WebSocket')
-  const accept = hash('sha1', `${valuesOf(asked, 'sec-websocket-key')[0] ?? ''}${acceptSuffix}`, 'base64')
+  const accept = hash('sha1', `${headersOf(asked)['sec-websocket-key']?.[0] ?? ''}${acceptSuffix}`, 'base64')
   if (headers['sec-websocket-accept']?.trim() !== accept) return failed('answered another handshake: its Sec-WebSocket-Accept is wrong')
   const agreed = ['sec-websocket-accept', accept]
   const protocol = headers['sec-websocket-protocol']
@@ -31,7 +32,7 @@ export function agreementOf({ statusCode, headers }: IncomingMessage, asked: Hea
   }
   const extension = headers['sec-websocket-extensions'] ?? ''
   if (extension === '') return { headers: agreed, deflate: null }
-  const offered = itemsOf(asked, 'sec-websocket-extensions').some((offer) => /^permessage-deflate(?:[ \t]*;|$)/i.test(offer))
+  const offered = itemsOf(asked, 'sec-websocket-extensions').some(isDeflateOffer)
   if (!offered || !deflateShape.test(extension)) return failed('chose an extension that was not offered')
   return {
     headers: [...agreed, 'sec-websocket-extensions', extension],
@@ -44,10 +45,11 @@ function deflateOf(extension: string, end: 'client' | 'server'): Deflate {
   return { windowBits: bits === undefined ? 15 : Number(bits), isReset: extension.toLowerCase().includes(`${end}_no_context_takeover`) }
 }
 
-function valuesOf(headers: HeaderList, name: string): readonly string[] {
-  return headers.flatMap((value, i) => (i % 2 === 1 && headers[i - 1]?.toLowerCase() === name ? [value] : []))
+/** Of a list that may be spread over several headers (RFC 9110 §5.6.1). */
+export function itemsOf(headers: HeaderList, lowerName: string): readonly string[] {
+  return (headersOf(headers)[lowerName] ?? []).flatMap((list) => list.split(',').map((item) => item.trim()))
 }
 
-function itemsOf(headers: HeaderList, name: string): readonly string[] {
-  return valuesOf(headers, name).flatMap((list) => list.split(',').map((item) => item.trim()))
+export function isDeflateOffer(offer: string): boolean {
+  return /^permessage-deflate(?:[ \t]*;|$)/i.test(offer)
 }
