@@ -9,16 +9,6 @@ export function hashLine(line: string | Buffer): string {
   return hash('sha256', line)
 }
 
-/** `00000001.jsonl`; segments are numbered from 1 and never renamed. */
-export function segmentName(number: number): string {
-  return `${String(number).padStart(8, '0')}.jsonl`
-}
-
-/** The segments among the names in a log's folder, oldest first. */
-export function segmentsAmong(names: readonly string[]): readonly string[] {
-  return names.filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
-}
-
 /** The complete lines of a segment: they end at 0x0A and nowhere else. */
 export function linesOf(bytes: Buffer): readonly Buffer[] {
   const lines: Buffer[] = []

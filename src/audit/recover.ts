@@ -1,7 +1,8 @@
 /** What an earlier run left: the chain's end, a torn tail, decisions that never settled. */
 import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { genesis, hashLine, linesOf, segmentsAmong } from './chain.ts'
+import { segmentsAmong } from '../records/index.ts'
+import { genesis, hashLine, linesOf } from './chain.ts'
 import { brokenAt, type Line, parseLine } from './line.ts'
 import { checkSegmentLinks, lastLineOf } from './segment-links.ts'
 

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, unlinkSync, write } from 'node:fs'
 import { devNull } from 'node:os'
 import { join } from 'node:path'
-import { segmentName } from './chain.ts'
+import { segmentName } from '../records/index.ts'
 import { AuditError } from './line.ts'
 
 /** The calls that can fail; a test injects failures here. */

@@ -1,5 +1,6 @@
 /** `sallyport audit tail | verify`. */
-import { continueAudit, followAudit, tailAudit, type Verification, verifyAudit } from '../audit/index.ts'
+import { continueAudit, type Verification, verifyAudit } from '../audit/index.ts'
+import { followAudit, tailAudit } from '../records/index.ts'
 import { visibleText } from '../text/index.ts'
 import { createRows } from './audit-rows.ts'
 import { CommandError, exitCodes } from './exit.ts'

@@ -1,6 +1,7 @@
 /** Joins the other evaluator, OPA's own SDK, with where its results are reported: metrics, the operational log, the audit record. */
-import { readNewest } from '../audit/index.ts'
+
 import type { Json } from '../core/index.ts'
+import { readNewest } from '../records/index.ts'
 import { createReference, createSdk, type Reference, type SkipReason, skipReasons } from '../reference/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 

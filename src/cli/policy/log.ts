@@ -1,8 +1,8 @@
 /** The audit log as the commands for authors read it, and what it says about one request. */
 import { InvalidArgumentError } from 'commander'
-import { readAudit } from '../../audit/index.ts'
 import type { Config } from '../../config/index.ts'
 import { type DecidedRecord, isDecided } from '../../policy/index.ts'
+import { readAudit } from '../../records/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 
 export interface LogFilter {

@@ -1,8 +1,9 @@
 /** The log read back: what mentions an id is found wherever chunks of the file end, and nothing else. */
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { segmentName } from '../../src/audit/chain.ts'
-import { readAudit, readNewest } from '../../src/audit/index.ts'
+import { readAudit, readNewest, readRecords, type StoredRecord, segmentName } from '../../src/records/index.ts'
 import { all } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 
@@ -38,4 +39,21 @@ test('the newest records of a type are read from the end, over segments and with
   assert.deepEqual(await idsOf(5 * each), [18, 16])
   assert.deepEqual(await idsOf(10), [])
   await assert.rejects(readNewest(`${folder}/none`, 'decided', 10), { code: 'ENOENT' })
+})
+
+test('records are read from an index on, over segments, and those of a line that is being written once it is whole', async (t) => {
+  const line = (id: string) => `${JSON.stringify({ type: 'note', id })}\n`
+  const folder = createFolder(t, { [segmentName(1)]: `${line('a')}${line('b')}`, [segmentName(2)]: `${line('c')}{"type":` })
+  const ends = new AbortController()
+  const following = readRecords(folder, { from: 1, follow: true, signal: ends.signal })
+  const ids = async () => ((await following.next()).value ?? []).map(({ index, text }: StoredRecord) => [index, JSON.parse(text).id])
+  assert.deepEqual([await ids(), await ids()], [[[1, 'b']], [[2, 'c']]])
+  appendFileSync(join(folder, segmentName(2)), '"note","id":"d"}\n')
+  assert.deepEqual(await ids(), [[3, 'd']])
+  ends.abort()
+  assert.equal((await following.next()).done, true)
+  assert.deepEqual(
+    (await all(readRecords(folder, { from: 3 }))).flat().map(({ index }) => index),
+    [3],
+  )
 })

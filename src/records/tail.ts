@@ -2,7 +2,7 @@
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { segmentsAmong } from './chain.ts'
+import { segmentsAmong } from './segments.ts'
 
 export interface TailLine {
   /** Name of the segment. */
@@ -13,7 +13,7 @@ export interface TailLine {
 }
 
 /** How far a log has been read. */
-interface Position {
+export interface Position {
   /** `null` where there was no segment yet. */
   readonly file: string | null
   readonly offset: number
@@ -26,11 +26,11 @@ export interface Tail {
   readonly end: Position
 }
 
-const pollMs = 200
+export const pollMs = 200
 
 /** The last `count` records. Throws what `readdir` throws. */
 export async function tailAudit(folder: string, count: number): Promise<Tail> {
-  const names = await segments(folder)
+  const names = await segmentsOf(folder)
   let end: Position = { file: null, offset: 0, lines: 0 }
   // A segment has more lines than a call can have arguments: they are joined, and never spread.
   let last: readonly TailLine[] = []
@@ -49,7 +49,7 @@ export async function* followAudit(folder: string, from: Position, signal?: Abor
   let at = from
   while (signal?.aborted !== true) {
     // Before the segment is read: where there is a next one by now, nothing more comes into this one.
-    const names = await segments(folder)
+    const names = await segmentsOf(folder)
     if (at.file !== null) {
       const { lines, end } = await readFrom(folder, { ...at, file: at.file })
       yield* lines
@@ -64,12 +64,12 @@ export async function* followAudit(folder: string, from: Position, signal?: Abor
   }
 }
 
-async function segments(folder: string): Promise<readonly string[]> {
+export async function segmentsOf(folder: string): Promise<readonly string[]> {
   return segmentsAmong(await readdir(folder))
 }
 
 /** Complete lines from a position on, and where the next one begins. */
-async function readFrom(folder: string, { file, offset, lines: before }: Position & { file: string }): Promise<Tail> {
+export async function readFrom(folder: string, { file, offset, lines: before }: Position & { file: string }): Promise<Tail> {
   const handle = await open(join(folder, file), 'r')
   try {
     const { size } = await handle.stat()

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJson } from '../text/index.ts'
-import { segmentsAmong } from './chain.ts'
+import { segmentsAmong } from './segments.ts'
 
 /** Fewer and larger reads: a record is about 500 bytes. */
 const chunkBytes = 1024 * 1024

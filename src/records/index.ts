@@ -1,0 +1,5 @@
+/** The records of a log, read back: from its beginning, from its end, from an index on, and as they are written. */
+export { readAudit, readNewest } from './read.ts'
+export { segmentName, segmentsAmong } from './segments.ts'
+export { readRecords, type StoredRecord } from './stored.ts'
+export { followAudit, type TailLine, tailAudit } from './tail.ts'
