@@ -6,7 +6,7 @@ import type { ReloadResult } from '../rollout/index.ts'
 import { visibleLines } from '../text/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { ask } from './admin-client.ts'
-import { auditContinue, auditTail, auditVerify, type VerifyFlags } from './audit.ts'
+import { addAuditCommands } from './audit/index.ts'
 import { caRotate, caShow, caTrust } from './ca.ts'
 import { demo } from './demo.ts'
 import { doctor, formatChecks } from './doctor.ts'
@@ -65,29 +65,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf and node-proxy.cjs')
     .action(async ({ config, to }: Shared & { to?: string }) => print(await caTrust(findConfig(config), to)))
 
-  const audit = program.command('audit').description('Read and verify the audit log.')
-  command('tail', 'Show the latest records.', audit)
-    .option('-n, --lines <count>', 'records to begin with', wholeNumber, 20)
-    .option('-f, --follow', 'continue with new records')
-    .option('--json', 'the records as they are')
-    .action(async ({ config, lines, follow = false, json = false }: Shared & { lines: number; follow?: boolean; json?: boolean }) =>
-      auditTail(findConfig(config).audit.folder, { lines, follow, json }),
-    )
-  command('verify', 'Verify the whole log from its files alone; exit 1 where it does not hold.', audit)
-    .option('--json', 'print JSON')
-    .option('--head <hash>', 'a head that was noted: it must be in the log; can be given more than once', notedHead, [])
-    .option('--accept-closed', 'exit 0 where nothing is wrong but what "audit continue" has recorded')
-    .action(async ({ config, ...flags }: Shared & Partial<VerifyFlags>) => {
-      const { json = false, head = [], acceptClosed = false } = flags
-      if (!(await auditVerify(findConfig(config).audit.folder, { json, head, acceptClosed }))) process.exitCode = exitCodes.failure
-    })
-
-  command('continue', 'Close a log whose chain is broken, record that, and begin a new part behind it; the gateway must not run.', audit)
-    .requiredOption('--reason <text>', 'what has happened, for the record')
-    .action(async ({ config, reason }: Shared & { reason: string }) =>
-      print(`${await auditContinue(findConfig(config).audit.folder, reason)}\n`),
-    )
-
+  addAuditCommands(program, command)
   addPolicyCommands(program, command, print)
 
   command('usage', 'Show what each integration did and has left.')
@@ -135,15 +113,4 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .action((what: 'config' | 'manifest') =>
       print(`${JSON.stringify(what === 'config' ? configJsonSchema() : manifestJsonSchema(), null, 2)}\n`),
     )
-}
-
-function notedHead(text: string, before: readonly string[]): readonly string[] {
-  if (/^[0-9a-f]{64}$/i.test(text)) return [...before, text.toLowerCase()]
-  throw new InvalidArgumentError('it is the 64 hexadecimal digits that "audit verify" prints')
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= 0) return number
-  throw new InvalidArgumentError('it is a whole number')
 }

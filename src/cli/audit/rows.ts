@@ -1,5 +1,5 @@
 /** The audit log as a person reads it: one row per request, with its decision. */
-import type { TailLine } from '../records/index.ts'
+import type { TailLine } from '../../records/index.ts'
 
 export interface Rows {
   /** The row that a record completes; `null` where it completes none. */

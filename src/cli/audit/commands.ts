@@ -1,0 +1,14 @@
+/** The commands for the audit log; each is registered in a file of its own. */
+import type { Command } from 'commander'
+import type { AddCommand } from '../every-command.ts'
+import { addContinue } from './continue.ts'
+import { addTail } from './tail.ts'
+import { addVerify } from './verify.ts'
+
+export function addAuditCommands(program: Command, command: AddCommand): void {
+  const audit = program.command('audit').description('Read and verify the audit log.')
+  const add: AddCommand = (name, description) => command(name, description, audit)
+  addTail(add)
+  addVerify(add)
+  addContinue(add)
+}

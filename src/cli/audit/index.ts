@@ -1,0 +1,2 @@
+/** `sallyport audit …`. */
+export { addAuditCommands } from './commands.ts'
