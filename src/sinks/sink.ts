@@ -8,6 +8,8 @@ export interface ShippedRecord {
   readonly index: number
   /** Records directly before it that this sink does not get: dropped by its rules, refused, or removed before they were shipped. */
   readonly leftOut: number
+  /** Leaf hash of the record as it stands in the log, whatever the view and the masks: hex of SHA-256(0x00 || bytes), RFC 9162. */
+  readonly leaf: string
   /** RFC 3339, of the record. */
   readonly time: string
   /** Of the record: `settled`, `denied`, … */
