@@ -61,8 +61,10 @@ export class BeyondCap extends BrokenOff {
 export interface Opening {
   /** It has opened: sends the head that says so, with these headers. */
   accept(headers: HeaderList): void
-  /** It has not: sends the refusal instead. */
+  /** It has not: sends the gateway's refusal instead. */
   refuse(answer: Answer): void
+  /** It has not: the destination has answered, and its own status is passed on. */
+  decline(answer: Answer): void
 }
 
 /** A tunnel, an upgrade or an interception: the head, then bytes both ways until either end closes. */

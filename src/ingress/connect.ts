@@ -118,7 +118,7 @@ function established(id: string): Buffer {
 }
 
 /** A tunnel is open once its head is sent. */
-const alreadyOpen: Opening = { accept() {}, refuse() {} }
+const alreadyOpen: Opening = { accept() {}, refuse() {}, decline() {} }
 
 /** A caller that ends its side before the tunnel is established has left, unless it has already sent bytes into it. */
 function socketHangup(socket: Duplex, { byteLength }: Buffer): Hangup {

@@ -38,7 +38,7 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
     writeRaw(settling, socket as Socket, id)
     return
   }
-  reply.takeover(socket, head, meter, openingOn(socket, id)).then(
+  reply.takeover(socket, head, meter, openingOn(settling, socket, id)).then(
     () => settling.settle({ complete: true }),
     (error: unknown) => {
       settleBroken(settling, error)
@@ -49,6 +49,11 @@ function begin(settling: Settling, socket: Duplex, head: Buffer, id: string): vo
   )
 }
 
+/** The destination's own answer was passed on instead of opening a WebSocket. */
+export function settleDeclined(settling: Settling, status: number): void {
+  settling.settle({ complete: true, status, problem: null })
+}
+
 /** `error`: what a takeover rejected with. */
 export function settleBroken(settling: Settling, error: unknown): void {
   if (error instanceof Refusal) {
@@ -57,16 +62,22 @@ export function settleBroken(settling: Settling, error: unknown): void {
   } else settling.settle({ complete: false, problem: error instanceof BrokenOff ? error.problem : null })
 }
 
-function openingOn(socket: Duplex, id: string): Opening {
+function openingOn(settling: Settling, socket: Duplex, id: string): Opening {
+  const answerInstead = ({ status, reason = '', headers, body }: Answer) => {
+    const content = body instanceof Uint8Array ? body : Buffer.alloc(0)
+    const framed = [...headers, 'sallyport-request-id', id, 'content-length', String(content.byteLength), 'connection', 'close']
+    socket.end(Buffer.concat([rawHead(status, reason, framed), content]))
+  }
   return {
     accept(headers) {
       const upgraded = ['connection', 'Upgrade', 'upgrade', 'websocket', ...headers, 'sallyport-request-id', id]
       socket.write(rawHead(101, 'Switching Protocols', upgraded))
     },
-    refuse: ({ status, reason = '', headers, body }: Answer) => {
-      const content = body instanceof Uint8Array ? body : Buffer.alloc(0)
-      const framed = [...headers, 'sallyport-request-id', id, 'content-length', String(content.byteLength), 'connection', 'close']
-      socket.end(Buffer.concat([rawHead(status, reason, framed), content]))
+    refuse: answerInstead,
+    decline(answer) {
+      answerInstead(answer)
+      settleDeclined(settling, answer.status)
+      endSoon(socket)
     },
   }
 }

@@ -91,20 +91,30 @@ export function createBreakers(now: () => number, onChange: (integration: string
   }
 }
 
-/** `tell` is called once with how its destination was reached: with `null` as it opens, with what kept it from that, or where nothing was asked. */
+/** `tell` is called once with how its destination was reached: with `null` as it opens or declines, with what kept it from that, or where nothing was asked. */
 function reported(reply: Takeover, tell: (error: unknown) => void): Takeover {
   const { status, headers } = reply
-  let isOpen = false
+  let isTold = false
+  const once = (error: unknown) => {
+    if (!isTold) tell(error)
+    isTold = true
+  }
   return {
     ...{ status, headers },
     takeover(socket, head, meter, opening) {
-      const accept: Opening['accept'] = (agreed) => {
-        isOpen = true
-        tell(null)
-        opening.accept(agreed)
+      const told: Opening = {
+        accept(agreed) {
+          once(null)
+          opening.accept(agreed)
+        },
+        refuse: (answer) => opening.refuse(answer),
+        decline(answer) {
+          once(answer.status >= 500 ? new Refusal('origin-failed', `it answered ${answer.status}`) : null)
+          opening.decline(answer)
+        },
       }
-      return reply.takeover(socket, head, meter, { accept, refuse: (answer) => opening.refuse(answer) }).catch((error: unknown) => {
-        if (!isOpen) tell(error)
+      return reply.takeover(socket, head, meter, told).catch((error: unknown) => {
+        once(error)
         throw error
       })
     },

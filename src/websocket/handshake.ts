@@ -1,7 +1,8 @@
 /** The destination's answer to the handshake of a WebSocket (RFC 6455 §4.2.2). */
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { type HeaderList, Refusal } from '../core/index.ts'
+import { type Answer, type HeaderList, Refusal } from '../core/index.ts'
+import { STATUS_CODES } from '../node-http.ts'
 import { headersOf } from '../text/index.ts'
 import type { Deflate } from './inspection.ts'
 
@@ -38,6 +39,26 @@ export function agreementOf({ statusCode, headers }: IncomingMessage, asked: Hea
     headers: [...agreed, 'sec-websocket-extensions', extension],
     deflate: { caller: deflateOf(extension, 'client'), destination: deflateOf(extension, 'server') },
   }
+}
+
+/** The gateway's refusal, where nothing of such an answer is passed on. */
+export function refusedBy({ statusCode = 0 }: IncomingMessage, destination: string): Refusal {
+  const why = `${destination} refused the WebSocket: it answered ${statusCode}`
+  return new Refusal('origin-failed', why, { originWorks: statusCode < 500 })
+}
+
+/** What a caller can act on: how to prove who it is, and when to come again. */
+const passedOn = ['www-authenticate', 'retry-after'] as const
+
+/**
+ * What the caller is told of an answer that opens no WebSocket: the status of an error and what it can act on, no body and no other
+ * header, which are not masked here. `null` for a redirect, which needs more of them, for a 407, which would speak of another proxy,
+ * and for a success, which is none.
+ */
+export function declinedBy({ statusCode = 0, headers }: IncomingMessage): Answer | null {
+  if (statusCode < 400 || statusCode > 599 || statusCode === 407) return null
+  const kept = passedOn.flatMap((name) => (headers[name] === undefined ? [] : [name, headers[name]]))
+  return { status: statusCode, reason: STATUS_CODES[statusCode] ?? '', headers: kept, body: null }
 }
 
 function deflateOf(extension: string, end: 'client' | 'server'): Deflate {

@@ -4,6 +4,7 @@ import { type HttpRequest, Refusal, type Timeouts } from '../core/index.ts'
 import { request as sendRequest } from '../node-http.ts'
 import type { WebSocketBounds } from './bounds.ts'
 import { FrameStream } from './frame-stream.ts'
+import { declinedBy } from './handshake.ts'
 import type { CallersEnd } from './options.ts'
 import { WebSocketUpgrade } from './upgrade.ts'
 
@@ -26,7 +27,10 @@ const maxHeaderBytes = 64 * 1024
 export function openWebSocket({ dial, ...options }: OpenOptions): Promise<void> {
   const { request, path, progress } = options
   const abort = new AbortController()
-  const upgrade = new WebSocketUpgrade({ ...options, destination: request.target.host }, (frames) => new FrameStream(frames))
+  const upgrade = new WebSocketUpgrade(
+    { ...options, destination: request.target.host, declined: declinedBy },
+    (frames) => new FrameStream(frames),
+  )
   // The caller may have left already.
   if (upgrade.end.destroyed) return upgrade.ended
   upgrade.onGivenUp = () => abort.abort(new Refusal('client-closed', 'the WebSocket was given up'))

@@ -1,6 +1,7 @@
 /** What a WebSocket is opened with. */
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { HttpRequest, Meter, Opening, Progress, ServiceRequest, Timeouts } from '../core/index.ts'
+import type { Answer, HttpRequest, Meter, Opening, Progress, ServiceRequest, Timeouts } from '../core/index.ts'
 import type { WebSocketBounds } from './bounds.ts'
 import type { InspectMessage } from './inspection.ts'
 
@@ -24,6 +25,8 @@ export interface UpgradeOptions extends CallersEnd {
   readonly timeoutMs: number
   readonly timeouts: Timeouts
   readonly bounds: WebSocketBounds
+  /** Of an answer that opens no WebSocket, what of it the caller is told; `null`: that it is the gateway's refusal. */
+  readonly declined?: (answer: IncomingMessage) => Answer | null
   /** Where something looks at what is said. */
   readonly inspect?: InspectMessage
 }

@@ -6,7 +6,7 @@ import { explainOriginError, limitInformational } from '../egress/index.ts'
 import { Direction } from './bounds.ts'
 import { brokenOffBy, closeBoth, closeCodeOf, faultOf, hasBrokenOff } from './close.ts'
 import type { FrameStream, Frames } from './frame-stream.ts'
-import { type Agreement, agreementOf } from './handshake.ts'
+import { type Agreement, agreementOf, refusedBy } from './handshake.ts'
 import { type Held, hold, release } from './held.ts'
 import { Inspection } from './inspection.ts'
 import type { UpgradeOptions } from './options.ts'
@@ -93,13 +93,23 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     }
     this.#outgoing = outgoing
     outgoing.once('socket', () => this.#timers.connected())
-    outgoing.once('response', ({ statusCode = 0 }) => {
-      const why = `${this.#options.destination} refused the WebSocket: it answered ${statusCode}`
-      this.#fail(new Refusal('origin-failed', why, { originWorks: statusCode < 500 }))
-    })
+    outgoing.once('response', (answer) => this.#declined(answer))
     limitInformational(outgoing, this.#options.destination, (refusal) => this.#fail(refusal))
     outgoing.once('upgrade', (answer: IncomingMessage, origin: Socket) => this.#open(answer, origin))
     outgoing.once('close', () => void (this.#origin === null && this.#fail(new Error('closed without an answer'))))
+  }
+
+  #declined(answer: IncomingMessage): void {
+    const { destination, opening, declined, caller } = this.#options
+    const passedOn = declined?.(answer) ?? null
+    if (passedOn === null) this.#fail(refusedBy(answer, destination))
+    else if (!this.#over) {
+      this.#conclude()
+      this.#outgoing?.destroy()
+      this.end.destroy()
+      if (caller.writable) opening.decline(passedOn)
+      this.#resolve()
+    }
   }
 
   #open(answer: IncomingMessage, origin: Socket): void {

@@ -66,6 +66,7 @@ async function arrange(t: TestContext, inspect: InspectMessage) {
           caller.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines}\r\n`)
         },
         refuse: ({ status }) => void caller.end(`HTTP/1.1 ${status} No\r\n\r\n`),
+        decline() {},
       },
     }).then(
       () => ends.push(null),

@@ -30,7 +30,16 @@ function serveWebSockets({ server }: Origin): void {
   const sockets = new WebSocketServer({
     server,
     perMessageDeflate: true,
-    verifyClient: ({ req }: { req: IncomingMessage }) => req.url !== '/live/refused',
+    verifyClient(
+      { req }: { req: IncomingMessage },
+      answer: (isAllowed: boolean, ...rest: [number?, string?, OutgoingHttpHeaders?]) => void,
+    ) {
+      const code = /^\/live\/answers-(\d+)$/.exec(req.url ?? '')?.[1]
+      const headers = { 'WWW-Authenticate': 'Basic realm="live"', 'X-Echo': 'secret' }
+      if (req.url === '/live/refused') answer(false, 401, 'No', headers)
+      else if (code === undefined) answer(true)
+      else answer(false, Number(code), 'No', headers)
+    },
     handleProtocols: (offered) => offered.values().next().value ?? false,
   })
   sockets.on('connection', (socket, req) => {
@@ -254,9 +263,18 @@ test('a handshake that is not one is refused with what is wrong, before anything
   assert.equal(asked.length, before)
 })
 
-test('what the origin says instead of opening a WebSocket is a 502, without a word of its own', async () => {
+test('an origin that refuses a WebSocket is passed on with its status and what a caller can act on, and without another word', async () => {
   const answer = await ask(`GET http://localhost:${plain.port}/live/refused HTTP/1.1`, upgradeHeaders)
-  assert.match(answer, /^HTTP\/1\.1 502 origin-failed\r\n.*localhost refused the WebSocket: it answered 401/s)
+  assert.match(
+    answer,
+    /^HTTP\/1\.1 401 Unauthorized\r\nwww-authenticate: Basic realm="live"\r\nsallyport-request-id: [^\r]+\r\ncontent-length: 0\r\n/,
+  )
+  const { status, problem, complete } = await settledOn('/live/refused')
+  assert.deepEqual([status, problem, complete], [401, undefined, true])
+  await eachCase([302, 407, 204], async (code) => {
+    const other = await ask(`GET http://localhost:${plain.port}/live/answers-${code} HTTP/1.1`, upgradeHeaders)
+    assert.match(other, new RegExp(`^HTTP/1\\.1 502 origin-failed\r\n.*localhost refused the WebSocket: it answered ${code}`, 's'))
+  })
 })
 
 /** A WebSocket by hand on a stream of HTTP/2. */
@@ -316,7 +334,7 @@ test('HTTP/2: what is not allowed, not a handshake, or not a WebSocket is refuse
       ['/live/a', { 'sec-websocket-version': '8' }, 400, 'malformed-request'],
       ['/live/a', { 'content-length': '5' }, 400, 'malformed-request'],
       ['/live/a', { ':protocol': 'connect-udp' }, 501, 'upgrade-unsupported'],
-      ['/live/refused', {}, 502, 'origin-failed'],
+      ['/live/refused', {}, 401, undefined],
     ] as const,
     async ([path, headers, status, problem]) => {
       const { session, answer } = await connectOverHttp2(t, path, headers)

@@ -174,23 +174,25 @@ test('answers to requests of before it opened change nothing', async () => {
 
 test('of a WebSocket the handshake counts, once it is known, and not that it was begun', async () => {
   const { breakers, clock, changes } = arrange()
-  const reach = async (how: 'opens' | 'left' | Refusal) => {
+  const reach = async (how: 'opens' | 'left' | 401 | 503 | Refusal) => {
     const ask: Takeover['takeover'] = async (_caller, _head, _meter, opening) => {
       assert.ok(!(how instanceof Refusal), how as Refusal)
-      opening.accept([])
+      if (how === 'opens') opening.accept([])
+      else opening.decline({ status: how as number, headers: [], body: null })
     }
     const takeover: Takeover = { status: 101, headers: [], asksLater: true, takeover: ask, discard() {} }
     const attempt: Attempt = { breaker: null, pass: null }
     const reply = await Promise.resolve().then(() => breakers.run(attempt, weather, origin, () => takeover) as Takeover)
-    const opening = { accept() {}, refuse() {} }
+    const opening = { accept() {}, refuse() {}, decline() {} }
     return how === 'left' ? reply.discard() : reply.takeover(null as never, Buffer.alloc(0), null as never, opening)
   }
   const refused = new Refusal('origin-failed', 'it answered 503')
   const known = new Refusal('origin-failed', 'it answered 401', { originWorks: true })
   const fails = (how: Refusal, code = how.code) => assert.rejects(reach(how), { code })
   await times(4, () => fails(known))
-  await eachCase(['opens', 'opens', 'opens'] as const, (how) => reach(how))
-  await times(6, () => fails(refused))
+  await eachCase(['opens', 401, 401] as const, (how) => reach(how))
+  await times(5, () => fails(refused))
+  await reach(503)
   assert.deepEqual(changes, [])
   await fails(refused)
   await fails(refused, 'breaker-open')

@@ -19,7 +19,7 @@ function begin(callersSide: Duplex, dial: () => Promise<Duplex>): Promise<void> 
     request: request as unknown as HttpRequest,
     bounds: { maxMessageBytes: 10_000_000, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
     dial: dial as never,
-    opening: { accept: () => void callersSide.write('open'), refuse() {} },
+    opening: { accept: () => void callersSide.write('open'), refuse() {}, decline() {} },
   })
 }
 

@@ -15,7 +15,7 @@ test('for a caller that has left nothing is dialled, and it ends as client-close
   const ended = openWebSocket({
     ...{ caller, head: Buffer.alloc(0), path: '/live', progress: silent, timeoutMs: 1000, timeouts: {} },
     request: request as never,
-    opening: { accept() {}, refuse() {} },
+    opening: { accept() {}, refuse() {}, decline() {} },
     meter: { sent: () => null, received: () => null },
     bounds: { maxMessageBytes: 1024, messagesPerSecond: 10, idleTimeoutMs: 1000 },
     dial() {
