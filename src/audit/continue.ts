@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, createReadStream, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockFolder } from '../files/index.ts'
+import { verifyAudit } from '../proof/index.ts'
 import { segmentName, segmentsAmong } from '../records/index.ts'
 import { oneLine } from './chain.ts'
 import { AuditError } from './line.ts'
 import { cutTornTail } from './recover.ts'
 import { realFile } from './segment-files.ts'
-import { verifyAudit } from './verify.ts'
 
 export interface ContinueOptions {
   /** Why, in the operator's words. */

@@ -6,8 +6,8 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSy
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openAudit } from '../../src/audit/audit.ts'
-import { verifyAudit } from '../../src/audit/verify.ts'
 import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+import { verifyAudit } from '../../src/proof/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { type Verification, verifyAudit } from '../../src/audit/index.ts'
+import { type Verification, verifyAudit } from '../../src/proof/index.ts'
 
 export interface Received {
   readonly status: number

@@ -189,3 +189,12 @@ test('no module keeps state, and nobody waves the compiler through', () => {
     assert.doesNotMatch(text, /@ts-(?:ignore|expect-error|nocheck)|\bas any\b|: any\b/, path)
   })
 })
+
+test('what verifies the audit log shares no code with what writes it: it imports nothing of ours', () =>
+  assert.deepEqual(
+    sources
+      .filter(({ path }) => path.startsWith('proof/'))
+      .flatMap((source) => local(source).map(({ target }) => `${source.path} -> ${target}`))
+      .filter((arrow) => !/ -> proof\//.test(arrow)),
+    [],
+  ))

@@ -1,6 +1,6 @@
 /** `sallyport audit verify`: the whole log, from its files alone. */
 import { InvalidArgumentError } from 'commander'
-import { type Verification, verifyAudit } from '../../audit/index.ts'
+import { type Verification, verifyAudit } from '../../proof/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'

@@ -1,4 +1,4 @@
-/** Verifies a log from its files alone, sharing no code with what wrote it. */
+/** Verifies the hash chain of segments, as logs were before they became trees: a migrated folder still has them. */
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
