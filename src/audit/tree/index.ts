@@ -1,0 +1,3 @@
+/** The Merkle tree over the records. */
+export { emptyRoot, leafHash } from './hashes.ts'
+export { Tree } from './tree.ts'
