@@ -1,4 +1,5 @@
 /** What sinks are given, made for their tests. */
+import { leafHash } from '../../src/audit/tree/index.ts'
 import type { Shipped, ShippedCheckpoint, ShippedRecord } from '../../src/sinks/sink.ts'
 
 const time = '2026-11-28T04:00:00.000Z'
@@ -9,7 +10,9 @@ export function shippedRecords(count: number, from = 0, padding = ''): ShippedRe
 }
 
 export function shippedRecord(document: ShippedRecord['document'] & { readonly seq: number; readonly type: string }): ShippedRecord {
-  return { kind: 'record', index: document.seq, leftOut: 0, time, type: document.type, text: JSON.stringify(document), document }
+  const text = JSON.stringify(document)
+  const leaf = leafHash(Buffer.from(text)).toString('hex')
+  return { kind: 'record', index: document.seq, leftOut: 0, leaf, time, type: document.type, text, document }
 }
 
 export function shippedCheckpoint(size: number): ShippedCheckpoint {
