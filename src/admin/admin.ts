@@ -4,13 +4,19 @@ import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.ts'
+import { type Authenticate, type Principal, socketPrincipal } from '../operators/index.ts'
 import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.ts'
-import { type ApiOptions, createApiHandler, requireToken } from './api.ts'
+import { type ApiOptions, createApi } from './api.ts'
+import { createGuard } from './guard.ts'
 import { createHealthHandler, type HealthOptions } from './health.ts'
-import { createOperatorServer } from './operator-server.ts'
+import { createOperatorServer, type OperatorTls } from './operator-server.ts'
 
 export interface AdminOptions extends ApiOptions, HealthOptions {
   readonly config: Config['admin']
+  /** Who asks on TCP. */
+  readonly authenticate: Authenticate
+  /** Someone was turned away, with this status. */
+  readonly onRefused: (status: number) => void
   /** For each server: a caller that reaches the health port could otherwise hold all descriptors. */
   readonly maxConnections: number
 }
@@ -23,12 +29,23 @@ export interface Admin {
 }
 
 export function createAdmin(options: AdminOptions): Admin {
-  const { config, maxConnections } = options
+  const { config, authenticate, onRefused, maxConnections, logger } = options
+  const serveApi = createApi(options)
   const servers: Server[] = []
   let healthPort = config.health.port
 
-  async function serve(app: RequestListener, what: string, listen: (server: Server) => Promise<void>): Promise<Server> {
-    const server = createOperatorServer(app, maxConnections)
+  function api(who: Authenticate | Principal): RequestListener {
+    const onBug = (error: unknown) => logger.error({ err: error }, 'the operator’s API failed on a request')
+    return createGuard({ authenticate: who, serve: serveApi, onRefused, onBug })
+  }
+
+  async function serve(
+    app: RequestListener,
+    what: string,
+    listen: (server: Server) => Promise<void>,
+    tls: OperatorTls | null = null,
+  ): Promise<Server> {
+    const server = createOperatorServer(app, maxConnections, tls)
     await listen(server).catch((error: Error) => {
       throw new Error(`${what} cannot listen: ${error.message}`, { cause: error })
     })
@@ -46,14 +63,12 @@ export function createAdmin(options: AdminOptions): Admin {
         listenOnPort(server, health.port, health.host),
       )
       healthPort = (healthServer.address() as AddressInfo).port
-      await serve(createApiHandler(options, null), 'the operator’s socket', (server) =>
-        listenOnSocket(server, socketPath, { mode: 0o600, gid: null }),
-      )
+      await serve(api(socketPrincipal), 'the operator’s socket', (server) => listenOnSocket(server, socketPath, { mode: 0o600, gid: null }))
       if (tcp === null) return { ports: [healthPort] }
-      const api = await serve(createApiHandler(options, requireToken(tcp.token)), 'the operator’s TCP port', (server) =>
-        listenOnPort(server, tcp.port, tcp.host),
-      )
-      return { ports: [healthPort, (api.address() as AddressInfo).port] }
+      const { tls } = tcp
+      const listen = (server: Server) => listenOnPort(server, tcp.port, tcp.host)
+      const apiServer = await serve(api(authenticate), 'the operator’s TCP port', listen, tls)
+      return { ports: [healthPort, (apiServer.address() as AddressInfo).port] }
     },
     healthAddress: () => ({ host: config.health.host, port: healthPort }),
     async close() {
@@ -61,6 +76,7 @@ export function createAdmin(options: AdminOptions): Admin {
         server.closeAllConnections()
         await new Promise((resolve) => server.close(resolve))
       }
+      await authenticate.close()
     },
   }
 }

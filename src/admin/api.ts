@@ -1,12 +1,15 @@
-/** The operator's API: status, usage, reload. On a Unix socket of mode 0600, or on TCP behind a token. */
-import { hash, timingSafeEqual } from 'node:crypto'
-import type { RequestListener } from 'node:http'
+/** The operator's API: status, usage, reload; and which role may ask for what. On a Unix socket of mode 0600, or on TCP for those who prove who they are. */
+import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import type { Access } from '../access/index.ts'
+import type { Role } from '../config/index.ts'
 import { Refusal } from '../core/index.ts'
+import { mayActAs, type Principal } from '../operators/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
+import { sendProblem } from './answers.ts'
+import type { Serve } from './guard.ts'
 import { sendParts } from './operator-server.ts'
 
 export interface ApiOptions {
@@ -24,29 +27,34 @@ export interface ApiOptions {
 }
 
 /** Express is loaded (20 MiB) when the operator first asks something. */
-export function createApiHandler(options: ApiOptions, guard: RequestHandler | null): RequestListener {
+export function createApi(options: ApiOptions): Serve {
+  const principals = new WeakMap<IncomingMessage, Principal>()
   let app: Express | null = null
-  return (req, res) => {
-    app ??= createApiApp(options, guard)
+  return (req, res, principal) => {
+    app ??= createApiApp(options, principals)
+    principals.set(req, principal)
     app(req, res)
   }
 }
 
 function createApiApp(
   { usage, status, activation, reload, rotateCa, access, recorded, logger }: ApiOptions,
-  guard: RequestHandler | null,
+  principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  // A page in a browser can reach loopback; no page has business here (DNS rebinding, CSRF).
-  app.use((req, res, next) =>
-    req.headers.origin === undefined
-      ? next()
-      : void res.status(403).json({ status: 403, title: 'Forbidden', detail: 'browsers have no business here' }),
-  )
-  if (guard !== null) app.use(guard)
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+  const may =
+    (role: Role): RequestHandler =>
+    (req, res, next) => {
+      const principal = principals.get(req)
+      if (principal !== undefined && mayActAs(principal, role)) return next()
+      sendProblem(res, 403, `this is for the role ${role}${principal === undefined ? '' : `, and you are ${principal.role}`}`)
+    }
+  app.get(['/v1/status', '/v1/usage', '/v1/policy'], may('viewer'))
   app.get('/v1/status', (_req, res) => void res.json(status()))
   app.get('/v1/usage', async (_req, res) => sendParts(res, 'application/json; charset=utf-8', usage()))
   const answered = (work: (path: Readonly<Record<string, string | string[] | undefined>>) => Promise<ReloadResult>): RequestHandler => {
@@ -56,8 +64,9 @@ function createApiApp(
       res.status(result.ok ? 200 : 422).json(result)
     }
   }
-  app.post('/v1/reload', answered(reload))
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
+  app.post('/v1/{*act}', may('operator'))
+  app.post('/v1/reload', answered(reload))
   app.post('/v1/policy/rollback', answered(activation.rollback))
   app.post('/v1/policy/follow', answered(activation.follow))
   app.post(
@@ -133,18 +142,4 @@ const unrecorded = {
 /** For the record: one line, cut to a length that people read. */
 function textOf(given: unknown): string | null {
   return typeof given === 'string' && given !== '' ? given.slice(0, 500) : null
-}
-
-/** A bearer token, compared in constant time. */
-export function requireToken(token: string): RequestHandler {
-  const known = hash('sha256', token, 'buffer')
-  return (req, res, next) => {
-    const presented = /^bearer (.+)$/i.exec(req.headers.authorization ?? '')?.[1] ?? ''
-    if (timingSafeEqual(hash('sha256', presented, 'buffer'), known)) next()
-    else
-      res
-        .status(401)
-        .set('www-authenticate', 'Bearer realm="sallyport admin"')
-        .json({ status: 401, title: 'Unauthorized', detail: 'send the admin token as Authorization: Bearer' })
-  }
 }

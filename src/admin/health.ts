@@ -1,5 +1,6 @@
 /** /healthz, /readyz and /metrics: open to every caller that reaches the port, so they name no secret and no path. */
-import type { RequestListener, ServerResponse } from 'node:http'
+import type { RequestListener } from 'node:http'
+import { sendJson, sendProblem } from './answers.ts'
 import { sendParts } from './operator-server.ts'
 
 export interface Health {
@@ -19,27 +20,17 @@ export function createHealthHandler({ health, metrics }: HealthOptions): Request
   return (req, res) => {
     const isRead = req.method === 'GET' || req.method === 'HEAD'
     const path = isRead ? (req.url ?? '').split('?', 1)[0] : null
-    if (path === '/healthz') return send(res, 200, { status: 'ok' })
+    if (path === '/healthz') return sendJson(res, 200, { status: 'ok' })
     if (path === '/readyz') {
       const { ready, pinned, checks } = health()
-      return send(res, ready ? 200 : 503, { ready, pinned, checks })
+      return sendJson(res, ready ? 200 : 503, { ready, pinned, checks })
     }
-    if (path !== '/metrics') return send(res, 404, problem(404, 'Not found', 'this port knows /healthz, /readyz and /metrics'))
+    if (path !== '/metrics') return sendProblem(res, 404, 'this port knows /healthz, /readyz and /metrics')
     if (req.method === 'HEAD') return void res.writeHead(200, { 'content-type': metrics.contentType }).end()
     sendParts(res, metrics.contentType, metrics.text()).catch(() => {
-      if (!res.headersSent) return send(res, 500, problem(500, 'Internal server error', 'the metrics cannot be read'))
+      if (!res.headersSent) return sendProblem(res, 500, 'the metrics cannot be read')
       // The reader sees that it is not whole.
       res.destroy()
     })
   }
-}
-
-const problem = (status: number, title: string, detail: string) => ({ status, title, detail })
-
-function send(res: ServerResponse, status: number, value: unknown): void {
-  end(res, status, 'application/json; charset=utf-8', JSON.stringify(value))
-}
-
-function end(res: ServerResponse, status: number, type: string, text: string): void {
-  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text)
 }

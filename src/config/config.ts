@@ -1,5 +1,6 @@
 /** The configuration as the gateway uses it: paths absolute, defaults filled in, secrets read. */
 import type { BreakerSettings, LimitSettings, Timeouts } from '../core/index.ts'
+import type { AdminConfig } from './admin-config.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
@@ -99,12 +100,12 @@ export interface Config {
     /** `null`: the status of bundles is not reported. */
     readonly status: ReportPlace | null
   }
-  readonly admin: {
-    readonly health: { readonly host: string; readonly port: number }
-    readonly socketPath: string
-    readonly tcp: { readonly host: string; readonly port: number; readonly token: string } | null
+  readonly admin: AdminConfig
+  readonly audit: {
+    readonly folder: string
+    readonly maxSegmentBytes: number
+    readonly durability: 'reply' | 'strict'
   }
-  readonly audit: { readonly folder: string; readonly maxSegmentBytes: number; readonly durability: 'reply' | 'strict' }
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig
   readonly websockets: WebSocketsConfig

@@ -1,5 +1,6 @@
 /** sallyport.yaml, and the decoder that manifests share. */
 
+export { type AdminCertificateConfig, type AdminConfig, type OidcConfig, type Right, type Role, roles } from './admin-config.ts'
 export type { Config, ListenerConfig } from './config.ts'
 export { ConfigError, type ConfigProblem } from './config-error.ts'
 export { decodeYaml } from './decode-yaml.ts'

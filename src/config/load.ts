@@ -1,5 +1,6 @@
 /** Reads sallyport.yaml whole, before any port is bound. */
 import { resolve } from 'node:path'
+import { adminFrom } from './admin-schema.ts'
 import type { Config, ListenerConfig, ServiceConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { decodeYaml } from './decode-yaml.ts'
@@ -60,11 +61,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       decisionLog: decisionLogFrom(policy.decisionLog),
       status: statusFrom(policy.status),
     },
-    admin: {
-      health: admin.health,
-      socketPath: admin.socket ?? state.operatorSocket,
-      tcp: admin.tcp === undefined ? null : { ...admin.tcp.address, token: admin.tcp.token },
-    },
+    admin: adminFrom(admin, state),
     audit: {
       folder: audit.folder ?? state.audit,
       maxSegmentBytes: audit.maxSegment,

@@ -1,10 +1,11 @@
 /** The schema of sallyport.yaml. Descriptions and defaults are what editors and docs/reference/configuration.md say. */
 import { z } from 'zod'
+import { adminSchema } from './admin-schema.ts'
 import { besides, refuseCollisions, refuseHiddenTrust, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
 import { listenerSchema } from './listener-schema.ts'
 import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } from './policy-schema.ts'
-import { duration, hostAndPort, name, resolver, size } from './quantities.ts'
+import { duration, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
 import { serviceSchema } from './service-schema.ts'
 import { createSourced } from './sourced-schema.ts'
@@ -16,19 +17,7 @@ const mebi = 1024 ** 2
 /** `sources` reads what is outside the file; its problems are reported at the key. */
 export function createConfigSchema(sources: Sources) {
   const sourced = createSourced(sources)
-  const { path, socket, folder, certificates, secret } = sourced
-
-  const admin = z.strictObject({
-    health: hostAndPort().describe('Address of /healthz, /readyz and /metrics.').prefault('127.0.0.1:8282'),
-    socket: socket('Unix socket of the operator’s API, mode 0600. Default `admin.sock` in the state folder.').optional(),
-    tcp: z
-      .strictObject({
-        address: hostAndPort().describe('Address of the operator’s API.'),
-        token: secret('Bearer token that every call must carry.'),
-      })
-      .describe('The operator’s API on TCP as well. Off where absent.')
-      .optional(),
-  })
+  const { path, folder, certificates, secret } = sourced
 
   const keptNames = z
     .strictObject({
@@ -238,7 +227,7 @@ export function createConfigSchema(sources: Sources) {
         .superRefine(refuseUnknownServers)
         .describe('The policy engine.')
         .prefault({}),
-      admin: admin.describe('The operator’s side.').prefault({}),
+      admin: adminSchema(sourced).describe('The operator’s side.').prefault({}),
       audit: z
         .strictObject({
           folder: path('Folder of the log. Default `audit` in the state folder.').optional(),

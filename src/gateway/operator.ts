@@ -3,6 +3,8 @@ import type { Access } from '../access/index.ts'
 import { type Admin, createAdmin, type Health } from '../admin/index.ts'
 import type { Delivery } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
+import { createOperatorLookup } from '../egress/index.ts'
+import { createAuthenticate } from '../operators/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Policies } from './policies.ts'
@@ -56,8 +58,18 @@ export function createOperator(options: OperatorOptions): Admin {
       draining: state.draining,
     },
   })
+  const refused = metrics.counter(
+    'sallyport_admin_refused_total',
+    'Requests to the operator’s API that proved nothing, or came from a browser.',
+  )
+  const authenticate = createAuthenticate(config.admin, {
+    lookup: createOperatorLookup(),
+    onFailure: (error) =>
+      logger.warn({ err: error }, 'the keys of the identity provider cannot be fetched: those known stay in use for an hour'),
+  })
   return createAdmin({
-    ...{ config: config.admin, maxConnections },
+    ...{ config: config.admin, maxConnections, authenticate },
+    onRefused: () => refused.inc(),
     health,
     metrics,
     usage,

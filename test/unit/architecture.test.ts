@@ -15,7 +15,7 @@ const floors: readonly (readonly string[])[] = [
   ['gateway', 'authoring'],
   ['ingress', 'admin'],
   ['pipeline'],
-  ['sinks', 'review'],
+  ['sinks', 'review', 'operators'],
   ['reporting', 'rollout', 'query'],
   ['policy'],
   ['reference', 'bundles'],

@@ -105,6 +105,17 @@ const unixSocket = ['flow/broker.test.ts', 'a Unix socket has the mode and the g
 const unidentified = ['flow/connection-shares.test.ts', 'silent and unidentified connections keep no other caller out'] as const
 const tls = ['policy/server.test.ts', 'presents its certificate, and trusts the configured CA alone'] as const
 
+const adminToken = ['flow/admin-access.test.ts', 'each token has its role'] as const
+const adminCertificate = ['flow/admin-access.test.ts', 'a client certificate gives its role over TLS'] as const
+const adminOidc = ['unit/config-admin.test.ts', 'a provider has its defaults'] as const
+const jwt = ['unit/operators.test.ts', 'a JWT of another issuer, audience, time or kind proves nothing'] as const
+const jwtRole = ['unit/operators.test.ts', 'a JWT has the role of the first claim that matches'] as const
+const administrators = (of: string, shown: Shown): Readonly<Record<string, Shown>> => ({
+  [`${of}.name`]: shown,
+  [`${of}.role`]: shown,
+  [`${of}.personal`]: shown,
+})
+
 const configKeys: Readonly<Record<string, Shown>> = {
   ...inBoth,
   apiVersion: ['flow/lifecycle.test.ts', 'a bad configuration aborts with 78 before any port is bound'],
@@ -187,6 +198,30 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'admin.health': ['flow/operator.test.ts', 'the health port knows three paths'],
   'admin.socket': ['flow/operator.test.ts', 'the operator’s socket is 0600 and answers; on TCP it wants its token and no browser'],
   'admin.tcp.address': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
+  ...administrators('admin.tokens[]', ['unit/operators.test.ts', 'a token has the name and role of its entry']),
+  'admin.tokens[].token': adminToken,
+  'admin.tokens[].token.env': ['unit/config-admin.test.ts', 'a token is a secret of the configuration, or its hash'],
+  'admin.tokens[].token.file': adminToken,
+  'admin.tokens[].sha256': adminToken,
+  'admin.tcp.tls.certificate': adminCertificate,
+  'admin.tcp.tls.key': adminCertificate,
+  'admin.tcp.tls.clientCa': adminCertificate,
+  ...administrators('admin.certificates[]', ['unit/operators.test.ts', 'a certificate is known by its subject']),
+  'admin.certificates[].subject': adminCertificate,
+  'admin.certificates[].san': adminCertificate,
+  'admin.oidc.issuer': jwt,
+  'admin.oidc.audience': jwt,
+  'admin.oidc.jwks.url': ['flow/admin-access.test.ts', 'access tokens of an OpenID Connect provider give the role of their claims'],
+  'admin.oidc.jwks.ca': adminOidc,
+  'admin.oidc.jwks.timeout': adminOidc,
+  'admin.oidc.jwks.file': adminOidc,
+  'admin.oidc.algorithms': ['unit/operators.test.ts', 'no algorithm but those of the configuration, and no key but the provider’s'],
+  'admin.oidc.clockSkew': jwt,
+  'admin.oidc.nameClaim': jwt,
+  'admin.oidc.roles[].claim': jwtRole,
+  'admin.oidc.roles[].value': jwtRole,
+  'admin.oidc.roles[].role': jwtRole,
+  'admin.oidc.roles[].personal': jwtRole,
   'admin.tcp.token': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
   'admin.tcp.token.env': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
   'admin.tcp.token.file': secret,

@@ -1,0 +1,55 @@
+/** In front of the operator's API: no browser, no token in a URL, and nobody who proves nothing. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import type { Authenticate, Principal } from '../operators/index.ts'
+import { sendProblem } from './answers.ts'
+
+export type Serve = (req: IncomingMessage, res: ServerResponse, principal: Principal) => void
+
+export interface GuardOptions {
+  /** A principal: whoever connects is that one. */
+  readonly authenticate: Authenticate | Principal
+  readonly serve: Serve
+  /** Someone was turned away. */
+  readonly onRefused: (status: number) => void
+  readonly onBug: (error: unknown) => void
+}
+
+export function createGuard({ authenticate, serve, onRefused, onBug }: GuardOptions): RequestListener {
+  function refuse(res: ServerResponse, status: number, detail: string): void {
+    onRefused(status)
+    sendProblem(res, status, detail, {
+      ...(status === 401 && { 'www-authenticate': 'Bearer realm="sallyport admin"' }),
+      ...(status === 503 && { 'retry-after': '30' }),
+    })
+  }
+
+  return (req, res) => {
+    // A page in a browser can reach loopback; no page has business here (DNS rebinding, CSRF).
+    if (req.headers.origin !== undefined) return refuse(res, 403, 'browsers have no business here')
+    // RFC 6750 §5.3.
+    if (/[?&](?:access_)?token=/i.test(req.url ?? ''))
+      return refuse(res, 400, 'a token in a URL is in logs by now: replace it, and send the new one as Authorization: Bearer')
+    if (typeof authenticate !== 'function') return serve(req, res, authenticate)
+    const { authorization } = req.headers
+    authenticate({ authorization, certificate: certificateOf(req) })
+      .then((found) => {
+        if ('status' in found) refuse(res, found.status, found.detail)
+        else serve(req, res, found)
+      })
+      .catch((error: unknown) => {
+        onBug(error)
+        if (!res.headersSent) sendProblem(res, 500, 'the operator’s log says why')
+        else res.destroy()
+      })
+  }
+}
+
+/** Of the connection, where its CA has issued it. */
+function certificateOf(req: IncomingMessage) {
+  const socket = req.socket as Partial<TLSSocket>
+  if (socket.authorized !== true) return null
+  const found = socket.getPeerCertificate?.()
+  // `{}` where it sent none.
+  return found?.subject === undefined ? null : found
+}
