@@ -20,6 +20,8 @@ interface Schema {
   readonly items?: Schema
   readonly additionalProperties?: Schema | boolean
   readonly anyOf?: readonly Schema[]
+  /** Variants that are told apart by the value of one key. */
+  readonly oneOf?: readonly Schema[]
 }
 
 /** File below docs/ → its text; a test holds the files to it. */
@@ -112,11 +114,36 @@ function rows(schema: Schema, prefix: string): readonly Row[] {
 
 function below(value: Schema, path: string): readonly Row[] {
   if (value.properties !== undefined) return rows(value, `${path}.`)
+  if (value.items?.oneOf !== undefined) return variantRows(value.items.oneOf, `${path}[].`)
   if (value.items !== undefined) return value.items.properties === undefined ? [] : rows(value.items, `${path}[].`)
   if (typeof value.additionalProperties === 'object') return below(value.additionalProperties, `${path}.<name>`)
   return (value.anyOf ?? [])
     .flatMap((one) => below(one, path))
     .map((row) => ({ ...row, key: row.key.replace(' (required)', ' (one of these)') }))
+}
+
+/** What all have stands once; the rest says whose it is. */
+function variantRows(variants: readonly Schema[], prefix: string): readonly Row[] {
+  const tables = variants.map((variant) => ({ kind: kindOf(variant.properties?.['type'] ?? {}), rows: rows(variant, prefix) }))
+  const byKey = Map.groupBy(
+    tables.flatMap(({ kind, rows: all }) => all.map((row) => ({ kind, row }))),
+    ({ row }) => row.key,
+  )
+  return [...byKey.values()].flatMap((found): readonly Row[] => {
+    const [first] = found
+    if (first === undefined) return []
+    const isType = first.row.key.startsWith(`\`${prefix}type\``)
+    if (isType)
+      return [
+        {
+          ...first.row,
+          value: found.map(({ row }) => row.value).join(', '),
+          meaning: found.map(({ kind, row }) => `${kind}: ${row.meaning}`).join(' '),
+        },
+      ]
+    const meaning = found.length === variants.length ? '' : `(${found.map(({ kind }) => kind).join(', ')}) `
+    return [{ ...first.row, meaning: `${meaning}${first.row.meaning}` }]
+  })
 }
 
 /** A group of keys that may be left out has no default of its own: its keys have theirs. */
@@ -134,6 +161,7 @@ function kindOf(value: Schema): string {
   if (value.items !== undefined) return `list of ${kindOf(value.items)}`
   if (value.properties === undefined && typeof value.additionalProperties === 'object')
     return `map to ${kindOf(value.additionalProperties)}`
+  if (value.oneOf !== undefined) return 'keys below'
   if (value.properties === undefined) return value.type ?? 'anything'
   return Object.keys(value.properties).length === 0 ? 'no keys' : 'keys below'
 }

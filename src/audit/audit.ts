@@ -57,7 +57,9 @@ export interface AuditStation extends AuditLog {
       | 'access'
       | 'suspended'
       | 'resumed'
-      | 'ca-rotated',
+      | 'ca-rotated'
+      | 'sink-refused'
+      | 'sink-gap',
     facts: Readonly<Record<string, string | number | boolean>>,
   ): void
   /** Resolves once all that was noted so far is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */

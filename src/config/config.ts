@@ -3,6 +3,7 @@ import type { BreakerSettings, LimitSettings, Timeouts } from '../core/index.ts'
 import type { AdminConfig } from './admin-config.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
+import type { SinkConfig } from './sinks/index.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
@@ -105,6 +106,8 @@ export interface Config {
     readonly folder: string
     readonly maxSegmentBytes: number
     readonly durability: 'reply' | 'strict'
+    /** Where records are shipped to. */
+    readonly sinks: readonly SinkConfig[]
   }
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig

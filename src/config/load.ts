@@ -66,6 +66,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       folder: audit.folder ?? state.audit,
       maxSegmentBytes: audit.maxSegment,
       durability: audit.durability,
+      sinks: audit.sinks,
     },
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {

@@ -8,6 +8,7 @@ import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } fr
 import { duration, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
 import { serviceSchema } from './service-schema.ts'
+import { sinksSchema } from './sinks/index.ts'
 import { createSourced } from './sourced-schema.ts'
 import { noSources, type Sources } from './sources.ts'
 
@@ -238,6 +239,7 @@ export function createConfigSchema(sources: Sources) {
             .enum(['reply', 'strict'])
             .describe('`reply`: the record is on disk before the reply’s first byte. `strict`: before the effect begins.')
             .prefault('reply'),
+          sinks: sinksSchema(sourced).describe('Where the records are shipped to, each on its own.').prefault([]),
         })
         .describe('The audit log.')
         .prefault({}),

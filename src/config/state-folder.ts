@@ -21,6 +21,8 @@ export interface StateFolder {
   readonly operatorSocket: string
   /** Compiled rules and masks. */
   readonly policies: string
+  /** How far each sink of the audit log has come. */
+  readonly sinks: string
   /** Totals per integration. */
   readonly usage: string
 }
@@ -72,6 +74,7 @@ export function stateFolder(folder: string): StateFolder {
     history: join(folder, 'policies/history'),
     operatorSocket: join(folder, 'admin.sock'),
     policies: join(folder, 'policies'),
+    sinks: join(folder, 'sinks'),
     usage: join(folder, 'usage'),
   }
 }

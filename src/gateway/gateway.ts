@@ -39,6 +39,7 @@ import { openRecording } from './recording.ts'
 import { createReferenceReports } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
+import { createShipping } from './shipping.ts'
 import { createShutdown } from './shutdown.ts'
 import { createTrust } from './trust.ts'
 
@@ -77,6 +78,7 @@ export async function startGateway(
   await mkdir(config.state.folder, { recursive: true, mode: 0o700 })
   const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const { note } = audit
+  const shipping = createShipping({ config, version, audit, logger, metrics })
 
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
@@ -208,7 +210,7 @@ export async function startGateway(
   const doors = createListeners({ config, shares, callers, serving, denyInside: inner.denyInside })
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
-    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, audit, state, metrics, logger },
+    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, audit, shipping, state, metrics, logger },
     reload: () => following.reload('operator'),
     rotateCa: trust.rotate,
     usage: metering.report,
@@ -231,6 +233,8 @@ export async function startGateway(
       reporting.close,
       () => Promise.all([...servers.values()].map((server) => server.close())),
       audit.close,
+      // Its end too is shipped.
+      shipping.close,
     ],
   })
   try {
@@ -259,6 +263,7 @@ export async function startGateway(
   state.ready = true
   metering.keeper.start()
   following.start()
+  await shipping.start()
   const addresses = listeners.map(({ name, address }) => ({ name, address }))
   const revision = active.revision()
   logger.info(
@@ -268,7 +273,10 @@ export async function startGateway(
   return {
     listeners: addresses,
     health: admin.healthAddress(),
-    reload: () => following.reload('signal'),
+    reload() {
+      shipping.reopen()
+      return following.reload('signal')
+    },
     contain: containment.contain,
     close: shutdown.drain,
   }

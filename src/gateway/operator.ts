@@ -10,6 +10,7 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
 import type { ReferenceReports } from './reference-reports.ts'
+import type { SinkStatus } from './sink-reports.ts'
 import type { Rotated } from './trust.ts'
 
 export interface OperatorOptions {
@@ -23,6 +24,7 @@ export interface OperatorOptions {
   readonly warnings: () => readonly string[]
   readonly access: Access
   readonly audit: { status(): { readonly broken: boolean; readonly stalled: boolean }; noted(): Promise<void> }
+  readonly shipping: { status(): readonly SinkStatus[] }
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => AsyncIterable<string>
   /** Names of the integrations in force. */
@@ -37,7 +39,7 @@ export interface OperatorOptions {
 
 export function createOperator(options: OperatorOptions): Admin {
   const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
-  const { access, audit, state, usage, integrations, reload, rotateCa, metrics, logger } = options
+  const { access, audit, shipping, state, usage, integrations, reload, rotateCa, metrics, logger } = options
   const { active, shadow } = policies
   const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
@@ -84,7 +86,7 @@ export function createOperator(options: OperatorOptions): Admin {
       reference: referenceReports === null ? null : { ...referenceReports.counts(), activation: active.compared() },
       shadow: shadow?.status() ?? null,
       bundles: delivery.statuses(),
-      audit: audit.status(),
+      audit: { ...audit.status(), sinks: shipping.status() },
       health: health(),
     }),
     activation,

@@ -3,11 +3,6 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import type { Shipped, Sink } from './sink.ts'
 
-export interface FileSink extends Sink {
-  /** What is delivered next goes into the file that has the name then. */
-  reopen(): void
-}
-
 /** A line that a crash tore is shorter than the longest record in any view. */
 const maxTornBytes = 1024 * 1024
 const newline = 0x0a
@@ -17,7 +12,7 @@ const newline = 0x0a
  * the next delivery. A last line that a crash or a full disk has torn is cut before anything is written behind it; it is
  * delivered again.
  */
-export function createFileSink(path: string): FileSink {
+export function createFileSink(path: string): Sink {
   let file: FileHandle | null = null
   let isStale = false
 

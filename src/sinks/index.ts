@@ -1,2 +1,3 @@
 /** Views of the log's records, and the sinks that they are shipped to. */
-export { createFileSink, createStreamSink } from './file-sink.ts'
+export { type ShipperProcess, startShipper } from './process/index.ts'
+export type { Progress } from './ship.ts'

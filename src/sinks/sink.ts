@@ -43,14 +43,13 @@ export interface Sink {
    * perhaps more of it. What was sent twice is the receiver's to know by its index.
    */
   deliver(batch: readonly Shipped[], signal: AbortSignal): Promise<void>
+  /** The operator has moved files (SIGHUP). */
+  reopen?(): void
   /** After the last delivery has settled. Never rejects. */
   close(): Promise<void>
 }
 
-/**
- * What a sink of any kind is told besides its own settings.
- * @knipignore
- */
+/** What a sink of any kind is told besides its own settings. */
 export interface SinkContext {
   /** Of the log: `sallyport/<uuid>`; the key of what a gateway ships. */
   readonly origin: string
@@ -60,7 +59,6 @@ export interface SinkContext {
 /**
  * The receiver will take these in no form, whenever they are sent. Where the sink cannot tell which of a batch it is
  * (`items` is null), it is given ever smaller batches until it is one.
- * @knipignore
  */
 export class Refused extends Error {
   readonly items: readonly Shipped[] | null

@@ -116,6 +116,16 @@ const administrators = (of: string, shown: Shown): Readonly<Record<string, Shown
   [`${of}.personal`]: shown,
 })
 
+const sinkKeys: Readonly<Record<string, Shown>> = {
+  'audit.sinks[].type': ['flow/sinks.test.ts', 'SIGHUP has a file opened anew, and standard output gets the log as well'],
+  'audit.sinks[].name': ['flow/sinks.test.ts', 'says in status and metrics how far it has come'],
+  'audit.sinks[].path': ['flow/sinks.test.ts', 'a gateway ships its log to a file, to its last record'],
+  'audit.sinks[].batch': ['flow/sinks.test.ts', 'the shipping process and the gateway are killed in turn'],
+  'audit.sinks[].timeout': ['sinks/shipping.test.ts', 'a receiver that fails, hangs or takes half gets everything in the end'],
+  'audit.sinks[].maxDelay': ['sinks/shipping.test.ts', 'a receiver that fails, hangs or takes half gets everything in the end'],
+  'audit.sinks[].view': ['sinks/views.test.ts', 'each view is what sinks of that view get'],
+  'audit.sinks[].rules': ['sinks/masks.test.ts', 'the rules of a sink drop records and mask parts of them'],
+}
 const configKeys: Readonly<Record<string, Shown>> = {
   ...inBoth,
   apiVersion: ['flow/lifecycle.test.ts', 'a bad configuration aborts with 78 before any port is bound'],
@@ -228,6 +238,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
   'audit.maxSegment': ['flow/configured-bounds.test.ts', 'the audit log goes on in another segment once one has audit.maxSegment'],
   'audit.durability': ['unit/pipeline.test.ts', 'with audit.durability strict the effect waits for its record'],
+  ...sinkKeys,
   'http.maxStreams': ['flow/http2-proxy.test.ts', 'no more streams are open at once than http.maxStreams'],
   'http.http2': ['flow/http2.test.ts', 'a gateway that offers no HTTP/2 is asked in HTTP/1.1'],
   'http.maxHeader': ['flow/header-bytes.test.ts', 'a head is bounded by its bytes and not by how many headers it has'],

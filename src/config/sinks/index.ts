@@ -1,0 +1,2 @@
+/** Where the audit log is shipped to, as sallyport.yaml says it. */
+export { type SinkConfig, sinksSchema } from './sinks-schema.ts'

@@ -1,0 +1,15 @@
+/** The schema of `audit.sinks`: one variant for each type. */
+import { z } from 'zod'
+import { besides, refuseTwins } from '../endpoints.ts'
+import type { Sourced } from '../sourced-schema.ts'
+import { fileSchema, stdoutSchema } from './file-schema.ts'
+
+const sinkSchema = (sourced: Sourced) =>
+  z.discriminatedUnion('type', [fileSchema(sourced), stdoutSchema(sourced)], {
+    error: ({ code }) => (code === 'invalid_union' ? 'expected a "type" of those that docs/audit/sinks.md lists' : undefined),
+  })
+
+export const sinksSchema = (sourced: Sourced) => z.array(sinkSchema(sourced)).superRefine(refuseTwins, besides)
+
+/** As sallyport.yaml states it, with its defaults; durations in milliseconds. */
+export type SinkConfig = z.output<ReturnType<typeof sinkSchema>>

@@ -1,0 +1,13 @@
+/** The types of sinks by their names in sallyport.yaml; each is loaded where it is configured. */
+import type { SinkConfig } from '../config/index.ts'
+import type { Sink, SinkContext } from './sink.ts'
+
+/** Rejects with what keeps it from being served; nothing is connected before the first delivery. */
+export async function createSink(config: SinkConfig, _context: SinkContext): Promise<Sink> {
+  switch (config.type) {
+    case 'file':
+      return (await import('./file-sink.ts')).createFileSink(config.path)
+    case 'stdout':
+      return (await import('./file-sink.ts')).createStreamSink(process.stdout)
+  }
+}

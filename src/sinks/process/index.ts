@@ -1,0 +1,2 @@
+/** The process that ships the log. */
+export { type ShipperProcess, startShipper } from './start-shipper.ts'

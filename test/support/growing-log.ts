@@ -1,0 +1,64 @@
+/** A log that grows as a test says, without a gateway: what ships and follows reads it. */
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { crc32 } from 'node:zlib'
+import { segmentName, walName } from '../../src/records/index.ts'
+import { createFolder } from './folder.ts'
+
+export interface GrowingLog {
+  readonly folder: string
+  readonly origin: string
+  /** The records as they are stored. */
+  readonly lines: readonly string[]
+  /** So many records more; with members of the test's own. */
+  append(count: number, members?: object): void
+  /** Publishes a note of this size, or of all. */
+  checkpoint(size?: number): string
+  /** Everything is gone, and the log of another gateway begins. */
+  replace(origin: string): void
+}
+
+export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d0c-4a3e-9a0b-0a6e3c0f8d11'): GrowingLog {
+  const folder = createFolder(t)
+  const log = { origin, lines: [] as string[] }
+  const begin = () => {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(join(folder, 'wal'), { recursive: true })
+    writeFileSync(join(folder, 'verifier-key'), `${log.origin}+5f0c7a52+AQ==\n`)
+    for (const file of [segmentName(1), join('wal', walName(0))]) writeFileSync(join(folder, file), '')
+  }
+  begin()
+  return {
+    folder,
+    get origin() {
+      return log.origin
+    },
+    get lines() {
+      return log.lines
+    },
+    append(count, members = { type: 'settled', id: 'f91c-1', status: 200 }) {
+      const lines = Array.from({ length: count }, (_, offset) => {
+        const { type = 'settled', ...rest } = members as { readonly type?: string }
+        return JSON.stringify({ seq: log.lines.length + offset, time: new Date().toISOString(), type, ...rest })
+      })
+      appendFileSync(join(folder, segmentName(1)), lines.map((line) => `${line}\n`).join(''))
+      appendFileSync(join(folder, 'wal', walName(0)), lines.map(walLine).join(''))
+      log.lines.push(...lines)
+    },
+    checkpoint(size = log.lines.length) {
+      const note = `${log.origin}\n${size}\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— ${log.origin} XwzA\n`
+      writeFileSync(join(folder, 'checkpoint'), note)
+      return note
+    },
+    replace(next) {
+      log.origin = next
+      log.lines = []
+      begin()
+    },
+  }
+}
+
+function walLine(record: string): string {
+  return `${crc32(record).toString(16).padStart(8, '0')} ${record}\n`
+}
