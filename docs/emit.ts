@@ -9,6 +9,8 @@ import { asksHost, type WasmBuiltin, wasmBuiltins } from '../src/opa/wasm/wasm-b
 
 interface Schema {
   readonly title?: string
+  /** `#/$defs/place`. */
+  readonly $ref?: string
   readonly not?: object
   readonly type?: string
   readonly description?: string
@@ -33,13 +35,14 @@ export function derived(): Readonly<Record<string, string>> {
     'schemas/integration.schema.json': `${JSON.stringify(manifest, null, 2)}\n`,
     'reference/configuration.md': withTable('reference/configuration.md', config),
     'reference/manifest.md': withTable('reference/manifest.md', manifest),
-    'policy/input.md': withTable('policy/input.md', inputSchema(), ['key', 'value', 'meaning']),
+    'policy/input.md': withTable('policy/input.md', regoSchema('input'), ['key', 'value', 'meaning']),
+    'audit/review.md': withTable('audit/review.md', regoSchema('review'), ['key', 'value', 'meaning']),
     'reference/builtins.md': withTableText('reference/builtins.md', placesOfBuiltins(), refusedBuiltins()),
   }
 }
 
-function inputSchema(): Schema {
-  return JSON.parse(readFileSync(join(import.meta.dirname, '../rego/schemas/input.json'), 'utf8')) as Schema
+function regoSchema(name: string): Schema {
+  return JSON.parse(readFileSync(join(import.meta.dirname, `../rego/schemas/${name}.json`), 'utf8')) as Schema
 }
 
 const marks = ['<!-- table: npm run docs -->', '<!-- /table -->'] as const
@@ -156,6 +159,7 @@ function kindOf(value: Schema): string {
   if (value.const !== undefined) return `\`${value.const}\``
   if (value.enum !== undefined) return value.enum.map((one) => `\`${one}\``).join(', ')
   if (value.not !== undefined) return 'nothing'
+  if (value.$ref !== undefined) return value.$ref.slice(value.$ref.lastIndexOf('/') + 1)
   if (value.title !== undefined) return value.title
   if (value.anyOf !== undefined) return [...new Set(value.anyOf.map(kindOf))].join(' or ')
   if (value.items !== undefined) return `list of ${kindOf(value.items)}`

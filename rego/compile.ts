@@ -1,11 +1,12 @@
-/** Compiles the default policy into rego/sallyport/compiled; `--check` proves instead that what is there is what the sources give. */
+/** Compiles what is shipped compiled, the default policy and the checks of the audit log, each into the folder `compiled` beside it; `--check` proves instead that what is there is what the sources give. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCompile } from '../src/opa/index.ts'
 import { digestOf } from '../src/opa/wasm/digest.ts'
 import { readBodies, readFunctionNames, readImports, readSections, sections } from '../src/opa/wasm/sections.ts'
 import { wasmBuiltins } from '../src/opa/wasm/wasm-builtins.ts'
-import { buildInputs, compiledPolicyFolder, compileInputs, save } from '../src/policy/build.ts'
+import { type BuildInputs, buildInputs, compiledPolicyFolder, compileInputs, save } from '../src/policy/build.ts'
+import { checkInputs, compiledChecksFolder } from '../src/review/checks.ts'
 
 const capabilitiesFile = join(import.meta.dirname, 'compiler/capabilities.json')
 const compile = createCompile()
@@ -20,34 +21,50 @@ if (!process.argv.includes('--check')) {
 
 const digestsFile = join(import.meta.dirname, '../src/opa/wasm/wasm-digests.ts')
 const digests = await wasmDigests()
-const built = await compileInputs(await buildInputs({}), compile)
+const shipped = [
+  { what: 'default policy', folder: compiledPolicyFolder, ...(await built(await buildInputs({}))) },
+  { what: 'checks of the audit log', folder: compiledChecksFolder, ...(await built(await checkInputs({}))) },
+]
 if (process.argv.includes('--check')) {
-  const wasm = await readFile(join(compiledPolicyFolder, 'policy.wasm'))
-  const metadata = JSON.parse(await readFile(join(compiledPolicyFolder, 'policy.json'), 'utf8')) as {
+  const isCurrent =
+    (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
+    (await readFile(externalFile, 'utf8')) === outside &&
+    (await readFile(digestsFile, 'utf8')) === digests
+  for (const { what, folder, policy } of shipped) {
+    const same = isCurrent && (await isSaved(folder, policy))
+    console.log(
+      same
+        ? `the compiled ${what}: what its sources give`
+        : `the compiled ${what}: NOT what its sources give: run "npm run policy:compile" and commit`,
+    )
+    if (!same) process.exitCode = 1
+  }
+} else {
+  await writeFile(digestsFile, digests)
+  for (const { what, folder, policy, opa } of shipped) {
+    await save(folder, { policy, opa })
+    const reads = policy.policyReads.reads.map((path) => `input.${path.join('.')}`)
+    console.log(`${what}, compiled with OPA ${opa}: ${policy.wasm.byteLength} bytes, reads ${reads.join(', ')}`)
+  }
+}
+
+function built(inputs: BuildInputs) {
+  return compileInputs(inputs, compile)
+}
+
+async function isSaved(folder: string, policy: Awaited<ReturnType<typeof built>>['policy']): Promise<boolean> {
+  const wasm = await readFile(join(folder, 'policy.wasm'))
+  const metadata = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as {
     sourceHash: string
     policyReads: unknown
     rulePaths: unknown
     references: unknown
   }
-  const same =
-    (await readFile(capabilitiesFile, 'utf8')) === capabilitiesText &&
-    (await readFile(externalFile, 'utf8')) === outside &&
-    (await readFile(digestsFile, 'utf8')) === digests &&
-    wasm.equals(built.policy.wasm) &&
-    metadata.sourceHash === built.policy.sourceHash &&
+  return (
+    wasm.equals(policy.wasm) &&
+    metadata.sourceHash === policy.sourceHash &&
     JSON.stringify([metadata.policyReads, metadata.rulePaths, metadata.references]) ===
-      JSON.stringify([built.policy.policyReads, built.policy.rulePaths, built.policy.references])
-  console.log(
-    same
-      ? 'the compiled default policy is what its sources give'
-      : 'the compiled default policy is NOT what its sources give: run "npm run policy:compile" and commit',
-  )
-  process.exitCode = same ? 0 : 1
-} else {
-  await writeFile(digestsFile, digests)
-  await save(compiledPolicyFolder, built)
-  console.log(
-    `compiled with OPA ${built.opa}: ${built.policy.wasm.byteLength} bytes, reads ${built.policy.policyReads.reads.map((path) => `input.${path.join('.')}`).join(', ')}`,
+      JSON.stringify([policy.policyReads, policy.rulePaths, policy.references])
   )
 }
 

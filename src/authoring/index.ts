@@ -1,6 +1,6 @@
 /** Tools for authors of policies and manifests: for the command line only, and in no running gateway. */
 
-export { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from './diff/index.ts'
+export { diffRules } from './diff-rules.ts'
 export { type Addition, type Explanation, explainRecord, smallestChange, withAddition } from './explain.ts'
 export type { AuthorRule } from './held-rules.ts'
 export { createDecideRecorded, type DecideRecorded, isUndecided, type RecordedDifference, replay } from './replay.ts'

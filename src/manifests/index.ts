@@ -1,5 +1,6 @@
 /** Manifests: what each integration may do. */
 export type { ManifestDefaults } from './decode.ts'
+export { type CapabilityChange, diffManifests, type IntegrationChange } from './diff/index.ts'
 export { indexManifest } from './index-manifests.ts'
 export { createIntegrationRegistry, type IntegrationRegistry } from './integration-registry.ts'
 export { loadManifests, type ManifestTexts, manifestFiles } from './load.ts'

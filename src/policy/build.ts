@@ -14,7 +14,7 @@ import {
   type RegoSources,
 } from '../opa/index.ts'
 import { mapRegoErrors } from './explain-rules.ts'
-import { readRego } from './rego-files.ts'
+import { isRegoTest, readRego } from './rego-files.ts'
 
 const regoFolder = join(import.meta.dirname, '../../rego')
 const defaultPolicyFolder = join(regoFolder, 'sallyport')
@@ -55,7 +55,7 @@ interface Metadata {
 
 /** The checked-in default policy. */
 async function loadDefaultPolicy(): Promise<CompiledPolicy> {
-  const found = await load(compiledPolicyFolder)
+  const found = await loadCompiled(compiledPolicyFolder)
   if (found === null) throw new Error(`the compiled default policy in ${compiledPolicyFolder} is damaged; install Sallyport again`)
   return found
 }
@@ -83,7 +83,7 @@ export async function buildKept(
   requireTests: () => Promise<void>,
 ): Promise<CompiledPolicy> {
   const folder = cacheFolder === null ? null : join(cacheFolder, inputs.sourceHash.slice(0, 32))
-  const cached = folder === null ? null : await load(folder)
+  const cached = folder === null ? null : await loadCompiled(folder)
   if (folder !== null && cached?.sourceHash === inputs.sourceHash) {
     const now = new Date()
     // What is used stays, which it does as well where it cannot be said.
@@ -146,7 +146,7 @@ export async function buildInputs(rules: RegoSources, grants: readonly string[] 
 /** The default policy's own modules, without its tests: authors' rules are compiled together with them. */
 export async function defaultSources(): Promise<RegoSources> {
   const all = Object.entries(await readRego(defaultPolicyFolder, 'sallyport/'))
-  return Object.fromEntries(all.filter(([name]) => !name.endsWith('_test.rego')))
+  return Object.fromEntries(all.filter(([name]) => !isRegoTest(name)))
 }
 
 export async function hashOf(sources: RegoSources, ...surroundings: readonly unknown[]): Promise<string> {
@@ -196,7 +196,7 @@ export async function save(folder: string, { policy, opa }: { policy: CompiledPo
 }
 
 /** `null`: there is none, or an earlier version's, or what is there is not what was kept. */
-async function load(folder: string): Promise<CompiledPolicy | null> {
+export async function loadCompiled(folder: string): Promise<CompiledPolicy | null> {
   try {
     const metadata = JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')) as Metadata | null
     if (metadata?.format !== format || !isPolicyReads(metadata.policyReads) || !isListOfPaths(metadata.rulePaths)) return null

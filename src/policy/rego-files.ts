@@ -36,6 +36,8 @@ export function readRegoFiles(files: readonly (readonly [string, string])[]): Re
 
 export const isRego = (name: string): boolean => name.endsWith('.rego')
 
+export const isRegoTest = (name: string): boolean => name.endsWith('_test.rego')
+
 export function unreadableFolder(folder: string, error: NodeJS.ErrnoException): RegoError {
   return unreadable([[folder, `cannot be read: ${error.code ?? error.message}`]])
 }

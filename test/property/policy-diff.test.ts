@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { diffManifests } from '../../src/authoring/index.ts'
+import { diffManifests } from '../../src/manifests/index.ts'
 import { createJudge, integrationOf } from '../support/judge.ts'
 import { recordArbitrary } from '../support/recorded-requests.ts'
 

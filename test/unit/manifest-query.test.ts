@@ -1,8 +1,8 @@
 /** `query` of a capability: what may be written there, what it makes of the rest, and how a change of it is described. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diffManifests } from '../../src/authoring/index.ts'
 import { judgedQueryOf } from '../../src/canonical/index.ts'
+import { diffManifests } from '../../src/manifests/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { grant } from '../support/grant.ts'
 import { integrationOf } from '../support/judge.ts'

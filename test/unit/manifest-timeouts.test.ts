@@ -1,8 +1,7 @@
 /** `timeouts` and `retries` of a capability: what may be written there, what contradicts itself, and how a change of it is described. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diffManifests } from '../../src/authoring/index.ts'
-import { indexManifest } from '../../src/manifests/index.ts'
+import { diffManifests, indexManifest } from '../../src/manifests/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { grant } from '../support/grant.ts'
 import { integrationOf } from '../support/judge.ts'

@@ -1,7 +1,8 @@
 /** What a change of manifests and rules comes to, in words. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diffManifests, diffRules } from '../../src/authoring/index.ts'
+import { diffRules } from '../../src/authoring/index.ts'
+import { diffManifests } from '../../src/manifests/index.ts'
 import { integrationOf } from '../support/judge.ts'
 import { rego } from '../support/rego.ts'
 

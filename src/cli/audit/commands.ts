@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { AddCommand } from '../every-command.ts'
 import { addContinue } from './continue.ts'
+import { addReview } from './review.ts'
 import { addTail } from './tail.ts'
 import { addVerify } from './verify.ts'
 
@@ -11,4 +12,5 @@ export function addAuditCommands(program: Command, command: AddCommand): void {
   addTail(add)
   addVerify(add)
   addContinue(add)
+  addReview(add)
 }

@@ -1,8 +1,9 @@
 /** `sallyport policy diff`: what another revision allows and no longer allows. */
 import { createHash } from 'node:crypto'
-import { type CapabilityChange, diffManifests, diffRules, type IntegrationChange } from '../../authoring/index.ts'
+import { diffRules } from '../../authoring/index.ts'
 import type { BundleSet } from '../../bundles/index.ts'
 import type { Config } from '../../config/index.ts'
+import { type CapabilityChange, diffManifests, type IntegrationChange } from '../../manifests/index.ts'
 import type { RegoSources } from '../../opa/index.ts'
 import { readNamedSet } from './policy-sources.ts'
 

@@ -1,5 +1,4 @@
 /** The audit log as the commands for authors read it, and what it says about one request. */
-import { InvalidArgumentError } from 'commander'
 import type { Config } from '../../config/index.ts'
 import { type DecidedRecord, isDecided } from '../../policy/index.ts'
 import { readAudit } from '../../records/index.ts'
@@ -34,17 +33,6 @@ export async function* records({ audit }: Config, types: readonly string[] = [],
     if (code === 'EACCES') throw new CommandError(`the audit log cannot be read by you (${audit.folder})`)
     throw error
   }
-}
-
-const unitsMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-/** `2h`, `30m`, `7d` before now, or a date or time in ISO 8601. For a flag: throws `InvalidArgumentError`. */
-export function parseSince(text: string, now = Date.now()): number {
-  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
-  if (count !== undefined) return now - Number(count) * unitsMs[unit as keyof typeof unitsMs]
-  const at = /^\d{4}-\d{2}-\d{2}(?:T|$)/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at)) throw new InvalidArgumentError('it is a time span such as "2h" or "7d", or a time such as "2026-01-31T08:00:00Z"')
-  return at
 }
 
 export interface Trail {

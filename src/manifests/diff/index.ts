@@ -1,3 +1,2 @@
-/** Two revisions compared. */
+/** What one set of manifests allows that another does not. */
 export { type CapabilityChange, diffManifests, type IntegrationChange } from './manifests.ts'
-export { diffRules } from './rules.ts'

@@ -1,5 +1,5 @@
 /** What changed of the rules, as unified text. */
-import type { RegoSources } from '../../opa/index.ts'
+import type { RegoSources } from '../opa/index.ts'
 
 export interface RuleChange {
   readonly file: string

@@ -1,0 +1,119 @@
+/** `sallyport audit review`: Rego checks over the records of a time. */
+import { Option } from 'commander'
+import type { Config } from '../../config/index.ts'
+import {
+  createLocalTime,
+  createRevisions,
+  type Finding,
+  isAtLeast,
+  noRevisions,
+  openChecks,
+  type Reviewed,
+  readSettings,
+  review,
+  type Severity,
+  severities,
+} from '../../review/index.ts'
+import { commandCompiler } from '../compiler.ts'
+import type { AddCommand, Shared } from '../every-command.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+import { findConfig } from '../find-config.ts'
+import { parseSince } from '../parse-since.ts'
+import { printLine, requireLog } from './log-folder.ts'
+
+interface ReviewFlags {
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly until?: number
+  readonly folder?: string
+  readonly checks?: string
+  readonly settings?: string
+  readonly failOn: Severity
+  readonly json?: boolean
+}
+
+const dayMs = 86_400_000
+
+export function addReview(add: AddCommand): void {
+  add('review', 'Ask Rego checks about the records of a time; exit 1 where they find what is serious.')
+    .option(
+      '--since <time>',
+      'where the window begins: "24h", "7d", "2026-01-31T08:00:00Z"',
+      (text) => parseSince(text),
+      Date.now() - dayMs,
+    )
+    .option('--until <time>', 'where it ends; else now', (text) => parseSince(text))
+    .option('--folder <folder>', 'a copy of a log; no configuration is needed, and manifests are not compared')
+    .option('--checks <folder>', 'checks of your own, asked beside those that are shipped; this needs the Rego compiler')
+    .option('--settings <file>', 'JSON or YAML with what replaces parts of data.review, such as the office hours')
+    .addOption(new Option('--fail-on <severity>', 'the least severity that makes it exit 1').choices(severities).default('medium'))
+    .option('--json', 'print JSON')
+    .action(async ({ config, ...flags }: Shared & ReviewFlags) => {
+      const { findings } = await auditReview(flags.folder === undefined ? findConfig(config) : null, flags)
+      if (findings.some(({ severity }) => isAtLeast(severity, flags.failOn))) process.exitCode = exitCodes.failure
+    })
+}
+
+async function auditReview(config: Config | null, flags: ReviewFlags): Promise<Reviewed> {
+  const { since, until = Date.now(), checks = null, settings: file = null, json = false } = flags
+  if (until <= since) throw new CommandError('--until is not later than --since', exitCodes.usage)
+  const folder = config?.audit.folder ?? flags.folder ?? ''
+  const [from, to] = [new Date(since).toISOString(), new Date(until).toISOString()]
+  const reviewed = await requireLog(folder, async () => {
+    const settings = await readSettings(file)
+    const ask = await openChecks({ folder: checks, settings, ...commandCompiler(config) })
+    const local = createLocalTime(settings.officeHours.timeZone)
+    return review({ folder, since: from, until: to, ask, local, revisions: config === null ? noRevisions : revisionsOf(config) })
+  }).catch(asCommandError)
+  if (json) printLine(JSON.stringify(asJson(reviewed)))
+  else for (const line of rows(reviewed)) printLine(line)
+  return reviewed
+}
+
+function revisionsOf({ state, integrationsFolder, defaults }: Config) {
+  return createRevisions({ history: state.history, integrations: integrationsFolder, defaults })
+}
+
+function asCommandError(error: unknown): never {
+  const { name, message } = error as Error
+  throw ['CheckError', 'YAMLParseError'].includes(name) ? new CommandError(message) : error
+}
+
+interface Evidence {
+  readonly index: number
+  /** Of the request, where the record is about one. */
+  readonly id?: string
+  /** The command that proves that it is in the log. */
+  readonly prove: string
+}
+
+function evidenceOf({ records }: Finding, { ids }: Reviewed): readonly Evidence[] {
+  return records.map((index) => {
+    const id = ids.get(index)
+    return { index, ...(id !== undefined && { id }), prove: `sallyport audit prove ${index}` }
+  })
+}
+
+function asJson(reviewed: Reviewed): object {
+  const { since, until, records, unreadable, findings } = reviewed
+  const proven = findings.map((finding) => ({ ...finding, records: evidenceOf(finding, reviewed) }))
+  return { since, until, records, unreadable, findings: proven }
+}
+
+function* rows(reviewed: Reviewed): Generator<string> {
+  const { since, until, records, unreadable, findings } = reviewed
+  const counts = severities.map((severity) => `${findings.filter((finding) => finding.severity === severity).length} ${severity}`)
+  for (const finding of findings) {
+    const { severity, integration, check, title, why } = finding
+    yield `${severity.toUpperCase().padEnd(6)}  ${integration ?? '-'}  ${title}  (${check})`
+    yield `        ${why}`
+    for (const { index, id, prove } of evidenceOf(finding, reviewed).slice(0, shownRecords))
+      yield `        record ${index}${id === undefined ? '' : ` of ${id}`}: ${prove}`
+    const more = finding.records.length - shownRecords
+    if (more > 0) yield `        and ${more} more records`
+  }
+  if (unreadable > 0) yield `${unreadable} lines are not records and were passed over: "sallyport audit verify" tells what is wrong`
+  yield `${findings.length} findings (${counts.join(', ')}) in ${records} records from ${since} to ${until}`
+}
+
+const shownRecords = 5
