@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, createReadStream, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockFolder } from '../files/index.ts'
-import { verifyAudit } from '../proof/index.ts'
+import { verifyChain } from '../proof/index.ts'
 import { segmentName, segmentsAmong } from '../records/index.ts'
 import { oneLine } from './chain.ts'
 import { AuditError } from './line.ts'
@@ -37,7 +37,7 @@ export async function continueAudit(folder: string, { reason, by, wallClock = Da
     const last = segmentsAmong(readdirSync(folder)).at(-1)
     if (last === undefined) throw new AuditError(`there is no audit log in ${folder}`)
     cutTornTail(join(folder, last))
-    const { findings, head, lastSeq } = await verifyAudit(folder)
+    const { findings, head, lastSeq } = await verifyChain(folder)
     const open = findings.filter(({ isClosed }) => !isClosed)
     const [first] = open
     if (first === undefined) throw new AuditError('the chain of the audit log holds: there is nothing to close')

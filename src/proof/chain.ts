@@ -3,17 +3,9 @@ import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Finding } from './finding.ts'
 
-export interface Finding {
-  readonly file: string
-  /** From 1; 0 where it is the file itself. */
-  readonly line: number
-  readonly what: string
-  /** `sallyport audit continue` has recorded it: the log was closed behind it, and a new part begun. */
-  readonly isClosed: boolean
-}
-
-export interface Verification {
+export interface ChainVerification {
   readonly ok: boolean
   readonly records: number
   readonly segments: number
@@ -21,6 +13,8 @@ export interface Verification {
   readonly lastSeq: number
   /** Hash of the last line: compare it with one noted elsewhere to see that nothing was cut off the end. */
   readonly head: string
+  /** SHA-256 of all segments, one behind the other. */
+  readonly sha256: string
   /** Decisions or refusals without `settled`: work under way, or what a crash interrupted. */
   readonly unsettled: number
   readonly findings: readonly Finding[]
@@ -36,7 +30,7 @@ const maxFindings = 100
  * `noted` (64 hex digits) is in the chain. The log's last line without newline is being written, or was torn by a crash, and is
  * no finding. Throws what `readdir` throws.
  */
-export async function verifyAudit(folder: string, noted: readonly string[] = []): Promise<Verification> {
+export async function verifyChain(folder: string, noted: readonly string[] = []): Promise<ChainVerification> {
   const segments = (await readdir(folder)).filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
   const check = new Check(noted)
   for (const [index, name] of segments.entries()) {
@@ -45,8 +39,11 @@ export async function verifyAudit(folder: string, noted: readonly string[] = [])
     if (previous !== undefined && Number.parseInt(name, 10) !== Number.parseInt(previous, 10) + 1)
       check.report(name, 0, 'a segment before it is missing')
     let line = 0
+    let end = 0
     for await (const { bytes, isComplete } of linesOf(join(folder, name), check.all)) {
       line += 1
+      check.offset = end
+      end += bytes.byteLength + 1
       if (isComplete) check.take(bytes, name, line)
       else if (index < segments.length - 1) check.report(name, line, 'is incomplete, and another segment follows')
     }
@@ -58,6 +55,8 @@ export async function verifyAudit(folder: string, noted: readonly string[] = [])
 class Check {
   /** Of every byte there is, in the order of the segments. */
   readonly all: Hash = createHash('sha256')
+  /** Of the line that is checked. */
+  offset = 0
   readonly #noted: ReadonlySet<string>
   readonly #found = new Map<string, { readonly file: string; readonly line: number }>()
   readonly #open = new Set<string>()
@@ -75,7 +74,8 @@ class Check {
   }
 
   report(file: string, line: number, what: string): void {
-    if (this.#findings.length < maxFindings) this.#findings.push({ file, line, what, isClosed: false })
+    if (this.#findings.length < maxFindings)
+      this.#findings.push({ file, line, offset: line === 0 ? 0 : this.offset, what, isClosed: false })
   }
 
   take(bytes: Buffer, file: string, line: number): void {
@@ -90,13 +90,14 @@ class Check {
     this.#before = this.all.copy().digest('hex')
   }
 
-  result(lastFile: string): Omit<Verification, 'segments'> {
+  result(lastFile: string): Omit<ChainVerification, 'segments'> {
     const noted = [...this.#noted].map((head) => ({ head, file: null, line: 0, ...this.#found.get(head) }))
     for (const { head, file } of noted)
       if (file === null) this.report(lastFile, 0, `the noted head ${head} is not in the log: lines were changed or cut off`)
     const findings = [...this.#closed, ...this.#findings]
     const [records, lastSeq, head, unsettled] = [this.#records, this.#seq, this.#expected, this.#open.size]
-    return { ok: findings.length === 0, records, lastSeq, head, unsettled, findings, noted }
+    const sha256 = this.all.copy().digest('hex')
+    return { ok: findings.length === 0, records, lastSeq, head, sha256, unsettled, findings, noted }
   }
 
   #takeRecord(text: string, file: string, line: number): void {

@@ -1,34 +1,55 @@
-/** `sallyport audit verify`: the whole log, from its files alone. */
+/** `sallyport audit verify`: the whole log from its files alone, also of a copy, and single proofs. */
+import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
-import { type Verification, verifyAudit } from '../../proof/index.ts'
+import { verifyAudit } from '../../proof/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { exitCodes } from '../exit.ts'
-import { findConfig } from '../find-config.ts'
+import { folderOf, keyFrom } from './given.ts'
 import { noLog, printLine, requireLog } from './log-folder.ts'
+import { verificationRows } from './verify-rows.ts'
 
-interface VerifyFlags {
-  readonly json?: boolean
-  /** Heads that were noted elsewhere. */
+interface VerifyFlags extends Shared {
+  readonly folder?: string
+  readonly key?: string
+  readonly witness: readonly string[]
+  readonly checkpoint: readonly string[]
   readonly head: readonly string[]
-  /** What "audit continue" has recorded is not a failure. */
+  readonly contains: readonly string[]
+  readonly archive?: string
   readonly acceptClosed?: boolean
+  readonly json?: boolean
 }
 
 export function addVerify(add: AddCommand): void {
   add('verify', 'Verify the whole log from its files alone; exit 1 where it does not hold.')
-    .option('--json', 'print JSON')
-    .option('--head <hash>', 'a head that was noted: it must be in the log; can be given more than once', notedHead, [])
+    .option('--folder <folder>', 'the log, or a copy of it; then no configuration is needed')
+    .option('--key <key>', 'the verifier key of the log as it was noted elsewhere, or a file with it')
+    .option('--witness <key>', 'the verifier key of a witness that must have cosigned, or a file with it; repeatable', repeated, [])
+    .option('--checkpoint <file>', 'a checkpoint that was kept elsewhere: the log must have grown out of it; repeatable', repeated, [])
+    .option('--archive <folder>', 'where retention has moved records: they are verified too')
+    .option('--contains <hash>', 'a record with this leaf hash or SHA-256 must be in the log; repeatable', hexHash, [])
+    .option('--head <hash>', 'a head that was noted before the log became a tree: it must be in the chain; repeatable', hexHash, [])
     .option('--accept-closed', 'exit 0 where nothing is wrong but what "audit continue" has recorded')
-    .action(async ({ config, ...flags }: Shared & VerifyFlags) => {
-      if (!(await auditVerify(findConfig(config).audit.folder, flags))) process.exitCode = exitCodes.failure
+    .option('--json', 'print JSON')
+    .action(async (flags: VerifyFlags) => {
+      if (!(await auditVerify(flags))) process.exitCode = exitCodes.failure
     })
 }
 
 /** `false`: it does not hold. */
-async function auditVerify(folder: string, { json = false, head: noted, acceptClosed = false }: VerifyFlags): Promise<boolean> {
+async function auditVerify({ json = false, acceptClosed = false, ...flags }: VerifyFlags): Promise<boolean> {
+  const folder = folderOf(flags)
+  const options = {
+    key: flags.key === undefined ? null : keyFrom(flags.key),
+    witnesses: flags.witness.map(keyFrom),
+    checkpoints: flags.checkpoint.map((name) => ({ name, bytes: readFileSync(name) })),
+    heads: flags.head,
+    contains: flags.contains,
+    archive: flags.archive ?? null,
+  }
   const result = await requireLog(folder, async () => {
-    const found = await verifyAudit(folder, noted)
-    if (found.segments === 0) throw noLog(folder)
+    const found = await verifyAudit(folder, options)
+    if (found.segments === 0 && found.records === 0 && found.findings.length === 0 && found.signed === null) throw noLog(folder)
     return found
   })
   const holds = result.findings.every(({ isClosed }) => acceptClosed && isClosed)
@@ -37,18 +58,11 @@ async function auditVerify(folder: string, { json = false, head: noted, acceptCl
   return holds
 }
 
-function* verificationRows({ records, segments, head, unsettled, findings, noted }: Verification, holds: boolean): Generator<string> {
-  const open = unsettled > 0 ? `; ${unsettled} not settled (under way, or cut off by a crash)` : ''
-  if (findings.length === 0) yield `OK: ${records} records in ${segments} segment${segments === 1 ? '' : 's'}, the chain holds${open}`
-  else if (holds) yield `OK: ${records} records, the chain holds since the log was last closed; what was found before:`
-  else yield `BROKEN: ${findings.length} finding${findings.length === 1 ? '' : 's'} in ${records} records`
-  for (const { file, line, what, isClosed } of findings)
-    yield `  ${file}:${line}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
-  for (const { head: hash, file, line } of noted) if (file !== null) yield `noted ${hash} is ${file}:${line}`
-  yield `head ${head}`
+function repeated(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text]
 }
 
-function notedHead(text: string, before: readonly string[]): readonly string[] {
+function hexHash(text: string, before: readonly string[]): readonly string[] {
   if (/^[0-9a-f]{64}$/i.test(text)) return [...before, text.toLowerCase()]
-  throw new InvalidArgumentError('it is the 64 hexadecimal digits that "audit verify" prints')
+  throw new InvalidArgumentError('it is a SHA-256 in 64 hexadecimal digits')
 }

@@ -1,0 +1,21 @@
+/** What commands that work on a copy of a log are given: its folder, and the keys that it is verified by. */
+import { existsSync, readFileSync } from 'node:fs'
+import { ProofError, parseVerifierKey, type VerifierKey } from '../../proof/index.ts'
+import type { Shared } from '../every-command.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+import { findConfig } from '../find-config.ts'
+
+/** Without `--folder` it is the configuration's. */
+export function folderOf({ config, folder }: Shared & { readonly folder?: string }): string {
+  return folder ?? findConfig(config).audit.folder
+}
+
+/** `text`: the key, or the name of a file that holds it. Throws `CommandError` where it is neither. */
+export function keyFrom(text: string): VerifierKey {
+  try {
+    return parseVerifierKey(existsSync(text) ? readFileSync(text, 'utf8') : text)
+  } catch (error) {
+    if (error instanceof ProofError) throw new CommandError(`${text}: ${error.message}`, exitCodes.usage)
+    throw error
+  }
+}

@@ -1,0 +1,35 @@
+/** What `sallyport audit verify` says of a log, for a person. */
+import type { Verification } from '../../proof/index.ts'
+
+/** `holds`: nothing is wrong, or nothing but what was closed and is accepted. */
+export function* verificationRows(found: Verification, holds: boolean): Generator<string> {
+  const { findings, records, chain, segments, signed, key, cosignatures, noted, contains, closed } = found
+  const open = found.unsettled > 0 ? `; ${found.unsettled} not settled (under way, or cut off by a crash)` : ''
+  const of = signed === null ? `records in ${counted(segments, 'segment')}, the chain holds` : `records, the tree holds`
+  if (findings.length === 0) yield `OK: ${records} ${of}${open}`
+  else if (holds) yield `OK: ${records} records, all holds since the log was last closed; what was found before:`
+  else yield `BROKEN: ${counted(findings.length, 'finding')} in ${records} records`
+  for (const { file, line, offset, what, isClosed } of findings)
+    yield `  ${placeOf(file, line, offset)}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
+  if (signed !== null) yield `checkpoint ${signed.origin} ${signed.size} ${signed.root}`
+  for (const { name, time } of cosignatures) yield `cosigned by ${name} at ${new Date(time * 1000).toISOString()}`
+  if (signed !== null && found.unsigned > 0) yield `${found.unsigned} records behind the checkpoint are not signed yet`
+  if (found.pruned > 0) yield `${found.pruned} records were removed by retention; their hashes hold`
+  if (found.archived > 0) yield `${found.archived} records were read from the archive`
+  if (chain === 'archived') yield 'the chain of before was moved elsewhere: the first record says what it was'
+  for (const { folder, records: before } of closed) yield `closed ${folder}: ${before} records`
+  for (const { head, file, line } of noted) if (file !== null) yield `noted ${head} is ${file}:${line}`
+  for (const { hash, index } of contains) if (index !== null) yield `${hash} is record ${index}`
+  if (signed === null) yield `head ${found.head}`
+  if (key?.isFromFolder === true)
+    yield `warning: verified by the key in the folder itself, which proves nothing against who can write the folder; note it elsewhere, and give it: --key ${key.text}`
+}
+
+function placeOf(file: string, line: number, offset: number): string {
+  if (line > 0) return `${file}:${line}${offset > 0 ? ` (byte ${offset})` : ''}`
+  return offset > 0 ? `${file} at byte ${offset}` : file
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

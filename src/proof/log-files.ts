@@ -1,0 +1,94 @@
+/** The files of a log, read one by one: no list of them is ever held. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { hashBytes, tileWidth } from './merkle.ts'
+import { tilePath } from './tile-path.ts'
+
+export interface StoredTile {
+  /** Below the log's folder. */
+  readonly file: string
+  readonly bytes: Buffer
+}
+
+export class LogFiles {
+  readonly folder: string
+  /** Where bundles are that retention has moved; `null`: nowhere. */
+  readonly #archive: string | null
+  /** By level: neighbours are asked for one after the other. */
+  readonly #newest = new Map<number, { readonly index: number; readonly tile: StoredTile | null }>()
+
+  constructor(folder: string, archive: string | null = null) {
+    this.folder = folder
+    this.#archive = archive
+  }
+
+  /** `null` where there is no such file. Throws what else the file system throws. */
+  read(path: string): Buffer | null {
+    return readIfThere(join(this.folder, path))
+  }
+
+  full(level: number | 'entries', index: number): StoredTile | null {
+    const file = tilePath({ level, index, width: tileWidth })
+    const bytes = this.read(file)
+    return bytes === null ? null : { file, bytes }
+  }
+
+  /** A full bundle that was moved. */
+  archived(index: number): StoredTile | null {
+    const file = tilePath({ level: 'entries', index, width: tileWidth })
+    const bytes = this.#archive === null ? null : readIfThere(join(this.#archive, file))
+    return bytes === null ? null : { file: join(this.#archive ?? '', file), bytes }
+  }
+
+  /** Narrowest first. */
+  partials(level: number | 'entries', index: number): readonly StoredTile[] {
+    const folder = tilePath({ level, index, width: 1 }).slice(0, -2)
+    return namesIn(join(this.folder, folder))
+      .filter((name) => /^[1-9]\d{0,2}$/.test(name) && Number(name) < tileWidth)
+      .sort((a, b) => Number(a) - Number(b))
+      .flatMap((name) => {
+        const bytes = this.read(`${folder}/${name}`)
+        return bytes === null ? [] : [{ file: `${folder}/${name}`, bytes }]
+      })
+  }
+
+  /** The hashes of a tile as they are stored: of the full one, or of the widest partial one. */
+  tile(level: number, index: number): StoredTile | null {
+    const kept = this.#newest.get(level)
+    if (kept?.index === index) return kept.tile
+    const tile = this.full(level, index) ?? this.partials(level, index).at(-1) ?? null
+    this.#newest.set(level, { index, tile })
+    return tile
+  }
+
+  /** The hash of a subtree of 256^level records, as it is stored. */
+  hash(level: number, position: number): Buffer | null {
+    const at = (position % tileWidth) * hashBytes
+    const bytes = this.tile(level, Math.floor(position / tileWidth))?.bytes
+    return bytes === undefined || bytes.byteLength < at + hashBytes ? null : bytes.subarray(at, at + hashBytes)
+  }
+}
+
+/** Names in a folder; none where there is no such folder. */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+function readIfThere(path: string): Buffer | null {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}

@@ -1,0 +1,74 @@
+/** Hashes of a Merkle tree, and the proofs over them: RFC 6962 section 2.1, verified as RFC 9162 sections 2.1.3.2 and 2.1.4.2 say. */
+import { hash } from 'node:crypto'
+
+export const hashBytes = 32
+/** Hashes of a tile, and entries of a bundle. */
+export const tileWidth = 256
+
+/** `framed`: one byte, which is overwritten, and the record. */
+export function leafHashInPlace(framed: Buffer): Buffer {
+  framed[0] = 0
+  return hash('sha256', framed, 'buffer')
+}
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(1 + 2 * hashBytes)
+  framed[0] = 1
+  framed.set(left, 1)
+  framed.set(right, 1 + hashBytes)
+  return hash('sha256', framed, 'buffer')
+}
+
+export const emptyRoot = (): Buffer => hash('sha256', '', 'buffer')
+
+/** Root of a tree whose subtrees of equal height stand one behind the other, 32 bytes each, their number a power of two. */
+export function perfectRoot(hashes: Uint8Array): Buffer {
+  const scratch = Buffer.allocUnsafe(1 + 2 * hashBytes)
+  scratch[0] = 1
+  let level = Buffer.from(hashes)
+  for (let count = hashes.byteLength / hashBytes; count > 1; count /= 2) {
+    for (let pair = 0; pair < count / 2; pair += 1) {
+      level.copy(scratch, 1, pair * 2 * hashBytes, (pair + 1) * 2 * hashBytes)
+      hash('sha256', scratch, 'buffer').copy(level, pair * hashBytes)
+    }
+    level = level.subarray(0, (count / 2) * hashBytes)
+  }
+  return level
+}
+
+/** The right edge of a tree that grows: one hash per bit of its size. */
+export class Frontier {
+  readonly #at: (Buffer | undefined)[] = []
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Puts a subtree of 2^height leaves behind what is there, whose number must be a multiple of that. */
+  push(subtree: Buffer, height = 0): void {
+    let [carried, at] = [subtree, height]
+    for (let left = this.#at[at]; left !== undefined; left = this.#at[at]) {
+      carried = nodeHash(left, carried)
+      this.#at[at] = undefined
+      at += 1
+    }
+    this.#at[at] = carried
+    this.#size += 2 ** height
+  }
+
+  /** The hashes of a row of subtrees, 32 bytes each. */
+  pushAll(subtrees: Buffer, height = 0): void {
+    for (let from = 0; from < subtrees.byteLength; from += hashBytes) this.push(subtrees.subarray(from, from + hashBytes), height)
+  }
+
+  root(): Buffer {
+    const parts = this.#at.filter((part) => part !== undefined)
+    return parts.length === 0 ? emptyRoot() : parts.reduce((right, left) => nodeHash(left, right))
+  }
+}
+
+export interface Head {
+  readonly size: number
+  readonly root: Buffer
+}

@@ -1,0 +1,105 @@
+/** Verifies a log by its files alone: what is signed, what is stored, and whether the one is the other. */
+import { type ChainVerification, verifyChain } from './chain.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { verifyClosed } from './closed.ts'
+import { createContains } from './contains.ts'
+import { Findings } from './finding.ts'
+import { findLeftovers } from './leftovers.ts'
+import { LogFiles } from './log-files.ts'
+import { checkRoots } from './roots.ts'
+import { openSigned } from './signed.ts'
+import { takeSnapshot } from './snapshot.ts'
+import { type Pass, passOver } from './tree-pass.ts'
+import type { Verification, VerifyOptions } from './verification.ts'
+
+/** Throws what the file system throws, of a folder that is not there too. */
+export async function verifyAudit(folder: string, options: VerifyOptions = {}): Promise<Verification> {
+  const findings = new Findings()
+  const log = new LogFiles(folder, options.archive)
+  const chain = await verifyChain(folder, options.heads)
+  const search = createContains(options.contains ?? [])
+  const snapshot = takeSnapshot(log)
+  const { wal, isTree } = snapshot
+  try {
+    const signed = isTree ? openSigned(log, snapshot.note, options, findings) : { key: null, own: null, noted: [], size: 0 }
+    const sizes = [...new Set([signed.own, ...signed.noted].flatMap((checkpoint) => checkpoint?.size ?? []))].sort((a, b) => a - b)
+    const pass = passOver({ log, wal, size: signed.size, sizes, report: findings.report, onLeaf: search.take })
+    checkRoots(log, wal, pass, signed, findings)
+    // A write-ahead file is removed as a whole, once its records are in bundles; until then it ends behind what is signed.
+    if (wal.first !== null && wal.end.index < signed.size)
+      findings.reportFile(wal.end.file, `ends before record ${wal.end.index}, and ${signed.size} are signed`, wal.end.offset)
+    const pruned = checkGaps(pass, signed.size, options.archive ?? null, findings)
+    findLeftovers(log, pass.total, snapshot.isOutdated, findings)
+    const segments = checkMigrated(pass, chain, isTree, findings)
+    const closed = await verifyClosed(folder, pass.records.first, options, findings, verifyAudit)
+    const contains = search.result()
+    for (const { hash, index } of contains) if (index === null) findings.reportFile('', `no record has the hash ${hash}`)
+    const all = [...closed.flatMap((part) => part.findings), ...(segments === 'archived' ? [] : chain.findings), ...findings.sorted()]
+    return {
+      ok: all.length === 0,
+      records: pass.total + chain.records,
+      findings: all,
+      unsettled: pass.records.unsettled + chain.unsettled,
+      ...summaryOf(signed.own, signed.key),
+      unsigned: Math.max(0, pass.total - (signed.own?.size ?? 0)),
+      pruned,
+      archived: pass.archived,
+      chain: segments,
+      segments: chain.segments,
+      head: signed.own?.root.toString('hex') ?? chain.head,
+      noted: chain.noted,
+      contains,
+      closed,
+    }
+  } finally {
+    wal.close()
+  }
+}
+
+function summaryOf(own: Checkpoint | null, key: Verification['key']): Pick<Verification, 'signed' | 'key' | 'cosignatures'> {
+  return {
+    signed: own === null ? null : { origin: own.origin, size: own.size, root: own.root.toString('hex') },
+    key: key === null ? null : { text: key.text, isFromFolder: key.isFromFolder },
+    cosignatures: (own?.signatures ?? []).flatMap(({ key: { name }, time }) => (time === null ? [] : [{ name, time }])),
+  }
+}
+
+/** Gives how many records were removed, and say so. */
+function checkGaps({ gaps, records }: Pass, size: number, archive: string | null, { reportFile }: Findings): number {
+  let pruned = 0
+  for (const { from, end, file } of gaps) {
+    const unexplained = Math.max(from, records.prunedBelow)
+    pruned += Math.min(end, unexplained) - from
+    if (unexplained < end)
+      reportFile(file, `records ${unexplained} to ${end - 1} of ${size} are missing, and no record says that they were removed`)
+    if (archive !== null && from < records.archivedBelow)
+      reportFile(file, `records ${from} to ${Math.min(end, records.archivedBelow) - 1} are not in the archive ${archive}`)
+  }
+  return pruned
+}
+
+/** The first record of a tree that came after a chain says what the chain was. */
+function checkMigrated({ records, total }: Pass, chain: ChainVerification, isTree: boolean, findings: Findings): Verification['chain'] {
+  const isThere = chain.segments > 0
+  const first = records.first
+  if (!isTree) return isThere ? chain : null
+  if (first === null || first.record['type'] !== 'migrated') {
+    if (isThere && first !== null && total > 0)
+      findings.reportFile('00000001.jsonl', 'the first record of the log does not say that it came after this chain')
+    return isThere ? chain : null
+  }
+  if (!isThere) return 'archived'
+  const said = first.record
+  for (const [member, found] of Object.entries({
+    head: chain.head,
+    records: chain.records,
+    segments: chain.segments,
+    closed: chain.sha256,
+  }))
+    if (said[member] !== found)
+      findings.report(
+        first.copy,
+        `says that ${member} of the chain was ${JSON.stringify(said[member])}, and it is ${JSON.stringify(found)}`,
+      )
+  return chain
+}
