@@ -7,12 +7,14 @@ import { createJsBuiltins } from '../src/opa/builtins/js-builtins.ts'
 import { refusedFunctions } from '../src/opa/compiler/compile.ts'
 import { asksHost, type WasmBuiltin, wasmBuiltins } from '../src/opa/wasm/wasm-builtins.ts'
 
+import { anyRecordSchema, recordSchema, recordTypes } from '../src/records/schema/index.ts'
+
 interface Schema {
   readonly title?: string
   /** `#/$defs/place`. */
   readonly $ref?: string
   readonly not?: object
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly description?: string
   readonly default?: unknown
   readonly enum?: readonly (string | number)[]
@@ -33,6 +35,8 @@ export function derived(): Readonly<Record<string, string>> {
   return {
     'schemas/sallyport.schema.json': `${JSON.stringify(config, null, 2)}\n`,
     'schemas/integration.schema.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    'schemas/audit-record.schema.json': `${JSON.stringify(anyRecordSchema(), null, 2)}\n`,
+    'reference/audit-records.md': withTableText('reference/audit-records.md', tablesOfRecords()),
     'reference/configuration.md': withTable('reference/configuration.md', config),
     'reference/manifest.md': withTable('reference/manifest.md', manifest),
     'policy/input.md': withTable('policy/input.md', regoSchema('input'), ['key', 'value', 'meaning']),
@@ -43,6 +47,24 @@ export function derived(): Readonly<Record<string, string>> {
 
 function regoSchema(name: string): Schema {
   return JSON.parse(readFileSync(join(import.meta.dirname, `../rego/schemas/${name}.json`), 'utf8')) as Schema
+}
+
+/** One section per type of record. */
+function tablesOfRecords(): string {
+  const sections = Object.entries(recordTypes).map(([type, { description }]) => {
+    const { seq: _seq, time: _time, type: _type, prev: _prev, ...members } = recordSchema(type).properties
+    const shown = { properties: members, required: recordSchema(type).required } as Schema
+    const table = tableOf(
+      ['member', 'value', 'meaning'],
+      rows(shown, '').map(({ key, value, meaning }) => [key.replace(' (required)', ''), optionalMark(key, value), meaning]),
+    )
+    return `\n### \`${type}\`\n\n${description}\n\n${table}`
+  })
+  return `${sections.join('')}\n`
+}
+
+function optionalMark(key: string, value: string): string {
+  return key.endsWith(' (required)') ? value : `${value}, or absent`
 }
 
 const marks = ['<!-- table: npm run docs -->', '<!-- /table -->'] as const
@@ -166,7 +188,7 @@ function kindOf(value: Schema): string {
   if (value.properties === undefined && typeof value.additionalProperties === 'object')
     return `map to ${kindOf(value.additionalProperties)}`
   if (value.oneOf !== undefined) return 'keys below'
-  if (value.properties === undefined) return value.type ?? 'anything'
+  if (value.properties === undefined) return [value.type ?? 'anything'].flat().join(' or ')
   return Object.keys(value.properties).length === 0 ? 'no keys' : 'keys below'
 }
 

@@ -73,11 +73,12 @@ class Passage extends Settlement implements Settling {
       const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
       const evaluationMs = now() - askedAt - this.#waitedMs
       this.judged(evaluationMs)
-      entry.decided(request, claim, decision) // on its way to disk; a reply waits for it; a log known to be broken refuses here
+      entry.decided(request, claim, decision, this.who?.credential) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
       const permit = Permit.from(request, claim, decision, this.stations.suggest) // the only way to make one; throws on a denial
       this.origin = claim.origin
+      this.request = request
       const body = 'body' in request ? request.body : null
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
       this.lease = lease

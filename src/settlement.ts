@@ -1,8 +1,10 @@
 /** How one arrival ends, whatever failed: it is refused in one record, its bytes are counted as they pass, and it is settled once. Nothing here throws. */
 import {
+  type AccessRequest,
   type Arrival,
   type BodyHold,
   type Entry,
+  type HeaderList,
   type Identified,
   isTakeover,
   type Lease,
@@ -42,6 +44,8 @@ export class Settlement extends Timeline implements Meter {
   /** Memory for the body, if the policy looked at it. */
   protected hold: BodyHold | null = null
   protected origin: string | null = null
+  /** Once it is allowed. */
+  protected request: AccessRequest | null = null
   /** The decision is recorded: a refusal from now on needs no record of its own. */
   protected decided = false
   /** A record for each arrival that ends while it waits for the disk would fill the queue that it waits for: they are counted. */
@@ -145,6 +149,10 @@ export class Settlement extends Timeline implements Meter {
       receivedBytes: this.#receivedBytes,
       durationMs: this.stations.now() - this.arrivedAt,
       phases: this,
+      connection: this.connection,
+      breaker: this.lease?.breakerState ?? null,
+      sentType: this.#sentType(),
+      receivedType: this.refused || this.answer === null ? null : contentTypeIn(this.answer.headers),
       isTakeover: this.answer !== null && isTakeover(this.answer),
       retried: this.retried,
       complete,
@@ -172,6 +180,12 @@ export class Settlement extends Timeline implements Meter {
     } catch (error) {
       this.#report(error)
     }
+  }
+
+  #sentType(): string | null {
+    const { request } = this
+    if (request === null || !('headers' in request) || request.body === null) return null
+    return contentTypeIn(request.headers)
   }
 
   #addSent(bytes: number): void {
@@ -266,6 +280,14 @@ export class Settlement extends Timeline implements Meter {
       // The report itself failed.
     }
   }
+}
+
+function contentTypeIn(headers: HeaderList): string | null {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (name.length === 12 && name.toLowerCase() === 'content-type') return headers[i + 1] as string
+  }
+  return null
 }
 
 /** A request that cannot be recorded gets no other answer. */

@@ -2,12 +2,15 @@
 import { mkdirSync } from 'node:fs'
 import type { AuditLog } from '../core/index.ts'
 import { lockFolder } from '../files/index.ts'
+import { recordVersion } from '../records/index.ts'
 import { hashLine, oneLine } from './chain.ts'
 import { ArrivalEntry, type AuditMask, type EntryLog } from './entry.ts'
 import { AuditError } from './line.ts'
 import { recover } from './recover.ts'
 import { type AppendFile, realFile } from './segment-files.ts'
 import { createSums } from './sums.ts'
+import { factsText } from './text.ts'
+import { createTraceIds } from './trace-ids.ts'
 import { type Group, Writer } from './writer.ts'
 
 export interface AuditOptions {
@@ -122,6 +125,7 @@ export function openAudit(options: AuditOptions): AuditStation {
   const log: EntryLog = {
     writer,
     mask,
+    traceId: createTraceIds(),
     append(type, fields, urgent, owner = '') {
       const line = oneLine(`{"seq":${seq},"time":"${time()}","type":"${type}",${fields},"prev":"${head}"}`)
       head = hashLine(line)
@@ -142,7 +146,7 @@ export function openAudit(options: AuditOptions): AuditStation {
   const sums = createSums({ time, quote: JSON.stringify, record: (fields) => durable(log.append('summed', fields, true)) })
   const started = log.append(
     'started',
-    `"version":"${version}","pid":${process.pid},"cutBytes":${recovered.cutBytes},"unsettled":${recovered.unsettled.length},"unsettledIds":${JSON.stringify(recovered.unsettled.slice(0, 100))}`,
+    `"schema":${recordVersion},"version":"${version}","pid":${process.pid},"cutBytes":${recovered.cutBytes},"unsettled":${recovered.unsettled.length},"unsettledIds":${JSON.stringify(recovered.unsettled.slice(0, 100))}`,
     true,
   )
 
@@ -171,13 +175,7 @@ export function openAudit(options: AuditOptions): AuditStation {
       }
     },
     note(type, facts) {
-      lastNote = log.append(
-        type,
-        Object.entries(facts)
-          .map(([key, value]) => `"${key}":${JSON.stringify(typeof value === 'string' ? mask.text(value) : value)}`)
-          .join(','),
-        true,
-      )
+      lastNote = log.append(type, factsText(mask, facts), true)
     },
     noted: async () => (lastNote === null ? undefined : durable(lastNote)),
     settled: (withinMs) =>

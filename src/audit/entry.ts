@@ -6,13 +6,12 @@ import {
   type Decision,
   type Entry,
   type Identified,
-  type Json,
-  type JsonObject,
   type Outcome,
   problems,
   type RedactionSettings,
   type Refusal,
 } from '../core/index.ts'
+import { askedText, type Mask, maskText, mediaTypeText, quote, reasonsText, shortBytes, subjectText } from './text.ts'
 import type { Group, Writer } from './writer.ts'
 
 /** What entries share with the log. */
@@ -25,12 +24,8 @@ export interface EntryLog {
   /** An arrival is settled. */
   ended(): void
   readonly mask: AuditMask
-}
-
-/** Masks in texts from outside. */
-export interface Mask {
-  text(text: string): string
-  query(query: string): string
+  /** Of a request whose caller names no trace. */
+  traceId(): string
 }
 
 /** Itself for records that are about no integration or about several. */
@@ -38,9 +33,6 @@ export interface AuditMask extends Mask {
   /** For records about one integration. */
   of(own: RedactionSettings): Mask
 }
-
-/** Longer texts are cut: a record stays below 32 KiB whatever a caller sends. */
-const maxTextCharacters = 4096
 
 export class ArrivalEntry implements Entry {
   readonly #log: EntryLog
@@ -58,20 +50,21 @@ export class ArrivalEntry implements Entry {
   }
 
   /** Throws `Refusal('audit-unavailable')` where the log is known to be broken. */
-  decided(request: AccessRequest, claim: Claim, { allow, rule, capability, reasons, revision }: Decision): void {
+  decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string): void {
     this.#log.writer.requireWritable()
+    const { allow, rule, capability, reasons, revision } = decision
     const { integration, identity, kind, action } = request
     this.#mask = this.#log.mask.of(integration.redaction)
-    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}","kind":"${kind}","action":${quote(action)},"subject":${this.#subject(claim.subject)},"allow":${allow},"rule":${quote(rule)}${capability === null ? '' : `,"capability":${quote(capability)}`}${reasons.length === 0 ? '' : `,"reasons":${this.#reasons(reasons)}`},"revision":"${revision}"`
+    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}"${credential === undefined ? '' : `,"credential":"${credential}"`},"kind":"${kind}","action":${quote(action, shortBytes)},"subject":${subjectText(this.#mask, claim.subject)},"allow":${allow},"rule":${quote(rule, 2 * shortBytes)}${capability === null ? '' : `,"capability":${quote(capability, shortBytes)}`}${reasons.length === 0 ? '' : `,"reasons":${reasonsText(this.#mask, reasons)}`},"revision":"${revision}"`
     this.#group = this.#log.append('decided', fields, true, integration.name)
   }
 
   refused(refusal: Refusal, who: Identified | null): void {
     if (who !== null) this.#mask = this.#log.mask.of(who.integration.redaction)
-    const integration = who === null ? 'null' : `"${who.integration.name}"`
+    const identity = who === null ? '"integration":null' : identityText(who)
     this.#group = this.#log.append(
       'refused',
-      `${this.#opening()},"integration":${integration},"code":"${refusal.code}","detail":${quote(this.#mask.text(refusal.message))}`,
+      `${this.#opening()},${identity},"code":"${refusal.code}","detail":${quote(maskText(this.#mask, refusal.message))}${this.#asked(who)}`,
       true,
       who?.integration.name,
     )
@@ -85,53 +78,65 @@ export class ArrivalEntry implements Entry {
     return this.#group === null ? this.#summed : this.#log.writer.durable(this.#group)
   }
 
-  settled({ status, problem, forOperator, sentBytes, receivedBytes, durationMs, retried, complete }: Outcome): void {
+  settled(outcome: Outcome): void {
     this.#log.ended()
     if (this.#summed !== null) return
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(this.#mask.text(forOperator))}`},"sentBytes":${sentBytes},"receivedBytes":${receivedBytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${retriedFields(retried)},"complete":${complete}`
+    const { status, problem, forOperator, sentBytes, receivedBytes, durationMs, retried, complete } = outcome
+    const { sentType, receivedType, breaker } = outcome
+    const mask = this.#mask
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(maskText(mask, forOperator))}`},"sentBytes":${sentBytes}${sentType === null ? '' : `,"sentType":${mediaTypeText(mask, sentType)}`},"receivedBytes":${receivedBytes}${receivedType === null ? '' : `,"receivedType":${mediaTypeText(mask, receivedType)}`},"durationMs":${rounded(durationMs)}${phasesText(outcome)}${dialledText(outcome)}${breaker === null ? '' : `,"breaker":"${breaker}"`}${retriedText(retried)},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 
   #opening(): string {
-    const { id, parent, door, peer } = this.#arrival
-    return `"id":"${id}"${parent === undefined ? '' : `,"parent":"${parent}"`},"door":"${door}","peer":${quote(peer)}`
+    const { id, parent, door, peer, peerPort, trace } = this.#arrival
+    return `"id":"${id}"${parent === undefined ? '' : `,"parent":"${parent}"`},"trace":"${trace ?? this.#log.traceId()}","door":"${door}","peer":${quote(peer, shortBytes)}${peerPort === undefined ? '' : `,"peerPort":${peerPort}`}`
   }
 
-  #subject(subject: JsonObject): string {
-    let text = ''
-    for (const key in subject) text += `${text === '' ? '{' : ','}"${key}":${this.#value(key, subject[key] as Json)}`
-    return text === '' ? '{}' : `${text}}`
-  }
-
-  #value(key: string, value: Json): string {
-    if (typeof value !== 'string') return JSON.stringify(value)
-    return quote(key === 'query' ? this.#mask.query(value) : this.#mask.text(value))
-  }
-
-  #reasons(reasons: readonly string[]): string {
-    return `[${reasons
-      .slice(0, 32)
-      .map((reason) => quote(this.#mask.text(reason).slice(0, 500)))
-      .join(',')}]`
+  /** Who the caller claims to be matters only where nothing proves it. */
+  #asked(who: Identified | null): string {
+    const asked = this.#arrival.asked?.() ?? null
+    if (asked === null) return ''
+    const { claimed = null } = asked
+    const subject = `,"subject":${askedText(this.#mask, asked)}`
+    return who !== null || claimed === null ? subject : `,"claimed":${quote(maskText(this.#mask, claimed), shortBytes)}${subject}`
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const plain = /^[^"\\\x00-\x1f\ud800-\udfff]*$/
+function identityText({ integration, identity, credential }: Identified): string {
+  const proved = `"integration":"${integration.name}","identity":"${identity}"`
+  return credential === undefined ? proved : `${proved},"credential":"${credential}"`
+}
 
-/** A JSON string; most texts need no escaping. */
-function quote(text: string): string {
-  const kept = text.length > maxTextCharacters ? `${text.slice(0, maxTextCharacters)}…[cut]` : text
-  return plain.test(kept) ? `"${kept}"` : JSON.stringify(kept.toWellFormed())
+/** To the microsecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}
+
+/** Each phase that the request came to the end of; `durationMs` is all of it. */
+function phasesText({ phases: { policyMs, queueMs, made, firstByteMs } }: Outcome): string {
+  const connecting =
+    made === null ? '' : `${phaseText('dnsMs', made.dnsMs)}${phaseText('connectMs', made.tcpMs)}${phaseText('tlsMs', made.tlsMs)}`
+  return `${phaseText('policyMs', policyMs)}${phaseText('queueMs', queueMs)}${connecting}${phaseText('firstByteMs', firstByteMs)}`
+}
+
+function phaseText(name: string, ms: number | null): string {
+  return ms === null ? '' : `,"${name}":${rounded(ms)}`
+}
+
+function dialledText({ connection }: Outcome): string {
+  if (connection === null) return ''
+  const { address, port, certificate } = connection
+  return `,"dialled":{"address":${quote(address, shortBytes)},"port":${port}${certificate === null ? '' : `,"certificate":"${certificate}"`}}`
 }
 
 /** Nothing where the destination was asked once. */
-function retriedFields(retried: Outcome['retried']): string {
+function retriedText(retried: Outcome['retried']): string {
   if (retried.length === 0) return ''
   const attempts = retried.map(({ problem, status, sentBytes, afterMs }) => ({
     ...(problem === null ? { status } : { problem }),
     ...(sentBytes > 0 && { sentBytes }),
-    afterMs: Math.round(afterMs * 1000) / 1000,
+    afterMs: rounded(afterMs),
   }))
   return `,"attempts":${retried.length + 1},"retried":${JSON.stringify(attempts)}`
 }

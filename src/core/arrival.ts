@@ -12,6 +12,19 @@ export interface Needs {
   readonly context: boolean
 }
 
+/** What a caller asked for and who it says it is, as it wrote that: for the records of refusals. Nothing of it is canonical, judged, or proven. */
+export interface Asked {
+  readonly method: string | null
+  readonly scheme?: string
+  readonly host: string | null
+  readonly port?: number
+  readonly path: string | null
+  /** Without the `?`; empty where there is none. */
+  readonly query?: string
+  /** The integration that it claims to be. */
+  readonly claimed?: string | null
+}
+
 export interface Arrival {
   /** Unique for this gateway's lifetime and across restarts; the caller sees it as `Sallyport-Request-Id`. */
   readonly id: string
@@ -20,6 +33,10 @@ export interface Arrival {
   readonly at: number
   /** Address of the connection's other end, or the socket's path. */
   readonly peer: string
+  /** Its port; absent where the other end has none. */
+  readonly peerPort?: number | undefined
+  /** The trace that the caller says this is a part of (W3C Trace Context): a label, which proves nothing. */
+  readonly trace?: string | null
   /** Id of the CONNECT whose tunnel this arrival came through; of the request being decided, where its policy makes external calls. */
   readonly parent?: string
   readonly hangup: Hangup
@@ -32,6 +49,8 @@ export interface Arrival {
    * Throws `Refusal('malformed-request')` where the arrival cannot be parsed at all.
    */
   identify(): Identified | null
+  /** `null`: nothing that could be read says what was asked for. Never throws. */
+  asked?(): Asked | null
   /** Parse and canonicalise. Throws `Refusal` on anything that two parsers could read differently. */
   read(who: Identified): AccessRequest
   /** Ends the caller's connection when something failed after the reply has begun. Never throws. */

@@ -10,6 +10,8 @@ export type IdentityKind = 'listener' | 'token' | 'policy'
 export interface Identified {
   readonly integration: Integration
   readonly identity: IdentityKind
+  /** Which token or listener proved it: `token:` and the beginning of the token's SHA-256, or `listener:` and its name. */
+  readonly credential?: string
   /** SHA-256 of each token that proves it now: what holds one is not passed on. Those of the integration where absent. */
   readonly tokenHashes?: readonly Buffer[]
   /** An operator has suspended it, until that time (ISO 8601) or, where it is `null`, until it is resumed. */

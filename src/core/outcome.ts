@@ -1,6 +1,6 @@
 /** How an arrival ended, recorded, metered and settled with the limits; and what buckets report. */
 import type { ProblemCode } from './problems.ts'
-import type { Phases, RetriedAttempt } from './timeline.ts'
+import type { Connection, Phases, RetriedAttempt } from './timeline.ts'
 
 export interface Outcome {
   /** The status that the caller was sent; 499 where it left before a head could be sent. */
@@ -18,6 +18,14 @@ export interface Outcome {
   readonly durationMs: number
   /** Read it now: it is the request's own timeline, and changes. */
   readonly phases: Phases
+  /** The connection that the destination was asked over last; `null` where none was. */
+  readonly connection: Connection | null
+  /** As `Lease.breakerState`. */
+  readonly breaker: BreakerReport['state'] | null
+  /** Content-Type of the body to the destination; `null` where there was none. */
+  readonly sentType: string | null
+  /** Content-Type of the destination's reply; `null` where it has none. */
+  readonly receivedType: string | null
   /** A tunnel or a WebSocket, which lasts as long as its two ends want. */
   readonly isTakeover: boolean
   /** Attempts after which the destination was asked again: over a kept connection that turned out to be closed (RFC 9110 §9.2.2), or as `retries` say. */

@@ -3,7 +3,7 @@ import type { Arrival, Needs } from './arrival.ts'
 import type { Identified } from './caller.ts'
 import type { Decision } from './decision.ts'
 import type { Integration } from './integration.ts'
-import type { Outcome } from './outcome.ts'
+import type { BreakerReport, Outcome } from './outcome.ts'
 import type { Claim, Permit, Resource } from './permit.ts'
 import type { Refusal, Suggest } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
@@ -39,6 +39,8 @@ export interface Lease extends Meter {
   leave(): void
   /** Settles and frees, once; later calls do nothing. Bytes that still wait for room are dropped. */
   settle(outcome: Outcome): void
+  /** Of the breaker as the request came to it; `null` where it came to none. */
+  readonly breakerState: BreakerReport['state'] | null
 }
 
 /** Memory for a body that the policy looks at. */
@@ -67,8 +69,8 @@ export interface Limits {
 
 /** One arrival's records. None of these throws; a broken log shows in `durable`. */
 export interface Entry {
-  /** Throws `Refusal('audit-unavailable')` when the log is known to be broken: no effect begins. */
-  decided(request: AccessRequest, claim: Claim, decision: Decision): void
+  /** `credential`: as in `Identified`. Throws `Refusal('audit-unavailable')` when the log is known to be broken: no effect begins. */
+  decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string): void
   /** Instead of `decided`, where the path ended before a decision. */
   refused(refusal: Refusal, who: Identified | null): void
   /** Instead of both records, in a flood: it is counted, and recorded in a sum of equal refusals. */

@@ -11,14 +11,27 @@ export interface FormerAttempt {
   readonly sentBytes: number
 }
 
+/** A connection to a destination: what was dialled, who answered there, and how long each part of that took. */
+export interface Connection {
+  /** What the name resolved to, and was judged. */
+  readonly address: string
+  readonly port: number
+  /** SHA-256 of the destination's certificate in hexadecimal; `null` without TLS of the gateway's. */
+  readonly certificate: string | null
+  /** The lookup of the name, its wait for a turn included; `null` for an address. */
+  readonly dnsMs: number | null
+  readonly tcpMs: number
+  readonly tlsMs: number | null
+}
+
 /** An effect reports its progress here. Of several calls of one method the first counts; a call that comes too late is ignored. */
 export interface Progress {
   /** A connection is being made for this request: lookup, dial, TLS handshake. */
   dialling(): void
   /** That connection is established. */
-  dialled(): void
-  /** The request has its connection, or its turn at the disk: from now on it waits for the destination. */
-  started(): void
+  dialled(connection: Connection | null): void
+  /** The request has its connection, or its turn at the disk: from now on it waits for the destination. Of several attempts the last connection counts. */
+  started(connection: Connection | null): void
   /** The head of the reply has arrived. */
   answered(): void
   /** An attempt has ended, and the destination is asked again. Each call counts. */
@@ -33,6 +46,8 @@ export interface Phases {
   readonly queueMs: number | null
   /** How long it took to establish a connection for this request; `null` where it reused one. */
   readonly connectMs: number | null
+  /** That connection, whose parts are in it; `null` where it reused one. */
+  readonly made: Connection | null
   /** From then on until the head of the reply. */
   readonly firstByteMs: number | null
 }
@@ -58,6 +73,10 @@ export class Timeline implements Progress, Phases {
   #startedAt = never
   #answeredAt = never
   #formerAttempts: RetriedAttempt[] | null = null
+  /** The connection that was made for this request. */
+  #made: Connection | null = null
+  /** The connection that it was sent over last. */
+  connection: Connection | null = null
 
   /** `now`: milliseconds, monotonic. */
   constructor(now: () => number) {
@@ -78,11 +97,14 @@ export class Timeline implements Progress, Phases {
     if (this.#diallingAt === never && this.#startedAt === never) this.#diallingAt = this.#now()
   }
 
-  dialled(): void {
-    if (this.#diallingAt !== never && this.#dialledAt === never && this.#startedAt === never) this.#dialledAt = this.#now()
+  dialled(connection: Connection | null): void {
+    if (this.#diallingAt === never || this.#dialledAt !== never || this.#startedAt !== never) return
+    this.#dialledAt = this.#now()
+    this.#made = connection
   }
 
-  started(): void {
+  started(connection: Connection | null): void {
+    this.connection = connection
     if (this.#startedAt === never) this.#startedAt = this.#now()
   }
 
@@ -109,6 +131,10 @@ export class Timeline implements Progress, Phases {
 
   get connectMs(): number | null {
     return this.#dialledAt === never ? null : this.#dialledAt - this.#diallingAt
+  }
+
+  get made(): Connection | null {
+    return this.#made
   }
 
   get firstByteMs(): number | null {

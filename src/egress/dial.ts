@@ -2,11 +2,12 @@
 
 import { readFileSync } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, createSecureContext, type SecureContext, connect as tlsConnect } from 'node:tls'
-import { Refusal } from '../core/index.ts'
+import { type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import { type Connection, Refusal } from '../core/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
 import type { AddressRule } from './addresses.ts'
 import { ConnectError, connectFirst } from './connect-first.ts'
+import { remember } from './connection.ts'
 import { type Stop, withDeadline, withinPart } from './deadline.ts'
 import { type DialPlaces, unlimitedPlaces } from './dial-places.ts'
 import { type ResolveName, resolveJudged, type Target } from './resolve.ts'
@@ -61,19 +62,33 @@ export function createDialer(options: DialerOptions): Dialer {
     const connecting = { timeoutMs: connectMs, what: `no connection to ${calledAs}`, code: 'origin-connect-timeout' } as const
     // Made first: where it fails, no connection is left open.
     const offered = protocols && { secureContext: secureContext(), protocols }
-    const socket = await withinPart(connecting, signal, (until) => connected(target, until))
-    if (offered === null) return socket
+    const { socket, connection } = await withinPart(connecting, signal, (until) => connected(target, until))
+    if (offered === null) {
+      remember(socket, connection)
+      return socket
+    }
+    const shakenAt = performance.now()
     const shaking = { timeoutMs: tlsMs, what: `no TLS with ${calledAs}`, code: 'origin-tls-timeout' } as const
-    return withinPart(shaking, signal, (until) => handshake(socket, host, offered, until)).catch((error) => {
+    const secure = await withinPart(shaking, signal, (until) => handshake(socket, host, offered, until)).catch((error) => {
       throw explainConnectError(error as NodeJS.ErrnoException, target)
     })
+    remember(secure, { ...connection, certificate: fingerprintOf(secure), tlsMs: performance.now() - shakenAt })
+    return secure
   }
-  async function connected(target: Target, signal: AbortSignal): Promise<Socket> {
+  async function connected(target: Target, signal: AbortSignal): Promise<{ readonly socket: Socket; readonly connection: Connection }> {
+    const askedAt = performance.now()
     const addresses = await resolveJudged(resolve, rule, target, signal)
     if (!mayDial()) throw scarce(target)
+    const foundAt = performance.now()
+    const dnsMs = isIP(target.host) === 0 ? foundAt - askedAt : null
     try {
       const beside = { take: () => places.take(target.owner), give: () => places.give(target.owner) }
-      return await connectFirst(addresses, target.port, signal, beside)
+      const socket = await connectFirst(addresses, target.port, signal, beside)
+      const { remoteAddress: address = '' } = socket
+      return {
+        socket,
+        connection: { address, port: target.port, certificate: null, dnsMs, tcpMs: performance.now() - foundAt, tlsMs: null },
+      }
     } catch (error) {
       throw explainConnectError(error as NodeJS.ErrnoException, target)
     }
@@ -89,7 +104,7 @@ interface Handshake {
   readonly protocols: readonly string[]
 }
 
-function handshake(socket: Socket, host: string, { secureContext, protocols }: Handshake, signal: AbortSignal): Promise<Socket> {
+function handshake(socket: Socket, host: string, { secureContext, protocols }: Handshake, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const options: ConnectionOptions = { socket, host, secureContext, ALPNProtocols: [...protocols] }
     // RFC 6066 §3: no literal address in SNI.
@@ -107,6 +122,11 @@ function handshake(socket: Socket, host: string, { secureContext, protocols }: H
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
   })
+}
+
+/** Of the certificate that the destination has just shown: no session is resumed. */
+function fingerprintOf(secure: TLSSocket): string | null {
+  return secure.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? null
 }
 
 function shareTaken({ host }: Target): Refusal {

@@ -1,5 +1,6 @@
 /** The way out: names resolved, addresses judged, connections dialled. */
 export { createAddressRule, createOwnPorts, isSpecial } from './addresses.ts'
+export { connectionOf } from './connection.ts'
 export { withDeadline } from './deadline.ts'
 export { createDialer, type Dialer, originTrust } from './dial.ts'
 export { createDialPlaces, WantedDials } from './dial-places.ts'

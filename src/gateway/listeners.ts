@@ -1,4 +1,5 @@
 /** Opens the listeners of the configuration: the doors of each, who calls there, and whose its connections are. */
+import type { Duplex } from 'node:stream'
 import type { Config, ListenerConfig } from '../config/index.ts'
 import {
   type Callers,
@@ -33,17 +34,18 @@ export function createListeners(options: ListenersOptions): Listeners {
   const { maxConnections, maxUnidentifiedConnections, headersTimeoutMs } = options.config.http
 
   function open({ name, address, integration, doors }: ListenerConfig): Promise<Listener> {
-    const known = createIdentify(callers, integration)
+    const known = createIdentify(callers, integration, name)
     const connections = shares.open({
       maxConnections,
       maxUnidentified: maxUnidentifiedConnections,
       identifyTimeoutMs: headersTimeoutMs,
     })
-    const identify: Identify = (authorization, socket) => {
+    const byConnection = (authorization: string | null, socket: Duplex) => {
       const who = known(authorization, socket)
       if (who !== null) connections.identified(socket, who.integration)
       return who
     }
+    const identify: Identify = Object.assign(byConnection, { claimed: known.claimed })
     const { requireShare } = connections
     return openListener({
       ...{ name, address, serving, identify, connections },

@@ -6,6 +6,7 @@ import { type DoorName, Refusal } from '../core/index.ts'
 import { createServer } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
 import { RequestLines, type SessionKeeper } from '../sockets/index.ts'
+import { askedBy, askedInText } from './asked.ts'
 import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
@@ -89,13 +90,17 @@ export function createArrivalServer({
     }
   }
   const routed: RequestDoor = (req, res) => answer(req, res, route)
-  const refuse = (of: DoorName, refusal: Refusal, socket: Duplex) => {
+  const refuse = (of: DoorName, refusal: Refusal, socket: Duplex, req: IncomingMessage | null = null) => {
     if (given.has(socket)) return
     given.add(socket)
     raw.add(socket)
+    const asked =
+      req === null ? askedInText(lines.get(socket)?.head() ?? '') : askedBy(req.method ?? '', req.url ?? '', req.headers.host ?? null)
     lines.get(socket)?.stop()
     const earlier = pending.of(socket).at(-1) ?? null
-    refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, owner: ownerOf(socket), earlier }).catch(() => socket.destroy())
+    refuseUnparsed({ handle, id: nextId(), door: of, refusal, socket, owner: ownerOf(socket), asked, earlier }).catch(() =>
+      socket.destroy(),
+    )
   }
 
   // A missing Host is refused where the request is read, so that it is recorded.
@@ -145,8 +150,8 @@ export function createArrivalServer({
   server.on('connect', (req, socket, head) => {
     if (isOver(socket)) return
     takeOver(socket)
-    if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket)
-    else if (pending.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket)
+    if (connect instanceof Refusal) refuse(door === 'proxy' ? 'connect' : door, connect, socket, req)
+    else if (pending.of(socket).length > 0) refuse('connect', tooEarly('a CONNECT'), socket, req)
     else connect(req, socket, head)
   })
   server.on('upgrade', (req, socket, head) => {
@@ -155,7 +160,7 @@ export function createArrivalServer({
     takeOver(socket)
     // A pending reply would land inside the other protocol.
     if (pending.of(socket).length > 0)
-      refuse(door === 'proxy' && req.url?.startsWith('/') ? 'services' : door, tooEarly('an upgrade'), socket)
+      refuse(door === 'proxy' && req.url?.startsWith('/') ? 'services' : door, tooEarly('an upgrade'), socket, req)
     else upgrade(req)?.(req, socket, head)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

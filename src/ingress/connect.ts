@@ -14,6 +14,7 @@ import {
   type TunnelRequest,
 } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
+import { askedBy, traceOf } from './asked.ts'
 import { deniedTunnel, type RefusedConnect } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { DoorOptions } from './http-arrival.ts'
@@ -63,6 +64,12 @@ function connectArrival(
     door: 'connect',
     at,
     peer: req.socket.remoteAddress ?? 'local',
+    ...(req.socket.remotePort !== undefined && { peerPort: req.socket.remotePort }),
+    trace: traceOf(req.rawHeaders),
+    asked: () => ({
+      ...askedBy('CONNECT', req.url ?? '', null),
+      claimed: identify.claimed?.(req.headers['proxy-authorization'] ?? null) ?? null,
+    }),
     hangup,
     get selfUrl() {
       return selfUrl(socket)

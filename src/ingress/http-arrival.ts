@@ -1,8 +1,9 @@
 /** An HTTP request as an arrival, for every door over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { AccessRequest, Arrival, DoorName, Hangup, Identified } from '../core/index.ts'
+import type { AccessRequest, Arrival, Asked, DoorName, Hangup, Identified } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import { askedBy, traceOf } from './asked.ts'
 import type { DenyInside } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
@@ -45,6 +46,7 @@ export class HttpArrival implements Arrival, Hangup {
   /** Both are kept from the beginning: a destroyed request has lost its connection, and its record may still have to be written. */
   readonly socket: Duplex
   readonly peer: string
+  readonly peerPort: number | undefined
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly #settings: DoorSettings
@@ -55,6 +57,7 @@ export class HttpArrival implements Arrival, Hangup {
     this.at = Date.now()
     this.socket = req.socket
     this.peer = req.socket.remoteAddress ?? 'local'
+    this.peerPort = req.socket.remotePort
     this.req = req
     this.res = res
     this.#settings = settings
@@ -65,6 +68,17 @@ export class HttpArrival implements Arrival, Hangup {
 
   get door(): DoorName {
     return this.#settings.door
+  }
+
+  get trace(): string | null {
+    return traceOf(this.req.rawHeaders)
+  }
+
+  asked(): Asked | null {
+    const { method = '', url = '', rawHeaders, headers } = this.req
+    const { identify, credentialHeaders = proxyAuthorization } = this.#settings
+    const at = rawHeaders.findIndex((name, index) => index % 2 === 0 && credentialHeaders.some((known) => known === name.toLowerCase()))
+    return { ...askedBy(method, url, headers.host ?? null), claimed: identify.claimed?.(rawHeaders[at + 1] ?? null) ?? null }
   }
 
   get selfUrl(): string | null {

@@ -1,10 +1,21 @@
 /** A stream of HTTP/2 as an arrival: one request inside an intercepted tunnel, or to the proxy. */
 import type { ServerHttp2Stream } from 'node:http2'
-import { type AccessRequest, type Arrival, type DoorName, type Hangup, type HeaderList, type Identified, Refusal } from '../core/index.ts'
+import {
+  type AccessRequest,
+  type Arrival,
+  type Asked,
+  type DoorName,
+  type Hangup,
+  type HeaderList,
+  type Identified,
+  Refusal,
+} from '../core/index.ts'
+import { askedInFields, traceOf } from './asked.ts'
 import { isGrpcType } from './grpc-status.ts'
 import { soleHeader } from './headers.ts'
 import { requestFrom } from './http-request.ts'
 import { type Place, readHttp2Head } from './http2-head.ts'
+import type { Identify } from './identify.ts'
 import { isSlowed, StreamedBody } from './request-body.ts'
 import { asksForContinue } from './supported-heads.ts'
 import { requireNoBody } from './websocket-head.ts'
@@ -15,6 +26,9 @@ export interface StreamSettings {
   /** The CONNECT's id. */
   readonly parent?: string
   readonly peer: string
+  readonly peerPort: number | undefined
+  /** As `Identify.claimed`. */
+  readonly claimed?: Identify['claimed']
   /** Given Proxy-Authorization, which inside a tunnel says nothing: there it throws `Refusal` if what the CONNECT carried no longer proves who calls. */
   readonly identify: (authorization: string | null) => Identified | null
   /** As in `DoorOptions`; inside a tunnel there is nothing to require. */
@@ -65,6 +79,20 @@ export class Http2Arrival implements Arrival, Hangup {
 
   get peer(): string {
     return this.#settings.peer
+  }
+
+  get peerPort(): number | undefined {
+    return this.#settings.peerPort
+  }
+
+  get trace(): string | null {
+    return traceOf(this.#raw)
+  }
+
+  asked(): Asked {
+    const at = this.#raw.indexOf('proxy-authorization')
+    const claimed = this.#settings.claimed?.(at < 0 ? null : (this.#raw[at + 1] ?? null)) ?? null
+    return { ...askedInFields(this.#raw), claimed }
   }
 
   get selfUrl(): string | null {

@@ -174,7 +174,8 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
 
 /** What ends the connection belongs to no stream: it is an arrival of its own. */
 function recordFailure({ serving, owner, settings }: Http2ConnectionOptions, refusal: Refusal): void {
-  const gone = { remoteAddress: settings.peer, destroyed: true, once() {}, off() {}, destroy() {} }
-  const arrival = malformedArrival(serving.nextId(), settings.door, gone as never, refusal, owner)
+  const { door, peer: remoteAddress, peerPort: remotePort } = settings
+  const socket = { remoteAddress, remotePort, destroyed: true, once() {}, off() {}, destroy() {} } as never
+  const arrival = malformedArrival({ id: serving.nextId(), door, socket, refusal, owner, asked: null })
   void serving.handle(arrival).then((settling) => settling.settle({ complete: false, status: 499 }))
 }

@@ -25,6 +25,8 @@ export function createHttp2ProxyDoor(
     const settings: StreamSettings = {
       door: 'proxy',
       peer: socket.remoteAddress ?? 'local',
+      peerPort: socket.remotePort,
+      claimed: identify.claimed,
       identify(authorization) {
         const who = identify(authorization, socket)
         if (who !== null) proof = authorization

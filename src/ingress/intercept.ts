@@ -156,6 +156,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       door: 'intercept',
       parent: tunnel.id,
       peer: connection.remoteAddress ?? 'local',
+      peerPort: connection.remotePort,
       identify: () => requireProven(tunnel.identify()),
       selfUrl: tunnel.selfUrl,
       place: { scheme, judged: tunnel.target },
@@ -247,7 +248,8 @@ function sameHost(name: string, judged: string): boolean {
 
 /** Recorded under the tunnel's integration, which its caller has proved; `parent` is its CONNECT. */
 async function recordHandshakeFailure(handle: Handle, id: string, socket: Duplex, tunnel: TunnelRequest, error: Error): Promise<void> {
-  const arrival = malformedArrival(id, 'intercept', socket, refuseHandshake(error))
+  const asked = { method: null, ...tunnel.target, path: null }
+  const arrival = malformedArrival({ id, door: 'intercept', socket, refusal: refuseHandshake(error), owner: null, asked })
   const settling = await handle({ ...arrival, parent: tunnel.id, identify: tunnel.identify })
   settling.settle({ complete: false, status: 499 })
 }

@@ -1,7 +1,16 @@
 /** What Node's parser or TLS refuses before there is a request: it is an arrival as well, recorded and answered. */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Arrival, type DoorName, type Hangup, type HeaderList, type Identified, isTakeover, type Refusal } from '../core/index.ts'
+import {
+  type Arrival,
+  type Asked,
+  type DoorName,
+  type Hangup,
+  type HeaderList,
+  type Identified,
+  isTakeover,
+  type Refusal,
+} from '../core/index.ts'
 import type { Handle, Settling } from '../pipeline.ts'
 import type { Identify } from './identify.ts'
 import { endSoon } from './linger.ts'
@@ -13,22 +22,29 @@ export interface ConnectionOwner {
   readonly parent?: string
 }
 
+export interface Malformed {
+  readonly id: string
+  readonly door: DoorName
+  readonly socket: Duplex & { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }
+  readonly refusal: Refusal
+  /** `null`: only a request could prove the integration. */
+  readonly owner: ConnectionOwner | null
+  /** As `Arrival.asked`. */
+  readonly asked: Asked | null
+}
+
 /** An arrival of which only this is known: its door, its connection's integration if that needs no request, and what is wrong with it. */
-export function malformedArrival(
-  id: string,
-  door: DoorName,
-  socket: Duplex & { remoteAddress?: string | undefined },
-  refusal: Refusal,
-  owner: ConnectionOwner | null = null,
-): Arrival {
+export function malformedArrival({ id, door, socket, refusal, owner, asked }: Malformed): Arrival {
   const fail = (): never => {
     throw refusal
   }
   const identify = () => provenBy(owner, socket) ?? fail()
   const hangup = closeOf(socket)
   const cut = () => void socket.destroy()
-  const arrival = { id, door, at: Date.now(), peer: socket.remoteAddress ?? 'local', hangup, identify, read: fail, cut }
-  return owner?.parent === undefined ? arrival : { ...arrival, parent: owner.parent }
+  const { remoteAddress: peer = 'local', remotePort: peerPort } = socket
+  const arrival = { id, door, at: Date.now(), peer, hangup, identify, read: fail, cut, asked: () => asked }
+  const from = peerPort === undefined ? arrival : { ...arrival, peerPort }
+  return owner?.parent === undefined ? from : { ...from, parent: owner.parent }
 }
 
 /** A caller that sent something malformed counts as gone only once its connection is closed. */
@@ -54,21 +70,16 @@ function provenBy(owner: ConnectionOwner | null, socket: Duplex): Identified | n
   }
 }
 
-export interface Unparsed {
+export interface Unparsed extends Malformed {
   readonly handle: Handle
-  readonly id: string
-  readonly door: DoorName
-  readonly refusal: Refusal
-  readonly socket: Duplex
-  /** `null`: only a request could prove the integration. */
-  readonly owner: ConnectionOwner | null
   /** The sent or pending reply to the request before; `null` if there was none. */
   readonly earlier: ServerResponse | null
 }
 
 /** Records and answers what never became a request, then ends the connection. Its answer waits its turn behind an earlier reply. */
-export async function refuseUnparsed({ handle, id, door, refusal, socket, owner, earlier }: Unparsed): Promise<void> {
-  const settling = await handle(malformedArrival(id, door, socket, refusal, owner))
+export async function refuseUnparsed({ handle, earlier, ...malformed }: Unparsed): Promise<void> {
+  const { id, socket } = malformed
+  const settling = await handle(malformedArrival(malformed))
   if (earlier !== null && !earlier.closed) {
     // The malformed bytes are in the body of a request whose reply has begun: it cannot be replaced.
     if (!earlier.req.complete && earlier.headersSent) socket.destroy()

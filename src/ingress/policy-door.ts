@@ -4,6 +4,7 @@ import { canonicalHost, canonicalPath, formatAuthority, parseAuthority } from '.
 import {
   type AccessRequest,
   type Arrival,
+  type Asked,
   type DecidedRequest,
   type ExternalCalls,
   type ExternalReply,
@@ -18,6 +19,7 @@ import {
   type Slowed,
 } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
+import { askedBy } from './asked.ts'
 import { createDeadline } from './hangup.ts'
 import { forwardableHeaders } from './headers.ts'
 import { SentCount, slicesOf } from './request-body.ts'
@@ -54,10 +56,11 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
     return { ...who, integration: shared }
   }
 
-  async function ask(read: Read, timeoutMs: number, decided: DecidedRequest): Promise<ExternalReply> {
+  async function ask(asked: () => Asked, read: Read, timeoutMs: number, decided: DecidedRequest): Promise<ExternalReply> {
     const deadline = createDeadline(timeoutMs, decided.hangup)
     try {
-      const settling = await handle(new PolicyArrival(nextId(), decided.id, deadline.hangup, () => identifyFor(decided.integration), read))
+      const identify = () => identifyFor(decided.integration)
+      const settling = await handle(new PolicyArrival(nextId(), { parent: decided.id, hangup: deadline.hangup, identify, asked, read }))
       const body = await collect(settling, maxReplyBytes, deadline.hangup)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
@@ -70,9 +73,13 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
   }
 
   return {
-    send: (request, decided) => ask((arrival, who) => readHttp(arrival, who, request), request.timeoutMs, decided),
+    send(request, decided) {
+      const asked = () => askedBy(request.method, request.url, null)
+      return ask(asked, (arrival, who) => readHttp(arrival, who, request), request.timeoutMs, decided)
+    },
     async lookup(name, timeoutMs, decided) {
-      const { body } = await ask((arrival, who) => readLookup(arrival, who, name), timeoutMs, decided)
+      const asked = () => ({ method: null, host: name, path: null })
+      const { body } = await ask(asked, (arrival, who) => readLookup(arrival, who, name), timeoutMs, decided)
       return JSON.parse(body.toString()) as readonly string[]
     },
   }
@@ -86,6 +93,10 @@ function redactionOfBoth(grantee: RedactionSettings, decided: RedactionSettings)
   }
 }
 
+interface Calling extends Pick<PolicyArrival, 'parent' | 'hangup' | 'identify' | 'asked'> {
+  readonly read: Read
+}
+
 class PolicyArrival implements Arrival {
   readonly door = 'policy'
   readonly peer = 'policy'
@@ -94,13 +105,15 @@ class PolicyArrival implements Arrival {
   readonly parent: string
   readonly hangup: Hangup
   readonly identify: () => Identified | null
+  readonly asked: () => Asked
   readonly #read: Read
 
-  constructor(id: string, parent: string, hangup: Hangup, identify: () => Identified | null, read: Read) {
+  constructor(id: string, { parent, hangup, identify, asked, read }: Calling) {
     this.id = id
     this.parent = parent
     this.hangup = hangup
     this.identify = identify
+    this.asked = asked
     this.#read = read
   }
 

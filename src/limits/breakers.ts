@@ -26,10 +26,11 @@ export interface Breakers {
   forget(integration: string): void
 }
 
-/** One request that passed a breaker; both are `null` where it passed none, or got no answer. */
+/** One request that came to a breaker; `breaker` and `pass` are `null` where it did not pass, or got no answer. */
 export interface Attempt {
   breaker: Breaker | null
   pass: Pass | null
+  breakerState: BreakerReport['state'] | null
 }
 
 /** Of all integrations together. One that asks many origins loses breakers of its own, not another's open one. */
@@ -56,6 +57,7 @@ export function createBreakers(now: () => number, onChange: (integration: string
     run(attempt, integration, origin, effect) {
       const breaker = breakerOf(integration, origin)
       const begunAt = now()
+      attempt.breakerState = breaker.state(begunAt)
       const pass = breaker.enter(begunAt)
       if (typeof pass === 'number') throw restOf(origin, pass)
       const answered = (reply: Reply): Reply => {

@@ -16,6 +16,7 @@ export interface LeaseOptions {
 export class HeldLease implements Lease, Attempt {
   breaker: Attempt['breaker'] = null
   pass: Attempt['pass'] = null
+  breakerState: Attempt['breakerState'] = null
   readonly #integration: Integration
   readonly #origin: string | null
   readonly #account: Account

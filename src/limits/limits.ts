@@ -137,7 +137,15 @@ function isEnvelope({ request, decision }: Permit): boolean {
   return request.kind === 'tunnel' && decision.obligations.tls === 'intercept'
 }
 
-const envelope: Lease = { run: (effect) => effect(), sent: () => null, received: () => null, overdraw() {}, leave() {}, settle() {} }
+const envelope: Lease = {
+  run: (effect) => effect(),
+  sent: () => null,
+  received: () => null,
+  overdraw() {},
+  leave() {},
+  settle() {},
+  breakerState: null,
+}
 
 /** Never early: a timer of Node may fire up to a millisecond before its time. */
 function wait(ms: number, callback: () => void): () => void {

@@ -1,6 +1,7 @@
 /** Sends an idempotent request again: nothing of it had been sent, or the destination said when to come back. Within a budget, and within its deadlines. */
 import {
   type Answer,
+  type Connection,
   endOf,
   type FormerAttempt,
   type Hangup,
@@ -131,13 +132,13 @@ class WatchedProgress implements Progress {
     this.#progress.dialling()
   }
 
-  dialled(): void {
-    this.#progress.dialled()
+  dialled(connection: Connection | null): void {
+    this.#progress.dialled(connection)
   }
 
-  started(): void {
+  started(connection: Connection | null): void {
     this.isStarted = true
-    this.#progress.started()
+    this.#progress.started(connection)
   }
 
   answered(): void {

@@ -1,7 +1,7 @@
 /** The resource kind `tunnel`: CONNECT, as a blind tunnel to a judged address or as an interception. */
 import type { Duplex } from 'node:stream'
 import { Claim, type Permit, type Progress, type Reply, type Resource, type TunnelRequest } from '../core/index.ts'
-import { type Dialer, joinSockets } from '../egress/index.ts'
+import { connectionOf, type Dialer, joinSockets } from '../egress/index.ts'
 import { capped } from './byte-caps.ts'
 import { TotalDeadline } from './deadlines.ts'
 
@@ -34,8 +34,9 @@ export function createTunnelResource({ dialer, idleTimeoutMs, intercept }: Tunne
     const total = totalMs === undefined ? null : new TotalDeadline(totalMs, hangup)
     progress.dialling()
     const origin = await dialer.tcp({ ...target, allowed, owner: integration.name, ...bound }, total ?? hangup).finally(() => total?.end())
-    progress.dialled()
-    progress.started()
+    const connection = connectionOf(origin)
+    progress.dialled(connection)
+    progress.started(connection)
     // An origin that has ended its side may still be sent more.
     origin.allowHalfOpen = true
     return {

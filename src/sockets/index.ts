@@ -2,6 +2,6 @@
 export { type Http2Overhead, watchOverhead } from './http2-overhead.ts'
 export { boundConnections, claimSocketPath, listenOnPort, listenOnSocket } from './listen.ts'
 export { createSessionKeeper, type KeptPart, type SessionKeeper } from './outlive-streams.ts'
-export { Pool } from './pool.ts'
+export { Client, Pool } from './pool.ts'
 export { RequestLines } from './request-lines.ts'
 export { trustedRoots } from './trusted-roots.ts'

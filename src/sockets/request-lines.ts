@@ -52,6 +52,12 @@ export class RequestLines {
     if (this.#targets.has(req.url ?? '')) Object.assign(req, { httpVersion: '0.0', httpVersionMajor: 0, httpVersionMinor: 0 })
   }
 
+  /** What there is of the head that the parser reads now; empty where it follows something else in the same bytes. Latin-1. */
+  head(): string {
+    if (this.#chunk === null) return this.#earlier
+    return this.#hasFound || !this.#wasInHead ? '' : this.#earlier + this.#chunk.toString('latin1')
+  }
+
   readonly #look = (chunk: Buffer): void => {
     this.#chunk = chunk
     this.#hasFound = false

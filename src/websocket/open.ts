@@ -1,6 +1,7 @@
 /** A WebSocket to an origin on the network: its handshake takes a connection of its own, which then carries the frames. */
 import type { Socket } from 'node:net'
 import { type HttpRequest, Refusal, type Timeouts } from '../core/index.ts'
+import { connectionOf } from '../egress/index.ts'
 import { request as sendRequest } from '../node-http.ts'
 import type { WebSocketBounds } from './bounds.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -41,8 +42,9 @@ export function openWebSocket({ dial, ...options }: OpenOptions): Promise<void> 
       progress.dialling()
       dial(abort.signal).then(
         (socket) => {
-          progress.dialled()
-          progress.started()
+          const connection = connectionOf(socket)
+          progress.dialled(connection)
+          progress.started(connection)
           done(null, socket)
         },
         (error: Error) => done(error, undefined as never),

@@ -11,6 +11,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts'
 import { commandFolders, createCompile } from '../../src/opa/index.ts'
 import { endingWithUs, endsWithParent } from './children.ts'
+import { requireRecordsIn } from './record-schemas.ts'
 
 export const root = join(import.meta.dirname, '../..')
 export const main = join(root, 'src/main.ts')
@@ -78,15 +79,19 @@ const compile = createCompile()
 /** For the tests that are about what happens while rules are compiled. */
 export const compileAnew = createCompile({ ...commandFolders(), keepsAnswers: false })
 
-/** A gateway in this process; closed when the test ends. */
+/** A gateway in this process; closed when the test ends. Whatever it recorded must be what the schemas of records say. */
 export async function startHere(
   t: TestContext,
   { configFile }: Pick<Installation, 'configFile'>,
   options: Pick<GatewayOptions, 'harden' | 'compile'> = {},
 ): Promise<Running> {
   const log: string[] = []
-  const gateway = await startGateway(loadConfig(configFile), { compile, ...options, logTo: { write: (line) => void log.push(line) } })
-  t.after(() => gateway.close())
+  const config = loadConfig(configFile)
+  const gateway = await startGateway(config, { compile, ...options, logTo: { write: (line) => void log.push(line) } })
+  t.after(async () => {
+    await gateway.close()
+    await requireRecordsIn(config.audit.folder)
+  })
   return { gateway, proxyPort: portOf(gateway), log }
 }
 

@@ -23,7 +23,7 @@ function arrange() {
   )
   const begin = (
     effect: () => Promise<Reply> | Reply,
-    { who = weather, to = origin, attempt = { breaker: null, pass: null } as Attempt } = {},
+    { who = weather, to = origin, attempt = { breaker: null, pass: null, breakerState: null } as Attempt } = {},
   ) =>
     Promise.resolve()
       .then(() => breakers.run(attempt, who, to, effect))
@@ -45,7 +45,7 @@ test('opens after failures, lets one trial through after the reset, and closes a
   await times(4, async () => assert.equal(await answer(503), 503))
   assert.equal(await answer(200), 'breaker-open')
   assert.throws(
-    () => breakers.run({ breaker: null, pass: null }, weather, origin, () => reply(200)),
+    () => breakers.run({ breaker: null, pass: null, breakerState: null }, weather, origin, () => reply(200)),
     (error) => error instanceof Refusal && error.code === 'breaker-open' && Number(error.headers[1]) >= 1,
   )
   // Neither another integration nor another origin is affected.
@@ -148,7 +148,7 @@ test('callers that give up on an origin which answers others do not open one', a
 test('an origin that breaks off behind its head has failed; a caller that leaves and a cap have not', async () => {
   const { breakers, answer } = arrange()
   const ended = async (problem: ProblemCode | null) => {
-    const attempt: Attempt = { breaker: null, pass: null }
+    const attempt: Attempt = { breaker: null, pass: null, breakerState: null }
     const status = await answer(200, { attempt })
     breakers.settled(attempt, { problem } as Outcome)
     return status
@@ -181,7 +181,7 @@ test('of a WebSocket the handshake counts, once it is known, and not that it was
       else opening.decline({ status: how as number, headers: [], body: null })
     }
     const takeover: Takeover = { status: 101, headers: [], asksLater: true, takeover: ask, discard() {} }
-    const attempt: Attempt = { breaker: null, pass: null }
+    const attempt: Attempt = { breaker: null, pass: null, breakerState: null }
     const reply = await Promise.resolve().then(() => breakers.run(attempt, weather, origin, () => takeover) as Takeover)
     const opening = { accept() {}, refuse() {}, decline() {} }
     return how === 'left' ? reply.discard() : reply.takeover(null as never, Buffer.alloc(0), null as never, opening)

@@ -33,11 +33,11 @@ function arrange(t: TestContext, { random = 1, timeoutMs = 60_000, now = 0 } = {
       const end = ends[Math.min(state.attempts, ends.length - 1)]
       state.attempts += 1
       if (end === 'sent') {
-        on.started()
+        on.started(null)
         throw new Refusal('origin-failed', 'broke off')
       }
       if (end instanceof Error) throw end
-      on.started()
+      on.started(null)
       return end as Answer
     }
     state.attempts = 0
@@ -111,7 +111,7 @@ test('a kept connection that was closed, and no other one that can be made, are 
   const attempt: Attempt = async (on) => {
     attempts += 1
     if (attempts === 2) return ok
-    on.started()
+    on.started(null)
     on.retrying({ problem: 'origin-failed', status: null, sentBytes: 0 })
     throw unreached()
   }

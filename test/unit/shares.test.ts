@@ -88,7 +88,7 @@ test('an open breaker stays open, however many origins another integration asks'
     () => {},
   )
   const ask = (who: Integration, origin: string, status: number) =>
-    breakers.run({ breaker: null, pass: null }, who, origin, () => reply(status))
+    breakers.run({ breaker: null, pass: null, breakerState: null }, who, origin, () => reply(status))
   const integration = (name: string) =>
     ({ name, breaker: { errorThresholdPercent: 50, minimumRequests: 2, windowMs: 10_000, resetMs: 1000 } }) as Integration
   const reply = (status: number): Reply => ({ status, headers: [], body: null })

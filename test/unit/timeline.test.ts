@@ -11,14 +11,14 @@ function after(...steps: readonly Step[]): readonly (number | null)[] {
   const path = new Path(() => clock)
   for (const step of steps) {
     clock += 1000
-    path[step]()
+    path[step](null)
   }
   const { queueMs, connectMs, firstByteMs } = path
   return [queueMs, connectMs, firstByteMs]
 }
 
 class Path extends Timeline {
-  override admitted(): void {
+  override admitted(_nothing?: null): void {
     super.admitted()
   }
 }

@@ -33,7 +33,7 @@ export function createDisks(): (integration: string, hangup: Hangup, progress: P
     do: (calls) => queue.run(integration, calls),
     begin(calls) {
       const work = () => {
-        progress.started()
+        progress.started(null)
         return calls()
       }
       return queue.run(integration, work, hangup)

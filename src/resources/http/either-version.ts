@@ -56,10 +56,10 @@ function releasing(progress: Progress, body: RepeatableBody | null): Progress {
   if (body === null) return progress
   return {
     dialling: () => progress.dialling(),
-    dialled: () => progress.dialled(),
-    started: () => {
+    dialled: (connection) => progress.dialled(connection),
+    started: (connection) => {
       body.release()
-      progress.started()
+      progress.started(connection)
     },
     answered: () => progress.answered(),
     retrying: (attempt) => progress.retrying(attempt),

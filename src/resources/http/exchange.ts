@@ -1,10 +1,20 @@
 /** One request to an origin through undici. The reply is pushed: chunks go from the parser to the sink, without a stream between them. */
 import type { Dispatcher } from 'undici'
-import { type Answer, type Body, endOf, type Hangup, type HeaderList, type Progress, Refusal, type Sink } from '../../core/index.ts'
+import {
+  type Answer,
+  type Body,
+  type Connection,
+  endOf,
+  type Hangup,
+  type HeaderList,
+  type Progress,
+  Refusal,
+  type Sink,
+} from '../../core/index.ts'
 import { explainOriginError, firstByteLate, maxInformational, tooManyInformational } from '../../egress/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
-import type { Dispatched, OriginPool } from './origin-pool.ts'
+import type { ConnectedClient, Dispatched, OriginPool } from './origin-pool.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 
@@ -52,6 +62,7 @@ class Exchange implements Dispatched {
   #controller: Dispatcher.DispatchController | null = null
   #forget: (() => void) | null = null
   #dial: AbortController | null = null
+  #client: ConnectedClient | null = null
   /** Its connection was made for it, so it was not closed for having been idle. */
   #isFresh = false
   #closedOn = false
@@ -103,8 +114,12 @@ class Exchange implements Dispatched {
     this.#isFresh = true
   }
 
-  dialled(): void {
-    this.options.progress.dialled()
+  dialled(connection: Connection | null): void {
+    this.options.progress.dialled(connection)
+  }
+
+  through(client: ConnectedClient): void {
+    this.#client = client
   }
 
   broken(error: Error): void {
@@ -121,7 +136,7 @@ class Exchange implements Dispatched {
 
   #started(): void {
     const { progress, firstByteMs } = this.options
-    progress.started()
+    progress.started(this.#client?.connection ?? null)
     if (firstByteMs !== undefined) this.#firstByteTimer = setTimeout(onSlow, firstByteMs, this)
   }
 

@@ -91,7 +91,7 @@ class Http2Exchange {
     })
     const stream = open(session, requestFields(target, path, headers), body === null)
     this.#stream = stream
-    progress.started()
+    progress.started(session.connection)
     const isStreamed = body !== null && body.whole === null
     const { head, firstByteMs } = options
     this.#headTimers = createHeadTimers({ host: target.host, head, firstByteMs, isStreamed }, (refusal) => this.#late(refusal))

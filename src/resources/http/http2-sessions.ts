@@ -1,12 +1,14 @@
 /** Connections of one integration to one origin that speaks HTTP/2: each carries many requests, and is kept a while for the next one. */
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
-import { endOf, type Hangup, type Progress, Refusal } from '../../core/index.ts'
+import { type Connection, endOf, type Hangup, type Progress, Refusal } from '../../core/index.ts'
+import { connectionOf } from '../../egress/index.ts'
 import { type Http2Overhead, type KeptPart, type SessionKeeper, watchOverhead } from '../../sockets/index.ts'
 
 export interface OriginSession {
   /** Whether an earlier request has used it: the origin may have closed it meanwhile. */
   readonly isUsed: boolean
+  readonly connection: Connection | null
   /** With what the origin has flooded it, so that it was ended; `error`: of one of its streams. */
   floodOf(error: Error | null): string | null
   /** Throws where the origin has closed it, or the head cannot be sent. */
@@ -70,15 +72,17 @@ export function createHttp2Sessions({
   function begin(): SharedDial {
     const shared = new SharedDial(async (signal) => {
       const socket = await dial(signal)
+      const connection = connectionOf(socket)
       if (!takesHttp2(socket)) {
         http1Until = performance.now() + http1Ms
         onHttp1(socket)
-        return
+        return connection
       }
       const session = new KeptSession(origin, socket, keeper, () => (isClosed ? 0 : keptMs))
       await session.settled(signal)
       open.add(session)
       session.onRetired(() => open.delete(session))
+      return connection
     })
     const end = () => {
       dialling = null
@@ -97,8 +101,7 @@ export function createHttp2Sessions({
         if (dials >= maxDials) throw new Refusal('origin-failed', `the destination closes each connection before it is used`)
         progress.dialling()
         dialling ??= begin()
-        await dialling.join(hangup)
-        progress.dialled()
+        progress.dialled(await dialling.join(hangup))
       }
       return null
     },
@@ -124,6 +127,7 @@ class KeptSession implements OriginSession {
   readonly #socket: Socket
   readonly #kept: KeptPart
   readonly #keptMs: () => number
+  readonly connection: Connection | null
   #retired: () => void = () => {}
   #idle: NodeJS.Timeout | undefined
   #isRetired = false
@@ -137,6 +141,7 @@ class KeptSession implements OriginSession {
     const { connect } = process.getBuiltinModule('node:http2')
     this.#keptMs = keptMs
     this.#socket = socket
+    this.connection = connectionOf(socket)
     this.#session = connect(origin, {
       createConnection: () => socket,
       maxHeaderListPairs: 2000,
@@ -247,15 +252,15 @@ class KeptSession implements OriginSession {
 
 /** A dial that several requests wait for; it ends when all of them have left. */
 class SharedDial {
-  readonly result: Promise<void>
+  readonly result: Promise<Connection | null>
   readonly #abort = new AbortController()
   #waiting = 0
 
-  constructor(work: (signal: AbortSignal) => Promise<void>) {
+  constructor(work: (signal: AbortSignal) => Promise<Connection | null>) {
     this.result = work(this.#abort.signal)
   }
 
-  join(hangup: Hangup): Promise<void> {
+  join(hangup: Hangup): Promise<Connection | null> {
     this.#waiting += 1
     return new Promise((resolve, reject) => {
       const forget = hangup.onGone(() => {

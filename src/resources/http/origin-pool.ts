@@ -3,12 +3,12 @@ import type { ClientRequestArgs } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { Dispatcher } from 'undici'
-import type { Progress } from '../../core/index.ts'
-import { type Dialer, keepAliveMs, type Target } from '../../egress/index.ts'
+import type { buildConnector, Dispatcher } from 'undici'
+import type { Connection, Progress } from '../../core/index.ts'
+import { connectionOf, type Dialer, keepAliveMs, type Target } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
 import type { SessionKeeper } from '../../sockets/index.ts'
-import { Pool } from '../../sockets/index.ts'
+import { Client, Pool } from '../../sockets/index.ts'
 import { freeSocketsOf } from './agent-queue.ts'
 import { createHttp2Sessions, type Http2Sessions } from './http2-sessions.ts'
 import { createSpareSocket } from './spare-socket.ts'
@@ -28,9 +28,17 @@ export interface Dispatched extends Dispatcher.DispatchHandler {
   /** A connection is being dialled for it: `abort` ends that. */
   dialling(abort: AbortController): void
   /** The connection that was dialled for it is established. */
-  dialled(): void
+  dialled(connection: Connection | null): void
+  /** It is sent by this client. */
+  through(client: ConnectedClient): void
   /** The connection that was dialled for it broke by this error, which undici may not pass on. */
   broken(error: Error): void
+}
+
+/** A client of undici, which has one connection at a time. */
+export interface ConnectedClient {
+  /** The newest. */
+  connection: Connection | null
 }
 
 /** What is known of an origin by now. */
@@ -85,23 +93,26 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
       bodyTimeout: idleTimeoutMs,
       // A larger head is an attack.
       maxHeaderSize: 64 * 1024,
-      connect: (_options, done) => {
-        const abort = new AbortController()
-        // undici dials within `dispatch`, for the request that it is given.
-        const asking = waiting
-        waiting = null
-        asking?.dialling(abort)
-        dial(abort.signal).then(
-          (socket) => {
-            asking?.dialled()
-            socket.once('error', (error) => asking?.broken(error))
-            done(null, socket)
-            toleratesContinue(socket)
-          },
-          (error: Error) => done(error, null),
-        )
-      },
+      factory: (at, options: object) => new KnownClient(at, options, connect),
     })
+  }
+
+  function connect(client: ConnectedClient, done: buildConnector.Callback): void {
+    const abort = new AbortController()
+    // undici dials within `dispatch`, for the request that it is given.
+    const asking = waiting
+    waiting = null
+    asking?.dialling(abort)
+    dial(abort.signal).then(
+      (socket) => {
+        client.connection = connectionOf(socket)
+        asking?.dialled(client.connection)
+        socket.once('error', (error) => asking?.broken(error))
+        done(null, socket)
+        toleratesContinue(socket)
+      },
+      (error: Error) => done(error, null),
+    )
   }
 
   function dispatchOn(on: Pool, request: Dispatcher.DispatchOptions, handler: Dispatched): void {
@@ -150,6 +161,22 @@ export function createOriginPool({ origin, target, dialer, idleTimeoutMs, connec
   }
 }
 
+type Connect = (client: ConnectedClient, done: buildConnector.Callback) => void
+
+/** Tells each request which client it is sent by: undici does not say over which connection. */
+class KnownClient extends Client implements ConnectedClient {
+  connection: Connection | null = null
+
+  constructor(origin: URL, options: object, connect: Connect) {
+    super(origin, { ...options, connect: (_options, done) => connect(this, done) })
+  }
+
+  override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatched): boolean {
+    handler.through(this)
+    return super.dispatch(request, handler)
+  }
+}
+
 /** What a request passes to the agent besides Node's own options. */
 export interface DialOptions {
   /** Ends the dial that is under way for it. */
@@ -183,7 +210,7 @@ export class DialAgent extends Agent {
     progress?.dialling()
     this.#dial(dialSignal).then(
       (socket) => {
-        progress?.dialled()
+        progress?.dialled(connectionOf(socket))
         done?.(null, socket)
       },
       (error: Error) => done?.(error, undefined as never),

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Answer, endOf, type Hangup, type HttpRequest, type Progress, Refusal } from '../../core/index.ts'
-import { explainOriginError, firstByteLate, limitInformational } from '../../egress/index.ts'
+import { connectionOf, explainOriginError, firstByteLate, limitInformational } from '../../egress/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import { endToEnd } from './reply-headers.ts'
@@ -33,8 +33,9 @@ export function askServer({ request, hangup, progress, dial, timeoutMs, firstByt
         progress.dialling()
         dial().then(
           (socket) => {
-            progress.dialled()
-            progress.started()
+            const connection = connectionOf(socket)
+            progress.dialled(connection)
+            progress.started(connection)
             if (firstByteMs !== undefined && !asked.destroyed)
               firstByte = setTimeout(() => fail(firstByteLate(host, firstByteMs)), firstByteMs)
             done(null, socket)

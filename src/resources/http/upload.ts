@@ -15,7 +15,7 @@ import {
   type RequestBody,
   type Sink,
 } from '../../core/index.ts'
-import { explainOriginError, limitInformational, stalled } from '../../egress/index.ts'
+import { connectionOf, explainOriginError, limitInformational, stalled } from '../../egress/index.ts'
 import { request as httpRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
@@ -83,8 +83,8 @@ class Upload {
       ...({ dialSignal: this.#dial.signal, progress } satisfies DialOptions),
     })
     this.#outgoing.on('error', (error) => this.#broken(error))
-    this.#outgoing.once('socket', () => {
-      progress.started()
+    this.#outgoing.once('socket', (socket) => {
+      progress.started(connectionOf(socket))
       this.#turn(this.#isCallersTurn)
     })
     this.#outgoing.once('response', (reply) => this.#answered(reply))

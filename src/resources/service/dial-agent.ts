@@ -2,7 +2,7 @@
 import type { AgentOptions, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Hangup, Refusal } from '../../core/index.ts'
-import { type Dialer, type DialTimeouts, keepAliveMs, type Target, WantedDials } from '../../egress/index.ts'
+import { connectionOf, type Dialer, type DialTimeouts, keepAliveMs, type Target, WantedDials } from '../../egress/index.ts'
 import { Agent } from '../../node-http.ts'
 import { forgetPending, freeSocketsOf } from '../http/index.ts'
 import { type Call, callOf } from './call.ts'
@@ -36,8 +36,8 @@ class DialAgent extends Agent {
       isWaiting = false
     }
     this.#dials.enter()
-    outgoing.once('socket', () => {
-      call.progress.started()
+    outgoing.once('socket', (socket) => {
+      call.progress.started(connectionOf(socket))
       leave()
     })
     outgoing.once('close', leave)
@@ -59,7 +59,7 @@ class DialAgent extends Agent {
     // Node also dials when another connection has closed, for a request that waits.
     this.#dial((this.#taking ?? callOf(options))?.timeouts ?? {}).then(
       (socket) => {
-        progress?.dialled()
+        progress?.dialled(connectionOf(socket))
         done?.(null, socket)
       },
       (error: Error) => done?.(error, undefined as never),

@@ -1,0 +1,2 @@
+/** What a record of the log may hold: a JSON Schema per type. */
+export { anyRecordSchema, recordSchema, recordTypes } from './schemas.ts'

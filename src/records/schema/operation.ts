@@ -1,0 +1,129 @@
+/** The records of what is not a request: the gateway's own life, the policy, and the operator's acts. */
+import { count, flag, hex, integration, type MemberSchema, oneOf, optional, type RecordType, text, time } from './members.ts'
+
+const reason = optional(text('that was given', 600))
+const revision = text('of the policy and data', 200)
+const someone = (description: string): MemberSchema => integration(description)
+
+export const operation: Readonly<Record<string, RecordType>> = {
+  started: {
+    description: 'The gateway, or a command that writes here while none runs, has opened the log.',
+    members: {
+      schema: count(
+        'version of these schemas: it changes where a member changes its meaning or goes; members that are added do not change it',
+      ),
+      version: text('of Sallyport', 64),
+      pid: count('of the process'),
+      cutBytes: count('of a line torn by a crash, kept beside the log'),
+      unsettled: count('requests that the run before decided and never settled'),
+      unsettledIds: { description: 'their ids, at most 100', type: 'array', items: { type: 'string', maxLength: 200 } },
+    },
+  },
+  stopped: { description: 'The log was closed in order.', members: { records: count('of the log') } },
+  activated: {
+    description: 'Manifests, rules and bundles are in force. A reload that changed nothing has no record.',
+    members: {
+      revision,
+      integrations: count('with a manifest'),
+      how: oneOf('it came', ['start', 'reload', 'activate', 'rollback', 'bundle']),
+      by: text('`folders` (a file changed), `signal`, `operator` (a command), or the bundle’s name', 300),
+      reference: text(
+        'the comparison with OPA’s own SDK before the activation: `38 inputs checked, 2 skipped (function 2)`, or `off`',
+        600,
+      ),
+      changed: optional(text('what changed for which integration: `weather: network, limits; mail: added`')),
+      warnings: optional(text('rules that look at data which nothing provides, one per line', 1100)),
+    },
+  },
+  rejected: {
+    description: 'New manifests, rules or a bundle cannot be used; what was in force stays.',
+    members: { problem: text('why'), bundle: optional(text('where it is one', 300)) },
+  },
+  access: {
+    description: 'Who may come in has changed by a manifest.',
+    members: {
+      integration: someone('whose manifest it is'),
+      change: oneOf('its manifest has other tokens, is new, or was removed', ['tokens', 'admitted', 'removed']),
+    },
+  },
+  suspended: {
+    description: 'An operator suspended an integration.',
+    members: { integration: someone('that may not come in'), until: optional(time('when that ends; absent: until it is resumed')), reason },
+  },
+  resumed: { description: 'A suspension ended.', members: { integration: someone('that may come in again'), reason } },
+  'ca-rotated': {
+    description:
+      'An operator rotated the interception CA, of a gateway that runs or (between `started` and `stopped` of that command) that does not.',
+    members: {
+      fingerprint: text('SHA-256 of the new CA', 100),
+      before: text('SHA-256 of the CA before', 100),
+      overlapUntil: optional(time('until when clients of the CA before are kept working; absent: not at all')),
+    },
+  },
+  shadow: {
+    description: 'A shadow policy was prepared, or is bad.',
+    members: {
+      revision: optional(revision),
+      enforcePercent: optional({ description: 'of the requests that it decides', type: 'number', minimum: 0 }),
+      problem: optional(text('what is wrong with it')),
+    },
+  },
+  difference: {
+    description: 'The shadow policy decides this request otherwise.',
+    members: {
+      id: text('of the request', 200),
+      integration: someone('that called'),
+      kind: text('of the request', 64),
+      action: text('of the request', 600),
+      origin: optional(text('that it asks')),
+      path: optional(text('that it asks for')),
+      active: flag('the decision of the active policy'),
+      activeRule: text('that decided', 1100),
+      activeReasons: optional(text('why')),
+      shadow: flag('the decision of the shadow policy'),
+      shadowRule: text('that decided', 1100),
+      shadowReasons: optional(text('why')),
+      shadowRevision: revision,
+      enforced: optional(flag('the shadow’s decision is in force for this request')),
+    },
+  },
+  reference: {
+    description: 'OPA’s own SDK answers this evaluation differently.',
+    members: {
+      id: text('of the request, or `reference` for a comparison before an activation', 200),
+      integration: text('whose request it is', 200),
+      revision,
+      input: text('masked, and cut after 2000 characters'),
+      gateway: text('the gateway’s answer'),
+      sdk: text('the SDK’s answer'),
+    },
+  },
+  revoked: {
+    description:
+      'An open tunnel or WebSocket was cut, because it is no longer allowed or its caller no longer proves who it is (`identity/revoked`).',
+    members: {
+      id: text('of the request that opened it', 200),
+      integration: someone('whose it was'),
+      rule: text('that no longer allows it', 1100),
+      revision,
+    },
+  },
+  breaker: {
+    description: 'A circuit breaker changed its state.',
+    members: {
+      integration: text('whose requests it is for', 200),
+      origin: text('the destination'),
+      state: oneOf('since then', ['closed', 'open', 'half-open']),
+    },
+  },
+  continued: {
+    description: '`sallyport audit continue` closed a log that was broken.',
+    members: {
+      findings: count('in what was closed'),
+      firstFinding: text('the first of them'),
+      closed: hex('SHA-256 of everything closed', 64),
+      by: text('the user of this machine', 300),
+      reason: text('that was given'),
+    },
+  },
+}
