@@ -65,7 +65,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf and node-proxy.cjs')
     .action(async ({ config, to }: Shared & { to?: string }) => print(await caTrust(findConfig(config), to)))
 
-  addAuditCommands(program, command)
+  addAuditCommands(program, command, print)
   addPolicyCommands(program, command, print)
 
   command('usage', 'Show what each integration did and has left.')

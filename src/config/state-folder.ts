@@ -9,6 +9,8 @@ export interface StateFolder {
   readonly access: string
   /** Where `audit.folder` is absent. */
   readonly audit: string
+  /** What questions to the audit log are answered from; made from the log, and anew where it is removed. */
+  readonly auditIndex: string
   /** The last good archive of each bundle of a server. */
   readonly bundles: string
   /** The interception CA, the key of the certificates that it issues, and what clients need to trust it. */
@@ -68,6 +70,7 @@ export function stateFolder(folder: string): StateFolder {
     folder,
     access: join(folder, 'access.json'),
     audit: join(folder, 'audit'),
+    auditIndex: join(folder, 'audit-index'),
     bundles: join(folder, 'bundles'),
     ca: { ...trustFolder(ca), key: join(ca, 'ca.key'), leafKey: join(ca, 'leaf-rsa.key'), rotation: join(ca, 'rotation.pem') },
     compiler: join(folder, 'compiler'),

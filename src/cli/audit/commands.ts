@@ -2,13 +2,17 @@
 import type { Command } from 'commander'
 import type { AddCommand } from '../every-command.ts'
 import { addContinue } from './continue.ts'
+import { addQuery } from './query.ts'
 import { addReview } from './review.ts'
+import { addShow } from './show.ts'
 import { addTail } from './tail.ts'
 import { addVerify } from './verify.ts'
 
-export function addAuditCommands(program: Command, command: AddCommand): void {
+export function addAuditCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
   const audit = program.command('audit').description('Read and verify the audit log.')
   const add: AddCommand = (name, description) => command(name, description, audit)
+  addQuery(add, print)
+  addShow(add, print)
   addTail(add)
   addVerify(add)
   addContinue(add)
