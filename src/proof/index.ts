@@ -1,6 +1,10 @@
-/** Verifies a log from its files alone: it imports nothing of what writes the log or reads it back. */
+/** Verifies a log from its files alone, and proves its records: it imports nothing of what writes the log or reads it back. */
 export { verifyChain } from './chain.ts'
+export { openCheckpoint } from './checkpoint.ts'
+export { exportLog } from './export.ts'
 export { parseVerifierKey, type VerifierKey } from './note.ts'
 export { ProofError } from './proof-error.ts'
+export { formatProof, verifyProof } from './proof-file.ts'
+export { openProver, type Prover } from './prover.ts'
 export type { Verification } from './verification.ts'
 export { verifyAudit } from './verify.ts'

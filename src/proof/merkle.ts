@@ -5,6 +5,12 @@ export const hashBytes = 32
 /** Hashes of a tile, and entries of a bundle. */
 export const tileWidth = 256
 
+export function leafHash(record: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(record.byteLength + 1)
+  framed.set(record, 1)
+  return leafHashInPlace(framed)
+}
+
 /** `framed`: one byte, which is overwritten, and the record. */
 export function leafHashInPlace(framed: Buffer): Buffer {
   framed[0] = 0
@@ -57,9 +63,9 @@ export class Frontier {
     this.#size += 2 ** height
   }
 
-  /** The hashes of a row of subtrees, 32 bytes each. */
-  pushAll(subtrees: Buffer, height = 0): void {
-    for (let from = 0; from < subtrees.byteLength; from += hashBytes) this.push(subtrees.subarray(from, from + hashBytes), height)
+  /** Leaves, 32 bytes each. */
+  pushAll(subtrees: Buffer): void {
+    for (let from = 0; from < subtrees.byteLength; from += hashBytes) this.push(subtrees.subarray(from, from + hashBytes))
   }
 
   root(): Buffer {
@@ -68,7 +74,49 @@ export class Frontier {
   }
 }
 
+/** That `leaf` is the record with this index in the tree of this size and root. */
+export function holdsInclusion(leaf: Buffer, index: number, size: number, proof: readonly Buffer[], root: Buffer): boolean {
+  if (index >= size) return false
+  let [node, last, found] = [index, size - 1, leaf]
+  for (const sibling of proof) {
+    if (last === 0) return false
+    if (node % 2 === 1 || node === last) {
+      found = nodeHash(sibling, found)
+      while (node % 2 === 0 && node !== 0) [node, last] = [half(node), half(last)]
+    } else found = nodeHash(found, sibling)
+    ;[node, last] = [half(node), half(last)]
+  }
+  return last === 0 && found.equals(root)
+}
+
 export interface Head {
   readonly size: number
   readonly root: Buffer
 }
+
+/** That the tree `older` is the beginning of the tree `newer`. */
+export function holdsConsistency(older: Head, newer: Head, proof: readonly Buffer[]): boolean {
+  if (older.size > newer.size) return false
+  if (older.size === newer.size) return proof.length === 0 && older.root.equals(newer.root)
+  if (older.size === 0) return proof.length === 0 && older.root.equals(emptyRoot())
+  const path = isPowerOfTwo(older.size) ? [older.root, ...proof] : proof
+  const [first, ...rest] = path
+  if (first === undefined) return false
+  let [node, last] = [older.size - 1, newer.size - 1]
+  while (node % 2 === 1) [node, last] = [half(node), half(last)]
+  let [olderRoot, newerRoot] = [first, first]
+  for (const sibling of rest) {
+    if (last === 0) return false
+    if (node % 2 === 1 || node === last) {
+      olderRoot = nodeHash(sibling, olderRoot)
+      newerRoot = nodeHash(sibling, newerRoot)
+      while (node % 2 === 0 && node !== 0) [node, last] = [half(node), half(last)]
+    } else newerRoot = nodeHash(newerRoot, sibling)
+    ;[node, last] = [half(node), half(last)]
+  }
+  return last === 0 && olderRoot.equals(older.root) && newerRoot.equals(newer.root)
+}
+
+/** Not by shifts, which end at 2^31. */
+const half = (number: number): number => Math.floor(number / 2)
+const isPowerOfTwo = (size: number): boolean => Number.isInteger(Math.log2(size)) && 2 ** Math.log2(size) === size

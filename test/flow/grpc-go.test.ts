@@ -8,7 +8,8 @@ import { createOriginCertificate } from '../support/certificates.ts'
 import { printedVariables } from '../support/client-gateway.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
-import { buildGoGrpc, type GoServer, startGoServer } from '../support/go-grpc.ts'
+import { type GoServer, startGoServer } from '../support/go-grpc.ts'
+import { buildGoProgram } from '../support/go-program.ts'
 import { grant, type NetworkSource } from '../support/grant.ts'
 import { both, type EchoServer, gather, methods, startEchoServer, unary } from '../support/grpc-echo.ts'
 import { createInstallation, type Installation, startHere } from '../support/installation.ts'
@@ -18,7 +19,7 @@ import { startTunnels } from '../support/tunnel.ts'
 
 /** Lives as long as this file. */
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
-const { program, missing } = await buildGoGrpc(whole)
+const { program, missing } = await buildGoProgram(whole, 'go-grpc')
 const host = 'api.example.com'
 
 let installation: Installation

@@ -1,7 +1,10 @@
 /** The commands for the audit log; each is registered in a file of its own. */
 import type { Command } from 'commander'
 import type { AddCommand } from '../every-command.ts'
+import { addConsistency } from './consistency.ts'
 import { addContinue } from './continue.ts'
+import { addExport } from './export.ts'
+import { addProve } from './prove.ts'
 import { addQuery } from './query.ts'
 import { addReview } from './review.ts'
 import { addShow } from './show.ts'
@@ -15,6 +18,9 @@ export function addAuditCommands(program: Command, command: AddCommand, print: (
   addShow(add, print)
   addTail(add)
   addVerify(add)
+  addProve(add)
+  addConsistency(add)
+  addExport(add)
   addContinue(add)
   addReview(add)
 }

@@ -4,6 +4,7 @@ import { ProofError, parseVerifierKey, type VerifierKey } from '../../proof/inde
 import type { Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
+import { noLog } from './log-folder.ts'
 
 /** Without `--folder` it is the configuration's. */
 export function folderOf({ config, folder }: Shared & { readonly folder?: string }): string {
@@ -16,6 +17,17 @@ export function keyFrom(text: string): VerifierKey {
     return parseVerifierKey(existsSync(text) ? readFileSync(text, 'utf8') : text)
   } catch (error) {
     if (error instanceof ProofError) throw new CommandError(`${text}: ${error.message}`, exitCodes.usage)
+    throw error
+  }
+}
+
+/** Throws `CommandError` where there is no log, or what is asked cannot be proved. */
+export function requireProof(folder: string, act: (folder: string) => void): void {
+  try {
+    if (!existsSync(folder)) throw noLog(folder)
+    act(folder)
+  } catch (error) {
+    if (error instanceof ProofError) throw new CommandError(error.message)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 /** What `sallyport audit verify` says of a log, for a person. */
-import type { Verification } from '../../proof/index.ts'
+import { ProofError, type Verification, type VerifierKey, verifyProof } from '../../proof/index.ts'
 
 /** `holds`: nothing is wrong, or nothing but what was closed and is accepted. */
 export function* verificationRows(found: Verification, holds: boolean): Generator<string> {
@@ -23,6 +23,41 @@ export function* verificationRows(found: Verification, holds: boolean): Generato
   if (signed === null) yield `head ${found.head}`
   if (key?.isFromFolder === true)
     yield `warning: verified by the key in the folder itself, which proves nothing against who can write the folder; note it elsewhere, and give it: --key ${key.text}`
+}
+
+interface ProofResult {
+  readonly ok: boolean
+  readonly problem?: string
+  readonly origin?: string
+  readonly index?: number
+  readonly size?: number
+  readonly cosignatures?: readonly { readonly name: string; readonly time: string }[]
+  /** JSON, as it is in the log. */
+  readonly record?: string
+}
+
+export function proofResult(bytes: Buffer, key: VerifierKey, witnesses: readonly VerifierKey[]): ProofResult {
+  try {
+    const { index, record, checkpoint } = verifyProof(bytes, key, witnesses)
+    const { origin, size, signatures } = checkpoint
+    const cosignatures = signatures.flatMap(({ key: { name }, time }) =>
+      time === null ? [] : [{ name, time: new Date(time * 1000).toISOString() }],
+    )
+    return { ok: true, origin, index, size, cosignatures, record: record.toString('utf8') }
+  } catch (error) {
+    if (error instanceof ProofError) return { ok: false, problem: error.message }
+    throw error
+  }
+}
+
+export function* proofRows(file: string, { ok, problem, origin, index, size, cosignatures = [], record }: ProofResult): Generator<string> {
+  if (!ok) {
+    yield `BROKEN: ${file}: ${problem}`
+    return
+  }
+  yield `OK: ${file}: record ${index} of the ${size} that ${origin} has signed`
+  for (const { name, time } of cosignatures) yield `cosigned by ${name} at ${time}`
+  yield `${record}`
 }
 
 function placeOf(file: string, line: number, offset: number): string {

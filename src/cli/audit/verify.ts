@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { verifyAudit } from '../../proof/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
-import { exitCodes } from '../exit.ts'
+import { CommandError, exitCodes } from '../exit.ts'
 import { folderOf, keyFrom } from './given.ts'
 import { noLog, printLine, requireLog } from './log-folder.ts'
-import { verificationRows } from './verify-rows.ts'
+import { proofResult, proofRows, verificationRows } from './verify-rows.ts'
 
 interface VerifyFlags extends Shared {
   readonly folder?: string
@@ -21,7 +21,7 @@ interface VerifyFlags extends Shared {
 }
 
 export function addVerify(add: AddCommand): void {
-  add('verify', 'Verify the whole log from its files alone; exit 1 where it does not hold.')
+  add('verify [proofs...]', 'Verify the whole log from its files alone, or files that "audit prove" wrote; exit 1 where it does not hold.')
     .option('--folder <folder>', 'the log, or a copy of it; then no configuration is needed')
     .option('--key <key>', 'the verifier key of the log as it was noted elsewhere, or a file with it')
     .option('--witness <key>', 'the verifier key of a witness that must have cosigned, or a file with it; repeatable', repeated, [])
@@ -31,8 +31,8 @@ export function addVerify(add: AddCommand): void {
     .option('--head <hash>', 'a head that was noted before the log became a tree: it must be in the chain; repeatable', hexHash, [])
     .option('--accept-closed', 'exit 0 where nothing is wrong but what "audit continue" has recorded')
     .option('--json', 'print JSON')
-    .action(async (flags: VerifyFlags) => {
-      if (!(await auditVerify(flags))) process.exitCode = exitCodes.failure
+    .action(async (proofs: readonly string[], flags: VerifyFlags) => {
+      if (!(proofs.length > 0 ? verifyProofs(proofs, flags) : await auditVerify(flags))) process.exitCode = exitCodes.failure
     })
 }
 
@@ -56,6 +56,21 @@ async function auditVerify({ json = false, acceptClosed = false, ...flags }: Ver
   if (json) printLine(JSON.stringify(result))
   else for (const text of verificationRows(result, holds)) printLine(text)
   return holds
+}
+
+/** Of files that need no log beside them. `false`: one does not hold. */
+function verifyProofs(files: readonly string[], { key, witness, json = false }: VerifyFlags): boolean {
+  if (key === undefined)
+    throw new CommandError('a proof is verified by the key of the log, as it was noted elsewhere: give --key', exitCodes.usage)
+  const [by, witnesses] = [keyFrom(key), witness.map(keyFrom)]
+  let isGood = true
+  for (const file of files) {
+    const result = proofResult(readFileSync(file), by, witnesses)
+    isGood &&= result.ok
+    if (json) printLine(JSON.stringify({ file, ...result }))
+    else for (const row of proofRows(file, result)) printLine(row)
+  }
+  return isGood
 }
 
 function repeated(text: string, before: readonly string[]): readonly string[] {
