@@ -2,24 +2,18 @@
 import { z } from 'zod'
 import { type BundleConfig, type ServerConfig, signatureAlgorithms } from './policy-config.ts'
 import { duration, name, size } from './quantities.ts'
-import { plainUrl, secretHeaders } from './remote.ts'
+import { credentialKeys, plainUrl, tlsKeys } from './remote.ts'
 import { suggest } from './schema-messages.ts'
 import type { Sourced } from './sourced-schema.ts'
 
-export function serverSchema({ secret, certificateText, privateKeyText }: Sourced) {
+export function serverSchema(sourced: Sourced) {
+  const { token, headers } = credentialKeys(sourced)
   return z.strictObject({
     name: name().describe('The name by which bundles refer to it.'),
     url: plainUrl().describe('The base URL; the path of each resource is appended.'),
-    token: secret('Bearer token that the gateway sends.').optional(),
-    clientCertificate: z
-      .strictObject({
-        certificate: certificateText('PEM file of the certificate, and of what it was issued by.'),
-        key: privateKeyText('PEM file of its key.'),
-      })
-      .describe('The gateway’s client certificate for the TLS handshake.')
-      .optional(),
-    ca: certificateText('PEM file of the only CAs that its certificate may come from; the system’s where absent.').optional(),
-    headers: secretHeaders(secret).describe('Headers that the gateway sends with each request.').prefault({}),
+    token,
+    ...tlsKeys(sourced),
+    headers,
     timeout: duration()
       .describe(
         'Time for the connection, for the head of the reply, and between two parts of its body; the whole request may take ten times as long.',

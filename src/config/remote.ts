@@ -1,6 +1,6 @@
 /** What the configuration says of things that are reached over HTTP: where they are, and the headers that prove who asks. */
 import { z } from 'zod'
-import type { Secret } from './sourced-schema.ts'
+import type { Secret, Sourced } from './sourced-schema.ts'
 
 /** RFC 9110 §5.6.2. */
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
@@ -27,6 +27,24 @@ export const secretHeaders = (secret: Secret) =>
       (headers) => new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
       'one header in two spellings',
     )
+
+/** How the gateway and a server prove themselves to each other in a TLS handshake. */
+export const tlsKeys = ({ certificateText, privateKeyText }: Sourced) => ({
+  clientCertificate: z
+    .strictObject({
+      certificate: certificateText('PEM file of the certificate, and of what it was issued by.'),
+      key: privateKeyText('PEM file of its key.'),
+    })
+    .describe('The gateway’s client certificate for the TLS handshake.')
+    .optional(),
+  ca: certificateText('PEM file of the only CAs that its certificate may come from; the system’s where absent.').optional(),
+})
+
+/** How the gateway proves itself to a server that is asked over HTTP. */
+export const credentialKeys = ({ secret }: Sourced) => ({
+  token: secret('Bearer token that the gateway sends.').optional(),
+  headers: secretHeaders(secret).describe('Headers that the gateway sends with each request.').prefault({}),
+})
 
 function isPlain(text: string): boolean {
   // Said already.

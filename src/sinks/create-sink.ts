@@ -3,11 +3,15 @@ import type { SinkConfig } from '../config/index.ts'
 import type { Sink, SinkContext } from './sink.ts'
 
 /** Rejects with what keeps it from being served; nothing is connected before the first delivery. */
-export async function createSink(config: SinkConfig, _context: SinkContext): Promise<Sink> {
+export async function createSink(config: SinkConfig, context: SinkContext): Promise<Sink> {
   switch (config.type) {
     case 'file':
       return (await import('./file-sink.ts')).createFileSink(config.path)
     case 'stdout':
       return (await import('./file-sink.ts')).createStreamSink(process.stdout)
+    case 'syslog':
+      return (await import('./syslog-sink.ts')).createSyslogSink(config, context)
+    case 'webhook':
+      return (await import('./webhook-sink.ts')).createWebhookSink(config)
   }
 }

@@ -42,7 +42,12 @@ export interface ShippedTo extends Shipping {
 }
 
 /** Ends with the test. */
-export function shipTo(t: TestContext, log: GrowingLog, receiver: Receiver, options: Partial<ShippingOptions> = {}): ShippedTo {
+export function shipTo(
+  t: TestContext,
+  log: GrowingLog,
+  receiver: Pick<Receiver, 'sink'>,
+  options: Partial<ShippingOptions> = {},
+): ShippedTo {
   const notes: object[] = []
   const cursorFile = options.cursorFile ?? join(createFolder(t), 'siem.json')
   const shipping = createShipping({

@@ -3,9 +3,11 @@ import { z } from 'zod'
 import { besides, refuseTwins } from '../endpoints.ts'
 import type { Sourced } from '../sourced-schema.ts'
 import { fileSchema, stdoutSchema } from './file-schema.ts'
+import { syslogSchema } from './syslog-schema.ts'
+import { webhookSchema } from './webhook-schema.ts'
 
 const sinkSchema = (sourced: Sourced) =>
-  z.discriminatedUnion('type', [fileSchema(sourced), stdoutSchema(sourced)], {
+  z.discriminatedUnion('type', [fileSchema(sourced), stdoutSchema(sourced), syslogSchema(sourced), webhookSchema(sourced)], {
     error: ({ code }) => (code === 'invalid_union' ? 'expected a "type" of those that docs/audit/sinks.md lists' : undefined),
   })
 
