@@ -9,10 +9,12 @@ import { claimSocketPath, listenOnPort, listenOnSocket } from '../sockets/index.
 import { type ApiOptions, createApi } from './api.ts'
 import { createGuard } from './guard.ts'
 import { createHealthHandler, type HealthOptions } from './health.ts'
+import { createLogAccess, type LogAccessOptions } from './log/index.ts'
 import { createOperatorServer, type OperatorTls } from './operator-server.ts'
 
-export interface AdminOptions extends ApiOptions, HealthOptions {
+export interface AdminOptions extends Omit<ApiOptions, 'log'>, HealthOptions {
   readonly config: Config['admin']
+  readonly log: Omit<LogAccessOptions, 'maxStreams' | 'onBug'>
   /** Who asks on TCP. */
   readonly authenticate: Authenticate
   /** Someone was turned away, with this status. */
@@ -30,12 +32,14 @@ export interface Admin {
 
 export function createAdmin(options: AdminOptions): Admin {
   const { config, authenticate, onRefused, maxConnections, logger } = options
-  const serveApi = createApi(options)
+  const onBug = (error: unknown) => logger.error({ err: error }, 'the operator’s API failed on a request')
+  // Half of the connections are left for other questions.
+  const log = createLogAccess({ ...options.log, maxStreams: Math.max(1, Math.floor(maxConnections / 2)), onBug })
+  const serveApi = createApi({ ...options, log })
   const servers: Server[] = []
   let healthPort = config.health.port
 
   function api(who: Authenticate | Principal): RequestListener {
-    const onBug = (error: unknown) => logger.error({ err: error }, 'the operator’s API failed on a request')
     return createGuard({ authenticate: who, serve: serveApi, onRefused, onBug })
   }
 
@@ -72,6 +76,7 @@ export function createAdmin(options: AdminOptions): Admin {
     },
     healthAddress: () => ({ host: config.health.host, port: healthPort }),
     async close() {
+      log.close()
       for (const server of servers.splice(0)) {
         server.closeAllConnections()
         await new Promise((resolve) => server.close(resolve))

@@ -10,6 +10,7 @@ import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { sendProblem } from './answers.ts'
 import type { Serve } from './guard.ts'
+import type { LogAccess } from './log/index.ts'
 import { sendParts } from './operator-server.ts'
 
 export interface ApiOptions {
@@ -21,6 +22,7 @@ export interface ApiOptions {
   /** Recorded before it is done. `ok: false`: it cannot be rotated so, and nothing has happened. */
   readonly rotateCa: (overlapMs: number | null) => Promise<{ readonly ok: boolean }>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
+  readonly log: LogAccess
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   readonly logger: Logger
@@ -38,7 +40,7 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, recorded, logger }: ApiOptions,
+  { usage, status, activation, reload, rotateCa, access, log, recorded, logger }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -65,6 +67,10 @@ function createApiApp(
     }
   }
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
+  app.get('/v1/audit/{*what}', may('auditor'), (req, res) => {
+    const principal = principals.get(req)
+    if (principal !== undefined) log.serve(req, res, principal)
+  })
   app.post('/v1/{*act}', may('operator'))
   app.post('/v1/reload', answered(reload))
   app.post('/v1/policy/rollback', answered(activation.rollback))
@@ -107,7 +113,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
+          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy, /v1/audit/… and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
       }),
   )
   // Express' own would answer with a page that shows the stack.

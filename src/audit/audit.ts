@@ -9,7 +9,7 @@ import { AuditError } from './line.ts'
 import { recover } from './recover.ts'
 import { type AppendFile, realFile } from './segment-files.ts'
 import { createSums } from './sums.ts'
-import { factsText } from './text.ts'
+import { type Facts, factsText } from './text.ts'
 import { createTraceIds } from './trace-ids.ts'
 import { type Group, Writer } from './writer.ts'
 
@@ -62,8 +62,9 @@ export interface AuditStation extends AuditLog {
       | 'resumed'
       | 'ca-rotated'
       | 'sink-refused'
-      | 'sink-gap',
-    facts: Readonly<Record<string, string | number | boolean>>,
+      | 'sink-gap'
+      | 'read',
+    facts: Facts,
   ): void
   /** Resolves once all that was noted so far is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */
   noted(): Promise<void>

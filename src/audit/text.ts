@@ -71,11 +71,20 @@ export function askedText(mask: Mask, { method, scheme, host, port, path, query 
   return `{${text}}`
 }
 
-/** Facts of a note; their keys are the gateway's own. */
-export function factsText(mask: Mask, facts: Readonly<Record<string, string | number | boolean>>): string {
+/** Of a note; keys are the gateway's own. */
+export type Facts = Readonly<Record<string, string | number | boolean | Readonly<Record<string, string>>>>
+
+export function factsText(mask: Mask, facts: Facts): string {
   return Object.entries(facts)
-    .map(([key, value]) => `"${key}":${typeof value === 'string' ? quote(maskText(mask, value)) : value}`)
+    .map(([key, value]) => `"${key}":${factText(mask, value)}`)
     .join(',')
+}
+
+function factText(mask: Mask, value: Facts[string]): string {
+  if (typeof value === 'string') return quote(maskText(mask, value))
+  if (typeof value !== 'object') return String(value)
+  const members = Object.entries(value).map(([key, text]) => `"${key}":${quote(maskText(mask, text), 2 * shortBytes)}`)
+  return `{${members.join(',')}}`
 }
 
 export function reasonsText(mask: Mask, reasons: readonly string[]): string {

@@ -108,6 +108,8 @@ export interface Config {
     readonly durability: 'reply' | 'strict'
     /** Where records are shipped to. */
     readonly sinks: readonly SinkConfig[]
+    /** Members of records that only some principals see over HTTP. */
+    readonly personal: readonly string[]
   }
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig

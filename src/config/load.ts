@@ -67,6 +67,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       maxSegmentBytes: audit.maxSegment,
       durability: audit.durability,
       sinks: audit.sinks,
+      personal: audit.personal,
     },
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {

@@ -240,6 +240,17 @@ export function createConfigSchema(sources: Sources) {
             .describe('`reply`: the record is on disk before the reply’s first byte. `strict`: before the effect begins.')
             .prefault('reply'),
           sinks: sinksSchema(sourced).describe('Where the records are shipped to, each on its own.').prefault([]),
+          personal: z
+            .array(
+              z
+                .string()
+                .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'expected the name of a member of records')
+                .refine((name) => !['seq', 'time', 'type'].includes(name), 'without seq, time and type a record is none'),
+            )
+            .describe(
+              'Members of records, at any depth, that only principals with `personal: true` see over HTTP: `[path, query, peer, identity]`. Others get `[personal]` in their place, and cannot search by them.',
+            )
+            .prefault([]),
         })
         .describe('The audit log.')
         .prefault({}),

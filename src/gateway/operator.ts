@@ -1,6 +1,7 @@
 /** Joins what operators see and do: health, status, metrics of the whole, and the commands of their API. */
 import type { Access } from '../access/index.ts'
 import { type Admin, createAdmin, type Health } from '../admin/index.ts'
+import type { AuditStation } from '../audit/index.ts'
 import type { Delivery } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
@@ -23,8 +24,8 @@ export interface OperatorOptions {
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
-  readonly audit: { status(): { readonly broken: boolean; readonly stalled: boolean }; noted(): Promise<void> }
   readonly shipping: { status(): readonly SinkStatus[] }
+  readonly audit: Pick<AuditStation, 'status' | 'note' | 'noted'>
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => AsyncIterable<string>
   /** Names of the integrations in force. */
@@ -94,6 +95,10 @@ export function createOperator(options: OperatorOptions): Admin {
     rotateCa,
     access,
     recorded: audit.noted,
+    log: {
+      ...{ folder: config.audit.folder, personal: config.audit.personal },
+      ...{ note: audit.note, noted: audit.noted, next: () => audit.status().records },
+    },
     logger,
   })
 }

@@ -254,6 +254,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'admin.tcp.token.file': secret,
   'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
   'audit.maxSegment': ['flow/configured-bounds.test.ts', 'the audit log goes on in another segment once one has audit.maxSegment'],
+  'audit.personal': ['flow/log-stream.test.ts', 'what is personal is masked for who has no right to it'],
   'audit.durability': ['unit/pipeline.test.ts', 'with audit.durability strict the effect waits for its record'],
   ...sinkKeys,
   'http.maxStreams': ['flow/http2-proxy.test.ts', 'no more streams are open at once than http.maxStreams'],

@@ -60,6 +60,20 @@ export const operation: Readonly<Record<string, RecordType>> = {
       overlapUntil: optional(time('until when clients of the CA before are kept working; absent: not at all')),
     },
   },
+  read: {
+    description:
+      'The log was read over HTTP. A stream, and the tiles or checkpoints that one principal fetches within a minute, are one read: with a record at its beginning, for each minute in which something was given, and at its end. Records of reads are not counted.',
+    members: {
+      who: text('that asked, as the configuration or the identity provider calls it', 300),
+      role: oneOf('in which', ['viewer', 'auditor', 'operator']),
+      by: oneOf('what proved it', ['socket', 'token', 'certificate', 'oidc']),
+      what: text('of the log', 64),
+      asked: optional({ description: 'filters and the like', type: 'object', additionalProperties: { type: 'string' } }),
+      read: optional(text('that several records are of', 64)),
+      state: optional(text('of that read: it `begins`, `goes on`, or how it ended', 100)),
+      records: count('that were given: in that minute, and at the end all of them'),
+    },
+  },
   shadow: {
     description: 'A shadow policy was prepared, or is bad.',
     members: {

@@ -1,0 +1,74 @@
+/** Which records are wanted, from the query of a URL. */
+
+/** Of several values of one member any matches; each member that is given must. */
+const listNames = [
+  ...(['integration', 'identity', 'decision', 'rule', 'host', 'path', 'method', 'kind', 'status', 'problem'] as const),
+  ...(['type', 'id', 'parent', 'text'] as const),
+] as const
+type ListName = (typeof listNames)[number]
+
+export type Filter = Readonly<Partial<Record<ListName, readonly string[]>>> & {
+  /** Milliseconds since the epoch, inclusive. */
+  readonly since?: number
+  /** Exclusive. */
+  readonly until?: number
+}
+
+/** What was asked cannot be answered; the message says why. */
+export class BadQuestion extends Error {
+  readonly status: 400 | 403
+
+  constructor(status: 400 | 403, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** What a filter looks at, where that is not the member of its name. `null`: every member. */
+const membersOf: Readonly<Record<string, readonly string[] | null>> = {
+  decision: ['allow'],
+  problem: ['problem', 'code'],
+  text: null,
+  since: ['time'],
+  until: ['time'],
+}
+
+/** Filters of the query, and its other parameters. Throws `BadQuestion` where a name is unknown or a value has not its form. */
+export function readQuestion(query: URLSearchParams, others: readonly string[]): { filter: Filter; given: ReadonlyMap<string, string> } {
+  const filter: { [name: string]: readonly string[] | number } = {}
+  const given = new Map<string, string>()
+  for (const name of new Set(query.keys())) {
+    const values = query.getAll(name)
+    if (values.includes('')) throw new BadQuestion(400, `"${name}" has no value`)
+    if (listNames.some((known) => known === name)) filter[name] = values
+    else if (name !== 'since' && name !== 'until' && !others.includes(name))
+      throw new BadQuestion(400, `there is no parameter "${name}": there are since, until, ${[...listNames, ...others].join(', ')}`)
+    else if (values.length > 1) throw new BadQuestion(400, `"${name}" is there twice`)
+    else if (others.includes(name)) given.set(name, values[0] ?? '')
+    else filter[name] = timeOf(name, values[0] ?? '')
+  }
+  return { filter, given }
+}
+
+function timeOf(name: string, text: string): number {
+  const ms = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(ms)) throw new BadQuestion(400, `"${name}" is a time like 2026-11-28T04:00:00Z, or a day`)
+  return ms
+}
+
+/** What cannot be seen cannot be looked for either: whether there is an answer would say what it is. Throws `BadQuestion`. */
+export function refuseHidden(filter: Filter, by: string | null, hidden: readonly string[]): void {
+  if (hidden.length === 0) return
+  for (const name of [...Object.keys(filter), ...(by === null ? [] : [by])]) {
+    const members = membersOf[name]
+    if (members !== null && !(members ?? [name]).some((member) => hidden.includes(member))) continue
+    throw new BadQuestion(403, `you may not ask by "${name}": it is personal (audit.personal), and you have no right to that`)
+  }
+}
+
+/** For the record of the question: what was asked for, by its names, so that masks hold there too. */
+export function askedOf(filter: Filter): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(filter).map(([name, value]) => [name, typeof value === 'number' ? new Date(value).toISOString() : value.join(', ')]),
+  )
+}

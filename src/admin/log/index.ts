@@ -1,0 +1,2 @@
+/** The audit log over HTTP. */
+export { createLogAccess, type LogAccess, type LogAccessOptions } from './log-access.ts'

@@ -1,0 +1,94 @@
+/** The audit log over HTTP, below `/v1/audit/`: who may ask was looked at before. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Refusal } from '../../core/index.ts'
+import type { Principal } from '../../operators/index.ts'
+import { sendProblem } from '../answers.ts'
+import { askedOf, BadQuestion, readQuestion, refuseHidden } from './filter.ts'
+import { createLogReader } from './log-reader.ts'
+import { createReads, type ReadsOptions } from './reads.ts'
+import { createStreams, type StreamsOptions } from './streams.ts'
+import { sendTile, tileAt } from './tiles.ts'
+
+export interface LogAccessOptions extends ReadsOptions, Pick<StreamsOptions, 'maxStreams' | 'heartbeatMs' | 'slowMs'> {
+  readonly folder: string
+  /** Members of records that only some principals see. */
+  readonly personal: readonly string[]
+  /** Index of the next record that will be written. */
+  readonly next: () => number
+  readonly onBug: (error: unknown) => void
+}
+
+export interface LogAccess {
+  serve(req: IncomingMessage, res: ServerResponse, principal: Principal): void
+  /** How many streams are open. */
+  streams(): number
+  close(): void
+}
+
+const known = '/v1/audit/checkpoint, /v1/audit/tile/…, /v1/audit/stream'
+
+export function createLogAccess(options: LogAccessOptions): LogAccess {
+  const { folder, personal, next, onBug } = options
+  const reads = createReads(options)
+  const reader = createLogReader(folder)
+  const streams = createStreams({ ...options, reader, reads })
+  const hiddenFrom = (principal: Principal) => (principal.personal ? [] : personal)
+
+  async function answer(req: IncomingMessage, res: ServerResponse, principal: Principal): Promise<void> {
+    const { pathname, searchParams } = new URL(req.url ?? '', 'http://localhost')
+    const path = pathname.replace(/^\/v1\/audit\//, '')
+    if (req.method !== 'GET') return sendProblem(res, 405, 'the log is only read here', { allow: 'GET' })
+    if (path === 'stream') return await stream(req, res, principal, searchParams)
+    const tile = tileAt(path)
+    if (tile === null) return sendProblem(res, 404, `of the log there are ${known}`)
+    // A hash of a record would confirm a guess of what is masked in it.
+    if (tile === 'tile' && hiddenFrom(principal).length > 0)
+      throw new BadQuestion(403, 'tiles are records and their hashes, and some members of records are personal (audit.personal)')
+    await reads.together(principal, tile)
+    await sendTile(res, folder, path)
+  }
+
+  async function stream(req: IncomingMessage, res: ServerResponse, principal: Principal, query: URLSearchParams): Promise<void> {
+    const hidden = hiddenFrom(principal)
+    const { filter, given } = readQuestion(query, ['from'])
+    refuseHidden(filter, null, hidden)
+    const after = req.headers['last-event-id']
+    const from =
+      after !== undefined
+        ? indexOf('Last-Event-ID', String(after)) + 1
+        : given.has('from')
+          ? indexOf('from', given.get('from') ?? '')
+          : next()
+    if (from > next()) throw new BadQuestion(400, `the log has ${next()} records by now, and none of index ${from - 1}: is it another log?`)
+    await streams.open(res, principal, { kind: 'stream', from, filter, hidden }, askedOf(filter))
+  }
+
+  function fail(res: ServerResponse, error: unknown): void {
+    if (res.headersSent) res.destroy()
+    else if (error instanceof BadQuestion) sendProblem(res, error.status, error.message)
+    else if (error instanceof Refusal && error.code === 'audit-unavailable') sendProblem(res, 503, unrecorded)
+    else {
+      onBug(error)
+      sendProblem(res, 500, 'the operator’s log says why')
+    }
+  }
+
+  return {
+    serve: (req, res, principal) => void answer(req, res, principal).catch((error: unknown) => fail(res, error)),
+    streams: streams.count,
+    close() {
+      streams.close()
+      reads.close()
+      reader.close()
+    },
+  }
+}
+
+/** Every read is recorded before its answer leaves. */
+const unrecorded =
+  'the audit log cannot be written, so that it cannot be recorded that you read it; on the machine itself "sallyport audit" reads its folder'
+
+function indexOf(name: string, text: string): number {
+  if (!/^(?:0|[1-9]\d{0,14})$/.test(text)) throw new BadQuestion(400, `${name} is the index of a record: a whole number`)
+  return Number(text)
+}

@@ -1,0 +1,33 @@
+/** The files of the log as clients of transparency logs read them (c2sp.org/tlog-tiles): checkpoint, tiles and entry bundles. */
+import { open } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { sendProblem } from '../answers.ts'
+
+/** Levels 0 to 63, or bundles of entries; groups of three digits, all but the last behind an `x`; the width of a partial one. */
+const tilePath = /^tile\/(?:\d|[1-5]\d|6[0-3]|entries)\/(?:x\d{3}\/){0,6}\d{3}(?:\.p\/(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]))?$/
+
+/** What the path below the log's folder is; `null`: no such file is served. */
+export function tileAt(path: string): 'checkpoint' | 'tile' | null {
+  if (path === 'checkpoint') return 'checkpoint'
+  return tilePath.test(path) ? 'tile' : null
+}
+
+/** `path` is one that `tileAt` knows. */
+export async function sendTile(res: ServerResponse, folder: string, path: string): Promise<void> {
+  const file = await open(join(folder, path)).catch(() => null)
+  if (file === null) return sendProblem(res, 404, `there is no ${path}: it is not written yet, or retention has removed it`)
+  try {
+    const { size } = await file.stat()
+    const type = path === 'checkpoint' ? 'text/plain; charset=utf-8' : 'application/octet-stream'
+    res.writeHead(200, { 'content-type': type, 'content-length': size, 'cache-control': 'no-store' })
+    // A checkpoint is replaced, and never longer in place.
+    await pipeline(file.createReadStream({ end: Math.max(0, size - 1), autoClose: false }), res)
+  } catch {
+    // The reader has left, or sees that it is not whole.
+    res.destroy()
+  } finally {
+    await file.close()
+  }
+}
