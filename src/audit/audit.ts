@@ -63,7 +63,9 @@ export interface AuditStation extends AuditLog {
       | 'ca-rotated'
       | 'sink-refused'
       | 'sink-gap'
-      | 'read',
+      | 'read'
+      | 'finding'
+      | 'reviewed',
     facts: Facts,
   ): void
   /** Resolves once all that was noted so far is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */

@@ -3,6 +3,7 @@ import type { BreakerSettings, LimitSettings, Timeouts } from '../core/index.ts'
 import type { AdminConfig } from './admin-config.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
+import type { ReviewConfig } from './review-schema.ts'
 import type { SinkConfig } from './sinks/index.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
 
@@ -110,6 +111,8 @@ export interface Config {
     readonly sinks: readonly SinkConfig[]
     /** Members of records that only some principals see over HTTP. */
     readonly personal: readonly string[]
+    /** Checks on a schedule; `null`: none. */
+    readonly review: ReviewConfig | null
   }
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig

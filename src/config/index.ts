@@ -10,6 +10,7 @@ export { type BundleConfig, type ServerConfig, type SignatureAlgorithm, signatur
 export { cidr, duration, name, size } from './quantities.ts'
 export { maxTextBytes, readText } from './read-text.ts'
 export { requireKnown } from './references.ts'
+export type { WebhookConfig } from './review-schema.ts'
 export { configJsonSchema } from './schema.ts'
 export { type SinkConfig, syslogFacilities } from './sinks/index.ts'
 export { type AuthorityFolder, stateFolder, type TrustFolder, trustFolder } from './state-folder.ts'

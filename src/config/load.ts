@@ -9,6 +9,7 @@ import { modeOf } from './listener-schema.ts'
 import { bundleFrom, serverFrom } from './policy-schema.ts'
 import { readText } from './read-text.ts'
 import { decisionLogFrom, statusFrom } from './report-schema.ts'
+import { reviewFrom } from './review-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
 import { stateFolder, trustFolder } from './state-folder.ts'
@@ -68,6 +69,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       durability: audit.durability,
       sinks: audit.sinks,
       personal: audit.personal,
+      review: reviewFrom(audit.review),
     },
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {

@@ -7,6 +7,7 @@ import { listenerSchema } from './listener-schema.ts'
 import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } from './policy-schema.ts'
 import { duration, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
+import { reviewSchema } from './review-schema.ts'
 import { serviceSchema } from './service-schema.ts'
 import { sinksSchema } from './sinks/index.ts'
 import { createSourced } from './sourced-schema.ts'
@@ -251,6 +252,7 @@ export function createConfigSchema(sources: Sources) {
               'Members of records, at any depth, that only principals with `personal: true` see over HTTP: `[path, query, peer, identity]`. Others get `[personal]` in their place, and cannot search by them.',
             )
             .prefault([]),
+          review: reviewSchema(sourced).describe('Checks of the log on a schedule. Off where absent.').optional(),
         })
         .describe('The audit log.')
         .prefault({}),

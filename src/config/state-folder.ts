@@ -23,6 +23,8 @@ export interface StateFolder {
   readonly operatorSocket: string
   /** Compiled rules and masks. */
   readonly policies: string
+  /** What scheduled reviews know of the audit log. */
+  readonly review: string
   /** How far each sink of the audit log has come. */
   readonly sinks: string
   /** Totals per integration. */
@@ -77,6 +79,7 @@ export function stateFolder(folder: string): StateFolder {
     history: join(folder, 'policies/history'),
     operatorSocket: join(folder, 'admin.sock'),
     policies: join(folder, 'policies'),
+    review: join(folder, 'review.json'),
     sinks: join(folder, 'sinks'),
     usage: join(folder, 'usage'),
   }

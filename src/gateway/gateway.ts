@@ -39,6 +39,7 @@ import { openRecording } from './recording.ts'
 import { createReferenceReports } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
+import { createReviewing } from './reviewing.ts'
 import { createShipping } from './shipping.ts'
 import { createShutdown } from './shutdown.ts'
 import { createTrust } from './trust.ts'
@@ -79,6 +80,7 @@ export async function startGateway(
   const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const { note } = audit
   const shipping = createShipping({ config, version, audit, logger, metrics })
+  const reviewing = createReviewing({ config, audit, logger, metrics })
 
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
@@ -231,6 +233,7 @@ export async function startGateway(
       resources.close,
       metering.keeper.close,
       reporting.close,
+      reviewing.close,
       () => Promise.all([...servers.values()].map((server) => server.close())),
       audit.close,
       // Its end too is shipped.
@@ -264,6 +267,7 @@ export async function startGateway(
   metering.keeper.start()
   following.start()
   await shipping.start()
+  await reviewing.start()
   const addresses = listeners.map(({ name, address }) => ({ name, address }))
   const revision = active.revision()
   logger.info(

@@ -1,4 +1,5 @@
 /** What a review knows: records are folded into facts about each integration and about the gateway, in one pass. */
+import { type Finding, recordedFinding } from './finding.ts'
 import { addChange, addDenials, addUse, endWindow, forgetCapabilities, type IntegrationFacts, noFacts } from './integration-facts.ts'
 import type { LocalTime } from './local-hours.ts'
 import { add, ensure, type Place } from './places.ts'
@@ -31,6 +32,10 @@ export interface Facts {
   next: number
   /** Lines that are not records. */
   unreadable: number
+  /** Ids of findings that scheduled reviews have recorded, the newest last. */
+  readonly reported: Set<string>
+  /** Those of them that were read in the log. */
+  readonly recorded: Finding[]
 }
 
 export const nothingKnown = (): Facts => ({
@@ -42,13 +47,17 @@ export const nothingKnown = (): Facts => ({
   began: null,
   next: 0,
   unreadable: 0,
+  reported: new Set(),
+  recorded: [],
 })
 
 const maxActs = 1000
 const maxWords = 500
+const maxReported = 100_000
+const maxRecorded = 10_000
 
 /** What these say is no act, and no check asks for it; most records of a log are `settled`. */
-const passedOver = new Set(['settled', 'breaker', 'stopped', 'rejected', 'revoked', 'shadow', 'migrated', 'read', 'reviewed', 'finding'])
+const passedOver = new Set(['settled', 'breaker', 'stopped', 'rejected', 'revoked', 'shadow', 'migrated', 'read', 'reviewed'])
 
 /** How each record of the gateway begins: read without parsing the rest. */
 const opening = /^\{"seq":\d+,"time":"([^"]{20,30})","type":"([a-z-]+)"/
@@ -107,9 +116,26 @@ function foldRecord(facts: Facts, type: string, record: Stored, place: Place, lo
       foldActivation(facts, record, place, of)
       if (isByOperator(record)) addAct(facts, type, record, place)
       break
+    case 'finding':
+      foldFinding(facts, record)
+      break
     default:
       addAct(facts, type, record, place)
   }
+}
+
+function foldFinding(facts: Facts, record: Stored): void {
+  const finding = recordedFinding(record)
+  if (finding === null || facts.reported.has(finding.id)) return
+  addReported(facts, finding.id)
+  facts.recorded.push(finding)
+  if (facts.recorded.length > maxRecorded) facts.recorded.shift()
+}
+
+export function addReported(facts: Facts, id: string): void {
+  facts.reported.add(id)
+  const [oldest] = facts.reported
+  if (facts.reported.size > maxReported && oldest !== undefined) facts.reported.delete(oldest)
 }
 
 function foldRefusals(about: IntegrationFacts, place: Place, count: number): void {

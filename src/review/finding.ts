@@ -48,6 +48,23 @@ export function readFinding(given: Json, integration: string | null): Finding {
   }
 }
 
+/** The members of its record in the log. */
+export function findingRecord({ id, integration, records, ...told }: Finding): Readonly<Record<string, string>> {
+  return { finding: id, ...told, ...(integration !== null && { integration }), records: records.join(' ') }
+}
+
+/** `null`: it is not such a record. */
+export function recordedFinding(record: Readonly<Record<string, unknown>>): Finding | null {
+  const { finding: id, check, severity, integration = null, title, why, records } = record
+  const known = severities.find((name) => name === severity)
+  if (typeof id !== 'string' || known === undefined || typeof records !== 'string') return null
+  return {
+    ...{ id, check: String(check), severity: known, title: String(title), why: String(why) },
+    integration: integration === null ? null : String(integration),
+    records: records === '' ? [] : records.split(' ').map(Number),
+  }
+}
+
 /** The worst first. */
 export function bySeverity(a: Finding, b: Finding): number {
   return severities.indexOf(a.severity) - severities.indexOf(b.severity) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)

@@ -102,16 +102,6 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | null>
   return note === null || !Number.isSafeInteger(size) ? null : { size, note, hash: createHash('sha256').update(note).digest('hex') }
 }
 
-/** A log that was never signed is known by this. */
-const unsigned = 'sallyport/unsigned'
-
-/** The name of the log, which its checkpoints bear as well. */
-export async function readOrigin(folder: string): Promise<string> {
-  const key = await readText(join(folder, 'verifier-key'))
-  // The name ends at the last but one plus sign (C2SP signed-note).
-  return key?.trim().replace(/\+[^+]*\+.*$/s, '') ?? unsigned
-}
-
 async function readText(file: string): Promise<string | null> {
   return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null

@@ -1,10 +1,10 @@
 /** Ships the log to one sink, from where its cursor stands: in order, at least once, for as long as it takes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createBackoff } from '../bundles/index.ts'
-import type { StoredRecord } from '../records/index.ts'
+import { readOrigin, type StoredRecord } from '../records/index.ts'
 import { type Cursor, openCursor, readPosition } from './cursor.ts'
 import { type Delivered, deliver } from './deliver.ts'
-import { type FeedBatch, feed, readCheckpoint, readOrigin } from './feed.ts'
+import { type FeedBatch, feed, readCheckpoint } from './feed.ts'
 import type { Shape } from './shape.ts'
 import type { Shipped, Sink } from './sink.ts'
 

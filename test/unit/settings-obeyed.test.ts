@@ -117,6 +117,15 @@ const administrators = (of: string, shown: Shown): Readonly<Record<string, Shown
 })
 
 const sinkKeys: Readonly<Record<string, Shown>> = {
+  ...Object.fromEntries(
+    ['every', 'settings', 'webhook.url', 'webhook.secret', 'webhook.secret.file', 'webhook.timeout'].map((key) => [
+      `audit.review.${key}`,
+      ['flow/review-schedule.test.ts', 'a review runs on its schedule, records what it finds, and posts it, signed'] as const,
+    ]),
+  ),
+  'audit.review.checks': ['flow/audit-review.test.ts', 'the check that docs/audit/review.md shows finds what it says'],
+  'audit.review.webhook.secret.env': secret,
+  'audit.review.webhook.ca': ['policy/server.test.ts', 'presents its certificate, and trusts the configured CA alone'],
   'audit.sinks[].type': ['flow/sinks.test.ts', 'SIGHUP has a file opened anew, and standard output gets the log as well'],
   'audit.sinks[].name': ['flow/sinks.test.ts', 'says in status and metrics how far it has come'],
   'audit.sinks[].path': ['flow/sinks.test.ts', 'a gateway ships its log to a file, to its last record'],

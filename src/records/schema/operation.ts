@@ -130,6 +130,28 @@ export const operation: Readonly<Record<string, RecordType>> = {
       state: oneOf('since then', ['closed', 'open', 'half-open']),
     },
   },
+  finding: {
+    description: 'A scheduled review has found something that no review found before ([review](../audit/review.md)).',
+    members: {
+      finding: text('its id: the same thing has the same one'),
+      check: text('that found it'),
+      severity: oneOf('of the finding', ['high', 'medium', 'low']),
+      integration: optional(someone('that it is about; absent: the gateway, or callers that did not identify themselves')),
+      title: text('what was found'),
+      why: text('why it is a finding'),
+      records: text('indexes of the records that show it, with spaces between them'),
+    },
+  },
+  reviewed: {
+    description: 'A scheduled review of the log.',
+    members: {
+      since: time('where its window begins'),
+      until: time('where its window ends'),
+      records: count('in the window'),
+      findings: count('in all'),
+      newFindings: count('that no review found before, and that are recorded'),
+    },
+  },
   continued: {
     description: '`sallyport audit continue` closed a log that was broken.',
     members: {
