@@ -6,6 +6,7 @@ import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 import type { ReviewConfig } from './review-schema.ts'
 import type { SinkConfig } from './sinks/index.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
+import type { WitnessConfig } from './witness-schema.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address =
@@ -113,6 +114,7 @@ export interface Config {
     readonly personal: readonly string[]
     /** Checks on a schedule; `null`: none. */
     readonly review: ReviewConfig | null
+    readonly witness: WitnessConfig | null
   }
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig

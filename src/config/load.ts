@@ -70,6 +70,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       sinks: audit.sinks,
       personal: audit.personal,
       review: reviewFrom(audit.review),
+      witness: audit.witness ?? null,
     },
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {

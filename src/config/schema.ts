@@ -12,6 +12,7 @@ import { serviceSchema } from './service-schema.ts'
 import { sinksSchema } from './sinks/index.ts'
 import { createSourced } from './sourced-schema.ts'
 import { noSources, type Sources } from './sources.ts'
+import { witnessSchema } from './witness-schema.ts'
 
 const kibi = 1024
 const mebi = 1024 ** 2
@@ -253,6 +254,11 @@ export function createConfigSchema(sources: Sources) {
             )
             .prefault([]),
           review: reviewSchema(sourced).describe('Checks of the log on a schedule. Off where absent.').optional(),
+          witness: witnessSchema()
+            .describe(
+              'Who cosigns the newest checkpoint (c2sp.org/tlog-witness), so that a log which is cut off or rolled back shows. None where absent.',
+            )
+            .optional(),
         })
         .describe('The audit log.')
         .prefault({}),

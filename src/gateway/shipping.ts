@@ -27,16 +27,17 @@ const maxFlushMs = 5000
 
 /** Nothing is started, and nothing loaded, where no sink is configured. */
 export function createShipping({ config, version, audit, logger, metrics }: ShippingOptions): Shipping {
-  const { sinks, folder } = config.audit
-  const reports = createSinkReports({ sinks, records: () => audit.status().records, now: Date.now, logger, metrics })
+  const { sinks, witness, folder } = config.audit
+  const reported = witness === null ? sinks : [...sinks, { name: 'witness', type: 'witness' }]
+  const reports = createSinkReports({ sinks: reported, records: () => audit.status().records, now: Date.now, logger, metrics })
   let shipper: ShipperProcess | null = null
 
   return {
     async start() {
-      if (sinks.length === 0) return
+      if (reported.length === 0) return
       const { startShipper } = await import('../sinks/index.ts')
       shipper = startShipper(
-        { folder, sinks, state: config.state, version },
+        { folder, sinks, witness, state: config.state, version },
         {
           onProgress: reports.take,
           async note(event, facts) {

@@ -1,5 +1,4 @@
 /** What the shipping process says of each sink, as metrics, status and log lines. */
-import type { SinkConfig } from '../config/index.ts'
 import type { Progress } from '../sinks/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
@@ -15,7 +14,7 @@ export interface SinkReports {
 }
 
 export interface SinkReportsOptions {
-  readonly sinks: readonly SinkConfig[]
+  readonly sinks: readonly { readonly name: string; readonly type: string }[]
   /** Of the log, on disk. */
   readonly records: () => number
   readonly now: () => number

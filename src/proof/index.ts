@@ -2,7 +2,7 @@
 export { verifyChain } from './chain.ts'
 export { openCheckpoint } from './checkpoint.ts'
 export { exportLog } from './export.ts'
-export { parseVerifierKey, type VerifierKey } from './note.ts'
+export { parseVerifierKey, type VerifierKey, verifyCosignatures } from './note.ts'
 export { ProofError } from './proof-error.ts'
 export { formatProof, verifyProof } from './proof-file.ts'
 export { openProver, type Prover } from './prover.ts'

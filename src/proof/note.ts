@@ -93,6 +93,11 @@ export function verifyNote(note: Note, required: VerifierKey, others: readonly V
   return verified
 }
 
+/** Cosignatures alone, as a witness answers them: lines of other keys are passed over. Throws as `verifyNote`. */
+export function verifyCosignatures(text: string, lines: string, witness: VerifierKey): readonly VerifiedSignature[] {
+  return verifyNote(parseNote(Buffer.from(`${text}\n${lines}`)), witness)
+}
+
 function verifyOne(text: string, { name, type, key }: VerifierKey, signature: Buffer): number | null {
   const isCosignature = type === 4
   const time = isCosignature && signature.byteLength === 72 ? Number(signature.readBigUInt64BE()) : null

@@ -1,16 +1,18 @@
 /** Ships the log to all its sinks, each on its own: one that fails holds up no other. */
 import { join } from 'node:path'
-import type { SinkConfig } from '../config/index.ts'
+import type { SinkConfig, WitnessConfig } from '../config/index.ts'
 import { createCompile, gatewayFolders } from '../opa/index.ts'
 import { createSink } from './create-sink.ts'
 import { loadMasks } from './mask-records.ts'
 import { createShape } from './shape.ts'
 import { createShipping, type Opened, type Progress, type ShippingOptions } from './ship.ts'
+import { createWitnessing } from './witnessing.ts'
 
 export interface ShipperSettings {
   /** Of the log. */
   readonly folder: string
   readonly sinks: readonly SinkConfig[]
+  readonly witness: WitnessConfig | null
   /** Folders of the gateway's state: where cursors are, compiled rules, and programs of the compiler. */
   readonly state: { readonly sinks: string; readonly policies: string; readonly compiler: string }
   readonly version: string
@@ -33,7 +35,7 @@ export interface Shipper {
 /** Of one delivery: a receiver that takes little at a time is not sent more than it can answer within its time. */
 const maxBytes = 1024 * 1024
 
-export function createShipper({ folder, sinks, state, version, note, onMaskFailure }: ShipperOptions): Shipper {
+export function createShipper({ folder, sinks, witness, state, version, note, onMaskFailure }: ShipperOptions): Shipper {
   const open: Opened[] = []
   const compile = createCompile(gatewayFolders(state.compiler))
 
@@ -47,7 +49,7 @@ export function createShipper({ folder, sinks, state, version, note, onMaskFailu
     return sink
   }
 
-  const shippings = sinks.map((config) =>
+  const sinkShippings = sinks.map((config) =>
     createShipping({
       ...{ name: config.name, folder, maxBytes, note },
       cursorFile: join(state.sinks, `${config.name}.json`),
@@ -57,6 +59,8 @@ export function createShipper({ folder, sinks, state, version, note, onMaskFailu
       open: (origin) => opened(config, origin),
     }),
   )
+
+  const shippings = witness === null ? sinkShippings : [...sinkShippings, createWitnessing({ folder, witness })]
 
   return {
     progress: () => shippings.map((shipping) => shipping.progress()),

@@ -264,6 +264,8 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
   'audit.maxSegment': ['flow/configured-bounds.test.ts', 'the audit log goes on in another segment once one has audit.maxSegment'],
   'audit.personal': ['flow/log-stream.test.ts', 'what is personal is masked for who has no right to it'],
+  'audit.witness.url': ['sinks/witness.test.ts', 'each checkpoint is cosigned as the log grows, over restarts'],
+  'audit.witness.key': ['sinks/witness.test.ts', 'nothing that is not a cosignature of this checkpoint by this witness is kept'],
   'audit.durability': ['unit/pipeline.test.ts', 'with audit.durability strict the effect waits for its record'],
   ...sinkKeys,
   'http.maxStreams': ['flow/http2-proxy.test.ts', 'no more streams are open at once than http.maxStreams'],
