@@ -5,12 +5,18 @@ import { join } from 'node:path'
 /** A log that was never signed is known by this. */
 const unsigned = 'sallyport/unsigned'
 
-/** The name of the log, which its checkpoints bear as well. */
-export async function readOrigin(folder: string): Promise<string> {
+export interface LogName {
+  /** Its checkpoints bear it as well. */
+  readonly origin: string
+  /** What proves its checkpoints (C2SP signed-note); `null` where there are none. */
+  readonly verifierKey: string | null
+}
+
+export async function readLogName(folder: string): Promise<LogName> {
   const key = await readFile(join(folder, 'verifier-key'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return unsigned
+    if (error.code === 'ENOENT') return null
     throw error
   })
   // The name ends at the last but one plus sign (C2SP signed-note).
-  return key.trim().replace(/\+[^+]*\+.*$/s, '')
+  return { origin: key?.trim().replace(/\+[^+]*\+.*$/s, '') ?? unsigned, verifierKey: key?.trim() ?? null }
 }

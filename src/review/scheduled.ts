@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { WebhookConfig } from '../config/index.ts'
 import { createCompile, createLibrarySource, gatewayFolders, libraryIn } from '../opa/index.ts'
-import { readOrigin } from '../records/index.ts'
+import { readLogName } from '../records/index.ts'
 import { openChecks } from './checks.ts'
 import { addReported } from './facts.ts'
 import type { Finding } from './finding.ts'
@@ -55,7 +55,7 @@ const maxWaiting = 10_000
 /** Throws `CheckError`, `RegoError`, `CompilerMissing`, and what the file system throws. */
 export async function runScheduled(run: RunSettings): Promise<Run> {
   const { folder, keptFile, everyMs, compiler, policies, maxNews } = run
-  const origin = await readOrigin(folder)
+  const { origin } = await readLogName(folder)
   const before = await readKept(keptFile)
   // Another log has another history.
   const kept = before?.origin === origin ? before : null

@@ -13,5 +13,9 @@ export async function createSink(config: SinkConfig, context: SinkContext): Prom
       return (await import('./syslog-sink.ts')).createSyslogSink(config, context)
     case 'webhook':
       return (await import('./webhook-sink.ts')).createWebhookSink(config)
+    case 'kafka':
+      return (await import('./kafka/index.ts')).createKafkaSink(config, context)
+    case 'otlp':
+      return (await import('./otlp/index.ts')).createOtlpSink(config, context)
   }
 }

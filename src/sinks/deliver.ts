@@ -1,7 +1,7 @@
 /** Delivers a batch whole: again and again until it is taken, without what the receiver will never take. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Backoff } from '../bundles/index.ts'
-import { Refused, type Shipped, type ShippedRecord, type Sink } from './sink.ts'
+import { type PartlyRefused, Refused, RetryLater, type Shipped, type ShippedRecord, type Sink } from './sink.ts'
 
 export interface DeliverOptions {
   readonly sink: Sink
@@ -15,6 +15,8 @@ export interface DeliverOptions {
 
 export interface Delivered {
   readonly refused: readonly { readonly item: Shipped; readonly why: string }[]
+  /** Some of these, and the receiver does not say which. */
+  readonly partlyRefused: readonly (PartlyRefused & { readonly items: readonly Shipped[] })[]
   /** Records at the end that were refused: what comes next follows them. */
   readonly leftOut: number
 }
@@ -23,6 +25,7 @@ export interface Delivered {
 export async function deliver(batch: readonly Shipped[], options: DeliverOptions): Promise<Delivered> {
   const { sink, timeoutMs, backoff, signal, onFailure } = options
   const refused: { item: Shipped; why: string }[] = []
+  const partlyRefused: (PartlyRefused & { items: readonly Shipped[] })[] = []
   let left = batch
   let trailing = 0
   let size = batch.length
@@ -30,7 +33,8 @@ export async function deliver(batch: readonly Shipped[], options: DeliverOptions
     signal.throwIfAborted()
     const part = left.slice(0, size)
     try {
-      await sink.deliver(part, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]))
+      const partly = await sink.deliver(part, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]))
+      if (typeof partly === 'object') partlyRefused.push({ ...partly, items: part })
       backoff.reset()
       left = left.slice(size)
       size *= 2
@@ -40,7 +44,8 @@ export async function deliver(batch: readonly Shipped[], options: DeliverOptions
       else if (never === null) {
         signal.throwIfAborted()
         onFailure(error as Error)
-        await sleep(backoff.next(), undefined, { signal, ref: false })
+        const askedMs = error instanceof RetryLater ? error.afterMs : 0
+        await sleep(Math.max(backoff.next(), askedMs), undefined, { signal, ref: false })
       } else {
         refused.push(...never.map((item) => ({ item, why: (error as Error).message })))
         const rest = without(left, new Set(never))
@@ -49,7 +54,7 @@ export async function deliver(batch: readonly Shipped[], options: DeliverOptions
       }
     }
   }
-  return { refused, leftOut: trailing }
+  return { refused, partlyRefused, leftOut: trailing }
 }
 
 /** `null`: the sink cannot tell which of several it is. */

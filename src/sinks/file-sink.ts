@@ -56,7 +56,7 @@ export function createFileSink(path: string): Sink {
 export function createStreamSink(stream: Writable): Sink {
   return {
     deliver: (batch) =>
-      new Promise((resolve, reject) => stream.write(linesOf(batch), (error) => (error == null ? resolve() : reject(error)))),
+      new Promise<void>((resolve, reject) => stream.write(linesOf(batch), (error) => (error == null ? resolve() : reject(error)))),
     close: async () => {},
   }
 }

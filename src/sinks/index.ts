@@ -1,3 +1,4 @@
 /** Views of the log's records, and the sinks that they are shipped to. */
+export { headers, type KafkaConnection, type KafkaSasl, kafkaOptions, saslMechanisms } from './kafka/index.ts'
 export { type ShipperProcess, startShipper } from './process/index.ts'
 export type { Progress } from './ship.ts'

@@ -1,9 +1,9 @@
 /** Ships the log to one sink, from where its cursor stands: in order, at least once, for as long as it takes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createBackoff } from '../bundles/index.ts'
-import { readOrigin, type StoredRecord } from '../records/index.ts'
+import { type LogName, readLogName, type StoredRecord } from '../records/index.ts'
 import { type Cursor, openCursor, readPosition } from './cursor.ts'
-import { type Delivered, deliver } from './deliver.ts'
+import { deliver } from './deliver.ts'
 import { type FeedBatch, feed, readCheckpoint } from './feed.ts'
 import type { Shape } from './shape.ts'
 import type { Shipped, Sink } from './sink.ts'
@@ -46,7 +46,7 @@ export interface ShippingOptions {
   /** Between two attempts. */
   readonly maxDelayMs: number
   /** Once the log's name is known. Rejects with what keeps the sink from being served, and is asked again. */
-  readonly open: (origin: string) => Promise<Opened>
+  readonly open: (log: LogName) => Promise<Opened>
   /** Resolves once the record is durable. */
   readonly note: (event: SinkEvent, facts: SinkFact) => Promise<void>
 }
@@ -90,9 +90,9 @@ export function createShipping(options: ShippingOptions): Shipping {
   }
 
   async function shipAll(signal: AbortSignal): Promise<void> {
-    const origin = await readOrigin(folder)
-    cursor ??= await begin(origin)
-    opened ??= await options.open(origin)
+    const log = await readLogName(folder)
+    cursor ??= await begin(log.origin)
+    opened ??= await options.open(log)
     const { next: from, checkpoint: shipped } = cursor.position
     for await (const batch of feed({ folder, from, shipped, maxRecords, maxBytes, signal })) {
       await ship(batch, cursor, opened, signal)
@@ -116,12 +116,16 @@ export function createShipping(options: ShippingOptions): Shipping {
     const lost = await noteLost(next, records[0]?.index ?? next, origin)
     const shaped = shapeAll(records, shape, at.position.leftOut + lost)
     const items = checkpoint === null ? shaped.items : [...shaped.items, shape.checkpoint(checkpoint, new Date().toISOString())]
-    const { refused, leftOut } = await deliver(items, { sink, timeoutMs, backoff, signal, onFailure: failed })
-    await noteRefused(refused)
+    const { refused, partlyRefused, leftOut } = await deliver(items, { sink, timeoutMs, backoff, signal, onFailure: failed })
+    const refusedItems = refused.map(({ item }) => item)
+    await noteRefused(refusedItems, refused.length, refused[0]?.why ?? '')
+    for (const { items: some, count, why } of partlyRefused)
+      await noteRefused(some, count, `${why}; which of them, the receiver does not say`)
+    const refusedCount = partlyRefused.reduce((sum, { count }) => sum + count, refused.length)
     counts.lost += lost
     counts.dropped += records.length - shaped.items.length
-    counts.refused += refused.length
-    counts.shipped += items.length - refused.length
+    counts.refused += refusedCount
+    counts.shipped += items.length - refusedCount
     problem = null
     oldestMs = null
     await at.move({
@@ -141,10 +145,10 @@ export function createShipping(options: ShippingOptions): Shipping {
   }
 
   /** A receiver that refuses everything would otherwise be answered with ever more records of that. */
-  async function noteRefused(refused: Delivered['refused']): Promise<void> {
-    const told = refused.filter(({ item }) => item.kind === 'checkpoint' || item.type !== 'sink-refused')
-    const records = rangesOf(told.flatMap(({ item }) => (item.kind === 'record' ? [item.index] : [])))
-    if (told.length > 0) await note('sink-refused', { sink: name, records, count: told.length, why: told[0]?.why ?? '' })
+  async function noteRefused(items: readonly Shipped[], count: number, why: string): Promise<void> {
+    const told = items.filter((item) => item.kind === 'checkpoint' || item.type !== 'sink-refused')
+    const records = rangesOf(told.flatMap((item) => (item.kind === 'record' ? [item.index] : [])))
+    if (told.length > 0) await note('sink-refused', { sink: name, records, count: Math.min(count, told.length), why })
   }
 
   /** That which the log published at its end. */

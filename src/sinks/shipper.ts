@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { SinkConfig, WitnessConfig } from '../config/index.ts'
 import { createCompile, gatewayFolders } from '../opa/index.ts'
+import type { LogName } from '../records/index.ts'
 import { createSink } from './create-sink.ts'
 import { loadMasks } from './mask-records.ts'
 import { createShape } from './shape.ts'
@@ -39,12 +40,12 @@ export function createShipper({ folder, sinks, witness, state, version, note, on
   const open: Opened[] = []
   const compile = createCompile(gatewayFolders(state.compiler))
 
-  async function opened(config: SinkConfig, origin: string): Promise<Opened> {
+  async function opened(config: SinkConfig, { origin, verifierKey }: LogName): Promise<Opened> {
     const onFailure = (error: Error) => onMaskFailure(config.name, error)
     const mask =
       config.rules === undefined ? null : await loadMasks({ folder: config.rules, cacheFolder: state.policies, compile, onFailure })
     const shape = createShape({ view: config.view, mask, context: { origin, version } })
-    const sink = { sink: await createSink(config, { origin, version }), shape }
+    const sink = { sink: await createSink(config, { origin, verifierKey, version }), shape }
     open.push(sink)
     return sink
   }
@@ -56,7 +57,7 @@ export function createShipper({ folder, sinks, witness, state, version, note, on
       maxRecords: config.batch,
       timeoutMs: config.timeout,
       maxDelayMs: config.maxDelay,
-      open: (origin) => opened(config, origin),
+      open: (log) => opened(config, log),
     }),
   )
 

@@ -40,19 +40,28 @@ export interface Sink {
   /**
    * Resolves once the receiver has taken all of it, and not before: the cursor moves then. Never called again before it has
    * settled. Rejects with `Refused` for what will never be taken; with anything else to be called again later with the same,
-   * perhaps more of it. What was sent twice is the receiver's to know by its index.
+   * perhaps more of it. What was sent twice is the receiver's to know by its index. Gives what of it the receiver has refused
+   * where that does not say which, and must not be sent any of it again.
    */
-  deliver(batch: readonly Shipped[], signal: AbortSignal): Promise<void>
+  deliver(batch: readonly Shipped[], signal: AbortSignal): Promise<void> | Promise<PartlyRefused | undefined>
   /** The operator has moved files (SIGHUP). */
   reopen?(): void
   /** After the last delivery has settled. Never rejects. */
   close(): Promise<void>
 }
 
+export interface PartlyRefused {
+  /** How many of the batch. */
+  readonly count: number
+  readonly why: string
+}
+
 /** What a sink of any kind is told besides its own settings. */
 export interface SinkContext {
   /** Of the log: `sallyport/<uuid>`; the key of what a gateway ships. */
   readonly origin: string
+  /** Of the log (C2SP signed-note); `null` where it is not signed. */
+  readonly verifierKey: string | null
   readonly version: string
 }
 
@@ -68,3 +77,20 @@ export class Refused extends Error {
     this.items = items
   }
 }
+
+/** The receiver is there, and asks for a pause. */
+export class RetryLater extends Error {
+  /** Zero where it does not say how long. */
+  readonly afterMs: number
+
+  /** `retryAfter`: as the header says it, in seconds or as a date (RFC 9110 §10.2.3). */
+  constructor(message: string, retryAfter: string | readonly string[] | undefined) {
+    super(message)
+    const text = String(retryAfter)
+    const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+    this.afterMs = Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), maxPauseMs)
+  }
+}
+
+/** A receiver that asks for a year is asked again within the hour. */
+const maxPauseMs = 3_600_000

@@ -48,7 +48,9 @@ test('after a restart it goes on where it stood; what a crash took of the cursor
   await first.close(20, 1000)
   log.append(5)
   const [resumed, crashed] = [createReceiver(), createReceiver()]
-  await isShipped(shipTo(t, log, resumed, { cursorFile: first.cursorFile }), 25)
+  const second = shipTo(t, log, resumed, { cursorFile: first.cursorFile })
+  await isShipped(second, 25)
+  await second.close(25, 1000)
   assert.deepEqual(resumed.texts(), log.lines.slice(20))
   writeFileSync(first.cursorFile, before)
   await isShipped(shipTo(t, log, crashed, { cursorFile: first.cursorFile }), 25)

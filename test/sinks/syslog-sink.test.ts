@@ -20,7 +20,10 @@ const { signal } = new AbortController()
 
 function sinkTo(port: number, more: Partial<SyslogConfig> = {}) {
   const config = { type: 'syslog', name: 'siem', view: 'json', batch: 500, timeout: 1000, maxDelay: 20, facility: 'local3' } as const
-  return createSyslogSink({ ...config, host: 'localhost', port, ...more }, { origin: 'sallyport/5f0c', version: '0.1.0' })
+  return createSyslogSink(
+    { ...config, host: 'localhost', port, ...more },
+    { origin: 'sallyport/5f0c', verifierKey: null, version: '0.1.0' },
+  )
 }
 
 test(

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createShape } from '../../src/sinks/shape.ts'
 import { createShipping, type Shipping, type ShippingOptions } from '../../src/sinks/ship.ts'
-import type { Shipped, Sink } from '../../src/sinks/sink.ts'
+import type { PartlyRefused, Shipped, Sink } from '../../src/sinks/sink.ts'
 import { createFolder } from './folder.ts'
 import type { GrowingLog } from './growing-log.ts'
 
@@ -13,7 +13,7 @@ export interface Receiver {
   readonly taken: readonly (readonly Shipped[])[]
   /** Texts of what was taken, in its order. */
   texts(): readonly string[]
-  /** Decides on each delivery before it is taken: throws, or waits. */
+  /** Decides on each delivery before it is taken: throws, waits, or gives what is refused of it. */
   on(delivery: (batch: readonly Shipped[], signal: AbortSignal) => unknown): void
 }
 
@@ -28,8 +28,9 @@ export function createReceiver(): Receiver {
     },
     sink: {
       async deliver(batch, signal) {
-        await before(batch, signal)
+        const partlyRefused = await before(batch, signal)
         taken.push(batch)
+        return partlyRefused as PartlyRefused | undefined
       },
       close: async () => {},
     },
@@ -52,7 +53,7 @@ export function shipTo(
   const cursorFile = options.cursorFile ?? join(createFolder(t), 'siem.json')
   const shipping = createShipping({
     ...{ name: 'siem', folder: log.folder, cursorFile, maxRecords: 100, maxBytes: 1024 * 1024, timeoutMs: 5000, maxDelayMs: 20 },
-    async open(origin) {
+    async open({ origin }) {
       return { sink: receiver.sink, shape: createShape({ view: 'json', mask: null, context: { origin, version: '0.1.0' } }) }
     },
     async note(event, facts) {

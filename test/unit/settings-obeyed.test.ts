@@ -9,6 +9,8 @@ import { root } from '../support/installation.ts'
 /** A file below test/, and a title in it. That file names the key. */
 type Shown = readonly [file: string, title: string]
 
+const kafkaGateway = ['sinks/kafka.test.ts', 'a gateway ships its log as sallyport.yaml says, and "audit follow" verifies it'] as const
+const otlpGateway = ['sinks/otlp-sink.test.ts', 'a gateway ships its log to a collector as sallyport.yaml says'] as const
 const secret = ['unit/config.test.ts', 'secrets from it or a file, and are known to the redactor'] as const
 const buckets = Object.fromEntries(
   ['arrivals', 'requests', 'bytesOut', 'bytesIn'].flatMap((bucket): [string, Shown][] => {
@@ -151,6 +153,21 @@ const sinkKeys: Readonly<Record<string, Shown>> = {
   'audit.sinks[].signing': ['sinks/webhook-sink.test.ts', 'signed over what it is before it is compressed'],
   'audit.sinks[].gzip': ['sinks/webhook-sink.test.ts', 'signed over what it is before it is compressed'],
   'audit.sinks[].rules': ['sinks/masks.test.ts', 'the rules of a sink drop records and mask parts of them'],
+  'audit.sinks[].brokers': kafkaGateway,
+  'audit.sinks[].topic': kafkaGateway,
+  'audit.sinks[].compression': kafkaGateway,
+  'audit.sinks[].heartbeat': ['sinks/kafka.test.ts', 'a gateway without work sends its last checkpoint again'],
+  'audit.sinks[].tls.ca': kafkaGateway,
+  'audit.sinks[].tls.clientCertificate.certificate': kafkaGateway,
+  'audit.sinks[].tls.clientCertificate.key': kafkaGateway,
+  'audit.sinks[].tls.serverName': kafkaGateway,
+  'audit.sinks[].sasl.mechanism': kafkaGateway,
+  'audit.sinks[].sasl.username': kafkaGateway,
+  'audit.sinks[].sasl.password': kafkaGateway,
+  'audit.sinks[].sasl.password.env': secret,
+  'audit.sinks[].sasl.password.file': kafkaGateway,
+  'audit.sinks[].sasl.tokenFile': kafkaGateway,
+  'audit.sinks[].attributes': otlpGateway,
 }
 const configKeys: Readonly<Record<string, Shown>> = {
   ...inBoth,

@@ -4,6 +4,7 @@ import type { AddCommand } from '../every-command.ts'
 import { addConsistency } from './consistency.ts'
 import { addContinue } from './continue.ts'
 import { addExport } from './export.ts'
+import { addFollow } from './follow.ts'
 import { addProve } from './prove.ts'
 import { addQuery } from './query.ts'
 import { addReview } from './review.ts'
@@ -23,4 +24,5 @@ export function addAuditCommands(program: Command, command: AddCommand, print: (
   addExport(add)
   addContinue(add)
   addReview(add)
+  addFollow(add)
 }

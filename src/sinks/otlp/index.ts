@@ -1,0 +1,2 @@
+/** OpenTelemetry: records as logs, over OTLP. */
+export { createOtlpSink, type OtlpSettings } from './otlp-sink.ts'
