@@ -36,7 +36,11 @@ async function startReceiver(t: TestContext, make: (answer: (req: IncomingMessag
     res.writeHead(204).end()
   })
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const close = () => new Promise<void>((resolve) => (server.close(() => resolve()), server.closeAllConnections()))
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
   await listen(0)
   t.after(close)
   const { port } = server.address() as AddressInfo

@@ -3,11 +3,16 @@ import { z } from 'zod'
 import { duration, name } from '../quantities.ts'
 import type { Sourced } from '../sourced-schema.ts'
 
-export const views = ['json'] as const
+const views = ['json', 'ocsf', 'ecs', 'opa', 'cloudevents'] as const
 
 export const commonKeys = ({ folder }: Sourced) => ({
   name: name().describe('For metrics, messages and the file that says how far the sink has come.'),
-  view: z.enum(views).describe('The form of what is shipped: `json` as it is stored.').prefault('json'),
+  view: z
+    .enum(views)
+    .describe(
+      'The form of what is shipped: `json` as it is stored, `ocsf` (OCSF 1.8), `ecs` (Elastic Common Schema 9), `opa` (decisions only, as OPA’s decision log) or `cloudevents` (the stored record in an envelope of CloudEvents 1.0).',
+    )
+    .prefault('json'),
   rules: folder(
     'Folder of Rego (`package system.log`) that drops records, or masks parts of them, for this sink. None where absent.',
   ).optional(),

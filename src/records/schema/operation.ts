@@ -152,6 +152,25 @@ export const operation: Readonly<Record<string, RecordType>> = {
       newFindings: count('that no review found before, and that are recorded'),
     },
   },
+  'sink-refused': {
+    description: 'A sink refused records for good; it does not get them.',
+    members: {
+      sink: text('its name', 63),
+      records: text('their numbers: `3-5,9`; empty where it was a checkpoint', 32_000),
+      count: count('of them'),
+      why: text('as the receiver says it'),
+    },
+  },
+  'sink-gap': {
+    description: 'Records were removed from the log before a sink had them, or another log is in its place.',
+    members: {
+      sink: text('its name', 63),
+      origin: text('of the log that they were in', 300),
+      from: count('the first of them'),
+      to: optional(count('the last of them; absent where that is not known')),
+      why: text('which of the two'),
+    },
+  },
   continued: {
     description: '`sallyport audit continue` closed a log that was broken.',
     members: {

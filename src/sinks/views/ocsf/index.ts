@@ -1,0 +1,2 @@
+/** The view of OCSF. */
+export { ocsfView } from './ocsf.ts'
