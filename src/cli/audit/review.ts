@@ -1,6 +1,7 @@
 /** `sallyport audit review`: Rego checks over the records of a time. */
 import { Option } from 'commander'
 import type { Config } from '../../config/index.ts'
+import { formatProof, openProver, ProofError, type Prover } from '../../proof/index.ts'
 import {
   createLocalTime,
   createRevisions,
@@ -65,8 +66,9 @@ async function auditReview(config: Config | null, flags: ReviewFlags): Promise<R
     const local = createLocalTime(settings.officeHours.timeZone)
     return review({ folder, since: from, until: to, ask, local, revisions: config === null ? noRevisions : revisionsOf(config) })
   }).catch(asCommandError)
-  if (json) printLine(JSON.stringify(asJson(reviewed)))
-  else for (const line of rows(reviewed)) printLine(line)
+  const copy = config === null ? folder : null
+  if (json) printLine(JSON.stringify(asJson(reviewed, folder, copy)))
+  else for (const line of rows(reviewed, copy)) printLine(line)
   return reviewed
 }
 
@@ -87,27 +89,56 @@ interface Evidence {
   readonly prove: string
 }
 
-function evidenceOf({ records }: Finding, { ids }: Reviewed): readonly Evidence[] {
+/** `copy`: the folder that was named; `null`: the configuration's log. */
+function evidenceOf({ records }: Finding, { ids }: Reviewed, copy: string | null): readonly Evidence[] {
   return records.map((index) => {
     const id = ids.get(index)
-    return { index, ...(id !== undefined && { id }), prove: `sallyport audit prove ${index}` }
+    return { index, ...(id !== undefined && { id }), prove: `sallyport audit prove ${index}${copy === null ? '' : ` --folder ${copy}`}` }
   })
 }
 
-function asJson(reviewed: Reviewed): object {
+function asJson(reviewed: Reviewed, folder: string, copy: string | null): object {
   const { since, until, records, unreadable, findings } = reviewed
-  const proven = findings.map((finding) => ({ ...finding, records: evidenceOf(finding, reviewed) }))
-  return { since, until, records, unreadable, findings: proven }
+  const prover = proverOf(folder)
+  try {
+    const proven = findings.map((finding) => ({
+      ...finding,
+      records: evidenceOf(finding, reviewed, copy).map((evidence) => ({ ...evidence, ...proofOf(prover, evidence.index) })),
+    }))
+    return { since, until, records, unreadable, findings: proven }
+  } finally {
+    prover?.close()
+  }
 }
 
-function* rows(reviewed: Reviewed): Generator<string> {
+/** `null`: the log is not signed. */
+function proverOf(folder: string): Prover | null {
+  try {
+    return openProver(folder)
+  } catch (error) {
+    if (error instanceof ProofError) return null
+    throw error
+  }
+}
+
+/** Nothing where the record is not under a checkpoint yet. */
+function proofOf(prover: Prover | null, index: number): { readonly proof?: string } {
+  try {
+    return prover === null ? {} : { proof: formatProof(prover.prove(index)) }
+  } catch (error) {
+    if (error instanceof ProofError) return {}
+    throw error
+  }
+}
+
+function* rows(reviewed: Reviewed, copy: string | null): Generator<string> {
   const { since, until, records, unreadable, findings } = reviewed
   const counts = severities.map((severity) => `${findings.filter((finding) => finding.severity === severity).length} ${severity}`)
   for (const finding of findings) {
     const { severity, integration, check, title, why } = finding
     yield `${severity.toUpperCase().padEnd(6)}  ${integration ?? '-'}  ${title}  (${check})`
     yield `        ${why}`
-    for (const { index, id, prove } of evidenceOf(finding, reviewed).slice(0, shownRecords))
+    for (const { index, id, prove } of evidenceOf(finding, reviewed, copy).slice(0, shownRecords))
       yield `        record ${index}${id === undefined ? '' : ` of ${id}`}: ${prove}`
     const more = finding.records.length - shownRecords
     if (more > 0) yield `        and ${more} more records`
