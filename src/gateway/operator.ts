@@ -96,7 +96,7 @@ export function createOperator(options: OperatorOptions): Admin {
     access,
     recorded: audit.noted,
     log: {
-      ...{ folder: config.audit.folder, personal: config.audit.personal },
+      ...{ folder: config.audit.folder, indexFolder: config.state.auditIndex, personal: config.audit.personal },
       ...{ note: audit.note, noted: audit.noted, next: () => audit.status().records },
     },
     logger,

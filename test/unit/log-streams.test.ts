@@ -37,7 +37,6 @@ async function arrange(
         more()
         return { more, end: () => {} }
       },
-      close: () => {},
     },
   })
   const server = createServer((_req, res) => void streams.open(res, principal, { kind: 'stream', from: 0, filter: {}, hidden: [] }, {}))

@@ -1,18 +1,13 @@
 /** Which records are wanted, from the query of a URL. */
+import type { Entry, Filter } from '../../query/index.ts'
 
-/** Of several values of one member any matches; each member that is given must. */
+// Not from the index itself, which loads a database.
+const decisions = ['allow', 'deny', 'refused'] as const satisfies Filter['decision']
+
 const listNames = [
   ...(['integration', 'identity', 'decision', 'rule', 'host', 'path', 'method', 'kind', 'status', 'problem'] as const),
   ...(['type', 'id', 'parent', 'text'] as const),
-] as const
-type ListName = (typeof listNames)[number]
-
-export type Filter = Readonly<Partial<Record<ListName, readonly string[]>>> & {
-  /** Milliseconds since the epoch, inclusive. */
-  readonly since?: number
-  /** Exclusive. */
-  readonly until?: number
-}
+] as const satisfies readonly (keyof Filter)[]
 
 /** What was asked cannot be answered; the message says why. */
 export class BadQuestion extends Error {
@@ -24,13 +19,48 @@ export class BadQuestion extends Error {
   }
 }
 
-/** What a filter looks at, where that is not the member of its name. `null`: every member. */
+/** What is asked of a request is a member of one of these. */
+const aboutRequest = ['subject', 'asked']
+
+/** Of which members of records a filter, a sum or a column of an entry tells, where that is not the member of its name alone. `null`: of each. */
 const membersOf: Readonly<Record<string, readonly string[] | null>> = {
+  ...Object.fromEntries(['method', 'scheme', 'host', 'port', 'path', 'query'].map((name) => [name, [name, ...aboutRequest]])),
+  place: ['name', 'root', ...aboutRequest],
   decision: ['allow'],
   problem: ['problem', 'code'],
   text: null,
+  detail: null,
   since: ['time'],
   until: ['time'],
+}
+
+const columns = [
+  ...([
+    'id',
+    'parent',
+    'integration',
+    'identity',
+    'decision',
+    'rule',
+    'kind',
+    'action',
+    'method',
+    'scheme',
+    'host',
+    'port',
+    'place',
+  ] as const),
+  ...(['path', 'query', 'status', 'problem', 'detail', 'requests', 'sentBytes', 'receivedBytes', 'durationMs', 'complete'] as const),
+] as const satisfies readonly (keyof Entry)[]
+
+function tellsOf(name: string, hidden: readonly string[]): boolean {
+  const members = Object.hasOwn(membersOf, name) ? membersOf[name] : [name]
+  return members === null || members === undefined || members.some((member) => hidden.includes(member))
+}
+
+/** The columns of an entry that tell of members which are hidden. Without any hidden, none. */
+export function hiddenColumns(hidden: readonly string[]): readonly string[] {
+  return hidden.length === 0 ? [] : columns.filter((column) => tellsOf(column, hidden))
 }
 
 /** Filters of the query, and its other parameters. Throws `BadQuestion` where a name is unknown or a value has not its form. */
@@ -47,7 +77,13 @@ export function readQuestion(query: URLSearchParams, others: readonly string[]):
     else if (others.includes(name)) given.set(name, values[0] ?? '')
     else filter[name] = timeOf(name, values[0] ?? '')
   }
+  if (filter['decision'] !== undefined) requireDecisions(filter['decision'] as readonly string[])
   return { filter, given }
+}
+
+function requireDecisions(given: readonly string[]): void {
+  const wrong = given.find((decision) => !decisions.some((known) => known === decision))
+  if (wrong !== undefined) throw new BadQuestion(400, `"${wrong}" is not a decision: there are ${decisions.join(', ')}`)
 }
 
 function timeOf(name: string, text: string): number {
@@ -59,11 +95,9 @@ function timeOf(name: string, text: string): number {
 /** What cannot be seen cannot be looked for either: whether there is an answer would say what it is. Throws `BadQuestion`. */
 export function refuseHidden(filter: Filter, by: string | null, hidden: readonly string[]): void {
   if (hidden.length === 0) return
-  for (const name of [...Object.keys(filter), ...(by === null ? [] : [by])]) {
-    const members = membersOf[name]
-    if (members !== null && !(members ?? [name]).some((member) => hidden.includes(member))) continue
-    throw new BadQuestion(403, `you may not ask by "${name}": it is personal (audit.personal), and you have no right to that`)
-  }
+  for (const name of [...Object.keys(filter), ...(by === null ? [] : [by])])
+    if (tellsOf(name, hidden))
+      throw new BadQuestion(403, `you may not ask by "${name}": it is personal (audit.personal), and you have no right to that`)
 }
 
 /** For the record of the question: what was asked for, by its names, so that masks hold there too. */

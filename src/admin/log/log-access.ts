@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../../core/index.ts'
 import type { Principal } from '../../operators/index.ts'
 import { sendProblem } from '../answers.ts'
+import { createAsk } from './ask.ts'
+import { type AskedQuestion, indexOf, questionFrom } from './asked-question.ts'
 import { askedOf, BadQuestion, readQuestion, refuseHidden } from './filter.ts'
 import { createLogReader } from './log-reader.ts'
 import { createReads, type ReadsOptions } from './reads.ts'
@@ -11,6 +13,8 @@ import { sendTile, tileAt } from './tiles.ts'
 
 export interface LogAccessOptions extends ReadsOptions, Pick<StreamsOptions, 'maxStreams' | 'heartbeatMs' | 'slowMs'> {
   readonly folder: string
+  /** Where the index of the log is kept. */
+  readonly indexFolder: string
   /** Members of records that only some principals see. */
   readonly personal: readonly string[]
   /** Index of the next record that will be written. */
@@ -25,13 +29,15 @@ export interface LogAccess {
   close(): void
 }
 
-const known = '/v1/audit/checkpoint, /v1/audit/tile/…, /v1/audit/stream'
+const known = 'records, sums, requests/<id>, proofs/<index>, consistency, checkpoint, tile/… and stream'
 
 export function createLogAccess(options: LogAccessOptions): LogAccess {
-  const { folder, personal, next, onBug } = options
+  const { folder, indexFolder, personal, next, onBug } = options
   const reads = createReads(options)
-  const reader = createLogReader(folder)
-  const streams = createStreams({ ...options, reader, reads })
+  // Apart: a question that takes too long ends with its process.
+  const [following, asking] = [createLogReader(folder, indexFolder), createLogReader(folder, indexFolder)]
+  const streams = createStreams({ ...options, reader: following, reads })
+  const ask = createAsk(asking, onBug)
   const hiddenFrom = (principal: Principal) => (principal.personal ? [] : personal)
 
   async function answer(req: IncomingMessage, res: ServerResponse, principal: Principal): Promise<void> {
@@ -39,13 +45,28 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
     const path = pathname.replace(/^\/v1\/audit\//, '')
     if (req.method !== 'GET') return sendProblem(res, 405, 'the log is only read here', { allow: 'GET' })
     if (path === 'stream') return await stream(req, res, principal, searchParams)
+    const question = questionFrom(path, searchParams, hiddenFrom(principal))
+    if (question !== null) return await answerQuestion(res, principal, question)
     const tile = tileAt(path)
-    if (tile === null) return sendProblem(res, 404, `of the log there are ${known}`)
+    if (tile === null) return sendProblem(res, 404, `below /v1/audit/ there are ${known}`)
     // A hash of a record would confirm a guess of what is masked in it.
     if (tile === 'tile' && hiddenFrom(principal).length > 0)
       throw new BadQuestion(403, 'tiles are records and their hashes, and some members of records are personal (audit.personal)')
     await reads.together(principal, tile)
     await sendTile(res, folder, path)
+  }
+
+  async function answerQuestion(res: ServerResponse, principal: Principal, { question, asked }: AskedQuestion): Promise<void> {
+    const answer = await ask(principal, question)
+    if ('status' in answer) {
+      const seconds = 'retryAfterS' in answer ? answer.retryAfterS : answer.status === 503 ? 5 : null
+      return sendProblem(res, answer.status, answer.detail, seconds === null ? {} : { 'retry-after': String(seconds) })
+    }
+    await reads.once(principal, question.kind, answer.records, asked)
+    const type = question.kind === 'proof' ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8'
+    res
+      .writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(answer.text), 'cache-control': 'no-store' })
+      .end(answer.text)
   }
 
   async function stream(req: IncomingMessage, res: ServerResponse, principal: Principal, query: URLSearchParams): Promise<void> {
@@ -79,7 +100,8 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
     close() {
       streams.close()
       reads.close()
-      reader.close()
+      following.close()
+      asking.close()
     },
   }
 }
@@ -87,8 +109,3 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
 /** Every read is recorded before its answer leaves. */
 const unrecorded =
   'the audit log cannot be written, so that it cannot be recorded that you read it; on the machine itself "sallyport audit" reads its folder'
-
-function indexOf(name: string, text: string): number {
-  if (!/^(?:0|[1-9]\d{0,14})$/.test(text)) throw new BadQuestion(400, `${name} is the index of a record: a whole number`)
-  return Number(text)
-}

@@ -1,5 +1,6 @@
 /** A process that reads the log for those who ask over HTTP, so that requests of integrations never wait for it. It ends by itself once nobody has asked for a while. */
-import type { FromProcess, StreamJob, ToProcess } from './process-messages.ts'
+import type { FromProcess, Question, StreamJob, ToProcess } from './process-messages.ts'
+import { createQuestions } from './questions.ts'
 import { streamEvents } from './stream-events.ts'
 
 const idleMs = 60_000
@@ -10,12 +11,14 @@ interface Work {
   more: () => void
 }
 
-serve(process.argv[2] ?? '')
+serve(process.argv[2] ?? '', process.argv[3] ?? '')
 
-function serve(folder: string): void {
+function serve(folder: string, indexFolder: string): void {
   const works = new Map<number, Work>()
+  const questions = createQuestions(folder, indexFolder)
   const idle = setTimeout(() => {
-    if (works.size === 0) process.exit()
+    if (works.size === 0 && !questions.isBusy()) process.exit()
+    idle.refresh()
   }, idleMs)
   process.once('disconnect', () => process.exit())
   process.on('message', (message: ToProcess) => {
@@ -27,22 +30,27 @@ function serve(folder: string): void {
     }
   })
 
-  async function start(id: number, job: StreamJob): Promise<void> {
+  async function start(id: number, job: StreamJob | Question): Promise<void> {
     const work: Work = { stop: new AbortController(), more: () => {} }
     works.set(id, work)
     try {
-      for await (const events of streamEvents(folder, job, work.stop.signal)) {
-        const taken = new Promise<void>((resolve) => {
-          work.more = resolve
-        })
-        send({ id, events })
-        await taken
-      }
+      if (job.kind === 'stream') await stream(id, job, work)
+      else send({ id, answer: await questions.answer(job) })
     } catch (error) {
       send({ id, failed: (error as Error).message })
     }
     works.delete(id)
     idle.refresh()
+  }
+
+  async function stream(id: number, job: StreamJob, work: Work): Promise<void> {
+    for await (const events of streamEvents(folder, job, work.stop.signal)) {
+      const taken = new Promise<void>((resolve) => {
+        work.more = resolve
+      })
+      send({ id, events })
+      await taken
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { Events, FromProcess, StreamJob, ToProcess } from './process-messages.ts'
+import type { Answer, Events, FromProcess, Question, StreamJob, ToProcess } from './process-messages.ts'
 
 const processFile = join(import.meta.dirname, 'log-process.ts')
 const settings = ['--no-warnings', '--max-old-space-size=256', '--max-semi-space-size=4']
@@ -22,23 +22,27 @@ export interface Running {
 
 export interface LogReader {
   stream(job: StreamJob, taker: Taker): Running
+  /** Rejects with what is wrong with the log, or where the process has ended. */
+  ask(question: Question): Promise<Answer>
+  /** Whatever it does: who still waits is told that it has failed. The next question starts another. */
+  kill(): void
+  /** The same, and nothing is told any more. */
   close(): void
 }
 
-export function createLogReader(folder: string): LogReader {
-  const takers = new Map<number, Taker>()
+interface Waiting extends Taker {
+  answered(answer: Answer): void
+}
+
+export function createLogReader(folder: string, indexFolder: string): LogReader {
+  const takers = new Map<number, Waiting>()
   let child: ChildProcess | null = null
   let nextId = 0
-
-  function begin(): ChildProcess {
-    child ??= started()
-    return child
-  }
 
   function started(): ChildProcess {
     const { LD_LIBRARY_PATH } = process.env
     const cache = getCompileCacheDir()
-    const begun = spawn(process.execPath, [...settings, processFile, folder], {
+    const begun = spawn(process.execPath, [...settings, processFile, folder, indexFolder], {
       cwd: import.meta.dirname,
       env: { ...(LD_LIBRARY_PATH && { LD_LIBRARY_PATH }), ...(cache && { NODE_COMPILE_CACHE: dirname(cache) }) },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -67,11 +71,10 @@ export function createLogReader(folder: string): LogReader {
 
   function take(message: FromProcess): void {
     const taker = takers.get(message.id)
+    if (!('events' in message)) takers.delete(message.id)
     if ('events' in message) taker?.events(message.events)
-    else {
-      takers.delete(message.id)
-      taker?.failed(message.failed)
-    }
+    else if ('answer' in message) taker?.answered(message.answer)
+    else taker?.failed(message.failed)
   }
 
   /** What cannot be sent is noticed by the end of the process. */
@@ -79,12 +82,17 @@ export function createLogReader(folder: string): LogReader {
     if (child?.connected === true) child.send(message, () => {})
   }
 
+  function start(job: StreamJob | Question, waiting: Waiting): number {
+    const id = nextId++
+    takers.set(id, waiting)
+    child ??= started()
+    send({ id, job })
+    return id
+  }
+
   return {
     stream(job, taker) {
-      const id = nextId++
-      takers.set(id, taker)
-      begin()
-      send({ id, job })
+      const id = start(job, { ...taker, answered: () => {} })
       return {
         more: () => send({ id, more: true }),
         end() {
@@ -92,6 +100,11 @@ export function createLogReader(folder: string): LogReader {
         },
       }
     },
+    ask: (question) =>
+      new Promise((resolve, reject) => {
+        start(question, { answered: resolve, events: () => {}, failed: (problem) => reject(new Error(problem)) })
+      }),
+    kill: () => void child?.kill('SIGKILL'),
     close() {
       const ending = child
       child = null

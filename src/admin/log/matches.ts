@@ -1,7 +1,7 @@
 /** Whether a record is wanted, as it comes: what questions to the index find of the past, a stream finds of what happens. */
 import { canonicalHostPattern, hostCovers, pathCovers } from '../../canonical/index.ts'
 import type { JsonObject } from '../../core/index.ts'
-import type { Filter } from './filter.ts'
+import type { Filter } from '../../query/index.ts'
 
 /** Requests that are open, whose settlement belongs to them. The oldest gives way. */
 const maxOpen = 10_000

@@ -1,5 +1,5 @@
 /** What the gateway and the processes that read its log say to one another. */
-import type { Filter } from './filter.ts'
+import type { By, Filter } from '../../query/index.ts'
 
 /** Members of records that the reader of this answer may not see. */
 export type Hidden = readonly string[]
@@ -12,8 +12,23 @@ export interface StreamJob {
   readonly hidden: Hidden
 }
 
+export type Question =
+  | {
+      readonly kind: 'records'
+      readonly filter: Filter
+      readonly limit: number
+      /** `next` of the page before. */
+      readonly cursor: number | null
+      readonly oldestFirst: boolean
+      readonly hidden: Hidden
+    }
+  | { readonly kind: 'sums'; readonly filter: Filter; readonly by: By }
+  | { readonly kind: 'request'; readonly requestId: string; readonly hidden: Hidden }
+  | { readonly kind: 'proof'; readonly index: number }
+  | { readonly kind: 'consistency'; readonly older: number; readonly newer: number | null }
+
 export type ToProcess =
-  | { readonly id: number; readonly job: StreamJob }
+  | { readonly id: number; readonly job: StreamJob | Question }
   /** The events before are with the reader: the next may come. */
   | { readonly id: number; readonly more: true }
   | { readonly id: number; readonly end: true }
@@ -28,7 +43,14 @@ export interface Events {
   readonly last: number
 }
 
+export type Answer =
+  /** JSON, or the text of a proof. `records`: how many of the log are in it. */
+  | { readonly text: string; readonly records: number }
+  /** `status` of HTTP. */
+  | { readonly status: 400 | 404 | 503; readonly detail: string }
+
 export type FromProcess =
   | { readonly id: number; readonly events: Events }
+  | { readonly id: number; readonly answer: Answer }
   /** It cannot go on. */
   | { readonly id: number; readonly failed: string }

@@ -7,7 +7,7 @@ import type { Events, StreamJob } from './process-messages.ts'
 import type { Asked, LongRead, Reads } from './reads.ts'
 
 export interface StreamsOptions {
-  readonly reader: LogReader
+  readonly reader: Pick<LogReader, 'stream'>
   readonly reads: Reads
   /** Of all principals together; a quarter of them may be one's. */
   readonly maxStreams: number

@@ -1,4 +1,5 @@
 /** The files of the log as clients of transparency logs read them (c2sp.org/tlog-tiles): checkpoint, tiles and entry bundles. */
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -16,10 +17,14 @@ export function tileAt(path: string): 'checkpoint' | 'tile' | null {
 
 /** `path` is one that `tileAt` knows. */
 export async function sendTile(res: ServerResponse, folder: string, path: string): Promise<void> {
-  const file = await open(join(folder, path)).catch(() => null)
-  if (file === null) return sendProblem(res, 404, `there is no ${path}: it is not written yet, or retention has removed it`)
+  const absent = () => sendProblem(res, 404, `there is no ${path}: it is not written yet, or retention has removed it`)
+  // No link: what it leads to is none of the log, and a pipe would never end.
+  const file = await open(join(folder, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
+  if (file === null) return absent()
   try {
-    const { size } = await file.stat()
+    const stats = await file.stat()
+    if (!stats.isFile()) return absent()
+    const { size } = stats
     const type = path === 'checkpoint' ? 'text/plain; charset=utf-8' : 'application/octet-stream'
     res.writeHead(200, { 'content-type': type, 'content-length': size, 'cache-control': 'no-store' })
     // A checkpoint is replaced, and never longer in place.
