@@ -95,5 +95,5 @@ function numberIn(name: string): number {
 }
 
 function isBusy(error: unknown): boolean {
-  return (error as { errcode?: number }).errcode === 5
+  return (((error as { errcode?: number }).errcode ?? 0) & 0xff) === 5
 }

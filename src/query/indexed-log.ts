@@ -80,9 +80,9 @@ export function openIndex(options: IndexOptions): LogIndex {
   async function catchUp(signal?: AbortSignal): Promise<void> {
     await underLock(async () => {
       openOrCreate()
-      const misfit = await misfitOf(positionOf(use().database))
-      if (misfit !== null) rebuild(misfit)
       try {
+        const misfit = await misfitOf(positionOf(use().database))
+        if (misfit !== null) rebuild(misfit)
         await readOn(signal)
       } catch (error) {
         if (!isDamage(error)) throw error

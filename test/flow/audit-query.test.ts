@@ -132,21 +132,24 @@ test('show gives a request with what it came in, and its records as they stand',
   await assert.rejects(run('show', 'none'), { name: 'CommandError', exitCode: 1 })
 })
 
-test('a copy is asked without a configuration, and nothing is written into it', async (t) => {
+test('commands at the same time ask a copy without a configuration, and write nothing into it', async (t) => {
   const { log } = place(t)
   const before = readdirSync(log)
   const cache = createFolder(t)
   const env = cleanEnv({ XDG_CACHE_HOME: cache })
-  const asked = await command(
-    process.execPath,
-    ['--no-warnings', main, 'audit', 'query', '--folder', log, '--by', 'decision', '-o', 'csv'],
-    {
+  const ask = () =>
+    command(process.execPath, ['--no-warnings', main, 'audit', 'query', '--folder', log, '--by', 'decision', '-o', 'csv'], {
       env,
       cwd: '/',
-    },
+    })
+  const asked = await Promise.all([ask(), ask()])
+  assert.deepEqual(
+    asked.map(({ code, stdout }) => [code, /^refused,17,/m.test(stdout)]),
+    [
+      [0, true],
+      [0, true],
+    ],
   )
-  assert.deepEqual([asked.code, asked.stderr], [0, ''])
-  assert.match(asked.stdout, /^refused,17,/m)
   assert.deepEqual(readdirSync(log), before)
   assert.equal(readdirSync(join(cache, 'sallyport/audit-index')).length, 1)
 })
