@@ -1,5 +1,5 @@
 /** One pass over all records of a log: the tree is built again from them, and every stored hash compared with it. */
-import { type Block, blocksOf, bundleFile } from './blocks.ts'
+import { type Block, blocksOf } from './blocks.ts'
 import { type Copy, hashAll, recordOf } from './bundle.ts'
 import type { Report } from './finding.ts'
 import type { LogFiles, StoredTile } from './log-files.ts'
@@ -25,8 +25,6 @@ export interface PassOptions {
 export interface Gap {
   readonly from: number
   end: number
-  /** Where they should be. */
-  readonly file: string
 }
 
 export interface Pass {
@@ -103,7 +101,7 @@ export function passOver({ log, wal, size, sizes, report, onLeaf }: PassOptions)
   function fillGap(leaves: Buffer, at: number, from: number, stored: readonly StoredTile[]): void {
     const last = gaps.at(-1)
     if (last?.end === from + at) last.end += 1
-    else gaps.push({ from: from + at, end: from + at + 1, file: from + tileWidth <= size ? bundleFile(from / tileWidth) : 'wal' })
+    else gaps.push({ from: from + at, end: from + at + 1 })
     records.skip()
     const hashes = stored.at(-1)?.bytes
     if (hashes !== undefined && hashes.byteLength >= (at + 1) * hashBytes)

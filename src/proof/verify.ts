@@ -1,11 +1,13 @@
 /** Verifies a log by its files alone: what is signed, what is stored, and whether the one is the other. */
+import { bundleFile } from './blocks.ts'
 import { type ChainVerification, verifyChain } from './chain.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { verifyClosed } from './closed.ts'
+import { type Continued, continuedFrom, verifyClosed } from './closed.ts'
 import { createContains } from './contains.ts'
 import { Findings } from './finding.ts'
 import { findLeftovers } from './leftovers.ts'
 import { LogFiles } from './log-files.ts'
+import { tileWidth } from './merkle.ts'
 import { checkRoots } from './roots.ts'
 import { openSigned } from './signed.ts'
 import { takeSnapshot } from './snapshot.ts'
@@ -14,6 +16,16 @@ import type { Verification, VerifyOptions } from './verification.ts'
 
 /** Throws what the file system throws, of a folder that is not there too. */
 export async function verifyAudit(folder: string, options: VerifyOptions = {}): Promise<Verification> {
+  const { continued, ...found } = await verifyPart(folder, options)
+  const findings = new Findings()
+  const { archive = null } = options
+  const closed = await verifyClosed(folder, continued, findings, (part) => verifyPart(part, { archive }))
+  const all = [...closed.flatMap((part) => part.findings), ...found.findings, ...findings.sorted()]
+  return { ...found, ok: all.length === 0, findings: all, closed }
+}
+
+/** Without what was closed before it. */
+async function verifyPart(folder: string, options: VerifyOptions): Promise<Verification & { readonly continued: Continued | null }> {
   const findings = new Findings()
   const log = new LogFiles(folder, options.archive)
   const chain = await verifyChain(folder, options.heads)
@@ -31,10 +43,9 @@ export async function verifyAudit(folder: string, options: VerifyOptions = {}): 
     const pruned = checkGaps(pass, signed.size, options.archive ?? null, findings)
     findLeftovers(log, pass.total, snapshot.isOutdated, findings)
     const segments = checkMigrated(pass, chain, isTree, findings)
-    const closed = await verifyClosed(folder, pass.records.first, options, findings, verifyAudit)
     const contains = search.result()
     for (const { hash, index } of contains) if (index === null) findings.reportFile('', `no record has the hash ${hash}`)
-    const all = [...closed.flatMap((part) => part.findings), ...(segments === 'archived' ? [] : chain.findings), ...findings.sorted()]
+    const all = [...(segments === 'archived' ? [] : chain.findings), ...findings.sorted()]
     return {
       ok: all.length === 0,
       records: pass.total + chain.records,
@@ -46,10 +57,11 @@ export async function verifyAudit(folder: string, options: VerifyOptions = {}): 
       archived: pass.archived,
       chain: segments,
       segments: chain.segments,
-      head: signed.own?.root.toString('hex') ?? chain.head,
+      head: signed.own?.root.toString('base64') ?? chain.head,
       noted: chain.noted,
       contains,
-      closed,
+      closed: [],
+      continued: continuedFrom(pass.records.first?.record),
     }
   } finally {
     wal.close()
@@ -58,7 +70,7 @@ export async function verifyAudit(folder: string, options: VerifyOptions = {}): 
 
 function summaryOf(own: Checkpoint | null, key: Verification['key']): Pick<Verification, 'signed' | 'key' | 'cosignatures'> {
   return {
-    signed: own === null ? null : { origin: own.origin, size: own.size, root: own.root.toString('hex') },
+    signed: own === null ? null : { origin: own.origin, size: own.size, root: own.root.toString('base64') },
     key: key === null ? null : { text: key.text, isFromFolder: key.isFromFolder },
     cosignatures: (own?.signatures ?? []).flatMap(({ key: { name }, time }) => (time === null ? [] : [{ name, time }])),
   }
@@ -67,15 +79,24 @@ function summaryOf(own: Checkpoint | null, key: Verification['key']): Pick<Verif
 /** Gives how many records were removed, and say so. */
 function checkGaps({ gaps, records }: Pass, size: number, archive: string | null, { reportFile }: Findings): number {
   let pruned = 0
-  for (const { from, end, file } of gaps) {
+  for (const { from, end } of gaps) {
     const unexplained = Math.max(from, records.prunedBelow)
     pruned += Math.min(end, unexplained) - from
     if (unexplained < end)
-      reportFile(file, `records ${unexplained} to ${end - 1} of ${size} are missing, and no record says that they were removed`)
+      reportFile(
+        fileOf(unexplained, size),
+        `records ${unexplained} to ${end - 1} of ${size} are missing, and no record says that they were removed`,
+      )
     if (archive !== null && from < records.archivedBelow)
-      reportFile(file, `records ${from} to ${Math.min(end, records.archivedBelow) - 1} are not in the archive ${archive}`)
+      reportFile(fileOf(from, size), `records ${from} to ${Math.min(end, records.archivedBelow) - 1} are not in the archive ${archive}`)
   }
   return pruned
+}
+
+/** Where a record should be. */
+function fileOf(index: number, size: number): string {
+  const block = Math.floor(index / tileWidth)
+  return (block + 1) * tileWidth <= size ? bundleFile(block) : 'wal'
 }
 
 /** The first record of a tree that came after a chain says what the chain was. */
@@ -92,7 +113,7 @@ function checkMigrated({ records, total }: Pass, chain: ChainVerification, isTre
   const said = first.record
   for (const [member, found] of Object.entries({
     head: chain.head,
-    records: chain.records,
+    records: chain.lastSeq,
     segments: chain.segments,
     closed: chain.sha256,
   }))

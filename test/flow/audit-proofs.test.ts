@@ -37,7 +37,7 @@ test('each command line of the guide does what the guide says', async (t) => {
     assert.equal(stderr, '')
     said.push(Buffer.from(stdout, 'latin1').toString())
   })
-  assert.match(said[0] ?? '', /^OK: 600 records, the tree holds\ncheckpoint sallyport\/\S+ 600 [0-9a-f]{64}\n$/)
+  assert.match(said[0] ?? '', /^OK: 600 records, the tree holds\ncheckpoint sallyport\/\S+ 600 [\w+/]{43}=\n$/)
   assert.match(said[2] ?? '', /^old 300\n(?:\S{44}\n)+\nsallyport\/\S+\n600\n/)
   assert.deepEqual((JSON.parse(said[3] ?? '') as { old: { size: number } }).old.size, 100)
   assert.equal(said[4], 'proofs/298.tlog-proof\nproofs/299.tlog-proof\n')
