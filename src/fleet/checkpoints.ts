@@ -1,5 +1,5 @@
 /** Checks each signed checkpoint of a gateway against the records that came. */
-import { append, type CompactRange, hasLengthOf, rootOf } from './compact-range.ts'
+import { Frontier } from '../proof/index.ts'
 import { type Finding, finding } from './finding.ts'
 import type { Gateway } from './gateway.ts'
 import type { CheckpointMessage } from './message.ts'
@@ -51,13 +51,13 @@ export function proveWaiting(store: Store, gateway: Gateway): readonly Finding[]
 }
 
 /** Proves a checkpoint from the one that was proven last, or begins anew with its own compact range, which its root proves. */
-function prove(store: Store, gateway: Gateway, kept: KeptCheckpoint, anchor: CompactRange | null): readonly Finding[] {
+function prove(store: Store, gateway: Gateway, kept: KeptCheckpoint, anchor: Frontier | null): readonly Finding[] {
   const { size, root, note } = kept
   const { proven, origin } = gateway
-  const range = proven === null ? null : extend(store, gateway, proven.range.map(fromHex), proven.size, size)
-  const isProven = range !== null && rootOf(range).equals(root)
+  const range = proven === null ? null : extend(store, gateway, Frontier.of(proven.size, proven.range.map(fromHex)), size)
+  const isProven = range?.root().equals(root) === true
   const onwards = isProven ? range : anchor
-  if (onwards !== null) gateway.proven = { size, root: root.toString('hex'), range: onwards.map((hash) => hash.toString('hex')) }
+  if (onwards !== null) gateway.proven = { size, root: root.toString('hex'), range: onwards.subtrees.map((hash) => hash.toString('hex')) }
   // What cannot be computed yet waits for the records that are missing; what differs has been said, and waits for nothing.
   store.putCheckpoint(gateway, { ...kept, isProven: isProven || range !== null || anchor !== null })
   if (range === null || isProven) return []
@@ -70,31 +70,28 @@ function prove(store: Store, gateway: Gateway, kept: KeptCheckpoint, anchor: Com
 function compareOlder(store: Store, gateway: Gateway, kept: KeptCheckpoint): readonly Finding[] {
   const { size, root, note } = kept
   const { origin, proven } = gateway
-  const range = gateway.first === 0 ? extend(store, gateway, [], 0, size) : null
+  const range = gateway.first === 0 ? extend(store, gateway, new Frontier(), size) : null
   if (range === null) {
     const text = `a checkpoint of ${size} records came although ${proven?.size} are proven; the hashes to compare it with are not held`
     return [finding('not-compared', origin, size, text, [note])]
   }
   store.putCheckpoint(gateway, { ...kept, isProven: true })
-  if (rootOf(range).equals(root)) return []
+  if (range.root().equals(root)) return []
   const text = `a checkpoint of ${size} records is of another log than the ${proven?.size} records that are proven: the log was rolled back`
   return [finding('rolled-back', origin, size, text, [note, store.checkpoint(gateway, proven?.size ?? 0)?.note ?? ''])]
 }
 
-/** The range of `to` leaves; null where leaves are missing. */
-function extend(store: Store, gateway: Gateway, range: CompactRange, from: number, to: number): CompactRange | null {
-  let extended = range
-  let size = from
-  for (const leaf of store.leaves(gateway, from, to)) {
-    extended = append(extended, size, leaf)
-    size += 1
-  }
-  return size === to ? extended : null
+/** `from`, grown to `size` leaves; null where some are missing. */
+function extend(store: Store, gateway: Gateway, from: Frontier | null, size: number): Frontier | null {
+  if (from === null) return null
+  for (const leaf of store.leaves(gateway, from.size, size)) from.push(leaf)
+  return from.size === size ? from : null
 }
 
 /** The root is signed, so that a range which gives it is the gateway's word. */
-function anchorOf(range: CompactRange | null, size: number, root: Buffer): CompactRange | null {
-  return range !== null && hasLengthOf(range, size) && rootOf(range).equals(root) ? range : null
+function anchorOf(range: readonly Buffer[] | null, size: number, root: Buffer): Frontier | null {
+  const anchor = range === null ? null : Frontier.of(size, range)
+  return anchor?.root().equals(root) === true ? anchor : null
 }
 
 const fromHex = (hash: string) => Buffer.from(hash, 'hex')

@@ -1,8 +1,8 @@
 /** Which key proves which gateway: those of a file, or the first that a gateway was seen with. */
 import { readFileSync } from 'node:fs'
+import { ProofError, parseVerifierKey, type VerifierKey } from '../proof/index.ts'
 import { type Finding, finding } from './finding.ts'
 import type { Gateway } from './gateway.ts'
-import { parseVerifierKey, type VerifierKey } from './signed-note.ts'
 
 export interface Keys {
   /** Gateways that must be seen; none where keys are trusted on first use. */
@@ -19,7 +19,7 @@ export function readKeys(file: string): Keys {
     .forEach((line, index) => {
       const text = line.trim()
       if (text === '' || text.startsWith('#')) return
-      const key = parseVerifierKey(text)
+      const key = readKey(text)
       if (typeof key === 'string') throw new Error(`${file}:${index + 1}: ${key}`)
       if (keys.has(key.name)) throw new Error(`${file}:${index + 1}: there is a key of ${key.name} already`)
       keys.set(key.name, key)
@@ -38,7 +38,7 @@ export function createFirstUseKeys(): Keys {
     keyOf(gateway, claimed) {
       const { origin } = gateway
       const findings: Finding[] = []
-      const said = claimed === null ? 'it says none' : parseVerifierKey(claimed)
+      const said = claimed === null ? 'it says none' : readKey(claimed)
       const isOwn = typeof said !== 'string' && said.name === origin
       if (gateway.key === null && isOwn) {
         gateway.key = said.text
@@ -47,10 +47,24 @@ export function createFirstUseKeys(): Keys {
       if (gateway.key === null) return { key: null, findings }
       if (isOwn && said.text !== gateway.key)
         findings.push(finding('key-changed', origin, null, `it signs with another key (${said.text}) than before (${gateway.key})`))
-      const known = parsed.get(origin) ?? parseVerifierKey(gateway.key)
+      const known = parsed.get(origin) ?? readKey(gateway.key)
       if (typeof known === 'string') return { key: null, findings }
       parsed.set(origin, known)
       return { key: known, findings }
     },
   }
 }
+
+/** A string says what is wrong with it. */
+function readKey(text: string): VerifierKey | string {
+  try {
+    const key = parseVerifierKey(text)
+    return key.type === logKey ? key : 'it is the key of a witness, and not of a log'
+  } catch (error) {
+    if (error instanceof ProofError) return error.message
+    throw error
+  }
+}
+
+/** Ed25519, of what signs a log (C2SP signed-note). */
+const logKey = 1

@@ -1,6 +1,5 @@
 /** Reads a message of the topic: a record, hashes of records that are kept from it, or a checkpoint. */
 import { headers } from '../sinks/index.ts'
-import type { CompactRange } from './compact-range.ts'
 
 export interface RecordMessage {
   readonly kind: 'record'
@@ -27,7 +26,7 @@ export interface CheckpointMessage {
   /** The key that the gateway says is its own, as a verifier key (C2SP signed-note). */
   readonly key: string | null
   /** The compact range at the checkpoint's size, for who has not read all before. */
-  readonly range: CompactRange | null
+  readonly range: readonly Buffer[] | null
 }
 
 export type FleetMessage = RecordMessage | LeavesMessage | CheckpointMessage

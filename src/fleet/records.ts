@@ -1,5 +1,5 @@
 /** Checks that the records of a gateway come whole, in order and each once as what it is. */
-import { leafHash } from './compact-range.ts'
+import { leafHash } from '../proof/index.ts'
 import { type Finding, type FindingKind, finding } from './finding.ts'
 import { continuesRun, fillMissing, type Gateway } from './gateway.ts'
 import type { LeavesMessage, RecordMessage } from './message.ts'

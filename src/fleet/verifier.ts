@@ -1,11 +1,12 @@
 /** Checks what a fleet's gateways send, message by message, and knows which of them say nothing. */
+
+import { type Checkpoint, openCheckpoint, ProofError, type VerifierKey } from '../proof/index.ts'
 import { proveWaiting, takeCheckpoint } from './checkpoints.ts'
 import { type Finding, finding } from './finding.ts'
 import { continuesRun, type Gateway } from './gateway.ts'
 import type { Keys } from './keys.ts'
 import { type CheckpointMessage, type FleetMessage, type RawMessage, readMessage } from './message.ts'
 import { type Taken, takeLeaves, takeRecord } from './records.ts'
-import { isSignedBy, parseCheckpoint } from './signed-note.ts'
 import type { Store } from './store.ts'
 
 export interface FleetVerifier {
@@ -35,10 +36,6 @@ export function createFleetVerifier(store: Store, keys: Keys): FleetVerifier {
 
   function verified(message: CheckpointMessage, gateway: Gateway): Taken {
     const { origin } = gateway
-    const checkpoint = parseCheckpoint(message.note)
-    if (typeof checkpoint === 'string')
-      return { isNew: false, findings: [finding('bad-signature', origin, null, `a checkpoint is not one: ${checkpoint}`)] }
-    const { size, root } = checkpoint
     const { key, findings } = keys.keyOf(gateway, message.key)
     if (key === null) {
       const isSaid = continuesRun(gateway, 'unknown-gateway', 0)
@@ -46,10 +43,12 @@ export function createFleetVerifier(store: Store, keys: Keys): FleetVerifier {
       const unknown = finding('unknown-gateway', origin, null, 'no key of it is known, so that nothing it sends is proven')
       return { isNew: false, findings: isSaid ? findings : [...findings, unknown] }
     }
-    if (checkpoint.origin !== origin || !isSignedBy(checkpoint, key)) {
-      const text = `a checkpoint of ${size} records is not signed with its key`
-      return { isNew: false, findings: [...findings, finding('bad-signature', origin, size, text, [message.note])] }
+    const checkpoint = opened(message.note, key)
+    if (typeof checkpoint === 'string') {
+      const bad = finding('bad-signature', origin, null, `a checkpoint proves nothing: ${checkpoint}`, [message.note])
+      return { isNew: false, findings: [...findings, bad] }
     }
+    const { size, root } = checkpoint
     const taken = takeCheckpoint(store, gateway, { size, root, message })
     return { ...taken, findings: [...findings, ...taken.findings] }
   }
@@ -81,5 +80,15 @@ export function createFleetVerifier(store: Store, keys: Keys): FleetVerifier {
       unseen.clear()
       return silent
     },
+  }
+}
+
+/** A string says what is wrong with it. */
+function opened(note: string, key: VerifierKey): Checkpoint | string {
+  try {
+    return openCheckpoint(Buffer.from(note), key)
+  } catch (error) {
+    if (error instanceof ProofError) return error.message
+    throw error
   }
 }

@@ -47,8 +47,22 @@ export class Frontier {
   readonly #at: (Buffer | undefined)[] = []
   #size = 0
 
+  /** What had these subtrees at this size; `null` where nothing can have. */
+  static of(size: number, subtrees: readonly Buffer[]): Frontier | null {
+    const heights = [...size.toString(2)].flatMap((bit, place, bits) => (bit === '1' ? [bits.length - 1 - place] : []))
+    if (heights.length !== subtrees.length) return null
+    const frontier = new Frontier()
+    for (const [place, height] of heights.entries()) frontier.push(subtrees[place] as Buffer, height)
+    return frontier
+  }
+
   get size(): number {
     return this.#size
+  }
+
+  /** Roots of the perfect subtrees that stand one behind the other, the largest first: all that is needed to go on. */
+  get subtrees(): readonly Buffer[] {
+    return this.#at.filter((part) => part !== undefined).reverse()
   }
 
   /** Puts a subtree of 2^height leaves behind what is there, whose number must be a multiple of that. */
