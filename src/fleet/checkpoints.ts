@@ -38,11 +38,22 @@ export function takeCheckpoint(store: Store, gateway: Gateway, { size, root, mes
     )
     gateway.next = size
   }
+  findings.push(...breakPromises(gateway, size))
   const kept: KeptCheckpoint = { size, root, note, isProven: false }
   if (gateway.proven !== null && size < gateway.proven.size)
     return { isNew: true, findings: [...findings, ...compareOlder(store, gateway, kept)] }
   findings.push(...prove(store, gateway, kept, anchorOf(range, size, root)))
   return { isNew: true, findings }
+}
+
+/** Hashes that were announced come before the checkpoint that covers their records. */
+function breakPromises(gateway: Gateway, size: number): readonly Finding[] {
+  const broken = gateway.promised.filter(([from]) => from < size)
+  gateway.promised = gateway.promised.filter(([from]) => from >= size)
+  gateway.missing.push(...broken)
+  return broken.map(([from, to]) =>
+    finding('gap', gateway.origin, from, `${recordsOf(from, to)} missing: the hashes that were to come instead of them did not come`),
+  )
 }
 
 /** Once a gap has closed: those that waited for it. */

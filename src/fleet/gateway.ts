@@ -12,6 +12,8 @@ export interface Gateway {
   next: number
   /** Ranges of indexes below `next` that have not come, `[from, to)`, ascending. */
   missing: [number, number][]
+  /** The same of records whose content does not come: their hashes are announced. */
+  promised: [number, number][]
   /** Checkpoint up to which everything is proven; null where the first record that came is not that of the log. */
   proven: { size: number; root: string; range: readonly string[] } | null
   /** Of the last message; milliseconds since 1970. */
@@ -35,6 +37,7 @@ export function newGateway(origin: string): Gateway {
     first: null,
     next: 0,
     missing: [],
+    promised: [],
     proven: null,
     lastMs: 0,
     hasStopped: false,
@@ -53,15 +56,15 @@ export function continuesRun(gateway: Gateway, kind: FindingKind, index: number)
   return continues
 }
 
-/** Takes an index from the ranges that are missing; false where it is in none. */
-export function fillMissing(gateway: Gateway, index: number): boolean {
-  const at = gateway.missing.findIndex(([from, to]) => from <= index && index < to)
-  const [from, to] = gateway.missing[at] ?? [0, 0]
+/** Takes an index from ranges; false where it is in none. */
+export function fill(ranges: [number, number][], index: number): boolean {
+  const at = ranges.findIndex(([from, to]) => from <= index && index < to)
+  const [from, to] = ranges[at] ?? [0, 0]
   if (at < 0) return false
   const parts: [number, number][] = [
     [from, index],
     [index + 1, to],
   ]
-  gateway.missing.splice(at, 1, ...parts.filter(([start, end]) => start < end))
+  ranges.splice(at, 1, ...parts.filter(([start, end]) => start < end))
   return true
 }

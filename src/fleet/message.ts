@@ -7,6 +7,8 @@ export interface RecordMessage {
   readonly index: number
   readonly leaf: Buffer
   readonly value: Buffer
+  /** Records directly before it that do not come; only their hashes do. */
+  readonly leftOut: number
   /** The value is not the record as the log has it, but a view of it, or masked. */
   readonly isView: boolean
 }
@@ -65,7 +67,9 @@ export function readMessage({ key, value, headers: found }: RawMessage): FleetMe
   }
   const leaf = Buffer.from(found.get(headers.leaf)?.toString('latin1') ?? '', 'hex')
   if (leaf.byteLength !== hashBytes) return `its header "${headers.leaf}" is not a SHA-256`
-  return { kind, origin, index, leaf, value, isView: found.has(headers.view) }
+  const leftOut = Number(found.get(headers.leftOut)?.toString('latin1') ?? 0)
+  if (!Number.isSafeInteger(leftOut) || leftOut < 0 || leftOut > index) return `its header "${headers.leftOut}" is not a number of records`
+  return { kind, origin, index, leaf, value, leftOut, isView: found.has(headers.view) }
 }
 
 const hashBytes = 32

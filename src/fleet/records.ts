@@ -1,7 +1,7 @@
 /** Checks that the records of a gateway come whole, in order and each once as what it is. */
 import { leafHash } from '../proof/index.ts'
 import { type Finding, type FindingKind, finding } from './finding.ts'
-import { continuesRun, fillMissing, type Gateway } from './gateway.ts'
+import { continuesRun, fill, type Gateway } from './gateway.ts'
 import type { LeavesMessage, RecordMessage } from './message.ts'
 import type { Store } from './store.ts'
 
@@ -13,13 +13,13 @@ export interface Taken {
 
 export function takeRecord(store: Store, gateway: Gateway, message: RecordMessage): Taken {
   const findings: Finding[] = []
-  const { index, leaf, value, isView } = message
+  const { index, leaf, value, leftOut, isView } = message
   const note = (kind: FindingKind, text: string) => {
     if (!continuesRun(gateway, kind, index)) findings.push(finding(kind, gateway.origin, index, text))
   }
   const isWhole = leafHash(value).equals(leaf)
   if (!isWhole && !isView) note('altered', `record ${index} does not have the hash that came with it: it was changed on its way`)
-  const isNew = takeLeaf(store, gateway, index, leaf, note)
+  const isNew = takeLeaf(store, gateway, { index, leaf, leftOut }, note)
   if (!isNew) return { isNew, findings }
   if (!isWhole && isView)
     note('not-covered', `record ${index} is in a view, or masked: its place and hash are checked, its content cannot be`)
@@ -36,7 +36,7 @@ export function takeLeaves(store: Store, gateway: Gateway, { index: first, leave
     const note = (kind: FindingKind, text: string) => {
       if (!continuesRun(gateway, kind, index)) findings.push(finding(kind, gateway.origin, index, text))
     }
-    if (!takeLeaf(store, gateway, index, leaf, note)) return
+    if (!takeLeaf(store, gateway, { index, leaf, leftOut: 0 }, note)) return
     isNew = true
     note(
       'left-out',
@@ -47,12 +47,22 @@ export function takeLeaves(store: Store, gateway: Gateway, { index: first, leave
 }
 
 /** False where it has come before. */
-function takeLeaf(store: Store, gateway: Gateway, index: number, leaf: Buffer, note: (kind: FindingKind, text: string) => void): boolean {
+function takeLeaf(
+  store: Store,
+  gateway: Gateway,
+  { index, leaf, leftOut }: Pick<RecordMessage, 'index' | 'leaf' | 'leftOut'>,
+  note: (kind: FindingKind, text: string) => void,
+): boolean {
   const { next, first } = gateway
   if (first === null) {
-    gateway.first = index
-    if (index > 0) note('started-late', `its records begin with ${index}: what was before is not in the topic`)
+    const start = index - leftOut
+    gateway.first = start
+    if (leftOut > 0) gateway.promised.push([start, index])
+    if (start > 0) note('started-late', `its records begin with ${start}: what was before is not in the topic`)
     else gateway.proven ??= { size: 0, root: '', range: [] }
+  } else if (index < first) {
+    // Sent once more, and before what the topic begins with: there is nothing to hold it against.
+    return false
   } else if (index < next) {
     const before = store.leaf(gateway, index)
     if (before?.equals(leaf) === true) {
@@ -63,11 +73,17 @@ function takeLeaf(store: Store, gateway: Gateway, index: number, leaf: Buffer, n
       note('rewritten', `record ${index} came once more as another one: the log was rewritten, or went on from an older copy`)
       return false
     }
-    fillMissing(gateway, index)
-    note('reordered', `record ${index} came behind record ${next - 1}`)
+    if (!fill(gateway.promised, index)) {
+      fill(gateway.missing, index)
+      note('reordered', `record ${index} came behind record ${next - 1}`)
+    }
   } else if (index > next) {
-    gateway.missing.push([next, index])
-    note('gap', `${recordsOf(next, index)} missing: record ${index} came behind record ${next - 1}`)
+    const announced = Math.max(next, index - leftOut)
+    if (announced < index) gateway.promised.push([announced, index])
+    if (announced > next) {
+      gateway.missing.push([next, announced])
+      note('gap', `${recordsOf(next, announced)} missing: record ${index} came behind record ${next - 1}`)
+    }
   }
   store.putLeaf(gateway, index, leaf)
   gateway.next = Math.max(gateway.next, index + 1)

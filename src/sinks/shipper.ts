@@ -45,7 +45,7 @@ export function createShipper({ folder, sinks, witness, state, version, note, on
     const mask =
       config.rules === undefined ? null : await loadMasks({ folder: config.rules, cacheFolder: state.policies, compile, onFailure })
     const shape = createShape({ view: config.view, mask, context: { origin, version } })
-    const sink = { sink: await createSink(config, { origin, verifierKey, version }), shape }
+    const sink = { sink: await createSink(config, { origin, verifierKey, folder, version }), shape }
     open.push(sink)
     return sink
   }

@@ -62,6 +62,8 @@ export interface SinkContext {
   readonly origin: string
   /** Of the log (C2SP signed-note); `null` where it is not signed. */
   readonly verifierKey: string | null
+  /** Of the log. */
+  readonly folder: string
   readonly version: string
 }
 

@@ -34,7 +34,7 @@ const settings = (topic: string, changes: Partial<KafkaSettings> = {}): KafkaSet
 })
 
 function sinkOf(t: TestContext, { origin, verifierKey }: FleetGateway, given: KafkaSettings): Sink {
-  const sink = createKafkaSink(given, { origin, version: '1.2.3', verifierKey })
+  const sink = createKafkaSink(given, { origin, verifierKey, folder: createFolder(t), version: '1.2.3' })
   t.after(() => sink.close())
   return sink
 }

@@ -18,7 +18,7 @@ after(async () => {
   for (const cleanup of whole.cleanups.toReversed()) await cleanup()
 })
 const { program, missing } = await buildGoProgram(whole, 'go-otlp')
-const context = { origin: 'sallyport/5f0c', verifierKey: null, version: '1.2.3' }
+const context = { origin: 'sallyport/5f0c', verifierKey: null, folder: '/', version: '1.2.3' }
 const longEnough = () => AbortSignal.timeout(10_000)
 
 const settings = (port: number, changes: Partial<OtlpSettings> = {}): OtlpSettings => ({

@@ -22,7 +22,7 @@ function sinkTo(port: number, more: Partial<SyslogConfig> = {}) {
   const config = { type: 'syslog', name: 'siem', view: 'json', batch: 500, timeout: 1000, maxDelay: 20, facility: 'local3' } as const
   return createSyslogSink(
     { ...config, host: 'localhost', port, ...more },
-    { origin: 'sallyport/5f0c', verifierKey: null, version: '0.1.0' },
+    { origin: 'sallyport/5f0c', verifierKey: null, folder: '/', version: '0.1.0' },
   )
 }
 

@@ -1,7 +1,10 @@
 /** Gateways as the consumer of a fleet's records sees them: what they send to the topic, signed as they sign it. */
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { checkpointText, rawPublicKey, signedNote, verifierKey } from '../../src/audit/note.ts'
 import { Tree } from '../../src/audit/tree/index.ts'
+import { tilePath } from '../../src/records/index.ts'
 import { headers, messageOf, type TopicMessage } from '../../src/sinks/kafka/messages.ts'
 import type { Shipped, ShippedCheckpoint, ShippedRecord } from '../../src/sinks/sink.ts'
 import { shippedRecord } from './shipped.ts'
@@ -18,6 +21,8 @@ export interface FleetGateway {
   messages(items: readonly Shipped[]): TopicMessage[]
   /** Of the checkpoint, as a header. */
   range(): Buffer
+  /** The tiles of its log so far. */
+  writeTiles(folder: string): void
 }
 
 interface Log {
@@ -37,6 +42,7 @@ function gatewayOf(log: Log): FleetGateway {
   const publicKey = rawPublicKey(keys.privateKey)
   const key = verifierKey(origin, publicKey)
   const tree = new Tree()
+  const full: ReturnType<Tree['takeFull']>[number][] = []
   for (const { leaf } of records) tree.append(Buffer.from(leaf, 'hex'))
   return {
     origin,
@@ -44,6 +50,7 @@ function gatewayOf(log: Log): FleetGateway {
     records(count, variant = '') {
       const made = Array.from({ length: count }, (_, place) => shippedRecord({ seq: tree.size + place, time, type: 'settled', variant }))
       for (const { leaf } of made) tree.append(Buffer.from(leaf, 'hex'))
+      full.push(...tree.takeFull())
       records.push(...made)
       return made
     },
@@ -55,6 +62,13 @@ function gatewayOf(log: Log): FleetGateway {
     },
     rolledBack: (size) => gatewayOf({ ...log, records: records.slice(0, size) }),
     messages: (items) => items.map((item) => messageOf(item, { topic: 'audit', origin, verifierKey: key, view: 'json' })),
+    writeTiles(folder) {
+      for (const { level, index, width, hashes } of [...full, ...tree.partialTiles()]) {
+        const file = join(folder, tilePath(level, index, width))
+        mkdirSync(dirname(file), { recursive: true })
+        writeFileSync(file, hashes)
+      }
+    },
     range: () => rangeOf(records.map(({ leaf }) => Buffer.from(leaf, 'hex'))),
   }
 }

@@ -3,7 +3,8 @@ import type { Producer } from '@platformatic/kafka'
 import type { SinkConfig } from '../../config/index.ts'
 import { Refused, type Sink, type SinkContext } from '../sink.ts'
 import { type KafkaConnection, kafkaOptions } from './connection.ts'
-import { messageOf, type TopicMessage } from './messages.ts'
+import type { TopicMessage } from './messages.ts'
+import { createOutgoing } from './outgoing.ts'
 
 /** As sallyport.yaml states it. */
 export interface KafkaSettings extends KafkaConnection {
@@ -13,6 +14,8 @@ export interface KafkaSettings extends KafkaConnection {
   readonly view: string
   /** How many milliseconds nothing is sent before the last checkpoint is sent again: a gateway without work is no silent one. */
   readonly heartbeat: number
+  /** Folder of the rules that keep records from the topic, or mask them. */
+  readonly rules?: string | undefined
 }
 
 /** Of one request: a broker takes a megabyte (`message.max.bytes`) unless it is told otherwise. */
@@ -26,9 +29,9 @@ const overheadBytes = 512
  * nor a change of the leader reorders records. After a failure it is made anew, and the batch is sent again from its beginning: what
  * was taken the first time comes twice, and each record comes for the first time behind those before it.
  */
-export function createKafkaSink(settings: KafkaSettings, { origin, verifierKey }: SinkContext): Sink {
+export function createKafkaSink(settings: KafkaSettings, { origin, verifierKey, folder }: SinkContext): Sink {
   const { topic, compression, view, heartbeat: heartbeatMs } = settings
-  const context = { topic, origin, verifierKey, view }
+  const outgoing = createOutgoing({ topic, origin, verifierKey, view, folder, isFiltered: view !== 'json' || settings.rules !== undefined })
   let producer: Producer | null = null
   let sending: Promise<void> = Promise.resolve()
   let lastCheckpoint: TopicMessage | null = null
@@ -66,7 +69,8 @@ export function createKafkaSink(settings: KafkaSettings, { origin, verifierKey }
 
   return {
     async deliver(batch, signal) {
-      const messages = batch.map((item) => messageOf(item, context))
+      const prepared = await outgoing.prepare(batch)
+      const { messages } = prepared
       const sent = untilAborted(
         sending.then(() => sendAll(messages, signal)),
         signal,
@@ -78,8 +82,9 @@ export function createKafkaSink(settings: KafkaSettings, { origin, verifierKey }
         const message = `Kafka: ${reasonOf(error)}`
         throw isTooLarge(error) ? new Refused(message) : new Error(message, { cause: error })
       })
-      const at = batch.findLastIndex(({ kind }) => kind === 'checkpoint')
-      if (at >= 0) lastCheckpoint = messages[at] as TopicMessage
+      outgoing.sent(prepared)
+      // It is the last of a batch.
+      if (batch.at(-1)?.kind === 'checkpoint') lastCheckpoint = messages.at(-1) ?? null
     },
     async close() {
       clearTimeout(heartbeat)

@@ -10,6 +10,8 @@ export const headers = {
   index: 'index',
   /** Hex: SHA-256(0x00 || the record's bytes), as it stands in the log. */
   leaf: 'leaf',
+  /** With a record: how many directly before it do not come. Their hashes come before the next checkpoint, as `leaves`. */
+  leftOut: 'left-out',
   /** Says what the value is where it is not the record as it stands in the log. */
   view: 'view',
   /** With a checkpoint: the gateway's verifier key (C2SP signed-note). */
@@ -37,21 +39,36 @@ export interface MessageContext {
   readonly view: string
 }
 
-export function messageOf(item: Shipped, { topic, origin, verifierKey, view }: MessageContext): TopicMessage {
-  const found = new Map<Buffer, Buffer>([[names.kind, Buffer.from(item.kind)]])
-  if (item.kind === 'record') {
-    found.set(names.index, Buffer.from(String(item.index)))
-    found.set(names.leaf, Buffer.from(item.leaf))
-    if (!isWhole(item)) found.set(names.view, Buffer.from(view))
-  } else if (verifierKey !== null) found.set(names.verifierKey, Buffer.from(verifierKey))
-  return {
-    topic,
-    key: Buffer.from(origin),
-    // A checkpoint is proven by its own text, in whatever view the records are.
-    value: Buffer.from(item.kind === 'record' ? item.text : item.note),
-    headers: found,
-    timestamp: BigInt(Date.now()),
-  }
+/** `range`: of a checkpoint, where it is known. */
+export function messageOf(item: Shipped, context: MessageContext, range: readonly Buffer[] | null = null): TopicMessage {
+  const { verifierKey, view } = context
+  if (item.kind === 'record')
+    return message(item.kind, Buffer.from(item.text), context, [
+      [names.index, Buffer.from(String(item.index))],
+      [names.leaf, Buffer.from(item.leaf)],
+      ...(item.leftOut > 0 ? [[names.leftOut, Buffer.from(String(item.leftOut))] as const] : []),
+      ...(isWhole(item) ? [] : [[names.view, Buffer.from(view)] as const]),
+    ])
+  // A checkpoint is proven by its own text, in whatever view the records are.
+  return message(item.kind, Buffer.from(item.note), context, [
+    ...(verifierKey === null ? [] : [[names.verifierKey, Buffer.from(verifierKey)] as const]),
+    ...(range === null ? [] : [[names.range, Buffer.concat(range)] as const]),
+  ])
+}
+
+/** The hashes of records that do not come: 32 bytes each, from the index on. */
+export function leavesMessage(index: number, hashes: Buffer, context: MessageContext): TopicMessage {
+  return message('leaves', hashes, context, [[names.index, Buffer.from(String(index))]])
+}
+
+function message(
+  kind: string,
+  value: Buffer,
+  { topic, origin }: MessageContext,
+  own: readonly (readonly [Buffer, Buffer])[],
+): TopicMessage {
+  const all = new Map([[names.kind, Buffer.from(kind)], ...own])
+  return { topic, key: Buffer.from(origin), value, headers: all, timestamp: BigInt(Date.now()) }
 }
 
 /** Neither in another form nor masked: the bytes of the log. */
