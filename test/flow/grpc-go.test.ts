@@ -87,7 +87,7 @@ for (const kind of ['tls', 'plain'] as const)
       assert.deepEqual(lines.slice(0, 5), told(' (go LOST)'))
       assert.match(lines[5] ?? '', /^\/test\.Echo\/Never DeadlineExceeded /)
       assert.match(lines[6] ?? '', /^\/other\.Service\/Call PermissionDenied policy-denied: .* \(sallyport policy-denied\)/)
-      await eventually('the server knows of the deadline', () => server.cancelled === 1)
+      await eventually('the server knows of the deadline', () => server.cancelled > 0)
       const inside = installation.records().filter(({ type, door }) => type === 'decided' && door === 'intercept')
       assert.ok(inside.length >= 7)
     },

@@ -44,6 +44,9 @@ export async function startEchoServer(t: Pick<TestContext, 'after'>, credentials
       call.on('data', (one: string) => call.write(`${one} back`)).on('end', () => call.end())
     },
     never: (call: grpc.ServerUnaryCall<string, string>) => {
+      const heard = new grpc.Metadata()
+      heard.set('x-heard', 'yes')
+      call.sendMetadata(heard)
       call.on('cancelled', () => {
         cancelled += 1
       })
@@ -84,6 +87,25 @@ export function unary(
     })
     call.on('status', (status) => setImmediate(() => resolve({ status, reply })))
   })
+}
+
+/**
+ * How a call ends that is never answered, by its deadline. On a busy machine that may be over before the server has heard of the
+ * call, which says nothing of what it is told: then a call with a longer one is tried.
+ */
+export async function neverAnswered(client: grpc.Client, metadata = new grpc.Metadata()): Promise<grpc.StatusObject> {
+  for (let deadlineMs = 300; ; deadlineMs *= 3) {
+    const { status, isHeard } = await new Promise<{ status: grpc.StatusObject; isHeard: boolean }>((resolve) => {
+      let isHeard = false
+      const options = { deadline: Date.now() + deadlineMs }
+      const call = client.makeUnaryRequest(methods.never.path, serialize, deserialize, 'wait', metadata, options, () => {})
+      call.on('metadata', (headers: grpc.Metadata) => {
+        isHeard = headers.get('x-heard').length > 0
+      })
+      call.on('status', (status) => resolve({ status, isHeard }))
+    })
+    if (isHeard || status.code !== grpc.status.DEADLINE_EXCEEDED || deadlineMs > 60_000) return status
+  }
 }
 
 export function gather(client: grpc.Client, messages: readonly string[], metadata = new grpc.Metadata()): Promise<string | undefined> {
