@@ -108,6 +108,8 @@ export interface Config {
     readonly folder: string
     readonly maxSegmentBytes: number
     readonly durability: 'reply' | 'strict'
+    /** Whether a process keeps the index of the log current. */
+    readonly index: boolean
     /** Where records are shipped to. */
     readonly sinks: readonly SinkConfig[]
     /** Members of records that only some principals see over HTTP. */

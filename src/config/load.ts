@@ -67,6 +67,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       folder: audit.folder ?? state.audit,
       maxSegmentBytes: audit.maxSegment,
       durability: audit.durability,
+      index: audit.index,
       sinks: audit.sinks,
       personal: audit.personal,
       review: reviewFrom(audit.review),

@@ -241,6 +241,12 @@ export function createConfigSchema(sources: Sources) {
             .enum(['reply', 'strict'])
             .describe('`reply`: the record is on disk before the reply’s first byte. `strict`: before the effect begins.')
             .prefault('reply'),
+          index: z
+            .boolean()
+            .describe(
+              'Whether a process of low priority keeps the index current that questions to the log are answered from. Else each question does.',
+            )
+            .prefault(false),
           sinks: sinksSchema(sourced).describe('Where the records are shipped to, each on its own.').prefault([]),
           personal: z
             .array(

@@ -30,6 +30,7 @@ import { createRecordActivation } from './activation-listener.ts'
 import { createBundleDelivery } from './bundle-delivery.ts'
 import { createCallers } from './callers.ts'
 import { createFollowing } from './follow-folders.ts'
+import { startIndexingOf } from './indexing.ts'
 import { createListeners } from './listeners.ts'
 import { createMetering } from './metering.ts'
 import { createOperator } from './operator.ts'
@@ -80,6 +81,7 @@ export async function startGateway(
   const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const { note } = audit
   const shipping = createShipping({ config, version, audit, logger, metrics })
+  let indexing: { close(): void } | null = null
   const reviewing = createReviewing({ config, audit, logger, metrics })
 
   // What is shared among integrations, and counted for each.
@@ -234,6 +236,7 @@ export async function startGateway(
       metering.keeper.close,
       reporting.close,
       reviewing.close,
+      () => indexing?.close(),
       () => Promise.all([...servers.values()].map((server) => server.close())),
       audit.close,
       // Its end too is shipped.
@@ -268,6 +271,7 @@ export async function startGateway(
   following.start()
   await shipping.start()
   await reviewing.start()
+  indexing = await startIndexingOf(config, logger)
   const addresses = listeners.map(({ name, address }) => ({ name, address }))
   const revision = active.revision()
   logger.info(

@@ -138,9 +138,10 @@ export function openIndex(options: IndexOptions): LogIndex {
 
   async function readOn(signal?: AbortSignal): Promise<void> {
     const { database } = use()
-    const oldest = await firstFrom(0)
+    const { next, first } = positionOf(database)
+    // Where the oldest that is known is still there, retention has removed nothing since.
+    const oldest = await firstFrom(first)
     if (oldest !== null) removeBelow(oldest.index, database)
-    const { next } = positionOf(database)
     const writing = createWriting(database, (records) => onProgress(records, records - next))
     for await (const records of read(log, { from: next, ...(signal !== undefined && { signal }) })) writing.add(records)
     writing.finish()

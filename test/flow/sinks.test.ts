@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
-import { isRunning } from '../support/running.ts'
+import { childRunning, isRunning } from '../support/running.ts'
 
 const ask = (proxyPort: number, originPort: number) =>
   exchangeRaw(
@@ -19,9 +19,7 @@ const ask = (proxyPort: number, originPort: number) =>
   )
 const linesIn = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [])
 const recordsIn = (path: string) => linesIn(path).filter((line) => !line.startsWith('{"type":"checkpoint"'))
-const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
-const shipperOf = (pid: number) =>
-  childrenOf(pid).find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('shipper-process')) ?? null
+const shipperOf = (pid: number) => childRunning(pid, 'shipper-process')
 /** Each text once, where it came first. */
 const once = (lines: readonly string[]) => [...new Set(lines)]
 

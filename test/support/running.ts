@@ -9,3 +9,9 @@ export function isRunning(id: number): boolean {
     return false
   }
 }
+
+/** Id of the process that `parent` started with this in its command line; `null` where there is none. */
+export function childRunning(parent: number, word: string): number | null {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+  return children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(word)) ?? null
+}

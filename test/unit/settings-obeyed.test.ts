@@ -280,6 +280,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'admin.tcp.token.file': secret,
   'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
   'audit.maxSegment': ['flow/configured-bounds.test.ts', 'the audit log goes on in another segment once one has audit.maxSegment'],
+  'audit.index': ['flow/audit-index.test.ts', 'with audit.index a process keeps the index current, and is gone with its gateway'],
   'audit.personal': ['flow/log-stream.test.ts', 'what is personal is masked for who has no right to it'],
   'audit.witness.url': ['sinks/witness.test.ts', 'each checkpoint is cosigned as the log grows, over restarts'],
   'audit.witness.key': ['sinks/witness.test.ts', 'nothing that is not a cosignature of this checkpoint by this witness is kept'],
