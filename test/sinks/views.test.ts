@@ -1,8 +1,10 @@
 /** The forms in which records leave the log. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createProgram } from '../../src/cli/index.ts'
 import { createShape } from '../../src/sinks/shape.ts'
 import type { ViewName } from '../../src/sinks/views/index.ts'
+import { createGrowingLog } from '../support/growing-log.ts'
 import { problemsOfOcsf, withoutOcsf } from '../support/ocsf.ts'
 import { sampleOf, sampleRecords } from '../support/sample-records.ts'
 import { unless } from '../support/tools.ts'
@@ -175,4 +177,30 @@ test('cloudevents: the record as it is stored, in an envelope whose id and sourc
     datacontenttype: 'application/json',
     data: record,
   })
+})
+
+test('audit convert prints a range of records in a view, from a copy of the log too', async (t) => {
+  const log = createGrowingLog(t)
+  log.append(4)
+  log.append(1, sampleOf('decided', true))
+  const run = async (...words: string[]) => {
+    let printed = ''
+    const all = ['audit', 'convert', '--folder', log.folder, ...words]
+    const program = await createProgram(all, (text) => {
+      printed += text
+    })
+    await program.parseAsync(all, { from: 'user' })
+    return printed
+  }
+  assert.equal(await run(), log.lines.map((line) => `${line}\n`).join(''))
+  assert.equal(
+    await run('--from', '1', '--to', '3'),
+    log.lines
+      .slice(1, 3)
+      .map((line) => `${line}\n`)
+      .join(''),
+  )
+  assert.equal(at(JSON.parse(await run('--view', 'ocsf', '--from', '4')), 'class_uid'), 4002)
+  assert.equal(await run('--until', '2026-01-01'), '')
+  await assert.rejects(run('--folder', `${log.folder}/none`), /there is no audit log yet/)
 })

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { AddCommand } from '../every-command.ts'
 import { addConsistency } from './consistency.ts'
 import { addContinue } from './continue.ts'
+import { addConvert } from './convert.ts'
 import { addExport } from './export.ts'
 import { addFollow } from './follow.ts'
 import { addProve } from './prove.ts'
@@ -22,6 +23,7 @@ export function addAuditCommands(program: Command, command: AddCommand, print: (
   addProve(add)
   addConsistency(add)
   addExport(add)
+  addConvert(add, print)
   addContinue(add)
   addReview(add)
   addFollow(add)

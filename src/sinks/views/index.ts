@@ -1,3 +1,3 @@
 /** The forms in which records leave the log. */
 export type { ViewContext } from './view.ts'
-export { type ViewName, viewNamed } from './views.ts'
+export { type ViewName, viewNamed, viewNames } from './views.ts'

@@ -17,6 +17,8 @@ const views: Readonly<Record<ViewName, View>> = {
   cloudevents: cloudEventsView,
 }
 
+export const viewNames = Object.keys(views) as readonly ViewName[]
+
 export function viewNamed(name: ViewName): View {
   return views[name]
 }
