@@ -36,6 +36,6 @@ export function readBundle(file: string, bytes: Buffer): Bundle {
 /** Their leaf hashes, one behind the other. */
 export function hashAll(copies: readonly Copy[]): Buffer {
   const hashes = Buffer.allocUnsafe(copies.length * hashBytes)
-  for (const [index, { framed }] of copies.entries()) leafHashInPlace(framed).copy(hashes, index * hashBytes)
+  for (const [index, { framed }] of copies.entries()) leafHashInPlace(framed, hashes, index * hashBytes)
   return hashes
 }

@@ -62,7 +62,6 @@ export function passOver({ log, wal, size, sizes, report, onLeaf }: PassOptions)
     if (block.isArchived) archived += block.copies.length
     compare(stored, leaves, 0, block.index)
     if (isKnown) push(leaves)
-    if (isKnown && leaves.byteLength === tileWidth * hashBytes) addToRow(1, perfectRoot(leaves))
   }
   for (const [level, row] of rows.entries())
     if (row !== undefined) compare(storedTiles(level, row.index), row.hashes.subarray(0, row.count * hashBytes), level, row.index)
@@ -128,13 +127,15 @@ export function passOver({ log, wal, size, sizes, report, onLeaf }: PassOptions)
 
   function push(leaves: Buffer): void {
     const end = frontier.size + leaves.byteLength / hashBytes
-    if (leaves.byteLength === tileWidth * hashBytes && (wanted[0] ?? end) >= end) frontier.push(perfectRoot(leaves), 8)
+    const root = leaves.byteLength === tileWidth * hashBytes ? perfectRoot(leaves) : null
+    if (root !== null && (wanted[0] ?? end) >= end) frontier.push(root, 8)
     else
       for (let from = 0; from < leaves.byteLength; from += hashBytes) {
         frontier.push(leaves.subarray(from, from + hashBytes))
         takeRoots()
       }
     takeRoots()
+    if (root !== null) addToRow(1, root)
   }
 
   function takeRoots(): void {
