@@ -5,11 +5,13 @@ import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import type { Access } from '../access/index.ts'
 import type { Role } from '../config/index.ts'
 import { Refusal } from '../core/index.ts'
+import type { Holds } from '../holds/index.ts'
 import { mayActAs, type Principal } from '../operators/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { sendProblem } from './answers.ts'
+import { sendJson, sendProblem } from './answers.ts'
 import type { Serve } from './guard.ts'
+import { addHoldRoutes } from './hold-routes.ts'
 import type { LogAccess } from './log/index.ts'
 import { sendParts } from './operator-server.ts'
 
@@ -23,6 +25,7 @@ export interface ApiOptions {
   readonly rotateCa: (overlapMs: number | null) => Promise<{ readonly ok: boolean }>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
   readonly log: LogAccess
+  readonly holds: Holds
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   readonly logger: Logger
@@ -40,7 +43,7 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, log, recorded, logger }: ApiOptions,
+  { usage, status, activation, reload, rotateCa, access, log, holds, recorded, logger }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -67,11 +70,18 @@ function createApiApp(
     }
   }
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
+  app.get('/v1/audit/holds', may('auditor'), (_req, res) => {
+    const known = holds.list()
+    if (known === null)
+      sendProblem(res, 503, 'the holds are not read yet, or cannot be read; the operator’s log says why', { 'retry-after': '5' })
+    else sendJson(res, 200, { holds: known })
+  })
   app.get('/v1/audit/{*what}', may('auditor'), (req, res) => {
     const principal = principals.get(req)
     if (principal !== undefined) log.serve(req, res, principal)
   })
   app.post('/v1/{*act}', may('operator'))
+  addHoldRoutes(app, holds, (req) => principals.get(req))
   app.post('/v1/reload', answered(reload))
   app.post('/v1/policy/rollback', answered(activation.rollback))
   app.post('/v1/policy/follow', answered(activation.follow))

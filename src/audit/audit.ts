@@ -64,6 +64,8 @@ export interface AuditStation extends AuditLog {
       | 'sink-refused'
       | 'sink-gap'
       | 'read'
+      | 'hold'
+      | 'released'
       | 'finding'
       | 'reviewed',
     facts: Facts,

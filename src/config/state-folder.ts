@@ -19,6 +19,8 @@ export interface StateFolder {
   readonly compiler: string
   /** The revisions that were active, with all that they were made of. */
   readonly history: string
+  /** Legal holds on the audit log. */
+  readonly holds: string
   /** Where `admin.socket` is absent. */
   readonly operatorSocket: string
   /** Compiled rules and masks. */
@@ -77,6 +79,7 @@ export function stateFolder(folder: string): StateFolder {
     ca: { ...trustFolder(ca), key: join(ca, 'ca.key'), leafKey: join(ca, 'leaf-rsa.key'), rotation: join(ca, 'rotation.pem') },
     compiler: join(folder, 'compiler'),
     history: join(folder, 'policies/history'),
+    holds: join(folder, 'audit-holds.json'),
     operatorSocket: join(folder, 'admin.sock'),
     policies: join(folder, 'policies'),
     review: join(folder, 'review.json'),

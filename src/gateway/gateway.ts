@@ -31,6 +31,7 @@ import { createBundleDelivery } from './bundle-delivery.ts'
 import { createCallers } from './callers.ts'
 import { createFollowing } from './follow-folders.ts'
 import { startIndexingOf } from './indexing.ts'
+import { createLegalHolds } from './legal-holds.ts'
 import { createListeners } from './listeners.ts'
 import { createMetering } from './metering.ts'
 import { createOperator } from './operator.ts'
@@ -212,9 +213,11 @@ export async function startGateway(
     },
   })
   const doors = createListeners({ config, shares, callers, serving, denyInside: inner.denyInside })
+  const legalHolds = createLegalHolds(config, audit, logger)
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
-    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, audit, shipping, state, metrics, logger },
+    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, state, metrics, logger },
+    ...{ audit, shipping, holds: legalHolds },
     reload: () => following.reload('operator'),
     rotateCa: trust.rotate,
     usage: metering.report,
@@ -269,6 +272,7 @@ export async function startGateway(
   state.ready = true
   metering.keeper.start()
   following.start()
+  void legalHolds.start()
   await shipping.start()
   await reviewing.start()
   indexing = await startIndexingOf(config, logger)

@@ -5,6 +5,7 @@ import type { AuditStation } from '../audit/index.ts'
 import type { Delivery } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
+import type { Holds } from '../holds/index.ts'
 import { createAuthenticate } from '../operators/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
@@ -25,6 +26,7 @@ export interface OperatorOptions {
   readonly warnings: () => readonly string[]
   readonly access: Access
   readonly shipping: { status(): readonly SinkStatus[] }
+  readonly holds: Holds
   readonly audit: Pick<AuditStation, 'status' | 'note' | 'noted'>
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => AsyncIterable<string>
@@ -40,7 +42,7 @@ export interface OperatorOptions {
 
 export function createOperator(options: OperatorOptions): Admin {
   const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
-  const { access, audit, shipping, state, usage, integrations, reload, rotateCa, metrics, logger } = options
+  const { access, audit, holds, shipping, state, usage, integrations, reload, rotateCa, metrics, logger } = options
   const { active, shadow } = policies
   const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
@@ -94,6 +96,7 @@ export function createOperator(options: OperatorOptions): Admin {
     reload,
     rotateCa,
     access,
+    holds,
     recorded: audit.noted,
     log: {
       ...{ folder: config.audit.folder, indexFolder: config.state.auditIndex, personal: config.audit.personal },

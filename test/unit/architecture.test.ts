@@ -19,7 +19,7 @@ const floors: readonly (readonly string[])[] = [
   ['reporting', 'rollout', 'query'],
   ['policy'],
   ['reference', 'bundles'],
-  ['opa', 'manifests', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'connections', 'certs'],
+  ['opa', 'manifests', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'holds', 'connections', 'certs'],
   ['settlement', 'websocket'],
   ['egress'],
   ['config', 'telemetry', 'sockets', 'shares'],

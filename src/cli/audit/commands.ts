@@ -6,6 +6,7 @@ import { addContinue } from './continue.ts'
 import { addConvert } from './convert.ts'
 import { addExport } from './export.ts'
 import { addFollow } from './follow.ts'
+import { addHold } from './hold.ts'
 import { addProve } from './prove.ts'
 import { addQuery } from './query.ts'
 import { addReview } from './review.ts'
@@ -27,4 +28,5 @@ export function addAuditCommands(program: Command, command: AddCommand, print: (
   addContinue(add)
   addReview(add)
   addFollow(add)
+  addHold(audit, command, print)
 }

@@ -5,6 +5,13 @@ const reason = optional(text('that was given', 600))
 const revision = text('of the policy and data', 200)
 const someone = (description: string): MemberSchema => integration(description)
 
+/** Who asked on the operator's side. */
+const principal = {
+  who: text('that asked, as the configuration or the identity provider calls it', 300),
+  role: oneOf('in which', ['viewer', 'auditor', 'operator']),
+  by: oneOf('what proved it', ['socket', 'token', 'certificate', 'oidc']),
+}
+
 export const operation: Readonly<Record<string, RecordType>> = {
   started: {
     description: 'The gateway, or a command that writes here while none runs, has opened the log.',
@@ -64,15 +71,30 @@ export const operation: Readonly<Record<string, RecordType>> = {
     description:
       'The log was read over HTTP. A stream, and the tiles or checkpoints that one principal fetches within a minute, are one read: with a record at its beginning, for each minute in which something was given, and at its end. Records of reads are not counted.',
     members: {
-      who: text('that asked, as the configuration or the identity provider calls it', 300),
-      role: oneOf('in which', ['viewer', 'auditor', 'operator']),
-      by: oneOf('what proved it', ['socket', 'token', 'certificate', 'oidc']),
+      ...principal,
       what: text('of the log', 64),
       asked: optional({ description: 'filters and the like', type: 'object', additionalProperties: { type: 'string' } }),
       read: optional(text('that several records are of', 64)),
       state: optional(text('of that read: it `begins`, `goes on`, or how it ended', 100)),
       records: count('that were given: in that minute, and at the end all of them'),
     },
+  },
+  hold: {
+    description: 'A legal hold: retention leaves these records, whatever their age.',
+    members: {
+      hold: text('its id', 64),
+      from: count('index of the first record that is held'),
+      to: optional(count('index of the last; absent: whatever comes')),
+      integration: optional(someone('whose records are meant; absent: all')),
+      record: count('no record about it has a lower index than this: it is held as well'),
+      reason: text('that was given'),
+      until: optional(time('when it ends by itself; absent: when it is released')),
+      ...principal,
+    },
+  },
+  released: {
+    description: 'A legal hold was released.',
+    members: { hold: text('its id', 64), reason: text('that was given'), ...principal },
   },
   shadow: {
     description: 'A shadow policy was prepared, or is bad.',
