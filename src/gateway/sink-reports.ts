@@ -36,6 +36,8 @@ export function createSinkReports({ sinks, records, now, logger, metrics }: Sink
   const latest = new Map<string, Progress>()
   /** Since the gateway started: a process that was started again counts from zero. */
   const before = new Map(sinks.map(({ name }) => [name, { shipped: 0, dropped: 0, refused: 0, lost: 0, errors: 0 }]))
+  const startedMs = now()
+  const caughtUpMs = new Map<string, number>()
   const names = sinks.map(({ name }) => name)
   const counters = kinds.map(
     (kind) => [kind, metrics.labelledCounter(`sallyport_sink_${kind}_total`, counted[kind], 'sink', names)] as const,
@@ -54,9 +56,11 @@ export function createSinkReports({ sinks, records, now, logger, metrics }: Sink
     return next === null ? null : Math.max(0, records() - next)
   }
 
+  /** A process that is stuck or gone knows of no record: then since the sink had everything. */
   function lagSeconds(progress: Progress): number {
-    const { oldestMs } = progress
-    return oldestMs === null ? 0 : Math.max(0, (now() - oldestMs) / 1000)
+    if (lagRecords(progress) === 0) return 0
+    const sinceMs = progress.oldestMs ?? caughtUpMs.get(progress.name) ?? startedMs
+    return Math.max(0, (now() - sinceMs) / 1000)
   }
 
   function lags(read: (progress: Progress) => number | null): ReadonlyMap<string, number> {
@@ -87,6 +91,7 @@ export function createSinkReports({ sinks, records, now, logger, metrics }: Sink
         count(sink)
         say(sink)
         latest.set(sink.name, sink)
+        if (lagRecords(sink) === 0) caughtUpMs.set(sink.name, now())
       }
     },
     status: () =>

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import module from 'node:module'
 import { dirname, join } from 'node:path'
-import { createBackoff } from '../../bundles/index.ts'
+import { type BackoffOptions, createBackoff } from '../../bundles/index.ts'
 import type { Progress, SinkEvent, SinkFact } from '../ship.ts'
 import type { ShipperSettings } from '../shipper.ts'
 import type { FromShipper, ToShipper } from './messages.ts'
@@ -14,7 +14,8 @@ export interface ShipperHandlers {
   readonly onMaskFailure: (sink: string, problem: string) => void
   /** The process has ended, and another is started; with the last that it wrote to standard error. */
   readonly onEnd: (how: string, words: string) => void
-  readonly processFile?: string
+  /** How long it waits to start another; 0.2 to 30 s where absent. */
+  readonly delays?: BackoffOptions
 }
 
 export interface ShipperProcess {
@@ -25,8 +26,8 @@ export interface ShipperProcess {
   close(upTo: number, withinMs: number): Promise<void>
 }
 
-const ownFile = join(import.meta.dirname, 'shipper-process.ts')
-const delays = { minMs: 200, maxMs: 30_000 }
+const processFile = join(import.meta.dirname, 'shipper-process.ts')
+const usualDelays = { minMs: 200, maxMs: 30_000 }
 /** One that ran for so long is started at once when it ends. */
 const healthyMs = 60_000
 /** Beyond the time in which it ships: it then ends by itself. */
@@ -34,7 +35,7 @@ const graceMs = 1000
 const maxWords = 4096
 
 export function startShipper(settings: ShipperSettings, handlers: ShipperHandlers): ShipperProcess {
-  const { onProgress, note, onMaskFailure, onEnd, processFile = ownFile } = handlers
+  const { onProgress, note, onMaskFailure, onEnd, delays = usualDelays } = handlers
   const backoff = createBackoff(delays)
   let child: ChildProcess | null = null
   let timer: NodeJS.Timeout | null = null
