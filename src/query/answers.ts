@@ -46,7 +46,7 @@ export function createAnswers(database: DatabaseSync): Answers {
       const entries = rows.slice(0, limit)
       return { entries, next: rows.length > limit ? (entries.at(-1)?.index ?? null) : null }
     },
-    sums: (filter, by) => sumsOf(questionOf(filter, database, words), by, database, words),
+    sums: (filter, by) => sumsOf(filter, by, database, words),
   }
 
   function rowsOf({ match, where, values, from, to }: Question, limit: number, oldestFirst: boolean): Record<string, unknown>[] {

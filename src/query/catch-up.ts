@@ -5,6 +5,7 @@ import type { StoredRecord } from '../records/index.ts'
 import { createDictionary } from './dictionary.ts'
 import { entryOfRow, prepareInsert, storedValues } from './entry-table.ts'
 import { createJoin, type Join, type Joined } from './join.ts'
+import { createTally } from './tally.ts'
 import { termsOf } from './words.ts'
 
 /** Records of a transaction: a build that is interrupted goes on behind the last one. */
@@ -39,6 +40,7 @@ export interface Writing {
 /** `onGroup` is called behind each group that is on disk, with the index of the next record. */
 export function createWriting(database: DatabaseSync, onGroup: (next: number) => void = () => {}): Writing {
   const words = createDictionary(database)
+  const tally = createTally(database, words)
   const insertEntry = prepareInsert(database)
   const insertFound = database.prepare('INSERT INTO found (rowid, words) VALUES (?, ?)')
   const insertOpen = database.prepare('INSERT INTO open (rowid, words, texts) VALUES (?, ?, ?)')
@@ -99,6 +101,7 @@ export function createWriting(database: DatabaseSync, onGroup: (next: number) =>
         insertOpen.run(joined.entry.index, wordsOf(joined), joined.texts)
         stored.add(joined.entry.index)
       }
+    tally.add(complete.map(({ entry }) => entry.index))
     noteTimes(from, records, complete)
   }
 

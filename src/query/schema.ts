@@ -1,7 +1,7 @@
 /** The tables of the index. It holds nothing that is not in the log, and is made anew whenever this changes. */
 
 /** Of the tables and of what is written into them: a file of another version is not used. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 /** "SPal": the file is an index of ours. */
 export const applicationId = 0x5350616c
 
@@ -22,6 +22,7 @@ export function settings(cacheMiB: number): string {
  *   What it was made of is not kept; rows can be removed all the same.
  * - `open`: the same for what is not settled yet, and the texts, which are needed once more when it is.
  * - `span`: the times that stand in runs of records: clocks jump, and the order of the log does not.
+ * - `tally`: sums that grow with the index (tally.ts).
  * - `position`: how far the log was read, and what the log is recognised by.
  */
 export const tables = `
@@ -37,6 +38,10 @@ export const tables = `
   CREATE VIRTUAL TABLE found USING fts5(words, content='', contentless_delete=1, tokenize='unicode61');
   CREATE VIRTUAL TABLE open USING fts5(words, texts UNINDEXED, tokenize='unicode61');
   CREATE TABLE span (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, earliest INTEGER, latest INTEGER);
+  CREATE TABLE tally (
+    facet INTEGER, day INTEGER, value INTEGER, requests REAL, allowed REAL, denied REAL, refused REAL, sentBytes REAL, receivedBytes REAL,
+    PRIMARY KEY (facet, day, value)
+  ) WITHOUT ROWID;
   CREATE TABLE position (next INTEGER NOT NULL, first INTEGER NOT NULL, last TEXT NOT NULL);
   INSERT INTO position VALUES (0, 0, '');
   INSERT INTO found (found, rank) VALUES ('hashsize', 16777216);`

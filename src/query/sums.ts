@@ -1,8 +1,8 @@
 /** Sums over requests: how many there were, how they were decided, and their bytes, by one of their values. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Dictionary } from './dictionary.ts'
-import { decisions } from './entry.ts'
-import type { Question } from './filter.ts'
+import { type Filter, type Question, questionOf } from './filter.ts'
+import { aggregates, dayMs, facetNumber, hourMs, isCounted, keyOf, none } from './tally.ts'
 
 /** What sums can be made by. */
 export const sumKeys = [
@@ -34,37 +34,18 @@ export interface Sum {
   readonly receivedBytes: number
 }
 
-const hourMs = 3_600_000
-const dayMs = 24 * hourMs
+const counts = ['requests', 'allowed', 'denied', 'refused', 'sentBytes', 'receivedBytes'] as const
 
-const expressions: Readonly<Partial<Record<By, string>>> = {
-  hour: `CAST(floor(e.time / ${hourMs}.0) AS INTEGER)`,
-  day: `CAST(floor(e.time / ${dayMs}.0) AS INTEGER)`,
+/** A SELECT of `key` and the counts. */
+interface Part {
+  readonly sql: string
+  readonly values: readonly (string | number)[]
 }
 
-/** Largest first; of hours and days the newest first. */
-export function sumsOf(question: Question, by: By, database: DatabaseSync, words: Dictionary): readonly Sum[] {
-  const key = expressions[by] ?? `e.${by}`
-  const rows = question.match === null ? ['entry e'] : ['found', 'open'].map((table) => `${table} f CROSS JOIN entry e ON e.seq = f.rowid`)
+/** Largest first; of hours and days the newest first. Throws `FilterError`. */
+export function sumsOf(filter: Filter, by: By, database: DatabaseSync, words: Dictionary): readonly Sum[] {
   const totals = new Map<unknown, Sum>()
-  const [allow, deny, refused] = decisions.map((decision) => words.find(decision))
-  for (const from of rows) {
-    const table = from.split(' ')[0]
-    const where = [
-      'e.seq BETWEEN ? AND ?',
-      ...(question.match === null ? [] : [`${table} MATCH ?`]),
-      ...(by === 'type' ? [] : ['e.requests > 0']),
-      ...(question.where === '' ? [] : [question.where]),
-    ]
-    const statement = database.prepare(
-      `SELECT ${key} AS key, sum(max(requests, 1)) AS requests, sum(iif(decision = ${allow}, requests, 0)) AS allowed,
-        sum(iif(decision = ${deny}, requests, 0)) AS denied, sum(iif(decision = ${refused}, requests, 0)) AS refused,
-        total(sent) AS sentBytes, total(received) AS receivedBytes
-      FROM ${from} WHERE ${where.join(' AND ')} GROUP BY key`,
-    )
-    const values = [question.from, question.to, ...(question.match === null ? [] : [question.match]), ...question.values]
-    for (const row of statement.iterate(...values)) add(row)
-  }
+  for (const { sql, values } of partsOf(filter, by, database, words)) for (const row of database.prepare(sql).iterate(...values)) add(row)
   const isTime = by === 'hour' || by === 'day'
   return [...totals.values()].sort((a, b) =>
     isTime ? compare(b.value ?? '', a.value ?? '') : b.requests - a.requests || compare(a.value ?? '', b.value ?? ''),
@@ -72,13 +53,8 @@ export function sumsOf(question: Question, by: By, database: DatabaseSync, words
 
   function add(row: Readonly<Record<string, unknown>>): void {
     const before = totals.get(row['key'])
-    const number = (name: 'requests' | 'allowed' | 'denied' | 'refused' | 'sentBytes' | 'receivedBytes') =>
-      Number(row[name] ?? 0) + (before?.[name] ?? 0)
-    totals.set(row['key'], {
-      value: textOfKey(row['key']),
-      ...{ requests: number('requests'), allowed: number('allowed'), denied: number('denied'), refused: number('refused') },
-      ...{ sentBytes: number('sentBytes'), receivedBytes: number('receivedBytes') },
-    })
+    const added = counts.map((name) => [name, Number(row[name] ?? 0) + (before?.[name] ?? 0)])
+    totals.set(row['key'], { value: textOfKey(row['key']), ...(Object.fromEntries(added) as Omit<Sum, 'value'>) })
   }
 
   function textOfKey(key: unknown): string | null {
@@ -87,6 +63,42 @@ export function sumsOf(question: Question, by: By, database: DatabaseSync, words
     if (by === 'day') return new Date(Number(key) * dayMs).toISOString().slice(0, 10)
     return by === 'status' || by === 'path' ? String(key) : words.text(Number(key))
   }
+}
+
+/** What is asked of time alone is in the tally; what its first and last day have of it is counted. */
+function partsOf(filter: Filter, by: By, database: DatabaseSync, words: Dictionary): readonly Part[] {
+  const { since, until, ...others } = filter
+  const facet = facetNumber(by === 'day' ? 'hour' : by)
+  const from = since === undefined ? undefined : Math.ceil(since / dayMs)
+  const to = until === undefined ? undefined : Math.floor(until / dayMs)
+  const scan = (given: Filter, tables?: readonly string[]) => scans(questionOf(given, database, words), by, words, tables)
+  if (Object.values(others).some((given) => given !== undefined) || facet < 0 || (from ?? none) >= (to ?? Number.MAX_SAFE_INTEGER))
+    return scan(filter)
+  // What has no time is in no time that is asked for.
+  const lowest = from ?? (until === undefined ? none : none + 1)
+  const key = by === 'day' ? 'day' : 'value'
+  const tally = {
+    sql: `SELECT nullif(${key}, ${none}) AS key, ${counts.map((name) => `total(${name}) AS ${name}`).join(', ')} FROM tally
+      WHERE facet = ? AND day >= ? AND day < ? GROUP BY key`,
+    values: [facet, lowest, to ?? Number.MAX_SAFE_INTEGER],
+  }
+  const whole = { ...(from !== undefined && { since: from * dayMs }), ...(to !== undefined && { until: to * dayMs }) }
+  return [
+    tally,
+    ...scan(whole, ['open']),
+    ...(from === undefined || since === from * dayMs ? [] : scan({ since: since as number, until: from * dayMs })),
+    ...(to === undefined || until === to * dayMs ? [] : scan({ since: to * dayMs, until: until as number })),
+  ]
+}
+
+/** Of the entries themselves: all, or those of `tables`. */
+function scans({ match, where, values, from, to }: Question, by: By, words: Dictionary, tables?: readonly string[]): readonly Part[] {
+  const sources = tables ?? (match === null ? [null] : ['found', 'open'])
+  return sources.map((table) => ({
+    sql: `SELECT ${keyOf(by)} AS key, ${aggregates(words)} FROM ${table === null ? 'entry e' : `${table} f CROSS JOIN entry e ON e.seq = f.rowid`}
+      WHERE e.seq BETWEEN ? AND ? AND ${isCounted(by)}${match === null ? '' : ` AND ${table} MATCH ?`}${where === '' ? '' : ` AND ${where}`} GROUP BY key`,
+    values: [from, to, ...(match === null ? [] : [match]), ...values],
+  }))
 }
 
 function compare(a: string, b: string): number {

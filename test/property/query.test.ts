@@ -41,7 +41,9 @@ function asked({ host, path, ...given }: { id: string; host: string; path: strin
 }
 
 const some = <T>(value: fc.Arbitrary<T>) => fc.array(value, { minLength: 1, maxLength: 2 })
-const time = fc.integer({ min: 0, max: 100 }).map((second) => Date.UTC(2026, 10, 28) + second * 1000)
+/** Logs of several days. */
+const stepMs = 2 * 3_600_000
+const time = fc.integer({ min: 0, max: 100 }).map((step) => Date.UTC(2026, 10, 28) + step * stepMs)
 const filter: fc.Arbitrary<Filter> = fc
   .record({
     since: time,
@@ -59,30 +61,33 @@ const filter: fc.Arbitrary<Filter> = fc
   })
   .chain((filter) => fc.subarray(Object.entries(filter), { maxLength: 3 }).map((given) => Object.fromEntries(given)))
 
-test('an index answers every filter as a plain reading of the log does, wherever its reading was interrupted', async (t) => {
+test('an index answers every filter as a plain reading of the log does, wherever its reading was interrupted and whatever was removed', async (t) => {
   const logs = fc.array(facts, { minLength: 10, maxLength: 80, size: 'max' })
+  const filters = fc.array(filter, { minLength: 20, maxLength: 20 })
   await fc.assert(
-    fc.asyncProperty(
-      logs,
-      logs,
-      fc.array(filter, { minLength: 20, maxLength: 20 }),
-      fc.boolean(),
-      async (before, after, filters, oldestFirst) => {
-        const log = createWrittenLog()
-        log.write(...before)
-        const index = indexOf(t, log)
+    fc.asyncProperty(logs, logs, filters, fc.nat(100), fc.boolean(), async (before, after, filters, removed, oldestFirst) => {
+      const log = createWrittenLog(stepMs)
+      log.write(...before)
+      const index = indexOf(t, log)
+      await index.catchUp()
+      log.write(...after)
+      const written = [...log.records]
+      const answersAsReading = async (first: number) => {
         await index.catchUp()
-        log.write(...after)
-        await index.catchUp()
-        const model = modelOf(log.records)
+        const model = modelOf(written, first)
         await eachCase(filters, async (filter) => {
           assert.deepEqual(await allEntries(index, filter, oldestFirst), model.entries(filter, oldestFirst))
-          assert.deepEqual(await index.sums(filter, 'host'), model.sumsByHost(filter))
+          await eachCase(['host', 'day', 'type'] as const, async (by) =>
+            assert.deepEqual(await index.sums(filter, by), model.sums(filter, by)),
+          )
         })
-        index.close()
-      },
-    ),
-    { numRuns: 20 },
+      }
+      await answersAsReading(0)
+      log.records.splice(0, Math.min(removed, written.length - 1))
+      await answersAsReading(log.records[0]?.index ?? 0)
+      index.close()
+    }),
+    { numRuns: 12 },
   )
 })
 

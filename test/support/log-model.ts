@@ -16,13 +16,16 @@ export async function allEntries(index: LogIndex, filter: Filter, oldestFirst: b
   return entries
 }
 
-export function modelOf(records: readonly StoredRecord[]) {
+/** `first`: index of the oldest record that retention left. */
+export function modelOf(records: readonly StoredRecord[], first = 0) {
   const join = createJoin()
-  const joined = [...records.flatMap((record) => join.take(record)), ...join.open.values()].sort((a, b) => a.entry.index - b.entry.index)
+  const joined = [...records.flatMap((record) => join.take(record)), ...join.open.values()]
+    .filter(({ entry }) => entry.index >= first)
+    .sort((a, b) => a.entry.index - b.entry.index)
   const matching = (filter: Filter) => joined.filter((one) => matches(filter, one)).map(({ entry }) => entry)
   return {
     entries: (filter: Filter, oldestFirst: boolean) => (oldestFirst ? matching(filter) : matching(filter).toReversed()),
-    sumsByHost: (filter: Filter) => sumsByHost(matching(filter)),
+    sums: (filter: Filter, by: 'host' | 'day' | 'type') => sumsOf(matching(filter), by),
   }
 }
 
@@ -53,19 +56,20 @@ function hasPhrase(texts: string, phrase: string): boolean {
   return wordsOf(texts).includes(phrase.endsWith('*') ? words.slice(0, -1) : words)
 }
 
-function sumsByHost(entries: readonly Entry[]): readonly Sum[] {
-  const groups = Map.groupBy(
-    entries.filter(({ requests }) => requests > 0),
-    ({ host }) => host,
-  )
-  const sums = [...groups].map(([value, all]) => {
-    const count = (decision: string | null) =>
-      all.filter((entry) => decision === null || entry.decision === decision).reduce((sum, { requests }) => sum + requests, 0)
+function sumsOf(entries: readonly Entry[], by: 'host' | 'day' | 'type'): readonly Sum[] {
+  const keyOf = (entry: Entry) =>
+    by === 'day' ? (entry.time === null ? null : new Date(entry.time).toISOString().slice(0, 10)) : entry[by]
+  const counted = by === 'type' ? entries : entries.filter(({ requests }) => requests > 0)
+  const sums = [...Map.groupBy(counted, keyOf)].map(([value, all]) => {
+    const count = (decision: string) => all.filter((entry) => entry.decision === decision).reduce((sum, { requests }) => sum + requests, 0)
     return {
-      ...{ value, requests: count(null), allowed: count('allow'), denied: count('deny'), refused: count('refused') },
+      value,
+      requests: all.reduce((sum, { requests }) => sum + Math.max(requests, 1), 0),
+      ...{ allowed: count('allow'), denied: count('deny'), refused: count('refused') },
       sentBytes: all.reduce((sum, { sentBytes }) => sum + (sentBytes ?? 0), 0),
       receivedBytes: all.reduce((sum, { receivedBytes }) => sum + (receivedBytes ?? 0), 0),
     }
   })
-  return sums.sort((a, b) => b.requests - a.requests || ((a.value ?? '') < (b.value ?? '') ? -1 : 1))
+  const byValue = (a: Sum, b: Sum) => ((a.value ?? '') < (b.value ?? '') ? -1 : 1)
+  return by === 'day' ? sums.sort((a, b) => byValue(b, a)) : sums.sort((a, b) => b.requests - a.requests || byValue(a, b))
 }

@@ -9,19 +9,19 @@ export type Facts = Readonly<Record<string, unknown>>
 /** A log that a test grows and cuts. */
 export interface WrittenLog {
   readonly records: StoredRecord[]
-  /** Time is a second later for each record, from 2026-11-28T00:00:00Z on, where the facts have none. */
+  /** Time is a step later for each record, from 2026-11-28T00:00:00Z on, where the facts have none. */
   write(...facts: readonly (Facts | string)[]): void
   readonly read: typeof readRecords
 }
 
-export function createWrittenLog(): WrittenLog {
+export function createWrittenLog(stepMs = 1000): WrittenLog {
   const records: StoredRecord[] = []
   return {
     records,
     write(...all) {
       for (const facts of all) {
         const index = (records.at(-1)?.index ?? -1) + 1
-        const time = new Date(Date.UTC(2026, 10, 28) + index * 1000).toISOString()
+        const time = new Date(Date.UTC(2026, 10, 28) + index * stepMs).toISOString()
         records.push({ index, text: typeof facts === 'string' ? facts : JSON.stringify({ seq: index, time, ...facts }) })
       }
     },
