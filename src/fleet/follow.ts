@@ -1,6 +1,6 @@
 /** Follows a topic: reads on from where it came to, checks what it reads, and keeps both in one step. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KafkaConnection } from '../sinks/index.ts'
+import type { KafkaConnection } from '../kafka/index.ts'
 import { type Finding, finding } from './finding.ts'
 import type { Gateway } from './gateway.ts'
 import type { Keys } from './keys.ts'

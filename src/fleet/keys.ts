@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { ProofError, parseVerifierKey, type VerifierKey } from '../proof/index.ts'
 import { type Finding, finding } from './finding.ts'
+import { FollowError } from './follow-error.ts'
 import type { Gateway } from './gateway.ts'
 
 export interface Keys {
@@ -11,17 +12,17 @@ export interface Keys {
   keyOf(gateway: Gateway, claimed: string | null): { readonly key: VerifierKey | null; readonly findings: readonly Finding[] }
 }
 
-/** One verifier key per line; empty lines and those that begin with `#` are passed over. Throws with the line's number. */
+/** One verifier key per line; empty lines and those that begin with `#` are passed over. Throws `FollowError` with the line's number. */
 export function readKeys(file: string): Keys {
   const keys = new Map<string, VerifierKey>()
-  readFileSync(file, 'utf8')
+  readText(file)
     .split('\n')
     .forEach((line, index) => {
       const text = line.trim()
       if (text === '' || text.startsWith('#')) return
       const key = readKey(text)
-      if (typeof key === 'string') throw new Error(`${file}:${index + 1}: ${key}`)
-      if (keys.has(key.name)) throw new Error(`${file}:${index + 1}: there is a key of ${key.name} already`)
+      if (typeof key === 'string') throw new FollowError(`${file}:${index + 1}: ${key}`)
+      if (keys.has(key.name)) throw new FollowError(`${file}:${index + 1}: there is a key of ${key.name} already`)
       keys.set(key.name, key)
     })
   return {
@@ -68,3 +69,11 @@ function readKey(text: string): VerifierKey | string {
 
 /** Ed25519, of what signs a log (C2SP signed-note). */
 const logKey = 1
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new FollowError(`the file of keys cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+}

@@ -1,5 +1,5 @@
 /** Reads a message of the topic: a record, hashes of records that are kept from it, or a checkpoint. */
-import { headers } from '../sinks/index.ts'
+import { headers } from '../kafka/index.ts'
 
 export interface RecordMessage {
   readonly kind: 'record'

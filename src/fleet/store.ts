@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Finding } from './finding.ts'
+import { FollowError } from './follow-error.ts'
 import { type Gateway, newGateway } from './gateway.ts'
 
 export interface KeptCheckpoint {
@@ -37,12 +38,10 @@ export interface Store {
   close(): void
 }
 
-/** Throws where the folder holds what was read of another topic. */
+/** Throws `FollowError` where another process follows with this folder, or it holds what was read of another topic. */
 export function openStore(folder: string, topic: string): Store {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const database = new DatabaseSync(join(folder, 'follow.db'), { timeout: 0 })
-  database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full')
-  database.exec(schema)
+  const database = openDatabase(folder)
   requireTopic(database, topic)
   const statements = prepare(database)
   const known = new Map<string, { readonly id: number; readonly state: Gateway }>()
@@ -156,9 +155,21 @@ function readCheckpoint(row: Record<string, unknown>): KeptCheckpoint {
   }
 }
 
+function openDatabase(folder: string): DatabaseSync {
+  const database = new DatabaseSync(join(folder, 'follow.db'), { timeout: 0 })
+  try {
+    database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full')
+    database.exec(schema)
+    return database
+  } catch (error) {
+    database.close()
+    throw new FollowError(`${folder} cannot be used (${(error as Error).message}); does another "audit follow" use it?`, { cause: error })
+  }
+}
+
 function requireTopic(database: DatabaseSync, topic: string): void {
   database.prepare("insert or ignore into meta values ('topic', ?)").run(topic)
   const { value } = database.prepare("select value from meta where name = 'topic'").get() as { value: string }
   if (value !== topic)
-    throw new Error(`this folder holds what was read of the topic "${value}": give the topic "${topic}" a folder of its own`)
+    throw new FollowError(`this folder holds what was read of the topic "${value}": give the topic "${topic}" a folder of its own`)
 }

@@ -1,6 +1,6 @@
 /** Reads all partitions of a topic from offsets that the consumer keeps itself: it joins no group, and commits nothing to the cluster. */
 import type { Consumer } from '@platformatic/kafka'
-import { type KafkaConnection, kafkaOptions } from '../sinks/index.ts'
+import { type KafkaConnection, kafkaOptions } from '../kafka/index.ts'
 import type { RawMessage } from './message.ts'
 
 export interface Fetched {

@@ -1,6 +1,5 @@
 /** Views of the log's records, and the sinks that they are shipped to. */
 export { convertRecords } from './convert.ts'
-export { headers, type KafkaConnection, type KafkaSasl, kafkaOptions, saslMechanisms } from './kafka/index.ts'
 export { type ShipperProcess, startShipper } from './process/index.ts'
 export type { Progress } from './ship.ts'
 export { type ViewName, viewNames } from './views/index.ts'

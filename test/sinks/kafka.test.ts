@@ -1,6 +1,8 @@
 /** The sink that is a topic of Kafka, and the consumer that verifies it, over a broker of Apache Kafka. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { createBackoff } from '../../src/bundles/index.ts'
@@ -134,6 +136,49 @@ test(
   },
 )
 
+test('a broker that hangs is not waited for, and gets what it may have taken once more', unless(missing), async (t) => {
+  await kafka.createTopic('hanging')
+  const gateway = fleetGateway()
+  const sink = sinkOf(t, gateway, settings('hanging'))
+  await ship(sink, gateway.records(5))
+  const batch = [...gateway.records(5), gateway.checkpoint()]
+  kafka.pause()
+  await assert.rejects(sink.deliver(batch, AbortSignal.timeout(300)), { name: 'TimeoutError' })
+  kafka.goOn()
+  await ship(sink, batch)
+  const { kinds, gateways } = await read(t, 'hanging')
+  assert.deepEqual(kinds, ['new-gateway'])
+  assert.equal(gateways[0]?.proven?.size, 10)
+})
+
+test('a consumer that is killed goes on where it was, and misses nothing', unless(missing), async (t) => {
+  await kafka.createTopic('interrupted')
+  const gateway = fleetGateway()
+  const sink = sinkOf(t, gateway, settings('interrupted'))
+  const folder = createFolder(t)
+  const lines = join(folder, 'all.jsonl')
+  const words = ['audit', 'follow', '--brokers', String(kafka.brokers), '--topic', 'interrupted', '--state', folder, '--write-lines', lines]
+  const child = spawn(process.execPath, ['--no-warnings', main, ...words], { stdio: 'ignore' })
+  t.after(() => child.kill('SIGKILL'))
+  const shipping = times(40, () => ship(sink, [...gateway.records(50), gateway.checkpoint()]))
+  await eventually('something is written', () => existsSync(lines) && statSync(lines).size > 0)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await shipping
+  const { stdout, code } = await command(process.execPath, ['--no-warnings', main, ...words, '--once', '--json'])
+  assert.equal(code, 0, stdout)
+  assert.equal(JSON.parse(stdout.trim().split('\n').at(-1) ?? '').proven, 2000)
+  const written = readFileSync(lines, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as { index?: number })
+  const indexes = written.flatMap(({ index }) => (index === undefined ? [] : [index]))
+  assert.deepEqual(
+    [...new Set(indexes)],
+    Array.from({ length: 2000 }, (_, index) => index),
+  )
+})
+
 test('TLS and each way of logging in reach the topic, and a wrong password does not', unless(missing), async (t) => {
   await kafka.createTopic('secured')
   const gateway = fleetGateway()
@@ -256,6 +301,13 @@ test('a gateway ships its log as sallyport.yaml says, and "audit follow" verifie
   assert.equal(code, 0, stderr)
   const { ok, next, stopped } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
   assert.deepEqual({ ok, next, stopped }, { ok: true, next: count, stopped: true })
+})
+
+test('"audit follow" says which file cannot be read', async (t) => {
+  const words = ['audit', 'follow', '--brokers', '127.0.0.1:1', '--topic', 'audit', '--state', createFolder(t), '--keys', '/nowhere']
+  const { stderr, code } = await command(process.execPath, ['--no-warnings', main, ...words])
+  assert.equal(code, 1)
+  assert.equal(stderr, "the file of keys cannot be read: ENOENT: no such file or directory, open '/nowhere'\n")
 })
 
 test('"audit follow" says that the topic cannot be read, and ends with 69', unless(missing), async (t) => {

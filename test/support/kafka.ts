@@ -46,6 +46,9 @@ export interface Kafka {
   createTopic(name: string, partitions?: number, configs?: Readonly<Record<string, string>>): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
+  /** It answers nothing, and its connections stay open, until it is told to go on. */
+  pause(): void
+  goOn(): void
   /** Again, with what is on disk; resolves when it answers. */
   start(): Promise<void>
 }
@@ -113,6 +116,8 @@ export async function startKafka(t: Pick<TestContext, 'after'>): Promise<Kafka> 
       killed.kill('SIGKILL')
       await once(killed, 'exit')
     },
+    pause: () => void broker?.kill('SIGSTOP'),
+    goOn: () => void broker?.kill('SIGCONT'),
     start,
   }
 }

@@ -23,7 +23,7 @@ const floors: readonly (readonly string[])[] = [
   ['settlement', 'websocket'],
   ['egress'],
   ['config', 'telemetry', 'sockets', 'shares'],
-  ['files', 'canonical', 'records', 'proof'],
+  ['files', 'canonical', 'records', 'proof', 'kafka'],
   ['text'],
   ['core'],
   ['version', 'node-http'],

@@ -244,6 +244,14 @@ test('what is no message of a gateway is said with its place in the topic', (t) 
   assert.match(finding?.text ?? '', /^audit\/0@0 is no message of a gateway: /)
 })
 
+test('a folder is used by one process at a time', (t) => {
+  const folder = createFolder(t)
+  const store = openStore(folder, 'audit')
+  assert.throws(() => openStore(folder, 'audit'), { name: 'FollowError', message: /does another "audit follow" use it\?$/ })
+  store.close()
+  openStore(folder, 'audit').close()
+})
+
 test('a folder belongs to one topic', (t) => {
   const folder = createFolder(t)
   openStore(folder, 'audit').close()

@@ -2,17 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import { duration } from '../../config/index.ts'
-import {
-  createFirstUseKeys,
-  createWriter,
-  type Finding,
-  type FollowResult,
-  follow,
-  type Gateway,
-  readKeys,
-  type Written,
-} from '../../fleet/index.ts'
-import { type KafkaConnection, type KafkaSasl, saslMechanisms } from '../../sinks/index.ts'
+import type { Finding, FollowResult, Gateway } from '../../fleet/index.ts'
+import { type KafkaConnection, type KafkaSasl, saslMechanisms } from '../../kafka/index.ts'
 import type { AddCommand } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { printLine } from './log-folder.ts'
@@ -65,10 +56,15 @@ export function addFollow(add: AddCommand): void {
 
 /** False where there is a finding that is an error, in this run or one before it. */
 async function auditFollow(flags: FollowFlags): Promise<boolean> {
-  const { topic, state, keys, once: isOnce = false, silentAfter: silentAfterMs, json = false } = flags
+  const { topic, state, keys, once: isOnce = false, silentAfter: silentAfterMs, writeLines, writeFolders, json = false } = flags
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-  const writers = writersOf(flags)
+  // SQLite, which no other command is to wait for.
+  const { createFirstUseKeys, createWriter, FollowError, follow, readKeys } = await import('../../fleet/index.ts')
+  const writers = [
+    ...(writeLines === undefined ? [] : [createWriter('lines', writeLines)]),
+    ...(writeFolders === undefined ? [] : [createWriter('folders', writeFolders)]),
+  ]
   if (keys === undefined) process.stderr.write('no --keys: the first key that each gateway is seen with is trusted\n')
   try {
     const result = await follow({
@@ -83,17 +79,10 @@ async function auditFollow(flags: FollowFlags): Promise<boolean> {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     if (code.startsWith('PLT_KFK_')) throw new CommandError(`the topic cannot be read: ${(error as Error).message}`, exitCodes.unavailable)
-    throw error
+    throw error instanceof FollowError ? new CommandError(error.message) : error
   } finally {
     for (const writer of writers) await writer.close()
   }
-}
-
-function writersOf({ writeLines, writeFolders }: FollowFlags): readonly Written[] {
-  return [
-    ...(writeLines === undefined ? [] : [createWriter('lines', writeLines)]),
-    ...(writeFolders === undefined ? [] : [createWriter('folders', writeFolders)]),
-  ]
 }
 
 function connectionOf(flags: FollowFlags): KafkaConnection {
@@ -114,7 +103,11 @@ function connectionOf(flags: FollowFlags): KafkaConnection {
 }
 
 function textOf(file: string | undefined): string | undefined {
-  return file === undefined ? undefined : readFileSync(file, 'utf8')
+  try {
+    return file === undefined ? undefined : readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`, exitCodes.noInput)
+  }
 }
 
 /** All that it signed has come, and nothing was found about it. */

@@ -1,8 +1,8 @@
 /** A sink that is a topic of Kafka. */
 import type { Producer } from '@platformatic/kafka'
 import type { SinkConfig } from '../../config/index.ts'
+import { type KafkaConnection, kafkaOptions } from '../../kafka/index.ts'
 import { Refused, type Sink, type SinkContext } from '../sink.ts'
-import { type KafkaConnection, kafkaOptions } from './connection.ts'
 import type { TopicMessage } from './messages.ts'
 import { createOutgoing } from './outgoing.ts'
 
