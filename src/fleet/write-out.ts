@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { cutTornLine } from '../files/index.ts'
 import type { FleetMessage } from './message.ts'
 
 export interface Written {
@@ -25,7 +26,7 @@ function createLines(path: string): Written {
   let file: FileHandle | null = null
   return {
     async write(messages) {
-      file ??= await open(path, 'a', 0o600)
+      file ??= await openLines(path)
       await file.appendFile(messages.map(lineOf).join(''))
       await file.datasync()
     },
@@ -33,6 +34,13 @@ function createLines(path: string): Written {
       await file?.close()
     },
   }
+}
+
+/** What a crash tore comes again: the offset moves on behind what is written. */
+async function openLines(path: string): Promise<FileHandle> {
+  const file = await open(path, 'a+', 0o600)
+  await cutTornLine(file)
+  return file
 }
 
 function lineOf(message: FleetMessage): string {
@@ -55,7 +63,7 @@ function createFolders(root: string): Written {
       await oldest[1].close()
     }
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const file = await open(join(folder, 'records.jsonl'), 'a', 0o600)
+    const file = await openLines(join(folder, 'records.jsonl'))
     files.set(folder, file)
     return file
   }

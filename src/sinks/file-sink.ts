@@ -1,11 +1,8 @@
 /** A sink that is a file of JSON lines, or standard output. */
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
+import { cutTornLine } from '../files/index.ts'
 import type { Shipped, Sink } from './sink.ts'
-
-/** A line that a crash tore is shorter than the longest record in any view. */
-const maxTornBytes = 1024 * 1024
-const newline = 0x0a
 
 /**
  * A line is on disk when its delivery resolves. The file may be renamed at any time, as logrotate does: it is opened anew at
@@ -22,7 +19,7 @@ export function createFileSink(path: string): Sink {
     if (file === null) {
       const opened = await open(path, 'a+', 0o600)
       file = opened
-      await cutTorn(opened)
+      await cutTornLine(opened)
     }
     return file
   }
@@ -68,14 +65,4 @@ function linesOf(batch: readonly Shipped[]): string {
 async function isStill(file: FileHandle, path: string): Promise<boolean> {
   const [ours, named] = await Promise.all([file.stat(), stat(path).catch(() => null)])
   return named !== null && ours.ino === named.ino && ours.dev === named.dev
-}
-
-async function cutTorn(file: FileHandle): Promise<void> {
-  const { size } = await file.stat()
-  const length = Math.min(size, maxTornBytes)
-  const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length)
-  const end = buffer.lastIndexOf(newline) + 1
-  if (end === length) return
-  if (end === 0 && length < size) throw new Error('its last line is longer than any record: it is not a file of JSON lines')
-  await file.truncate(size - length + end)
 }

@@ -1,11 +1,12 @@
 /** What the consumer of a fleet's records finds in what comes over the topic. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createFirstUseKeys, readKeys } from '../../src/fleet/keys.ts'
 import { openStore } from '../../src/fleet/store.ts'
 import { createFleetVerifier } from '../../src/fleet/verifier.ts'
+import { createWriter } from '../../src/fleet/write-out.ts'
 import type { TopicMessage } from '../../src/sinks/kafka/messages.ts'
 import { fleetGateway, receivedMessage, withRange } from '../support/fleet.ts'
 import { createFolder } from '../support/folder.ts'
@@ -256,4 +257,20 @@ test('a folder belongs to one topic', (t) => {
   const folder = createFolder(t)
   openStore(folder, 'audit').close()
   assert.throws(() => openStore(folder, 'other'), /holds what was read of the topic "audit"/)
+})
+
+test('a line that a crash has torn is cut before what comes again is written', async (t) => {
+  const gateway = fleetGateway()
+  const { verifier } = consumer(t)
+  const [message] = gateway.messages(gateway.records(1)).map((sent) => verifier.take(receivedMessage(sent), 'audit/0@0').message)
+  const file = join(createFolder(t), 'all.jsonl')
+  writeFileSync(file, '{"whole":true}\n{"origin":"sally')
+  const writer = createWriter('lines', file)
+  await writer.write(message === null || message === undefined ? [] : [message])
+  await writer.close()
+  const [whole, written] = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.deepEqual([whole, written.index], [{ whole: true }, 0])
 })
