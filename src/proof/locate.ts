@@ -4,7 +4,6 @@ import { hashAll } from './bundle.ts'
 import type { Report } from './finding.ts'
 import type { LogFiles } from './log-files.ts'
 import { Frontier, type Head, hashBytes, perfectRoot, tileWidth } from './merkle.ts'
-import { tilePath } from './tile-path.ts'
 import { firstDifference } from './tree-pass.ts'
 import type { WalFiles } from './wal.ts'
 
@@ -13,6 +12,7 @@ export function locate(log: LogFiles, wal: WalFiles, head: Head, report: Report)
   const level = rightLevel(log, head)
   if (level === null) return false
   const truth = new Truth(log, level, head.size)
+  const reportFile = (file: string, what: string, offset = 0) => report({ file, line: 0, offset }, what)
   for (const { index, from, copies } of blocksOf(log, wal, head.size, () => {})) {
     const width = Math.min(copies.length, head.size - from)
     const trusted = truth.tile(0, index, width)
@@ -24,33 +24,39 @@ export function locate(log: LogFiles, wal: WalFiles, head: Head, report: Report)
       }
       continue
     }
-    const leaves = hashAll(copies.flatMap((all) => all.slice(0, 1)).slice(0, tileWidth))
     const expected = truth.hash(1, index)
-    const isWhole = leaves.byteLength === tileWidth * hashBytes
+    const above = log.tile(1, Math.floor(index / tileWidth))
+    if (expected === null) {
+      // Which of them were changed cannot be told: the hashes of all are not those that were signed.
+      if (above !== null) reportFile(above.file, 'is not what was signed, and records that it stands for may have been changed')
+      continue
+    }
+    const leaves = hashAll(copies.flatMap((all) => all.slice(0, 1)).slice(0, tileWidth))
     const tile = log.tile(0, index)
-    if (expected !== null && isWhole && perfectRoot(leaves).equals(expected)) {
-      if (tile !== null)
-        report({ file: tile.file, line: 0, offset: firstDifference(tile.bytes, leaves) }, 'is not the hash of what it stands for')
-    } else
+    const isRight = leaves.byteLength === tileWidth * hashBytes && perfectRoot(leaves).equals(expected)
+    if (isRight && tile !== null) reportFile(tile.file, notItsHash, firstDifference(tile.bytes, leaves))
+    else if (!isRight)
       for (const file of [...files, ...(tile === null ? [] : [tile.file])])
-        report(
-          { file, line: 0, offset: 0 },
-          `records ${from} to ${from + width - 1} are not those that were signed: ${tilePath({ level: 1, index: Math.floor(index / tileWidth), width: tileWidth })} has another hash for them`,
-        )
+        reportFile(file, `records ${from} to ${from + width - 1} are not those that were signed: ${above?.file} has another hash for them`)
   }
-  for (let above = level + 1; log.tile(above, 0) !== null; above += 1) checkLevel(log, above, head.size, report)
+  const wrong = new Set<string>()
+  for (let above = level + 1; log.tile(above, 0) !== null; above += 1) checkLevel(log, above, head.size, wrong, report)
   return true
 }
 
-/** Of a level above one that is right. */
-function checkLevel(log: LogFiles, level: number, size: number, report: Report): void {
+const notItsHash = 'is not the hash of what it stands for'
+
+/** Of a level above one that is right; what is wrong on a level says nothing of the next. `wrong`: the tiles that are. */
+function checkLevel(log: LogFiles, level: number, size: number, wrong: Set<string>, report: Report): void {
   for (let position = 0; (position + 1) * tileWidth ** level <= size; position += 1) {
     const below = log.full(level - 1, position)
     const tile = log.tile(level, Math.floor(position / tileWidth))
     const offset = (position % tileWidth) * hashBytes
-    if (below === null || tile === null || tile.bytes.byteLength < offset + hashBytes) continue
+    if (below === null || wrong.has(below.file) || tile === null || tile.bytes.byteLength < offset + hashBytes) continue
     const found = firstDifference(tile.bytes.subarray(offset, offset + hashBytes), perfectRoot(below.bytes))
-    if (found < hashBytes) report({ file: tile.file, line: 0, offset: offset + found }, 'is not the hash of what it stands for')
+    if (found === hashBytes) continue
+    wrong.add(tile.file)
+    report({ file: tile.file, line: 0, offset: offset + found }, notItsHash)
   }
 }
 

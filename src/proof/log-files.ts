@@ -1,5 +1,5 @@
 /** The files of a log, read one by one: no list of them is ever held. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashBytes, tileWidth } from './merkle.ts'
 import { tilePath } from './tile-path.ts'
@@ -79,16 +79,32 @@ export function namesIn(folder: string): readonly string[] {
   }
 }
 
+/** A full bundle of the longest records; more of a file is never read, and is wrong by its length. */
+const maxFileBytes = tileWidth * (2 + 65_535)
+
+/** What is not a file, such as a pipe that would be waited for, is not there. */
 function readIfThere(path: string): Buffer | null {
+  let descriptor: number
   try {
-    return readFileSync(path)
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (isMissing(error)) return null
     throw error
+  }
+  try {
+    const found = fstatSync(descriptor)
+    if (!found.isFile()) return null
+    const bytes = Buffer.allocUnsafe(Math.min(found.size, maxFileBytes + 1))
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.byteLength; length += read)
+      read = readSync(descriptor, bytes, length, bytes.byteLength - length, null)
+    return bytes.subarray(0, length)
+  } finally {
+    closeSync(descriptor)
   }
 }
 
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ENOTDIR'
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENXIO'
 }

@@ -1,5 +1,5 @@
 /** Write-ahead files: the records that may not be in a full bundle yet, each with the CRC-32 of its bytes. */
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Copy } from './bundle.ts'
@@ -21,6 +21,8 @@ interface OpenWal {
 }
 
 const chunkBytes = 1024 * 1024
+/** No record is as long: what is behind the beginning of such a line is not read. */
+const maxLineBytes = 1024 * 1024
 const newline = 0x0a
 /** Eight hex digits and a space. */
 const prefixBytes = 9
@@ -41,7 +43,12 @@ export class WalFiles {
       try {
         for (const name of names) {
           const first = Number.parseInt(name, 10)
-          files.push({ file: `wal/${name}`, first, descriptor: openSync(join(folder, 'wal', name), 'r'), size: 0 })
+          files.push({
+            file: `wal/${name}`,
+            first,
+            descriptor: openSync(join(folder, 'wal', name), constants.O_RDONLY | constants.O_NONBLOCK),
+            size: 0,
+          })
         }
         return new WalFiles(files)
       } catch (error) {
@@ -165,6 +172,10 @@ function* linesOf({ descriptor, size }: OpenWal): Generator<Line> {
     }
     rest = bytes.subarray(from)
     offset += from
+    if (rest.byteLength > maxLineBytes) {
+      yield { bytes: rest, line: line + 1, offset, isComplete: true }
+      return
+    }
   }
   if (rest.byteLength > 0) yield { bytes: rest, line: line + 1, offset, isComplete: false }
 }

@@ -1,7 +1,8 @@
 /** A log that was changed by somebody who can write its folder, and has not its key: every change is found, and where it is. */
 
 import assert from 'node:assert/strict'
-import { readFileSync, renameSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { verifyAudit } from '../../src/proof/index.ts'
@@ -39,11 +40,13 @@ test('a log that is cut at any byte of any file is found', async (t) => {
 })
 
 test('flipped bits of a log of several levels are found, where records are in bundles alone and in the write-ahead file', async (t) => {
-  const { log, flips, verify } = tamperable(createFolder(t), { records: decisions(1100), walFrom: 700 })
-  assert.deepEqual((await verify()).findings, [])
-  await eachCase(filesOf(log.folder), async (file) => {
-    await flips(file, assertFound, { maxBytes: isEvery ? 1000 : 12 })
+  const { log, flips, verify } = tamperable(createFolder(t), {
+    records: decisions(isEvery ? 66_500 : 1100),
+    walFrom: isEvery ? 66_000 : 700,
   })
+  assert.deepEqual((await verify()).findings, [])
+  const files = filesOf(log.folder).filter((file, at) => !isEvery || at % 37 === 0 || !/^tile\/(?:0|entries)\//.test(file))
+  await eachCase(files, (file) => flips(file, assertFound, { maxBytes: isEvery ? 40 : 12 }))
 })
 
 test('files that are swapped, repeated, put in or taken away are found', async (t) => {
@@ -171,4 +174,36 @@ test('a torn last line behind the checkpoint is what a crash leaves; inside it, 
   assert.deepEqual([torn.ok, torn.records, torn.unsigned], [true, 19, 1])
   const cut = await changed((folder) => edit(folder, wal, () => log.lines.slice(0, 17).map(walLine).join('')))
   assert.equal(cut.ok, false)
+})
+
+test('a folder that is made to hold up or fill who verifies it does neither', async (t) => {
+  const { changed } = tamperable(createFolder(t), { records: decisions(600), walFrom: 256 })
+  const wal = 'wal/00000000000000000256.wal'
+  const pipe = (folder: string, file: string) => {
+    rmSync(join(folder, file), { force: true })
+    execFileSync('mkfifo', [join(folder, file)])
+  }
+  const cases: Record<string, readonly [(folder: string) => void, string]> = {
+    'a pipe as a bundle': [(folder) => pipe(folder, 'tile/entries/000'), 'tile/entries/000@0'],
+    'a pipe as a tile': [(folder) => pipe(folder, 'tile/0/000'), 'tile/0/000@0'],
+    'a pipe as the checkpoint': [(folder) => pipe(folder, 'checkpoint'), 'checkpoint@0'],
+    'a folder as a tile': [
+      (folder) => {
+        rmSync(join(folder, 'tile/0/000'))
+        mkdirSync(join(folder, 'tile/0/000'))
+      },
+      'tile/0/000@0',
+    ],
+    'a tile of a terabyte': [(folder) => truncateSync(join(folder, 'tile/0/000'), 2 ** 40), 'tile/0/000@8192'],
+    'a bundle of a terabyte': [(folder) => truncateSync(join(folder, 'tile/entries/000'), 2 ** 40), 'tile/entries/000@'],
+    'a checkpoint of a terabyte': [(folder) => truncateSync(join(folder, 'checkpoint'), 2 ** 40), 'checkpoint@0'],
+    'a line of a terabyte': [(folder) => truncateSync(join(folder, wal), 2 ** 40), `${wal}@`],
+  }
+  await eachCase(Object.entries(cases), async ([name, [change, place]]) => {
+    const found = await changed(change)
+    assert.ok(
+      places(found).some((at) => at === place || (place.endsWith('@') && at.startsWith(place))),
+      `${name}: ${JSON.stringify(found.findings.slice(0, 4))}`,
+    )
+  })
 })
