@@ -20,6 +20,7 @@ async function arrange(
   const ends: string[] = []
   const streams = createStreams({
     maxStreams: 4,
+    onFailed: () => {},
     ...options,
     reads: {
       once: async () => {},

@@ -36,7 +36,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
   const reads = createReads(options)
   // Apart: a question that takes too long ends with its process.
   const [following, asking] = [createLogReader(folder, indexFolder), createLogReader(folder, indexFolder)]
-  const streams = createStreams({ ...options, reader: following, reads })
+  const streams = createStreams({ ...options, reader: following, reads, onFailed: onBug })
   const ask = createAsk(asking, onBug)
   const hiddenFrom = (principal: Principal) => (principal.personal ? [] : personal)
 

@@ -44,7 +44,7 @@ function testsOf(filter: Filter): readonly Test[] {
   any(path, (value, record) => isPath(memberOf(record, 'path'), value))
   any(status, (value, record) => isStatus(String(record['status'] ?? ''), value))
   any(problem, (value, record) => [record['problem'], record['code']].includes(value))
-  any(text, (value, _record, line) => line.toLowerCase().includes(value.toLowerCase()))
+  for (const value of text ?? []) tests.push((_record, line) => line.toLowerCase().includes(value.toLowerCase()))
   return tests
 }
 

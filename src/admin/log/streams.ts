@@ -9,6 +9,8 @@ import type { Asked, LongRead, Reads } from './reads.ts'
 export interface StreamsOptions {
   readonly reader: Pick<LogReader, 'stream'>
   readonly reads: Reads
+  /** The log could not be read on. */
+  readonly onFailed: (error: unknown) => void
   /** Of all principals together; a quarter of them may be one's. */
   readonly maxStreams: number
   readonly heartbeatMs?: number
@@ -48,7 +50,7 @@ const lastMs = 5000
 const longestTimerMs = 2 ** 31 - 1
 
 export function createStreams(options: StreamsOptions): Streams {
-  const { reader, reads, maxStreams, heartbeatMs = 15_000, slowMs = 30_000, wallClock = Date.now } = options
+  const { reader, reads, onFailed, maxStreams, heartbeatMs = 15_000, slowMs = 30_000, wallClock = Date.now } = options
   const open = new Map<Stream, { readonly owner: string }>()
   const maxOwn = Math.max(1, Math.floor(maxStreams / 4))
 
@@ -105,7 +107,7 @@ export function createStreams(options: StreamsOptions): Streams {
         res.socket?.once('end', () => res.destroy())
         res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
         res.write('retry: 5000\n\n')
-        running = reader.stream(job, { events: pass, failed: () => finish('failed') })
+        running = reader.stream(job, { events: pass, failed })
       },
       finish,
     }
@@ -122,6 +124,11 @@ export function createStreams(options: StreamsOptions): Streams {
         clearTimeout(slow)
         if (!isOver) running?.more()
       })
+    }
+
+    function failed(problem: string): void {
+      onFailed(new Error(problem))
+      finish('failed')
     }
 
     /** Keeps what is in between from closing it; and who connects again begins behind what was looked at, also where nothing of it matched. */
