@@ -1,8 +1,12 @@
 /** The log shipped by a real gateway: killed wherever it may be, and nothing is lost or out of order. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { times } from '../support/cases.ts'
@@ -10,7 +14,11 @@ import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { rego } from '../support/rego.ts'
 import { childRunning, isRunning } from '../support/running.ts'
+import { testWith } from '../support/tools.ts'
+
+const compilerTest = await testWith('compiler')
 
 const ask = (proxyPort: number, originPort: number) =>
   exchangeRaw(
@@ -21,7 +29,7 @@ const linesIn = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8')
 const recordsIn = (path: string) => linesIn(path).filter((line) => !line.startsWith('{"type":"checkpoint"'))
 const shipperOf = (pid: number) => childRunning(pid, 'shipper-process')
 /** Each text once, where it came first. */
-const once = (lines: readonly string[]) => [...new Set(lines)]
+const distinct = (lines: readonly string[]) => [...new Set(lines)]
 
 interface SinkStatus {
   readonly audit: {
@@ -82,7 +90,7 @@ test('the shipping process and the gateway are killed in turn, and the file has 
   last.process.kill('SIGTERM')
   assert.deepEqual(await last.exited(), { code: 0, signal: null })
   assert.deepEqual(
-    once(recordsIn(shipped)).map((line) => JSON.parse(line)),
+    distinct(recordsIn(shipped)).map((line) => JSON.parse(line)),
     installation.records(),
   )
 })
@@ -123,4 +131,53 @@ test('a sink that takes nothing keeps no request waiting, and no other sink', as
   assert.equal(broken.next, 0)
   assert.match(log.join(''), /"sink":"broken","problem":"ENOTDIR/)
   await gateway.close()
+})
+
+compilerTest('a webhook gets the log in its view, signed, and without what the rules of its sink drop', async (t) => {
+  const received: { readonly headers: IncomingHttpHeaders; readonly body: Buffer }[] = []
+  const receiver = createServer(async (req, res) => {
+    received.push({ headers: req.headers, body: await buffer(req) })
+    res.writeHead(204).end()
+  }).listen(0, '127.0.0.1')
+  await once(receiver, 'listening')
+  t.after(() => receiver.close())
+  const { port } = receiver.address() as AddressInfo
+  const { origin, installation } = await arrange(
+    t,
+    `{ type: webhook, name: siem, url: "http://127.0.0.1:${port}/hook", view: ocsf, rules: ./siem, gzip: false, signing: { file: ./key }, token: { file: ./key } }`,
+  )
+  mkdirSync(join(installation.folder, 'siem'))
+  installation.write('key', 'signing-key\n')
+  installation.write(
+    'siem/masks.rego',
+    rego`
+      package system.log
+
+      drop if input.input.type == "started"
+
+      mask contains "/input/peer"
+    `,
+  )
+  const { gateway, proxyPort } = await startHere(t, installation)
+  await ask(proxyPort, origin.port)
+  await eventually('its rules are compiled, and it ships', async () => (await statusOf(installation)).audit.sinks[0]?.lagRecords === 0)
+  await gateway.close()
+  const [first] = received
+  const id = String(first?.headers['webhook-id'])
+  const signed = createHmac('sha256', 'signing-key')
+    .update(`${id}.${first?.headers['webhook-timestamp']}.`)
+    .update(first?.body ?? '')
+  assert.deepEqual(
+    [first?.headers['webhook-signature'], first?.headers['authorization']],
+    [`v1,${signed.digest('base64')}`, 'Bearer signing-key'],
+  )
+  const events = received.flatMap(({ body }) => JSON.parse(body.toString()))
+  const codeOf = (event: { readonly metadata: { readonly event_code: string } }) => event.metadata.event_code
+  const shipped = installation.records().flatMap(({ type }) => (type === 'started' ? [] : [type]))
+  assert.deepEqual(
+    events.map(codeOf).filter((code) => code !== 'checkpoint'),
+    shipped,
+  )
+  const decided = events.find((event) => codeOf(event) === 'decided')
+  assert.deepEqual([decided.class_uid, decided.src_endpoint], [4002, { name: 'weather', port: decided.src_endpoint.port }])
 })
