@@ -3,24 +3,28 @@ import { mkdirSync } from 'node:fs'
 import type { AuditLog } from '../core/index.ts'
 import { lockFolder } from '../files/index.ts'
 import { recordVersion } from '../records/index.ts'
-import { hashLine, oneLine } from './chain.ts'
+import { type AppendFile, realFile } from './append-file.ts'
+import { AuditError } from './audit-error.ts'
 import { ArrivalEntry, type AuditMask, type EntryLog } from './entry.ts'
-import { AuditError } from './line.ts'
-import { recover } from './recover.ts'
-import { type AppendFile, realFile } from './segment-files.ts'
+import { fitRecord } from './fit-record.ts'
+import { type OpenedLog, openLog } from './open-log.ts'
+import type { OpenSigner } from './signer.ts'
 import { createSums } from './sums.ts'
 import { type Facts, factsText } from './text.ts'
 import { createTraceIds } from './trace-ids.ts'
-import { type Group, Writer } from './writer.ts'
+import type { Group } from './writer.ts'
 
 export interface AuditOptions {
   readonly folder: string
+  readonly signer: OpenSigner
   readonly maxSegmentBytes: number
   readonly durability: 'reply' | 'strict'
   readonly version: string
   readonly mask: AuditMask
   readonly onBroken: (error: Error) => void
-  /** The log continues in a segment that is larger than it should be. */
+  /** Tiles or checkpoints cannot be written or signed, which is tried each second; `null`: they can again. */
+  readonly onUnpublished?: (error: Error | null) => void
+  /** The log continues in a write-ahead file that is larger than it should be. */
   readonly onRotationFailed?: (error: Error) => void
   /** The disk has taken nothing for `stallMs`, and until it does everything is refused; or it takes records again. */
   readonly onStalled?: (isStalled: boolean) => void
@@ -33,9 +37,12 @@ export interface AuditOptions {
 }
 
 export interface AuditStatus {
-  /** Of what is on disk: noted elsewhere, it is found in the log later. */
-  readonly head: string
+  /** The last one that is published: noted elsewhere, its records are found in the log later. `root` is in base64. */
+  readonly checkpoint: { readonly origin: string; readonly size: number; readonly root: string }
+  /** Those on disk. */
   readonly records: number
+  /** Index of the newest of them; `null` where there is none. */
+  readonly newest: number | null
   readonly broken: boolean
   /** The disk has not taken a write for so long that everything is refused. */
   readonly stalled: boolean
@@ -79,44 +86,30 @@ export interface AuditStation extends AuditLog {
 }
 
 /** Throws `FolderLockError` where the log is in use, `AuditError` where it was changed or cannot be opened. */
-export function openAudit(options: AuditOptions): AuditStation {
-  const { folder, maxSegmentBytes, durability, version, mask, file = realFile, wallClock = Date.now, lock = lockFolder } = options
+export async function openAudit(options: AuditOptions): Promise<AuditStation> {
+  const { folder, lock = lockFolder } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const unlock = lock(folder)
-  const { recovered, writer } = openLog()
-  let seq = recovered.nextSeq
-  let head = recovered.head
+  try {
+    const log = await openLog({ file: realFile, onRotationFailed: () => {}, onStalled: () => {}, onUnpublished: () => {}, ...options })
+    return createStation(options, log, unlock)
+  } catch (error) {
+    unlock()
+    throw unwritable(folder, error as Error)
+  }
+}
+
+/** What is wrong with the log itself says so already. */
+function unwritable(folder: string, cause: Error): AuditError {
+  if (cause instanceof AuditError) return cause
+  return new AuditError(`the audit log in ${folder} cannot be written, and nothing would be answered: ${cause.message}`, { cause })
+}
+
+function createStation(options: AuditOptions, { recovered, migrated, writer, integrator }: OpenedLog, unlock: () => void): AuditStation {
+  const { folder, durability, version, mask, wallClock = Date.now } = options
+  let seq = recovered.next
   let clockMs = 0
   let clockText = ''
-
-  function openLog() {
-    const { onBroken, onRotationFailed = () => {}, onStalled = () => {}, stallMs } = options
-    try {
-      const recovered = recover(folder)
-      const { segment, segmentBytes, nextSeq } = recovered
-      const writerOptions = {
-        folder,
-        segment: segment ?? 1,
-        segmentBytes,
-        maxSegmentBytes,
-        file,
-        onBroken,
-        onRotationFailed,
-        onStalled,
-        stallMs,
-      }
-      return { recovered, writer: new Writer(writerOptions, { hash: recovered.head, seq: nextSeq - 1 }) }
-    } catch (error) {
-      unlock()
-      throw unwritable(error as Error)
-    }
-  }
-
-  /** What is wrong with the log itself says so already. */
-  function unwritable(cause: Error): AuditError {
-    if (cause instanceof AuditError) return cause
-    return new AuditError(`the audit log in ${folder} cannot be written, and nothing would be answered: ${cause.message}`, { cause })
-  }
 
   function time(): string {
     const now = wallClock()
@@ -132,9 +125,7 @@ export function openAudit(options: AuditOptions): AuditStation {
     mask,
     traceId: createTraceIds(),
     append(type, fields, urgent, owner = '') {
-      const line = oneLine(`{"seq":${seq},"time":"${time()}","type":"${type}",${fields},"prev":"${head}"}`)
-      head = hashLine(line)
-      return writer.append(line, head, seq++, urgent, owner)
+      return writer.append(fitRecord(`{"seq":${seq++},"time":"${time()}","type":"${type}",${fields}}`), urgent, owner)
     },
     sum: (who, code, isIntegration) => sums.count(who, code, isIntegration),
     ended() {
@@ -149,6 +140,7 @@ export function openAudit(options: AuditOptions): AuditStation {
     await (writer.durable(group) ?? undefined)
   }
   const sums = createSums({ time, quote: JSON.stringify, record: (fields) => durable(log.append('summed', fields, true)) })
+  if (migrated !== null) log.append('migrated', factsText(mask, migrated), true)
   const started = log.append(
     'started',
     `"schema":${recordVersion},"version":"${version}","pid":${process.pid},"cutBytes":${recovered.cutBytes},"unsettled":${recovered.unsettled.length},"unsettledIds":${JSON.stringify(recovered.unsettled.slice(0, 100))}`,
@@ -163,10 +155,12 @@ export function openAudit(options: AuditOptions): AuditStation {
       return new ArrivalEntry(log, arrival)
     },
     status() {
-      const { hash, seq: records } = writer.head
+      const { origin, size, root } = integrator.checkpoint
+      const records = writer.durableRecords
       return {
-        head: hash,
+        checkpoint: { origin, size, root: root.toString('base64') },
         records,
+        newest: records === 0 ? null : records - 1,
         broken: writer.broken !== null,
         stalled: writer.stalled !== null,
         unsettledBefore: recovered.unsettled.length,
@@ -176,7 +170,7 @@ export function openAudit(options: AuditOptions): AuditStation {
       try {
         await durable(started)
       } catch (error) {
-        throw unwritable((error as Error).cause as Error)
+        throw unwritable(folder, (error as Error).cause as Error)
       }
     },
     note(type, facts) {
@@ -197,6 +191,7 @@ export function openAudit(options: AuditOptions): AuditStation {
       log.append('stopped', `"records":${seq}`, true)
       try {
         await writer.close()
+        await integrator.close()
       } finally {
         unlock()
       }

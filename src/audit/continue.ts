@@ -1,16 +1,22 @@
-/** Closes a log whose chain is broken, and begins a new part behind it: by an operator's command alone, and recorded. */
-import { createHash } from 'node:crypto'
-import { closeSync, constants, createReadStream, openSync, readdirSync, statSync, writeSync } from 'node:fs'
+/** Closes a log that does not hold, and begins a new one beside it: by an operator's command alone, and recorded. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { lockFolder } from '../files/index.ts'
-import { verifyChain } from '../proof/index.ts'
-import { segmentName, segmentsAmong } from '../records/index.ts'
-import { oneLine } from './chain.ts'
-import { AuditError } from './line.ts'
-import { cutTornTail } from './recover.ts'
-import { realFile } from './segment-files.ts'
+import { createFolderAtomically, lockFolder, syncFolder, writeSynced } from '../files/index.ts'
+import { segmentsAmong, walName } from '../records/index.ts'
+import { AuditError } from './audit-error.ts'
+import { closeChain } from './chain/index.ts'
+import { finishMoves, hashFiles, logFiles } from './closed-files.ts'
+import { createLog, hasLog } from './create-log.ts'
+import { fitRecord } from './fit-record.ts'
+import { openCheckpoint, publicKeyOf } from './note.ts'
+import { recover } from './recover.ts'
+import type { OpenSigner, Signer } from './signer.ts'
+import { encodeGroup } from './wal-group.ts'
 
 export interface ContinueOptions {
+  readonly signer: OpenSigner
+  /** What is wrong with the log, found by other means than a start's: each with its place. */
+  readonly findings: () => Promise<readonly string[]>
   /** Why, in the operator's words. */
   readonly reason: string
   /** Who runs the command. */
@@ -20,69 +26,74 @@ export interface ContinueOptions {
 }
 
 export interface Continued {
-  /** The segment that begins the new part. */
-  readonly file: string
-  readonly findings: number
-  readonly firstFinding: string
+  /** The folder that has the closed log now, below the log's. */
+  readonly folder: string
+  readonly findings: readonly string[]
 }
 
 /**
- * Writes a `continued` record that says what was found, and holds the SHA-256 of all that was there, so that `verify` tells later
- * whether that is still what it was. Nothing of the log is changed but an incomplete last line, which is kept as by a start.
- * Throws `FolderLockError` while a gateway runs, `AuditError` where there is nothing to close, and what the file system throws.
+ * Moves all files of the log into a folder of their own, and begins a log whose first record, `continued`, says what was found, the
+ * last checkpoint that holds, and the SHA-256 of all that was moved. What was interrupted is finished first. Throws
+ * `FolderLockError` while a gateway runs, `AuditError` where there is nothing to close, and what the file system throws.
  */
-export async function continueAudit(folder: string, { reason, by, wallClock = Date.now }: ContinueOptions): Promise<Continued> {
+export async function continueAudit(folder: string, options: ContinueOptions): Promise<Continued> {
   const unlock = lockFolder(folder)
   try {
-    const last = segmentsAmong(readdirSync(folder)).at(-1)
-    if (last === undefined) throw new AuditError(`there is no audit log in ${folder}`)
-    cutTornTail(join(folder, last))
-    const { findings, head, lastSeq } = await verifyChain(folder)
-    const open = findings.filter(({ isClosed }) => !isClosed)
-    const [first] = open
-    if (first === undefined) throw new AuditError('the chain of the audit log holds: there is nothing to close')
-    const firstFinding = `${first.file}:${first.line} ${first.what}`
-    const record = {
-      seq: lastSeq + 1,
-      time: new Date(wallClock()).toISOString(),
-      type: 'continued',
-      findings: open.length,
-      firstFinding,
-      closed: await hashAll(folder),
-      by,
-      reason: reason.slice(0, 1000),
-      prev: head,
+    const begun = readdirSync(folder).find((name) => name.startsWith('continuing-'))
+    if (begun !== undefined) {
+      await finishMoves(folder, begun)
+      return { folder: begun.replace('continuing', 'closed'), findings: ['the command was interrupted before'] }
     }
-    // One that holds nothing has nothing to be closed: the new part begins there.
-    const isEmpty = statSync(join(folder, last)).size === 0
-    const file = isEmpty ? last : segmentName(Number.parseInt(last, 10) + 1)
-    writeFirst(folder, file, `${oneLine(JSON.stringify(record))}\n`)
-    return { file, findings: open.length, firstFinding }
+    return await close(folder, options)
   } finally {
     unlock()
   }
 }
 
-async function hashAll(folder: string): Promise<string> {
-  const all = createHash('sha256')
-  for (const name of segmentsAmong(readdirSync(folder)))
-    for await (const chunk of createReadStream(join(folder, name)) as AsyncIterable<Buffer>) all.update(chunk)
-  return all.digest('hex')
+async function close(folder: string, { signer, findings: find, reason, by, wallClock = Date.now }: ContinueOptions): Promise<Continued> {
+  if (logFiles(folder).length === 0) throw new AuditError(`there is no audit log in ${folder}`)
+  const startFinding = await findingOfStart(folder, signer)
+  const findings = [...(startFinding === null ? [] : [startFinding]), ...(await find())]
+  const [firstFinding] = findings
+  if (firstFinding === undefined) throw new AuditError('the audit log holds: there is nothing to close')
+  const key = await signer(true)
+  const time = new Date(wallClock()).toISOString()
+  const stamp = time.replaceAll(/[:.]/g, '-')
+  const record = {
+    ...{ seq: 0, time, type: 'continued', findings: findings.length, firstFinding },
+    ...{ checkpoint: lastCheckpoint(folder, key), folder: `closed-${stamp}`, closed: await hashFiles(folder), by, reason },
+  }
+  const begun = `continuing-${stamp}`
+  await createFolderAtomically(join(folder, begun), async (temporary) => {
+    await createLog(temporary, key)
+    await writeSynced(join(temporary, 'wal', walName(0)), encodeGroup(0, [fitRecord(JSON.stringify(record))]).bytes, 0o600)
+    await syncFolder(join(temporary, 'wal'))
+  })
+  await finishMoves(folder, begun)
+  return { folder: `closed-${stamp}`, findings }
 }
 
-/** Line and name survive a crash once it returns. A write that fails leaves an incomplete line, which the next start cuts. */
-function writeFirst(folder: string, name: string, line: string): void {
-  const segment = realFile.open(join(folder, name), false)
-  const bytes = Buffer.from(line)
+async function findingOfStart(folder: string, signer: OpenSigner): Promise<string | null> {
   try {
-    for (let from = 0; from < bytes.byteLength; ) from += writeSync(segment, bytes, from)
-  } finally {
-    closeSync(segment)
+    if (hasLog(folder)) recover(folder, (await signer(false)).publicKey)
+    else closeChain(folder, segmentsAmong(readdirSync(folder)))
+    return null
+  } catch (error) {
+    if (error instanceof AuditError) return error.message
+    throw error
   }
-  const names = openSync(folder, constants.O_RDONLY)
-  try {
-    realFile.sync(names)
-  } finally {
-    closeSync(names)
-  }
+}
+
+/** By the key that signs now, or by the one that is beside the log. */
+function lastCheckpoint(folder: string, { publicKey }: Signer) {
+  for (const keyOf of [() => publicKey, () => publicKeyOf(readFileSync(join(folder, 'verifier-key'), 'utf8'))])
+    try {
+      const key = keyOf()
+      if (key === null) continue
+      const { origin, size, root } = openCheckpoint(readFileSync(join(folder, 'checkpoint'), 'utf8'), key)
+      return { origin, size, root: root.toString('base64') }
+    } catch {
+      // Missing, or not signed by it: the next key, or none.
+    }
+  return null
 }

@@ -1,7 +1,8 @@
 /** The tamper-evident log. */
 
+export type { AppendFile } from './append-file.ts'
 export { type AuditStation, openAudit } from './audit.ts'
+export { AuditError } from './audit-error.ts'
 export { continueAudit } from './continue.ts'
 export type { AuditMask } from './entry.ts'
-export { AuditError } from './line.ts'
-export type { AppendFile } from './segment-files.ts'
+export { signerFrom } from './signer.ts'

@@ -1,6 +1,6 @@
 /** Checkpoints as signed notes: C2SP tlog-checkpoint and signed-note, with one Ed25519 signature. */
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
-import { AuditError } from './line.ts'
+import { AuditError } from './audit-error.ts'
 
 export interface Checkpoint {
   readonly origin: string
@@ -15,6 +15,12 @@ const ed25519 = 0x01
 /** `<name>+<hex key id>+<base64 of type and key>`, of a raw public key of 32 bytes. */
 export function verifierKey(name: string, publicKey: Buffer): string {
   return `${name}+${keyId(name, publicKey).toString('hex')}+${typed(publicKey).toString('base64')}`
+}
+
+/** The public key in a verifier key; `null` where it is not one of Ed25519. */
+export function publicKeyOf(verifierKey: string): Buffer | null {
+  const typedKey = Buffer.from(/^[^+\s]+\+[0-9a-f]{8}\+([A-Za-z0-9+/]{44})$/.exec(verifierKey.trim())?.[1] ?? '', 'base64')
+  return typedKey.byteLength === 33 && typedKey[0] === ed25519 ? typedKey.subarray(1) : null
 }
 
 /** What is signed: it ends with a newline. */

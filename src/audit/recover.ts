@@ -1,76 +1,96 @@
-/** What an earlier run left: the chain's end, a torn tail, decisions that never settled. */
-import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
+/** What an earlier run left: the tree up to its full tiles, the records behind them, and whether that is what was signed. */
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { segmentsAmong } from '../records/index.ts'
-import { genesis, hashLine, linesOf } from './chain.ts'
-import { brokenAt, type Line, parseLine } from './line.ts'
-import { checkSegmentLinks, lastLineOf } from './segment-links.ts'
+import { bundlePath, tilePath, tileWidth, walName } from '../records/index.ts'
+import { damaged } from './audit-error.ts'
+import { type Checkpoint, openCheckpoint } from './note.ts'
+import { partialsFrom } from './partial-files.ts'
+import { readEdge, requireSameTiles } from './recover-tiles.ts'
+import { type PreparedWals, prepareWals, readWal } from './recover-wal.ts'
+import { leafHashInPlace, type Tree } from './tree/index.ts'
+import { createUnsettled } from './unsettled.ts'
+import { prefixBytes } from './wal-group.ts'
+import type { WalPosition } from './wal-reader.ts'
 
-export interface Recovered {
-  /** The segment to go on with; `null` where the log is new. */
-  readonly segment: number | null
-  readonly segmentBytes: number
-  readonly nextSeq: number
-  readonly head: string
-  /** Bytes of an incomplete last line, cut off and kept in `<segment>.broken`. */
-  readonly cutBytes: number
-  /** Ids that the previous run decided and never settled: its crash is the reason, and this is the evidence. */
+export interface Recovered extends PreparedWals {
+  readonly checkpoint: Checkpoint
+  /** Up to the last bundle that is on disk with its tiles. */
+  readonly tree: Tree
+  /** Of the record that comes next into the tree. */
+  readonly position: WalPosition
+  /** Index of the next record. */
+  readonly next: number
+  /** Ids that the previous run decided and never settled. */
   readonly unsettled: readonly string[]
+  /** Partial tiles and bundles that are there, relative to the folder. */
+  readonly partials: readonly string[]
 }
+
+/** Of a record, as far as its id. */
+const headBytes = 200
 
 /**
- * Reads the last segment, and of each other its first and last line. Only an incomplete last line may be cut; anything else that
- * is wrong was changed by a person or a program. Throws `AuditError` with file and line.
+ * Reads the checkpoint, the tiles at the right edge, and every write-ahead file. Only an incomplete last line may be cut; anything
+ * else that is wrong was changed by a person or a program. Throws `AuditError` with the file and the line.
  */
-export function recover(folder: string): Recovered {
-  const names = segmentsAmong(readdirSync(folder))
-  const last = names.at(-1)
-  if (last === undefined) return { segment: null, segmentBytes: 0, nextSeq: 1, head: genesis, cutBytes: 0, unsettled: [] }
-  const file = join(folder, last)
-  const { whole: bytes, cutBytes } = cutTornTail(file)
-  const place = { segment: Number.parseInt(last, 10), segmentBytes: bytes.byteLength }
-  if (bytes.byteLength === 0) {
-    const previous = names.at(-2)
-    // It was begun, and the one before written to once more.
-    const before = previous === undefined ? 0 : cutTornTail(join(folder, previous)).cutBytes
-    checkSegmentLinks(folder, names.slice(0, -1))
-    return { ...endOf(folder, previous), ...place, cutBytes: cutBytes + before, unsettled: [] }
+export function recover(folder: string, publicKey: Buffer): Recovered {
+  const checkpoint = readCheckpoint(folder, publicKey)
+  const prepared = prepareWals(join(folder, 'wal'))
+  const { wals } = prepared
+  const [begin = 0] = wals
+  // All before this is in bundles and tiles that survive a crash, under a checkpoint that does: a file is removed only then.
+  const start = Math.ceil(begin / tileWidth) * tileWidth
+  if (checkpoint.size < start) throw damaged('checkpoint', 'it is older than the first write-ahead file: an older one was put back')
+  const tree = readEdge(folder, start)
+  requireRoot(tree, checkpoint)
+  const stored = storedFrom(folder, start)
+  let [kept, position]: [Tree, WalPosition | null] = [tree.copy(), null]
+  const unsettled = createUnsettled()
+  let next = begin
+  for (const first of wals) {
+    if (first !== next) throw damaged(`wal/${walName(first)}`, `record ${next} should be its first: records are missing before it`)
+    for (const { index, bytes, start, end } of readWal(folder, first)) {
+      next = index + 1
+      unsettled.take(bytes.toString('latin1', start, Math.min(end, start + headBytes)))
+      if (index === stored) position = { first, offset: start, index }
+      if (index < tree.size) continue
+      tree.append(leafHashInPlace(bytes, start + prefixBytes, end))
+      requireRoot(tree, checkpoint)
+      requireSameTiles(folder, tree.takeFull())
+      if (tree.size === stored) kept = tree.copy()
+    }
   }
-  checkSegmentLinks(folder, names)
-  const { seq, head, unsettled } = readChain(file, linesOf(bytes))
-  return { ...place, nextSeq: seq + 1, head, cutBytes, unsettled }
+  const last = wals.at(-1) ?? 0
+  const needed = Math.max(checkpoint.size, stored)
+  if (next < needed) throw damaged(`wal/${walName(last)}`, `it ends before record ${next}, and there were ${needed}: some were cut off`)
+  position ??= { first: last, offset: prepared.walBytes, index: next }
+  return { ...prepared, checkpoint, tree: kept, position, next, unsettled: unsettled.ids(), partials: partialsFrom(folder, start, next) }
 }
 
-/** Cuts an incomplete last line off, and keeps it beside the segment; gives the whole lines. Throws what the file system throws. */
-export function cutTornTail(file: string): { readonly whole: Buffer; readonly cutBytes: number } {
-  const bytes = readFileSync(file)
-  const end = bytes.lastIndexOf(0x0a) + 1
-  const torn = bytes.subarray(end)
-  if (torn.byteLength > 0) {
-    appendFileSync(`${file}.broken`, torn, { mode: 0o600 })
-    truncateSync(file, end)
+function readCheckpoint(folder: string, publicKey: Buffer): Checkpoint {
+  try {
+    return openCheckpoint(readFileSync(join(folder, 'checkpoint'), 'utf8'), publicKey)
+  } catch (error) {
+    throw damaged('checkpoint', (error as Error).message)
   }
-  return { whole: bytes.subarray(0, end), cutBytes: torn.byteLength }
 }
 
-function readChain(file: string, lines: readonly Buffer[]): { seq: number; head: string; unsettled: readonly string[] } {
-  let before: { readonly line: Line; readonly head: string } | null = null
-  const open = new Set<string>()
-  for (const [index, bytes] of lines.entries()) {
-    const line = parseLine(file, index + 1, bytes)
-    if (before !== null && (line.prev !== before.head || line.seq !== before.line.seq + 1)) throw brokenAt(file, index + 1)
-    if (line.type === 'started' || line.type === 'stopped') open.clear()
-    if (line.type === 'decided' && line.id !== undefined) open.add(line.id)
-    if (line.type === 'settled' && line.id !== undefined) open.delete(line.id)
-    before = { line, head: hashLine(bytes) }
-  }
-  return { seq: before?.line.seq ?? 0, head: before?.head ?? genesis, unsettled: [...open] }
+function requireRoot(tree: Tree, { size, root }: Checkpoint): void {
+  if (tree.size === size && !tree.root().equals(root))
+    throw damaged('checkpoint', `it signs another tree of ${size} records than tiles and write-ahead files make: records were changed`)
 }
 
-/** The last segment was opened and nothing complete was written: the chain's end is the segment before. */
-function endOf(folder: string, previous: string | undefined): { nextSeq: number; head: string } {
-  if (previous === undefined) return { nextSeq: 1, head: genesis }
-  const file = join(folder, previous)
-  const bytes = lastLineOf(file)
-  return { nextSeq: parseLine(file, 0, bytes).seq + 1, head: hashLine(bytes) }
+/** Index behind the last record that is in a full bundle with its tiles. */
+function storedFrom(folder: string, start: number): number {
+  let index = start / tileWidth
+  while (existsSync(join(folder, bundlePath(index))) && hasTiles(folder, index)) index += 1
+  return index * tileWidth
+}
+
+/** The tile of these records, and those of higher levels that end with it. */
+function hasTiles(folder: string, index: number): boolean {
+  for (let [level, tile] = [0, index]; ; [level, tile] = [level + 1, Math.floor(tile / tileWidth)]) {
+    if (!existsSync(join(folder, tilePath(level, tile)))) return false
+    if ((tile + 1) % tileWidth !== 0) return true
+  }
 }

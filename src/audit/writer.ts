@@ -1,27 +1,32 @@
 /** Group commit: a write begins when none is in flight, and whatever arrives meanwhile is the next group. No timer. */
 import { Refusal } from '../core/index.ts'
-import { AuditError } from './line.ts'
-import { type AppendFile, SegmentFiles } from './segment-files.ts'
+import type { AppendFile } from './append-file.ts'
+import { AuditError } from './audit-error.ts'
+import { WalFiles } from './wal-files.ts'
+import { encodeGroup, type WalGroup } from './wal-group.ts'
 
 export interface WriterOptions {
+  /** Of the write-ahead files. */
   readonly folder: string
-  readonly segment: number
-  readonly segmentBytes: number
-  readonly maxSegmentBytes: number
+  /** Index of the first record of the file that is continued. */
+  readonly wal: number
+  readonly walBytes: number
+  /** A file of this size is followed by the next. */
+  readonly maxWalBytes: number
+  /** Index of the next record. */
+  readonly next: number
   readonly file: AppendFile
+  /** The records are on disk, and whoever waits for them knows it. */
+  readonly onLanded: (group: WalGroup) => void
+  /** What follows is in the file of the records from `first` on. */
+  readonly onRotated: (first: number) => void
   readonly onBroken: (error: Error) => void
-  /** The next segment could not be created, and the current one is used until that succeeds. Called once until then. */
+  /** The next file could not be created, and the current one is used until that succeeds. Called once until then. */
   readonly onRotationFailed: (error: Error) => void
   /** The disk has taken nothing for `stallMs`; or it takes records again. */
   readonly onStalled: (isStalled: boolean) => void
   /** Default 30 s. */
   readonly stallMs?: number | undefined
-}
-
-/** The newest record that is on disk. */
-export interface Head {
-  readonly hash: string
-  readonly seq: number
 }
 
 /** Lines that one commit carries; `durable` once, for all who wait. */
@@ -30,9 +35,6 @@ interface Group {
   bytes: number
   /** By integration, of what came when the group was large already. */
   owners: Map<string, number> | null
-  /** Of its last line. */
-  hash: string
-  seq: number
   /** Its bytes are on disk. Only this says so: not that no write is under way, and not that no reply waits. */
   isDurable: boolean
   wait: { readonly promise: Promise<void>; resolve(): void; reject(refusal: Refusal): void } | null
@@ -51,12 +53,13 @@ const lingerMs = 20
 
 export class Writer {
   readonly #options: WriterOptions
-  readonly #files: SegmentFiles
-  #segmentBytes: number
-  /** A segment reaches this size before the next one is created. */
+  readonly #files: WalFiles
+  #walBytes: number
+  /** A file reaches this size before the next one is created. */
   #rotateAtBytes: number
   #hasRotationFailed = false
-  #head: Head
+  /** Records that are on disk. */
+  #durable: number
   /** A write is under way, of a group that may be lost already. */
   #isWriting = false
   #pending: Group = newGroup()
@@ -71,17 +74,17 @@ export class Writer {
   #stalled: Error | null = null
 
   /** Throws what the file system throws. */
-  constructor(options: WriterOptions, head: Head) {
+  constructor(options: WriterOptions) {
     this.#options = options
-    this.#head = head
-    this.#segmentBytes = options.segmentBytes
-    this.#rotateAtBytes = options.maxSegmentBytes
-    this.#files = new SegmentFiles(options.folder, options.segment, options.file)
+    this.#durable = options.next
+    this.#walBytes = options.walBytes
+    this.#rotateAtBytes = options.maxWalBytes
+    this.#files = new WalFiles(options.folder, options.wal, options.file)
   }
 
-  /** The newest record on disk: it will be found in the log later, whatever happens. */
-  get head(): Head {
-    return this.#head
+  /** Records that are on disk: they will be found in the log later, whatever happens. */
+  get durableRecords(): number {
+    return this.#durable
   }
 
   get broken(): Error | null {
@@ -99,12 +102,10 @@ export class Writer {
   }
 
   /** Appends a line; the group it goes with. `urgent` lines start a commit, others ride along. `owner`: the integration whose share of the queue it takes. */
-  append(line: string, hash: string, seq: number, urgent: boolean, owner: string): Group {
+  append(line: string, urgent: boolean, owner: string): Group {
     const group = this.#pending
     if (this.#broken !== null) return group
     group.lines.push(line)
-    group.hash = hash
-    group.seq = seq
     group.bytes += line.length + 1
     if (group.bytes > uncountedBytes) {
       group.owners ??= new Map()
@@ -169,20 +170,21 @@ export class Writer {
     this.#flyingSince = performance.now()
     this.#stallTimer ??= setTimeout(() => this.#lookForStall(), this.#stallMs).unref()
     this.#letOn()
-    this.#writeAll(group, Buffer.from(`${group.lines.join('\n')}\n`))
+    const encoded = encodeGroup(this.#durable, group.lines)
+    this.#writeAll(group, encoded, encoded.bytes)
   }
 
   /** A write may be short (a signal, a nearly full disk): the rest follows before anything is acknowledged. */
-  #writeAll(group: Group, bytes: Buffer): void {
+  #writeAll(group: Group, encoded: WalGroup, bytes: Buffer): void {
     this.#isWriting = true
     this.#options.file.write(this.#files.descriptor, bytes, (error, written) => {
       this.#isWriting = false
-      this.#segmentBytes += written
+      this.#walBytes += written
       if (this.#broken === null) {
         if (error !== null) this.#break(error)
         else if (written === 0) this.#break(new Error('the disk takes nothing'))
-        else if (written < bytes.byteLength) return this.#writeAll(group, bytes.subarray(written))
-        else this.#landed(group)
+        else if (written < bytes.byteLength) return this.#writeAll(group, encoded, bytes.subarray(written))
+        else this.#landed(group, encoded)
       }
       for (const resolve of this.#idle.splice(0)) resolve()
     })
@@ -217,7 +219,7 @@ export class Writer {
     }
   }
 
-  #landed(group: Group): void {
+  #landed(group: Group, encoded: WalGroup): void {
     this.#flying = null
     if (this.#stalled !== null) {
       this.#stalled = null
@@ -227,25 +229,27 @@ export class Writer {
     group.isDurable = true
     group.wait?.resolve()
     group.wait = null
-    this.#head = { hash: group.hash, seq: group.seq }
-    if (this.#segmentBytes >= this.#rotateAtBytes) this.#rotate()
+    this.#durable += encoded.ends.length
+    this.#options.onLanded(encoded)
+    if (this.#walBytes >= this.#rotateAtBytes) this.#rotate()
     if (this.#pending.lines.length > 0) this.#schedule()
   }
 
   /** Without descriptors or space for a new file the log continues in the file that it has, and tries again when that file has grown more. */
   #rotate(): void {
-    const { maxSegmentBytes, onRotationFailed } = this.#options
+    const { maxWalBytes, onRotationFailed, onRotated } = this.#options
     try {
-      this.#files.next(this.#segmentBytes)
-      this.#segmentBytes = 0
-      this.#rotateAtBytes = maxSegmentBytes
+      this.#files.next(this.#durable, this.#walBytes)
+      this.#walBytes = 0
+      this.#rotateAtBytes = maxWalBytes
       this.#hasRotationFailed = false
+      onRotated(this.#durable)
     } catch (error) {
       if (error instanceof AuditError) {
         this.#break(error)
         return
       }
-      this.#rotateAtBytes = this.#segmentBytes + maxSegmentBytes / 64
+      this.#rotateAtBytes = this.#walBytes + maxWalBytes / 64
       if (!this.#hasRotationFailed) onRotationFailed(error as Error)
       this.#hasRotationFailed = true
     }
@@ -275,7 +279,7 @@ export class Writer {
 export type { Group }
 
 function newGroup(): Group {
-  return { lines: [], bytes: 0, owners: null, hash: '', seq: 0, isDurable: false, wait: null }
+  return { lines: [], bytes: 0, owners: null, isDurable: false, wait: null }
 }
 
 function unavailable(cause: Error): Refusal {

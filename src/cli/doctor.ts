@@ -120,15 +120,15 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     requireFolder('the audit log', config.audit.folder)
     if (!existsSync(config.audit.folder)) return 'will begin at the first start'
     requireLocal(config.audit.folder)
-    const { records, segments, findings } = await verifyAudit(config.audit.folder)
+    const { records, findings } = await verifyAudit(config.audit.folder)
     const [found] = findings.filter(({ isClosed }) => !isClosed)
-    if (segments === 0) return 'will begin at the first start'
+    if (records === 0 && findings.length === 0) return 'will begin at the first start'
     if (found !== undefined)
       throw new AuditError(
         `${config.audit.folder}: ${found.file}:${found.line} ${found.what}; keep it as evidence and move it away, or close it by "sallyport audit continue"`,
       )
-    if (findings.length > 0) return { warn: `${records} records; the chain holds since it was closed by "audit continue"` }
-    return `${records} records, the chain holds`
+    if (findings.length > 0) return { warn: `${records} records; the log holds since it was closed by "audit continue"` }
+    return `${records} records, the log holds`
   })
   await check('files', () => {
     if (!found.integrations.some(({ files }) => files.length > 0)) return 'no manifest grants any'

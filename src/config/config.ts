@@ -1,12 +1,10 @@
 /** The configuration as the gateway uses it: paths absolute, defaults filled in, secrets read. */
 import type { BreakerSettings, LimitSettings, Timeouts } from '../core/index.ts'
 import type { AdminConfig } from './admin-config.ts'
+import type { AuditConfig } from './audit-config.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
-import type { ReviewConfig } from './review-schema.ts'
-import type { SinkConfig } from './sinks/index.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
-import type { WitnessConfig } from './witness-schema.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address =
@@ -104,20 +102,7 @@ export interface Config {
     readonly status: ReportPlace | null
   }
   readonly admin: AdminConfig
-  readonly audit: {
-    readonly folder: string
-    readonly maxSegmentBytes: number
-    readonly durability: 'reply' | 'strict'
-    /** Whether a process keeps the index of the log current. */
-    readonly index: boolean
-    /** Where records are shipped to. */
-    readonly sinks: readonly SinkConfig[]
-    /** Members of records that only some principals see over HTTP. */
-    readonly personal: readonly string[]
-    /** Checks on a schedule; `null`: none. */
-    readonly review: ReviewConfig | null
-    readonly witness: WitnessConfig | null
-  }
+  readonly audit: AuditConfig
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig
   readonly websockets: WebSocketsConfig

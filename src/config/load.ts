@@ -1,6 +1,7 @@
 /** Reads sallyport.yaml whole, before any port is bound. */
 import { resolve } from 'node:path'
 import { adminFrom } from './admin-schema.ts'
+import { auditFrom } from './audit-schema.ts'
 import type { Config, ListenerConfig, ServiceConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { decodeYaml } from './decode-yaml.ts'
@@ -9,7 +10,6 @@ import { modeOf } from './listener-schema.ts'
 import { bundleFrom, serverFrom } from './policy-schema.ts'
 import { readText } from './read-text.ts'
 import { decisionLogFrom, statusFrom } from './report-schema.ts'
-import { reviewFrom } from './review-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
 import { stateFolder, trustFolder } from './state-folder.ts'
@@ -63,16 +63,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       status: statusFrom(policy.status),
     },
     admin: adminFrom(admin, state),
-    audit: {
-      folder: audit.folder ?? state.audit,
-      maxSegmentBytes: audit.maxSegment,
-      durability: audit.durability,
-      index: audit.index,
-      sinks: audit.sinks,
-      personal: audit.personal,
-      review: reviewFrom(audit.review),
-      witness: audit.witness ?? null,
-    },
+    audit: auditFrom(audit, state),
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {
       maxHeaderBytes: http.maxHeader,

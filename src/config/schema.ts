@@ -1,18 +1,16 @@
 /** The schema of sallyport.yaml. Descriptions and defaults are what editors and docs/reference/configuration.md say. */
 import { z } from 'zod'
 import { adminSchema } from './admin-schema.ts'
+import { auditSchema } from './audit-schema.ts'
 import { besides, refuseCollisions, refuseHiddenTrust, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
 import { listenerSchema } from './listener-schema.ts'
 import { bundleSchema, checkServerReferences, referenceSchema, serverSchema } from './policy-schema.ts'
 import { duration, name, resolver, size } from './quantities.ts'
 import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } from './report-schema.ts'
-import { reviewSchema } from './review-schema.ts'
 import { serviceSchema } from './service-schema.ts'
-import { sinksSchema } from './sinks/index.ts'
 import { createSourced } from './sourced-schema.ts'
 import { noSources, type Sources } from './sources.ts'
-import { witnessSchema } from './witness-schema.ts'
 
 const kibi = 1024
 const mebi = 1024 ** 2
@@ -231,43 +229,7 @@ export function createConfigSchema(sources: Sources) {
         .describe('The policy engine.')
         .prefault({}),
       admin: adminSchema(sourced).describe('The operator’s side.').prefault({}),
-      audit: z
-        .strictObject({
-          folder: path('Folder of the log. Default `audit` in the state folder.').optional(),
-          maxSegment: size(kibi, 256 * mebi, 'expected a size between 1KiB and 256MiB: a start reads the last segment as a whole')
-            .describe('A segment is closed at this size; 1KiB to 256MiB.')
-            .prefault('64MiB'),
-          durability: z
-            .enum(['reply', 'strict'])
-            .describe('`reply`: the record is on disk before the reply’s first byte. `strict`: before the effect begins.')
-            .prefault('reply'),
-          index: z
-            .boolean()
-            .describe(
-              'Whether a process of low priority keeps the index current that questions to the log are answered from. Else each question does.',
-            )
-            .prefault(false),
-          sinks: sinksSchema(sourced).describe('Where the records are shipped to, each on its own.').prefault([]),
-          personal: z
-            .array(
-              z
-                .string()
-                .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'expected the name of a member of records')
-                .refine((name) => !['seq', 'time', 'type'].includes(name), 'without seq, time and type a record is none'),
-            )
-            .describe(
-              'Members of records, at any depth, that only principals with `personal: true` see over HTTP: `[path, query, peer, identity]`. Others get `[personal]` in their place, and cannot search by them.',
-            )
-            .prefault([]),
-          review: reviewSchema(sourced).describe('Checks of the log on a schedule. Off where absent.').optional(),
-          witness: witnessSchema()
-            .describe(
-              'Who cosigns the newest checkpoint (c2sp.org/tlog-witness), so that a log which is cut off or rolled back shows. None where absent.',
-            )
-            .optional(),
-        })
-        .describe('The audit log.')
-        .prefault({}),
+      audit: auditSchema(sourced).describe('The audit log.').prefault({}),
       limits: gatewayLimitsSchema.describe('Limits of integrations whose manifest has none.').prefault({}),
       breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),

@@ -3,6 +3,13 @@ import { z } from 'zod'
 import { problemOfSocketPath } from './endpoints.ts'
 import type { Found, Sources } from './sources.ts'
 
+const variable = z.strictObject({
+  env: z
+    .string()
+    .regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable: letters, digits and "_"')
+    .describe('Environment variable that holds it.'),
+})
+
 export function createSourced(sources: Sources) {
   const path = (meaning: string) =>
     z
@@ -34,28 +41,32 @@ export function createSourced(sources: Sources) {
 
   const privateKeyText = (meaning: string) => path(meaning).transform((given, context) => taken(sources.privateKey(given), context))
 
+  /** A file that may not be there yet, or the text of such a key in a variable. */
+  const privateKeySource = (meaning: string) =>
+    z
+      .union(
+        [z.strictObject({ file: z.string().min(1).describe('File of the key, for its owner alone; the first start makes it.') }), variable],
+        'expected { file: path } or { env: NAME }',
+      )
+      .describe(meaning)
+      .transform((source, context) =>
+        'file' in source ? { file: taken(sources.path(source.file), context) } : { pem: taken(sources.privateKeyIn(source.env), context) },
+      )
+
   const text = (meaning: string) => path(meaning).transform((given, context) => taken(sources.text(given), context))
 
   /** Never inline: a secret in a file that people copy is a secret lost. */
   const secret = (meaning: string) =>
     z
       .union(
-        [
-          z.strictObject({
-            env: z
-              .string()
-              .regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable: letters, digits and "_"')
-              .describe('Environment variable that holds it.'),
-          }),
-          z.strictObject({ file: z.string().min(1).describe('File that holds it; a newline at its end is dropped.') }),
-        ],
+        [variable, z.strictObject({ file: z.string().min(1).describe('File that holds it; a newline at its end is dropped.') })],
         'expected { env: NAME } or { file: path }; a secret is never in this file',
       )
       .meta({ title: 'secret' })
       .describe(meaning)
       .transform((source, context) => taken(sources.secret(source), context))
 
-  return { path, socket, folder, certificates, certificateText, privateKeyText, text, secret, hidden: sources.hidden }
+  return { path, socket, folder, certificates, certificateText, privateKeyText, privateKeySource, text, secret, hidden: sources.hidden }
 }
 
 export type Sourced = ReturnType<typeof createSourced>

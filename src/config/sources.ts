@@ -21,6 +21,8 @@ export interface Sources {
   problemOfCertificates(path: string): string | null
   /** The text of a private key in PEM, without a pass phrase. */
   privateKey(path: string): Found
+  /** The same, in a variable of the environment. */
+  privateKeyIn(variable: string): Found
 }
 
 /** A secret is a line, not a document. */
@@ -74,6 +76,12 @@ export function createSources(file: string, env: Environment): Sources & { reado
       if ('value' in found) secrets.push(found.value)
       return found
     },
+    privateKeyIn(variable) {
+      const found = read({ env: variable })
+      if ('problem' in found) return found
+      secrets.push(found.value)
+      return problemOfPrivateKey(found.value) ?? found
+    },
     secret(source) {
       const found = read(source)
       if ('problem' in found) return found
@@ -101,10 +109,13 @@ function text(path: string): Found {
 
 function privateKey(path: string): Found {
   const found = text(path)
-  if ('problem' in found) return found
+  return 'problem' in found ? found : (problemOfPrivateKey(found.value) ?? found)
+}
+
+function problemOfPrivateKey(pem: string): Found | null {
   try {
-    createPrivateKey(found.value)
-    return found
+    createPrivateKey(pem)
+    return null
   } catch {
     return { problem: 'holds no private key in PEM that can be read without a pass phrase' }
   }
@@ -128,6 +139,7 @@ export const noSources: Sources = {
   text: () => ({ value: '' }),
   hidden: () => {},
   privateKey: () => ({ value: '' }),
+  privateKeyIn: () => ({ value: '' }),
   problemOfCertificates: () => null,
   path: (value) => ({ value }),
   secret: () => ({ value: '' }),

@@ -11,6 +11,8 @@ export interface StateFolder {
   readonly audit: string
   /** What questions to the audit log are answered from; made from the log, and anew where it is removed. */
   readonly auditIndex: string
+  /** Where `audit.key` is absent. */
+  readonly auditKey: string
   /** The last good archive of each bundle of a server. */
   readonly bundles: string
   /** The interception CA, the key of the certificates that it issues, and what clients need to trust it. */
@@ -75,6 +77,7 @@ export function stateFolder(folder: string): StateFolder {
     access: join(folder, 'access.json'),
     audit: join(folder, 'audit'),
     auditIndex: join(folder, 'audit-index'),
+    auditKey: join(folder, 'audit.key'),
     bundles: join(folder, 'bundles'),
     ca: { ...trustFolder(ca), key: join(ca, 'ca.key'), leafKey: join(ca, 'leaf-rsa.key'), rotation: join(ca, 'rotation.pem') },
     compiler: join(folder, 'compiler'),

@@ -79,7 +79,7 @@ export async function startGateway(
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
   await mkdir(config.state.folder, { recursive: true, mode: 0o700 })
-  const audit = openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
+  const audit = await openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const { note } = audit
   const shipping = createShipping({ config, version, audit, logger, metrics })
   let indexing: { close(): void } | null = null

@@ -21,7 +21,7 @@ export interface TrustOptions {
 export async function rotateStopped(config: Config, overlapMs: number | null): Promise<Rotated> {
   const redactor = createRedactor(config.secrets)
   const logger = createLogger({ level: 'error', mask: (line) => redactor.text(line) })
-  const audit = openRecording({ config, mask: redactor, logger, metrics: createMetrics(), file: undefined })
+  const audit = await openRecording({ config, mask: redactor, logger, metrics: createMetrics(), file: undefined })
   try {
     await audit.ready()
     const trust = createTrust({ config, note: audit.note, noted: audit.noted, logger })

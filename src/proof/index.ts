@@ -1,5 +1,4 @@
 /** Verifies a log from its files alone, and proves its records: it imports nothing of what writes the log or reads it back. */
-export { verifyChain } from './chain.ts'
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 export { exportLog } from './export.ts'
 export { Frontier, leafHash } from './merkle.ts'

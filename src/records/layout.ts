@@ -33,3 +33,11 @@ export function walsAmong(names: readonly string[]): readonly number[] {
     .map((name) => Number.parseInt(name, 10))
     .sort((a, b) => a - b)
 }
+
+/** Indexes of the full bundles among the names in `tile/entries` and below, in order. */
+export function bundlesAmong(names: readonly string[]): readonly number[] {
+  return names
+    .filter((name) => /^(x\d{3}\/)*\d{3}$/.test(name))
+    .map((name) => Number(name.replaceAll(/[x/]/g, '')))
+    .sort((a, b) => a - b)
+}

@@ -11,6 +11,7 @@ import { readAudit } from '../../src/records/index.ts'
 import { composed } from '../support/composed.ts'
 import { smallDefaults } from '../support/defaults.ts'
 import { servedOutcome } from '../support/outcome.ts'
+import { mask, signer } from '../support/test-log.ts'
 import { createStation } from './station.ts'
 
 const records = Number(process.env['BENCH_RECORDS'] ?? 100_000)
@@ -26,7 +27,6 @@ network:
 ${Array.from({ length: 20 }, (_, index) => `  - { hosts: [api${index}.example.com], methods: [GET, POST], paths: ["/v1/items/**", "/v2/*/things${index}"] }`).join('\n')}
 `
 
-const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
 const allowed: Decision = {
   allow: true,
   rule: 'default/network/0',
@@ -37,8 +37,9 @@ const allowed: Decision = {
 }
 
 async function writeLog(folder: string, integrations: readonly Integration[], freshPercent: number): Promise<void> {
-  const audit = openAudit({
+  const audit = await openAudit({
     folder,
+    signer,
     maxSegmentBytes: 16 * 1024 * 1024,
     durability: 'reply',
     version: 'bench',

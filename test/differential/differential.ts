@@ -1,10 +1,10 @@
 /** What was judged and what an origin saw, of the same requests: nothing that passes may differ. */
 import assert from 'node:assert/strict'
-import { createReadStream, mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
+import { readRecords } from '../../src/records/index.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, type Installation, manifest, proxyHeader, startChild } from '../support/installation.ts'
@@ -188,11 +188,9 @@ function patience(): Promise<void> {
 async function readJudged(folder: string): Promise<readonly Judged[] | null> {
   const open = new Map<string, Omit<Judged, 'status' | 'sentBytes' | 'problem'>>()
   const judged: Judged[] = []
-  for (const name of readdirSync(folder)
-    .filter((one) => one.endsWith('.jsonl'))
-    .sort())
-    for await (const line of createInterface({ input: createReadStream(join(folder, name)) })) {
-      const record = JSON.parse(line)
+  for await (const records of readRecords(folder))
+    for (const { text } of records) {
+      const record = JSON.parse(text)
       if (record.type === 'decided' && record.kind === 'http' && record.allow)
         open.set(record.id, {
           id: record.id,

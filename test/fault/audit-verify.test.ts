@@ -2,52 +2,26 @@
 
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { openAudit } from '../../src/audit/audit.ts'
-import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
 import { verifyAudit } from '../../src/proof/index.ts'
 import { eachCase } from '../support/cases.ts'
+import { decidedOn, writeChain } from '../support/chain-folder.ts'
 import { createFolder } from '../support/folder.ts'
+import { textOf } from '../support/log-records.ts'
+import { openTestLog, recordPaths } from '../support/test-log.ts'
 
-const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
-const decision = { allow: true, rule: 'r', capability: null, reasons: [], obligations: {}, revision: 'r' }
-const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
-
-function open(folder: string, maxSegmentBytes = 1e9) {
-  return openAudit({ folder, maxSegmentBytes, durability: 'reply', version: 'test', mask, onBroken: () => {} })
-}
-
-async function record(folder: string, paths: readonly string[], maxSegmentBytes?: number): Promise<void> {
-  const audit = open(folder, maxSegmentBytes)
-  for (const [index, path] of paths.entries()) {
-    const entry = audit.open({ id: `${encodeURIComponent(path)}-${index}`, door: 'proxy', peer: '127.0.0.1' } as Arrival)
-    entry.decided(request, { subject: { path } } as unknown as Claim, decision)
-    await entry.durable()
-  }
-  await audit.close()
-}
-
-/** A log of small segments, and their names. */
-async function recordSegments(folder: string, count: number): Promise<readonly string[]> {
-  await record(
-    folder,
-    Array.from({ length: count }, (_, index) => `/${index}`),
-    1024,
-  )
-  return readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
-}
-
+const numbered = (count: number) => decidedOn(Array.from({ length: count }, (_, index) => `/${index}`))
 const firstOf = (folder: string) => join(folder, '00000001.jsonl')
 const pathOf = (line: string) => (JSON.parse(line) as { subject?: { path: string } }).subject?.path
 
 test('a record is one line whatever its path holds, and the log verifies', async (t) => {
   const folder = createFolder(t, {})
   const odd = ['\u2028', '\u2029', '\u0085', '\r', '\r\n', '\n', '\0', '\ufeff', '\u202e', '\u009b', '"', '\\', '\\u2028', '\u{e0001}']
-  await record(folder, odd)
+  await recordPaths(folder, odd)
   assert.deepEqual((await verifyAudit(folder)).findings, [])
-  const text = readFileSync(firstOf(folder), 'utf8')
+  const text = textOf(folder)
   assert.doesNotMatch(text, /[\u2028\u2029\r\0]/)
   assert.deepEqual(text.split('\n').slice(1, -2).map(pathOf), odd)
 })
@@ -98,7 +72,7 @@ test('bytes that are not UTF-8 are found', async (t) => {
 
 test('what stands behind the last line of a segment is found where another one follows', async (t) => {
   const folder = createFolder(t, {})
-  const names = await recordSegments(folder, 6)
+  const names = writeChain(folder, numbered(6), 2)
   await eachCase(names, async (name) => {
     appendFileSync(join(folder, name), '{"seq":')
     const { findings } = await verifyAudit(folder)
@@ -112,40 +86,42 @@ test('what stands behind the last line of a segment is found where another one f
 
 test('a noted head is found in the log that has gone on since, and missed where the end was cut off or changed', async (t) => {
   const folder = createFolder(t, {})
-  await record(folder, ['/a', '/b'])
+  writeChain(folder, numbered(4))
   const { head } = await verifyAudit(folder)
-  await record(folder, ['/c'], 1024)
+  const names = writeChain(folder, numbered(7), 4)
   const later = await verifyAudit(folder, { heads: [head] })
   assert.deepEqual([later.ok, later.noted], [true, [{ head, file: '00000001.jsonl', line: 4 }]])
   const text = readFileSync(firstOf(folder), 'utf8')
   writeFileSync(firstOf(folder), `${text.split('\n').slice(0, 3).join('\n')}\n`)
-  const segments = readdirSync(folder).filter((name) => name > '00000002')
-  eachCase(segments, (name) => rmSync(join(folder, name)))
+  eachCase(names.slice(1), (name) => rmSync(join(folder, name)))
   assert.deepEqual((await verifyAudit(folder)).findings, [])
   const cut = await verifyAudit(folder, { heads: [head] })
   assert.equal(cut.ok, false)
   assert.match(cut.findings[0]?.what ?? '', /the noted head .* is not in the log/)
 })
 
-test('the head of a log that is being written is on disk', async (t) => {
+test('the checkpoint that a running log tells is the one that is published, and covers what is on disk alone', async (t) => {
   const folder = createFolder(t, {})
-  const audit = open(folder)
+  const audit = await openTestLog(folder)
   await audit.ready()
-  const before = audit.status().head
-  assert.equal((await verifyAudit(folder)).head, before)
+  const { checkpoint, records, newest } = audit.status()
+  assert.deepEqual([checkpoint.size, records, newest], [0, 1, 0])
+  assert.equal((await verifyAudit(folder)).signed?.size, 0)
   audit.note('activated', { revision: 'r' })
-  assert.equal(audit.status().head, before)
+  assert.equal(audit.status().records, 1)
   await audit.close()
+  const { signed, findings, unsigned } = await verifyAudit(folder)
+  assert.deepEqual([findings, unsigned, signed?.size], [[], 0, 3])
+  assert.deepEqual(audit.status().checkpoint, signed)
 })
 
-test('a start verifies the chain where each segment follows the one before', async (t) => {
+test('a start closes no chain that does not hold where each segment follows the one before', async (t) => {
   const folder = createFolder(t, {})
-  const names = await recordSegments(folder, 20)
-  assert.ok(names.length > 4)
-  eachCase(names.slice(1, -2), (name) => {
+  const names = writeChain(folder, numbered(20), 3)
+  await eachCase(names.slice(1, -2), async (name) => {
     const good = readFileSync(join(folder, name), 'utf8')
     const lines = good.split('\n').slice(0, -1)
-    eachCase(
+    await eachCase(
       Object.entries({
         'its first line': [lines[0]?.replace(/"prev":"./, '"prev":"g') ?? '', ...lines.slice(1)],
         'its last line': lines.slice(0, -1),
@@ -153,15 +129,15 @@ test('a start verifies the chain where each segment follows the one before', asy
         null: ['null', ...lines.slice(1)],
         everything: [],
       }),
-      ([what, bad]) => {
+      async ([what, bad]) => {
         writeFileSync(join(folder, name), bad.map((line) => `${line}\n`).join(''))
-        assert.throws(() => open(folder), { name: 'AuditError', message: /Keep it as evidence/ }, `${name}, ${what}`)
+        await assert.rejects(openTestLog(folder), { name: 'AuditError', message: /Keep it as evidence/ }, `${name}, ${what}`)
       },
     )
     rmSync(join(folder, name))
-    assert.throws(() => open(folder), /a segment before it is missing/)
+    await assert.rejects(openTestLog(folder), /a segment before it is missing/)
     writeFileSync(join(folder, name), good)
   })
-  await open(folder).close()
+  await (await openTestLog(folder)).close()
   assert.deepEqual((await verifyAudit(folder)).findings, [])
 })

@@ -1,125 +1,143 @@
-/** A log that broke is closed and continued by a command, and nothing of that can be hidden later. */
+/** A log that does not hold is closed and a new one begun by a command, and nothing of that can be hidden later. */
 
 import assert from 'node:assert/strict'
-import { appendFileSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { openAudit } from '../../src/audit/audit.ts'
 import { continueAudit } from '../../src/audit/continue.ts'
-import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+import { signerFrom } from '../../src/audit/index.ts'
 import { lockFolder } from '../../src/files/folder-lock.ts'
 import { verifyAudit } from '../../src/proof/index.ts'
 import { eachCase } from '../support/cases.ts'
+import { decidedOn, writeChain } from '../support/chain-folder.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main } from '../support/installation.ts'
+import { recordsIn, walNames } from '../support/log-records.ts'
+import { recordPaths, signer } from '../support/test-log.ts'
 
-const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
-const decision = { allow: true, rule: 'r', capability: null, reasons: [], obligations: {}, revision: 'r' }
-const request = { kind: 'http', action: 'GET', identity: 'token', integration: { name: 'weather' } } as AccessRequest
 const told = { reason: 'two gateways\u2028wrote', by: 'uid 0' }
+const paths = Array.from({ length: 9 }, (_, index) => `/${index}`)
+const close = (folder: string) => continueAudit(folder, { signer, findings: async () => [], ...told })
+const start = (folder: string) => recordPaths(folder, paths, { maxSegmentBytes: 1024 })
+const firstRecord = (folder: string) => JSON.parse(recordsIn(folder)[0] ?? '') as Record<string, unknown>
 
-async function record(folder: string, from: string, count: number): Promise<void> {
-  const audit = openAudit({ folder, maxSegmentBytes: 1024, durability: 'reply', version: 'test', mask, onBroken: () => {} })
-  for (let index = 0; index < count; index += 1) {
-    const entry = audit.open({ id: `${from}${index}`, door: 'proxy', peer: '127.0.0.1' } as Arrival)
-    entry.decided(request, { subject: { path: '/' } } as unknown as Claim, decision)
-    await entry.durable()
-  }
-  await audit.close()
-}
-
-const segmentsOf = (folder: string) => readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
-
-/** As two gateways leave it: each has gone on from the same record, in the same segment. */
+/** As two gateways leave it: each has gone on from the same record, in the same file. */
 async function brokenByTwo(t: TestContext): Promise<string> {
   const folder = createFolder(t, {})
-  await record(folder, 'a', 7)
-  const last = join(folder, segmentsOf(folder).at(-1) ?? '')
-  copyFileSync(last, `${last}.before`)
-  await record(folder, 'b', 1)
-  const first = readFileSync(last, 'utf8')
-  copyFileSync(`${last}.before`, last)
-  await record(folder, 'c', 1)
-  appendFileSync(last, first.slice(readFileSync(`${last}.before`).byteLength))
-  appendFileSync(last, '{"seq":')
-  rmSync(`${last}.before`)
+  await start(folder)
+  const copy = createFolder(t, {})
+  cpSync(folder, copy, { recursive: true })
+  await recordPaths(folder, ['/b'])
+  await recordPaths(copy, ['/c'])
+  const last = walNames(folder).at(-1) ?? ''
+  const [own, other] = [folder, copy].map((of) => readFileSync(join(of, 'wal', last), 'utf8')) as [string, string]
+  writeFileSync(join(folder, 'wal', last), `${own}${other.split('\n').slice(-4).join('\n')}00000000 {"seq":`)
   return folder
 }
 
-const start = (folder: string, from = 'd') => record(folder, from, 9)
-
-test('a log that two gateways wrote to is closed, continued and started again', async (t) => {
+test('a log that two gateways wrote to is closed, a new one begun, and that started', async (t) => {
   const folder = await brokenByTwo(t)
-  await assert.rejects(start(folder), /the chain is broken here: .* or two gateways wrote to it.*sallyport audit continue/)
-  const { file, findings, firstFinding } = await continueAudit(folder, told)
-  assert.ok(findings > 0)
+  await assert.rejects(
+    start(folder),
+    /wal\/\d{20}\.wal:\d+: record \d+ is where record \d+ should be: two gateways wrote.*sallyport audit continue/,
+  )
+  const { folder: closed, findings } = await close(folder)
+  assert.match(findings[0] ?? '', /two gateways wrote/)
   await start(folder)
-  await start(folder, 'e')
+  await recordPaths(folder, ['/z'])
   const { ok, findings: all } = await verifyAudit(folder)
-  assert.deepEqual([ok, all.every(({ isClosed }) => isClosed)], [false, true])
-  const [line = ''] = readFileSync(join(folder, file), 'utf8').split('\n')
-  const { type, by, reason, firstFinding: recorded } = JSON.parse(line) as Record<string, unknown>
-  assert.deepEqual({ type, by, reason, recorded }, { type: 'continued', ...told, recorded: firstFinding })
-  assert.doesNotMatch(line, /\u2028/)
-  await assert.rejects(continueAudit(folder, told), /there is nothing to close/)
+  assert.deepEqual([ok, all.filter(({ isClosed }) => !isClosed)], [false, []])
+  const { type, by, reason, firstFinding, folder: named, checkpoint } = firstRecord(folder)
+  assert.deepEqual({ type, by, reason, firstFinding, named }, { type: 'continued', ...told, firstFinding: findings[0], named: closed })
+  assert.match((checkpoint as { origin: string }).origin, /^sallyport\//)
+  assert.doesNotMatch(recordsIn(folder)[0] ?? '', /\u2028/)
+  await assert.rejects(close(folder), /there is nothing to close/)
 })
 
-test('a segment that was closed cannot be changed unnoticed, nor can one behind it', async (t) => {
+test('what was closed is what its record says, checked by hand with sha256sum', async (t) => {
   const folder = await brokenByTwo(t)
-  const { file } = await continueAudit(folder, told)
-  await start(folder)
-  await eachCase(segmentsOf(folder).slice(0, -1), async (name) => {
-    const path = join(folder, name)
-    const good = readFileSync(path, 'utf8')
-    writeFileSync(path, good.replace('"type":"decided"', '"type":"Decided"').replace('"type":"continued"', '"type":"c"'))
-    const { findings } = await verifyAudit(folder)
-    assert.ok(
-      findings.some(({ isClosed }) => !isClosed),
-      `${name}, continued in ${file}`,
-    )
-    writeFileSync(path, good)
+  const { folder: closed } = await close(folder)
+  const byHand = 'find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum'
+  const sum = () => execFileSync('sh', ['-c', byHand], { cwd: join(folder, closed), encoding: 'utf8' }).slice(0, 64)
+  assert.equal(firstRecord(folder)['closed'], sum())
+  appendFileSync(join(folder, closed, 'wal', walNames(join(folder, closed))[0] ?? ''), ' ')
+  assert.notEqual(firstRecord(folder)['closed'], sum())
+})
+
+for (const moment of ['nothing', 'the old files', 'the new write-ahead file', 'all but the folder'] as const)
+  test(`a command that was interrupted once ${moment} had moved is finished by the next, and until then nothing starts`, async (t) => {
+    const folder = await brokenByTwo(t)
+    const { folder: closed } = await close(folder)
+    const begun = join(folder, closed.replace('closed', 'continuing'))
+    const back = (from: string, to: string, names: readonly string[]) => {
+      mkdirSync(to, { recursive: true })
+      eachCase(names, (name) => renameSync(join(from, name), join(to, name)))
+    }
+    const isNew = { nothing: 3, 'the old files': 3, 'the new write-ahead file': 2, 'all but the folder': 0 }[moment]
+    back(folder, begun, ['checkpoint', 'verifier-key', 'wal'].slice(0, isNew))
+    back(join(folder, closed), folder, moment === 'nothing' ? readdirSync(join(folder, closed)) : [])
+    await assert.rejects(start(folder), /"sallyport audit continue" was interrupted: run it again/)
+    assert.equal((await close(folder)).folder, closed)
+    await start(folder)
+    assert.ok((await verifyAudit(folder)).findings.every(({ isClosed }) => isClosed))
+    assert.equal(firstRecord(folder)['type'], 'continued')
   })
-})
 
-test('a log whose last segment has no whole record is continued in it', async (t) => {
-  const folder = createFolder(t, { '00000001.jsonl': 'null\n', '00000002.jsonl': '{"seq":' })
-  const { file } = await continueAudit(folder, told)
-  assert.equal(file, '00000002.jsonl')
-  await start(folder)
-  assert.ok((await verifyAudit(folder)).findings.every(({ isClosed }) => isClosed))
-})
-
-test('missing segments are closed as well', async (t) => {
+test('a chain that broke is closed as well', async (t) => {
   const folder = createFolder(t, {})
-  await record(folder, 'a', 12)
+  writeChain(folder, decidedOn(paths), 3)
   rmSync(join(folder, '00000002.jsonl'))
   await assert.rejects(start(folder), /a segment before it is missing/)
-  await continueAudit(folder, told)
+  const { folder: closed } = await close(folder)
   await start(folder)
+  assert.ok(readdirSync(join(folder, closed)).includes('00000003.jsonl'))
   assert.ok((await verifyAudit(folder)).findings.every(({ isClosed }) => isClosed))
+})
+
+test('a log whose key is lost is closed, and a new key signs what follows', async (t) => {
+  const folder = createFolder(t, {})
+  const key = join(createFolder(t), 'audit.key')
+  const ofFile = signerFrom({ file: key })
+  await recordPaths(folder, ['/a'], { signer: ofFile })
+  rmSync(key)
+  await assert.rejects(recordPaths(folder, ['/b'], { signer: ofFile }), /the key of the audit log is missing \(.*audit\.key\)/)
+  const { findings } = await continueAudit(folder, { signer: ofFile, findings: async () => [], ...told })
+  assert.match(findings[0] ?? '', /the key of the audit log is missing/)
+  assert.equal((firstRecord(folder)['checkpoint'] as { size: number }).size, 3)
+  await recordPaths(folder, ['/c'], { signer: ofFile })
+  assert.deepEqual((await verifyAudit(folder)).findings, [])
+})
+
+test('what another check finds is closed too, and what nobody finds is not', async (t) => {
+  const folder = createFolder(t, {})
+  await assert.rejects(close(folder), /there is no audit log in/)
+  await recordPaths(folder, ['/a'])
+  await assert.rejects(close(folder), /there is nothing to close/)
+  const findings = async () => ['tile/0/000 is not the hash of what it stands for']
+  assert.deepEqual((await continueAudit(folder, { signer, findings, ...told })).findings, await findings())
 })
 
 test('the log of a gateway that runs is not touched', async (t) => {
   const folder = await brokenByTwo(t)
   const unlock = lockFolder(folder)
-  const before = segmentsOf(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
-  await assert.rejects(continueAudit(folder, told), { name: 'FolderLockError' })
-  assert.deepEqual(
-    segmentsOf(folder).map((name) => readFileSync(join(folder, name), 'utf8')),
-    before,
-  )
+  const before = readdirSync(folder, { recursive: true })
+  await assert.rejects(close(folder), { name: 'FolderLockError' })
+  assert.deepEqual(readdirSync(folder, { recursive: true }), before)
   unlock()
 })
 
 test('the command says what it closed, verify goes on saying so, and doctor warns', async (t) => {
-  const installation = createInstallation(t, { config: `audit: { folder: ${await brokenByTwo(t)} }` })
+  const log = await brokenByTwo(t)
+  const installation = createInstallation(t, { config: `audit: { folder: ${log} }` })
   const run = (...words: string[]) => command(process.execPath, ['--no-warnings', main, ...words, '--config', installation.configFile])
+  mkdirSync(join(installation.folder, 'state'), { mode: 0o700 })
   assert.match((await run('doctor')).stdout, /^FAIL {2}audit log .*close it by "sallyport audit continue"/m)
   assert.equal((await run('audit', 'continue')).code, 64)
   const done = await run('audit', 'continue', '--reason', 'two gateways')
   assert.deepEqual([done.code, done.stderr], [0, ''])
-  assert.match(done.stdout, /^closed with \d+ findings \(.*\), and continued in \d{8}\.jsonl; nothing was removed\n$/)
+  assert.match(done.stdout, /^closed with \d+ findings \(.*\), and moved to closed-[-0-9TZ]+; nothing was removed\n$/)
   assert.equal((await run('audit', 'continue', '--reason', 'again')).code, 1)
   const verified = await run('audit', 'verify')
   assert.equal(verified.code, 1)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -16,6 +16,7 @@ import { countDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, exchangeRaw, main, manifest, networkTo, proxyHeader, startChild } from '../support/installation.ts'
+import { walNames } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const limit = 120
@@ -48,7 +49,7 @@ test('idle connections take no descriptor that the gateway needs for itself', { 
   await openIdle(t, child.proxyPort, 400)
   await openIdle(t, child.healthPort, 100)
   const folder = join(installation.folder, 'state/audit')
-  const segments = () => readdirSync(folder).length
+  const segments = () => walNames(folder).length
   const before = segments()
   // More than a minute's looks at the folders would bring: each reads with descriptors.
   await times(10, async (round) => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
@@ -13,6 +13,7 @@ import { command } from '../support/command.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { driveHttp } from '../support/http-drive.ts'
 import { createInstallation, main, startChild } from '../support/installation.ts'
+import { textOf } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
 
 const probe = spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { encoding: 'utf8' })
@@ -48,10 +49,7 @@ test('a full disk lets nothing through unrecorded, and a start on it says so', {
   const child = await startChild(t, installation, { command: enter })
 
   const replies = (await Promise.all(Array.from({ length: 8 }, () => driveUntilRefused(child.proxyPort, origin.port)))).flat()
-  const text = readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .join('')
+  const text = textOf(folder)
   const given = replies.filter(({ status }) => status === 200)
   assert.ok(given.length > 20)
   assert.deepEqual(

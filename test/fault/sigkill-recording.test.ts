@@ -59,8 +59,8 @@ async function killOnce({ process: child, ready, exited }: Recording, moment: Mo
   if (moment === 'rotation') {
     let begun = 0
     const last = 1 + Math.floor(random() * 4)
-    const watcher = watch(join(folder, 'audit'), (event, name) => {
-      if (name?.endsWith('.jsonl') && event === 'rename') begun += 1
+    const watcher = watch(join(folder, 'audit/wal'), (event, name) => {
+      if (name?.endsWith('.wal') && event === 'rename') begun += 1
       if (begun >= last) kill()
     })
     void exited.then(() => watcher.close())
@@ -74,7 +74,7 @@ async function killOnce({ process: child, ready, exited }: Recording, moment: Mo
 test('SIGKILL at any moment, start and rotation included, loses no record of a reply and hinders no start', async (t) => {
   const base = createFolder(t)
   const cache = join(base, 'cache')
-  const sums = { kills: 0, duringStart: 0, replies: 0, records: 0, segments: 0, torn: 0 }
+  const sums = { kills: 0, duringStart: 0, replies: 0, records: 0, files: 0, torn: 0 }
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 1000)
 
@@ -110,11 +110,11 @@ test('SIGKILL at any moment, start and rotation included, loses no record of a r
         await requireRecorded(log, received)
       }
       await endInOrder(folder)
-      const { records, segments } = await requireRecorded(log, received)
+      const { records, files } = await requireRecorded(log, received)
       sums.replies += received.length
       sums.records += records
-      sums.segments += segments
-      sums.torn += readdirSync(log).filter((name) => name.endsWith('.broken')).length
+      sums.files += files
+      sums.torn += readdirSync(join(log, 'wal')).filter((name) => name.endsWith('.broken')).length
       rmSync(folder, { recursive: true })
       if (lane === 0 && from % 200 === 0) console.error(`${JSON.stringify(sums)} after ${seconds()} s`)
     }

@@ -9,10 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { endsWithParent } from '../support/children.ts'
 import { driveHttp } from '../support/http-drive.ts'
 import { createInstallation, type Installation, main, manifest, networkTo } from '../support/installation.ts'
+import { textOf } from '../support/log-records.ts'
 import { createOperator, type Operator } from '../support/operator.ts'
 import { startOrigin } from '../support/origin.ts'
 import { createRandom, type Random } from '../support/random-policy.ts'
-import { type Received, requireRecorded, textOf } from '../support/recording-clients.ts'
+import { type Received, requireRecorded } from '../support/recording-clients.ts'
 
 const kills = Number(process.env['SALLYPORT_KILLS'] ?? 4)
 const seed = Number(process.env['SALLYPORT_SEED'] ?? 17)
@@ -110,7 +111,7 @@ function requireActionsRecorded({ folder }: Installation, operator: Operator): v
 
 test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no record and nothing that the operator was told', async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
-  const sums = { kills: 0, duringStart: 0, actions: 0, midAction: 0, replies: 0, records: 0, segments: 0 }
+  const sums = { kills: 0, duringStart: 0, actions: 0, midAction: 0, replies: 0, records: 0, files: 0 }
   const began = performance.now()
 
   async function run(lane: number, count: number): Promise<void> {
@@ -124,7 +125,7 @@ test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no re
       first.kill('SIGTERM')
       assert.deepEqual(await first.exited, [0, null])
       const received: Received[] = []
-      let last = { records: 0, segments: 0 }
+      let last = { records: 0, files: 0 }
       for (let kill = from; kill < Math.min(count, from + killsPerLog); kill += 1) {
         // Of its own, so that what the others took of it does not change which moments are tried.
         const random = createRandom(seed + 10_000 * lane + kill)
@@ -147,12 +148,12 @@ test('SIGKILL under load and amid reloads, rollbacks and suspensions loses no re
       sums.replies += received.length
       sums.actions += operator.asked
       sums.records += last.records
-      sums.segments += last.segments
+      sums.files += last.files
       if (kills > 100) console.error(`${JSON.stringify(sums)} after ${Math.round((performance.now() - began) / 1000)} s`)
     }
   }
 
   await Promise.all(Array.from({ length: lanes }, (_, lane) => run(lane, Math.ceil(kills / lanes))))
   t.diagnostic(`seed ${seed}: ${JSON.stringify(sums)} in ${Math.round((performance.now() - began) / 1000)} s`)
-  assert.ok(sums.replies > sums.kills && sums.segments > lanes, 'callers were answered, and segments rotated on the way')
+  assert.ok(sums.replies > sums.kills && sums.files > lanes, 'callers were answered, and files rotated on the way')
 })

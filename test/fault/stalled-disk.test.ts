@@ -4,15 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { openAudit } from '../../src/audit/audit.ts'
+import { realFile } from '../../src/audit/append-file.ts'
 import type { AppendFile } from '../../src/audit/index.ts'
-import { realFile } from '../../src/audit/segment-files.ts'
-import type { AccessRequest, Arrival, Claim } from '../../src/core/index.ts'
+import type { AccessRequest } from '../../src/core/index.ts'
 import { verifyAudit } from '../../src/proof/index.ts'
 import { readAudit } from '../../src/records/index.ts'
 import { all, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { servedOutcome } from '../support/outcome.ts'
+import { arrival, claimOf, decision, openTestLog } from '../support/test-log.ts'
 
 /** A file whose writes wait while it is stalled. */
 class StallingFile implements AppendFile {
@@ -20,6 +20,7 @@ class StallingFile implements AppendFile {
   readonly sync = realFile.sync
   readonly size = realFile.size
   readonly close = realFile.close
+  readonly whole = realFile.whole
   readonly waiting: (() => void)[] = []
   isStalled = false
 
@@ -34,27 +35,20 @@ class StallingFile implements AppendFile {
   }
 }
 
-const mask = { text: (text: string) => text, query: (query: string) => query, of: () => mask }
-const arrival = (id: string) => ({ id, door: 'proxy', peer: '127.0.0.1' }) as Arrival
-const decision = { allow: true, rule: 'default/network/0', capability: null, reasons: [], obligations: {}, revision: 'r' }
-const long = { subject: { host: 'x'.repeat(4096), path: 'y'.repeat(4096) } } as unknown as Claim
+const long = claimOf({ host: 'x'.repeat(4096), path: 'y'.repeat(4096) })
 const of = (name: string) => ({ kind: 'http', action: 'GET', identity: 'token', integration: { name } }) as AccessRequest
 
-function open(t: TestContext, file: AppendFile, stallMs = 30_000) {
+async function open(t: TestContext, file: AppendFile, stallMs = 30_000) {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const stalls: boolean[] = []
-  const audit = openAudit({
-    ...{ folder, maxSegmentBytes: 1e9, durability: 'reply', version: 'test', mask, file, stallMs },
-    onBroken: () => {},
-    onStalled: (isStalled) => stalls.push(isStalled),
-  })
+  const audit = await openTestLog(folder, { file, stallMs, onStalled: (isStalled) => stalls.push(isStalled) })
   return { folder, audit, stalls }
 }
 
 test('an integration that has filled its share of the queue waits, and the others do not', async (t) => {
   const file = new StallingFile()
-  const { audit, folder } = open(t, file)
+  const { audit, folder } = await open(t, file)
   await audit.ready()
   file.isStalled = true
   let count = 0
@@ -81,7 +75,7 @@ test('an integration that has filled its share of the queue waits, and the other
 
 test('a disk that takes nothing for long is said to those who wait, keeps new effects from beginning, and is used again when it comes back', async (t) => {
   const file = new StallingFile()
-  const { audit, folder, stalls } = open(t, file, 50)
+  const { audit, folder, stalls } = await open(t, file, 50)
   await audit.ready()
   file.isStalled = true
   const waiting = audit.open(arrival('a'))

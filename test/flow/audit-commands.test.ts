@@ -5,20 +5,26 @@ import { hash } from 'node:crypto'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { followAudit, tailAudit } from '../../src/records/index.ts'
+import { readRecords, tailAudit, walName } from '../../src/records/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main } from '../support/installation.ts'
+import { walLine, writeTlog } from '../support/tlog-folder.ts'
 
 const node = process.execPath
 
-function place(t: TestContext, lines: readonly string[] | null) {
+/** Each of the texts in place of a record. */
+function place(t: TestContext, records: readonly string[] | null) {
   const installation = createInstallation(t)
   const folder = join(installation.folder, 'state/audit')
   mkdirSync(folder, { recursive: true })
-  if (lines !== null) writeFileSync(join(folder, '00000001.jsonl'), lines.map((line) => `${line}\n`).join(''))
-  const words = (args: string) => `${node} --no-warnings ${main} audit ${args} --config ${installation.configFile}`
+  if (records !== null) writeTlog(folder, { records })
+  return { ...commandsOf(installation.configFile), folder }
+}
+
+function commandsOf(configFile: string) {
+  const words = (args: string) => `${node} --no-warnings ${main} audit ${args} --config ${configFile}`
   return {
     run: (args: string) => command('sh', ['-c', words(args)]),
     /** The command's own exit code is on standard error. */
@@ -26,7 +32,7 @@ function place(t: TestContext, lines: readonly string[] | null) {
   }
 }
 
-const breaker = (seq: number) => `{"seq":${seq},"time":"t${seq}","type":"breaker","state":"open","prev":""}`
+const breaker = (seq: number) => `{"seq":${seq},"time":"t${seq}","type":"breaker","state":"open"}`
 const decided = (id: string) => `{"time":"${id}","type":"decided","id":"${id}","allow":true,"rule":"r","integration":"weather"}`
 const settled = (id: string) => `{"time":"${id}","type":"settled","id":"${id}","status":200,"durationMs":1}`
 const rowsOf = (stdout: string) => stdout.split('\n').slice(0, -1)
@@ -55,47 +61,46 @@ test('audit tail shows as many rows as were asked for', async (t) => {
   assert.equal(rowsOf((await run('tail -n 2 --json')).stdout).length, 2)
 })
 
-test('more records are read than a call has arguments, over segments', async (t) => {
-  const many = `${Array.from({ length: 130_000 }, () => '{}').join('\n')}\n`
-  const folder = createFolder(t, { '00000001.jsonl': many, '00000002.jsonl': many })
-  const { lines, end } = await tailAudit(folder, 200_000)
-  assert.equal(lines.length, 200_000)
-  assert.deepEqual(lines[0], { file: '00000001.jsonl', line: 60_001, text: '{}' })
-  assert.equal(end.file, '00000002.jsonl')
+test('more records are read than a call has arguments, over files and bundles', async (t) => {
+  const folder = createFolder(t)
+  writeTlog(folder, { records: Array.from({ length: 140_000 }, () => '{}'), walFrom: 70_001 })
+  const records = await tailAudit(folder, 130_000)
+  assert.equal(records.length, 130_000)
+  assert.deepEqual(
+    [records[0], records.at(-1)],
+    [10_000, 139_999].map((index) => ({ index, text: '{}' })),
+  )
 })
 
-test('what is written after the end was read is followed, over rotations and half lines', async (t) => {
-  const folder = createFolder(t, { '00000001.jsonl': 'a\nb\nhal' })
-  const { lines, end } = await tailAudit(folder, 1)
-  assert.deepEqual(
-    lines.map(({ text }) => text),
-    ['b'],
-  )
-  appendFileSync(join(folder, '00000001.jsonl'), 'f\n')
-  writeFileSync(join(folder, '00000002.jsonl'), 'c\n')
+test('what is written after the end was read is followed, over files and half lines', async (t) => {
+  const half = walLine('half')
+  const folder = createFolder(t, { [`wal/${walName(0)}`]: `${walLine('a')}${walLine('b')}${half.slice(0, 11)}` })
+  assert.deepEqual(await tailAudit(folder, 1), [{ index: 1, text: 'b' }])
   const enough = new AbortController()
-  const following = followAudit(folder, end, enough.signal)
+  const following = readRecords(folder, { from: 2, follow: true, signal: enough.signal })
   const next = async () => (await following.next()).value
-  assert.deepEqual(await next(), { file: '00000001.jsonl', line: 3, text: 'half' })
-  assert.deepEqual(await next(), { file: '00000002.jsonl', line: 1, text: 'c' })
-  appendFileSync(join(folder, '00000002.jsonl'), 'd\n')
-  assert.deepEqual(await next(), { file: '00000002.jsonl', line: 2, text: 'd' })
+  appendFileSync(join(folder, 'wal', walName(0)), half.slice(11))
+  assert.deepEqual(await next(), [{ index: 2, text: 'half' }])
+  writeFileSync(join(folder, 'wal', walName(3)), walLine('c'))
+  assert.deepEqual(await next(), [{ index: 3, text: 'c' }])
+  appendFileSync(join(folder, 'wal', walName(3)), walLine('d'))
+  assert.deepEqual(await next(), [{ index: 4, text: 'd' }])
   enough.abort()
   assert.equal(await next(), undefined)
 })
 
-test('a line that cannot be read is shown with its place among the others', async (t) => {
-  const { run } = place(t, [breaker(1), '{"seq":2,', 'null', breaker(4)])
+test('a record that cannot be read is shown with its place among the others', async (t) => {
+  const { run } = place(t, [breaker(0), '{"seq":1,', 'null', breaker(3)])
   const { stdout, code } = await run('tail')
   assert.equal(code, 0)
   assert.deepEqual(
     rowsOf(stdout).map((row) => row.split('  ').slice(0, 3).join(' ')),
-    ['t1 - BREAKER', '00000001.jsonl:2 - UNREADABLE', '00000001.jsonl:3 - UNREADABLE', 't4 - BREAKER'],
+    ['t0 - BREAKER', 'record 1 - UNREADABLE', 'record 2 - UNREADABLE', 't3 - BREAKER'],
   )
 })
 
 for (const args of ['verify', 'verify --json', 'tail'])
-  test(`a folder without a segment is no log: ${args}`, async (t) => {
+  test(`a folder without a record is no log: ${args}`, async (t) => {
     const { run } = place(t, null)
     const { stdout, stderr, code } = await run(args)
     assert.deepEqual({ stdout, code }, { stdout: '', code: 69 }, args)
@@ -106,7 +111,7 @@ test('nothing in a record does anything to the terminal that shows it', async (t
   const odd = '\u202e\u2066\u200f\u061c\u009b31m\u0085\u2028\u2029\u007f\ufeff\u{e0041}'
   const { run } = place(t, [
     `{"time":"t","type":"decided","id":"a","allow":false,"rule":"r${odd}","integration":"weather","kind":"http","subject":{"path":"/${odd}"}}`,
-    `{"time":"t","type":"rejected","problem":"\\u001b[2J${odd}","prev":""}`,
+    `{"time":"t","type":"rejected","problem":"\\u001b[2J${odd}"}`,
     'null',
   ])
   await eachCase(['tail', 'tail --json', 'verify', 'verify --json'], async (args) => {
@@ -118,7 +123,8 @@ test('nothing in a record does anything to the terminal that shows it', async (t
 })
 
 test('verify looks for a noted head, and refuses a word that is not a head', async (t) => {
-  const { run } = place(t, [`{"seq":1,"type":"breaker","prev":"${hash('sha256', 'sallyport audit log v1')}"}`])
+  const { run, folder } = place(t, null)
+  writeFileSync(join(folder, '00000001.jsonl'), `{"seq":1,"type":"breaker","prev":"${hash('sha256', 'sallyport audit log v1')}"}\n`)
   const [, head = ''] = /^head ([0-9a-f]{64})$/m.exec((await run('verify')).stdout) ?? []
   const found = await run(`verify --head ${head.toUpperCase()} --head ${head}`)
   assert.deepEqual([found.code, found.stdout.includes(`noted ${head} is 00000001.jsonl:1\n`)], [0, true])

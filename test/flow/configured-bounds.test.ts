@@ -1,7 +1,6 @@
 /** Bounds of sallyport.yaml that no other test reaches: bodies, what is read behind a reply, the length of a segment, methods of a service. */
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -9,6 +8,7 @@ import { times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
+import { walNames } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext, config: string) {
@@ -56,11 +56,12 @@ test('a caller that goes on sending behind its reply is read on for http.maxLing
   assert.match(text, /^HTTP\/1.1 403 /)
 })
 
-test('the audit log goes on in another segment once one has audit.maxSegment', async (t) => {
+test('the audit log goes on in another file once one has audit.maxSegment', async (t) => {
   const { installation, proxyPort, head, url } = await arrange(t, 'audit: { maxSegment: 4KiB }')
   await times(20, () => exchangeRaw(proxyPort, head('GET', url('/1'), 'Connection: close\r\n')))
-  await eventually('another segment is begun', () => existsSync(join(installation.folder, 'state/audit/00000002.jsonl')))
-  const bytes = installation.read('state/audit/00000001.jsonl').length
+  const folder = join(installation.folder, 'state/audit')
+  await eventually('another file is begun', () => walNames(folder).length > 1)
+  const bytes = installation.read(`state/audit/wal/${walNames(folder)[0]}`).length
   assert.ok(bytes > 2048 && bytes < 8192, String(bytes))
 })
 

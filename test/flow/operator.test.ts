@@ -7,6 +7,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { walName } from '../../src/records/index.ts'
 import { eachCase, times, until } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
@@ -114,7 +115,7 @@ test('audit tail, audit verify, usage, status and reload show what happened', as
   assert.match(tail.stdout, /429 quota-exceeded/)
   const verify = await sallyport(installation, 'audit', 'verify')
   assert.equal(verify.code, 0)
-  assert.match(verify.stdout, /^OK: \d+ records in 1 segment, the chain holds/)
+  assert.match(verify.stdout, /^OK: \d+ records, the tree holds/)
   const usage = await sallyport(installation, 'usage')
   assert.match(usage.stdout, /requests {2}1 allowed, 1 denied, 1 limited, 0 refused, 0 failed, 0 aborted/)
   assert.match(usage.stdout, /requests\s+0\s+1\s+0\s+1\s+1\s+1/)
@@ -183,10 +184,9 @@ test('when the log breaks every request is 503, nothing of a reply leaves, and t
     )
   assert.match(await ask(), / 200 /)
   // The next rotation cannot make its file: something else has the name.
-  const { mkdirSync, readdirSync } = await import('node:fs')
-  const folder = join(installation.folder, 'state/audit')
-  const next = readdirSync(folder).filter((name) => name.endsWith('.jsonl')).length + 1
-  mkdirSync(join(folder, `${String(next).padStart(8, '0')}.jsonl`))
+  const { mkdirSync } = await import('node:fs')
+  const next = installation.records().length + 1
+  times(100, (nth) => mkdirSync(join(installation.folder, 'state/audit/wal', walName(next + nth))))
   let reply = ''
   await until(
     () => reply.includes(' 503 '),

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { root } from '../support/installation.ts'
+import { recordsIn } from '../support/log-records.ts'
 
 const lines = readFileSync(join(root, 'README.md'), 'utf8').split('\n')
 const pasted = (form: RegExp) => lines.filter((line) => form.test(line)).map((line) => line.trim())
@@ -83,12 +84,7 @@ test('npm start, three curl lines, and what happened, as the README says', async
   process.kill(-pid, 'SIGINT')
   await ended
   const log = join(root, 'state/audit')
-  const newest =
-    readdirSync(log)
-      .filter((name) => name.endsWith('.jsonl'))
-      .sort()
-      .at(-1) ?? ''
-  assert.match(readFileSync(join(log, newest), 'utf8').trimEnd().split('\n').at(-1) ?? '', /"type":"stopped"/)
+  assert.match(recordsIn(log).at(-1) ?? '', /"type":"stopped"/)
 })
 
 test('npm start ends, the gateway with it, when npm alone is told to', { timeout: 60_000 }, async (t) => {

@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict'
 import { hash, X509Certificate } from 'node:crypto'
 import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
+import { recordsIn } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
 import { requireRecord } from '../support/record-schemas.ts'
 import { exchangeInside } from '../support/tunnel.ts'
@@ -156,7 +158,7 @@ test('nothing that a caller writes breaks a record, is taken for a member, or ma
     )
     await recordsOf(await exchangeRaw(proxyPort, bytes))
   })
-  const texts = installation.read('state/audit/00000001.jsonl').split('\n').slice(0, -1)
+  const texts = recordsIn(join(installation.folder, 'state/audit'))
   const records = texts.map(requireRecord)
   assert.equal(records.filter(({ type }) => type === 'refused').length, hostile.length)
   assert.equal(records.filter(({ type }) => type === 'decided').length, 0)

@@ -1,10 +1,10 @@
 /** Hostile inputs against a gateway in a process of its own: it lives, answers others meanwhile, every arrival settles, and nothing is left of them. */
 import assert from 'node:assert/strict'
-import { createReadStream, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { askGateway } from '../../src/cli/admin-client.ts'
+import { readRecords } from '../../src/records/index.ts'
 import { countDescriptors, describeDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Child, Installation } from '../support/installation.ts'
@@ -135,10 +135,8 @@ function rssMiB(pid: number): number {
 async function pairs(folder: string): Promise<{ arrivals: number; unsettled: string[] }> {
   const open = new Map<string, { balance: number; line: string }>()
   let arrivals = 0
-  for (const name of readdirSync(folder)
-    .filter((one) => one.endsWith('.jsonl'))
-    .sort()) {
-    for await (const line of createInterface({ input: createReadStream(join(folder, name)) })) {
+  for await (const records of readRecords(folder)) {
+    for (const { text: line } of records) {
       const { type, id } = JSON.parse(line) as { type: string; id: string }
       if (type === 'decided' || type === 'refused') {
         arrivals += 1

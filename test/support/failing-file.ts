@@ -1,7 +1,7 @@
 /** A log's file whose calls fail as told, from the moment that it is armed. */
 import assert from 'node:assert/strict'
+import { realFile } from '../../src/audit/append-file.ts'
 import type { AppendFile } from '../../src/audit/index.ts'
-import { realFile } from '../../src/audit/segment-files.ts'
 
 /** `short`: a part is written, and the rest finds no space. `nothing`: no error, and nothing was written. `parts`: short writes that all succeed. */
 export const failureKinds = ['ENOSPC', 'EIO', 'EMFILE', 'short', 'nothing', 'parts'] as const
@@ -52,6 +52,7 @@ export class FailingFile implements AppendFile {
   }
 
   size = realFile.size
+  whole = realFile.whole
 
   close(descriptor: number): void {
     this.#descriptors.delete(descriptor)

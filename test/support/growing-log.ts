@@ -2,9 +2,9 @@
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { crc32 } from 'node:zlib'
-import { segmentName, walName } from '../../src/records/index.ts'
+import { walName } from '../../src/records/index.ts'
 import { createFolder } from './folder.ts'
+import { walLine } from './tlog-folder.ts'
 
 export interface GrowingLog {
   readonly folder: string
@@ -26,7 +26,7 @@ export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(join(folder, 'wal'), { recursive: true })
     writeFileSync(join(folder, 'verifier-key'), `${log.origin}+5f0c7a52+AQ==\n`)
-    for (const file of [segmentName(1), join('wal', walName(0))]) writeFileSync(join(folder, file), '')
+    writeFileSync(join(folder, 'wal', walName(0)), '')
   }
   begin()
   return {
@@ -42,7 +42,6 @@ export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d
         const { type = 'settled', ...rest } = members as { readonly type?: string }
         return JSON.stringify({ seq: log.lines.length + offset, time: new Date().toISOString(), type, ...rest })
       })
-      appendFileSync(join(folder, segmentName(1)), lines.map((line) => `${line}\n`).join(''))
       appendFileSync(join(folder, 'wal', walName(0)), lines.map(walLine).join(''))
       log.lines.push(...lines)
     },
@@ -57,8 +56,4 @@ export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d
       begin()
     },
   }
-}
-
-function walLine(record: string): string {
-  return `${crc32(record).toString(16).padStart(8, '0')} ${record}\n`
 }

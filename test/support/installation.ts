@@ -11,6 +11,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts'
 import { commandFolders, createCompile } from '../../src/opa/index.ts'
 import { endingWithUs, endsWithParent } from './children.ts'
+import { recordsIn } from './log-records.ts'
 import { requireRecordsIn } from './record-schemas.ts'
 
 export const root = join(import.meta.dirname, '../..')
@@ -49,12 +50,7 @@ export function createInstallation(t: TestContext, { config = '', manifests = {}
     configFile: join(folder, 'sallyport.yaml'),
     write,
     read,
-    // The last line may be on its way: what has no end yet is no record.
-    records: () =>
-      read('state/audit/00000001.jsonl')
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    records: () => recordsIn(join(folder, 'state/audit')).map((record) => JSON.parse(record) as Record<string, unknown>),
   }
 }
 

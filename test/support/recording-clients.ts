@@ -1,9 +1,8 @@
 /** Callers of a recording server, and what they received compared with the records in its log. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { type Verification, verifyAudit } from '../../src/proof/index.ts'
+import { textOf, walNames } from './log-records.ts'
 
 export interface Received {
   readonly status: number
@@ -53,7 +52,7 @@ export function drive({ port, next, onReply = () => {} }: Drive): Promise<readon
 }
 
 /** Throws where the log does not verify, or where a reply has no record of what was answered. 503 promises none. */
-export async function requireRecorded(folder: string, received: readonly Received[]): Promise<Verification> {
+export async function requireRecorded(folder: string, received: readonly Received[]): Promise<Verification & { readonly files: number }> {
   const verification = await verifyAudit(folder)
   assert.deepEqual(verification.findings, [])
   const log = textOf(folder)
@@ -67,14 +66,5 @@ export async function requireRecorded(folder: string, received: readonly Receive
   const flooded = received.filter(({ status }) => status === 429).length
   const summed = [...log.matchAll(/"code":"arrivals-exceeded","count":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
   assert.ok(summed >= flooded, `${flooded} replies of floods, and ${summed} are in sums`)
-  return verification
-}
-
-/** What is on disk, oldest first. */
-export function textOf(folder: string): string {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort()
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .join('')
+  return { ...verification, files: walNames(folder).length }
 }

@@ -35,10 +35,13 @@ const mask: AuditMask = { text: (text) => text, query: (query) => query, of: () 
 /** Throws as `openRecording` and `AuditStation.ready`. */
 export async function startRecording({ stateFolder, maxSegmentBytes, file, perform }: RecordingOptions): Promise<RecordingServer> {
   const folder = join(stateFolder, 'audit')
-  const auditLog = openRecording({
-    config: { state: { folder: stateFolder }, audit: { folder, maxSegmentBytes, durability: 'reply' } } as Config,
+  const auditLog = await openRecording({
+    config: {
+      state: { folder: stateFolder },
+      audit: { folder, maxSegmentBytes, durability: 'reply', key: { file: join(stateFolder, 'audit.key') } },
+    } as Config,
     mask,
-    logger: { fatal() {}, error() {} } as unknown as Logger,
+    logger: { fatal() {}, error() {}, warn() {} } as unknown as Logger,
     metrics: { gauge() {} } as unknown as Metrics,
     file,
   })

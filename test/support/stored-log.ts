@@ -1,7 +1,4 @@
 /** A log as a gateway leaves it, of records that a test says. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { segmentName } from '../../src/records/index.ts'
 import { writeTlog } from './tlog-folder.ts'
 
 /** `time` and `type` first; the rest as it is. The number of each is its index. */
@@ -11,10 +8,9 @@ export interface TestRecord {
   readonly [key: string]: unknown
 }
 
-/** Writes all of them into a folder that is there, as a chain of before and as a signed tree. */
+/** Writes all of them into a folder that is there, as a signed tree. */
 export function writeLog(folder: string, records: readonly TestRecord[]): void {
   const lines = records.map((record, seq) => JSON.stringify({ seq, ...record }))
-  writeFileSync(join(folder, segmentName(1)), lines.map((line) => `${line}\n`).join(''))
   writeTlog(folder, { records: lines })
 }
 

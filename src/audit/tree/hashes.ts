@@ -6,6 +6,12 @@ export const hashBytes = 32
 /** Root of a tree without leaves. */
 export const emptyRoot: Buffer = hash('sha256', '', 'buffer')
 
+/** Of `bytes[start, end)`. The byte before `start` is overwritten: no copy is made on the path of every record. */
+export function leafHashInPlace(bytes: Buffer, start: number, end: number): Buffer {
+  bytes[start - 1] = 0
+  return hash('sha256', bytes.subarray(start - 1, end), 'buffer')
+}
+
 export function leafHash(record: Uint8Array): Buffer {
   return hash('sha256', Buffer.concat([Buffer.of(0), record]), 'buffer')
 }

@@ -1,3 +1,3 @@
 /** The Merkle tree over the records. */
-export { emptyRoot, leafHash } from './hashes.ts'
-export { Tree } from './tree.ts'
+export { emptyRoot, hashBytes, leafHash, leafHashInPlace } from './hashes.ts'
+export { rootOf, type Tile, Tree } from './tree.ts'

@@ -41,6 +41,15 @@ export class Tree {
     return tree
   }
 
+  /** Goes on by itself; full tiles that were not taken stay with the other. */
+  copy(): Tree {
+    const tree = new Tree()
+    tree.#size = this.#size
+    tree.#edge.push(...this.#edge)
+    tree.#filling.push(...this.#filling.map((tile) => Buffer.from(tile)))
+    return tree
+  }
+
   get size(): number {
     return this.#size
   }
@@ -101,8 +110,8 @@ export class Tree {
   }
 }
 
-/** Of `count` hashes, a power of two, from the one at `from` on. */
-function rootOf(hashes: Buffer, from: number, count: number): Buffer {
+/** Root of `count` hashes, a power of two, from the one at `from` on. */
+export function rootOf(hashes: Buffer, from: number, count: number): Buffer {
   if (count === 1) return Buffer.from(hashes.subarray(from * hashBytes, (from + 1) * hashBytes))
   return nodeHash(rootOf(hashes, from, count / 2), rootOf(hashes, from + count / 2, count / 2))
 }

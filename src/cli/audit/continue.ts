@@ -1,20 +1,25 @@
-/** `sallyport audit continue`: closes a log whose chain is broken, and begins a new part behind it. */
-import { continueAudit } from '../../audit/index.ts'
+/** `sallyport audit continue`: closes a log that does not hold, and begins a new one beside it. */
+import { continueAudit, signerFrom } from '../../audit/index.ts'
+import type { Config } from '../../config/index.ts'
+import { verifyAudit } from '../../proof/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { findConfig } from '../find-config.ts'
 import { printLine, requireLog } from './log-folder.ts'
 
 export function addContinue(add: AddCommand): void {
-  add('continue', 'Close a log whose chain is broken, record that, and begin a new part behind it; the gateway must not run.')
+  add('continue', 'Close a log that does not hold, record that, and begin a new one; the gateway must not run.')
     .requiredOption('--reason <text>', 'what has happened, for the record')
-    .action(async ({ config, reason }: Shared & { reason: string }) =>
-      printLine(await auditContinue(findConfig(config).audit.folder, reason)),
-    )
+    .action(async ({ config, reason }: Shared & { reason: string }) => printLine(await auditContinue(findConfig(config), reason)))
 }
 
 /** Gives what was done. */
-async function auditContinue(folder: string, reason: string): Promise<string> {
+async function auditContinue({ audit: { folder, key } }: Config, reason: string): Promise<string> {
   const by = `uid ${process.getuid?.() ?? 'unknown'}`
-  const { file, findings, firstFinding } = await requireLog(folder, () => continueAudit(folder, { reason, by }))
-  return `closed with ${findings} finding${findings === 1 ? '' : 's'} (${firstFinding}), and continued in ${file}; nothing was removed`
+  const findings = async () => {
+    const verification = await verifyAudit(folder)
+    return verification.findings.filter(({ isClosed }) => !isClosed).map(({ file, line, what }) => `${file}:${line} ${what}`)
+  }
+  const closed = await requireLog(folder, () => continueAudit(folder, { signer: signerFrom(key), findings, reason, by }))
+  const count = `${closed.findings.length} finding${closed.findings.length === 1 ? '' : 's'}`
+  return `closed with ${count} (${closed.findings[0]}), and moved to ${closed.folder}; nothing was removed`
 }

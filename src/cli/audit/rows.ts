@@ -1,9 +1,9 @@
 /** The audit log as a person reads it: one row per request, with its decision. */
-import type { TailLine } from '../../records/index.ts'
+import type { StoredRecord } from '../../records/index.ts'
 
 export interface Rows {
   /** The row that a record completes; `null` where it completes none. */
-  take(line: TailLine): string | null
+  take(record: StoredRecord): string | null
   /** Of requests that are decided and not settled. */
   unsettled(): readonly string[]
 }
@@ -11,12 +11,12 @@ export interface Rows {
 export function createRows(): Rows {
   const open = new Map<string, Record<string, unknown>>()
   return {
-    take({ file, line, text }) {
+    take({ index, text }) {
       try {
         return describe(JSON.parse(text) as Record<string, unknown>, open)
       } catch {
-        // An auditor of a log that was tampered with needs the records around that line most of all.
-        return `${file}:${line}  -  UNREADABLE  not a record of the audit log; "sallyport audit verify" tells what is wrong`
+        // An auditor of a log that was tampered with needs the records around that one most of all.
+        return `record ${index}  -  UNREADABLE  not a record of the audit log; "sallyport audit verify" tells what is wrong`
       }
     },
     unsettled: () => [...open.values()].map((record) => row(record, null)),

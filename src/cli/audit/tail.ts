@@ -1,6 +1,6 @@
 /** `sallyport audit tail`: the latest records, and new ones as they are written. */
 import { InvalidArgumentError } from 'commander'
-import { followAudit, tailAudit } from '../../records/index.ts'
+import { readRecords, tailAudit } from '../../records/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { findConfig } from '../find-config.ts'
 import { noLog, printLine, requireLog } from './log-folder.ts'
@@ -29,21 +29,23 @@ async function auditTail(folder: string, { lines, follow = false, json = false }
     let count = json ? lines : lines * 2 + spareLines
     let beginning = await read()
     // Records that complete no row, and the first halves of rows that are older, count for nothing: then more are read.
-    while (!json && beginning.shown.length < lines && beginning.tail.lines.length === count) {
+    while (!json && beginning.shown.length < lines && beginning.tail.length === count) {
       count *= 4
       beginning = await read()
     }
     const { tail, rows, shown } = beginning
-    if (tail.end.file === null && !follow) throw noLog(folder)
+    if (tail.length === 0 && !follow) throw noLog(folder)
     for (const text of shown.slice(Math.max(0, shown.length - lines))) printLine(text)
     if (!follow) return
-    for await (const line of followAudit(folder, tail.end)) printLine(json ? line.text : rows.take(line))
+    const from = (tail.at(-1)?.index ?? -1) + 1
+    for await (const records of readRecords(folder, { from, follow: true }))
+      for (const record of records) printLine(json ? record.text : rows.take(record))
 
     async function read() {
       const tail = await tailAudit(folder, count)
       const rows = createRows()
-      if (json) return { tail, rows, shown: tail.lines.map(({ text }) => text) }
-      const settled = tail.lines.map((line) => rows.take(line)).filter((text) => text !== null)
+      if (json) return { tail, rows, shown: tail.map(({ text }) => text) }
+      const settled = tail.map((record) => rows.take(record)).filter((text) => text !== null)
       // With --follow a request is shown once, when it is settled.
       return { tail, rows, shown: follow ? settled : settled.concat(rows.unsettled()) }
     }

@@ -193,12 +193,28 @@ export const operation: Readonly<Record<string, RecordType>> = {
       why: text('which of the two'),
     },
   },
+  migrated: {
+    description: 'The first record of a log in whose folder there is a log of before, a chain of segments, which was closed as it was.',
+    members: {
+      head: hex('SHA-256 of the last line of the chain', 64),
+      records: count('of the chain'),
+      segments: count('of the chain'),
+      closed: hex('SHA-256 of all segments, one behind the other', 64),
+    },
+  },
   continued: {
-    description: '`sallyport audit continue` closed a log that was broken.',
+    description: 'The first record of a log: `sallyport audit continue` closed the one before, which did not hold.',
     members: {
       findings: count('in what was closed'),
       firstFinding: text('the first of them'),
-      closed: hex('SHA-256 of everything closed', 64),
+      checkpoint: {
+        description: 'the last one of the closed log that is signed by its key; `null`: none is',
+        type: ['object', 'null'],
+        properties: { origin: text('of the log', 300), size: count('records that it covers'), root: text('of the tree, in base64', 44) },
+        additionalProperties: false,
+      },
+      folder: text('that everything closed was moved to, below the log’s folder', 100),
+      closed: hex('SHA-256 of what `find * -type f | LC_ALL=C sort | xargs sha256sum` prints there', 64),
       by: text('the user of this machine', 300),
       reason: text('that was given'),
     },

@@ -1,8 +1,8 @@
 /** Where one segment follows another: the chain must hold there, or the log is not continued. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { hashLine } from './chain.ts'
-import { AuditError, brokenAt, parseLine } from './line.ts'
+import { AuditError } from '../audit-error.ts'
+import { brokenAt, hashLine, parseLine } from './line.ts'
 
 /**
  * Reads the first and the last line of each segment, from the newest back to where the log was last closed. Throws `AuditError`

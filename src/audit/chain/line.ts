@@ -1,4 +1,6 @@
-/** A line of the log as a start reads it, and the error that names a line which cannot be read. */
+/** A line of a chain: each holds the SHA-256 of the line before it. That was the log's form before it became a tree. */
+import { hash } from 'node:crypto'
+import { AuditError, whatToDo } from '../audit-error.ts'
 
 export interface Line {
   readonly seq: number
@@ -7,8 +9,13 @@ export interface Line {
   readonly prev: string
 }
 
-const whatToDo =
-  'Keep it as evidence: move the folder away and start with a new one, or let "sallyport audit continue" close it, record that, and begin a new part behind it'
+/** What the first line of a log points to. */
+export const genesis = hash('sha256', 'sallyport audit log v1')
+
+/** Hex SHA-256 of a line's bytes, without its newline. */
+export function hashLine(line: Buffer): string {
+  return hash('sha256', line)
+}
 
 /** `number`: of the line, from 1. Throws `AuditError` where the line is not a record. */
 export function parseLine(file: string, number: number, bytes: Buffer): Line {
@@ -23,11 +30,4 @@ export function parseLine(file: string, number: number, bytes: Buffer): Line {
 
 export function brokenAt(file: string, number: number): AuditError {
   return new AuditError(`${file}:${number}: the chain is broken here: the log was changed, or two gateways wrote to it. ${whatToDo}`)
-}
-
-export class AuditError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'AuditError'
-  }
 }

@@ -1,0 +1,23 @@
+/** The audit log as it is configured. */
+import type { ReviewConfig } from './review-schema.ts'
+import type { SinkConfig } from './sinks/index.ts'
+import type { WitnessConfig } from './witness-schema.ts'
+
+export interface AuditConfig {
+  readonly folder: string
+  readonly maxSegmentBytes: number
+  readonly durability: 'reply' | 'strict'
+  readonly key: AuditKey
+  /** Whether a process keeps the index of the log current. */
+  readonly index: boolean
+  /** Where records are shipped to. */
+  readonly sinks: readonly SinkConfig[]
+  /** Members of records that only some principals see over HTTP. */
+  readonly personal: readonly string[]
+  /** Checks on a schedule; `null`: none. */
+  readonly review: ReviewConfig | null
+  readonly witness: WitnessConfig | null
+}
+
+/** Of Ed25519, PKCS #8 in PEM. The first start makes a file that is not there. */
+export type AuditKey = { readonly file: string } | { readonly pem: string }
