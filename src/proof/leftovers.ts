@@ -51,8 +51,10 @@ export function findLeftovers(log: LogFiles, total: number, hasGrown: () => bool
 function* filesBelow(folder: string, path: string): Generator<string> {
   for (const name of namesIn(join(folder, path))) {
     const below = `${path}/${name}`
-    if (temporary.test(name)) continue
-    if (statSync(join(folder, below), { throwIfNoEntry: false })?.isDirectory() === true) yield* filesBelow(folder, below)
+    const found = statSync(join(folder, below), { throwIfNoEntry: false })
+    // A gateway that runs has removed it by now.
+    if (found === undefined || temporary.test(name)) continue
+    if (found.isDirectory()) yield* filesBelow(folder, below)
     else yield below
   }
 }

@@ -6,17 +6,19 @@ import { parseNote, parseVerifierKey, type VerifierKey } from './note.ts'
 import { ProofError } from './proof-error.ts'
 import { firstDifference } from './tree-pass.ts'
 
-export interface NotedCheckpoint {
-  /** What it is called in findings: its file. */
-  readonly name: string
-  readonly bytes: Buffer
+/** `name`: what it is called in findings, such as its file. Of one that was noted by hand size and root are enough. */
+export type NotedCheckpoint = { readonly name: string } & ({ readonly bytes: Buffer } | NotedHead)
+
+interface NotedHead {
+  readonly size: number
+  readonly root: Buffer
 }
 
 export interface Signed {
   readonly key: { readonly text: string; readonly isFromFolder: boolean } | null
   /** `null`: it does not hold, which was reported. */
   readonly own: Checkpoint | null
-  readonly noted: readonly (Checkpoint & { readonly name: string })[]
+  readonly noted: readonly (NotedHead & { readonly name: string })[]
   /** How many records there must be; where the checkpoint does not hold, what it says nevertheless. */
   readonly size: number
 }
@@ -47,9 +49,10 @@ export function openSigned(log: LogFiles, note: Buffer | null, options: Options,
     if (!own?.signatures.some((found) => found.key.name === name && found.key.id === id))
       findings.reportFile('checkpoint', `has no cosignature of ${name}`)
   const witnessed = log.read('witnessed')
-  const noted = [...checkpoints, ...(witnessed === null ? [] : [{ name: 'witnessed', bytes: witnessed }])].flatMap(({ name, bytes }) => {
-    const checkpoint = open(name, bytes)
-    return checkpoint === null ? [] : [{ ...checkpoint, name }]
+  const kept: readonly NotedCheckpoint[] = [...checkpoints, ...(witnessed === null ? [] : [{ name: 'witnessed', bytes: witnessed }])]
+  const noted = kept.flatMap((one) => {
+    const head = 'bytes' in one ? open(one.name, one.bytes) : one
+    return head === null ? [] : [{ name: one.name, size: head.size, root: head.root }]
   })
   return { key: key === null ? null : { text: key.text, isFromFolder: options.key == null }, own, noted, size: own?.size ?? saidSize(note) }
 }

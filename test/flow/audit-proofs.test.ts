@@ -38,13 +38,13 @@ test('each command line of the guide does what the guide says', async (t) => {
     said.push(Buffer.from(stdout, 'latin1').toString())
   })
   assert.match(said[0] ?? '', /^OK: 600 records, the tree holds\ncheckpoint sallyport\/\S+ 600 [\w+/]{43}=\n$/)
-  assert.match(said[2] ?? '', /^old 300\n(?:\S{44}\n)+\nsallyport\/\S+\n600\n/)
-  assert.deepEqual((JSON.parse(said[3] ?? '') as { old: { size: number } }).old.size, 100)
-  assert.equal(said[4], 'proofs/298.tlog-proof\nproofs/299.tlog-proof\n')
+  assert.match(said[3] ?? '', /^old 300\n(?:\S{44}\n)+\nsallyport\/\S+\n600\n/)
+  assert.deepEqual((JSON.parse(said[4] ?? '') as { old: { size: number } }).old.size, 100)
+  assert.equal(said[5], 'proofs/298.tlog-proof\nproofs/299.tlog-proof\n')
   assert.equal(readFileSync(join(folder, 'one.tlog-proof'), 'utf8'), readFileSync(join(folder, 'proofs/298.tlog-proof'), 'utf8'))
-  assert.equal(said[6], `OK: one.tlog-proof: record 298 of the 600 that ${log.origin} has signed\n${log.lines[298]}\n`)
-  assert.match(said[8] ?? '', / is record 5\n/)
-  assert.equal(said[9], `600 records of ${log.origin}\n`)
+  assert.equal(said[7], `OK: one.tlog-proof: record 298 of the 600 that ${log.origin} has signed\n${log.lines[298]}\n`)
+  assert.match(said[9] ?? '', / is record 5\n/)
+  assert.equal(said[10], `600 records of ${log.origin}\n`)
 })
 
 test('what does not hold ends with 1 and says why; a wrong use ends with 64', async (t) => {
@@ -57,6 +57,11 @@ test('what does not hold ends with 1 and says why; a wrong use ends with 64', as
       1,
       /^BROKEN: one\.tlog-proof: the proof does not hold: this is not record 8 of the log/,
     ],
+    [`sallyport audit verify --folder log --key kept/verifier-key --checkpoint 700:${'A'.repeat(43)}=`]: [
+      1,
+      /covers 700 records, and the log has 600/,
+    ],
+    'sallyport audit verify none.tlog-proof --key kept/verifier-key': [66, /^none\.tlog-proof cannot be read: ENOENT/],
     'sallyport audit verify --folder log --key none': [64, /^none: not a verifier key/],
     'sallyport audit verify --folder log': [
       1,

@@ -21,6 +21,15 @@ export function keyFrom(text: string): VerifierKey {
   }
 }
 
+/** Throws `CommandError` where it cannot be read. */
+export function readGiven(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`, exitCodes.noInput)
+  }
+}
+
 /** Throws `CommandError` where there is no log, or what is asked cannot be proved. */
 export function requireProof(folder: string, act: (folder: string) => void): void {
   try {

@@ -1,10 +1,9 @@
 /** `sallyport audit verify`: the whole log from its files alone, also of a copy, and single proofs. */
-import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { verifyAudit } from '../../proof/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
-import { folderOf, keyFrom } from './given.ts'
+import { folderOf, keyFrom, readGiven } from './given.ts'
 import { noLog, printLine, requireLog } from './log-folder.ts'
 import { proofResult, proofRows, verificationRows } from './verify-rows.ts'
 
@@ -25,7 +24,12 @@ export function addVerify(add: AddCommand): void {
     .option('--folder <folder>', 'the log, or a copy of it; then no configuration is needed')
     .option('--key <key>', 'the verifier key of the log as it was noted elsewhere, or a file with it')
     .option('--witness <key>', 'the verifier key of a witness that must have cosigned, or a file with it; repeatable', repeated, [])
-    .option('--checkpoint <file>', 'a checkpoint that was kept elsewhere: the log must have grown out of it; repeatable', repeated, [])
+    .option(
+      '--checkpoint <file>',
+      'a checkpoint that was kept elsewhere (a file, or <size>:<root> as "sallyport status" shows them): the log must have grown out of it; repeatable',
+      repeated,
+      [],
+    )
     .option('--archive <folder>', 'where retention has moved records: they are verified too')
     .option('--contains <hash>', 'a record with this leaf hash or SHA-256 must be in the log; repeatable', hexHash, [])
     .option('--head <hash>', 'a head that was noted before the log became a tree: it must be in the chain; repeatable', hexHash, [])
@@ -42,7 +46,7 @@ async function auditVerify({ json = false, acceptClosed = false, ...flags }: Ver
   const options = {
     key: flags.key === undefined ? null : keyFrom(flags.key),
     witnesses: flags.witness.map(keyFrom),
-    checkpoints: flags.checkpoint.map((name) => ({ name, bytes: readFileSync(name) })),
+    checkpoints: flags.checkpoint.map(checkpointFrom),
     heads: flags.head,
     contains: flags.contains,
     archive: flags.archive ?? null,
@@ -65,12 +69,17 @@ function verifyProofs(files: readonly string[], { key, witness, json = false }: 
   const [by, witnesses] = [keyFrom(key), witness.map(keyFrom)]
   let isGood = true
   for (const file of files) {
-    const result = proofResult(readFileSync(file), by, witnesses)
+    const result = proofResult(readGiven(file), by, witnesses)
     isGood &&= result.ok
     if (json) printLine(JSON.stringify({ file, ...result }))
     else for (const row of proofRows(file, result)) printLine(row)
   }
   return isGood
+}
+
+function checkpointFrom(text: string) {
+  const [, size, root = ''] = /^(\d{1,15}):([A-Za-z0-9+/]{43}=)$/.exec(text) ?? []
+  return size === undefined ? { name: text, bytes: readGiven(text) } : { name: text, size: Number(size), root: Buffer.from(root, 'base64') }
 }
 
 function repeated(text: string, before: readonly string[]): readonly string[] {
