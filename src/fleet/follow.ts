@@ -19,6 +19,8 @@ export interface FollowOptions {
   readonly isOnce: boolean
   /** Longer silence of a gateway is a finding. */
   readonly silentAfterMs: number
+  /** Gateways that are gone, whose silence is none. */
+  readonly retired?: readonly string[]
   readonly signal: AbortSignal
   /** Each finding before it is kept: after a crash it can come twice. */
   onFinding(finding: Finding): void
@@ -48,7 +50,7 @@ export async function follow(options: FollowOptions): Promise<FollowResult> {
     store.putFinding(found)
     options.onFinding(found)
   }
-  const rounds = createRounds({ ...options, onFinding: report }, store, reader, createFleetVerifier(store, keys))
+  const rounds = createRounds({ ...options, onFinding: report }, store, reader, createFleetVerifier(store, keys, options.retired))
   try {
     while (!signal.aborted) {
       const fetched = await rounds.read().catch(async (error: Error) => {

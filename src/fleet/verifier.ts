@@ -22,9 +22,12 @@ export interface TakenMessage {
   readonly findings: readonly Finding[]
 }
 
-export function createFleetVerifier(store: Store, keys: Keys): FleetVerifier {
+/** `retired`: gateways that are gone, whose silence means nothing. */
+export function createFleetVerifier(store: Store, keys: Keys, retired: readonly string[] = []): FleetVerifier {
   const startedMs = Date.now()
-  const unseen = new Set(keys.expected.filter((origin) => !store.gateways.has(origin)))
+  const gone = new Set(retired)
+  for (const origin of retired) if (store.gateways.has(origin)) store.gateway(origin).isSilent = false
+  const unseen = new Set(keys.expected.filter((origin) => !store.gateways.has(origin) && !gone.has(origin)))
 
   function take(message: FleetMessage, gateway: Gateway): Taken {
     if (message.kind === 'checkpoint') return verified(message, gateway)
@@ -71,7 +74,7 @@ export function createFleetVerifier(store: Store, keys: Keys): FleetVerifier {
     findSilent(nowMs, afterMs) {
       const silent: Finding[] = []
       for (const { origin, lastMs, hasStopped, isSilent } of store.gateways.values()) {
-        if (isSilent || hasStopped || nowMs - lastMs <= afterMs) continue
+        if (isSilent || hasStopped || gone.has(origin) || nowMs - lastMs <= afterMs) continue
         store.gateway(origin).isSilent = true
         silent.push(finding('silent', origin, null, `nothing has come from it since ${new Date(lastMs).toISOString()}`))
       }

@@ -219,6 +219,16 @@ test('a gateway that sends nothing for longer than the bound is silent, said onc
   assert.equal(verifier.findSilent(nowMs + 70_000, 60_000).length, 1)
 })
 
+test('a gateway that is retired is not silent, also where it was found to be', (t) => {
+  const gateway = fleetGateway()
+  const { take, verifier, store } = consumer(t)
+  take(...gateway.messages(gateway.records(1)))
+  assert.equal(verifier.findSilent(Date.now() + 70_000, 60_000).length, 1)
+  const later = createFleetVerifier(store, createFirstUseKeys(), [gateway.origin])
+  assert.deepEqual(later.findSilent(Date.now() + 70_000, 60_000), [])
+  assert.equal(store.gateways.get(gateway.origin)?.isSilent, false)
+})
+
 test('a gateway of the file of keys that was never seen is silent', (t) => {
   const gateway = fleetGateway()
   const file = join(createFolder(t), 'keys')

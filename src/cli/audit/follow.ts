@@ -15,6 +15,7 @@ interface FollowFlags {
   readonly keys?: string
   readonly once?: boolean
   readonly silentAfter: number
+  readonly retired: readonly string[]
   readonly writeLines?: string
   readonly writeFolders?: string
   readonly tls?: boolean
@@ -37,6 +38,7 @@ export function addFollow(add: AddCommand): void {
     .option('--keys <file>', 'verifier keys of the gateways, one per line; else the first key of each is trusted')
     .option('--once', 'end where the topic ends now, instead of waiting for more')
     .option('--silent-after <duration>', 'a gateway that sends nothing for longer is a finding', wholeDuration, 300_000)
+    .option('--retired <origin>', 'a gateway that is gone: its silence is no finding; can be given more than once', collected, [])
     .option('--write-lines <file>', 'append what is read to this file, as JSON lines')
     .option('--write-folders <folder>', 'append what is read to a folder for each gateway in this one')
     .option('--tls', 'connect with TLS, trusting the CAs that Node.js trusts')
@@ -56,7 +58,7 @@ export function addFollow(add: AddCommand): void {
 
 /** False where there is a finding that is an error, in this run or one before it. */
 async function auditFollow(flags: FollowFlags): Promise<boolean> {
-  const { topic, state, keys, once: isOnce = false, silentAfter: silentAfterMs, writeLines, writeFolders, json = false } = flags
+  const { topic, state, keys, once: isOnce = false, silentAfter: silentAfterMs, retired, writeLines, writeFolders, json = false } = flags
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   // SQLite, which no other command is to wait for.
@@ -68,7 +70,7 @@ async function auditFollow(flags: FollowFlags): Promise<boolean> {
   if (keys === undefined) process.stderr.write('no --keys: the first key that each gateway is seen with is trusted\n')
   try {
     const result = await follow({
-      ...{ connection: connectionOf(flags), topic, folder: state, isOnce, silentAfterMs, signal: stop.signal },
+      ...{ connection: connectionOf(flags), topic, folder: state, isOnce, silentAfterMs, retired, signal: stop.signal },
       keys: keys === undefined ? createFirstUseKeys() : readKeys(keys),
       onFinding: (found) => printLine(json ? JSON.stringify(found) : findingRow(found)),
       onMessages: async (messages) => void (await Promise.all(writers.map((writer) => writer.write(messages)))),
@@ -153,4 +155,8 @@ function wholeDuration(text: string): number {
   const { data } = duration().safeParse(text)
   if (data !== undefined) return data
   throw new InvalidArgumentError('it is a duration, such as 5m')
+}
+
+function collected(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text]
 }
