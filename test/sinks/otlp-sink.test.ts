@@ -4,7 +4,7 @@ import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createOtlpSink, type OtlpSettings } from '../../src/sinks/otlp/otlp-sink.ts'
-import { Refused, RetryLater } from '../../src/sinks/sink.ts'
+import { Refused, RetryLater, type ShippedRecord } from '../../src/sinks/sink.ts'
 import { eachCase } from '../support/cases.ts'
 import { createClientCertificate, createOriginCertificate } from '../support/certificates.ts'
 import { startOtlpReceiver } from '../support/go-otlp.ts'
@@ -71,6 +71,22 @@ test('records are logs with the attributes that OpenTelemetry names, and their b
   })
   assert.equal(checkpoint?.event, 'sallyport.audit.checkpoint')
   assert.equal(checkpoint?.attributes['sallyport.audit.note'], shippedCheckpoint(8).note)
+})
+
+test('in another view the body says what a record is, and no member of it is taken for one of the log', unless(missing), async (t) => {
+  const receiver = await startOtlpReceiver(t, program)
+  const sink = createOtlpSink(settings(receiver.port, { view: 'ocsf' }), context)
+  t.after(() => sink.close())
+  const [record] = shippedRecords(1)
+  const document = { class_uid: 4002, status: 'Success' }
+  await sink.deliver([{ ...(record as ShippedRecord), document, text: JSON.stringify(document) }], longEnough())
+  await receiver.has(1)
+  assert.equal(receiver.taken[0]?.body, JSON.stringify(document))
+  assert.deepEqual(Object.keys(receiver.taken[0]?.attributes ?? {}).sort(), [
+    'log.record.uid',
+    'sallyport.audit.index',
+    'sallyport.audit.leaf',
+  ])
 })
 
 test(

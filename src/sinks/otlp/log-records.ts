@@ -7,8 +7,14 @@ import type { Shipped, SinkContext } from '../sink.ts'
 
 export type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number]
 
-/** `attributes`: of the resource, beside the gateway's own. */
-export function createLogRecords({ origin, version }: SinkContext, attributes: Readonly<Record<string, string>>) {
+export interface LogRecordOptions {
+  /** In other views a member means something else, and what it means stands in the body alone. */
+  readonly isStoredForm: boolean
+  /** Of the resource, beside the gateway's own. */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+export function createLogRecords({ origin, version }: SinkContext, { isStoredForm, attributes }: LogRecordOptions) {
   const resource = resourceFromAttributes({
     'service.name': 'sallyport',
     'service.version': version,
@@ -25,13 +31,13 @@ export function createLogRecords({ origin, version }: SinkContext, attributes: R
       hrTimeObserved: now,
       body: item.text,
       droppedAttributesCount: 0,
-      ...described(item, origin),
+      ...described(item, origin, isStoredForm),
     }))
 }
 
 type Described = Pick<LogRecord, 'attributes' | 'eventName' | 'severityNumber' | 'severityText' | 'spanContext'>
 
-function described(item: Shipped, origin: string): Described {
+function described(item: Shipped, origin: string, isStoredForm: boolean): Described {
   if (item.kind === 'checkpoint')
     return {
       ...info,
@@ -42,7 +48,8 @@ function described(item: Shipped, origin: string): Described {
         'sallyport.audit.note': item.note,
       },
     }
-  const { index, leaf, leftOut, type, document } = item
+  const { index, leaf, leftOut, type } = item
+  const document = isStoredForm ? item.document : {}
   return {
     ...severityOf(type, document),
     ...spanOf(document),

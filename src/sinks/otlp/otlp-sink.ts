@@ -24,7 +24,7 @@ const compress = promisify(gzip)
 export function createOtlpSink(settings: OtlpSettings, context: SinkContext): Sink {
   const { compression, attributes } = settings
   const server = createServerClient(serverFrom(settings), createOperatorLookup())
-  const logRecords = createLogRecords(context, attributes)
+  const logRecords = createLogRecords(context, { attributes, isStoredForm: settings.view === 'json' })
   const url = server.urlOf(path)
 
   return {
