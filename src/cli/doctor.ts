@@ -15,6 +15,7 @@ import { createPolicy, namingFiles, preparePrograms, readRules } from '../policy
 import { verifyAudit } from '../proof/index.ts'
 import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
+import { checkSinks } from './check-sinks.ts'
 import { commandCompiler } from './compiler.ts'
 import { findConfig } from './find-config.ts'
 import { requireFolder, requireSockets } from './preflight.ts'
@@ -130,6 +131,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     if (findings.length > 0) return { warn: `${records} records; the log holds since it was closed by "audit continue"` }
     return `${records} records, the log holds`
   })
+  await check('sinks', () => checkSinks(config))
   await check('files', () => {
     if (!found.integrations.some(({ files }) => files.length > 0)) return 'no manifest grants any'
     if (!existsSync('/proc/self/fd')) throw new Error('file capabilities need Linux with /proc mounted')

@@ -100,3 +100,17 @@ test('doctor says who is suspended, and that what is kept of it is damaged', asy
   assert.equal(code, 78)
   assert.match(stderr, /access\.json is not what a gateway keeps of suspended integrations and tokens\. Restore it, or remove it/)
 })
+
+compilerTest('doctor says which sink of the audit log would ship nothing, with which a gateway starts', async (t) => {
+  const installation = createInstallation(t, {
+    config: `audit: { sinks: [
+      { name: fine, type: file, path: ./fine.jsonl },
+      { name: nowhere, type: file, path: ./none/audit.jsonl },
+      { name: unmasked, type: stdout, rules: ./masks } ] }`,
+  })
+  mkdirSync(join(installation.folder, 'masks'))
+  installation.write('masks/masks.rego', 'package system.log\n\nmask contains x\n')
+  const sinks = (await doctor(installation.configFile)).find(({ name }) => name === 'sinks')
+  assert.equal(sinks?.state, 'warn')
+  assert.match(sinks.detail, /^nowhere: ENOENT.*; unmasked: .*masks\.rego:3/)
+})
