@@ -11,6 +11,7 @@ import { createGuard } from './guard.ts'
 import { createHealthHandler, type HealthOptions } from './health.ts'
 import { createLogAccess, type LogAccessOptions } from './log/index.ts'
 import { createOperatorServer, type OperatorTls } from './operator-server.ts'
+import { createProven } from './proven.ts'
 
 export interface AdminOptions extends Omit<ApiOptions, 'log'>, HealthOptions {
   readonly config: Config['admin']
@@ -35,12 +36,13 @@ export function createAdmin(options: AdminOptions): Admin {
   const onBug = (error: unknown) => logger.error({ err: error }, 'the operator’s API failed on a request')
   // Half of the connections are left for other questions.
   const log = createLogAccess({ ...options.log, maxStreams: Math.max(1, Math.floor(maxConnections / 2)), onBug })
+  const proven = createProven()
   const serveApi = createApi({ ...options, log })
   const servers: Server[] = []
   let healthPort = config.health.port
 
   function api(who: Authenticate | Principal): RequestListener {
-    return createGuard({ authenticate: who, serve: serveApi, onRefused, onBug })
+    return createGuard({ authenticate: who, serve: serveApi, onProven: proven.add, onRefused, onBug })
   }
 
   async function serve(
@@ -49,7 +51,7 @@ export function createAdmin(options: AdminOptions): Admin {
     listen: (server: Server) => Promise<void>,
     tls: OperatorTls | null = null,
   ): Promise<Server> {
-    const server = createOperatorServer(app, maxConnections, tls)
+    const server = createOperatorServer(app, { maxConnections, tls, isProven: proven.has })
     await listen(server).catch((error: Error) => {
       throw new Error(`${what} cannot listen: ${error.message}`, { cause: error })
     })

@@ -1,5 +1,6 @@
 /** In front of the operator's API: no browser, no token in a URL, and nobody who proves nothing. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Authenticate, Principal } from '../operators/index.ts'
 import { sendProblem } from './answers.ts'
@@ -10,12 +11,14 @@ export interface GuardOptions {
   /** A principal: whoever connects is that one. */
   readonly authenticate: Authenticate | Principal
   readonly serve: Serve
+  /** The caller of this connection has proved who it is. */
+  readonly onProven: (socket: Socket) => void
   /** Someone was turned away. */
   readonly onRefused: (status: number) => void
   readonly onBug: (error: unknown) => void
 }
 
-export function createGuard({ authenticate, serve, onRefused, onBug }: GuardOptions): RequestListener {
+export function createGuard({ authenticate, serve, onProven, onRefused, onBug }: GuardOptions): RequestListener {
   function refuse(res: ServerResponse, status: number, detail: string): void {
     onRefused(status)
     sendProblem(res, status, detail, {
@@ -34,8 +37,9 @@ export function createGuard({ authenticate, serve, onRefused, onBug }: GuardOpti
     const { authorization } = req.headers
     authenticate({ authorization, certificate: certificateOf(req) })
       .then((found) => {
-        if ('status' in found) refuse(res, found.status, found.detail)
-        else serve(req, res, found)
+        if ('status' in found) return refuse(res, found.status, found.detail)
+        onProven(req.socket)
+        serve(req, res, found)
       })
       .catch((error: unknown) => {
         onBug(error)

@@ -19,8 +19,15 @@ export interface OperatorTls {
   readonly clientCa: string | null
 }
 
-/** `tls`: `null` for plain HTTP. */
-export function createOperatorServer(app: RequestListener, maxConnections: number, tls: OperatorTls | null = null): Server {
+export interface OperatorServerOptions {
+  readonly maxConnections: number
+  /** `null`: plain HTTP. */
+  readonly tls?: OperatorTls | null
+  /** Whether the caller of a connection has proved who it is: others give way to it. */
+  readonly isProven?: (socket: Socket) => boolean
+}
+
+export function createOperatorServer(app: RequestListener, { maxConnections, tls = null, isProven }: OperatorServerOptions): Server {
   const latest = new WeakMap<Socket, IncomingMessage>()
   const lines = new WeakMap<Socket, RequestLines>()
   const bounds = { requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 8192 }
@@ -32,7 +39,7 @@ export function createOperatorServer(app: RequestListener, maxConnections: numbe
   })
   // A caller that ends its side after its request still gets its answer; Node has this off unless asked (its types leave it out).
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
-  boundConnections(server, maxConnections)
+  boundConnections(server, maxConnections, isProven)
   server.on(tls === null ? 'connection' : 'secureConnection', (socket: Socket) => {
     lines.set(socket, new RequestLines(socket, () => latest.get(socket)?.complete !== false))
   })

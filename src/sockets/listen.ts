@@ -62,11 +62,12 @@ function listening(server: Server, listen: () => void): Promise<void> {
   })
 }
 
-export function boundConnections(server: Server, max: number): void {
+/** Where there are too many, the oldest gives way: of those that `isProven` does not hold of, where there are any. */
+export function boundConnections(server: Server, max: number, isProven: (socket: Socket) => boolean = () => false): void {
   const open = new Set<Socket>()
   server.on('connection', (socket) => {
-    const [oldest] = open
-    if (open.size >= max && oldest !== undefined) {
+    const oldest = open.size < max ? undefined : ([...open].find((other) => !isProven(other)) ?? [...open][0])
+    if (oldest !== undefined) {
       open.delete(oldest)
       oldest.destroy()
     }

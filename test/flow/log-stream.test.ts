@@ -1,5 +1,7 @@
 /** The audit log as a live stream: filters, resumption, masks, and readers that do not read. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type AdminGateway, askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
@@ -197,4 +199,17 @@ test('nobody takes all streams, and a client too many is told when to come again
   streams[0]?.leave()
   await until(() => ofType(gateway, 'read').some(({ state }) => state === 'the reader has left'), soon)
   assert.equal((await openEvents(t, gateway.adminPort, '/v1/audit/stream', auditor)).status, 200)
+})
+
+test('a flood of connections that prove nothing ends no stream', async (t) => {
+  const gateway = await start(t)
+  const stream = await openEvents(t, gateway.adminPort, '/v1/audit/stream', auditor)
+  await times(100, () => {
+    const socket = connect(gateway.adminPort, '127.0.0.1').on('error', () => {})
+    t.after(() => socket.destroy())
+    return once(socket, 'connect')
+  })
+  assert.equal((await askAdmin(gateway.adminPort, '/v1/audit/stream')).status, 401)
+  await gateway.ask('/v1/a')
+  await stream.until((events) => typesOf(events).includes('settled'))
 })
