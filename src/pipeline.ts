@@ -46,7 +46,7 @@ class Passage extends Settlement implements Settling {
   #waitedMs = 0
 
   async run(): Promise<Settling> {
-    const { limits, redactor, auditLog, openConnections, decisionLog, isDraining, now } = this.stations
+    const { limits, redactor, auditLog, openConnections, decisionLog, isDraining, requireRoom, now } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
@@ -64,6 +64,7 @@ class Passage extends Settlement implements Settling {
       }
       // An external call of the policy belongs to a request that is already under way.
       if (isDraining() && arrival.door !== 'policy') throw draining()
+      if (arrival.door !== 'policy') requireRoom()
       if (who instanceof Unidentified) throw who.refusal
       requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet

@@ -73,6 +73,7 @@ export interface AuditStation extends AuditLog {
       | 'read'
       | 'hold'
       | 'released'
+      | 'pruned'
       | 'finding'
       | 'reviewed',
     facts: Facts,

@@ -4,7 +4,7 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { isInForce, readKept } from '../access/index.ts'
-import { AuditError } from '../audit/index.ts'
+import { AuditError, freeBytesOf, roomOf } from '../audit/index.ts'
 import { persistedBundles } from '../bundles/index.ts'
 import { prepareTrustFolder, readAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
@@ -28,7 +28,8 @@ export interface Check {
 
 type CheckResult = string | { warn: string }
 
-const minFreeBytes = 256 * 1024 * 1024
+const mebi = 1024 ** 2
+const minFreeBytes = 256 * mebi
 
 /** Every check, in order; a failed one says what to do. Never throws. */
 export async function doctor(configFlag: string | undefined): Promise<readonly Check[]> {
@@ -132,6 +133,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     return `${records} records, the log holds`
   })
   await check('sinks', () => checkSinks(config))
+  await check('room for the audit log', () => checkRoom(config))
   await check('files', () => {
     if (!found.integrations.some(({ files }) => files.length > 0)) return 'no manifest grants any'
     if (!existsSync('/proc/self/fd')) throw new Error('file capabilities need Linux with /proc mounted')
@@ -163,7 +165,16 @@ function checkStateFolder(folder: string): CheckResult {
   if ((mode & 0o055) !== 0) return { warn: open }
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
-  return free < minFreeBytes ? { warn: `only ${Math.floor(free / 1024 ** 2)} MiB free: a full disk stops every request` } : folder
+  return free < minFreeBytes ? { warn: `only ${Math.floor(free / mebi)} MiB free: a full disk stops every request` } : folder
+}
+
+async function checkRoom({ audit: { folder, reserveBytes } }: Config): Promise<CheckResult> {
+  const place = [folder, ...foldersAbove(folder)].find((path) => existsSync(path)) ?? '/'
+  const freeBytes = await freeBytesOf(place)
+  const told = `${Math.floor(freeBytes / mebi)} MiB are free, and audit.reserve is ${Math.floor(reserveBytes / mebi)} MiB`
+  const room = roomOf(freeBytes, reserveBytes)
+  if (room === 'full') throw new Error(`${told}: every request is refused until space is freed, or audit.keep or audit.reserve lowered`)
+  return room === 'low' ? { warn: `${told}: below it every request is refused` } : told
 }
 
 async function checkTrustFolder({ trust: { folder }, state }: Config): Promise<CheckResult> {

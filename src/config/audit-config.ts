@@ -1,4 +1,5 @@
 /** The audit log as it is configured. */
+import type { KeepConfig } from './keep-schema.ts'
 import type { ReviewConfig } from './review-schema.ts'
 import type { SinkConfig } from './sinks/index.ts'
 import type { WitnessConfig } from './witness-schema.ts'
@@ -14,6 +15,11 @@ export interface AuditConfig {
   readonly sinks: readonly SinkConfig[]
   /** Members of records that only some principals see over HTTP. */
   readonly personal: readonly string[]
+  readonly keep: KeepConfig
+  /** Where bundles are moved to that are not kept; `null`: they are removed. */
+  readonly archive: string | null
+  /** Free space below which new work is refused. */
+  readonly reserveBytes: number
   /** Checks on a schedule; `null`: none. */
   readonly review: ReviewConfig | null
   readonly witness: WitnessConfig | null

@@ -1,6 +1,7 @@
 /** The schema of the audit log: where it is, and the key that signs it. */
 import { z } from 'zod'
 import type { AuditConfig } from './audit-config.ts'
+import { keepFrom, keepKeys } from './keep-schema.ts'
 import { size } from './quantities.ts'
 import { reviewFrom, reviewSchema } from './review-schema.ts'
 import { sinksSchema } from './sinks/index.ts'
@@ -43,6 +44,7 @@ export function auditSchema(sourced: Sourced) {
         'Members of records, at any depth, that only principals with `personal: true` see over HTTP: `[path, query, peer, identity]`. Others get `[personal]` in their place, and cannot search by them.',
       )
       .prefault([]),
+    ...keepKeys(sourced),
     review: reviewSchema(sourced).describe('Checks of the log on a schedule. Off where absent.').optional(),
     witness: witnessSchema()
       .describe(
@@ -60,6 +62,9 @@ export function auditFrom(given: z.output<ReturnType<typeof auditSchema>>, state
     index: given.index,
     sinks: given.sinks,
     personal: given.personal,
+    keep: keepFrom(given),
+    archive: given.archive ?? null,
+    reserveBytes: given.reserve,
     review: reviewFrom(given.review),
     witness: given.witness ?? null,
     key: given.key ?? { file: state.auditKey },

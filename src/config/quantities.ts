@@ -35,6 +35,17 @@ export const duration = () =>
     .refine((durationMs) => durationMs > 0, 'a duration must be above zero, at least "1ms"')
     .refine((durationMs) => durationMs <= maxDurationMs, 'a duration may be 24 days at most')
 
+/** The same with days, for what no timer waits for. */
+export const longDuration = () =>
+  z
+    .string(expectedLongDuration)
+    .meta({ title: 'duration' })
+    .regex(/^\d+(?:\.\d+)?(?:s|m|h|d)$/, expectedLongDuration)
+    .transform((text) => Math.round(parts(text, /^(\d+(?:\.\d+)?)(s|m|h|d)$/, { ...durationUnits, d: 24 * 3_600_000 })))
+    .refine((durationMs) => durationMs > 0 && durationMs <= Number.MAX_SAFE_INTEGER, 'a duration must be above zero, and a number')
+
+const expectedLongDuration = 'expected a duration such as "24h" or "90d"'
+
 /** `65536`, `64KiB`, `10MB` → bytes, within `min` and `max`. */
 export const size = (min = 0, max: number = Number.MAX_SAFE_INTEGER, expected = `expected a size between ${min} and ${max} bytes`) =>
   z

@@ -28,8 +28,7 @@ export const reviewSchema = ({ path, folder, secret, certificateText }: Sourced)
   z.strictObject({
     every: duration()
       .refine((everyMs) => everyMs >= 1000, 'a review may run once a second at most')
-      .describe('Time between two reviews; each looks at what was recorded since the one before.')
-      .prefault('1h'),
+      .describe('Time between two reviews; each looks at what was recorded since the one before.'),
     checks: folder('Folder of Rego checks beside those that are shipped. None where absent.').optional(),
     settings: path('JSON or YAML file with what replaces parts of `data.review`, such as the office hours.').optional(),
     webhook: z

@@ -124,6 +124,8 @@ export interface Stations {
   readonly suggest: Suggest
   /** The gateway is shutting down: new work is refused, and live work may end. */
   readonly isDraining: () => boolean
+  /** Throws `Refusal('audit-unavailable')` where the disk of the audit log has too little room for new work. */
+  readonly requireRoom: () => void
   /** Reports an error that is not a Refusal, and so is a bug, to the operator. */
   readonly onBug: (error: unknown, arrivalId: string) => void
   /** Reports a refusal with `forOperator`. */

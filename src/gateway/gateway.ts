@@ -30,9 +30,8 @@ import { createRecordActivation } from './activation-listener.ts'
 import { createBundleDelivery } from './bundle-delivery.ts'
 import { createCallers } from './callers.ts'
 import { createFollowing } from './follow-folders.ts'
-import { startIndexingOf } from './indexing.ts'
-import { createLegalHolds } from './legal-holds.ts'
 import { createListeners } from './listeners.ts'
+import { createLogWork } from './log-work.ts'
 import { createMetering } from './metering.ts'
 import { createOperator } from './operator.ts'
 import { createPolicies } from './policies.ts'
@@ -41,8 +40,6 @@ import { openRecording } from './recording.ts'
 import { createReferenceReports } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
-import { createReviewing } from './reviewing.ts'
-import { createShipping } from './shipping.ts'
 import { createShutdown } from './shutdown.ts'
 import { createTrust } from './trust.ts'
 
@@ -81,9 +78,8 @@ export async function startGateway(
   await mkdir(config.state.folder, { recursive: true, mode: 0o700 })
   const audit = await openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const { note } = audit
-  const shipping = createShipping({ config, version, audit, logger, metrics })
-  let indexing: { close(): void } | null = null
-  const reviewing = createReviewing({ config, audit, logger, metrics })
+  const logWork = createLogWork({ config, version, audit, logger, metrics })
+  const { shipping, keeping } = logWork
 
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
@@ -192,6 +188,7 @@ export async function startGateway(
     usage: metering.usage,
     openConnections,
     isDraining: () => state.draining,
+    requireRoom: keeping.requireRoom,
     onBytes: createRelief(),
     auditLog: audit,
     findResource: resources.find,
@@ -213,11 +210,10 @@ export async function startGateway(
     },
   })
   const doors = createListeners({ config, shares, callers, serving, denyInside: inner.denyInside })
-  const legalHolds = createLegalHolds(config, audit, logger)
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
     ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, state, metrics, logger },
-    ...{ audit, shipping, holds: legalHolds },
+    ...{ audit, keeping, shipping, holds: logWork.holds },
     reload: () => following.reload('operator'),
     rotateCa: trust.rotate,
     usage: metering.report,
@@ -238,8 +234,7 @@ export async function startGateway(
       resources.close,
       metering.keeper.close,
       reporting.close,
-      reviewing.close,
-      () => indexing?.close(),
+      logWork.close,
       () => Promise.all([...servers.values()].map((server) => server.close())),
       audit.close,
       // Its end too is shipped.
@@ -250,7 +245,7 @@ export async function startGateway(
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()
     // Access too is read before the policy: a manifest that was removed while no gateway ran is a change like any other.
-    await Promise.all([access.start(), metering.keeper.restore(), trust.current(), audit.ready()])
+    await Promise.all([keeping.start(), access.start(), metering.keeper.restore(), trust.current(), audit.ready()])
     await lifecycle.activation.start()
   } catch (error) {
     await shutdown.release()
@@ -272,10 +267,7 @@ export async function startGateway(
   state.ready = true
   metering.keeper.start()
   following.start()
-  void legalHolds.start()
-  await shipping.start()
-  await reviewing.start()
-  indexing = await startIndexingOf(config, logger)
+  await logWork.start()
   const addresses = listeners.map(({ name, address }) => ({ name, address }))
   const revision = active.revision()
   logger.info(

@@ -9,6 +9,7 @@ import type { Holds } from '../holds/index.ts'
 import { createAuthenticate } from '../operators/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Keeping } from './keeping.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
 import type { ReferenceReports } from './reference-reports.ts'
@@ -25,6 +26,7 @@ export interface OperatorOptions {
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
+  readonly keeping: Pick<Keeping, 'room'>
   readonly shipping: { status(): readonly SinkStatus[] }
   readonly holds: Holds
   readonly audit: Pick<AuditStation, 'status' | 'note' | 'noted'>
@@ -42,7 +44,7 @@ export interface OperatorOptions {
 
 export function createOperator(options: OperatorOptions): Admin {
   const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
-  const { access, audit, holds, shipping, state, usage, integrations, reload, rotateCa, metrics, logger } = options
+  const { access, audit, holds, keeping, shipping, state, usage, integrations, reload, rotateCa, metrics, logger } = options
   const { active, shadow } = policies
   const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
@@ -52,7 +54,7 @@ export function createOperator(options: OperatorOptions): Admin {
     activation.pinned() === null ? 0 : 1,
   )
 
-  const isRecorded = () => !audit.status().broken && !audit.status().stalled
+  const isRecorded = () => !audit.status().broken && !audit.status().stalled && keeping.room() !== 'full'
   const health = (): Health => ({
     ready: state.ready && !state.draining && isRecorded() && active.revision() !== null,
     pinned: activation.pinned() !== null,
@@ -60,6 +62,7 @@ export function createOperator(options: OperatorOptions): Admin {
       policy: active.revision() !== null,
       manifests: activation.rejected() === null,
       audit: isRecorded(),
+      auditRoom: keeping.room() === 'enough',
       draining: state.draining,
     },
   })

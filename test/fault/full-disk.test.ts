@@ -27,7 +27,7 @@ const driveUntilRefused = (port: number, originPort: number) =>
 test('a full disk lets nothing through unrecorded, and a start on it says so', { skip }, async (t) => {
   const origin = await startOrigin(t, { answer: (_req, res) => void setTimeout(() => res.end('hello'), 2) })
   const installation = createInstallation(t, {
-    config: 'audit: { folder: ./log, maxSegment: 16KiB }',
+    config: 'audit: { folder: ./log, maxSegment: 16KiB, reserve: 0 }',
     manifests: {
       'weather.yaml': grant({
         network: [toLocalhost(origin.port)],

@@ -65,6 +65,7 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
     onBug: (error: unknown) => console.error(error),
     onBytes() {},
     isDraining: () => false,
+    requireRoom() {},
     now: () => performance.now(),
   } as unknown as Stations)
 

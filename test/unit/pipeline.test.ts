@@ -60,6 +60,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     onBug: (error: unknown) => void bugs.push(error),
     onBytes: () => {},
     isDraining: () => false,
+    requireRoom() {},
     now: () => 0,
   } as unknown as Stations
   const arrival = {

@@ -152,6 +152,14 @@ export const operation: Readonly<Record<string, RecordType>> = {
       state: oneOf('since then', ['closed', 'open', 'half-open']),
     },
   },
+  pruned: {
+    description: 'Whole bundles of records are let go, as `audit.keep` says or by hand; their hashes stay. Written before anything goes.',
+    members: {
+      below: count('index of the first record that stays'),
+      to: optional(text('the archive that they are moved to; absent: they are removed')),
+      why: text('what lets them go'),
+    },
+  },
   finding: {
     description: 'A scheduled review has found something that no review found before ([review](../audit/review.md)).',
     members: {
