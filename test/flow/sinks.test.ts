@@ -68,7 +68,11 @@ test('a gateway ships its log to a file, to its last record, and says in status 
     recordsIn(shipped).map((line) => JSON.parse(line)),
     installation.records(),
   )
-  assert.equal(installation.records().at(-1)?.['type'], 'stopped')
+  const records = installation.records()
+  assert.equal(records.at(-1)?.['type'], 'stopped')
+  const { type, size, note } = JSON.parse(linesIn(shipped).at(-1) ?? '')
+  assert.deepEqual([type, size], ['checkpoint', records.length])
+  assert.equal(note, installation.read('state/audit/checkpoint'))
 })
 
 test('the shipping process and the gateway are killed in turn, and the file has every record in its order', async (t) => {

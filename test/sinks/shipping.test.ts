@@ -192,6 +192,29 @@ test('another log in the same place is shipped from its beginning, and it is rec
   ])
 })
 
+test('records that retention removed before they were shipped are counted, recorded, and named by the next record', async (t) => {
+  const log = createGrowingLog(t)
+  log.append(10)
+  const first = shipTo(t, log, createReceiver())
+  await isShipped(first, 10)
+  await first.close(10, 1000)
+  log.append(10)
+  log.prune(15)
+  const receiver = createReceiver()
+  const second = shipTo(t, log, receiver, { cursorFile: first.cursorFile })
+  await isShipped(second, 20)
+  assert.deepEqual(receiver.texts(), log.lines.slice(15))
+  assert.deepEqual(
+    receiver.taken.flat().map((item) => item.kind === 'record' && item.leftOut),
+    [5, 0, 0, 0, 0],
+  )
+  const { origin } = log
+  assert.deepEqual(second.notes, [
+    { event: 'sink-gap', sink: 'siem', origin, from: 10, to: 14, why: 'removed from the log before they were shipped' },
+  ])
+  assert.deepEqual([second.progress().lost, second.progress().shipped], [5, 5])
+})
+
 test('a cursor that is damaged is not taken for a beginning', async (t) => {
   const log = createGrowingLog(t)
   const receiver = createReceiver()

@@ -15,6 +15,8 @@ export interface GrowingLog {
   append(count: number, members?: object): void
   /** Publishes a note of this size, or of all. */
   checkpoint(size?: number): string
+  /** Retention has removed the records below this index. */
+  prune(below: number): void
   /** Everything is gone, and the log of another gateway begins. */
   replace(origin: string): void
 }
@@ -49,6 +51,10 @@ export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d
       const note = `${log.origin}\n${size}\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— ${log.origin} XwzA\n`
       writeFileSync(join(folder, 'checkpoint'), note)
       return note
+    },
+    prune(below) {
+      rmSync(join(folder, 'wal', walName(0)))
+      writeFileSync(join(folder, 'wal', walName(below)), log.lines.slice(below).map(walLine).join(''))
     },
     replace(next) {
       log.origin = next
