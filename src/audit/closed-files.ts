@@ -7,7 +7,9 @@ import { syncFolder } from '../files/index.ts'
 
 /** Names of what belongs to the log; the lock, and what was closed before, do not. */
 export function logFiles(folder: string): readonly string[] {
-  return readdirSync(folder).filter((name) => /^(?:checkpoint|verifier-key|wal|tile|\d{8,}\.jsonl|\d{8,}\.jsonl\.broken)$/.test(name))
+  return readdirSync(folder).filter((name) =>
+    /^(?:checkpoint|verifier-key|witnessed|wal|tile|\d{8,}\.jsonl|\d{8,}\.jsonl\.broken)$/.test(name),
+  )
 }
 
 /**

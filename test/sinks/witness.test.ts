@@ -4,11 +4,15 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { askGateway } from '../../src/cli/admin-client.ts'
 import { formatProof, openProver, parseVerifierKey, verifyAudit, verifyProof } from '../../src/proof/index.ts'
 import { createWitnessing } from '../../src/sinks/witnessing.ts'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
+import { startOrigin } from '../support/origin.ts'
 import { decisions } from '../support/tampering.ts'
 import { type Tlog, writeTlog } from '../support/tlog-folder.ts'
 import { startWitness, type TestWitness } from '../support/witness.ts'
@@ -114,4 +118,36 @@ test('nothing that is not a cosignature of this checkpoint by this witness is ke
   })
   witness.misbehave = null
   await cosigns(folder, 400)
+})
+
+test('a gateway has its log cosigned to its last record, and goes on where the witness never answers', async (t) => {
+  const origin = await startOrigin(t)
+  // The log's name is made at its first start: the witness is told of it then.
+  const witness = await startWitness(t, [])
+  const installation = createInstallation(t, {
+    config: `audit: { witness: { url: "${witness.url}", key: "${witness.verifierKey}" } }`,
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
+  })
+  const folder = join(installation.folder, 'state/audit')
+  const { gateway, proxyPort } = await startHere(t, installation)
+  witness.knows(readFileSync(join(folder, 'verifier-key'), 'utf8').trim())
+  const ask = () =>
+    exchangeRaw(
+      proxyPort,
+      `GET http://localhost:${origin.port}/ HTTP/1.1\r\nHost: localhost:${origin.port}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+    )
+  const sinkOf = async () => {
+    const { body } = await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', '/v1/status')
+    return (body as { audit: { sinks: { name: string; problem: string | null; next: number | null }[] } }).audit.sinks[0]
+  }
+  await ask()
+  await eventually('it is cosigned', () => cosignedSize(folder) > 0)
+  await eventually('status says so', async () => ((await sinkOf())?.next ?? 0) > 0)
+  witness.misbehave = () => new Promise(() => {})
+  assert.match(await ask(), /^HTTP\/1\.1 200 /)
+  assert.equal((await sinkOf())?.name, 'witness')
+  witness.misbehave = null
+  await ask()
+  await gateway.close()
+  assert.deepEqual((await verifyAudit(folder)).findings, [])
 })

@@ -15,6 +15,8 @@ interface Seen {
 export interface TestWitness {
   readonly url: string
   readonly verifierKey: string
+  /** Has it know one more log, by its verifier key. */
+  knows(logKey: string): void
   /** By origin. */
   readonly seen: Map<string, Seen>
   /** Statuses of its answers. */
@@ -42,7 +44,9 @@ export async function startWitness(
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const raw = rawOf(publicKey)
   const id = idOf(name, 4, raw)
-  const logs = new Map(logKeys.map((text) => [text.slice(0, text.indexOf('+')), text]))
+  const logs = new Map<string, string>()
+  const knows = (logKey: string) => void logs.set(logKey.slice(0, logKey.indexOf('+')), logKey)
+  for (const logKey of logKeys) knows(logKey)
   const server = createServer((request, response) => {
     void (async () => {
       const honest =
@@ -60,6 +64,7 @@ export async function startWitness(
   const witness: TestWitness = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/w`,
     verifierKey: `${name}+${id.toString('hex')}+${Buffer.concat([Buffer.of(4), raw]).toString('base64')}`,
+    knows,
     seen: new Map(),
     answers: [],
     misbehave: null,
