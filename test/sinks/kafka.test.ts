@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { createBackoff } from '../../src/bundles/index.ts'
@@ -17,9 +17,10 @@ import { type FleetGateway, fleetGateway } from '../support/fleet.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main, startHere } from '../support/installation.ts'
 import { fetchKafka, type Kafka, startKafka } from '../support/kafka.ts'
-import { unless } from '../support/tools.ts'
+import { testWith, unless } from '../support/tools.ts'
 
 const whole = { cleanups: [] as (() => unknown)[], after: (cleanup: () => unknown) => void whole.cleanups.push(cleanup) }
+const compilerTest = await testWith('compiler')
 const missing = await fetchKafka()
 let kafka: Kafka
 
@@ -299,8 +300,29 @@ test('a gateway ships its log as sallyport.yaml says, and "audit follow" verifie
   ]
   const { stdout, stderr, code } = await command(process.execPath, ['--no-warnings', main, ...words, ...login])
   assert.equal(code, 0, stderr)
-  const { ok, next, stopped } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
-  assert.deepEqual({ ok, next, stopped }, { ok: true, next: count, stopped: true })
+  const { ok, next, stopped, proven } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+  assert.deepEqual({ ok, next, stopped, proven }, { ok: true, next: count, stopped: true, proven: count })
+})
+
+compilerTest('what a gateway’s rules keep from the topic, or mask, is proven by its hashes', unless(missing), async (t) => {
+  await kafka.createTopic('filtered')
+  const sink = `{ type: kafka, name: filtered, topic: filtered, brokers: ["${kafka.brokers}"], rules: ./rules }`
+  const installation = createInstallation(t, { config: `audit: { sinks: [${sink}] }` })
+  mkdirSync(join(installation.folder, 'rules'))
+  installation.write(
+    'rules/log.rego',
+    'package system.log\ndrop if input.input.type == "activated"\nmask contains "/input/pid" if input.input.type == "started"\n',
+  )
+  const { gateway } = await startHere(t, installation)
+  const before = createFolder(t)
+  await eventually('the rules are compiled', async () => (await read(t, 'filtered', before)).gateways.length > 0)
+  await gateway.close()
+  const records = installation.records()
+  const { gateways, kinds, messages } = await read(t, 'filtered')
+  assert.deepEqual(new Set(kinds), new Set(['new-gateway', 'left-out', 'not-covered']))
+  assert.equal(gateways[0]?.proven?.size, records.length)
+  const texts = messages.flatMap((message) => (message.kind === 'record' ? [message.value.toString()] : []))
+  assert.deepEqual([texts.some((text) => text.includes('"activated"')), texts.some((text) => text.includes('"pid"'))], [false, false])
 })
 
 test('"audit follow" says which file cannot be read', async (t) => {
