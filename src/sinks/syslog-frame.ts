@@ -18,11 +18,13 @@ const severityOf: Readonly<Record<string, keyof typeof severities>> = {
   decided: 'info',
 }
 
+/** A decision against a request, in each view: as stored, OCSF's `action_id`, ECS's `event.type`. */
+const denied = /"allow":false|"action_id":2,|"type":\["access","denied"\]/
+
 /** `MSG` is the text as it is, without a byte order mark: receivers take it for JSON. */
 export function syslogFrame(item: Shipped, { facility, host, version }: SyslogSource): Buffer {
   const type = item.kind === 'record' ? item.type : 'checkpoint'
-  const isDenied = /"allow":false/.test(item.text)
-  const severity = severities[isDenied ? 'warning' : (severityOf[type] ?? 'notice')]
+  const severity = severities[denied.test(item.text) ? 'warning' : (severityOf[type] ?? 'notice')]
   const priority = syslogFacilities.indexOf(facility) * 8 + severity
   // `sequenceId` counts from 1 to 2147483647, and then from 1 again (RFC 5424 §7.3.1).
   const sequence = item.kind === 'record' ? `[meta sequenceId="${(item.index % 2_147_483_647) + 1}"]` : ''

@@ -4,7 +4,10 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createServer, type TLSSocket } from 'node:tls'
+import { createShape } from '../../src/sinks/shape.ts'
+import { syslogFrame } from '../../src/sinks/syslog-frame.ts'
 import { createSyslogSink, type SyslogConfig } from '../../src/sinks/syslog-sink.ts'
+import type { ViewName } from '../../src/sinks/views/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate, type OriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
@@ -12,6 +15,7 @@ import { createFolder } from '../support/folder.ts'
 import { createGrowingLog } from '../support/growing-log.ts'
 import { shipTo } from '../support/receiver.ts'
 import { startRsyslog, withoutRsyslog } from '../support/rsyslog.ts'
+import { sampleOf } from '../support/sample-records.ts'
 import { shippedCheckpoint, shippedRecord, shippedRecords, textsOf } from '../support/shipped.ts'
 import { unless } from '../support/tools.ts'
 
@@ -104,4 +108,22 @@ test('a batch counts as taken only when the receiver has read it to its end', as
   const whole = await startReceiver(t, own, (socket) => void socket.resume().once('end', () => socket.end()))
   await sinkTo(whole, { ca }).deliver(large, signal)
   await assert.rejects(sinkTo(1, { ca }).deliver(large, signal), /localhost:1 .*ECONNREFUSED/)
+})
+
+test('what was denied has the severity of a warning in each view', () => {
+  const source = { facility: 'local0', host: 'gateway', version: '0.1.0' } as const
+  const priorityIn = (view: ViewName, allow: boolean) => {
+    const text = JSON.stringify(sampleOf('decided', true, { allow }))
+    const shape = createShape({ view, mask: null, context: { origin: 'sallyport/5f0c', version: '0.1.0' } })
+    return /<(\d+)>1 /.exec(syslogFrame(shape.record({ index: 0, text }, 0) ?? shippedCheckpoint(1), source).toString())?.[1]
+  }
+  const views = ['json', 'ocsf', 'ecs', 'opa', 'cloudevents'] as const
+  assert.deepEqual(
+    views.map((view) => priorityIn(view, false)),
+    Array(5).fill('132'),
+  )
+  assert.deepEqual(
+    views.map((view) => priorityIn(view, true)),
+    Array(5).fill('134'),
+  )
 })

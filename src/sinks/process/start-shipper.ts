@@ -16,6 +16,8 @@ export interface ShipperHandlers {
   readonly onEnd: (how: string, words: string) => void
   /** How long it waits to start another; 0.2 to 30 s where absent. */
   readonly delays?: BackoffOptions
+  /** May throw. */
+  readonly startProcess?: () => ChildProcess
 }
 
 export interface ShipperProcess {
@@ -35,7 +37,7 @@ const graceMs = 1000
 const maxWords = 4096
 
 export function startShipper(settings: ShipperSettings, handlers: ShipperHandlers): ShipperProcess {
-  const { onProgress, note, onMaskFailure, onEnd, delays = usualDelays } = handlers
+  const { onProgress, note, onMaskFailure, onEnd, delays = usualDelays, startProcess = forkShipper } = handlers
   const backoff = createBackoff(delays)
   let child: ChildProcess | null = null
   let timer: NodeJS.Timeout | null = null
@@ -43,28 +45,37 @@ export function startShipper(settings: ShipperSettings, handlers: ShipperHandler
 
   function start(): void {
     const startedAt = performance.now()
-    const started = fork(processFile, [], {
-      execArgv: ['--no-warnings'],
-      // Ours may have been removed meanwhile.
-      cwd: import.meta.dirname,
-      env: environment(),
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    })
+    try {
+      follow(startProcess(), startedAt)
+    } catch (error) {
+      // The machine has no room for one now.
+      ended(`before it began: ${(error as Error).message}`, '', startedAt)
+    }
+  }
+
+  function follow(started: ChildProcess, startedAt: number): void {
     let words = ''
     started.stderr?.setEncoding('utf8').on('data', (text: string) => {
       words = (words + text).slice(-maxWords)
     })
     child = started
-    started.on('error', () => {}) // `exit` or `close` follows; a message that is not taken is lost with the process
+    // Without an id there never was a process, of which nothing else is heard; otherwise a message was not taken, and is lost with it.
+    started.on('error', (error) => {
+      if (started.pid === undefined) ended(`before it began: ${error.message}`, '', startedAt)
+    })
     started.on('message', (message: FromShipper) => hear(started, message))
     started.once('close', (code, signal) => {
-      child = null
-      if (isClosing) return
-      if (performance.now() - startedAt > healthyMs) backoff.reset()
-      onEnd(signal === null ? `with code ${code}` : `by ${signal}`, words)
-      timer = setTimeout(start, backoff.next())
+      if (started.pid !== undefined) ended(signal === null ? `with code ${code}` : `by ${signal}`, words, startedAt)
     })
     tell(started, { kind: 'start', settings })
+  }
+
+  function ended(how: string, words: string, startedAt: number): void {
+    child = null
+    if (isClosing) return
+    if (performance.now() - startedAt > healthyMs) backoff.reset()
+    onEnd(how, words)
+    timer = setTimeout(start, backoff.next())
   }
 
   function hear(from: ChildProcess, message: FromShipper): void {
@@ -97,7 +108,7 @@ export function startShipper(settings: ShipperSettings, handlers: ShipperHandler
       isClosing = true
       if (timer !== null) clearTimeout(timer)
       const ending = child
-      if (ending === null) return
+      if (ending?.pid === undefined) return
       const { promise, resolve } = Promise.withResolvers<void>()
       ending.once('close', resolve)
       const kill = setTimeout(() => ending.kill('SIGKILL'), withinMs + graceMs)
@@ -106,6 +117,16 @@ export function startShipper(settings: ShipperSettings, handlers: ShipperHandler
       clearTimeout(kill)
     },
   }
+}
+
+function forkShipper(): ChildProcess {
+  return fork(processFile, [], {
+    execArgv: ['--no-warnings'],
+    // Ours may have been removed meanwhile.
+    cwd: import.meta.dirname,
+    env: environment(),
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  })
 }
 
 function environment(): NodeJS.ProcessEnv {
