@@ -1,5 +1,5 @@
 /** Writes a copy of a log as it is signed now: tiles and bundles alone, as clients of C2SP tlog-tiles read them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { LogFiles, namesIn } from './log-files.ts'
 import { Frontier, hashBytes, leafHash, perfectRoot, tileWidth } from './merkle.ts'
@@ -16,7 +16,7 @@ export interface Exported {
   readonly missing: number
 }
 
-/** Into `to`, which must not be there. Throws `ProofError` where the copy would not have the root that was signed. */
+/** Into `to`, which must not be there. Throws `ProofError` where the copy would not have the root that was signed; nothing is left of it then. */
 export function exportLog(folder: string, to: string, options: ProverOptions = {}): Exported {
   const prover = openProver(folder, options)
   const log = new LogFiles(folder, options.archive)
@@ -26,12 +26,14 @@ export function exportLog(folder: string, to: string, options: ProverOptions = {
   const rows: Buffer[] = []
   const frontier = new Frontier()
   let missing = 0
+  let isMade = false
   const put = (path: string, bytes: string | Buffer) => {
     mkdirSync(dirname(join(to, path)), { recursive: true, mode: 0o700 })
     writeFileSync(join(to, path), bytes, { flag: 'wx', mode: 0o600 })
   }
   try {
     mkdirSync(to, { mode: 0o700 })
+    isMade = true
     for (let index = 0; index * tileWidth < size; index += 1) writeBlock(index)
     for (const [level, hashes] of rows.entries()) if (hashes.byteLength > 0) put(tilePath(tileOf(level, hashes)), hashes)
     if (!frontier.root().equals(root))
@@ -40,6 +42,9 @@ export function exportLog(folder: string, to: string, options: ProverOptions = {
     put('verifier-key', `${prover.key.text}\n`)
     put('checkpoint', note)
     return { origin, size, missing }
+  } catch (error) {
+    if (isMade) rmSync(to, { recursive: true })
+    throw error
   } finally {
     prover.close()
     wal.close()

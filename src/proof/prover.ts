@@ -39,8 +39,7 @@ export function openProver(folder: string, { key: given = null, archive = null }
     if (note === null) throw new ProofError(`there is no checkpoint in ${folder}: nothing can be proved without one`)
     const key = given ?? parseVerifierKey((log.read('verifier-key') ?? '').toString())
     const checkpoint = openCheckpoint(note, key)
-    const witnessed = log.read('witnessed')
-    const cosigned = witnessed === null ? null : openCheckpoint(witnessed, key)
+    const cosigned = openCosigned(log, key)
     const tree = new StoredTree(log, wal)
     return {
       checkpoint,
@@ -48,9 +47,11 @@ export function openProver(folder: string, { key: given = null, archive = null }
       find(id) {
         const found: number[] = []
         const mark = Buffer.from(`"id":${JSON.stringify(id)}`)
-        for (let block = 0; block * tileWidth < checkpoint.size; block += 1)
+        for (let block = 0; block * tileWidth < checkpoint.size; block += 1) {
+          if (!tree.mayHave(block, mark)) continue
           for (const [index, record] of tree.block(block))
             if (index < checkpoint.size && record.includes(mark) && idOf(record) === id) found.push(index)
+        }
         return found
       },
       prove(index) {
@@ -76,6 +77,17 @@ export function openProver(folder: string, { key: given = null, archive = null }
     }
   } catch (error) {
     wal.close()
+    throw error
+  }
+}
+
+/** `null` where there is none that holds, which verifying the log reports. */
+function openCosigned(log: LogFiles, key: VerifierKey): Checkpoint | null {
+  const witnessed = log.read('witnessed')
+  try {
+    return witnessed === null ? null : openCheckpoint(witnessed, key)
+  } catch (error) {
+    if (error instanceof ProofError) return null
     throw error
   }
 }

@@ -26,6 +26,11 @@ export class StoredTree {
     return found
   }
 
+  /** Whether these bytes stand anywhere in the records of a tile; of what is not in a full bundle it is not known. */
+  mayHave(index: number, bytes: Buffer): boolean {
+    return this.#log.full('entries', index)?.bytes.includes(bytes) ?? true
+  }
+
   /** The records of a tile that are there, by their index. */
   block(index: number): ReadonlyMap<number, Buffer> {
     if (this.#read?.index === index) return this.#read.records

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
@@ -75,6 +75,7 @@ test('what does not hold ends with 1 and says why; a wrong use ends with 64', as
     const { code, stdout, stderr } = await run(line)
     assert.deepEqual([code, text.test(stdout + stderr)], [expected, true], stdout + stderr)
   })
+  assert.equal(existsSync(join(folder, 'copy')), false)
   const forked = writeTlog(join(folder, 'fork'), { records: decisions(300).toReversed(), key: log.key })
   const { code, stderr } = await run('sallyport audit consistency fork/checkpoint --folder log')
   assert.deepEqual([code, forked.root.length, /has not grown out of the one of 300/.test(stderr)], [1, 32, true], stderr)

@@ -1,6 +1,9 @@
 /** What `sallyport audit verify` says of a log, for a person. */
 import { ProofError, type Verification, type VerifierKey, verifyProof } from '../../proof/index.ts'
 
+/** From then on there may be more, which are not listed. */
+const manyFindings = 100
+
 /** `holds`: nothing is wrong, or nothing but what was closed and is accepted. */
 export function* verificationRows(found: Verification, holds: boolean): Generator<string> {
   const { findings, records, chain, segments, signed, key, cosignatures, noted, contains, closed } = found
@@ -8,7 +11,7 @@ export function* verificationRows(found: Verification, holds: boolean): Generato
   const of = signed === null ? `records in ${counted(segments, 'segment')}, the chain holds` : `records, the tree holds`
   if (findings.length === 0) yield `OK: ${records} ${of}${open}`
   else if (holds) yield `OK: ${records} records, all holds since the log was last closed; what was found before:`
-  else yield `BROKEN: ${counted(findings.length, 'finding')} in ${records} records`
+  else yield `BROKEN: ${findings.length < manyFindings ? '' : 'the first '}${counted(findings.length, 'finding')} in ${records} records`
   for (const { file, line, offset, what, isClosed } of findings)
     yield `  ${placeOf(file, line, offset)}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
   if (signed !== null) yield `checkpoint ${signed.origin} ${signed.size} ${signed.root}`
