@@ -32,9 +32,10 @@ function commandsOf(configFile: string) {
   }
 }
 
-const breaker = (seq: number) => `{"seq":${seq},"time":"t${seq}","type":"breaker","state":"open"}`
-const decided = (id: string) => `{"time":"${id}","type":"decided","id":"${id}","allow":true,"rule":"r","integration":"weather"}`
-const settled = (id: string) => `{"time":"${id}","type":"settled","id":"${id}","status":200,"durationMs":1}`
+const time = '2026-11-28T00:00:00.000Z'
+const breaker = (seq: number) => `{"seq":${seq},"time":"${time}","type":"breaker","state":"open"}`
+const decided = (id: string) => `{"time":"${time}","type":"decided","id":"${id}","allow":true,"rule":"r","integration":"weather"}`
+const settled = (id: string) => `{"time":"${time}","type":"settled","id":"${id}","status":200,"durationMs":1}`
 const rowsOf = (stdout: string) => stdout.split('\n').slice(0, -1)
 
 for (const args of ['tail -n 20000', 'tail -n 20000 --json', 'verify'])
@@ -45,17 +46,18 @@ for (const args of ['tail -n 20000', 'tail -n 20000 --json', 'verify'])
     )
     const { stdout, stderr } = await pipe(args, 'head -1')
     assert.equal(rowsOf(stdout).length, 1)
-    assert.match(stderr, /^code (141|1)\n$/, args)
+    // What "verify" says of a good log may be written before its reader has left.
+    assert.match(stderr, args === 'verify' ? /^code (141|0)\n$/ : /^code (141|1)\n$/, args)
   })
 
 test('audit tail shows as many rows as were asked for', async (t) => {
   const ids = Array.from({ length: 28 }, (_, index) => `r${index}`)
   const { run } = place(t, [...ids.map(decided), ...ids.map(settled), breaker(1), decided('r28'), decided('r29')])
   assert.deepEqual(rowsOf((await run('tail -n 0')).stdout), [])
-  assert.match((await run('tail -n 1')).stdout, /^r29 .*\(not settled\)\n$/)
+  assert.match((await run('tail -n 1')).stdout, /\(not settled\) {2}r29\n$/)
   assert.deepEqual(
-    rowsOf((await run('tail -n 5')).stdout).map((row) => row.split(' ')[0]),
-    ['r26', 'r27', 't1', 'r28', 'r29'],
+    rowsOf((await run('tail -n 5')).stdout).map((row) => row.split('  ').at(-1)),
+    ['r26', 'r27', 'state=open', 'r28', 'r29'],
   )
   assert.equal(rowsOf((await run('tail -n 100')).stdout).length, 31)
   assert.equal(rowsOf((await run('tail -n 2 --json')).stdout).length, 2)
@@ -95,7 +97,7 @@ test('a record that cannot be read is shown with its place among the others', as
   assert.equal(code, 0)
   assert.deepEqual(
     rowsOf(stdout).map((row) => row.split('  ').slice(0, 3).join(' ')),
-    ['t0 - BREAKER', 'record 1 - UNREADABLE', 'record 2 - UNREADABLE', 't3 - BREAKER'],
+    [`${time} - BREAKER`, 'record 1 - UNREADABLE', 'record 2 - UNREADABLE', `${time} - BREAKER`],
   )
 })
 

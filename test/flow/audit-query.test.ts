@@ -1,14 +1,18 @@
 /** `sallyport audit query | show` as they are typed: every command of docs/audit/query.md, and what they print. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { createProgram } from '../../src/cli/index.ts'
+import { walName } from '../../src/records/index.ts'
 import { eachCase } from '../support/cases.ts'
 import { cleanEnv, command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
 import { createInstallation, main, root } from '../support/installation.ts'
 import { type TestRecord, writeLog } from '../support/stored-log.ts'
+import { walLine } from '../support/tlog-folder.ts'
 import { decided, type Facts, settled } from '../support/written-log.ts'
 
 const id = 'Zk3vQx8aT0Lw.1a'
@@ -48,6 +52,7 @@ function place(t: TestContext) {
   writeLog(log, records)
   return {
     log,
+    words: ['--no-warnings', main, 'audit'],
     run: async (...words: readonly string[]) => {
       let printed = ''
       const all = ['audit', ...words, ...(words.includes('--folder') ? [] : ['--config', configFile])]
@@ -60,6 +65,7 @@ function place(t: TestContext) {
   }
 }
 
+const idOf = (row: string) => row.split(/ {2,}/).at(-1)
 const rowsOf = (printed: string) => printed.split('\n').slice(0, -1)
 
 test('every command of docs/audit/query.md finds something', async (t) => {
@@ -76,7 +82,6 @@ test('every command of docs/audit/query.md finds something', async (t) => {
 
 test('a request is one row, newest first, and pages follow one another', async (t) => {
   const { run } = place(t)
-  const idOf = (row: string) => row.split(/ {2,}/).at(-1)
   const all = rowsOf(await run('query', '--kind', 'http'))
   assert.deepEqual(all.map(idOf), ['x.3', 'x.2', 'x.1', id])
   assert.match(
@@ -133,12 +138,12 @@ test('show gives a request with what it came in, and its records as they stand',
 })
 
 test('commands at the same time ask a copy without a configuration, and write nothing into it', async (t) => {
-  const { log } = place(t)
+  const { log, words } = place(t)
   const before = readdirSync(log)
   const cache = createFolder(t)
   const env = cleanEnv({ XDG_CACHE_HOME: cache })
   const ask = () =>
-    command(process.execPath, ['--no-warnings', main, 'audit', 'query', '--folder', log, '--by', 'decision', '-o', 'csv'], {
+    command(process.execPath, [...words, 'query', '--folder', log, '--by', 'decision', '-o', 'csv'], {
       env,
       cwd: '/',
     })
@@ -160,4 +165,41 @@ test('what cannot be asked is said: a status that is none, words without a lette
   await assert.rejects(run('query', '--text', '...'), { exitCode: 64, message: /no letter and no digit/ })
   await assert.rejects(run('query', '--folder', createFolder(t)), { exitCode: 69, message: /there is no audit log yet/ })
   await assert.rejects(run('query', '--folder', '/nonexistent'), { exitCode: 69 })
+})
+
+test('tail takes the same filters, as far back as it must, and shows ids', async (t) => {
+  const { run } = place(t)
+  assert.match(
+    await run('tail', '--kind', 'http', '--decision', 'allow'),
+    /^\S+Z {2}weather {2}ALLOW {2}DELETE [^\n]* {2}503 1\.5 ms {2}Zk3vQx8aT0Lw\.1a\n$/,
+  )
+  assert.deepEqual(rowsOf(await run('tail', '--kind', 'http', '-n', '2')).map(idOf), ['x.2', 'x.3'])
+  assert.deepEqual(
+    rowsOf(await run('tail', '--integration', 'mail', '--json')).map((row) => JSON.parse(row).type),
+    ['decided', 'suspended', 'summed'],
+  )
+})
+
+test('what is followed is wanted by the same filter, also where it began before', async (t) => {
+  const { log, words } = place(t)
+  const following = spawn(process.execPath, [...words, 'tail', '-f', '--folder', log, '--integration', 'weather', '--status', '2xx'], {
+    env: cleanEnv({ XDG_CACHE_HOME: createFolder(t) }),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => following.kill('SIGKILL'))
+  const rows = createInterface(following.stdout)[Symbol.asyncIterator]()
+  const later = [
+    settled('x.3'),
+    settled('x.2', { status: 500 }),
+    decided('n.1', { integration: 'mail' }),
+    settled('n.1'),
+    decided('n.2'),
+    settled('n.2'),
+  ]
+  appendFileSync(
+    join(log, 'wal', walName(0)),
+    later.map((record) => walLine(JSON.stringify({ time: '2030-01-01T00:00:00Z', ...record }))).join(''),
+  )
+  const [first, second] = [await rows.next(), await rows.next()]
+  assert.deepEqual([first.value ?? '', second.value ?? ''].map(idOf), ['x.3', 'n.2'])
 })

@@ -1,7 +1,5 @@
-/** What an index of a log must answer, by reading all of the log for each question. */
-import { hostCovers, pathCovers } from '../../src/canonical/index.ts'
-import type { Entry, Filter, LogIndex, Sum } from '../../src/query/index.ts'
-import { createJoin, type Joined } from '../../src/query/join.ts'
+/** What an index of a log must answer, by reading all of the log for each question: what "audit tail --follow" does with what comes. */
+import { createSelection, type Entry, type Filter, type LogIndex, type Sum } from '../../src/query/index.ts'
 import type { StoredRecord } from '../../src/records/index.ts'
 
 /** Each page with its cursor, until there is none. */
@@ -18,42 +16,15 @@ export async function allEntries(index: LogIndex, filter: Filter, oldestFirst: b
 
 /** `first`: index of the oldest record that retention left. */
 export function modelOf(records: readonly StoredRecord[], first = 0) {
-  const join = createJoin()
-  const joined = [...records.flatMap((record) => join.take(record)), ...join.open.values()]
-    .filter(({ entry }) => entry.index >= first)
-    .sort((a, b) => a.entry.index - b.entry.index)
-  const matching = (filter: Filter) => joined.filter((one) => matches(filter, one)).map(({ entry }) => entry)
+  const matching = (filter: Filter) => {
+    const selection = createSelection(filter)
+    const taken = records.flatMap((record) => selection.take(record))
+    return [...taken, ...selection.open()].filter(({ index }) => index >= first).sort((a, b) => a.index - b.index)
+  }
   return {
     entries: (filter: Filter, oldestFirst: boolean) => (oldestFirst ? matching(filter) : matching(filter).toReversed()),
     sums: (filter: Filter, by: 'host' | 'day' | 'type') => sumsOf(matching(filter), by),
   }
-}
-
-function matches(filter: Filter, { entry, texts }: Joined): boolean {
-  const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, text = [] } = filter
-  const equal = (['integration', 'decision', 'problem', 'type', 'id', 'parent'] as const).every(
-    (name) => filter[name] === undefined || (filter[name] as readonly unknown[]).includes(entry[name]),
-  )
-  const hasTime = entry.time === null ? filter.since === undefined && filter.until === undefined : entry.time >= since && entry.time < until
-  const hasHost = filter.host?.some((host) => entry.host !== null && (host === '*' || hostCovers(host.toLowerCase(), entry.host))) ?? true
-  const hasPath = filter.path?.some((path) => entry.path !== null && pathCovers(path, entry.path)) ?? true
-  const hasStatus = filter.status?.some((status) => new RegExp(`^${status.replace('xx', '..')}$`).test(String(entry.status))) ?? true
-  return equal && hasTime && hasHost && hasPath && hasStatus && text.every((phrase) => hasPhrase(texts, phrase))
-}
-
-/** Words as the index has them: without case and accents. */
-function wordsOf(text: string): string {
-  const words = text
-    .normalize('NFD')
-    .replace(/\p{M}/gu, '')
-    .toLowerCase()
-    .match(/[\p{L}\p{N}\p{Co}]+/gu)
-  return ` ${(words ?? []).join(' ')} `
-}
-
-function hasPhrase(texts: string, phrase: string): boolean {
-  const words = wordsOf(phrase)
-  return wordsOf(texts).includes(phrase.endsWith('*') ? words.slice(0, -1) : words)
 }
 
 function sumsOf(entries: readonly Entry[], by: 'host' | 'day' | 'type'): readonly Sum[] {

@@ -19,7 +19,7 @@ export function addAuditCommands(program: Command, command: AddCommand, print: (
   const add: AddCommand = (name, description) => command(name, description, audit)
   addQuery(add, print)
   addShow(add, print)
-  addTail(add)
+  addTail(add, print)
   addVerify(add)
   addProve(add)
   addConsistency(add)

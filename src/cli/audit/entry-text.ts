@@ -1,6 +1,11 @@
 /** Entries of the log as a person reads them. */
 import type { Entry } from '../../query/index.ts'
 
+/** The entry, with its time as the log writes it. */
+export function timed(entry: Entry) {
+  return { ...entry, time: entry.time === null ? null : new Date(entry.time).toISOString() }
+}
+
 /** Time, integration, decision, what it was about, why, how it ended, and the id. */
 export function entryColumns(entry: Entry): readonly string[] {
   const { time, type, integration, decision, detail, id } = entry

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { type By, type Entry, type Filter, type LogIndex, type Sum, sumKeys } from '../../query/index.ts'
 import type { AddCommand } from '../every-command.ts'
-import { entryColumns } from './entry-text.ts'
+import { entryColumns, timed } from './entry-text.ts'
 import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.ts'
 import { folderOption, type LogFlags, withIndex } from './open-log.ts'
 import { asJsonLines, asTable, csvLine, type OutputFormat, outputFormats } from './output-format.ts'
@@ -68,7 +68,7 @@ async function printSums(index: LogIndex, filter: Filter, by: By, { limit, outpu
 
 function entriesAs(output: OutputFormat, entries: readonly Entry[], isFirst: boolean): string {
   if (output === 'table') return asTable(entries.map(entryColumns))
-  const rows = entries.map(rowOf)
+  const rows = entries.map(timed)
   if (output === 'json') return asJsonLines(rows)
   const head = isFirst ? csvLine(entryNames) : ''
   return head + rows.map((row) => csvLine(entryNames.map((name) => row[name]))).join('')
@@ -79,11 +79,6 @@ const entryNames = [
   ...(['method', 'scheme', 'host', 'port', 'place', 'path', 'query', 'status', 'problem', 'detail', 'requests', 'sentBytes'] as const),
   ...(['receivedBytes', 'durationMs', 'complete'] as const),
 ]
-
-/** The entry, with its time as the log writes it. */
-function rowOf(entry: Entry) {
-  return { ...entry, time: entry.time === null ? null : new Date(entry.time).toISOString() }
-}
 
 function sumsAs(output: OutputFormat, by: By, sums: readonly Sum[]): string {
   if (output === 'json') return asJsonLines(sums.map(({ value, ...counts }) => ({ [by]: value, ...counts })))
