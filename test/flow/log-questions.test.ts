@@ -1,6 +1,9 @@
 /** The audit log asked over HTTP: pages, sums, single requests, and what of them a role sees. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { parseVerifierKey, verifyProof } from '../../src/proof/index.ts'
 import { askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
 import { eachCase, times, until } from '../support/cases.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
@@ -186,7 +189,7 @@ test('what cannot be asked is a 400 that says why, and nothing of it is run', as
   )
   const injected = await get(`records?integration=${encodeURIComponent('weather" OR "a')}&text=${encodeURIComponent('a" OR "b*')}`)
   assert.deepEqual([injected.status, injected.body.entries], [200, []])
-  assert.equal((await get('proofs/0')).status, 404)
+  assert.equal((await get('proofs/99999')).status, 404)
 })
 
 test('nobody asks for more at once than is answered at once, and what is too much is told when to come again', async (t) => {
@@ -206,4 +209,25 @@ test('text that acts on a terminal is escaped in answers', async (t) => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   assert.doesNotMatch(text, /[\x00-\x1f\x7f-\x9f\u202e]/)
   assert.equal(body.entries.length, 1)
+})
+
+test('each record of a request is proved by what the gateway itself has signed', async (t) => {
+  const { request, get, installation, adminPort } = await start(t)
+  await request('/v1/a')
+  const { entries } = (await get('records?type=decided')).body
+  const shown = await get(`requests/${String(entries[0]?.['id'])}`)
+  const records = shown.body['records'] as { text: string; proof: string }[]
+  const key = parseVerifierKey(readFileSync(join(installation.folder, 'state/audit/verifier-key'), 'utf8').trim())
+  assert.equal(records.length, 2)
+  await eachCase(records, async ({ text, proof }) => {
+    let answer = await askAdmin(adminPort, proof, { headers: auditor })
+    // A checkpoint that covers it is signed within a second.
+    await until(
+      () => answer.status === 200,
+      async () => {
+        answer = await askAdmin(adminPort, proof, { headers: auditor })
+      },
+    )
+    assert.equal(verifyProof(Buffer.from(answer.text), key).record.toString(), text)
+  })
 })

@@ -161,7 +161,7 @@ test('the log is for auditors, on the socket for its operator, and for no browse
   assert.equal(await status('/v1/audit/x', auditor), 404)
   await eachCase(
     [
-      'tile/../checkpoint',
+      'tile/../verifier-key',
       'tile/0/../../../audit.key',
       'tile/0/%2e%2e/x',
       'tile/entries/000.p/256',
