@@ -36,8 +36,8 @@ const settings = (topic: string, changes: Partial<KafkaSettings> = {}): KafkaSet
   ...changes,
 })
 
-function sinkOf(t: TestContext, { origin, verifierKey }: FleetGateway, given: KafkaSettings): Sink {
-  const sink = createKafkaSink(given, { origin, verifierKey, folder: createFolder(t), version: '1.2.3' })
+function sinkOf(t: TestContext, { origin, verifierKey }: FleetGateway, given: KafkaSettings, folder = createFolder(t)): Sink {
+  const sink = createKafkaSink(given, { origin, verifierKey, folder, version: '1.2.3' })
   t.after(() => sink.close())
   return sink
 }
@@ -179,6 +179,32 @@ test('a consumer that is killed goes on where it was, and misses nothing', unles
     Array.from({ length: 2000 }, (_, index) => index),
   )
 })
+
+test(
+  'messages that the topic removed before they were read are said, and the next checkpoint is gone on from',
+  unless(missing),
+  async (t) => {
+    await kafka.createTopic('cut')
+    const gateway = fleetGateway()
+    const folder = createFolder(t)
+    const sink = sinkOf(t, gateway, settings('cut'), folder)
+    await ship(sink, [...gateway.records(10), gateway.checkpoint()])
+    const state = createFolder(t)
+    await read(t, 'cut', state)
+    await ship(sink, gateway.records(10))
+    const records = gateway.records(10)
+    gateway.writeTiles(folder)
+    await ship(sink, [...records, gateway.checkpoint()])
+    // The checkpoint, and the ten records behind it.
+    await kafka.removeBelow('cut', 21n)
+    const { kinds, gateways } = await read(t, 'cut', state)
+    assert.deepEqual(kinds, ['topic-cut', 'gap'])
+    assert.deepEqual([gateways[0]?.proven?.size, gateways[0]?.missing], [30, [[10, 20]]])
+    const late = await read(t, 'cut')
+    assert.deepEqual(late.kinds, ['started-late', 'new-gateway'])
+    assert.equal(late.gateways[0]?.proven?.size, 30)
+  },
+)
 
 test('TLS and each way of logging in reach the topic, and a wrong password does not', unless(missing), async (t) => {
   await kafka.createTopic('secured')

@@ -44,6 +44,8 @@ export interface Kafka {
   /** TLS, and a client certificate that is trusted. */
   readonly mutual: { readonly brokers: readonly string[]; readonly certificate: string; readonly key: string }
   createTopic(name: string, partitions?: number, configs?: Readonly<Record<string, string>>): Promise<void>
+  /** As retention does: the messages below an offset of the first partition. */
+  removeBelow(topic: string, offset: bigint): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
   /** It answers nothing, and its connections stay open, until it is told to go on. */
@@ -109,6 +111,11 @@ export async function startKafka(t: Pick<TestContext, 'after'>): Promise<Kafka> 
         replicas: 1,
         configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
       })
+      await admin.close()
+    },
+    async removeBelow(topic, offset) {
+      const admin = new Admin(options)
+      await admin.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset }] }] })
       await admin.close()
     },
     async kill() {
