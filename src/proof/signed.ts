@@ -19,6 +19,7 @@ export interface Signed {
   /** `null`: it does not hold, which was reported. */
   readonly own: Checkpoint | null
   readonly noted: readonly (NotedHead & { readonly name: string })[]
+  readonly cosignatures: readonly { readonly name: string; readonly id: string; readonly time: number; readonly size: number }[]
   /** How many records there must be; where the checkpoint does not hold, what it says nevertheless. */
   readonly size: number
 }
@@ -45,16 +46,34 @@ export function openSigned(log: LogFiles, note: Buffer | null, options: Options,
   }
   if (note === null) findings.reportFile('checkpoint', 'is missing: nothing is signed')
   const own = note === null ? null : open('checkpoint', note)
+  const bytes = log.read('witnessed')
+  const witnessed = bytes === null ? null : open('witnessed', bytes)
+  const cosignatures = cosignaturesOf(witnessed, own)
+  // A checkpoint is published first, and cosigned later: that is beside it.
   for (const { name, id } of own === null ? [] : witnesses)
-    if (!own?.signatures.some((found) => found.key.name === name && found.key.id === id))
+    if (!cosignatures.some((found) => found.name === name && found.id === id))
       findings.reportFile('checkpoint', `has no cosignature of ${name}`)
-  const witnessed = log.read('witnessed')
-  const kept: readonly NotedCheckpoint[] = [...checkpoints, ...(witnessed === null ? [] : [{ name: 'witnessed', bytes: witnessed }])]
-  const noted = kept.flatMap((one) => {
+  const noted = checkpoints.flatMap((one) => {
     const head = 'bytes' in one ? open(one.name, one.bytes) : one
     return head === null ? [] : [{ name: one.name, size: head.size, root: head.root }]
   })
-  return { key: key === null ? null : { text: key.text, isFromFolder: options.key == null }, own, noted, size: own?.size ?? saidSize(note) }
+  return {
+    key: key === null ? null : { text: key.text, isFromFolder: options.key == null },
+    own,
+    noted: witnessed === null ? noted : [...noted, { name: 'witnessed', size: witnessed.size, root: witnessed.root }],
+    cosignatures,
+    size: own?.size ?? saidSize(note),
+  }
+}
+
+/** Of known witnesses, each once: the newest. */
+function cosignaturesOf(...checkpoints: readonly (Checkpoint | null)[]): Signed['cosignatures'] {
+  const all = checkpoints.flatMap((checkpoint) =>
+    (checkpoint?.signatures ?? []).flatMap(({ key: { name, id }, time }) =>
+      time === null ? [] : [{ name, id, time, size: checkpoint?.size ?? 0 }],
+    ),
+  )
+  return [...new Map(all.map((one) => [`${one.name} ${one.id}`, one])).values()]
 }
 
 function keyOf(log: LogFiles, given: VerifierKey | null, { reportFile }: Findings): VerifierKey | null {

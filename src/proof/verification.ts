@@ -31,7 +31,8 @@ export interface Verification {
   readonly signed: { readonly origin: string; readonly size: number; readonly root: string } | null
   /** By which it was verified, and whether it was the folder's own. */
   readonly key: { readonly text: string; readonly isFromFolder: boolean } | null
-  readonly cosignatures: readonly { readonly name: string; readonly time: number }[]
+  /** Of the witnesses that were given: when, and of how many records. */
+  readonly cosignatures: readonly { readonly name: string; readonly time: number; readonly size: number }[]
   /** Records behind the checkpoint, of which a signature says nothing yet. */
   readonly unsigned: number
   /** Records that retention has removed, and a record says so; those that were read from the archive are not among them. */

@@ -33,7 +33,9 @@ async function verifyPart(folder: string, options: VerifyOptions): Promise<Verif
   const snapshot = takeSnapshot(log)
   const { wal, isTree } = snapshot
   try {
-    const signed = isTree ? openSigned(log, snapshot.note, options, findings) : { key: null, own: null, noted: [], size: 0 }
+    const signed = isTree
+      ? openSigned(log, snapshot.note, options, findings)
+      : { key: null, own: null, noted: [], cosignatures: [], size: 0 }
     const sizes = [...new Set([signed.own, ...signed.noted].flatMap((checkpoint) => checkpoint?.size ?? []))].sort((a, b) => a - b)
     const pass = passOver({ log, wal, size: signed.size, sizes, report: findings.report, onLeaf: search.take })
     checkRoots(log, wal, pass, signed, findings)
@@ -52,6 +54,7 @@ async function verifyPart(folder: string, options: VerifyOptions): Promise<Verif
       findings: all,
       unsettled: pass.records.unsettled + chain.unsettled,
       ...summaryOf(signed.own, signed.key),
+      cosignatures: signed.cosignatures.map(({ name, time, size }) => ({ name, time, size })),
       unsigned: Math.max(0, pass.total - (signed.own?.size ?? 0)),
       pruned,
       archived: pass.archived,
@@ -68,11 +71,10 @@ async function verifyPart(folder: string, options: VerifyOptions): Promise<Verif
   }
 }
 
-function summaryOf(own: Checkpoint | null, key: Verification['key']): Pick<Verification, 'signed' | 'key' | 'cosignatures'> {
+function summaryOf(own: Checkpoint | null, key: Verification['key']): Pick<Verification, 'signed' | 'key'> {
   return {
     signed: own === null ? null : { origin: own.origin, size: own.size, root: own.root.toString('base64') },
     key: key === null ? null : { text: key.text, isFromFolder: key.isFromFolder },
-    cosignatures: (own?.signatures ?? []).flatMap(({ key: { name }, time }) => (time === null ? [] : [{ name, time }])),
   }
 }
 

@@ -56,6 +56,11 @@ test('each checkpoint is cosigned as the log grows, over restarts, and verifying
   await second.close(0, 0)
   assert.deepEqual(witness.answers, [200, 200, 409, 200])
   const [key, by] = [parseVerifierKey(log.verifierKey), parseVerifierKey(witness.verifierKey)]
+  const witnessed = await verifyAudit(folder, { key, witnesses: [by] })
+  assert.deepEqual([witnessed.findings, witnessed.cosignatures.map(({ name, size }) => [name, size])], [[], [['witness.example/w1', 900]]])
+  const stranger = parseVerifierKey((await startWitness(t, [], 'witness.example/w2')).verifierKey)
+  const [missing] = (await verifyAudit(folder, { key, witnesses: [stranger] })).findings
+  assert.deepEqual([missing?.file, missing?.what], ['checkpoint', 'has no cosignature of witness.example/w2'])
   const verified = await verifyAudit(folder, { key, checkpoints: [{ name: 'witnessed', bytes: readFileSync(join(folder, 'witnessed')) }] })
   assert.deepEqual(verified.findings, [])
   const prover = openProver(folder)

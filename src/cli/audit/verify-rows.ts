@@ -15,7 +15,7 @@ export function* verificationRows(found: Verification, holds: boolean): Generato
   for (const { file, line, offset, what, isClosed } of findings)
     yield `  ${placeOf(file, line, offset)}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
   if (signed !== null) yield `checkpoint ${signed.origin} ${signed.size} ${signed.root}`
-  for (const { name, time } of cosignatures) yield `cosigned by ${name} at ${new Date(time * 1000).toISOString()}`
+  for (const { name, time, size } of cosignatures) yield `${size} records cosigned by ${name} at ${new Date(time * 1000).toISOString()}`
   if (signed !== null && found.unsigned > 0) yield `${found.unsigned} records behind the checkpoint are not signed yet`
   if (found.pruned > 0) yield `${found.pruned} records were removed by retention; their hashes hold`
   if (found.archived > 0) yield `${found.archived} records were read from the archive`
