@@ -102,7 +102,12 @@ export function createOperator(options: OperatorOptions): Admin {
     holds,
     recorded: audit.noted,
     log: {
-      ...{ folder: config.audit.folder, indexFolder: config.state.auditIndex, personal: config.audit.personal },
+      ...{
+        folder: config.audit.folder,
+        archive: config.audit.archive,
+        indexFolder: config.state.auditIndex,
+        personal: config.audit.personal,
+      },
       ...{ note: audit.note, noted: audit.noted, next: () => audit.status().records },
     },
     logger,

@@ -1,9 +1,9 @@
 /** The log over HTTP as clients of transparency logs read it: its files, and proofs that verify with nothing but its key. */
 import assert from 'node:assert/strict'
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createLogAccess } from '../../src/admin/log/index.ts'
 import { Refusal } from '../../src/core/index.ts'
@@ -22,7 +22,14 @@ async function arrange(t: TestContext, { personal = [], isBroken = false }: { pe
   const log = writeTlog(join(folder, 'log'), { records })
   const notes: object[] = []
   const access = createLogAccess({
-    ...{ folder: log.folder, indexFolder: join(folder, 'index'), personal, next: () => records.length, maxStreams: 4 },
+    ...{
+      folder: log.folder,
+      indexFolder: join(folder, 'index'),
+      archive: join(folder, 'archive'),
+      personal,
+      next: () => records.length,
+      maxStreams: 4,
+    },
     note: (_type, facts) => void notes.push(facts),
     async noted() {
       if (isBroken) throw new Refusal('audit-unavailable', 'the disk is full')
@@ -109,4 +116,14 @@ test('what cannot be recorded is not read', async (t) => {
     const { status, text } = await get(path)
     assert.deepEqual([status, /cannot be recorded that you read it/.test(text)], [503, true], path)
   })
+})
+
+test('what retention has moved to the archive is served and proved from there', async (t) => {
+  const { log, get } = await arrange(t)
+  const archive = join(dirname(log.folder), 'archive/tile/entries')
+  mkdirSync(archive, { recursive: true })
+  renameSync(join(log.folder, 'tile/entries/000'), join(archive, '000'))
+  const { status, text } = await get('tile/entries/000')
+  assert.deepEqual([status, text], [200, readFileSync(join(archive, '000'), 'utf8')])
+  assert.equal(verifyProof(Buffer.from((await get('proofs/5')).text), parseVerifierKey(log.verifierKey)).record.toString(), log.lines[5])
 })

@@ -6,15 +6,12 @@ import { sendProblem } from '../answers.ts'
 import { createAsk } from './ask.ts'
 import { type AskedQuestion, indexOf, questionFrom } from './asked-question.ts'
 import { askedOf, BadQuestion, readQuestion, refuseHidden } from './filter.ts'
-import { createLogReader } from './log-reader.ts'
+import { createLogReader, type LogPlaces } from './log-reader.ts'
 import { createReads, type ReadsOptions } from './reads.ts'
 import { createStreams, type StreamsOptions } from './streams.ts'
 import { sendTile, tileAt } from './tiles.ts'
 
-export interface LogAccessOptions extends ReadsOptions, Pick<StreamsOptions, 'maxStreams' | 'heartbeatMs' | 'slowMs'> {
-  readonly folder: string
-  /** Where the index of the log is kept. */
-  readonly indexFolder: string
+export interface LogAccessOptions extends ReadsOptions, LogPlaces, Pick<StreamsOptions, 'maxStreams' | 'heartbeatMs' | 'slowMs'> {
   /** Members of records that only some principals see. */
   readonly personal: readonly string[]
   /** Index of the next record that will be written. */
@@ -32,10 +29,10 @@ export interface LogAccess {
 const known = 'records, sums, requests/<id>, proofs/<index>, consistency, checkpoint, tile/… and stream'
 
 export function createLogAccess(options: LogAccessOptions): LogAccess {
-  const { folder, indexFolder, personal, next, onBug } = options
+  const { folder, archive, personal, next, onBug } = options
   const reads = createReads(options)
   // Apart: a question that takes too long ends with its process.
-  const [following, asking] = [createLogReader(folder, indexFolder), createLogReader(folder, indexFolder)]
+  const [following, asking] = [createLogReader(options), createLogReader(options)]
   const streams = createStreams({ ...options, reader: following, reads, onFailed: onBug })
   const ask = createAsk(asking, onBug)
   const hiddenFrom = (principal: Principal) => (principal.personal ? [] : personal)
@@ -53,7 +50,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
     if (tile === 'tile' && hiddenFrom(principal).length > 0)
       throw new BadQuestion(403, 'tiles are records and their hashes, and some members of records are personal (audit.personal)')
     await reads.together(principal, tile)
-    await sendTile(res, folder, path)
+    await sendTile(res, path, archive === null ? [folder] : [folder, archive])
   }
 
   async function answerQuestion(res: ServerResponse, principal: Principal, { question, asked }: AskedQuestion): Promise<void> {

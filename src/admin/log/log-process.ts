@@ -1,4 +1,5 @@
 /** A process that reads the log for those who ask over HTTP, so that requests of integrations never wait for it. It ends by itself once nobody has asked for a while. */
+import type { LogPlaces } from './log-reader.ts'
 import type { FromProcess, Question, StreamJob, ToProcess } from './process-messages.ts'
 import { createQuestions } from './questions.ts'
 import { streamEvents } from './stream-events.ts'
@@ -11,11 +12,12 @@ interface Work {
   more: () => void
 }
 
-serve(process.argv[2] ?? '', process.argv[3] ?? '')
+const [, , folder = '', indexFolder = '', archive = ''] = process.argv
+serve({ folder, indexFolder, archive: archive === '' ? null : archive })
 
-function serve(folder: string, indexFolder: string): void {
+function serve({ folder, indexFolder, archive }: LogPlaces): void {
   const works = new Map<number, Work>()
-  const questions = createQuestions(folder, indexFolder)
+  const questions = createQuestions({ folder, indexFolder, archive })
   const idle = setTimeout(() => {
     if (works.size === 0 && !questions.isBusy()) process.exit()
     idle.refresh()

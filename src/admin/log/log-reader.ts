@@ -34,7 +34,15 @@ interface Waiting extends Taker {
   answered(answer: Answer): void
 }
 
-export function createLogReader(folder: string, indexFolder: string): LogReader {
+export interface LogPlaces {
+  readonly folder: string
+  /** Where the index of the log is kept. */
+  readonly indexFolder: string
+  /** Where retention moves bundles to; `null`: nowhere. */
+  readonly archive: string | null
+}
+
+export function createLogReader({ folder, indexFolder, archive }: LogPlaces): LogReader {
   const takers = new Map<number, Waiting>()
   let child: ChildProcess | null = null
   let nextId = 0
@@ -42,7 +50,7 @@ export function createLogReader(folder: string, indexFolder: string): LogReader 
   function started(): ChildProcess {
     const { LD_LIBRARY_PATH } = process.env
     const cache = getCompileCacheDir()
-    const begun = spawn(process.execPath, [...settings, processFile, folder, indexFolder], {
+    const begun = spawn(process.execPath, [...settings, processFile, folder, indexFolder, archive ?? ''], {
       cwd: import.meta.dirname,
       env: { ...(LD_LIBRARY_PATH && { LD_LIBRARY_PATH }), ...(cache && { NODE_COMPILE_CACHE: dirname(cache) }) },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -5,6 +5,7 @@ import { type Entry, FilterError, type LogIndex, openIndex, type Shown, sumKeys 
 import type { StoredRecord } from '../../records/index.ts'
 import { parseJson, visibleText } from '../../text/index.ts'
 import { hiddenColumns } from './filter.ts'
+import type { LogPlaces } from './log-reader.ts'
 import { createMask } from './masks.ts'
 import type { Answer, Hidden, Question } from './process-messages.ts'
 
@@ -18,12 +19,12 @@ export interface Questions {
   isBusy(): boolean
 }
 
-export function createQuestions(log: string, indexFolder: string): Questions {
+export function createQuestions({ folder: log, indexFolder, archive }: LogPlaces): Questions {
   let index: LogIndex | null = null
   let catching: Promise<void> | null = null
 
   async function answer(question: Question): Promise<Answer> {
-    if (question.kind === 'proof' || question.kind === 'consistency') return proved(log, question)
+    if (question.kind === 'proof' || question.kind === 'consistency') return proved(log, archive, question)
     index ??= openIndex({ log, folder: indexFolder })
     const asked = index
     catching ??= asked.catchUp().finally(() => {
@@ -104,8 +105,8 @@ function asJson(value: Json | object, records: number): Answer {
   return { text: visibleText(JSON.stringify(value)), records }
 }
 
-function proved(log: string, question: Extract<Question, { kind: 'proof' | 'consistency' }>): Answer {
-  const prover = openProver(log)
+function proved(log: string, archive: string | null, question: Extract<Question, { kind: 'proof' | 'consistency' }>): Answer {
+  const prover = openProver(log, { archive })
   try {
     if (question.kind === 'proof') return { text: formatProof(prover.prove(question.index)), records: 1 }
     const [older, newer] = [question.older, question.newer ?? prover.checkpoint.size].map((size) => headOf(prover, size))

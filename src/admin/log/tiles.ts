@@ -1,6 +1,6 @@
 /** The files of the log as clients of transparency logs read them (c2sp.org/tlog-tiles): checkpoint, tiles and entry bundles. */
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -15,11 +15,10 @@ export function tileAt(path: string): 'checkpoint' | 'tile' | null {
   return tilePath.test(path) ? 'tile' : null
 }
 
-/** `path` is one that `tileAt` knows. */
-export async function sendTile(res: ServerResponse, folder: string, path: string): Promise<void> {
+/** `path` is one that `tileAt` knows; of `folders` the first that has it counts. */
+export async function sendTile(res: ServerResponse, path: string, folders: readonly string[]): Promise<void> {
   const absent = () => sendProblem(res, 404, `there is no ${path}: it is not written yet, or retention has removed it`)
-  // No link: what it leads to is none of the log, and a pipe would never end.
-  const file = await open(join(folder, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
+  const file = await openFirst(folders.map((folder) => join(folder, path)))
   if (file === null) return absent()
   try {
     const stats = await file.stat()
@@ -35,4 +34,13 @@ export async function sendTile(res: ServerResponse, folder: string, path: string
   } finally {
     await file.close()
   }
+}
+
+/** No link: what it leads to is none of the log; and no pipe, which would never end. */
+async function openFirst(paths: readonly string[]): Promise<FileHandle | null> {
+  for (const path of paths) {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
+    if (file !== null) return file
+  }
+  return null
 }
