@@ -122,7 +122,8 @@ test('nothing in a record does anything to a terminal or a spreadsheet', async (
 })
 
 test('show gives a request with what it came in, and its records as they stand', async (t) => {
-  const { run } = place(t)
+  const { run, log } = place(t)
+  process.env['XDG_CACHE_HOME'] = createFolder(t)
   const shown = JSON.parse(await run('show', id, '--json'))
   assert.deepEqual([shown.entry.id, shown.parent.id, shown.entry.status], [id, 'c.1', 503])
   assert.deepEqual(
@@ -134,6 +135,7 @@ test('show gives a request with what it came in, and its records as they stand',
     [id],
   )
   assert.match(await run('show', id), /attempts +2\nretried +\[\{"status":502/)
+  assert.match(await run('show', id, '--folder', log), new RegExp(`^ {2}sallyport audit prove 3 --folder ${log}$`, 'm'))
   await assert.rejects(run('show', 'none'), { name: 'CommandError', exitCode: 1 })
 })
 

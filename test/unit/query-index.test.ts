@@ -6,7 +6,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { type Entry, type LogIndex, openIndex, placeIndex } from '../../src/query/index.ts'
 import { all, times } from '../support/cases.ts'
+import { cleanEnv, command } from '../support/command.ts'
 import { createFolder } from '../support/folder.ts'
+import { root } from '../support/installation.ts'
 import { allEntries, modelOf } from '../support/log-model.ts'
 import { createWrittenLog, decided, indexOf, settled, type WrittenLog } from '../support/written-log.ts'
 
@@ -166,4 +168,16 @@ test('there is a place for the index of any log: the state folder, the cache, or
 test('an index that is closed, and a folder that is a file, say so', async (t) => {
   const folder = createFolder(t, { file: '' })
   assert.throws(() => openIndex({ log: folder, folder: join(folder, 'file') }), { code: 'EEXIST' })
+})
+
+test('the bench of the index asks all its questions, and finds what there is', async () => {
+  const { code, stdout, stderr } = await command(process.execPath, ['--no-warnings', join(root, 'test/bench/audit-query.ts')], {
+    env: cleanEnv({ BENCH_RECORDS: '4000' }),
+  })
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^built from 4000 records /m)
+  assert.match(stdout, /^one decision +50 rows /m)
+  assert.match(stdout, /^two that are common, and never together +0 rows /m)
+  assert.match(stdout, /^an id +1 rows /m)
+  assert.match(stdout, /^sums by integration \{\} +50 rows /m)
 })

@@ -18,8 +18,15 @@ export function addShow(add: AddCommand, print: (text: string) => void): void {
     .action(async (id: string, flags: ShowFlags) => {
       const shown = await withIndex(flags, (index) => index.show(id))
       if (shown === null) throw new CommandError(`no record of the log is about "${id}"`)
-      print(flags.json === true ? `${visibleText(asJson(id, shown))}\n` : asText(id, shown))
+      print(flags.json === true ? `${visibleText(asJson(id, shown))}\n` : asText(id, shown, proveOf(flags)))
     })
+}
+
+/** Of the same log as this command was asked about. */
+function proveOf({ folder, config }: LogFlags): (index: number) => string {
+  const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
+  const where = folder !== undefined ? ` --folder ${quoted(folder)}` : config !== undefined ? ` --config ${quoted(config)}` : ''
+  return (index) => `sallyport audit prove ${index}${where}`
 }
 
 /** The records stay as they are written. */
@@ -28,7 +35,8 @@ function asJson(id: string, { records, ...shown }: Shown): string {
   return `${JSON.stringify({ id, ...shown }).slice(0, -1)},"records":[${texts.join(',')}]}`
 }
 
-function asText(id: string, { entry, others, parent, inside, hasMoreInside, records }: Shown): string {
+/** `prove`: the command that proves a record. */
+function asText(id: string, { entry, others, parent, inside, hasMoreInside, records }: Shown, prove: (index: number) => string): string {
   const facts =
     entry === null
       ? []
@@ -42,7 +50,7 @@ function asText(id: string, { entry, others, parent, inside, hasMoreInside, reco
     section(hasMoreInside ? 'it has inside (the first of them)' : 'it has inside', asTable(inside.map(entryColumns))),
     section('also about it', asTable(others.map(entryColumns))),
     section('records', asTable(records.map(({ index, text }) => [String(index), text]))),
-    section('proof', records.map(({ index }) => `sallyport audit prove ${index}\n`).join('')),
+    section('proof', records.map(({ index }) => `${visibleText(prove(index))}\n`).join('')),
   ].join('')
 }
 
