@@ -10,6 +10,7 @@ import { mayActAs, type Principal } from '../operators/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { sendJson, sendProblem } from './answers.ts'
+import { type ArchiveRecords, addArchiveRoute } from './archive-route.ts'
 import type { Serve } from './guard.ts'
 import { addHoldRoutes } from './hold-routes.ts'
 import type { LogAccess } from './log/index.ts'
@@ -26,6 +27,7 @@ export interface ApiOptions {
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
   readonly log: LogAccess
   readonly holds: Holds
+  readonly archive: ArchiveRecords
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   readonly logger: Logger
@@ -43,7 +45,7 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, log, holds, recorded, logger }: ApiOptions,
+  { usage, status, activation, reload, rotateCa, access, log, holds, archive, recorded, logger }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -82,6 +84,7 @@ function createApiApp(
   })
   app.post('/v1/{*act}', may('operator'))
   addHoldRoutes(app, holds, (req) => principals.get(req))
+  addArchiveRoute(app, archive, (req) => principals.get(req))
   app.post('/v1/reload', answered(reload))
   app.post('/v1/policy/rollback', answered(activation.rollback))
   app.post('/v1/policy/follow', answered(activation.follow))

@@ -1,6 +1,7 @@
 /** Joins what is kept of the log: its retention, the room on its disk, and what metrics and the operational log say of both. */
+import type { ArchiveRecords } from '../admin/index.ts'
 import type { AuditStation } from '../audit/index.ts'
-import { createFreeSpace, createRetention, type Retention, type Room } from '../audit/index.ts'
+import { createFreeSpace, createRetention, HeldError, type Room } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
@@ -10,7 +11,7 @@ export interface Keeping {
   room(): Room
   /** Throws `Refusal('audit-unavailable')` where there is too little. */
   requireRoom(): void
-  readonly retention: Retention
+  readonly archive: ArchiveRecords
   close(): void
 }
 
@@ -69,6 +70,18 @@ export function createKeeping({ config, audit, sinks, heldFrom, logger, metrics 
     }
   }
 
+  const archiveByHand: ArchiveRecords = async (end, who) => {
+    if (archive === null) return { ok: false, problem: 'there is no archive: name a folder as audit.archive in sallyport.yaml' }
+    try {
+      const records = await retention.archive(end, archive, `by hand (${who})`)
+      pruned.inc({ to: 'archive' }, records)
+      return { ok: true, records, to: archive }
+    } catch (error) {
+      if (error instanceof HeldError) return { ok: false, problem: error.message }
+      throw error
+    }
+  }
+
   return {
     async start() {
       await space.look()
@@ -77,7 +90,7 @@ export function createKeeping({ config, audit, sinks, heldFrom, logger, metrics 
     },
     room: space.room,
     requireRoom: space.requireRoom,
-    retention,
+    archive: archiveByHand,
     close() {
       for (const timer of timers) clearInterval(timer)
     },

@@ -26,7 +26,7 @@ export interface OperatorOptions {
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
-  readonly keeping: Pick<Keeping, 'room'>
+  readonly keeping: Pick<Keeping, 'room' | 'archive'>
   readonly shipping: { status(): readonly SinkStatus[] }
   readonly holds: Holds
   readonly audit: Pick<AuditStation, 'status' | 'note' | 'noted'>
@@ -100,6 +100,7 @@ export function createOperator(options: OperatorOptions): Admin {
     rotateCa,
     access,
     holds,
+    archive: keeping.archive,
     recorded: audit.noted,
     log: {
       ...{

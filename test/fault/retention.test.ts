@@ -53,11 +53,11 @@ test('what a sink has not taken stays for twice as long, and no longer', async (
 })
 
 test('a legal hold keeps its records and all behind them, also one that begins while the removal is recorded', async (t) => {
-  const folder = createFolder(t)
+  const [folder, archive] = [createFolder(t), createFolder(t)]
   writeKeptLog(folder)
   const keep = { forMs: 1, bytes: null }
   assert.equal(await retentionOf(folder, { keep, heldFrom: () => 0 }).look(), 0)
-  await assert.rejects(retentionOf(folder, { heldFrom: () => 511 }).letGo(512, null, 'by hand'), HeldError)
+  await assert.rejects(retentionOf(folder, { heldFrom: () => 511 }).archive({ below: 512 }, archive, 'by hand'), HeldError)
   const held = [null, 0]
   assert.equal(await retentionOf(folder, { keep, heldFrom: () => held.shift() ?? 0 }).look(), 0)
   assert.deepEqual(bundlesIn(folder), [0, 1, 2, 3])
@@ -66,12 +66,12 @@ test('a legal hold keeps its records and all behind them, also one that begins w
 })
 
 test('nothing goes where it cannot be recorded, and what no write-ahead file holds yet never does', async (t) => {
-  const folder = createFolder(t)
+  const [folder, archive] = [createFolder(t), createFolder(t)]
   writeKeptLog(folder)
   const record = () => Promise.reject(new Error('the disk is full'))
-  await assert.rejects(retentionOf(folder, { record }).letGo(512, null, 'by hand'), /the disk is full/)
+  await assert.rejects(retentionOf(folder, { record }).archive({ below: 512 }, archive, 'by hand'), /the disk is full/)
   assert.deepEqual(bundlesIn(folder), [0, 1, 2, 3])
-  assert.equal(await retentionOf(folder).letGo(1_000_000, null, 'by hand'), 4 * 256)
+  assert.equal(await retentionOf(folder).archive({ below: 1_000_000 }, archive, 'by hand'), 4 * 256)
   assert.equal((await verifyAudit(folder)).ok, true)
   assert.equal(await retentionOf(folder, { keep: nothing }).look(), 0)
 })

@@ -27,5 +27,5 @@ const retention = retentionOf(folder, {
     },
   },
 })
-await retention.letGo(2 * 256, archive, 'by hand')
+await retention.archive({ below: 2 * 256 }, archive, 'by hand')
 console.log('done')

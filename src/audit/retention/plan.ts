@@ -41,8 +41,8 @@ function firstWithin({ first, sizes }: StoredBundles, bytes: number): number {
   return first + gone
 }
 
-/** Records are in the order of time, but for a clock that was set back. A bundle that does not say its time stays. */
-async function firstSince({ first, end }: StoredBundles, sinceMs: number, newestIn: PlanOptions['newestIn']): Promise<number> {
+/** The first bundle with a record since then. Records are in the order of time, but for a clock that was set back. A bundle that does not say its time stays. */
+export async function firstSince({ first, end }: StoredBundles, sinceMs: number, newestIn: PlanOptions['newestIn']): Promise<number> {
   let [low, high] = [first, end]
   while (low < high) {
     const middle = Math.floor((low + high) / 2)

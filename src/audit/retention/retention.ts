@@ -1,6 +1,6 @@
 /** Retention: what is older or more than `audit.keep` goes, once a durable record says so; hashes stay, so that proofs hold. */
 import { tileWidth } from '../../records/index.ts'
-import { firstKept, type Keep } from './plan.ts'
+import { firstKept, firstSince, type Keep } from './plan.ts'
 import { type BundleFiles, bundleFiles, removeBundles } from './remove-bundles.ts'
 import { findBundles, newestIn, type StoredBundles } from './stored-bundles.ts'
 
@@ -33,8 +33,8 @@ export interface RetentionOptions {
 export interface Retention {
   /** Gives how many records have gone. Throws what the file system throws, and what `record` does: then nothing more goes. */
   look(): Promise<number>
-  /** Lets all records go that are in whole bundles before `index`, into the archive `to`. Throws `HeldError`. */
-  letGo(index: number, to: string | null, why: string): Promise<number>
+  /** Moves all records to the archive that are in whole bundles before the end. Gives how many. Throws `HeldError`, and as `look`. */
+  archive(end: { readonly below: number } | { readonly beforeMs: number }, to: string, why: string): Promise<number>
 }
 
 /** A legal hold is in force. */
@@ -84,9 +84,12 @@ export function createRetention(options: RetentionOptions): Retention {
     return remove(bundles, Math.min(end, heldBundle()), archive, whyOf(keep))
   }
 
-  async function letGo(index: number, to: string | null, why: string): Promise<number> {
+  async function moveAll(given: Parameters<Retention['archive']>[0], to: string, why: string): Promise<number> {
     const bundles = await findBundles(folder, known)
-    const end = Math.min(bundles.end, Math.floor(index / tileWidth))
+    const end =
+      'below' in given
+        ? Math.min(bundles.end, Math.floor(given.below / tileWidth))
+        : await firstSince(bundles, given.beforeMs, (index) => newestIn(folder, index))
     if (heldBundle() < end) throw new HeldError()
     return remove(bundles, end, to, why)
   }
@@ -97,7 +100,7 @@ export function createRetention(options: RetentionOptions): Retention {
     return running
   }
 
-  return { look: () => queued(look), letGo: (index, to, why) => queued(() => letGo(index, to, why)) }
+  return { look: () => queued(look), archive: (end, to, why) => queued(() => moveAll(end, to, why)) }
 }
 
 function whyOf({ forMs, bytes }: Keep): string {

@@ -1,6 +1,7 @@
 /** The commands for the audit log; each is registered in a file of its own. */
 import type { Command } from 'commander'
 import type { AddCommand } from '../every-command.ts'
+import { addArchive } from './archive.ts'
 import { addConsistency } from './consistency.ts'
 import { addContinue } from './continue.ts'
 import { addConvert } from './convert.ts'
@@ -26,6 +27,7 @@ export function addAuditCommands(program: Command, command: AddCommand, print: (
   addExport(add)
   addConvert(add, print)
   addContinue(add)
+  addArchive(add, print)
   addReview(add)
   addFollow(add)
   addHold(audit, command, print)
