@@ -216,11 +216,12 @@ export class Integrator {
     await this.#removePartials(partials.map(({ path }) => path))
   }
 
+  /** The bundle comes last: what is in it is found in a tile, also where no checkpoint comes to cover it. */
   #partialFiles(): readonly WholeFile[] {
     const tiles = this.#tree.partialTiles().map(fileOf)
     if (this.#entries.length === 0) return tiles
     const index = Math.floor(this.#tree.size / tileWidth)
-    return [{ path: bundlePath(index, this.#entries.length), parts: this.#entries }, ...tiles]
+    return [...tiles, { path: bundlePath(index, this.#entries.length), parts: this.#entries }]
   }
 
   async #removePartials(current: readonly string[]): Promise<void> {

@@ -37,13 +37,9 @@ export function groupOf(first: number, bytes: Buffer): WalGroup {
 /** Whether a line's checksum is the one of its record. */
 export function holds(bytes: Buffer, from: number, end: number): boolean {
   if (end - from < prefixBytes || bytes[from + prefixBytes - 1] !== 0x20) return false
-  const given = bytes.toString('latin1', from, from + prefixBytes - 1)
-  return (
-    given ===
-    crc32(bytes.subarray(from + prefixBytes, end))
-      .toString(16)
-      .padStart(8, '0')
-  )
+  const checksum = crc32(bytes.subarray(from + prefixBytes, end))
+  for (let nibble = 0; nibble < 8; nibble += 1) if (bytes[from + nibble] !== digits[(checksum >>> (28 - 4 * nibble)) & 15]) return false
+  return true
 }
 
 const digits = Buffer.from('0123456789abcdef')
