@@ -84,6 +84,7 @@ export function createReads({ note, noted }: ReadsOptions): Reads {
       if (kind === undefined) {
         const read = begin(principal, what)
         const forget = () => {
+          clearTimeout(kinds.get(key)?.timer)
           kinds.delete(key)
           read.then((long) => long.end('ends')).catch(() => {})
         }

@@ -101,7 +101,7 @@ export function createStreams(options: StreamsOptions): Streams {
         read = recorded
         if (res.destroyed) return stop('the reader has left')
         timers.push(setInterval(beat, heartbeatMs).unref())
-        if (expiresInMs !== null) timers.push(setTimeout(finish, Math.min(longestTimerMs, expiresInMs), 'expired').unref())
+        if (expiresInMs !== null) expireIn(expiresInMs)
         res.once('close', () => stop('the reader has left'))
         // The server lets an end of the caller's side pass, for answers that end soon: this one would not.
         res.socket?.once('end', () => res.destroy())
@@ -110,6 +110,12 @@ export function createStreams(options: StreamsOptions): Streams {
         running = reader.stream(job, { events: pass, failed })
       },
       finish,
+    }
+
+    function expireIn(ms: number): void {
+      const stepMs = Math.min(longestTimerMs, ms)
+      const next = () => (ms > stepMs ? expireIn(ms - stepMs) : finish('expired'))
+      timers.push(setTimeout(next, stepMs).unref())
     }
 
     function pass(events: Events): void {
