@@ -17,9 +17,10 @@ export class RecordCheck {
   /** Records from the beginning on were removed: what is settled may have been decided there. */
   #isPruned = false
   records = 0
-  /** Highest `below` of the records that say bundles were removed, and of those that say they were moved to an archive. */
+  /** Highest `below` of the records that say bundles were removed. */
   prunedBelow = 0
-  archivedBelow = 0
+  /** What of that was moved to an archive: from a record to another (exclusive). */
+  readonly archived: { readonly from: number; end: number }[] = []
   first: FirstRecord | null = null
 
   constructor(report: Report) {
@@ -61,9 +62,11 @@ export class RecordCheck {
   }
 
   #takePruned({ below, to }: Readonly<Record<string, unknown>>): void {
-    if (typeof below !== 'number') return
-    this.prunedBelow = Math.max(this.prunedBelow, below)
-    if (typeof to === 'string') this.archivedBelow = Math.max(this.archivedBelow, below)
+    if (typeof below !== 'number' || below <= this.prunedBelow) return
+    const last = this.archived.at(-1)
+    if (typeof to === 'string' && last?.end === this.prunedBelow) last.end = below
+    else if (typeof to === 'string') this.archived.push({ from: this.prunedBelow, end: below })
+    this.prunedBelow = below
   }
 
   #parse(copy: Copy): Readonly<Record<string, unknown>> | null {

@@ -89,8 +89,10 @@ function checkGaps({ gaps, records }: Pass, size: number, archive: string | null
         fileOf(unexplained, size),
         `records ${unexplained} to ${end - 1} of ${size} are missing, and no record says that they were removed`,
       )
-    if (archive !== null && from < records.archivedBelow)
-      reportFile(fileOf(from, size), `records ${from} to ${Math.min(end, records.archivedBelow) - 1} are not in the archive ${archive}`)
+    for (const moved of archive === null ? [] : records.archived) {
+      const [first, last] = [Math.max(from, moved.from), Math.min(end, moved.end) - 1]
+      if (first <= last) reportFile(fileOf(first, size), `records ${first} to ${last} are not in the archive ${archive}`)
+    }
   }
   return pruned
 }

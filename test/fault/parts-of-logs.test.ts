@@ -160,3 +160,18 @@ test('records in the archive are verified and proved there, and one that is miss
     `tile/entries/001: records 256 to 511 are not in the archive ${archive}`,
   ])
 })
+
+test('what was removed before there was an archive is not missed in it', async (t) => {
+  const folder = createFolder(t)
+  const said = [
+    { type: 'pruned', below: 256, why: 'age' },
+    { type: 'pruned', below: 512, to: 'archive', why: 'age' },
+  ]
+  const log = writeTlog(join(folder, 'log'), { records: [...decisions(1050), ...said, ...decisions(50)], walFrom: 1024 })
+  eachCase(['000', '001'], (index) => rmSync(join(log.folder, `tile/entries/${index}`)))
+  const archive = join(folder, 'archive')
+  assert.deepEqual((await verifyAudit(log.folder)).findings, [])
+  assert.deepEqual(whats(await verifyAudit(log.folder, { archive })), [
+    `tile/entries/001: records 256 to 511 are not in the archive ${archive}`,
+  ])
+})
