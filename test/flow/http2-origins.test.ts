@@ -42,6 +42,7 @@ function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     refusals += 1
     stream.close(7)
   } else if (path === '/refused') stream.close(7)
+  else if (path === '/given-up') setTimeout(() => stream.close(8), 20)
   else if (path === '/none') stream.respond({ ':status': 204 }, { endStream: true })
   else if (path === '/large') {
     stream.respond({ ':status': 200 })
@@ -91,6 +92,19 @@ test('a request reaches the origin in HTTP/2 with its judged authority, and its 
   assert.deepEqual([':authority', ':scheme', 'x-a', 'te'].map(sent), [`localhost:${origin.port}`, 'https', 'b', 'trailers'])
   assert.equal(head.includes('host'), false)
   await eventually('it is settled', () => settledOf(reply)?.['complete'] === true)
+})
+
+test('a call of gRPC that its origin gives up at its deadline is DEADLINE_EXCEEDED, and any other that it cancels UNAVAILABLE', async () => {
+  await eachCase(
+    [
+      ['10m', '4'],
+      ['1H', '14'],
+    ] as const,
+    async ([timeout, status]) => {
+      const call = { ':method': 'POST', 'content-type': 'application/grpc', 'grpc-timeout': timeout }
+      assert.equal((await get('/given-up', call)).headers['grpc-status'], status)
+    },
+  )
 })
 
 test('requests share a connection within the number of streams that the origin takes', async () => {

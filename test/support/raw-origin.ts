@@ -72,9 +72,19 @@ function bodyEnd({ headers }: RawRequest, bytes: Buffer): number | null {
   const length = headerOf(headers, 'content-length')[0]
   if (length !== undefined) return bytes.byteLength >= Number(length) ? Number(length) : null
   if (headerOf(headers, 'transfer-encoding').length === 0) return 0
-  // Trailers may follow the last chunk (RFC 9112 §7.1.2).
-  const end = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(bytes.toString('latin1'))
-  return end === null ? null : end.index + end[0].length
+  // Chunk by chunk: what a body holds may look like its end. Trailers may follow the last chunk (RFC 9112 §7.1.2).
+  const text = bytes.toString('latin1')
+  for (let at = 0; ; ) {
+    const size = text.indexOf('\r\n', at)
+    if (size < 0) return null
+    const length = Number.parseInt(text.slice(at, size), 16)
+    if (length > 0) at = size + 2 + length + 2
+    else {
+      const end = /^(?:[^\r\n]+\r\n)*\r\n/.exec(text.slice(size + 2))
+      return end === null ? null : size + 2 + end[0].length
+    }
+    if (at > text.length) return null
+  }
 }
 
 /** Every value of a header, in order. */

@@ -20,16 +20,22 @@ async function serve(t: TestContext, answer: (socket: Socket) => void): Promise<
 
 const head = 'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n'
 
-for (const [what, answer, expected] of [
-  ['breaks off before its answer', (socket: Socket) => socket.destroy(), /broke off .*may have happened/],
-  ['breaks off in its answer', (socket: Socket) => socket.write(`${head}{`, () => socket.destroy()), /broke off .*may have happened/],
-  ['stalls before its answer', () => {}, /said nothing for 100 ms; .*may still happen/],
-  ['stalls in its answer', (socket: Socket) => socket.write(`${head}{`), /said nothing for 100 ms; .*may still happen/],
-  ['answers with what is not JSON', (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'), /broke off/],
+const minuteMs = 60_000
+for (const [what, answer, timeoutMs, expected] of [
+  ['breaks off before its answer', (socket: Socket) => socket.destroy(), minuteMs, /broke off .*may have happened/],
+  [
+    'breaks off in its answer',
+    (socket: Socket) => socket.write(`${head}{`, () => socket.destroy()),
+    minuteMs,
+    /broke off .*may have happened/,
+  ],
+  ['stalls before its answer', () => {}, 100, /said nothing for 100 ms; .*may still happen/],
+  ['stalls in its answer', (socket: Socket) => socket.write(`${head}{`), 100, /said nothing for 100 ms; .*may still happen/],
+  ['answers with what is not JSON', (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'), minuteMs, /broke off/],
 ] as const)
   test(`a gateway that ${what} is not said to be stopped`, async (t) => {
     const path = await serve(t, answer)
-    await assert.rejects(askGateway(path, 'POST', '/v1/reload', 100), { name: 'CommandError', message: expected })
+    await assert.rejects(askGateway(path, 'POST', '/v1/reload', timeoutMs), { name: 'CommandError', message: expected })
   })
 
 test('where there is no gateway, the operator is told to start one', async (t) => {

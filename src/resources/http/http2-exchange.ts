@@ -15,6 +15,8 @@ import {
 import { endOfStream, maxInformational, stalled, tooManyInformational } from '../../egress/index.ts'
 import { fieldObject, withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
+import { givenUpAtDeadline, grpcTimeoutMs } from './grpc-deadline.ts'
+import { flat, requestFields } from './http2-fields.ts'
 import type { OriginSession } from './http2-sessions.ts'
 import { isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
@@ -73,6 +75,7 @@ class Http2Exchange {
   #forget: () => void = () => {}
   #failure: Refusal | null = null
   #error: Error | null = null
+  readonly #startedAt = performance.now()
   #heard = false
   /** The body has been sent to its end. */
   #isSent = false
@@ -142,8 +145,11 @@ class Http2Exchange {
   }
 
   #brokenOff(): Refusal {
-    const what = endOfStream(this.#session.floodOf(this.#error), this.#stream.rstCode)
-    return new Refusal('origin-failed', `${this.#options.target.host} ${what}`, this.#error === null ? {} : { cause: this.#error })
+    const { target, headers } = this.#options
+    const { rstCode } = this.#stream
+    if (rstCode === cancel && performance.now() - this.#startedAt >= grpcTimeoutMs(headers)) return givenUpAtDeadline(target.host)
+    const what = endOfStream(this.#session.floodOf(this.#error), rstCode)
+    return new Refusal('origin-failed', `${target.host} ${what}`, this.#error === null ? {} : { cause: this.#error })
   }
 
   /** RFC 9113 §8.7: a refused stream, or one beyond a GOAWAY, was not processed; a kept connection may have been closed before it. */
@@ -273,21 +279,6 @@ function open(session: OriginSession, fields: OutgoingHttpHeaders, endStream: bo
 function isConnectionLost(error: Error | null): boolean {
   const { code = '' } = (error ?? {}) as NodeJS.ErrnoException
   return error === null || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_HTTP2_SESSION_ERROR'
-}
-
-/** RFC 9113 §8.3.1. `headers`: including Host, which is the judged authority. */
-function requestFields({ method, scheme }: HttpTarget, path: string, headers: HeaderList): OutgoingHttpHeaders {
-  const { host = '', ...fields } = fieldObject(headers)
-  // The gateway passes trailers on, which servers of gRPC ask for.
-  return { ':method': method, ':scheme': scheme, ':authority': host as string, ':path': path, ...fields, te: 'trailers' }
-}
-
-/** Without pseudo-header fields. */
-function flat(given: IncomingHttpHeaders): string[] {
-  return Object.entries(given).flatMap(([name, value]) => {
-    if (name.startsWith(':') || value === undefined) return []
-    return Array.isArray(value) ? value.flatMap((item) => [name, item]) : [name, String(value)]
-  })
 }
 
 function asRefusal(error: Error): Refusal {
