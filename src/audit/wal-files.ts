@@ -1,5 +1,5 @@
 /** The descriptors of a log: the write-ahead file, its folder, and a spare descriptor for the next file. */
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, openSync, rmSync, unlinkSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { join } from 'node:path'
 import { walName } from '../records/index.ts'
@@ -77,6 +77,8 @@ export class WalFiles {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') throw new AuditError(`another process has begun ${path}`, { cause: error })
+      // It may be there nevertheless: an empty file with records of the one before behind it.
+      rmSync(path, { force: true })
       if (code !== 'EMFILE' || this.#reserve === null) throw error
     }
     closeSync(this.#reserve)
