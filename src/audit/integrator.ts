@@ -32,6 +32,8 @@ export interface IntegratorOptions {
 /** A checkpoint is published after this time, or after so many records. */
 const publishMs = 1000
 const publishRecords = 1024
+/** But not more often: each one replaces files, and a file system pays for names that come and go. */
+const minPublishMs = 250
 /** Records that wait for the tree in memory; more are read back from the write-ahead file. */
 const maxQueuedBytes = 8 * 1024 * 1024
 
@@ -42,6 +44,7 @@ export class Integrator {
   readonly #reader: WalReader
   #durable: number
   #checkpoint: Checkpoint
+  #publishedAt = 0
   #wals: readonly number[]
   #queue: WalGroup[] = []
   #queuedBytes = 0
@@ -146,11 +149,17 @@ export class Integrator {
       this.#current.taken = this.#append(group, this.#current.taken)
       if (this.#current.taken === group.ends.length) this.#current = null
       await this.#write()
-      const isEnough = this.#tree.size % tileWidth === 0 && this.#tree.size - this.#checkpoint.size >= publishRecords
-      if (isEnough && unsigned === null) unsigned = await this.#publish()
+      if (this.#isEnough() && unsigned === null) unsigned = await this.#publish()
     }
     if (this.#isDue && unsigned === null) unsigned = await this.#publish()
     if (unsigned !== null) throw unsigned
+  }
+
+  /** So that no partial bundle is needed: at a multiple of 256. */
+  #isEnough(): boolean {
+    const { size } = this.#tree
+    const isLate = performance.now() - this.#publishedAt >= minPublishMs
+    return isLate && size % tileWidth === 0 && size - this.#checkpoint.size >= publishRecords
   }
 
   async #nextGroup(): Promise<WalGroup> {
@@ -213,6 +222,7 @@ export class Integrator {
     for (const file of partials) await this.#store.put(file)
     await this.#store.put({ path: 'checkpoint', parts: [Buffer.from(signedNote(text, origin, signer.publicKey, signature))] })
     this.#checkpoint = checkpoint
+    this.#publishedAt = performance.now()
     await this.#removePartials(partials.map(({ path }) => path))
   }
 
