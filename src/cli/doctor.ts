@@ -12,7 +12,7 @@ import type { Integration } from '../core/index.ts'
 import { requireLocal } from '../files/index.ts'
 import { loadManifests } from '../manifests/index.ts'
 import { createPolicy, namingFiles, preparePrograms, readRules } from '../policy/index.ts'
-import { verifyAudit } from '../proof/index.ts'
+import { placeOf, verifyAudit } from '../proof/index.ts'
 import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
 import { checkSinks } from './check-sinks.ts'
@@ -127,7 +127,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     if (records === 0 && findings.length === 0) return 'will begin at the first start'
     if (found !== undefined)
       throw new AuditError(
-        `${config.audit.folder}: ${found.file}:${found.line} ${found.what}; keep it as evidence and move it away, or close it by "sallyport audit continue"`,
+        `${config.audit.folder}: ${placeOf(found)} ${found.what}; keep it as evidence and move it away, or close it by "sallyport audit continue"`,
       )
     if (findings.length > 0) return { warn: `${records} records; the log holds since it was closed by "audit continue"` }
     return `${records} records, the log holds`

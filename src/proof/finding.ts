@@ -33,3 +33,9 @@ export class Findings {
   /** Of a file as a whole. */
   readonly reportFile = (file: string, what: string, offset = 0): void => this.report({ file, line: 0, offset }, what)
 }
+
+/** Where it is, for people: a line where the file has lines, a byte where it has none. */
+export function placeOf({ file, line, offset }: Pick<Finding, 'file' | 'line' | 'offset'>): string {
+  if (line > 0) return `${file}:${line}${offset > 0 ? ` (byte ${offset})` : ''}`
+  return offset > 0 ? `${file} at byte ${offset}` : file
+}

@@ -1,6 +1,7 @@
 /** Verifies a log from its files alone, and proves its records: it imports nothing of what writes the log or reads it back. */
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 export { exportLog } from './export.ts'
+export { placeOf } from './finding.ts'
 export { Frontier, leafHash } from './merkle.ts'
 export { parseVerifierKey, type VerifierKey, verifyCosignatures } from './note.ts'
 export { ProofError } from './proof-error.ts'

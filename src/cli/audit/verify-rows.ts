@@ -1,5 +1,5 @@
 /** What `sallyport audit verify` says of a log, for a person. */
-import { ProofError, type Verification, type VerifierKey, verifyProof } from '../../proof/index.ts'
+import { ProofError, placeOf, type Verification, type VerifierKey, verifyProof } from '../../proof/index.ts'
 
 /** From then on there may be more, which are not listed. */
 const manyFindings = 100
@@ -13,7 +13,7 @@ export function* verificationRows(found: Verification, holds: boolean): Generato
   else if (holds) yield `OK: ${records} records, all holds since the log was last closed; what was found before:`
   else yield `BROKEN: ${findings.length < manyFindings ? '' : 'the first '}${counted(findings.length, 'finding')} in ${records} records`
   for (const { file, line, offset, what, isClosed } of findings)
-    yield `  ${placeOf(file, line, offset)}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
+    yield `  ${placeOf({ file, line, offset })}: ${what}${isClosed ? ' (closed by "audit continue")' : ''}`
   if (signed !== null) yield `checkpoint ${signed.origin} ${signed.size} ${signed.root}`
   for (const { name, time, size } of cosignatures) yield `${size} records cosigned by ${name} at ${new Date(time * 1000).toISOString()}`
   if (signed !== null && found.unsigned > 0) yield `${found.unsigned} records behind the checkpoint are not signed yet`
@@ -61,11 +61,6 @@ export function* proofRows(file: string, { ok, problem, origin, index, size, cos
   yield `OK: ${file}: record ${index} of the ${size} that ${origin} has signed`
   for (const { name, time } of cosignatures) yield `cosigned by ${name} at ${time}`
   yield `${record}`
-}
-
-function placeOf(file: string, line: number, offset: number): string {
-  if (line > 0) return `${file}:${line}${offset > 0 ? ` (byte ${offset})` : ''}`
-  return offset > 0 ? `${file} at byte ${offset}` : file
 }
 
 function counted(count: number, what: string): string {
