@@ -20,6 +20,18 @@ const right = {
 /** Shorter tokens can be guessed. */
 const minTokenCharacters = 16
 
+/** What a check that runs beside others is given: values may be of any type. */
+type Given = Readonly<Partial<Record<'tcp' | 'tokens' | 'certificates' | 'oidc', unknown>>>
+
+const isListed = (value: unknown) => Array.isArray(value) && value.length > 0
+
+/** Whether something is there; also where what it should be in is something else, of which that is told. */
+function has(value: unknown, ...path: readonly string[]): boolean {
+  const [name, ...rest] = path
+  if (name === undefined || value === undefined) return value !== undefined
+  return typeof value !== 'object' || value === null || has((value as Readonly<Record<string, unknown>>)[name], ...rest)
+}
+
 export function adminSchema(sourced: Sourced) {
   const { socket, secret, certificateText, privateKeyText } = sourced
 
@@ -88,20 +100,20 @@ export function adminSchema(sourced: Sourced) {
       oidc: oidcSchema(sourced).describe('JWTs of an OpenID Connect provider for the API on TCP. Off where absent.').optional(),
     })
     .refine(
-      ({ tcp, tokens, certificates, oidc }) =>
-        tcp === undefined || tcp.token !== undefined || [...tokens, ...certificates].length > 0 || oidc !== undefined,
+      ({ tcp, tokens, certificates, oidc }: Given) =>
+        tcp === undefined || has(tcp, 'token') || isListed(tokens) || isListed(certificates) || oidc !== undefined,
       {
         error: 'nobody could use it: expected a token, or one of admin.tokens, admin.certificates and admin.oidc',
         path: ['tcp'],
         ...besides,
       },
     )
-    .refine(({ tcp, certificates }) => certificates.length === 0 || tcp?.tls?.clientCa !== undefined, {
+    .refine(({ tcp, certificates }: Given) => !isListed(certificates) || has(tcp, 'tls', 'clientCa'), {
       error: 'expected admin.tcp.tls.clientCa as well, which says whose certificates are accepted',
       path: ['certificates'],
       ...besides,
     })
-    .refine(({ tcp, tokens, oidc }) => tcp !== undefined || (tokens.length === 0 && oidc === undefined), {
+    .refine(({ tcp, tokens, oidc }: Given) => tcp !== undefined || (!isListed(tokens) && oidc === undefined), {
       error: 'expected admin.tcp.address as well: tokens are for the API on TCP, and whoever may open its socket needs none',
       path: ['tcp'],
       ...besides,
