@@ -43,6 +43,8 @@ export interface Access {
   refresh(): Promise<void>
   /** SHA-256 of each token that proves `name`; `null`: it has no manifest, and no caller is accepted under that name. */
   tokensOf(name: string): readonly Buffer[] | null
+  /** Whether this is the SHA-256 of a token in any manifest, also of one that proves nothing because two manifests do not agree. */
+  isToken(digest: Buffer): boolean
   suspensionOf(name: string): Suspension | null
   /** Takes effect at once, and cuts open connections. `forMs`: `null` until it is resumed. Rejects if it is in force and cannot be kept. */
   suspend(name: string, options: { readonly forMs: number | null; readonly reason: string | null }): Promise<Suspension>
@@ -57,6 +59,7 @@ export function createAccess(options: AccessOptions): Access {
   const manifests = new Map<string, KeptIdentity>()
   const suspended = new Map<string, Suspension>()
   let tokens: ReadonlyMap<string, readonly Buffer[]> = new Map()
+  let everyToken: ReadonlySet<string> = new Set()
   let unreadable: readonly string[] = []
   let looking: Promise<void> = Promise.resolve()
   let keeping: Promise<void> = Promise.resolve()
@@ -92,11 +95,17 @@ export function createAccess(options: AccessOptions): Access {
     }
     if (isSame) return null
     const old = tokens
-    tokens = tokensIn([...manifests.values()])
+    takeTokens()
     return [...new Set([...old.keys(), ...tokens.keys()])].flatMap((integration) => {
       const change = changeOf(old.get(integration), tokens.get(integration))
       return change === null ? [] : [{ integration, change }]
     })
+  }
+
+  function takeTokens(): void {
+    const identities = [...manifests.values()]
+    tokens = tokensIn(identities)
+    everyToken = new Set(identities.flatMap(({ tokens: hashes }) => hashes))
   }
 
   async function look(): Promise<void> {
@@ -144,7 +153,7 @@ export function createAccess(options: AccessOptions): Access {
         expireLater(name)
       }
       for (const [source, identity] of Object.entries(kept?.manifests ?? {})) manifests.set(source, identity)
-      tokens = tokensIn([...manifests.values()])
+      takeTokens()
       const found = await readIdentities().catch((error: Error) => {
         if (kept === null) throw error
         return null
@@ -157,6 +166,7 @@ export function createAccess(options: AccessOptions): Access {
     // Also after a failure: otherwise no later call would look.
     refresh: () => (looking = looking.then(look, look)),
     tokensOf: (name) => tokens.get(name) ?? null,
+    isToken: (digest) => everyToken.has(digest.toString('hex')),
     suspensionOf,
     async suspend(name, { forMs, reason }) {
       const now = wallClock()

@@ -12,8 +12,8 @@ export interface Identified {
   readonly identity: IdentityKind
   /** Which token or listener proved it: `token:` and the beginning of the token's SHA-256, or `listener:` and its name. */
   readonly credential?: string
-  /** SHA-256 of each token that proves it now: what holds one is not passed on. Those of the integration where absent. */
-  readonly tokenHashes?: readonly Buffer[]
+  /** Whether this is the SHA-256 of a token of any integration: what holds one is not passed on. Those of its own manifest count alone where absent. */
+  readonly isToken?: (digest: Buffer) => boolean
   /** An operator has suspended it, until that time (ISO 8601) or, where it is `null`, until it is resumed. */
   readonly suspended?: { readonly until: string | null }
 }

@@ -49,6 +49,7 @@ export function createCallers(options: CallersOptions): { readonly access: Acces
       get: (name) => (access.tokensOf(name) === null ? undefined : registry.get(name)),
       all: registry.all,
       tokensOf: (name) => access.tokensOf(name) ?? [],
+      isToken: access.isToken,
       suspensionOf: access.suspensionOf,
     },
   }

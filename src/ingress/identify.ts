@@ -10,6 +10,8 @@ export interface Callers {
   all(): Iterable<Integration>
   /** SHA-256 of each token that is valid for it now. */
   tokensOf(name: string): readonly Buffer[]
+  /** Whether this is the SHA-256 of a token of any of them. */
+  isToken(digest: Buffer): boolean
   /** `null` if it is not suspended. */
   suspensionOf(name: string): { readonly until: string | null } | null
 }
@@ -88,9 +90,7 @@ function claimedName(callers: Callers, { scheme, name }: Presented): string | nu
   if (scheme !== 'basic' || name === '') return null
   if (callers.get(name) !== undefined) return name
   if (!nameForm.test(name)) return '[not a name]'
-  const hashed = digest(name)
-  for (const integration of callers.all()) if (holds(callers, integration, hashed)) return '[redacted]'
-  return name
+  return callers.isToken(digest(name)) ? '[redacted]' : name
 }
 
 const nothing = Buffer.alloc(32)
@@ -110,8 +110,8 @@ function findHolder(callers: Callers, { scheme, name, digest, credential }: Pres
 /** With its suspension, so that a refusal for that is recorded under the integration's name. */
 export function identified(callers: Callers, integration: Integration, identity: IdentityKind, credential?: string): Identified {
   const suspended = callers.suspensionOf(integration.name)
-  const tokenHashes = callers.tokensOf(integration.name)
-  const who = credential === undefined ? { integration, identity, tokenHashes } : { integration, identity, tokenHashes, credential }
+  const { isToken } = callers
+  const who = credential === undefined ? { integration, identity, isToken } : { integration, identity, isToken, credential }
   return suspended === null ? who : { ...who, suspended }
 }
 

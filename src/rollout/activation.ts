@@ -125,16 +125,21 @@ export function createActivation(options: ActivationOptions): Activation {
     }
   }
 
-  /** `before` runs once the whole set is prepared, and before it is activated: where it fails, nothing has changed. */
+  /** `before` runs once the whole set is prepared, and before it is activated: where either fails, nothing has changed. */
   async function apply(set: PolicySet, { how, by, before, signal = neverAborted }: Way): Promise<void> {
     const { integrations, bundles: active } = set
     const { revision, activate } = await unlessAborted(signal, prepare(set, signal))
     const isOther = revision !== activeRevision()
     if (isOther) await history.keep(revision, set)
     signal.throwIfAborted()
-    await before?.()
     const changed = changesBetween(registry.all(), integrations)
-    activate()
+    const undo = await before?.()
+    try {
+      activate()
+    } catch (error) {
+      await undo?.()
+      throw error
+    }
     registry.replace(integrations)
     const inForce = { integrations, bundles: active, activated: { revision, how, by, isNews: isOther || rejected !== null, changed } }
     rejected = null
@@ -183,9 +188,15 @@ export function createActivation(options: ActivationOptions): Activation {
     }
   }
 
-  async function pin(revision: string | null): Promise<void> {
-    await history.pin(revision)
-    pinned = revision
+  /** Gives what pins the one before again. */
+  async function pin(revision: string | null): Promise<() => Promise<void>> {
+    const earlier = pinned
+    const set = async (chosen: string | null) => {
+      await history.pin(chosen)
+      pinned = chosen
+    }
+    await set(revision)
+    return () => set(earlier)
   }
 
   const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal) =>
@@ -270,7 +281,8 @@ const neverAborted = new AbortController().signal
 interface Way {
   readonly how: Activated['how']
   readonly by: string
-  readonly before?: () => Promise<void>
+  /** Gives what undoes it. */
+  readonly before?: () => Promise<() => Promise<void>>
   /** Where it is aborted before the activation, nothing has changed. */
   readonly signal?: AbortSignal
 }

@@ -22,7 +22,7 @@ const webSocket =
 
 async function arrange(t: TestContext) {
   const config = 'listeners: [{ name: all, address: "127.0.0.1:0" }, { name: own, address: "127.0.0.1:0", integration: weather }]'
-  const { installation, plain, secure, gateway, proxyPort } = await startThreeDoors(t, [{}], { websocket: true, config })
+  const { installation, plain, secure, gateway, proxyPort } = await startThreeDoors(t, [{}], { websocket: true, config, others: ['mail'] })
   /** What the origin was sent as Authorization. */
   const seenBy = (origin: Origin) => {
     const { rawHeaders = [] } = origin.requests.pop() ?? {}
@@ -69,6 +69,9 @@ test('an Authorization for the service passes beside Proxy-Authorization or on a
       [proxyPort, `${proof}Authorization: Basic ${btoa('me:key-of-the-origin')}`, [`Basic ${btoa('me:key-of-the-origin')}`]],
       [ownPort, `Authorization: ${forOrigin}`, [forOrigin]],
       [ownPort, `Authorization: ${own}`, []],
+      // One that another integration lost.
+      [proxyPort, `${proof}Authorization: Bearer mail-token`, []],
+      [ownPort, `Authorization: Basic ${btoa('mail:mail-token')}`, []],
     ] as const,
     async ([port, head, expected]) => {
       const reply = await exchangeRaw(port, `GET /services/s/a HTTP/1.1\r\nHost: x\r\n${head}\r\nConnection: close\r\n\r\n`)

@@ -22,7 +22,7 @@ export interface ThreeDoors {
 export async function startThreeDoors(
   t: TestContext,
   conditions: readonly Conditions[],
-  { websocket = false, config = '' } = {},
+  { websocket = false, config = '', others = [] as readonly string[] } = {},
 ): Promise<ThreeDoors> {
   const installation = createInstallation(t, { config })
   const certificate = await createOriginCertificate(installation.folder, 'localhost')
@@ -39,6 +39,7 @@ export async function startThreeDoors(
       services: conditions.map((given) => ({ name: 's', websocket, ...given })),
     }),
   )
+  for (const name of others) installation.write(`integrations/${name}.yaml`, grant({ name }))
   const { gateway, proxyPort } = await startHere(t, installation)
   return { installation, plain, secure, gateway, proxyPort }
 }

@@ -11,7 +11,7 @@ function createParts() {
   const rejections: string[] = []
   const recorded: string[] = []
   const held: (() => void)[] = []
-  const state = { next: 'folders', hold: false }
+  const state = { next: 'folders', hold: false, fails: false }
   const activation = createActivation({
     registry: {
       read: async () => ({ integrations: [], manifests: [] }),
@@ -26,6 +26,7 @@ function createParts() {
       return {
         revision,
         activate: () => {
+          if (state.fails) throw new Error('no memory for the module')
           active = revision
         },
       }
@@ -65,4 +66,14 @@ test('a revision chosen after `follow` was asked for stays chosen', async () => 
   eachCase(held, (release) => release())
   await Promise.all([followed, chosen])
   assert.deepEqual([active(), pinned()], ['older', 'older'])
+})
+
+test('a revision that cannot be put into force is not pinned, and the one before it stays pinned', async () => {
+  const { activation, state, active, pinned } = createParts()
+  await activation.activate('old')
+  state.fails = true
+  const result = await activation.activate('new')
+  assert.deepEqual([result.ok, result.problem, active(), pinned()], [false, 'no memory for the module', 'old', 'old'])
+  assert.equal((await activation.follow()).ok, false)
+  assert.deepEqual([pinned(), activation.pinned()], ['old', 'old'])
 })
