@@ -1,6 +1,6 @@
 /** Happy Eyeballs (RFC 8305): of several judged addresses the first that answers is used, and a dead address costs only a moment. */
 import type { LookupAddress } from 'node:dns'
-import { connect, type Socket } from 'node:net'
+import { connect, isIPv4, type Socket } from 'node:net'
 
 /** RFC 8305 §5: after this time without an answer the next address is tried in parallel. */
 const attemptMs = 250
@@ -92,6 +92,8 @@ interface ConnectFailure {
 export class ConnectError extends Error {
   readonly code: string
   readonly attempts: string
+  /** This machine has no local port left for one of the addresses. A machine without IPv6 says the same of an address of that family. */
+  readonly lacksPorts: boolean
 
   constructor(failures: readonly ConnectFailure[]) {
     const codeOf = ({ error }: ConnectFailure) => error.code ?? 'failed'
@@ -100,6 +102,7 @@ export class ConnectError extends Error {
     // A family without a route says little where the other family was reached and refused.
     this.code =
       failures.map(codeOf).find((code) => code !== 'ENETUNREACH' && code !== 'EADDRNOTAVAIL') ?? failures.map(codeOf)[0] ?? 'failed'
+    this.lacksPorts = failures.some((failure) => codeOf(failure) === 'EADDRNOTAVAIL' && isIPv4(failure.address))
     this.attempts = failures.map((failure) => `${failure.address} ${codeOf(failure)}`).join(', ')
   }
 }

@@ -39,7 +39,7 @@ export function createDialer(options: DialerOptions): Dialer {
     const timeoutMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs)
     return withDeadline(timeoutMs, `no connection to ${target.calledAs ?? target.host}`, stop, async (signal) => {
       // A lookup takes a descriptor as well.
-      if (!mayDial()) throw scarce(target)
+      if (!mayDial()) throw scarce(target, fewDescriptors)
       if (!(await places.enter(target.owner, signal))) throw shareTaken(target)
       let isGiven = false
       const give = () => {
@@ -78,7 +78,7 @@ export function createDialer(options: DialerOptions): Dialer {
   async function connected(target: Target, signal: AbortSignal): Promise<{ readonly socket: Socket; readonly connection: Connection }> {
     const askedAt = performance.now()
     const addresses = await resolveJudged(resolve, rule, target, signal)
-    if (!mayDial()) throw scarce(target)
+    if (!mayDial()) throw scarce(target, fewDescriptors)
     const foundAt = performance.now()
     const dnsMs = isIP(target.host) === 0 ? foundAt - askedAt : null
     try {
@@ -135,12 +135,15 @@ function shareTaken({ host }: Target): Refusal {
 }
 
 /** Says nothing of the origin. */
-function scarce({ host, calledAs = host, port }: Target): Refusal {
+function scarce({ host, calledAs = host, port }: Target, why: string): Refusal {
   return new Refusal('connections-exceeded', `the gateway has no connection to ${calledAs} left`, {
     headers: ['retry-after', '1'],
-    forOperator: `port ${port}: too few descriptors are left: raise RLIMIT_NOFILE, or lower http.maxConnections`,
+    forOperator: `port ${port}: ${why}`,
   })
 }
+
+const fewDescriptors = 'too few descriptors are left: raise RLIMIT_NOFILE, or lower http.maxConnections'
+const noPorts = 'this machine has no local port left for that destination: widen net.ipv4.ip_local_port_range'
 
 function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refusal {
   const { host, calledAs = host, port } = target
@@ -158,7 +161,8 @@ function explainConnectError(error: NodeJS.ErrnoException, target: Target): Refu
   ) {
     return new Refusal('origin-tls-failed', `the TLS of ${calledAs} cannot be trusted: ${code}`, { cause: error })
   }
-  if (code === 'EMFILE' || code === 'ENFILE') return scarce(target)
+  if (code === 'EMFILE' || code === 'ENFILE') return scarce(target, fewDescriptors)
+  if (error instanceof ConnectError && error.lacksPorts) return scarce(target, noPorts)
   const forOperator = error instanceof ConnectError ? `port ${port}: ${error.attempts}` : undefined
   const options = forOperator === undefined ? { cause: error } : { cause: error, forOperator }
   if (code === 'ETIMEDOUT') return new Refusal('origin-timeout', `no connection to ${calledAs} in time`, options)
