@@ -35,7 +35,7 @@ test('local ports that are used up are the gateway’s own bound, and open no br
     assert.doesNotMatch(reply, /ip_local_port_range|EADDRNOTAVAIL/)
   })
   const ended = open.map((res) => once(res, 'close'))
-  for (const res of open) res.end('late')
+  await eachCase([...open], async (res) => void res.end('late'))
   await Promise.all([...held, ...ended])
   const last = ask(1)
   await eventually('another reaches the origin', () => open.length === 5)
