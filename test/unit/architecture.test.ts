@@ -17,7 +17,7 @@ const floors: readonly (readonly string[])[] = [
   ['pipeline'],
   ['sinks', 'review', 'operators'],
   ['reporting', 'rollout', 'query'],
-  ['policy'],
+  ['policy', 'alerts'],
   ['reference', 'bundles'],
   ['opa', 'manifests', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'holds', 'connections', 'certs'],
   ['settlement', 'websocket'],

@@ -1,0 +1,76 @@
+/** What a rule has found, as it is kept, listed, recorded and delivered. */
+
+/** In their order. */
+export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
+export type Severity = (typeof severities)[number]
+
+/** A measure and what it was held against. */
+export interface Measured {
+  readonly measure: string
+  readonly value: number
+  readonly median: number | null
+  readonly mad: number | null
+  readonly deviations: number | null
+  readonly samples: number | null
+  readonly hourOfWeek: number | null
+}
+
+/** What is odd, and why; the detector's words. */
+export interface Found {
+  readonly rule: string
+  readonly severity: Severity
+  /** `null`: it concerns the gateway itself. */
+  readonly integration: string | null
+  /** From the manifest. */
+  readonly owner: string | null
+  readonly destination: string | null
+  readonly title: string
+  readonly detail: string
+  readonly measures: readonly Measured[]
+  /** Of requests that show it. */
+  readonly ids: readonly string[]
+  /** Milliseconds since the epoch, as every time here. */
+  readonly at: number
+  readonly playbook: string | null
+}
+
+export type AlertState = 'open' | 'acknowledged' | 'resolved'
+
+export interface Alert extends Omit<Found, 'at'> {
+  readonly id: string
+  readonly state: AlertState
+  /** Since it was raised, or came back after its resolution. */
+  readonly firstAt: number
+  readonly lastAt: number
+  /** How often it was found since `firstAt`. */
+  readonly count: number
+  /** How often it came back after its resolution. */
+  readonly reopened: number
+  /** Who acknowledged it; `null` while nobody has. */
+  readonly acknowledgedBy: string | null
+  readonly acknowledgedAt: number | null
+  /** What they said. */
+  readonly reason: string | null
+  readonly resolvedAt: number | null
+  /** When each receiver last took a message of it. */
+  readonly delivered: Readonly<Record<string, number>>
+}
+
+/** What happens to an alert that others are told of. */
+export type AlertEvent = 'raised' | 'reopened' | 'escalated' | 'acknowledged' | 'resolved'
+
+export interface AlertChange {
+  readonly event: AlertEvent
+  readonly alert: Alert
+  /** Of an escalation: what it was before. */
+  readonly previousSeverity: Severity | null
+}
+
+export function isAtLeast(severity: Severity, least: Severity): boolean {
+  return severities.indexOf(severity) >= severities.indexOf(least)
+}
+
+/** Alerts of the same rule, integration and destination are one. */
+export function keyOf({ rule, integration, destination }: Pick<Found, 'rule' | 'integration' | 'destination'>): string {
+  return JSON.stringify([rule, integration, destination])
+}
