@@ -18,7 +18,7 @@ const floors: readonly (readonly string[])[] = [
   ['sinks', 'review', 'operators'],
   ['reporting', 'rollout', 'query'],
   ['policy', 'alerts'],
-  ['reference', 'bundles'],
+  ['reference', 'bundles', 'detect'],
   ['opa', 'manifests', 'access', 'limits', 'resources', 'redact', 'audit', 'usage', 'holds', 'connections', 'certs'],
   ['settlement', 'websocket'],
   ['egress'],

@@ -1,0 +1,34 @@
+/** What is unusual about what integrations do. */
+
+export {
+  createDetector,
+  /** @knipignore the watcher's */
+  type Detector,
+} from './detector.ts'
+export type {
+  /** @knipignore the alerts' */
+  Containing,
+  /** @knipignore the alerts' */
+  Finding,
+  /** @knipignore the alerts' */
+  Measured,
+  /** @knipignore the alerts' */
+  RuleName,
+  /** @knipignore the alerts' */
+  Severity,
+} from './finding.ts'
+export { rulesFrom } from './rules.ts'
+export type {
+  Flow,
+  /** @knipignore the observer's */
+  Slice,
+} from './slice.ts'
+export {
+  /** @knipignore the watcher's */
+  type BaselineRow,
+  /** @knipignore the watcher's */
+  type BaselineStore,
+  createMemoryStore,
+} from './store.ts'
+/** @knipignore the gateway's */
+export type { WatchEvent } from './watch-event.ts'

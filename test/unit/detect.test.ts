@@ -1,0 +1,50 @@
+/** What the detector finds in slices that are given to it one by one. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { watchRulesSchema } from '../../src/config/index.ts'
+import { createDetector, createMemoryStore, type Flow, rulesFrom } from '../../src/detect/index.ts'
+
+const monday = Date.UTC(2026, 10, 2)
+const quiet: Flow = {
+  integration: 'alpha',
+  owner: 'team-a',
+  destination: 'api.example.com:443',
+  requests: 1,
+  denied: 0,
+  limited: 0,
+  failed: 0,
+  originErrors: 0,
+  sentBytes: 500,
+  receivedBytes: 5000,
+  durationMs: { count: 1, sum: 20, max: 20 },
+  pathHashes: [1],
+  startedAt: [],
+  labelEntropy: 2,
+  isFirstUse: false,
+  ids: ['r1'],
+}
+
+/** `given`: `watch.rules`, as it is written in YAML. */
+const fed = (flows: readonly Partial<Flow>[], given = {}) => {
+  const detector = createDetector({ rules: rulesFrom(watchRulesSchema.parse(given)), baselines: createMemoryStore() })
+  return flows.flatMap((flow, second) => {
+    const from = monday + second * 1000
+    return detector.take({ from, to: from + 1000, flows: [{ ...quiet, ...flow }] })
+  })
+}
+
+test('10 MB to a destination that is allowed but new are found in the second in which they pass, with what is done at once', () => {
+  const findings = fed([{}, { destination: 'drop.example.net:443', sentBytes: 10_000_000, receivedBytes: 200, ids: ['r2'] }])
+  const [found] = findings.filter(({ rule }) => rule === 'exfiltration')
+  assert.equal(found?.destination, 'drop.example.net:443')
+  assert.equal(found?.owner, 'team-a')
+  assert.deepEqual(found?.ids, ['r2'])
+  assert.equal(found?.at, monday + 2000)
+  assert.deepEqual(found?.contain, { state: 'suspended', forMs: 1_800_000 })
+})
+
+test('watch.rules replaces settings by the rule’s name, and turns rules off', () => {
+  const upload = { destination: 'drop.example.net:443', sentBytes: 10_000_000 }
+  assert.deepEqual(fed([{}, upload], { exfiltration: { enabled: false } }), [])
+  assert.deepEqual(fed([{}, upload], { exfiltration: { minUpload: '20MB' } }), [])
+})
