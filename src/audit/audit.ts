@@ -73,6 +73,7 @@ export interface AuditStation extends AuditLog {
       | 'read'
       | 'hold'
       | 'released'
+      | 'incident'
       | 'pruned'
       | 'finding'
       | 'reviewed',

@@ -15,6 +15,7 @@ import type { AddCommand, Shared } from './every-command.ts'
 import { exec } from './exec.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { findConfig } from './find-config.ts'
+import { addIncidentCommands } from './incident/index.ts'
 import { addPolicyCommands } from './policy/index.ts'
 import { resume, type SuspendFlags, suspend } from './suspend.ts'
 import { token } from './token.ts'
@@ -66,6 +67,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
     .action(async ({ config, to }: Shared & { to?: string }) => print(await caTrust(findConfig(config), to)))
 
   addAuditCommands(program, command, print)
+  addIncidentCommands(program, command, print)
   addPolicyCommands(program, command, print)
 
   command('usage', 'Show what each integration did and has left.')

@@ -15,7 +15,7 @@ const floors: readonly (readonly string[])[] = [
   ['gateway', 'authoring', 'fleet'],
   ['ingress', 'admin'],
   ['pipeline'],
-  ['sinks', 'review', 'operators'],
+  ['sinks', 'review', 'operators', 'incidents'],
   ['reporting', 'rollout', 'query'],
   ['policy', 'alerts'],
   ['reference', 'bundles', 'detect'],

@@ -96,6 +96,20 @@ export const operation: Readonly<Record<string, RecordType>> = {
     description: 'A legal hold was released.',
     members: { hold: text('its id', 64), reason: text('that was given'), ...principal },
   },
+  incident: {
+    description: 'An operator opened an incident, noted something on it, or closed it ([incidents](../watch/incidents.md)).',
+    members: {
+      id: text('of the incident', 64),
+      act: oneOf('what was done', ['opened', 'noted', 'closed']),
+      integration: optional(someone('that it is about; where it is opened')),
+      title: optional(text('that was given')),
+      from: optional(time('when what it is about began; where it is opened')),
+      to: optional(time('when that was over; absent where it is opened: it goes on')),
+      alert: optional(text('id of the alert that it was opened for', 200)),
+      text: optional(text('the note, or why it was closed')),
+      ...principal,
+    },
+  },
   shadow: {
     description: 'A shadow policy was prepared, or is bad.',
     members: {

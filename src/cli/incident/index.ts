@@ -1,0 +1,2 @@
+/** `sallyport incident …`. */
+export { addIncidentCommands } from './commands.ts'

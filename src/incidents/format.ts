@@ -1,0 +1,26 @@
+/** Durations and sizes as people read them. */
+
+/** `340 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+export function formatSpan(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${Number((ms / 1000).toFixed(1))} s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 3600) return pair(seconds, 60, 'min', 's')
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 24 * 60) return pair(minutes, 60, 'h', 'min')
+  return pair(Math.round(minutes / 60), 24, 'd', 'h')
+}
+
+function pair(amount: number, per: number, large: string, small: string): string {
+  const rest = amount % per
+  return `${Math.floor(amount / per)} ${large}${rest === 0 ? '' : ` ${rest} ${small}`}`
+}
+
+const units = ['kB', 'MB', 'GB', 'TB'] as const
+
+/** `812 bytes`, `10.5 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3))
+  return `${Number((bytes / 1000 ** power).toFixed(1))} ${units[power - 1]}`
+}
