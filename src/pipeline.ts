@@ -46,7 +46,7 @@ class Passage extends Settlement implements Settling {
   #waitedMs = 0
 
   async run(): Promise<Settling> {
-    const { limits, redactor, auditLog, openConnections, decisionLog, isDraining, requireRoom, now } = this.stations
+    const { limits, redactor, auditLog, openConnections, decisionLog, watch, isDraining, requireRoom, now } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
@@ -77,6 +77,7 @@ class Passage extends Settlement implements Settling {
       entry.decided(request, claim, decision, this.who?.credential) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
+      this.watched = watch?.decided(request, decision) ?? null
       const permit = Permit.from(request, claim, decision, this.stations.suggest) // the only way to make one; throws on a denial
       this.origin = claim.origin
       this.request = request

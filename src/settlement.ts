@@ -3,8 +3,8 @@ import {
   type AccessRequest,
   type Arrival,
   type BodyHold,
+  contentTypeIn,
   type Entry,
-  type HeaderList,
   type Identified,
   isTakeover,
   type Lease,
@@ -17,6 +17,7 @@ import {
   Timeline,
   toProblem,
   toRefusal,
+  type Watched,
 } from './core/index.ts'
 
 export interface SettlingEnd {
@@ -51,6 +52,8 @@ export class Settlement extends Timeline implements Meter {
   /** A record for each arrival that ends while it waits for the disk would fill the queue that it waits for: they are counted. */
   protected waitsForDisk = false
   protected answer: Reply | null = null
+  /** Once it is decided, where what passes is watched. */
+  protected watched: Watched | null = null
   /** What the caller is answered; `null` while nothing refuses it. */
   refusal: Refusal | null = null
   #sentBytes = 0
@@ -101,6 +104,7 @@ export class Settlement extends Timeline implements Meter {
         this.#sentBytes -= bytes
         return this.#counted(slowed, (passed) => this.#addSent(passed))
       }
+      if (this.watched !== null) this.watched.sentBytes += bytes
       this.stations.onBytes(bytes)
     } catch (error) {
       this.#break(error)
@@ -116,6 +120,7 @@ export class Settlement extends Timeline implements Meter {
         this.#receivedBytes -= bytes
         return this.#counted(slowed, (passed) => this.#addReceived(passed))
       }
+      if (this.watched !== null) this.watched.receivedBytes += bytes
       this.stations.onBytes(bytes)
     } catch (error) {
       this.#break(error)
@@ -176,7 +181,9 @@ export class Settlement extends Timeline implements Meter {
       this.#report(error)
     }
     try {
-      this.stations.usage.settled(this.who?.integration ?? null, this.origin, outcome)
+      const integration = this.who?.integration ?? null
+      this.stations.usage.settled(integration, this.origin, outcome)
+      this.stations.watch?.settled(this.watched, integration, this.arrival.id, this.arrival.at, outcome)
     } catch (error) {
       this.#report(error)
     }
@@ -190,11 +197,13 @@ export class Settlement extends Timeline implements Meter {
 
   #addSent(bytes: number): void {
     this.#sentBytes += bytes
+    if (this.watched !== null) this.watched.sentBytes += bytes
     this.stations.onBytes(bytes)
   }
 
   #addReceived(bytes: number): void {
     this.#receivedBytes += bytes
+    if (this.watched !== null) this.watched.receivedBytes += bytes
     this.stations.onBytes(bytes)
   }
 
@@ -280,14 +289,6 @@ export class Settlement extends Timeline implements Meter {
       // The report itself failed.
     }
   }
-}
-
-function contentTypeIn(headers: HeaderList): string | null {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string
-    if (name.length === 12 && name.toLowerCase() === 'content-type') return headers[i + 1] as string
-  }
-  return null
 }
 
 /** A request that cannot be recorded gets no other answer. */

@@ -15,6 +15,7 @@ import type { Serve } from './guard.ts'
 import { addHoldRoutes } from './hold-routes.ts'
 import type { LogAccess } from './log/index.ts'
 import { sendParts } from './operator-server.ts'
+import { addWatchRoutes, type WatchAccess } from './watch-routes.ts'
 
 export interface ApiOptions {
   /** JSON text. */
@@ -28,6 +29,7 @@ export interface ApiOptions {
   readonly log: LogAccess
   readonly holds: Holds
   readonly archive: ArchiveRecords
+  readonly watch: WatchAccess
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   readonly logger: Logger
@@ -45,7 +47,7 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, log, holds, archive, recorded, logger }: ApiOptions,
+  { usage, status, activation, reload, rotateCa, access, log, holds, archive, watch, recorded, logger }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -61,7 +63,7 @@ function createApiApp(
       if (principal !== undefined && mayActAs(principal, role)) return next()
       sendProblem(res, 403, `this is for the role ${role}${principal === undefined ? '' : `, and you are ${principal.role}`}`)
     }
-  app.get(['/v1/status', '/v1/usage', '/v1/policy'], may('viewer'))
+  app.get(['/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
   app.get('/v1/status', (_req, res) => void res.json(status()))
   app.get('/v1/usage', async (_req, res) => sendParts(res, 'application/json; charset=utf-8', usage()))
   const answered = (work: (path: Readonly<Record<string, string | string[] | undefined>>) => Promise<ReloadResult>): RequestHandler => {
@@ -82,6 +84,7 @@ function createApiApp(
     const principal = principals.get(req)
     if (principal !== undefined) log.serve(req, res, principal)
   })
+  addWatchRoutes(app, watch)
   app.post('/v1/{*act}', may('operator'))
   addHoldRoutes(app, holds, (req) => principals.get(req))
   addArchiveRoute(app, archive, (req) => principals.get(req))
@@ -126,7 +129,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy, /v1/audit/… and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
+          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/audit/… and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
       }),
   )
   // Express' own would answer with a page that shows the stack.

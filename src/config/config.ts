@@ -5,6 +5,7 @@ import type { AuditConfig } from './audit-config.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
+import type { WatchConfig } from './watch-schema.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
 export type Address =
@@ -106,6 +107,8 @@ export interface Config {
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig
   readonly websockets: WebSocketsConfig
+  /** `null`: nothing is watched. */
+  readonly watch: WatchConfig | null
   readonly drainTimeoutMs: number
   readonly log: { readonly level: string }
   /** Every secret that was read; the redactor keeps them out of all output. */

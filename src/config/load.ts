@@ -96,6 +96,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       maxMessageBytes: given.websockets.maxMessage,
       messagesPerSecond: given.websockets.messagesPerSecond,
     },
+    watch: given.watch ?? null,
     drainTimeoutMs: given.drainTimeout,
     log: given.log,
     secrets,

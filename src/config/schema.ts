@@ -11,6 +11,7 @@ import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } f
 import { serviceSchema } from './service-schema.ts'
 import { createSourced } from './sourced-schema.ts'
 import { noSources, type Sources } from './sources.ts'
+import { watchSchema } from './watch-schema.ts'
 
 const kibi = 1024
 const mebi = 1024 ** 2
@@ -234,6 +235,11 @@ export function createConfigSchema(sources: Sources) {
       breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),
       websockets: websockets.describe('Bounds of WebSockets, through every door; a capability may set others.').prefault({}),
+      watch: watchSchema()
+        .describe(
+          'What passes is watched by a process of its own, which learns what is usual and tells what is not. `{}` is enough. Off where absent.',
+        )
+        .optional(),
       drainTimeout: duration().describe('How long open requests may continue after SIGTERM.').prefault('10s'),
       log: z
         .strictObject({

@@ -33,6 +33,8 @@ export interface StateFolder {
   readonly sinks: string
   /** Totals per integration. */
   readonly usage: string
+  /** What watching has learned. */
+  readonly watch: string
 }
 
 /** What a client needs to trust the CA; all of it is public. */
@@ -88,5 +90,6 @@ export function stateFolder(folder: string): StateFolder {
     review: join(folder, 'review.json'),
     sinks: join(folder, 'sinks'),
     usage: join(folder, 'usage'),
+    watch: join(folder, 'watch.db'),
   }
 }

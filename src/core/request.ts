@@ -147,3 +147,12 @@ export interface LookupRequest extends Common {
 export type AccessRequest = HttpRequest | TunnelRequest | ServiceRequest | FileRequest | SelfRequest | LookupRequest
 export type ResourceKind = AccessRequest['kind']
 export const resourceKinds = ['http', 'tunnel', 'service', 'file', 'self', 'lookup'] as const satisfies readonly ResourceKind[]
+
+/** The value of Content-Type, as it was sent. */
+export function contentTypeIn(headers: HeaderList): string | null {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (name.length === 12 && name.toLowerCase() === 'content-type') return headers[i + 1] as string
+  }
+  return null
+}

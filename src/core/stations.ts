@@ -110,6 +110,21 @@ export interface Usage {
   settled(integration: Integration | null, origin: string | null, outcome: Outcome): void
 }
 
+/** What is counted of an open request; its bytes are added as they pass. */
+export interface Watched {
+  /** From the integration to the destination. */
+  sentBytes: number
+  receivedBytes: number
+}
+
+/** What passes is counted, so that the unusual is noticed. None of these throws or waits. */
+export interface Watch {
+  /** Allowed or not; `settled` gets what this returns. */
+  decided(request: AccessRequest, decision: Decision): Watched
+  /** `watched`: `null` where it ended before a decision. `at`: its arrival, in milliseconds since the epoch. */
+  settled(watched: Watched | null, integration: Integration | null, id: string, at: number, outcome: Outcome): void
+}
+
 export interface Stations {
   readonly policy: Policy
   readonly limits: Limits
@@ -119,6 +134,8 @@ export interface Stations {
   /** `null`: no decisions are uploaded. */
   readonly decisionLog: DecisionLog | null
   readonly usage: Usage
+  /** `null`: nothing is watched. */
+  readonly watch: Watch | null
   readonly openConnections: OpenConnections
   /** For denials of the default policy. */
   readonly suggest: Suggest

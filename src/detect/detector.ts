@@ -1,7 +1,7 @@
 /** The detector: slices go in, findings come out. It has no clock but the slices' times, and no timer. */
 import type { WatchRules } from '../config/index.ts'
+import type { Flow, Slice } from '../watch/index.ts'
 import type { Finding } from './finding.ts'
-import type { Flow, Slice } from './slice.ts'
 import type { BaselineStore } from './store.ts'
 import type { WatchEvent } from './watch-event.ts'
 

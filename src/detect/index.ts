@@ -8,7 +8,6 @@ export {
 export type {
   /** @knipignore the alerts' */
   Containing,
-  /** @knipignore the alerts' */
   Finding,
   /** @knipignore the alerts' */
   Measured,
@@ -18,11 +17,6 @@ export type {
   Severity,
 } from './finding.ts'
 export { rulesFrom } from './rules.ts'
-export type {
-  Flow,
-  /** @knipignore the observer's */
-  Slice,
-} from './slice.ts'
 export {
   /** @knipignore the watcher's */
   type BaselineRow,
@@ -30,5 +24,4 @@ export {
   type BaselineStore,
   createMemoryStore,
 } from './store.ts'
-/** @knipignore the gateway's */
 export type { WatchEvent } from './watch-event.ts'

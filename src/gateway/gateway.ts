@@ -42,6 +42,7 @@ import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
 import { createShutdown } from './shutdown.ts'
 import { createTrust } from './trust.ts'
+import { createWatching } from './watching.ts'
 
 export interface Gateway {
   readonly listeners: readonly { readonly name: string; readonly address: Listener['address'] }[]
@@ -80,6 +81,7 @@ export async function startGateway(
   const { note } = audit
   const logWork = createLogWork({ config, version, audit, logger, metrics })
   const { shipping, keeping } = logWork
+  const watching = await createWatching({ config, logger, metrics })
 
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
@@ -186,6 +188,7 @@ export async function startGateway(
     ...{ policy, redactor, now },
     limits: metering.limits,
     usage: metering.usage,
+    watch: watching.station,
     openConnections,
     isDraining: () => state.draining,
     requireRoom: keeping.requireRoom,
@@ -213,7 +216,7 @@ export async function startGateway(
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
     ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, state, metrics, logger },
-    ...{ audit, keeping, shipping, holds: logWork.holds },
+    ...{ audit, keeping, shipping, holds: logWork.holds, watching },
     reload: () => following.reload('operator'),
     rotateCa: trust.rotate,
     usage: metering.report,
@@ -233,6 +236,7 @@ export async function startGateway(
       access.close,
       resources.close,
       metering.keeper.close,
+      watching.close,
       reporting.close,
       logWork.close,
       () => Promise.all([...servers.values()].map((server) => server.close())),
@@ -267,6 +271,7 @@ export async function startGateway(
   state.ready = true
   metering.keeper.start()
   following.start()
+  watching.start()
   await logWork.start()
   const addresses = listeners.map(({ name, address }) => ({ name, address }))
   const revision = active.revision()

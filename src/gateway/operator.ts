@@ -15,6 +15,7 @@ import type { PolicyLifecycle } from './policy-lifecycle.ts'
 import type { ReferenceReports } from './reference-reports.ts'
 import type { SinkStatus } from './sink-reports.ts'
 import type { Rotated } from './trust.ts'
+import type { Watching } from './watching.ts'
 
 export interface OperatorOptions {
   readonly config: Config
@@ -29,6 +30,7 @@ export interface OperatorOptions {
   readonly keeping: Pick<Keeping, 'room' | 'archive'>
   readonly shipping: { status(): readonly SinkStatus[] }
   readonly holds: Holds
+  readonly watching: Pick<Watching, 'status' | 'ask'>
   readonly audit: Pick<AuditStation, 'status' | 'note' | 'noted'>
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => AsyncIterable<string>
@@ -44,7 +46,7 @@ export interface OperatorOptions {
 
 export function createOperator(options: OperatorOptions): Admin {
   const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
-  const { access, audit, holds, keeping, shipping, state, usage, integrations, reload, rotateCa, metrics, logger } = options
+  const { access, audit, holds, keeping, shipping, state, usage, watching, integrations, reload, rotateCa, metrics, logger } = options
   const { active, shadow } = policies
   const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
@@ -93,6 +95,7 @@ export function createOperator(options: OperatorOptions): Admin {
       shadow: shadow?.status() ?? null,
       bundles: delivery.statuses(),
       audit: { ...audit.status(), sinks: shipping.status() },
+      watch: watching.status(),
       health: health(),
     }),
     activation,
@@ -101,6 +104,7 @@ export function createOperator(options: OperatorOptions): Admin {
     access,
     holds,
     archive: keeping.archive,
+    watch: watching,
     recorded: audit.noted,
     log: {
       ...{

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { watchRulesSchema } from '../../src/config/index.ts'
-import { createDetector, createMemoryStore, type Flow, rulesFrom } from '../../src/detect/index.ts'
+import { createDetector, createMemoryStore, rulesFrom } from '../../src/detect/index.ts'
+import type { Flow } from '../../src/watch/index.ts'
 
 const monday = Date.UTC(2026, 10, 2)
 const quiet: Flow = {

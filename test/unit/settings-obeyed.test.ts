@@ -324,6 +324,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'http.dns.stale': ['flow/kept-names.test.ts', 'beyond the time of stale the request fails with its name servers'],
   'http.dns.maxNames': ['flow/kept-names.test.ts', 'with maxNames: 0 each request asks'],
   'http.dnsServers': ['flow/policy-outside.test.ts', 'the addresses of a name are asked for down the same path'],
+  watch: ['flow/watch.test.ts', 'what is unusual is said'],
   drainTimeout: ['flow/lifecycle.test.ts', 'live work that does not end within the drain timeout is cut'],
   'log.level': ['flow/no-secrets.test.ts', 'no secret of a request or of the configuration is in the log'],
 }

@@ -1,0 +1,137 @@
+/** Joins watching (`watch:`): what is counted of requests goes to a process of its own, and what that finds is said. */
+import type { Config } from '../config/index.ts'
+import type { Watch } from '../core/index.ts'
+import type { WatchEvent } from '../detect/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Args, WatcherProcess } from '../watcher/index.ts'
+
+export interface Watching {
+  /** The station of the path; `null` where nothing is watched. */
+  readonly station: Watch | null
+  /** Once the gateway serves. */
+  start(): void
+  /** `null` where nothing is watched. */
+  status(): WatchingStatus | null
+  event(event: WatchEvent): void
+  /** Rejects with an Error that says why there is no answer. */
+  ask(question: string, args?: Args): Promise<unknown>
+  close(): Promise<void>
+}
+
+export interface WatchingStatus {
+  /** Of the process; `null` while there is none. */
+  readonly pid: number | null
+  readonly restarts: number
+  readonly slices: { readonly taken: number; readonly dropped: number }
+  /** `null` until the process has said it. */
+  readonly store: { readonly kept: 'file' | 'memory'; readonly problem: string | null; readonly since: string } | null
+}
+
+export interface WatchingOptions {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+const sliceMs = 1000
+/** After a destination was used for the first time. */
+const earlyMs = 250
+
+/** Nothing is started, and nothing loaded, without `watch:`. */
+export async function createWatching({ config, logger, metrics }: WatchingOptions): Promise<Watching> {
+  if (config.watch === null) return off
+  const [{ createObserver }, { startWatcher }, { rulesFrom }] = await Promise.all([
+    import('../watch/index.ts'),
+    import('../watcher/index.ts'),
+    import('../detect/index.ts'),
+  ])
+  let watcher: WatcherProcess | null = null
+  let restarts = 0
+  let taken = 0
+  let dropped = 0
+  let isDropping = false
+  let timer: NodeJS.Timeout | null = null
+  let early: NodeJS.Timeout | null = null
+  const observer = createObserver({
+    onFirstUse() {
+      early ??= setTimeout(() => {
+        early = null
+        void send()
+      }, earlyMs).unref()
+    },
+  })
+
+  async function send(): Promise<void> {
+    for (const slice of observer.cut()) {
+      if (watcher?.take(slice)) taken += 1
+      else {
+        dropped += 1
+        droppedSlices.inc()
+      }
+      // Requests have their turn.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    sayDropped()
+  }
+
+  function sayDropped(): void {
+    const { waiting, pid } = watcher ?? { waiting: null, pid: null }
+    const behind = pid === null || (waiting !== null && waiting.slices > 10)
+    if (behind === isDropping) return
+    isDropping = behind
+    if (behind) logger.warn({ dropped, waiting }, 'the process that watches is behind or gone: what passes meanwhile is not watched')
+    else logger.info({ dropped }, 'the process that watches keeps up again')
+  }
+
+  const droppedSlices = metrics.counter('sallyport_watch_slices_dropped_total', 'Slices of what passed that were not watched.')
+  const restartsTotal = metrics.counter('sallyport_watch_restarts_total', 'How often the process that watches had to be started again.')
+  metrics.gauge('sallyport_watch_store_kept', 'Whether what watching learns is kept over restarts.', () =>
+    watcher?.status()?.store.kept === 'file' ? 1 : 0,
+  )
+
+  return {
+    station: observer,
+    start() {
+      watcher = startWatcher(
+        { file: config.state.watch, rules: rulesFrom() },
+        {
+          onFindings(findings) {
+            for (const { rule, severity, integration, destination, title } of findings)
+              logger.warn({ rule, severity, integration, destination, title }, 'something unusual passed')
+          },
+          onEnd(how, words) {
+            restarts += 1
+            restartsTotal.inc()
+            logger.error({ how, words }, 'the process that watches has ended, and is started again')
+          },
+        },
+      )
+      timer = setInterval(() => void send(), sliceMs).unref()
+    },
+    status() {
+      const store = watcher?.status()?.store
+      return {
+        pid: watcher?.pid ?? null,
+        restarts,
+        slices: { taken, dropped },
+        store: store === undefined ? null : { ...store, since: new Date(store.since).toISOString() },
+      }
+    },
+    event: (event) => watcher?.event(event),
+    ask: (question, args) => watcher?.ask(question, args) ?? Promise.reject(new Error('the gateway is starting')),
+    async close() {
+      for (const pending of [timer, early]) if (pending !== null) clearTimeout(pending)
+      await send()
+      await watcher?.close()
+    },
+  }
+}
+
+const off: Watching = {
+  station: null,
+  start: () => {},
+  status: () => null,
+  event: () => {},
+  ask: () => Promise.reject(new Error('nothing is watched: sallyport.yaml has no watch')),
+  close: async () => {},
+}

@@ -1,0 +1,3 @@
+/** What is counted of requests as they pass, for whoever looks for what is unusual. */
+export { createObserver } from './observer.ts'
+export { type Flow, notDestinations, type Slice } from './slice.ts'

@@ -1,0 +1,3 @@
+/** The process that watches: what it keeps, and what it can be asked. */
+export type { Args } from './messages.ts'
+export { startWatcher, type WatcherProcess } from './start-watcher.ts'

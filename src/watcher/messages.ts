@@ -1,0 +1,33 @@
+/** What the gateway and the process that watches say to each other. */
+import type { WatchRules } from '../config/index.ts'
+import type { Finding, WatchEvent } from '../detect/index.ts'
+import type { Slice } from '../watch/index.ts'
+import type { StoreState } from './store.ts'
+
+export interface WatcherSettings {
+  /** Of the store. */
+  readonly file: string
+  readonly rules: WatchRules
+}
+
+export type ToWatcher =
+  | { readonly kind: 'start'; readonly settings: WatcherSettings }
+  | { readonly kind: 'slice'; readonly slice: Slice }
+  | { readonly kind: 'event'; readonly event: WatchEvent }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: string; readonly args: Args }
+  /** Write what is not written yet, and end. */
+  | { readonly kind: 'close' }
+
+export type Args = Readonly<Record<string, string | number | boolean | null>>
+
+export interface WatcherStatus {
+  readonly store: StoreState
+  readonly slices: number
+}
+
+export type FromWatcher =
+  /** A slice was looked at. */
+  | { readonly kind: 'took' }
+  | { readonly kind: 'findings'; readonly findings: readonly Finding[] }
+  | { readonly kind: 'answer'; readonly id: number; readonly result: unknown; readonly problem: string | null }
+  | { readonly kind: 'status'; readonly status: WatcherStatus }

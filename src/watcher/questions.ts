@@ -1,0 +1,24 @@
+/** What can be asked of the process that watches, by name. */
+import type { Destinations } from './destinations.ts'
+import type { Args, WatcherStatus } from './messages.ts'
+
+/** What answers are made from. */
+export interface Known {
+  readonly destinations: Destinations
+  readonly status: () => WatcherStatus
+}
+
+const questions: Readonly<Record<string, (known: Known, args: Args) => unknown>> = {
+  overview: ({ status }) => status(),
+  integration: ({ destinations }, { integration }) => ({
+    integration: String(integration),
+    destinations: destinations.of(String(integration)),
+  }),
+}
+
+/** Throws an Error that says why there is no answer. */
+export function answer(known: Known, question: string, args: Args): unknown {
+  const asked = Object.hasOwn(questions, question) ? questions[question] : undefined
+  if (asked === undefined) throw new Error(`there is no question "${question}"`)
+  return asked(known, args)
+}

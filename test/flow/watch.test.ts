@@ -1,0 +1,57 @@
+/** Watching, from a request to what is said of it. */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { askGateway } from '../../src/cli/admin-client.ts'
+import { loadConfig } from '../../src/config/index.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
+import { eventually } from '../support/eventually.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, portOf, proxyHeader } from '../support/installation.ts'
+import { bodyOf, startOrigin } from '../support/origin.ts'
+
+async function arrange(t: TestContext, config = 'watch: {}') {
+  const origin = await startOrigin(t, { answer: (req, res) => void bodyOf(req).then(() => res.end('hello')) })
+  const installation = createInstallation(t, { config, manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
+  const destination = `localhost:${origin.port}`
+  const log: string[] = []
+  const start = async () => {
+    const gateway = await startGateway(loadConfig(installation.configFile), { logTo: { write: (line) => void log.push(line) } })
+    t.after(() => gateway.close())
+    const ask = (body = '') =>
+      exchangeRaw(
+        portOf(gateway),
+        `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    return { gateway, ask }
+  }
+  const get = async (path: string) => (await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', path)).body
+  const used = async () => (await get('/v1/watch/weather')) as { destinations: { destination: string }[] }
+  const unusual = () => log.filter((line) => line.includes('"exfiltration"'))
+  return { folder: installation.folder, destination, start, get, used, unusual }
+}
+
+test('what is unusual is said, and destinations that were used are known after a restart', async (t) => {
+  const { destination, start, used, unusual } = await arrange(t)
+  const first = await start()
+  await first.ask('x'.repeat(10_000_000))
+  await eventually('it is said', () => unusual().length === 1)
+  await first.gateway.close()
+  const second = await start()
+  const known = await eventually('the process answers', used)
+  assert.deepEqual(
+    known.destinations.map((one) => one.destination),
+    [destination],
+  )
+  await second.gateway.close()
+  assert.equal(unusual().length, 1)
+})
+
+test('without watch nothing is started or kept', async (t) => {
+  const { folder, start, get } = await arrange(t, '')
+  const { ask } = await start()
+  await ask()
+  assert.equal(((await get('/v1/status')) as { watch: unknown }).watch, null)
+  assert.equal(existsSync(join(folder, 'state/watch.db')), false)
+})
