@@ -1,29 +1,30 @@
-/** The commands beside `run`. Each does its work in a file of its own. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { configJsonSchema, requireKnown } from '../config/index.ts'
-import { loadManifests, manifestJsonSchema } from '../manifests/index.ts'
+/** The commands beside `run`. Each does its work in a file of its own, which is loaded when that command runs. */
+import { InvalidArgumentError, Option } from 'commander'
 import type { ReloadResult } from '../rollout/index.ts'
-import { visibleLines } from '../text/index.ts'
-import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
+import type { IntegrationUsage } from '../usage/index.ts'
 import { ask } from './admin-client.ts'
-import { addAuditCommands } from './audit/index.ts'
-import { caRotate, caShow, caTrust } from './ca.ts'
-import { demo } from './demo.ts'
-import { doctor, formatChecks } from './doctor.ts'
-import { type EnvFlags, env, envFormats } from './env.ts'
-import type { AddCommand, Shared } from './every-command.ts'
-import { exec } from './exec.ts'
+import { type EnvFlags, envFormats } from './env-formats.ts'
+import type { Registering, Shared } from './every-command.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { findConfig } from './find-config.ts'
-import { addIncidentCommands } from './incident/index.ts'
-import { addPolicyCommands } from './policy/index.ts'
-import { resume, type SuspendFlags, suspend } from './suspend.ts'
-import { token } from './token.ts'
+import type { SuspendFlags } from './suspend.ts'
 
-export function addCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
-  program.command('demo').description('Run the quick start: a gateway, an example upstream, and what to type next.').action(demo)
+/** Commands that have rooms of their own, each loaded where one of its commands is meant; all of them for help, and for a word that is none. */
+const rooms: Readonly<Record<string, () => Promise<(registering: Registering) => void | Promise<void>>>> = {
+  audit: async () => (await import('./audit/index.ts')).addAuditCommands,
+  incident: async () => (await import('./incident/index.ts')).addIncidentCommands,
+  policy: async () => (await import('./policy/index.ts')).addPolicyCommands,
+}
+
+export async function addCommands(registering: Registering): Promise<void> {
+  const { program, command, print, words } = registering
+  program
+    .command('demo')
+    .description('Run the quick start: a gateway, an example upstream, and what to type next.')
+    .action(async () => (await import('./demo.ts')).demo())
 
   command('check', 'Check the configuration and the manifests; every problem with file and line.').action(async ({ config }: Shared) => {
+    const [{ requireKnown }, { loadManifests }] = await Promise.all([import('../config/index.ts'), import('../manifests/index.ts')])
     const found = findConfig(config)
     const { integrations } = await loadManifests(found.integrationsFolder, found.defaults)
     requireKnown(found, integrations)
@@ -33,6 +34,7 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
   command('doctor', 'Say what is wrong with an installation before it is started.')
     .option('--json', 'print JSON')
     .action(async ({ config, json }: Shared & { json?: boolean }) => {
+      const { doctor, formatChecks } = await import('./doctor.ts')
       const checks = await doctor(config)
       print(json === true ? `${JSON.stringify(checks)}\n` : formatChecks(checks))
       if (checks.some(({ state }) => state === 'fail')) process.exitCode = exitCodes.failure
@@ -41,44 +43,51 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
   command('env <name>', 'Print the variables that make an integration’s clients go through the gateway.')
     .option('--token-file <file>', 'file with the proxy token; else $SALLYPORT_TOKEN')
     .addOption(new Option('--format <format>', 'how to print them').choices(envFormats).default('shell'))
-    .action(async (name: string, { config, ...flags }: Shared & EnvFlags) => print(await env(findConfig(config), name, flags)))
+    .action(async (name: string, { config, ...flags }: Shared & EnvFlags) => {
+      const { env } = await import('./env.ts')
+      print(await env(findConfig(config), name, flags))
+    })
 
   command('exec <name> [command...]', 'Run a command whose clients go through the gateway: sallyport exec NAME -- COMMAND.')
     .option('--token-file <file>', 'file with the proxy token; else $SALLYPORT_TOKEN')
     .action(async (name: string, words: readonly string[], { config, tokenFile }: Shared & { tokenFile?: string }) => {
+      const { exec } = await import('./exec.ts')
       process.exitCode = await exec(findConfig(config), name, words, tokenFile)
     })
 
   program
     .command('token <name>')
     .description('Make a proxy token and the line for the manifest.')
-    .action((name: string) => print(token(name)))
+    .action(async (name: string) => print((await import('./token.ts')).token(name)))
 
+  const caCommands = () => import('./ca.ts')
   const ca = program.command('ca').description('The CA of interceptions, which clients have to trust.')
   command('show', 'Show the CA: its name, fingerprint, validity and files.', ca)
     .option('--json', 'print JSON')
-    .action(async ({ config, json = false }: Shared & { json?: boolean }) => print(await caShow(findConfig(config), json)))
+    .action(async ({ config, json = false }: Shared & { json?: boolean }) =>
+      print(await (await caCommands()).caShow(findConfig(config), json)),
+    )
   command('rotate', 'Put a new CA in place of this one; a running gateway takes it over at once.', ca)
     .option('--overlap <duration>', 'how long clients that trust only the CA before are kept working', '168h')
     .option('--no-overlap', 'cut them off at once: the CA before is no longer trusted')
-    .action(async ({ config, overlap }: Shared & { overlap: string | false }) => print(await caRotate(findConfig(config), overlap)))
+    .action(async ({ config, overlap }: Shared & { overlap: string | false }) =>
+      print(await (await caCommands()).caRotate(findConfig(config), overlap)),
+    )
   command('trust', 'Say for each kind of client what makes it trust the CA, or write that into a folder.', ca)
     .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf and node-proxy.cjs')
-    .action(async ({ config, to }: Shared & { to?: string }) => print(await caTrust(findConfig(config), to)))
-
-  addAuditCommands(program, command, print)
-  addIncidentCommands(program, command, print)
-  addPolicyCommands(program, command, print)
+    .action(async ({ config, to }: Shared & { to?: string }) => print(await (await caCommands()).caTrust(findConfig(config), to)))
 
   command('usage', 'Show what each integration did and has left.')
     .option('--json', 'print JSON')
     .action(async ({ config, json }: Shared & { json?: boolean }) => {
       const body = await ask(findConfig(config), 'GET', '/v1/usage')
+      const { formatUsage } = await import('../usage/index.ts')
       print(json === true ? `${JSON.stringify(body)}\n` : formatUsage(body as IntegrationUsage[]))
     })
 
   command('status', 'Show the running gateway’s revision, integrations, bundles and health.').action(async ({ config }: Shared) => {
     const body = await ask(findConfig(config), 'GET', '/v1/status')
+    const { visibleLines } = await import('../text/index.ts')
     print(`${visibleLines(JSON.stringify(body, null, 2))}\n`)
   })
 
@@ -100,10 +109,14 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
   command('suspend <name>', 'Let an integration do nothing at all: new requests are refused, and what is open is cut.')
     .option('--for <duration>', 'resume by itself after this long, for example 1h; else until "sallyport resume"')
     .option('--reason <text>', 'for the record and for operators; not shown to callers')
-    .action(async (name: string, { config, ...flags }: Shared & SuspendFlags) => print(await suspend(findConfig(config), name, flags)))
+    .action(async (name: string, { config, ...flags }: Shared & SuspendFlags) =>
+      print(await (await import('./suspend.ts')).suspend(findConfig(config), name, flags)),
+    )
   command('resume <name>', 'End a suspension.')
     .option('--reason <text>', 'for the record')
-    .action(async (name: string, { config, reason }: Shared & SuspendFlags) => print(await resume(findConfig(config), name, reason)))
+    .action(async (name: string, { config, reason }: Shared & SuspendFlags) =>
+      print(await (await import('./suspend.ts')).resume(findConfig(config), name, reason)),
+    )
 
   program
     .command('schema')
@@ -112,7 +125,16 @@ export function addCommands(program: Command, command: AddCommand, print: (text:
       if (what === 'config' || what === 'manifest') return what
       throw new InvalidArgumentError('it is "config" or "manifest"')
     })
-    .action((what: 'config' | 'manifest') =>
-      print(`${JSON.stringify(what === 'config' ? configJsonSchema() : manifestJsonSchema(), null, 2)}\n`),
-    )
+    .action(async (what: 'config' | 'manifest') => {
+      const [{ configJsonSchema }, { manifestJsonSchema }] = await Promise.all([
+        import('../config/index.ts'),
+        import('../manifests/index.ts'),
+      ])
+      print(`${JSON.stringify(what === 'config' ? configJsonSchema() : manifestJsonSchema(), null, 2)}\n`)
+    })
+
+  const word = words[0] ?? ''
+  const isKnown = program.commands.some((known) => known.name() === word)
+  const meant = Object.hasOwn(rooms, word) ? [word] : isKnown ? [] : Object.keys(rooms)
+  for (const room of meant) await (await rooms[room]?.())?.(registering)
 }

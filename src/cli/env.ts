@@ -3,14 +3,8 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { stringify } from 'yaml'
 import type { Config, TrustFolder } from '../config/index.ts'
 import { loadManifests } from '../manifests/index.ts'
+import type { EnvFlags } from './env-formats.ts'
 import { CommandError, exitCodes } from './exit.ts'
-
-export const envFormats = ['shell', 'dotenv', 'json', 'kubernetes'] as const
-
-export interface EnvFlags {
-  readonly tokenFile?: string
-  readonly format: (typeof envFormats)[number]
-}
 
 export async function env(config: Config, name: string, { tokenFile, format }: EnvFlags): Promise<string> {
   const { proxyWith, warnings } = await proxyOf(config, name)

@@ -2,10 +2,8 @@
 import { Command } from 'commander'
 import { version } from '../version.ts'
 import type { AddCommand, Shared } from './every-command.ts'
-import { findConfig } from './find-config.ts'
-import { run } from './run.ts'
 
-/** `words`: the command line's. A gateway that runs does not hold what the other commands need. */
+/** `words`: the command line's. Only what the command that is meant needs is loaded: most of the time of a short one is that of its modules. */
 export async function createProgram(
   words: readonly string[],
   print: (text: string) => void = (text) => void process.stdout.write(text),
@@ -24,11 +22,14 @@ export async function createProgram(
 
   command('run', 'Run the gateway in the foreground.')
     .alias('start')
-    .action(async ({ config }: Shared) => void (await run(findConfig(config))))
+    .action(async ({ config }: Shared) => {
+      const [{ run }, { findConfig }] = await Promise.all([import('./run.ts'), import('./find-config.ts')])
+      await run(findConfig(config))
+    })
 
   if (words[0] !== 'run' && words[0] !== 'start') {
     const { addCommands } = await import('./commands.ts')
-    addCommands(program, command, print)
+    await addCommands({ program, command, print, words })
   }
   return program
 }

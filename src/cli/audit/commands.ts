@@ -1,34 +1,29 @@
-/** The commands for the audit log; each is registered in a file of its own. */
+/** The commands for the audit log; each is registered in a file of its own, which is loaded where it may be meant. */
 import type { Command } from 'commander'
-import type { AddCommand } from '../every-command.ts'
-import { addArchive } from './archive.ts'
-import { addConsistency } from './consistency.ts'
-import { addContinue } from './continue.ts'
-import { addConvert } from './convert.ts'
-import { addExport } from './export.ts'
-import { addFollow } from './follow.ts'
-import { addHold } from './hold.ts'
-import { addProve } from './prove.ts'
-import { addQuery } from './query.ts'
-import { addReview } from './review.ts'
-import { addShow } from './show.ts'
-import { addTail } from './tail.ts'
-import { addVerify } from './verify.ts'
+import type { AddCommand, Registering } from '../every-command.ts'
 
-export function addAuditCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
+type Add = (add: AddCommand, print: (text: string) => void, audit: Command) => void
+
+/** In the order of help. */
+const commands: Readonly<Record<string, () => Promise<Add>>> = {
+  query: async () => (await import('./query.ts')).addQuery,
+  show: async () => (await import('./show.ts')).addShow,
+  tail: async () => (await import('./tail.ts')).addTail,
+  verify: async () => (await import('./verify.ts')).addVerify,
+  prove: async () => (await import('./prove.ts')).addProve,
+  consistency: async () => (await import('./consistency.ts')).addConsistency,
+  export: async () => (await import('./export.ts')).addExport,
+  convert: async () => (await import('./convert.ts')).addConvert,
+  continue: async () => (await import('./continue.ts')).addContinue,
+  archive: async () => (await import('./archive.ts')).addArchive,
+  review: async () => (await import('./review.ts')).addReview,
+  follow: async () => (await import('./follow.ts')).addFollow,
+  hold: async () => (await import('./hold.ts')).addHold,
+}
+
+export async function addAuditCommands({ program, command, print, words: [, word = ''] }: Registering): Promise<void> {
   const audit = program.command('audit').description('Read and verify the audit log.')
-  const add: AddCommand = (name, description) => command(name, description, audit)
-  addQuery(add, print)
-  addShow(add, print)
-  addTail(add, print)
-  addVerify(add)
-  addProve(add)
-  addConsistency(add)
-  addExport(add)
-  addConvert(add, print)
-  addContinue(add)
-  addArchive(add, print)
-  addReview(add)
-  addFollow(add)
-  addHold(audit, command, print)
+  const add: AddCommand = (name, description, parent = audit) => command(name, description, parent)
+  const meant = Object.hasOwn(commands, word) ? [word] : Object.keys(commands)
+  for (const name of meant) (await commands[name]?.())?.(add, print, audit)
 }

@@ -15,9 +15,9 @@ interface AddFlags extends Shared {
   readonly until?: string
 }
 
-export function addHold(audit: Command, command: AddCommand, print: (text: string) => void): void {
+export function addHold(add: AddCommand, print: (text: string) => void, audit: Command): void {
   const hold = audit.command('hold').description('Legal holds: records that retention must leave, whatever their age.')
-  command('add', 'Hold records from one index to another; without both, the whole log and whatever comes.', hold)
+  add('add', 'Hold records from one index to another; without both, the whole log and whatever comes.', hold)
     .requiredOption('--reason <text>', 'for the record')
     .option('--from <index>', 'the first record', '0')
     .option('--to <index>', 'the last; without it, whatever comes')
@@ -27,13 +27,13 @@ export function addHold(audit: Command, command: AddCommand, print: (text: strin
       const { hold: made } = await act<{ readonly hold: Hold }>(config, '/v1/audit/holds', { ...given })
       print(`held: ${made.id}; "sallyport audit hold release ${made.id}" ends it\n`)
     })
-  command('list', 'Show the holds that are in force.', hold)
+  add('list', 'Show the holds that are in force.', hold)
     .option('--json', 'print JSON')
     .action(async ({ config, json = false }: Shared & { json?: boolean }) => {
       const { holds } = (await ask(findConfig(config), 'GET', '/v1/audit/holds')) as { readonly holds: readonly Hold[] }
       print(json ? `${JSON.stringify(holds)}\n` : asTable([head, ...holds.map(rowOf)]))
     })
-  command('release <id>', 'End a hold.', hold)
+  add('release <id>', 'End a hold.', hold)
     .requiredOption('--reason <text>', 'for the record')
     .action(async (id: string, { config, reason }: Shared & { reason: string }) => {
       await act(config, `/v1/audit/holds/${encodeURIComponent(id)}/release`, { reason })

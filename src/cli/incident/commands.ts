@@ -3,13 +3,13 @@ import { type Command, Option } from 'commander'
 import { listIncidents } from '../../incidents/index.ts'
 import { visibleText } from '../../text/index.ts'
 import { folderOption, type LogFlags, withIndex } from '../audit/index.ts'
-import type { AddCommand } from '../every-command.ts'
+import type { Registering } from '../every-command.ts'
 import { parseSince } from '../parse-since.ts'
 import { type ExportFormat, exportFolder, exportFormats, exportText } from './export.ts'
 import { reportFor, type WhichFlags } from './report.ts'
 import { listText, reportText } from './report-text.ts'
 
-export function addIncidentCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
+export function addIncidentCommands({ program, command, print }: Registering): void {
   const incident = program.command('incident').description('What happened with an integration, from the audit log, with proofs.')
   command('list', 'Show the incidents that the log has.', incident)
     .option(...folderOption)

@@ -5,7 +5,7 @@ import { buildBundle, checkPolicy, readData, readSources, scaffold } from '../..
 import { signatureAlgorithms } from '../../config/index.ts'
 import { visibleLines } from '../../text/index.ts'
 import { commandCompiler } from '../compiler.ts'
-import type { AddCommand, Shared } from '../every-command.ts'
+import type { AddCommand, Registering, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { parseSince } from '../parse-since.ts'
@@ -20,7 +20,7 @@ import { activateRevision, listRevisions, rollback, showRevision } from './revis
 import { runTests, type TestFlags } from './run-tests.ts'
 import { type SuggestFlags, suggestManifest } from './suggest.ts'
 
-export function addPolicyCommands(program: Command, command: AddCommand, print: (text: string) => void): void {
+export function addPolicyCommands({ program, command, print }: Registering): void {
   const policy = program.command('policy').description('Write, test and understand policies.')
 
   const granting = (...given: Parameters<AddCommand>) => addGrantOption(command(...given))
