@@ -9,6 +9,7 @@ import type { Holds } from '../holds/index.ts'
 import { mayActAs, type Principal } from '../operators/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
+import { type ActFacts, type ActResult, createActs, nameOf, refusal } from './acts.ts'
 import { sendJson, sendProblem } from './answers.ts'
 import { type ArchiveRecords, addArchiveRoute } from './archive-route.ts'
 import type { Serve } from './guard.ts'
@@ -22,9 +23,9 @@ export interface ApiOptions {
   readonly usage: () => AsyncIterable<string>
   readonly status: () => unknown
   readonly activation: Activation
-  readonly reload: () => Promise<ReloadResult>
+  readonly reload: (from: string) => Promise<ReloadResult>
   /** Recorded before it is done. `ok: false`: it cannot be rotated so, and nothing has happened. */
-  readonly rotateCa: (overlapMs: number | null) => Promise<{ readonly ok: boolean }>
+  readonly rotateCa: (overlapMs: number | null) => Promise<ActResult>
   readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
   readonly log: LogAccess
   readonly holds: Holds
@@ -32,6 +33,8 @@ export interface ApiOptions {
   readonly watch: WatchAccess
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
+  /** Records an act. */
+  readonly note: (facts: ActFacts) => void
   readonly logger: Logger
 }
 
@@ -47,7 +50,7 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, log, holds, archive, watch, recorded, logger }: ApiOptions,
+  { usage, status, activation, reload, rotateCa, access, log, holds, archive, watch, recorded, note, logger }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -66,13 +69,6 @@ function createApiApp(
   app.get(['/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
   app.get('/v1/status', (_req, res) => void res.json(status()))
   app.get('/v1/usage', async (_req, res) => sendParts(res, 'application/json; charset=utf-8', usage()))
-  const answered = (work: (path: Readonly<Record<string, string | string[] | undefined>>) => Promise<ReloadResult>): RequestHandler => {
-    return async (req, res) => {
-      const result = await work(req.params)
-      await recorded()
-      res.status(result.ok ? 200 : 422).json(result)
-    }
-  }
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
   app.get('/v1/audit/holds', may('auditor'), (_req, res) => {
     const known = holds.list()
@@ -85,44 +81,32 @@ function createApiApp(
     if (principal !== undefined) log.serve(req, res, principal)
   })
   addWatchRoutes(app, watch)
-  app.post('/v1/{*act}', may('operator'))
-  addHoldRoutes(app, holds, (req) => principals.get(req))
-  addArchiveRoute(app, archive, (req) => principals.get(req))
-  app.post('/v1/reload', answered(reload))
-  app.post('/v1/policy/rollback', answered(activation.rollback))
-  app.post('/v1/policy/follow', answered(activation.follow))
-  app.post(
-    '/v1/policy/activate/:revision',
-    answered(({ revision }) => activation.activate(String(revision))),
+  const acts = createActs({ app, note, recorded, principalOf: (req) => principals.get(req) })
+  addHoldRoutes(acts, holds)
+  addArchiveRoute(acts, archive)
+  acts.add('/v1/reload', 'reload', ({ principal }) => reload(nameOf(principal)))
+  acts.add('/v1/policy/rollback', 'rollback', ({ principal }) => activation.rollback(nameOf(principal)))
+  acts.add('/v1/policy/follow', 'follow', ({ principal }) => activation.follow(nameOf(principal)))
+  acts.add('/v1/policy/activate/:revision', 'activate', ({ params: { revision = '' }, principal }) =>
+    activation.activate(revision, nameOf(principal)),
   )
-  app.post('/v1/integrations/:name/suspend', async (req, res) => {
-    const { name } = req.params
-    const { forMs, reason } = req.query
-    if (access.tokensOf(name) === null) return void res.status(422).json({ ok: false, problem: `there is no integration "${name}"` })
+  acts.add('/v1/integrations/:name/suspend', 'suspend', async ({ params: { name = '' }, query: { forMs, reason } }) => {
+    if (access.tokensOf(name) === null) return refusal(`there is no integration "${name}"`)
     const ms = forMs === undefined ? null : Number(forMs)
     if (ms !== null && !isWholeUpTo(ms, longestSuspensionMs))
-      return void res
-        .status(422)
-        .json({ ok: false, problem: 'forMs is a whole number of milliseconds, above zero and of ten years at most' })
+      return refusal('forMs is a whole number of milliseconds, above zero and of ten years at most')
     const { until } = await access.suspend(name, { forMs: ms, reason: textOf(reason) })
-    await recorded()
-    res.json({ ok: true, until })
+    return { ok: true, until }
   })
-  app.post('/v1/integrations/:name/resume', async (req, res) => {
-    const { name } = req.params
-    const ok = await access.resume(name, textOf(req.query['reason']))
-    res.status(ok ? 200 : 422).json(ok ? { ok } : { ok, problem: `"${name}" is not suspended` })
-  })
-  app.post('/v1/ca/rotate', async (req, res) => {
-    const { overlapMs } = req.query
+  acts.add('/v1/integrations/:name/resume', 'resume', async ({ params: { name = '' }, query }) =>
+    (await access.resume(name, textOf(query['reason']))) ? { ok: true } : refusal(`"${name}" is not suspended`),
+  )
+  acts.add('/v1/ca/rotate', 'rotate-ca', async ({ query: { overlapMs } }) => {
     const ms = overlapMs === undefined ? null : Number(overlapMs)
-    if (ms !== null && !isWholeUpTo(ms, longestOverlapMs))
-      return void res
-        .status(422)
-        .json({ ok: false, problem: 'overlapMs is a whole number of milliseconds, above zero and of a year at most' })
-    const rotated = await rotateCa(ms)
-    res.status(rotated.ok ? 200 : 422).json(rotated)
+    if (ms === null || isWholeUpTo(ms, longestOverlapMs)) return rotateCa(ms)
+    return refusal('overlapMs is a whole number of milliseconds, above zero and of a year at most')
   })
+  app.post('/v1/{*unknown}', may('operator'))
   app.use(
     (_req, res) =>
       void res.status(404).json({

@@ -1,8 +1,5 @@
-/** The operator's API that archives the oldest records of the log by hand; who may ask was looked at before. */
-import type { IncomingMessage } from 'node:http'
-import type { Express } from 'express'
-import type { Principal } from '../operators/index.ts'
-import { sendJson } from './answers.ts'
+/** The operator's API that archives the oldest records of the log by hand. */
+import { type Acts, refusal } from './acts.ts'
 
 /** Where the part that is archived ends: an index, or a time in milliseconds since the epoch. */
 export type ArchiveEnd = { readonly below: number } | { readonly beforeMs: number }
@@ -13,14 +10,12 @@ export type ArchiveRecords = (
   who: string,
 ) => Promise<{ readonly ok: true; readonly records: number; readonly to: string } | { readonly ok: false; readonly problem: string }>
 
-export function addArchiveRoute(app: Express, archive: ArchiveRecords, principalOf: (req: IncomingMessage) => Principal | undefined): void {
-  app.post('/v1/audit/archive', async (req, res) => {
-    const end = endFrom(req.query)
-    const answer =
-      end === null
-        ? { ok: false, problem: 'expected below=INDEX, or before=TIME such as 2026-01-31 or 2026-01-31T00:00:00Z' }
-        : await archive(end, principalOf(req)?.name ?? '')
-    sendJson(res, answer.ok ? 200 : 422, answer)
+export function addArchiveRoute(acts: Acts, archive: ArchiveRecords): void {
+  acts.add('/v1/audit/archive', 'archive', async ({ query, principal }) => {
+    const end = endFrom(query)
+    return end === null
+      ? refusal('expected below=INDEX, or before=TIME such as 2026-01-31 or 2026-01-31T00:00:00Z')
+      : archive(end, principal.name)
   })
 }
 

@@ -1,33 +1,29 @@
-/** The operator's API for legal holds on the audit log; who may ask was looked at before. */
-import type { IncomingMessage } from 'node:http'
-import type { Express } from 'express'
+/** The operator's API for legal holds on the audit log. */
 import type { By, GivenHold, Holds } from '../holds/index.ts'
 import type { Principal } from '../operators/index.ts'
-import { sendJson } from './answers.ts'
+import { type Acts, refusal } from './acts.ts'
 
 const names = new Set(['from', 'to', 'integration', 'until', 'reason'])
 const maxReasonCharacters = 500
 
-export function addHoldRoutes(app: Express, holds: Holds, principalOf: (req: IncomingMessage) => Principal | undefined): void {
-  app.post('/v1/audit/holds', async (req, res) => {
-    const given = holdFrom(req.query)
-    if (typeof given === 'string') return sendJson(res, 422, { ok: false, problem: given })
-    const hold = await holds.add(given, byOf(principalOf(req)))
-    if (hold === null) sendJson(res, 422, { ok: false, problem: 'there are a thousand holds already: release some' })
-    else sendJson(res, 200, { ok: true, hold })
+export function addHoldRoutes(acts: Acts, holds: Holds): void {
+  acts.add('/v1/audit/holds', 'hold', async ({ query, principal }) => {
+    const given = holdFrom(query)
+    if (typeof given === 'string') return refusal(given)
+    const hold = await holds.add(given, byOf(principal))
+    return hold === null ? refusal('there are a thousand holds already: release some') : { ok: true, hold }
   })
-  app.post('/v1/audit/holds/:id/release', async (req, res) => {
-    const reason = reasonFrom(req.query)
-    if (reason === null) return sendJson(res, 422, { ok: false, problem: noReason })
-    const ok = await holds.release(req.params.id, reason, byOf(principalOf(req)))
-    sendJson(res, ok ? 200 : 422, ok ? { ok } : { ok, problem: `there is no hold "${req.params.id}"` })
+  acts.add('/v1/audit/holds/:id/release', 'release', async ({ params: { id = '' }, query, principal }) => {
+    const reason = reasonFrom(query)
+    if (reason === null) return refusal(noReason)
+    return (await holds.release(id, reason, byOf(principal))) ? { ok: true } : refusal(`there is no hold "${id}"`)
   })
 }
 
 const noReason = `expected a reason, of at most ${maxReasonCharacters} characters`
 
-function byOf(principal: Principal | undefined): By {
-  return { who: principal?.name ?? '', role: principal?.role ?? '', by: principal?.by ?? '' }
+function byOf({ name, role, by }: Principal): By {
+  return { who: name, role, by }
 }
 
 type Query = Readonly<Record<string, unknown>>

@@ -68,6 +68,7 @@ export interface AuditStation extends AuditLog {
       | 'suspended'
       | 'resumed'
       | 'ca-rotated'
+      | 'acted'
       | 'sink-refused'
       | 'sink-gap'
       | 'read'

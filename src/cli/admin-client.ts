@@ -44,7 +44,8 @@ export function askGateway(socketPath: string, method: 'GET' | 'POST', path: str
       const Failure = ['ENOENT', 'ECONNREFUSED'].includes(error.code ?? '') ? NotListening : CommandError
       reject(new Failure(`no answer on ${socketPath}: ${explain(error, timeoutMs)}`, exitCodes.unavailable))
     }
-    const asked = request({ socketPath, method, path, agent: false, timeout: timeoutMs }, (res) => {
+    const headers = { 'sallyport-operator': operator() }
+    const asked = request({ socketPath, method, path, headers, agent: false, timeout: timeoutMs }, (res) => {
       text(res)
         .then((body) => resolve({ status: res.statusCode ?? 0, body: JSON.parse(body) as unknown }))
         .catch(fail)
@@ -57,6 +58,13 @@ export function askGateway(socketPath: string, method: 'GET' | 'POST', path: str
     })
     asked.end()
   })
+}
+
+/** For the record of what is asked for: the gateway cannot see who opens its socket. */
+function operator(): string {
+  const { SUDO_USER } = process.env
+  const user = `uid ${process.getuid?.() ?? 'unknown'}`
+  return SUDO_USER === undefined || !/^[\w.-]{1,64}$/.test(SUDO_USER) ? user : `${user}, by sudo of ${SUDO_USER}`
 }
 
 function explain(error: NodeJS.ErrnoException, timeoutMs: number): string {

@@ -39,8 +39,8 @@ export function createRecordActivation({
       logger.warn('there is no policy yet, and everything is denied: a bundle is missing')
       return
     }
-    const { revision, how, by, isNews } = activated
-    // A reload that changed nothing is not recorded; tokens are not part of a revision, and have their own record.
+    const { revision, how, by, from, previous, files, isNews } = activated
+    // A reload that changed nothing is not recorded.
     if (!isNews && how === 'reload') return
     const changed = describeChanges(activated.changed)
     const compared = readCompared()
@@ -50,6 +50,9 @@ export function createRecordActivation({
       integrations: integrations.length,
       how,
       by,
+      ...(from !== null && { from }),
+      ...(previous !== null && { previous }),
+      ...(how !== 'start' && files.length > 0 && { files: files.join(', ') }),
       reference: compared === null ? 'off' : describeCompared(compared),
       ...(how !== 'start' && changed !== '' && { changed }),
       ...(warnings.length > 0 && { warnings: warnings.join('\n').slice(0, 1000) }),

@@ -20,7 +20,7 @@ export interface FollowingOptions {
 
 export interface Following {
   /** Who may come in, at once, and then as `Activation.reload`. Never rejects. */
-  reload(by: ReloadCause): Promise<ReloadResult>
+  reload(by: ReloadCause, from?: string): Promise<ReloadResult>
   /** Changes after this are not missed. */
   begin(): Promise<void>
   /** Changes that were seen, and all later ones, are loaded from now on. */
@@ -40,21 +40,21 @@ export function createFollowing({ config, access, activation, logger, againMs = 
   const configText = () => JSON.stringify(readText(config.file))
   const configAtStart = configText()
 
-  async function reload(by: ReloadCause): Promise<ReloadResult> {
+  async function reload(by: ReloadCause, from?: string): Promise<ReloadResult> {
     clearTimeout(again)
-    const result = await reloadOnce(by)
+    const result = await reloadOnce(by, from)
     // A change is reported once by the watcher, so what could not be read then is read again here.
     if (!result.ok && passing.test(result.problem ?? '') && watches.length > 0)
       again = setTimeout(() => void reload('folders'), againMs).unref()
     return result
   }
 
-  async function reloadOnce(by: ReloadCause): Promise<ReloadResult> {
+  async function reloadOnce(by: ReloadCause, from?: string): Promise<ReloadResult> {
     try {
       if (by !== 'folders') await Promise.all(watches.map(({ aboutToRead }) => aboutToRead()))
       // A token that was removed no longer admits anyone while rules are compiled.
       await access.refresh()
-      const result = await activation.reload(by)
+      const result = await activation.reload(by, from)
       if (by === 'folders' || configText() === configAtStart) return result
       logger.warn('sallyport.yaml has changed since the start, and is read only then: restart the gateway for it')
       return { ...result, needsRestart: true }

@@ -217,7 +217,7 @@ export async function startGateway(
     maxConnections: descriptors.forOperator,
     ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, state, metrics, logger },
     ...{ audit, keeping, shipping, holds: logWork.holds, watching },
-    reload: () => following.reload('operator'),
+    reload: (from: string) => following.reload('operator', from),
     rotateCa: trust.rotate,
     usage: metering.report,
     integrations: registry.names,

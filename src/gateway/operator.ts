@@ -36,7 +36,7 @@ export interface OperatorOptions {
   readonly usage: () => AsyncIterable<string>
   /** Names of the integrations in force. */
   readonly integrations: () => readonly string[]
-  readonly reload: () => Promise<ReloadResult>
+  readonly reload: (from: string) => Promise<ReloadResult>
   readonly rotateCa: (overlapMs: number | null) => Promise<Rotated>
   readonly metrics: Metrics
   readonly logger: Logger
@@ -115,6 +115,7 @@ export function createOperator(options: OperatorOptions): Admin {
       },
       ...{ note: audit.note, noted: audit.noted, next: () => audit.status().records },
     },
+    note: (facts) => audit.note('acted', facts),
     logger,
   })
 }

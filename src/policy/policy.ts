@@ -165,12 +165,13 @@ function revisionOf({ sourceHash }: CompiledPolicy, reporting: RegoSources): str
 
 const digests = new WeakMap<Integration, string>()
 
-/** Of all that governs it, limits and file roots too; not of its tokens, which no revision brings back. Computed once for each that was loaded. */
+/** Of all that its manifest says: what it may do, its limits and file roots, and its tokens, though no revision brings these back. Computed once for each that was loaded. */
 function digestOf(integration: Integration): string {
   let known = digests.get(integration)
   if (known === undefined) {
-    const { tokenHashes: _tokens, source: _source, ...governing } = integration
-    known = digest(JSON.stringify([governing, indexManifest(integration)]))
+    const { tokenHashes, source: _source, ...governing } = integration
+    const tokens = tokenHashes.map((tokenHash) => tokenHash.toString('hex'))
+    known = digest(JSON.stringify([governing, tokens, indexManifest(integration)]))
     digests.set(integration, known)
   }
   return known

@@ -32,6 +32,7 @@ const columns = [
   ['receivedBytes', 'received', 'plain'],
   ['durationMs', 'duration', 'plain'],
   ['complete', 'complete', 'flag'],
+  ['claimed', 'claimed', 'plain'],
 ] as const
 
 type Stored = string | number | null

@@ -39,6 +39,8 @@ export interface Entry {
   readonly receivedBytes: number | null
   readonly durationMs: number | null
   readonly complete: boolean | null
+  /** Who the caller of a refused request said it was, where nothing proved it. */
+  readonly claimed: string | null
 }
 
 export type LogRecord = Readonly<Record<string, unknown>>
@@ -77,7 +79,14 @@ export function entryOf(index: number, record: LogRecord | null): Entry {
     case 'decided':
       return { ...base, requests: 1, decision: record['allow'] === true ? 'allow' : 'deny' }
     case 'refused':
-      return { ...base, requests: 1, decision: 'refused', problem: textOf(record['code']), detail: cut(textOf(record['detail'])) }
+      return {
+        ...base,
+        requests: 1,
+        decision: 'refused',
+        problem: textOf(record['code']),
+        detail: cut(textOf(record['detail'])),
+        claimed: textOf(record['claimed']),
+      }
     case 'summed':
       return {
         ...base,
@@ -150,6 +159,7 @@ const nothing: Entry = {
   receivedBytes: null,
   durationMs: null,
   complete: null,
+  claimed: null,
 }
 
 /** The members of a record that is about no request, as `key=value`. */

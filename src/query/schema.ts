@@ -1,7 +1,7 @@
 /** The tables of the index. It holds nothing that is not in the log, and is made anew whenever this changes. */
 
 /** Of the tables and of what is written into them: a file of another version is not used. */
-export const schemaVersion = 2
+export const schemaVersion = 3
 /** "SPal": the file is an index of ours. */
 export const applicationId = 0x5350616c
 
@@ -33,7 +33,7 @@ export const tables = `
     seq INTEGER PRIMARY KEY, settled INTEGER, time INTEGER, type INTEGER NOT NULL, id TEXT, parent TEXT, integration INTEGER,
     identity INTEGER, decision INTEGER, rule INTEGER, kind INTEGER, action INTEGER, method INTEGER, scheme INTEGER, host INTEGER,
     port INTEGER, place INTEGER, path TEXT, query TEXT, status INTEGER, problem INTEGER, detail TEXT, requests INTEGER NOT NULL,
-    sent INTEGER, received INTEGER, duration REAL, complete INTEGER
+    sent INTEGER, received INTEGER, duration REAL, complete INTEGER, claimed TEXT
   );
   CREATE VIRTUAL TABLE found USING fts5(words, content='', contentless_delete=1, tokenize='unicode61');
   CREATE VIRTUAL TABLE open USING fts5(words, texts UNINDEXED, tokenize='unicode61');

@@ -2,6 +2,7 @@
 export { bundlePath, tilePath, tileWidth, walName, walsAmong } from './layout.ts'
 export { type LogName, readLogName } from './origin.ts'
 export { readAudit, readNewest } from './read.ts'
+export type { Act } from './schema/index.ts'
 export { segmentName, segmentsAmong } from './segments.ts'
 export { readRecords, type StoredRecord } from './stored.ts'
 export { readLines } from './stored-files.ts'

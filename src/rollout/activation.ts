@@ -6,8 +6,9 @@ import type { IntegrationRegistry } from '../manifests/index.ts'
 import type { RegoSources } from '../opa/index.ts'
 import type { PolicySet, PreparedPolicy } from '../policy/index.ts'
 import { createActivationQueue, Preempted, unlessAborted, type Work } from './activation-queue.ts'
-import { boundedChanges, changesBetween, type IntegrationChanges } from './changes.ts'
+import { boundedChanges, changedNames, changesBetween } from './changes.ts'
 import { type Activated, type History, HistoryError, UnknownRevision } from './history/index.ts'
+import type { InForce, ReloadCause } from './in-force.ts'
 
 export interface ReloadResult {
   readonly ok: boolean
@@ -50,37 +51,19 @@ export interface ActivationOptions {
   readonly onUnlisted: (revision: string, error: Error) => void
 }
 
-/** What is in force now. */
-export interface InForce extends Pick<PolicySet, 'integrations' | 'bundles'> {
-  /** How the policy came to be active; `null`: the manifests are known, and there is no policy yet. */
-  readonly activated: ActivationEvent | null
-}
-
-export interface ActivationEvent {
-  readonly revision: string
-  readonly how: Activated['how']
-  readonly by: string
-  /** Another revision was active before, or a set was rejected since. */
-  readonly isNews: boolean
-  readonly changed: IntegrationChanges
-}
-
-/** What caused a reload of the folders: a call of the operator's API, a change of a file, a signal. */
-export type ReloadCause = 'operator' | 'folders' | 'signal'
-
 export interface Activation {
   /** Activates the pinned revision, or the folders with the persisted bundles. Throws what makes it bad. */
   start(): Promise<void>
-  /** Activates the folders as they are, unless a revision is pinned. Of several reloads at once only the newest is built. */
-  reload(by: ReloadCause): Promise<ReloadResult>
+  /** Activates the folders as they are, unless a revision is pinned. Of several reloads at once only the newest is built. `from`, here and below: who asks. */
+  reload(by: ReloadCause, from?: string): Promise<ReloadResult>
   /** A new bundle with all that there is beside it; `origin` is for messages. */
   offer(name: string, bundle: SnapshotBundle, origin: string): Promise<ReloadResult>
   /** A revision of the history; it stays through changes of the folders and bundles and restarts, until `follow`. */
-  activate(revision: string): Promise<ReloadResult>
+  activate(revision: string, from?: string): Promise<ReloadResult>
   /** The revision before the active one. */
-  rollback(): Promise<ReloadResult>
+  rollback(from?: string): Promise<ReloadResult>
   /** The folders and bundles again. */
-  follow(): Promise<ReloadResult>
+  follow(from?: string): Promise<ReloadResult>
   list(): Promise<{ readonly active: string | null; readonly pinned: string | null; readonly activations: readonly Activated[] }>
   /** Why the last set was rejected; `null` where it was not. */
   rejected(): string | null
@@ -100,6 +83,8 @@ export function createActivation(options: ActivationOptions): Activation {
   const chosen = (work: Work<ReloadResult>) => queue.choose(work).catch(afterClose)
   /** The newest good ones. */
   let current: BundleSet = new Map()
+  /** Of the active set. */
+  let texts: Pick<PolicySet, 'manifests' | 'rules'> = { manifests: {}, rules: {} }
 
   async function fromFolders(set: BundleSet): Promise<PolicySet> {
     const { integrations, manifests } = await registry.read()
@@ -126,10 +111,11 @@ export function createActivation(options: ActivationOptions): Activation {
   }
 
   /** `before` runs once the whole set is prepared, and before it is activated: where either fails, nothing has changed. */
-  async function apply(set: PolicySet, { how, by, before, signal = neverAborted }: Way): Promise<void> {
+  async function apply(set: PolicySet, { how, by, from, before, signal = neverAborted }: Way): Promise<void> {
     const { integrations, bundles: active } = set
     const { revision, activate } = await unlessAborted(signal, prepare(set, signal))
-    const isOther = revision !== activeRevision()
+    const previous = activeRevision()
+    const isOther = revision !== previous
     if (isOther) await history.keep(revision, set)
     signal.throwIfAborted()
     const changed = changesBetween(registry.all(), integrations)
@@ -141,8 +127,15 @@ export function createActivation(options: ActivationOptions): Activation {
       throw error
     }
     registry.replace(integrations)
-    const inForce = { integrations, bundles: active, activated: { revision, how, by, isNews: isOther || rejected !== null, changed } }
+    const files = [...changedNames(texts.manifests, set.manifests), ...changedNames(texts.rules, set.rules)]
+    const isNews = isOther || rejected !== null
+    const inForce = {
+      integrations,
+      bundles: active,
+      activated: { revision, how, by, from: from ?? null, previous, files, isNews, changed },
+    }
     rejected = null
+    texts = set
     onActivated(inForce)
     if (isOther)
       await history
@@ -199,12 +192,12 @@ export function createActivation(options: ActivationOptions): Activation {
     return () => set(earlier)
   }
 
-  const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal) =>
-    attempt({ how, by: 'operator', signal, find: () => fromHistory(revision), before: () => pin(revision) })
+  const activate = (revision: string, how: 'activate' | 'rollback', signal: AbortSignal, from?: string) =>
+    attempt({ how, by: 'operator', from, signal, find: () => fromHistory(revision), before: () => pin(revision) })
 
-  async function reloadFromDisk(by: ReloadCause, signal: AbortSignal): Promise<ReloadResult> {
+  async function reloadFromDisk(by: ReloadCause, signal: AbortSignal, from?: string): Promise<ReloadResult> {
     const missing = missingIn(current)
-    if (missing.length === 0) return attempt({ how: 'reload', by, signal, find: () => fromFolders(current) })
+    if (missing.length === 0) return attempt({ how: 'reload', by, from, signal, find: () => fromFolders(current) })
     try {
       publishWithoutPolicy((await fromFolders(current)).integrations)
       return { ok: true, revision: now(), missing }
@@ -239,9 +232,9 @@ export function createActivation(options: ActivationOptions): Activation {
         publishWithoutPolicy(found.integrations)
       }
     },
-    reload: (by) =>
+    reload: (by, from) =>
       queue
-        .reload(async (signal) => (pinned === null ? reloadFromDisk(by, signal) : { ok: true, revision: now(), pinned }))
+        .reload(async (signal) => (pinned === null ? reloadFromDisk(by, signal, from) : { ok: true, revision: now(), pinned }))
         .catch(afterClose),
     offer: (name, bundle, origin) =>
       queued(async (signal) => {
@@ -250,23 +243,23 @@ export function createActivation(options: ActivationOptions): Activation {
         const isLater = pinned !== null || missing.length > 0
         const result: ReloadResult = isLater
           ? { ok: true, revision: now(), missing, ...(pinned !== null && { pinned }) }
-          : await attempt({ how: 'bundle', by: name, signal, find: () => fromFolders(set), origin })
+          : await attempt({ how: 'bundle', by: name, from: origin, signal, find: () => fromFolders(set), origin })
         if (result.ok) current = set
         return result
       }),
-    activate: (revision) => chosen((signal) => activate(revision, 'activate', signal)),
-    rollback: () =>
+    activate: (revision, from) => chosen((signal) => activate(revision, 'activate', signal, from)),
+    rollback: (from) =>
       chosen(async (signal) => {
         const before = revisionBefore(await history.list(), now())
         if (before === null) return { ok: false, revision: now(), problem: 'there is no earlier revision' }
-        return activate(before, 'rollback', signal)
+        return activate(before, 'rollback', signal, from)
       }),
     // A choice as well: put back behind a revision that was chosen later, it would undo it.
-    follow: () =>
+    follow: (from) =>
       chosen(async (signal) => {
         const missing = missingIn(current)
         if (missing.length > 0) return { ok: false, revision: now(), problem: `bundles are missing: ${missing.join(', ')}` }
-        return attempt({ how: 'reload', by: 'operator', signal, find: () => fromFolders(current), before: () => pin(null) })
+        return attempt({ how: 'reload', by: 'operator', from, signal, find: () => fromFolders(current), before: () => pin(null) })
       }),
     list: async () => ({ active: activeRevision(), pinned, activations: await history.list() }),
     rejected: () => rejected,
@@ -281,6 +274,7 @@ const neverAborted = new AbortController().signal
 interface Way {
   readonly how: Activated['how']
   readonly by: string
+  readonly from?: string | undefined
   /** Gives what undoes it. */
   readonly before?: () => Promise<() => Promise<void>>
   /** Where it is aborted before the activation, nothing has changed. */

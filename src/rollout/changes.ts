@@ -4,8 +4,8 @@ import type { Integration } from '../core/index.ts'
 /** Integration → the parts of its manifest that are otherwise than before; or `added`, or `removed`. */
 export type IntegrationChanges = Readonly<Record<string, readonly string[]>>
 
-/** Not its tokens, since admission is not part of a revision; nor its file, which is there for messages. */
-const parts = ['owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction', 'denials'] as const
+/** Not its file, which is there for messages. */
+const parts = ['tokenHashes', 'owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction', 'denials'] as const
 
 export function changesBetween(before: Iterable<Integration>, after: readonly Integration[]): IntegrationChanges {
   const old = new Map(Array.from(before, (integration) => [integration.name, integration]))
@@ -16,7 +16,7 @@ export function changesBetween(before: Iterable<Integration>, after: readonly In
     if (known === undefined) changes[integration.name] = ['added']
     else if (known !== integration) {
       const changed = parts.filter((part) => JSON.stringify(known[part]) !== JSON.stringify(integration[part]))
-      if (changed.length > 0) changes[integration.name] = changed
+      if (changed.length > 0) changes[integration.name] = changed.map((part) => (part === 'tokenHashes' ? 'tokens' : part))
     }
   }
   for (const name of old.keys()) changes[name] = ['removed']
@@ -24,6 +24,13 @@ export function changesBetween(before: Iterable<Integration>, after: readonly In
 }
 
 const maxNamed = 50
+
+/** Names of what is otherwise in these texts, or only in one of them; at most so many as are named. */
+export function changedNames(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): readonly string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)])
+  const changed = [...names].filter((name) => before[name] !== after[name]).sort()
+  return changed.length <= maxNamed ? changed : [...changed.slice(0, maxNamed), `and ${changed.length - maxNamed} more`]
+}
 
 /** `weather: limits, network; mailer: added`. */
 export function describeChanges(changes: IntegrationChanges): string {

@@ -49,7 +49,7 @@ async function arrange(t: TestContext, { config = '' } = {}) {
   return { installation, write, text, status, origin }
 }
 
-test('a rollback brings no token back and locks out none, and a change of limits alone is a revision', async (t) => {
+test('a rollback brings no token back and locks out none, and a change of limits or of tokens alone is a revision', async (t) => {
   const { installation, write, status } = await arrange(t)
   const running = await startHere(t, installation)
   const first = JSON.parse((await policyCommand(installation, 'list', '--json')).stdout).active
@@ -57,7 +57,9 @@ test('a rollback brings no token back and locks out none, and a change of limits
   const second = await running.gateway.reload()
   assert.notEqual(second.revision, first)
   write('two', 'limits: { concurrency: 7 }')
-  assert.equal((await running.gateway.reload()).revision, second.revision, 'a token is no part of a revision')
+  assert.notEqual((await running.gateway.reload()).revision, second.revision, 'a token is a part of a revision')
+  assert.deepEqual([await status(running, 'weather-token'), await status(running, 'two')], [407, 200])
+  assert.equal((await policyCommand(installation, 'rollback')).stdout, `active: revision ${second.revision}\n`)
   assert.deepEqual([await status(running, 'weather-token'), await status(running, 'two')], [407, 200])
   assert.equal((await policyCommand(installation, 'rollback')).stdout, `active: revision ${first}\n`)
   assert.deepEqual([await status(running, 'weather-token'), await status(running, 'two')], [407, 200])
@@ -67,7 +69,12 @@ test('a rollback brings no token back and locks out none, and a change of limits
     )?.[1]
   assert.equal(await capacity(), '256')
   const shown = await policyCommand(installation, 'show', second.revision)
-  assert.match(shown.stdout, new RegExp(`^revision ${second.revision}\n\\S+  reload \\((?:signal|folders)\\)  weather: limits\n`))
+  assert.match(
+    shown.stdout,
+    new RegExp(
+      `^revision ${second.revision}\n\\S+  rollback \\(operator\\)  weather: tokens\n\\S+  reload \\((?:signal|folders)\\)  weather: limits\n`,
+    ),
+  )
   assert.match(shown.stdout, /^== weather\.yaml\n.*concurrency: 7/ms)
   assert.deepEqual(
     installation
@@ -76,6 +83,8 @@ test('a rollback brings no token back and locks out none, and a change of limits
     [
       ['start', 'folders', undefined],
       ['reload', 'folders', 'weather: limits'],
+      ['reload', 'folders', 'weather: tokens'],
+      ['rollback', 'operator', 'weather: tokens'],
       ['rollback', 'operator', 'weather: limits'],
     ],
   )

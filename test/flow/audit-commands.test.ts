@@ -63,6 +63,22 @@ test('audit tail shows as many rows as were asked for', async (t) => {
   assert.equal(rowsOf((await run('tail -n 2 --json')).stdout).length, 2)
 })
 
+test('a row of audit tail says of a refusal what was asked for, and who its caller claims to be', async (t) => {
+  const refused = {
+    ...{ time, type: 'refused', id: 'r1', integration: null, code: 'unidentified', detail: 'send a token', claimed: 'weather' },
+    subject: { method: 'GET', scheme: 'http', host: 'example.com', port: 80, path: '/a', query: 'b=1' },
+  }
+  const { claimed: _, subject: __, ...bare } = refused
+  const { run } = place(t, [JSON.stringify(refused), settled('r1'), JSON.stringify({ ...bare, id: 'r2' })])
+  assert.deepEqual(
+    rowsOf((await run('tail')).stdout).map((row) => row.slice(row.indexOf('  '))),
+    [
+      '  - (claims to be weather)  REFUSED  GET http://example.com:80/a?b=1  unidentified: send a token  200 1 ms  r1',
+      '  -  REFUSED  unidentified: send a token  (not settled)  r2',
+    ],
+  )
+})
+
 test('more records are read than a call has arguments, over files and bundles', async (t) => {
   const folder = createFolder(t)
   writeTlog(folder, { records: Array.from({ length: 140_000 }, () => '{}'), walFrom: 70_001 })

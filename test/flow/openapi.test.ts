@@ -74,8 +74,13 @@ test('each route of the API is described', () => {
   const text = globSync('src/admin/*.ts', { cwd: root })
     .map((path) => readFileSync(join(root, path), 'utf8'))
     .join('\n')
-  const routes = [...text.matchAll(/app\.(get|post)\(\s*'(\/v1\/[^'{]*)'/g)].map(([, method = '', path = '']) => [
-    method,
+  assert.deepEqual(
+    text.match(/(?:app|routes)\.(?:post|put|patch|delete|all)\('/g),
+    ["app.post('"],
+    'a route that does something is an act: acts.add',
+  )
+  const routes = [...text.matchAll(/(?:app\.(get)|acts\.(add))\(\s*'(\/v1\/[^'{]*)'/g)].map(([, get, , path = '']) => [
+    get ?? 'post',
     path.replace(/:\w+/g, '{}'),
   ])
   const described = operations.map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/\{\w+\}/g, '{}')}`)

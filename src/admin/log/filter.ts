@@ -50,7 +50,19 @@ const columns = [
     'port',
     'place',
   ] as const),
-  ...(['path', 'query', 'status', 'problem', 'detail', 'requests', 'sentBytes', 'receivedBytes', 'durationMs', 'complete'] as const),
+  ...([
+    'path',
+    'query',
+    'status',
+    'problem',
+    'detail',
+    'requests',
+    'sentBytes',
+    'receivedBytes',
+    'durationMs',
+    'complete',
+    'claimed',
+  ] as const),
 ] as const satisfies readonly (keyof Entry)[]
 
 function tellsOf(name: string, hidden: readonly string[]): boolean {

@@ -8,9 +8,10 @@ export function timed(entry: Entry) {
 
 /** Time, integration, decision, what it was about, why, how it ended, and the id. */
 export function entryColumns(entry: Entry): readonly string[] {
-  const { time, type, integration, decision, detail, id } = entry
+  const { time, type, integration, decision, detail, id, claimed } = entry
   const when = time === null ? '-' : new Date(time).toISOString()
-  const who = integration ?? '-'
+  // A name that nothing proves must not look like one that something does.
+  const who = integration ?? (claimed === null ? '-' : `- (claims to be ${claimed})`)
   if (decision === null) return [when, who, type.toUpperCase(), '', detail ?? '', '', id ?? '']
   if (type === 'summed') return [when, who, 'REFUSED', '', detail ?? '', `${entry.requests} requests`, '']
   return [when, who, decision.toUpperCase(), targetOf(entry), reasonOf(entry), endOf(entry), id ?? '']
@@ -42,7 +43,10 @@ export function targetOf({ kind, action, method, scheme, host, port, place, path
       return `resolve ${host}`
     case null:
       // What was refused before it was known what it is.
-      return [method, `${host ?? ''}${port === null ? '' : `:${port}`}${path ?? ''}`]
+      return [
+        method,
+        `${scheme === null ? '' : `${scheme}://`}${host ?? ''}${port === null ? '' : `:${port}`}${path ?? ''}${query === null ? '' : `?${query}`}`,
+      ]
         .filter((part) => part !== null && part !== '')
         .join(' ')
     default:

@@ -77,7 +77,7 @@ function entriesAs(output: OutputFormat, entries: readonly Entry[], isFirst: boo
 const entryNames = [
   ...(['index', 'settledIndex', 'time', 'type', 'id', 'parent', 'integration', 'identity', 'decision', 'rule', 'kind', 'action'] as const),
   ...(['method', 'scheme', 'host', 'port', 'place', 'path', 'query', 'status', 'problem', 'detail', 'requests', 'sentBytes'] as const),
-  ...(['receivedBytes', 'durationMs', 'complete'] as const),
+  ...(['receivedBytes', 'durationMs', 'complete', 'claimed'] as const),
 ]
 
 function sumsAs(output: OutputFormat, by: By, sums: readonly Sum[]): string {

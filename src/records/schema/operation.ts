@@ -1,4 +1,5 @@
 /** The records of what is not a request: the gateway's own life, the policy, and the operator's acts. */
+import { acts } from './acts.ts'
 import { count, flag, hex, integration, type MemberSchema, oneOf, optional, type RecordType, text, time } from './members.ts'
 
 const reason = optional(text('that was given', 600))
@@ -34,11 +35,18 @@ export const operation: Readonly<Record<string, RecordType>> = {
       integrations: count('with a manifest'),
       how: oneOf('it came', ['start', 'reload', 'activate', 'rollback', 'bundle']),
       by: text('`folders` (a file changed), `signal`, `operator` (a command), or the bundle’s name', 300),
+      from: optional(text('who the operator is (what proved it, and `who` of `acted`); or the server or folder that the bundle came from')),
+      previous: optional(text('the revision before; absent where there was none', 200)),
+      files: optional(text('manifests and rules that are otherwise than in the set before, at most 50 of each; not at the start')),
       reference: text(
         'the comparison with OPA’s own SDK before the activation: `38 inputs checked, 2 skipped (function 2)`, or `off`',
         600,
       ),
-      changed: optional(text('what changed for which integration: `weather: network, limits; mail: added`')),
+      changed: optional(
+        text(
+          'what changed for which integration, of its manifest or of what that leaves to sallyport.yaml: `weather: network, tokens; mail: added`',
+        ),
+      ),
       warnings: optional(text('rules that look at data which nothing provides, one per line', 1100)),
     },
   },
@@ -51,6 +59,26 @@ export const operation: Readonly<Record<string, RecordType>> = {
     members: {
       integration: someone('whose manifest it is'),
       change: oneOf('its manifest has other tokens, is new, or was removed', ['tokens', 'admitted', 'removed']),
+    },
+  },
+  acted: {
+    description:
+      'An operator asked for something by the API, or by a command that asks the API. It is on disk before the answer, behind the records of what came of it; what was refused or failed is recorded too.',
+    members: {
+      act: oneOf('what was asked for', acts),
+      on: optional(text('that it is about: the integration, the revision, the hold')),
+      reason: optional(text('that was given')),
+      asked: optional({
+        description: 'what else was asked, as it was written',
+        type: 'object',
+        additionalProperties: { type: 'string' },
+      }),
+      ok: flag('it was done'),
+      problem: optional(text('why it was not')),
+      revision: optional(text('that is active after it', 200)),
+      ...principal,
+      claimed: optional(text('who the command says its user is: a label, which proves nothing', 300)),
+      peer: optional(text('address that it was asked from; absent for the socket', 200)),
     },
   },
   suspended: {

@@ -1,0 +1,5 @@
+/** What operators can ask for, as the member `act` of `acted` names it. */
+
+export const acts = ['reload', 'activate', 'rollback', 'follow', 'suspend', 'resume', 'rotate-ca', 'hold', 'release', 'archive'] as const
+
+export type Act = (typeof acts)[number]
