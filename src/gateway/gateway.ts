@@ -86,7 +86,7 @@ export async function startGateway(
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
   const registry = createIntegrationRegistry(config.integrationsFolder, config.defaults)
-  const metering = createMetering({ config, note, names: registry.names, now, logger, metrics })
+  const metering = createMetering({ config, note, watch: watching.event, names: registry.names, now, logger, metrics })
   const descriptors = createDescriptors()
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
@@ -271,7 +271,11 @@ export async function startGateway(
   state.ready = true
   metering.keeper.start()
   following.start()
-  watching.start()
+  watching.start({
+    ...{ config, names: registry.names, limits: metering.limits, room: keeping.room, audit: audit.status, sinks: shipping.status },
+    differences: () => referenceReports?.counts().differences ?? null,
+    authority: trust.current,
+  })
   await logWork.start()
   const addresses = listeners.map(({ name, address }) => ({ name, address }))
   const revision = active.revision()

@@ -2,6 +2,7 @@
 import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Integration } from '../core/index.ts'
+import type { WatchEvent } from '../detect/index.ts'
 import { createLimits, type LimitsStation } from '../limits/index.ts'
 import { createSlices, type Logger, type Metrics } from '../telemetry/index.ts'
 import { createUsage, createUsageKeeper, type UsageKeeper, type UsageStation, usageSeries } from '../usage/index.ts'
@@ -9,6 +10,8 @@ import { createUsage, createUsageKeeper, type UsageKeeper, type UsageStation, us
 export interface MeteringOptions {
   readonly config: Config
   readonly note: AuditStation['note']
+  /** What is watched: a breaker that changes. */
+  readonly watch: (event: WatchEvent) => void
   /** Of the integrations in force. */
   readonly names: () => readonly string[]
   /** Milliseconds, monotonic. */
@@ -27,7 +30,7 @@ export interface Metering {
   update(integrations: readonly Integration[]): void
 }
 
-export function createMetering({ config, note, names, now, logger, metrics }: MeteringOptions): Metering {
+export function createMetering({ config, note, watch, names, now, logger, metrics }: MeteringOptions): Metering {
   const limits = createLimits({
     now,
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
@@ -35,6 +38,7 @@ export function createMetering({ config, note, names, now, logger, metrics }: Me
     peerArrivals: config.defaults.limits.arrivals,
     onBreakerChange(integration, { origin, state }) {
       note('breaker', { integration, origin, state })
+      watch({ type: 'breaker', integration, destination: origin, facts: { state, hasEnded: state === 'closed' }, at: Date.now() })
       logger.warn({ integration, origin, state }, 'a breaker changed')
     },
   })

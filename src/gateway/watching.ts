@@ -4,12 +4,13 @@ import type { Watch } from '../core/index.ts'
 import type { WatchEvent } from '../detect/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Args, WatcherProcess } from '../watcher/index.ts'
+import { type ConditionSources, type Conditions, createConditions } from './watched-conditions.ts'
 
 export interface Watching {
   /** The station of the path; `null` where nothing is watched. */
   readonly station: Watch | null
-  /** Once the gateway serves. */
-  start(): void
+  /** Once the gateway serves; from then on its own conditions are watched too. */
+  start(sources: ConditionSources): void
   /** `null` where nothing is watched. */
   status(): WatchingStatus | null
   event(event: WatchEvent): void
@@ -36,6 +37,7 @@ export interface WatchingOptions {
 const sliceMs = 1000
 /** After a destination was used for the first time. */
 const earlyMs = 250
+const conditionsMs = 1000
 
 /** Nothing is started, and nothing loaded, without `watch:`. */
 export async function createWatching({ config, logger, metrics }: WatchingOptions): Promise<Watching> {
@@ -52,6 +54,7 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
   let isDropping = false
   let timer: NodeJS.Timeout | null = null
   let early: NodeJS.Timeout | null = null
+  let looking: NodeJS.Timeout | null = null
   const observer = createObserver({
     onFirstUse() {
       early ??= setTimeout(() => {
@@ -62,25 +65,36 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
   })
 
   async function send(): Promise<void> {
+    const before = dropped
     for (const slice of observer.cut()) {
       if (watcher?.take(slice)) taken += 1
-      else {
-        dropped += 1
-        droppedSlices.inc()
-      }
+      else drop(1)
       // Requests have their turn.
       await new Promise((resolve) => setImmediate(resolve))
     }
-    sayDropped()
+    sayDropped(before)
   }
 
-  function sayDropped(): void {
-    const { waiting, pid } = watcher ?? { waiting: null, pid: null }
-    const behind = pid === null || (waiting !== null && waiting.slices > 10)
-    if (behind === isDropping) return
-    isDropping = behind
-    if (behind) logger.warn({ dropped, waiting }, 'the process that watches is behind or gone: what passes meanwhile is not watched')
-    else logger.info({ dropped }, 'the process that watches keeps up again')
+  async function look(conditions: Conditions): Promise<void> {
+    try {
+      for (const event of await conditions.look()) watcher?.event(event)
+    } catch (error) {
+      logger.error({ err: error }, 'conditions of the gateway cannot be watched')
+    }
+  }
+
+  function drop(slices: number): void {
+    dropped += slices
+    droppedSlices.inc(slices)
+  }
+
+  function sayDropped(before: number): void {
+    const isNow = dropped > before
+    if (isNow === isDropping) return
+    isDropping = isNow
+    if (isNow)
+      logger.warn({ waiting: watcher?.waiting }, 'the process that watches is behind or gone: what passes meanwhile is not watched')
+    else logger.info({ dropped }, 'what passes is watched again')
   }
 
   const droppedSlices = metrics.counter('sallyport_watch_slices_dropped_total', 'Slices of what passed that were not watched.')
@@ -91,7 +105,7 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
 
   return {
     station: observer,
-    start() {
+    start(sources) {
       watcher = startWatcher(
         { file: config.state.watch, rules: rulesFrom() },
         {
@@ -99,6 +113,7 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
             for (const { rule, severity, integration, destination, title } of findings)
               logger.warn({ rule, severity, integration, destination, title }, 'something unusual passed')
           },
+          onLost: drop,
           onEnd(how, words) {
             restarts += 1
             restartsTotal.inc()
@@ -107,6 +122,8 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
         },
       )
       timer = setInterval(() => void send(), sliceMs).unref()
+      const conditions = createConditions(sources)
+      looking = setInterval(() => void look(conditions), conditionsMs).unref()
     },
     status() {
       const store = watcher?.status()?.store
@@ -120,7 +137,7 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
     event: (event) => watcher?.event(event),
     ask: (question, args) => watcher?.ask(question, args) ?? Promise.reject(new Error('the gateway is starting')),
     async close() {
-      for (const pending of [timer, early]) if (pending !== null) clearTimeout(pending)
+      for (const pending of [timer, early, looking]) if (pending !== null) clearTimeout(pending)
       await send()
       await watcher?.close()
     },

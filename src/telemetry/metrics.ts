@@ -12,7 +12,7 @@ export interface Metrics {
   text(): AsyncIterable<string>
   readonly contentType: string
   /** A counter without labels, for what is rare. */
-  counter(name: string, help: string): { inc(): void }
+  counter(name: string, help: string): { inc(by?: number): void }
   /** A counter with one label, whose values are all shown from the start. */
   labelledCounter(name: string, help: string, label: string, values: readonly string[]): LabelledCounter
   /** A gauge read at scrape. */

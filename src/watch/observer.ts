@@ -99,12 +99,14 @@ export function createObserver({ onFirstUse, now = Date.now, monotonic = () => p
   }
 
   return {
-    decided(request, { allow }) {
+    decided(request, { allow, obligations }) {
       const { integration } = request
       const counter = counterOf(integration.name, integration.owner, destinationOf(request), hostOf(request), !allow)
       counter.owner = integration.owner
-      counter.begun(request.id, request.at)
       counter.open += 1
+      // What is inside an intercepted tunnel is counted, and not the tunnel as well.
+      if (request.kind === 'tunnel' && obligations.tls === 'intercept') return counter
+      counter.begun(request.id, request.at)
       if (counter.wantsPaths && 'path' in request.target) counter.path(hashText(request.target.path, 0))
       return counter
     },

@@ -1,7 +1,8 @@
 /** Questions to the process that watches, until they are answered. Their number and their time are bounded. */
 
 export interface OpenQuestions {
-  ask(send: (id: number) => void): Promise<unknown>
+  /** `send`: `false` where there is no process to ask. */
+  ask(send: (id: number) => boolean): Promise<unknown>
   answer(id: number, result: unknown, problem: string | null): void
   /** Of all that are open. */
   fail(problem: string): void
@@ -29,10 +30,11 @@ export function createOpenQuestions(): OpenQuestions {
       open.set(id, answer)
       const timer = setTimeout(() => take(id)?.reject(new Error('the process that watches does not answer')), timeoutMs)
       try {
-        send(id)
+        if (!send(id)) throw new Error('the process that watches is being started')
         return await answer.promise
       } finally {
         clearTimeout(timer)
+        open.delete(id)
       }
     },
     answer(id, result, problem) {

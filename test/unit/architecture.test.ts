@@ -17,7 +17,7 @@ const floors: readonly (readonly string[])[] = [
   ['pipeline'],
   ['sinks', 'review', 'operators', 'incidents'],
   ['reporting', 'rollout', 'query', 'watcher'],
-  ['policy', 'alerts'],
+  ['policy', 'alerts', 'processes'],
   ['reference', 'bundles', 'detect'],
   [
     'opa',
