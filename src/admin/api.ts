@@ -14,6 +14,7 @@ import { sendJson, sendProblem } from './answers.ts'
 import { type ArchiveRecords, addArchiveRoute } from './archive-route.ts'
 import type { Serve } from './guard.ts'
 import { addHoldRoutes } from './hold-routes.ts'
+import { addIncidentRoutes, type RecordIncident } from './incident-routes.ts'
 import type { LogAccess } from './log/index.ts'
 import { sendParts } from './operator-server.ts'
 import { addWatchRoutes, type WatchAccess } from './watch-routes.ts'
@@ -31,6 +32,7 @@ export interface ApiOptions {
   readonly holds: Holds
   readonly archive: ArchiveRecords
   readonly watch: WatchAccess
+  readonly recordIncident: RecordIncident
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   /** Records an act. */
@@ -50,7 +52,7 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, log, holds, archive, watch, recorded, note, logger }: ApiOptions,
+  { usage, status, activation, reload, rotateCa, access, log, holds, archive, watch, recordIncident, recorded, note, logger }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -76,7 +78,7 @@ function createApiApp(
       sendProblem(res, 503, 'the holds are not read yet, or cannot be read; the operator’s log says why', { 'retry-after': '5' })
     else sendJson(res, 200, { holds: known })
   })
-  app.get('/v1/audit/{*what}', may('auditor'), (req, res) => {
+  app.get(['/v1/audit/{*what}', '/v1/incidents', '/v1/incidents/:id'], may('auditor'), (req, res) => {
     const principal = principals.get(req)
     if (principal !== undefined) log.serve(req, res, principal)
   })
@@ -84,6 +86,7 @@ function createApiApp(
   const acts = createActs({ app, note, recorded, principalOf: (req) => principals.get(req) })
   addHoldRoutes(acts, holds)
   addArchiveRoute(acts, archive)
+  addIncidentRoutes(acts, { log, record: recordIncident })
   acts.add('/v1/reload', 'reload', ({ principal }) => reload(nameOf(principal)))
   acts.add('/v1/policy/rollback', 'rollback', ({ principal }) => activation.rollback(nameOf(principal)))
   acts.add('/v1/policy/follow', 'follow', ({ principal }) => activation.follow(nameOf(principal)))
@@ -113,7 +116,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/audit/… and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume',
+          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
       }),
   )
   // Express' own would answer with a page that shows the stack.

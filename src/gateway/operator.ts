@@ -105,6 +105,10 @@ export function createOperator(options: OperatorOptions): Admin {
     holds,
     archive: keeping.archive,
     watch: watching,
+    async recordIncident(facts) {
+      audit.note('incident', facts)
+      await audit.noted()
+    },
     recorded: audit.noted,
     log: {
       ...{

@@ -7,12 +7,15 @@ type Facts = IndexedRecord['record']
 const maxCharacters = 600
 
 const sentences: Readonly<Record<string, (record: Facts) => string>> = {
-  activated: ({ revision, how, by, changed }) => `revision ${revision} is in force (${how}, by ${by})${and(': ', changed)}`,
+  activated: ({ revision, how, by, from, previous, changed }) =>
+    `revision ${revision} is in force${and(' after ', previous)} (${how}, by ${by}${and(', ', from)})${and(': ', changed)}`,
   rejected: ({ problem, bundle }) => `new manifests, rules or a bundle were rejected${and(' of bundle ', bundle)}: ${problem}`,
   alert: (record) => alertSentence(record),
   containment: ({ state, until, reason, by }) => `contained: ${state}${and(' until ', until)}${and(', by ', by)}${and(': ', reason)}`,
   suspended: ({ until, reason }) => `suspended${and(' until ', until)}${and(': ', reason)}`,
   resumed: ({ reason }) => `resumed${and(': ', reason)}`,
+  acted: ({ act, on, ok, problem, reason, asked }) =>
+    `${ok === true ? '' : 'tried: '}${act}${and(' ', on)}${and(' ', asked)}${and(' because ', reason)}${and('; not done: ', problem)}`,
   access: ({ change }) => `who may come in has changed: ${change}`,
   revoked: ({ id, rule }) => `an open connection was cut: ${id} is no longer allowed by ${rule}`,
   breaker: ({ origin, state }) => `the circuit breaker for ${origin} is ${state}`,

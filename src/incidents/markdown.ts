@@ -1,7 +1,7 @@
 /** The report as Markdown. What came from outside stands in code spans alone: it can be no HTML, no link, no heading and no row. */
 import { visibleText } from '../text/index.ts'
 import { formatBytes, formatSpan } from './format.ts'
-import type { IncidentReport, SeenDestination } from './report-form.ts'
+import type { IncidentReport, Revision, SeenDestination } from './report-form.ts'
 import type { Moment } from './times.ts'
 
 /** Longer ones are cut: the JSON has them whole. */
@@ -134,8 +134,14 @@ function revisionsOf({ revisions, figures }: IncidentReport): readonly string[] 
   return [
     figures.revisions.length === 0 ? 'Nothing was decided.' : `Decided by ${decidedBy}.`,
     ...(rows.length === 0 ? ['', 'The policy did not change.'] : ['', ...table(['When', 'Record', 'Revision', 'How', 'Changed'], rows)]),
-    ...(rows.length === 0 ? [] : ['', '`sallyport policy diff OLD NEW` shows what changed, as the manifests have it.']),
+    ...(rows.length === 0
+      ? []
+      : ['', 'What each change allows and no longer allows, as the manifests have it:', '', ...list(revisions.flatMap(diffOf))]),
   ]
+}
+
+function diffOf({ previous, revision }: Revision): readonly string[] {
+  return previous === null || previous === revision ? [] : [code(`sallyport policy diff ${previous} ${revision}`)]
 }
 
 function proofOf({ proof }: IncidentReport, proofsFolder: string | null): readonly string[] {

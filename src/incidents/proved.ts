@@ -26,7 +26,11 @@ export function prove(
   try {
     const prover = openProver(log, { archive })
     try {
+      const { size: signed } = prover.checkpoint
+      const unsigned = wanted.filter((index) => index >= signed).length
+      if (unsigned > 0) problems.add(`${unsigned} are behind the checkpoint: a gateway that runs signs the next one within a second`)
       for (const index of wanted.slice(0, maxProved)) {
+        if (index >= signed) break
         try {
           const proof = prover.prove(index)
           proofs.set(index, formatProof(proof))

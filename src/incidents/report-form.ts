@@ -10,6 +10,8 @@ export interface Revision {
   readonly time: string
   readonly record: number
   readonly revision: string
+  /** The one before; `null`: there was none. */
+  readonly previous: string | null
   readonly how: string
   readonly by: string
   /** What changed for which integration, as the gateway recorded it. */

@@ -83,9 +83,10 @@ async function withFirstUse(
   return seen
 }
 
-function revisionOf(index: number, { time, revision, how, by, changed }: IndexedRecord['record']): Revision {
+function revisionOf(index: number, { time, revision, previous, how, by, changed }: IndexedRecord['record']): Revision {
   return {
     ...{ time: String(time), record: index, revision: String(revision), how: String(how), by: String(by) },
+    previous: typeof previous === 'string' ? previous : null,
     changed: typeof changed === 'string' ? changed : null,
   }
 }

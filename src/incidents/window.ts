@@ -22,6 +22,8 @@ export interface Window {
 const settledWithin = 20_000
 
 const head = /^\{"seq":\d+,"time":"[^"]{0,40}","type":"([a-z-]{1,40})"(?:,"id":"([^"\\]{0,200})")?/
+/** Acts of operators that name an integration. */
+const onIntegrations = new Set(['suspend', 'resume', 'contain', 'lift', 'approve'])
 /** Types of records that are about single requests. */
 const ofRequests = new Set(['decided', 'refused', 'settled', 'summed', 'difference'])
 
@@ -60,8 +62,15 @@ function isAbout(record: IndexedRecord['record'], integration: string): boolean 
   const { type, integration: named, who } = record
   if (type === 'settled') return true
   if (type === 'summed') return who === integration
+  if (type === 'acted') return isActOn(record, integration)
   if (named === undefined) return true
   return named === integration || (named === null && type !== 'refused')
+}
+
+/** Of others' integrations nothing; what is done on incidents has records of its own. */
+function isActOn({ act, on }: IndexedRecord['record'], integration: string): boolean {
+  if (String(act).endsWith('-incident')) return false
+  return !onIntegrations.has(String(act)) || on === integration
 }
 
 function parsed(text: string): IndexedRecord['record'] | null {

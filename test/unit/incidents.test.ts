@@ -31,7 +31,7 @@ const leak: readonly Facts[] = [
   decided('w.3', { ...to('drop.example.net'), allow: false, rule: 'contained' }),
   settled('w.3', { status: 403, problem: 'denied', sentBytes: 0 }),
   { type: 'suspended', integration: 'mail', reason: 'another’s' },
-  { type: 'activated', revision: 'r2', how: 'reload', by: 'folders', integrations: 2, changed: 'weather: network' },
+  { type: 'activated', revision: 'r2', previous: 'r1', how: 'reload', by: 'folders', integrations: 2, changed: 'weather: network' },
   opened(),
   { type: 'incident', id: 'inc-1', act: 'noted', text: 'the key was rotated', who: 'olga', role: 'operator', by: 'token' },
   { type: 'containment', integration: 'weather', state: 'normal', by: 'olga', reason: 'fixed' },
@@ -76,7 +76,7 @@ test('the report says when it began, was noticed, contained and over, and what l
     sentBytesWhileCut: 0,
   })
   assert.partialDeepStrictEqual(figures.destinations, [{ destination: 'drop.example.net:443', isNew: true, requests: 2, denied: 1 }])
-  assert.partialDeepStrictEqual(revisions, [{ revision: 'r2', changed: 'weather: network' }])
+  assert.partialDeepStrictEqual(revisions, [{ revision: 'r2', previous: 'r1', changed: 'weather: network' }])
   assert.ok(summary.includes('It was contained 1 s later; no request that began while it was cut off sent anything; that ended after 7 s.'))
 })
 

@@ -1,4 +1,4 @@
-/** What a URL below `/v1/audit/` asks of the log. */
+/** What a URL below `/v1/audit/` asks of the log; incidents, which are made from it, are at `/incidents` there. */
 import type { By } from '../../query/index.ts'
 import { askedOf, BadQuestion, readQuestion, refuseHidden } from './filter.ts'
 import type { Hidden, Question } from './process-messages.ts'
@@ -17,6 +17,8 @@ export interface AskedQuestion {
 export function questionFrom(path: string, query: URLSearchParams, hidden: Hidden): AskedQuestion | null {
   if (path === 'records') return recordsFrom(query, hidden)
   if (path === 'sums') return sumsFrom(query, hidden)
+  if (path === '/incidents') return requiringNone(query, { question: { kind: 'incidents', incidentId: null, hidden }, asked: {} })
+  if (path.startsWith('/incidents/')) return incidentFrom(decodeURIComponent(path.slice('/incidents/'.length)), query, hidden)
   const [kind, rest = '', ...more] = path.split('/')
   if (more.length > 0) return null
   if (kind === 'requests' && rest !== '') {
@@ -65,6 +67,18 @@ function consistencyFrom(query: URLSearchParams, hidden: Hidden): AskedQuestion 
   requireNothingHidden(hidden)
   const question: Question = { kind: 'consistency', older: indexOf('old', older), newer: newer === null ? null : indexOf('new', newer) }
   return { question, asked: { old: older, ...(newer !== null && { new: newer }) } }
+}
+
+function incidentFrom(incidentId: string, query: URLSearchParams, hidden: Hidden): AskedQuestion {
+  const format = query.get('format') ?? 'json'
+  const isKnown = query.size === 0 || (query.size === 1 && query.has('format'))
+  if (!isKnown || (format !== 'json' && format !== 'md')) throw new BadQuestion(400, 'there is the parameter format: json or md')
+  return { question: { kind: 'incident', incidentId, format, hidden }, asked: { id: incidentId } }
+}
+
+function requiringNone(query: URLSearchParams, asked: AskedQuestion): AskedQuestion {
+  requireNone(query)
+  return asked
 }
 
 function requireNone(query: URLSearchParams): void {

@@ -1,12 +1,13 @@
-/** The audit log over HTTP, below `/v1/audit/`: who may ask was looked at before. */
+/** The audit log over HTTP, below `/v1/audit/`, and the incidents that are made from it: who may ask was looked at before. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../../core/index.ts'
 import type { Principal } from '../../operators/index.ts'
 import { sendProblem } from '../answers.ts'
-import { createAsk } from './ask.ts'
+import { type Ask, createAsk } from './ask.ts'
 import { type AskedQuestion, indexOf, questionFrom } from './asked-question.ts'
 import { askedOf, BadQuestion, readQuestion, refuseHidden } from './filter.ts'
 import { createLogReader, type LogPlaces } from './log-reader.ts'
+import type { Question } from './process-messages.ts'
 import { createReads, type ReadsOptions } from './reads.ts'
 import { createStreams, type StreamsOptions } from './streams.ts'
 import { sendTile, tileAt } from './tiles.ts'
@@ -21,6 +22,8 @@ export interface LogAccessOptions extends ReadsOptions, LogPlaces, Pick<StreamsO
 
 export interface LogAccess {
   serve(req: IncomingMessage, res: ServerResponse, principal: Principal): void
+  /** For what is done with the answer here: it is no read of the log. */
+  ask: Ask
   /** How many streams are open. */
   streams(): number
   close(): void
@@ -39,7 +42,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
 
   async function answer(req: IncomingMessage, res: ServerResponse, principal: Principal): Promise<void> {
     const { pathname, searchParams } = new URL(req.url ?? '', 'http://localhost')
-    const path = pathname.replace(/^\/v1\/audit\//, '')
+    const path = pathname.replace(/^\/v1(?:\/audit\/)?/, '')
     if (req.method !== 'GET') return sendProblem(res, 405, 'the log is only read here', { allow: 'GET' })
     if (path === 'stream') return await stream(req, res, principal, searchParams)
     const question = questionFrom(path, searchParams, hiddenFrom(principal))
@@ -60,7 +63,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
       return sendProblem(res, answer.status, answer.detail, seconds === null ? {} : { 'retry-after': String(seconds) })
     }
     await reads.once(principal, question.kind, answer.records, asked)
-    const type = question.kind === 'proof' ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8'
+    const type = typeOf(question)
     res
       .writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(answer.text), 'cache-control': 'no-store' })
       .end(answer.text)
@@ -93,6 +96,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
 
   return {
     serve: (req, res, principal) => void answer(req, res, principal).catch((error: unknown) => fail(res, error)),
+    ask,
     streams: streams.count,
     close() {
       streams.close()
@@ -101,6 +105,12 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
       asking.close()
     },
   }
+}
+
+function typeOf(question: Question): string {
+  if (question.kind === 'proof') return 'text/plain; charset=utf-8'
+  const isMarkdown = question.kind === 'incident' && question.format === 'md'
+  return isMarkdown ? 'text/markdown; charset=utf-8' : 'application/json; charset=utf-8'
 }
 
 /** Every read is recorded before its answer leaves. */

@@ -24,6 +24,9 @@ export type Question =
     }
   | { readonly kind: 'sums'; readonly filter: Filter; readonly by: By }
   | { readonly kind: 'request'; readonly requestId: string; readonly hidden: Hidden }
+  /** `incidentId`: `null` for all of them. */
+  | { readonly kind: 'incidents'; readonly incidentId: string | null; readonly hidden: Hidden }
+  | { readonly kind: 'incident'; readonly incidentId: string; readonly format: 'json' | 'md'; readonly hidden: Hidden }
   | { readonly kind: 'proof'; readonly index: number }
   | { readonly kind: 'consistency'; readonly older: number; readonly newer: number | null }
 

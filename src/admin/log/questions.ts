@@ -1,9 +1,10 @@
 /** Answers questions to the log, where nothing else waits for them: by its index, and by its tree. */
-import type { Json } from '../../core/index.ts'
+import type { Json, JsonObject } from '../../core/index.ts'
+import { findIncident, listIncidents, markdownOf, reportOf } from '../../incidents/index.ts'
 import { formatProof, openProver, ProofError, type Prover } from '../../proof/index.ts'
 import { type Entry, FilterError, type LogIndex, openIndex, type Shown, sumKeys } from '../../query/index.ts'
 import type { StoredRecord } from '../../records/index.ts'
-import { parseJson, visibleText } from '../../text/index.ts'
+import { parseJson, visibleLines, visibleText } from '../../text/index.ts'
 import { hiddenColumns } from './filter.ts'
 import type { LogPlaces } from './log-reader.ts'
 import { createMask } from './masks.ts'
@@ -32,6 +33,7 @@ export function createQuestions({ folder: log, indexFolder, archive }: LogPlaces
     })
     const isFresh = await Promise.race([catching.then(() => true), late()])
     if (!isFresh) return { status: 503, detail: `the index of the log is being built: it has ${asked.records()} records by now` }
+    if (question.kind === 'incident' || question.kind === 'incidents') return await askIncidents({ log, index: asked }, archive, question)
     return await askIndex(asked, question)
   }
 
@@ -53,7 +55,10 @@ function late(): Promise<boolean> {
   return new Promise((resolve) => void setTimeout(resolve, freshMs, false).unref())
 }
 
-async function askIndex(index: LogIndex, question: Exclude<Question, { kind: 'proof' | 'consistency' }>): Promise<Answer> {
+async function askIndex(
+  index: LogIndex,
+  question: Exclude<Question, { kind: 'proof' | 'consistency' | 'incident' | 'incidents' }>,
+): Promise<Answer> {
   if (question.kind === 'sums') {
     const { filter, by } = question
     if (!sumKeys.includes(by)) return { status: 400, detail: `there are no sums by that: there are ${sumKeys.join(', ')}` }
@@ -67,6 +72,30 @@ async function askIndex(index: LogIndex, question: Exclude<Question, { kind: 'pr
   const { filter, limit, cursor, oldestFirst, hidden } = question
   const { entries, next } = await index.ask(filter, { limit, oldestFirst, ...(cursor !== null && { cursor }) })
   return asJson({ entries: entries.map((entry) => entryTo(entry, hidden)), next }, entries.length)
+}
+
+type AboutIncidents = Extract<Question, { kind: 'incident' | 'incidents' }>
+
+async function askIncidents(source: { readonly log: string; readonly index: LogIndex }, archive: string | null, question: AboutIncidents) {
+  const { incidentId, hidden } = question
+  const mask = createMask(hidden)
+  if (incidentId === null) {
+    const incidents = await listIncidents(source.index)
+    return asJson({ incidents: mask(incidents as unknown as Json) }, recordsOf(incidents))
+  }
+  const incident = await findIncident(source.index, incidentId)
+  if (incident === null) return { status: 404 as const, detail: 'the log has no incident of this id' }
+  if (question.kind === 'incidents') return asJson({ incidents: [mask(incident as unknown as Json)] }, incident.records.length)
+  const { report } = await reportOf(source, mask(incident as unknown as Json) as unknown as typeof incident, {
+    ...{ now: Date.now(), archive },
+    ...(hidden.length > 0 && { mask: (record) => mask(record as JsonObject) }),
+  })
+  if (question.format === 'md') return { text: visibleLines(markdownOf(report)), records: report.window.records }
+  return asJson(report, report.window.records)
+}
+
+function recordsOf(incidents: readonly { readonly records: readonly number[] }[]): number {
+  return incidents.reduce((sum, { records }) => sum + records.length, 0)
 }
 
 function entryTo(entry: Entry, hidden: Hidden): Json {

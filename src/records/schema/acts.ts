@@ -1,5 +1,19 @@
 /** What operators can ask for, as the member `act` of `acted` names it. */
 
-export const acts = ['reload', 'activate', 'rollback', 'follow', 'suspend', 'resume', 'rotate-ca', 'hold', 'release', 'archive'] as const
+export const acts = [
+  'reload',
+  'activate',
+  'rollback',
+  'follow',
+  'suspend',
+  'resume',
+  'rotate-ca',
+  'hold',
+  'release',
+  'archive',
+  'open-incident',
+  'note-incident',
+  'close-incident',
+] as const
 
 export type Act = (typeof acts)[number]

@@ -1,0 +1,96 @@
+/** The operator's API that opens incidents, notes on them and closes them: each act is a record, and the incident is what the records say. */
+import { randomBytes } from 'node:crypto'
+import type { Incident } from '../incidents/index.ts'
+import type { Principal } from '../operators/index.ts'
+import { type Acts, type Asked, refusal } from './acts.ts'
+import type { LogAccess } from './log/index.ts'
+
+/** Resolves once it is on disk. Rejects with `Refusal('audit-unavailable')` where it will not be. */
+export type RecordIncident = (facts: Facts) => Promise<void>
+
+export interface IncidentRoutesOptions {
+  readonly log: Pick<LogAccess, 'ask'>
+  readonly record: RecordIncident
+  /** Milliseconds since the epoch. */
+  readonly wallClock?: () => number
+}
+
+type Query = Readonly<Record<string, unknown>>
+type Facts = Readonly<Record<string, string>>
+
+const names = new Set(['integration', 'from', 'to', 'title', 'alert'])
+const maxTitleCharacters = 300
+const maxTextCharacters = 2000
+const hourMs = 3_600_000
+
+export function addIncidentRoutes(acts: Acts, { log, record, wallClock = Date.now }: IncidentRoutesOptions): void {
+  acts.add('/v1/incidents', 'open-incident', async ({ query, principal }) => {
+    const given = openedFrom(query, wallClock())
+    if (typeof given === 'string') return refusal(given)
+    const id = `inc-${randomBytes(6).toString('hex')}`
+    await record({ id, act: 'opened', ...given, ...byOf(principal) })
+    return { ok: true, id }
+  })
+  acts.add('/v1/incidents/:id/note', 'note-incident', (asked) => change(asked, () => ({ act: 'noted' })))
+  acts.add('/v1/incidents/:id/close', 'close-incident', (asked) =>
+    change(asked, ({ state, closedAt, to }) => {
+      if (state === 'closed') return `it was closed at ${closedAt}: note what is to be added`
+      return { act: 'closed', to: to ?? new Date(wallClock()).toISOString() }
+    }),
+  )
+
+  /** `factsOf`: of the record, beside the text that is given with each; a text says why it cannot be. */
+  async function change({ params: { id = '' }, query, principal }: Asked, factsOf: (incident: Incident) => Facts | string) {
+    const text = textFrom(query)
+    if (text === null) return refusal(noText)
+    const incident = await find(id, principal)
+    if (incident === null) return refusal(`there is no incident "${id}"`)
+    const facts = factsOf(incident)
+    if (typeof facts === 'string') return refusal(facts)
+    await record({ id: incident.id, text, ...facts, ...byOf(principal) })
+    return { ok: true, id: incident.id }
+  }
+
+  /** `null`: the log has none. Rejects, with the status of the answer, where it cannot be asked now. */
+  async function find(id: string, principal: Principal): Promise<Incident | null> {
+    const answer = await log.ask(principal, { kind: 'incidents', incidentId: id, hidden: [] })
+    if ('text' in answer) return (JSON.parse(answer.text) as { readonly incidents: readonly Incident[] }).incidents[0] ?? null
+    if (answer.status === 404) return null
+    throw Object.assign(new Error(answer.detail), { status: answer.status })
+  }
+}
+
+const noText = `expected a text, of at most ${maxTextCharacters} characters`
+
+function byOf({ name, role, by }: Principal): Facts {
+  return { who: name, role, by }
+}
+
+function textFrom(query: Query): string | null {
+  const { text } = query
+  const isAlone = Object.keys(query).length === 1
+  return isAlone && typeof text === 'string' && text.trim() !== '' && text.length <= maxTextCharacters ? text : null
+}
+
+/** The facts of its record; a text says what is wrong with them. */
+function openedFrom(query: Query, now: number): Facts | string {
+  const wrong = Object.keys(query).find((name) => !names.has(name) || typeof query[name] !== 'string')
+  if (wrong !== undefined) return `"${wrong}" is unknown here, or is there twice`
+  const { integration = '', from, to, title = '', alert } = query as Readonly<Record<string, string>>
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(integration)) return 'integration is the name of one'
+  if (title.length > maxTitleCharacters) return `title has at most ${maxTitleCharacters} characters`
+  if (alert !== undefined && !/^[\w.:-]{1,200}$/.test(alert)) return 'alert is not the id of one'
+  const [fromMs, toMs] = [from === undefined ? now - hourMs : timeFrom(from), to === undefined ? null : timeFrom(to)]
+  if (Number.isNaN(fromMs) || Number.isNaN(toMs)) return 'from and to are days, or times like 2026-11-28T04:00:00Z'
+  if (fromMs >= (toMs ?? now)) return 'from is not earlier than to, or than now'
+  return {
+    ...{ integration, from: new Date(fromMs).toISOString() },
+    ...(toMs !== null && { to: new Date(toMs).toISOString() }),
+    ...(title !== '' && { title }),
+    ...(alert !== undefined && { alert }),
+  }
+}
+
+function timeFrom(text: string): number {
+  return /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN
+}
