@@ -15,7 +15,7 @@ import { createProven } from './proven.ts'
 
 export interface AdminOptions extends Omit<ApiOptions, 'log'>, HealthOptions {
   readonly config: Config['admin']
-  readonly log: Omit<LogAccessOptions, 'maxStreams' | 'onBug'>
+  readonly log: Omit<LogAccessOptions, 'maxStreams' | 'explain' | 'onBug'>
   /** Who asks on TCP. */
   readonly authenticate: Authenticate
   /** Someone was turned away, with this status. */
@@ -35,7 +35,8 @@ export function createAdmin(options: AdminOptions): Admin {
   const { config, authenticate, onRefused, maxConnections, logger } = options
   const onBug = (error: unknown) => logger.error({ err: error }, 'the operator’s API failed on a request')
   // Half of the connections are left for other questions.
-  const log = createLogAccess({ ...options.log, maxStreams: Math.max(1, Math.floor(maxConnections / 2)), onBug })
+  const { explain } = options.authors
+  const log = createLogAccess({ ...options.log, explain, maxStreams: Math.max(1, Math.floor(maxConnections / 2)), onBug })
   const proven = createProven()
   const serveApi = createApi({ ...options, log })
   const servers: Server[] = []
@@ -79,6 +80,7 @@ export function createAdmin(options: AdminOptions): Admin {
     healthAddress: () => ({ host: config.health.host, port: healthPort }),
     async close() {
       log.close()
+      options.authors.close()
       for (const server of servers.splice(0)) {
         server.closeAllConnections()
         await new Promise((resolve) => server.close(resolve))

@@ -12,6 +12,8 @@ import type { Logger } from '../telemetry/index.ts'
 import { type ActFacts, type ActResult, createActs, nameOf, refusal } from './acts.ts'
 import { sendJson, sendProblem } from './answers.ts'
 import { type ArchiveRecords, addArchiveRoute } from './archive-route.ts'
+import { type AuthorCommands, addAuthorRoutes } from './author-routes.ts'
+import { addDashboardRoutes } from './dashboard-routes.ts'
 import type { Serve } from './guard.ts'
 import { addHoldRoutes } from './hold-routes.ts'
 import { addIncidentRoutes, type RecordIncident } from './incident-routes.ts'
@@ -33,6 +35,7 @@ export interface ApiOptions {
   readonly archive: ArchiveRecords
   readonly watch: WatchAccess
   readonly recordIncident: RecordIncident
+  readonly authors: AuthorCommands
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   /** Records an act. */
@@ -52,7 +55,23 @@ export function createApi(options: ApiOptions): Serve {
 }
 
 function createApiApp(
-  { usage, status, activation, reload, rotateCa, access, log, holds, archive, watch, recordIncident, recorded, note, logger }: ApiOptions,
+  {
+    usage,
+    status,
+    activation,
+    reload,
+    rotateCa,
+    access,
+    log,
+    holds,
+    archive,
+    watch,
+    authors,
+    recordIncident,
+    recorded,
+    note,
+    logger,
+  }: ApiOptions,
   principals: WeakMap<IncomingMessage, Principal>,
 ): Express {
   const express = createRequire(import.meta.url)('express') as () => Express
@@ -68,10 +87,13 @@ function createApiApp(
       if (principal !== undefined && mayActAs(principal, role)) return next()
       sendProblem(res, 403, `this is for the role ${role}${principal === undefined ? '' : `, and you are ${principal.role}`}`)
     }
-  app.get(['/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
+  app.get(['/v1/me', '/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
+  addDashboardRoutes(app, (req) => principals.get(req))
   app.get('/v1/status', (_req, res) => void res.json(status()))
   app.get('/v1/usage', async (_req, res) => sendParts(res, 'application/json; charset=utf-8', usage()))
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
+  app.get('/v1/policy/diff', may('auditor'))
+  addAuthorRoutes(app, authors)
   app.get('/v1/audit/holds', may('auditor'), (_req, res) => {
     const known = holds.list()
     if (known === null)
@@ -116,7 +138,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
+          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
       }),
   )
   // Express' own would answer with a page that shows the stack.

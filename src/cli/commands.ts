@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { IntegrationUsage } from '../usage/index.ts'
 import { ask } from './admin-client.ts'
+import type { DashboardFlags } from './dashboard.ts'
 import { type EnvFlags, envFormats } from './env-formats.ts'
 import type { Registering, Shared } from './every-command.ts'
 import { CommandError, exitCodes } from './exit.ts'
@@ -91,6 +92,14 @@ export async function addCommands(registering: Registering): Promise<void> {
     print(`${visibleLines(JSON.stringify(body, null, 2))}\n`)
   })
 
+  command('dashboard', 'Open the dashboard in a browser, over the operator’s socket; until Ctrl-C.')
+    .addOption(new Option('--port <port>', 'on 127.0.0.1; any free one by default').default(0).argParser(portOf))
+    .option('--no-open', 'only print the address')
+    .action(
+      async ({ config, ...flags }: Shared & DashboardFlags) =>
+        await (await import('./dashboard.ts')).dashboard(findConfig(config), flags, print),
+    )
+
   command('reload', 'Take up manifests and rules as they are on disk now; exit 1 where they are bad.').action(
     async ({ config }: Shared) => {
       const body = await ask(findConfig(config), 'POST', '/v1/reload', { isSlow: true })
@@ -137,4 +146,10 @@ export async function addCommands(registering: Registering): Promise<void> {
   const isKnown = program.commands.some((known) => known.name() === word)
   const meant = Object.hasOwn(rooms, word) ? [word] : isKnown ? [] : Object.keys(rooms)
   for (const room of meant) await (await rooms[room]?.())?.(registering)
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('it is a number up to 65535')
+  return port
 }

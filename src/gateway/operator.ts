@@ -9,6 +9,7 @@ import type { Holds } from '../holds/index.ts'
 import { createAuthenticate } from '../operators/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import { createAuthorCommands } from './author-commands.ts'
 import type { Keeping } from './keeping.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
@@ -109,6 +110,7 @@ export function createOperator(options: OperatorOptions): Admin {
       audit.note('incident', facts)
       await audit.noted()
     },
+    authors: createAuthorCommands(config.file),
     recorded: audit.noted,
     log: {
       ...{

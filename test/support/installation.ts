@@ -34,7 +34,7 @@ export interface InstallationOptions {
 }
 
 /** Removed when the test ends. Ports are free ones. */
-export function createInstallation(t: TestContext, { config = '', manifests = {} }: InstallationOptions = {}): Installation {
+export function createInstallation(t: Pick<TestContext, 'after'>, { config = '', manifests = {} }: InstallationOptions = {}): Installation {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'))
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text)
@@ -77,7 +77,7 @@ export const compileAnew = createCompile({ ...commandFolders(), keepsAnswers: fa
 
 /** A gateway in this process; closed when the test ends. Whatever it recorded must be what the schemas of records say. */
 export async function startHere(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   { configFile }: Pick<Installation, 'configFile'>,
   options: Pick<GatewayOptions, 'harden' | 'compile'> = {},
 ): Promise<Running> {

@@ -14,7 +14,7 @@ const floors: readonly (readonly string[])[] = [
   ['main', 'cli'],
   ['gateway', 'authoring', 'fleet'],
   ['ingress', 'admin'],
-  ['pipeline'],
+  ['pipeline', 'dashboard'],
   ['sinks', 'review', 'operators', 'incidents'],
   ['reporting', 'rollout', 'query', 'watcher'],
   ['policy', 'alerts', 'processes'],

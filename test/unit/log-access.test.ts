@@ -34,6 +34,7 @@ async function arrange(t: TestContext, { personal = [], isBroken = false }: { pe
     async noted() {
       if (isBroken) throw new Refusal('audit-unavailable', 'the disk is full')
     },
+    explain: async () => ({ problem: 'not here' }),
     onBug: (error) => assert.fail(String(error)),
   })
   const server = createServer((req, res) => access.serve(req, res, ann))

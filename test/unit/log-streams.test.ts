@@ -40,7 +40,9 @@ async function arrange(
       },
     },
   })
-  const server = createServer((_req, res) => void streams.open(res, principal, { kind: 'stream', from: 0, filter: {}, hidden: [] }, {}))
+  const server = createServer(
+    (_req, res) => void streams.open(res, principal, { kind: 'stream', from: 0, filter: {}, sample: null, hidden: [] }, {}),
+  )
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   t.after(() => {
     server.closeAllConnections()

@@ -5,6 +5,7 @@ import type { Principal } from '../../operators/index.ts'
 import { sendProblem } from '../answers.ts'
 import { type Ask, createAsk } from './ask.ts'
 import { type AskedQuestion, indexOf, questionFrom } from './asked-question.ts'
+import { createExplanations, type Explain } from './explanations.ts'
 import { askedOf, BadQuestion, readQuestion, refuseHidden } from './filter.ts'
 import { createLogReader, type LogPlaces } from './log-reader.ts'
 import type { Question } from './process-messages.ts'
@@ -17,6 +18,7 @@ export interface LogAccessOptions extends ReadsOptions, LogPlaces, Pick<StreamsO
   readonly personal: readonly string[]
   /** Index of the next record that will be written. */
   readonly next: () => number
+  readonly explain: Explain
   readonly onBug: (error: unknown) => void
 }
 
@@ -29,7 +31,10 @@ export interface LogAccess {
   close(): void
 }
 
-const known = 'records, sums, requests/<id>, proofs/<index>, consistency, checkpoint, tile/… and stream'
+/** More are for programs, which read all. */
+const maxSample = 1000
+
+const known = 'records, sums, requests/<id>, explanations/<id>, proofs/<index>, consistency, checkpoint, tile/… and stream'
 
 export function createLogAccess(options: LogAccessOptions): LogAccess {
   const { folder, archive, personal, next, onBug } = options
@@ -38,6 +43,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
   const [following, asking] = [createLogReader(options), createLogReader(options)]
   const streams = createStreams({ ...options, reader: following, reads, onFailed: onBug })
   const ask = createAsk(asking, onBug)
+  const explanations = createExplanations(options.explain, reads)
   const hiddenFrom = (principal: Principal) => (principal.personal ? [] : personal)
 
   async function answer(req: IncomingMessage, res: ServerResponse, principal: Principal): Promise<void> {
@@ -45,6 +51,8 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
     const path = pathname.replace(/^\/v1(?:\/audit\/)?/, '')
     if (req.method !== 'GET') return sendProblem(res, 405, 'the log is only read here', { allow: 'GET' })
     if (path === 'stream') return await stream(req, res, principal, searchParams)
+    const [, explained = null] = /^explanations\/([^/]+)$/.exec(path) ?? []
+    if (explained !== null) return await explanations(res, principal, decodeURIComponent(explained), hiddenFrom(principal))
     const question = questionFrom(path, searchParams, hiddenFrom(principal))
     if (question !== null) return await answerQuestion(res, principal, question)
     const tile = tileAt(path)
@@ -71,7 +79,7 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
 
   async function stream(req: IncomingMessage, res: ServerResponse, principal: Principal, query: URLSearchParams): Promise<void> {
     const hidden = hiddenFrom(principal)
-    const { filter, given } = readQuestion(query, ['from'])
+    const { filter, given } = readQuestion(query, ['from', 'sample'])
     refuseHidden(filter, null, hidden)
     const after = req.headers['last-event-id']
     const from =
@@ -81,7 +89,10 @@ export function createLogAccess(options: LogAccessOptions): LogAccess {
           ? indexOf('from', given.get('from') ?? '')
           : next()
     if (from > next()) throw new BadQuestion(400, `the log has ${next()} records by now, and none of index ${from - 1}: is it another log?`)
-    await streams.open(res, principal, { kind: 'stream', from, filter, hidden }, askedOf(filter))
+    const sample = given.has('sample') ? indexOf('sample', given.get('sample') ?? '') : null
+    if (sample !== null && (sample < 1 || sample > maxSample))
+      throw new BadQuestion(400, `sample is from 1 to ${maxSample} requests a second`)
+    await streams.open(res, principal, { kind: 'stream', from, filter, sample, hidden }, askedOf(filter))
   }
 
   function fail(res: ServerResponse, error: unknown): void {

@@ -9,6 +9,8 @@ export interface StreamJob {
   /** Index of the first record that is wanted. */
   readonly from: number
   readonly filter: Filter
+  /** Requests per second that are shown at most; `null`: each. */
+  readonly sample: number | null
   readonly hidden: Hidden
 }
 

@@ -5,20 +5,23 @@ import { parseJson, visibleText } from '../../text/index.ts'
 import { createMask } from './masks.ts'
 import { createMatches } from './matches.ts'
 import type { Events, StreamJob } from './process-messages.ts'
+import { createSample } from './sampled-events.ts'
 
 /** A piece is sent once it is longer: this and one record is what a stream holds at most. */
 const pieceCharacters = 64 * 1024
 
 /** Until `signal`. Throws what reading the log throws. */
-export async function* streamEvents(folder: string, { from, filter, hidden }: StreamJob, signal: AbortSignal): AsyncGenerator<Events> {
+export async function* streamEvents(folder: string, job: StreamJob, signal: AbortSignal): AsyncGenerator<Events> {
+  const { from, filter, sample: perSecond, hidden } = job
   const matches = createMatches(filter)
+  const sample = perSecond === null ? null : createSample(perSecond)
   const mask = createMask(hidden)
   for await (const batch of readRecords(folder, { from, follow: true, signal })) {
     let text = ''
     let records = 0
     for (const stored of batch) {
       const record = readRecord(stored)
-      if (matches(record, stored.text)) {
+      if (matches(record, stored.text) && (sample === null || sample.shows(record))) {
         text += eventOf(stored.index, hidden.length === 0 && record !== unreadable ? stored.text : JSON.stringify(mask(record)))
         // A read of the log is seen like other records, and makes no record of itself.
         if (record['type'] !== 'read') records += 1
@@ -28,6 +31,7 @@ export async function* streamEvents(folder: string, { from, filter, hidden }: St
       text = ''
       records = 0
     }
+    if (sample !== null) text += sample.counted()
     const last = batch.at(-1)
     if (last !== undefined) yield { text, records, last: last.index }
   }

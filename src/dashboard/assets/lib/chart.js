@@ -1,0 +1,92 @@
+/** Charts over time, by uPlot, in the colours of the page; each says in words what it shows. */
+import uPlot from '../uplot/uplot.js'
+import { el } from './dom.js'
+import { onTheme } from './theme.js'
+
+/** As the theme has it now, for a canvas. */
+function colour(name) {
+  const probe = document.createElement('span')
+  probe.style.color = `var(--${name})`
+  document.body.append(probe)
+  const { color } = getComputedStyle(probe)
+  probe.remove()
+  return color
+}
+
+/**
+ * `series`: `{ label, colour, fill, dash, points, width }` beside the times; `bands`: pairs of their numbers with a colour; `format` of
+ * values. `label` says what it is; `update(data, text)` shows other data.
+ */
+export function chart({ label, series, bands = [], format = String, height = 180, max }) {
+  const box = el('div.chart', { role: 'img', 'aria-label': label })
+  let data = [[], ...series.map(() => [])]
+  let plot = null
+
+  function make() {
+    plot?.destroy()
+    const width = box.clientWidth
+    if (width === 0) return
+    const grid = { stroke: colour('line'), width: 1 }
+    const axis = { stroke: colour('quiet'), grid, ticks: { show: false }, font: '11px system-ui, sans-serif' }
+    plot = new uPlot(
+      {
+        ...{ width, height, legend: { show: false }, padding: [8, 8, 0, 0] },
+        cursor: { drag: { x: false, y: false } },
+        scales: { x: { time: true }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top * 1.1, 0.001)] } },
+        axes: [axis, { ...axis, size: 60, values: (_, values) => values.map((value) => format(value)) }],
+        series: [
+          {},
+          ...series.map(({ label: name, colour: ink, fill, dash, points = false, width: stroke = 1.5 }) => ({
+            ...{ label: name, stroke: ink === null ? undefined : colour(ink), width: ink === null ? 0 : stroke, spanGaps: false },
+            ...(dash && { dash: [4, 4] }),
+            ...(fill && { fill: `${colour(fill)}` }),
+            points: { show: points, size: 7, fill: ink === null ? undefined : colour(ink) },
+            ...(points && { paths: () => null }),
+          })),
+        ],
+        bands: bands.map(({ upper, lower, colour: ink }) => ({ series: [upper, lower], fill: colour(ink) })),
+      },
+      data,
+      box,
+    )
+  }
+
+  const resized = new ResizeObserver(() => {
+    if (plot === null) make()
+    else if (box.clientWidth > 0) plot.setSize({ width: box.clientWidth, height })
+  })
+  resized.observe(box)
+  const stopTheme = onTheme(make)
+  return {
+    node: box,
+    update(next, text) {
+      data = next
+      if (plot === null) make()
+      else plot.setData(next)
+      if (text !== undefined) box.setAttribute('aria-label', `${label}: ${text}`)
+    },
+    stop() {
+      resized.disconnect()
+      stopTheme()
+      plot?.destroy()
+    },
+  }
+}
+
+const svg = (name, attributes) => {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name)
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
+  return element
+}
+
+/** A line in a cell of a table. */
+export function sparkline(values, text) {
+  const [width, height] = [96, 22]
+  const top = Math.max(...values, 0.001)
+  const step = width / Math.max(1, values.length - 1)
+  const points = values.map((value, index) => `${(index * step).toFixed(1)},${(height - 2 - (value / top) * (height - 4)).toFixed(1)}`)
+  const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', class: 'spark' })
+  picture.setAttribute('aria-label', text)
+  picture.append(svg('polyline', { points: points.join(' '), fill: 'none' }))
+  return picture
+}

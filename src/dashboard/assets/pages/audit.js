@@ -1,0 +1,240 @@
+/** Questions to the audit log; one record with everything about it, and its proof to download. */
+import { get } from '../lib/api.js'
+import { el, fill, given, lines } from '../lib/dom.js'
+import { filterInput, queryOf } from '../lib/filter.js'
+import { at, bytes, count, csv, decisionOf, ms, subjectOf } from '../lib/format.js'
+import { button, card, decisionBadge, download, integrationLink, notice, table } from '../lib/parts.js'
+import { explainPanel } from '../lib/why.js'
+
+const columns = [
+  { name: 'Time' },
+  { name: 'What' },
+  { name: 'Integration' },
+  { name: 'Request or detail', kind: 'wide' },
+  { name: 'Rule' },
+  { name: 'Status', kind: 'number' },
+  { name: 'Took', kind: 'number' },
+  { name: '' },
+]
+const sums = ['host', 'rule', 'integration', 'identity', 'decision', 'status', 'problem', 'method', 'kind', 'path', 'hour', 'day', 'type']
+const csvColumns = [
+  'index',
+  'time',
+  'type',
+  'id',
+  'integration',
+  'decision',
+  'rule',
+  'method',
+  'host',
+  'port',
+  'path',
+  'status',
+  'problem',
+  'sentBytes',
+  'receivedBytes',
+  'durationMs',
+]
+
+const dateInput = (label, value, onchange) => el('input', { type: 'datetime-local', 'aria-label': label, title: label, value, onchange })
+
+export function render({ main, query }) {
+  let filter = query.get('filter') ?? (query.get('id') ? `id:${query.get('id')}` : '')
+  let [since, until] = [query.get('since') ?? '', query.get('until') ?? '']
+  let entries = []
+  let next = null
+  let abort = new AbortController()
+  const result = el('div', {})
+  const panel = el('div', {})
+  const [input, suggestions] = filterInput(filter, (text) => {
+    filter = text
+    ask()
+  })
+  const by = el(
+    'select',
+    { 'aria-label': 'Sum up by', onchange: () => ask() },
+    el('option', { value: '' }, 'One by one'),
+    sums.map((name) => el('option', { value: name }, `Sums by ${name}`)),
+  )
+  fill(
+    main,
+    el('h1', {}, 'Audit'),
+    el(
+      'div.toolbar',
+      {},
+      input,
+      suggestions,
+      dateInput('From', since, (event) => {
+        since = event.target.value
+        ask()
+      }),
+      dateInput('Until', until, (event) => {
+        until = event.target.value
+        ask()
+      }),
+      by,
+      button('CSV', () =>
+        download('audit.csv', 'text/csv', csv([csvColumns, ...entries.map((entry) => csvColumns.map((column) => entry[column]))])),
+      ),
+      button('JSON', () => download('audit.json', 'application/json', JSON.stringify(entries, null, 2))),
+    ),
+    el('div.split', {}, result, panel),
+  )
+
+  function question(more) {
+    const times = { ...(since && { since: new Date(since).toISOString() }), ...(until && { until: new Date(until).toISOString() }) }
+    return queryOf(filter, { ...times, ...more })
+  }
+
+  function ask() {
+    abort.abort()
+    abort = new AbortController()
+    const state = Object.entries({ filter, since, until }).filter(([, value]) => value !== '')
+    history.replaceState(null, '', `#/audit${state.length === 0 ? '' : `?${new URLSearchParams(state)}`}`)
+    void (by.value === '' ? records(null) : sumUp(by.value))
+  }
+
+  async function asked(path) {
+    try {
+      return await get(path, abort.signal)
+    } catch (error) {
+      if (error.name !== 'AbortError') fill(result, notice('bad', error.message))
+      return null
+    }
+  }
+
+  async function records(cursor) {
+    const page = await asked(`/v1/audit/records?${question({ limit: '50', ...(cursor !== null && { cursor }) })}`)
+    if (page === null) return
+    entries = cursor === null ? page.entries : [...entries, ...page.entries]
+    next = page.next
+    const rows = entries.map(rowFor)
+    fill(
+      result,
+      el('section.card.flush', {}, table('Entries of the audit log, newest first', columns, rows, 'Nothing in the log matches.')),
+      next === null
+        ? null
+        : el(
+            'div.buttons',
+            {},
+            button('Older', () => void records(next)),
+          ),
+    )
+  }
+
+  async function sumUp(name) {
+    const answer = await asked(`/v1/audit/sums?${question({ by: name })}`)
+    if (answer === null) return
+    entries = answer.sums ?? answer.rows ?? []
+    const keys = Object.keys(entries[0] ?? {})
+    const cells = (row) =>
+      keys.map((key) =>
+        typeof row[key] === 'number'
+          ? count(row[key])
+          : row[key] === null
+            ? '–'
+            : given(typeof row[key] === 'object' ? JSON.stringify(row[key]) : row[key]),
+      )
+    const named = keys.map((key) => ({ name: key, kind: typeof entries[0][key] === 'number' ? 'number' : undefined }))
+    fill(result, el('section.card.flush', {}, table(`Sums by ${name}`, named, entries.map(cells))))
+  }
+
+  function rowFor(entry) {
+    const decision = decisionOf(entry)
+    const what = decision === null ? el('code', {}, given(entry.type)) : decisionBadge(decision)
+    const about =
+      decision === null
+        ? (entry.detail ?? entry.path ?? '')
+        : entry.requests > 1
+          ? `${count(entry.requests)} requests: ${entry.problem}`
+          : subjectOf(entry)
+    const open = button('Open', () => void show(entry), 'small')
+    return [
+      el('time', { datetime: entry.time ?? '' }, at(entry.time)),
+      what,
+      integrationLink(entry.integration),
+      given(about, 'span'),
+      entry.rule === null ? '' : el('code', {}, given(entry.rule)),
+      entry.status === null ? '' : el(entry.status >= 500 ? 'span.bad' : 'span', { title: entry.problem }, String(entry.status)),
+      entry.durationMs === null ? '' : ms(entry.durationMs),
+      open,
+    ]
+  }
+
+  async function show(entry) {
+    fill(
+      panel,
+      entry.id === null || decisionOf(entry) === null
+        ? recordPanel(entry)
+        : [explainPanel(entry.id, { onClose: close }), requestPanel(entry.id)],
+    )
+    panel.querySelector('h2')?.focus()
+  }
+  const close = () => fill(panel)
+
+  function recordPanel(entry) {
+    const facts = Object.entries(entry).filter(([, value]) => value !== null && value !== undefined)
+    return el(
+      'aside.card.why',
+      { 'aria-label': 'One record' },
+      el('div.card-head', {}, el('h2', { tabindex: '-1' }, `Record ${entry.index}`), button('Close', close, 'plain')),
+      el(
+        'dl.facts',
+        {},
+        facts.map(([name, value]) => [el('dt', {}, name), el('dd', {}, given(String(value)))]),
+      ),
+      el('div.buttons.start', {}, proofButton(entry.index)),
+    )
+  }
+
+  /** Each record about the request, as it is in the log. */
+  function requestPanel(id) {
+    const box = card('Records', el('p.quiet', {}, 'Reading…'))
+    get(`/v1/audit/requests/${encodeURIComponent(id)}`)
+      .then(({ records: all, inside = [] }) =>
+        fill(
+          box,
+          el('h2', {}, 'Records'),
+          all.map(({ index, record }) =>
+            el(
+              'details',
+              {},
+              el('summary', {}, `${index}: `, given(record.type)),
+              lines(JSON.stringify(record, null, 2)),
+              el('div.buttons.start', {}, proofButton(index)),
+            ),
+          ),
+          inside.length === 0
+            ? null
+            : [
+                el('h3', {}, 'Inside it'),
+                el(
+                  'ul.plain-list',
+                  {},
+                  inside.map((one) =>
+                    el('li', {}, decisionBadge(decisionOf(one)), ' ', given(subjectOf(one)), ` ${bytes(one.receivedBytes ?? 0)}`),
+                  ),
+                ),
+              ],
+        ),
+      )
+      .catch((error) => fill(box, el('h2', {}, 'Records'), notice('bad', error.message)))
+    return box
+  }
+
+  function proofButton(index) {
+    const said = el('span', { role: 'status' })
+    const act = async () => {
+      try {
+        download(`record-${index}.tlog-proof`, 'text/plain', await get(`/v1/audit/proofs/${index}`))
+        fill(said, ' downloaded: “sallyport audit verify FILE --key KEY” verifies it without the log')
+      } catch (error) {
+        fill(said, notice('bad', error.message))
+      }
+    }
+    return [button('Download proof', () => void act(), 'small'), said]
+  }
+
+  ask()
+  return { stop: () => abort.abort() }
+}
