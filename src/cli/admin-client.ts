@@ -61,7 +61,7 @@ export function askGateway(socketPath: string, method: 'GET' | 'POST', path: str
 }
 
 /** For the record of what is asked for: the gateway cannot see who opens its socket. */
-function operator(): string {
+export function operator(): string {
   const { SUDO_USER } = process.env
   const user = `uid ${process.getuid?.() ?? 'unknown'}`
   return SUDO_USER === undefined || !/^[\w.-]{1,64}$/.test(SUDO_USER) ? user : `${user}, by sudo of ${SUDO_USER}`

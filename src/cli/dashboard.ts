@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Config } from '../config/index.ts'
 import { createLoopbackDashboard } from '../dashboard/index.ts'
-import { askGateway } from './admin-client.ts'
+import { askGateway, operator } from './admin-client.ts'
 import { CommandError, exitCodes } from './exit.ts'
 
 export interface DashboardFlags {
@@ -14,7 +14,7 @@ export interface DashboardFlags {
 /** Until it is ended. Throws `CommandError`: 69 where no gateway answers, or the port cannot be had. */
 export async function dashboard({ admin }: Config, { port, open }: DashboardFlags, print: (text: string) => void): Promise<void> {
   await askGateway(admin.socketPath, 'GET', '/v1/status')
-  const served = await createLoopbackDashboard(admin.socketPath, port).catch((error: Error) => {
+  const served = await createLoopbackDashboard({ socketPath: admin.socketPath, operator: operator() }, port).catch((error: Error) => {
     throw new CommandError(`the dashboard cannot listen: ${error.message}`, exitCodes.unavailable)
   })
   print(`${served.url}\n`)

@@ -9,7 +9,7 @@ import { createServer, STATUS_CODES } from '../node-http.ts'
 import { listenOnPort } from '../sockets/index.ts'
 import { createOwnPage } from './own-page.ts'
 import { createPages, pagesPath } from './pages.ts'
-import { relay } from './relay.ts'
+import { type Behind, relay } from './relay.ts'
 import { createSessions, sessionPath } from './sessions.ts'
 
 export interface LoopbackDashboard {
@@ -21,7 +21,7 @@ export interface LoopbackDashboard {
 const hashOf = (text: string) => hash('sha256', text, 'buffer')
 
 /** Rejects where the port cannot be had; with 0, a free one is taken. */
-export async function createLoopbackDashboard(socketPath: string, port: number): Promise<LoopbackDashboard> {
+export async function createLoopbackDashboard(behind: Behind, port: number): Promise<LoopbackDashboard> {
   const secret = randomBytes(32).toString('base64url')
   let unused: Buffer | null = hashOf(secret)
   const ownPage = createOwnPage({ scheme: 'http', hosts: [] })
@@ -47,7 +47,7 @@ export async function createLoopbackDashboard(socketPath: string, port: number):
     if (path === '/') return void res.writeHead(302, { location: pagesPath }).end()
     if (!path.startsWith('/v1/')) return refuse(res, 404, 'there is nothing here')
     if (sessions.find(req.headers) === null) return refuse(res, 401, 'no session: run "sallyport dashboard" again')
-    relay(socketPath, req, res, (detail) => refuse(res, 502, detail))
+    relay(behind, req, res, (detail) => refuse(res, 502, detail))
   }
 
   const server: Server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, (req, res) => {

@@ -6,13 +6,19 @@ import { request } from '../node-http.ts'
 /** What an answer may say to the browser; its own cookie and headers of the connection stay where they belong. */
 const passed = ['content-type', 'content-length', 'content-disposition', 'cache-control', 'retry-after', 'x-accel-buffering'] as const
 
+/** For the records: who runs the command, and the gateway that is asked. */
+export interface Behind {
+  readonly socketPath: string
+  readonly operator: string
+}
+
 /** `fail`: the gateway does not answer; nothing was answered yet. */
-export function relay(socketPath: string, req: IncomingMessage, res: ServerResponse, fail: (detail: string) => void): void {
+export function relay({ socketPath, operator }: Behind, req: IncomingMessage, res: ServerResponse, fail: (detail: string) => void): void {
   const { method, url: path, headers } = req
   const type = headers['content-type']
   const asked = request({
     ...{ socketPath, method, path, agent: false },
-    headers: { ...(type !== undefined && { 'content-type': type }) },
+    headers: { 'sallyport-operator': operator, ...(type !== undefined && { 'content-type': type }) },
   })
   asked.on('error', (error: NodeJS.ErrnoException) => {
     if (res.headersSent) res.destroy()

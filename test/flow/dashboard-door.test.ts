@@ -27,7 +27,7 @@ after(async () => {
 })
 
 async function open(): Promise<void> {
-  served = await createLoopbackDashboard(socket, 0)
+  served = await createLoopbackDashboard({ socketPath: socket, operator: 'olga' }, 0)
   cleanups.push(served.close)
   const url = new URL(served.url)
   port = Number(url.port)
@@ -124,7 +124,7 @@ test('no path of a request is a path of the disk, and a session that was ended i
 
 test('what is not there any more is said', async () => {
   const proved = await session()
-  const other = await createLoopbackDashboard(join(socket, '../none.sock'), 0)
+  const other = await createLoopbackDashboard({ socketPath: join(socket, '../none.sock'), operator: 'olga' }, 0)
   cleanups.push(other.close)
   const url = new URL(other.url)
   port = Number(url.port)
