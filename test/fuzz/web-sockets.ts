@@ -1,4 +1,4 @@
-/** Hostile frames of WebSockets, from callers and from origins, through a service, the proxy and an interception. */
+/** Hostile frames of WebSockets, from callers and from origins, through a service, the proxy and an interception, in HTTP/1.1 and in HTTP/2. */
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,17 +10,14 @@ import { createInstallation, headOf, type Installation, manifest, proxyHeader, s
 import { connectionBelow, openInside } from '../support/tunnel.ts'
 import { createRandom, type Random } from './generate.ts'
 import { hammer } from './hammer.ts'
+import { type Talk, talkOverHttp2 } from './http2-web-socket.ts'
 import { createWebSocketFrames } from './web-socket-frames.ts'
 
 const framesPerConnection = 50
 const patienceMs = [5, 30, 100] as const
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const key = 'dGhlIHNhbXBsZSBub25jZQ=='
-const extensions = [
-  '',
-  'Sec-WebSocket-Extensions: permessage-deflate\r\n',
-  'Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n',
-]
+const extensions = ['', 'permessage-deflate', 'permessage-deflate; client_no_context_takeover']
 const paths = ['/v1/silent', '/v1/echo', '/v1/hostile', '/v1/closes', '/denied', '/v1/../denied']
 
 /** Throws with the seed and what was sent last where the gateway does not do what it must. */
@@ -52,8 +49,31 @@ export async function fuzzWebSockets(
       open: () => openInside(installation, { proxyPort, port: origins.tlsPort }),
     },
   }
-  const shake = (door: keyof typeof doors, path: string, more: string) =>
-    `GET ${doors[door].target}${path} HTTP/1.1\r\n${doors[door].head}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${more}\r\n`
+  const shake = (door: keyof typeof doors, path: string, extension: string) =>
+    `GET ${doors[door].target}${path} HTTP/1.1\r\n${doors[door].head}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${extension === '' ? '' : `Sec-WebSocket-Extensions: ${extension}\r\n`}\r\n`
+  const http2Doors = {
+    http2: {
+      fields: { ':scheme': 'https', ':authority': `localhost:${origins.tlsPort}` },
+      open: () => openInside(installation, { proxyPort, port: origins.tlsPort, tls: { ALPNProtocols: ['h2'] } }),
+    },
+    'http2 in the clear': {
+      fields: { ':scheme': 'http', ':authority': `localhost:${origins.plainPort}`, 'proxy-authorization': proxyHeader('weather') },
+      open: async () => connect(proxyPort, '127.0.0.1'),
+    },
+  }
+  const attackOverHttp2 = (door: keyof typeof http2Doors, talk: Talk) => {
+    const { fields, open } = http2Doors[door]
+    const extension = pick(extensions)
+    const headers = { ...fields, ':path': pick(paths), ...(extension !== '' && { 'sec-websocket-extensions': extension }) }
+    return {
+      inputs: talk.frames.length,
+      told: JSON.stringify([door, headers, { ...talk, frames: Buffer.concat(talk.frames).toString('base64').slice(0, 2000) }]),
+      send: async () => {
+        const socket = await open().catch(() => null)
+        if (socket !== null) await talkOverHttp2(socket, `${fields[':scheme']}://${fields[':authority']}`, headers, talk)
+      },
+    }
+  }
   return hammer({
     ...{ installation, gateway, seed, inputs, what: 'frames of WebSockets' },
     async requireAlive() {
@@ -62,12 +82,14 @@ export async function fuzzWebSockets(
     },
     effects: () => origins.denied.join('\n'),
     attack() {
-      const door = pick(Object.keys(doors) as (keyof typeof doors)[])
-      const head = shake(door, pick(paths), pick(extensions))
+      const door = pick([...(Object.keys(doors) as (keyof typeof doors)[]), ...(Object.keys(http2Doors) as (keyof typeof http2Doors)[])])
       const all = Array.from({ length: 1 + Math.floor(random() * 2 * framesPerConnection) }, () => frames(true))
       // Before the handshake is answered, too.
       const isEarly = random() < 0.2
       const waitMs = pick(patienceMs)
+      if (door === 'http2' || door === 'http2 in the clear')
+        return attackOverHttp2(door, { frames: all, isEarly, waitMs, resets: random() < 0.5 })
+      const head = shake(door, pick(paths), pick(extensions))
       return {
         inputs: all.length,
         told: JSON.stringify([door, head, isEarly, waitMs, Buffer.concat(all).toString('base64').slice(0, 2000)]),
@@ -110,12 +132,14 @@ async function startWebSocketOrigins(t: TestContext, { folder }: Installation, r
   const denied: string[] = []
   const frames = createWebSocketFrames(random)
   const open = new Set<Socket>()
-  const accept = hash('sha1', `${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`, 'base64')
   const serve = (socket: Socket) => {
     open.add(socket)
     socket.on('error', () => {}).once('close', () => open.delete(socket))
     socket.once('data', (chunk: Buffer) => {
       const text = chunk.toString('latin1')
+      // Of a caller in HTTP/2 the gateway makes it.
+      const asked = /\r\nsec-websocket-key: (\S+)/i.exec(text)?.[1] ?? ''
+      const accept = hash('sha1', `${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`, 'base64')
       const path = /^GET (\S+) /.exec(text)?.[1] ?? ''
       if (!path.startsWith('/v1/')) denied.push(text)
       const extension = /\r\nsec-websocket-extensions: permessage-deflate/i.test(text)
