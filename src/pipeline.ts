@@ -46,7 +46,7 @@ class Passage extends Settlement implements Settling {
   #waitedMs = 0
 
   async run(): Promise<Settling> {
-    const { limits, redactor, auditLog, openConnections, decisionLog, watch, isDraining, requireRoom, now } = this.stations
+    const { limits, redactor, auditLog, openConnections, decisionLog, watch, isDraining, requireRoom } = this.stations
     const { arrival, entry } = this
     try {
       if (entry === null) throw unrecorded()
@@ -55,25 +55,29 @@ class Passage extends Settlement implements Settling {
         await this.#waitForDisk(wait)
         who = this.#identify()
       }
+      this.identified()
       const waitMs = limits.arrive(who.integration, arrival.peer)
       if (waitMs > 0) {
         // External calls of rules do not flood, and a decision waits for their answer: their refusal is not delayed.
         const keptMs = arrival.door === 'policy' ? 0 : limits.keepBack(who.integration)
         if (keptMs > 0) await keepBack(arrival, keptMs)
+        this.counted()
         throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
       }
+      this.counted()
       // An external call of the policy belongs to a request that is already under way.
       if (isDraining() && arrival.door !== 'policy') throw draining()
       if (arrival.door !== 'policy') requireRoom()
       if (who instanceof Unidentified) throw who.refusal
       requireNotSuspended(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
-      const askedAt = now()
+      this.asked()
       // Pure, synchronous, in process; unless the rules that apply look at the body, or make an external call, which takes this
       // same path.
       const { request, claim, decision } = this.#decide(read) ?? (await this.#deliberate(read))
-      const evaluationMs = now() - askedAt - this.#waitedMs
-      this.judged(evaluationMs)
+      const evaluationMs = this.judged(this.#waitedMs)
+      this.decision = decision
+      this.subject = claim.subject
       entry.decided(request, claim, decision, this.who?.credential) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
@@ -91,7 +95,11 @@ class Passage extends Settlement implements Settling {
       const reply = redactor.reply(permit, raw)
       this.answer = isTakeover(reply) ? openConnections.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
       const recorded = entry.durable()
-      if (recorded !== null) await recorded
+      if (recorded !== null) {
+        this.recording()
+        await recorded
+        this.recorded()
+      }
     } catch (error) {
       await this.refuse(toRefusal(error))
     }

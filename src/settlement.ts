@@ -5,16 +5,16 @@ import {
   type BodyHold,
   contentTypeIn,
   type Entry,
-  type Identified,
   isTakeover,
   type Lease,
   type Meter,
+  type Outcome,
   type ProblemCode,
   Refusal,
   type Reply,
   type Slowed,
   type Stations,
-  Timeline,
+  TracedPath,
   toProblem,
   toRefusal,
   type Watched,
@@ -35,16 +35,10 @@ export interface SettlingEnd {
 const clientClosed = 499
 
 /** The class of an arrival's path extends it, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
-export class Settlement extends Timeline implements Meter {
-  protected readonly stations: Stations
-  protected readonly arrival: Arrival
-  /** `null` if it could not be opened: then nothing can be recorded, and the only answer is 503. */
-  protected readonly entry: Entry | null
-  protected who: Identified | null = null
+export class Settlement extends TracedPath implements Meter {
   protected lease: Lease | null = null
   /** Memory for the body, if the policy looked at it. */
   protected hold: BodyHold | null = null
-  protected origin: string | null = null
   /** Once it is allowed. */
   protected request: AccessRequest | null = null
   /** The decision is recorded: a refusal from now on needs no record of its own. */
@@ -54,16 +48,12 @@ export class Settlement extends Timeline implements Meter {
   protected answer: Reply | null = null
   /** Once it is decided, where what passes is watched. */
   protected watched: Watched | null = null
-  /** What the caller is answered; `null` while nothing refuses it. */
-  refusal: Refusal | null = null
   #sentBytes = 0
   #receivedBytes = 0
   #settled = false
 
   constructor(stations: Stations, arrival: Arrival) {
-    super(stations.now)
-    this.stations = stations
-    this.arrival = arrival
+    super(stations, arrival)
     this.entry = this.#open() // recorded from the first moment, malformed ones too
   }
 
@@ -145,14 +135,14 @@ export class Settlement extends Timeline implements Meter {
     const { problem = this.refusal?.code ?? (end.status === clientClosed ? 'client-closed' : null) } = end
     this.#settled = true
     if (receivedBytes > 0 && !this.refused) this.#addReceived(receivedBytes)
-    const outcome = {
+    const outcome: Outcome = {
       status,
       problem,
       brokenOff: problem === 'client-closed' || (problem !== null && !this.refused && end.status === undefined),
       forOperator,
       sentBytes: this.#sentBytes,
       receivedBytes: this.#receivedBytes,
-      durationMs: this.stations.now() - this.arrivedAt,
+      durationMs: this.ended(),
       phases: this,
       connection: this.connection,
       breaker: this.lease?.breakerState ?? null,
@@ -176,13 +166,14 @@ export class Settlement extends Timeline implements Meter {
       this.#report(error)
     }
     try {
-      if (forOperator !== null) this.stations.onRefusal(outcome, this.arrival.id, this.who?.integration.name ?? null)
+      if (forOperator !== null)
+        this.stations.onRefusal(outcome, this.arrival.id, this.who?.integration.name ?? null, this.entry?.trace ?? null)
     } catch (error) {
       this.#report(error)
     }
     try {
       const integration = this.who?.integration ?? null
-      this.stations.usage.settled(integration, this.origin, outcome)
+      this.stations.usage.settled(integration, this.origin, outcome, this.traced(outcome))
       this.stations.watch?.settled(this.watched, integration, this.arrival.id, this.arrival.at, outcome)
     } catch (error) {
       this.#report(error)
@@ -284,7 +275,7 @@ export class Settlement extends Timeline implements Meter {
   /** Reports a bug; a failure of that must not become another one. */
   #report(error: unknown): void {
     try {
-      this.stations.onBug(error, this.arrival.id)
+      this.stations.onBug(error, this.arrival.id, this.entry?.trace ?? null)
     } catch {
       // The report itself failed.
     }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import type { AuditLog } from '../core/index.ts'
 import { lockFolder } from '../files/index.ts'
 import { recordVersion } from '../records/index.ts'
+import { createRandomIds } from '../telemetry/index.ts'
 import { type AppendFile, realFile } from './append-file.ts'
 import { AuditError } from './audit-error.ts'
 import { ArrivalEntry, type AuditMask, type EntryLog } from './entry.ts'
@@ -11,8 +12,10 @@ import { type OpenedLog, openLog } from './open-log.ts'
 import type { OpenSigner } from './signer.ts'
 import { createSums } from './sums.ts'
 import { type Facts, factsText } from './text.ts'
-import { createTraceIds } from './trace-ids.ts'
 import type { Group } from './writer.ts'
+
+/** W3C Trace Context. */
+const traceBytes = 16
 
 export interface AuditOptions {
   readonly folder: string
@@ -126,7 +129,7 @@ function createStation(options: AuditOptions, { recovered, migrated, writer, int
   const log: EntryLog = {
     writer,
     mask,
-    traceId: createTraceIds(),
+    traceId: createRandomIds(traceBytes),
     append(type, fields, urgent, owner = '') {
       return writer.append(fitRecord(`{"seq":${seq++},"time":"${time()}","type":"${type}",${fields}}`), urgent, owner)
     },

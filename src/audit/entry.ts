@@ -37,6 +37,7 @@ export interface AuditMask extends Mask {
 export class ArrivalEntry implements Entry {
   readonly #log: EntryLog
   readonly #arrival: Arrival
+  #trace: string | null = null
   /** The mask of the integration that the records are about, once it is known. */
   #mask: Mask
   #group: Group | null = null
@@ -74,6 +75,11 @@ export class ArrivalEntry implements Entry {
     this.#summed = this.#log.sum(who === null ? `peer ${this.#arrival.peer}` : who.integration.name, refusal.code, who !== null)
   }
 
+  get trace(): string {
+    this.#trace ??= this.#arrival.traceContext?.trace ?? this.#log.traceId()
+    return this.#trace
+  }
+
   durable(): Promise<void> | null {
     return this.#group === null ? this.#summed : this.#log.writer.durable(this.#group)
   }
@@ -89,8 +95,8 @@ export class ArrivalEntry implements Entry {
   }
 
   #opening(): string {
-    const { id, parent, door, peer, peerPort, trace } = this.#arrival
-    return `"id":"${id}"${parent === undefined ? '' : `,"parent":"${parent}"`},"trace":"${trace ?? this.#log.traceId()}","door":"${door}","peer":${quote(peer, shortBytes)}${peerPort === undefined ? '' : `,"peerPort":${peerPort}`}`
+    const { id, parent, door, peer, peerPort } = this.#arrival
+    return `"id":"${id}"${parent === undefined ? '' : `,"parent":"${parent}"`},"trace":"${this.trace}","door":"${door}","peer":${quote(peer, shortBytes)}${peerPort === undefined ? '' : `,"peerPort":${peerPort}`}`
   }
 
   /** Who the caller claims to be matters only where nothing proves it. */

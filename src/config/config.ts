@@ -5,6 +5,7 @@ import type { AuditConfig } from './audit-config.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
+import type { TelemetryConfig } from './telemetry-schema.ts'
 import type { WatchConfig } from './watch-schema.ts'
 
 export type DoorKind = 'proxy' | 'services' | 'broker'
@@ -104,6 +105,7 @@ export interface Config {
   }
   readonly admin: AdminConfig
   readonly audit: AuditConfig
+  readonly telemetry: TelemetryConfig
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig
   readonly websockets: WebSocketsConfig

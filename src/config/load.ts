@@ -13,6 +13,7 @@ import { decisionLogFrom, statusFrom } from './report-schema.ts'
 import { type ConfigFile, createConfigSchema } from './schema.ts'
 import { createSources, type Environment } from './sources.ts'
 import { stateFolder, trustFolder } from './state-folder.ts'
+import { telemetryFrom } from './telemetry-schema.ts'
 import { timeoutsFrom } from './timeouts-schema.ts'
 
 /** Throws `ConfigError` with every problem: unreadable, not YAML, not of the schema, a missing variable or secret, names that stand twice. */
@@ -64,6 +65,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
     },
     admin: adminFrom(admin, state),
     audit: auditFrom(audit, state),
+    telemetry: telemetryFrom(given.telemetry),
     defaults: { limits: gatewayLimits(given.limits), breaker: gatewayBreaker(given.breaker) },
     http: {
       maxHeaderBytes: http.maxHeader,

@@ -11,6 +11,7 @@ import { decisionLogSchema, labelsSchema, refuseUnknownServers, statusSchema } f
 import { serviceSchema } from './service-schema.ts'
 import { createSourced } from './sourced-schema.ts'
 import { noSources, type Sources } from './sources.ts'
+import { telemetrySchema } from './telemetry-schema.ts'
 import { watchSchema } from './watch-schema.ts'
 
 const kibi = 1024
@@ -231,6 +232,7 @@ export function createConfigSchema(sources: Sources) {
         .prefault({}),
       admin: adminSchema(sourced).describe('The operator’s side.').prefault({}),
       audit: auditSchema(sourced).describe('The audit log.').prefault({}),
+      telemetry: telemetrySchema(sourced).describe('What OpenTelemetry is told ([telemetry](../telemetry.md)).').prefault({}),
       limits: gatewayLimitsSchema.describe('Limits of integrations whose manifest has none.').prefault({}),
       breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),

@@ -1,6 +1,7 @@
 /** What comes through a door. Nothing is known of it yet but where it came in. */
 import type { DoorName, Hangup, Identified } from './caller.ts'
 import type { AccessRequest } from './request.ts'
+import type { TraceContext } from './trace-context.ts'
 
 /** What the active policy can look at; a door reads no more than this before the decision. */
 export interface Needs {
@@ -35,8 +36,8 @@ export interface Arrival {
   readonly peer: string
   /** Its port; absent where the other end has none. */
   readonly peerPort?: number | undefined
-  /** The trace that the caller says this is a part of (W3C Trace Context): a label, which proves nothing. */
-  readonly trace?: string | null
+  /** The trace that the caller says this is a part of; `null` where it names none. */
+  readonly traceContext?: TraceContext | null
   /** Id of the CONNECT whose tunnel this arrival came through; of the request being decided, where its policy makes external calls. */
   readonly parent?: string
   readonly hangup: Hangup

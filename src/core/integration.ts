@@ -1,5 +1,6 @@
 /** An integration as its manifest declares it, defaults filled in. Units are in the names. */
 import type { Retries, Timeouts } from './decision.ts'
+import type { TraceparentMode } from './trace-context.ts'
 
 /** What a capability says of paths that origins read in two ways: this origin takes the form literally. Absent: such a path is refused. */
 export interface FormChoices {
@@ -113,6 +114,11 @@ export interface RedactionSettings {
   readonly jsonKeys: readonly string[]
 }
 
+export interface TelemetrySettings {
+  /** Absent: the gateway's. */
+  readonly traceparent?: TraceparentMode
+}
+
 export interface Integration {
   readonly name: string
   /** Name of the integration whose request is being decided, where its rules make external calls: each such integration has a share of its own. */
@@ -129,6 +135,7 @@ export interface Integration {
   readonly limits: LimitSettings
   readonly breaker: BreakerSettings
   readonly redaction: RedactionSettings
+  readonly telemetry?: TelemetrySettings
   /** Where a refused CONNECT is answered: inside its tunnel, as the reply to the request there, or itself. */
   readonly denials: 'inside' | 'connect'
 }

@@ -8,6 +8,7 @@ import type { Claim, Permit, Resource } from './permit.ts'
 import type { Refusal, Suggest } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
 import type { AccessRequest, ResourceKind } from './request.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Reads the body, and makes the claim again, with it. */
 export type ReadBody = () => Promise<Claim>
@@ -69,6 +70,8 @@ export interface Limits {
 
 /** One arrival's records. None of these throws; a broken log shows in `durable`. */
 export interface Entry {
+  /** Id of the trace, as its records have it: what the caller names, or a new one. */
+  readonly trace: string
   /** `credential`: as in `Identified`. Throws `Refusal('audit-unavailable')` when the log is known to be broken: no effect begins. */
   decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string): void
   /** Instead of `decided`, where the path ended before a decision. */
@@ -107,7 +110,8 @@ export interface DecisionLog {
 }
 
 export interface Usage {
-  settled(integration: Integration | null, origin: string | null, outcome: Outcome): void
+  /** `trace`: what an example of such a request may lead to; `null` where nothing is found there. */
+  settled(integration: Integration | null, origin: string | null, outcome: Outcome, trace?: string | null): void
 }
 
 /** What is counted of an open request; its bytes are added as they pass. */
@@ -136,6 +140,7 @@ export interface Stations {
   readonly usage: Usage
   /** `null`: nothing is watched. */
   readonly watch: Watch | null
+  readonly tracing?: Tracing
   readonly openConnections: OpenConnections
   /** For denials of the default policy. */
   readonly suggest: Suggest
@@ -144,9 +149,9 @@ export interface Stations {
   /** Throws `Refusal('audit-unavailable')` where the disk of the audit log has too little room for new work. */
   readonly requireRoom: () => void
   /** Reports an error that is not a Refusal, and so is a bug, to the operator. */
-  readonly onBug: (error: unknown, arrivalId: string) => void
+  readonly onBug: (error: unknown, arrivalId: string, trace: string | null) => void
   /** Reports a refusal with `forOperator`. */
-  readonly onRefusal: (outcome: Outcome, arrivalId: string, integration: string | null) => void
+  readonly onRefusal: (outcome: Outcome, arrivalId: string, integration: string | null, trace: string | null) => void
   /** Bytes have passed, either way. */
   readonly onBytes: (bytes: number) => void
   /** Milliseconds, monotonic. */

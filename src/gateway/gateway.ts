@@ -29,6 +29,7 @@ import { version } from '../version.ts'
 import { createRecordActivation } from './activation-listener.ts'
 import { createBundleDelivery } from './bundle-delivery.ts'
 import { createCallers } from './callers.ts'
+import { createFailures } from './failures.ts'
 import { createFollowing } from './follow-folders.ts'
 import { createListeners } from './listeners.ts'
 import { createLogWork } from './log-work.ts'
@@ -41,6 +42,7 @@ import { createReferenceReports } from './reference-reports.ts'
 import { createReporting } from './reporting.ts'
 import { createResources } from './resources.ts'
 import { createShutdown } from './shutdown.ts'
+import { startTracing } from './tracing.ts'
 import { createTrust } from './trust.ts'
 import { createWatching } from './watching.ts'
 
@@ -82,6 +84,8 @@ export async function startGateway(
   const logWork = createLogWork({ config, version, audit, logger, metrics })
   const { shipping, keeping } = logWork
   const watching = await createWatching({ config, logger, metrics })
+  const { checkpoint } = audit.status()
+  const { tracing, close: closeTracing } = await startTracing({ config, origin: checkpoint.origin, mask: redactor, metrics, logger })
 
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
@@ -93,11 +97,8 @@ export async function startGateway(
   // What can be touched. Made beside all that follows where it is not there yet:
   const trust = createTrust({ config, note, noted: audit.noted, logger })
   const nextId = createIds()
-  const bugs = metrics.counter('sallyport_internal_errors_total', 'Errors that are bugs of the gateway; each was answered with 500.')
-  const containment = createContainment((error, peer) => {
-    bugs.inc()
-    logger.error({ err: error, peer }, 'an unexpected error; the connection that it served is cut')
-  })
+  const failures = createFailures(metrics, logger)
+  const containment = createContainment(failures.onUncaught)
   const { maxHeaderBytes, headersTimeoutMs, keepAliveMs, idleTimeoutMs, linger, maxStreams } = config.http
   const serving: ServingOptions = {
     // What comes through an intercepted tunnel takes the path that opened the tunnel, so doors are made before it.
@@ -185,7 +186,7 @@ export async function startGateway(
   // The path, and the doors to it.
   const state = { draining: false, ready: false }
   const handle = createPipeline({
-    ...{ policy, redactor, now },
+    ...{ policy, redactor, now, tracing },
     limits: metering.limits,
     usage: metering.usage,
     watch: watching.station,
@@ -197,12 +198,7 @@ export async function startGateway(
     findResource: resources.find,
     decisionLog: reporting.decisionLog,
     suggest: suggestion,
-    onBug(error, arrivalId) {
-      bugs.inc()
-      logger.error({ err: error, arrival: arrivalId }, 'an unexpected error')
-    },
-    onRefusal: ({ problem, forOperator }, arrivalId, integration) =>
-      logger.warn({ problem, arrival: arrivalId, integration, detail: forOperator }, 'a destination was refused'),
+    ...failures,
   })
   const { integration: grantee, maxReplyBytes } = config.policy.grants
   const externalCalls = createPolicyDoor({
@@ -231,6 +227,7 @@ export async function startGateway(
     // The log last, so that it has everything.
     release: [
       following.stop,
+      closeTracing,
       trust.close,
       () => referenceReports?.close(),
       access.close,

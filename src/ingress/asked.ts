@@ -1,4 +1,4 @@
-/** What a caller asked for, as it wrote it, and the trace that it names: for records, and nothing is decided by it. */
+/** What a caller asked for, as it wrote it: for records, and nothing is decided by it. */
 import type { Asked, HeaderList } from '../core/index.ts'
 
 /** A caller may write as much as `http.maxHeader` holds; records hold less of each part. */
@@ -46,24 +46,4 @@ function pathOf(target: string): Pick<Asked, 'path' | 'query'> {
 function fieldOf(raw: HeaderList, name: string): string | undefined {
   const at = raw.findIndex((given, index) => index % 2 === 0 && given.toLowerCase() === name)
   return at < 0 ? undefined : raw[at + 1]
-}
-
-/** W3C Trace Context: version, trace, parent, flags. A later version may have more behind it. */
-const traceparent = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/
-
-/** The trace of `traceparent`; `null` where there is none, or no valid one, or more than one. */
-export function traceOf(raw: HeaderList): string | null {
-  let found: string | null = null
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as string
-    if (name.length !== 11 || name.toLowerCase() !== 'traceparent') continue
-    if (found !== null) return null
-    found = raw[i + 1] as string
-  }
-  return found === null || found.length > 256 ? null : traceIn(found)
-}
-
-function traceIn(value: string): string | null {
-  const [, version, trace = null] = traceparent.exec(value) ?? []
-  return version === '00' && value.length !== 55 ? null : trace
 }

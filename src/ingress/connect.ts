@@ -14,13 +14,14 @@ import {
   type TunnelRequest,
 } from '../core/index.ts'
 import type { Settling } from '../pipeline.ts'
-import { askedBy, traceOf } from './asked.ts'
+import { askedBy } from './asked.ts'
 import { deniedTunnel, type RefusedConnect } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { DoorOptions } from './http-arrival.ts'
 import { rawHead, serveRaw, writeRaw } from './malformed.ts'
 import { answerInTunnel, leadsToSelf } from './self-url.ts'
 import { requireSupported } from './supported-heads.ts'
+import { traceContextOf } from './trace-context.ts'
 
 export type ConnectDoor = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 
@@ -65,7 +66,7 @@ function connectArrival(
     at,
     peer: req.socket.remoteAddress ?? 'local',
     ...(req.socket.remotePort !== undefined && { peerPort: req.socket.remotePort }),
-    trace: traceOf(req.rawHeaders),
+    traceContext: traceContextOf(req.rawHeaders),
     asked: () => ({
       ...askedBy('CONNECT', req.url ?? '', null),
       claimed: identify.claimed?.(req.headers['proxy-authorization'] ?? null) ?? null,

@@ -1,14 +1,15 @@
 /** An HTTP request as an arrival, for every door over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { AccessRequest, Arrival, Asked, DoorName, Hangup, Identified } from '../core/index.ts'
+import type { AccessRequest, Arrival, Asked, DoorName, Hangup, Identified, TraceContext } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
-import { askedBy, traceOf } from './asked.ts'
+import { askedBy } from './asked.ts'
 import type { DenyInside } from './denied-tunnel.ts'
 import { soleHeader } from './headers.ts'
 import type { Identify } from './identify.ts'
 import type { NextId } from './request-id.ts'
 import { expectsContinue, requireKnownUpgrade, requireSupported } from './supported-heads.ts'
+import { traceContextOf } from './trace-context.ts'
 
 /** Makes the AccessRequest; throws `Refusal` on what is malformed. */
 export type Read = (arrival: HttpArrival, who: Identified) => AccessRequest
@@ -70,8 +71,8 @@ export class HttpArrival implements Arrival, Hangup {
     return this.#settings.door
   }
 
-  get trace(): string | null {
-    return traceOf(this.req.rawHeaders)
+  get traceContext(): TraceContext | null {
+    return traceContextOf(this.req.rawHeaders)
   }
 
   asked(): Asked | null {

@@ -9,8 +9,9 @@ import {
   type HeaderList,
   type Identified,
   Refusal,
+  type TraceContext,
 } from '../core/index.ts'
-import { askedInFields, traceOf } from './asked.ts'
+import { askedInFields } from './asked.ts'
 import { isGrpcType } from './grpc-status.ts'
 import { soleHeader } from './headers.ts'
 import { requestFrom } from './http-request.ts'
@@ -18,6 +19,7 @@ import { type Place, readHttp2Head } from './http2-head.ts'
 import type { Identify } from './identify.ts'
 import { isSlowed, StreamedBody } from './request-body.ts'
 import { asksForContinue } from './supported-heads.ts'
+import { traceContextOf } from './trace-context.ts'
 import { requireNoBody } from './websocket-head.ts'
 
 /** What is the same for all streams of a connection. */
@@ -85,8 +87,8 @@ export class Http2Arrival implements Arrival, Hangup {
     return this.#settings.peerPort
   }
 
-  get trace(): string | null {
-    return traceOf(this.#raw)
+  get traceContext(): TraceContext | null {
+    return traceContextOf(this.#raw)
   }
 
   asked(): Asked {

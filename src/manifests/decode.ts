@@ -12,6 +12,7 @@ import type {
   ServiceCapability,
 } from '../core/index.ts'
 import { identitySchema, type ManifestFile, manifestSchema, tlsOf } from './schema.ts'
+import { telemetryFrom } from './telemetry.ts'
 import { retriesFrom } from './timing.ts'
 
 export interface ManifestDefaults {
@@ -22,7 +23,7 @@ export interface ManifestDefaults {
 /** Throws `ConfigError`. `file` is an absolute path. */
 export function decodeManifest(file: string, text: string, defaults: ManifestDefaults): Integration {
   const given = decodeYaml({ file, text }, manifestSchema)
-  const { redaction } = given
+  const { redaction, telemetry } = given
   const network = (given.network ?? []).map(networkFrom)
   return {
     name: given.name,
@@ -36,6 +37,7 @@ export function decodeManifest(file: string, text: string, defaults: ManifestDef
     limits: limitsFrom(given.limits, defaults.limits),
     breaker: breakerFrom(given.breaker, defaults.breaker),
     redaction: { headers: lower(redaction?.headers), queryKeys: lower(redaction?.queryKeys), jsonKeys: lower(redaction?.jsonKeys) },
+    ...(telemetry !== undefined && { telemetry: telemetryFrom(telemetry) }),
     // A client that is intercepted trusts the gateway's CA.
     denials: given.denials ?? (network.some(({ tls }) => tls === 'intercept') ? 'inside' : 'connect'),
   }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { breakerSchema, cidr, duration, limitsSchema, name, requireShorterParts, size, timeoutsSchema } from '../config/index.ts'
 import { fileActions } from '../core/index.ts'
 import { filePattern, hostPattern, pathPattern } from './patterns.ts'
+import { telemetrySchema } from './telemetry.ts'
 import { requireTimeable, retries } from './timing.ts'
 
 /** One line of text for people and records. */
@@ -267,6 +268,7 @@ export const manifestSchema = z.strictObject({
     })
     .describe('Beyond the built-in names.')
     .optional(),
+  telemetry: telemetrySchema.optional(),
   denials: z
     .enum(['inside', 'connect'])
     .describe(

@@ -5,6 +5,7 @@ import {
   endOf,
   type FormerAttempt,
   type Hangup,
+  type HeaderList,
   isTakeover,
   type JudgedBody,
   type Progress,
@@ -149,6 +150,10 @@ class WatchedProgress implements Progress {
   retrying(attempt: FormerAttempt): void {
     this.isStarted = false
     this.#progress.retrying(attempt)
+  }
+
+  outgoing(headers: HeaderList): HeaderList {
+    return this.#progress.outgoing(headers)
   }
 }
 

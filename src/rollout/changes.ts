@@ -5,7 +5,19 @@ import type { Integration } from '../core/index.ts'
 export type IntegrationChanges = Readonly<Record<string, readonly string[]>>
 
 /** Not its file, which is there for messages. */
-const parts = ['tokenHashes', 'owner', 'labels', 'network', 'services', 'files', 'limits', 'breaker', 'redaction', 'denials'] as const
+const parts = [
+  'tokenHashes',
+  'owner',
+  'labels',
+  'network',
+  'services',
+  'files',
+  'limits',
+  'breaker',
+  'redaction',
+  'telemetry',
+  'denials',
+] as const
 
 export function changesBetween(before: Iterable<Integration>, after: readonly Integration[]): IntegrationChanges {
   const old = new Map(Array.from(before, (integration) => [integration.name, integration]))

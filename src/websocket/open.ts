@@ -37,7 +37,7 @@ export function openWebSocket({ dial, ...options }: OpenOptions): Promise<void> 
   upgrade.onGivenUp = () => abort.abort(new Refusal('client-closed', 'the WebSocket was given up'))
   const outgoing = sendRequest({
     ...{ method: 'GET', path, setHost: false, maxHeaderSize: maxHeaderBytes },
-    headers: [...request.headers, 'connection', 'Upgrade', 'upgrade', 'websocket'],
+    headers: [...progress.outgoing(request.headers), 'connection', 'Upgrade', 'upgrade', 'websocket'],
     createConnection(_options, done) {
       progress.dialling()
       dial(abort.signal).then(

@@ -7,15 +7,15 @@ import type { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { constants, deflateRawSync } from 'node:zlib'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
-import { BrokenOff, type HttpRequest, type Meter, type Progress } from '../../src/core/index.ts'
+import { BrokenOff, type HttpRequest, type Meter } from '../../src/core/index.ts'
 import { Direction } from '../../src/websocket/bounds.ts'
 import { type InspectMessage, openWebSocket, type WebSocketMessage } from '../../src/websocket/index.ts'
 import { Inspection } from '../../src/websocket/inspection.ts'
 import { eachCase } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { noProgress } from '../support/outcome.ts'
 import { callersFrame, upgradeHeaders } from '../support/websocket.ts'
 
-const progress: Progress = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {} }
 const maxMessageBytes = 100_000
 
 /** An echo by `ws`, and in front of it WebSockets that are opened as the gateway opens them, with something that looks at each message. */
@@ -52,7 +52,7 @@ async function arrange(t: TestContext, inspect: InspectMessage) {
     )
     const target = { host: 'localhost', method: 'GET' }
     openWebSocket({
-      ...{ caller, head, meter, progress, inspect, path: '/', timeoutMs: 60_000, timeouts: {} },
+      ...{ caller, head, meter, progress: noProgress, inspect, path: '/', timeoutMs: 60_000, timeouts: {} },
       request: { headers, integration: { name: 'weather' }, target, id: 'id' } as unknown as HttpRequest,
       bounds: { maxMessageBytes, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
       dial: async () => {

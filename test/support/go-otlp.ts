@@ -1,4 +1,4 @@
-/** A receiver of OTLP logs: `go-otlp/`. */
+/** A receiver of OTLP logs, spans and metrics: `go-otlp/`. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -21,10 +21,47 @@ export interface TakenLog {
   readonly encoding: string
 }
 
+export interface TakenSpan {
+  readonly kind: 'span'
+  readonly trace: string
+  readonly span: string
+  /** Empty where it has none. */
+  readonly parent: string
+  readonly state: string
+  readonly name: string
+  readonly spanKind: string
+  readonly status: string
+  readonly startNs: number
+  readonly endNs: number
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly resource: Readonly<Record<string, unknown>>
+  readonly tenant: string
+  readonly encoding: string
+}
+
+export interface TakenPoint {
+  readonly kind: 'point'
+  readonly name: string
+  readonly unit: string
+  readonly type: string
+  /** Of a histogram: its sum. */
+  readonly value: number
+  readonly count: number
+  readonly buckets: readonly number[]
+  readonly bounds: readonly number[]
+  /** Trace ids. */
+  readonly exemplars: readonly string[]
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
 export interface OtlpReceiver {
   readonly port: number
   /** In the order in which they came. */
   readonly taken: readonly TakenLog[]
+  readonly spans: readonly TakenSpan[]
+  readonly points: readonly TakenPoint[]
+  /** What it could not read. */
+  readonly wrong: readonly unknown[]
   /** How the next requests are answered, each in its turn; the others with 200. See `go-otlp/main.go`. */
   answer(...answers: readonly string[]): void
   /** Resolves once so many have been taken. */
@@ -45,10 +82,19 @@ export async function startOtlpReceiver(
   const lines = createInterface({ input: child.stdout })
   const [first] = (await once(lines, 'line')) as [string]
   const taken: TakenLog[] = []
-  lines.on('line', (line) => taken.push(JSON.parse(line) as TakenLog))
+  const spans: TakenSpan[] = []
+  const points: TakenPoint[] = []
+  const wrong: unknown[] = []
+  lines.on('line', (line) => {
+    const printed = JSON.parse(line) as TakenLog | TakenSpan | TakenPoint | { readonly kind: 'wrong' }
+    if (!('kind' in printed)) taken.push(printed)
+    else if (printed.kind === 'span') spans.push(printed)
+    else if (printed.kind === 'point') points.push(printed)
+    else wrong.push(printed)
+  })
   return {
     port: Number(first),
-    taken,
+    ...{ taken, spans, points, wrong },
     answer: (...answers) => void child.stdin.write(answers.map((answer) => `${answer}\n`).join('')),
     has: async (count) => void (await eventually(`${count} logs are taken`, () => taken.length >= count)),
     async kill() {

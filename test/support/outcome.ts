@@ -1,7 +1,10 @@
 /** How a request ended that a test only says, and what it told as it went. */
-import type { Outcome, Phases, Progress } from '../../src/core/index.ts'
+import type { HeaderList, Outcome, Phases, Progress } from '../../src/core/index.ts'
 
-const noPhases: Phases = { policyMs: null, queueMs: null, connectMs: null, firstByteMs: null, made: null }
+const noPhases: Phases = {
+  ...{ identifyMs: null, limitsMs: null, policyMs: null, admitMs: null, queueMs: null, connectMs: null, made: null },
+  ...{ firstByteMs: null, recordMs: null, bodyMs: null },
+}
 
 export const servedOutcome: Outcome = {
   status: 200,
@@ -21,4 +24,11 @@ export const servedOutcome: Outcome = {
   complete: true,
 }
 
-export const noProgress: Progress = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {} }
+export const noProgress: Progress = {
+  dialling() {},
+  dialled() {},
+  started() {},
+  answered() {},
+  retrying() {},
+  outgoing: (headers: HeaderList) => headers,
+}

@@ -16,7 +16,7 @@ const floors: readonly (readonly string[])[] = [
   ['ingress', 'admin'],
   ['pipeline', 'dashboard'],
   ['sinks', 'review', 'operators', 'incidents'],
-  ['reporting', 'rollout', 'query', 'watcher'],
+  ['reporting', 'rollout', 'query', 'watcher', 'otlp'],
   ['policy', 'alerts', 'processes'],
   ['reference', 'bundles', 'detect'],
   [

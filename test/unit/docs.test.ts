@@ -60,7 +60,8 @@ test('docs/reference/state-folder.md lists every path that the gateway has there
 })
 
 test('docs/reference/metrics.md lists what /metrics gives, with type and labels', async (t) => {
-  const { gateway } = await startHere(t, createInstallation(t, { config: 'watch: {}', manifests: { 'weather.yaml': grant() } }))
+  const config = 'watch: {}\ntelemetry: { otlp: { endpoint: "http://127.0.0.1:9" } }'
+  const { gateway } = await startHere(t, createInstallation(t, { config, manifests: { 'weather.yaml': grant() } }))
   const text = await (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
   const given = [...text.matchAll(/^# TYPE (sallyport_\w+) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`).sort()
   assert.deepEqual(

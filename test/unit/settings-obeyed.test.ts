@@ -95,6 +95,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'files[].actions': ['flow/broker.test.ts', '/v1/self names the caller, what it may do'],
   'files[].paths': ['flow/policy-explain.test.ts', 'explain tells of files and services the change that helps'],
   'files[].maxBytes': ['flow/broker.test.ts', 'a body beyond maxBytes is refused and nothing is kept'],
+  'telemetry.traceparent': ['sinks/otlp-traces.test.ts', 'a manifest says what destinations are told of a trace'],
   denials: ['flow/denied-inside.test.ts', 'has the CONNECT itself refused'],
   'redaction.headers': ['property/redact.test.ts', 'the names of a manifest are its own'],
   'redaction.queryKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],
@@ -118,6 +119,25 @@ const administrators = (of: string, shown: Shown): Readonly<Record<string, Shown
   [`${of}.personal`]: shown,
 })
 
+const spans = ['sinks/otlp-traces.test.ts', 'spans reach a collector as sallyport.yaml says'] as const
+const telemetryKeys: Readonly<Record<string, Shown>> = {
+  'telemetry.traceparent': ['sinks/otlp-traces.test.ts', 'and its destination is told of the exchange'],
+  ...Object.fromEntries(
+    ['endpoint', 'interval', 'timeout', 'compression', 'attributes', 'headers'].map((key) => [`telemetry.otlp.${key}`, spans]),
+  ),
+  'telemetry.otlp.token': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
+  'telemetry.otlp.traces': ['sinks/otlp-traces.test.ts', 'where spans are off, requests have none'],
+  'telemetry.otlp.traces.ratio': [
+    'sinks/otlp-traces.test.ts',
+    'with a ratio of 0 the spans of denials, refusals and failures are exported',
+  ],
+  'telemetry.otlp.traces.queue': ['unit/span-queue.test.ts', 'beyond its queue spans are dropped and counted'],
+  ...Object.fromEntries(
+    ['token', 'headers.<name>'].flatMap((key) => ['env', 'file'].map((from) => [`telemetry.otlp.${key}.${from}`, secret])),
+  ),
+  ...Object.fromEntries(['ca', 'clientCertificate.certificate'].map((key) => [`telemetry.otlp.${key}`, tls])),
+  'telemetry.otlp.clientCertificate.key': ['flow/bundles.test.ts', 'a server behind TLS gets the client certificate and the token'],
+}
 const sinkKeys: Readonly<Record<string, Shown>> = {
   ...Object.fromEntries(
     ['every', 'settings', 'webhook.url', 'webhook.secret', 'webhook.secret.file', 'webhook.timeout'].map((key) => [
@@ -292,6 +312,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'audit.key.env': ['fault/audit-key.test.ts', 'a key from a variable signs the log as one from a file does'],
   'audit.durability': ['unit/pipeline.test.ts', 'with audit.durability strict the effect waits for its record'],
   ...sinkKeys,
+  ...telemetryKeys,
   'http.maxStreams': ['flow/http2-proxy.test.ts', 'no more streams are open at once than http.maxStreams'],
   'http.http2': ['flow/http2.test.ts', 'a gateway that offers no HTTP/2 is asked in HTTP/1.1'],
   'http.maxHeader': ['flow/header-bytes.test.ts', 'a head is bounded by its bytes and not by how many headers it has'],

@@ -3,19 +3,19 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type Duplex, duplexPair } from 'node:stream'
 import { type TestContext, test } from 'node:test'
-import type { HttpRequest, Meter, Progress } from '../../src/core/index.ts'
+import type { HttpRequest, Meter } from '../../src/core/index.ts'
 import { openWebSocket } from '../../src/websocket/index.ts'
 import { eventually } from '../support/eventually.ts'
+import { noProgress } from '../support/outcome.ts'
 import { callersFrame, frame, opened } from '../support/websocket.ts'
 
-const progress: Progress = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {} }
 const meter: Meter = { sent: () => null, received: () => null }
 const key = 'dGhlIHNhbXBsZSBub25jZQ=='
 
 function begin(callersSide: Duplex, dial: () => Promise<Duplex>): Promise<void> {
   const request = { headers: ['sec-websocket-key', key], integration: { name: 'weather' }, target: { host: 'localhost' }, id: 'id' }
   return openWebSocket({
-    ...{ caller: callersSide, head: Buffer.alloc(0), meter, progress, path: '/', timeoutMs: 60_000, timeouts: {} },
+    ...{ caller: callersSide, head: Buffer.alloc(0), meter, progress: noProgress, path: '/', timeoutMs: 60_000, timeouts: {} },
     request: request as unknown as HttpRequest,
     bounds: { maxMessageBytes: 10_000_000, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
     dial: dial as never,

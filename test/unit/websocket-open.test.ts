@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
-import { Refusal } from '../../src/core/index.ts'
+import { type HeaderList, Refusal } from '../../src/core/index.ts'
 import { openWebSocket } from '../../src/websocket/index.ts'
 
-const silent = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {} }
+const silent = { dialling() {}, dialled() {}, started() {}, answered() {}, retrying() {}, outgoing: (headers: HeaderList) => headers }
 const request = { id: 'r1', integration: { name: 'weather' }, target: { method: 'GET', host: 'api.example.com' }, headers: [] }
 
 test('for a caller that has left nothing is dialled, and it ends as client-closed', async () => {

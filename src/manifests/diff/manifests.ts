@@ -73,8 +73,8 @@ function diffFields(before: Integration, after: Integration): readonly string[] 
   return [...fields, ...diffTokens(before, after)]
 }
 
-function fieldsOf({ owner, labels, source, limits, breaker, redaction, denials }: Integration): object {
-  return { file: source, owner, labels, limits, breaker, redaction, denials }
+function fieldsOf({ owner, labels, source, limits, breaker, redaction, telemetry, denials }: Integration): object {
+  return { file: source, owner, labels, limits, breaker, redaction, denials, ...(telemetry !== undefined && { telemetry }) }
 }
 
 /** Lists count as one value. */

@@ -63,5 +63,6 @@ function releasing(progress: Progress, body: RepeatableBody | null): Progress {
     },
     answered: () => progress.answered(),
     retrying: (attempt) => progress.retrying(attempt),
+    outgoing: (headers) => progress.outgoing(headers),
   }
 }

@@ -101,7 +101,8 @@ export function createHttpResource(options: HttpResourceOptions): Resource<HttpR
   }
 
   function ask({ request, claim, decision }: Permit<HttpRequest>, { hangup, progress, head }: AskedOn): Promise<Reply> | Reply {
-    const { target, headers, body, integration } = request
+    const { target, body, integration } = request
+    const headers = progress.outgoing(request.headers)
     const { obligations } = decision
     const { timeouts = none } = obligations
     const { firstByteMs, idleMs = idleTimeoutMs } = timeouts

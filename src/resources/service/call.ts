@@ -1,7 +1,7 @@
 /** One request to a service as http-proxy-middleware gets it: objects of the gateway, made from the judged request alone. */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, Writable } from 'node:stream'
-import type { Progress, ServiceRequest } from '../../core/index.ts'
+import type { HeaderList, Progress, ServiceRequest } from '../../core/index.ts'
 import type { DialTimeouts } from '../../egress/index.ts'
 import { headersOf } from '../../text/index.ts'
 
@@ -53,12 +53,16 @@ const rewritten: ReadonlySet<string> = new Set([
 /** A partial or compressed reply cannot be searched for the credentials that the gateway sent to the service. */
 const unsearchable: ReadonlySet<string> = new Set(['accept-encoding', 'if-range', 'range'])
 
-/** The headers as Node takes them (name → values): the judged ones, the gateway's own, and the framing of the judged body. */
-export function serviceHeaders({ url, headers: own }: ServiceHead, request: ServiceRequest): Record<string, string | string[]> {
+/** The headers as Node takes them (name → values): `judged`, those of the request, the gateway's own, and the framing of the judged body. */
+export function serviceHeaders(
+  { url, headers: own }: ServiceHead,
+  request: ServiceRequest,
+  judged: HeaderList,
+): Record<string, string | string[]> {
   // CGI and what came after it read `X_Api_Key` as `X-Api-Key`: only the gateway may send either spelling.
   const taken = new Set(own.map(({ name }) => name.toLowerCase().replaceAll('_', '-')))
   const sent = Object.create(null) as Record<string, string | string[]>
-  for (const [name, values] of Object.entries(headersOf(request.headers))) {
+  for (const [name, values] of Object.entries(headersOf(judged))) {
     const read = name.replaceAll('_', '-')
     if (rewritten.has(read) || taken.has(read) || (own.length > 0 && unsearchable.has(read))) continue
     sent[name] = values

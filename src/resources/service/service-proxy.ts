@@ -97,7 +97,11 @@ export function createServiceProxy(configured: ServiceSettings, dialer: Dialer, 
     const { idleMs = idleTimeoutMs } = timeouts
     const asked = { service, request, hangup, progress, path, addresses, head, timeouts, maxReplyBytes, isRepeat }
     const exchange = new ServiceExchange({ ...asked, idleTimeoutMs: idleMs })
-    const incoming = requestOf(exchange, serviceHeaders(configured, request), content === null ? null : exchange.paced(content))
+    const incoming = requestOf(
+      exchange,
+      serviceHeaders(configured, request, progress.outgoing(request.headers)),
+      content === null ? null : exchange.paced(content),
+    )
     incoming.on('error', (error) => exchange.fail(error))
     const failed = (error?: unknown) => exchange.fail(error instanceof Error ? error : new Error('not forwarded'))
     middleware(incoming, callerEnd(), failed).catch(failed)
@@ -143,7 +147,11 @@ export function createServiceProxy(configured: ServiceSettings, dialer: Dialer, 
       const path = outgoingPath(url, request)
       const options = { ...way, destination: service, request, path, timeoutMs: way.timeoutMs ?? configured.timeoutMs }
       const upgrade = new WebSocketUpgrade(options, (frames) => new LibraryEnd(frames))
-      const incoming: IncomingMessage = requestOf(upgrade, serviceHeaders(configured, request), null)
+      const incoming: IncomingMessage = requestOf(
+        upgrade,
+        serviceHeaders(configured, request, way.progress.outgoing(request.headers)),
+        null,
+      )
       // The library's type is a Socket; it uses a Duplex with a socket's setters.
       middleware.upgrade(incoming, upgrade.end as unknown as Socket, Buffer.alloc(0))
       return upgrade.ended

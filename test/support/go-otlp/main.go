@@ -1,4 +1,4 @@
-// A receiver of OTLP logs over HTTP, made of OTLP's own protobufs: prints each log record that it takes as a line of JSON. It answers
+// A receiver of OTLP over HTTP. Logs are read by OTLP's own protobufs: it prints each log record that it takes as a line of JSON. It answers
 // as its standard input says, one line for each answer to come ("200", "503 2", "400", "partial 2", "hang", "html"); else with 200.
 package main
 
@@ -63,16 +63,22 @@ func main() {
 	}
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
 	var turn sync.Mutex
-	http.HandleFunc("POST /v1/logs", func(w http.ResponseWriter, r *http.Request) {
-		turn.Lock()
-		defer turn.Unlock()
-		answer := "200"
-		select {
-		case answer = <-answers:
-		default:
-		}
-		take(w, r, strings.Fields(answer))
-	})
+	for path, take := range map[string]func(http.ResponseWriter, *http.Request, []string){
+		"POST /v1/logs":    take,
+		"POST /v1/traces":  takeTelemetry,
+		"POST /v1/metrics": takeTelemetry,
+	} {
+		http.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			turn.Lock()
+			defer turn.Unlock()
+			answer := "200"
+			select {
+			case answer = <-answers:
+			default:
+			}
+			take(w, r, strings.Fields(answer))
+		})
+	}
 	panic(http.Serve(listener, nil))
 }
 
@@ -128,23 +134,26 @@ func take(w http.ResponseWriter, r *http.Request, answer []string) {
 }
 
 func read(r *http.Request) (*collector.ExportLogsServiceRequest, error) {
-	if r.Header.Get("content-type") != contentType {
-		return nil, fmt.Errorf("content-type %q", r.Header.Get("content-type"))
-	}
-	var content io.Reader = r.Body
-	if r.Header.Get("content-encoding") == "gzip" {
-		unzipped, err := gzip.NewReader(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		content = unzipped
-	}
-	body, err := io.ReadAll(content)
+	body, err := content(r, contentType)
 	if err != nil {
 		return nil, err
 	}
 	export := &collector.ExportLogsServiceRequest{}
 	return export, proto.UnmarshalOptions{}.Unmarshal(body, export)
+}
+
+func content(r *http.Request, wanted string) ([]byte, error) {
+	if r.Header.Get("content-type") != wanted {
+		return nil, fmt.Errorf("content-type %q", r.Header.Get("content-type"))
+	}
+	if r.Header.Get("content-encoding") != "gzip" {
+		return io.ReadAll(r.Body)
+	}
+	unzipped, err := gzip.NewReader(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(unzipped)
 }
 
 func records(export *collector.ExportLogsServiceRequest) []taken {
