@@ -1,5 +1,5 @@
 /** Brings the messages that wait to one receiver: in order per alert, at least once, for as long as it takes. */
-import { type Backoff, createBackoff } from '../bundles/index.ts'
+import { type Backoff, createBackoff } from '../core/index.ts'
 import type { Alert } from './alert.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outbox } from './outbox.ts'

@@ -15,6 +15,7 @@ import { createSources, type Environment } from './sources.ts'
 import { stateFolder, trustFolder } from './state-folder.ts'
 import { telemetryFrom } from './telemetry-schema.ts'
 import { timeoutsFrom } from './timeouts-schema.ts'
+import { watchFrom } from './watch-schema.ts'
 
 /** Throws `ConfigError` with every problem: unreadable, not YAML, not of the schema, a missing variable or secret, names that stand twice. */
 export function loadConfig(path: string, env: Environment = process.env): Config {
@@ -98,7 +99,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       maxMessageBytes: given.websockets.maxMessage,
       messagesPerSecond: given.websockets.messagesPerSecond,
     },
-    watch: given.watch ?? null,
+    watch: watchFrom(given.watch),
     drainTimeoutMs: given.drainTimeout,
     log: given.log,
     secrets,

@@ -1,5 +1,6 @@
 /** The words every station shares. */
 export * from './arrival.ts'
+export * from './backoff.ts'
 export * from './caller.ts'
 export * from './decision.ts'
 export * from './external-calls.ts'

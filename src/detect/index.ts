@@ -16,7 +16,6 @@ export type {
   /** @knipignore the alerts' */
   Severity,
 } from './finding.ts'
-export { rulesFrom } from './rules.ts'
 export {
   /** @knipignore the watcher's */
   type BaselineRow,

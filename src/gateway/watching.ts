@@ -41,12 +41,9 @@ const conditionsMs = 1000
 
 /** Nothing is started, and nothing loaded, without `watch:`. */
 export async function createWatching({ config, logger, metrics }: WatchingOptions): Promise<Watching> {
-  if (config.watch === null) return off
-  const [{ createObserver }, { startWatcher }, { rulesFrom }] = await Promise.all([
-    import('../watch/index.ts'),
-    import('../watcher/index.ts'),
-    import('../detect/index.ts'),
-  ])
+  const { watch } = config
+  if (watch === null) return off
+  const [{ createObserver }, { startWatcher }] = await Promise.all([import('../watch/index.ts'), import('../watcher/index.ts')])
   let watcher: WatcherProcess | null = null
   let restarts = 0
   let taken = 0
@@ -107,7 +104,7 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
     station: observer,
     start(sources) {
       watcher = startWatcher(
-        { file: config.state.watch, rules: rulesFrom() },
+        { file: config.state.watch, rules: watch.rules },
         {
           onFindings(findings) {
             for (const { rule, severity, integration, destination, title } of findings)

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import module from 'node:module'
 import { dirname } from 'node:path'
-import { type BackoffOptions, createBackoff } from '../bundles/index.ts'
+import { type BackoffOptions, createBackoff } from '../core/index.ts'
 
 export interface KeptOptions<To, From> {
   /** Starts it. May throw. */

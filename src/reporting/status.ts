@@ -1,5 +1,6 @@
 /** The status service: reports the state of bundles and of the reports themselves to a server, at each change and from time to time. */
-import { createBackoff, type Server } from '../bundles/index.ts'
+import type { Server } from '../bundles/index.ts'
+import { createBackoff } from '../core/index.ts'
 import type { Labels } from './event.ts'
 import { type BundleReport, bundleStatusDocument } from './local-status.ts'
 import { between, createPause, type PostResult, post } from './post.ts'

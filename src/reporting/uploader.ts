@@ -1,5 +1,6 @@
 /** Sends what the buffer holds, chunk after chunk, for as long as the server takes it; then waits. */
-import { type Backoff, createBackoff, type Server } from '../bundles/index.ts'
+import type { Server } from '../bundles/index.ts'
+import { type Backoff, createBackoff } from '../core/index.ts'
 import { type Chunk, createPacker } from './chunks.ts'
 import type { EventBuffer } from './event-buffer.ts'
 import { between, createPause, type PostResult, post } from './post.ts'

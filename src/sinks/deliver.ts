@@ -1,6 +1,6 @@
 /** Delivers a batch whole: again and again until it is taken, without what the receiver will never take. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backoff } from '../bundles/index.ts'
+import type { Backoff } from '../core/index.ts'
 import { type PartlyRefused, Refused, RetryLater, type Shipped, type ShippedRecord, type Sink } from './sink.ts'
 
 export interface DeliverOptions {

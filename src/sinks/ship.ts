@@ -1,6 +1,6 @@
 /** Ships the log to one sink, from where its cursor stands: in order, at least once, for as long as it takes. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createBackoff } from '../bundles/index.ts'
+import { createBackoff } from '../core/index.ts'
 import { type LogName, readLogName, type StoredRecord } from '../records/index.ts'
 import { type Cursor, openCursor, readPosition } from './cursor.ts'
 import { deliver } from './deliver.ts'

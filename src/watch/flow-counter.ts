@@ -3,8 +3,12 @@ import { type Outcome, problems, type Watched } from '../core/index.ts'
 import type { Flow } from './slice.ts'
 
 const maxPathHashes = 32
-const maxStarts = 64
+const maxStarts = 16
 const maxIds = 3
+
+/** Of those that have none, which are most: a list each would be half of their memory. */
+const noNumbers: readonly number[] = []
+const noTexts: readonly string[] = []
 
 export class FlowCounter implements Watched {
   readonly integration: string
@@ -27,9 +31,9 @@ export class FlowCounter implements Watched {
   #ended = 0
   #sumMs = 0
   #maxMs = 0
-  #pathHashes: number[] = []
-  #startedAt: number[] = []
-  #ids: string[] = []
+  #pathHashes: readonly number[] = noNumbers
+  #startedAt: readonly number[] = noNumbers
+  #ids: readonly string[] = noTexts
 
   constructor(
     integration: string,
@@ -50,13 +54,13 @@ export class FlowCounter implements Watched {
   }
 
   path(hash: number): void {
-    if (!this.#pathHashes.includes(hash)) this.#pathHashes.push(hash)
+    if (!this.#pathHashes.includes(hash)) this.#pathHashes = added(this.#pathHashes, hash)
   }
 
   begun(id: string, at: number): void {
     this.#requests += 1
-    if (this.#startedAt.length < maxStarts) this.#startedAt.push(at)
-    if (this.#ids.length < maxIds) this.#ids.push(id)
+    if (this.#startedAt.length < maxStarts) this.#startedAt = added(this.#startedAt, at)
+    if (this.#ids.length < maxIds) this.#ids = added(this.#ids, id)
   }
 
   ended({ problem, status, durationMs, isTakeover }: Outcome): void {
@@ -104,9 +108,16 @@ export class FlowCounter implements Watched {
     this.#requests = this.#denied = this.#limited = this.#failed = this.#originErrors = 0
     this.sentBytes = this.receivedBytes = 0
     this.#ended = this.#sumMs = this.#maxMs = 0
-    this.#pathHashes = []
-    this.#startedAt = []
-    this.#ids = []
+    this.#pathHashes = this.#startedAt = noNumbers
+    this.#ids = noTexts
     return flow
   }
+}
+
+function added<T>(list: readonly T[], item: T): readonly T[] {
+  if (list.length === 0)
+    return [item]
+    // The list is its counter’s own.
+  ;(list as T[]).push(item)
+  return list
 }

@@ -25,7 +25,7 @@ export interface Flow {
   readonly durationMs: { readonly count: number; readonly sum: number; readonly max: number }
   /** Of different paths, 32 bits each; the first 32. */
   readonly pathHashes: readonly number[]
-  /** When requests arrived, in milliseconds since the epoch; the first 64. */
+  /** When requests arrived, in milliseconds since the epoch; the first 16. */
   readonly startedAt: readonly number[]
   /** Bits per character of the longest label of the destination’s name; 0 where it has no name. */
   readonly labelEntropy: number

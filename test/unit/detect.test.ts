@@ -1,8 +1,8 @@
 /** What the detector finds in slices that are given to it one by one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { watchRulesSchema } from '../../src/config/index.ts'
-import { createDetector, createMemoryStore, rulesFrom } from '../../src/detect/index.ts'
+import { rulesFrom, watchRulesSchema } from '../../src/config/index.ts'
+import { createDetector, createMemoryStore } from '../../src/detect/index.ts'
 import type { Flow } from '../../src/watch/index.ts'
 
 const monday = Date.UTC(2026, 10, 2)

@@ -1,4 +1,3 @@
 /** OPA-style services over HTTP(S): the client that bundles, decision logs and status share. */
-export { type Backoff, type BackoffOptions, createBackoff } from './backoff.ts'
 export { createServerClient, type Server } from './server.ts'
 export { ServerError } from './server-error.ts'

@@ -1,6 +1,7 @@
 /** A bundle from a server: asked for again and again, verified, offered, and kept for a start without the server. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Backoff, createBackoff, type Server, ServerError } from '../client/index.ts'
+import { type Backoff, createBackoff } from '../../core/index.ts'
+import { type Server, ServerError } from '../client/index.ts'
 import type { SnapshotBundle } from '../format/index.ts'
 import { type BundleSource, type BundleSourceOptions, failureOf, NotActivated, verificationOf } from './bundle-source.ts'
 import { type Answer, download } from './download.ts'
