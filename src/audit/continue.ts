@@ -6,9 +6,9 @@ import { segmentsAmong, walName } from '../records/index.ts'
 import { AuditError } from './audit-error.ts'
 import { closeChain } from './chain/index.ts'
 import { finishMoves, hashFiles, logFiles } from './closed-files.ts'
-import { createLog, hasLog } from './create-log.ts'
+import { createLog, hasLog, keyBeside } from './create-log.ts'
 import { fitRecord } from './fit-record.ts'
-import { openCheckpoint, publicKeyOf } from './note.ts'
+import { openCheckpoint } from './note.ts'
 import { recover } from './recover.ts'
 import type { OpenSigner, Signer } from './signer.ts'
 import { encodeGroup } from './wal-group.ts'
@@ -56,7 +56,7 @@ async function close(folder: string, { signer, findings: find, reason, by, wallC
   const findings = [...(startFinding === null ? [] : [startFinding]), ...(await find())]
   const [firstFinding] = findings
   if (firstFinding === undefined) throw new AuditError('the audit log holds: there is nothing to close')
-  const key = await signer(true)
+  const key = await signer(true, null)
   const time = new Date(wallClock()).toISOString()
   const stamp = time.replaceAll(/[:.]/g, '-')
   const record = {
@@ -75,7 +75,7 @@ async function close(folder: string, { signer, findings: find, reason, by, wallC
 
 async function findingOfStart(folder: string, signer: OpenSigner): Promise<string | null> {
   try {
-    if (hasLog(folder)) recover(folder, (await signer(false)).publicKey)
+    if (hasLog(folder)) recover(folder, (await signer(false, keyBeside(folder))).publicKey)
     else closeChain(folder, segmentsAmong(readdirSync(folder)))
     return null
   } catch (error) {
@@ -86,7 +86,7 @@ async function findingOfStart(folder: string, signer: OpenSigner): Promise<strin
 
 /** By the key that signs now, or by the one that is beside the log. */
 function lastCheckpoint(folder: string, { publicKey }: Signer) {
-  for (const keyOf of [() => publicKey, () => publicKeyOf(readFileSync(join(folder, 'verifier-key'), 'utf8'))])
+  for (const keyOf of [() => publicKey, () => keyBeside(folder)])
     try {
       const key = keyOf()
       if (key === null) continue

@@ -1,11 +1,11 @@
 /** Begins a log in a folder that has none: its name, its verifier key, and a checkpoint of nothing. */
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomically } from '../files/index.ts'
 import { walName, walsAmong } from '../records/index.ts'
 import { AuditError, damaged } from './audit-error.ts'
-import { checkpointText, signedNote, verifierKey } from './note.ts'
+import { checkpointText, publicKeyOf, signedNote, verifierKey } from './note.ts'
 import type { Signer } from './signer.ts'
 import { emptyRoot } from './tree/index.ts'
 
@@ -29,6 +29,12 @@ export async function createLog(folder: string, signer: Signer): Promise<void> {
   const text = checkpointText({ origin, size: 0, root: emptyRoot })
   const note = signedNote(text, origin, signer.publicKey, await signer.sign(Buffer.from(text)))
   await writeAtomically(join(folder, 'checkpoint'), note, 0o600)
+}
+
+/** The public key that is beside the log, by which nothing is proved; `null` where there is none. */
+export function keyBeside(folder: string): Buffer | null {
+  const path = join(folder, 'verifier-key')
+  return existsSync(path) ? publicKeyOf(readFileSync(path, 'utf8')) : null
 }
 
 export async function writeVerifierKey(folder: string, origin: string, publicKey: Buffer): Promise<void> {

@@ -5,7 +5,7 @@ import { segmentsAmong } from '../records/index.ts'
 import type { AppendFile } from './append-file.ts'
 import { damaged } from './audit-error.ts'
 import { closeChain } from './chain/index.ts'
-import { createLog, hasLog, writeVerifierKey } from './create-log.ts'
+import { createLog, hasLog, keyBeside, writeVerifierKey } from './create-log.ts'
 import { Integrator } from './integrator.ts'
 import { verifierKey } from './note.ts'
 import { type Recovered, recover } from './recover.ts'
@@ -42,7 +42,7 @@ export async function openLog(options: LogOptions): Promise<OpenedLog> {
   const segments = segmentsAmong(readdirSync(folder))
   // A chain that does not hold is not closed: nothing is begun beside it.
   const chain = isThere || segments.length === 0 ? null : closeChain(folder, segments)
-  const signer = await options.signer(!isThere)
+  const signer = await options.signer(!isThere, isThere ? keyBeside(folder) : null)
   if (!isThere) await createLog(folder, signer)
   const found = recover(folder, signer.publicKey)
   await checkVerifierKey(folder, found.checkpoint.origin, signer.publicKey)

@@ -12,8 +12,11 @@ export interface Signer {
   sign(text: Buffer): Promise<Buffer>
 }
 
-/** Gives the key that signs a log; a file that is not there is made where `mayCreate`. */
-export type OpenSigner = (mayCreate: boolean) => Promise<Signer>
+/**
+ * Gives the key that signs a log; a file that is not there is made where `mayCreate`. `known`: the public key that is beside the log;
+ * `null` where it is to be begun, or none is.
+ */
+export type OpenSigner = (mayCreate: boolean, known: Buffer | null) => Promise<Signer>
 
 /** Of Ed25519, PKCS #8 in PEM. */
 export type KeySource = { readonly file: string } | { readonly pem: string }

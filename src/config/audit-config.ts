@@ -1,6 +1,7 @@
 /** The audit log as it is configured. */
 import type { KeepConfig } from './keep-schema.ts'
 import type { ReviewConfig } from './review-schema.ts'
+import type { VaultKeyConfig } from './signer-schema.ts'
 import type { SinkConfig } from './sinks/index.ts'
 import type { WitnessConfig } from './witness-schema.ts'
 
@@ -25,5 +26,5 @@ export interface AuditConfig {
   readonly witness: WitnessConfig | null
 }
 
-/** Of Ed25519, PKCS #8 in PEM. The first start makes a file that is not there. */
-export type AuditKey = { readonly file: string } | { readonly pem: string }
+/** Of Ed25519; PKCS #8 in PEM where it is the gateway's own. The first start makes a file that is not there. */
+export type AuditKey = { readonly file: string } | { readonly pem: string } | { readonly vault: VaultKeyConfig }

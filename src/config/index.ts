@@ -1,6 +1,7 @@
 /** sallyport.yaml, and the decoder that manifests share. */
 
 export { type AdminCertificateConfig, type AdminConfig, type OidcConfig, type Right, type Role, roles } from './admin-config.ts'
+export type { AuditKey } from './audit-config.ts'
 export type { Config, ListenerConfig } from './config.ts'
 export { ConfigError, type ConfigProblem } from './config-error.ts'
 export { decodeYaml } from './decode-yaml.ts'
@@ -13,7 +14,9 @@ export { maxTextBytes, readText } from './read-text.ts'
 export { requireKnown } from './references.ts'
 export type { WebhookConfig } from './review-schema.ts'
 export { configJsonSchema } from './schema.ts'
+export type { VaultKeyConfig } from './signer-schema.ts'
 export { type SinkConfig, syslogFacilities } from './sinks/index.ts'
+export type { RenewedSecret } from './sourced-schema.ts'
 export { type AuthorityFolder, stateFolder, type TrustFolder, trustFolder } from './state-folder.ts'
 export { type OtlpConfig, traceparent } from './telemetry-schema.ts'
 export { requireShorterParts, type TimeoutsFile, timeoutsFrom, timeoutsSchema } from './timeouts-schema.ts'

@@ -56,7 +56,7 @@ export function createSourced(sources: Sources) {
   const text = (meaning: string) => path(meaning).transform((given, context) => taken(sources.text(given), context))
 
   /** Never inline: a secret in a file that people copy is a secret lost. */
-  const secret = (meaning: string) =>
+  const secretSource = (meaning: string) =>
     z
       .union(
         [variable, z.strictObject({ file: z.string().min(1).describe('File that holds it; a newline at its end is dropped.') })],
@@ -64,10 +64,33 @@ export function createSourced(sources: Sources) {
       )
       .meta({ title: 'secret' })
       .describe(meaning)
-      .transform((source, context) => taken(sources.secret(source), context))
 
-  return { path, socket, folder, certificates, certificateText, privateKeyText, privateKeySource, text, secret, hidden: sources.hidden }
+  const secret = (meaning: string) => secretSource(meaning).transform((source, context) => taken(sources.secret(source), context))
+
+  /** A secret whose file may hold another one later. */
+  const renewedSecret = (meaning: string) =>
+    secretSource(meaning).transform((source, context) => ({
+      value: taken(sources.secret(source), context),
+      file: 'file' in source ? taken(sources.path(source.file), context) : null,
+    }))
+
+  return {
+    path,
+    renewedSecret,
+    socket,
+    folder,
+    certificates,
+    certificateText,
+    privateKeyText,
+    privateKeySource,
+    text,
+    secret,
+    hidden: sources.hidden,
+  }
 }
+
+/** `file`: absolute; `null`: it stays. */
+export type RenewedSecret = { readonly value: string; readonly file: string | null }
 
 export type Sourced = ReturnType<typeof createSourced>
 export type Secret = ReturnType<typeof createSourced>['secret']

@@ -1,8 +1,9 @@
 /** Makes sure that no other gateway uses the same folders, opens the audit log, and reports its state to the operator. */
 import { existsSync, realpathSync } from 'node:fs'
-import { type AppendFile, type AuditMask, type AuditStation, openAudit, signerFrom } from '../audit/index.ts'
+import { type AppendFile, type AuditMask, type AuditStation, openAudit } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import { lockFolder } from '../files/index.ts'
+import { signerOf } from '../signing/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { version } from '../version.ts'
 
@@ -31,7 +32,7 @@ export async function openRecording(options: RecordingOptions): Promise<AuditSta
 
 async function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Promise<AuditStation> {
   const audit = await openAudit({
-    ...{ ...config.audit, version, mask, signer: signerFrom(config.audit.key) },
+    ...{ ...config.audit, version, mask, signer: signerOf(config.audit.key) },
     ...(file && { file }),
     ...(isSameFolder(config.state.folder, config.audit.folder) && { lock: () => () => {} }),
     onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),

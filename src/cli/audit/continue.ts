@@ -1,7 +1,8 @@
 /** `sallyport audit continue`: closes a log that does not hold, and begins a new one beside it. */
-import { continueAudit, signerFrom } from '../../audit/index.ts'
+import { continueAudit } from '../../audit/index.ts'
 import type { Config } from '../../config/index.ts'
 import { placeOf, verifyAudit } from '../../proof/index.ts'
+import { signerOf } from '../../signing/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { findConfig } from '../find-config.ts'
 import { printLine, requireLog } from './log-folder.ts'
@@ -19,7 +20,7 @@ async function auditContinue({ audit: { folder, key } }: Config, reason: string)
     const verification = await verifyAudit(folder)
     return verification.findings.filter(({ isClosed }) => !isClosed).map((finding) => `${placeOf(finding)} ${finding.what}`)
   }
-  const closed = await requireLog(folder, () => continueAudit(folder, { signer: signerFrom(key), findings, reason, by }))
+  const closed = await requireLog(folder, () => continueAudit(folder, { signer: signerOf(key), findings, reason, by }))
   const count = `${closed.findings.length} finding${closed.findings.length === 1 ? '' : 's'}`
   return `closed with ${count} (${closed.findings[0]}), and moved to ${closed.folder}; nothing was removed`
 }
