@@ -18,7 +18,7 @@ import type { Serve } from './guard.ts'
 import { addHoldRoutes } from './hold-routes.ts'
 import { addIncidentRoutes, type RecordIncident } from './incident-routes.ts'
 import type { LogAccess } from './log/index.ts'
-import { sendParts } from './operator-server.ts'
+import { addUsageRoute } from './usage-route.ts'
 import { addWatchRoutes, type WatchAccess } from './watch-routes.ts'
 
 export interface ApiOptions {
@@ -90,7 +90,7 @@ function createApiApp(
   app.get(['/v1/me', '/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
   addDashboardRoutes(app, (req) => principals.get(req))
   app.get('/v1/status', (_req, res) => void res.json(status()))
-  app.get('/v1/usage', async (_req, res) => sendParts(res, 'application/json; charset=utf-8', usage()))
+  addUsageRoute(app, usage, watch)
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
   app.get('/v1/policy/diff', may('auditor'))
   addAuthorRoutes(app, authors)

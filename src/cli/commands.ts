@@ -1,7 +1,6 @@
 /** The commands beside `run`. Each does its work in a file of its own, which is loaded when that command runs. */
 import { InvalidArgumentError, Option } from 'commander'
 import type { ReloadResult } from '../rollout/index.ts'
-import type { IntegrationUsage } from '../usage/index.ts'
 import { ask } from './admin-client.ts'
 import type { DashboardFlags } from './dashboard.ts'
 import { type EnvFlags, envFormats } from './env-formats.ts'
@@ -9,6 +8,7 @@ import type { Registering, Shared } from './every-command.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import { findConfig } from './find-config.ts'
 import type { SuspendFlags } from './suspend.ts'
+import type { UsageFlags } from './usage.ts'
 
 /** Commands that have rooms of their own, each loaded where one of its commands is meant; all of them for help, and for a word that is none. */
 const rooms: Readonly<Record<string, () => Promise<(registering: Registering) => void | Promise<void>>>> = {
@@ -78,12 +78,18 @@ export async function addCommands(registering: Registering): Promise<void> {
     .option('--to <folder>', 'a folder for ca.crt, ca.der, bundle.crt, truststore.p12, apt.conf and node-proxy.cjs')
     .action(async ({ config, to }: Shared & { to?: string }) => print(await (await caCommands()).caTrust(findConfig(config), to)))
 
-  command('usage', 'Show what each integration did and has left.')
-    .option('--json', 'print JSON')
-    .action(async ({ config, json }: Shared & { json?: boolean }) => {
-      const body = await ask(findConfig(config), 'GET', '/v1/usage')
-      const { formatUsage } = await import('../usage/index.ts')
-      print(json === true ? `${JSON.stringify(body)}\n` : formatUsage(body as IntegrationUsage[]))
+  command('usage', 'Show what each integration did and has left; or what it did per minute, hour, day or month.')
+    .addOption(
+      new Option('--window <window>', 'per minute, hour, day or month; needs "watch:"').choices(['minute', 'hour', 'day', 'month']),
+    )
+    .option('--integration <name>', 'only of this integration')
+    .option('--since <time>', 'with --window, from then on: "2h", "7d", "2026-01-31T08:00:00Z"')
+    .option('--until <time>', 'with --window, until then')
+    .addOption(new Option('--format <format>', 'how it is printed').choices(['table', 'json', 'csv']).default('table'))
+    .option('--json', 'the same as --format json')
+    .action(async ({ config, ...flags }: Shared & UsageFlags) => {
+      const { printUsage } = await import('./usage.ts')
+      await printUsage(findConfig(config), flags, print)
     })
 
   command('status', 'Show the running gateway’s revision, integrations, bundles and health.').action(async ({ config }: Shared) => {

@@ -1,4 +1,4 @@
-/** Durations and sizes as people read them. */
+/** Durations as people read them. */
 
 /** `340 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatSpan(ms: number): string {
@@ -14,13 +14,4 @@ export function formatSpan(ms: number): string {
 function pair(amount: number, per: number, large: string, small: string): string {
   const rest = amount % per
   return `${Math.floor(amount / per)} ${large}${rest === 0 ? '' : ` ${rest} ${small}`}`
-}
-
-const units = ['kB', 'MB', 'GB', 'TB'] as const
-
-/** `812 bytes`, `10.5 MB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} bytes`
-  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3))
-  return `${Number((bytes / 1000 ** power).toFixed(1))} ${units[power - 1]}`
 }

@@ -1,5 +1,5 @@
 /** Incidents: opened, noted and closed as records of the log, and reported from the log alone. */
-export { formatBytes, formatSpan } from './format.ts'
+export { formatSpan } from './format.ts'
 export type { Incident } from './incident.ts'
 export { markdownOf } from './markdown.ts'
 export { findIncident, listIncidents } from './recorded.ts'

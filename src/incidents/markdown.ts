@@ -1,6 +1,7 @@
 /** The report as Markdown. What came from outside stands in code spans alone: it can be no HTML, no link, no heading and no row. */
 import { visibleText } from '../text/index.ts'
-import { formatBytes, formatSpan } from './format.ts'
+import { formatBytes } from '../usage/index.ts'
+import { formatSpan } from './format.ts'
 import type { IncidentReport, Revision, SeenDestination } from './report-form.ts'
 import type { Moment } from './times.ts'
 

@@ -1,5 +1,6 @@
 /** What a review has to answer, from what the records show and what they do not. */
-import { formatBytes, formatSpan } from './format.ts'
+import { formatBytes } from '../usage/index.ts'
+import { formatSpan } from './format.ts'
 import type { ReportBody } from './report-form.ts'
 
 /** Slower detection than this is worth a question. */

@@ -1,5 +1,6 @@
 /** An incident in some sentences: how long, what was done, what left, how it was contained. */
-import { formatBytes, formatSpan } from './format.ts'
+import { formatBytes } from '../usage/index.ts'
+import { formatSpan } from './format.ts'
 import type { ReportBody } from './report-form.ts'
 
 export function summaryOf(report: ReportBody): readonly string[] {

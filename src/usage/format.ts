@@ -26,7 +26,7 @@ function formatOne({
     `  requests  ${Object.entries(requests)
       .map(([result, count]) => `${count} ${result}`)
       .join(', ')}`,
-    `  bytes     ${bytes(sentBytes)} out, ${bytes(receivedBytes)} in`,
+    `  bytes     ${formatBytes(sentBytes)} out, ${formatBytes(receivedBytes)} in`,
   ]
   if (latencyMs !== null)
     lines.push(`  latency   p50 ${ms(latencyMs.p50)}, p90 ${ms(latencyMs.p90)}, p99 ${ms(latencyMs.p99)}, max ${ms(latencyMs.max)}`)
@@ -40,7 +40,7 @@ function formatOne({
   if (buckets.length > 0) {
     const rows = [['bucket', 'level', 'capacity', 'refill/s', 'consumed', 'allowed', 'limited']]
     for (const report of buckets) {
-      const show = report.bucket.startsWith('bytes') ? bytes : count
+      const show = report.bucket.startsWith('bytes') ? formatBytes : count
       rows.push([
         report.bucket,
         show(report.level),
@@ -67,7 +67,8 @@ function count(value: number): string {
   return String(Math.round(value * 100) / 100)
 }
 
-function bytes(value: number): string {
+/** `812 B`, `10.5 MB`. */
+export function formatBytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let scaled = value
   let unit = 0

@@ -1,5 +1,17 @@
 /** Meters and reports. */
-export { formatUsage } from './format.ts'
+export { formatBytes, formatUsage } from './format.ts'
 export { createUsageKeeper, type UsageKeeper } from './keeper.ts'
 export { usageSeries } from './metrics.ts'
+export { sparkline } from './sparkline.ts'
 export { createUsage, type IntegrationUsage, type UsageStation } from './usage.ts'
+export {
+  type UsageCount,
+  type UsageRow,
+  type UsageSeries,
+  type UsageWindow,
+  usageCounts,
+  usageWindows,
+  windowBehind,
+  windowOf,
+  windowSettings,
+} from './windows.ts'

@@ -2,12 +2,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { alertTables } from '../alerts/index.ts'
 import { destinationTables } from './destinations.ts'
+import { usageTables } from './usage-series.ts'
 
 /** "SLPW" */
 const applicationId = 0x534c5057
 
 /** One entry per version; what was published is never changed. */
-const versions: readonly string[] = [`CREATE TABLE store (since INTEGER NOT NULL); ${destinationTables}; ${alertTables}`]
+const versions: readonly string[] = [`CREATE TABLE store (since INTEGER NOT NULL); ${destinationTables}; ${alertTables}`, usageTables]
 
 /** Throws where the file is another program’s, or of a newer version of this one. */
 export function migrate(database: DatabaseSync, now: number): void {

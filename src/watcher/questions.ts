@@ -1,11 +1,13 @@
 /** What can be asked of the process that watches, by name. */
 import type { Destinations } from './destinations.ts'
 import type { Args, WatcherStatus } from './messages.ts'
+import type { UsageSeriesStore } from './usage-series.ts'
 
 /** What answers are made from. */
 export interface Known {
   readonly destinations: Destinations
   readonly status: () => WatcherStatus
+  readonly usage: UsageSeriesStore
 }
 
 const questions: Readonly<Record<string, (known: Known, args: Args) => unknown>> = {
@@ -14,6 +16,7 @@ const questions: Readonly<Record<string, (known: Known, args: Args) => unknown>>
     integration: String(integration),
     destinations: destinations.of(String(integration)),
   }),
+  'usage.series': ({ usage }, args) => usage.answer(args),
 }
 
 /** Throws an Error that says why there is no answer. */

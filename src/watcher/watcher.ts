@@ -6,6 +6,7 @@ import type { Args, WatcherSettings, WatcherStatus } from './messages.ts'
 import { migrate } from './migrations.ts'
 import { answer } from './questions.ts'
 import { openStore } from './store.ts'
+import { createUsageSeries } from './usage-series.ts'
 
 export interface Watcher {
   take(slice: Slice): void
@@ -25,6 +26,7 @@ export interface WatcherOptions extends WatcherSettings {
 export function createWatcher({ file, rules, onFindings }: WatcherOptions): Watcher {
   const store = openStore(file, migrate)
   const destinations = createDestinations(store)
+  const usage = createUsageSeries(store)
   const detector = createDetector({ rules, baselines: createMemoryStore() })
   let slices = 0
 
@@ -36,17 +38,20 @@ export function createWatcher({ file, rules, onFindings }: WatcherOptions): Watc
   return {
     take(slice) {
       slices += 1
+      usage.take(slice)
       tell(detector.take(destinations.mark(slice)))
     },
     event: (event) => tell(detector.event(event)),
-    ask: (question, args) => answer({ destinations, status }, question, args),
+    ask: (question, args) => answer({ destinations, status, usage }, question, args),
     tick() {
       store.check()
       destinations.save()
+      usage.tick()
     },
     status,
     close() {
       destinations.save()
+      usage.save()
       store.close()
     },
   }

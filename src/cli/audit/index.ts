@@ -1,4 +1,4 @@
 /** `sallyport audit …`, and what other commands ask of a log. */
 export { addAuditCommands } from './commands.ts'
 export { folderOption, type LogFlags, withIndex } from './open-log.ts'
-export { asTable } from './output-format.ts'
+export { asTable, csvLine } from './output-format.ts'

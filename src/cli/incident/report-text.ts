@@ -1,5 +1,6 @@
 /** An incident as a terminal shows it. */
-import { formatBytes, formatSpan, type Incident, type IncidentReport } from '../../incidents/index.ts'
+import { formatSpan, type Incident, type IncidentReport } from '../../incidents/index.ts'
+import { formatBytes } from '../../usage/index.ts'
 import { asTable } from '../audit/index.ts'
 
 export function listText(incidents: readonly Incident[]): string {
