@@ -20,7 +20,15 @@ const common = {
   except: z.array(name()).describe('Integrations that the rule is not applied to.'),
 }
 
-const ratio = (of: string) => z.number().min(1).max(1e6).describe(of)
+const ratio = () => z.number().min(1).max(1e6).describe('How many times what is usual, at least.')
+const deviations = () =>
+  z
+    .number()
+    .min(1)
+    .max(1000)
+    .describe('How many deviations above the median of its baseline, at least; a deviation is 1.4826 times the median absolute deviation.')
+const count = (of: string) => z.int().min(1).max(1e9).describe(of)
+const share = (of: string) => z.number().positive().max(1).describe(of)
 
 const rule = <Settings extends z.core.$ZodLooseShape>(what: string, settings: Settings) =>
   z.strictObject({ ...common, ...settings }).describe(what)
@@ -31,11 +39,65 @@ const shipped = {
     every: longDuration().describe('At most one finding per integration in this time.'),
   }),
   exfiltration: rule('A destination that is new gets a large upload.', {
-    minUpload: size().describe('Bytes to a new destination that are always a finding, before anything is learned too.'),
-    minLearnedUpload: size().describe('The same for an integration that is known for a day, where it sends more than it receives.'),
-    ratio: ratio('With `minLearnedUpload`: how many times more is sent than received.'),
+    minUpload: size().describe('Bytes within 5 minutes that are always a finding, before anything is learned too.'),
+    minLearnedUpload: size().describe(
+      'Bytes since the first use, for an integration that is known for a day, where it sends more than it receives.',
+    ),
+    ratio: z.number().min(0).max(1e6).describe('How many times more is sent than received, at least.'),
     newFor: longDuration().describe('For so long after its first use a destination is new.'),
   }),
+  'upload-volume': rule('More is sent to a known destination than is usual at this hour.', {
+    deviations: deviations(),
+    ratio: ratio(),
+    minUpload: size().describe('Bytes in 5 minutes, or in the hour, below which nothing is a finding.'),
+  }),
+  'download-volume': rule('More is received from a known destination than is usual at this hour.', {
+    deviations: deviations(),
+    ratio: ratio(),
+    minDownload: size().describe('Bytes in 5 minutes, or in the hour, below which nothing is a finding.'),
+  }),
+  'slow-leak': rule('For hours a little more is sent to a known destination than is usual, and requests alone do not explain it.', {
+    deviations: deviations(),
+    ratio: ratio(),
+    hours: count('Hours with more than usual, less those without, until it is a finding.'),
+    minUpload: size().describe('Bytes in an hour, below which the hour is not counted.'),
+  }),
+  denials: rule('More requests are denied than is usual, or requests to many different destinations.', {
+    deviations: deviations(),
+    ratio: ratio(),
+    minDenied: count('Denied requests in 5 minutes, or twice as many in the hour, below which nothing is a finding.'),
+    minDestinations: count('So many different destinations denied within an hour are a finding.'),
+  }),
+  flood: rule('Far more requests are made than is usual at this hour.', {
+    deviations: deviations(),
+    ratio: ratio(),
+    minRequests: count('Requests in 5 minutes, below which nothing is a finding.'),
+  }),
+  'odd-hour': rule('Requests are made in an hour in which there are hardly any.', {
+    deviations: deviations(),
+    ratio: ratio(),
+    minRequests: count('Requests in the hour, below which nothing is a finding.'),
+  }),
+  beaconing: rule('A destination that is new, or not used at this hour, is asked at regular intervals.', {
+    minBeats: count('So many intervals have to be seen.'),
+    maxJitter: share('The largest median deviation from the interval, as a share of it. Independent requests have 0.69.'),
+    minSpan: longDuration().describe('For so long it has to go on.'),
+  }),
+  'encoded-names': rule('Many new destinations have names that look like encoded data.', {
+    minNames: count('So many within an hour are a finding.'),
+    minEntropy: z.number().min(1).max(6).describe('Bits per character of the longest label, from which on a name looks encoded.'),
+    minLabel: count('Characters of the longest label, from which on a name looks encoded.'),
+  }),
+  errors: rule('Most requests to a destination fail, for a while.', {
+    share: share('The share of requests that fail.'),
+    minRequests: count('Requests in 5 minutes, below which they say nothing.'),
+    windows: count('Times 5 minutes in a row.'),
+  }),
+  quota: rule('A quota is nearly used.', { share: share('The share of it that is used.') }),
+  breaker: rule('A breaker is open: a destination fails, and requests to it are refused.', {}),
+  storage: rule('The log, its sinks or the disk are in danger.', {}),
+  expiry: rule('A certificate or token ends soon.', { within: longDuration().describe('How long before its end.') }),
+  reference: rule('The reference evaluator decided differently.', {}),
 } as const
 
 type Shipped = typeof shipped

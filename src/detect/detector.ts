@@ -1,7 +1,38 @@
 /** The detector: slices go in, findings come out. It has no clock but the slices' times, and no timer. */
+
 import type { WatchRules } from '../config/index.ts'
-import type { Flow, Slice } from '../watch/index.ts'
+import {
+  type Added,
+  add,
+  addHash,
+  closeHour,
+  closeWindow,
+  createClock,
+  createRegistry,
+  field,
+  type Integration,
+  type Moment,
+  noWindow,
+  type Pair,
+  sane,
+} from './baseline/index.ts'
 import type { Finding } from './finding.ts'
+import {
+  createVolumeJudge,
+  type Draft,
+  isIdleHour,
+  isLearned,
+  judgeDeniedNames,
+  judgeEncodedName,
+  judgeErrors,
+  judgeEvent,
+  judgeFirstUse,
+  judgeLeak,
+  judgeRegularity,
+  judgeUpload,
+} from './judges/index.ts'
+import { createReporter } from './reporter.ts'
+import type { Flow, Slice } from '../watch/index.ts'
 import type { BaselineStore } from './store.ts'
 import type { WatchEvent } from './watch-event.ts'
 
@@ -12,53 +43,129 @@ export interface Detector {
   save(): void
 }
 
-interface Pair {
-  readonly firstAt: number
-  sentBytes: number
-  receivedBytes: number
-  isReported: boolean
-}
-
 export interface Watched {
   readonly rules: WatchRules
   readonly baselines: BaselineStore
 }
 
-export function createDetector({ rules }: Watched): Detector {
-  const integrations = new Map<string, Map<string, Pair>>()
+/** Rows of the last hour that are closed with each slice, beside those that are in it: no slice waits for all. */
+const closedPerSlice = 512
+/** Longer names are cut: no row of the store grows with what an integration asks for. */
+const maxNameLength = 300
 
-  const judge = (flow: Flow, at: number): readonly Finding[] => {
-    const known = integrations.get(flow.integration) ?? new Map<string, Pair>()
-    integrations.set(flow.integration, known)
-    const pair = known.get(flow.destination) ?? { firstAt: at, sentBytes: 0, receivedBytes: 0, isReported: false }
-    known.set(flow.destination, pair)
-    pair.sentBytes += flow.sentBytes
-    pair.receivedBytes += flow.receivedBytes
-    const { enabled, minUpload, newFor, severity, contain } = rules.exfiltration
-    if (!enabled || pair.isReported || pair.sentBytes < minUpload || at - pair.firstAt > newFor) return []
-    pair.isReported = true
-    const measure = { median: null, mad: null, deviations: null, samples: 0, hourOfWeek: 0 }
-    return [
-      {
-        rule: 'exfiltration',
-        severity,
-        integration: flow.integration,
-        owner: flow.owner,
-        destination: flow.destination,
-        title: `A large upload to a new destination, ${flow.destination}`,
-        detail: `${pair.sentBytes} bytes were sent to it since it was first used.`,
-        measures: [{ measure: 'sentBytes', value: pair.sentBytes, ...measure }],
-        ids: flow.ids,
-        at,
-        contain: contain ? { state: contain.state, forMs: contain.for } : null,
-        playbook: 'exfiltration',
-      },
-    ]
+export function createDetector({ rules, baselines }: Watched): Detector {
+  const registry = createRegistry(baselines)
+  const volumes = createVolumeJudge(rules)
+  const reporter = createReporter(rules)
+  const clock = createClock()
+  let toClose: Pair[] = []
+  let hour = Number.NaN
+
+  /** Ends what is over of a row. Findings are of the time that ended. */
+  const goOn = (pair: Pair, integration: Integration, moment: Moment): readonly Draft[] => {
+    const { floats, at } = pair
+    if (floats[at + field.window] === moment.window) return []
+    const isWhole = pair === integration.whole
+    const found = isWhole ? [] : [judgeErrors(pair, rules, moment)]
+    const isOpened = floats[at + field.window] === noWindow
+    if (!isOpened) closeWindow(pair)
+    floats[at + field.window] = moment.window
+    if (floats[at + field.hour] !== moment.hour) {
+      if (!isWhole && (floats[at + field.hour] ?? 0) < moment.hour) found.push(judgeLeak(pair, rules, moment))
+      closeHour(pair, registry.profile(pair), moment.hour, isWhole ? integration.destinations : null)
+      if (isWhole) {
+        integration.destinations = 0
+        integration.deniedNames.clear()
+        integration.encodedNames.clear()
+      }
+    } else if (!isOpened) return found.filter((draft) => draft !== null)
+    volumes.setLimits(pair, isWhole)
+    return found.filter((draft) => draft !== null)
+  }
+
+  const closeSome = (count: number, moment: Moment): readonly Finding[] => {
+    if (hour !== moment.hour) {
+      toClose = [...registry.integrations().values()].flatMap(({ pairs }) =>
+        [...pairs.values()].filter((pair) => pair.floats[pair.at + field.hour] === hour),
+      )
+      hour = moment.hour
+    }
+    const found: Finding[] = []
+    for (const pair of toClose.splice(-count)) {
+      const integration = registry.integrations().get(pair.integration)
+      // It may have been forgotten since.
+      if (integration?.pairs.get(pair.destination) !== pair) continue
+      found.push(...reporter.report(integration, goOn(pair, integration, moment), [], moment.at))
+    }
+    return found
+  }
+
+  const observe = (flow: Flow, moment: Moment): readonly Finding[] => {
+    const integration = registry.integration(flow.integration, moment.window)
+    integration.owner = flow.owner
+    const { whole } = integration
+    const drafts: Draft[] = [...goOn(whole, integration, moment)]
+    const added = addedBy(flow)
+    add(whole, added, moment.window)
+    drafts.push(...volumes.judge(whole, true, moment))
+    const destination = flow.destination.slice(0, maxNameLength)
+    if (added.denied > 0) push(drafts, judgeDeniedNames(integration, destination, rules, moment))
+    const isAllowed = added.requests > added.denied || added.sentBytes > 0 || added.receivedBytes > 0
+    if (isAllowed) judgePair(integration, destination, flow, added, drafts, moment)
+    else push(drafts, judgeEncodedName(integration, flow, rules, moment))
+    return drafts.length === 0 ? [] : reporter.report(integration, drafts, flow.ids, moment.at)
+  }
+
+  const judgePair = (integration: Integration, destination: string, flow: Flow, added: Added, drafts: Draft[], moment: Moment) => {
+    const count = integration.pairs.size
+    const isKnown = isLearned(integration, rules['new-destination'].learning)
+    const pair = registry.pair(integration, destination, moment.window, isKnown)
+    const isFirst = integration.pairs.size !== count
+    drafts.push(...goOn(pair, integration, moment))
+    if (pair.floats[pair.at + field.hourSums] === 0) integration.destinations++
+    add(pair, added, moment.window)
+    for (const hash of flow.pathHashes) addHash(pair, hash)
+    drafts.push(...volumes.judge(pair, false, moment))
+    push(drafts, judgeUpload(pair, rules, moment))
+    if (isFirst && pair.isNew) {
+      drafts.push(judgeFirstUse(pair, moment))
+      push(drafts, judgeEncodedName(integration, flow, rules, moment))
+    }
+    if (pair.beats === null && isIdleHour(pair)) registry.watchBeats(integration, pair)
+    if (pair.beats !== null && pair.beats.add(flow.startedAt, added.requests)) push(drafts, judgeRegularity(pair, rules, moment))
   }
 
   return {
-    take: (slice) => slice.flows.flatMap((flow) => judge(flow, slice.to)),
-    event: () => [],
-    save: () => {},
+    take(slice) {
+      const moment = clock.at(slice.to)
+      const found = [...closeSome(closedPerSlice, moment)]
+      for (const flow of slice.flows) found.push(...observe(flow, moment))
+      return found
+    },
+    event(event) {
+      const moment = clock.at(event.at)
+      const draft = judgeEvent(event, rules, moment)
+      if (draft === null) return []
+      const integration = event.integration === null ? null : registry.integration(event.integration, moment.window)
+      return reporter.report(integration, [draft], [], moment.at)
+    },
+    save: () => registry.save(),
+  }
+}
+
+function push(drafts: Draft[], draft: Draft | null): void {
+  if (draft !== null) drafts.push(draft)
+}
+
+function addedBy(flow: Flow): Added {
+  const requests = sane(flow.requests)
+  return {
+    requests,
+    denied: Math.min(requests, sane(flow.denied)),
+    failed: Math.min(requests, sane(flow.failed) + sane(flow.originErrors)),
+    sentBytes: sane(flow.sentBytes),
+    receivedBytes: sane(flow.receivedBytes),
+    durationMs: sane(flow.durationMs.sum),
+    durations: sane(flow.durationMs.count),
   }
 }

@@ -1,0 +1,10 @@
+/** What is ordinary: kept per pair of integration and destination, for each hour of the week. */
+
+export { createClock, type Moment } from './clock.ts'
+export { baselineOf, limitOf, type Sensitivity } from './limits.ts'
+export { denied, failed, type Measure, measureCount, measures, received, requests, sent, uploadRatio } from './measures.ts'
+export { levels } from './profile.ts'
+export { createRegistry, type Integration, type Pair } from './registry.ts'
+export { type Added, add, addHash, closeHour, closeWindow, hourValues, noWindow, windowMs } from './row-time.ts'
+export { field, type Row, windowMeasures } from './rows.ts'
+export { deviationsPerMad, fromOctaves, hourOfWeek, sane, toOctaves } from './scale.ts'

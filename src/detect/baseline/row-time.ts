@@ -1,0 +1,165 @@
+/** How a row goes on in time: what is added to the open window and hour, and what is learned when they are over. */
+import { denied, distinct, failed, isOfSilence, latency, measureCount, ratioOf, received, requests, sent, uploadRatio } from './measures.ts'
+import { createExpectation, expectHour, learnHour, levels } from './profile.ts'
+import { field, type Row, windowMeasures } from './rows.ts'
+import { fromOctaves, hourOfWeek, toOctaves } from './scale.ts'
+
+export const windowMs = 300_000
+export const windowsPerHour = 12
+/** The window of a row that was just opened: its limits are not worked out yet. */
+export const noWindow = -1
+/** Longer than this without any hour in between, nothing is learned from the silence: the gateway was off, or its clock was set. */
+const maxSilentHours = 80
+
+/** What is added at once; sane numbers. */
+export interface Added {
+  readonly requests: number
+  readonly denied: number
+  readonly failed: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly durationMs: number
+  readonly durations: number
+}
+
+export function openRow({ floats, at }: Row, window: number): void {
+  floats[at + field.first] = window
+  floats[at + field.last] = window
+  floats[at + field.window] = noWindow
+  floats[at + field.hour] = Math.floor(window / windowsPerHour)
+}
+
+export function add({ floats, at }: Row, added: Added, window: number): void {
+  floats[at + field.last] = window
+  for (let sums = at + field.windowSums; sums <= at + field.hourSums; sums += field.hourSums - field.windowSums) {
+    floats[sums] = (floats[sums] ?? 0) + added.requests
+    floats[sums + 1] = (floats[sums + 1] ?? 0) + added.sentBytes
+    floats[sums + 2] = (floats[sums + 2] ?? 0) + added.receivedBytes
+    floats[sums + 3] = (floats[sums + 3] ?? 0) + added.denied
+    floats[sums + 4] = (floats[sums + 4] ?? 0) + added.failed
+    floats[sums + 5] = (floats[sums + 5] ?? 0) + added.durationMs
+    floats[sums + 6] = (floats[sums + 6] ?? 0) + added.durations
+  }
+  floats[at + field.totalSent] = (floats[at + field.totalSent] ?? 0) + added.sentBytes
+  floats[at + field.totalReceived] = (floats[at + field.totalReceived] ?? 0) + added.receivedBytes
+}
+
+/** One of 128 bits per hash: good for some hundred different ones. */
+export function addHash({ words, at }: Row, hash: number): void {
+  const word = at + field.hashes + ((hash >>> 5) & 3)
+  words[word] = (words[word] ?? 0) | (1 << (hash & 31))
+}
+
+function distinctHashes({ words, at }: Row): number {
+  let free = 0
+  for (let word = 0; word < 4; word++) for (let bits = ~(words[at + field.hashes + word] ?? 0) >>> 0; bits !== 0; bits &= bits - 1) free++
+  return Math.round(-128 * Math.log(Math.max(1, free) / 128))
+}
+
+/** The measures of the open hour, in octaves. */
+export function hourValues(row: Row, values: Float32Array, distinctCount: number | null): Float32Array {
+  const { floats, at } = row
+  const sum = (index: number) => floats[at + field.hourSums + index] ?? 0
+  for (let measure = requests; measure <= failed; measure++) values[measure] = toOctaves(sum(measure))
+  values[latency] = toOctaves(sum(6) === 0 ? 0 : sum(5) / sum(6))
+  values[distinct] = toOctaves(distinctCount ?? distinctHashes(row))
+  values[uploadRatio] = toOctaves(ratioOf(sum(sent), sum(received)))
+  return values
+}
+
+const firstStep = 1.2
+const lastStep = 0.03
+const maxMad = 3
+
+/** The median and its absolute deviation, moved by a bounded step towards what was seen: no value, however large, moves them more. */
+function track(floats: Float32Array, median: number | null, mad: number, residual: number, samples: number): void {
+  const step = Math.max(lastStep, firstStep / (samples + 2))
+  const center = median === null ? 0 : (floats[median] ?? 0)
+  const away = Math.abs(residual - center)
+  floats[mad] = Math.min(maxMad, Math.max(0, (floats[mad] ?? 0) + Math.sign(away - (floats[mad] ?? 0)) * Math.min(step / 2, away)))
+  // A window has its whole hour at most: twelve times a twelfth.
+  if (median !== null) floats[median] = Math.max(-1, Math.min(3.6, center + Math.sign(residual - center) * Math.min(step, away)))
+}
+
+/** The largest deviation of a day is kept; by one day's no more than one value is learned. */
+function notePeak(floats: Float32Array, peaks: number, residual: number): void {
+  if (residual > (floats[peaks] ?? 0)) floats[peaks] = residual
+}
+
+function endDay(floats: Float32Array, peaks: number): void {
+  const [today, largest, second] = [floats[peaks] ?? 0, floats[peaks + 1] ?? 0, floats[peaks + 2] ?? 0]
+  floats[peaks] = 0
+  floats[peaks + 1] = Math.max(today, largest)
+  floats[peaks + 2] = Math.max(Math.min(today, largest), second)
+}
+
+/** Peaks fade by an octave a week. */
+const fadePerHour = 1 / 168
+
+export function closeWindow({ floats, at }: Row): void {
+  const sums = at + field.windowSums
+  const level = floats[at + field.level] ?? 0
+  if (level > levels.none && (floats[sums] ?? 0) > 0) {
+    const samples = floats[at + field.windows] ?? 0
+    for (let measure = 0; measure < windowMeasures; measure++) {
+      const residual = toOctaves(floats[sums + measure] ?? 0) - expectedInWindow(floats[at + field.center + measure] ?? 0)
+      if (measure === sent && level >= levels.hourOfDay)
+        notePeak(floats, at + field.windowPeaks, residual - (floats[at + field.windowBias + measure] ?? 0))
+      track(floats, at + field.windowBias + measure, at + field.windowMad + measure, residual, samples)
+    }
+    floats[at + field.windows] = samples + 1
+  }
+  for (let measure = requests; measure <= received; measure++)
+    notePeak(floats, at + field.dayPeaks + 3 * measure, toOctaves(floats[sums + measure] ?? 0))
+  floats.fill(0, sums, sums + 7)
+}
+
+export const expectedInWindow = (center: number): number => toOctaves(fromOctaves(center) / windowsPerHour)
+
+const scratch = new Float32Array(measureCount)
+const expected = createExpectation()
+
+/** Learns the open hour and the silent ones after it, and expects `hour`. `profile` is changed; `distinctCount` where it is not of hashes. */
+export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctCount: number | null = null): void {
+  const { floats, words, at } = row
+  const open = floats[at + field.hour] ?? 0
+  const silent = hour - open - 1
+  if (hour > open) {
+    const isBounded = (floats[at + field.level] ?? 0) >= levels.hourOfDay && (floats[at + field.samples] ?? 0) >= 2
+    const bound = isBounded ? floats.subarray(at + field.center, at + field.center + measureCount) : null
+    const isActive = (floats[at + field.hourSums] ?? 0) > 0
+    const values = isActive ? hourValues(row, scratch, distinctCount) : null
+    if (values !== null) learnResiduals(row, values)
+    learnHour(profile, hourOfWeek(open), values, bound)
+    if (silent <= maxSilentHours) for (let index = open + 1; index < hour; index++) learnHour(profile, hourOfWeek(index), null, null)
+    floats[at + field.hours] = Math.min(1e6, (floats[at + field.hours] ?? 0) + 1 + (silent <= maxSilentHours ? silent : 0))
+    if (Math.floor(open / 24) !== Math.floor(hour / 24))
+      for (let peaks = 0; peaks < 15; peaks += 3) endDay(floats, at + field.windowPeaks + peaks)
+    for (let peak = 0; peak < 15; peak++)
+      if (peak % 3 !== 0)
+        floats[at + field.windowPeaks + peak] = Math.max(
+          0,
+          (floats[at + field.windowPeaks + peak] ?? 0) - fadePerHour * Math.min(168, 1 + silent),
+        )
+  }
+  floats[at + field.hour] = hour
+  floats.fill(0, at + field.hourSums, at + field.hourSums + 7)
+  words.fill(0, at + field.hashes, at + field.hashes + 4)
+  expectHour(profile, hourOfWeek(hour), expected)
+  floats.set(expected.center, at + field.center)
+  floats[at + field.level] = expected.level
+  floats[at + field.samples] = expected.samples
+  floats[at + field.typical] = expected.typical
+}
+
+function learnResiduals({ floats, at }: Row, values: Float32Array): void {
+  const level = floats[at + field.level] ?? 0
+  if (level < levels.hourOfDay) return
+  const samples = floats[at + field.hours] ?? 0
+  for (let measure = 0; measure < measureCount; measure++) {
+    if (isOfSilence(measure) && (values[requests] ?? 0) === 0 && measure !== denied) continue
+    const residual = (values[measure] ?? 0) - (floats[at + field.center + measure] ?? 0)
+    if (measure === sent) notePeak(floats, at + field.hourPeaks, residual)
+    track(floats, null, at + field.hourMad + measure, residual, samples)
+  }
+}

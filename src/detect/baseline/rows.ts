@@ -1,0 +1,102 @@
+/** The state of every pair that is in memory, as numbers in large blocks: 50,000 pairs are 15 MB, and no work for the garbage collector. */
+import { measureCount } from './measures.ts'
+
+/** The measures that are judged within an hour too, in windows of 5 minutes: requests, sent, received, denied. */
+export const windowMeasures = 4
+
+function layout<Name extends string>(sizes: Readonly<Record<Name, number>>) {
+  let size = 0
+  const offsets = Object.fromEntries(
+    Object.entries<number>(sizes).map(([name, length]) => {
+      size += length
+      return [name, size - length]
+    }),
+  )
+  return { offsets: offsets as Readonly<Record<Name, number>>, size }
+}
+
+const { offsets, size } = layout({
+  /** Index of the 5 minutes in which the pair was first seen, and was active last. */
+  first: 1,
+  last: 1,
+  /** Indexes of the 5 minutes and the hour that are being added up. */
+  window: 1,
+  hour: 1,
+  /** How many hours, and windows with requests, were learned. */
+  hours: 1,
+  windows: 1,
+  /** requests, sent, received, denied, failed, milliseconds, count of those */
+  windowSums: 7,
+  hourSums: 7,
+  /** A set of 128 hashes. */
+  hashes: 4,
+  /** What is ordinary in the open hour. */
+  center: measureCount,
+  level: 1,
+  samples: 1,
+  /** Requests of an hour in which there are some, in octaves; 0 where it is not known when to expect them. */
+  typical: 1,
+  /** Median absolute deviation of hours from their centre; of windows, and how far windows are from a twelfth of their hour. */
+  hourMad: measureCount,
+  windowMad: windowMeasures,
+  windowBias: windowMeasures,
+  /** Of a day the largest deviation of sent bytes, in windows and in hours: today's, the largest of all days, the second largest. */
+  windowPeaks: 3,
+  hourPeaks: 3,
+  /** The same of the largest number of requests, sent and received bytes in 5 minutes, in octaves, whatever the hour. */
+  dayPeaks: 9,
+  /** Beyond these something is unusual; plain numbers, so that a flow costs comparisons only. */
+  windowLimits: windowMeasures,
+  hourLimits: windowMeasures,
+  /** Since the first use. */
+  totalSent: 1,
+  totalReceived: 1,
+  /** Hours with more sent than usual, less those without; windows in a row with mostly failures. */
+  leakHours: 1,
+  failedWindows: 1,
+})
+
+export const rowNumbers = size
+export const field = offsets
+
+const rowsPerBlock = 512
+
+interface Block {
+  readonly floats: Float32Array
+  readonly words: Uint32Array
+}
+
+/** One pair's numbers: `floats[at + field.first]`. */
+export interface Row extends Block {
+  readonly at: number
+}
+
+export interface Rows {
+  take(): Row
+  give(row: Row): void
+  count(): number
+}
+
+export function createRows(): Rows {
+  const free: Row[] = []
+  let count = 0
+  const grow = () => {
+    const buffer = new ArrayBuffer(rowsPerBlock * rowNumbers * 4)
+    const block = { floats: new Float32Array(buffer), words: new Uint32Array(buffer) }
+    for (let index = rowsPerBlock - 1; index >= 0; index--) free.push({ ...block, at: index * rowNumbers })
+  }
+  return {
+    take() {
+      if (free.length === 0) grow()
+      count++
+      const row = free.pop() as Row
+      row.floats.fill(0, row.at, row.at + rowNumbers)
+      return row
+    },
+    give(row) {
+      count--
+      free.push(row)
+    },
+    count: () => count,
+  }
+}

@@ -1,0 +1,125 @@
+/** More than is usual in 5 minutes or in the hour: uploads, downloads, floods, denials, and odd hours. */
+
+import type { WatchRules } from '../../config/index.ts'
+import {
+  denied,
+  field,
+  limitOf,
+  type Moment,
+  type Pair,
+  type Row,
+  received,
+  requests,
+  type Sensitivity,
+  sent,
+  windowMeasures,
+} from '../baseline/index.ts'
+import type { RuleName } from '../finding.ts'
+import { bytes, type Draft, measured } from './draft.ts'
+
+type Of = 'window' | 'hour'
+
+interface Watch {
+  readonly rule: RuleName
+  readonly sensitivity: Sensitivity
+}
+
+export interface VolumeJudge {
+  /** Works out what is too much in the row's open hour. */
+  setLimits(row: Row, isWhole: boolean): void
+  judge(row: Pair, isWhole: boolean, moment: Moment): readonly Draft[]
+}
+
+/** So far below its usual hour, in octaves, an hour is one in which there is hardly anything. */
+const quietOctaves = 2
+const nothing: readonly Draft[] = []
+
+export function createVolumeJudge(rules: WatchRules): VolumeJudge {
+  const watches = watchesOf(rules)
+
+  const limit = (row: Row, isWhole: boolean, of: Of, measure: number): number => {
+    const watch = watches[isWhole ? 'whole' : 'pair'][of][measure]
+    if (watch === undefined || watch === null) return Number.POSITIVE_INFINITY
+    if (watch.rule === 'odd-hour' && !isQuietHour(row)) return Number.POSITIVE_INFINITY
+    const learned = limitOf(row, measure, of, watch.sensitivity)
+    // Nothing is learned yet: denials are judged by a bound that nothing ordinary passes.
+    return learned === Number.POSITIVE_INFINITY && watch.rule === 'denials' ? 3 * watch.sensitivity.minimum : learned
+  }
+
+  return {
+    setLimits(row, isWhole) {
+      for (let measure = 0; measure < windowMeasures; measure++) {
+        row.floats[row.at + field.windowLimits + measure] = limit(row, isWhole, 'window', measure)
+        row.floats[row.at + field.hourLimits + measure] = limit(row, isWhole, 'hour', measure)
+      }
+    },
+    judge(row, isWhole, moment) {
+      const { floats, at } = row
+      let found = nothing
+      for (let index = 0; index < 2 * windowMeasures; index++) {
+        const of = index < windowMeasures ? 'window' : 'hour'
+        const measure = index % windowMeasures
+        const sum = floats[at + (of === 'window' ? field.windowSums : field.hourSums) + measure] ?? 0
+        const limitAt = at + field.windowLimits + index
+        if (sum <= (floats[limitAt] ?? 0)) continue
+        // Said once; and again where it comes to four times as much.
+        floats[limitAt] = 4 * sum
+        const watch = watches[isWhole ? 'whole' : 'pair'][of][measure]
+        if (watch) found = [...found, draftOf(watch.rule, row, isWhole, measure, of, sum, moment)]
+      }
+      return found
+    },
+  }
+}
+
+const isQuietHour = ({ floats, at }: Row): boolean => {
+  const typical = floats[at + field.typical] ?? 0
+  return typical > 0 && (floats[at + field.center] ?? 0) <= typical - quietOctaves
+}
+
+function watchesOf(rules: WatchRules) {
+  const upload = { rule: 'upload-volume', sensitivity: { ...rules['upload-volume'], minimum: rules['upload-volume'].minUpload } } as const
+  const download = {
+    rule: 'download-volume',
+    sensitivity: { ...rules['download-volume'], minimum: rules['download-volume'].minDownload },
+  } as const
+  const flood = { rule: 'flood', sensitivity: { ...rules.flood, minimum: rules.flood.minRequests } } as const
+  const oddHour = { rule: 'odd-hour', sensitivity: { ...rules['odd-hour'], minimum: rules['odd-hour'].minRequests } } as const
+  const { minDenied } = rules.denials
+  const denials = (minimum: number) => ({ rule: 'denials', sensitivity: { ...rules.denials, minimum } }) as const
+  const table = (watches: Readonly<Record<number, Watch>>) => watches
+  return {
+    pair: {
+      window: table({ [requests]: flood, [sent]: upload, [received]: download }),
+      hour: table({ [sent]: upload, [received]: download }),
+    },
+    whole: {
+      window: table({ [requests]: flood, [denied]: denials(minDenied) }),
+      hour: table({ [requests]: oddHour, [denied]: denials(2 * minDenied) }),
+    },
+  }
+}
+
+function draftOf(rule: RuleName, row: Pair, isWhole: boolean, measure: number, of: Of, sum: number, moment: Moment): Draft {
+  const evidence = measured(row, measure, of, sum, moment)
+  const amount = (value: number) => (measure === sent || measure === received ? bytes(value) : String(Math.round(value)))
+  const time = of === 'window' ? '5 minutes' : 'the hour'
+  const to = isWhole ? '' : ` for ${row.destination}`
+  return {
+    rule,
+    destination: isWhole ? null : row.destination,
+    title: `${titles[rule] ?? rule}${to}`,
+    detail: `${amount(sum)} ${verbs[measure]} in ${time}; ${amount(evidence.median ?? 0)} is usual at this hour, ${evidence.deviations} deviations less.`,
+    measures: [evidence],
+    weight: sum,
+  }
+}
+
+const verbs = ['requests', 'sent', 'received', 'requests denied']
+const titles: Readonly<Record<string, string>> = {
+  'upload-volume': 'More is sent than usual',
+  'download-volume': 'More is received than usual',
+  flood: 'Far more requests than usual',
+  'odd-hour': 'Requests in an hour that is usually quiet',
+  denials: 'More denied requests than usual',
+}
