@@ -1,6 +1,7 @@
 /** The detector: slices go in, findings come out. It has no clock but the slices' times, and no timer. */
 
 import type { WatchRules } from '../config/index.ts'
+import { type Flow, notDestinations, type Slice } from '../watch/index.ts'
 import {
   type Added,
   add,
@@ -32,7 +33,6 @@ import {
   judgeUpload,
 } from './judges/index.ts'
 import { createReporter } from './reporter.ts'
-import type { Flow, Slice } from '../watch/index.ts'
 import type { BaselineStore } from './store.ts'
 import type { WatchEvent } from './watch-event.ts'
 
@@ -48,6 +48,10 @@ export interface Watched {
   readonly baselines: BaselineStore
 }
 
+/** What is counted of the integration only. */
+const noDestinations: ReadonlySet<string> = new Set([notDestinations.none, notDestinations.self])
+/** In place of the integration, for callers that proved none: many may be behind it. */
+const unidentified = '-'
 /** Rows of the last hour that are closed with each slice, beside those that are in it: no slice waits for all. */
 const closedPerSlice = 512
 /** Longer names are cut: no row of the store grows with what an integration asks for. */
@@ -109,8 +113,10 @@ export function createDetector({ rules, baselines }: Watched): Detector {
     add(whole, added, moment.window)
     drafts.push(...volumes.judge(whole, true, moment))
     const destination = flow.destination.slice(0, maxNameLength)
-    if (added.denied > 0) push(drafts, judgeDeniedNames(integration, destination, rules, moment))
-    const isAllowed = added.requests > added.denied || added.sentBytes > 0 || added.receivedBytes > 0
+    if (added.denied > 0 && !noDestinations.has(destination)) push(drafts, judgeDeniedNames(integration, destination, rules, moment))
+    const isAllowed = added.requests > added.denied + sane(flow.limited) || added.sentBytes > 0 || added.receivedBytes > 0
+    if (noDestinations.has(destination) || flow.integration === unidentified)
+      return reporter.report(integration, drafts, flow.ids, moment.at)
     if (isAllowed) judgePair(integration, destination, flow, added, drafts, moment)
     else push(drafts, judgeEncodedName(integration, flow, rules, moment))
     return drafts.length === 0 ? [] : reporter.report(integration, drafts, flow.ids, moment.at)

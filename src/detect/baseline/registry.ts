@@ -1,4 +1,5 @@
 /** Which pairs are known: the active ones in memory, the others in the store; bounded per integration and in all. */
+import { notDestinations } from '../../watch/index.ts'
 import type { BaselineStore } from '../store.ts'
 import { type Beats, createBeats } from './beats.ts'
 import { profileBytes } from './profile.ts'
@@ -6,8 +7,7 @@ import { noWindow, openRow, windowsPerHour } from './row-time.ts'
 import { createRows, field, type Row, rowNumbers } from './rows.ts'
 
 /** An integration has so many destinations with a baseline; what is beyond is judged together. */
-export const maxDestinations = 256
-export const otherDestinations = '(others)'
+const maxDestinations = 256
 /** The row of an integration as a whole. No destination is called so: none is empty. */
 const wholeName = ''
 /** Pairs in memory, and how many of them have their week there too. */
@@ -154,16 +154,16 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
     pair(integration, destination, window, isKnown) {
       const known = integration.pairs.get(destination)
       if (known !== undefined) return known
-      if (integration.pairs.size >= maxDestinations && destination !== otherDestinations) {
+      if (integration.pairs.size >= maxDestinations && destination !== notDestinations.others) {
         const quiet = quietest(integration)
         // What is active is not driven out by what is new.
         if (quiet !== undefined && window - lastOf(quiet) < windowsPerHour)
-          return this.pair(integration, otherDestinations, window, isKnown)
+          return this.pair(integration, notDestinations.others, window, isKnown)
         if (quiet !== undefined) forget(integration, quiet)
       }
       if (rows.count() >= bounds.pairs) makeRoom()
       const { pair, isNew } = begin(integration.name, destination, window)
-      pair.isNew = isNew && isKnown
+      pair.isNew = isNew && isKnown && destination !== notDestinations.others
       integration.pairs.set(destination, pair)
       if (pair.isNew) this.watchBeats(integration, pair)
       return pair

@@ -1,8 +1,8 @@
 /** Many new or denied destinations within an hour: names that carry data, and the search for a way out. */
 
 import type { WatchRules } from '../../config/index.ts'
-import type { Integration, Moment } from '../baseline/index.ts'
 import type { Flow } from '../../watch/index.ts'
+import type { Integration, Moment } from '../baseline/index.ts'
 import { counted, type Draft } from './draft.ts'
 
 /** More names than this are not counted apart. */
