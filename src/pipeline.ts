@@ -95,11 +95,9 @@ class Passage extends Settlement implements Settling {
       const reply = redactor.reply(permit, raw)
       this.answer = isTakeover(reply) ? openConnections.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
       const recorded = entry.durable()
-      if (recorded !== null) {
-        this.recording()
-        await recorded
-        this.recorded()
-      }
+      this.recording()
+      if (recorded !== null) await recorded
+      this.recorded()
     } catch (error) {
       await this.refuse(toRefusal(error))
     }

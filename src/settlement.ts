@@ -64,8 +64,10 @@ export class Settlement extends TracedPath implements Meter {
     let answered = this.#recordRefusal(refusal)
     // That nothing can be recorded is said at once.
     if (answered.code !== 'audit-unavailable') {
+      this.recording()
       try {
         await (this.entry?.durable() ?? undefined)
+        this.recorded()
       } catch (error) {
         answered = toRefusal(error)
       }

@@ -48,7 +48,7 @@ export function createMetering({ config, note, watch, names, now, logger, metric
     folder: config.state.usage,
     onProblem: (problem) => logger.warn({ problem }, 'usage is not kept whole'),
   })
-  metrics.perIntegration(() => usageSeries({ usage, limits, names }))
+  metrics.perIntegration((format) => usageSeries({ format, usage, limits, names }))
   const slices = createSlices()
   return {
     limits,

@@ -1,11 +1,13 @@
-/** The Prometheus text format, made in slices: ten thousand integrations hold up no request while they are scraped. */
+/** Series as text, made in slices: ten thousand integrations hold up no request while they are scraped. */
+import type { Format, SeriesType } from './format.ts'
 
 /** Text of whole lines, each with its newline. */
 export type Lines = Iterable<string>
 
 export interface FamilyOptions<Subject> {
+  readonly format: Format
   readonly name: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly type: SeriesType
   readonly help: string
   /** Whom there are lines of. */
   readonly of: Iterable<Subject>
@@ -13,8 +15,8 @@ export interface FamilyOptions<Subject> {
 }
 
 /** One metric with all its series, which the format wants together. */
-export function* family<Subject>({ name, type, help, of, lines }: FamilyOptions<Subject>): Generator<string> {
-  yield `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
+export function* family<Subject>({ format, name, type, help, of, lines }: FamilyOptions<Subject>): Generator<string> {
+  yield format.head(name, type, help)
   for (const subject of of) yield lines(subject)
 }
 

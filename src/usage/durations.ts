@@ -1,32 +1,11 @@
 /** How long the requests of one integration took, in total and by phase, as histograms. */
 import type { Phases } from '../core/index.ts'
+import type { Exemplar } from '../telemetry/index.ts'
+import { Histogram } from './histogram.ts'
 
 /** As metrics name them. */
-export const phaseNames = ['policy', 'queue', 'connect', 'first_byte'] as const
+export const phaseNames = ['policy', 'queue', 'connect', 'first_byte', 'body', 'record'] as const
 type PhaseName = (typeof phaseNames)[number]
-
-export class Histogram {
-  readonly boundsSeconds: readonly number[]
-  /** The count of each bucket alone, with a last one for everything above the highest bound. */
-  readonly counts: Float64Array
-  count = 0
-  sumSeconds = 0
-
-  constructor(boundsSeconds: readonly number[]) {
-    this.boundsSeconds = boundsSeconds
-    this.counts = new Float64Array(boundsSeconds.length + 1)
-  }
-
-  record(ms: number): void {
-    const { boundsSeconds, counts } = this
-    const seconds = ms / 1000
-    let index = 0
-    while (index < boundsSeconds.length && seconds > (boundsSeconds[index] as number)) index += 1
-    counts[index] = (counts[index] as number) + 1
-    this.count += 1
-    this.sumSeconds += seconds
-  }
-}
 
 /** Seconds: up to 10 s those that Prometheus's libraries have from the start. */
 const totalBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600]
@@ -57,8 +36,9 @@ export class Latency extends Histogram {
     super(totalBounds)
   }
 
-  override record(ms: number): void {
-    super.record(ms)
+  /** Milliseconds, of which the histogram makes seconds. */
+  recordMs(ms: number, exemplar: Exemplar | null): void {
+    this.record(ms / 1000, exemplar)
     this.#maxMs = Math.max(this.#maxMs, ms)
     const fine = Math.min(fineBuckets - 1, Math.max(0, Math.ceil(Math.log(ms * 1000) / growth)))
     this.#fine[fine] = (this.#fine[fine] as number) + 1
@@ -100,14 +80,18 @@ export class Durations {
     queue: new Histogram(phaseBounds),
     connect: new Histogram(phaseBounds),
     first_byte: new Histogram(phaseBounds),
+    body: new Histogram(phaseBounds),
+    record: new Histogram(phaseBounds),
   }
 
-  recordPhases({ policyMs, queueMs, connectMs, firstByteMs }: Phases): void {
-    const { policy, queue, connect, first_byte } = this.phases
-    if (policyMs !== null) policy.record(policyMs)
-    if (queueMs !== null) queue.record(queueMs)
-    if (connectMs !== null) connect.record(connectMs)
-    if (firstByteMs !== null) first_byte.record(firstByteMs)
+  recordPhases({ policyMs, queueMs, connectMs, firstByteMs, bodyMs, recordMs }: Phases, exemplar: Exemplar | null): void {
+    const { policy, queue, connect, first_byte, body, record } = this.phases
+    if (policyMs !== null) policy.record(policyMs / 1000, exemplar)
+    if (queueMs !== null) queue.record(queueMs / 1000, exemplar)
+    if (connectMs !== null) connect.record(connectMs / 1000, exemplar)
+    if (firstByteMs !== null) first_byte.record(firstByteMs / 1000, exemplar)
+    if (bodyMs !== null) body.record(bodyMs / 1000, exemplar)
+    if (recordMs !== null) record.record(recordMs / 1000, exemplar)
   }
 }
 

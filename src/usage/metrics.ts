@@ -1,11 +1,12 @@
 /** Usage as Prometheus series, read from plain counters at a scrape: the hot path calls no metrics library. */
-import { type BreakerReport, type BucketName, type BucketReport, problems as catalogue, type ProblemCode } from '../core/index.ts'
-import { type FamilyOptions, family, type Lines } from '../telemetry/index.ts'
+import { type BreakerReport, type BucketReport, problems as catalogue, type ProblemCode } from '../core/index.ts'
+import { type FamilyOptions, type Format, family, type Labels, type Lines } from '../telemetry/index.ts'
 import { Counters } from './counters.ts'
-import { type Durations, type Histogram, phaseNames } from './durations.ts'
+import { type Durations, phaseNames } from './durations.ts'
 import { type UsageStation, unidentified } from './usage.ts'
 
 export interface UsageSeriesOptions {
+  readonly format: Format
   readonly usage: Pick<UsageStation, 'counted'>
   /** Of the manifests in force. */
   readonly names: () => readonly string[]
@@ -16,6 +17,8 @@ export interface UsageSeriesOptions {
   }
 }
 
+type Type = FamilyOptions<string>['type']
+
 /** Of all that ask for nothing. */
 const idle = new Counters()
 
@@ -23,23 +26,26 @@ const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /**
  * The series of docs/reference/metrics.md that are labelled by integration, one integration after the other; labels are bounded
- * by the manifests. Buckets and durations are those of integrations that have asked for something: 30 series and more for
+ * by the manifests. Buckets, durations and sizes are those of integrations that have asked for something: 50 series and more for
  * each that never did would be most of what a scrape gives.
  */
-export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Lines {
+export function* usageSeries({ format, usage, names, limits }: UsageSeriesOptions): Lines {
   const known = names()
   const all = usage.counted(unidentified) === null ? known : [...known, unidentified]
 
-  const counted = (name: string, type: FamilyOptions<string>['type'], help: string, lines: (of: Counters, label: string) => string) =>
-    family({ name, type, help, of: all, lines: (integration) => lines(usage.counted(integration) ?? idle, `integration="${integration}"`) })
+  const counted = (name: string, type: Type, help: string, lines: (of: Counters, labels: Labels) => string) =>
+    family({
+      ...{ format, name, type, help, of: all },
+      lines: (integration) => lines(usage.counted(integration) ?? idle, ['integration', integration]),
+    })
   yield* counted(
     'sallyport_requests_total',
     'counter',
     'Requests by how they ended: allowed, denied, limited, refused, failed, aborted.',
-    ({ requests }, label) => {
+    ({ requests }, labels) => {
       let text = ''
       for (const result in requests)
-        text += `sallyport_requests_total{${label},result="${result}"} ${requests[result as keyof typeof requests]}\n`
+        text += format.number('sallyport_requests_total', [...labels, 'result', result], requests[result as keyof typeof requests])
       return text
     },
   )
@@ -47,16 +53,18 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
     'sallyport_origin_errors_total',
     'counter',
     'Allowed requests that the destination itself answered with 5xx.',
-    ({ originErrors }, label) => `sallyport_origin_errors_total{${label}} ${originErrors}\n`,
+    ({ originErrors }, labels) => format.number('sallyport_origin_errors_total', labels, originErrors),
   )
   yield* counted(
     'sallyport_problems_total',
     'counter',
     'The gateway’s own refusals, and what broke answers off, by code and whose doing they are.',
-    ({ problems }, label) => {
+    ({ problems }, labels) => {
       let text = ''
-      for (const code in problems)
-        text += `sallyport_problems_total{${label},code="${code}",side="${catalogue[code as ProblemCode].side}"} ${problems[code as ProblemCode]}\n`
+      for (const code in problems) {
+        const { side } = catalogue[code as ProblemCode]
+        text += format.number('sallyport_problems_total', [...labels, 'code', code, 'side', side], problems[code as ProblemCode] ?? 0)
+      }
       return text
     },
   )
@@ -64,34 +72,63 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
     'sallyport_bytes_total',
     'counter',
     'Body and tunnel bytes; out is from the integration to its destinations.',
-    ({ sentBytes, receivedBytes }, label) =>
-      `sallyport_bytes_total{${label},direction="out"} ${sentBytes}\nsallyport_bytes_total{${label},direction="in"} ${receivedBytes}\n`,
+    ({ sentBytes, receivedBytes }, labels) =>
+      format.number('sallyport_bytes_total', [...labels, 'direction', 'out'], sentBytes) +
+      format.number('sallyport_bytes_total', [...labels, 'direction', 'in'], receivedBytes),
   )
+  const sizes = 'sallyport_exchange_size_bytes'
+  yield* counted(
+    sizes,
+    'histogram',
+    'Body and tunnel bytes of each allowed request, each way.',
+    (of, labels) =>
+      format.histogram(sizes, [...labels, 'direction', 'out'], of.sizes.out) +
+      format.histogram(sizes, [...labels, 'direction', 'in'], of.sizes.in),
+  )
+  yield* durationSeries(format, counted)
+  yield* bucketSeries(format, known.filter(limits.isUsed), limits.report)
+  yield* family({
+    format,
+    name: 'sallyport_breakers',
+    type: 'gauge',
+    help: 'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',
+    of: known,
+    lines: (integration) => {
+      let most = 0
+      for (const { state } of limits.breakers(integration)) most = Math.max(most, breakerStates[state])
+      return format.number('sallyport_breakers', ['integration', integration], most)
+    },
+  })
+}
+
+function* durationSeries(
+  format: Format,
+  counted: (name: string, type: Type, help: string, lines: (of: Counters, labels: Labels) => string) => Lines,
+): Lines {
   const total = (name: string, help: string, read: (of: Counters) => Durations) =>
-    counted(name, 'histogram', help, (of, label) => histogramLines(name, label, read(of).total))
+    counted(name, 'histogram', help, (of, labels) => format.histogram(name, labels, read(of).total))
   const phases = (name: string, help: string, read: (of: Counters) => Durations) =>
-    counted(name, 'histogram', help, (of, label) => {
+    counted(name, 'histogram', help, (of, labels) => {
       const durations = read(of)
-      return phaseNames.map((phase) => histogramLines(name, `${label},phase="${phase}"`, durations.phases[phase])).join('')
+      return phaseNames.map((phase) => format.histogram(name, [...labels, 'phase', phase], durations.phases[phase])).join('')
     })
+  const all = phaseNames.join(', ')
   const exchanges = (of: Counters) => of.exchanges
   const takeovers = (of: Counters) => of.takeovers
   yield* total('sallyport_request_duration_seconds', 'Arrival to last byte of allowed requests.', exchanges)
-  yield* phases('sallyport_request_phase_duration_seconds', 'Phases of requests: policy, queue, connect, first_byte.', exchanges)
+  yield* phases('sallyport_request_phase_duration_seconds', `Phases of requests: ${all}.`, exchanges)
   yield* total('sallyport_connection_duration_seconds', 'Arrival to end of allowed tunnels and WebSockets.', takeovers)
-  yield* phases(
-    'sallyport_connection_phase_duration_seconds',
-    'Phases of tunnels and WebSockets: policy, queue, connect, first_byte.',
-    takeovers,
-  )
+  yield* phases('sallyport_connection_phase_duration_seconds', `Phases of tunnels and WebSockets: ${all}.`, takeovers)
+}
 
-  const used = known.filter(limits.isUsed)
-  const bucket = (name: string, type: FamilyOptions<string>['type'], help: string, figure: (bucket: BucketReport) => number) =>
+function* bucketSeries(format: Format, used: readonly string[], report: (integration: string) => readonly BucketReport[]): Lines {
+  const bucket = (name: string, type: Type, help: string, figure: (bucket: BucketReport) => number) =>
     family({
-      ...{ name, type, help, of: used },
+      ...{ format, name, type, help, of: used },
       lines: (integration) => {
         let text = ''
-        for (const report of limits.report(integration)) text += bucketLine(name, integration, report.bucket, figure(report))
+        for (const found of report(integration))
+          text += format.number(name, ['integration', integration, 'bucket', found.bucket], figure(found))
         return text
       },
     })
@@ -112,31 +149,4 @@ export function* usageSeries({ usage, names, limits }: UsageSeriesOptions): Line
   )
   yield* bucket('sallyport_bucket_allowed_total', 'counter', 'Admissions that a bucket let pass.', ({ allowed }) => allowed)
   yield* bucket('sallyport_bucket_limited_total', 'counter', 'Admissions that a bucket refused.', ({ limited }) => limited)
-  yield* family({
-    name: 'sallyport_breakers',
-    type: 'gauge',
-    help: 'Breakers that are not closed, by state: 1 half-open, 2 open; the most open of an integration.',
-    of: known,
-    lines: (integration) => {
-      let most = 0
-      for (const { state } of limits.breakers(integration)) most = Math.max(most, breakerStates[state])
-      return `sallyport_breakers{integration="${integration}"} ${most}\n`
-    },
-  })
-}
-
-function bucketLine(name: string, integration: string, bucket: BucketName, value: number): string {
-  return `${name}{integration="${integration}",bucket="${bucket}"} ${value}\n`
-}
-
-/** Of one integration, at one moment; nothing before the first observation. */
-function histogramLines(name: string, label: string, { boundsSeconds, counts, count, sumSeconds }: Histogram): string {
-  if (count === 0) return ''
-  let text = ''
-  let below = 0
-  for (let index = 0; index < counts.length; index += 1) {
-    below += counts[index] as number
-    text += `${name}_bucket{${label},le="${boundsSeconds[index] ?? '+Inf'}"} ${below}\n`
-  }
-  return `${text}${name}_sum{${label}} ${sumSeconds}\n${name}_count{${label}} ${count}\n`
 }

@@ -35,6 +35,8 @@ export interface IntegrationUsage {
 export interface UsageOptions {
   readonly buckets: (integration: string) => readonly BucketReport[]
   readonly breakers: (integration: string) => readonly BreakerReport[]
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
 }
 
 export interface UsageStation extends Usage {
@@ -60,7 +62,7 @@ export interface UsageStation extends Usage {
 /** Callers that proved no integration. */
 export const unidentified = '-'
 
-export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
+export function createUsage({ buckets, breakers, now = Date.now }: UsageOptions): UsageStation {
   const counters = new Map<string, Counters>()
   const earlier = new Map<string, Totals>()
   let settledCount = 0
@@ -85,14 +87,14 @@ export function createUsage({ buckets, breakers }: UsageOptions): UsageStation {
   }
 
   return {
-    settled(integration: Integration | null, _origin, outcome) {
+    settled(integration: Integration | null, _origin, outcome, trace = null) {
       const name = integration?.name ?? unidentified
       let found = counters.get(name)
       if (found === undefined) {
         found = new Counters()
         counters.set(name, found)
       }
-      found.count(outcome)
+      found.count(outcome, trace === null ? null : { trace, at: now() })
       settledCount += 1
     },
     update(names) {

@@ -1,4 +1,4 @@
-/** Which phases of requests are counted: policy, queue, connect, first byte; through every door, and by what became of the request. */
+/** Which phases of requests are counted: policy, queue, connect, first byte, body, record; through every door, and by what became of the request. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -43,10 +43,10 @@ async function arrange(t: TestContext, network = 'paths: [/ok], tls: none') {
   return { origin, proxyPort, ask, counted, at: `http://localhost:${origin.port}` }
 }
 
-test('a connection is made for the first request, kept for the second, and a denied one has a policy alone', async (t) => {
+test('a connection is made for the first request, kept for the second, and a denied one has a policy and a record alone', async (t) => {
   const { ask, counted, at, origin } = await arrange(t)
   await eachCase(['/ok', '/ok', '/denied'], (path) => ask(`GET ${at}${path}`))
-  assert.deepEqual(await counted(3), { policy: 3, queue: 2, connect: 1, first_byte: 2 })
+  assert.deepEqual(await counted(3), { policy: 3, queue: 2, connect: 1, first_byte: 2, body: 2, record: 3 })
   assert.equal(origin.connections(), 1)
 })
 
@@ -55,20 +55,20 @@ test('an upload has the same phases as any other request', async (t) => {
   const slow = 'Transfer-Encoding: chunked\r\n\r\n'
   const body = `8000\r\n${'a'.repeat(0x8000)}\r\n`.repeat(8)
   await times(2, () => ask(`PUT ${at}/ok`, `${slow}${body}0\r\n\r\n`))
-  assert.deepEqual(await counted(2), { policy: 2, queue: 2, connect: 1, first_byte: 2 })
+  assert.deepEqual(await counted(2), { policy: 2, queue: 2, connect: 1, first_byte: 2, body: 2, record: 2 })
 })
 
-test('a destination that cannot be reached has no phase but the policy', async (t) => {
+test('a destination that cannot be reached has no phase but the policy and the record', async (t) => {
   const { ask, counted, at, origin } = await arrange(t)
   origin.server.close()
   assert.match(await ask(`GET ${at}/ok`), /^HTTP\/1\.1 502 /)
-  assert.deepEqual(await counted(1), { policy: 1 })
+  assert.deepEqual(await counted(1), { policy: 1, record: 1 })
 })
 
 test('a service has the phases of an origin', async (t) => {
   const { ask, counted } = await arrange(t)
   await times(2, async () => assert.match(await ask('GET /services/search/x'), /^HTTP\/1\.1 200 /))
-  assert.deepEqual(await counted(2), { policy: 2, queue: 2, connect: 1, first_byte: 2 })
+  assert.deepEqual(await counted(2), { policy: 2, queue: 2, connect: 1, first_byte: 2, body: 2, record: 2 })
 })
 
 test('the first byte of a WebSocket is that of the head that opens it', async (t) => {
@@ -78,18 +78,18 @@ test('the first byte of a WebSocket is that of the head that opens it', async (t
     headers: { 'proxy-authorization': proxyHeader('weather') },
   })
   await once(socket, 'close')
-  assert.deepEqual(await counted(1, 'connection'), { policy: 1, queue: 1, connect: 1, first_byte: 1 })
+  assert.deepEqual(await counted(1, 'connection'), { policy: 1, queue: 1, connect: 1, first_byte: 1, body: 1, record: 1 })
 })
 
 test('a tunnel has no phase for a first byte: its bytes belong to its two ends', async (t) => {
   const { proxyPort, counted, origin } = await arrange(t, 'tls: tunnel')
   const socket = await openTunnel(proxyPort, `localhost:${origin.port}`)
   socket.destroy()
-  assert.deepEqual(await counted(1, 'connection'), { policy: 1, queue: 1, connect: 1 })
+  assert.deepEqual(await counted(1, 'connection'), { policy: 1, queue: 1, connect: 1, record: 1 })
 })
 
 test('a file request has a phase for its turn at the disk, and none for a connection', async (t) => {
   const { ask, counted } = await arrange(t)
   assert.match(await ask('GET /v1/files/data/a.txt'), /^HTTP\/1\.1 200 /)
-  assert.deepEqual(await counted(1), { policy: 1, queue: 1, first_byte: 1 })
+  assert.deepEqual(await counted(1), { policy: 1, queue: 1, first_byte: 1, body: 1, record: 1 })
 })

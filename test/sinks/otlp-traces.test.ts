@@ -61,10 +61,10 @@ test(
     )
     assert.deepEqual(
       spans
-        .filter(({ parent, name }) => parent === request.span && name !== 'record')
+        .filter(({ parent }) => parent === request.span)
         .map(({ name }) => name)
         .sort(),
-      ['GET', 'admit', 'identify', 'limits', 'policy'],
+      ['GET', 'admit', 'identify', 'limits', 'policy', 'record'],
     )
     assert.deepEqual(
       spans

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSlices, family } from '../../src/telemetry/exposition.ts'
+import { textFormat } from '../../src/telemetry/format.ts'
 
 /** A clock that goes on by a millisecond per look, and as many lines as are asked for. */
 function arrange(count: number) {
   let clock = 0
   const slices = createSlices(() => clock++)
   const of = Array.from({ length: count }, (_, index) => index)
-  const lines = () => family({ name: 'm', type: 'gauge', help: 'of a test', of, lines: (index: number) => `m{i="${index}"} 1\n` })
+  const lines = () =>
+    family({ format: textFormat, name: 'm', type: 'gauge', help: 'of a test', of, lines: (index: number) => `m{i="${index}"} 1\n` })
   return { slices, lines }
 }
 

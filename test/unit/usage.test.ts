@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type BucketReport, type Integration, type Outcome, type ProblemCode, problems, sides } from '../../src/core/index.ts'
+import { textFormat } from '../../src/telemetry/format.ts'
 import { Latency, quantilesOf } from '../../src/usage/durations.ts'
 import { createUsage, createUsageKeeper, formatUsage, usageSeries } from '../../src/usage/index.ts'
 import { nothing } from '../../src/usage/totals.ts'
@@ -19,14 +20,14 @@ const weather = { name: 'weather' } as Integration
 const createEmpty = () => createUsage({ buckets: () => [], breakers: () => [] })
 const noLimits: Parameters<typeof usageSeries>[0]['limits'] = { isUsed: () => false, report: () => [], breakers: () => [] }
 const seriesOf = (usage: ReturnType<typeof createUsage>, names = ['weather'], limits = noLimits) =>
-  [...usageSeries({ usage, limits, names: () => names })].join('')
+  [...usageSeries({ format: textFormat, usage, limits, names: () => names })].join('')
 
 test('quantiles are at most 5 % above what was observed, whatever it was', () => {
   const durations = fc.array(fc.double({ min: 0.001, max: 3_600_000, noNaN: true }), { minLength: 1, maxLength: 300 })
   fc.assert(
     fc.property(durations, (list) => {
       const latency = new Latency()
-      for (const ms of list) latency.record(ms)
+      for (const ms of list) latency.recordMs(ms, null)
       const sorted = list.toSorted((a, b) => a - b)
       const exact = (part: number) => sorted[Math.ceil(sorted.length * part) - 1] as number
       const shown = quantilesOf(latency.withEarlier(nothing.latency))
