@@ -26,7 +26,7 @@ export interface Observer extends Watch {
 const maxFlows = 50_000
 const flowsOfPart = 500
 /** Slices without anything after which a counter is given up. */
-const maxIdle = 60
+const maxIdle = 10
 /** Hashes of destinations of an integration that were used; then they are forgotten, and each counts as a first use once more. */
 const maxUsed = 4096
 /** Callers that proved no integration. */
@@ -69,7 +69,7 @@ export function createObserver({ onFirstUse, now = Date.now, monotonic = () => p
       if (entropy > others.labelEntropy) others.labelEntropy = entropy
       return others
     }
-    const hash = hashText(destination, seed)
+    const hash = hashText(destination, seed) | 0
     const isFirstUse = host !== null && !isDenied && !used.has(hash)
     if (isFirstUse) {
       if (used.size >= maxUsed) used.clear()

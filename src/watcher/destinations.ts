@@ -1,6 +1,7 @@
 /** Which destinations each integration has used: what makes a use its first. */
+import { randomInt } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import { type Flow, notDestinations, type Slice } from '../watch/index.ts'
+import { type Flow, hashText, notDestinations, type Slice } from '../watch/index.ts'
 import type { Store } from './store.ts'
 
 export const destinationTables = `
@@ -28,42 +29,41 @@ export interface Destinations {
 const maxRecent = 100_000
 /** What is known of an integration at most: the one that was not used for longest is forgotten. */
 const maxPerIntegration = 10_000
-/** When a destination was used last is written no more often. */
+/** When a destination was used last is written once in this time. */
 const freshMs = 3600_000
 
 const none: ReadonlySet<string> = new Set(Object.values(notDestinations))
 
 export function createDestinations(store: Store): Destinations {
-  /** When it was written that it is used. */
-  const recent = new Map<string, number>()
-  const unwritten = new Map<string, readonly [string, string, number]>()
-  let generation = store.generation
+  const [high, low] = [randomInt(2 ** 32), randomInt(2 ** 32)]
+  /** By a hash that nobody outside can guess: 50,000 names take a fifth of the memory. */
+  const recent = new Set<number>()
+  const unwritten = new Map<number, readonly [integration: string, destination: string, at: number]>()
+  let clearedAt = Number.NEGATIVE_INFINITY
 
-  function isKnown(key: string, { integration, destination }: Flow): boolean {
-    if (recent.has(key)) return true
-    return (
-      store.database.prepare('SELECT 1 FROM destinations WHERE integration = ? AND destination = ?').get(integration, destination) !==
-      undefined
-    )
+  function hashOf(integration: string, destination: string): number {
+    const text = `${integration}\n${destination}`
+    return (hashText(text, high) % 2 ** 21) * 2 ** 32 + hashText(text, low)
   }
 
-  function note(key: string, { integration, destination }: Flow, at: number): void {
-    if (recent.size >= maxRecent) recent.clear()
-    recent.set(key, at)
-    if (unwritten.size < maxRecent) unwritten.set(key, [integration, destination, at])
+  function isKnown({ integration, destination }: Flow): boolean {
+    const found = store.database
+      .prepare('SELECT 1 FROM destinations WHERE integration = ? AND destination = ?')
+      .get(integration, destination)
+    return found !== undefined
   }
 
   /** What is counted as used: at least one request that was let through. */
   const isUse = ({ requests, denied, limited, destination }: Flow) => requests > denied + limited && !none.has(destination)
 
-  function marked(flow: Flow, at: number): Flow {
-    if (!isUse(flow)) return flow.isFirstUse ? { ...flow, isFirstUse: false } : flow
-    const key = `${flow.integration}\n${flow.destination}`
-    const written = recent.get(key)
-    if (written !== undefined && Math.abs(at - written) < freshMs) return flow.isFirstUse ? { ...flow, isFirstUse: false } : flow
-    const isFirstUse = !isKnown(key, flow)
-    note(key, flow, at)
-    return flow.isFirstUse === isFirstUse ? flow : { ...flow, isFirstUse }
+  function isFirst(flow: Flow, at: number): boolean {
+    if (!isUse(flow)) return false
+    const hash = hashOf(flow.integration, flow.destination)
+    if (recent.has(hash)) return false
+    const isFirstUse = !unwritten.has(hash) && !isKnown(flow)
+    recent.add(hash)
+    if (unwritten.size < maxRecent) unwritten.set(hash, [flow.integration, flow.destination, at])
+    return isFirstUse
   }
 
   function write(database: DatabaseSync): void {
@@ -82,17 +82,19 @@ export function createDestinations(store: Store): Destinations {
     for (const integration of touched) forget.run(integration)
   }
 
-  function save(): void {
-    if (store.generation !== generation) {
-      // What was known is written into the store that was begun again.
-      generation = store.generation
-      for (const [key, at] of recent) unwritten.set(key, [...(key.split('\n') as [string, string]), at])
-    }
-    if (unwritten.size > 0 && store.write(write)) unwritten.clear()
-  }
-
   return {
-    mark: ({ from, to, flows }) => ({ from, to, flows: flows.map((flow) => marked(flow, Math.round(to))) }),
+    mark({ from, to, flows }) {
+      const at = Math.round(to)
+      if (recent.size >= maxRecent || Math.abs(at - clearedAt) >= freshMs) {
+        recent.clear()
+        clearedAt = at
+      }
+      const marked = (flow: Flow) => {
+        const isFirstUse = isFirst(flow, at)
+        return flow.isFirstUse === isFirstUse ? flow : { ...flow, isFirstUse }
+      }
+      return { from, to, flows: flows.map(marked) }
+    },
     of: (integration) =>
       store.database
         .prepare('SELECT destination, first_at, last_at FROM destinations WHERE integration = ? ORDER BY last_at DESC')
@@ -102,6 +104,8 @@ export function createDestinations(store: Store): Destinations {
           firstAt: Number(first_at),
           lastAt: Number(last_at),
         })),
-    save,
+    save() {
+      if (unwritten.size > 0 && store.write(write)) unwritten.clear()
+    },
   }
 }

@@ -33,7 +33,7 @@ export interface WatcherProcess {
 }
 
 const processFile = join(import.meta.dirname, 'watcher-process.ts')
-const heap = ['--max-old-space-size=256', '--max-semi-space-size=2']
+const heap = ['--max-old-space-size=256', '--max-semi-space-size=1', '--optimize-for-size']
 const closeMs = 2000
 /** What may wait in the channel, whose memory is ours. */
 const maxWaitingSlices = 64

@@ -10,6 +10,8 @@ const ticksPerSecond = 100
 export interface Measured {
   /** User and system time so far, seconds. */
   cpuSeconds(): number
+  /** The same of its children as well, those that run. */
+  familyCpuSeconds(): number
   rssMiB(): number
   stop(): Promise<void>
 }
@@ -27,10 +29,10 @@ export function start(
   const { pid } = child
   const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8')
   return {
-    cpuSeconds() {
-      const stat = read('stat')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+    cpuSeconds: () => cpuSecondsOf(Number(pid)),
+    familyCpuSeconds() {
+      const children = read(`task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number)
+      return [Number(pid), ...children].reduce((sum, id) => sum + cpuSecondsOf(id), 0)
     },
     rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(read('status'))?.[1] ?? 0) / 1024,
     async stop() {
@@ -40,6 +42,12 @@ export function start(
       await ended
     },
   }
+}
+
+function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
 /** Milliseconds until something accepts on the port. */

@@ -13,6 +13,7 @@ import { describeProtocols, measureProtocols } from './protocols.ts'
 import { describeShares, measureShares } from './shares.ts'
 import { describeSlowBytes, measureSlowBytes } from './slow-bytes.ts'
 import { tlsLoad } from './tls-load.ts'
+import { describeWatching, measureWatching } from './watching.ts'
 
 const seconds = Number(process.env['BENCH_SECONDS'] ?? 5)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
@@ -174,9 +175,10 @@ try {
   const shares = await measureShares(Math.min(3, seconds), Math.min(3, rounds))
   const protocols = await measureProtocols(seconds, Math.min(3, rounds))
   const slowBytes = await measureSlowBytes()
-  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes }, null, 2)}\n`)
+  const watching = await measureWatching(seconds, rounds)
+  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes, watching }, null, 2)}\n`)
   process.stdout.write(
-    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), '  all figures: bench.json'].join('\n')}\n`,
+    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeWatching(watching), '  all figures: bench.json'].join('\n')}\n`,
   )
 } finally {
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])

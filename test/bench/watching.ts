@@ -1,0 +1,148 @@
+/** What `watch:` costs: CPU per request and throughput of a gateway with it against the same without, alternating; and its memory with many integrations. */
+import { hash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { rulesFrom } from '../../src/config/index.ts'
+import type { AccessRequest, Decision, Outcome } from '../../src/core/index.ts'
+import { createObserver } from '../../src/watch/index.ts'
+import { startWatcher } from '../../src/watcher/index.ts'
+import { childRunning } from '../support/running.ts'
+import { load } from './load.ts'
+import { type Measured, median, start, untilListening } from './process.ts'
+
+const ports = { origin: 19_480, bare: 19_481, watched: 19_428, watchedHealth: 19_482, plain: 19_429, plainHealth: 19_483 }
+const command = join(import.meta.dirname, '../../bin/sallyport.js')
+const proxyAuthorization = `Basic ${Buffer.from('bench:bench-token').toString('base64')}`
+const many = { integrations: 1000, destinations: 50, slices: 5 }
+
+export interface WatchingCosts {
+  /** CPU of the gateway and of the process that watches, above that of a gateway without. */
+  readonly cpuMicrosPerRequest: number
+  /** Requests per second of a gateway that watches, to one that does not. */
+  readonly toPlain: number
+  /** Both to a bare pass-through: by how much the ratio falls. */
+  readonly ratioFallsBy: number
+  /** Of both processes, with 1,000 integrations that have each asked 50 destinations. */
+  readonly memoryMiB: number
+}
+
+interface Round {
+  readonly requestsPerSecond: number
+  readonly cpuMicros: number
+}
+
+function writeGateway(folder: string, name: 'watched' | 'plain'): string {
+  const own = join(folder, name)
+  mkdirSync(join(own, 'integrations'), { recursive: true })
+  writeFileSync(
+    join(own, 'sallyport.yaml'),
+    `apiVersion: sallyport/v1\nkind: Gateway\nlisteners: [{ name: proxy, address: "127.0.0.1:${ports[name]}" }]\nadmin: { health: "127.0.0.1:${ports[`${name}Health`]}" }\nlog: { level: error }\n${name === 'watched' ? 'watch: {}\n' : ''}`,
+  )
+  writeFileSync(
+    join(own, 'integrations/bench.yaml'),
+    `apiVersion: sallyport/v1\nkind: Integration\nname: bench\nowner: bench\nidentity: { tokens: [{ sha256: ${hash('sha256', 'bench-token')} }] }
+network: [{ hosts: [127.0.0.1], ports: [${ports.origin}], tls: none, methods: [GET], paths: [/v1/**], addresses: [127.0.0.0/8] }]
+limits: { arrivals: { rate: 1000000/s }, requests: { rate: 1000000/s }, bytesIn: { rate: 100GB/s }, bytesOut: { rate: 100GB/s }, concurrency: 10000 }\n`,
+  )
+  return join(own, 'sallyport.yaml')
+}
+
+function startGateway(folder: string, name: 'watched' | 'plain'): Measured {
+  return start(command, ['run', '--config', writeGateway(folder, name)])
+}
+
+export async function measureWatching(seconds: number, rounds: number): Promise<WatchingCosts> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-watching-'))
+  const upstream = start(join(import.meta.dirname, 'upstream.ts'), [String(ports.origin)])
+  const bare = start(join(import.meta.dirname, 'bare.ts'), [String(ports.bare), `http://127.0.0.1:${ports.origin}`])
+  const [watched, plain] = [startGateway(folder, 'watched'), startGateway(folder, 'plain')]
+  try {
+    await Promise.all([ports.origin, ports.bare, ports.watched, ports.plain].map(untilListening))
+    const measure = async (port: number, cpuSeconds: () => number): Promise<Round> => {
+      const before = cpuSeconds()
+      const { requestsPerSecond } = await load({
+        proxyPort: port,
+        url: `http://127.0.0.1:${ports.origin}/v1/items`,
+        proxyAuthorization,
+        connections: 32,
+        seconds,
+      })
+      return { requestsPerSecond, cpuMicros: ((cpuSeconds() - before) * 1e6) / (requestsPerSecond * seconds) }
+    }
+    const all = { bare: [] as Round[], plain: [] as Round[], watched: [] as Round[] }
+    for (let round = -1; round < rounds; round += 1) {
+      const now = {
+        bare: await measure(ports.bare, bare.cpuSeconds),
+        plain: await measure(ports.plain, plain.familyCpuSeconds),
+        watched: await measure(ports.watched, watched.familyCpuSeconds),
+      }
+      // The first compiles.
+      if (round >= 0) for (const name of ['bare', 'plain', 'watched'] as const) all[name].push(now[name])
+    }
+    const of = (list: readonly Round[], key: keyof Round) => median(list.map((round) => round[key]))
+    const pace = {
+      bare: of(all.bare, 'requestsPerSecond'),
+      plain: of(all.plain, 'requestsPerSecond'),
+      watched: of(all.watched, 'requestsPerSecond'),
+    }
+    return {
+      cpuMicrosPerRequest: of(all.watched, 'cpuMicros') - of(all.plain, 'cpuMicros'),
+      toPlain: pace.watched / pace.plain,
+      ratioFallsBy: (pace.plain - pace.watched) / pace.bare,
+      memoryMiB: await measureMemory(folder),
+    }
+  } finally {
+    await Promise.all([watched.stop(), plain.stop(), bare.stop(), upstream.stop()])
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What is the process’s own, and what the observer keeps here: run Node with `--expose-gc` to know the latter exactly. */
+async function measureMemory(folder: string): Promise<number> {
+  const heap = () => {
+    globalThis.gc?.()
+    return process.memoryUsage().heapUsed / 2 ** 20
+  }
+  const before = heap()
+  const observer = createObserver({ onFirstUse: () => {} })
+  const watcher = startWatcher(
+    { file: join(folder, 'watch.db'), rules: rulesFrom() },
+    { onFindings: () => {}, onLost: () => {}, onEnd: () => {} },
+  )
+  for (let slice = 0; slice < many.slices; slice += 1) {
+    pass(observer)
+    for (const part of observer.cut()) while (!watcher.take(part)) await sleep(5)
+    while (watcher.waiting > 0) await sleep(5)
+  }
+  pass(observer)
+  const grown = heap() - before
+  const own = /^Private_Dirty:\s+(\d+)/m.exec(
+    readFileSync(`/proc/${childRunning(process.pid, 'watcher-process')}/smaps_rollup`, 'utf8'),
+  )?.[1]
+  await watcher.close()
+  return Math.max(0, grown) + Number(own) / 1024
+}
+
+/** One request of each integration to each destination. */
+function pass(observer: ReturnType<typeof createObserver>): void {
+  const [allowed, ended] = [{ allow: true } as Decision, { status: 200, problem: null, durationMs: 5, isTakeover: false } as Outcome]
+  for (let index = 0; index < many.integrations * many.destinations; index += 1) {
+    const integration = { name: `integration-${index % many.integrations}`, owner: 'bench' }
+    const target = { host: `host-${Math.floor(index / many.integrations)}.example.com`, port: 443, path: `/v1/items/${index % 7}` }
+    const watched = observer.decided({ kind: 'http', id: `bench.${index}`, at: Date.now(), integration, target } as AccessRequest, allowed)
+    watched.receivedBytes += 1000
+    observer.settled(watched, null, '', 0, ended)
+  }
+}
+
+export function describeWatching({ cpuMicrosPerRequest, toPlain, ratioFallsBy, memoryMiB }: WatchingCosts): readonly string[] {
+  const line = (name: string, value: string) => `  ${name.padEnd(46)} ${value}`
+  return [
+    line('watching, CPU per request (bar: at most 5 µs)', `${cpuMicrosPerRequest.toFixed(1)} µs`),
+    line('watching / not, requests/s', toPlain.toFixed(3)),
+    line('by which gateway / bare falls (bar: 0.02)', ratioFallsBy.toFixed(3)),
+    line('watching, 1,000 integrations × 50 (bar: 50 MiB)', `${memoryMiB.toFixed(0)} MiB`),
+  ]
+}
