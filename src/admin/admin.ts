@@ -12,6 +12,7 @@ import { createHealthHandler, type HealthOptions } from './health.ts'
 import { createLogAccess, type LogAccessOptions } from './log/index.ts'
 import { createOperatorServer, type OperatorTls } from './operator-server.ts'
 import { createProven } from './proven.ts'
+import { createTcpDashboard } from './tcp-dashboard.ts'
 
 export interface AdminOptions extends Omit<ApiOptions, 'log'>, HealthOptions {
   readonly config: Config['admin']
@@ -43,7 +44,8 @@ export function createAdmin(options: AdminOptions): Admin {
   let healthPort = config.health.port
 
   function api(who: Authenticate | Principal): RequestListener {
-    return createGuard({ authenticate: who, serve: serveApi, onProven: proven.add, onRefused, onBug })
+    const dashboard = typeof who === 'function' && config.tcp !== null ? createTcpDashboard(config.tcp, who, onRefused) : null
+    return createGuard({ authenticate: who, serve: serveApi, dashboard, onProven: proven.add, onRefused, onBug })
   }
 
   async function serve(

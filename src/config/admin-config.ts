@@ -44,6 +44,8 @@ export interface AdminConfig {
     readonly token: string | null
     /** PEM. */
     readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string | null } | null
+    /** `null`: it is not served there. `hosts`: names under which browsers reach it. */
+    readonly dashboard: { readonly hosts: readonly string[] } | null
   } | null
   readonly tokens: readonly AdminTokenConfig[]
   readonly certificates: readonly AdminCertificateConfig[]

@@ -88,6 +88,15 @@ export function adminSchema(sourced: Sourced) {
           address: hostAndPort().describe('Address of the operator’s API.'),
           token: secret('Bearer token of an operator. Further ones, with names and roles, are in `admin.tokens`.').optional(),
           tls: tls.describe('Serves HTTPS. Plain HTTP where absent: then keep it on loopback.').optional(),
+          dashboard: z
+            .strictObject({
+              hosts: z
+                .array(z.string().regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, 'expected a host name in lower case, without a port'))
+                .describe('Names under which browsers reach it. Addresses and `localhost` need none; another name is refused.')
+                .prefault([]),
+            })
+            .describe('Serves the dashboard at /dashboard/ of this port. Off where absent.')
+            .optional(),
         })
         .describe('The operator’s API on TCP as well. Off where absent.')
         .optional(),
@@ -188,6 +197,7 @@ export function adminFrom(given: z.output<ReturnType<typeof adminSchema>>, state
             ...tcp.address,
             token: tcp.token ?? null,
             tls: tcp.tls === undefined ? null : { ...tcp.tls, clientCa: tcp.tls.clientCa ?? null },
+            dashboard: tcp.dashboard ?? null,
           },
     tokens: tokens.map(({ token, sha256, ...holder }) => ({
       ...holder,

@@ -20,7 +20,7 @@ export function createOwnPage({ scheme, hosts }: OwnPageOptions): OwnPage {
     const parsed = URL.canParse(`${scheme}://${host}`) ? new URL(`${scheme}://${host}`) : null
     const name = parsed?.hostname.replace(/^\[|\]$/g, '') ?? ''
     if (parsed === null || (isIP(name) === 0 && !known.has(name)))
-      return 'the dashboard does not know this host: its names are in admin.dashboard.hosts'
+      return 'the dashboard does not know this host: its names are in admin.tcp.dashboard.hosts'
     if (origin !== undefined && origin !== parsed.origin) return 'a page of another origin has no business here'
     const site = headers['sec-fetch-site']
     // `none`: somebody has typed the address or followed a link from another program.

@@ -6,8 +6,8 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
-export const sessionPath = '/dashboard/session'
-const keyHeader = 'sallyport-key'
+/** Of a page. */
+export const keyHeader = 'sallyport-key'
 
 export interface SessionsOptions {
   /** Whether the connection of browsers is HTTPS: the cookie is then sent on no other. */

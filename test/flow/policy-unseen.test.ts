@@ -34,7 +34,7 @@ const rules = rego`
   allow contains "paths below /open" if startswith(input.http.path, "/open/")
 `
 
-async function arrange(t: Parameters<typeof startOrigin>[0], text = rules) {
+async function arrange(t: Parameters<typeof installationWithRules>[0], text = rules) {
   const origin = await startOrigin(t, { answer: (_req, res) => void res.end('hello') })
   const installation = installationWithRules(t, { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) })
   installation.write('rules/a.rego', text)

@@ -15,7 +15,7 @@ export interface AdminGateway extends Running {
 
 /** `admin` is YAML of further keys of `admin`; `tcp` of further keys of `admin.tcp`. */
 export async function startAdminGateway(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   { admin, tcp = '', ...options }: InstallationOptions & { readonly admin: string; readonly tcp?: string },
   arrange: (installation: Installation) => Promise<unknown> = async () => {},
 ): Promise<AdminGateway> {

@@ -18,7 +18,7 @@ export interface Origin {
  * alone whose certificate comes from there. Closed when the test ends.
  */
 export async function startOrigin(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   {
     answer = hello,
     certificate,

@@ -11,7 +11,7 @@ import { issuer, type KeyServer, startKeyServer } from '../support/key-server.ts
 const nobody: AdminConfig = {
   health: { host: '127.0.0.1', port: 0 },
   socketPath: '/nowhere',
-  tcp: { host: '127.0.0.1', port: 0, token: null, tls: null },
+  tcp: { host: '127.0.0.1', port: 0, token: null, tls: null, dashboard: null },
   tokens: [],
   certificates: [],
   oidc: null,
@@ -48,7 +48,7 @@ test('each role may do what the ones before it may, and no other', () => {
 
 test('a token has the name and role of its entry, whether the configuration holds it or its hash', async (t) => {
   const { outcome } = authenticating(t, {
-    tcp: { host: '', port: 0, token: 'the-single-token', tls: null },
+    tcp: { host: '', port: 0, token: 'the-single-token', tls: null, dashboard: null },
     tokens: [
       { name: 'ann', role: 'viewer', personal: false, secret: { token: 'token-of-ann-0123' } },
       { name: 'bob', role: 'auditor', personal: true, secret: { sha256: hash('sha256', 'token-of-bob-0123') } },

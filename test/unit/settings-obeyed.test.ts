@@ -280,6 +280,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'admin.tokens[].token.env': ['unit/config-admin.test.ts', 'a token is a secret of the configuration, or its hash'],
   'admin.tokens[].token.file': adminToken,
   'admin.tokens[].sha256': adminToken,
+  'admin.tcp.dashboard.hosts': ['flow/dashboard-tcp.test.ts', 'a host that is not in admin.tcp.dashboard.hosts is refused'],
   'admin.tcp.tls.certificate': adminCertificate,
   'admin.tcp.tls.key': adminCertificate,
   'admin.tcp.tls.clientCa': adminCertificate,
