@@ -1,3 +1,3 @@
 /** The dashboard: pages in the operator's browser, which ask the operator's API. */
-export { type Admitted, createDoor, type Door } from './door.ts'
+export { createDoor, type Door } from './door.ts'
 export { createLoopbackDashboard, type LoopbackDashboard } from './loopback.ts'
