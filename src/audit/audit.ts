@@ -1,7 +1,7 @@
 /** The audit station: opens the log, recovers it, and gives each arrival its entry. */
 import { mkdirSync } from 'node:fs'
 import type { AuditLog } from '../core/index.ts'
-import { lockFolder } from '../files/index.ts'
+import { FolderLockError, lockFolder } from '../files/index.ts'
 import { recordVersion } from '../records/index.ts'
 import { createRandomIds } from '../telemetry/index.ts'
 import { type AppendFile, realFile } from './append-file.ts'
@@ -94,14 +94,22 @@ export interface AuditStation extends AuditLog {
 /** Throws `FolderLockError` where the log is in use, `AuditError` where it was changed or cannot be opened. */
 export async function openAudit(options: AuditOptions): Promise<AuditStation> {
   const { folder, lock = lockFolder } = options
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const unlock = lock(folder)
+  const unlock = takeFolder(folder, lock)
   try {
     const log = await openLog({ file: realFile, onRotationFailed: () => {}, onStalled: () => {}, onUnpublished: () => {}, ...options })
     return createStation(options, log, unlock)
   } catch (error) {
     unlock()
     throw unwritable(folder, error as Error)
+  }
+}
+
+function takeFolder(folder: string, lock: (folder: string) => () => void): () => void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    return lock(folder)
+  } catch (error) {
+    throw error instanceof FolderLockError ? error : unwritable(folder, error as Error)
   }
 }
 

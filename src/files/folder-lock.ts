@@ -56,7 +56,12 @@ export function lockFolder(folder: string, { fileSystemOf = typeOf }: FolderLock
   const file = join(folder, lockName)
   const holder = join(folder, 'gateway.pid')
   const database = take(file, holder)
-  chmodSync(file, 0o600)
+  try {
+    chmodSync(file, 0o600)
+  } catch (error) {
+    database.close()
+    throw error
+  }
   name(holder)
   return () => {
     if (database.isOpen) database.close()

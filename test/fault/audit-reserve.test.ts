@@ -1,10 +1,7 @@
 /** A disk that is nearly full, under a gateway of its own: new work is refused before a write fails, and taken again when there is room. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { verifyAudit } from '../../src/proof/index.ts'
 import { command } from '../support/command.ts'
@@ -12,11 +9,10 @@ import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { driveHttp } from '../support/http-drive.ts'
 import { createInstallation, main, startChild } from '../support/installation.ts'
+import { holdMounted, whyNotMounted } from '../support/mounted.ts'
 import { startOrigin } from '../support/origin.ts'
 
-const probe = spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { encoding: 'utf8' })
-const skip = probe.status === 0 ? false : `no file system can be mounted here: ${probe.stderr}`
-if (skip !== false && process.env['CI'] === 'true') throw new Error(skip)
+const skip = whyNotMounted('mount -t tmpfs -o size=64k tmpfs /mnt')
 
 test('below its reserve the disk takes no new work, health and metrics say so from twice of it on, and nothing recorded is lost', {
   skip,
@@ -27,15 +23,9 @@ test('below its reserve the disk takes no new work, health and metrics say so fr
     manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   mkdirSync(join(installation.folder, 'log'))
-  // Holds the file system; what runs in there is started by `nsenter`.
-  const holder = spawn('setpriv', [
-    ...['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c'],
-    `mount -t tmpfs -o size=8m tmpfs ${installation.folder}/log && echo mounted && exec sleep 1000`,
-  ])
-  t.after(() => void holder.kill('SIGKILL'))
-  await once(createInterface(holder.stdout), 'line')
-  const enter = ['nsenter', `--mount=/proc/${holder.pid}/ns/mnt`, process.execPath, '--no-warnings', main]
-  const folder = join(`/proc/${holder.pid}/root`, installation.folder, 'log')
+  const disk = await holdMounted(t, `mount -t tmpfs -o size=8m tmpfs ${installation.folder}/log`)
+  const enter = [...disk.enter, process.execPath, '--no-warnings', main]
+  const folder = disk.outside(join(installation.folder, 'log'))
   const { process: child, proxyPort, healthPort, stderr, exited } = await startChild(t, installation, { command: enter })
   const filler = join(folder, 'filler')
   const fill = (mebi: number) => writeFileSync(filler, Buffer.alloc(mebi * 1024 ** 2))

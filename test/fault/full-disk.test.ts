@@ -1,11 +1,8 @@
 /** A disk that is really full, under a gateway of its own: what is answered is recorded, and a start says what it lacks. */
 
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { verifyAudit } from '../../src/proof/index.ts'
 import { times, until } from '../support/cases.ts'
@@ -14,11 +11,10 @@ import { grant, toLocalhost } from '../support/grant.ts'
 import { driveHttp } from '../support/http-drive.ts'
 import { createInstallation, main, startChild } from '../support/installation.ts'
 import { textOf } from '../support/log-records.ts'
+import { holdMounted, whyNotMounted } from '../support/mounted.ts'
 import { startOrigin } from '../support/origin.ts'
 
-const probe = spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { encoding: 'utf8' })
-const skip = probe.status === 0 ? false : `no file system can be mounted here: ${probe.stderr}`
-if (skip !== false && process.env['CI'] === 'true') throw new Error(skip)
+const skip = whyNotMounted('mount -t tmpfs -o size=64k tmpfs /mnt')
 
 /** Asks over one connection until the answer is 503. */
 const driveUntilRefused = (port: number, originPort: number) =>
@@ -36,16 +32,9 @@ test('a full disk lets nothing through unrecorded, and a start on it says so', {
     },
   })
   mkdirSync(join(installation.folder, 'log'))
-  // Holds the file system; what runs in there is started by `nsenter`.
-  const holder = spawn('setpriv', [
-    ...['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c'],
-    `mount -t tmpfs -o size=96k tmpfs ${installation.folder}/log && echo mounted && exec sleep 1000`,
-  ])
-  t.after(() => void holder.kill('SIGKILL'))
-  await once(createInterface(holder.stdout), 'line')
-  const mount = `--mount=/proc/${holder.pid}/ns/mnt`
-  const enter = ['nsenter', mount, process.execPath, '--no-warnings', main]
-  const folder = join(`/proc/${holder.pid}/root`, installation.folder, 'log')
+  const disk = await holdMounted(t, `mount -t tmpfs -o size=96k tmpfs ${installation.folder}/log`)
+  const enter = [...disk.enter, process.execPath, '--no-warnings', main]
+  const folder = disk.outside(join(installation.folder, 'log'))
   const child = await startChild(t, installation, { command: enter })
 
   const replies = (await Promise.all(Array.from({ length: 8 }, () => driveUntilRefused(child.proxyPort, origin.port)))).flat()
@@ -79,7 +68,7 @@ test('a full disk lets nothing through unrecorded, and a start on it says so', {
   const again = starts.at(-1) as Finished
   assert.equal(again.code, 1, again.stderr)
   assert.match(again.stderr, /^(?:.*\n)*the audit log in .*\/log cannot be written, and nothing would be answered: ENOSPC/)
-  assert.equal((await command('nsenter', [mount, 'mount', '-o', 'remount,size=1m', join(installation.folder, 'log')])).code, 0)
+  assert.equal((await command('nsenter', [disk.enter[1], 'mount', '-o', 'remount,size=1m', join(installation.folder, 'log')])).code, 0)
   const last = await startChild(t, installation, { command: enter })
   last.process.kill('SIGTERM')
   assert.deepEqual(await last.exited(), { code: 0, signal: null })
