@@ -60,6 +60,7 @@ class Passage extends Settlement implements Settling {
       if (waitMs > 0) {
         // External calls of rules do not flood, and a decision waits for their answer: their refusal is not delayed.
         const keptMs = arrival.door === 'policy' ? 0 : limits.keepBack(who.integration)
+        this.leaveLoop()
         if (keptMs > 0) await keepBack(arrival, keptMs)
         this.counted()
         throw flooded(waitMs, keptMs) // a flood costs no decision and no disk
@@ -90,24 +91,39 @@ class Passage extends Settlement implements Settling {
       this.lease = lease
       this.admitted()
       body?.watch((bytes) => this.sent(bytes)) // and slowed where a bucket is empty
-      if (auditLog.strict) await (entry.durable() ?? undefined)
-      const raw = await lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
+      if (auditLog.strict) {
+        this.leaveLoop()
+        await (entry.durable() ?? undefined)
+        this.enterLoop()
+      }
+      const effect = lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
+      this.leaveLoop()
+      const raw = await effect
+      this.enterLoop()
       const reply = redactor.reply(permit, raw)
       this.answer = isTakeover(reply) ? openConnections.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
       const recorded = entry.durable()
       this.recording()
-      if (recorded !== null) await recorded
+      if (recorded !== null) {
+        this.leaveLoop()
+        await recorded
+        this.enterLoop()
+      }
       this.recorded()
+      this.answer = this.timed(this.answer)
     } catch (error) {
       await this.refuse(toRefusal(error))
     }
+    this.leaveLoop()
     return this
   }
 
   /** Throws `Refusal('client-closed')` as soon as the caller has left. */
   async #waitForDisk(wait: Promise<void>): Promise<void> {
     this.waitsForDisk = true
+    this.leaveLoop()
     await untilGone(wait, this.arrival.hangup)
+    this.enterLoop()
     this.waitsForDisk = false
   }
 
@@ -162,7 +178,9 @@ class Passage extends Settlement implements Settling {
     const from = this.stations.now()
     const hold = this.stations.limits.holdBody(request.integration, body.declaredBytes)
     this.hold = hold
+    this.leaveLoop()
     hold.shrink((await body.buffer(hold.maxBytes)).byteLength)
+    this.enterLoop()
     this.#waitedMs += this.stations.now() - from
   }
 

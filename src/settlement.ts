@@ -6,7 +6,6 @@ import {
   contentTypeIn,
   type Entry,
   isTakeover,
-  type Lease,
   type Meter,
   type Outcome,
   type ProblemCode,
@@ -36,7 +35,6 @@ const clientClosed = 499
 
 /** The class of an arrival's path extends it, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
 export class Settlement extends TracedPath implements Meter {
-  protected lease: Lease | null = null
   /** Memory for the body, if the policy looked at it. */
   protected hold: BodyHold | null = null
   /** Once it is allowed. */
@@ -59,12 +57,14 @@ export class Settlement extends TracedPath implements Meter {
 
   /** A refusal waits for its record like any reply; if that cannot be kept, the answer is 503. Never rejects. */
   protected async refuse(refusal: Refusal): Promise<void> {
+    this.enterLoop()
     if (refusal.code === 'internal') this.#report(refusal.cause)
     this.#discardAnswer()
     let answered = this.#recordRefusal(refusal)
     // That nothing can be recorded is said at once.
     if (answered.code !== 'audit-unavailable') {
       this.recording()
+      this.leaveLoop()
       try {
         await (this.entry?.durable() ?? undefined)
         this.recorded()
@@ -96,6 +96,7 @@ export class Settlement extends TracedPath implements Meter {
         this.#sentBytes -= bytes
         return this.#counted(slowed, (passed) => this.#addSent(passed))
       }
+      this.passed()
       if (this.watched !== null) this.watched.sentBytes += bytes
       this.stations.onBytes(bytes)
     } catch (error) {
@@ -112,6 +113,7 @@ export class Settlement extends TracedPath implements Meter {
         this.#receivedBytes -= bytes
         return this.#counted(slowed, (passed) => this.#addReceived(passed))
       }
+      this.passed()
       if (this.watched !== null) this.watched.receivedBytes += bytes
       this.stations.onBytes(bytes)
     } catch (error) {
@@ -136,6 +138,7 @@ export class Settlement extends TracedPath implements Meter {
     const { status = this.answer?.status ?? 500 } = end
     const { problem = this.refusal?.code ?? (end.status === clientClosed ? 'client-closed' : null) } = end
     this.#settled = true
+    this.enterLoop()
     if (receivedBytes > 0 && !this.refused) this.#addReceived(receivedBytes)
     const outcome: Outcome = {
       status,
@@ -152,6 +155,7 @@ export class Settlement extends TracedPath implements Meter {
       receivedType: this.refused || this.answer === null ? null : contentTypeIn(this.answer.headers),
       isTakeover: this.answer !== null && isTakeover(this.answer),
       retried: this.retried,
+      cost: this.cost(this.refused ? 0 : receivedBytes),
       complete,
     }
     // Each part is done whatever the others throw: a slot that is not freed would be lost until a restart.
@@ -189,12 +193,14 @@ export class Settlement extends TracedPath implements Meter {
   }
 
   #addSent(bytes: number): void {
+    this.passed()
     this.#sentBytes += bytes
     if (this.watched !== null) this.watched.sentBytes += bytes
     this.stations.onBytes(bytes)
   }
 
   #addReceived(bytes: number): void {
+    this.passed()
     this.#receivedBytes += bytes
     if (this.watched !== null) this.watched.receivedBytes += bytes
     this.stations.onBytes(bytes)
@@ -235,7 +241,7 @@ export class Settlement extends TracedPath implements Meter {
   #turnInto(refusal: Refusal): void {
     this.refusal = refusal
     // One whose caller is not known would be refused there as well.
-    this.answer = toProblem(refusal, this.arrival.id, this.who === null ? null : this.arrival.selfUrl)
+    this.answer = this.timed(toProblem(refusal, this.arrival.id, this.who === null ? null : this.arrival.selfUrl))
   }
 
   /** Frees what the effect opened, since it will not be delivered. */

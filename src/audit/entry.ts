@@ -90,7 +90,7 @@ export class ArrivalEntry implements Entry {
     const { status, problem, forOperator, sentBytes, receivedBytes, durationMs, retried, complete } = outcome
     const { sentType, receivedType, breaker } = outcome
     const mask = this.#mask
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(maskText(mask, forOperator))}`},"sentBytes":${sentBytes}${sentType === null ? '' : `,"sentType":${mediaTypeText(mask, sentType)}`},"receivedBytes":${receivedBytes}${receivedType === null ? '' : `,"receivedType":${mediaTypeText(mask, receivedType)}`},"durationMs":${rounded(durationMs)}${phasesText(outcome)}${dialledText(outcome)}${breaker === null ? '' : `,"breaker":"${breaker}"`}${retriedText(retried)},"complete":${complete}`
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(maskText(mask, forOperator))}`},"sentBytes":${sentBytes}${sentType === null ? '' : `,"sentType":${mediaTypeText(mask, sentType)}`},"receivedBytes":${receivedBytes}${receivedType === null ? '' : `,"receivedType":${mediaTypeText(mask, receivedType)}`},"durationMs":${rounded(durationMs)}${phasesText(outcome)}${dialledText(outcome)}${costText(outcome)}${breaker === null ? '' : `,"breaker":"${breaker}"`}${retriedText(retried)},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 
@@ -120,10 +120,25 @@ function rounded(ms: number): number {
 }
 
 /** Each phase that the request came to the end of; `durationMs` is all of it. */
-function phasesText({ phases: { policyMs, queueMs, made, firstByteMs } }: Outcome): string {
+function phasesText({ phases }: Outcome): string {
+  const { identifyMs, limitsMs, policyMs, admitMs, queueMs, made, firstByteMs, bodyMs, recordMs } = phases
   const connecting =
     made === null ? '' : `${phaseText('dnsMs', made.dnsMs)}${phaseText('connectMs', made.tcpMs)}${phaseText('tlsMs', made.tlsMs)}`
-  return `${phaseText('policyMs', policyMs)}${phaseText('queueMs', queueMs)}${connecting}${phaseText('firstByteMs', firstByteMs)}`
+  return `${waitText('identifyMs', identifyMs)}${waitText('limitsMs', limitsMs)}${phaseText('policyMs', policyMs)}${waitText('admitMs', admitMs)}${phaseText('queueMs', queueMs)}${connecting}${phaseText('firstByteMs', firstByteMs)}${phaseText('bodyMs', bodyMs)}${waitText('recordMs', recordMs)}`
+}
+
+/** What takes no time but where something is waited for. */
+const leastWaitMs = 0.1
+
+function waitText(name: string, ms: number | null): string {
+  return ms === null || ms < leastWaitMs ? '' : phaseText(name, ms)
+}
+
+function costText({ cost }: Outcome): string {
+  if (cost === undefined) return ''
+  const { cpuMs, tokens } = cost
+  const taken = tokens === null ? '' : `,"tokens":{"requests":${tokens.requests},"bytesOut":${tokens.bytesOut},"bytesIn":${tokens.bytesIn}}`
+  return `${phaseText('cpuMs', cpuMs)}${taken}`
 }
 
 function phaseText(name: string, ms: number | null): string {

@@ -117,6 +117,8 @@ export interface RedactionSettings {
 export interface TelemetrySettings {
   /** Absent: the gateway's. */
   readonly traceparent?: TraceparentMode
+  /** Its replies say in `Server-Timing` how long the stations took. */
+  readonly serverTiming?: true
 }
 
 export interface Integration {

@@ -26,12 +26,27 @@ export interface Outcome {
   readonly sentType: string | null
   /** Content-Type of the destination's reply; `null` where it has none. */
   readonly receivedType: string | null
+  readonly cost?: Cost
   /** A tunnel or a WebSocket, which lasts as long as its two ends want. */
   readonly isTakeover: boolean
   /** Attempts after which the destination was asked again: over a kept connection that turned out to be closed (RFC 9110 §9.2.2), or as `retries` say. */
   readonly retried: readonly RetriedAttempt[]
   /** The last byte was delivered; `false` where either end broke off midway. */
   readonly complete: boolean
+}
+
+/** What was taken from the integration's buckets for one request. */
+export interface Tokens {
+  readonly requests: number
+  readonly bytesOut: number
+  readonly bytesIn: number
+}
+
+export interface Cost {
+  /** Its share of the processor time of the gateway's main thread, estimated; `null` where that is not done. */
+  readonly cpuMs: number | null
+  /** `null` where it was not admitted. */
+  readonly tokens: Tokens | null
 }
 
 export type BucketName = 'arrivals' | 'requests' | 'bytesOut' | 'bytesIn' | 'concurrency'

@@ -3,7 +3,7 @@ import type { Arrival, Needs } from './arrival.ts'
 import type { Identified } from './caller.ts'
 import type { Decision } from './decision.ts'
 import type { Integration } from './integration.ts'
-import type { BreakerReport, Outcome } from './outcome.ts'
+import type { BreakerReport, Outcome, Tokens } from './outcome.ts'
 import type { Claim, Permit, Resource } from './permit.ts'
 import type { Refusal, Suggest } from './refusal.ts'
 import type { Meter, Reply, Takeover } from './reply.ts'
@@ -42,6 +42,18 @@ export interface Lease extends Meter {
   settle(outcome: Outcome): void
   /** Of the breaker as the request came to it; `null` where it came to none. */
   readonly breakerState: BreakerReport['state'] | null
+  /** Taken so far, for what has passed. */
+  readonly tokens: Tokens
+}
+
+/** Each request's share of the processor, estimated. `loopMs`: for which its path held the event loop; `chunks`: that passed. */
+export interface CpuShare {
+  /** So far. */
+  shareMs(loopMs: number, chunks: number): number
+  /** At its end, which counts it. */
+  settledMs(loopMs: number, chunks: number): number
+  /** One has passed. */
+  chunk(): void
 }
 
 /** Memory for a body that the policy looks at. */
@@ -141,6 +153,7 @@ export interface Stations {
   /** `null`: nothing is watched. */
   readonly watch: Watch | null
   readonly tracing?: Tracing
+  readonly cpu?: CpuShare
   readonly openConnections: OpenConnections
   /** For denials of the default policy. */
   readonly suggest: Suggest

@@ -1,18 +1,17 @@
 /** A path that can be told to the tracing station once it is settled. */
-import type { Arrival } from './arrival.ts'
 import type { Identified } from './caller.ts'
 import type { Decision } from './decision.ts'
 import type { JsonObject } from './json.ts'
+import { MeasuredPath } from './measured-path.ts'
 import type { Outcome } from './outcome.ts'
 import type { Refusal } from './refusal.ts'
+import { isTakeover, type Reply } from './reply.ts'
 import type { HeaderList } from './request.ts'
-import type { Entry, Stations } from './stations.ts'
-import { Timeline } from './timeline.ts'
+import { serverTiming } from './server-timing.ts'
+import type { Entry } from './stations.ts'
 import type { Continued } from './tracing.ts'
 
-export class TracedPath extends Timeline {
-  protected readonly stations: Stations
-  protected readonly arrival: Arrival
+export class TracedPath extends MeasuredPath {
   /** `null` if it could not be opened: then nothing can be recorded, and the only answer is 503. */
   protected entry: Entry | null = null
   protected who: Identified | null = null
@@ -25,17 +24,17 @@ export class TracedPath extends Timeline {
   /** What its destination was told of the trace. */
   #continued: Continued | null = null
 
-  constructor(stations: Stations, arrival: Arrival) {
-    super(stations.now)
-    this.stations = stations
-    this.arrival = arrival
-  }
-
   override outgoing(headers: HeaderList): HeaderList {
     const { stations, who, entry, arrival } = this
     if (stations.tracing === undefined || who === null || entry === null) return headers
     this.#continued ??= stations.tracing.outgoing(headers, who.integration, arrival, entry.trace)
     return this.#continued?.headers ?? headers
+  }
+
+  /** With `Server-Timing` where the manifest asks for it. */
+  protected timed<R extends Reply>(reply: R): R {
+    if (this.who?.integration.telemetry?.serverTiming !== true || isTakeover(reply)) return reply
+    return { ...reply, headers: [...reply.headers, 'server-timing', serverTiming(this, this.cpuMs)] }
   }
 
   /** Makes its spans. Answers the trace, where something is found under it. */

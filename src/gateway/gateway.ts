@@ -24,7 +24,7 @@ import { createRedactor } from '../redact/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import { createDescriptors } from '../shares/index.ts'
 import { createSessionKeeper } from '../sockets/index.ts'
-import { createLogger, createMetrics, createRelief } from '../telemetry/index.ts'
+import { createCpuShare, createLogger, createMetrics, createRelief } from '../telemetry/index.ts'
 import { version } from '../version.ts'
 import { createRecordActivation } from './activation-listener.ts'
 import { createBundleDelivery } from './bundle-delivery.ts'
@@ -186,7 +186,7 @@ export async function startGateway(
   // The path, and the doors to it.
   const state = { draining: false, ready: false }
   const handle = createPipeline({
-    ...{ policy, redactor, now, tracing },
+    ...{ policy, redactor, now, tracing, cpu: createCpuShare({ now }) },
     limits: metering.limits,
     usage: metering.usage,
     watch: watching.station,

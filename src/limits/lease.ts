@@ -1,5 +1,5 @@
 /** What an admitted request holds of its integration's account until it is settled. */
-import type { Integration, Lease, Outcome, Reply, Slowed } from '../core/index.ts'
+import type { Integration, Lease, Outcome, Reply, Slowed, Tokens } from '../core/index.ts'
 import type { Account, BytesBucket, Slice } from './account.ts'
 import type { Attempt, Breakers } from './breakers.ts'
 
@@ -25,6 +25,8 @@ export class HeldLease implements Lease, Attempt {
   #prepaidBytes: number
   /** `null` until a chunk is slowed. */
   #slow: Set<Flow> | null = null
+  #outTokens: number
+  #inTokens = 0
   #settled = false
   #hasLeft = false
 
@@ -34,6 +36,7 @@ export class HeldLease implements Lease, Attempt {
     this.#origin = origin
     this.#account = account
     this.#prepaidBytes = prepaidBytes
+    this.#outTokens = prepaidBytes
     this.#options = options
   }
 
@@ -46,12 +49,19 @@ export class HeldLease implements Lease, Attempt {
     const prepaid = Math.min(this.#prepaidBytes, bytes)
     if (bytes > prepaid && !this.#account.pass('bytesOut', bytes - prepaid, this.#options.now())) return this.#slowed('bytesOut', bytes)
     this.#prepaidBytes -= prepaid
+    this.#outTokens += bytes - prepaid
     return null
   }
 
   received(bytes: number): Slowed | null {
-    if (bytes <= 0 || this.#account.pass('bytesIn', bytes, this.#options.now())) return null
-    return this.#slowed('bytesIn', bytes)
+    if (bytes <= 0) return null
+    if (!this.#account.pass('bytesIn', bytes, this.#options.now())) return this.#slowed('bytesIn', bytes)
+    this.#inTokens += bytes
+    return null
+  }
+
+  get tokens(): Tokens {
+    return { requests: 1, bytesOut: this.#outTokens - this.#prepaidBytes, bytesIn: this.#inTokens }
   }
 
   overdraw(bytes: number): void {
@@ -83,7 +93,12 @@ export class HeldLease implements Lease, Attempt {
       this.#prepaidBytes -= prepaid
       return prepaid
     }
-    const flow = new Flow(bucket, bytes, { ...this.#options, account: this.#account, takePrepaid, onEnd: () => void slow.delete(flow) })
+    const onTaken = (tokens: number) => {
+      if (bucket === 'bytesOut') this.#outTokens += tokens
+      else this.#inTokens += tokens
+    }
+    const onEnd = () => void slow.delete(flow)
+    const flow = new Flow(bucket, bytes, { ...this.#options, account: this.#account, takePrepaid, onTaken, onEnd })
     if (this.#settled) flow.end()
     else slow.add(flow)
     return flow
@@ -94,6 +109,8 @@ interface FlowOptions extends LeaseOptions {
   readonly account: Account
   /** How many of at most so many bytes are paid for already. */
   readonly takePrepaid: (most: number) => number
+  /** For what has passed. */
+  readonly onTaken: (tokens: number) => void
   readonly onEnd: () => void
 }
 
@@ -120,6 +137,7 @@ class Flow implements Slowed {
     const slice = account.takeSlice(this.#bucket, this.#leftBytes, now())
     const passes = slice.waitMs <= 0 || (await this.#pause(slice))
     account.passed(this.#bucket, slice, now(), !passes)
+    if (passes) this.#options.onTaken(slice.bytes)
     return passes ? this.#pass(slice.bytes) : 0
   }
 

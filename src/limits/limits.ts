@@ -145,6 +145,7 @@ const envelope: Lease = {
   leave() {},
   settle() {},
   breakerState: null,
+  tokens: { requests: 0, bytesOut: 0, bytesIn: 0 },
 }
 
 /** Never early: a timer of Node may fire up to a millisecond before its time. */

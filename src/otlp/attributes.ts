@@ -85,6 +85,14 @@ export function requestAttributes(ended: Ended, mask: Mask): string {
     if (decision.reasons.length > 0) all.push(reasonsAttribute(decision.reasons, mask))
   }
   if (breaker !== null) all.push(textAttribute('sallyport.breaker.state', breaker))
+  const { cpuMs = null, tokens = null } = outcome.cost ?? {}
+  if (cpuMs !== null) all.push(numberAttribute('sallyport.cpu.time', cpuMs / 1000))
+  if (tokens !== null)
+    all.push(
+      countAttribute('sallyport.tokens.requests', tokens.requests),
+      countAttribute('sallyport.tokens.bytes_out', tokens.bytesOut),
+      countAttribute('sallyport.tokens.bytes_in', tokens.bytesIn),
+    )
   const { policyMs } = outcome.phases
   if (policyMs !== null) all.push(numberAttribute('sallyport.policy.duration', policyMs / 1000))
   return all.join(',')

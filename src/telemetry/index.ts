@@ -1,5 +1,6 @@
 /** The operational log and metrics. */
 export { createRelief, releaseStartup, tuneCollector } from './collector.ts'
+export { createCpuShare } from './cpu-share.ts'
 export { createSlices, type FamilyOptions, family, type Lines } from './exposition.ts'
 export type { Exemplar, Format, HistogramSeries, Labels } from './format.ts'
 export { createLogger, type Logger } from './logger.ts'

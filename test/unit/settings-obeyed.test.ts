@@ -96,6 +96,7 @@ const manifestKeys: Readonly<Record<string, Shown>> = {
   'files[].paths': ['flow/policy-explain.test.ts', 'explain tells of files and services the change that helps'],
   'files[].maxBytes': ['flow/broker.test.ts', 'a body beyond maxBytes is refused and nothing is kept'],
   'telemetry.traceparent': ['sinks/otlp-traces.test.ts', 'a manifest says what destinations are told of a trace'],
+  'telemetry.serverTiming': ['flow/request-cost.test.ts', 'an integration whose manifest asks is told how long the stations took'],
   denials: ['flow/denied-inside.test.ts', 'has the CONNECT itself refused'],
   'redaction.headers': ['property/redact.test.ts', 'the names of a manifest are its own'],
   'redaction.queryKeys': ['property/redact.test.ts', 'the names of a manifest are its own'],

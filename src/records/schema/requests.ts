@@ -96,12 +96,27 @@ export const settled: RecordType = {
     receivedBytes: count('that went to the caller'),
     receivedType: optional(text('media type of the destination’s reply', 300)),
     durationMs: ms('all of it'),
+    identifyMs: optional(ms('until it was known who calls, with the wait for a disk that fell behind; absent below 0.1 ms')),
+    limitsMs: optional(
+      ms('until the arrivals bucket had let it pass, with the time for which a flood was kept waiting; absent below 0.1 ms'),
+    ),
     policyMs: optional(ms('the decision, with its external calls and without the wait for a body')),
+    admitMs: optional(ms('buckets and concurrency; absent below 0.1 ms')),
     queueMs: optional(ms('the wait for a connection, a turn, or (durability `strict`) the record')),
     dnsMs: optional(ms('the lookup; absent for an address, and where no connection was made for this request')),
     connectMs: optional(ms('the TCP connection; absent where no connection was made for this request')),
     tlsMs: optional(ms('the TLS handshake with the destination')),
     firstByteMs: optional(ms('from sending the request to the head of the reply')),
+    bodyMs: optional(ms('from the head of the reply to its last byte')),
+    recordMs: optional(ms('how long the reply waited for its record to be on disk; absent below 0.1 ms')),
+    cpuMs: optional(ms('its share of the processor time of the gateway’s main thread, estimated (telemetry.md)')),
+    tokens: optional(
+      group('taken from the integration’s buckets; absent where it was not admitted', {
+        requests: count(''),
+        bytesOut: count(''),
+        bytesIn: count(''),
+      }),
+    ),
     dialled: optional(
       group('the connection that the destination was asked over last, made for this request or kept', {
         address: text('that was dialled', 512),
