@@ -19,6 +19,8 @@ export interface StateFolder {
   readonly ca: AuthorityFolder
   /** Programs that the gateway had to build, and scratch files of a compilation. */
   readonly compiler: string
+  /** The token of the integration that drills are made with. */
+  readonly drillToken: string
   /** The revisions that were active, with all that they were made of. */
   readonly history: string
   /** Legal holds on the audit log. */
@@ -90,6 +92,7 @@ export function stateFolder(folder: string): StateFolder {
     review: join(folder, 'review.json'),
     sinks: join(folder, 'sinks'),
     usage: join(folder, 'usage'),
+    drillToken: join(folder, 'drill-token'),
     watch: join(folder, 'watch.db'),
   }
 }

@@ -1,0 +1,2 @@
+/** `sallyport drill …`. */
+export { addDrillCommands } from './commands.ts'

@@ -1,0 +1,72 @@
+/** What a drill needs before it begins; what is missing is said, with what to do about it. */
+import type { Config } from '../../config/index.ts'
+import { ask } from '../admin-client.ts'
+import { CommandError, exitCodes } from '../exit.ts'
+import type { ProxyAddress } from './client.ts'
+import { drillName, readToken } from './manifest.ts'
+
+export interface Ready {
+  readonly proxy: ProxyAddress
+  readonly token: string
+  /** Index of the next record of the log. */
+  readonly from: number
+  /** Ports that drills have used before, as far as watching knows. */
+  readonly usedPorts: ReadonlySet<number>
+}
+
+/** `at`: `host:port` of the proxy, where the configuration does not tell it. Throws `CommandError`. */
+export async function requireReady(config: Config, at: string | undefined): Promise<Ready> {
+  if (config.watch === null)
+    throw new CommandError(
+      'a drill is noticed by watching, which is off: add "watch: {}" to sallyport.yaml and restart the gateway',
+      exitCodes.config,
+    )
+  const proxy = at === undefined ? proxyOf(config) : proxyFrom(at)
+  const status = (await ask(config, 'GET', '/v1/status')) as Status
+  if (status.watch === null)
+    throw new CommandError('the gateway that runs does not watch: restart it, so that it takes up "watch:" of sallyport.yaml')
+  const token = readToken(config.state.drillToken)
+  if (token === null || !status.integrations.includes(drillName)) throw new CommandError(noManifest(config))
+  if (status.suspended?.[drillName] !== undefined)
+    throw new CommandError(`"${drillName}" is suspended already: "sallyport resume ${drillName}" ends that`)
+  return { proxy, token, from: status.audit.records, usedPorts: await usedPorts(config) }
+}
+
+interface Status {
+  readonly watch: unknown
+  readonly integrations: readonly string[]
+  readonly suspended?: Readonly<Record<string, unknown>>
+  readonly audit: { readonly records: number }
+}
+
+function noManifest({ integrationsFolder, file }: Config): string {
+  return `a drill is made with the integration "${drillName}", which there is not, or its token: write its manifest with
+  sallyport drill manifest --config ${file} > ${integrationsFolder}/${drillName}.yaml
+It may reach nothing but the command itself, on this machine. The gateway takes it up by itself; remove it when no more drills are made`
+}
+
+function proxyOf({ listeners }: Config): ProxyAddress {
+  const listener = listeners.find(({ integration, doors }) => integration === null && doors.includes('proxy'))
+  if (listener === undefined) throw new CommandError('no proxy listener takes tokens: name the address of one with --proxy')
+  const { address } = listener
+  if (!('port' in address)) return { socketPath: address.socket }
+  if (address.port === 0) throw new CommandError(`listener "${listener.name}" takes a new port at each start: name it with --proxy`)
+  return { host: ['0.0.0.0', '::'].includes(address.host) ? '127.0.0.1' : address.host, port: address.port }
+}
+
+function proxyFrom(text: string): ProxyAddress {
+  const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? []
+  if (host === '' || Number(port) > 65_535) throw new CommandError(`--proxy ${text}: expected host:port`, exitCodes.usage)
+  return { host, port: Number(port) }
+}
+
+async function usedPorts(config: Config): Promise<ReadonlySet<number>> {
+  const body = (await ask(config, 'GET', `/v1/watch/${drillName}`).catch(() => ({}))) as Known
+  // The oldest first: of ports that were all used, the one that was not used for longest is the newest.
+  const known = (body.destinations ?? []).toSorted((a, b) => a.lastAt - b.lastAt)
+  return new Set(known.flatMap(({ destination }) => /^127\.0\.0\.1:(\d+)$/.exec(destination)?.slice(1).map(Number) ?? []))
+}
+
+interface Known {
+  readonly destinations?: readonly { readonly destination: string; readonly lastAt: number }[]
+}

@@ -1,0 +1,142 @@
+/** A drill from its first request to its last: it is noticed, contained, and undone, and each of that is timed by the records of the log. */
+import { randomBytes } from 'node:crypto'
+import type { Config } from '../../config/index.ts'
+import { formatSpan } from '../../incidents/index.ts'
+import { ask, askGateway } from '../admin-client.ts'
+import { createClient, type Send } from './client.ts'
+import { followSigns, type Sign } from './follow.ts'
+import { drillName } from './manifest.ts'
+import { type DrillOrigin, openOrigin } from './origin.ts'
+import type { Ready } from './prerequisites.ts'
+import type { Drill, DrillKind } from './traffic.ts'
+
+export interface DrillResult {
+  readonly drill: DrillKind
+  /** In the path of each request. */
+  readonly label: string
+  readonly destination: string
+  /** ISO 8601, UTC. */
+  readonly began: string
+  readonly rule: string | null
+  readonly alert: string | null
+  /** `rule`: by the alert's rule; `drill`: by this command, because that rule contains nothing. */
+  readonly containedBy: 'rule' | 'drill' | null
+  readonly detectMs: number | null
+  readonly containMs: number | null
+  readonly recoverMs: number | null
+  /** That reached the destination while it was contained, and of requests that were tried then. */
+  readonly bytesWhileContained: number | null
+  readonly records: { readonly alert: number | null; readonly containment: number | null }
+  /** Noticed and contained, and nothing passed meanwhile. */
+  readonly ok: boolean
+}
+
+export interface DrillOptions {
+  readonly config: Config
+  readonly ready: Ready
+  readonly kind: DrillKind
+  readonly drill: Drill
+  /** A step, as it happens. */
+  readonly say: (step: string) => void
+  readonly signal: AbortSignal
+}
+
+const containedWithinMs = 10_000
+/** Containment reaches open connections within this. */
+const cutWithinMs = 1000
+const recoveredWithinMs = 15_000
+
+/** Whatever happens, its origin is closed and the containment of its integration is lifted. Throws `CommandError`. */
+export async function runDrill({ config, ready, kind, drill, say, signal }: DrillOptions): Promise<DrillResult> {
+  const label = `${kind}-${randomBytes(4).toString('hex')}`
+  const origin = await openOrigin(ready.usedPorts)
+  const { send, close } = createClient(ready.proxy, ready.token, origin.port, label)
+  const signs = followSigns(config.audit.folder, ready.from, signal)
+  const traffic = new AbortController()
+  let isContained = false
+  const reason = `drill ${label}`
+  try {
+    say(`drill ${label}: it ${drill.what}, as "${drillName}" to 127.0.0.1:${origin.port}`)
+    const began = Date.now()
+    const sending = drill.run(send, AbortSignal.any([traffic.signal, signal]))
+    const alert = await signs.detected(drill.rules, drill.withinMs)
+    if (alert !== null)
+      say(`detected after ${formatSpan(alert.at - began)}: rule ${alert.what}, alert ${alert.alert ?? '-'} (record ${alert.record})`)
+    const containsItself = alert !== null && (config.watch?.rules[alert.what as keyof typeof config.watch.rules]?.contain ?? null) !== null
+    if (alert !== null && !containsItself) {
+      say(`the rule ${alert.what} contains nothing by itself: suspended by this drill, as an operator would`)
+      await act(config, 'suspend', { reason, forMs: '600000' })
+    }
+    const contained = alert === null ? null : await signs.contained(containedWithinMs)
+    isContained = contained !== null
+    if (contained !== null && alert !== null)
+      say(`contained ${formatSpan(contained.at - alert.at)} later: ${contained.what} (record ${contained.record})`)
+    const bytes = contained === null ? null : await bytesAfter(contained, origin, send)
+    if (bytes !== null) say(`${bytes} bytes reached the destination while it was contained; a request was tried`)
+    traffic.abort()
+    await sending
+    const recovered = contained === null || signal.aborted ? null : await recover(config, send, reason)
+    if (recovered !== null) isContained = false
+    if (recovered !== null && contained !== null)
+      say(`recovered ${formatSpan(recovered - contained.at)} after the containment: a request is allowed again`)
+    if (alert?.alert != null) await acknowledge(config, alert.alert, reason, say)
+    return {
+      ...{ drill: kind, label, destination: `127.0.0.1:${origin.port}`, began: new Date(began).toISOString() },
+      ...{ rule: alert?.what ?? null, alert: alert?.alert ?? null, detectMs: between(began, alert?.at), bytesWhileContained: bytes },
+      containedBy: contained === null ? null : containsItself ? 'rule' : 'drill',
+      containMs: between(alert?.at, contained?.at),
+      recoverMs: between(contained?.at, recovered ?? undefined),
+      records: { alert: alert?.record ?? null, containment: contained?.record ?? null },
+      ok: alert !== null && contained !== null && bytes === 0 && recovered !== null,
+    }
+  } finally {
+    traffic.abort()
+    signs.close()
+    close()
+    await origin.close()
+    if (isContained || signal.aborted) await lift(config, reason)
+  }
+}
+
+/** What still reaches the destination once a containment has had its time, with a request that is tried meanwhile. */
+async function bytesAfter({ at }: Sign, origin: DrillOrigin, send: Send): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, at + cutWithinMs - Date.now())))
+  const before = origin.received()
+  await send({ path: '/while-contained' })
+  await new Promise((resolve) => setTimeout(resolve, cutWithinMs / 2))
+  const after = origin.received()
+  return after.bytes - before.bytes + (after.requests > before.requests ? 1 : 0)
+}
+
+/** When a request was allowed again; `null`: not within the time. */
+async function recover(config: Config, send: Send, reason: string): Promise<number | null> {
+  await lift(config, reason)
+  for (const until = Date.now() + recoveredWithinMs; Date.now() < until; ) {
+    if ((await send({ path: '/recovered' })) === 200) return Date.now()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return null
+}
+
+/** Ends whatever holds it; that nothing does is no problem. */
+async function lift({ admin }: Config, reason: string): Promise<void> {
+  for (const what of ['lift', 'resume']) {
+    const path = `/v1/integrations/${drillName}/${what}?${new URLSearchParams({ reason })}`
+    const { status } = await askGateway(admin.socketPath, 'POST', path).catch(() => ({ status: 0 }))
+    if (status === 200) return
+  }
+}
+
+async function act(config: Config, what: string, query: Readonly<Record<string, string>>): Promise<void> {
+  await ask(config, 'POST', `/v1/integrations/${drillName}/${what}?${new URLSearchParams(query)}`)
+}
+
+async function acknowledge({ admin }: Config, alert: string, reason: string, say: (step: string) => void): Promise<void> {
+  const path = `/v1/alerts/${encodeURIComponent(alert)}/acknowledge?${new URLSearchParams({ reason })}`
+  const { status } = await askGateway(admin.socketPath, 'POST', path).catch(() => ({ status: 0 }))
+  say(status === 200 ? `acknowledged: alert ${alert}` : `alert ${alert} is still open: "sallyport alerts ack ${alert}" acknowledges it`)
+}
+
+function between(from: number | undefined, to: number | undefined): number | null {
+  return from === undefined || to === undefined ? null : Math.max(0, to - from)
+}

@@ -1,0 +1,97 @@
+/** Drills against a gateway that runs: what they send, what they need, and that nothing of them is left. */
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { requireReady } from '../../src/cli/drill/prerequisites.ts'
+import { runDrill } from '../../src/cli/drill/run-drill.ts'
+import { type DrillKind, drillKinds, drillOf } from '../../src/cli/drill/traffic.ts'
+import { createProgram } from '../../src/cli/index.ts'
+import { loadConfig, rulesFrom } from '../../src/config/index.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
+import { eachCase } from '../support/cases.ts'
+import { eventually } from '../support/eventually.ts'
+import { createInstallation, portOf } from '../support/installation.ts'
+
+async function arrange(t: TestContext, config = 'watch: {}') {
+  const installation = createInstallation(t, { config })
+  const { configFile } = installation
+  const run = async (...words: readonly string[]) => {
+    let printed = ''
+    const all = ['drill', ...words, '--config', configFile]
+    const program = await createProgram(all, (text) => {
+      printed += text
+    })
+    await program.parseAsync(all, { from: 'user' })
+    return printed
+  }
+  const start = async () => {
+    const gateway = await startGateway(loadConfig(configFile), { logTo: { write: () => {} } })
+    t.after(() => gateway.close())
+    return `127.0.0.1:${portOf(gateway)}`
+  }
+  const addManifest = async () => installation.write('integrations/sallyport-drill.yaml', await run('manifest'))
+  return { installation, configFile, run, start, addManifest }
+}
+
+test('a drill says what is missing: watching, a gateway, its manifest, its proxy', async (t) => {
+  const off = await arrange(t, '')
+  await assert.rejects(off.run('flood'), /which is off: add "watch: \{\}" to sallyport\.yaml and restart the gateway/)
+  const on = await arrange(t)
+  await assert.rejects(on.run('flood', '--proxy', '127.0.0.1:1'), /the gateway is not running/)
+  const proxy = await on.start()
+  await assert.rejects(on.run('flood'), /takes a new port at each start: name it with --proxy/)
+  await assert.rejects(on.run('flood', '--proxy', 'nowhere'), /expected host:port/)
+  await assert.rejects(on.run('flood', '--proxy', proxy), /write its manifest with\n {2}sallyport drill manifest --config/)
+})
+
+test('the manifest has the hash of one token, which is kept for the gateway’s user alone', async (t) => {
+  const { run, installation } = await arrange(t)
+  const [first, second] = [await run('manifest'), await run('manifest')]
+  assert.equal(first, second)
+  const token = installation.read('state/drill-token').trim()
+  assert.match(token, /^[\w-]{43}$/)
+  assert.ok(!first.includes(token))
+})
+
+test('a drill goes through the gateway with its label in each record, and leaves nothing when it is stopped', async (t) => {
+  const { installation, configFile, start, addManifest } = await arrange(t)
+  await addManifest()
+  const proxy = await start()
+  const config = loadConfig(configFile)
+  await eachCase(drillKinds, async (kind) => {
+    const ready = await requireReady(config, proxy)
+    const stop = new AbortController()
+    const steps: string[] = []
+    const drill = drillOf(kind, rulesFrom())
+    const running = runDrill({ config, ready, kind, drill, say: (step) => void steps.push(step), signal: stop.signal })
+    const asked = () => installation.records().slice(ready.from).filter(isAsked) as unknown as readonly Asked[]
+    await eventually('requests of it are recorded', () => asked().length >= wanted[kind])
+    stop.abort()
+    const result = await running
+    assert.partialDeepStrictEqual(result, { ok: false, drill: kind, detectMs: null })
+    eachCase(asked(), ({ subject }) => assert.ok(subject.path.startsWith(`/sallyport-drill/${result.label}`)))
+    assert.ok(asked().some(({ allow }) => allow))
+    const { port } = asked()[0]?.subject ?? { port: 0 }
+    await assert.rejects(connected(port), /ECONNREFUSED/)
+    assert.match(steps[0] ?? '', new RegExp(`as "sallyport-drill" to 127\\.0\\.0\\.1:${port}$`))
+  })
+})
+
+interface Asked {
+  readonly allow: boolean
+  readonly subject: { readonly path: string; readonly port: number }
+}
+
+const isAsked = ({ type, integration }: Readonly<Record<string, unknown>>) => type === 'decided' && integration === 'sallyport-drill'
+
+const wanted: Readonly<Record<DrillKind, number>> = { exfiltration: 1, beacon: 1, flood: 20 }
+
+function connected(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.on('error', reject)
+  })
+}
