@@ -27,21 +27,35 @@ export interface FeedOptions {
   readonly maxRecords: number
   readonly maxBytes: number
   readonly signal: AbortSignal
+  /** `false`: ends where the log ends, with its last checkpoint. */
+  readonly follow?: boolean
 }
 
 /** How often a new checkpoint is looked for. */
 const pollMs = 1000
 
-/** Waits for more until `signal`. Never gives an empty batch. Throws what reading throws. */
-export async function* feed({ folder, from, shipped, maxRecords, maxBytes, signal }: FeedOptions): AsyncGenerator<FeedBatch> {
+/** Waits for more until `signal`, unless it does not follow. Never gives an empty batch. Throws what reading throws. */
+export async function* feed({
+  folder,
+  from,
+  shipped,
+  maxRecords,
+  maxBytes,
+  signal,
+  follow = true,
+}: FeedOptions): AsyncGenerator<FeedBatch> {
   const checkpoints = createCheckpoints(folder, shipped)
-  const reader = readRecords(folder, { from, follow: true, signal })
+  const reader = readRecords(folder, { from, follow, signal })
   let next = from
   try {
     let reading = reader.next()
     while (!signal.aborted) {
       const read = await Promise.race([reading, sleep(pollMs, null, { signal }).catch(() => null)])
-      if (read?.done === true) return
+      if (read?.done === true) {
+        const last = await checkpoints.last(next)
+        if (last !== null) yield { records: [], checkpoint: last }
+        return
+      }
       const records = read?.value ?? []
       for (const batch of split(records, maxRecords, maxBytes)) {
         next = (batch.at(-1) as StoredRecord).index + 1
@@ -77,6 +91,15 @@ function createCheckpoints(folder: string, shipped: string) {
   let given = shipped
   let waiting: Checkpoint | null = null
   let lookedAt = Number.NEGATIVE_INFINITY
+  function take(next: number): Checkpoint | null {
+    if (waiting?.hash === given) waiting = null
+    if (waiting === null || waiting.size > next) return null
+    const found = waiting
+    given = found.hash
+    waiting = null
+    return found
+  }
+
   return {
     /** A checkpoint that was not given yet, and covers no record from `next` on. */
     async covered(next: number): Promise<Checkpoint | null> {
@@ -85,12 +108,12 @@ function createCheckpoints(folder: string, shipped: string) {
         lookedAt = now
         waiting = await readCheckpoint(folder)
       }
-      if (waiting?.hash === given) waiting = null
-      if (waiting === null || waiting.size > next) return null
-      const found = waiting
-      given = found.hash
-      waiting = null
-      return found
+      return take(next)
+    },
+    /** The same, of the newest there is. */
+    async last(next: number): Promise<Checkpoint | null> {
+      waiting = await readCheckpoint(folder)
+      return take(next)
     },
   }
 }

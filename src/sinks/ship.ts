@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createBackoff } from '../core/index.ts'
 import { type LogName, readLogName, type StoredRecord } from '../records/index.ts'
-import { type Cursor, openCursor, readPosition } from './cursor.ts'
+import { type ClosedLog, closedLogsFrom } from './closed-logs.ts'
+import { type Cursor, openCursor, type Position, readPosition } from './cursor.ts'
 import { deliver } from './deliver.ts'
 import { type FeedBatch, feed, readCheckpoint } from './feed.ts'
 import type { Shape } from './shape.ts'
@@ -91,7 +92,7 @@ export function createShipping(options: ShippingOptions): Shipping {
 
   async function shipAll(signal: AbortSignal): Promise<void> {
     const log = await readLogName(folder)
-    cursor ??= await begin(log.origin)
+    cursor ??= await begin(log.origin, signal)
     opened ??= await options.open(log)
     const { next: from, checkpoint: shipped } = cursor.position
     for await (const batch of feed({ folder, from, shipped, maxRecords, maxBytes, signal })) {
@@ -101,13 +102,33 @@ export function createShipping(options: ShippingOptions): Shipping {
   }
 
   /** Another log than before begins at its first record, and what of the other was not shipped is not passed over in silence. */
-  async function begin(origin: string): Promise<Cursor> {
+  async function begin(origin: string, signal: AbortSignal): Promise<Cursor> {
     const known = await readPosition(options.cursorFile)
-    if (known === null || known.origin === origin)
-      return openCursor(options.cursorFile, known ?? { origin, next: 0, leftOut: 0, checkpoint: '' })
+    if (known === null || known.origin === origin) return openCursor(options.cursorFile, known ?? beginningOf(origin))
+    const closed = await closedLogsFrom(folder, known.origin)
     const why = 'another log is in its place: from this record on it may not be shipped'
-    await note('sink-gap', { sink: name, origin: known.origin, from: known.next, why })
-    return openCursor(options.cursorFile, { origin, next: 0, leftOut: 0, checkpoint: '' })
+    if (closed.length === 0) await note('sink-gap', { sink: name, origin: known.origin, from: known.next, why })
+    for (const log of closed) await shipClosed(log, log.name.origin === known.origin ? known : beginningOf(log.name.origin), signal)
+    return openCursor(options.cursorFile, beginningOf(origin))
+  }
+
+  /** What is left of it, and what its checkpoint covers and is not there any more is told. */
+  async function shipClosed(log: ClosedLog, position: Position, signal: AbortSignal): Promise<void> {
+    const at = await openCursor(options.cursorFile, position)
+    const place = await options.open(log.name)
+    try {
+      const { next: from, checkpoint: shipped } = position
+      const left = feed({ folder: log.folder, from, shipped, maxRecords, maxBytes, signal, follow: false })
+      for await (const batch of left) await ship(batch, at, place, signal)
+      signal.throwIfAborted()
+    } finally {
+      await place.sink.close()
+    }
+    const { origin, next } = at.position
+    const size = (await readCheckpoint(log.folder))?.size ?? 0
+    const why = 'the log was closed, and does not have them'
+    if (next < size) await note('sink-gap', { sink: name, origin, from: next, to: size - 1, why })
+    await at.flush()
   }
 
   async function ship({ records, checkpoint }: FeedBatch, at: Cursor, { sink, shape }: Opened, signal: AbortSignal): Promise<void> {
@@ -182,6 +203,10 @@ export function createShipping(options: ShippingOptions): Shipping {
       await opened?.sink.close()
     },
   }
+}
+
+function beginningOf(origin: string): Position {
+  return { origin, next: 0, leftOut: 0, checkpoint: '' }
 }
 
 /** Without what has no place in the sink; `leftOut` stands behind the last. */

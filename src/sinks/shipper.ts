@@ -7,6 +7,7 @@ import { createSink } from './create-sink.ts'
 import { loadMasks } from './mask-records.ts'
 import { createShape } from './shape.ts'
 import { createShipping, type Opened, type Progress, type ShippingOptions } from './ship.ts'
+import type { Sink } from './sink.ts'
 import { createWitnessing } from './witnessing.ts'
 
 export interface ShipperSettings {
@@ -37,7 +38,7 @@ export interface Shipper {
 const maxBytes = 1024 * 1024
 
 export function createShipper({ folder, sinks, witness, state, version, note, onMaskFailure }: ShipperOptions): Shipper {
-  const open: Opened[] = []
+  const open = new Set<Sink>()
   const compile = createCompile(gatewayFolders(state.compiler))
 
   async function opened(config: SinkConfig, { origin, verifierKey }: LogName): Promise<Opened> {
@@ -45,9 +46,13 @@ export function createShipper({ folder, sinks, witness, state, version, note, on
     const mask =
       config.rules === undefined ? null : await loadMasks({ folder: config.rules, cacheFolder: state.policies, compile, onFailure })
     const shape = createShape({ view: config.view, mask, context: { origin, version } })
-    const sink = { sink: await createSink(config, { origin, verifierKey, folder, version }), shape }
-    open.push(sink)
-    return sink
+    const sink = await createSink(config, { origin, verifierKey, folder, version })
+    open.add(sink)
+    const close = async () => {
+      open.delete(sink)
+      await sink.close()
+    }
+    return { sink: { ...sink, close }, shape }
   }
 
   const sinkShippings = sinks.map((config) =>
@@ -66,7 +71,7 @@ export function createShipper({ folder, sinks, witness, state, version, note, on
   return {
     progress: () => shippings.map((shipping) => shipping.progress()),
     reopen() {
-      for (const { sink } of open) sink.reopen?.()
+      for (const sink of open) sink.reopen?.()
     },
     async close(upTo, withinMs) {
       await Promise.all(shippings.map((shipping) => shipping.close(upTo, withinMs)))

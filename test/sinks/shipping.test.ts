@@ -192,6 +192,55 @@ test('another log in the same place is shipped from its beginning, and it is rec
   ])
 })
 
+test('what a closed log had left is shipped before the log that goes on, each in its order and with its checkpoint', async (t) => {
+  const log = createGrowingLog(t)
+  log.append(4)
+  const first = shipTo(t, log, createReceiver())
+  await isShipped(first, 4)
+  await first.close(4, 1000)
+  log.append(3)
+  log.checkpoint()
+  const left = log.lines.slice(4)
+  log.close('2026-11-01T00-00-00-000Z', 'sallyport/second')
+  log.append(2)
+  const second = log.lines
+  log.close('2026-11-02T00-00-00-000Z', 'sallyport/third')
+  log.append(1)
+  const receiver = createReceiver()
+  const again = shipTo(t, log, receiver, { cursorFile: first.cursorFile })
+  await isShipped(again, 1)
+  assert.deepEqual(
+    receiver.taken.flat().map((item) => (item.kind === 'record' ? item.text : item.size)),
+    [...left, 7, ...second, ...log.lines],
+  )
+  assert.deepEqual(again.notes, [])
+  await again.close(1, 1000)
+  const later = createReceiver()
+  log.append(1)
+  await isShipped(shipTo(t, log, later, { cursorFile: first.cursorFile }), 2)
+  assert.deepEqual(later.texts(), log.lines.slice(1))
+})
+
+test('what a closed log has lost is recorded, and holds up nothing', async (t) => {
+  const log = createGrowingLog(t)
+  const { origin } = log
+  log.append(4)
+  const first = shipTo(t, log, createReceiver())
+  await isShipped(first, 4)
+  await first.close(4, 1000)
+  log.append(2)
+  log.checkpoint(9)
+  log.close('2026-11-01T00-00-00-000Z', 'sallyport/second')
+  log.append(1)
+  const receiver = createReceiver()
+  const again = shipTo(t, log, receiver, { cursorFile: first.cursorFile })
+  await isShipped(again, 1)
+  assert.deepEqual(indexesOf(receiver.taken.flat()), [4, 5, 0])
+  assert.deepEqual(again.notes, [
+    { event: 'sink-gap', sink: 'siem', origin, from: 6, to: 8, why: 'the log was closed, and does not have them' },
+  ])
+})
+
 test('records that retention removed before they were shipped are counted, recorded, and named by the next record', async (t) => {
   const log = createGrowingLog(t)
   log.append(10)

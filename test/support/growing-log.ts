@@ -1,5 +1,5 @@
 /** A log that grows as a test says, without a gateway: what ships and follows reads it. */
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { walName } from '../../src/records/index.ts'
@@ -19,13 +19,14 @@ export interface GrowingLog {
   prune(below: number): void
   /** Everything is gone, and the log of another gateway begins. */
   replace(origin: string): void
+  /** As `sallyport audit continue`: it is moved to `closed-<name>`, and another one begins. */
+  close(name: string, origin: string): void
 }
 
 export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d0c-4a3e-9a0b-0a6e3c0f8d11'): GrowingLog {
   const folder = createFolder(t)
   const log = { origin, lines: [] as string[] }
   const begin = () => {
-    rmSync(folder, { recursive: true, force: true })
     mkdirSync(join(folder, 'wal'), { recursive: true })
     writeFileSync(join(folder, 'verifier-key'), `${log.origin}+5f0c7a52+AQ==\n`)
     writeFileSync(join(folder, 'wal', walName(0)), '')
@@ -57,6 +58,15 @@ export function createGrowingLog(t: TestContext, origin = 'sallyport/5f0c7a52-5d
       writeFileSync(join(folder, 'wal', walName(below)), log.lines.slice(below).map(walLine).join(''))
     },
     replace(next) {
+      rmSync(folder, { recursive: true, force: true })
+      log.origin = next
+      log.lines = []
+      begin()
+    },
+    close(name, next) {
+      const files = readdirSync(folder).filter((file) => !file.startsWith('closed-'))
+      mkdirSync(join(folder, `closed-${name}`))
+      for (const file of files) renameSync(join(folder, file), join(folder, `closed-${name}`, file))
       log.origin = next
       log.lines = []
       begin()

@@ -17,7 +17,7 @@ const floors: readonly (readonly string[])[] = [
   ['pipeline', 'dashboard'],
   ['sinks', 'review', 'operators', 'incidents'],
   ['reporting', 'rollout', 'query', 'watcher', 'otlp'],
-  ['policy', 'alerts', 'processes', 'signing'],
+  ['policy', 'alerts', 'processes', 'signing', 'signing'],
   ['reference', 'bundles', 'detect'],
   [
     'opa',
