@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import type { Access } from '../access/index.ts'
 import type { Role } from '../config/index.ts'
-import { Refusal } from '../core/index.ts'
+import { type Integration, Refusal } from '../core/index.ts'
 import type { Holds } from '../holds/index.ts'
 import { mayActAs, type Principal } from '../operators/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
@@ -36,6 +36,8 @@ export interface ApiOptions {
   readonly watch: WatchAccess
   readonly recordIncident: RecordIncident
   readonly authors: AuthorCommands
+  /** As its manifest in force says. */
+  readonly integration: (name: string) => Integration | undefined
   /** Resolves once the records of all that was done are on disk. Rejects where they cannot be. */
   readonly recorded: () => Promise<void>
   /** Records an act. */
@@ -67,6 +69,7 @@ function createApiApp(
     archive,
     watch,
     authors,
+    integration,
     recordIncident,
     recorded,
     note,
@@ -88,7 +91,8 @@ function createApiApp(
       sendProblem(res, 403, `this is for the role ${role}${principal === undefined ? '' : `, and you are ${principal.role}`}`)
     }
   app.get(['/v1/me', '/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
-  addDashboardRoutes(app, (req) => principals.get(req))
+  app.get('/v1/integrations/:name', may('auditor'))
+  addDashboardRoutes(app, { principalOf: (req) => principals.get(req), integration })
   app.get('/v1/status', (_req, res) => void res.json(status()))
   addUsageRoute(app, usage, watch)
   app.get('/v1/policy', async (_req, res) => void res.json(await activation.list()))
@@ -138,7 +142,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
+          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
       }),
   )
   // Express' own would answer with a page that shows the stack.

@@ -217,6 +217,7 @@ export async function startGateway(
     rotateCa: trust.rotate,
     usage: metering.report,
     integrations: registry.names,
+    integration: registry.get,
   })
 
   // Beginning and end.

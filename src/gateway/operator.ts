@@ -4,6 +4,7 @@ import { type Admin, createAdmin, type Health } from '../admin/index.ts'
 import type { AuditStation } from '../audit/index.ts'
 import type { Delivery } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
+import type { Integration } from '../core/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import type { Holds } from '../holds/index.ts'
 import { createAuthenticate } from '../operators/index.ts'
@@ -37,6 +38,7 @@ export interface OperatorOptions {
   readonly usage: () => AsyncIterable<string>
   /** Names of the integrations in force. */
   readonly integrations: () => readonly string[]
+  readonly integration: (name: string) => Integration | undefined
   readonly reload: (from: string) => Promise<ReloadResult>
   readonly rotateCa: (overlapMs: number | null) => Promise<Rotated>
   readonly metrics: Metrics
@@ -111,6 +113,7 @@ export function createOperator(options: OperatorOptions): Admin {
       await audit.noted()
     },
     authors: createAuthorCommands(config.file),
+    integration: options.integration,
     recorded: audit.noted,
     log: {
       ...{

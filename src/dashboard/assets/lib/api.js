@@ -61,8 +61,8 @@ export async function get(path, signal) {
 export async function getIfThere(path, signal) {
   if (Date.now() < (absentUntil.get(path) ?? 0)) return null
   return await get(path, signal).catch((error) => {
-    if (error.status !== 404 && error.status !== 403) throw error
-    absentUntil.set(path, Date.now() + 60_000)
+    if (![403, 404, 503].includes(error.status)) throw error
+    absentUntil.set(path, Date.now() + (error.status === 503 ? 10_000 : 60_000))
     return null
   })
 }

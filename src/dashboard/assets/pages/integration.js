@@ -1,110 +1,35 @@
 /** One integration: its traffic and latency over time, its quotas, what it uses and what was decided. */
 
-import { confirmAct } from '../lib/act.js'
-import { get, getIfThere, post } from '../lib/api.js'
-import { chart } from '../lib/chart.js'
+import { get, getIfThere } from '../lib/api.js'
+import { containmentActs, readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
 import { at, bytes, count, decisionOf, ms, percent, perSecond, subjectOf } from '../lib/format.js'
-import { badge, button, card, decisionBadge, figure, meter, notice, stateBadge, table } from '../lib/parts.js'
+import { badge, card, decisionBadge, figure, meter, notice, stateBadge, table } from '../lib/parts.js'
+import { trafficCharts } from '../lib/traffic.js'
 import { historyOf, total, watchUsage } from '../lib/usage-history.js'
 
 const dayMs = 24 * 3600 * 1000
-
-const legend = (items) =>
-  el(
-    'ul.legend',
-    {},
-    items.map(([kind, text]) => el(`li.${kind}`, {}, el('i', { 'aria-hidden': 'true' }), text)),
-  )
+/** How far back a capability was used, or was not. */
+const usedDays = 30
 
 export function render({ main, name, mayAct }) {
   const abort = new AbortController()
   const state = el('span', {})
   const acts = el('div.buttons.start', {})
   const figures = el('div.figures', {})
-  const [quotas, breakers, rules, hosts, recent] = [el('div', {}), el('div', {}), el('div', {}), el('div', {}), el('div', {})]
-  const traffic = chart({
-    label: 'Requests per second over the last minutes',
-    series: [
-      { label: 'requests', colour: 'chart-1', fill: 'area' },
-      { label: 'denied or limited', colour: 'chart-3' },
-      { label: 'failed', colour: 'chart-2' },
-    ],
-    format: (value) => perSecond(value),
-  })
-  const latency = chart({
-    label: 'Latency since the start, as it stood over the last minutes',
-    series: [
-      { label: 'p50', colour: 'chart-1' },
-      { label: 'p90', colour: 'chart-4' },
-      { label: 'p99', colour: 'chart-3', dash: true },
-    ],
-    format: ms,
-  })
-  const volume = chart({
-    label: 'Bytes per second over the last minutes',
-    series: [
-      { label: 'to the integration', colour: 'chart-1', fill: 'area' },
-      { label: 'from it', colour: 'chart-4' },
-    ],
-    format: (value) => `${bytes(value)}/s`,
-  })
-  const levels = chart({
-    label: 'Share of each quota that is used, over the last minutes',
-    series: ['chart-1', 'chart-4', 'chart-3', 'chart-2'].map((colour, index) => ({
-      label: ['requests', 'bytesOut', 'bytesIn', 'concurrency'][index],
-      colour,
-    })),
-    format: percent,
-    max: 1,
-  })
+  const [quotas, breakers, capabilities, rules, hosts, recent] = Array.from({ length: 6 }, () => el('div', {}))
+  const owner = el('p.quiet.owner', {})
+  const charts = trafficCharts(name, abort.signal)
   fill(
     main,
     el('div.title-row', {}, el('h1', {}, given(name)), state, el('span.spacer', {}), acts),
+    owner,
     figures,
-    el(
-      'div.columns.two',
-      {},
-      card(
-        'Traffic',
-        traffic.node,
-        legend([
-          ['c1', 'requests'],
-          ['c3', 'denied or limited'],
-          ['c2', 'failed'],
-        ]),
-      ),
-      card(
-        'Latency',
-        latency.node,
-        legend([
-          ['c1', 'p50'],
-          ['c4', 'p90'],
-          ['c3', 'p99'],
-        ]),
-      ),
-      card(
-        'Volume',
-        volume.node,
-        legend([
-          ['c1', 'to the integration'],
-          ['c4', 'from it'],
-        ]),
-      ),
-      card(
-        'Quotas over time',
-        levels.node,
-        legend([
-          ['c1', 'requests'],
-          ['c4', 'bytes out'],
-          ['c3', 'bytes in'],
-          ['c2', 'concurrency'],
-        ]),
-      ),
-    ),
+    charts.node,
     el('div.columns', {}, card('Buckets now', quotas), card('Breakers', breakers)),
+    mayAct('auditor') ? card('Capabilities', capabilities) : null,
     mayAct('auditor')
-      ? el('div.columns', {}, card('Capabilities and rules, last 24 hours', rules), card('Destinations, last 24 hours', hosts))
+      ? el('div.columns', {}, card('Rules that decided, last 24 hours', rules), card('Destinations, last 24 hours', hosts))
       : null,
     mayAct('auditor')
       ? el(
@@ -167,71 +92,25 @@ export function render({ main, name, mayAct }) {
             usage.breakers.map(({ origin, state: its }) => el('li', {}, badge(its === 'closed' ? 'good' : 'bad', its), ' ', given(origin))),
           ),
     )
-    const times = history.map((sample) => sample.at / 1000)
-    const of = (value) => history.map(value)
-    traffic.update([times, of((s) => s.requests), of((s) => s.denied), of((s) => s.failed)], now && perSecond(now.requests))
-    latency.update(
-      [times, of((s) => s.latency?.p50 ?? null), of((s) => s.latency?.p90 ?? null), of((s) => s.latency?.p99 ?? null)],
-      `p90 ${ms(latencyMs?.p90)}`,
-    )
-    volume.update([times, of((s) => s.received), of((s) => s.sent)])
-    const level = (bucket) => of((s) => s.levels.find((one) => one.bucket === bucket)?.used ?? null)
-    levels.update([times, level('requests'), level('bytesOut'), level('bytesIn'), level('concurrency')])
+    charts.live()
   }
 
-  function drawState(suspended) {
+  function drawState({ states, canContain }) {
+    const held = states[name]
     fill(
       state,
-      stateBadge(suspended === undefined ? 'normal' : 'suspended'),
-      suspended?.reason ? [' ', el('span.quiet', {}, given(suspended.reason))] : '',
+      stateBadge(held?.state ?? 'normal'),
+      held?.until ? el('span.quiet', {}, ` until ${at(held.until)}`) : '',
+      held?.reason ? [' ', el('span.quiet', {}, given(held.reason))] : '',
+      held?.pending ? [' ', badge('warn', 'waits for a second operator')] : '',
     )
-    if (!mayAct('operator')) return
-    const path = (word) => `/v1/integrations/${encodeURIComponent(name)}/${word}`
-    fill(
-      acts,
-      suspended === undefined
-        ? button(
-            'Suspend',
-            () =>
-              void act({
-                title: 'Suspend',
-                subject: name,
-                text: 'New requests are refused, and what is open is cut.',
-                path: path('suspend'),
-                isDangerous: true,
-                word: 'Suspend',
-                fields: [lasting],
-                act: ({ forMs, reason }) => post(path('suspend'), { forMs, reason }),
-              }),
-            'danger',
-          )
-        : button(
-            'Resume',
-            () =>
-              void act({ title: 'Resume', subject: name, text: 'Its requests are decided again.', path: path('resume'), word: 'Resume' }),
-            'primary',
-          ),
-    )
-  }
-  const lasting = {
-    name: 'forMs',
-    label: 'For',
-    options: [
-      ['', 'until it is resumed'],
-      ['900000', '15 minutes'],
-      ['3600000', '1 hour'],
-      ['86400000', '1 day'],
-    ],
-  }
-
-  const act = async (options) => {
-    if ((await confirmAct(options)) !== null) await refresh()
+    if (mayAct('operator')) fill(acts, containmentActs({ name, held, canContain, refresh: () => void refresh() }))
   }
 
   async function refresh() {
     try {
-      const status = await get('/v1/status', abort.signal)
-      drawState(status.suspended[name])
+      drawState(await readStates(abort.signal))
+      await charts.refresh()
       if (mayAct('auditor')) await drawLog()
     } catch (error) {
       if (error.name !== 'AbortError') fill(recent, notice('bad', error.message))
@@ -269,7 +148,34 @@ export function render({ main, name, mayAct }) {
         .slice(0, 12)
         .map(({ value, allowed, denied, refused }) => [el('code', {}, given(value)), count(allowed), count(denied), count(refused)])
     fill(rules, table('Rules and capabilities that decided', columnsOf('Rule'), rowsOf(await sums('rule'))))
+    fill(capabilities, await capabilityTable())
     fill(hosts, table('Destinations', columnsOf('Host'), rowsOf(await sums('host'))))
+  }
+
+  /** Each capability of the manifest, and whether a request was allowed by it. */
+  async function capabilityTable() {
+    const since = new Date(Date.now() - usedDays * dayMs).toISOString()
+    const [manifest, used] = await Promise.all([
+      getIfThere(`/v1/integrations/${encodeURIComponent(name)}`, abort.signal),
+      get(`/v1/audit/sums?${new URLSearchParams({ by: 'rule', integration: name, since })}`, abort.signal),
+    ])
+    if (manifest === null) return el('p.quiet', {}, 'There is no manifest of it any more.')
+    fill(owner, 'owner ', given(manifest.owner), ', manifest ', el('code', {}, given(manifest.manifest)))
+    const requests = new Map(used.sums.map(({ value, allowed, refused }) => [value, allowed + refused]))
+    const rows = manifest.capabilities.map((capability) => {
+      const times = requests.get(`default/${capability.id}`) ?? 0
+      return [
+        el('code', {}, given(capability.id)),
+        given(describe(capability), 'span'),
+        times === 0 ? badge('warn', 'never used') : count(times),
+      ]
+    })
+    return table(
+      'Capabilities of the manifest',
+      [{ name: 'Capability' }, { name: 'Allows', kind: 'wide' }, { name: `Used, ${usedDays} days`, kind: 'number' }],
+      rows,
+      'It has no capability.',
+    )
   }
 
   function recentRow(entry) {
@@ -292,7 +198,16 @@ export function render({ main, name, mayAct }) {
       abort.abort()
       clearInterval(timer)
       stopUsage()
-      for (const one of [traffic, latency, volume, levels]) one.stop()
+      charts.stop()
     },
   }
+}
+
+/** A capability on one line. */
+function describe({ hosts, ports, methods, paths, name, actions, websocket }) {
+  const what = hosts === undefined ? name : `${hosts.join(', ')} port ${ports.join(', ')}`
+  const how = [methods ?? actions ?? ['every method'], paths ?? ['every path'], websocket === true ? ['WebSockets'] : []]
+    .map((list) => list.join(', '))
+    .filter((text) => text !== '')
+  return `${what}: ${how.join('; ')}`
 }

@@ -1,6 +1,7 @@
 /** Who is here, what is unusual, and which quotas and breakers are in danger. */
 import { getIfThere } from '../lib/api.js'
 import { sparkline } from '../lib/chart.js'
+import { readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
 import { ago, bytes, count, ms, percent, perSecond } from '../lib/format.js'
 import { badge, card, figure, integrationLink, meter, notice, rowOf, severityBadge, stateBadge, table } from '../lib/parts.js'
@@ -52,13 +53,6 @@ function integrationRow(usage, states) {
     ms(latencyMs?.p90),
     tight === null ? '–' : meter(tight.used, `${tight.bucket} ${percent(tight.used)}`),
   ]
-}
-
-/** Of today’s suspensions where there is no containment yet. */
-function statesOf(status, containment) {
-  const suspended = Object.entries(status?.suspended ?? {}).map(([name, facts]) => [name, { state: 'suspended', ...facts }])
-  const contained = (containment?.integrations ?? containment?.containment ?? []).map?.((one) => [one.integration ?? one.name, one]) ?? []
-  return Object.fromEntries([...suspended, ...contained])
 }
 
 function healthCard(status) {
@@ -206,15 +200,12 @@ export function render({ main, mayAct }) {
   }
 
   async function refresh() {
-    const answers = await Promise.all([
-      getIfThere('/v1/status'),
-      getIfThere('/v1/containment'),
-      mayAct('auditor') ? getIfThere('/v1/alerts') : null,
-      getIfThere('/v1/watch'),
-    ]).catch((error) => fill(unusual, notice('bad', error.message)))
-    if (!Array.isArray(answers)) return
-    ;[status, , alerts, watch] = answers
-    states = statesOf(status, answers[1])
+    try {
+      const answers = await Promise.all([readStates(), mayAct('auditor') ? getIfThere('/v1/alerts') : null, getIfThere('/v1/watch')])
+      ;[{ status, states }, alerts, watch] = answers
+    } catch (error) {
+      return void fill(unusual, notice('bad', error.message))
+    }
     draw()
   }
 

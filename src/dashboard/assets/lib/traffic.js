@@ -1,0 +1,171 @@
+/** The charts of one integration: the last minutes as they pass, or hours, days and months from the store of watching. */
+import { getIfThere } from './api.js'
+import { chart } from './chart.js'
+import { el, fill } from './dom.js'
+import { bytes, ms, percent, perSecond } from './format.js'
+import { card } from './parts.js'
+import { historyOf } from './usage-history.js'
+
+/** `seconds`: of one window; of a month nearly. */
+const ranges = {
+  live: { text: 'Live', window: null },
+  minute: { text: 'Hours', window: 'minute', seconds: 60, backMs: 6 * 3_600_000 },
+  hour: { text: 'Days', window: 'hour', seconds: 3600, backMs: 7 * 86_400_000 },
+  day: { text: 'Months', window: 'day', seconds: 86_400, backMs: 90 * 86_400_000 },
+}
+
+const inks = ['chart-1', 'chart-4', 'chart-3', 'chart-2']
+const classes = { 'chart-1': 'c1', 'chart-2': 'c2', 'chart-3': 'c3', 'chart-4': 'c4' }
+
+/** A chart in a card, with what its lines are. */
+function charted(title, label, series, format, max) {
+  const made = chart({ label, series, format, ...(max && { max }) })
+  const legend = el(
+    'ul.legend',
+    {},
+    series.map(({ colour, label: name }) => el(`li.${classes[colour]}`, {}, el('i', { 'aria-hidden': 'true' }), name)),
+  )
+  return { ...made, card: card(title, made.node, legend) }
+}
+
+const traffic = [
+  { label: 'requests', colour: 'chart-1', fill: 'area' },
+  { label: 'denied or limited', colour: 'chart-3' },
+  { label: 'failed', colour: 'chart-2' },
+]
+const volume = [
+  { label: 'to the integration', colour: 'chart-1', fill: 'area' },
+  { label: 'from it', colour: 'chart-4' },
+]
+const buckets = ['requests', 'bytesOut', 'bytesIn', 'concurrency']
+
+function liveCharts() {
+  const made = {
+    traffic: charted('Traffic', 'Requests per second over the last minutes', traffic, perSecond),
+    latency: charted(
+      'Latency',
+      'Latency since the start, as it stood over the last minutes',
+      [
+        { label: 'p50', colour: 'chart-1' },
+        { label: 'p90', colour: 'chart-4' },
+        { label: 'p99', colour: 'chart-3', dash: true },
+      ],
+      ms,
+    ),
+    volume: charted('Volume', 'Bytes per second over the last minutes', volume, (value) => `${bytes(value)}/s`),
+    levels: charted(
+      'Quotas',
+      'Share of each quota that is used, over the last minutes',
+      buckets.map((label, index) => ({ label, colour: inks[index] })),
+      percent,
+      1,
+    ),
+  }
+  return {
+    made,
+    draw(samples) {
+      const now = samples.at(-1)
+      const of = (value) => samples.map(value)
+      const times = of(({ at }) => at / 1000)
+      made.traffic.update([times, of((s) => s.requests), of((s) => s.denied), of((s) => s.failed)], now && `now ${perSecond(now.requests)}`)
+      const quantile = (name) => of((s) => s.latency?.[name] ?? null)
+      made.latency.update([times, quantile('p50'), quantile('p90'), quantile('p99')], now && `p90 ${ms(now.latency?.p90)}`)
+      made.volume.update([times, of((s) => s.received), of((s) => s.sent)], now && `now ${bytes(now.received)} a second`)
+      made.levels.update([times, ...buckets.map((bucket) => of((s) => s.levels.find((one) => one.bucket === bucket)?.used ?? null))])
+    },
+  }
+}
+
+function windowCharts({ window, seconds }) {
+  const made = {
+    traffic: charted('Traffic', `Requests per second, by ${window}`, traffic, perSecond),
+    latency: charted(
+      'Latency',
+      `Latency, by ${window}`,
+      [
+        { label: 'mean', colour: 'chart-1' },
+        { label: 'longest', colour: 'chart-3', dash: true },
+      ],
+      ms,
+    ),
+    volume: charted('Volume', `Bytes per second, by ${window}`, volume, (value) => `${bytes(value)}/s`),
+    errors: charted(
+      'Denied and failed',
+      `Share of the requests that were denied or failed, by ${window}`,
+      [
+        { label: 'denied or limited', colour: 'chart-3' },
+        { label: 'failed', colour: 'chart-2' },
+      ],
+      percent,
+    ),
+  }
+  return {
+    made,
+    draw(rows) {
+      const of = (value) => rows.map(value)
+      const times = of(({ at }) => at / 1000)
+      const share = (value) => of((row) => (row.requests === 0 ? null : value(row) / row.requests))
+      const rate = (value) => of((row) => value(row) / seconds)
+      const sum = rows.reduce((all, row) => all + row.requests, 0)
+      made.traffic.update(
+        [times, rate((r) => r.requests), rate((r) => r.denied + r.limited), rate((r) => r.failed + r.originErrors)],
+        `${sum} requests`,
+      )
+      made.latency.update([times, of((r) => (r.ended === 0 ? null : r.totalMs / r.ended)), of((r) => r.maxMs || null)])
+      made.volume.update([times, rate((r) => r.receivedBytes), rate((r) => r.sentBytes)])
+      made.errors.update([times, share((r) => r.denied + r.limited), share((r) => r.failed + r.originErrors)])
+    },
+  }
+}
+
+/** `node` has a choice of the range, and the charts; call `live` when there is another sample. */
+export function trafficCharts(name, signal) {
+  const box = el('div.columns.two', {})
+  const said = el('p.quiet', { role: 'status' })
+  let shown = null
+  let range = 'live'
+  const buttons = Object.entries(ranges).map(([key, { text }]) =>
+    el('button', { type: 'button', 'aria-pressed': String(key === range), 'data-range': key, onclick: () => void show(key) }, text),
+  )
+
+  async function show(wanted) {
+    range = wanted
+    for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset.range === range))
+    stop()
+    shown = range === 'live' ? liveCharts() : windowCharts(ranges[range])
+    fill(
+      box,
+      Object.values(shown.made).map((one) => one.card),
+    )
+    fill(said)
+    if (range === 'live') live()
+    else await draw()
+  }
+
+  async function draw() {
+    const { window, backMs } = ranges[range]
+    const since = new Date(Date.now() - backMs).toISOString()
+    const answer = await getIfThere(`/v1/usage?${new URLSearchParams({ window, integration: name, since })}`, signal).catch((error) => {
+      if (error.name !== 'AbortError') fill(said, error.message)
+      return undefined
+    })
+    if (answer === null) fill(said, 'Windows are kept where the gateway watches: “watch: {}” in sallyport.yaml.')
+    else if (answer !== undefined && ranges[range].window === window) shown.draw(answer.rows)
+  }
+
+  function live() {
+    if (range === 'live') shown.draw(historyOf(name))
+  }
+
+  function stop() {
+    for (const one of Object.values(shown?.made ?? {})) one.stop()
+  }
+
+  void show(range)
+  return {
+    node: el('div.stack', {}, el('div.title-row', {}, el('div.choice', { role: 'group', 'aria-label': 'Time' }, buttons), said), box),
+    live,
+    refresh: () => (range === 'live' ? undefined : draw()),
+    stop,
+  }
+}
