@@ -16,6 +16,7 @@ const rooms: Readonly<Record<string, () => Promise<(registering: Registering) =>
   drill: async () => (await import('./drill/index.ts')).addDrillCommands,
   incident: async () => (await import('./incident/index.ts')).addIncidentCommands,
   policy: async () => (await import('./policy/index.ts')).addPolicyCommands,
+  watch: async () => (await import('./watch/index.ts')).addWatchCommands,
 }
 
 export async function addCommands(registering: Registering): Promise<void> {

@@ -133,12 +133,15 @@ export interface Watched {
   receivedBytes: number
 }
 
+/** What watching needs to know of an outcome. */
+export type WatchedEnd = Pick<Outcome, 'status' | 'problem' | 'durationMs' | 'isTakeover'>
+
 /** What passes is counted, so that the unusual is noticed. None of these throws or waits. */
 export interface Watch {
   /** Allowed or not; `settled` gets what this returns. */
   decided(request: AccessRequest, decision: Decision): Watched
   /** `watched`: `null` where it ended before a decision. `at`: its arrival, in milliseconds since the epoch. */
-  settled(watched: Watched | null, integration: Integration | null, id: string, at: number, outcome: Outcome): void
+  settled(watched: Watched | null, integration: Integration | null, id: string, at: number, ended: WatchedEnd): void
 }
 
 export interface Stations {

@@ -38,7 +38,7 @@ export function createMetering({ config, note, watch, names, now, logger, metric
     peerArrivals: config.defaults.limits.arrivals,
     onBreakerChange(integration, { origin, state }) {
       note('breaker', { integration, origin, state })
-      watch({ type: 'breaker', integration, destination: origin, facts: { state, hasEnded: state === 'closed' }, at: Date.now() })
+      watch({ type: 'breaker', integration, destination: origin, facts: { state }, at: Date.now() })
       logger.warn({ integration, origin, state }, 'a breaker changed')
     },
   })

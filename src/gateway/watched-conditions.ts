@@ -23,7 +23,7 @@ export interface ConditionSources {
 }
 
 export interface Conditions {
-  /** What is to be told now: what has begun, what holds still and was not told for long, and what has ended. */
+  /** What is to be told now: what has begun, and what holds still and was not told for long. */
   look(): Promise<readonly WatchEvent[]>
 }
 
@@ -60,22 +60,17 @@ export function createConditions(sources: ConditionSources, now: () => number = 
     turn = names.length === 0 ? 0 : (turn + looked.length) % names.length
     const holds = [...looked.filter(sources.limits.isUsed).flatMap(ofIntegration), ...ofGateway(), ...expiries]
     const isLooked = new Set<string | null>([...looked, null])
-    const ended = [...toldAt.values()].filter(
-      ({ condition }) => isLooked.has(condition.integration) && !holds.some(({ key }) => key === condition.key),
-    )
-    for (const { condition } of ended) toldAt.delete(condition.key)
-    return [
-      ...holds.flatMap((condition) => tell(condition, at)),
-      ...ended.map(({ condition }) => eventOf(condition, at, true)),
-      ...compared(at),
-    ]
+    for (const { condition } of [...toldAt.values()])
+      if (isLooked.has(condition.integration) && !holds.some(({ key }) => key === condition.key)) toldAt.delete(condition.key)
+    return [...holds.flatMap((condition) => tell(condition, at)), ...compared(at)]
   }
 
   function tell(condition: Condition, at: number): readonly WatchEvent[] {
     const told = toldAt.get(condition.key)
     if (told !== undefined && Math.abs(at - told.at) < condition.againMs) return []
     toldAt.set(condition.key, { at, condition })
-    return [eventOf(condition, at, false)]
+    const { type, integration, destination, facts } = condition
+    return [{ type, integration, destination, facts, at }]
   }
 
   function ofIntegration(integration: string): readonly Condition[] {
@@ -93,16 +88,20 @@ export function createConditions(sources: ConditionSources, now: () => number = 
 
   function ofGateway(): readonly Condition[] {
     const [room, { broken, stalled }] = [sources.room(), sources.audit()]
+    const disk = {
+      title: `The disk of the audit log is ${room === 'full' ? 'full' : 'nearly full'}`,
+      detail: room === 'full' ? 'New work is refused.' : '',
+    }
+    const log = { title: 'The audit log takes no records', detail: broken ? 'It is broken.' : 'Its disk has taken nothing for long.' }
     return [
-      ...(room === 'enough' ? [] : [aboutGateway('disk', 'disk', { room })]),
-      ...(broken || stalled ? [aboutGateway('log', 'log', { problem: broken ? 'broken' : 'stalled' })] : []),
-      ...sources
-        .sinks()
-        .flatMap(({ name, problem, lagSeconds, lagRecords }) =>
-          problem === null && lagSeconds <= behindSeconds
-            ? []
-            : [aboutGateway(`sink ${name}`, 'sink', { sink: name, problem, lagSeconds: Math.round(lagSeconds), lagRecords })],
-        ),
+      ...(room === 'enough' ? [] : [aboutGateway('disk', 'disk', disk)]),
+      ...(broken || stalled ? [aboutGateway('log', 'log', log)] : []),
+      ...sources.sinks().flatMap(({ name, problem, lagSeconds, lagRecords }) => {
+        if (problem === null && lagSeconds <= behindSeconds) return []
+        const title = `The sink ${name} of the audit log ${problem === null ? 'is behind' : 'takes nothing'}`
+        const detail = problem ?? `Its oldest record is ${Math.round(lagSeconds)} s old.`
+        return [aboutGateway(`sink ${name}`, 'sink', { title, detail, sink: name, value: Math.max(1, Math.round(lagSeconds)), lagRecords })]
+      }),
     ]
   }
 
@@ -111,7 +110,7 @@ export function createConditions(sources: ConditionSources, now: () => number = 
     const count = sources.differences() ?? 0
     const more = count - differences
     differences = count
-    return more > 0 ? [{ type: 'reference', integration: null, destination: null, facts: { differences: more }, at }] : []
+    return more > 0 ? [{ type: 'reference', integration: null, destination: null, facts: { count: more }, at }] : []
   }
 
   return { look }
@@ -121,7 +120,7 @@ function quotaOf(integration: string, { bucket, capacity, refillPerSecond, level
   const used = capacity - Math.max(0, level)
   if (refillPerSecond <= 0 || (capacity / refillPerSecond) * 1000 < quotaRefillMs || used < capacity * nearlyUsed) return []
   const refillMs = Math.round((used / refillPerSecond) * 1000)
-  const facts = { bucket, used: Math.round(used), limit: capacity, refillMs }
+  const facts = { name: `The quota ${bucket}`, bucket, used: Math.round(used), limit: capacity, refillMs }
   return [{ key: `quota ${integration} ${bucket}`, type: 'quota', integration, destination: null, facts, againMs }]
 }
 
@@ -129,24 +128,23 @@ async function expiring({ config, authority }: ConditionSources, at: number): Pr
   const { certificate } = await authority()
   const served = config.admin.tcp?.tls?.certificate
   const ends = [
-    expiry('certificate', 'ca', Date.parse(certificate.validTo)),
-    ...(served === undefined ? [] : [expiry('certificate', 'admin.tcp.tls', Date.parse(new X509Certificate(served).validTo))]),
+    expiry('certificate', 'The CA', Date.parse(certificate.validTo)),
+    ...(served === undefined
+      ? []
+      : [expiry('certificate', 'The certificate of admin.tcp.tls', Date.parse(new X509Certificate(served).validTo))]),
     ...config.services.flatMap(({ name, headers }) =>
       headers.flatMap(({ value, name: header }) => {
         const expiresAt = expiryOfToken(value)
-        return expiresAt === null ? [] : [expiry('token', `service ${name} (${header})`, expiresAt)]
+        return expiresAt === null ? [] : [expiry('token', `The token of the service ${name} (${header})`, expiresAt)]
       }),
     ),
   ]
-  return ends.filter(({ facts }) => Date.parse(facts.expiresAt) - at < nearlyExpiredMs)
+  return ends.filter(({ facts }) => facts.expiresAt - at < nearlyExpiredMs)
 }
 
-function expiry(type: 'certificate' | 'token', what: string, expiresAt: number) {
-  return {
-    ...aboutGateway(`${type} ${what}`, type, {}),
-    facts: { what, expiresAt: new Date(expiresAt).toISOString() },
-    againMs: expiryAgainMs,
-  }
+function expiry(type: 'certificate' | 'token', name: string, expiresAt: number) {
+  const facts = { name, expiresAt, detail: `It ends at ${new Date(expiresAt).toISOString()}.` }
+  return { ...aboutGateway(`${type} ${name}`, type, {}), facts, againMs: expiryAgainMs }
 }
 
 /** Of a JWT (RFC 7519 §4.1.4), which nothing here verifies; `null` of any other. */
@@ -163,9 +161,4 @@ function expiryOfToken(header: string): number | null {
 
 function aboutGateway(key: string, type: WatchEvent['type'], facts: WatchEvent['facts']): Condition {
   return { key, type, integration: null, destination: null, facts, againMs }
-}
-
-/** `hasEnded` is a fact of its own: the others are as they were told last. */
-function eventOf({ type, integration, destination, facts }: Condition, at: number, hasEnded: boolean): WatchEvent {
-  return { type, integration, destination, facts: { ...facts, hasEnded }, at }
 }

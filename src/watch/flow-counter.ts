@@ -1,5 +1,5 @@
 /** The counters of one integration with one destination. They stay while requests are open: their bytes are counted in the slice in which they pass. */
-import { type Outcome, problems, type Watched } from '../core/index.ts'
+import { problems, type Watched, type WatchedEnd } from '../core/index.ts'
 import type { Flow } from './slice.ts'
 
 const maxPathHashes = 32
@@ -57,13 +57,14 @@ export class FlowCounter implements Watched {
     if (!this.#pathHashes.includes(hash)) this.#pathHashes = added(this.#pathHashes, hash)
   }
 
+  /** `id`: empty where it has none. */
   begun(id: string, at: number): void {
     this.#requests += 1
     if (this.#startedAt.length < maxStarts) this.#startedAt = added(this.#startedAt, at)
-    if (this.#ids.length < maxIds) this.#ids = added(this.#ids, id)
+    if (id !== '' && this.#ids.length < maxIds) this.#ids = added(this.#ids, id)
   }
 
-  ended({ problem, status, durationMs, isTakeover }: Outcome): void {
+  ended({ problem, status, durationMs, isTakeover }: WatchedEnd): void {
     if (problem === null) {
       if (status >= 500) this.#originErrors += 1
       if (isTakeover) return

@@ -1,3 +1,4 @@
 /** The process that watches: what it keeps, and what it can be asked. */
 export type { Args } from './messages.ts'
+export { replay, replayedTypes } from './replay.ts'
 export { startWatcher, type WatcherProcess } from './start-watcher.ts'

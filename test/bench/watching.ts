@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rulesFrom } from '../../src/config/index.ts'
-import type { AccessRequest, Decision, Outcome } from '../../src/core/index.ts'
+import type { AccessRequest, Decision } from '../../src/core/index.ts'
 import { createObserver } from '../../src/watch/index.ts'
 import { startWatcher } from '../../src/watcher/index.ts'
 import { childRunning } from '../support/running.ts'
@@ -127,7 +127,7 @@ async function measureMemory(folder: string): Promise<number> {
 
 /** One request of each integration to each destination. */
 function pass(observer: ReturnType<typeof createObserver>): void {
-  const [allowed, ended] = [{ allow: true } as Decision, { status: 200, problem: null, durationMs: 5, isTakeover: false } as Outcome]
+  const [allowed, ended] = [{ allow: true } as Decision, { status: 200, problem: null, durationMs: 5, isTakeover: false }]
   for (let index = 0; index < many.integrations * many.destinations; index += 1) {
     const integration = { name: `integration-${index % many.integrations}`, owner: 'bench' }
     const target = { host: `host-${Math.floor(index / many.integrations)}.example.com`, port: 443, path: `/v1/items/${index % 7}` }

@@ -6,9 +6,10 @@ import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
+import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeRaw, portOf, proxyHeader } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, main, portOf, proxyHeader } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext, config = 'watch: {}') {
@@ -29,7 +30,7 @@ async function arrange(t: TestContext, config = 'watch: {}') {
   const get = async (path: string) => (await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', path)).body
   const used = async () => (await get('/v1/watch/weather')) as { destinations: { destination: string }[] }
   const unusual = () => log.filter((line) => line.includes('"exfiltration"'))
-  return { folder: installation.folder, destination, start, get, used, unusual }
+  return { installation, destination, start, get, used, unusual }
 }
 
 test('what is unusual is said, and destinations that were used are known after a restart', async (t) => {
@@ -48,10 +49,29 @@ test('what is unusual is said, and destinations that were used are known after a
   assert.equal(unusual().length, 1)
 })
 
+test('watch status says how watching is, and watch replay finds in the log what was found', async (t) => {
+  const { installation, destination, start, unusual } = await arrange(t)
+  const { gateway, ask } = await start()
+  await ask('x'.repeat(10_000_000))
+  await eventually('it is said', () => unusual().length === 1)
+  const watch = (...words: string[]) => command(process.execPath, [main, 'watch', ...words, '--config', installation.configFile])
+  const status = await eventually('a process watches', async () => {
+    const { stdout } = await watch('status')
+    return stdout.includes('in a file') ? stdout : null
+  })
+  assert.match(status, /^process {3}\d+, started again 0 times\nslices {4}[1-9]\d* looked at, 0 dropped\nlearned {3}in a file, since 2/)
+  await gateway.close()
+  const { stdout, code } = await watch('replay', '--from', '1h')
+  assert.equal(code, 0)
+  assert.match(stdout, new RegExp(`^\\S+Z {2}critical {2}exfiltration {2}weather {2}${destination} {2}A large upload`, 'm'))
+  assert.match(stdout, /^\S+Z to \S+Z: .*exfiltration 1/m)
+  assert.doesNotMatch((await watch('replay', '--from', '2h', '--to', '1h')).stdout, /critical/)
+})
+
 test('without watch nothing is started or kept', async (t) => {
-  const { folder, start, get } = await arrange(t, '')
+  const { installation, start, get } = await arrange(t, '')
   const { ask } = await start()
   await ask()
   assert.equal(((await get('/v1/status')) as { watch: unknown }).watch, null)
-  assert.equal(existsSync(join(folder, 'state/watch.db')), false)
+  assert.equal(existsSync(join(installation.folder, 'state/watch.db')), false)
 })

@@ -1,12 +1,12 @@
 /** What the observer counts, and in which slice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AccessRequest, Decision, Outcome } from '../../src/core/index.ts'
+import type { AccessRequest, Decision, WatchedEnd } from '../../src/core/index.ts'
 import { createObserver, type Slice } from '../../src/watch/index.ts'
 
 const allowed = { allow: true } as Decision
 const denied = { allow: false } as Decision
-const ended = { status: 200, problem: null, durationMs: 5, isTakeover: false } as Outcome
+const ended: WatchedEnd = { status: 200, problem: null, durationMs: 5, isTakeover: false }
 
 function requestTo(host: string, { integration = 'weather', path = '/', id = 'id', at = 1000 } = {}): AccessRequest {
   return { kind: 'http', id, at, integration: { name: integration, owner: 'team' }, target: { host, port: 443, path } } as AccessRequest

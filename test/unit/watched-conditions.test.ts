@@ -42,24 +42,33 @@ function arrange(changes: Partial<ConditionSources> = {}) {
   return { state, after }
 }
 
-test('a quota that is nearly used is told once a minute while it is, and once when it is no more', async () => {
+test('a quota that is nearly used is told once a minute while it is', async () => {
   const { state, after } = arrange()
   assert.deepEqual(await after(0), [])
   state.level = 15
-  const told = { type: 'quota', integration: 'weather', bucket: 'requests', used: 85, limit: 100, refillMs: 3_060_000 }
-  assert.deepEqual(await after(1000), [{ ...told, hasEnded: false }])
+  const told = {
+    type: 'quota',
+    integration: 'weather',
+    name: 'The quota requests',
+    bucket: 'requests',
+    used: 85,
+    limit: 100,
+    refillMs: 3_060_000,
+  }
+  assert.deepEqual(await after(1000), [told])
   assert.deepEqual(await after(1000), [])
-  assert.deepEqual(await after(60_000), [{ ...told, hasEnded: false }])
+  assert.deepEqual(await after(60_000), [told])
   state.level = 90
-  assert.deepEqual(await after(1000), [{ ...told, hasEnded: true }])
   assert.deepEqual(await after(1000), [])
 })
 
 test('a clock that is set back keeps nothing from being told', async () => {
   const { state, after } = arrange()
   state.room = 'low'
-  assert.deepEqual(await after(0), [{ type: 'disk', integration: null, room: 'low', hasEnded: false }])
-  assert.deepEqual(await after(-30 * day), [{ type: 'disk', integration: null, room: 'low', hasEnded: false }])
+  assert.deepEqual(await after(0), [{ type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: '' }])
+  assert.deepEqual(await after(-30 * day), [
+    { type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: '' },
+  ])
 })
 
 test('a sink that is behind and each difference of the reference are told', async () => {
@@ -67,8 +76,11 @@ test('a sink that is behind and each difference of the reference are told', asyn
   state.lagSeconds = 90
   state.differences = 2
   assert.deepEqual(await after(0), [
-    { type: 'sink', integration: null, sink: 'file', problem: null, lagSeconds: 90, lagRecords: 1, hasEnded: false },
-    { type: 'reference', integration: null, differences: 2 },
+    {
+      ...{ type: 'sink', integration: null, title: 'The sink file of the audit log is behind', detail: 'Its oldest record is 90 s old.' },
+      ...{ sink: 'file', value: 90, lagRecords: 1 },
+    },
+    { type: 'reference', integration: null, count: 2 },
   ])
   assert.deepEqual(await after(1000), [])
 })
@@ -80,7 +92,13 @@ test('certificates and tokens are told 30 days before they end', async () => {
     authority: async () => ({ certificate: { validTo: new Date(start + 29 * day).toUTCString() } as X509Certificate }),
   })
   assert.deepEqual(await after(0), [
-    { type: 'certificate', integration: null, what: 'ca', expiresAt: '2026-12-27T00:00:00.000Z', hasEnded: false },
-    { type: 'token', integration: null, what: 'service model (authorization)', expiresAt: '2026-12-08T00:00:00.000Z', hasEnded: false },
+    {
+      ...{ type: 'certificate', integration: null, name: 'The CA' },
+      ...{ expiresAt: start + 29 * day, detail: 'It ends at 2026-12-27T00:00:00.000Z.' },
+    },
+    {
+      ...{ type: 'token', integration: null, name: 'The token of the service model (authorization)' },
+      ...{ expiresAt: start + 10 * day, detail: 'It ends at 2026-12-08T00:00:00.000Z.' },
+    },
   ])
 })

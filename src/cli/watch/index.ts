@@ -1,0 +1,2 @@
+/** `sallyport watch …`. */
+export { addWatchCommands } from './commands.ts'
