@@ -21,6 +21,6 @@ export { type AuthorityFolder, stateFolder, type TrustFolder, trustFolder } from
 export { type OtlpConfig, traceparent } from './telemetry-schema.ts'
 export { requireShorterParts, type TimeoutsFile, timeoutsFrom, timeoutsSchema } from './timeouts-schema.ts'
 export { rulesFrom } from './watch-rules.ts'
-export { type WatchRules, watchRulesSchema } from './watch-rules-schema.ts'
+export { shippedRulesSchema, type WatchRules, watchRulesSchema } from './watch-rules-schema.ts'
 export type { WitnessConfig } from './witness-schema.ts'
 export { badAlias } from './yaml-document.ts'

@@ -14,9 +14,9 @@ const common = {
         .describe('The state that the integration enters: `watched`, `throttled`, `suspended` or `killed`.'),
       for: longDuration().describe('For how long; then the integration is as it was before.'),
     })
-    .describe('What is done at once to the integration of a finding. Nothing where absent.')
     .nullable()
-    .optional(),
+    .optional()
+    .describe('What is done at once to the integration of a finding; `null` for nothing, where the shipped rule says something.'),
   except: z.array(name()).describe('Integrations that the rule is not applied to.'),
 }
 
@@ -74,7 +74,6 @@ const shipped = {
     minRequests: count('Requests in 5 minutes, below which nothing is a finding.'),
   }),
   'odd-hour': rule('Requests are made in an hour in which there are hardly any.', {
-    deviations: deviations(),
     ratio: ratio(),
     minRequests: count('Requests in the hour, below which nothing is a finding.'),
   }),
@@ -105,7 +104,15 @@ type Shipped = typeof shipped
 /** Every rule with every setting: the file that is shipped. */
 export const shippedRulesSchema = z.strictObject(shipped)
 
-const given = Object.fromEntries(Object.entries(shipped).map(([name, schema]) => [name, schema.partial().optional()])) as unknown as {
+const given = Object.fromEntries(
+  Object.entries(shipped).map(([name, schema]) => [
+    name,
+    schema
+      .partial()
+      .optional()
+      .describe(schema.description ?? ''),
+  ]),
+) as unknown as {
   readonly [Name in keyof Shipped]: z.ZodOptional<z.ZodType<Partial<z.output<Shipped[Name]>>>>
 }
 

@@ -39,8 +39,9 @@ import type { WatchEvent } from './watch-event.ts'
 export interface Detector {
   take(slice: Slice): readonly Finding[]
   event(event: WatchEvent): readonly Finding[]
-  /** Writes what was learned to the store. */
+  /** Writes what was learned to the store: all of it, or some of it, as often as there is time for that. */
   save(): void
+  saveSome(): void
 }
 
 export interface Watched {
@@ -54,6 +55,9 @@ const noDestinations: ReadonlySet<string> = new Set([notDestinations.none, notDe
 const unidentified = '-'
 /** Rows of the last hour that are closed with each slice, beside those that are in it: no slice waits for all. */
 const closedPerSlice = 512
+/** Of slices of some seconds, all together; a longer one has the time, and no other will come soon. */
+const closedPerShortSlice = 2000
+const longSliceMs = 10_000
 /** Longer names are cut: no row of the store grows with what an integration asks for. */
 const maxNameLength = 300
 
@@ -64,11 +68,14 @@ export function createDetector({ rules, baselines }: Watched): Detector {
   const clock = createClock()
   let toClose: Pair[] = []
   let hour = Number.NaN
+  let closings = 0
 
   /** Ends what is over of a row. Findings are of the time that ended. */
   const goOn = (pair: Pair, integration: Integration, moment: Moment): readonly Draft[] => {
     const { floats, at } = pair
     if (floats[at + field.window] === moment.window) return []
+    // Its sums go on for a few seconds into the next hour.
+    if (floats[at + field.hour] !== moment.hour && closings-- <= 0) return []
     const isWhole = pair === integration.whole
     const found = isWhole ? [] : [judgeErrors(pair, rules, moment)]
     const isOpened = floats[at + field.window] === noWindow
@@ -144,6 +151,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
   return {
     take(slice) {
       const moment = clock.at(slice.to)
+      closings = slice.to - slice.from < longSliceMs ? closedPerShortSlice : Number.POSITIVE_INFINITY
       const found = [...closeSome(closedPerSlice, moment)]
       for (const flow of slice.flows) found.push(...observe(flow, moment))
       return found
@@ -155,7 +163,8 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       const integration = event.integration === null ? null : registry.integration(event.integration, moment.window)
       return reporter.report(integration, [draft], [], moment.at)
     },
-    save: () => registry.save(),
+    save: () => registry.save(true),
+    saveSome: () => registry.save(false),
   }
 }
 

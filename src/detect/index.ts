@@ -2,7 +2,6 @@
 
 export {
   createDetector,
-  /** @knipignore the watcher's */
   type Detector,
 } from './detector.ts'
 export type {
@@ -11,7 +10,6 @@ export type {
   Finding,
   /** @knipignore the alerts' */
   Measured,
-  /** @knipignore the alerts' */
   RuleName,
   /** @knipignore the alerts' */
   Severity,
@@ -19,7 +17,6 @@ export type {
 export {
   /** @knipignore the watcher's */
   type BaselineRow,
-  /** @knipignore the watcher's */
   type BaselineStore,
   createMemoryStore,
 } from './store.ts'

@@ -18,17 +18,17 @@ interface Said {
 }
 
 export interface Repeats {
-  /** Whether it is to be said: it is new, or was away for a while, or is ten times as grave, or goes on for a day. */
-  isNews(key: string, at: number, weight: number): boolean
+  /** `quietMs`: how long it must have been away to be news again; longer from time to time where absent. Whether it is to be said: it is new, or was away for a while, or is ten times as grave, or goes on for a day. */
+  isNews(key: string, at: number, weight: number, quietMs?: number): boolean
 }
 
 export function createRepeats(): Repeats {
   const said = new Map<string, Said>()
   return {
-    isNews(key, at, weight) {
+    isNews(key, at, weight, givenMs) {
       const before = said.get(key)
       if (before !== undefined) {
-        const goesOn = at >= before.since && at < before.last + before.quietMs && at < before.since + dayMs
+        const goesOn = at >= before.since && at < before.last + before.quietMs && at < before.since + Math.max(dayMs, before.quietMs)
         if (goesOn && weight < graver * before.weight) {
           before.last = Math.max(at, before.last)
           return false
@@ -36,8 +36,9 @@ export function createRepeats(): Repeats {
       }
       // What comes again and again is said at longer and longer intervals, until a quiet day.
       const isAgain = before !== undefined && at >= before.last && at < before.last + dayMs
+      const quietMs = givenMs ?? (isAgain ? Math.min(dayMs, 2 * before.quietMs) : firstQuietMs)
       said.delete(key)
-      said.set(key, { since: at, last: at, quietMs: isAgain ? Math.min(dayMs, 2 * before.quietMs) : firstQuietMs, weight })
+      said.set(key, { since: at, last: at, quietMs, weight })
       const [oldest] = said.keys()
       if (said.size > maxRemembered && oldest !== undefined) said.delete(oldest)
       return true

@@ -30,7 +30,12 @@ export function createReporter(rules: WatchRules): Reporter {
   const isNews = (name: string | null, { rule, destination, weight }: Draft, at: number): boolean => {
     const said = integrations.get(name) ?? { repeats: createRepeats(), burstUntil: 0, burstGrade: -1 }
     integrations.set(name, said)
-    const isNew = said.repeats.isNews(ofIntegration.has(rule) ? rule : `${rule} ${destination}`, at, weight)
+    const isNew = said.repeats.isNews(
+      ofIntegration.has(rule) ? rule : `${rule} ${destination}`,
+      at,
+      weight,
+      rule === 'new-destination' ? rules[rule].every : undefined,
+    )
     if (!isNew || !ofVolume.has(rule)) return isNew
     const grade = grades.indexOf(rules[rule].severity)
     const isPart = at < said.burstUntil && at >= said.burstUntil - burstMs && grade <= said.burstGrade

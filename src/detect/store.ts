@@ -3,30 +3,38 @@
 /** One row per integration and destination. A method that throws loses nothing that is in memory. */
 export interface BaselineStore {
   /** `null`: the pair was never seen. */
-  read(integration: string, destination: string): Uint8Array | null
+  read(integration: string, destination: string): StoredBaseline | null
   write(rows: readonly BaselineRow[]): void
-  remove(integration: string, destination: string): void
   destinations(integration: string): readonly string[]
+}
+
+export interface StoredBaseline {
+  readonly state: Uint8Array
+  readonly week: Uint8Array
 }
 
 export interface BaselineRow {
   readonly integration: string
   readonly destination: string
-  readonly baseline: Uint8Array
+  readonly state: Uint8Array
+  /** `null`: as it is in the store already, or not there at all. */
+  readonly week: Uint8Array | null
 }
 
-/** A store that ends with the process: for tests, simulations, and a gateway whose disk is full. */
+const noWeek = new Uint8Array(0)
+
+/** A store that ends with the process: for tests and simulations. */
 export function createMemoryStore(): BaselineStore {
-  const integrations = new Map<string, Map<string, Uint8Array>>()
+  const integrations = new Map<string, Map<string, StoredBaseline>>()
   return {
     read: (integration, destination) => integrations.get(integration)?.get(destination) ?? null,
     write(rows) {
-      for (const { integration, destination, baseline } of rows) {
-        const known = integrations.get(integration) ?? new Map<string, Uint8Array>()
-        integrations.set(integration, known.set(destination, Uint8Array.from(baseline)))
+      for (const { integration, destination, state, week } of rows) {
+        const known = integrations.get(integration) ?? new Map<string, StoredBaseline>()
+        const kept = week ?? known.get(destination)?.week ?? noWeek
+        integrations.set(integration, known.set(destination, { state: Uint8Array.from(state), week: Uint8Array.from(kept) }))
       }
     },
-    remove: (integration, destination) => void integrations.get(integration)?.delete(destination),
     destinations: (integration) => [...(integrations.get(integration)?.keys() ?? [])],
   }
 }

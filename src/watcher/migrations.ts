@@ -1,6 +1,7 @@
 /** The tables of the store, version by version: each owner states its own beside what uses them. */
 import type { DatabaseSync } from 'node:sqlite'
 import { alertTables } from '../alerts/index.ts'
+import { baselineTables } from './baselines.ts'
 import { destinationTables } from './destinations.ts'
 import { usageTables } from './usage-series.ts'
 
@@ -8,7 +9,11 @@ import { usageTables } from './usage-series.ts'
 const applicationId = 0x534c5057
 
 /** One entry per version; what was published is never changed. */
-const versions: readonly string[] = [`CREATE TABLE store (since INTEGER NOT NULL); ${destinationTables}; ${alertTables}`, usageTables]
+const versions: readonly string[] = [
+  `CREATE TABLE store (since INTEGER NOT NULL); ${destinationTables}; ${alertTables}`,
+  usageTables,
+  baselineTables,
+]
 
 /** Throws where the file is another program’s, or of a newer version of this one. */
 export function migrate(database: DatabaseSync, now: number): void {

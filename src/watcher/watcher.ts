@@ -1,6 +1,7 @@
 /** What is done with slices and events: they are looked at, what is found is told, and what is learned is kept. */
-import { createDetector, createMemoryStore, type Finding, type WatchEvent } from '../detect/index.ts'
+import { createDetector, type Finding, type WatchEvent } from '../detect/index.ts'
 import type { Slice } from '../watch/index.ts'
+import { createBaselines } from './baselines.ts'
 import { createDestinations } from './destinations.ts'
 import type { Args, WatcherSettings, WatcherStatus } from './messages.ts'
 import { migrate } from './migrations.ts'
@@ -27,7 +28,7 @@ export function createWatcher({ file, rules, onFindings }: WatcherOptions): Watc
   const store = openStore(file, migrate)
   const destinations = createDestinations(store)
   const usage = createUsageSeries(store)
-  const detector = createDetector({ rules, baselines: createMemoryStore() })
+  const detector = createDetector({ rules, baselines: createBaselines(store) })
   let slices = 0
 
   const tell = (findings: readonly Finding[]) => {
@@ -46,11 +47,13 @@ export function createWatcher({ file, rules, onFindings }: WatcherOptions): Watc
     tick() {
       store.check()
       destinations.save()
+      detector.saveSome()
       usage.tick()
     },
     status,
     close() {
       destinations.save()
+      detector.save()
       usage.save()
       store.close()
     },

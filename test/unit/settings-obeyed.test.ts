@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { derived } from '../../docs/emit.ts'
+import { shippedRulesSchema } from '../../src/config/index.ts'
 import { root } from '../support/installation.ts'
 
 /** A file below test/, and a title in it. That file names the key. */
@@ -194,6 +195,27 @@ const sinkKeys: Readonly<Record<string, Shown>> = {
   'audit.sinks[].sasl.tokenFile': kafkaGateway,
   'audit.sinks[].attributes': otlpGateway,
 }
+/** By the titles of their tests; of each rule it has all keys. */
+const everyRule = ['unit/detect-rules.test.ts', 'every rule can be off (enabled: false), have another severity'] as const
+const ofItself = ['unit/detect-rules.test.ts', 'what the gateway says of itself is found as its rules say'] as const
+const silenced = ['unit/detect-rules.test.ts', 'finds what it is for, and nothing where a setting says so'] as const
+const ownTests: Readonly<Record<string, Shown>> = {
+  'new-destination.every': ['unit/detect-rules.test.ts', 'new-destination says no more than one thing in the time of every'],
+  'odd-hour.ratio': ['unit/detect-rules.test.ts', 'ratio of odd-hour counts from what the hour has usually'],
+  'quota.share': ofItself,
+  'expiry.within': ofItself,
+  'exfiltration.minUpload': ['unit/detect.test.ts', 'watch.rules replaces settings by the rule’s name'],
+}
+const common = ['enabled', 'severity', 'contain', 'contain.state', 'contain.for', 'except']
+const watchRuleKeys: Readonly<Record<string, Shown>> = Object.fromEntries(
+  Object.entries(shippedRulesSchema.shape).flatMap(([rule, { shape }]) => [
+    ...common.map((key): [string, Shown] => [`watch.rules.${rule}.${key}`, everyRule]),
+    ...Object.keys(shape)
+      .filter((key) => !common.includes(key))
+      .map((key): [string, Shown] => [`watch.rules.${rule}.${key}`, ownTests[`${rule}.${key}`] ?? silenced]),
+  ]),
+)
+
 const configKeys: Readonly<Record<string, Shown>> = {
   ...inBoth,
   apiVersion: ['flow/lifecycle.test.ts', 'a bad configuration aborts with 78 before any port is bound'],
@@ -365,7 +387,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'http.dns.stale': ['flow/kept-names.test.ts', 'beyond the time of stale the request fails with its name servers'],
   'http.dns.maxNames': ['flow/kept-names.test.ts', 'with maxNames: 0 each request asks'],
   'http.dnsServers': ['flow/policy-outside.test.ts', 'the addresses of a name are asked for down the same path'],
-  watch: ['flow/watch.test.ts', 'what is unusual is said'],
+  ...watchRuleKeys,
   drainTimeout: ['flow/lifecycle.test.ts', 'live work that does not end within the drain timeout is cut'],
   'log.level': ['flow/no-secrets.test.ts', 'no secret of a request or of the configuration is in the log'],
 }

@@ -1,10 +1,11 @@
 /** Which pairs are known: the active ones in memory, the others in the store; bounded per integration and in all. */
 import { notDestinations } from '../../watch/index.ts'
-import type { BaselineStore } from '../store.ts'
+import type { BaselineStore, StoredBaseline } from '../store.ts'
 import { type Beats, createBeats } from './beats.ts'
 import { profileBytes } from './profile.ts'
-import { noWindow, openRow, windowsPerHour } from './row-time.ts'
-import { createRows, field, type Row, rowNumbers } from './rows.ts'
+import { openRow, windowsPerHour } from './row-time.ts'
+import { createRows, field, type Row } from './rows.ts'
+import { restoreRow, rowState } from './stored-row.ts'
 
 /** An integration has so many destinations with a baseline; what is beyond is judged together. */
 const maxDestinations = 256
@@ -15,6 +16,10 @@ const defaultBounds = { pairs: 60_000, profiles: 1_000 }
 const maxBeatsPerIntegration = 64
 /** A pair that was seen for fewer hours is not worth a row of the store to an integration that has many. */
 const worthHours = 24
+/** Of one step of saving: pairs that are looked at, how old their changes are, and how many are written in one transaction. */
+const walkedPerSave = 5000
+const windowsUnsaved = 3
+const rowsPerWrite = 500
 
 export interface Pair extends Row {
   readonly integration: string
@@ -46,7 +51,8 @@ export interface Registry {
   profile(pair: Pair): Uint8Array
   integrations(): ReadonlyMap<string, Integration>
   watchBeats(integration: Integration, pair: Pair): void
-  save(): void
+  /** Writes what changed: of all pairs, or of some that changed a while ago. */
+  save(isAll: boolean): void
 }
 
 export function createRegistry(store: BaselineStore, bounds = defaultBounds): Registry {
@@ -55,17 +61,18 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
   const profiles = new Map<Pair, Uint8Array>()
   /** The hour in which this process began to watch: of the time before it, silence says nothing. */
   let startHour = Number.NaN
+  const walk = all()
 
   const begin = (integration: string, destination: string, window: number): { pair: Pair; isNew: boolean } => {
     const stored = readStored(integration, destination)
     const pair: Pair = { ...rows.take(), integration, destination, beats: null, isNew: false }
     if (Number.isNaN(startHour)) startHour = Math.floor(window / windowsPerHour)
-    if (stored instanceof Uint8Array) restore(pair, stored, startHour, window)
-    else openRow(pair, window)
+    if (stored === 'never' || stored === 'unknown') openRow(pair, window)
+    else restoreRow(pair, stored.state, startHour, window)
     return { pair, isNew: stored === 'never' }
   }
 
-  const readStored = (integration: string, destination: string): Uint8Array | 'never' | 'unknown' => {
+  const readStored = (integration: string, destination: string): StoredBaseline | 'never' | 'unknown' => {
     try {
       return store.read(integration, destination) ?? 'never'
     } catch {
@@ -79,31 +86,48 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
     profiles.delete(pair)
     const current = known ?? storedProfile(pair)
     profiles.set(pair, current)
-    if (profiles.size > bounds.profiles) {
-      const [oldest] = profiles.keys()
-      if (oldest !== undefined) put([oldest])
-    }
+    // A quarter at once, so that it is one transaction.
+    if (profiles.size > bounds.profiles) put([...profiles.keys()].slice(0, bounds.profiles >> 2))
     return current
   }
 
   const storedProfile = ({ integration, destination }: Pair): Uint8Array => {
     const stored = readStored(integration, destination)
-    return stored instanceof Uint8Array && stored.length === storedBytes ? stored.slice(-profileBytes) : new Uint8Array(profileBytes)
+    const week = typeof stored === 'string' ? null : stored.week
+    return week?.length === profileBytes ? week.slice() : new Uint8Array(profileBytes)
+  }
+
+  /** Writes pairs. */
+  const write = (pairs: readonly Pair[]) => {
+    store.write(
+      pairs.map((pair) => ({
+        integration: pair.integration,
+        destination: pair.destination,
+        state: rowState(pair),
+        week: profiles.get(pair) ?? null,
+      })),
+    )
+    for (const { floats, at } of pairs) floats[at + field.saved] = floats[at + field.last] ?? 0
   }
 
   /** Writes pairs, and forgets their weeks. Where the store takes nothing, weeks stay in memory until there are twice as many as may be. */
   const put = (pairs: readonly Pair[]) => {
-    const written = pairs.map((pair) => ({
-      integration: pair.integration,
-      destination: pair.destination,
-      baseline: toStored(pair, profiles.get(pair) ?? storedProfile(pair)),
-    }))
     try {
-      store.write(written)
+      write(pairs)
     } catch {
       if (profiles.size < 2 * bounds.profiles) return
     }
     for (const pair of pairs) profiles.delete(pair)
+  }
+
+  /** Again and again through all pairs. */
+  function* all(): Generator<Pair, never> {
+    for (;;) {
+      for (const { whole, pairs } of integrations.values()) {
+        yield whole
+        yield* pairs.values()
+      }
+    }
   }
 
   const forget = (of: Integration, pair: Pair) => {
@@ -175,13 +199,21 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
       pair.beats = createBeats()
       integration.beating++
     },
-    save() {
-      for (const { whole, pairs } of integrations.values()) {
-        const kept = [whole, ...pairs.values()]
-        const weeks = kept.map((pair) => [pair, profiles.get(pair)] as const)
-        put(kept)
-        // They were in use: saving is not forgetting.
-        for (const [pair, week] of weeks) if (week !== undefined) profiles.set(pair, week)
+    save(isAll) {
+      const count = isAll ? Number.POSITIVE_INFINITY : walkedPerSave
+      const changed: Pair[] = []
+      for (let walked = 0; walked < Math.min(count, rows.count()) && changed.length < count; walked++) {
+        const { value } = walk.next()
+        const age = lastOf(value) - (value.floats[value.at + field.saved] ?? 0)
+        if (age >= (isAll ? 1 : windowsUnsaved) || age < 0) changed.push(value)
+      }
+      for (let from = 0; from < changed.length; from += rowsPerWrite) {
+        try {
+          write(changed.slice(from, from + rowsPerWrite))
+        } catch {
+          // They are still in memory, and tried again.
+          return
+        }
       }
     },
   }
@@ -195,30 +227,4 @@ function countStored(store: BaselineStore, integration: string): number {
   } catch {
     return 0
   }
-}
-
-const version = 1
-const storedBytes = 4 + rowNumbers * 4 + profileBytes
-
-function toStored({ floats, at }: Pair, profile: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(storedBytes)
-  bytes[0] = version
-  bytes.set(new Uint8Array(floats.buffer, at * 4, rowNumbers * 4), 4)
-  bytes.set(profile, 4 + rowNumbers * 4)
-  return bytes
-}
-
-/** A row of another version begins anew, but is not new. */
-function restore(pair: Pair, stored: Uint8Array, startHour: number, window: number): void {
-  if (stored.length !== storedBytes || stored[0] !== version) {
-    openRow(pair, window)
-    return
-  }
-  new Uint8Array(pair.floats.buffer, pair.at * 4, rowNumbers * 4).set(stored.subarray(4, 4 + rowNumbers * 4))
-  const { floats, at } = pair
-  if ((floats[at + field.hour] ?? 0) >= startHour) return
-  // The hour in which watching ended was seen in part.
-  floats[at + field.window] = noWindow
-  floats[at + field.hour] = Math.floor(window / windowsPerHour)
-  floats.fill(0, at + field.windowSums, at + field.hashes + 4)
 }

@@ -19,6 +19,8 @@ const { offsets, size } = layout({
   /** Index of the 5 minutes in which the pair was first seen, and was active last. */
   first: 1,
   last: 1,
+  /** What `last` was when the row was written to the store. */
+  saved: 1,
   /** Indexes of the 5 minutes and the hour that are being added up. */
   window: 1,
   hour: 1,

@@ -32,6 +32,8 @@ export interface VolumeJudge {
 
 /** So far below its usual hour, in octaves, an hour is one in which there is hardly anything. */
 const quietOctaves = 2
+/** Of few requests the deviations say little: the ratio and the smallest number do. */
+const oddDeviations = 6
 const nothing: readonly Draft[] = []
 
 export function createVolumeJudge(rules: WatchRules): VolumeJudge {
@@ -84,7 +86,10 @@ function watchesOf(rules: WatchRules) {
     sensitivity: { ...rules['download-volume'], minimum: rules['download-volume'].minDownload },
   } as const
   const flood = { rule: 'flood', sensitivity: { ...rules.flood, minimum: rules.flood.minRequests } } as const
-  const oddHour = { rule: 'odd-hour', sensitivity: { ...rules['odd-hour'], minimum: rules['odd-hour'].minRequests } } as const
+  const oddHour = {
+    rule: 'odd-hour',
+    sensitivity: { deviations: oddDeviations, ratio: rules['odd-hour'].ratio, minimum: rules['odd-hour'].minRequests },
+  } as const
   const { minDenied } = rules.denials
   const denials = (minimum: number) => ({ rule: 'denials', sensitivity: { ...rules.denials, minimum } }) as const
   const table = (watches: Readonly<Record<number, Watch>>) => watches
