@@ -5,7 +5,7 @@ import { gzip } from 'node:zlib'
 import { createServerClient } from '../bundles/index.ts'
 import type { SinkConfig } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
-import { Refused, type Shipped, type Sink } from './sink.ts'
+import { Refused, RetryLater, type Shipped, type Sink } from './sink.ts'
 
 export type WebhookConfig = Extract<SinkConfig, { readonly type: 'webhook' }>
 
@@ -30,7 +30,7 @@ export function createWebhookSink(config: WebhookConfig, now: () => number = Dat
   return {
     async deliver(batch, signal) {
       const content = Buffer.from(`[${batch.map(({ text }) => text).join(',')}]`)
-      const { status } = await server.request({
+      const { status, headers: answered } = await server.request({
         ...{ method: 'POST', path: url.pathname, maxBytes: maxReplyBytes, signal },
         headers: {
           'content-type': 'application/json',
@@ -41,7 +41,7 @@ export function createWebhookSink(config: WebhookConfig, now: () => number = Dat
       })
       if (status >= 200 && status < 300) return
       const problem = `${server.urlOf(url.pathname)} answers with ${status}`
-      throw refusals.has(status) ? new Refused(problem) : new Error(problem)
+      throw refusals.has(status) ? new Refused(problem) : new RetryLater(problem, answered['retry-after'])
     },
     close: () => server.close(),
   }

@@ -98,7 +98,7 @@ test(
     const sink = createOtlpSink(settings(receiver.port, { compression: 'none' }), context)
     t.after(() => sink.close())
     const batch = shippedRecords(3)
-    receiver.answer('503 7', '400', '413', '401')
+    await receiver.answer('503 7', '400', '413', '401')
     await assert.rejects(sink.deliver(batch, longEnough()), (error) => error instanceof RetryLater && error.afterMs === 7000)
     await assert.rejects(
       sink.deliver(batch, longEnough()),
@@ -118,7 +118,7 @@ test('what a receiver rejects of a batch without saying which is counted, and no
   const receiver = await startOtlpReceiver(t, program)
   const sink = createOtlpSink(settings(receiver.port), context)
   t.after(() => sink.close())
-  receiver.answer('partial 2')
+  await receiver.answer('partial 2')
   assert.deepEqual(await sink.deliver(shippedRecords(3), longEnough()), { count: 2, why: 'too old' })
   assert.equal(await sink.deliver(shippedRecords(3, 3), longEnough()), undefined)
 })
@@ -127,7 +127,7 @@ test('a web server that answers everything with 200 has taken nothing', unless(m
   const receiver = await startOtlpReceiver(t, program)
   const sink = createOtlpSink(settings(receiver.port), context)
   t.after(() => sink.close())
-  receiver.answer('html')
+  await receiver.answer('html')
   await assert.rejects(sink.deliver(shippedRecords(1), longEnough()), /not OTLP in protobuf but text\/html/)
 })
 
@@ -135,7 +135,7 @@ test('a receiver that hangs, or is killed, has taken nothing, and takes it when 
   const first = await startOtlpReceiver(t, program)
   const sink = createOtlpSink(settings(first.port), context)
   t.after(() => sink.close())
-  first.answer('hang')
+  await first.answer('hang')
   await assert.rejects(sink.deliver(shippedRecords(2), AbortSignal.timeout(300)))
   await first.kill()
   await assert.rejects(sink.deliver(shippedRecords(2), longEnough()), /nothing listens there/)
@@ -157,7 +157,7 @@ test('a gateway ships its log to a collector as sallyport.yaml says, and goes on
     'token: { file: token }, headers: { X-Scope-OrgID: { file: tenant } }, clientCertificate: { certificate: client.pem, key: client.key }'
   const attributes = 'attributes: { service.name: edge, deployment.environment.name: test }'
   appendFileSync(installation.configFile, `\naudit: { sinks: [{ ${sink}, ${shown}, ${attributes} }] }\n`)
-  receiver.answer('503 0', 'partial 1', '401')
+  await receiver.answer('503 0', 'partial 1', '401')
   const { gateway } = await startHere(t, installation)
   const isNoted = () => installation.records().some(({ type }) => type === 'sink-refused')
   await eventually('the log says what was refused', isNoted)

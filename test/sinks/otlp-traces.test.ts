@@ -150,7 +150,7 @@ test('spans reach a collector as sallyport.yaml says, also where it was away, an
   const { receiver, ask, gateway } = await arrange(t, {
     otlp: `${otlp}, attributes: { service.name: edge, deployment.environment.name: test }`,
   })
-  receiver.answer('hang', '503 0.1')
+  await receiver.answer('hang', '503 0.1')
   await ask('/ok')
   assert.deepEqual(receiver.spans, [])
   await gateway.close()

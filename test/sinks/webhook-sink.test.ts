@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { Refused, type Shipped } from '../../src/sinks/sink.ts'
+import { Refused, RetryLater, type Shipped } from '../../src/sinks/sink.ts'
 import { createWebhookSink, signatureOf, type WebhookConfig } from '../../src/sinks/webhook-sink.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
@@ -109,6 +109,16 @@ test('what a receiver says of the content is final; anything else, half an answe
       sink.deliver(shippedRecords(2), signal),
       (error: Error) => !(error instanceof Refused) && error.message.includes(`answers with ${status}`),
     )
+  })
+  const pauses = [
+    ['7', 7000],
+    ['86400', 3_600_000],
+    ['soon', 0],
+    [new Date(Date.now() - 5000).toUTCString(), 0],
+  ] as const
+  await eachCase(pauses, async ([retryAfter, afterMs]) => {
+    state.answer = (res) => void res.writeHead(429, { 'retry-after': retryAfter }).end()
+    await assert.rejects(sink.deliver(shippedRecords(2), signal), (error) => error instanceof RetryLater && error.afterMs === afterMs)
   })
   await eachCase<[(res: ServerResponse) => unknown, RegExp]>(
     [

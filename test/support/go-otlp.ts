@@ -62,8 +62,8 @@ export interface OtlpReceiver {
   readonly points: readonly TakenPoint[]
   /** What it could not read. */
   readonly wrong: readonly unknown[]
-  /** How the next requests are answered, each in its turn; the others with 200. See `go-otlp/main.go`. */
-  answer(...answers: readonly string[]): void
+  /** How the next requests are answered, each in its turn, once it resolves; the others with 200. See `go-otlp/main.go`. */
+  answer(...answers: readonly string[]): Promise<void>
   /** Resolves once so many have been taken. */
   has(count: number): Promise<void>
   kill(): Promise<void>
@@ -85,17 +85,24 @@ export async function startOtlpReceiver(
   const spans: TakenSpan[] = []
   const points: TakenPoint[] = []
   const wrong: unknown[] = []
+  let [asked, ready] = [0, 0]
   lines.on('line', (line) => {
-    const printed = JSON.parse(line) as TakenLog | TakenSpan | TakenPoint | { readonly kind: 'wrong' }
+    const printed = JSON.parse(line) as TakenLog | TakenSpan | TakenPoint | { readonly kind: 'wrong' | 'ready' }
     if (!('kind' in printed)) taken.push(printed)
     else if (printed.kind === 'span') spans.push(printed)
     else if (printed.kind === 'point') points.push(printed)
+    else if (printed.kind === 'ready') ready += 1
     else wrong.push(printed)
   })
   return {
     port: Number(first),
     ...{ taken, spans, points, wrong },
-    answer: (...answers) => void child.stdin.write(answers.map((answer) => `${answer}\n`).join('')),
+    async answer(...answers) {
+      child.stdin.write(answers.map((answer) => `${answer}\n`).join(''))
+      asked += answers.length
+      const wanted = asked
+      await eventually('the receiver knows how it is to answer', () => ready >= wanted)
+    },
     has: async (count) => void (await eventually(`${count} logs are taken`, () => taken.length >= count)),
     async kill() {
       child.kill('SIGKILL')
