@@ -11,7 +11,8 @@ const sentences: Readonly<Record<string, (record: Facts) => string>> = {
     `revision ${revision} is in force${and(' after ', previous)} (${how}, by ${by}${and(', ', from)})${and(': ', changed)}`,
   rejected: ({ problem, bundle }) => `new manifests, rules or a bundle were rejected${and(' of bundle ', bundle)}: ${problem}`,
   alert: (record) => alertSentence(record),
-  containment: ({ state, until, reason, by }) => `contained: ${state}${and(' until ', until)}${and(', by ', by)}${and(': ', reason)}`,
+  containment: ({ change, before, state, asked, until, reason, by }) =>
+    `containment${and(' ', change)}: ${state}${and(' after ', before)}${and(', asked for ', asked)}${and(' until ', until)}${and(', by ', by)}${and(': ', reason)}`,
   suspended: ({ until, reason }) => `suspended${and(' until ', until)}${and(': ', reason)}`,
   resumed: ({ reason }) => `resumed${and(': ', reason)}`,
   acted: ({ act, on, ok, problem, reason, asked }) =>
@@ -45,8 +46,8 @@ export function actorOf({ type, who, by }: Facts): string | null {
 }
 
 function alertSentence(record: Facts): string {
-  const { rule, severity, title, state, destination, detail } = record
-  return `alert${and(' ', state)}${and(' (', severity, ')')}${and(' ', rule)}${and(': ', title)}${and(' – ', destination)}${and('; ', detail)}`
+  const { rule, severity, title, event, destination, detail } = record
+  return `alert${and(' ', event)}${and(' (', severity, ')')}${and(' ', rule)}${and(': ', title)}${and(' – ', destination)}${and('; ', detail)}`
 }
 
 const notSaid = new Set(['seq', 'time', 'type', 'prev', 'integration', 'who', 'role', 'id'])

@@ -24,6 +24,7 @@ export interface Times {
 
 /** What cuts an integration off, or slows it down. */
 const containing = new Set(['throttled', 'suspended', 'killed'])
+const ended = new Set(['acknowledged', 'resolved'])
 const over = new Set(['normal', 'watched'])
 
 export interface TimesOf {
@@ -45,8 +46,9 @@ export function createTimes(alert: string | null): TimesOf {
     take({ index, record }) {
       const { type, state } = record
       const moment = (what: string): Moment => ({ time: String(record['time']), record: index, what })
-      if (type === 'alert' && (alert === null || [record['alert'], record['id']].includes(alert)))
-        detected ??= moment(`alert ${record['rule'] ?? ''}`.trim())
+      // What became of an alert later is not when it was raised.
+      const isRaised = type === 'alert' && !ended.has(String(record['event']))
+      if (isRaised && (alert === null || record['alert'] === alert)) detected ??= moment(`alert ${record['rule'] ?? ''}`.trim())
       const isContained = type === 'suspended' || (type === 'containment' && containing.has(String(state)))
       const isOver = type === 'resumed' || (type === 'containment' && over.has(String(state)))
       if (isContained) {

@@ -26,7 +26,7 @@ const leak: readonly Facts[] = [
   settled('m.1'),
   decided('w.2', to('drop.example.net')),
   settled('w.2', { sentBytes: 10_000_000 }),
-  { type: 'alert', alert: 'al-7', rule: 'volume', severity: 'high', integration: 'weather', title: 'far more than ever' },
+  { type: 'alert', alert: 'al-7', event: 'raised', rule: 'volume', severity: 'high', integration: 'weather', title: 'far more than ever' },
   { type: 'containment', integration: 'weather', state: 'suspended', by: 'rule:volume' },
   decided('w.3', { ...to('drop.example.net'), allow: false, rule: 'contained' }),
   settled('w.3', { status: 403, problem: 'denied', sentBytes: 0 }),
@@ -47,9 +47,9 @@ const leak: readonly Facts[] = [
   },
 ]
 
-async function reported(t: Parameters<typeof indexOf>[0], log: WrittenLog): Promise<IncidentReport> {
+async function reported(t: Parameters<typeof indexOf>[0], log: WrittenLog, id = 'inc-1'): Promise<IncidentReport> {
   const index = indexOf(t, log)
-  const incident = await findIncident(index, 'inc-1')
+  const incident = await findIncident(index, id)
   assert.ok(incident !== null)
   const { report } = await reportOf({ log: 'nowhere', index, read: log.read }, incident, { now: Date.parse(at(1e6)) })
   return report
@@ -78,6 +78,20 @@ test('the report says when it began, was noticed, contained and over, and what l
   assert.partialDeepStrictEqual(figures.destinations, [{ destination: 'drop.example.net:443', isNew: true, requests: 2, denied: 1 }])
   assert.partialDeepStrictEqual(revisions, [{ revision: 'r2', previous: 'r1', changed: 'weather: network' }])
   assert.ok(summary.includes('It was contained 1 s later; no request that began while it was cut off sent anything; that ended after 7 s.'))
+})
+
+test('of an alert it counts when it was raised, and of several the one that the incident was opened for', async (t) => {
+  const alert = (id: string, event: string) => ({ type: 'alert', alert: id, event, rule: 'denials', integration: 'weather', title: 'many' })
+  const log = createWrittenLog()
+  log.write(
+    decided('w.1', { ...to('a.example'), allow: false }),
+    alert('al-1', 'acknowledged'),
+    alert('al-2', 'raised'),
+    alert('al-3', 'raised'),
+  )
+  log.write(opened({ from: at(0) }), opened({ id: 'inc-2', from: at(0), alert: 'al-3' }))
+  assert.equal((await reported(t, log)).times.detectMs, 2000)
+  assert.equal((await reported(t, log, 'inc-2')).times.detectMs, 3000)
 })
 
 test('the timeline has what is about the integration and about everybody, and nothing of others', async (t) => {
