@@ -1,6 +1,7 @@
 /** Alerts and messages that wait, in the watcher's database. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { type Alert, type AlertState, isAtLeast, keyOf, type Severity } from './alert.ts'
+import type { Severity } from '../core/index.ts'
+import { type Alert, type AlertState, isAtLeast, keyOf } from './alert.ts'
 import type { Dropped, Notice } from './receiver.ts'
 
 /** For the migration of the database that makes them. */
@@ -32,8 +33,17 @@ export interface AlertWrites {
   readonly dropped: readonly (readonly [string, Dropped | null])[]
 }
 
-/** Every function may throw: the disk, or a file that is damaged. */
+/** The watcher's store. */
+export interface AlertDatabase {
+  readonly database: DatabaseSync
+  write(work: (database: DatabaseSync) => void): boolean
+  state(): { readonly problem: string | null }
+}
+
+/** What reads may throw: the disk, or a file that is damaged. */
 export interface AlertStore {
+  /** Another object: the store was begun again, and may be empty. */
+  readonly database: object
   active(): readonly Alert[]
   waiting(): readonly Notice[]
   dropped(): ReadonlyMap<string, Dropped>
@@ -42,7 +52,10 @@ export interface AlertStore {
   byId(id: string): Alert | null
   /** The newest first. */
   list(filter: AlertFilter): readonly Alert[]
-  write(writes: AlertWrites): void
+  /** `false`: none of it is written. */
+  write(writes: AlertWrites): boolean
+  /** Why it cannot be written. */
+  problem(): string | null
   /** Resolved ones that were last found before. */
   forget(before: number): void
 }
@@ -50,37 +63,19 @@ export interface AlertStore {
 const defaultLimit = 100
 const maxLimit = 1000
 
-export function createAlertStore(database: DatabaseSync): AlertStore {
-  const contents = (sql: string, ...values: SQLInputValue[]) =>
-    database
-      .prepare(sql)
-      .all(...values)
-      .map((row) => JSON.parse(String(row['content'])))
-  const saveAlert = database.prepare('INSERT OR REPLACE INTO alerts (id, key, state, last_at, content) VALUES (?, ?, ?, ?, ?)')
-  const queue = database.prepare('INSERT OR REPLACE INTO outbox (seq, receiver, content) VALUES (?, ?, ?)')
-  const remove = database.prepare('DELETE FROM outbox WHERE seq = ?')
-  const saveDropped = database.prepare('INSERT OR REPLACE INTO outbox_dropped (receiver, content) VALUES (?, ?)')
-  const removeDropped = database.prepare('DELETE FROM outbox_dropped WHERE receiver = ?')
-
-  function writeAll({ alerts, queued, gone, dropped }: AlertWrites): void {
-    for (const alert of alerts) saveAlert.run(alert.id, keyOf(alert), alert.state, alert.lastAt, JSON.stringify(alert))
-    for (const notice of queued) queue.run(notice.seq, notice.receiver, JSON.stringify(notice))
-    for (const seq of gone) remove.run(seq)
-    for (const [receiver, what] of dropped) {
-      if (what === null) removeDropped.run(receiver)
-      else saveDropped.run(receiver, JSON.stringify(what))
-    }
-  }
+export function createAlertStore(store: AlertDatabase): AlertStore {
+  const rows = (sql: string, ...values: SQLInputValue[]) => store.database.prepare(sql).all(...values)
+  const contents = (sql: string, ...values: SQLInputValue[]) => rows(sql, ...values).map((row) => JSON.parse(String(row['content'])))
 
   return {
     active: () => contents("SELECT content FROM alerts WHERE state <> 'resolved' ORDER BY last_at"),
     waiting: () => contents('SELECT content FROM outbox ORDER BY seq'),
     dropped: () =>
       new Map(
-        database
-          .prepare('SELECT receiver, content FROM outbox_dropped')
-          .all()
-          .map((row) => [String(row['receiver']), JSON.parse(String(row['content'])) as Dropped]),
+        rows('SELECT receiver, content FROM outbox_dropped').map((row) => [
+          String(row['receiver']),
+          JSON.parse(String(row['content'])) as Dropped,
+        ]),
       ),
     newestOf: (key) => contents('SELECT content FROM alerts WHERE key = ? ORDER BY last_at DESC LIMIT 1', key)[0] ?? null,
     byId: (id) => contents('SELECT content FROM alerts WHERE id = ?', id)[0] ?? null,
@@ -88,28 +83,36 @@ export function createAlertStore(database: DatabaseSync): AlertStore {
       const { limit = defaultLimit, since = 0, states = ['open', 'acknowledged', 'resolved'] } = filter
       const found: Alert[] = []
       const marks = states.map(() => '?').join(', ')
-      const rows = database
+      const stored = store.database
         .prepare(`SELECT content FROM alerts WHERE state IN (${marks}) AND last_at >= ? ORDER BY last_at DESC`)
         .iterate(...states, since)
-      for (const { content } of rows) {
+      for (const { content } of stored) {
         const alert: Alert = JSON.parse(String(content))
         if (matches(alert, filter)) found.push(alert)
         if (found.length >= Math.min(limit, maxLimit)) break
       }
       return found
     },
-    write(writes) {
-      database.exec('BEGIN IMMEDIATE')
-      try {
-        writeAll(writes)
-        database.exec('COMMIT')
-      } catch (error) {
-        // SQLite has undone it by itself where the disk is full.
-        if (database.isTransaction) database.exec('ROLLBACK')
-        throw error
-      }
+    get database() {
+      return store.database
     },
-    forget: (before) => void database.prepare("DELETE FROM alerts WHERE state = 'resolved' AND last_at < ?").run(before),
+    write: (writes) => store.write((database) => writeAll(database, writes)),
+    problem: () => store.state().problem,
+    forget: (before) =>
+      void store.write((database) => database.prepare("DELETE FROM alerts WHERE state = 'resolved' AND last_at < ?").run(before)),
+  }
+}
+
+function writeAll(database: DatabaseSync, { alerts, queued, gone, dropped }: AlertWrites): void {
+  const saveAlert = database.prepare('INSERT OR REPLACE INTO alerts (id, key, state, last_at, content) VALUES (?, ?, ?, ?, ?)')
+  for (const alert of alerts) saveAlert.run(alert.id, keyOf(alert), alert.state, alert.lastAt, JSON.stringify(alert))
+  const queue = database.prepare('INSERT OR REPLACE INTO outbox (seq, receiver, content) VALUES (?, ?, ?)')
+  for (const notice of queued) queue.run(notice.seq, notice.receiver, JSON.stringify(notice))
+  const remove = database.prepare('DELETE FROM outbox WHERE seq = ?')
+  for (const seq of gone) remove.run(seq)
+  for (const [receiver, what] of dropped) {
+    if (what === null) database.prepare('DELETE FROM outbox_dropped WHERE receiver = ?').run(receiver)
+    else database.prepare('INSERT OR REPLACE INTO outbox_dropped (receiver, content) VALUES (?, ?)').run(receiver, JSON.stringify(what))
   }
 }
 

@@ -1,37 +1,11 @@
 /** What a rule has found, as it is kept, listed, recorded and delivered. */
 
-/** In their order. */
-export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
-export type Severity = (typeof severities)[number]
+import { type Severity, severities } from '../core/index.ts'
+import type { Finding } from '../detect/index.ts'
 
-/** A measure and what it was held against. */
-export interface Measured {
-  readonly measure: string
-  readonly value: number
-  readonly median: number | null
-  readonly mad: number | null
-  readonly deviations: number | null
-  readonly samples: number | null
-  readonly hourOfWeek: number | null
-}
-
-/** What is odd, and why; the detector's words. */
-export interface Found {
+/** A finding; the rule may be one that this version does not have any more. */
+export interface Found extends Omit<Finding, 'rule'> {
   readonly rule: string
-  readonly severity: Severity
-  /** `null`: it concerns the gateway itself. */
-  readonly integration: string | null
-  /** From the manifest. */
-  readonly owner: string | null
-  readonly destination: string | null
-  readonly title: string
-  readonly detail: string
-  readonly measures: readonly Measured[]
-  /** Of requests that show it. */
-  readonly ids: readonly string[]
-  /** Milliseconds since the epoch, as every time here. */
-  readonly at: number
-  readonly playbook: string | null
 }
 
 export type AlertState = 'open' | 'acknowledged' | 'resolved'

@@ -1,6 +1,7 @@
 /** Alerts: found, told to receivers, acknowledged and resolved. */
 import { randomInt } from 'node:crypto'
-import { type Alert, type AlertChange, type Found, keyOf, type Severity, severities } from './alert.ts'
+import { type Severity, severities } from '../core/index.ts'
+import { type Alert, type AlertChange, type Found, keyOf } from './alert.ts'
 import type { AlertFilter, AlertStore } from './alert-store.ts'
 import { type CourierStatus, createCourier } from './courier.ts'
 import { createLedger } from './ledger.ts'
@@ -15,8 +16,16 @@ export interface AlertsOptions {
   readonly resolveAfterMs: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** A receiver takes nothing, or takes something again. */
-  readonly onReceiver: (receiver: string, what: { readonly problem: string } | { readonly dropped: number }) => void
+  readonly onReceiver: (change: ReceiverChange) => void
+  /** Before anyone is told. */
+  readonly onChange: (change: AlertChange) => void
+}
+
+/** A receiver takes nothing, for this reason; or takes something again, and was not sent so many messages meanwhile. */
+export interface ReceiverChange {
+  readonly receiver: string
+  readonly problem: string | null
+  readonly dropped: number
 }
 
 export interface Tested {
@@ -62,14 +71,14 @@ const others = '(others)'
 const keptMs = 30 * 24 * 3_600_000
 const forgetEveryMs = 3_600_000
 
-export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver }: AlertsOptions): Alerts {
+export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver, onChange }: AlertsOptions): Alerts {
   const ledger = createLedger(store)
   const outbox = createOutbox(ledger, receivers)
   const couriers = receivers.map((receiver) =>
     createCourier({
       ...{ receiver, outbox, ledger, now },
-      onRecovered: (dropped) => onReceiver(receiver.name, { dropped }),
-      onFailure: (problem) => onReceiver(receiver.name, { problem }),
+      onRecovered: (dropped) => onReceiver({ receiver: receiver.name, problem: null, dropped }),
+      onFailure: (problem) => onReceiver({ receiver: receiver.name, problem, dropped: 0 }),
     }),
   )
   let overflowed = 0
@@ -77,6 +86,7 @@ export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver
 
   function told(change: AlertChange): AlertChange {
     ledger.save(change.alert)
+    onChange(change)
     outbox.queue(change.event, change, now())
     // A message must not be lost with the process once its alert is known.
     ledger.flush()
@@ -157,7 +167,7 @@ async function sendTest({ name, transport, timeoutMs }: Receiver, at: number): P
   const begun = performance.now()
   const { alert } = raise({ ...testFinding, at }, `test-${createId()}`)
   const notice = { seq: 0, receiver: name, event: 'test', alert, previousSeverity: null, at } as const
-  const { answer, problem } = await transport.send(notice, AbortSignal.timeout(timeoutMs)).then(
+  const { answer, problem } = await transport.send(notice, AbortSignal.timeout(Math.min(timeoutMs, maxTestMs))).then(
     (taken) => ({ answer: taken, problem: null }),
     (error: Error) => ({ answer: error instanceof NotTaken ? error.answer : null, problem: error.message }),
   )
@@ -166,6 +176,9 @@ async function sendTest({ name, transport, timeoutMs }: Receiver, at: number): P
     durationMs: Math.round(performance.now() - begun),
   }
 }
+
+/** Whoever asked waits for it. */
+const maxTestMs = 4000
 
 const testFinding = {
   rule: 'test',
@@ -177,7 +190,8 @@ const testFinding = {
   detail: 'An operator has asked for this message; nothing has happened.',
   measures: [],
   ids: [],
-  playbook: null,
+  contain: null,
+  playbook: '',
 } as const
 
 /** Without letters that are read as digits (Crockford’s base 32), for people who type it. */

@@ -13,8 +13,10 @@ export interface CourierStatus {
   readonly taken: number
   /** Attempts. */
   readonly failed: number
-  /** Since the last message that was taken. */
+  /** Given up since the last message that was taken. */
   readonly dropped: number
+  /** Given up since the process began. */
+  readonly droppedTotal: number
   /** Why it takes nothing; `null` where all is well. */
   readonly problem: string | null
 }
@@ -161,7 +163,8 @@ export function createCourier({ receiver, outbox, ledger, now, onRecovered, onFa
     status() {
       const waiting = ledger.waiting(name)
       const dropped = ledger.dropped.get(name)?.count ?? 0
-      return { name, waiting: waiting.length, oldestAt: waiting[0]?.at ?? null, ...counts, dropped, problem }
+      const droppedTotal = outbox.droppedFor(name)
+      return { name, waiting: waiting.length, oldestAt: waiting[0]?.at ?? null, ...counts, dropped, droppedTotal, problem }
     },
     async close() {
       stop.abort()

@@ -32,6 +32,7 @@ export interface Ledger {
 
 export function createLedger(store: AlertStore): Ledger {
   let problem: string | null = null
+  let { database } = store
   const active = new Map<string, Alert>()
   const waiting = new Map<string, readonly Notice[]>()
   const dropped = new Map<string, Dropped>()
@@ -59,21 +60,25 @@ export function createLedger(store: AlertStore): Ledger {
 
   const inMemory = (matching: (alert: Alert) => boolean) => [...unsavedAlerts.values(), ...active.values()].find(matching) ?? null
 
+  /** The store was removed, or was damaged: what is known is written into the one that was begun again. */
+  function beginAgain(): void {
+    database = store.database
+    for (const alert of active.values()) unsavedAlerts.set(alert.id, alert)
+    for (const notice of [...waiting.values()].flat()) unsavedNotices.set(notice.seq, notice)
+    for (const [receiver, what] of dropped) unsavedDropped.set(receiver, what)
+  }
+
   function flush(): void {
+    if (store.database !== database) beginAgain()
     if (unsavedAlerts.size + unsavedNotices.size + gone.size + unsavedDropped.size === 0) return
-    try {
-      store.write({
-        alerts: [...unsavedAlerts.values()],
-        queued: [...unsavedNotices.values()],
-        gone: [...gone],
-        dropped: [...unsavedDropped],
-      })
-    } catch (error) {
-      problem = (error as Error).message
-      return
-    }
-    for (const part of [unsavedAlerts, unsavedNotices, gone, unsavedDropped]) part.clear()
-    problem = null
+    const isWritten = store.write({
+      alerts: [...unsavedAlerts.values()],
+      queued: [...unsavedNotices.values()],
+      gone: [...gone],
+      dropped: [...unsavedDropped],
+    })
+    problem = isWritten ? null : (store.problem() ?? 'it cannot be written')
+    if (isWritten) for (const part of [unsavedAlerts, unsavedNotices, gone, unsavedDropped]) part.clear()
   }
 
   return {

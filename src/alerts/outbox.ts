@@ -8,6 +8,8 @@ export interface Outbox {
   queue(event: NoticeEvent, change: Pick<AlertChange, 'alert' | 'previousSeverity'>, now: number): void
   /** Those that are due: their receiver's `remindAfterMs` ago it took its last message of an alert that is open still. */
   remind(now: number): void
+  /** For this receiver, since the process began. */
+  droppedFor(receiver: string): number
   /** The receiver has it. */
   taken(notice: Notice, now: number): void
 }
@@ -15,6 +17,7 @@ export interface Outbox {
 const maxNamed = 20
 
 export function createOutbox(ledger: Ledger, receivers: readonly Receiver[]): Outbox {
+  const droppedTotals = new Map<string, number>()
   const known = new Set(receivers.map(({ name }) => name))
   // Their receiver is not in the configuration any more.
   for (const name of ledger.receivers()) if (!known.has(name)) for (const notice of ledger.waiting(name)) ledger.remove(notice)
@@ -26,6 +29,7 @@ export function createOutbox(ledger: Ledger, receivers: readonly Receiver[]): Ou
     const left = ledger.waiting(name)
     for (const oldest of left.slice(0, Math.max(0, left.length + 1 - maxWaiting))) {
       ledger.remove(oldest)
+      droppedTotals.set(name, (droppedTotals.get(name) ?? 0) + 1)
       ledger.setDropped(name, dropOf(ledger.dropped.get(name), oldest))
     }
     ledger.queue({ ...notice, receiver: name })
@@ -52,6 +56,7 @@ export function createOutbox(ledger: Ledger, receivers: readonly Receiver[]): Ou
         }
       }
     },
+    droppedFor: (name) => droppedTotals.get(name) ?? 0,
     taken(notice, now) {
       ledger.remove(notice)
       const alert = ledger.byId(notice.alert.id)

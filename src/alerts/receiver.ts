@@ -1,5 +1,6 @@
 /** A receiver of alerts: which it wants, and how a message is brought to it. */
-import { type Alert, type AlertEvent, isAtLeast, type Severity } from './alert.ts'
+import type { Severity } from '../core/index.ts'
+import { type Alert, type AlertEvent, isAtLeast } from './alert.ts'
 
 export type NoticeEvent = AlertEvent | 'reminder' | 'test'
 
@@ -37,7 +38,7 @@ export interface Transport {
   /** Says what it will not get any more. */
   sendDropped(dropped: Dropped, signal: AbortSignal): Promise<unknown>
   /** For receivers that forget an alert which is not said again: all of them, every `everyMs`. */
-  readonly repeat?: { readonly everyMs: number; send(alerts: readonly Alert[], signal: AbortSignal): Promise<Answer> }
+  readonly repeat?: { readonly everyMs: number; send(alerts: readonly Alert[], signal: AbortSignal): Promise<void> }
   close(): Promise<void>
 }
 

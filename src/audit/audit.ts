@@ -78,6 +78,7 @@ export interface AuditStation extends AuditLog {
       | 'hold'
       | 'released'
       | 'incident'
+      | 'alert'
       | 'pruned'
       | 'finding'
       | 'reviewed',

@@ -1,5 +1,5 @@
 /** OPA's bundles: their format, where they come from, and the client that asks servers for them. */
-export { createServerClient, type Server, ServerError } from './client/index.ts'
+export { createServerClient, retryAfterMs, type Server, ServerError, webhookHeaders } from './client/index.ts'
 export {
   BundleError,
   type BundleSet,

@@ -11,6 +11,7 @@ export { type BundleConfig, type ServerConfig, type SignatureAlgorithm, signatur
 export { serverFrom } from './policy-schema.ts'
 export { cidr, duration, name, size } from './quantities.ts'
 export { maxTextBytes, readText } from './read-text.ts'
+export type { ReceiverConfig } from './receivers/index.ts'
 export { requireKnown } from './references.ts'
 export type { WebhookConfig } from './review-schema.ts'
 export { configJsonSchema } from './schema.ts'

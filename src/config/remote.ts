@@ -46,6 +46,11 @@ export const credentialKeys = ({ secret }: Sourced) => ({
   headers: secretHeaders(secret).describe('Headers that the gateway sends with each request.').prefault({}),
 })
 
+/** The same of a URL that is a secret, whose text no message may show. */
+export function isPlainUrl(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text) && isPlain(text)
+}
+
 function isPlain(text: string): boolean {
   // Said already.
   if (!URL.canParse(text)) return true

@@ -237,7 +237,7 @@ export function createConfigSchema(sources: Sources) {
       breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),
       websockets: websockets.describe('Bounds of WebSockets, through every door; a capability may set others.').prefault({}),
-      watch: watchSchema()
+      watch: watchSchema(sourced)
         .describe(
           'What passes is watched by a process of its own, which learns what is usual and tells what is not. `{}` is enough. Off where absent.',
         )

@@ -1,8 +1,7 @@
 /** The schema of `watch.rules`, and of the rules that are shipped: what is noticed, how grave it is, and what is done at once. */
 import { z } from 'zod'
+import { severities } from '../core/index.ts'
 import { longDuration, name, size } from './quantities.ts'
-
-const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
 
 const common = {
   enabled: z.boolean().describe('Whether the rule is applied.'),

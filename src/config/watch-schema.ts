@@ -1,19 +1,29 @@
 /** What sallyport.yaml says of watching. */
 import { z } from 'zod'
+import { duration } from './quantities.ts'
+import { type ReceiverConfig, receiversSchema } from './receivers/index.ts'
+import type { Sourced } from './sourced-schema.ts'
 import { rulesFrom } from './watch-rules.ts'
 import { type WatchRules, watchRulesSchema } from './watch-rules-schema.ts'
 
-export const watchSchema = () =>
+export const watchSchema = (sourced: Sourced) =>
   z.strictObject({
+    receivers: receiversSchema(sourced),
+    resolveAfter: duration().describe('An alert that is not found again for so long is resolved.').prefault('1h'),
     rules: watchRulesSchema
       .describe('What replaces settings of the rules that are shipped, by the rule’s name; docs/watch/rules.md says what each looks for.')
       .optional(),
   })
 
+/** Durations in milliseconds. Plain values, which are passed to another process. */
 export interface WatchConfig {
   readonly rules: WatchRules
+  readonly receivers: readonly ReceiverConfig[]
+  readonly resolveAfterMs: number
 }
 
 export function watchFrom(given: z.output<ReturnType<typeof watchSchema>> | undefined): WatchConfig | null {
-  return given === undefined ? null : { rules: rulesFrom(given.rules) }
+  if (given === undefined) return null
+  const { receivers, resolveAfter: resolveAfterMs } = given
+  return { rules: rulesFrom(given.rules), receivers, resolveAfterMs }
 }

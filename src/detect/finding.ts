@@ -1,8 +1,8 @@
 /** What the detector found: which rule, about whom, and the numbers that say why. */
 import type { WatchRules } from '../config/index.ts'
+import type { Severity } from '../core/index.ts'
 
 export type RuleName = keyof WatchRules
-export type Severity = WatchRules[RuleName]['severity']
 
 /** One measure against its baseline. */
 export interface Measured {

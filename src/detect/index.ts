@@ -11,8 +11,6 @@ export type {
   /** @knipignore the alerts' */
   Measured,
   RuleName,
-  /** @knipignore the alerts' */
-  Severity,
 } from './finding.ts'
 export {
   /** @knipignore the watcher's */

@@ -1,9 +1,12 @@
 /** Joins watching (`watch:`): what is counted of requests goes to a process of its own, and what that finds is said. */
+import { hostname } from 'node:os'
+import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Watch } from '../core/index.ts'
 import type { WatchEvent } from '../detect/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Args, WatcherProcess } from '../watcher/index.ts'
+import { createAlertReports } from './alert-reports.ts'
 import { type ConditionSources, type Conditions, createConditions } from './watched-conditions.ts'
 
 export interface Watching {
@@ -32,6 +35,7 @@ export interface WatchingOptions {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly note: AuditStation['note']
 }
 
 const sliceMs = 1000
@@ -40,9 +44,10 @@ const earlyMs = 250
 const conditionsMs = 1000
 
 /** Nothing is started, and nothing loaded, without `watch:`. */
-export async function createWatching({ config, logger, metrics }: WatchingOptions): Promise<Watching> {
+export async function createWatching({ config, logger, metrics, note }: WatchingOptions): Promise<Watching> {
   const { watch } = config
   if (watch === null) return off
+  const { rules, receivers, resolveAfterMs } = watch
   const [{ createObserver }, { startWatcher }] = await Promise.all([import('../watch/index.ts'), import('../watcher/index.ts')])
   let watcher: WatcherProcess | null = null
   let restarts = 0
@@ -100,16 +105,21 @@ export async function createWatching({ config, logger, metrics }: WatchingOption
     watcher?.status()?.store.kept === 'file' ? 1 : 0,
   )
 
+  const alerts = createAlertReports({ receivers, note, logger, metrics, status: () => watcher?.status()?.alerts ?? null })
+
   return {
     station: observer,
     start(sources) {
       watcher = startWatcher(
-        { file: config.state.watch, rules: watch.rules },
+        { file: config.state.watch, rules, receivers, resolveAfterMs, gateway: hostname() },
         {
           onFindings(findings) {
             for (const { rule, severity, integration, destination, title } of findings)
-              logger.warn({ rule, severity, integration, destination, title }, 'something unusual passed')
+              logger.debug({ rule, severity, integration, destination, title }, 'a rule has found something')
           },
+          onAlert: alerts.onAlert,
+          onReceiver: alerts.onReceiver,
+          onStatus: (status) => alerts.count(status.alerts),
           onLost: drop,
           onEnd(how, words) {
             restarts += 1

@@ -1,6 +1,5 @@
 /** Posts runs and findings to a receiver, signed as Standard Webhooks say (https://www.standardwebhooks.com). */
-import { createHmac } from 'node:crypto'
-import { createServerClient } from '../bundles/index.ts'
+import { createServerClient, webhookHeaders } from '../bundles/index.ts'
 import type { WebhookConfig } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 
@@ -11,20 +10,6 @@ export interface Message {
   /** ISO 8601: when it came about. */
   readonly timestamp: string
   readonly data: object
-}
-
-/** Over TLS the secret proves the sender, and the time that it is not an old message that is sent again. `nowMs`: since the epoch. */
-export function signedHeaders({ id }: Message, body: string, secret: string | null, nowMs: number): Readonly<Record<string, string>> {
-  const seconds = String(Math.floor(nowMs / 1000))
-  const headers = { 'content-type': 'application/json', 'webhook-id': id, 'webhook-timestamp': seconds }
-  if (secret === null) return headers
-  const signature = createHmac('sha256', keyOf(secret)).update(`${id}.${seconds}.${body}`).digest('base64')
-  return { ...headers, 'webhook-signature': `v1,${signature}` }
-}
-
-/** `whsec_` and base64 as the standard has it, or any text. */
-function keyOf(secret: string): Buffer {
-  return secret.startsWith('whsec_') ? Buffer.from(secret.slice(6), 'base64') : Buffer.from(secret)
 }
 
 /** Nothing of an answer is read but its status. */
@@ -41,7 +26,8 @@ export async function deliver(
   try {
     for (const [index, message] of messages.entries()) {
       const body = JSON.stringify({ type: message.type, timestamp: message.timestamp, data: message.data })
-      const headers = signedHeaders(message, body, secret, Date.now())
+      const signed = webhookHeaders({ id: message.id, body, secret, nowMs: Date.now() })
+      const headers = { 'content-type': 'application/json', ...signed }
       const problem = await client.request({ method: 'POST', path, headers, body: Buffer.from(body), maxBytes: maxReplyBytes }).then(
         ({ status }) => (status >= 200 && status < 300 ? null : `${client.urlOf(path)} answers with ${status}`),
         (error: Error) => error.message,

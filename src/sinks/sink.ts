@@ -1,4 +1,5 @@
 /** What a sink is: where records are shipped to, what it is given, and how it says that something will never be taken. */
+import { retryAfterMs } from '../bundles/index.ts'
 import type { JsonObject } from '../core/index.ts'
 
 /** A record as one sink is to see it: in the sink's view, masked. */
@@ -88,11 +89,6 @@ export class RetryLater extends Error {
   /** `retryAfter`: as the header says it, in seconds or as a date (RFC 9110 §10.2.3). */
   constructor(message: string, retryAfter: string | readonly string[] | undefined) {
     super(message)
-    const text = String(retryAfter)
-    const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
-    this.afterMs = Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), maxPauseMs)
+    this.afterMs = retryAfterMs(retryAfter)
   }
 }
-
-/** A receiver that asks for a year is asked again within the hour. */
-const maxPauseMs = 3_600_000

@@ -1,8 +1,8 @@
 /** A sink that takes POST requests: JSON arrays, each with an id by which a repetition is known, and a signature. */
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { createServerClient } from '../bundles/index.ts'
+import { createServerClient, webhookHeaders } from '../bundles/index.ts'
 import type { SinkConfig } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import { Refused, RetryLater, type Shipped, type Sink } from './sink.ts'
@@ -30,12 +30,15 @@ export function createWebhookSink(config: WebhookConfig, now: () => number = Dat
   return {
     async deliver(batch, signal) {
       const content = Buffer.from(`[${batch.map(({ text }) => text).join(',')}]`)
+      const id = idOf(batch, content)
       const { status, headers: answered } = await server.request({
         ...{ method: 'POST', path: url.pathname, maxBytes: maxReplyBytes, signal },
         headers: {
           'content-type': 'application/json',
           ...(config.gzip && { 'content-encoding': 'gzip' }),
-          ...signatureOf(idOf(batch, content), content, signing, now()),
+          ...webhookHeaders({ id, body: content, secret: signing ?? null, nowMs: now() }),
+          // For gateways that know that one.
+          'idempotency-key': id,
         },
         body: config.gzip ? await compress(content) : content,
       })
@@ -51,15 +54,4 @@ export function createWebhookSink(config: WebhookConfig, now: () => number = Dat
 function idOf(batch: readonly Shipped[], content: Buffer): string {
   const first = batch.find((item) => item.kind === 'record')
   return `${first?.index ?? 'checkpoint'}-${createHash('sha256').update(content).digest('hex').slice(0, 32)}`
-}
-
-/** Standard Webhooks 1.0: over the content as it is before it is compressed. `Idempotency-Key` is for gateways that know that one. */
-export function signatureOf(id: string, content: Buffer, key: string | undefined, nowMs: number): Readonly<Record<string, string>> {
-  const timestamp = String(Math.floor(nowMs / 1000))
-  const named = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'idempotency-key': id }
-  if (key === undefined) return named
-  // Their keys are base64 behind a prefix; any other text is the key itself.
-  const secret = key.startsWith('whsec_') ? Buffer.from(key.slice('whsec_'.length), 'base64') : Buffer.from(key)
-  const signature = createHmac('sha256', secret).update(`${id}.${timestamp}.`).update(content).digest('base64')
-  return { ...named, 'webhook-signature': `v1,${signature}` }
 }

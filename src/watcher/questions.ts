@@ -1,4 +1,5 @@
 /** What can be asked of the process that watches, by name. */
+import { type Alerts, alertQuestions } from '../alerts/index.ts'
 import type { Destinations } from './destinations.ts'
 import type { Args, WatcherStatus } from './messages.ts'
 import type { UsageSeriesStore } from './usage-series.ts'
@@ -6,6 +7,7 @@ import type { UsageSeriesStore } from './usage-series.ts'
 /** What answers are made from. */
 export interface Known {
   readonly destinations: Destinations
+  readonly alerts: Alerts
   readonly status: () => WatcherStatus
   readonly usage: UsageSeriesStore
 }
@@ -19,8 +21,9 @@ const questions: Readonly<Record<string, (known: Known, args: Args) => unknown>>
   'usage.series': ({ usage }, args) => usage.answer(args),
 }
 
-/** Throws an Error that says why there is no answer. */
+/** Throws an Error that says why there is no answer; the answer may be a promise. */
 export function answer(known: Known, question: string, args: Args): unknown {
+  if (Object.hasOwn(alertQuestions, question)) return alertQuestions[question]?.(known.alerts, args)
   const asked = Object.hasOwn(questions, question) ? questions[question] : undefined
   if (asked === undefined) throw new Error(`there is no question "${question}"`)
   return asked(known, args)

@@ -1,5 +1,6 @@
 /** Starts the process that watches, and keeps it running; nothing of the path waits for it. */
 import { join } from 'node:path'
+import type { AlertChange, ReceiverChange } from '../alerts/index.ts'
 import type { Finding, WatchEvent } from '../detect/index.ts'
 import { forkOwn, type KeptOptions, keepRunning } from '../processes/index.ts'
 import type { Slice } from '../watch/index.ts'
@@ -10,6 +11,10 @@ type Kept = KeptOptions<ToWatcher, FromWatcher>
 
 export interface WatcherHandlers extends Pick<Kept, 'onEnd' | 'delays'> {
   readonly onFindings: (findings: readonly Finding[]) => void
+  readonly onAlert: (change: AlertChange) => void
+  readonly onReceiver: (change: ReceiverChange) => void
+  /** Each second. */
+  readonly onStatus: (status: WatcherStatus) => void
   /** Slices that it had not looked at when it ended. */
   readonly onLost: (slices: number) => void
   /** May throw. */
@@ -40,7 +45,7 @@ const maxWaitingSlices = 64
 const maxWaitingFlows = 5000
 
 export function startWatcher(settings: WatcherSettings, handlers: WatcherHandlers): WatcherProcess {
-  const { onFindings, onEnd, onLost, delays, startProcess = () => forkOwn(processFile, heap) } = handlers
+  const { onFindings, onAlert, onReceiver, onStatus, onEnd, onLost, delays, startProcess = () => forkOwn(processFile, heap) } = handlers
   const questions = createOpenQuestions()
   let status: WatcherStatus | null = null
   /** Flows of each slice that it has not looked at. */
@@ -55,11 +60,18 @@ export function startWatcher(settings: WatcherSettings, handlers: WatcherHandler
       case 'findings':
         onFindings(message.findings)
         break
+      case 'alert':
+        onAlert(message.change)
+        break
+      case 'receiver':
+        onReceiver(message.change)
+        break
       case 'answer':
         questions.answer(message.id, message.result, message.problem)
         break
       case 'status':
         status = message.status
+        onStatus(status)
     }
   }
 

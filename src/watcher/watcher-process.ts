@@ -23,7 +23,12 @@ process.on('message', (message: ToWatcher) => {
   const { watcher } = running
   switch (message.kind) {
     case 'start':
-      running.watcher = createWatcher({ ...message.settings, onFindings: (findings) => tell({ kind: 'findings', findings }) })
+      running.watcher = createWatcher({
+        ...message.settings,
+        onFindings: (findings) => tell({ kind: 'findings', findings }),
+        onAlert: (change) => tell({ kind: 'alert', change }),
+        onReceiver: (change) => tell({ kind: 'receiver', change }),
+      })
       report()
       setInterval(() => {
         running.watcher?.tick()
@@ -38,17 +43,16 @@ process.on('message', (message: ToWatcher) => {
       watcher?.event(message.event)
       break
     case 'ask':
-      tell({ kind: 'answer', id: message.id, ...answerOf(message) })
+      void answerOf(message).then((answer) => tell({ kind: 'answer', id: message.id, ...answer }))
       break
     case 'close':
-      watcher?.close()
-      process.disconnect()
+      void Promise.resolve(watcher?.close()).finally(() => process.disconnect())
   }
 })
 
-function answerOf({ question, args }: Extract<ToWatcher, { kind: 'ask' }>): { result: unknown; problem: string | null } {
+async function answerOf({ question, args }: Extract<ToWatcher, { kind: 'ask' }>): Promise<{ result: unknown; problem: string | null }> {
   try {
-    return { result: running.watcher?.ask(question, args), problem: null }
+    return { result: await running.watcher?.ask(question, args), problem: null }
   } catch (error) {
     return { result: null, problem: (error as Error).message }
   }

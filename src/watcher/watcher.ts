@@ -1,4 +1,5 @@
 /** What is done with slices and events: they are looked at, what is found is told, and what is learned is kept. */
+import { type AlertChange, createAlertStore, createAlerts, createReceiver, type ReceiverChange } from '../alerts/index.ts'
 import { createDetector, type Finding, type WatchEvent } from '../detect/index.ts'
 import type { Slice } from '../watch/index.ts'
 import { createBaselines } from './baselines.ts'
@@ -12,29 +13,40 @@ import { createUsageSeries } from './usage-series.ts'
 export interface Watcher {
   take(slice: Slice): void
   event(event: WatchEvent): void
-  /** Throws an Error that says why there is no answer. */
-  ask(question: string, args: Args): unknown
+  /** Rejects with an Error that says why there is no answer. */
+  ask(question: string, args: Args): Promise<unknown>
   /** Call it each second: what is learned is written, and the store is looked after. */
   tick(): void
   status(): WatcherStatus
-  close(): void
+  close(): Promise<void>
 }
 
 export interface WatcherOptions extends WatcherSettings {
   readonly onFindings: (findings: readonly Finding[]) => void
+  readonly onAlert: (change: AlertChange) => void
+  readonly onReceiver: (change: ReceiverChange) => void
 }
 
-export function createWatcher({ file, rules, onFindings }: WatcherOptions): Watcher {
+export function createWatcher(options: WatcherOptions): Watcher {
+  const { file, rules, receivers, resolveAfterMs, gateway, onFindings, onAlert, onReceiver } = options
   const store = openStore(file, migrate)
   const destinations = createDestinations(store)
   const usage = createUsageSeries(store)
   const detector = createDetector({ rules, baselines: createBaselines(store) })
+  const alerts = createAlerts({
+    ...{ store: createAlertStore(store), resolveAfterMs, now: Date.now, onReceiver, onChange: onAlert },
+    receivers: receivers.map((receiver) => createReceiver(receiver, { gateway, now: Date.now })),
+  })
   let slices = 0
 
-  const tell = (findings: readonly Finding[]) => {
-    if (findings.length > 0) onFindings(findings)
+  function tell(findings: readonly Finding[]): void {
+    if (findings.length === 0) return
+    // What is done about it comes first.
+    onFindings(findings)
+    for (const finding of findings) alerts.take(finding)
   }
-  const status = () => ({ store: store.state(), slices })
+
+  const status = () => ({ store: store.state(), slices, alerts: alerts.status() })
 
   return {
     take(slice) {
@@ -43,18 +55,20 @@ export function createWatcher({ file, rules, onFindings }: WatcherOptions): Watc
       tell(detector.take(destinations.mark(slice)))
     },
     event: (event) => tell(detector.event(event)),
-    ask: (question, args) => answer({ destinations, status, usage }, question, args),
+    ask: async (question, args) => answer({ destinations, alerts, status, usage }, question, args),
     tick() {
       store.check()
       destinations.save()
       detector.saveSome()
       usage.tick()
+      alerts.tick()
     },
     status,
-    close() {
+    async close() {
       destinations.save()
       detector.save()
       usage.save()
+      await alerts.close()
       store.close()
     },
   }

@@ -108,8 +108,8 @@ async function measureMemory(folder: string): Promise<number> {
   const before = heap()
   const observer = createObserver({ onFirstUse: () => {} })
   const watcher = startWatcher(
-    { file: join(folder, 'watch.db'), rules: rulesFrom() },
-    { onFindings: () => {}, onLost: () => {}, onEnd: () => {} },
+    { file: join(folder, 'watch.db'), rules: rulesFrom(), receivers: [], resolveAfterMs: 3_600_000, gateway: 'bench' },
+    { onFindings: () => {}, onAlert: () => {}, onReceiver: () => {}, onStatus: () => {}, onLost: () => {}, onEnd: () => {} },
   )
   for (let slice = 0; slice < many.slices; slice += 1) {
     pass(observer)

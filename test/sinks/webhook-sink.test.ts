@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { webhookHeaders } from '../../src/bundles/index.ts'
 import { Refused, RetryLater, type Shipped } from '../../src/sinks/sink.ts'
-import { createWebhookSink, signatureOf, type WebhookConfig } from '../../src/sinks/webhook-sink.ts'
+import { createWebhookSink, type WebhookConfig } from '../../src/sinks/webhook-sink.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
@@ -65,8 +66,8 @@ function sinkTo(t: TestContext, port: number, more: Partial<WebhookConfig> = {})
 
 // The example of the specification's reference libraries.
 test('signatures are those of Standard Webhooks', () => {
-  const key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
-  const headers = signatureOf('msg_p5jXN8AQM9LWM0D4loKWxJek', Buffer.from('{"test": 2432232314}'), key, 1614265330_000)
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+  const headers = webhookHeaders({ id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', body: '{"test": 2432232314}', secret, nowMs: 1614265330_000 })
   assert.equal(headers['webhook-signature'], 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=')
 })
 
@@ -88,7 +89,7 @@ test('a batch arrives as one JSON array with its id, signed over what it is befo
     [first?.headers['idempotency-key'], again?.headers['webhook-id'], first?.headers['authorization'], first?.headers['x-index']],
     [id, id, 'Bearer tk', 'audit'],
   )
-  const expected = signatureOf(id, Buffer.from(JSON.stringify(first?.items)), 'key', nowMs)
+  const expected = webhookHeaders({ id, body: JSON.stringify(first?.items), secret: 'key', nowMs })
   assert.equal(first?.headers['webhook-signature'], expected['webhook-signature'])
   assert.deepEqual(
     [plain?.headers['content-encoding'], plain?.headers['webhook-signature'], plain?.items.length],

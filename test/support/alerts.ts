@@ -11,6 +11,8 @@ import {
   type Found,
 } from '../../src/alerts/index.ts'
 import type { Dropped, Notice, Receiver, Transport } from '../../src/alerts/receiver.ts'
+import { migrate } from '../../src/watcher/migrations.ts'
+import { openStore as openWatchStore } from '../../src/watcher/store.ts'
 
 export function found(given: Partial<Found> = {}): Found {
   return {
@@ -24,17 +26,34 @@ export function found(given: Partial<Found> = {}): Found {
     measures: [{ measure: 'sentBytes', value: 10_485_760, median: 2048, mad: 512, deviations: 20_476, samples: 168, hourOfWeek: 42 }],
     ids: ['01H0000000000000000000000A'],
     at: Date.UTC(2026, 10, 28, 9),
+    contain: null,
     playbook: 'new-destination',
     ...given,
   }
 }
 
-/** In a file, so that another store can be opened over it. */
-export function openStore(file = ':memory:'): { readonly store: AlertStore; readonly database: DatabaseSync } {
-  const database = new DatabaseSync(file)
-  const isNew = database.prepare("SELECT count(*) AS count FROM sqlite_master WHERE name = 'alerts'").get()?.['count'] === 0
-  if (isNew) database.exec(alertTables)
-  return { store: createAlertStore(database), database }
+/** The watcher's, in this file; in memory where there is none. */
+export function openStore(file?: string): { readonly store: AlertStore; readonly database: DatabaseSync; check(): void } {
+  const opened = file === undefined ? inMemory() : openWatchStore(file, migrate)
+  return { store: createAlertStore(opened), database: opened.database, check: opened.check }
+}
+
+function inMemory() {
+  const database = new DatabaseSync(':memory:')
+  database.exec(alertTables)
+  let problem: string | null = null
+  return {
+    ...{ database, state: () => ({ problem }), check: () => {} },
+    write(work: (on: DatabaseSync) => void) {
+      try {
+        work(database)
+        return true
+      } catch (error) {
+        problem = (error as Error).message
+        return false
+      }
+    },
+  }
 }
 
 export interface FakeReceiver {
@@ -86,12 +105,12 @@ export interface AlertsForTest extends Alerts {
 export function alertsOver(
   t: TestContext,
   store: AlertStore,
-  receivers: readonly FakeReceiver[],
+  receivers: readonly Pick<FakeReceiver, 'receiver'>[],
   resolveAfterMs = 3_600_000,
 ): AlertsForTest {
   let time = found().at
   const alerts = createAlerts({
-    ...{ store, resolveAfterMs, now: () => time, onReceiver: () => {} },
+    ...{ store, resolveAfterMs, now: () => time, onReceiver: () => {}, onChange: () => {} },
     receivers: receivers.map(({ receiver }) => receiver),
   })
   t.after(() => alerts.close())

@@ -1,6 +1,6 @@
 /** The life of an alert, apart from stores and receivers. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, test } from 'node:test'
 import { acknowledge, findAgain, raise, resolveQuiet } from '../../src/alerts/life-cycle.ts'
 import { found } from '../support/alerts.ts'
 
@@ -9,22 +9,22 @@ const acknowledged = acknowledge(open, 'ana', 'a deploy', 2000)?.alert ?? open
 const resolved = resolveQuiet(acknowledged, 500, 5000)?.alert ?? open
 
 describe('an alert', () => {
-  it('is open once it is raised, with its count and times', () => {
+  test('is open once it is raised, with its count and times', () => {
     const { state, count, firstAt, lastAt } = open
     assert.deepEqual({ state, count, firstAt, lastAt }, { state: 'open', count: 1, firstAt: 1000, lastAt: 1000 })
   })
 
-  it('that is found again is counted, and nobody is told', () => {
+  test('that is found again is counted, and nobody is told', () => {
     const { event, alert } = findAgain(open, found({ at: 3000 }))
     assert.deepEqual([event, alert.count, alert.firstAt, alert.lastAt], [null, 2, 1000, 3000])
   })
 
-  it('keeps its last time where the clock was set back', () => assert.equal(findAgain(open, found({ at: 5 })).alert.lastAt, 1000))
+  test('keeps its last time where the clock was set back', () => assert.equal(findAgain(open, found({ at: 5 })).alert.lastAt, 1000))
 
-  it('that is acknowledged stays so while it is found again', () =>
+  test('that is acknowledged stays so while it is found again', () =>
     assert.equal(findAgain(acknowledged, found({ at: 3000 })).alert.state, 'acknowledged'))
 
-  it('that becomes worse is open again, whoever had acknowledged it', () => {
+  test('that becomes worse is open again, whoever had acknowledged it', () => {
     const change = findAgain(acknowledged, found({ severity: 'critical' }))
     assert.deepEqual(
       [change.event, change.alert.state, change.alert.severity, change.alert.acknowledgedBy],
@@ -33,24 +33,24 @@ describe('an alert', () => {
     assert.equal('previousSeverity' in change && change.previousSeverity, 'medium')
   })
 
-  it('that becomes milder keeps its severity and its words', () => {
+  test('that becomes milder keeps its severity and its words', () => {
     const { alert } = findAgain(open, found({ severity: 'low', title: 'milder' }))
     assert.deepEqual([alert.severity, alert.title], ['medium', open.title])
   })
 
-  it('is acknowledged once, and only while it is open', () => {
+  test('is acknowledged once, and only while it is open', () => {
     assert.equal(acknowledged.acknowledgedBy, 'ana')
     assert.equal(acknowledge(acknowledged, 'ben', null, 3000), null)
     assert.equal(acknowledge(resolved, 'ben', null, 3000), null)
   })
 
-  it('is resolved after its quiet time, and not a millisecond before', () => {
+  test('is resolved after its quiet time, and not a millisecond before', () => {
     assert.equal(resolveQuiet(open, 500, 1499), null)
     assert.equal(resolveQuiet(open, 500, 1500)?.event, 'resolved')
     assert.equal(resolveQuiet(resolved, 500, 99_000), null)
   })
 
-  it('that comes back after its resolution is the same one, open, and counted anew', () => {
+  test('that comes back after its resolution is the same one, open, and counted anew', () => {
     const { event, alert } = findAgain(resolved, found({ at: 9000 }))
     assert.deepEqual(
       [event, alert.id, alert.state, alert.count, alert.firstAt, alert.reopened, alert.acknowledgedBy, alert.resolvedAt],
@@ -58,7 +58,7 @@ describe('an alert', () => {
     )
   })
 
-  it('keeps ten ids of requests at most', () => {
+  test('keeps ten ids of requests at most', () => {
     const ids = (count: number) => Array.from({ length: count }, (_, index) => `r${index}`)
     assert.equal(findAgain(open, found({ ids: ids(30) })).alert.ids.length, 10)
     assert.equal(raise(found({ ids: ids(30) }), 'a2').alert.ids.length, 10)

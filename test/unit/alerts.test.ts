@@ -1,7 +1,8 @@
 /** Alerts over their store, with receivers in memory. */
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, test } from 'node:test'
 import { NotTaken } from '../../src/alerts/receiver.ts'
 import { alertsOver, createFakeReceiver, found, openStore } from '../support/alerts.ts'
 import { eventually } from '../support/eventually.ts'
@@ -12,7 +13,7 @@ const refuse = (given: Partial<NotTaken>) => () => {
 }
 
 describe('alerts', () => {
-  it('of the same rule, integration and destination are one, which a receiver is told once', async (t) => {
+  test('of the same rule, integration and destination are one, which a receiver is told once', async (t) => {
     const ops = createFakeReceiver()
     const alerts = alertsOver(t, openStore().store, [ops])
     const changes = [alerts.take(found()), alerts.take(found()), alerts.take(found({ destination: 'b:443' }))]
@@ -30,7 +31,7 @@ describe('alerts', () => {
     )
   })
 
-  it('are resolved after a quiet time, and the receiver hears of it after all that came before', async (t) => {
+  test('are resolved after a quiet time, and the receiver hears of it after all that came before', async (t) => {
     const ops = createFakeReceiver()
     const alerts = alertsOver(t, openStore().store, [ops], 1000)
     const raised = alerts.take(found({ destination: 'a:443' }))
@@ -45,7 +46,7 @@ describe('alerts', () => {
     assert.deepEqual(ops.events(), ['raised a:443', 'acknowledged a:443', 'resolved a:443', 'reopened a:443'])
   })
 
-  it('are reminded of until somebody acknowledges them', async (t) => {
+  test('are reminded of until somebody acknowledges them', async (t) => {
     const ops = createFakeReceiver({ remindAfterMs: 1000 })
     const alerts = alertsOver(t, openStore().store, [ops])
     const id = alerts.take(found({ destination: 'a:443' }))?.alert.id ?? ''
@@ -63,21 +64,28 @@ describe('alerts', () => {
     assert.equal(alerts.status().receivers[0]?.waiting, 0)
   })
 
-  it('go only to receivers whose severity and filters they meet', async (t) => {
+  test('go only to receivers whose severity and filters they meet', async (t) => {
     const all = createFakeReceiver()
     const severe = createFakeReceiver({ name: 'severe', minSeverity: 'high' })
-    const other = createFakeReceiver({ name: 'other', owners: ['others@example.com'] })
-    const alerts = alertsOver(t, openStore().store, [all, severe, other])
+    const other = createFakeReceiver({
+      name: 'other',
+      owners: ['others@example.com'],
+      rules: ['new-destination'],
+      integrations: ['invoices'],
+    })
+    const none = createFakeReceiver({ name: 'none', rules: ['flood'] })
+    const elsewhere = createFakeReceiver({ name: 'elsewhere', integrations: ['crawler'] })
+    const alerts = alertsOver(t, openStore().store, [all, severe, other, none, elsewhere])
     alerts.take(found({ destination: 'a:443' }))
     alerts.take(found({ destination: 'b:443', severity: 'critical' }))
     alerts.take(found({ destination: 'c:443', owner: 'others@example.com' }))
     await eventually('all are delivered', () => all.taken.length === 3 && severe.taken.length === 1 && other.taken.length === 1)
-    assert.deepEqual([severe.events(), other.events()], [['raised b:443'], ['raised c:443']])
+    assert.deepEqual([severe.events(), other.events(), none.events(), elsewhere.events()], [['raised b:443'], ['raised c:443'], [], []])
   })
 
-  it('that a receiver does not take are sent until it does, after a restart too, in their order', async (t) => {
+  test('that a receiver does not take are sent until it does, after a restart too, in their order', async (t) => {
     const file = join(createFolder(t), 'watch.db')
-    const dead = createFakeReceiver()
+    const dead = createFakeReceiver({ maxDelayMs: 5 })
     dead.on(refuse({}))
     const first = alertsOver(t, openStore(file).store, [dead])
     const id = first.take(found({ destination: 'a:443' }))?.alert.id ?? ''
@@ -93,7 +101,7 @@ describe('alerts', () => {
     await eventually('nothing waits', () => openStore(file).store.waiting().length === 0)
   })
 
-  it('whose message is not taken as it is hold up no other', async (t) => {
+  test('whose message is not taken as it is hold up no other', async (t) => {
     const ops = createFakeReceiver()
     ops.on(({ alert }) => alert.destination === 'odd:443' && refuse({ isContent: true })())
     const alerts = alertsOver(t, openStore().store, [ops])
@@ -104,7 +112,7 @@ describe('alerts', () => {
     assert.deepEqual([ops.events(), alerts.status().receivers[0]?.waiting], [['raised b:443'], 2])
   })
 
-  it('wait in a bounded outbox, and the receiver hears what it has missed', async (t) => {
+  test('wait in a bounded outbox, and the receiver hears what it has missed', async (t) => {
     const ops = createFakeReceiver({ maxWaiting: 10 })
     ops.on(refuse({}))
     const alerts = alertsOver(t, openStore().store, [ops])
@@ -117,7 +125,7 @@ describe('alerts', () => {
     assert.equal(alerts.status().receivers[0]?.dropped, 0)
   })
 
-  it('of which only the state counts take the place of what waits', async (t) => {
+  test('of which only the state counts take the place of what waits', async (t) => {
     const ops = createFakeReceiver({ isLatestEnough: true })
     ops.on(refuse({}))
     const alerts = alertsOver(t, openStore().store, [ops], 1000)
@@ -129,14 +137,14 @@ describe('alerts', () => {
     assert.deepEqual(ops.events(), ['resolved a:443'])
   })
 
-  it('of one rule and integration are one alert beyond fifty destinations', (t) => {
+  test('of one rule and integration are one alert beyond fifty destinations', (t) => {
     const alerts = alertsOver(t, openStore().store, [])
     Array.from({ length: 80 }, (_, index) => alerts.take(found({ destination: `${index}:443` })))
     const { alerts: listed } = alerts.list({ limit: 1000 })
     assert.deepEqual([listed.length, listed.find(({ destination }) => destination === '(others)')?.count], [51, 30])
   })
 
-  it('are kept in memory while the store takes nothing, and written once it does', async (t) => {
+  test('are kept in memory while the store takes nothing, and written once it does', async (t) => {
     const { store, database } = openStore()
     database.exec('PRAGMA query_only = on')
     const ops = createFakeReceiver()
@@ -151,7 +159,21 @@ describe('alerts', () => {
     assert.deepEqual([store.active().length, alerts.status().storeProblem], [1, null])
   })
 
-  it('that nobody knows, or that are acknowledged already, cannot be acknowledged', (t) => {
+  test('are written again, with what waits, where the store was removed', async (t) => {
+    const file = join(createFolder(t), 'watch.db')
+    const dead = createFakeReceiver()
+    dead.on(refuse({}))
+    const { store, check } = openStore(file)
+    const alerts = alertsOver(t, store, [dead])
+    alerts.take(found())
+    rmSync(file)
+    check()
+    alerts.after(1)
+    const { store: again } = openStore(file)
+    assert.deepEqual([again.active().length, again.waiting().length], [1, 1])
+  })
+
+  test('that nobody knows, or that are acknowledged already, cannot be acknowledged', (t) => {
     const alerts = alertsOver(t, openStore().store, [])
     const id = alerts.take(found())?.alert.id ?? ''
     assert.equal(alerts.acknowledge('none', 'ana', null), 'there is no alert "none"')
@@ -159,7 +181,7 @@ describe('alerts', () => {
     assert.equal(alerts.acknowledge(id, 'ben', null), 'the alert is acknowledged, by ana')
   })
 
-  it('are forgotten thirty days after their resolution', (t) => {
+  test('are forgotten thirty days after their resolution', (t) => {
     const alerts = alertsOver(t, openStore().store, [], 1000)
     alerts.take(found())
     alerts.after(1000)
@@ -169,7 +191,7 @@ describe('alerts', () => {
     assert.equal(alerts.list({}).alerts.length, 0)
   })
 
-  it('are listed by state, severity, integration and rule, the newest first', (t) => {
+  test('are listed by state, severity, integration and rule, the newest first', (t) => {
     const alerts = alertsOver(t, openStore().store, [])
     const at = found().at
     alerts.take(found({ destination: 'a:443', at }))
@@ -185,7 +207,7 @@ describe('alerts', () => {
 })
 
 describe('a test of a receiver', () => {
-  it('says what it answered, and is no alert', async (t) => {
+  test('says what it answered, and is no alert', async (t) => {
     const ops = createFakeReceiver()
     const alerts = alertsOver(t, openStore().store, [ops])
     const tested = await alerts.test('ops')
@@ -194,7 +216,7 @@ describe('a test of a receiver', () => {
     assert.deepEqual([ops.taken[0]?.event, alerts.list({}).alerts], ['test', []])
   })
 
-  it('says why it was not taken, and who is unknown', async (t) => {
+  test('says why it was not taken, and who is unknown', async (t) => {
     const ops = createFakeReceiver()
     ops.on(refuse({ answer: { status: 403, text: 'no such hook' } }))
     const alerts = alertsOver(t, openStore().store, [ops])

@@ -53,6 +53,31 @@ const retries = (of: string): Readonly<Record<string, Shown>> => ({
   [`${of}.retries.backoff`]: ['unit/retries.test.ts', 'a random half of the pause is left out'],
   [`${of}.retries.budget`]: ['unit/retries.test.ts', 'retries are a share of the requests of an integration to an origin'],
 })
+const filters: Shown = ['unit/alerts.test.ts', 'go only to receivers whose severity and filters they meet']
+const webhook: Shown = ['unit/alert-receivers.test.ts', 'gets an alert as JSON with its owner, under an id that a repetition has again']
+const overTls: Shown = ['unit/alert-receivers.test.ts', 'is asked over TLS with a CA and a certificate of its own']
+const receiversOfFile: Shown = ['unit/config-watch.test.ts', 'a receiver needs its name, type and URL: everything else has a default']
+const slackSecrets: Shown = ['unit/config-watch.test.ts', 'keys of signatures and URLs of Slack are secrets']
+const receiverKeys: Readonly<Record<string, Shown>> = {
+  ...Object.fromEntries(['minSeverity', 'rules', 'integrations', 'owners'].map((key) => [`watch.receivers[].${key}`, filters])),
+  ...Object.fromEntries(['token', 'headers', 'secret'].map((key) => [`watch.receivers[].${key}`, webhook])),
+  ...Object.fromEntries(
+    ['ca', 'clientCertificate.certificate', 'clientCertificate.key'].map((key) => [`watch.receivers[].${key}`, overTls]),
+  ),
+  ...Object.fromEntries(['name', 'type', 'url'].map((key) => [`watch.receivers[].${key}`, receiversOfFile])),
+  ...Object.fromEntries(
+    ['token', 'headers.<name>', 'secret'].flatMap((key) => ['env', 'file'].map((from) => [`watch.receivers[].${key}.${from}`, secret])),
+  ),
+  'watch.receivers[].url.env': slackSecrets,
+  'watch.receivers[].url.file': secret,
+  'watch.receivers[].timeout': ['unit/alert-receivers.test.ts', 'that hangs or answers slowly is given up after its timeout'],
+  'watch.receivers[].maxDelay': ['unit/alerts.test.ts', 'that a receiver does not take are sent until it does'],
+  'watch.receivers[].maxWaiting': ['unit/alerts.test.ts', 'wait in a bounded outbox, and the receiver hears what it has missed'],
+  'watch.receivers[].remindAfter': ['unit/alerts.test.ts', 'are reminded of until somebody acknowledges them'],
+  'watch.receivers[].resend': ['flow/alertmanager.test.ts', 'keeps it while it is active'],
+  'watch.receivers[].labels': ['flow/alertmanager.test.ts', 'Alertmanager has an alert with its labels'],
+  'watch.resolveAfter': ['flow/alerts.test.ts', 'what is found is delivered, recorded, and resolved after watch.resolveAfter'],
+}
 const proxy = ['flow/lifecycle.test.ts', 'a listener for an unknown integration aborts with 78'] as const
 
 const manifestKeys: Readonly<Record<string, Shown>> = {
@@ -388,6 +413,7 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'http.dns.maxNames': ['flow/kept-names.test.ts', 'with maxNames: 0 each request asks'],
   'http.dnsServers': ['flow/policy-outside.test.ts', 'the addresses of a name are asked for down the same path'],
   ...watchRuleKeys,
+  ...receiverKeys,
   drainTimeout: ['flow/lifecycle.test.ts', 'live work that does not end within the drain timeout is cut'],
   'log.level': ['flow/no-secrets.test.ts', 'no secret of a request or of the configuration is in the log'],
 }

@@ -16,6 +16,7 @@ const findings: Readonly<Record<string, { readonly title: string; readonly sever
   revoked: { title: 'An open connection was no longer allowed and was cut', severity: severity.medium },
   breaker: { title: 'A circuit breaker has changed its state', severity: severity.low },
   rejected: { title: 'New manifests, rules or a bundle cannot be used', severity: severity.medium },
+  alert: { title: 'Something unusual passed', severity: severity.medium },
   finding: { title: 'A review of the audit log has found something', severity: severity.medium },
   continued: { title: 'An audit log was broken and was closed', severity: severity.high },
   'sink-refused': { title: 'A sink of the audit log refused records', severity: severity.medium },

@@ -1,0 +1,86 @@
+/** Alerts of a gateway: from a request that is unusual to a receiver that verifies what it gets. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { loadConfig } from '../../src/config/index.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
+import { type Posted, receiverOf, startReceiver } from '../support/alert-receivers.ts'
+import { alertsOver, found, openStore } from '../support/alerts.ts'
+import { eventually } from '../support/eventually.ts'
+import { createFolder } from '../support/folder.ts'
+import { grant, toLocalhost } from '../support/grant.ts'
+import { createInstallation, exchangeRaw, portOf, proxyHeader, root } from '../support/installation.ts'
+import { bodyOf, startOrigin } from '../support/origin.ts'
+
+async function arrange(t: TestContext) {
+  const origin = await startOrigin(t, { answer: (req, res) => void bodyOf(req).then(() => res.end('hello')) })
+  const receiver = await startReceiver(t)
+  const installation = createInstallation(t, {
+    config: `watch: { resolveAfter: 1500ms, receivers: [{ name: ops, type: webhook, url: "${receiver.url}/hook", secret: { file: secret } }] }`,
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
+  })
+  writeFileSync(join(installation.folder, 'secret'), 'a-shared-secret\n')
+  const gateway = await startGateway(loadConfig(installation.configFile), { logTo: { write: () => {} } })
+  t.after(() => gateway.close())
+  const destination = `localhost:${origin.port}`
+  const upload = (bytes: number) =>
+    exchangeRaw(
+      portOf(gateway),
+      `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n${'x'.repeat(bytes)}`,
+    )
+  return { records: installation.records, gateway, receiver, destination, upload }
+}
+
+test('what is found is delivered, recorded, and resolved after watch.resolveAfter', async (t) => {
+  const { records, gateway, receiver, destination, upload } = await arrange(t)
+  await upload(10_000_000)
+  await eventually('it is raised and resolved', () => receiver.taken.some(({ text }) => text.includes('"alert.resolved"')))
+  const messages = receiver.taken.map(({ text }) => JSON.parse(text)).filter(({ data }) => data.rule === 'exfiltration')
+  assert.deepEqual(
+    messages.map(({ type, data }) => [type, data.integration, data.destination, data.state]),
+    [
+      ['alert.raised', 'weather', destination, 'open'],
+      ['alert.resolved', 'weather', destination, 'resolved'],
+    ],
+  )
+  await gateway.close()
+  const changes = records().filter(({ type, rule }) => type === 'alert' && rule === 'exfiltration')
+  assert.deepEqual(
+    changes.map(({ event, alert, integration, requests }) => [event, alert, integration, requests ?? '']),
+    ['raised', 'resolved'].map((event) => [event, messages[0]?.data.id, 'weather', messages[0]?.data.ids.join(' ')]),
+  )
+})
+
+const docs = readFileSync(join(root, 'docs/watch/alerts.md'), 'utf8')
+const example = (language: string) => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(docs)?.[1] ?? ''
+
+/** A message as a receiver has it. */
+async function messageOf(t: TestContext): Promise<Posted> {
+  const server = await startReceiver(t)
+  const alerts = alertsOver(t, openStore().store, [{ receiver: receiverOf({ type: 'webhook', url: server.url, secret: 's3cret' }) }])
+  alerts.take(found({ title: '“ünïcode”' }))
+  await eventually('it is delivered', () => server.taken.length === 1)
+  return server.taken[0] as Posted
+}
+
+test('the lines of Python in docs/watch/alerts.md take what is genuine, and nothing that was changed or is old', async (t) => {
+  const { headers, text } = await messageOf(t)
+  const folder = createFolder(t, { 'verify.py': example('python'), 'message.json': JSON.stringify({ headers, text }) })
+  const verify = `import json; from verify import is_genuine
+given = json.load(open("message.json")); headers, body = given["headers"], given["text"].encode()
+print(is_genuine(headers, body, "s3cret"), is_genuine(headers, body + b" ", "s3cret"), is_genuine(headers, body, "other"),
+  is_genuine(headers, body, "s3cret", now=int(headers["webhook-timestamp"]) + 301), is_genuine({**headers, "webhook-id": "x"}, body, "s3cret"))`
+  const { stdout, stderr } = spawnSync('python3', ['-B', '-c', verify], { cwd: folder, encoding: 'utf8' })
+  assert.equal(stdout.trim(), 'True False False False False', stderr)
+})
+
+test('the lines for a shell in docs/watch/alerts.md take what is genuine, and nothing that was changed', async (t) => {
+  const { headers, text } = await messageOf(t)
+  const folder = createFolder(t, { body: text, changed: `${text} ` })
+  const names = { ID: headers['webhook-id'], TIMESTAMP: headers['webhook-timestamp'], SIGNATURE: headers['webhook-signature'] }
+  const env = { ...process.env, ...names, SECRET: 's3cret' } as NodeJS.ProcessEnv
+  const run = (script: string) => spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', env }).stdout.trim()
+  assert.deepEqual([run(example('sh')), run(example('sh').replace('cat body', 'cat changed'))], ['genuine', ''])
+})
