@@ -7,15 +7,17 @@ import {
   denial,
   type Hangup,
   type Identified,
+  isStopped,
   isTakeover,
   type Meter,
   Permit,
   Refusal,
   type Reply,
   type Stations,
+  stopRefusal,
   toRefusal,
 } from './core/index.ts'
-import { Settlement, type SettlingEnd, unrecorded } from './settlement.ts'
+import { Settlement, type SettlingEnd, unrecorded } from './settlement/index.ts'
 
 /** What a door gets: a reply whose record is durable, and the duty to call `settle` once. */
 export interface Settling {
@@ -70,7 +72,7 @@ class Passage extends Settlement implements Settling {
       if (isDraining() && arrival.door !== 'policy') throw draining()
       if (arrival.door !== 'policy') requireRoom()
       if (who instanceof Unidentified) throw who.refusal
-      requireNotSuspended(who)
+      requireNotStopped(who)
       const read = arrival.read(who) // parse, canonicalise; no body is read yet
       this.asked()
       // Pure, synchronous, in process; unless the rules that apply look at the body, or make an external call, which takes this
@@ -79,7 +81,7 @@ class Passage extends Settlement implements Settling {
       const evaluationMs = this.judged(this.#waitedMs)
       this.decision = decision
       this.subject = claim.subject
-      entry.decided(request, claim, decision, this.who?.credential) // on its way to disk; a reply waits for it; a log known to be broken refuses here
+      entry.decided(request, claim, decision, this.who?.credential, this.who?.contained) // on its way to disk; a reply waits for it; a log known to be broken refuses here
       this.decided = true
       decisionLog?.decided(arrival, request, claim, decision, evaluationMs)
       this.watched = watch?.decided(request, decision) ?? null
@@ -96,6 +98,7 @@ class Passage extends Settlement implements Settling {
         await (entry.durable() ?? undefined)
         this.enterLoop()
       }
+      this.requireGoingOn() // its integration may have been stopped during any of the waits
       const effect = lease.run(() => permit.perform(this)) // through the breaker; the effect, and its only caller
       this.leaveLoop()
       const raw = await effect
@@ -112,7 +115,7 @@ class Passage extends Settlement implements Settling {
       this.recorded()
       this.answer = this.timed(this.answer)
     } catch (error) {
-      await this.refuse(toRefusal(error))
+      await this.refuse(this.reasonOf(toRefusal(error)))
     }
     this.leaveLoop()
     return this
@@ -189,7 +192,7 @@ class Passage extends Settlement implements Settling {
     if (request.hangup.gone) throw new Refusal('client-closed', 'the caller went away')
     const who = this.#identify()
     if (who instanceof Unidentified) throw who.refusal
-    requireNotSuspended(who)
+    requireNotStopped(who)
     const { integration, identity } = who
     return { ...request, integration, identity }
   }
@@ -197,8 +200,11 @@ class Passage extends Settlement implements Settling {
   /** An arrival that cannot be parsed, or proves nothing, uses up a token of its peer before it is refused. */
   #identify(): Identified | Unidentified {
     try {
-      this.who = this.arrival.identify()
-      return this.who ?? new Unidentified(proofMissing(this.arrival.door))
+      const who = this.arrival.identify()
+      this.who = who
+      if (who === null) return new Unidentified(proofMissing(this.arrival.door))
+      // Its tokens prove nothing: it takes part in no quota of its integration. The record says whose they are.
+      return who.contained?.state === 'killed' ? new Unidentified(stopRefusal(who.contained)) : who
     } catch (error) {
       return new Unidentified(error)
     }
@@ -281,11 +287,7 @@ function proofMissing(door: Arrival['door']): Refusal {
   })
 }
 
-/** Throws `Refusal('suspended')`. */
-function requireNotSuspended({ suspended }: Identified): void {
-  if (suspended === undefined) return
-  const { until } = suspended
-  const detail = `an operator has suspended this integration${until === null ? '' : ` until ${until}`}`
-  const waitS = until === null ? null : Math.max(1, Math.ceil((Date.parse(until) - Date.now()) / 1000))
-  throw new Refusal('suspended', detail, waitS === null ? {} : { headers: ['retry-after', String(waitS)] })
+/** Throws `Refusal('suspended')` or `Refusal('killed')`. */
+function requireNotStopped({ contained }: Identified): void {
+  if (contained !== undefined && isStopped(contained)) throw stopRefusal(contained)
 }

@@ -1,4 +1,4 @@
-/** What is kept over restarts: the tokens of manifests that may be unreadable by then, and which integrations are suspended. */
+/** What is kept over restarts: the tokens of manifests that may be unreadable by then. */
 import { readFile } from 'node:fs/promises'
 import { writeAtomically } from '../files/index.ts'
 
@@ -10,17 +10,14 @@ export class AccessError extends Error {
   }
 }
 
-export interface Suspension {
+/** Of an earlier version, which kept suspensions here. */
+interface Suspension {
   /** ISO 8601, UTC. */
   readonly since: string
   /** ISO 8601, UTC; `null`: until it is resumed. */
   readonly until: string | null
-  /** For operators and the record; callers do not see it. */
   readonly reason: string | null
 }
-
-/** `now`: milliseconds since the epoch. */
-export const isInForce = ({ until }: Suspension, now: number): boolean => until === null || Date.parse(until) > now
 
 export interface KeptIdentity {
   readonly name: string
@@ -31,7 +28,8 @@ export interface KeptIdentity {
 export interface Kept {
   /** By the manifest's file name. */
   readonly manifests: Readonly<Record<string, KeptIdentity>>
-  readonly suspended: Readonly<Record<string, Suspension>>
+  /** Absent once `containment` has taken them over. */
+  readonly suspended?: Readonly<Record<string, Suspension>>
 }
 
 /** `null` if nothing is kept yet. Throws `AccessError`, which names the file, if it cannot be used. */
@@ -46,7 +44,7 @@ export async function readKept(file: string): Promise<Kept | null> {
   const kept = parsed(text)
   if (kept === null)
     throw new AccessError(
-      `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then no integration is suspended`,
+      `${file} is not what a gateway keeps of tokens. Restore it, or remove it: then tokens are read from the manifests again`,
     )
   return kept
 }
@@ -54,9 +52,9 @@ export async function readKept(file: string): Promise<Kept | null> {
 function parsed(text: string): Kept | null {
   try {
     const { manifests, suspended } = JSON.parse(text) as Partial<Kept>
-    if (manifests === undefined || suspended === undefined || !isMap(manifests) || !isMap(suspended)) return null
-    const isWhole = Object.values(manifests).every(isIdentity) && Object.values(suspended).every(isSuspension)
-    return isWhole ? { manifests, suspended } : null
+    if (manifests === undefined || !isMap(manifests) || !Object.values(manifests).every(isIdentity)) return null
+    if (suspended === undefined) return { manifests }
+    return isMap(suspended) && Object.values(suspended).every(isSuspension) ? { manifests, suspended } : null
   } catch {
     return null
   }

@@ -2,8 +2,8 @@
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
-import type { Access } from '../access/index.ts'
 import type { Role } from '../config/index.ts'
+import type { Containment } from '../containment/index.ts'
 import { type Integration, Refusal } from '../core/index.ts'
 import type { Holds } from '../holds/index.ts'
 import { mayActAs, type Principal } from '../operators/index.ts'
@@ -13,6 +13,7 @@ import { type ActFacts, type ActResult, createActs, nameOf, refusal } from './ac
 import { sendJson, sendProblem } from './answers.ts'
 import { type ArchiveRecords, addArchiveRoute } from './archive-route.ts'
 import { type AuthorCommands, addAuthorRoutes } from './author-routes.ts'
+import { addContainmentRoutes } from './containment-routes.ts'
 import { addDashboardRoutes } from './dashboard-routes.ts'
 import type { Serve } from './guard.ts'
 import { addHoldRoutes } from './hold-routes.ts'
@@ -29,7 +30,7 @@ export interface ApiOptions {
   readonly reload: (from: string) => Promise<ReloadResult>
   /** Recorded before it is done. `ok: false`: it cannot be rotated so, and nothing has happened. */
   readonly rotateCa: (overlapMs: number | null) => Promise<ActResult>
-  readonly access: Pick<Access, 'suspend' | 'resume' | 'tokensOf'>
+  readonly containment: Containment
   readonly log: LogAccess
   readonly holds: Holds
   readonly archive: ArchiveRecords
@@ -63,7 +64,7 @@ function createApiApp(
     activation,
     reload,
     rotateCa,
-    access,
+    containment,
     log,
     holds,
     archive,
@@ -90,7 +91,7 @@ function createApiApp(
       if (principal !== undefined && mayActAs(principal, role)) return next()
       sendProblem(res, 403, `this is for the role ${role}${principal === undefined ? '' : `, and you are ${principal.role}`}`)
     }
-  app.get(['/v1/me', '/v1/status', '/v1/usage', '/v1/policy', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
+  app.get(['/v1/me', '/v1/status', '/v1/usage', '/v1/policy', '/v1/containment', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
   app.get('/v1/integrations/:name', may('auditor'))
   addDashboardRoutes(app, { principalOf: (req) => principals.get(req), integration })
   app.get('/v1/status', (_req, res) => void res.json(status()))
@@ -112,23 +113,13 @@ function createApiApp(
   const acts = createActs({ app, note, recorded, principalOf: (req) => principals.get(req) })
   addHoldRoutes(acts, holds)
   addArchiveRoute(acts, archive)
+  addContainmentRoutes(app, acts, containment)
   addIncidentRoutes(acts, { log, record: recordIncident })
   acts.add('/v1/reload', 'reload', ({ principal }) => reload(nameOf(principal)))
   acts.add('/v1/policy/rollback', 'rollback', ({ principal }) => activation.rollback(nameOf(principal)))
   acts.add('/v1/policy/follow', 'follow', ({ principal }) => activation.follow(nameOf(principal)))
   acts.add('/v1/policy/activate/:revision', 'activate', ({ params: { revision = '' }, principal }) =>
     activation.activate(revision, nameOf(principal)),
-  )
-  acts.add('/v1/integrations/:name/suspend', 'suspend', async ({ params: { name = '' }, query: { forMs, reason } }) => {
-    if (access.tokensOf(name) === null) return refusal(`there is no integration "${name}"`)
-    const ms = forMs === undefined ? null : Number(forMs)
-    if (ms !== null && !isWholeUpTo(ms, longestSuspensionMs))
-      return refusal('forMs is a whole number of milliseconds, above zero and of ten years at most')
-    const { until } = await access.suspend(name, { forMs: ms, reason: textOf(reason) })
-    return { ok: true, until }
-  })
-  acts.add('/v1/integrations/:name/resume', 'resume', async ({ params: { name = '' }, query }) =>
-    (await access.resume(name, textOf(query['reason']))) ? { ok: true } : refusal(`"${name}" is not suspended`),
   )
   acts.add('/v1/ca/rotate', 'rotate-ca', async ({ query: { overlapMs } }) => {
     const ms = overlapMs === undefined ? null : Number(overlapMs)
@@ -142,7 +133,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/watch, /v1/watch/<integration>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, /v1/integrations/<name>/resume, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
+          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/containment, /v1/watch, /v1/watch/<integration>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, …/resume, …/contain, …/lift, …/approve, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
       }),
   )
   // Express' own would answer with a page that shows the stack.
@@ -163,18 +154,10 @@ function isWholeUpTo(ms: number, most: number): boolean {
 
 const longestOverlapMs = 366 * 24 * 3600 * 1000
 
-/** What lasts longer is meant until it is resumed. */
-const longestSuspensionMs = 10 * 365.25 * 24 * 3600 * 1000
-
 /** The act is done: the operator gets an answer only once it is recorded, and never one that says that nothing has happened. */
 const unrecorded = {
   status: 503,
   title: 'Not recorded',
   detail:
     'the audit log cannot be written, so there is no record of what you asked for, which may be in force until a restart; every request is answered 503 meanwhile. Repair the disk of the log, and restart the gateway',
-}
-
-/** For the record: one line, cut to a length that people read. */
-function textOf(given: unknown): string | null {
-  return typeof given === 'string' && given !== '' ? given.slice(0, 500) : null
 }

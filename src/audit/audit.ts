@@ -69,6 +69,7 @@ export interface AuditStation extends AuditLog {
       | 'revoked'
       | 'access'
       | 'suspended'
+      | 'containment'
       | 'resumed'
       | 'ca-rotated'
       | 'acted'

@@ -3,6 +3,7 @@ import {
   type AccessRequest,
   type Arrival,
   type Claim,
+  type Contained,
   type Decision,
   type Entry,
   type Identified,
@@ -51,12 +52,12 @@ export class ArrivalEntry implements Entry {
   }
 
   /** Throws `Refusal('audit-unavailable')` where the log is known to be broken. */
-  decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string): void {
+  decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string, contained?: Contained): void {
     this.#log.writer.requireWritable()
     const { allow, rule, capability, reasons, revision } = decision
     const { integration, identity, kind, action } = request
     this.#mask = this.#log.mask.of(integration.redaction)
-    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}"${credential === undefined ? '' : `,"credential":"${credential}"`},"kind":"${kind}","action":${quote(action, shortBytes)},"subject":${subjectText(this.#mask, claim.subject)},"allow":${allow},"rule":${quote(rule, 2 * shortBytes)}${capability === null ? '' : `,"capability":${quote(capability, shortBytes)}`}${reasons.length === 0 ? '' : `,"reasons":${reasonsText(this.#mask, reasons)}`},"revision":"${revision}"`
+    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}"${credential === undefined ? '' : `,"credential":"${credential}"`}${containmentText(contained)},"kind":"${kind}","action":${quote(action, shortBytes)},"subject":${subjectText(this.#mask, claim.subject)},"allow":${allow},"rule":${quote(rule, 2 * shortBytes)}${capability === null ? '' : `,"capability":${quote(capability, shortBytes)}`}${reasons.length === 0 ? '' : `,"reasons":${reasonsText(this.#mask, reasons)}`},"revision":"${revision}"`
     this.#group = this.#log.append('decided', fields, true, integration.name)
   }
 
@@ -109,9 +110,13 @@ export class ArrivalEntry implements Entry {
   }
 }
 
-function identityText({ integration, identity, credential }: Identified): string {
+function identityText({ integration, identity, credential, contained }: Identified): string {
   const proved = `"integration":"${integration.name}","identity":"${identity}"`
-  return credential === undefined ? proved : `${proved},"credential":"${credential}"`
+  return `${proved}${credential === undefined ? '' : `,"credential":"${credential}"`}${containmentText(contained)}`
+}
+
+function containmentText(contained: Contained | undefined): string {
+  return contained === undefined ? '' : `,"containment":"${contained.state}"`
 }
 
 /** To the microsecond. */

@@ -3,11 +3,12 @@ import { lookup } from 'node:dns/promises'
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
-import { isInForce, readKept } from '../access/index.ts'
+import { readKept } from '../access/index.ts'
 import { AuditError, freeBytesOf, roomOf } from '../audit/index.ts'
 import { persistedBundles } from '../bundles/index.ts'
 import { prepareTrustFolder, readAuthority } from '../certs/index.ts'
 import { type Config, requireKnown } from '../config/index.ts'
+import { everything, isInForce, readEntries, strictestOf } from '../containment/index.ts'
 import type { Integration } from '../core/index.ts'
 import { requireLocal } from '../files/index.ts'
 import { loadManifests } from '../manifests/index.ts'
@@ -80,8 +81,17 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('state folder', () => checkStateFolder(config.state.folder))
   await check('access', async () => {
     const kept = await readKept(config.state.access)
-    const suspended = Object.entries(kept?.suspended ?? {}).filter(([, suspension]) => isInForce(suspension, Date.now()))
-    return suspended.length > 0 ? { warn: `suspended: ${suspended.map(([name]) => name).join(', ')}` } : 'no integration is suspended'
+    const contained = await readEntries(config.state.containment)
+    const states = Object.entries(contained ?? {}).flatMap(([name, entry]) => {
+      const state = strictestOf(entry, Date.now())?.state
+      return state === undefined ? [] : [{ state, name: name === everything ? 'everything' : name }]
+    })
+    // An earlier version kept them in the other file; the next start takes them over.
+    const before = Object.entries(kept?.suspended ?? {}).filter(([, suspension]) => isInForce(suspension, Date.now()))
+    states.push(...before.map(([name]) => ({ state: 'suspended' as const, name })))
+    if (states.length === 0) return 'no integration is suspended'
+    const byState = Map.groupBy(states, ({ state }) => state)
+    return { warn: Array.from(byState, ([state, all]) => `${state}: ${all.map(({ name }) => name).join(', ')}`).join('; ') }
   })
   await check('sockets', () => `${requireSockets(config)}`)
   await check('ports', () => ports(config))

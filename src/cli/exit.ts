@@ -14,7 +14,15 @@ export class CommandError extends Error {
   }
 }
 
-const lastingNames = ['AccessError', 'BundleError', 'CompilerMissing', 'HistoryError', 'ReferenceDifference', 'RegoError']
+const lastingNames = [
+  'AccessError',
+  'BundleError',
+  'CompilerMissing',
+  'ContainmentFileError',
+  'HistoryError',
+  'ReferenceDifference',
+  'RegoError',
+]
 /** Of the file system, and of an address that only a privileged process may listen on. */
 const lastingCodes = ['EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'EPERM', 'EROFS']
 const lastingMessages =

@@ -14,7 +14,7 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   let running: Gateway | null = null
   // A request's failure is caught where it is served, or costs its connection; what comes here is a bug after which the state is unknown.
   process.on('uncaughtException', (error) => {
-    if (running?.contain(error) === true) return
+    if (running?.cut(error) === true) return
     // The logger may be what failed; its mask is not left out for that.
     const err = createRedactor(config.secrets).text(error.stack ?? String(error))
     const line = { level: 'fatal', time: new Date().toISOString(), msg: 'an error that nothing caught; the gateway ends', err }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 export interface StateFolder {
   /** The gateway's own, mode 0700; its lock lies in it. */
   readonly folder: string
-  /** Who may come in: hashes of tokens, and suspensions. */
+  /** Who may come in: hashes of tokens. */
   readonly access: string
   /** Where `audit.folder` is absent. */
   readonly audit: string
@@ -15,6 +15,8 @@ export interface StateFolder {
   readonly auditKey: string
   /** The last good archive of each bundle of a server. */
   readonly bundles: string
+  /** What integrations are held in. */
+  readonly containment: string
   /** The interception CA, the key of the certificates that it issues, and what clients need to trust it. */
   readonly ca: AuthorityFolder
   /** Programs that the gateway had to build, and scratch files of a compilation. */
@@ -83,6 +85,7 @@ export function stateFolder(folder: string): StateFolder {
     auditIndex: join(folder, 'audit-index'),
     auditKey: join(folder, 'audit.key'),
     bundles: join(folder, 'bundles'),
+    containment: join(folder, 'containment.json'),
     ca: { ...trustFolder(ca), key: join(ca, 'ca.key'), leafKey: join(ca, 'leaf-rsa.key'), rotation: join(ca, 'rotation.pem') },
     compiler: join(folder, 'compiler'),
     history: join(folder, 'policies/history'),

@@ -1,2 +1,3 @@
-/** What is open, and is evaluated again when the policy or its caller's identity changes. */
+/** What is open and under way, and ends when the policy, its caller's identity or the state of its integration say so. */
+export { createExchanges } from './exchanges.ts'
 export { createOpenConnections } from './open-connections.ts'

@@ -7,6 +7,7 @@ import {
   denial,
   type Hangup,
   type Identified,
+  isStopped,
   type Needs,
   type OpenConnections,
   type Policy,
@@ -78,7 +79,7 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
   function reauthenticated({ request, reauthenticate }: Open): Identified | null {
     try {
       const who = reauthenticate()
-      return who?.integration.name === request.integration.name && who.suspended === undefined ? who : null
+      return who?.integration.name === request.integration.name && !isStopped(who.contained) ? who : null
     } catch {
       return null
     }

@@ -1,4 +1,5 @@
 /** Which integration calls, through which door, and whether its connection is still there. */
+import type { Contained } from './containment.ts'
 import type { Integration } from './integration.ts'
 
 /** The ways in. A door turns bytes into an `Arrival` and a `Reply` back into bytes; `policy` is the one for external calls of rules (core/external-calls.ts). */
@@ -14,8 +15,8 @@ export interface Identified {
   readonly credential?: string
   /** Whether this is the SHA-256 of a token of any integration: what holds one is not passed on. Those of its own manifest count alone where absent. */
   readonly isToken?: (digest: Buffer) => boolean
-  /** An operator has suspended it, until that time (ISO 8601) or, where it is `null`, until it is resumed. */
-  readonly suspended?: { readonly until: string | null }
+  /** What it is held in; absent: nothing. */
+  readonly contained?: Contained
 }
 
 /**

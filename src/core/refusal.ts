@@ -1,4 +1,5 @@
 /** The one error that a station throws on purpose. Anything else that is thrown is a bug and becomes `internal`. */
+import type { ContainmentState } from './containment.ts'
 import { type Decision, isEngineFailure } from './decision.ts'
 import type { JsonObject } from './json.ts'
 import { type ProblemCode, problems, problemType } from './problems.ts'
@@ -73,11 +74,18 @@ export function toRefusal(error: unknown): Refusal {
     : new Refusal('internal', 'an unexpected error; the operator’s log has it under this id', { cause: error })
 }
 
+export interface ProblemCaller {
+  readonly selfUrl?: string | null | undefined
+  readonly state?: ContainmentState | undefined
+}
+
 /**
  * A problem document (RFC 9457) as an Answer; `Sallyport-Problem` tells the gateway's errors from an origin's. `selfUrl`: as `Arrival.selfUrl`;
  * absolute, because a relative one would be resolved against the URL that was asked for, which may be an origin's.
+ * `state`: what the caller's integration is held in.
  */
-export function toProblem(refusal: Refusal, requestId: string, selfUrl: string | null = null): Answer {
+export function toProblem(refusal: Refusal, requestId: string, caller: ProblemCaller | null = null): Answer {
+  const { selfUrl = null, state } = caller ?? {}
   const { status, title } = problems[refusal.code]
   const document = {
     type: problemType(refusal.code),
@@ -86,6 +94,7 @@ export function toProblem(refusal: Refusal, requestId: string, selfUrl: string |
     detail: refusal.message,
     instance: `urn:sallyport:request:${requestId}`,
     code: refusal.code,
+    ...(state !== undefined && { containment: state }),
     ...(selfUrl !== null && { self: selfUrl }),
     ...refusal.members,
   }

@@ -11,6 +11,9 @@ export interface Slowed {
   end(): void
 }
 
+/** Of an exchange that was stopped. */
+export const nothingPasses: Slowed = { next: async () => 0, end() {} }
+
 /** `false`: the exchange is over or `to` was closed, and not all of the chunk has been written. */
 export async function writeSlowly(slowed: Slowed, chunk: Uint8Array, to: Writable): Promise<boolean> {
   for (let from = 0; from < chunk.byteLength; ) {

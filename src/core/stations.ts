@@ -1,6 +1,7 @@
 /** What each station of the path promises. Rooms below the pipeline implement these, and `gateway/` joins them. */
 import type { Arrival, Needs } from './arrival.ts'
 import type { Identified } from './caller.ts'
+import type { Contained } from './containment.ts'
 import type { Decision } from './decision.ts'
 import type { Integration } from './integration.ts'
 import type { BreakerReport, Outcome, Tokens } from './outcome.ts'
@@ -84,8 +85,8 @@ export interface Limits {
 export interface Entry {
   /** Id of the trace, as its records have it: what the caller names, or a new one. */
   readonly trace: string
-  /** `credential`: as in `Identified`. Throws `Refusal('audit-unavailable')` when the log is known to be broken: no effect begins. */
-  decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string): void
+  /** `credential` and `contained`: as in `Identified`. Throws `Refusal('audit-unavailable')` when the log is known to be broken: no effect begins. */
+  decided(request: AccessRequest, claim: Claim, decision: Decision, credential?: string, contained?: Contained): void
   /** Instead of `decided`, where the path ended before a decision. */
   refused(refusal: Refusal, who: Identified | null): void
   /** Instead of both records, in a flood: it is counted, and recorded in a sum of equal refusals. */
@@ -114,6 +115,20 @@ export interface OpenConnections {
    * `reauthenticate` (as `Arrival.identify`) no longer says that the same integration calls.
    */
   watch(request: AccessRequest, decided: Decision, reply: Takeover, reauthenticate: () => Identified | null): Takeover
+}
+
+/** One arrival on its way, from its first moment until it is settled. */
+export interface Exchange {
+  /** Whose it is, as far as that is known by now. */
+  readonly integration: string | null
+  /** Its integration may do nothing any more: it ends, and no further byte passes. Never throws. */
+  stop(contained: Contained): void
+}
+
+/** Every exchange of the gateway, so that those of one integration can be stopped. */
+export interface Exchanges {
+  began(exchange: Exchange): void
+  ended(exchange: Exchange): void
 }
 
 export interface DecisionLog {
@@ -158,6 +173,7 @@ export interface Stations {
   readonly tracing?: Tracing
   readonly cpu?: CpuShare
   readonly openConnections: OpenConnections
+  readonly exchanges: Exchanges
   /** For denials of the default policy. */
   readonly suggest: Suggest
   /** The gateway is shutting down: new work is refused, and live work may end. */

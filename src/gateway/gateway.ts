@@ -4,11 +4,11 @@ import type { AppendFile } from '../audit/index.ts'
 import { createServerClient } from '../bundles/index.ts'
 import { createLeaves } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
-import { createOpenConnections } from '../connections/index.ts'
+import { createExchanges, createOpenConnections } from '../connections/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import {
   createConnectionShares,
-  createContainment,
+  createErrorBoundary,
   createIds,
   createInterceptDoor,
   createPolicyDoor,
@@ -31,7 +31,7 @@ import { createBundleDelivery } from './bundle-delivery.ts'
 import { createCallers } from './callers.ts'
 import { createFailures } from './failures.ts'
 import { createFollowing } from './follow-folders.ts'
-import { createListeners } from './listeners.ts'
+import { createListeners, servingSettings } from './listeners.ts'
 import { createLogWork } from './log-work.ts'
 import { createMetering } from './metering.ts'
 import { createOperator } from './operator.ts'
@@ -51,7 +51,7 @@ export interface Gateway {
   readonly health: { readonly host: string; readonly port: number }
   reload(): Promise<ReloadResult>
   /** For what nothing caught: cuts the caller's connection on whose behalf it was thrown; `false` where there is none. */
-  contain(error: unknown): boolean
+  cut(error: unknown): boolean
   /** Refuses new work, lets live work end within the drain timeout, flushes the log. */
   close(): Promise<void>
 }
@@ -98,23 +98,20 @@ export async function startGateway(
   const trust = createTrust({ config, note, noted: audit.noted, logger })
   const nextId = createIds()
   const failures = createFailures(metrics, logger)
-  const containment = createContainment(failures.onUncaught)
-  const { maxHeaderBytes, headersTimeoutMs, keepAliveMs, idleTimeoutMs, linger, maxStreams } = config.http
+  const errorBoundary = createErrorBoundary(failures.onUncaught)
   const serving: ServingOptions = {
     // What comes through an intercepted tunnel takes the path that opened the tunnel, so doors are made before it.
     handle: (arrival) => handle(arrival),
-    ...{ nextId, containment, sessionKeeper: createSessionKeeper(), idleTimeoutMs, linger, maxStreams },
-    http: {
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: 0,
-      keepAliveTimeout: keepAliveMs,
-      noDelay: true,
-    },
+    ...{ nextId, errorBoundary, sessionKeeper: createSessionKeeper(), ...servingSettings(config.http) },
   }
   const secureContext = createLeaves(trust.current).contextFor
-  const inner = createInterceptDoor({ serving, secureContext, headersTimeoutMs, offersHttp2: config.http.http2 })
-  const resources = createResources({ config, descriptors, metrics, report: metering.limits.report, intercept: inner.intercept })
+  const inner = createInterceptDoor({
+    ...{ serving, secureContext, headersTimeoutMs: config.http.headersTimeoutMs, offersHttp2: config.http.http2 },
+  })
+  const resources = createResources({
+    ...{ config, descriptors, metrics, report: metering.limits.report, intercept: inner.intercept },
+    containedIn: (name) => containment.of(name),
+  })
 
   // What decides.
   const folders = gatewayFolders(config.state.compiler)
@@ -144,12 +141,15 @@ export async function startGateway(
       logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
     },
   })
-  const { access, callers } = createCallers({
+  const exchanges = createExchanges()
+  const entrance = createCallers({
     ...{ config, registry, logger, metrics, note },
     noted: audit.noted,
     reevaluate: openConnections.reevaluate,
+    stop: exchanges.stop,
     cut: shares.cut,
   })
+  const { access, containment, callers } = entrance
 
   // How a policy comes into force.
   const lookup = createOperatorLookup()
@@ -191,6 +191,7 @@ export async function startGateway(
     usage: metering.usage,
     watch: watching.station,
     openConnections,
+    exchanges,
     isDraining: () => state.draining,
     requireRoom: keeping.requireRoom,
     onBytes: createRelief(),
@@ -211,7 +212,7 @@ export async function startGateway(
   const doors = createListeners({ config, shares, callers, serving, denyInside: inner.denyInside })
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
-    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, state, metrics, logger },
+    ...{ config, version, policies, lifecycle, delivery, referenceReports, warnings, access, containment, state, metrics, logger },
     ...{ audit, keeping, shipping, holds: logWork.holds, watching },
     reload: (from: string) => following.reload('operator', from),
     rotateCa: trust.rotate,
@@ -231,7 +232,7 @@ export async function startGateway(
       closeTracing,
       trust.close,
       () => referenceReports?.close(),
-      access.close,
+      containment.close,
       resources.close,
       metering.keeper.close,
       watching.close,
@@ -247,7 +248,7 @@ export async function startGateway(
     // Before anything is read: a change meanwhile is not missed.
     await following.begin()
     // Access too is read before the policy: a manifest that was removed while no gateway ran is a change like any other.
-    await Promise.all([keeping.start(), access.start(), metering.keeper.restore(), trust.current(), audit.ready()])
+    await Promise.all([keeping.start(), entrance.start(), metering.keeper.restore(), trust.current(), audit.ready()])
     await lifecycle.activation.start()
   } catch (error) {
     await shutdown.release()
@@ -288,7 +289,7 @@ export async function startGateway(
       shipping.reopen()
       return following.reload('signal')
     },
-    contain: containment.contain,
+    cut: errorBoundary.cut,
     close: shutdown.drain,
   }
 }

@@ -63,3 +63,10 @@ export function createListeners(options: ListenersOptions): Listeners {
 
   return { open }
 }
+
+/** What all doors are served with; Node's own timeout of requests is off, since the path has its own. */
+export function servingSettings(given: Config['http']): Pick<ServingOptions, 'http' | 'idleTimeoutMs' | 'linger' | 'maxStreams'> {
+  const { maxHeaderBytes: maxHeaderSize, headersTimeoutMs: headersTimeout, keepAliveMs: keepAliveTimeout } = given
+  const { idleTimeoutMs, linger, maxStreams } = given
+  return { idleTimeoutMs, linger, maxStreams, http: { maxHeaderSize, headersTimeout, requestTimeout: 0, keepAliveTimeout, noDelay: true } }
+}

@@ -4,6 +4,7 @@ import { type Admin, createAdmin, type Health } from '../admin/index.ts'
 import type { AuditStation } from '../audit/index.ts'
 import type { Delivery } from '../bundles/index.ts'
 import type { Config } from '../config/index.ts'
+import type { Containment } from '../containment/index.ts'
 import type { Integration } from '../core/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import type { Holds } from '../holds/index.ts'
@@ -29,6 +30,7 @@ export interface OperatorOptions {
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
+  readonly containment: Containment
   readonly keeping: Pick<Keeping, 'room' | 'archive'>
   readonly shipping: { status(): readonly SinkStatus[] }
   readonly holds: Holds
@@ -49,7 +51,8 @@ export interface OperatorOptions {
 
 export function createOperator(options: OperatorOptions): Admin {
   const { config, maxConnections, version, policies, lifecycle, delivery, referenceReports, warnings } = options
-  const { access, audit, holds, keeping, shipping, state, usage, watching, integrations, reload, rotateCa, metrics, logger } = options
+  const { access, containment, audit, holds, keeping, shipping, state, usage, watching, integrations, reload, rotateCa, metrics, logger } =
+    options
   const { active, shadow } = policies
   const { activation } = lifecycle
   metrics.gauge('sallyport_policy_rejected', 'Whether the newest manifests, rules or bundles were rejected and older ones decide.', () =>
@@ -91,6 +94,7 @@ export function createOperator(options: OperatorOptions): Admin {
       revision: active.revision(),
       pinned: activation.pinned(),
       integrations: integrations(),
+      suspended: suspendedIn(containment),
       ...access.status(),
       rejected: activation.rejected(),
       warnings: warnings(),
@@ -104,7 +108,7 @@ export function createOperator(options: OperatorOptions): Admin {
     activation,
     reload,
     rotateCa,
-    access,
+    containment,
     holds,
     archive: keeping.archive,
     watch: watching,
@@ -127,4 +131,10 @@ export function createOperator(options: OperatorOptions): Admin {
     note: (facts) => audit.note('acted', facts),
     logger,
   })
+}
+
+/** By name; those in other states are elsewhere. */
+function suspendedIn({ list }: Containment) {
+  const suspended = list().filter(({ state }) => state === 'suspended')
+  return Object.fromEntries(suspended.map(({ integration, since, until, reason }) => [integration, { since, until, reason }]))
 }

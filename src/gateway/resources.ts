@@ -1,6 +1,6 @@
 /** Joins what can be touched: the ways out to the network, and a resource for each kind of request. */
 import type { Config } from '../config/index.ts'
-import type { BucketReport, Resource, ResourceKind } from '../core/index.ts'
+import type { BucketReport, Contained, Resource, ResourceKind } from '../core/index.ts'
 import {
   createAddressRule,
   createDialer,
@@ -28,6 +28,7 @@ export interface ResourcesOptions {
   readonly descriptors: Descriptors
   readonly metrics: Metrics
   readonly report: (integration: string) => readonly BucketReport[]
+  readonly containedIn: (integration: string) => Contained | null
   /** Opens a tunnel; from the interception door. */
   readonly intercept: TunnelResourceOptions['intercept']
 }
@@ -39,7 +40,7 @@ export interface Resources {
   close(): Promise<void>
 }
 
-export function createResources({ config, descriptors, report, intercept, metrics }: ResourcesOptions): Resources {
+export function createResources({ config, descriptors, report, containedIn, intercept, metrics }: ResourcesOptions): Resources {
   const { http, services, websockets } = config
   const own = createOwnPorts()
   const staleNames = metrics.counter(
@@ -66,7 +67,7 @@ export function createResources({ config, descriptors, report, intercept, metric
     createTunnelResource({ dialer, idleTimeoutMs: http.idleTimeoutMs, intercept }),
     serviceResource,
     createFileResource(),
-    createSelfResource({ report }),
+    createSelfResource({ report, containedIn }),
     createLookupResource({ resolve, timeoutMs: http.connectTimeoutMs }),
   ]) {
     resources.set(resource.kind, resource as Resource)

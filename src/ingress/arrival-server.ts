@@ -7,8 +7,8 @@ import { createServer } from '../node-http.ts'
 import type { Handle } from '../pipeline.ts'
 import { RequestLines, type SessionKeeper } from '../sockets/index.ts'
 import { askedBy, askedInText } from './asked.ts'
-import type { Containment } from './containment.ts'
 import { serve } from './deliver.ts'
+import type { ErrorBoundary } from './error-boundary.ts'
 import { type DoorSettings, HttpArrival } from './http-arrival.ts'
 import { divertHttp2 } from './http2-preface.ts'
 import { type LingerBounds, linger } from './linger.ts'
@@ -31,7 +31,7 @@ export interface ServingOptions {
   readonly nextId: NextId
   /** Most streams that may be open at once on a connection of HTTP/2; each is an arrival, counted and limited by itself. */
   readonly maxStreams: number
-  readonly containment: Containment
+  readonly errorBoundary: ErrorBoundary
   readonly sessionKeeper: SessionKeeper
 }
 
@@ -55,7 +55,7 @@ export function createArrivalServer({
   linger: bounds,
   handle,
   nextId,
-  containment,
+  errorBoundary,
   door,
   route,
   ownerOf,
@@ -109,7 +109,7 @@ export function createArrivalServer({
   const server = createServer({ ...http, requireHostHeader: false, shouldUpgradeCallback }, routed)
   // The head is bounded in bytes. Node's own bound of 1000 headers refuses, or in earlier versions drops, headers within `http.maxHeader`.
   server.maxHeadersCount = 0
-  containment.watch(server)
+  errorBoundary.watch(server)
   server.setTimeout(idleTimeoutMs)
   // A caller that ends its side after its request still reads the reply. Off by default in Node, and missing in its types.
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true

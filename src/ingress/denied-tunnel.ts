@@ -10,6 +10,7 @@ const readableInside: ReadonlySet<ProblemCode> = new Set([
   'policy-denied',
   'policy-failed',
   'suspended',
+  'killed',
   'address-denied',
   'quota-exceeded',
   'concurrency-exceeded',

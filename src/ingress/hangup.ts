@@ -31,6 +31,8 @@ export function createCallerLine(hasLeft = false): CallerLine {
 
 export interface Deadline {
   readonly hangup: Hangup
+  /** Ends the wait before its time. */
+  hangUp(): void
   /** Call it when the wait is over. */
   end(): void
 }
@@ -39,12 +41,14 @@ export interface Deadline {
 export function createDeadline(timeoutMs: number, asker: Hangup): Deadline {
   const { hangup, leave } = createCallerLine()
   const timer = setTimeout(leave, timeoutMs)
-  const forget = asker.onGone(() => {
+  const hangUp = () => {
     clearTimeout(timer)
     leave()
-  })
+  }
+  const forget = asker.onGone(hangUp)
   return {
     hangup,
+    hangUp,
     end() {
       clearTimeout(timer)
       forget()

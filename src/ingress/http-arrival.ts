@@ -152,7 +152,7 @@ const proxyAuthorization = ['proxy-authorization'] as const
 
 function nothing(): void {}
 
-/** Outside of the loop over callbacks, where containment catches it. */
+/** Outside of the loop over callbacks, where the error boundary catches it. */
 function rethrow(error: unknown): never {
   throw error
 }

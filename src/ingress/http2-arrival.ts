@@ -222,7 +222,7 @@ export class Http2Arrival implements Arrival, Hangup {
 
 function ignore(): void {}
 
-/** Outside of the loop over callbacks, where containment catches it. */
+/** Outside of the loop over callbacks, where the error boundary catches it. */
 function rethrow(error: unknown): never {
   throw error
 }

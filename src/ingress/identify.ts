@@ -1,7 +1,7 @@
 /** Which integration calls: by the listener it was given, or by its proxy token. Never by an ordinary header. */
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import type { Identified, IdentityKind, Integration } from '../core/index.ts'
+import type { Contained, Identified, IdentityKind, Integration } from '../core/index.ts'
 
 /** The integrations that a caller can prove to be. */
 export interface Callers {
@@ -12,8 +12,8 @@ export interface Callers {
   tokensOf(name: string): readonly Buffer[]
   /** Whether this is the SHA-256 of a token of any of them. */
   isToken(digest: Buffer): boolean
-  /** `null` if it is not suspended. */
-  suspensionOf(name: string): { readonly until: string | null } | null
+  /** `null`: normal. */
+  containedIn(name: string): Contained | null
 }
 
 /** `authorization`: the value of Proxy-Authorization, or of Authorization where the gateway itself is asked, or `null`. `socket`: the connection that it came over. */
@@ -107,12 +107,12 @@ function findHolder(callers: Callers, { scheme, name, digest, credential }: Pres
   return integration === undefined || holders.length > 1 ? null : identified(callers, integration, 'token', credential)
 }
 
-/** With its suspension, so that a refusal for that is recorded under the integration's name. */
+/** With what it is held in, so that a refusal for that is recorded under the integration's name. */
 export function identified(callers: Callers, integration: Integration, identity: IdentityKind, credential?: string): Identified {
-  const suspended = callers.suspensionOf(integration.name)
+  const contained = callers.containedIn(integration.name)
   const { isToken } = callers
   const who = credential === undefined ? { integration, identity, isToken } : { integration, identity, isToken, credential }
-  return suspended === null ? who : { ...who, suspended }
+  return contained === null ? who : { ...who, contained }
 }
 
 function digest(token: string): Buffer {

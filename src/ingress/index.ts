@@ -2,9 +2,9 @@
 
 export type { ServingOptions } from './arrival-server.ts'
 export { type ConnectionShares, createConnectionShares } from './connection-shares.ts'
-export { createContainment } from './containment.ts'
 export type { DenyInside } from './denied-tunnel.ts'
 export { createDoors } from './doors.ts'
+export { createErrorBoundary } from './error-boundary.ts'
 export { type Callers, createIdentify, type Identify, identified } from './identify.ts'
 export { createInterceptDoor } from './intercept.ts'
 export { type Listener, openListener } from './listener.ts'

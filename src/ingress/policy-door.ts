@@ -60,7 +60,9 @@ export function createPolicyDoor({ handle, nextId, identify, maxReplyBytes }: Po
     const deadline = createDeadline(timeoutMs, decided.hangup)
     try {
       const identify = () => identifyFor(decided.integration)
-      const settling = await handle(new PolicyArrival(nextId(), { parent: decided.id, hangup: deadline.hangup, identify, asked, read }))
+      const settling = await handle(
+        new PolicyArrival(nextId(), { parent: decided.id, hangup: deadline.hangup, cut: deadline.hangUp, identify, asked, read }),
+      )
       const body = await collect(settling, maxReplyBytes, deadline.hangup)
       if (settling.refused) throw new Error(`refused: ${(JSON.parse(body.toString()) as { detail: string }).detail}`)
       return { status: settling.reply.status, headers: settling.reply.headers, body }
@@ -93,7 +95,7 @@ function redactionOfBoth(grantee: RedactionSettings, decided: RedactionSettings)
   }
 }
 
-interface Calling extends Pick<PolicyArrival, 'parent' | 'hangup' | 'identify' | 'asked'> {
+interface Calling extends Pick<PolicyArrival, 'parent' | 'hangup' | 'cut' | 'identify' | 'asked'> {
   readonly read: Read
 }
 
@@ -106,23 +108,23 @@ class PolicyArrival implements Arrival {
   readonly hangup: Hangup
   readonly identify: () => Identified | null
   readonly asked: () => Asked
+  /** There is no connection to cut: what waits for an answer learns that there is none. */
+  readonly cut: () => void
   readonly #read: Read
 
-  constructor(id: string, { parent, hangup, identify, asked, read }: Calling) {
+  constructor(id: string, { parent, hangup, cut, identify, asked, read }: Calling) {
     this.id = id
     this.parent = parent
     this.hangup = hangup
     this.identify = identify
     this.asked = asked
+    this.cut = cut
     this.#read = read
   }
 
   read(who: Identified): AccessRequest {
     return this.#read(this, who)
   }
-
-  /** There is no connection to cut: the policy waits for a promise, which rejects. */
-  cut(): void {}
 }
 
 function common({ id, door, at, hangup }: PolicyArrival, { integration, identity }: Identified) {

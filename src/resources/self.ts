@@ -1,19 +1,28 @@
 /** The resource kind `self`: who the caller is, what it may do, what it has left. */
-import { type BucketReport, Claim, type Effect, type Integration, type Resource, type SelfRequest } from '../core/index.ts'
+import { type BucketReport, Claim, type Contained, type Effect, type Integration, type Resource, type SelfRequest } from '../core/index.ts'
 
 export interface SelfResourceOptions {
   readonly report: (integration: string) => readonly BucketReport[]
+  /** `null`: normal. */
+  readonly containedIn: (integration: string) => Contained | null
 }
 
-export function createSelfResource({ report }: SelfResourceOptions): Resource<SelfRequest> {
+export function createSelfResource({ report, containedIn }: SelfResourceOptions): Resource<SelfRequest> {
   const perform: Effect<SelfRequest> = ({ request: { integration, identity } }) => {
-    const body = Buffer.from(`${JSON.stringify({ ...describe(integration), identity, buckets: report(integration.name) }, null, 2)}\n`)
+    const containment = stateIn(containedIn(integration.name))
+    const told = { ...describe(integration), identity, containment, buckets: report(integration.name) }
+    const body = Buffer.from(`${JSON.stringify(told, null, 2)}\n`)
     return { status: 200, headers: ['content-type', 'application/json', 'cache-control', 'no-store'], body }
   }
   return {
     kind: 'self',
     claim: (request) => Claim.of(request, perform, { facts: {}, subject: {}, origin: null }),
   }
+}
+
+/** Why and by whom is the operator's. */
+function stateIn(contained: Contained | null) {
+  return contained === null ? { state: 'normal' } : { state: contained.state, since: contained.since, until: contained.until }
 }
 
 /** Without anything of the host: no root, no address block, no token hash. */

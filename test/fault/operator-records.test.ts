@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createAccess } from '../../src/access/index.ts'
 import type { AppendFile } from '../../src/audit/index.ts'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
+import { createContainment } from '../../src/containment/index.ts'
 import { writeAtomically } from '../../src/files/write-atomically.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import { eachCase, times } from '../support/cases.ts'
@@ -74,13 +74,12 @@ test('a CA that cannot be recorded as rotated is not', async (t) => {
 
 test('a suspension is kept for the next start only once it is recorded', async (t) => {
   const folder = createFolder(t)
-  const file = join(folder, 'access.json')
+  const file = join(folder, 'containment.json')
   const isKept = () => existsSync(file) && readFileSync(file, 'utf8').includes('weather')
   const kept: boolean[] = []
-  const access = createAccess({
-    file,
-    readIdentities: async () => new Map(),
-    onChanges() {},
+  const containment = createContainment({
+    ...{ file, approval: [], names: () => ['weather'], held: () => new Set<string>() },
+    onChange() {},
     async recorded() {
       // As long as keeping it would take.
       await times(3, () => writeAtomically(join(folder, 'other'), '', 0o600))
@@ -88,9 +87,9 @@ test('a suspension is kept for the next start only once it is recorded', async (
     },
     onUnkept: (error) => assert.fail(error),
   })
-  t.after(() => access.close())
-  await access.start()
-  await access.suspend('weather', { forMs: null, reason: null })
+  t.after(() => containment.close())
+  await containment.start({})
+  await containment.set('weather', { state: 'suspended', forMs: null, reason: null, by: 'socket' })
   assert.deepEqual(kept.at(-1), false)
   assert.ok(isKept())
 })

@@ -98,11 +98,12 @@ function requireActionsRecorded({ folder }: Installation, operator: Operator): v
   const text = textOf(join(folder, 'state/audit'))
   const lacking = [...operator.owed()].filter(([part, times]) => text.split(part).length - 1 < times)
   assert.deepEqual(lacking, [], 'the operator was told, and it is not recorded')
-  const { suspended } = JSON.parse(readFileSync(join(folder, 'state/access.json'), 'utf8')) as {
-    suspended: Record<string, { reason: string }>
+  const { integrations } = JSON.parse(readFileSync(join(folder, 'state/containment.json'), 'utf8')) as {
+    integrations: Record<string, { layers: readonly { reason: string }[] }>
   }
-  for (const [name, { reason }] of Object.entries(suspended))
-    assert.ok(text.includes(`"type":"suspended","integration":"${name}","reason":"${reason}"`), `${name} is suspended without a record`)
+  for (const [name, { layers }] of Object.entries(integrations))
+    for (const { reason } of layers)
+      assert.ok(text.includes(`"type":"suspended","integration":"${name}","reason":"${reason}"`), `${name} is suspended without a record`)
   const activated = new Set<string>()
   for (const [, type, revision = ''] of text.matchAll(/"type":"(activated|decided)",[^\n]*?"revision":"([^"]+)"/g))
     if (type === 'activated') activated.add(revision)

@@ -257,7 +257,7 @@ test('a suspended integration is cut and refused, over a restart too, until it i
       assert.match(stderr, told)
     },
   )
-  assert.equal((await sallyport(installation, 'suspend', 'nobody')).stderr, 'there is no integration "nobody"\n')
+  assert.equal((await sallyport(installation, 'suspend', 'nobody')).stderr, 'there is no integration "nobody"; known are: other, weather\n')
   await running.gateway.close()
 
   const again = await startHere(t, installation)

@@ -1,106 +1,188 @@
-/** No caller ends the process: what fails on one caller's behalf is answered, recorded and settled once, and the next caller is served. */
-
+/** What an integration that is suspended or killed can still do: nothing, through whichever door, however far its work has come. */
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { type RequestListener, request } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex, Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { askGateway } from '../../src/cli/admin-client.ts'
 import { eachCase } from '../support/cases.ts'
+import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeRaw, type Installation, main, proxyHeader, root, startChild } from '../support/installation.ts'
+import { openSession } from '../support/http2.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
-import { rego } from '../support/rego.ts'
-import { testWith } from '../support/tools.ts'
+import { openInside, openTunnel } from '../support/tunnel.ts'
 
-const compilerTest = await testWith('compiler')
+const ask = ({ folder }: Installation, method: 'GET' | 'POST', path: string) =>
+  askGateway(join(folder, 'state/admin.sock'), method, `/v1/${path}`).then(({ status, body }) => ({
+    status,
+    body: body as Record<string, unknown>,
+  }))
 
-const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
+const chunk = Buffer.alloc(4 * 1024, 'x')
 
-interface Setting {
-  readonly config?: string
-  readonly rules?: string
-  /** Loaded into the gateway's process. */
-  readonly load?: string
+/** Writes until it is closed. */
+function flow(to: Writable): void {
+  const writing = setInterval(() => to.write(chunk), 10)
+  to.on('close', () => clearInterval(writing))
 }
 
-async function arrange(t: TestContext, { config = '', rules = '', load }: Setting = {}) {
-  const origin = await startOrigin(t)
-  const installation = createInstallation(t, {
-    config: `${config}${rules === '' ? '' : '\npolicy: { rules: ./rules }'}`,
-    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
+/** An origin that sends for ever where it is asked for `/down`, and takes what is sent to `/up`. */
+async function arrange(t: TestContext) {
+  const counted = { up: 0, open: 0 }
+  const answer: RequestListener = (req, res) => {
+    counted.open += 1
+    req.on('data', ({ length }: Buffer) => {
+      counted.up += length
+    })
+    res.on('close', () => {
+      counted.open -= 1
+    })
+    if (req.url?.endsWith('/down') === true) flow(res)
+    else if (req.url?.endsWith('/up') !== true) res.end('hello')
+  }
+  const installation = createInstallation(t)
+  const certificate = await createOriginCertificate(installation.folder, 'localhost')
+  const plain = await startOrigin(t, { answer })
+  const secure = await startOrigin(t, { certificate, answer })
+  const service = `services: [{ name: s, url: "http://localhost:${plain.port}" }]`
+  installation.write('sallyport.yaml', `${installation.read('sallyport.yaml')}http: { originCa: ./origin-ca.crt }\n${service}\n`)
+  const granted: Parameters<typeof grant>[0] = {
+    network: [
+      toLocalhost(plain.port),
+      toLocalhost(secure.port, { tls: 'intercept' }),
+      { hosts: ['127.0.0.1'], ports: [plain.port], tls: 'tunnel', addresses: ['127.0.0.0/8'] },
+    ],
+    services: [{ name: 's' }],
+    files: [{ name: 'data', root: join(installation.folder, 'data'), actions: ['read', 'write'] }],
+  }
+  mkdirSync(join(installation.folder, 'data'))
+  writeFileSync(join(installation.folder, 'data/down'), Buffer.alloc(64 * 1024 * 1024))
+  installation.write('integrations/weather.yaml', grant(granted))
+  installation.write('integrations/other.yaml', grant({ name: 'other', network: [toLocalhost(plain.port)] }))
+  const { proxyPort } = await startHere(t, installation)
+  const auth = { 'proxy-authorization': proxyHeader('weather') }
+  const http1 =
+    (method: string, path: string, { over = undefined as (() => Promise<Duplex>) | undefined, port = plain.port } = {}) =>
+    async () => {
+      const socket = over === undefined ? connect(proxyPort, '127.0.0.1') : await over()
+      const req = request({ method, path, headers: { host: `localhost:${port}`, ...auth }, createConnection: () => socket as Socket })
+      req.on('error', () => {}).on('response', (res) => res.on('error', () => {}).on('data', () => path.includes('/files/') && res.pause()))
+      if (method === 'GET') req.end()
+      else flow(req)
+    }
+  const http2 = (method: string, path: string) => async () => {
+    const session = await openSession(t, installation, { proxyPort, port: secure.port })
+    const stream = session.request({ ':method': method, ':path': path }, { endStream: method === 'GET' })
+    stream.on('error', () => {}).resume()
+    if (method !== 'GET') flow(stream)
+  }
+  const inside = { over: () => openInside(installation, { proxyPort, port: secure.port }), port: secure.port }
+  const tunnel = (bytes: string) => async () => {
+    const socket = await openTunnel(proxyPort, `127.0.0.1:${plain.port}`)
+    socket.on('error', () => {}).resume()
+    socket.write(bytes)
+    if (bytes.startsWith('POST')) flow(socket)
+  }
+  const begin: Readonly<Record<string, () => Promise<unknown>>> = {
+    'proxy, down': http1('GET', `http://localhost:${plain.port}/down`),
+    'proxy, up': http1('POST', `http://localhost:${plain.port}/up`),
+    'service, down': http1('GET', '/services/s/down'),
+    'service, up': http1('POST', '/services/s/up'),
+    'interception, down': http1('GET', '/down', inside),
+    'interception, up': http1('POST', '/up', inside),
+    'interception with HTTP/2, down': http2('GET', '/down'),
+    'interception with HTTP/2, up': http2('POST', '/up'),
+    'tunnel, down': tunnel('GET /down HTTP/1.1\r\nHost: a\r\n\r\n'),
+    'tunnel, up': tunnel(`POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: ${2 ** 40}\r\n\r\n`),
+    'file, down': http1('GET', '/v1/files/data/down'),
+    'file, up': http1('PUT', '/v1/files/data/up'),
+  }
+  return { installation, counted, begin, proxyPort, plain, auth }
+}
+
+for (const [state, code] of [
+  ['suspended', 'suspended'],
+  ['killed', 'killed'],
+] as const)
+  test(`an integration that is ${state} gets not one byte further, whatever is under way and through whichever door`, async (t) => {
+    const { installation, counted, begin, proxyPort, plain } = await arrange(t)
+    await Promise.all(Object.values(begin).map((start) => start()))
+    await eventually('all is under way', () => counted.open === 10)
+    const { status, body } = await ask(installation, 'POST', `integrations/weather/contain?state=${state}&reason=drill`)
+    assert.deepEqual([status, body['state'], body['by']], [200, state, 'socket'])
+    await eventually('its origins are left', () => counted.open === 0)
+    const after = counted.up
+    const refused = await exchangeRaw(
+      proxyPort,
+      `GET http://localhost:${plain.port}/ HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+    )
+    assert.match(
+      refused,
+      new RegExp(`^HTTP/1\\.1 403 ${code}\r\n[^]*"detail":"an operator has ${code} this integration"[^]*"containment":"${state}"`),
+    )
+    assert.equal(counted.up, after)
+    const settled = () => installation.records().filter(({ type, complete }) => type === 'settled' && complete === false)
+    // The two tunnels that are intercepted end with what was in them.
+    await eventually('all is settled', () => settled().length >= Object.keys(begin).length)
+    assert.deepEqual([...new Set(settled().map(({ problem }) => problem))], [code])
+    const [record] = installation.records().filter(({ type }) => type === 'containment')
+    assert.deepEqual(
+      [record?.['integration'], record?.['change'], record?.['before'], record?.['state'], record?.['reason'], record?.['by']],
+      ['weather', 'set', 'normal', state, 'drill', 'socket'],
+    )
   })
-  if (rules !== '') {
-    mkdirSync(join(installation.folder, 'rules'))
-    installation.write('rules/rules.rego', rules)
+
+test('on a connection that carries requests of two integrations only those of the suspended one end', async (t) => {
+  const { installation, proxyPort, plain, counted } = await arrange(t)
+  const session = connectHttp2(`http://127.0.0.1:${proxyPort}`).on('error', () => {})
+  t.after(() => session.destroy())
+  const down = (name: string) => {
+    const stream = session.request({
+      ':method': 'GET',
+      ':scheme': 'http',
+      ':authority': `localhost:${plain.port}`,
+      ':path': '/down',
+      'proxy-authorization': proxyHeader(name),
+    })
+    return stream.on('error', () => {}).resume()
   }
-  const child = await startChild(t, installation, load === undefined ? {} : { command: [process.execPath, '--import', load, main] })
-  const authority = `localhost:${origin.port}`
-  const get = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\n\r\n`
-  return { origin, installation, child, authority, get }
-}
-
-/** As many of each as there were arrivals. */
-function pairs(installation: Installation) {
-  const records = installation.records()
-  const of = (...types: string[]) => records.filter(({ type }) => types.includes(String(type)))
-  return { opened: of('decided', 'refused'), settled: of('settled') }
-}
-
-const bodyRule = rego`
-  package sallyport.rules
-
-  deny contains "no shell" if {
-    input.http.host == "localhost"
-    input.http.body.value.tool == "shell"
-  }
-`
-
-compilerTest('a chunked body larger than rules may look at is refused and recorded, and the next caller is served', async (t) => {
-  const { installation, child, authority, get } = await arrange(t, { config: 'http: { maxPolicyBody: 64KiB }', rules: bodyRule })
-  const chunk = `8000\r\n${'x'.repeat(0x8000)}\r\n`
-  const socket = connect(child.proxyPort, '127.0.0.1')
-  socket.on('error', () => {})
-  socket.resume()
-  socket.write(
-    `POST http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}0\r\n\r\n`,
-  )
-  await eventually('it is settled', () => pairs(installation).settled.length === 1)
-  socket.destroy()
-  const [refused] = pairs(installation).opened
-  assert.deepEqual(
-    [refused?.['type'], refused?.['code'], refused?.['peer'], refused?.['integration']],
-    ['refused', 'payload-too-large', '127.0.0.1', 'weather'],
-  )
-  assert.match(await exchangeRaw(child.proxyPort, get), /^HTTP\/1\.1 200 /)
-  assert.equal(child.process.exitCode, null, child.stderr())
+  const suspended = down('weather')
+  await once(suspended, 'response')
+  const other = down('other')
+  await once(other, 'response')
+  const closed = once(suspended, 'close').catch(() => {})
+  await ask(installation, 'POST', 'integrations/weather/suspend')
+  await closed
+  assert.notEqual(suspended.rstCode, 0)
+  await once(other, 'data')
+  assert.equal(counted.open, 1)
 })
 
-test('whatever fails on behalf of a caller, wherever it is thrown, is told and settled once, and the next caller is served', async (t) => {
-  const { installation, child, authority, get } = await arrange(t, { load: join(root, 'test/support/failing-replies.ts') })
-  const failures = async () => {
-    const metrics = await (await fetch(`http://127.0.0.1:${child.healthPort}/metrics`)).text()
-    return Number(/^sallyport_internal_errors_total (\d+)$/m.exec(metrics)?.[1])
-  }
-  const ways = [
-    'at once',
-    'in a timer',
-    'in the next tick',
-    'in a later turn',
-    'in a promise',
-    'as the reply closes',
-    'as the connection closes',
-    'as an error that nobody listens for',
-  ]
-  await eachCase(ways.entries(), async ([index, way]) => {
-    const head = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n${auth}Connection: close\r\nX-Fail: ${way}\r\n\r\n`
-    const answer = await exchangeRaw(child.proxyPort, head).catch(() => '')
-    // What fails later fails behind the reply.
-    assert.match(answer, way === 'at once' ? /^HTTP\/1\.1 500 .*"code":"internal"/s : /^/)
-    await eventually(`what fails ${way} is told`, async () => (await failures()) === index + 1)
-    assert.match(await exchangeRaw(child.proxyPort, get), /^HTTP\/1\.1 200 /, way)
-    await eventually(`what fails ${way} is settled`, () => pairs(installation).settled.length === 2 * (index + 1))
+test('what an integration is held in shows to itself, in its problems and on the record of each decision', async (t) => {
+  const { installation, proxyPort } = await arrange(t)
+  await ask(installation, 'POST', 'integrations/weather/contain?state=watched&reason=secret')
+  const get = (path: string) =>
+    exchangeRaw(proxyPort, `GET ${path} HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`)
+  const self = await get('/v1/self')
+  assert.match(self, /"containment": \{\s*"state": "watched",\s*"since": "[^"]+",\s*"until": null\s*\}/)
+  assert.doesNotMatch(self, /secret/)
+  assert.match(await get('http://denied.example/'), /"containment":"watched"/)
+  const decided = installation.records().filter(({ type }) => type === 'decided')
+  assert.deepEqual(
+    decided.map(({ containment }) => containment),
+    ['watched', 'watched'],
+  )
+  await eachCase(['lift', 'resume'], async (act) => {
+    const { status } = await ask(installation, 'POST', `integrations/other/${act}`)
+    assert.equal(status, 422)
   })
-  assert.equal(pairs(installation).opened.length, 2 * ways.length)
-  assert.equal(child.process.exitCode, null, child.stderr())
+  await ask(installation, 'POST', 'integrations/weather/lift')
+  assert.match(await get('/v1/self'), /"containment": \{\s*"state": "normal"\s*\}/)
+  assert.deepEqual((await ask(installation, 'GET', 'containment')).body['integrations'], [])
 })

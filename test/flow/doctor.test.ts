@@ -92,13 +92,13 @@ test('doctor says who is suspended, and that what is kept of it is damaged', asy
     ['', '{"manifests":{}', 'null', '[]', '{"manifests":{},"suspended":{"weather":{}}}', '{"manifests":{"a":null},"suspended":{}}'],
     async (damaged) => {
       installation.write('state/access.json', damaged)
-      const detail = `${file} is not what a gateway keeps of suspended integrations and tokens. Restore it, or remove it: then no integration is suspended`
+      const detail = `${file} is not what a gateway keeps of tokens. Restore it, or remove it: then tokens are read from the manifests again`
       assert.deepEqual(await access(), { name: 'access', state: 'fail', detail })
     },
   )
   const { code, stderr } = await command(process.execPath, ['--no-warnings', main, 'run', '--config', installation.configFile])
   assert.equal(code, 78)
-  assert.match(stderr, /access\.json is not what a gateway keeps of suspended integrations and tokens\. Restore it, or remove it/)
+  assert.match(stderr, /access\.json is not what a gateway keeps of tokens\. Restore it, or remove it/)
 })
 
 compilerTest('doctor says which sink of the audit log would ship nothing, with which a gateway starts', async (t) => {

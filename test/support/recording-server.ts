@@ -62,6 +62,7 @@ export async function startRecording({ stateFolder, maxSegmentBytes, file, perfo
     auditLog,
     decisionLog: null,
     usage: { settled() {} },
+    exchanges: { began() {}, ended() {} },
     onBug: (error: unknown) => console.error(error),
     onBytes() {},
     isDraining: () => false,

@@ -19,7 +19,6 @@ test('a token that is taken away is gone, though telling of the change before it
     recorded: async () => {},
     onUnkept: (error) => assert.fail(error),
   })
-  t.after(() => access.close())
   await access.start()
   tokenHashes = [token]
   await assert.rejects(access.refresh(), /cannot be looked at/)

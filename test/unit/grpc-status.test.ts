@@ -17,6 +17,7 @@ test('each kind of refusal has the code that a client of gRPC acts on', () =>
       ['malformed-request', '3'],
       ['policy-denied', '7'],
       ['suspended', '7'],
+      ['killed', '7'],
       ['unidentified', '16'],
       ['payload-too-large', '8'],
       ['quota-exceeded', '8'],
@@ -51,7 +52,7 @@ test('details are a google.rpc.Status, longer than a length of one byte as well'
 })
 
 test('details name where the caller reads what it may do', () => {
-  const { headers } = grpcAnswer(toProblem(new Refusal('policy-denied', 'why'), 'id', 'http://127.0.0.1:3128/v1/self'))
+  const { headers } = grpcAnswer(toProblem(new Refusal('policy-denied', 'why'), 'id', { selfUrl: 'http://127.0.0.1:3128/v1/self' }))
   const details = Buffer.from(headers[headers.indexOf('grpc-status-details-bin') + 1] ?? '', 'base64').toString('latin1')
   assert.ok(details.endsWith('\x1a\x25\x0a\x04self\x12\x1dhttp://127.0.0.1:3128/v1/self'), details)
 })

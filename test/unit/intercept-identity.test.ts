@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { type Arrival, type Identified, type Integration, type TunnelRequest, toProblem, toRefusal } from '../../src/core/index.ts'
-import { createContainment, createInterceptDoor } from '../../src/ingress/index.ts'
+import { createErrorBoundary, createInterceptDoor } from '../../src/ingress/index.ts'
 import { exchangeRaw } from '../support/installation.ts'
 
 /** The port of a door that every connection is handed to as if its CONNECT had been allowed. */
@@ -24,7 +24,7 @@ async function startDoor(t: TestContext, identify: () => Identified | null, seen
   const door = createInterceptDoor({
     offersHttp2: false,
     serving: {
-      ...{ handle, nextId: () => 'r', containment: createContainment(() => {}), http: {}, idleTimeoutMs: 60_000, maxStreams: 100 },
+      ...{ handle, nextId: () => 'r', errorBoundary: createErrorBoundary(() => {}), http: {}, idleTimeoutMs: 60_000, maxStreams: 100 },
       linger: { timeoutMs: 30_000, maxBytes: 1024 },
       sessionKeeper: { keep: () => ({ suspect() {} }) },
     },

@@ -7,8 +7,8 @@ import { connect as connectTls } from 'node:tls'
 import type { Arrival, Integration, Stations, TunnelRequest } from '../../src/core/index.ts'
 import {
   createConnectionShares,
-  createContainment,
   createDoors,
+  createErrorBoundary,
   createInterceptDoor,
   openListener,
   type ServingOptions,
@@ -35,6 +35,7 @@ function arrangePath() {
       },
     },
     usage: { settled() {} },
+    exchanges: { began() {}, ended() {} },
     onRefusal() {},
     onBug: (error: unknown) => assert.fail(String(error)),
     onBytes() {},
@@ -44,11 +45,11 @@ function arrangePath() {
 }
 
 function servingBy(handle: Handle): ServingOptions {
-  const containment = createContainment((error) => assert.fail(String(error)))
+  const errorBoundary = createErrorBoundary((error) => assert.fail(String(error)))
   return {
     handle,
     nextId: () => 'r',
-    containment,
+    errorBoundary,
     http: {},
     idleTimeoutMs: anHour,
     linger,

@@ -38,7 +38,7 @@ test('an open connection whose caller is still the same stays', () => {
 for (const [what, later] of [
   ['nobody', () => null],
   ['another integration', () => ({ ...known, integration: { ...integration, name: 'mail' } })],
-  ['a suspended one', () => ({ ...known, suspended: { until: null } })],
+  ['a suspended one', () => ({ ...known, contained: { state: 'suspended' as const, since: '', until: null, by: 'socket' } })],
   ['nothing, since the proof cannot be read', () => assert.fail('a bug')],
 ] as const)
   test(`an open connection whose caller now proves ${what} is cut`, () => {

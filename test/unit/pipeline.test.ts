@@ -57,6 +57,7 @@ function arrange(failing: Step | null, failure: unknown = new TypeError('a bug')
     decisionLog: null,
     usage: { settled: () => void seen.push('metered') },
     watch: null,
+    exchanges: { began() {}, ended() {} },
     live: { watch: (_request: unknown, _decided: unknown, reply: unknown) => reply },
     onBug: (error: unknown) => void bugs.push(error),
     onBytes: () => {},

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { linger } from '../../src/ingress/linger.ts'
 import { writeRaw } from '../../src/ingress/malformed.ts'
 import type { Settling } from '../../src/pipeline.ts'
-import type { SettlingEnd } from '../../src/settlement.ts'
+import type { SettlingEnd } from '../../src/settlement/index.ts'
 
 /** As the doors set up a connection: what ends it soon lingers within bounds. */
 function connection(write: (done: () => void) => void): Duplex {

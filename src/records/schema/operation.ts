@@ -1,4 +1,5 @@
 /** The records of what is not a request: the gateway's own life, the policy, and the operator's acts. */
+import { containmentStates } from '../../core/index.ts'
 import { acts } from './acts.ts'
 import { count, flag, hex, integration, type MemberSchema, oneOf, optional, type RecordType, text, time } from './members.ts'
 
@@ -82,10 +83,29 @@ export const operation: Readonly<Record<string, RecordType>> = {
     },
   },
   suspended: {
-    description: 'An operator suspended an integration.',
+    description: 'An integration was suspended; the record `containment` beside it says by whom.',
     members: { integration: someone('that may not come in'), until: optional(time('when that ends; absent: until it is resumed')), reason },
   },
   resumed: { description: 'A suspension ended.', members: { integration: someone('that may come in again'), reason } },
+  containment: {
+    description: 'What an integration is held in has changed, or waits for a second operator ([containment](../watch/containment.md)).',
+    members: {
+      integration: optional(someone('that is meant; absent: all of them')),
+      change: oneOf('what happened; `requested`: it waits for a second operator; `ended`: its time is over', [
+        'set',
+        'requested',
+        'approved',
+        'lifted',
+        'ended',
+      ]),
+      before: oneOf('that was in force before', containmentStates),
+      state: oneOf('that is in force now', containmentStates),
+      asked: optional(oneOf('that was asked for, where it is not the one in force', containmentStates)),
+      until: optional(time('when that ends; absent: when it is lifted')),
+      reason,
+      by: text('`rule:` and the rule’s name, `kill-file`, `kill-signal`, or the operator: `socket`, `token alice`', 400),
+    },
+  },
   'ca-rotated': {
     description:
       'An operator rotated the interception CA, of a gateway that runs or (between `started` and `stopped` of that command) that does not.',

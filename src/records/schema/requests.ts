@@ -1,4 +1,5 @@
 /** The records of requests: `decided` or `refused`, then `settled`; and the sums of floods. */
+import { containmentStates } from '../../core/index.ts'
 import { count, flag, group, hex, integration, type Members, ms, oneOf, optional, type RecordType, text, texts } from './members.ts'
 
 const id = text('of the request, which its caller was sent as `Sallyport-Request-Id`', 200)
@@ -23,6 +24,8 @@ const credential = optional(
   ),
 )
 
+const containment = optional(oneOf('that its integration was held in; absent: normal', containmentStates))
+
 export const decided: RecordType = {
   description:
     'A request is decided; it is on disk before the first byte of the reply leaves, and with `audit.durability: strict` before the effect begins.',
@@ -31,6 +34,7 @@ export const decided: RecordType = {
     integration: integration('that called'),
     identity,
     credential,
+    containment,
     kind: oneOf('of what it asks for', ['http', 'tunnel', 'service', 'file', 'self', 'lookup']),
     action: text('the method, or `CONNECT`, `stat`, `list`, `read`, `write`, `resolve`', 512),
     subject: {
@@ -54,6 +58,7 @@ export const refused: RecordType = {
     integration: { ...integration('that called; null where nothing proves which'), type: ['string', 'null'] },
     identity: optional({ ...identity, description: `${identity.description}; absent where nothing did` }),
     credential,
+    containment,
     code: text('of the refusal (problems.md)', 64),
     detail: text('what the caller was told'),
     claimed: optional(

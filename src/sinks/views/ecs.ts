@@ -20,6 +20,7 @@ const acts: Readonly<Record<string, Categories>> = {
   revoked: { category: ['network', 'session'], type: ['end', 'denied'] },
   suspended: { category: ['iam', 'configuration'], type: ['change'] },
   resumed: { category: ['iam', 'configuration'], type: ['change'] },
+  containment: { category: ['iam', 'configuration'], type: ['change'] },
   access: { category: ['iam', 'configuration'], type: ['change'] },
 }
 const otherwise: Categories = { category: ['configuration'], type: ['change'] }

@@ -26,7 +26,15 @@ const findings: Readonly<Record<string, { readonly title: string; readonly sever
 const levels: Readonly<Record<string, number>> = { high: severity.high, medium: severity.medium, low: severity.low }
 
 /** Activities of API Activity. */
-const acts: Readonly<Record<string, number>> = { read: 2, access: 3, activated: 3, suspended: 3, resumed: 3, 'ca-rotated': 3 }
+const acts: Readonly<Record<string, number>> = {
+  read: 2,
+  access: 3,
+  activated: 3,
+  suspended: 3,
+  resumed: 3,
+  containment: 3,
+  'ca-rotated': 3,
+}
 const otherActivity = 99
 
 export function isFinding(type: string): boolean {

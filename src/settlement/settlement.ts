@@ -8,33 +8,19 @@ import {
   isTakeover,
   type Meter,
   type Outcome,
-  type ProblemCode,
   Refusal,
   type Reply,
-  type Slowed,
   type Stations,
-  TracedPath,
   toProblem,
   toRefusal,
-  type Watched,
-} from './core/index.ts'
-
-export interface SettlingEnd {
-  readonly complete: boolean
-  /** The status that the caller was sent, if it is not the reply's. */
-  readonly status?: number
-  /** What went wrong after the reply was handed over. */
-  readonly problem?: ProblemCode | null
-  /** As `Refusal.forOperator`, of that problem. */
-  readonly forOperator?: string | null
-  readonly receivedBytes?: number
-}
+} from '../core/index.ts'
+import { PassingBytes, type SettlingEnd } from './passing-bytes.ts'
 
 /** The caller had left. An origin's own 499 is a status like any other. */
 const clientClosed = 499
 
 /** The class of an arrival's path extends it, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
-export class Settlement extends TracedPath implements Meter {
+export class Settlement extends PassingBytes {
   /** Memory for the body, if the policy looked at it. */
   protected hold: BodyHold | null = null
   /** Once it is allowed. */
@@ -44,21 +30,17 @@ export class Settlement extends TracedPath implements Meter {
   /** A record for each arrival that ends while it waits for the disk would fill the queue that it waits for: they are counted. */
   protected waitsForDisk = false
   protected answer: Reply | null = null
-  /** Once it is decided, where what passes is watched. */
-  protected watched: Watched | null = null
-  #sentBytes = 0
-  #receivedBytes = 0
-  #settled = false
 
   constructor(stations: Stations, arrival: Arrival) {
     super(stations, arrival)
     this.entry = this.#open() // recorded from the first moment, malformed ones too
+    stations.exchanges.began(this)
   }
 
   /** A refusal waits for its record like any reply; if that cannot be kept, the answer is 503. Never rejects. */
   protected async refuse(refusal: Refusal): Promise<void> {
     this.enterLoop()
-    if (refusal.code === 'internal') this.#report(refusal.cause)
+    if (refusal.code === 'internal') this.report(refusal.cause)
     this.#discardAnswer()
     let answered = this.#recordRefusal(refusal)
     // That nothing can be recorded is said at once.
@@ -75,6 +57,10 @@ export class Settlement extends TracedPath implements Meter {
     this.#turnInto(answered)
   }
 
+  get integration(): string | null {
+    return this.who?.integration.name ?? null
+  }
+
   get reply(): Reply {
     // The path resolves only once there is an answer.
     return this.answer as Reply
@@ -88,65 +74,33 @@ export class Settlement extends TracedPath implements Meter {
     return this
   }
 
-  sent(bytes: number): Slowed | null {
-    this.#sentBytes += bytes
-    try {
-      const slowed = this.lease?.sent(bytes) ?? null
-      if (slowed !== null) {
-        this.#sentBytes -= bytes
-        return this.#counted(slowed, (passed) => this.#addSent(passed))
-      }
-      this.passed()
-      if (this.watched !== null) this.watched.sentBytes += bytes
-      this.stations.onBytes(bytes)
-    } catch (error) {
-      this.#break(error)
-    }
-    return null
-  }
-
-  received(bytes: number): Slowed | null {
-    this.#receivedBytes += bytes
-    try {
-      const slowed = this.lease?.received(bytes) ?? null
-      if (slowed !== null) {
-        this.#receivedBytes -= bytes
-        return this.#counted(slowed, (passed) => this.#addReceived(passed))
-      }
-      this.passed()
-      if (this.watched !== null) this.watched.receivedBytes += bytes
-      this.stations.onBytes(bytes)
-    } catch (error) {
-      this.#break(error)
-    }
-    return null
-  }
-
   leave(): void {
     this.lease?.leave()
   }
 
   fail(error: unknown): void {
-    this.#report(error)
+    this.report(error)
     this.#discardAnswer()
     this.#turnInto(toRefusal(null))
   }
 
   settle(end: SettlingEnd): void {
-    if (this.#settled) return
+    if (this.isSettled) return
     const { complete, forOperator = this.refusal?.forOperator ?? null, receivedBytes = 0 } = end
     const { status = this.answer?.status ?? 500 } = end
-    const { problem = this.refusal?.code ?? (end.status === clientClosed ? 'client-closed' : null) } = end
-    this.#settled = true
+    const { problem: ended = this.refusal?.code ?? (end.status === clientClosed ? 'client-closed' : null) } = end
+    const problem = complete || this.stopped === null ? ended : this.stopped.code
+    this.isSettled = true
+    this.stations.exchanges.ended(this)
     this.enterLoop()
-    if (receivedBytes > 0 && !this.refused) this.#addReceived(receivedBytes)
+    if (receivedBytes > 0 && !this.refused) this.addReceived(receivedBytes)
     const outcome: Outcome = {
       status,
       problem,
       brokenOff: problem === 'client-closed' || (problem !== null && !this.refused && end.status === undefined),
       forOperator,
-      sentBytes: this.#sentBytes,
-      receivedBytes: this.#receivedBytes,
+      sentBytes: this.sentBytes,
+      receivedBytes: this.receivedBytes,
       durationMs: this.ended(),
       phases: this,
       connection: this.connection,
@@ -164,25 +118,25 @@ export class Settlement extends TracedPath implements Meter {
       if (receivedBytes > 0 && !this.refused) this.lease?.overdraw(receivedBytes)
       this.lease?.settle(outcome)
     } catch (error) {
-      this.#report(error)
+      this.report(error)
     }
     try {
       this.entry?.settled(outcome)
     } catch (error) {
-      this.#report(error)
+      this.report(error)
     }
     try {
       if (forOperator !== null)
         this.stations.onRefusal(outcome, this.arrival.id, this.who?.integration.name ?? null, this.entry?.trace ?? null)
     } catch (error) {
-      this.#report(error)
+      this.report(error)
     }
     try {
       const integration = this.who?.integration ?? null
       this.stations.usage.settled(integration, this.origin, outcome, this.traced(outcome))
       this.stations.watch?.settled(this.watched, integration, this.arrival.id, this.arrival.at, outcome)
     } catch (error) {
-      this.#report(error)
+      this.report(error)
     }
   }
 
@@ -192,25 +146,11 @@ export class Settlement extends TracedPath implements Meter {
     return contentTypeIn(request.headers)
   }
 
-  #addSent(bytes: number): void {
-    this.passed()
-    this.#sentBytes += bytes
-    if (this.watched !== null) this.watched.sentBytes += bytes
-    this.stations.onBytes(bytes)
-  }
-
-  #addReceived(bytes: number): void {
-    this.passed()
-    this.#receivedBytes += bytes
-    if (this.watched !== null) this.watched.receivedBytes += bytes
-    this.stations.onBytes(bytes)
-  }
-
   #open(): Entry | null {
     try {
       return this.stations.auditLog.open(this.arrival)
     } catch (error) {
-      this.#report(error)
+      this.report(error)
       return null
     }
   }
@@ -225,7 +165,7 @@ export class Settlement extends TracedPath implements Meter {
       else entry.refused(refusal, who)
       return refusal
     } catch (error) {
-      this.#report(error)
+      this.report(error)
     }
     try {
       // Again, without anything that came from the caller.
@@ -233,7 +173,7 @@ export class Settlement extends TracedPath implements Meter {
       entry.refused(bare, who)
       return bare
     } catch (error) {
-      this.#report(error)
+      this.report(error)
       return unrecorded()
     }
   }
@@ -241,7 +181,8 @@ export class Settlement extends TracedPath implements Meter {
   #turnInto(refusal: Refusal): void {
     this.refusal = refusal
     // One whose caller is not known would be refused there as well.
-    this.answer = this.timed(toProblem(refusal, this.arrival.id, this.who === null ? null : this.arrival.selfUrl))
+    const caller = this.who === null ? null : { selfUrl: this.arrival.selfUrl, state: this.who.contained?.state }
+    this.answer = this.timed(toProblem(refusal, this.arrival.id, caller))
   }
 
   /** Frees what the effect opened, since it will not be delivered. */
@@ -253,39 +194,7 @@ export class Settlement extends TracedPath implements Meter {
       if (isTakeover(answer)) answer.discard()
       else if (typeof answer.body === 'function') void answer.body({ write: () => false }).catch(() => {})
     } catch (error) {
-      this.#report(error)
-    }
-  }
-
-  /** In the midst of the bytes: nothing can be answered any more, and nothing passes uncounted. */
-  #counted(slowed: Slowed, add: (bytes: number) => void): Slowed {
-    return {
-      next: async () => {
-        try {
-          const bytes = await slowed.next()
-          add(bytes)
-          return bytes
-        } catch (error) {
-          this.#break(error)
-          return 0
-        }
-      },
-      end: () => slowed.end(),
-    }
-  }
-
-  #break(error: unknown): void {
-    this.#report(error)
-    this.settle({ complete: false, problem: 'internal' })
-    this.arrival.cut()
-  }
-
-  /** Reports a bug; a failure of that must not become another one. */
-  #report(error: unknown): void {
-    try {
-      this.stations.onBug(error, this.arrival.id, this.entry?.trace ?? null)
-    } catch {
-      // The report itself failed.
+      this.report(error)
     }
   }
 }

@@ -3,14 +3,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-export interface Containment {
-  /** Contains every connection of `server` from now on. Call it before anything else listens for connections. */
+export interface ErrorBoundary {
+  /** Guards every connection of `server` from now on. Call it before anything else listens for connections. */
   watch(server: Server): void
   /**
    * Cuts the connection on whose behalf this runs (a timer, a promise, a callback of a socket that it made the gateway open).
    * `false` if it runs on behalf of none: then the gateway itself has failed.
    */
-  contain(error: unknown): boolean
+  cut(error: unknown): boolean
 }
 
 interface Connection {
@@ -19,11 +19,11 @@ interface Connection {
 }
 
 /** `onFailure` is called with the error, and the address at the connection's other end. */
-export function createContainment(onFailure: (error: unknown, peer: string) => void): Containment {
+export function createErrorBoundary(onFailure: (error: unknown, peer: string) => void): ErrorBoundary {
   // Per connection, not per request: what is begun within it (parser, timers, promises, sockets) inherits it at no further cost.
   const current = new AsyncLocalStorage<Connection | null>()
 
-  function cut({ socket, peer }: Connection, error: unknown): void {
+  function end({ socket, peer }: Connection, error: unknown): void {
     try {
       onFailure(error, peer)
     } catch {
@@ -40,7 +40,7 @@ export function createContainment(onFailure: (error: unknown, peer: string) => v
       try {
         return Boolean(Reflect.apply(callback, socket, values))
       } catch (error) {
-        cut(connection, error)
+        end(connection, error)
         return true
       }
     }
@@ -65,12 +65,12 @@ export function createContainment(onFailure: (error: unknown, peer: string) => v
         current.run(connection, () => accept?.call(server, socket))
       })
     },
-    contain(error) {
+    cut(error) {
       const connection = current.getStore() ?? null
       // The error left this context set in Node; what runs next is not on behalf of this connection.
       current.enterWith(null)
       if (connection === null) return false
-      cut(connection, error)
+      end(connection, error)
       return true
     },
   }

@@ -1,0 +1,74 @@
+/** Joins what integrations are held in with its effects: records, live connections, and metrics. */
+import type { AuditStation } from '../audit/index.ts'
+import type { Config } from '../config/index.ts'
+import { type Containment, type ContainmentChange, createContainment } from '../containment/index.ts'
+import { type Contained, isStopped } from '../core/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+
+export interface ContainingOptions {
+  readonly config: Config
+  /** Of the integrations that have a manifest. */
+  readonly names: () => readonly string[]
+  readonly note: AuditStation['note']
+  /** Resolves once what was noted is on disk. */
+  readonly noted: () => Promise<void>
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Evaluates again what is open: policies may look at the state. */
+  readonly reevaluate: () => void
+  /** Ends every exchange of an integration. */
+  readonly stop: (integration: string, contained: Contained) => void
+  /** Ends every connection of an integration. */
+  readonly cut: (integration: string) => void
+}
+
+export function createContaining(options: ContainingOptions): Containment {
+  const { config, names, note, noted, logger, metrics, reevaluate, stop, cut } = options
+  const containment = createContainment({
+    file: config.state.containment,
+    approval: [],
+    names,
+    held: () => new Set(),
+    onChange(change) {
+      const facts = factsOf(change)
+      note('containment', facts)
+      noteSuspension(note, change)
+      logger.warn(facts, change.change === 'requested' ? 'a state waits for a second operator' : `an integration is ${change.state} now`)
+    },
+    recorded: noted,
+    onUnkept: (error) =>
+      logger.error({ err: error }, 'what integrations are held in cannot be kept: it is in force, and would not outlive a restart'),
+  })
+  // What is open is recorded as revoked before the connections end.
+  containment.onState((integration) => {
+    reevaluate()
+    const contained = containment.of(integration)
+    if (contained === null || !isStopped(contained)) return
+    stop(integration, contained)
+    cut(integration)
+  })
+  const inState = (state: string) => names().filter((name) => (containment.of(name)?.state ?? 'normal') === state).length
+  metrics.gauge('sallyport_suspended_integrations', 'Integrations that are suspended.', () => inState('suspended'))
+  return containment
+}
+
+function factsOf({ integration, change, before, state, asked, until, reason, by }: ContainmentChange): Readonly<Record<string, string>> {
+  return {
+    ...(integration !== '*' && { integration }),
+    change,
+    before,
+    state,
+    ...(asked !== state && { asked }),
+    ...(until !== null && { until }),
+    ...(reason !== null && { reason }),
+    by,
+  }
+}
+
+/** As the log had it before there were other states. */
+function noteSuspension(note: AuditStation['note'], { integration, change, before, state, asked, until, reason }: ContainmentChange): void {
+  const said = reason === null ? {} : { reason }
+  const isEntered = state === 'suspended' && (before !== state || (asked === state && change !== 'requested'))
+  if (isEntered) note('suspended', { integration, ...(until !== null && { until }), ...said })
+  else if (before === 'suspended' && !isStopped({ state })) note('resumed', { integration, ...said })
+}
