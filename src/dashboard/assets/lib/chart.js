@@ -13,11 +13,22 @@ function colour(name) {
   return color
 }
 
+const pad = (number) => String(number).padStart(2, '0')
+/** In 24 hours, and no finer than the step between two marks needs. */
+function timeMark(seconds, step) {
+  const date = new Date(seconds * 1000)
+  if (step >= 86_400) return `${date.getDate()} ${date.toLocaleString('en', { month: 'short' })}`
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}${step < 60 ? `:${pad(date.getSeconds())}` : ''}`
+}
+const steps = [
+  5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000,
+]
+
 /**
  * `series`: `{ label, colour, fill, dash, points, width }` beside the times; `bands`: pairs of their numbers with a colour; `format` of
  * values. `label` says what it is; `update(data, text)` shows other data.
  */
-export function chart({ label, series, bands = [], format = String, height = 180, max }) {
+export function chart({ label, series, bands = [], format = String, height = 180, max, lastSeconds }) {
   const box = el('div.chart', { role: 'img', 'aria-label': label })
   let data = [[], ...series.map(() => [])]
   let plot = null
@@ -32,8 +43,11 @@ export function chart({ label, series, bands = [], format = String, height = 180
       {
         ...{ width, height, legend: { show: false }, padding: [8, 8, 0, 0] },
         cursor: { drag: { x: false, y: false } },
-        scales: { x: { time: true }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top * 1.1, 0.001)] } },
-        axes: [axis, { ...axis, size: 60, values: (_, values) => values.map((value) => format(value)) }],
+        scales: { x: { time: true, range: rangeOf }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top * 1.1, 0.001)] } },
+        axes: [
+          { ...axis, size: 30, incrs: steps, space: 70, values: (_, marks, __, ___, step) => marks.map((mark) => timeMark(mark, step)) },
+          { ...axis, size: 60, values: (_, values) => values.map((value) => format(value)) },
+        ],
         series: [
           {},
           ...series.map(({ label: name, colour: ink, fill, dash, points = false, width: stroke = 1.5 }) => ({
@@ -49,6 +63,12 @@ export function chart({ label, series, bands = [], format = String, height = 180
       data,
       box,
     )
+  }
+
+  /** A chart that has just begun is not stretched: what is not there yet stays empty. */
+  function rangeOf(_, first, last) {
+    if (lastSeconds !== undefined) return [Date.now() / 1000 - lastSeconds, Date.now() / 1000]
+    return first === last ? [first - 60, last + 60] : [first, last]
   }
 
   const resized = new ResizeObserver(() => {

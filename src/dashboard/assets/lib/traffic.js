@@ -18,8 +18,8 @@ const inks = ['chart-1', 'chart-4', 'chart-3', 'chart-2']
 const classes = { 'chart-1': 'c1', 'chart-2': 'c2', 'chart-3': 'c3', 'chart-4': 'c4' }
 
 /** A chart in a card, with what its lines are. */
-function charted(title, label, series, format, max) {
-  const made = chart({ label, series, format, ...(max && { max }) })
+function charted(title, label, series, format, more = {}) {
+  const made = chart({ label, series, format, ...more })
   const legend = el(
     'ul.legend',
     {},
@@ -37,11 +37,13 @@ const volume = [
   { label: 'to the integration', colour: 'chart-1', fill: 'area' },
   { label: 'from it', colour: 'chart-4' },
 ]
+/** Of what is shown as it passes. */
+const lately = { lastSeconds: 600 }
 const buckets = ['requests', 'bytesOut', 'bytesIn', 'concurrency']
 
 function liveCharts() {
   const made = {
-    traffic: charted('Traffic', 'Requests per second over the last minutes', traffic, perSecond),
+    traffic: charted('Traffic', 'Requests per second over the last minutes', traffic, perSecond, lately),
     latency: charted(
       'Latency',
       'Latency since the start, as it stood over the last minutes',
@@ -51,14 +53,15 @@ function liveCharts() {
         { label: 'p99', colour: 'chart-3', dash: true },
       ],
       ms,
+      lately,
     ),
-    volume: charted('Volume', 'Bytes per second over the last minutes', volume, (value) => `${bytes(value)}/s`),
+    volume: charted('Volume', 'Bytes per second over the last minutes', volume, (value) => `${bytes(value)}/s`, lately),
     levels: charted(
       'Quotas',
       'Share of each quota that is used, over the last minutes',
       buckets.map((label, index) => ({ label, colour: inks[index] })),
       percent,
-      1,
+      { ...lately, max: 1 },
     ),
   }
   return {
@@ -124,9 +127,25 @@ export function trafficCharts(name, signal) {
   const said = el('p.quiet', { role: 'status' })
   let shown = null
   let range = 'live'
+  let isChosen = false
   const buttons = Object.entries(ranges).map(([key, { text }]) =>
-    el('button', { type: 'button', 'aria-pressed': String(key === range), 'data-range': key, onclick: () => void show(key) }, text),
+    el('button', { type: 'button', 'aria-pressed': String(key === range), 'data-range': key, onclick: () => void choose(key) }, text),
   )
+
+  async function choose(wanted) {
+    isChosen = true
+    await show(wanted)
+  }
+
+  /** Where the gateway keeps windows, the last hours say more than a page that has just been opened. */
+  async function begin() {
+    await show('live')
+    const since = new Date(Date.now() - 3_600_000).toISOString()
+    const kept = await getIfThere(`/v1/usage?${new URLSearchParams({ window: 'minute', integration: name, since })}`, signal).catch(
+      () => null,
+    )
+    if (!isChosen && (kept?.rows.length ?? 0) > 2) await show('minute')
+  }
 
   async function show(wanted) {
     range = wanted
@@ -161,7 +180,7 @@ export function trafficCharts(name, signal) {
     for (const one of Object.values(shown?.made ?? {})) one.stop()
   }
 
-  void show(range)
+  void begin()
   return {
     node: el('div.stack', {}, el('div.title-row', {}, el('div.choice', { role: 'group', 'aria-label': 'Time' }, buttons), said), box),
     live,
