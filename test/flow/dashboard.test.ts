@@ -255,7 +255,7 @@ browserTest('what others chose is text on every page, whatever it looks like', a
     assert.equal(await page.locator('main img, main script, main iframe').count(), 0)
     assert.doesNotMatch((await page.locator('body').textContent()) ?? '', /(?!\n)[\p{Cc}\u202e]/u)
   })
-  await visitor.go('integration/hostile', 'gnp.exe')
+  await visitor.go('integration/hostile', 'manifest hostile.yaml')
   assert.match(await page.locator('main').innerText(), /owner <img src=x onerror=alert\(1\)>a\\u\{202e\}gnp\.exe/)
   assert.deepEqual(visitor.faults, [])
   await visitor.close()
