@@ -4,6 +4,7 @@ import { canonicalHostPattern } from '../canonical/index.ts'
 import type { Dictionary } from './dictionary.ts'
 import type { DecisionName } from './entry.ts'
 import { placesOfPattern } from './path-match.ts'
+import { FilterError, requireWord } from './phrases.ts'
 import { type Facet, idTerm, term } from './words.ts'
 
 /** Each member that is given must hold; of several values of one, any. */
@@ -34,11 +35,6 @@ export interface Filter {
    * ends with `*` is the beginning of a word.
    */
   readonly text?: readonly string[]
-}
-
-/** The filter cannot be asked. */
-export class FilterError extends Error {
-  override readonly name = 'FilterError'
 }
 
 export interface Question {
@@ -82,7 +78,7 @@ function statusTerm(status: string): string {
 }
 
 function phrase(text: string): string {
-  if (!/[\p{L}\p{N}]/u.test(text)) throw new FilterError(`"${text}" has no letter and no digit to look for`)
+  requireWord(text)
   const isBeginning = /[\p{L}\p{N}]\*$/u.test(text)
   return `${quoted(text.replace(/[\ue000-\uf8ff]/g, ' '))}${isBeginning ? ' *' : ''}`
 }

@@ -5,6 +5,7 @@ import type { Entry } from './entry.ts'
 import type { Filter } from './filter.ts'
 import { createJoin, type Joined } from './join.ts'
 import { pathMatcher } from './path-match.ts'
+import { phraseTest } from './phrases.ts'
 import { statusClass } from './words.ts'
 
 export interface Selection {
@@ -28,7 +29,10 @@ type Test = (joined: Joined) => boolean
 
 function wanted(filter: Filter): Test {
   const { since, until, host, path, status, text = [], ...exact } = filter
-  const tests: Test[] = text.map(phraseTest)
+  const tests = text.map((phrase): Test => {
+    const isIn = phraseTest(phrase)
+    return ({ texts }) => isIn(texts)
+  })
   if (since !== undefined) tests.push(({ entry: { time } }) => time !== null && time >= since)
   if (until !== undefined) tests.push(({ entry: { time } }) => time !== null && time < until)
   for (const [name, values] of Object.entries(exact) as [keyof typeof exact, readonly string[] | undefined][])
@@ -46,16 +50,4 @@ function wanted(filter: Filter): Test {
 
 function isHost(host: string | null, pattern: string): boolean {
   return host !== null && (pattern === '*' || hostCovers(pattern, host))
-}
-
-function phraseTest(phrase: string): Test {
-  const words = wordsOf(phrase)
-  const looked = phrase.endsWith('*') ? words.trimEnd() : words
-  return ({ texts }) => wordsOf(texts).includes(looked)
-}
-
-/** As the index has them: without case and accents. */
-function wordsOf(text: string): string {
-  const plain = text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
-  return ` ${(plain.match(/[\p{L}\p{N}\p{Co}]+/gu) ?? []).join(' ')} `
 }

@@ -90,12 +90,19 @@ export function readQuestion(query: URLSearchParams, others: readonly string[]):
     else filter[name] = timeOf(name, values[0] ?? '')
   }
   if (filter['decision'] !== undefined) requireDecisions(filter['decision'] as readonly string[])
+  if (filter['text'] !== undefined) requireWords(filter['text'] as readonly string[])
   return { filter, given }
 }
 
 function requireDecisions(given: readonly string[]): void {
   const wrong = given.find((decision) => !decisions.some((known) => known === decision))
   if (wrong !== undefined) throw new BadQuestion(400, `"${wrong}" is not a decision: there are ${decisions.join(', ')}`)
+}
+
+/** As the index looks for them. */
+function requireWords(given: readonly string[]): void {
+  const wrong = given.find((text) => !/[\p{L}\p{N}]/u.test(text))
+  if (wrong !== undefined) throw new BadQuestion(400, `"${wrong}" has no letter and no digit to look for`)
 }
 
 function timeOf(name: string, text: string): number {

@@ -1,40 +1,43 @@
 /** Whether a record is wanted, as it comes: what questions to the index find of the past, a stream finds of what happens. */
 import { canonicalHostPattern, hostCovers, pathCovers } from '../../canonical/index.ts'
 import type { JsonObject } from '../../core/index.ts'
-import type { Filter } from '../../query/index.ts'
+import { type Filter, phraseTest, textsOf } from '../../query/index.ts'
 
 /** Requests that are open, whose settlement belongs to them. The oldest gives way. */
 const maxOpen = 10_000
 
-type Test = (record: JsonObject, text: string) => boolean
+/** `texts`: what free text is looked for in. */
+type Test = (record: JsonObject, texts: string) => boolean
 
-/** A settlement is wanted where its request, together with it, is. */
-export function createMatches(filter: Filter): (record: JsonObject, text: string) => boolean {
+/** A settlement is wanted where its request, together with it, is. Throws `FilterError`. */
+export function createMatches(filter: Filter): (record: JsonObject) => boolean {
   const tests = testsOf(filter)
   if (tests.length === 0) return () => true
-  const matches = (record: JsonObject, text: string) => tests.every((test) => test(record, text))
-  const open = new Map<string, { readonly record: JsonObject; readonly text: string }>()
-  return (record, text) => {
+  const looksForText = filter.text !== undefined
+  const matches = (record: JsonObject, texts: string) => tests.every((test) => test(record, texts))
+  const open = new Map<string, { readonly record: JsonObject; readonly texts: string }>()
+  return (record) => {
+    const texts = looksForText ? textsOf(record) : ''
     const id = textOf(record['id']) ?? ''
     if (record['type'] === 'settled') {
       const request = open.get(id)
       open.delete(id)
-      return matches({ ...request?.record, ...record, type: 'settled' }, `${request?.text ?? ''}${text}`)
+      return matches({ ...request?.record, ...record, type: 'settled' }, `${request?.texts ?? ''} ${texts}`)
     }
     if (record['type'] === 'decided' || record['type'] === 'refused') {
       const [oldest] = open.keys()
       if (open.size >= maxOpen && oldest !== undefined) open.delete(oldest)
-      open.set(id, { record, text })
+      open.set(id, { record, texts })
     }
-    return matches(record, text)
+    return matches(record, texts)
   }
 }
 
 function testsOf(filter: Filter): readonly Test[] {
   const { since, until, decision, host, path, status, problem, text, ...exact } = filter
   const tests: Test[] = []
-  const any = (values: readonly string[] | undefined, test: (value: string, record: JsonObject, text: string) => boolean) => {
-    if (values !== undefined) tests.push((record, line) => values.some((value) => test(value, record, line)))
+  const any = (values: readonly string[] | undefined, test: (value: string, record: JsonObject) => boolean) => {
+    if (values !== undefined) tests.push((record) => values.some((value) => test(value, record)))
   }
   if (since !== undefined) tests.push((record) => Date.parse(String(record['time'])) >= since)
   if (until !== undefined) tests.push((record) => Date.parse(String(record['time'])) < until)
@@ -44,7 +47,10 @@ function testsOf(filter: Filter): readonly Test[] {
   any(path, (value, record) => isPath(memberOf(record, 'path'), value))
   any(status, (value, record) => isStatus(String(record['status'] ?? ''), value))
   any(problem, (value, record) => [record['problem'], record['code']].includes(value))
-  for (const value of text ?? []) tests.push((_record, line) => line.toLowerCase().includes(value.toLowerCase()))
+  for (const phrase of text ?? []) {
+    const isIn = phraseTest(phrase)
+    tests.push((_record, texts) => isIn(texts))
+  }
   return tests
 }
 

@@ -21,7 +21,7 @@ export async function* streamEvents(folder: string, job: StreamJob, signal: Abor
     let records = 0
     for (const stored of batch) {
       const record = readRecord(stored)
-      if (matches(record, stored.text) && (sample === null || sample.shows(record))) {
+      if (matches(record) && (sample === null || sample.shows(record))) {
         text += eventOf(stored.index, hidden.length === 0 && record !== unreadable ? stored.text : JSON.stringify(mask(record)))
         // A read of the log is seen like other records, and makes no record of itself.
         if (record['type'] !== 'read') records += 1
