@@ -1,5 +1,6 @@
 /** Joins watching (`watch:`): what is counted of requests goes to a process of its own, and what that finds is said. */
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Watch } from '../core/index.ts'
@@ -42,17 +43,21 @@ const sliceMs = 1000
 /** After a destination was used for the first time. */
 const earlyMs = 250
 const conditionsMs = 1000
+/** Of what was counted last, when the gateway ends. */
+const lastSendMs = 500
 
 /** Nothing is started, and nothing loaded, without `watch:`. */
 export async function createWatching({ config, logger, metrics, note }: WatchingOptions): Promise<Watching> {
   const { watch } = config
   if (watch === null) return off
   const { rules, receivers, resolveAfterMs } = watch
-  const [{ createObserver }, { startWatcher }] = await Promise.all([import('../watch/index.ts'), import('../watcher/index.ts')])
+  const [{ createObserver }, { createSender, startWatcher }] = await Promise.all([
+    import('../watch/index.ts'),
+    import('../watcher/index.ts'),
+  ])
   let watcher: WatcherProcess | null = null
   let restarts = 0
-  let taken = 0
-  let dropped = 0
+  let lost = 0
   let isDropping = false
   let timer: NodeJS.Timeout | null = null
   let early: NodeJS.Timeout | null = null
@@ -66,14 +71,11 @@ export async function createWatching({ config, logger, metrics, note }: Watching
     },
   })
 
+  const sender = createSender({ cut: observer.cut, take: (slice) => watcher?.take(slice) ?? false, onDropped: drop })
+
   async function send(): Promise<void> {
-    const before = dropped
-    for (const slice of observer.cut()) {
-      if (watcher?.take(slice)) taken += 1
-      else drop(1)
-      // Requests have their turn.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    const before = lost
+    await sender.send()
     sayDropped(before)
   }
 
@@ -86,17 +88,17 @@ export async function createWatching({ config, logger, metrics, note }: Watching
   }
 
   function drop(slices: number): void {
-    dropped += slices
+    lost += slices
     droppedSlices.inc(slices)
   }
 
   function sayDropped(before: number): void {
-    const isNow = dropped > before
+    const isNow = lost > before
     if (isNow === isDropping) return
     isDropping = isNow
     if (isNow)
       logger.warn({ waiting: watcher?.waiting }, 'the process that watches is behind or gone: what passes meanwhile is not watched')
-    else logger.info({ dropped }, 'what passes is watched again')
+    else logger.info({ dropped: lost }, 'what passes is watched again')
   }
 
   const droppedSlices = metrics.counter('sallyport_watch_slices_dropped_total', 'Slices of what passed that were not watched.')
@@ -137,7 +139,7 @@ export async function createWatching({ config, logger, metrics, note }: Watching
       return {
         pid: watcher?.pid ?? null,
         restarts,
-        slices: { taken, dropped },
+        slices: { taken: sender.taken(), dropped: lost },
         store: store === undefined ? null : { ...store, since: new Date(store.since).toISOString() },
       }
     },
@@ -145,7 +147,8 @@ export async function createWatching({ config, logger, metrics, note }: Watching
     ask: (question, args) => watcher?.ask(question, args) ?? Promise.reject(new Error('the gateway is starting')),
     async close() {
       for (const pending of [timer, early, looking]) if (pending !== null) clearTimeout(pending)
-      await send()
+      // Without a process there is nobody to wait for.
+      if (watcher?.pid) await Promise.race([send(), sleep(lastSendMs, undefined, { ref: false })])
       await watcher?.close()
     },
   }

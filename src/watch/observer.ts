@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import type { AccessRequest, Integration, Watch } from '../core/index.ts'
 import { FlowCounter } from './flow-counter.ts'
 import { hashText, labelEntropy } from './measures.ts'
-import { maxDeniedDestinations, maxDestinations, notDestinations, type Slice } from './slice.ts'
+import { type Flow, maxDeniedDestinations, maxDestinations, notDestinations, type Slice } from './slice.ts'
 
 export interface ObserverOptions {
   /** A destination is used that was not used since the start, or for long: a slice should not wait. */
@@ -17,7 +17,7 @@ export interface ObserverOptions {
 export interface Observer extends Watch {
   /**
    * What was counted since the last time, in parts of whole integrations that hold about 500 flows; nothing where there was
-   * nothing. What is counted while it is read may be in either slice.
+   * nothing. Each part ends when it is read: what is counted meanwhile is not lost.
    */
   cut(): Iterable<Slice>
 }
@@ -33,6 +33,8 @@ const maxUsed = 4096
 const unidentified = '-'
 
 interface Counted {
+  /** When what is counted began. */
+  since: number
   readonly flows: Map<string, FlowCounter>
   readonly used: Set<number>
   denied: number
@@ -42,12 +44,11 @@ export function createObserver({ onFirstUse, now = Date.now, monotonic = () => p
   const integrations = new Map<string, Counted>()
   const seed = randomInt(2 ** 32)
   let flowCount = 0
-  let since = monotonic()
 
   function counterOf(name: string, owner: string | null, destination: string, host: string | null, isDenied: boolean): FlowCounter {
     let counted = integrations.get(name)
     if (counted === undefined) {
-      counted = { flows: new Map(), used: new Set(), denied: 0 }
+      counted = { since: monotonic(), flows: new Map(), used: new Set(), denied: 0 }
       integrations.set(name, counted)
     }
     return counted.flows.get(destination) ?? begin(counted, name, owner, destination, host, isDenied)
@@ -89,7 +90,7 @@ export function createObserver({ onFirstUse, now = Date.now, monotonic = () => p
     if (isDenied) counted.denied -= 1
   }
 
-  function take(counted: Counted, into: Slice['flows'][number][]): void {
+  function take(counted: Counted, into: Flow[]): void {
     const isCrowded = counted.flows.size > maxDeniedDestinations || flowCount > maxFlows / 2
     for (const [destination, counter] of counted.flows) {
       const flow = counter.take()
@@ -121,19 +122,24 @@ export function createObserver({ onFirstUse, now = Date.now, monotonic = () => p
       counter.ended(outcome)
     },
     *cut() {
-      const to = now()
-      const from = to - (monotonic() - since)
-      since = monotonic()
-      let flows: Slice['flows'][number][] = []
-      for (const [name, counted] of integrations) {
-        take(counted, flows)
-        if (counted.flows.size === 0) integrations.delete(name)
-        if (flows.length >= flowsOfPart) {
-          yield { from, to, flows }
-          flows = []
-        }
+      let flows: Flow[] = []
+      let since = Number.POSITIVE_INFINITY
+      const part = (): Slice => {
+        const to = now()
+        const slice = { from: to - (monotonic() - since), to, flows }
+        flows = []
+        since = Number.POSITIVE_INFINITY
+        return slice
       }
-      if (flows.length > 0) yield { from, to, flows }
+      for (const [name, counted] of integrations) {
+        const before = flows.length
+        take(counted, flows)
+        if (flows.length > before) since = Math.min(since, counted.since)
+        counted.since = monotonic()
+        if (counted.flows.size === 0) integrations.delete(name)
+        if (flows.length >= flowsOfPart) yield part()
+      }
+      if (flows.length > 0) yield part()
     },
   }
 }

@@ -68,6 +68,20 @@ test('watch status says how watching is, and watch replay finds in the log what 
   assert.doesNotMatch((await watch('replay', '--from', '2h', '--to', '1h')).stdout, /critical/)
 })
 
+test('a process that is killed is started again, requests go on, and watching goes on', async (t) => {
+  const { start, get, unusual } = await arrange(t)
+  const { gateway, ask } = await start()
+  const status = async () => ((await get('/v1/status')) as { watch: { pid: number | null; restarts: number } }).watch
+  const { pid } = await eventually('it runs', async () => ((await status()).pid === null ? null : status()))
+  process.kill(pid ?? 0, 'SIGKILL')
+  assert.match(await ask(), / 200 /)
+  await eventually('another runs', async () => (await status()).restarts === 1 && (await status()).pid !== null)
+  await ask('x'.repeat(10_000_000))
+  await eventually('it is said', () => unusual().length === 1)
+  const metrics = await (await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`)).text()
+  assert.match(metrics, /^sallyport_watch_restarts_total 1$/m)
+})
+
 test('without watch nothing is started or kept', async (t) => {
   const { installation, start, get } = await arrange(t, '')
   const { ask } = await start()
