@@ -18,6 +18,12 @@ export interface Revision {
   readonly changed: string | null
 }
 
+/** Of the log as it is now, where that is within the window: what was before is not in it. `record` above 0: retention has removed what was before. */
+export interface LogBeginning {
+  readonly time: string
+  readonly record: number
+}
+
 export interface SeenDestination extends Destination {
   /** Its host was never asked for before the window, as far as the log goes back; `null`: that cannot be told. */
   readonly isNew: boolean | null
@@ -28,7 +34,7 @@ export interface IncidentReport {
   /** Sentences. */
   readonly summary: readonly string[]
   /** ISO 8601, UTC. `to`: of the report, where the incident goes on. */
-  readonly window: { readonly from: string; readonly to: string; readonly records: number }
+  readonly window: { readonly from: string; readonly to: string; readonly records: number; readonly log: LogBeginning | null }
   readonly times: Times
   readonly figures: Omit<RequestFigures, 'groups' | 'destinations'> & { readonly destinations: readonly SeenDestination[] }
   /** Those that were denied, refused or broken off, and those to new destinations. */

@@ -2,7 +2,7 @@
 import type { Incident, IndexedRecord } from './incident.ts'
 import { prove } from './proved.ts'
 import { questionsOf } from './questions.ts'
-import type { IncidentReport, Revision, SeenDestination } from './report-form.ts'
+import type { IncidentReport, LogBeginning, Revision, SeenDestination } from './report-form.ts'
 import { createRequests, type DecisionGroup, type Destination } from './requests.ts'
 import { summaryOf } from './summary.ts'
 import { createTimeline, type TimelineRow } from './timeline.ts'
@@ -58,11 +58,18 @@ export async function reportOf(
         }
   const body = {
     ...{ incident, times: found, decisions, moreDecisions: ofNote.length - decisions.length, revisions, timeline: rows },
-    window: { from: incident.from, to: new Date(window.to).toISOString(), records },
+    window: { from: incident.from, to: new Date(window.to).toISOString(), records, log: await beginningWithin(source, window.from) },
     figures: { ...sums, destinations },
     ...{ moreRecords: timeline.left(), proof: proved },
   }
   return { report: { ...body, summary: summaryOf(body), questions: questionsOf(body) }, proofs }
+}
+
+/** `null`: the log goes further back than the window. */
+async function beginningWithin({ index }: LogSource, from: number): Promise<LogBeginning | null> {
+  const [oldest] = (await index.ask({}, { limit: 1, oldestFirst: true })).entries
+  if (oldest === undefined || oldest.time === null || oldest.time < from) return null
+  return { time: new Date(oldest.time).toISOString(), record: oldest.index }
 }
 
 async function withFirstUse(

@@ -1,7 +1,7 @@
 /** An incident in some sentences: how long, what was done, what left, how it was contained. */
 import { formatBytes } from '../usage/index.ts'
 import { formatSpan } from './format.ts'
-import type { ReportBody } from './report-form.ts'
+import type { LogBeginning, ReportBody } from './report-form.ts'
 
 export function summaryOf(report: ReportBody): readonly string[] {
   const { figures, times, window } = report
@@ -18,8 +18,14 @@ export function summaryOf(report: ReportBody): readonly string[] {
       ? 'No alert was raised for it.'
       : `It was detected${times.detectMs === null ? '' : ` ${formatSpan(times.detectMs)} after the first sign`}.`,
     containedSentence(report),
+    ...(window.log === null ? [] : [beginningSentence(window.log)]),
     ...(report.incident.state === 'open' ? ['The incident is open.'] : []),
   ]
+}
+
+function beginningSentence({ time, record }: LogBeginning): string {
+  const end = record === 0 ? `The log begins at ${time}` : `Retention has removed from the log what was before ${time}`
+  return `${end}: what is called new may be older than that.`
 }
 
 function containedSentence({ times, figures }: ReportBody): string {

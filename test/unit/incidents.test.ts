@@ -112,6 +112,15 @@ test('what passed while the integration was cut off is said', async (t) => {
   assert.ok(questions.includes('How could requests pass while the integration was cut off?'))
 })
 
+test('where the log begins within the window, that is said, and whether retention has removed what was before', async (t) => {
+  const log = createWrittenLog()
+  log.write(opened({ from: at(0) }), opened({ id: 'inc-2', from: at(1) }), decided('w.1'))
+  assert.ok((await reported(t, log)).summary.some((sentence) => sentence.startsWith(`The log begins at ${at(0)}`)))
+  assert.equal((await reported(t, log, 'inc-2')).window.log, null)
+  log.records.shift()
+  assert.ok((await reported(t, log, 'inc-2')).summary.some((sentence) => sentence.startsWith('Retention has removed')))
+})
+
 test('a record of a type that nobody knows here is in the timeline by its members', async (t) => {
   const log = createWrittenLog()
   log.write(opened({ from: at(0) }), { type: 'frozen', integration: 'weather', sandbox: 'box-1', reason: 'by hand' })
