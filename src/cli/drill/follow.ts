@@ -16,8 +16,10 @@ export interface Sign {
 export interface Signs {
   /** The first alert about the drill by one of the rules; `null`: none within the time, or it was stopped. */
   detected(rules: readonly string[], withinMs: number): Promise<Sign | null>
-  /** The first containment. */
+  /** The first containment; `null` as above. */
   contained(withinMs: number): Promise<Sign | null>
+  /** The same after the drill was stopped: a rule may contain what was sent before. */
+  containedLate(withinMs: number): Promise<Sign | null>
   close(): void
 }
 
@@ -26,14 +28,13 @@ type Facts = Readonly<Record<string, unknown>>
 /** From the record with this index on. */
 export function followSigns(log: string, from: number, signal: AbortSignal): Signs {
   const stop = new AbortController()
-  const until = AbortSignal.any([stop.signal, signal])
   const seen: { readonly sign: Sign; readonly type: 'alert' | 'contained' }[] = []
   const waiting = new Set<() => void>()
   void follow()
 
   async function follow(): Promise<void> {
     try {
-      for await (const records of readRecords(log, { from, follow: true, signal: until })) {
+      for await (const records of readRecords(log, { from, follow: true, signal: stop.signal })) {
         for (const { index, text } of records) if (text.includes(drillName)) take(index, text)
         for (const look of waiting) look()
       }
@@ -52,7 +53,7 @@ export function followSigns(log: string, from: number, signal: AbortSignal): Sig
       seen.push({ type: 'contained', sign: { ...sign, what: String(state ?? 'suspended') } })
   }
 
-  function first(find: () => Sign | undefined, withinMs: number): Promise<Sign | null> {
+  function first(find: () => Sign | undefined, withinMs: number, until = signal): Promise<Sign | null> {
     return new Promise((resolve) => {
       const end = (found: Sign | null) => {
         waiting.delete(look)
@@ -73,10 +74,13 @@ export function followSigns(log: string, from: number, signal: AbortSignal): Sig
     })
   }
 
+  const containment = () => seen.find(({ type }) => type === 'contained')?.sign
+
   return {
     detected: (rules, withinMs) =>
       first(() => seen.find(({ type, sign }) => type === 'alert' && rules.includes(sign.what))?.sign, withinMs),
-    contained: (withinMs) => first(() => seen.find(({ type }) => type === 'contained')?.sign, withinMs),
+    contained: (withinMs) => first(containment, withinMs),
+    containedLate: (withinMs) => first(containment, withinMs, stop.signal),
     close: () => stop.abort(),
   }
 }

@@ -45,6 +45,8 @@ const containedWithinMs = 10_000
 /** Containment reaches open connections within this. */
 const cutWithinMs = 1000
 const recoveredWithinMs = 15_000
+/** After the last request, so long a rule may take to contain what was sent. */
+const lateMs = 2000
 
 /** Whatever happens, its origin is closed and the containment of its integration is lifted. Throws `CommandError`. */
 export async function runDrill({ config, ready, kind, drill, say, signal }: DrillOptions): Promise<DrillResult> {
@@ -53,7 +55,7 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
   const { send, close } = createClient(ready.proxy, ready.token, origin.port, label)
   const signs = followSigns(config.audit.folder, ready.from, signal)
   const traffic = new AbortController()
-  let isContained = false
+  let isLifted = false
   const reason = `drill ${label}`
   try {
     say(`drill ${label}: it ${drill.what}, as "${drillName}" to 127.0.0.1:${origin.port}`)
@@ -68,7 +70,6 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
       await act(config, 'suspend', { reason, forMs: '600000' })
     }
     const contained = alert === null ? null : await signs.contained(containedWithinMs)
-    isContained = contained !== null
     if (contained !== null && alert !== null)
       say(`contained ${formatSpan(contained.at - alert.at)} later: ${contained.what} (record ${contained.record})`)
     const bytes = contained === null ? null : await bytesAfter(contained, origin, send)
@@ -76,7 +77,7 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     traffic.abort()
     await sending
     const recovered = contained === null || signal.aborted ? null : await recover(config, send, reason)
-    if (recovered !== null) isContained = false
+    isLifted = recovered !== null
     if (recovered !== null && contained !== null)
       say(`recovered ${formatSpan(recovered - contained.at)} after the containment: a request is allowed again`)
     if (alert?.alert != null) await acknowledge(config, alert.alert, reason, say)
@@ -91,10 +92,10 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     }
   } finally {
     traffic.abort()
-    signs.close()
     close()
     await origin.close()
-    if (isContained || signal.aborted) await lift(config, reason)
+    if (!isLifted && (await signs.containedLate(lateMs)) !== null) await lift(config, reason)
+    signs.close()
   }
 }
 
