@@ -274,6 +274,7 @@ export async function startGateway(
     ...{ config, names: registry.names, limits: metering.limits, room: keeping.room, audit: audit.status, sinks: shipping.status },
     differences: () => referenceReports?.counts().differences ?? null,
     authority: trust.current,
+    set: containment.set,
   })
   await logWork.start()
   const addresses = listeners.map(({ name, address }) => ({ name, address }))

@@ -3,8 +3,9 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
+import type { Containment } from '../containment/index.ts'
 import type { Watch } from '../core/index.ts'
-import type { WatchEvent } from '../detect/index.ts'
+import type { Finding, WatchEvent } from '../detect/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Args, WatcherProcess } from '../watcher/index.ts'
 import { createAlertReports } from './alert-reports.ts'
@@ -14,7 +15,7 @@ export interface Watching {
   /** The station of the path; `null` where nothing is watched. */
   readonly station: Watch | null
   /** Once the gateway serves; from then on its own conditions are watched too. */
-  start(sources: ConditionSources): void
+  start(sources: ConditionSources & Pick<Containment, 'set'>): void
   /** `null` where nothing is watched. */
   status(): WatchingStatus | null
   event(event: WatchEvent): void
@@ -87,6 +88,15 @@ export async function createWatching({ config, logger, metrics, note }: Watching
     }
   }
 
+  /** As its rule says, before anybody is told. */
+  function contain({ rule, integration, title, contain: asked }: Finding, set: Containment['set']): void {
+    if (integration === null || asked === null) return
+    const { state, forMs } = asked
+    set(integration, { state, forMs, reason: title, by: `rule:${rule}` }).catch((error) =>
+      logger.error({ err: error, rule, integration, state }, 'an integration cannot be held as a rule says, or that cannot be recorded'),
+    )
+  }
+
   function drop(slices: number): void {
     lost += slices
     droppedSlices.inc(slices)
@@ -116,8 +126,7 @@ export async function createWatching({ config, logger, metrics, note }: Watching
         { file: config.state.watch, rules, receivers, resolveAfterMs, gateway: hostname() },
         {
           onFindings(findings) {
-            for (const { rule, severity, integration, destination, title } of findings)
-              logger.debug({ rule, severity, integration, destination, title }, 'a rule has found something')
+            for (const finding of findings) contain(finding, sources.set)
           },
           onAlert: alerts.onAlert,
           onReceiver: alerts.onReceiver,

@@ -49,6 +49,19 @@ test('what is unusual is said, and destinations that were used are known after a
   assert.equal(unusual().length, 1)
 })
 
+test('10 MB to a destination that is allowed but new: its rule suspends the integration, which gets nothing further', async (t) => {
+  const { installation, destination, start, unusual } = await arrange(t)
+  const { ask } = await start()
+  await ask('x'.repeat(10_000_000))
+  await eventually('it is suspended', async () => / 403 /.test(await ask()))
+  await eventually('it is said', () => unusual().length > 0)
+  const [contained] = installation.records().filter(({ type }) => type === 'containment')
+  assert.deepEqual(
+    [contained?.['integration'], contained?.['state'], contained?.['by'], contained?.['reason']],
+    ['weather', 'suspended', 'rule:exfiltration', `A large upload to a new destination, ${destination}`],
+  )
+})
+
 test('watch status says how watching is, and watch replay finds in the log what was found', async (t) => {
   const { installation, destination, start, unusual } = await arrange(t)
   const { gateway, ask } = await start()
