@@ -2,6 +2,7 @@
 import type { BreakerSettings, LimitSettings, Timeouts } from '../core/index.ts'
 import type { AdminConfig } from './admin-config.ts'
 import type { AuditConfig } from './audit-config.ts'
+import type { ContainmentConfig } from './containment-schema.ts'
 import type { BundleConfig, ServerConfig } from './policy-config.ts'
 import type { DecisionLogConfig, ReportPlace } from './report-schema.ts'
 import type { StateFolder, TrustFolder } from './state-folder.ts'
@@ -109,6 +110,7 @@ export interface Config {
   readonly defaults: { readonly limits: LimitSettings; readonly breaker: BreakerSettings }
   readonly http: HttpConfig
   readonly websockets: WebSocketsConfig
+  readonly containment: ContainmentConfig
   /** `null`: nothing is watched. */
   readonly watch: WatchConfig | null
   readonly drainTimeoutMs: number

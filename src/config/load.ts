@@ -99,6 +99,7 @@ function assemble(file: string, given: ConfigFile, secrets: readonly string[]): 
       maxMessageBytes: given.websockets.maxMessage,
       messagesPerSecond: given.websockets.messagesPerSecond,
     },
+    containment: given.containment,
     watch: watchFrom(given.watch),
     drainTimeoutMs: given.drainTimeout,
     log: given.log,

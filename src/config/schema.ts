@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { adminSchema } from './admin-schema.ts'
 import { auditSchema } from './audit-schema.ts'
+import { containmentSchema } from './containment-schema.ts'
 import { besides, refuseCollisions, refuseHiddenTrust, refuseLongSocket, refuseTwins } from './endpoints.ts'
 import { gatewayBreakerSchema, gatewayLimitsSchema } from './limits-schema.ts'
 import { listenerSchema } from './listener-schema.ts'
@@ -237,6 +238,7 @@ export function createConfigSchema(sources: Sources) {
       breaker: gatewayBreakerSchema.describe('Breakers of integrations whose manifest has none.').prefault({}),
       http: http.describe('Bounds and timeouts of the doors and of egress.').prefault({}),
       websockets: websockets.describe('Bounds of WebSockets, through every door; a capability may set others.').prefault({}),
+      containment: containmentSchema.describe('How integrations are held in: docs/watch/containment.md.').prefault({}),
       watch: watchSchema(sourced)
         .describe(
           'What passes is watched by a process of its own, which learns what is usual and tells what is not. `{}` is enough. Off where absent.',

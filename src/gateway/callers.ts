@@ -1,29 +1,12 @@
 /** Joins who may come in with what the active manifests say of them, and with what they are held in. */
 import { type Access, type AccessChange, createAccess, readKept } from '../access/index.ts'
-import type { AuditStation } from '../audit/index.ts'
-import type { Config } from '../config/index.ts'
 import type { Containment } from '../containment/index.ts'
-import type { Contained } from '../core/index.ts'
 import type { Callers } from '../ingress/index.ts'
 import type { IntegrationRegistry } from '../manifests/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
-import { createContaining } from './containing.ts'
+import { type ContainingOptions, createContaining } from './containing.ts'
 
-export interface CallersOptions {
-  readonly config: Config
+export interface CallersOptions extends Omit<ContainingOptions, 'names'> {
   readonly registry: IntegrationRegistry
-  /** A record in the audit log. */
-  readonly note: AuditStation['note']
-  /** Resolves once what was noted is on disk. */
-  readonly noted: () => Promise<void>
-  readonly logger: Logger
-  readonly metrics: Metrics
-  /** Evaluates again what is open: a token may no longer be valid. */
-  readonly reevaluate: () => void
-  /** Ends every exchange of an integration. */
-  readonly stop: (integration: string, contained: Contained) => void
-  /** Ends every connection of an integration that may do nothing any more. */
-  readonly cut: (integration: string) => void
 }
 
 export interface Entrance {
@@ -35,7 +18,7 @@ export interface Entrance {
 }
 
 export function createCallers(options: CallersOptions): Entrance {
-  const { config, registry, note, noted, logger, metrics, reevaluate, stop, cut } = options
+  const { config, registry, note, noted, logger, reevaluate, cut } = options
   const access = createAccess({
     file: config.state.access,
     readIdentities: registry.readIdentities,
@@ -52,7 +35,7 @@ export function createCallers(options: CallersOptions): Entrance {
     recorded: noted,
     onUnkept: (error) => logger.error({ err: error }, 'who may come in cannot be kept: it is in force, and would not outlive a restart'),
   })
-  const containment = createContaining({ config, names: access.names, note, noted, logger, metrics, reevaluate, stop, cut })
+  const containment = createContaining({ ...options, names: access.names })
   return {
     access,
     containment,

@@ -18,15 +18,17 @@ export interface ContainingOptions {
   readonly reevaluate: () => void
   /** Ends every exchange of an integration. */
   readonly stop: (integration: string, contained: Contained) => void
+  /** What an integration keeps of its limits may have changed. */
+  readonly rescale: (integration: string) => void
   /** Ends every connection of an integration. */
   readonly cut: (integration: string) => void
 }
 
 export function createContaining(options: ContainingOptions): Containment {
-  const { config, names, note, noted, logger, metrics, reevaluate, stop, cut } = options
+  const { config, names, note, noted, logger, metrics, reevaluate, rescale, stop, cut } = options
   const containment = createContainment({
     file: config.state.containment,
-    approval: [],
+    approval: config.containment.approval,
     names,
     held: () => new Set(),
     onChange(change) {
@@ -41,6 +43,7 @@ export function createContaining(options: ContainingOptions): Containment {
   })
   // What is open is recorded as revoked before the connections end.
   containment.onState((integration) => {
+    rescale(integration)
     reevaluate()
     const contained = containment.of(integration)
     if (contained === null || !isStopped(contained)) return

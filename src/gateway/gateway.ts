@@ -90,7 +90,10 @@ export async function startGateway(
   // What is shared among integrations, and counted for each.
   const now = () => performance.now()
   const registry = createIntegrationRegistry(config.integrationsFolder, config.defaults)
-  const metering = createMetering({ config, note, watch: watching.event, names: registry.names, now, logger, metrics })
+  const containedIn = (name: string) => containment.of(name)
+  const metering = createMetering({
+    ...{ config, note, watch: watching.event, names: registry.names, containedIn, now, logger, metrics },
+  })
   const descriptors = createDescriptors()
   const shares = createConnectionShares(now, descriptors.mayAccept)
 
@@ -109,8 +112,7 @@ export async function startGateway(
     ...{ serving, secureContext, headersTimeoutMs: config.http.headersTimeoutMs, offersHttp2: config.http.http2 },
   })
   const resources = createResources({
-    ...{ config, descriptors, metrics, report: metering.limits.report, intercept: inner.intercept },
-    containedIn: (name) => containment.of(name),
+    ...{ config, descriptors, metrics, report: metering.limits.report, containedIn, intercept: inner.intercept },
   })
 
   // What decides.
@@ -122,7 +124,7 @@ export async function startGateway(
     reference === null
       ? null
       : createReferenceReports({ ...reference, auditFolder: config.audit.folder, redact: redactor, note, logger, metrics })
-  const readContext = createReadContext(metering.limits)
+  const readContext = createReadContext({ ...metering.limits, stateOf: (name) => containedIn(name)?.state ?? 'normal' })
   const policies = createPolicies({
     ...{ config, compile, library, referenceReports, harden, readContext, note, logger, metrics },
     // External calls of rules take the path that these rules decide on.
@@ -147,6 +149,7 @@ export async function startGateway(
     noted: audit.noted,
     reevaluate: openConnections.reevaluate,
     stop: exchanges.stop,
+    rescale: metering.limits.rescale,
     cut: shares.cut,
   })
   const { access, containment, callers } = entrance

@@ -1,7 +1,7 @@
 /** Joins what is counted per integration: limits, usage that is kept over restarts, and the metrics of both. */
 import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
-import type { Integration } from '../core/index.ts'
+import type { Contained, Integration } from '../core/index.ts'
 import type { WatchEvent } from '../detect/index.ts'
 import { createLimits, type LimitsStation } from '../limits/index.ts'
 import { createSlices, type Logger, type Metrics } from '../telemetry/index.ts'
@@ -16,6 +16,8 @@ export interface MeteringOptions {
   readonly names: () => readonly string[]
   /** Milliseconds, monotonic. */
   readonly now: () => number
+  /** What an integration is held in; `null`: normal. */
+  readonly containedIn: (integration: string) => Contained | null
   readonly logger: Logger
   readonly metrics: Metrics
 }
@@ -30,9 +32,10 @@ export interface Metering {
   update(integrations: readonly Integration[]): void
 }
 
-export function createMetering({ config, note, watch, names, now, logger, metrics }: MeteringOptions): Metering {
+export function createMetering({ config, note, watch, names, now, containedIn, logger, metrics }: MeteringOptions): Metering {
   const limits = createLimits({
     now,
+    shareKept: (name) => (containedIn(name)?.state === 'throttled' ? config.containment.throttle : 1),
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     maxPolicyBodiesBytes: config.http.maxPolicyBodiesBytes,
     peerArrivals: config.defaults.limits.arrivals,

@@ -132,6 +132,14 @@ export class Account {
     this.#settings = settings
   }
 
+  /** Takes from each bucket what is in it beyond this share of what it holds. */
+  keepShare(share: number, nowMs: number): void {
+    for (const name of flowing) {
+      const bucket = this.#buckets[name]
+      bucket.take(Math.max(0, bucket.level(nowMs) - this.#settings[name].burst * share), nowMs)
+    }
+  }
+
   report(nowMs: number): readonly BucketReport[] {
     const { concurrency } = this.#settings
     return [

@@ -2,6 +2,7 @@
 import {
   type BreakerReport,
   type BucketReport,
+  type BucketSettings,
   type Integration,
   type Lease,
   type LimitSettings,
@@ -23,6 +24,8 @@ export interface LimitsOptions extends BodiesOptions {
   /** Arrivals of a peer that proves no integration. */
   readonly peerArrivals: LimitSettings['arrivals']
   readonly onBreakerChange: (integration: string, report: BreakerReport) => void
+  /** What an integration keeps of its rates and concurrency, 1 where it is not throttled; after each change `rescale` is called. 1 where absent. */
+  readonly shareKept?: (integration: string) => number
 }
 
 interface Held {
@@ -34,6 +37,8 @@ interface Held {
 export interface LimitsStation extends Limits {
   /** After a reload: levels are kept, changed buckets are clamped, integrations that are gone are forgotten. */
   update(integrations: readonly Integration[]): void
+  /** What it keeps of its limits has changed: what is in its buckets is cut to that as well. */
+  rescale(integration: string): void
   /** It has asked for something since the start. */
   isUsed(integration: string): boolean
   report(integration: string): readonly BucketReport[]
@@ -45,7 +50,14 @@ const refusals = { perSecond: 50, burst: 200, maxWaitMs: 5000 }
 /** All unidentified callers together. No integration can have this name. */
 const unidentified = '-'
 
-export function createLimits({ now, after = wait, peerArrivals, onBreakerChange, ...bodies }: LimitsOptions): LimitsStation {
+export function createLimits({
+  now,
+  after = wait,
+  peerArrivals,
+  onBreakerChange,
+  shareKept = () => 1,
+  ...bodies
+}: LimitsOptions): LimitsStation {
   const accounts = new Map<string, Held>()
   // Those of `accounts` whose key is not an integration's name, by the name of the integration that asks in them.
   const shares = new Map<string, Set<Held>>()
@@ -58,12 +70,14 @@ export function createLimits({ now, after = wait, peerArrivals, onBreakerChange,
     const share = shareOf(integration)
     let held = accounts.get(share)
     if (held === undefined) {
-      held = { integration, account: new Account(integration.limits, now()) }
+      held = { integration, account: new Account(limitsOf(integration), now()) }
       accounts.set(share, held)
       if (share !== integration.name) sharesOf(integration.name).add(held)
     }
     return held
   }
+
+  const limitsOf = ({ name, limits }: Integration) => scaled(limits, shareKept(name))
 
   function sharesOf(name: string): Set<Held> {
     const found = shares.get(name) ?? new Set()
@@ -104,17 +118,37 @@ export function createLimits({ now, after = wait, peerArrivals, onBreakerChange,
         }
         if (askedFor !== undefined) sharesOf(name).add(held)
         if (held.integration === integration) continue
-        const { limits, breaker } = integration
-        held.account.reconfigure(limits, now())
+        const { breaker } = integration
+        held.account.reconfigure(limitsOf(integration), now())
         if (JSON.stringify(breaker) !== JSON.stringify(held.integration.breaker)) breakers.forget(share)
         held.integration = askedFor === undefined ? integration : { ...integration, askedFor }
       }
       // Full buckets are reported before the first request.
       for (const integration of integrations) accountOf(integration)
     },
+    rescale(name) {
+      for (const { integration, account } of accountsOf(name)) {
+        account.reconfigure(limitsOf(integration), now())
+        account.keepShare(shareKept(name), now())
+      }
+    },
     isUsed: (name) => accountsOf(name).some(({ account }) => account.isUsed),
     report: (name) => reportTogether(accountsOf(name).map(({ account }) => account.report(now()))),
     breakers: (name) => accountsOf(name).flatMap(({ integration }) => breakers.report(shareOf(integration))),
+  }
+}
+
+/** Bursts stay what they are: a large body is slowed, and not refused for good. */
+function scaled(limits: LimitSettings, share: number): LimitSettings {
+  if (share === 1) return limits
+  const slower = ({ rate, burst }: BucketSettings): BucketSettings => ({ rate: rate * share, burst })
+  return {
+    ...limits,
+    arrivals: slower(limits.arrivals),
+    requests: slower(limits.requests),
+    bytesOut: slower(limits.bytesOut),
+    bytesIn: slower(limits.bytesIn),
+    concurrency: Math.max(1, Math.floor(limits.concurrency * share)),
   }
 }
 

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { Duplex, Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
+import { askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
@@ -16,7 +17,10 @@ import { grant, toLocalhost } from '../support/grant.ts'
 import { openSession } from '../support/http2.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { testWith } from '../support/tools.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
+
+const compilerTest = await testWith('compiler')
 
 const ask = ({ folder }: Installation, method: 'GET' | 'POST', path: string) =>
   askGateway(join(folder, 'state/admin.sock'), method, `/v1/${path}`).then(({ status, body }) => ({
@@ -185,4 +189,113 @@ test('what an integration is held in shows to itself, in its problems and on the
   await ask(installation, 'POST', 'integrations/weather/lift')
   assert.match(await get('/v1/self'), /"containment": \{\s*"state": "normal"\s*\}/)
   assert.deepEqual((await ask(installation, 'GET', 'containment')).body['integrations'], [])
+})
+
+/** The plain way through the proxy, and how it was answered. */
+const statusOf = async (proxyPort: number, url: string) =>
+  Number(
+    (
+      await exchangeRaw(
+        proxyPort,
+        `GET ${url} HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+      )
+    ).slice(9, 12),
+  )
+
+compilerTest('rules see the state, and what is open is evaluated again when it changes', async (t) => {
+  const origin = await startOrigin(t)
+  const rules = 'package sallyport.rules\n\ndeny contains "only while nobody watches" if input.context.containment == "watched"\n'
+  const tunnelled = { hosts: ['127.0.0.1'], ports: [origin.port], tls: 'tunnel' as const, addresses: ['127.0.0.0/8'] }
+  const installation = createInstallation(t, {
+    config: 'policy: { rules: ./rules }',
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port), tunnelled] }) },
+  })
+  mkdirSync(join(installation.folder, 'rules'))
+  installation.write('rules/a.rego', rules)
+  const { proxyPort } = await startHere(t, installation)
+  const tunnel = await openTunnel(proxyPort, `127.0.0.1:${origin.port}`)
+  const closed = once(
+    tunnel.on('error', () => {}),
+    'close',
+  )
+  const url = `http://localhost:${origin.port}/`
+  assert.equal(await statusOf(proxyPort, url), 200)
+  await ask(installation, 'POST', 'integrations/weather/contain?state=watched')
+  await closed
+  assert.equal(await statusOf(proxyPort, url), 403)
+  await ask(installation, 'POST', 'integrations/weather/lift')
+  assert.equal(await statusOf(proxyPort, url), 200)
+})
+
+test('a throttled integration has the configured share of its rates and its concurrency, over a restart too', async (t) => {
+  const origin = await startOrigin(t)
+  const limits = { requests: { rate: '1/s', burst: 100 }, concurrency: 50 }
+  const installation = createInstallation(t, {
+    config: 'containment: { throttle: 0.02 }',
+    manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)], limits }) },
+  })
+  const first = await startHere(t, installation)
+  const bucketsOf = async (proxyPort: number) => {
+    const reply = await exchangeRaw(
+      proxyPort,
+      `GET /v1/self HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+    )
+    const { buckets } = JSON.parse(reply.slice(reply.indexOf('{'))) as {
+      buckets: readonly { bucket: string; refillPerSecond: number; capacity: number; level: number }[]
+    }
+    return Object.fromEntries(buckets.map((bucket) => [bucket.bucket, bucket]))
+  }
+  await ask(installation, 'POST', 'integrations/weather/contain?state=throttled')
+  const throttled = await bucketsOf(first.proxyPort)
+  assert.deepEqual(
+    [throttled['requests']?.refillPerSecond, throttled['requests']?.capacity, throttled['concurrency']?.capacity],
+    [0.02, 100, 1],
+  )
+  assert.ok((throttled['requests']?.level ?? 100) < 3, 'what was in the bucket is cut as well')
+  const url = `http://localhost:${origin.port}/`
+  await eachCase(['a', 'b'], () => statusOf(first.proxyPort, url))
+  assert.equal(await statusOf(first.proxyPort, url), 429)
+  await first.gateway.close()
+  const again = await startHere(t, installation)
+  assert.equal((await bucketsOf(again.proxyPort))['requests']?.refillPerSecond, 0.02)
+  await ask(installation, 'POST', 'integrations/weather/lift')
+  assert.equal((await bucketsOf(again.proxyPort))['requests']?.refillPerSecond, 1)
+})
+
+test('a kill that needs approval waits for a second operator, and so does its end', async (t) => {
+  const { installation, adminPort } = await startAdminGateway(
+    t,
+    {
+      config: 'containment: { approval: [killed, lift] }',
+      manifests: { 'weather.yaml': grant() },
+      admin: 'tokens: [{ name: alice, role: operator, token: { file: ./alice } }, { name: bob, role: operator, token: { file: ./bob } }]',
+    },
+    async ({ write }) => {
+      write('alice', 'token-of-the-first-operator')
+      write('bob', 'token-of-the-second-operator')
+    },
+  )
+  const post = async (token: string, act: string) => {
+    const answered = await askAdmin(adminPort, `/v1/integrations/weather/${act}`, { method: 'POST', headers: bearer(token) })
+    return { ...(JSON.parse(answered.text) as { state?: string; problem?: string }), status: answered.status }
+  }
+  const [alice, bob] = ['token-of-the-first-operator', 'token-of-the-second-operator'] as const
+  assert.equal((await post(alice, 'contain?state=killed&reason=stolen')).state, 'suspended')
+  const alone = await post(alice, 'approve')
+  assert.deepEqual([alone.status, /^token alice has asked for this/.test(alone.problem ?? '')], [422, true])
+  assert.equal((await post(bob, 'approve')).state, 'killed')
+  assert.equal((await post(alice, 'lift')).state, 'killed')
+  assert.equal((await post(bob, 'approve')).state, 'normal')
+  assert.deepEqual(
+    installation
+      .records()
+      .filter(({ type }) => type === 'containment')
+      .map(({ change, before, state, asked, by }) => [change, before, state, asked, by]),
+    [
+      ['requested', 'normal', 'suspended', 'killed', 'token alice'],
+      ['approved', 'suspended', 'killed', undefined, 'token bob'],
+      ['requested', 'killed', 'killed', 'normal', 'token alice'],
+      ['approved', 'killed', 'normal', undefined, 'token bob'],
+    ],
+  )
 })

@@ -67,7 +67,7 @@ async function hold(
     ...{ compile, referenceEvaluator: reference },
     maxMemoryPages: 1600,
     maxEvaluationMs: 2000,
-    readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
+    readContext: () => ({ usage: {}, breaker: 'closed', containment: 'normal', quarantine: false, anomaly: 0 }),
     harden: (wasm) => damage(harden(wasm)),
     onFailure: () => {},
   })

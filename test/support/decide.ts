@@ -40,7 +40,7 @@ export async function createDecider(
     maxMemoryPages,
     maxEvaluationMs,
     ...(library !== undefined && { library }),
-    readContext: () => ({ usage: {}, breaker: 'closed', quarantine: false, anomaly: 0 }),
+    readContext: () => ({ usage: {}, breaker: 'closed', containment: 'normal', quarantine: false, anomaly: 0 }),
     onFailure: (_kind, error) => void failures.push(error),
   })
   const prepared = await policy.prepare(composed({ integrations, rules: await readRules(rulesFolder ?? null) }))

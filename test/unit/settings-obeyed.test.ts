@@ -414,6 +414,11 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'http.dnsServers': ['flow/policy-outside.test.ts', 'the addresses of a name are asked for down the same path'],
   ...watchRuleKeys,
   ...receiverKeys,
+  'containment.throttle': [
+    'flow/containment.test.ts',
+    'a throttled integration has the configured share of its rates and its concurrency, over a restart too',
+  ],
+  'containment.approval': ['flow/containment.test.ts', 'a kill that needs approval waits for a second operator, and so does its end'],
   drainTimeout: ['flow/lifecycle.test.ts', 'live work that does not end within the drain timeout is cut'],
   'log.level': ['flow/no-secrets.test.ts', 'no secret of a request or of the configuration is in the log'],
 }
