@@ -77,6 +77,21 @@ test('a drill goes through the gateway with its label in each record, and leaves
   })
 })
 
+test('a drill is noticed, contained and undone, and its times are those of the log', async (t) => {
+  const { installation, configFile, run, start, addManifest } = await arrange(t)
+  await addManifest()
+  const proxy = await start()
+  const result = JSON.parse(await run('flood', '--proxy', proxy, '--json'))
+  assert.partialDeepStrictEqual(result, { ok: true, drill: 'flood', rule: 'denials', containedBy: 'drill', bytesWhileContained: 0 })
+  const { detectMs, containMs, began, records, alert } = result
+  const [raised, contained] = [records.alert, records.containment].map((index: number) => installation.records()[index])
+  assert.partialDeepStrictEqual(raised, { type: 'alert', alert, rule: 'denials', integration: 'sallyport-drill', owner: 'drills' })
+  assert.equal(Date.parse(String(raised?.['time'])) - Date.parse(began), detectMs)
+  assert.equal(Date.parse(String(contained?.['time'])) - Date.parse(String(raised?.['time'])), containMs)
+  const ready = await requireReady(loadConfig(configFile), proxy)
+  assert.deepEqual([...ready.usedPorts], [Number(result.destination.split(':')[1])])
+})
+
 interface Asked {
   readonly allow: boolean
   readonly subject: { readonly path: string; readonly port: number }

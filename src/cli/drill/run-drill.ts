@@ -76,19 +76,18 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     if (bytes !== null) say(`${bytes} bytes reached the destination while it was contained; a request was tried`)
     traffic.abort()
     await sending
-    const recovered = contained === null || signal.aborted ? null : await recover(config, send, reason)
-    isLifted = recovered !== null
-    if (recovered !== null && contained !== null)
-      say(`recovered ${formatSpan(recovered - contained.at)} after the containment: a request is allowed again`)
+    const recoverMs = contained === null || signal.aborted ? null : await recover(config, send, reason)
+    isLifted = recoverMs !== null
+    if (recoverMs !== null) say(`recovered ${formatSpan(recoverMs)} after the containment was lifted: a request is allowed again`)
     if (alert?.alert != null) await acknowledge(config, alert.alert, reason, say)
     return {
       ...{ drill: kind, label, destination: `127.0.0.1:${origin.port}`, began: new Date(began).toISOString() },
       ...{ rule: alert?.what ?? null, alert: alert?.alert ?? null, detectMs: between(began, alert?.at), bytesWhileContained: bytes },
       containedBy: contained === null ? null : containsItself ? 'rule' : 'drill',
       containMs: between(alert?.at, contained?.at),
-      recoverMs: between(contained?.at, recovered ?? undefined),
+      recoverMs,
       records: { alert: alert?.record ?? null, containment: contained?.record ?? null },
-      ok: alert !== null && contained !== null && bytes === 0 && recovered !== null,
+      ok: alert !== null && contained !== null && bytes === 0 && recoverMs !== null,
     }
   } finally {
     traffic.abort()
@@ -109,11 +108,12 @@ async function bytesAfter({ at }: Sign, origin: DrillOrigin, send: Send): Promis
   return after.bytes - before.bytes + (after.requests > before.requests ? 1 : 0)
 }
 
-/** When a request was allowed again; `null`: not within the time. */
+/** How long after it was lifted a request was allowed again; `null`: not within the time. */
 async function recover(config: Config, send: Send, reason: string): Promise<number | null> {
+  const began = Date.now()
   await lift(config, reason)
-  for (const until = Date.now() + recoveredWithinMs; Date.now() < until; ) {
-    if ((await send({ path: '/recovered' })) === 200) return Date.now()
+  while (Date.now() < began + recoveredWithinMs) {
+    if ((await send({ path: '/recovered' })) === 200) return Date.now() - began
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   return null
