@@ -1,6 +1,6 @@
 /** The operator's side: its servers, and how they begin and end. */
 import { mkdir } from 'node:fs/promises'
-import type { RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.ts'
@@ -12,6 +12,7 @@ import { createHealthHandler, type HealthOptions } from './health.ts'
 import { createLogAccess, type LogAccessOptions } from './log/index.ts'
 import { createOperatorServer, type OperatorTls } from './operator-server.ts'
 import { createProven } from './proven.ts'
+import { createRefusedRequests, type RefusedFacts } from './refused-requests.ts'
 import { createTcpDashboard } from './tcp-dashboard.ts'
 
 export interface AdminOptions extends Omit<ApiOptions, 'log'>, HealthOptions {
@@ -21,6 +22,8 @@ export interface AdminOptions extends Omit<ApiOptions, 'log'>, HealthOptions {
   readonly authenticate: Authenticate
   /** Someone was turned away, with this status. */
   readonly onRefused: (status: number) => void
+  /** Records how many were, of each address. */
+  readonly noteRefused: (facts: RefusedFacts) => void
   /** For each server: a caller that reaches the health port could otherwise hold all descriptors. */
   readonly maxConnections: number
 }
@@ -33,7 +36,7 @@ export interface Admin {
 }
 
 export function createAdmin(options: AdminOptions): Admin {
-  const { config, authenticate, onRefused, maxConnections, logger } = options
+  const { config, authenticate, maxConnections, logger } = options
   const onBug = (error: unknown) => logger.error({ err: error }, 'the operator’s API failed on a request')
   // Half of the connections are left for other questions.
   const { explain } = options.authors
@@ -41,6 +44,11 @@ export function createAdmin(options: AdminOptions): Admin {
   const proven = createProven()
   const serveApi = createApi({ ...options, log })
   const servers: Server[] = []
+  const refused = createRefusedRequests({ note: options.noteRefused })
+  const onRefused = (status: number, { socket }: IncomingMessage) => {
+    options.onRefused(status)
+    refused.count(status, socket.remoteAddress)
+  }
   let healthPort = config.health.port
 
   function api(who: Authenticate | Principal): RequestListener {
@@ -87,6 +95,7 @@ export function createAdmin(options: AdminOptions): Admin {
         server.closeAllConnections()
         await new Promise((resolve) => server.close(resolve))
       }
+      refused.flush()
       await authenticate.close()
     },
   }

@@ -17,13 +17,13 @@ export interface GuardOptions {
   /** The caller of this connection has proved who it is. */
   readonly onProven: (socket: Socket) => void
   /** Someone was turned away. */
-  readonly onRefused: (status: number) => void
+  readonly onRefused: (status: number, req: IncomingMessage) => void
   readonly onBug: (error: unknown) => void
 }
 
 export function createGuard({ authenticate, serve, dashboard, onProven, onRefused, onBug }: GuardOptions): RequestListener {
-  function refuse(res: ServerResponse, status: number, detail: string): void {
-    onRefused(status)
+  function refuse(req: IncomingMessage, res: ServerResponse, status: number, detail: string): void {
+    onRefused(status, req)
     sendProblem(res, status, detail, {
       ...(status === 401 && { 'www-authenticate': 'Bearer realm="sallyport admin"' }),
       ...(status === 503 && { 'retry-after': '30' }),
@@ -48,15 +48,15 @@ export function createGuard({ authenticate, serve, dashboard, onProven, onRefuse
         .then((principal) => principal === null || serveProven(req, res, principal))
         .catch((error: unknown) => fail(res, error))
     // A page in a browser can reach loopback; no page has business here (DNS rebinding, CSRF).
-    if (req.headers.origin !== undefined) return refuse(res, 403, 'browsers have no business here')
+    if (req.headers.origin !== undefined) return refuse(req, res, 403, 'browsers have no business here')
     // RFC 6750 §5.3.
     if (/[?&](?:access_)?token=/i.test(req.url ?? ''))
-      return refuse(res, 400, 'a token in a URL is in logs by now: replace it, and send the new one as Authorization: Bearer')
+      return refuse(req, res, 400, 'a token in a URL is in logs by now: replace it, and send the new one as Authorization: Bearer')
     if (typeof authenticate !== 'function') return serve(req, res, authenticate)
     const { authorization } = req.headers
     authenticate({ authorization, certificate: certificateOf(req) })
       .then((found) => {
-        if ('status' in found) return refuse(res, found.status, found.detail)
+        if ('status' in found) return refuse(req, res, found.status, found.detail)
         serveProven(req, res, found)
       })
       .catch((error: unknown) => fail(res, error))

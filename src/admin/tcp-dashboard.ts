@@ -1,4 +1,5 @@
 /** The dashboard on the operator's TCP port: a session for each who proves who it is as the API wants it proved. */
+import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config/index.ts'
 import { createDoor, type Door } from '../dashboard/index.ts'
 import type { Authenticate, Principal } from '../operators/index.ts'
@@ -11,7 +12,7 @@ const longestMs = 12 * 3600 * 1000
 export function createTcpDashboard(
   { tls, dashboard }: NonNullable<Config['admin']['tcp']>,
   authenticate: Authenticate,
-  onRefused: (status: number) => void,
+  onRefused: (status: number, req: IncomingMessage) => void,
 ): Door<Principal> | null {
   if (dashboard === null) return null
   return createDoor<Principal>({

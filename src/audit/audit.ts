@@ -73,6 +73,7 @@ export interface AuditStation extends AuditLog {
       | 'resumed'
       | 'ca-rotated'
       | 'acted'
+      | 'operator-refused'
       | 'sink-refused'
       | 'sink-gap'
       | 'read'

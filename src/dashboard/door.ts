@@ -15,7 +15,7 @@ export interface DoorOptions<Holder> extends OwnPageOptions {
   /** Where there is no session. */
   readonly howToEnter: string
   /** Someone was turned away. */
-  readonly onRefused?: (status: number) => void
+  readonly onRefused?: (status: number, req: IncomingMessage) => void
 }
 
 export interface Door<Holder> {
@@ -33,17 +33,17 @@ export function createDoor<Holder>(options: DoorOptions<Holder>): Door<Holder> {
   const sessions = createSessions<Holder>({ isSecure: scheme === 'https' })
   const pages = createPages()
 
-  function refuse(res: ServerResponse, status: number, detail: string): null {
-    onRefused(status)
+  function refuse(req: IncomingMessage, res: ServerResponse, status: number, detail: string): null {
+    onRefused(status, req)
     sendProblem(res, status, detail)
     return null
   }
 
   async function answerSession(req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (req.method === 'DELETE') return void res.writeHead(204, { 'set-cookie': sessions.end(req.headers) }).end()
-    if (req.method !== 'POST') return void refuse(res, 405, 'a session is begun with POST, and ended with DELETE')
+    if (req.method !== 'POST') return void refuse(req, res, 405, 'a session is begun with POST, and ended with DELETE')
     const admitted = await admit(req)
-    if ('status' in admitted) return void refuse(res, admitted.status, admitted.detail)
+    if ('status' in admitted) return void refuse(req, res, admitted.status, admitted.detail)
     const { cookie, key } = sessions.begin(admitted.holder, admitted.expiresAtMs)
     send(res, 200, { key }, { 'set-cookie': cookie })
   }
@@ -52,13 +52,13 @@ export function createDoor<Holder>(options: DoorOptions<Holder>): Door<Holder> {
     isFor: ({ url = '', headers }) => isPage(url) || headers[keyHeader] !== undefined,
     async enter(req, res) {
       const problem = ownPage(req)
-      if (problem !== null) return refuse(res, 403, problem)
+      if (problem !== null) return refuse(req, res, 403, problem)
       const { url = '' } = req
       if (url === pagesPath.slice(0, -1) || url === '/') res.writeHead(302, { location: pagesPath }).end()
       else if (url === sessionPath) await answerSession(req, res)
       else if (isPage(url)) {
         if (!(await pages.serve(req, res))) sendProblem(res, 404, 'the dashboard has no such file')
-      } else return sessions.find(req.headers) ?? refuse(res, 401, howToEnter)
+      } else return sessions.find(req.headers) ?? refuse(req, res, 401, howToEnter)
       return null
     },
   }

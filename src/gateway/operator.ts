@@ -86,6 +86,7 @@ export function createOperator(options: OperatorOptions): Admin {
   return createAdmin({
     ...{ config: config.admin, maxConnections, authenticate },
     onRefused: () => refused.inc(),
+    noteRefused: (facts) => audit.note('operator-refused', facts),
     health,
     metrics,
     usage,

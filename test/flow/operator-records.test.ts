@@ -74,6 +74,8 @@ const manifests = [
   ...['errorThresholdPercent: 7', 'minimumRequests: 7', 'window: 7s', 'reset: 7s'].map((more) => `breaker: { ${more} }`),
   ...['headers: [x-a]', 'queryKeys: [a]', 'jsonKeys: [a]'].map((more) => `redaction: { ${more} }`),
   'denials: inside',
+  'telemetry: { traceparent: remove }',
+  'telemetry: { serverTiming: true }',
 ]
 
 test('any change of a manifest is another revision, its limits, its owner and its tokens included', async (t) => {
@@ -224,4 +226,27 @@ test('however a revision came into force, its record says from which one, by wha
       ['activate', 'operator', 'socket', undefined, undefined],
     ],
   )
+})
+
+test('who proves nothing on the operator’s side is recorded in sums, by address and answer', async (t) => {
+  const { adminPort, installation, gateway } = await startAdminGateway(
+    t,
+    { admin: 'tokens: [{ name: looks, role: viewer, token: { file: ./viewer } }]' },
+    async ({ write }) => write('viewer', 'token-of-the-viewer'),
+  )
+  const statuses = await eachCase(
+    [{}, bearer('guessed'), bearer('guessed again'), { ...bearer('token-of-the-viewer'), origin: 'https://a.example' }],
+    async (headers) => (await askAdmin(adminPort, '/v1/status', { headers })).status,
+  )
+  await gateway.close()
+  const sums = installation.records().filter(({ type }) => type === 'operator-refused')
+  assert.deepEqual(
+    sums.map(({ peer, status, count }) => [peer, status, count]),
+    [
+      ['127.0.0.1', 401, 3],
+      ['127.0.0.1', 403, 1],
+    ],
+    String(statuses),
+  )
+  assert.doesNotMatch(JSON.stringify(sums), /guessed|token-of/)
 })

@@ -82,6 +82,19 @@ export const operation: Readonly<Record<string, RecordType>> = {
       peer: optional(text('address that it was asked from; absent for the socket', 200)),
     },
   },
+  'operator-refused': {
+    description:
+      'Requests to the operator’s API that were turned away before they could ask for anything, counted per address and answer over ten seconds.',
+    members: {
+      peer: text('address that they came from; `local` for the socket, `other` for those of more than fifty addresses', 200),
+      status: count(
+        'that they were answered with: 401 nothing proved, 403 no role, or a browser, 400 a token in a URL, 503 keys of the provider out of reach',
+      ),
+      count: count('of them'),
+      first: time('of the first'),
+      last: time('of the last'),
+    },
+  },
   suspended: {
     description: 'An integration was suspended; the record `containment` beside it says by whom.',
     members: { integration: someone('that may not come in'), until: optional(time('when that ends; absent: until it is resumed')), reason },

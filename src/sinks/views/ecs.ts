@@ -22,6 +22,7 @@ const acts: Readonly<Record<string, Categories>> = {
   resumed: { category: ['iam', 'configuration'], type: ['change'] },
   containment: { category: ['iam', 'configuration'], type: ['change'] },
   access: { category: ['iam', 'configuration'], type: ['change'] },
+  'operator-refused': { category: ['authentication'], type: ['info'] },
 }
 const otherwise: Categories = { category: ['configuration'], type: ['change'] }
 

@@ -16,6 +16,7 @@ const findings: Readonly<Record<string, { readonly title: string; readonly sever
   revoked: { title: 'An open connection was no longer allowed and was cut', severity: severity.medium },
   breaker: { title: 'A circuit breaker has changed its state', severity: severity.low },
   rejected: { title: 'New manifests, rules or a bundle cannot be used', severity: severity.medium },
+  'operator-refused': { title: 'Requests to the operator’s API proved nothing', severity: severity.medium },
   alert: { title: 'Something unusual passed', severity: severity.medium },
   finding: { title: 'A review of the audit log has found something', severity: severity.medium },
   continued: { title: 'An audit log was broken and was closed', severity: severity.high },
@@ -28,6 +29,7 @@ const levels: Readonly<Record<string, number>> = { high: severity.high, medium: 
 /** Activities of API Activity. */
 const acts: Readonly<Record<string, number>> = {
   read: 2,
+  acted: 3,
   access: 3,
   activated: 3,
   suspended: 3,
@@ -91,11 +93,11 @@ export function actEvent(record: JsonObject, context: ViewContext): JsonObject {
     activity: acts[type] ?? otherActivity,
     severity: severity.informational,
     profiles: [],
-    mapped: ['who', ...(integration === undefined ? [] : ['integration'])],
+    mapped: ['who', 'act', 'ok', ...(integration === undefined ? [] : ['integration'])],
     members: {
-      status_id: 1,
+      status_id: fields.flag('ok') === false ? 2 : 1,
       actor: { user: { name: fields.text('who') ?? fields.text('by') ?? 'operator' } },
-      api: { operation: type, service: { name: 'Sallyport', uid: context.origin } },
+      api: { operation: fields.text('act') ?? type, service: { name: 'Sallyport', uid: context.origin } },
       src_endpoint: { name: context.origin },
       ...present({ resources: integration === undefined ? undefined : [{ type: 'integration', name: integration }] }),
     },
