@@ -226,7 +226,7 @@ export function render({ main, query }) {
     const said = el('span', { role: 'status' })
     const act = async () => {
       try {
-        download(`record-${index}.tlog-proof`, 'text/plain', await get(`/v1/audit/proofs/${index}`))
+        download(`record-${index}.tlog-proof`, 'text/plain', await proofOf(index, abort.signal))
         fill(said, ' downloaded: “sallyport audit verify FILE --key KEY” verifies it without the log')
       } catch (error) {
         fill(said, notice('bad', error.message))
@@ -237,4 +237,15 @@ export function render({ main, query }) {
 
   ask()
   return { stop: () => abort.abort() }
+}
+
+/** A record that was just written is in the next checkpoint, which is signed within a second. */
+async function proofOf(index, signal, tries = 3) {
+  try {
+    return await get(`/v1/audit/proofs/${index}`, signal)
+  } catch (error) {
+    if (tries === 0 || ![404, 429, 503].includes(error.status)) throw error
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    return await proofOf(index, signal, tries - 1)
+  }
 }
