@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { describeDashboard, measureDashboard } from './dashboard.ts'
 import { type LoadResult, load, loadTool } from './load.ts'
 import { type Measured, median, start, untilListening } from './process.ts'
 import { describeProtocols, measureProtocols } from './protocols.ts'
@@ -176,9 +177,10 @@ try {
   const protocols = await measureProtocols(seconds, Math.min(3, rounds))
   const slowBytes = await measureSlowBytes()
   const watching = await measureWatching(seconds, rounds)
-  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes, watching }, null, 2)}\n`)
+  const dashboard = await measureDashboard(Math.max(5, seconds))
+  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes, watching, dashboard }, null, 2)}\n`)
   process.stdout.write(
-    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeWatching(watching), '  all figures: bench.json'].join('\n')}\n`,
+    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeWatching(watching), ...describeDashboard(dashboard), '  all figures: bench.json'].join('\n')}\n`,
   )
 } finally {
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])

@@ -16,9 +16,10 @@ const columns = [
   { name: 'Took', kind: 'number' },
   { name: '' },
 ]
-const mostRows = 200
-/** Rows that are added in one frame, which keeps frames short. */
-const rowsPerFrame = 12
+const mostRows = 120
+/** Rows are added so often, and so many at once: a browser lays the table out anew each time. */
+const drawMs = 250
+const rowsPerDraw = 20
 
 export function render({ main, query }) {
   let filter = query.get('filter') ?? ''
@@ -47,7 +48,7 @@ export function render({ main, query }) {
     main,
     el('div.title-row', {}, el('h1', {}, 'Live'), state, rate),
     el('div.toolbar', {}, input, suggestions, pause, button('Clear', clear)),
-    el('div.split', {}, el('section.card.flush', {}, view), panel),
+    el('div.split', {}, el('section.card.flush.live', {}, view), panel),
   )
 
   function clear() {
@@ -91,13 +92,14 @@ export function render({ main, query }) {
   }
 
   function schedule() {
-    if (frame === null && !isPaused && waiting.length > 0) frame = requestAnimationFrame(draw)
+    if (frame === null && !isPaused && waiting.length > 0) frame = setTimeout(() => requestAnimationFrame(draw), drawMs)
   }
 
   function draw() {
     frame = null
-    const next = waiting.splice(0, rowsPerFrame)
+    const next = waiting.splice(0, rowsPerDraw)
     if (body.querySelector('.empty') !== null) fill(body)
+    const fresh = document.createDocumentFragment()
     for (const record of next) {
       const row = rowOf(columns, [
         el('time', { datetime: record.time }, at(record.time)),
@@ -111,10 +113,11 @@ export function render({ main, query }) {
       ])
       row.className = 'fresh'
       row.dataset.decision = decisionOf(record)
-      body.prepend(row)
+      fresh.prepend(row)
       if (record.id !== undefined) rows.set(record.id, row)
       if (record.settled !== undefined) showSettled(row, record.settled)
     }
+    body.prepend(fresh)
     while (body.children.length > mostRows) body.lastElementChild.remove()
     for (const [id, row] of rows) {
       if (rows.size <= mostRows) break
@@ -164,7 +167,7 @@ export function render({ main, query }) {
     stop() {
       abort.abort()
       clearInterval(timer)
-      if (frame !== null) cancelAnimationFrame(frame)
+      if (frame !== null) clearTimeout(frame)
     },
   }
 }
