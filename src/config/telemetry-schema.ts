@@ -23,6 +23,7 @@ export interface OtlpConfig {
     readonly ratio: number
     readonly maxQueueBytes: number
   } | null
+  readonly metrics: { readonly intervalMs: number } | null
 }
 
 const kibi = 1024
@@ -43,12 +44,12 @@ export const telemetrySchema = (sourced: Sourced) => {
   const { url: _url, name: _name, timeout: _timeout, ...server } = serverSchema(sourced).shape
   const otlp = z.strictObject({
     endpoint: serverSchema(sourced).shape.url.describe(
-      'The collector’s base URL, such as `https://collector:4318`; `/v1/traces` is appended.',
+      'The collector’s base URL, such as `https://collector:4318`; `/v1/traces` and `/v1/metrics` are appended.',
     ),
     ...server,
     timeout: duration().describe('How long the collector may take for one export; then it is tried again.').prefault('10s'),
     interval: duration()
-      .describe('Time between two exports. Spans are exported before it where half a mebibyte of them waits.')
+      .describe('Time between two exports of spans; they are exported before it where half a mebibyte of them waits.')
       .prefault('5s'),
     compression: z.enum(['gzip', 'none']).describe('How requests are compressed.').prefault('gzip'),
     attributes: attributesSchema(new Set(['service.instance.id']), 'it is the log’s origin')
@@ -77,6 +78,13 @@ export const telemetrySchema = (sourced: Sourced) => {
       ])
       .describe('A span of each request, and one of each station of its path; or `off`.')
       .prefault({}),
+    metrics: z
+      .union([
+        z.literal('off'),
+        z.strictObject({ interval: duration().describe('Time between two exports of all metrics.').prefault('60s') }),
+      ])
+      .describe('The metrics of /metrics, and durations as OpenTelemetry’s conventions for HTTP name them; or `off`.')
+      .prefault({}),
   })
   return z.strictObject({
     traceparent: traceparent()
@@ -90,7 +98,7 @@ export const telemetrySchema = (sourced: Sourced) => {
 
 export function telemetryFrom({ traceparent, otlp }: z.output<ReturnType<typeof telemetrySchema>>): TelemetryConfig {
   if (otlp === undefined) return { traceparent, otlp: null }
-  const { endpoint, interval, compression, attributes, traces, ...server } = otlp
+  const { endpoint, interval, compression, attributes, traces, metrics, ...server } = otlp
   return {
     traceparent,
     otlp: {
@@ -98,6 +106,7 @@ export function telemetryFrom({ traceparent, otlp }: z.output<ReturnType<typeof 
       intervalMs: interval,
       isCompressed: compression === 'gzip',
       attributes,
+      metrics: metrics === 'off' ? null : { intervalMs: metrics.interval },
       traces: traces === 'off' ? null : { ratio: traces.ratio, maxQueueBytes: traces.queue },
     },
   }

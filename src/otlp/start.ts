@@ -1,10 +1,12 @@
 /** Joins what is exported to a collector: spans as requests settle, and metrics at each interval. */
 import type { OtlpConfig } from '../config/index.ts'
 import type { RedactionSettings, TraceparentMode, Tracing } from '../core/index.ts'
-import { createPassedTrace, type Logger, type Metrics } from '../telemetry/index.ts'
+import { createPassedTrace, type Format, type Logger, type Metrics } from '../telemetry/index.ts'
 import type { Mask } from './attributes.ts'
-import { createCollector } from './export.ts'
+import { type Collector, createCollector } from './export.ts'
+import { createHttpDurations, type HttpDurations } from './http-durations.ts'
 import { quote, resourceText, type Source } from './json-text.ts'
+import { startMetricExport } from './metric-export.ts'
 import { createSpanQueue } from './span-queue.ts'
 import { createTracing } from './tracing.ts'
 
@@ -27,34 +29,79 @@ export interface OtlpExport {
 /** Of the semantic conventions that the attributes are named by. */
 const schemaUrl = 'https://opentelemetry.io/schemas/1.37.0'
 
-export function startOtlp({ config, traceparent, source, maskOf, metrics, logger }: OtlpOptions): OtlpExport {
+export function startOtlp(options: OtlpOptions): OtlpExport {
+  const { config, source, traceparent } = options
   const collector = createCollector(config)
   const resource = resourceText({ ...source, attributes: config.attributes })
   const scope = `{"name":"sallyport","version":${quote(source.version)}}`
-  const { traces } = config
-  if (traces === null) return { tracing: createPassedTrace(traceparent), close: () => collector.close() }
-
-  const spansOf = metrics.labelledCounter('sallyport_traces_total', 'Requests with spans by what became of those.', 'outcome', [
-    'exported',
-    'dropped',
-    'refused',
-  ])
-  const queue = createSpanQueue({
-    ...{ collector, maxBytes: traces.maxQueueBytes, intervalMs: config.intervalMs },
-    bodyOf: (spans) =>
-      `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":${scope},"spans":[${spans.join(',')}]}],"schemaUrl":"${schemaUrl}"}]}`,
-    onEnd: (outcome, requests) => spansOf.inc({ outcome }, requests),
-    onProblem: (problem) =>
-      problem === null ? logger.info('the collector takes spans again') : logger.warn({ problem }, 'spans are not exported'),
-  })
+  const bodyOf = (kind: 'Spans' | 'Metrics', list: 'spans' | 'metrics') => (elements: string) =>
+    `{"resource${kind}":[{"resource":${resource},"scope${kind}":[{"scope":${scope},"${list}":[${elements}]}],"schemaUrl":"${schemaUrl}"}]}`
+  const spans = startSpans(options, collector, bodyOf('Spans', 'spans'))
+  const durations = config.metrics === null ? null : createHttpDurations()
+  const metrics = durations === null ? null : startMetrics(options, collector, durations, bodyOf('Metrics', 'metrics'))
   return {
-    tracing: createTracing({
-      ...{ queue, ratio: traces.ratio, maskOf, traceparent },
-      onBug: (error) => logger.error({ err: error }, 'the spans of a request cannot be made'),
-    }),
+    tracing:
+      durations === null ? (spans?.tracing ?? createPassedTrace(traceparent)) : counting(spans?.tracing ?? null, durations, traceparent),
     async close(withinMs) {
-      await queue.close(withinMs)
+      await Promise.all([spans?.close(withinMs), metrics?.close(withinMs)])
       await collector.close()
     },
   }
+}
+
+/** Every request is counted, whether it has spans or not. */
+function counting(tracing: Tracing | null, durations: HttpDurations, traceparent: TraceparentMode): Tracing {
+  const { outgoing } = tracing ?? createPassedTrace(traceparent)
+  return {
+    outgoing,
+    settled(ended) {
+      durations.settled(ended)
+      return tracing?.settled?.(ended) ?? ended.decision !== null
+    },
+  }
+}
+
+function startSpans(
+  { config, traceparent, maskOf, metrics, logger }: OtlpOptions,
+  collector: Collector,
+  bodyOf: (spans: string) => string,
+) {
+  const { traces, intervalMs } = config
+  if (traces === null) return null
+  const outcomes = ['exported', 'dropped', 'refused']
+  const spansOf = metrics.labelledCounter('sallyport_traces_total', 'Requests with spans by what became of those.', 'outcome', outcomes)
+  const queue = createSpanQueue({
+    ...{ collector, maxBytes: traces.maxQueueBytes, intervalMs },
+    bodyOf: (spans) => bodyOf(spans.join(',')),
+    onEnd: (outcome, requests) => spansOf.inc({ outcome }, requests),
+    onProblem: sayProblems('spans', logger),
+  })
+  const onBug = (error: unknown) => logger.error({ err: error }, 'the spans of a request cannot be made')
+  return { tracing: createTracing({ queue, ratio: traces.ratio, maskOf, traceparent, onBug }), close: queue.close }
+}
+
+function startMetrics(
+  { config, metrics, logger }: OtlpOptions,
+  collector: Collector,
+  durations: HttpDurations,
+  bodyOf: (metrics: string) => string,
+) {
+  const rounds = metrics.labelledCounter('sallyport_metric_exports_total', 'Exports of all metrics to the collector.', 'outcome', [
+    'exported',
+    'failed',
+  ])
+  async function* series(format: Format): AsyncGenerator<string> {
+    yield* metrics.series(format)
+    for (const lines of durations.lines(format)) yield lines
+  }
+  return startMetricExport({
+    ...{ collector, series, bodyOf, intervalMs: config.metrics?.intervalMs ?? 0 },
+    onRound: (outcome) => rounds.inc({ outcome }),
+    onProblem: sayProblems('metrics', logger),
+  })
+}
+
+function sayProblems(what: string, logger: Logger): (problem: string | null) => void {
+  return (problem) =>
+    problem === null ? logger.info(`the collector takes ${what} again`) : logger.warn({ problem }, `${what} are not exported`)
 }

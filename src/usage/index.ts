@@ -1,5 +1,6 @@
 /** Meters and reports. */
 export { formatBytes, formatUsage } from './format.ts'
+export { Histogram } from './histogram.ts'
 export { createUsageKeeper, type UsageKeeper } from './keeper.ts'
 export { usageSeries } from './metrics.ts'
 export { sparkline } from './sparkline.ts'

@@ -36,7 +36,7 @@ test('records are logs with the attributes that OpenTelemetry names, and their b
     ...{ seq: 7, time: '2026-11-28T04:00:00.123Z', type: 'decided', id: 'a1', integration: 'weather', allow: false, rule: 'default/deny' },
     ...{
       subject: { method: 'GET', scheme: 'https', host: 'api.example.com', port: 443, path: '/v1' },
-      traceId: '0af7651916cd43dd8448eb211c80319c',
+      trace: '0af7651916cd43dd8448eb211c80319c',
     },
   })
   await sink.deliver([record, shippedCheckpoint(8)], longEnough())

@@ -19,7 +19,7 @@ const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
 const caller = '00f067aa0ba902b7'
 const traceparent = `traceparent: 00-${trace}-${caller}-01\r\ntracestate: a=1\r\nTraceState: b=2\r\n`
 
-async function arrange(t: TestContext, { telemetry = '', otlp = 'interval: 20ms, traces: { ratio: 1 }', rest = '' } = {}) {
+async function arrange(t: TestContext, { telemetry = '', otlp = 'interval: 20ms, traces: { ratio: 1 }, metrics: off', rest = '' } = {}) {
   const origin = await startOrigin(t, { answer: (req, res) => void req.resume().on('end', () => res.end('hello')) })
   const receiver = await startOtlpReceiver(t, program)
   const to = `hosts: [localhost], ports: [${origin.port}], addresses: [127.0.0.0/8, "::1/128"]`
@@ -79,6 +79,7 @@ test(
     const {
       'network.peer.port': _port,
       'sallyport.policy.duration': _duration,
+      'sallyport.cpu.time': cpu,
       'sallyport.policy.revision': revision,
       ...attributes
     } = request.attributes
@@ -111,7 +112,7 @@ test(
 )
 
 test('with a ratio of 0 the spans of denials, refusals and failures are exported, and no others', unless(missing), async (t) => {
-  const { receiver, ask, origin } = await arrange(t, { otlp: 'interval: 20ms, traces: { ratio: 0 }' })
+  const { receiver, ask, origin } = await arrange(t, { otlp: 'interval: 20ms, traces: { ratio: 0 }, metrics: off' })
   await times(3, () => ask('/ok'))
   await ask('/denied', traceparent)
   await ask('/ok', '', 'nobody')
@@ -144,7 +145,8 @@ test('a manifest says what destinations are told of a trace', unless(missing), a
 })
 
 test('spans reach a collector as sallyport.yaml says, also where it was away, and the last ones at the end', unless(missing), async (t) => {
-  const otlp = 'interval: 1h, timeout: 200ms, compression: none, headers: { X-Scope-OrgID: { env: TENANT } }, traces: { ratio: 1 }'
+  const otlp =
+    'interval: 1h, timeout: 200ms, compression: none, headers: { X-Scope-OrgID: { env: TENANT } }, traces: { ratio: 1 }, metrics: off'
   process.env['TENANT'] = 'a-tenant'
   t.after(() => delete process.env['TENANT'])
   const { receiver, ask, gateway } = await arrange(t, {
@@ -173,7 +175,10 @@ test(
 )
 
 test('where spans are off, requests have none', unless(missing), async (t) => {
-  const { ask, gateway, receiver, sentHeader } = await arrange(t, { telemetry: 'traceparent: continue, ', otlp: 'traces: off' })
+  const { ask, gateway, receiver, sentHeader } = await arrange(t, {
+    telemetry: 'traceparent: continue, ',
+    otlp: 'traces: off, metrics: off',
+  })
   await ask('/denied')
   await ask('/ok', traceparent)
   await gateway.close()

@@ -153,6 +153,8 @@ const telemetryKeys: Readonly<Record<string, Shown>> = {
     ['endpoint', 'interval', 'timeout', 'compression', 'attributes', 'headers'].map((key) => [`telemetry.otlp.${key}`, spans]),
   ),
   'telemetry.otlp.token': ['policy/server.test.ts', 'asks below the path of the server, with its token and headers'],
+  'telemetry.otlp.metrics': ['sinks/otlp-traces.test.ts', 'where spans are off, requests have none'],
+  'telemetry.otlp.metrics.interval': ['sinks/otlp-metrics.test.ts', 'a collector gets the metrics of /metrics at each interval'],
   'telemetry.otlp.traces': ['sinks/otlp-traces.test.ts', 'where spans are off, requests have none'],
   'telemetry.otlp.traces.ratio': [
     'sinks/otlp-traces.test.ts',

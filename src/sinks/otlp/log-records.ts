@@ -118,12 +118,10 @@ function named(document: JsonObject, names: Readonly<Record<string, string>>): A
 }
 
 const traceId = /^(?!0{32}$)[0-9a-f]{32}$/
-const spanId = /^(?!0{16}$)[0-9a-f]{16}$/
 
-/** The trace that the request is a part of, where the record says it. */
-function spanOf({ traceId: trace, spanId: span }: JsonObject): Pick<LogRecord, 'spanContext'> {
-  if (typeof trace !== 'string' || !traceId.test(trace)) return {}
-  return { spanContext: { traceId: trace, spanId: typeof span === 'string' && spanId.test(span) ? span : '', traceFlags: 0 } }
+/** The trace that the request is a part of, as its spans have it. */
+function spanOf({ trace }: JsonObject): Pick<LogRecord, 'spanContext'> {
+  return typeof trace === 'string' && traceId.test(trace) ? { spanContext: { traceId: trace, spanId: '', traceFlags: 0 } } : {}
 }
 
 /** RFC 3339 in seconds and nanoseconds; now, where that is not a time. */
