@@ -1,36 +1,43 @@
 /** Watching, from a request to what is said of it. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
-import { startGateway } from '../../src/gateway/gateway.ts'
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
 import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, portOf, proxyHeader } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
+const post = (destination: string, length: number) =>
+  `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`
+
 async function arrange(t: TestContext, config = 'watch: {}') {
-  const origin = await startOrigin(t, { answer: (req, res) => void bodyOf(req).then(() => res.end('hello')) })
+  const origin = await startOrigin(t, {
+    answer: (req, res) =>
+      void bodyOf(req).then(
+        () => res.end('hello'),
+        () => {},
+      ),
+  })
   const installation = createInstallation(t, { config, manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) } })
   const destination = `localhost:${origin.port}`
   const log: string[] = []
+  const ask = (gateway: Gateway, body = '') => exchangeRaw(portOf(gateway), `${post(destination, body.length)}${body}`)
   const start = async () => {
     const gateway = await startGateway(loadConfig(installation.configFile), { logTo: { write: (line) => void log.push(line) } })
     t.after(() => gateway.close())
-    const ask = (body = '') =>
-      exchangeRaw(
-        portOf(gateway),
-        `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-      )
-    return { gateway, ask }
+    return { gateway, ask: (body = '') => ask(gateway, body) }
   }
   const get = async (path: string) => (await askGateway(join(installation.folder, 'state/admin.sock'), 'GET', path)).body
   const used = async () => (await get('/v1/watch/weather')) as { destinations: { destination: string }[] }
   const unusual = () => log.filter((line) => line.includes('"exfiltration"'))
-  return { installation, destination, start, get, used, unusual }
+  return { installation, destination, start, ask, get, used, unusual }
 }
 
 test('what is unusual is said, and destinations that were used are known after a restart', async (t) => {
@@ -49,12 +56,17 @@ test('what is unusual is said, and destinations that were used are known after a
   assert.equal(unusual().length, 1)
 })
 
-test('10 MB to a destination that is allowed but new: its rule suspends the integration, which gets nothing further', async (t) => {
-  const { installation, destination, start, unusual } = await arrange(t)
-  const { ask } = await start()
-  await ask('x'.repeat(10_000_000))
-  await eventually('it is suspended', async () => / 403 /.test(await ask()))
+test('10 MB of an upload that is not over, to a destination that is allowed but new: its rule suspends the integration, which is cut', async (t) => {
+  const { installation, destination, start, ask, unusual } = await arrange(t)
+  const { gateway } = await start()
+  const socket = connect(portOf(gateway), '127.0.0.1')
+  t.after(() => socket.destroy())
+  const closed = once(socket.resume(), 'close')
+  // 10 MB of 400: it could go on.
+  socket.on('error', () => {}).write(`${post(destination, 400_000_000)}${'x'.repeat(10_000_000)}`)
+  await closed
   await eventually('it is said', () => unusual().length > 0)
+  assert.match(await ask(gateway), / 403 /)
   const [contained] = installation.records().filter(({ type }) => type === 'containment')
   assert.deepEqual(
     [contained?.['integration'], contained?.['state'], contained?.['by'], contained?.['reason']],
