@@ -1,11 +1,20 @@
 /** The JSON Schema of each type of record, and of a record of any type. */
 import { count, type MemberSchema, membersOf, optional, type RecordType, text, time } from './members.ts'
 import { operation } from './operation.ts'
+import { operators } from './operators.ts'
 import { decided, refused, settled, summed } from './requests.ts'
 import { watching } from './watching.ts'
 
 /** By the record's `type`, in the order of the documentation. */
-export const recordTypes: Readonly<Record<string, RecordType>> = { decided, refused, settled, summed, ...operation, ...watching }
+export const recordTypes: Readonly<Record<string, RecordType>> = {
+  decided,
+  refused,
+  settled,
+  summed,
+  ...operation,
+  ...operators,
+  ...watching,
+}
 
 export interface RecordSchema extends Required<Pick<MemberSchema, 'properties' | 'required' | 'additionalProperties'>> {
   readonly title: string
