@@ -42,7 +42,7 @@ export function code(text: string): string {
 }
 
 function headOf({ incident, window }: IncidentReport): readonly string[] {
-  const { id, title, integration, state, openedAt, openedBy, closedAt, closedBy, conclusion, alert } = incident
+  const { id, title, integration, state, openedAt, openedBy, closedAt, closedBy, conclusion, alert, records } = incident
   return [
     `# Incident ${code(id)}: ${code(title === '' ? integration : title)}`,
     '',
@@ -52,7 +52,7 @@ function headOf({ incident, window }: IncidentReport): readonly string[] {
     row('State', state),
     row('From', window.from),
     row('To', `${window.to}${incident.to === null ? ' (it goes on)' : ''}`),
-    row('Opened', `${openedAt} by ${code(openedBy)}`),
+    ...(records.length === 0 ? [] : [row('Opened', `${openedAt} by ${code(openedBy)}`)]),
     ...(alert === null ? [] : [row('For alert', code(alert))]),
     ...(closedAt === null ? [] : [row('Closed', `${closedAt} by ${code(closedBy ?? '')}: ${code(conclusion ?? '')}`)]),
   ]
@@ -129,15 +129,14 @@ function timelineOf({ timeline, moreDecisions, moreRecords }: IncidentReport): r
 
 function revisionsOf({ revisions, figures }: IncidentReport): readonly string[] {
   const decidedBy = figures.revisions.map(code).join(', ')
+  const diffs = revisions.flatMap(diffOf)
   const rows = revisions.map(({ time, record, revision, how, by, changed }) => [
     ...[time, String(record), code(revision), code(`${how}, by ${by}`), changed === null ? '' : code(changed)],
   ])
   return [
     figures.revisions.length === 0 ? 'Nothing was decided.' : `Decided by ${decidedBy}.`,
     ...(rows.length === 0 ? ['', 'The policy did not change.'] : ['', ...table(['When', 'Record', 'Revision', 'How', 'Changed'], rows)]),
-    ...(rows.length === 0
-      ? []
-      : ['', 'What each change allows and no longer allows, as the manifests have it:', '', ...list(revisions.flatMap(diffOf))]),
+    ...(diffs.length === 0 ? [] : ['', 'What each change allows and no longer allows, as the manifests have it:', '', ...list(diffs)]),
   ]
 }
 

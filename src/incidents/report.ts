@@ -33,13 +33,19 @@ export async function reportOf(
   const window = { integration, from: Date.parse(incident.from), to: incident.to === null ? now : Date.parse(incident.to) }
   const [requests, timeline, times, revisions] = [createRequests(), createTimeline(), createTimes(alert), [] as Revision[]]
   let records = 0
+  let saidAt: unknown = null
+  // A containment has a record of what it was before, as logs have had it, behind its own.
+  const isSaidBefore = ({ type, time }: IndexedRecord['record']) => {
+    if (type === 'containment') saidAt = time
+    return (type === 'suspended' || type === 'resumed') && time === saidAt
+  }
   for await (const { index, record: read } of readWindow(source, window)) {
     const record = mask === undefined ? read : mask(read)
     records += 1
     if (requests.take({ index, record }, times.isCut())) continue
     if (record['type'] === 'incident' && record['id'] !== incident.id) continue
     times.take({ index, record })
-    timeline.take({ index, record })
+    if (!isSaidBefore(record)) timeline.take({ index, record })
     if (record['type'] === 'activated') revisions.push(revisionOf(index, record))
   }
   const { groups, destinations: touched, ...sums } = requests.figures()

@@ -10,7 +10,7 @@ export function summaryOf(report: ReportBody): readonly string[] {
   const span = formatSpan(Date.parse(window.to) - Date.parse(window.from))
   return [
     `In ${span} the integration made ${requests} requests: ${allowed} were allowed (${failed} of them failed), ${denied} denied, ${refused} refused.`,
-    `${formatBytes(sentBytes)} left to ${destinations.length} destinations, and ${formatBytes(receivedBytes)} came back.`,
+    `${formatBytes(sentBytes)} left to ${destinations.length} destination${destinations.length === 1 ? '' : 's'}, and ${formatBytes(receivedBytes)} came back.`,
     fresh.length === 0
       ? 'No destination was new.'
       : `${fresh.length} of the destinations ${fresh.length === 1 ? 'was' : 'were'} new: ${formatBytes(sum(fresh.map((found) => found.sentBytes)))} left there.`,
@@ -31,7 +31,7 @@ function beginningSentence({ time, record }: LogBeginning): string {
 function containedSentence({ times, figures }: ReportBody): string {
   if (times.contained === null) return 'It was not contained.'
   const { allowedWhileCut, sentBytesWhileCut } = figures
-  const after = times.containMs === null ? '' : ` ${formatSpan(times.containMs)} later`
+  const after = times.containMs === null ? '' : times.containMs === 0 ? ' at once' : ` ${formatSpan(times.containMs)} later`
   const held =
     allowedWhileCut === 0 && sentBytesWhileCut === 0
       ? 'no request that began while it was cut off sent anything'

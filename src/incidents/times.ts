@@ -52,6 +52,8 @@ export function createTimes(alert: string | null): TimesOf {
       const isContained = type === 'suspended' || (type === 'containment' && containing.has(String(state)))
       const isOver = type === 'resumed' || (type === 'containment' && over.has(String(state)))
       if (isContained) {
+        // A rule contains before anybody is told, so its alert may stand behind that in the log.
+        if (alert === null && String(record['by']).startsWith('rule:')) detected ??= moment(`${state} by ${record['by']}`)
         isCut = state !== 'throttled'
         contained ??= moment(type === 'suspended' ? 'suspended' : String(state))
         recovered = null

@@ -94,6 +94,21 @@ test('of an alert it counts when it was raised, and of several the one that the 
   assert.equal((await reported(t, log, 'inc-2')).times.detectMs, 3000)
 })
 
+test('where a rule contains before its alert is told, that is when it was detected', async (t) => {
+  const log = createWrittenLog()
+  log.write(decided('w.1', { ...to('a.example'), allow: false }), {
+    type: 'containment',
+    integration: 'weather',
+    state: 'suspended',
+    by: 'rule:exfiltration',
+  })
+  log.write(
+    { type: 'alert', alert: 'al-1', event: 'raised', rule: 'exfiltration', integration: 'weather', title: 'much' },
+    opened({ from: at(0) }),
+  )
+  assert.partialDeepStrictEqual((await reported(t, log)).times, { detected: { record: 1 }, detectMs: 1000, containMs: 0 })
+})
+
 test('the timeline has what is about the integration and about everybody, and nothing of others', async (t) => {
   const log = createWrittenLog()
   log.write(...leak)

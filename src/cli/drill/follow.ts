@@ -9,6 +9,8 @@ export interface Sign {
   readonly record: number
   /** Rule of the alert, or state of the containment. */
   readonly what: string
+  /** By a rule, of itself. */
+  readonly isByRule: boolean
   /** Id of the alert. */
   readonly alert: string | null
 }
@@ -46,8 +48,9 @@ export function followSigns(log: string, from: number, signal: AbortSignal): Sig
   function take(index: number, text: string): void {
     const record = JSON.parse(text) as Facts
     if (record['integration'] !== drillName) return
-    const { type, time, rule, state, alert } = record
-    const sign = { at: Date.parse(String(time)), record: index, alert: typeof alert === 'string' ? alert : null }
+    const { type, time, rule, state, alert, by } = record
+    const isByRule = String(by).startsWith('rule:')
+    const sign = { at: Date.parse(String(time)), record: index, isByRule, alert: typeof alert === 'string' ? alert : null }
     if (type === 'alert') seen.push({ type, sign: { ...sign, what: String(rule) } })
     if (type === 'suspended' || (type === 'containment' && ['throttled', 'suspended', 'killed'].includes(String(state))))
       seen.push({ type: 'contained', sign: { ...sign, what: String(state ?? 'suspended') } })

@@ -62,16 +62,20 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     const began = Date.now()
     const sending = drill.run(send, AbortSignal.any([traffic.signal, signal]))
     const alert = await signs.detected(drill.rules, drill.withinMs)
-    if (alert !== null)
-      say(`detected after ${formatSpan(alert.at - began)}: rule ${alert.what}, alert ${alert.alert ?? '-'} (record ${alert.record})`)
-    const containsItself = alert !== null && (config.watch?.rules[alert.what as keyof typeof config.watch.rules]?.contain ?? null) !== null
-    if (alert !== null && !containsItself) {
-      say(`the rule ${alert.what} contains nothing by itself: suspended by this drill, as an operator would`)
-      await act(config, 'suspend', { reason, forMs: '600000' })
-    }
+    const isContaining = alert !== null && (config.watch?.rules[alert.what as keyof typeof config.watch.rules]?.contain ?? null) !== null
+    if (alert !== null && !isContaining) await act(config, 'suspend', { reason, forMs: '600000' })
     const contained = alert === null ? null : await signs.contained(containedWithinMs)
-    if (contained !== null && alert !== null)
-      say(`contained ${formatSpan(contained.at - alert.at)} later: ${contained.what} (record ${contained.record})`)
+    // A rule contains before anybody is told.
+    const detectedAt = alert === null ? null : Math.min(alert.at, contained?.isByRule === true ? contained.at : alert.at)
+    const [detectMs, containMs] = [between(began, detectedAt), between(detectedAt, contained?.at ?? null)]
+    if (alert !== null && detectMs !== null)
+      say(`detected after ${formatSpan(detectMs)}: rule ${alert.what}, alert ${alert.alert ?? '-'} (record ${alert.record})`)
+    if (contained !== null && containMs !== null) {
+      const by = contained.isByRule ? 'by the rule' : 'by this drill as an operator would, because the rule contains nothing'
+      say(
+        `contained ${containMs === 0 ? 'at once' : `${formatSpan(containMs)} later`}, ${by}: ${contained.what} (record ${contained.record})`,
+      )
+    }
     const bytes = contained === null ? null : await bytesAfter(contained, origin, send)
     if (bytes !== null) say(`${bytes} bytes reached the destination while it was contained; a request was tried`)
     traffic.abort()
@@ -82,10 +86,9 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     if (alert?.alert != null) await acknowledge(config, alert.alert, reason, say)
     return {
       ...{ drill: kind, label, destination: `127.0.0.1:${origin.port}`, began: new Date(began).toISOString() },
-      ...{ rule: alert?.what ?? null, alert: alert?.alert ?? null, detectMs: between(began, alert?.at), bytesWhileContained: bytes },
-      containedBy: contained === null ? null : containsItself ? 'rule' : 'drill',
-      containMs: between(alert?.at, contained?.at),
-      recoverMs,
+      ...{ rule: alert?.what ?? null, alert: alert?.alert ?? null, detectMs, bytesWhileContained: bytes },
+      containedBy: contained === null ? null : contained.isByRule ? 'rule' : 'drill',
+      ...{ containMs, recoverMs },
       records: { alert: alert?.record ?? null, containment: contained?.record ?? null },
       ok: alert !== null && contained !== null && bytes === 0 && recoverMs !== null,
     }
@@ -138,6 +141,6 @@ async function acknowledge({ admin }: Config, alert: string, reason: string, say
   say(status === 200 ? `acknowledged: alert ${alert}` : `alert ${alert} is still open: "sallyport alerts ack ${alert}" acknowledges it`)
 }
 
-function between(from: number | undefined, to: number | undefined): number | null {
-  return from === undefined || to === undefined ? null : Math.max(0, to - from)
+function between(from: number | null, to: number | null): number | null {
+  return from === null || to === null ? null : Math.max(0, to - from)
 }
