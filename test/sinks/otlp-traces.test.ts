@@ -41,8 +41,9 @@ async function arrange(t: TestContext, { telemetry = '', otlp = 'interval: 20ms,
 }
 
 const requestSpans = ({ spans }: OtlpReceiver) => spans.filter(({ spanKind }) => spanKind === 'Server')
-const has = (receiver: OtlpReceiver, count: number) =>
-  eventually(`spans of ${count} requests are taken`, () => requestSpans(receiver).length >= count)
+/** The wait for the record is the last span of a request that is printed. */
+const has = ({ spans }: OtlpReceiver, count: number) =>
+  eventually(`spans of ${count} requests are taken`, () => spans.filter(({ name }) => name === 'record').length >= count)
 const named = (spans: readonly TakenSpan[], name: string) => spans.find((span) => span.name === name) as TakenSpan
 
 test(
@@ -103,7 +104,11 @@ test(
       'sallyport.decision.rule': 'default/network/0',
       'sallyport.decision.capability': 'network/0',
       'sallyport.breaker.state': 'closed',
+      'sallyport.tokens.requests': 1,
+      'sallyport.tokens.bytes_out': 0,
+      'sallyport.tokens.bytes_in': 5,
     })
+    assert.ok(Number(cpu) > 0)
     assert.equal(exchange.attributes['network.peer.port'], origin.port)
     assert.equal(request.resource['service.name'], 'sallyport')
     assert.ok(named(spans, 'policy').startNs >= named(spans, 'limits').endNs && exchange.endNs <= request.endNs)
