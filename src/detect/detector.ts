@@ -34,11 +34,14 @@ import {
 } from './judges/index.ts'
 import { createReporter } from './reporter.ts'
 import type { BaselineStore } from './store.ts'
+import { type Usual, usualOf } from './usual.ts'
 import type { WatchEvent } from './watch-event.ts'
 
 export interface Detector {
   take(slice: Slice): readonly Finding[]
   event(event: WatchEvent): readonly Finding[]
+  /** `null`: nothing is known of it. */
+  usual(integration: string): Usual | null
   /** Writes what was learned to the store: all of it, or some of it, as often as there is time for that. */
   save(): void
   saveSome(): void
@@ -163,6 +166,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       const integration = event.integration === null ? null : registry.integration(event.integration, moment.window)
       return reporter.report(integration, [draft], [], moment.at)
     },
+    usual: (integration) => usualOf(registry, integration),
     save: () => registry.save(true),
     saveSome: () => registry.save(false),
   }

@@ -18,4 +18,5 @@ export {
   type BaselineStore,
   createMemoryStore,
 } from './store.ts'
+export type { Usual } from './usual.ts'
 export type { WatchEvent } from './watch-event.ts'

@@ -1,5 +1,6 @@
 /** What can be asked of the process that watches, by name. */
 import { type Alerts, alertQuestions } from '../alerts/index.ts'
+import type { Usual } from '../detect/index.ts'
 import type { Destinations } from './destinations.ts'
 import type { Args, WatcherStatus } from './messages.ts'
 import type { UsageSeriesStore } from './usage-series.ts'
@@ -7,6 +8,8 @@ import type { UsageSeriesStore } from './usage-series.ts'
 /** What answers are made from. */
 export interface Known {
   readonly destinations: Destinations
+  /** What is usual for an integration; `null`: nothing is known of it. */
+  readonly usual: (integration: string) => Usual | null
   readonly alerts: Alerts
   readonly status: () => WatcherStatus
   readonly usage: UsageSeriesStore
@@ -14,9 +17,10 @@ export interface Known {
 
 const questions: Readonly<Record<string, (known: Known, args: Args) => unknown>> = {
   overview: ({ status }) => status(),
-  integration: ({ destinations }, { integration }) => ({
+  integration: ({ destinations, usual }, { integration }) => ({
     integration: String(integration),
     destinations: destinations.of(String(integration)),
+    usual: usual(String(integration)),
   }),
   'usage.series': ({ usage }, args) => usage.answer(args),
 }

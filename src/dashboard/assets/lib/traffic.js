@@ -2,7 +2,7 @@
 import { getIfThere } from './api.js'
 import { chart } from './chart.js'
 import { el, fill } from './dom.js'
-import { bytes, ms, percent, perSecond } from './format.js'
+import { bytes, count, ms, percent, perSecond } from './format.js'
 import { card } from './parts.js'
 import { historyOf } from './usage-history.js'
 
@@ -119,6 +119,60 @@ function windowCharts({ window, seconds }) {
       made.errors.update([times, share((r) => r.denied + r.limited), share((r) => r.failed + r.originErrors)])
     },
   }
+}
+
+/** An hour of the week as baselines count them: 0 is Monday, 00:00 UTC; the first hour of the epoch was on a Thursday. */
+const hourOfWeek = (ms) => (Math.floor(ms / 3_600_000) + 72) % 168
+
+const compared = [
+  { measure: 'requests', title: 'Requests against what is usual', unit: 'Requests per hour', format: count, of: (row) => row.requests },
+  {
+    measure: 'sentBytes',
+    title: 'Bytes out against what is usual',
+    unit: 'Bytes sent per hour',
+    format: bytes,
+    of: (row) => row.sentBytes,
+  },
+]
+
+/** The last days by hour, the band of what is usual, and the hours outside of it. */
+export function usualCharts(rows, usual) {
+  const whole = rows.filter(({ at }) => at + 3_600_000 <= Date.now())
+  const times = whole.map(({ at }) => at / 1000)
+  return compared.map(({ measure, title, unit, format, of }) => {
+    const made = chart({
+      label: `${unit} over the last days, with the band of what is usual for each hour of the week`,
+      series: [
+        { label: 'lowest usual', colour: null },
+        { label: 'highest usual', colour: null },
+        { label: 'usual', colour: 'chart-4', dash: true },
+        { label: 'passed', colour: 'chart-1' },
+        { label: 'unusual', colour: 'chart-2', points: true },
+      ],
+      bands: [{ upper: 2, lower: 1, colour: 'band' }],
+      format,
+    })
+    const hours = whole.map(({ at }) => usual.week[measure][hourOfWeek(at)])
+    const isOutside = (row, hour) => hour !== null && (of(row) > hour.high || of(row) < hour.low)
+    const outside = whole.map((row, index) => (isOutside(row, hours[index]) ? of(row) : null))
+    const value = (name) => hours.map((hour) => hour?.[name] ?? null)
+    made.update(
+      [times, value('low'), value('high'), value('median'), whole.map(of), outside],
+      `${outside.filter((one) => one !== null).length} of ${whole.length} hours are outside`,
+    )
+    const legend = [
+      ['c1', 'passed'],
+      ['c4', 'usual'],
+      ['band', 'its band'],
+      ['c2', 'outside'],
+    ]
+    const list = el(
+      'ul.legend',
+      {},
+      legend.map(([kind, text]) => el(`li.${kind}`, {}, el('i', { 'aria-hidden': 'true' }), text)),
+    )
+    return { ...made, card: card(title, made.node, list) }
+  })
 }
 
 /** `node` has a choice of the range, and the charts; call `live` when there is another sample. */

@@ -5,7 +5,7 @@ import { containmentActs, readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
 import { at, bytes, count, decisionOf, ms, percent, perSecond, subjectOf } from '../lib/format.js'
 import { badge, card, decisionBadge, figure, meter, notice, stateBadge, table } from '../lib/parts.js'
-import { trafficCharts } from '../lib/traffic.js'
+import { trafficCharts, usualCharts } from '../lib/traffic.js'
 import { historyOf, total, watchUsage } from '../lib/usage-history.js'
 
 const dayMs = 24 * 3600 * 1000
@@ -18,6 +18,8 @@ export function render({ main, name, mayAct }) {
   const acts = el('div.buttons.start', {})
   const figures = el('div.figures', {})
   const [quotas, breakers, capabilities, rules, hosts, recent] = Array.from({ length: 6 }, () => el('div', {}))
+  const baselines = el('div.stack', {})
+  let bands = []
   const owner = el('p.quiet.owner', {})
   const charts = trafficCharts(name, abort.signal)
   fill(
@@ -26,6 +28,7 @@ export function render({ main, name, mayAct }) {
     owner,
     figures,
     charts.node,
+    baselines,
     el('div.columns', {}, card('Buckets now', quotas), card('Breakers', breakers)),
     mayAct('auditor') ? card('Capabilities', capabilities) : null,
     mayAct('auditor')
@@ -110,11 +113,72 @@ export function render({ main, name, mayAct }) {
   async function refresh() {
     try {
       drawState(await readStates(abort.signal))
-      await charts.refresh()
+      await Promise.all([charts.refresh(), drawUsual()])
       if (mayAct('auditor')) await drawLog()
     } catch (error) {
       if (error.name !== 'AbortError') fill(recent, notice('bad', error.message))
     }
+  }
+
+  /** What is usual, once a while: it changes by the hour. */
+  async function drawUsual() {
+    const since = new Date(Date.now() - 7 * dayMs).toISOString()
+    const [watched, hours] = await Promise.all([
+      getIfThere(`/v1/watch/${encodeURIComponent(name)}`, abort.signal),
+      getIfThere(`/v1/usage?${new URLSearchParams({ window: 'hour', integration: name, since })}`, abort.signal),
+    ]).catch(() => [null, null])
+    if (watched === null) return void fill(baselines, notice('info', 'Nothing is watched: “watch: {}” in sallyport.yaml keeps baselines.'))
+    const { usual } = watched
+    for (const one of bands) one.stop()
+    bands = usual && hours ? usualCharts(hours.rows, usual) : []
+    const learned = usual?.hours ?? 0
+    fill(
+      baselines,
+      learned < 24
+        ? notice(
+            'info',
+            `Baselines are being learned: ${count(learned)} hours so far. An hour of the week is known by itself after three weeks.`,
+          )
+        : null,
+      el(
+        'div.columns.two',
+        {},
+        bands.map((one) => one.card),
+      ),
+      el(
+        'section.card',
+        {},
+        el('h2', {}, 'Destinations against what is usual, these 5 minutes'),
+        usualTable(usual?.destinations ?? [], watched.destinations ?? []),
+      ),
+    )
+  }
+
+  function usualTable(destinations, known) {
+    const first = new Map(known.map(({ destination, firstAt }) => [destination, firstAt]))
+    const columns = [
+      { name: 'Destination', kind: 'wide' },
+      { name: 'First used' },
+      { name: 'Hours learned', kind: 'number' },
+      { name: 'Requests', kind: 'number' },
+      { name: 'Out', kind: 'number' },
+      { name: 'In', kind: 'number' },
+      { name: 'Denied', kind: 'number' },
+    ]
+    const cell = ({ measure, value, median, limit }) => {
+      const amount = /Bytes$/.test(measure) ? bytes : count
+      const text = `${amount(Math.round(value))} (usual ${amount(Math.round(median))}${limit === null ? '' : `, unusual from ${amount(Math.round(limit))}`})`
+      return limit !== null && value > limit ? el('span.bad', {}, '▲ ', text) : text
+    }
+    const rows = destinations
+      .slice(0, 50)
+      .map(({ destination, hours: learned, windows }) => [
+        given(destination),
+        first.has(destination) ? at(first.get(destination)) : '–',
+        count(learned),
+        ...windows.map(cell),
+      ])
+    return table('Destinations against what is usual', columns, rows, 'No destination was used since the gateway began to watch.')
   }
 
   async function drawLog() {
@@ -199,6 +263,7 @@ export function render({ main, name, mayAct }) {
       clearInterval(timer)
       stopUsage()
       charts.stop()
+      for (const one of bands) one.stop()
     },
   }
 }

@@ -1,0 +1,82 @@
+/** What is usual for an integration, to be shown: its week, hour by hour, and for each destination what the open 5 minutes are compared with. */
+import {
+  baselineOf,
+  cellAt,
+  deviationsPerMad,
+  field,
+  fromOctaves,
+  type Integration,
+  measures,
+  type Pair,
+  type Registry,
+  seen,
+  windowMeasures,
+} from './baseline/index.ts'
+
+/** So many deviations wide is a band that is drawn: what is outside is worth a look, and not yet a finding. */
+const bandDeviations = 3
+const shownMeasures = ['requests', 'sentBytes', 'receivedBytes', 'denied'] as const
+const hours = Array.from({ length: 168 }, (_, hour) => hour)
+
+export interface UsualHour {
+  readonly median: number
+  readonly low: number
+  readonly high: number
+}
+
+export interface Usual {
+  /** Hours that were learned; 0: nothing is known yet. */
+  readonly hours: number
+  /** Per measure, for each hour of the week (0 is Monday, 00:00 UTC), of that whole hour; `null`: that hour was not seen yet. */
+  readonly week: Readonly<Record<string, readonly (UsualHour | null)[]>>
+  readonly destinations: readonly {
+    readonly destination: string
+    readonly hours: number
+    /** Of the open 5 minutes: what came, what is usual, and beyond which number it is unusual (`null`: nothing can be said yet). */
+    readonly windows: readonly {
+      readonly measure: string
+      readonly value: number
+      readonly median: number
+      readonly limit: number | null
+    }[]
+  }[]
+}
+
+/** `null`: nothing of it was seen since this process began. */
+export function usualOf(registry: Registry, name: string): Usual | null {
+  const integration = registry.integrations().get(name)
+  if (integration === undefined) return null
+  const { whole, pairs } = integration
+  return {
+    hours: whole.floats[whole.at + field.hours] ?? 0,
+    week: Object.fromEntries(shownMeasures.map((measure) => [measure, weekOf(registry, integration, measures.indexOf(measure))])),
+    destinations: [...pairs.values()].map(usualOfPair),
+  }
+}
+
+function weekOf(registry: Registry, { whole }: Integration, measure: number): readonly (UsualHour | null)[] {
+  const profile = registry.profile(whole)
+  const width = bandDeviations * deviationsPerMad * baselineOf(whole, measure, 'hour').mad
+  return hours.map((hour) => {
+    if (seen(profile, hour) === 0) return null
+    const center = cellAt(profile, hour, measure)
+    return { median: fromOctaves(center), low: fromOctaves(Math.max(0, center - width)), high: fromOctaves(center + width) }
+  })
+}
+
+function usualOfPair({ destination, floats, at, ...rest }: Pair): Usual['destinations'][number] {
+  const row = { floats, at, ...rest }
+  return {
+    destination,
+    hours: floats[at + field.hours] ?? 0,
+    windows: measures.slice(0, windowMeasures).map((measure, index) => {
+      const limit = floats[at + field.windowLimits + index] ?? 0
+      return {
+        measure,
+        value: floats[at + field.windowSums + index] ?? 0,
+        median: fromOctaves(baselineOf(row, index, 'window').median),
+        limit: limit > 0 && Number.isFinite(limit) ? limit : null,
+      }
+    }),
+  }
+}
