@@ -10,6 +10,7 @@ import { mayActAs, type Principal } from '../operators/index.ts'
 import type { Activation, ReloadResult } from '../rollout/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { type ActFacts, type ActResult, createActs, nameOf, refusal } from './acts.ts'
+import { addAlertRoutes } from './alert-routes.ts'
 import { sendJson, sendProblem } from './answers.ts'
 import { type ArchiveRecords, addArchiveRoute } from './archive-route.ts'
 import { type AuthorCommands, addAuthorRoutes } from './author-routes.ts'
@@ -92,7 +93,7 @@ function createApiApp(
       sendProblem(res, 403, `this is for the role ${role}${principal === undefined ? '' : `, and you are ${principal.role}`}`)
     }
   app.get(['/v1/me', '/v1/status', '/v1/usage', '/v1/policy', '/v1/containment', '/v1/watch', '/v1/watch/:integration'], may('viewer'))
-  app.get('/v1/integrations/:name', may('auditor'))
+  app.get(['/v1/integrations/:name', '/v1/alerts', '/v1/alerts/:id'], may('auditor'))
   addDashboardRoutes(app, { principalOf: (req) => principals.get(req), integration })
   app.get('/v1/status', (_req, res) => void res.json(status()))
   addUsageRoute(app, usage, watch)
@@ -111,6 +112,7 @@ function createApiApp(
   })
   addWatchRoutes(app, watch)
   const acts = createActs({ app, note, recorded, principalOf: (req) => principals.get(req) })
+  addAlertRoutes(app, acts, watch)
   addHoldRoutes(acts, holds)
   addArchiveRoute(acts, archive)
   addContainmentRoutes(app, acts, containment)
@@ -133,7 +135,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/containment, /v1/watch, /v1/watch/<integration>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, …/resume, …/contain, …/lift, …/approve, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close',
+          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/containment, /v1/watch, /v1/watch/<integration>, /v1/alerts, /v1/alerts/<id>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, …/resume, …/contain, …/lift, …/approve, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close, /v1/alerts/<id>/acknowledge, /v1/alerts/test',
       }),
   )
   // Express' own would answer with a page that shows the stack.

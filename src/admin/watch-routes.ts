@@ -4,7 +4,7 @@ import { sendJson, sendProblem } from './answers.ts'
 
 export interface WatchAccess {
   /** Rejects with an Error that says why there is no answer. */
-  ask(question: string, args?: Readonly<Record<string, string>>): Promise<unknown>
+  ask(question: string, args?: Readonly<Record<string, string | number>>): Promise<unknown>
 }
 
 export function addWatchRoutes(app: Express, watch: WatchAccess): void {

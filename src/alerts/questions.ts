@@ -27,7 +27,9 @@ export const alertQuestions: Readonly<Record<string, (alerts: Alerts, args: Aler
   },
   async 'alerts.test'(alerts, { receiver }) {
     const tested = await alerts.test(String(receiver))
-    return typeof tested === 'string' ? { ok: false, problem: tested } : { ok: tested.isTaken, ...tested }
+    if (typeof tested === 'string') return { ok: false, problem: tested }
+    const { isTaken: ok, problem, ...answered } = tested
+    return { ok, ...answered, ...(problem !== null && { problem }) }
   },
 }
 

@@ -12,6 +12,7 @@ import type { UsageFlags } from './usage.ts'
 
 /** Commands that have rooms of their own, each loaded where one of its commands is meant; all of them for help, and for a word that is none. */
 const rooms: Readonly<Record<string, () => Promise<(registering: Registering) => void | Promise<void>>>> = {
+  alerts: async () => (await import('./alerts/index.ts')).addAlertCommands,
   audit: async () => (await import('./audit/index.ts')).addAuditCommands,
   drill: async () => (await import('./drill/index.ts')).addDrillCommands,
   incident: async () => (await import('./incident/index.ts')).addIncidentCommands,

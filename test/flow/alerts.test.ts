@@ -4,21 +4,23 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import { type Posted, receiverOf, startReceiver } from '../support/alert-receivers.ts'
 import { alertsOver, found, openStore } from '../support/alerts.ts'
+import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeRaw, portOf, proxyHeader, root } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, main, portOf, proxyHeader, root } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
-async function arrange(t: TestContext) {
+async function arrange(t: TestContext, resolveAfter: string) {
   const origin = await startOrigin(t, { answer: (req, res) => void bodyOf(req).then(() => res.end('hello')) })
   const receiver = await startReceiver(t)
   const installation = createInstallation(t, {
-    config: `watch: { resolveAfter: 1500ms, receivers: [{ name: ops, type: webhook, url: "${receiver.url}/hook", secret: { file: secret } }] }`,
+    config: `watch: { resolveAfter: ${resolveAfter}, receivers: [{ name: ops, type: webhook, url: "${receiver.url}/hook", secret: { file: secret } }] }`,
     manifests: { 'weather.yaml': grant({ network: [toLocalhost(origin.port)] }) },
   })
   writeFileSync(join(installation.folder, 'secret'), 'a-shared-secret\n')
@@ -30,11 +32,13 @@ async function arrange(t: TestContext) {
       portOf(gateway),
       `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n${'x'.repeat(bytes)}`,
     )
-  return { records: installation.records, gateway, receiver, destination, upload }
+  const alerts = (...words: readonly string[]) => command(process.execPath, [main, 'alerts', ...words, '--config', installation.configFile])
+  const api = (method: 'GET' | 'POST', path: string) => askGateway(join(installation.folder, 'state/admin.sock'), method, path)
+  return { alerts, api, records: installation.records, gateway, receiver, destination, upload }
 }
 
 test('what is found is delivered, recorded, and resolved after watch.resolveAfter', async (t) => {
-  const { records, gateway, receiver, destination, upload } = await arrange(t)
+  const { records, gateway, receiver, destination, upload } = await arrange(t, '1500ms')
   await upload(10_000_000)
   await eventually('it is raised and resolved', () => receiver.taken.some(({ text }) => text.includes('"alert.resolved"')))
   const messages = receiver.taken.map(({ text }) => JSON.parse(text)).filter(({ data }) => data.rule === 'exfiltration')
@@ -50,6 +54,52 @@ test('what is found is delivered, recorded, and resolved after watch.resolveAfte
   assert.deepEqual(
     changes.map(({ event, alert, integration, requests }) => [event, alert, integration, requests ?? '']),
     ['raised', 'resolved'].map((event) => [event, messages[0]?.data.id, 'weather', messages[0]?.data.ids.join(' ')]),
+  )
+})
+
+test('an operator lists, shows and acknowledges alerts, and tests a receiver', async (t) => {
+  const { alerts, api, records, gateway, receiver, destination, upload } = await arrange(t, '1h')
+  const status = async (method: 'GET' | 'POST', path: string) => (await api(method, path)).status
+  await upload(10_000_000)
+  const { data } = await eventually('it is raised', () =>
+    receiver.taken.map(({ text }) => JSON.parse(text)).find(({ data: { rule } }) => rule === 'exfiltration'),
+  )
+  const { id } = data
+
+  const listed = await alerts('list', '--rule', 'exfiltration')
+  assert.match(listed.stdout, new RegExp(`^ID .*\n${id} +${data.severity} +open .* exfiltration +weather +${destination} `), listed.stderr)
+  const { body } = await api('GET', '/v1/alerts?severity=info&state=open,resolved')
+  assert.ok((body as { alerts: { id: string; delivered: object }[] }).alerts.some((alert) => alert.id === id && 'ops' in alert.delivered))
+  assert.deepEqual(
+    [await status('GET', '/v1/alerts?state=odd'), await status('GET', '/v1/alerts?color=red'), await status('GET', '/v1/alerts/none')],
+    [400, 400, 404],
+  )
+
+  assert.equal((await alerts('ack', id, '--reason', 'a known \u001b[31mmigration')).stdout, `acknowledged: ${id}\n`)
+  assert.match((await alerts('show', id)).stdout, /in hand +.*: a known \\u001b\[31mmigration\n(?:.*\n)*told +ops, /)
+  assert.match((await alerts('test', 'ops')).stdout, /^taken in \d+ ms: 200: ok\n$/)
+  assert.ok(receiver.taken.some(({ text }) => text.includes('"alert.test"')))
+  receiver.answers.push((res) => void res.writeHead(403).end('no such hook'))
+  const failed = await alerts('test', 'ops', '--json')
+  assert.deepEqual([failed.code, JSON.parse(failed.stdout).status, JSON.parse(failed.stdout).text], [1, 403, 'no such hook'])
+  assert.deepEqual(
+    [await status('POST', `/v1/alerts/${id}/acknowledge`), await status('POST', '/v1/alerts/test?receiver=nobody')],
+    [422, 422],
+  )
+
+  await gateway.close()
+  const acknowledged = records().find(({ type, event }) => type === 'alert' && event === 'acknowledged')
+  assert.partialDeepStrictEqual(acknowledged, { alert: id, state: 'acknowledged', who: 'socket', reason: 'a known \u001b[31mmigration' })
+  const acts = records().filter(({ type }) => type === 'acted')
+  assert.deepEqual(
+    acts.map(({ act, on, ok }) => [act, on, ok]),
+    [
+      ['acknowledge', id, true],
+      ['test-receiver', undefined, true],
+      ['test-receiver', undefined, false],
+      ['acknowledge', id, false],
+      ['test-receiver', undefined, false],
+    ],
   )
 })
 

@@ -17,6 +17,8 @@ export const acts = [
   'open-incident',
   'note-incident',
   'close-incident',
+  'acknowledge',
+  'test-receiver',
 ] as const
 
 export type Act = (typeof acts)[number]

@@ -102,7 +102,7 @@ export function render({ main, query, mayAct }) {
     const wanted = all.filter(
       ({ state }) => shown.value === 'all' || state === 'open' || (shown.value === 'current' && state === 'acknowledged'),
     )
-    wanted.sort((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity) || b.lastAt - a.lastAt)
+    wanted.sort((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity) || Date.parse(b.lastAt) - Date.parse(a.lastAt))
     const rows = wanted
       .slice(0, 200)
       .map((alert) => [
@@ -177,7 +177,7 @@ export function render({ main, query, mayAct }) {
                         integration: alert.integration,
                         alert: alert.id,
                         title: alert.title,
-                        from: alert.firstAt - 600_000,
+                        from: Date.parse(alert.firstAt) - 600_000,
                       }).then((opened) => opened && update()),
                   ),
             )

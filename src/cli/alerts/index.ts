@@ -1,0 +1,2 @@
+/** `sallyport alerts …`. */
+export { addAlertCommands } from './commands.ts'
