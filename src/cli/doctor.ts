@@ -78,6 +78,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
       ? { warn: `${open.map(({ name }) => name).join(', ')} can be reached from other machines, and proxy tokens travel in the clear` }
       : `${config.listeners.length}`
   })
+  await check('operator’s API', () => checkOperatorApi(config))
   await check('state folder', () => checkStateFolder(config.state.folder))
   await check('access', async () => {
     const kept = await readKept(config.state.access)
@@ -235,6 +236,13 @@ async function ports({ listeners, admin }: Config): Promise<string> {
     })
   }
   return 'free'
+}
+
+function checkOperatorApi({ admin: { tcp, socketPath } }: Config): CheckResult {
+  if (tcp === null) return socketPath
+  const place = `${tcp.host.includes(':') ? `[${tcp.host}]` : tcp.host}:${tcp.port}`
+  const open = `${place} can be reached from other machines, and tokens of operators travel in the clear: add admin.tcp.tls`
+  return tcp.tls === null && !/^127\.|^::1$/.test(tcp.host) ? { warn: open } : `${socketPath}, ${place}`
 }
 
 /** Throws where a bundle of this machine is bad. */

@@ -114,3 +114,19 @@ compilerTest('doctor says which sink of the audit log would ship nothing, with w
   assert.equal(sinks?.state, 'warn')
   assert.match(sinks.detail, /^nowhere: ENOENT.*; unmasked: .*masks\.rego:3/)
 })
+
+test('doctor warns of an operator’s API that other machines can reach without TLS', async (t) => {
+  const found = async (address: string, more = '') => {
+    const { installation } = await examine(t, '', `, tcp: { address: "${address}", token: { file: ./operator }${more} }`)
+    installation.write('operator', 'token-of-the-operator')
+    const check = (await doctor(installation.configFile)).find(({ name }) => name === 'operator’s API')
+    return `${check?.state}: ${check?.detail.replace(installation.folder, '')}`
+  }
+  const clear = (address: string) =>
+    `warn: ${address} can be reached from other machines, and tokens of operators travel in the clear: add admin.tcp.tls`
+  await eachCase(['0.0.0.0:8383', '10.1.2.3:8383'], async (address) => assert.equal(await found(address), clear(address)))
+  assert.equal(await found('[::]:8383'), clear('[::]:8383'))
+  await eachCase(['127.0.0.1:8383', 'localhost:8383'], async (address) =>
+    assert.equal(await found(address), 'ok: /state/admin.sock, 127.0.0.1:8383'),
+  )
+})
