@@ -33,7 +33,7 @@ if (words.length === 1 && ['-V', '--version'].includes(words[0])) {
   const cache = codeCache()
   const env = cache === null ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache }
   const child = spawn(node, [quiet, main, ...words], { stdio: 'inherit', env })
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) =>
     refuse(`Node.js 24 cannot be started (${error.message}): run "npm ci" again in ${root}, or use Node.js 24 or later`),
   )

@@ -9,7 +9,7 @@ import { requireUsablePlaces } from './preflight.ts'
 /** Within it a signal that comes again is the same. */
 const oneSignalMs = 500
 
-/** Starts, and answers signals: TERM and INT drain, a second signal exits at once, HUP reloads. Throws what prevents the start. */
+/** Starts, and answers signals: TERM and INT drain, a second signal exits at once, HUP reloads, USR2 kills every integration. Throws what prevents the start. */
 export async function run(config: Config, beforeExit: () => Promise<void> = async () => {}): Promise<Gateway> {
   let running: Gateway | null = null
   // A request's failure is caught where it is served, or costs its connection; what comes here is a bug after which the state is unknown.
@@ -54,6 +54,8 @@ export async function run(config: Config, beforeExit: () => Promise<void> = asyn
   }
   process.on('SIGTERM', () => stop('SIGTERM', 143))
   process.on('SIGINT', () => stop('SIGINT', 130))
+  // Node keeps SIGUSR1 for its debugger.
+  process.on('SIGUSR2', () => void starting.then((gateway) => gateway.kill()).catch(() => {}))
   process.on('SIGHUP', () => void starting.then((gateway) => gateway.reload()).catch(() => {}))
   return starting.catch((error: unknown) => {
     throw startFailure(error)

@@ -27,6 +27,8 @@ export interface StateFolder {
   readonly history: string
   /** Legal holds on the audit log. */
   readonly holds: string
+  /** The operator's: while it is there, what it names is killed. */
+  readonly kill: string
   /** Where `admin.socket` is absent. */
   readonly operatorSocket: string
   /** Compiled rules and masks. */
@@ -90,6 +92,7 @@ export function stateFolder(folder: string): StateFolder {
     compiler: join(folder, 'compiler'),
     history: join(folder, 'policies/history'),
     holds: join(folder, 'audit-holds.json'),
+    kill: join(folder, 'kill'),
     operatorSocket: join(folder, 'admin.sock'),
     policies: join(folder, 'policies'),
     review: join(folder, 'review.json'),

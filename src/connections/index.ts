@@ -1,3 +1,3 @@
 /** What is open and under way, and ends when the policy, its caller's identity or the state of its integration say so. */
-export { createExchanges } from './exchanges.ts'
+export { createExchanges, type ExchangesStation } from './exchanges.ts'
 export { createOpenConnections } from './open-connections.ts'

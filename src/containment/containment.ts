@@ -5,7 +5,17 @@
 import { type Contained, type ContainmentState, strictnessOf } from '../core/index.ts'
 import { readEntries, writeEntries } from './containment-file.ts'
 import { type Entry, endOf, type Layer, nextEndOf, nothing, type Pending, pruned, strictestOf, withHand, withRule } from './entry.ts'
-import { type ApprovalNeeded, ContainmentRefused, isRule, lowering, type Step, stepOfApproval, stepOfHand, stepOfRule } from './steps.ts'
+import {
+  type ApprovalNeeded,
+  ContainmentRefused,
+  isRule,
+  lowering,
+  type Step,
+  stepOfApproval,
+  stepOfHand,
+  stepOfResumption,
+  stepOfRule,
+} from './steps.ts'
 
 export interface ContainmentChange {
   /** `*`: all. */
@@ -31,8 +41,8 @@ export interface ContainmentOptions {
   readonly approval: readonly ApprovalNeeded[]
   /** Names of the integrations that have a manifest. */
   readonly names: () => readonly string[]
-  /** Names that the kill switch names now, `*` for all: nothing of these is lifted. */
-  readonly held: () => ReadonlySet<string>
+  /** Looks what the kill switch names now, `*` for all: nothing of these is lifted. */
+  readonly held: () => Promise<ReadonlySet<string>>
   /** Called with a change once it is in force, before the listeners: it is recorded before anything is cut. */
   readonly onChange: (change: ContainmentChange) => void
   /** Resolves once all changes that `onChange` was called with are recorded. Rejects if they cannot be. */
@@ -161,8 +171,15 @@ export function createContainment(options: ContainmentOptions): Containment {
     if (over.length > 0) void recorded().then(keep).catch(onUnkept)
   }
 
-  async function take(name: string, { entry, loosens, ...change }: Step): Promise<Listed> {
-    if (loosens || (change.change === 'requested' && entry.pending?.act === 'lower')) requireNotHeld(name)
+  /** `compute` is asked again after a wait: a rule may have entered a state meanwhile. `null`: nothing is to be done. */
+  async function take(name: string, compute: () => Step | null): Promise<Listed> {
+    let step = compute()
+    if (step?.lowers === true) {
+      await requireNotHeld(name)
+      step = compute()
+    }
+    if (step === null) return listed(name)
+    const { entry, loosens, lowers: _, ...change } = step
     put(name, entry, change)
     // If it cannot be recorded, what was in force is back after a restart.
     if (loosens) await recorded()
@@ -175,8 +192,9 @@ export function createContainment(options: ContainmentOptions): Containment {
     return { integration: name, ...layer, pending: entryOf(name).pending }
   }
 
-  function requireNotHeld(name: string): void {
-    const holder = [name, everything].find((known) => held().has(known))
+  async function requireNotHeld(name: string): Promise<void> {
+    const named = await held()
+    const holder = [name, everything].find((known) => named.has(known))
     if (holder !== undefined)
       throw new ContainmentRefused(`the kill switch names "${holder}": remove that from its file first, and then lift it here`)
   }
@@ -210,29 +228,26 @@ export function createContainment(options: ContainmentOptions): Containment {
       requireKnown(name)
       const { by, forMs } = setting
       const asked = layerOf(setting)
-      const step = isRule(by) ? stepOfRule(entryOf(name), asked, forMs, situation()) : stepOfHand(entryOf(name), asked, situation())
-      return step === null ? listed(name) : take(name, step)
+      return take(name, () =>
+        isRule(by) ? stepOfRule(entryOf(name), asked, forMs, situation()) : stepOfHand(entryOf(name), asked, situation()),
+      )
     },
     async lift(name, { reason, by }) {
-      const entry = entryOf(name)
-      if (entry === nothing)
-        throw new ContainmentRefused(name === everything ? 'nothing has stopped everything' : notContained(name, stateOf(name)))
-      return take(name, lowering(entry, nothing, layerOf({ state: 'normal', forMs: null, reason, by }), situation()))
+      const asked = layerOf({ state: 'normal', forMs: null, reason, by })
+      return take(name, () => {
+        const entry = entryOf(name)
+        if (entry === nothing) throw new ContainmentRefused(notContained(name, stateOf(name)))
+        return lowering(entry, nothing, asked, situation())
+      })
     },
     async resume(name, { reason, by }) {
       const state = stateOf(name)
       if (state === 'killed') throw new ContainmentRefused(`"${name}" is killed: "sallyport contain lift ${name}" ends that`)
       if (state !== 'suspended') return false
-      const entry = entryOf(name)
-      const layers = entry.layers.filter((layer) => strictnessOf(layer.state) < strictnessOf('suspended'))
-      const asked = {
-        ...layerOf({ state: layers.at(-1)?.state ?? 'normal', forMs: null, reason, by }),
-        until: layers.at(-1)?.until ?? null,
-      }
-      await take(name, lowering(entry, { layers, pending: null }, asked, situation()))
+      await take(name, () => stepOfResumption(entryOf(name), layerOf({ state: 'normal', forMs: null, reason, by }), situation()))
       return true
     },
-    approve: async (name, by) => take(name, stepOfApproval(name, entryOf(name), by, situation())),
+    approve: (name, by) => take(name, () => stepOfApproval(name, entryOf(name), by, situation())),
     kill(killed, { reason, by }) {
       const since = iso(wallClock())
       const fresh = killed.filter((name) => !entryOf(name).layers.some(({ state, until }) => state === 'killed' && until === null))
@@ -259,6 +274,7 @@ export function createContainment(options: ContainmentOptions): Containment {
 const longestWaitMs = 60_000
 
 function notContained(name: string, state: ContainmentState): string {
+  if (name === everything) return 'nothing has stopped everything'
   if (state === 'normal') return `"${name}" is not contained`
   return `"${name}" is ${state} because everything is: "sallyport contain lift '*'" ends that`
 }

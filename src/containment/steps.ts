@@ -20,8 +20,10 @@ export interface Step {
   readonly until: string | null
   readonly reason: string | null
   readonly by: string
-  /** Something that was in force no longer is. */
+  /** Something that was in force no longer is, … */
   readonly loosens: boolean
+  /** … or is not to be once somebody else approves. */
+  readonly lowers: boolean
 }
 
 export interface Situation {
@@ -53,12 +55,19 @@ export function stepOfHand(entry: Entry, asked: Layer, situation: Situation): St
 export function lowering(entry: Entry, next: Entry, asked: Layer, { approval, now }: Situation): Step {
   const { state, until, since: at, reason, by } = asked
   if (!approval.includes('lift') || !lowers(entry, asked, now))
-    return { ...step(next, state === 'normal' ? 'lifted' : 'set', asked), loosens: true }
+    return { ...step(next, state === 'normal' ? 'lifted' : 'set', asked), loosens: true, lowers: true }
   const pending: Pending = { act: 'lower', state, until, at, reason, by }
   // A kill that still waits goes on holding its integration suspended.
   const held = entry.pending?.act === 'kill' ? strictestOf(entry, now) : null
   const { layers } = held === null ? entry : withHand(entry, held)
-  return step({ layers, pending }, 'requested', asked)
+  return { ...step({ layers, pending }, 'requested', asked), lowers: true }
+}
+
+/** Takes back what suspends, and nothing less strict. */
+export function stepOfResumption(entry: Entry, asked: Layer, situation: Situation): Step {
+  const layers = entry.layers.filter(({ state }) => strictnessOf(state) < strictnessOf('suspended'))
+  const { state = 'normal', until = null } = layers.at(-1) ?? {}
+  return lowering(entry, { layers, pending: null }, { ...asked, state, until }, situation)
 }
 
 /** Throws `ContainmentRefused`. */
@@ -72,7 +81,7 @@ export function stepOfApproval(name: string, entry: Entry, by: string, { now }: 
   const { act, state, until, reason } = pending
   const layer: Layer = { state, since: new Date(now).toISOString(), until, reason, by: pending.by, approvals: [by] }
   const next = state === 'normal' ? nothing : withHand(entry, layer)
-  return { entry: next, change: 'approved', asked: state, until, reason, by, loosens: act === 'lower' }
+  return { entry: next, change: 'approved', asked: state, until, reason, by, loosens: act === 'lower', lowers: act === 'lower' }
 }
 
 export function isRule(by: string): boolean {
@@ -80,7 +89,7 @@ export function isRule(by: string): boolean {
 }
 
 function step(entry: Entry, change: Step['change'], { state, until, reason, by }: Layer): Step {
-  return { entry, change, asked: state, until, reason, by, loosens: false }
+  return { entry, change, asked: state, until, reason, by, loosens: false, lowers: false }
 }
 
 function needsApproval(entry: Entry, { state }: { readonly state: ContainmentState }, { approval, now }: Situation): boolean {

@@ -1,24 +1,29 @@
 /** Joins who may come in with what the active manifests say of them, and with what they are held in. */
 import { type Access, type AccessChange, createAccess, readKept } from '../access/index.ts'
-import type { Containment } from '../containment/index.ts'
-import type { Callers } from '../ingress/index.ts'
+import { createExchanges, type ExchangesStation } from '../connections/index.ts'
+import type { Identified } from '../core/index.ts'
+import { type Callers, identified } from '../ingress/index.ts'
 import type { IntegrationRegistry } from '../manifests/index.ts'
-import { type ContainingOptions, createContaining } from './containing.ts'
+import { type Containing, type ContainingOptions, createContaining } from './containing.ts'
 
-export interface CallersOptions extends Omit<ContainingOptions, 'names'> {
+export interface CallersOptions extends Omit<ContainingOptions, 'names' | 'stop'> {
   readonly registry: IntegrationRegistry
 }
 
 export interface Entrance {
   readonly access: Access
-  readonly containment: Containment
+  readonly containment: Containing
   readonly callers: Callers
+  readonly exchanges: ExchangesStation
+  /** The integration that the policy makes external calls as; `null`: none may. */
+  identifyPolicy(): Identified | null
   /** Reads what was kept of both. Throws an Error that names what cannot be read. */
   start(): Promise<void>
 }
 
 export function createCallers(options: CallersOptions): Entrance {
   const { config, registry, note, noted, logger, reevaluate, cut } = options
+  const exchanges = createExchanges()
   const access = createAccess({
     file: config.state.access,
     readIdentities: registry.readIdentities,
@@ -35,16 +40,20 @@ export function createCallers(options: CallersOptions): Entrance {
     recorded: noted,
     onUnkept: (error) => logger.error({ err: error }, 'who may come in cannot be kept: it is in force, and would not outlive a restart'),
   })
-  const containment = createContaining({ ...options, names: access.names })
+  const containment = createContaining({ ...options, names: access.names, stop: exchanges.stop })
+  const callers: Callers = {
+    get: (name) => (access.tokensOf(name) === null ? undefined : registry.get(name)),
+    all: registry.all,
+    tokensOf: (name) => access.tokensOf(name) ?? [],
+    isToken: access.isToken,
+    containedIn: containment.of,
+  }
   return {
-    access,
-    containment,
-    callers: {
-      get: (name) => (access.tokensOf(name) === null ? undefined : registry.get(name)),
-      all: registry.all,
-      tokensOf: (name) => access.tokensOf(name) ?? [],
-      isToken: access.isToken,
-      containedIn: containment.of,
+    ...{ access, containment, exchanges, callers },
+    identifyPolicy() {
+      const { integration: grantee } = config.policy.grants
+      const integration = grantee === null ? undefined : callers.get(grantee)
+      return integration === undefined ? null : identified(callers, integration, 'policy')
     },
     async start() {
       const kept = await readKept(config.state.access)
@@ -53,6 +62,7 @@ export function createCallers(options: CallersOptions): Entrance {
         logger.warn({ file: config.state.containment }, 'what integrations were held in is not there any more: none is contained')
       // Only now, since it forgets what was taken over.
       await access.start()
+      await containment.watchKillSwitch()
     },
   }
 }

@@ -1,8 +1,8 @@
 /** Joins what integrations are held in with its effects: records, live connections, and metrics. */
 import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
-import { type Containment, type ContainmentChange, createContainment } from '../containment/index.ts'
-import { type Contained, isStopped } from '../core/index.ts'
+import { type Containment, type ContainmentChange, createContainment, createKillSwitch, everything } from '../containment/index.ts'
+import { type Contained, type ContainmentState, containmentStates, isStopped, strictnessOf } from '../core/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
 export interface ContainingOptions {
@@ -24,13 +24,20 @@ export interface ContainingOptions {
   readonly cut: (integration: string) => void
 }
 
-export function createContaining(options: ContainingOptions): Containment {
+export interface Containing extends Containment {
+  /** Kills everything: the operator has sent a signal. */
+  killAll(): void
+  /** What its file names is killed when this resolves, and within a second of a change from then on. */
+  watchKillSwitch(): Promise<void>
+}
+
+export function createContaining(options: ContainingOptions): Containing {
   const { config, names, note, noted, logger, metrics, reevaluate, rescale, stop, cut } = options
   const containment = createContainment({
     file: config.state.containment,
     approval: config.containment.approval,
     names,
-    held: () => new Set(),
+    held: () => killSwitch.look(),
     onChange(change) {
       const facts = factsOf(change)
       note('containment', facts)
@@ -50,9 +57,41 @@ export function createContaining(options: ContainingOptions): Containment {
     stop(integration, contained)
     cut(integration)
   })
-  const inState = (state: string) => names().filter((name) => (containment.of(name)?.state ?? 'normal') === state).length
+  const file = config.state.kill
+  const killSwitch = createKillSwitch({
+    file,
+    onNamed(named, problem) {
+      const unknown = named.filter((name) => name !== everything && !names().includes(name))
+      logger.error({ file, named, ...(problem !== null && { problem }) }, 'the kill switch is on')
+      if (unknown.length > 0) logger.error({ file, unknown, known: names() }, 'the kill switch names what is no integration')
+      containment.kill(named, { reason: problem === null ? `named in ${file}` : `${file}: ${problem}`, by: 'kill-file' })
+    },
+    onRemoved: () => logger.warn({ file }, 'the kill switch is off; what it has killed stays so until an operator lifts it'),
+  })
+  const stateOf = (name: string): ContainmentState => containment.of(name)?.state ?? 'normal'
+  const inState = (state: ContainmentState) => names().filter((name) => stateOf(name) === state).length
   metrics.gauge('sallyport_suspended_integrations', 'Integrations that are suspended.', () => inState('suspended'))
-  return containment
+  metrics.labelledGauge(
+    'sallyport_contained_integrations',
+    'Integrations in each state but the normal one: watched, throttled, suspended, killed.',
+    'state',
+    () => new Map(containmentStates.slice(1).map((state) => [state, inState(state)])),
+  )
+  metrics.labelledGauge(
+    'sallyport_containment_state',
+    'Of each integration that is not in the normal state: 1 watched, 2 throttled, 3 suspended, 4 killed.',
+    'integration',
+    () => new Map(names().flatMap((name) => (stateOf(name) === 'normal' ? [] : [[name, strictnessOf(stateOf(name))] as const]))),
+  )
+  return {
+    ...containment,
+    watchKillSwitch: killSwitch.start,
+    killAll: () => containment.kill([everything], { reason: 'SIGUSR2', by: 'kill-signal' }),
+    close() {
+      killSwitch.close()
+      containment.close()
+    },
+  }
 }
 
 function factsOf({ integration, change, before, state, asked, until, reason, by }: ContainmentChange): Readonly<Record<string, string>> {

@@ -4,7 +4,7 @@ import type { AppendFile } from '../audit/index.ts'
 import { createServerClient } from '../bundles/index.ts'
 import { createLeaves } from '../certs/index.ts'
 import type { Config } from '../config/index.ts'
-import { createExchanges, createOpenConnections } from '../connections/index.ts'
+import { createOpenConnections } from '../connections/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import {
   createConnectionShares,
@@ -12,7 +12,6 @@ import {
   createIds,
   createInterceptDoor,
   createPolicyDoor,
-  identified,
   type Listener,
   type ServingOptions,
 } from '../ingress/index.ts'
@@ -52,6 +51,8 @@ export interface Gateway {
   reload(): Promise<ReloadResult>
   /** For what nothing caught: cuts the caller's connection on whose behalf it was thrown; `false` where there is none. */
   cut(error: unknown): boolean
+  /** Kills every integration, until an operator lifts that. */
+  kill(): void
   /** Refuses new work, lets live work end within the drain timeout, flushes the log. */
   close(): Promise<void>
 }
@@ -143,16 +144,14 @@ export async function startGateway(
       logger.warn({ id, integration: integration.name, rule }, 'an open connection is no longer allowed and is cut')
     },
   })
-  const exchanges = createExchanges()
   const entrance = createCallers({
     ...{ config, registry, logger, metrics, note },
     noted: audit.noted,
     reevaluate: openConnections.reevaluate,
-    stop: exchanges.stop,
     rescale: metering.limits.rescale,
     cut: shares.cut,
   })
-  const { access, containment, callers } = entrance
+  const { access, containment, callers, exchanges } = entrance
 
   // How a policy comes into force.
   const lookup = createOperatorLookup()
@@ -204,14 +203,8 @@ export async function startGateway(
     suggest: suggestion,
     ...failures,
   })
-  const { integration: grantee, maxReplyBytes } = config.policy.grants
-  const externalCalls = createPolicyDoor({
-    ...{ handle, nextId, maxReplyBytes },
-    identify() {
-      const integration = grantee === null ? undefined : callers.get(grantee)
-      return integration === undefined ? null : identified(callers, integration, 'policy')
-    },
-  })
+  const { maxReplyBytes } = config.policy.grants
+  const externalCalls = createPolicyDoor({ handle, nextId, maxReplyBytes, identify: entrance.identifyPolicy })
   const doors = createListeners({ config, shares, callers, serving, denyInside: inner.denyInside })
   const admin = createOperator({
     maxConnections: descriptors.forOperator,
@@ -294,6 +287,7 @@ export async function startGateway(
       return following.reload('signal')
     },
     cut: errorBoundary.cut,
+    kill: containment.killAll,
     close: shutdown.drain,
   }
 }

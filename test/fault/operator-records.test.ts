@@ -78,7 +78,7 @@ test('a suspension is kept for the next start only once it is recorded', async (
   const isKept = () => existsSync(file) && readFileSync(file, 'utf8').includes('weather')
   const kept: boolean[] = []
   const containment = createContainment({
-    ...{ file, approval: [], names: () => ['weather'], held: () => new Set<string>() },
+    ...{ file, approval: [], names: () => ['weather'], held: async () => new Set<string>() },
     onChange() {},
     async recorded() {
       // As long as keeping it would take.

@@ -1,7 +1,7 @@
 /** What an integration that is suspended or killed can still do: nothing, through whichever door, however far its work has come. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type RequestListener, request } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
@@ -15,7 +15,7 @@ import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { openSession } from '../support/http2.ts'
-import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, type Installation, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { testWith } from '../support/tools.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
@@ -192,12 +192,12 @@ test('what an integration is held in shows to itself, in its problems and on the
 })
 
 /** The plain way through the proxy, and how it was answered. */
-const statusOf = async (proxyPort: number, url: string) =>
+const statusOf = async (proxyPort: number, url: string, name = 'weather') =>
   Number(
     (
       await exchangeRaw(
         proxyPort,
-        `GET ${url} HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nConnection: close\r\n\r\n`,
+        `GET ${url} HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ${proxyHeader(name)}\r\nConnection: close\r\n\r\n`,
       )
     ).slice(9, 12),
   )
@@ -298,4 +298,43 @@ test('a kill that needs approval waits for a second operator, and so does its en
       ['approved', 'killed', 'normal', undefined, 'token bob'],
     ],
   )
+})
+
+test('the kill switch needs no API: a file stops what it names, and only its removal and an operator’s act end that', async (t) => {
+  const { installation, proxyPort, plain, counted, begin } = await arrange(t)
+  const url = `http://localhost:${plain.port}/`
+  await begin['proxy, up']?.()
+  await eventually('it is under way', () => counted.open === 1)
+  installation.write('state/kill', '# by night\nweather\nnobody\n')
+  await eventually('it is cut', () => counted.open === 0)
+  assert.equal(await statusOf(proxyPort, url), 403)
+  const lift = () => ask(installation, 'POST', 'integrations/weather/lift')
+  assert.match(String((await lift()).body['problem']), /the kill switch names "weather": remove that from its file first/)
+  rmSync(join(installation.folder, 'state/kill'))
+  assert.equal(await statusOf(proxyPort, url), 403, 'what it has killed stays so')
+  assert.equal((await lift()).status, 200)
+  assert.equal(await statusOf(proxyPort, url), 200)
+  const [{ reason, by } = {}] = installation.records().filter(({ type }) => type === 'containment')
+  assert.deepEqual([reason, by], [`named in ${join(installation.folder, 'state/kill')}`, 'kill-file'])
+})
+
+test('a kill file that was there before the start holds from the first request, and SIGUSR2 kills everything', async (t) => {
+  const origin = await startOrigin(t)
+  const network = [toLocalhost(origin.port)]
+  const manifests = { 'weather.yaml': grant({ network }), 'other.yaml': grant({ name: 'other', network }) }
+  const installation = createInstallation(t, { manifests })
+  const url = `http://localhost:${origin.port}/`
+  mkdirSync(join(installation.folder, 'state'), { mode: 0o700 })
+  installation.write('state/kill', 'weather\n')
+  const child = await startChild(t, installation)
+  assert.equal(await statusOf(child.proxyPort, url), 403)
+  assert.equal(await statusOf(child.proxyPort, url, 'other'), 200)
+  rmSync(join(installation.folder, 'state/kill'))
+  child.process.kill('SIGUSR2')
+  await eventually('everything is killed', async () => (await statusOf(child.proxyPort, url, 'other')) === 403)
+  await ask(installation, 'POST', 'integrations/*/lift')
+  assert.equal(await statusOf(child.proxyPort, url, 'other'), 200)
+  assert.equal(await statusOf(child.proxyPort, url), 403)
+  await ask(installation, 'POST', 'integrations/weather/lift')
+  assert.equal(await statusOf(child.proxyPort, url), 200)
 })

@@ -23,7 +23,7 @@ async function arrange(t: TestContext, { approval = [], folder = createFolder(t)
   const clock = { now: Date.parse('2026-11-28T08:00:00Z') }
   const file = join(folder, 'containment.json')
   const containment = createContainment({
-    ...{ file, approval, names: () => ['weather', 'mail'], held: () => held, wallClock: () => clock.now },
+    ...{ file, approval, names: () => ['weather', 'mail'], held: async () => held, wallClock: () => clock.now },
     onChange: (change) => void changes.push(change),
     recorded: async () => {},
     onUnkept() {},

@@ -5,7 +5,7 @@ import type { FromReview, ToReview } from './messages.ts'
 
 process.on('disconnect', () => process.exit(0))
 // They are for the gateway, which ends this process.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
 try {
   setPriority(constants.priority.PRIORITY_LOW)
 } catch {

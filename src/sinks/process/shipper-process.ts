@@ -13,7 +13,7 @@ const running: { shipper: Shipper | null; notes: number } = { shipper: null, not
 
 process.on('disconnect', () => process.exit(0))
 // They are for the gateway, which says what they mean here.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
 try {
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 } catch {
