@@ -62,6 +62,8 @@ export interface GatewayOptions {
   readonly logTo?: { write(line: string): void }
   /** Called once all is built and the operator’s side listens, and no listener is bound yet. */
   readonly beforeListening?: () => void
+  /** Milliseconds since the epoch, by which records of the audit log are old; a test lets it jump. */
+  readonly wallClock?: () => number
   /** How the audit log is written; a test lets it fail. */
   readonly auditFile?: AppendFile
   /** How a policy's WebAssembly is made fit to run; a test damages it. */
@@ -73,7 +75,7 @@ export interface GatewayOptions {
 /** Nothing is bound before the configuration, the manifests, the policy and the log are good. Throws what makes one of them bad. */
 export async function startGateway(
   config: Config,
-  { logTo, beforeListening, auditFile, harden, compile: given }: GatewayOptions = {},
+  { logTo, beforeListening, auditFile, wallClock, harden, compile: given }: GatewayOptions = {},
 ): Promise<Gateway> {
   // Logs, metrics and the audit log.
   const redactor = createRedactor(config.secrets)
@@ -82,7 +84,7 @@ export async function startGateway(
   await mkdir(config.state.folder, { recursive: true, mode: 0o700 })
   const audit = await openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
   const { note } = audit
-  const logWork = createLogWork({ config, version, audit, logger, metrics })
+  const logWork = createLogWork({ config, version, audit, logger, metrics, wallClock })
   const { shipping, keeping } = logWork
   const watching = await createWatching({ config, logger, metrics, note })
   const { checkpoint } = audit.status()

@@ -24,12 +24,14 @@ export interface KeepingOptions {
   readonly heldFrom: () => number | null
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Milliseconds since the epoch, by which records are old. */
+  readonly wallClock?: (() => number) | undefined
 }
 
 const roomMs = 1000
 const retentionMs = 60_000
 
-export function createKeeping({ config, audit, sinks, heldFrom, logger, metrics }: KeepingOptions): Keeping {
+export function createKeeping({ config, audit, sinks, heldFrom, logger, metrics, wallClock }: KeepingOptions): Keeping {
   const { folder, keep, archive, reserveBytes } = config.audit
   const space = createFreeSpace({ folder, reserveBytes, onChanged: tell })
   const timers: NodeJS.Timeout[] = []
@@ -43,6 +45,7 @@ export function createKeeping({ config, audit, sinks, heldFrom, logger, metrics 
 
   const retention = createRetention({
     ...{ folder, keep, archive, heldFrom },
+    ...(wallClock && { wallClock }),
     async record(told) {
       audit.note('pruned', { ...told })
       await audit.noted()

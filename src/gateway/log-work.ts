@@ -26,12 +26,14 @@ export interface LogWorkOptions {
   readonly audit: AuditStation
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Milliseconds since the epoch, by which records are old. */
+  readonly wallClock?: (() => number) | undefined
 }
 
-export function createLogWork({ config, version, audit, logger, metrics }: LogWorkOptions): LogWork {
+export function createLogWork({ config, version, audit, logger, metrics, wallClock }: LogWorkOptions): LogWork {
   const shipping = createShipping({ config, version, audit, logger, metrics })
   const holds = createLegalHolds(config, audit, logger)
-  const keeping = createKeeping({ config, audit, sinks: shipping.status, heldFrom: holds.heldFrom, logger, metrics })
+  const keeping = createKeeping({ config, audit, sinks: shipping.status, heldFrom: holds.heldFrom, logger, metrics, wallClock })
   const reviewing = createReviewing({ config, audit, logger, metrics })
   let indexing: { close(): void } | null = null
   return {

@@ -79,7 +79,7 @@ export const compileAnew = createCompile({ ...commandFolders(), keepsAnswers: fa
 export async function startHere(
   t: Pick<TestContext, 'after'>,
   { configFile }: Pick<Installation, 'configFile'>,
-  options: Pick<GatewayOptions, 'harden' | 'compile'> = {},
+  options: Pick<GatewayOptions, 'harden' | 'compile' | 'wallClock'> = {},
 ): Promise<Running> {
   const log: string[] = []
   const config = loadConfig(configFile)
