@@ -18,6 +18,12 @@ export interface IncidentRoutesOptions {
 type Query = Readonly<Record<string, unknown>>
 type Facts = Readonly<Record<string, string>>
 
+interface AlertEntry {
+  readonly time: string
+  readonly integration: string | null
+  readonly detail: string | null
+}
+
 const names = new Set(['integration', 'from', 'to', 'title', 'alert'])
 const maxTitleCharacters = 300
 const maxTextCharacters = 2000
@@ -27,8 +33,12 @@ export function addIncidentRoutes(acts: Acts, { log, record, wallClock = Date.no
   acts.add('/v1/incidents', 'open-incident', async ({ query, principal }) => {
     const given = openedFrom(query, wallClock())
     if (typeof given === 'string') return refusal(given)
+    const { alert } = given
+    const raisedAt = alert === undefined ? null : await raised(alert, given['integration'] ?? '', principal)
+    if (alert !== undefined && raisedAt === null) return refusal(`the log has no alert "${alert}" about this integration`)
+    const from = raisedAt !== null && query['from'] === undefined ? { from: new Date(raisedAt - hourMs).toISOString() } : {}
     const id = `inc-${randomBytes(6).toString('hex')}`
-    await record({ id, act: 'opened', ...given, ...byOf(principal) })
+    await record({ id, act: 'opened', ...given, ...from, ...byOf(principal) })
     return { ok: true, id }
   })
   acts.add('/v1/incidents/:id/note', 'note-incident', (asked) => change(asked, () => ({ act: 'noted' })))
@@ -49,6 +59,16 @@ export function addIncidentRoutes(acts: Acts, { log, record, wallClock = Date.no
     if (typeof facts === 'string') return refusal(facts)
     await record({ id: incident.id, text, ...facts, ...byOf(principal) })
     return { ok: true, id: incident.id }
+  }
+
+  /** When it was raised, in milliseconds since the epoch; `null`: the log has none of this id, about this integration or the gateway. */
+  async function raised(alert: string, integration: string, principal: Principal): Promise<number | null> {
+    const filter = { type: ['alert'], text: [alert] }
+    const answer = await log.ask(principal, { kind: 'records', filter, limit: 50, cursor: null, oldestFirst: true, hidden: [] })
+    if (!('text' in answer)) throw Object.assign(new Error(answer.detail), { status: answer.status })
+    const { entries } = JSON.parse(answer.text) as { readonly entries: readonly AlertEntry[] }
+    const found = entries.find((entry) => entry.detail?.includes(`alert=${alert} `) && [integration, null].includes(entry.integration))
+    return found === undefined ? null : Date.parse(found.time)
   }
 
   /** `null`: the log has none. Rejects, with the status of the answer, where it cannot be asked now. */

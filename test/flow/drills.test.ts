@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { askGateway } from '../../src/cli/admin-client.ts'
 import { requireReady } from '../../src/cli/drill/prerequisites.ts'
 import { runDrill } from '../../src/cli/drill/run-drill.ts'
 import { type DrillKind, drillKinds, drillOf } from '../../src/cli/drill/traffic.ts'
@@ -89,8 +90,14 @@ test('a drill is noticed, contained and undone, and its times are those of the l
   assert.equal(Date.parse(String(raised?.['time'])) - Date.parse(began), detectMs)
   assert.equal(Date.parse(String(contained?.['time'])) - Date.parse(String(raised?.['time'])), containMs)
   assert.match(await run('exfiltration', '--proxy', proxy), /contained .*, by the rule: suspended[\s\S]*^OK: drill exfiltration$/m)
-  const ready = await requireReady(loadConfig(configFile), proxy)
-  assert.equal(ready.usedPorts.size, 2)
+  const config = loadConfig(configFile)
+  assert.equal((await requireReady(config, proxy)).usedPorts.size, 2)
+  const open = async (integration: string) =>
+    (await askGateway(config.admin.socketPath, 'POST', `/v1/incidents?integration=${integration}&alert=${alert}`)).body
+  assert.partialDeepStrictEqual(await open('sallyport-drill'), { ok: true })
+  const opened = installation.records().find(({ type }) => type === 'incident')
+  assert.equal(Date.parse(String(raised?.['time'])) - Date.parse(String(opened?.['from'])), 3_600_000)
+  assert.partialDeepStrictEqual(await open('weather'), { ok: false, problem: `the log has no alert "${alert}" about this integration` })
 })
 
 interface Asked {

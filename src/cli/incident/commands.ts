@@ -13,7 +13,7 @@ import { listText, reportText } from './report-text.ts'
 export function addIncidentCommands({ program, command, print }: Registering): void {
   const incident = program.command('incident').description('What happened with an integration, from the audit log, with proofs.')
   command('open <name>', 'Begin an incident of an integration: from then on it has an id, and a report.', incident)
-    .option('--from <time>', 'when it began: "2h", "7d", "2026-01-31T08:00:00Z"; an hour before now if not given', (text) =>
+    .option('--from <time>', 'when it began: "2h", "7d", "2026-01-31T08:00:00Z"; an hour before the alert or now if not given', (text) =>
       parseSince(text),
     )
     .option('--to <time>', 'when it was over; if not given it goes on until it is closed', (text) => parseSince(text))
