@@ -1,6 +1,6 @@
 /** What integrations have used, over the operator's API: in all, or by windows of time where the gateway watches. */
 import type { Express } from 'express'
-import { usageWindows } from '../usage/index.ts'
+import { usageWindows } from '../watch/index.ts'
 import { sendJson, sendProblem } from './answers.ts'
 import { sendParts } from './operator-server.ts'
 import type { WatchAccess } from './watch-routes.ts'

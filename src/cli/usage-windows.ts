@@ -1,5 +1,6 @@
 /** Usage by windows as a terminal shows it: a line per integration, with a spark for each window. */
-import { formatBytes, sparkline, type UsageCount, type UsageRow, type UsageWindow, windowBehind, windowOf } from '../usage/index.ts'
+import { formatBytes, sparkline } from '../usage/index.ts'
+import { type UsageCount, type UsageRow, type UsageWindow, windowBehind, windowOf } from '../watch/index.ts'
 import { asTable } from './audit/index.ts'
 
 interface Shown {

@@ -2,16 +2,8 @@
 import { InvalidArgumentError } from 'commander'
 import type { Config } from '../config/index.ts'
 import { visibleText } from '../text/index.ts'
-import {
-  formatUsage,
-  type IntegrationUsage,
-  type UsageRow,
-  type UsageSeries,
-  type UsageWindow,
-  usageCounts,
-  windowBehind,
-  windowSettings,
-} from '../usage/index.ts'
+import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
+import { type UsageRow, type UsageSeries, type UsageWindow, usageCounts, windowBehind, windowSettings } from '../watch/index.ts'
 import { ask } from './admin-client.ts'
 import { csvLine } from './audit/index.ts'
 import { CommandError, exitCodes } from './exit.ts'

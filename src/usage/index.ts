@@ -5,14 +5,3 @@ export { createUsageKeeper, type UsageKeeper } from './keeper.ts'
 export { usageSeries } from './metrics.ts'
 export { sparkline } from './sparkline.ts'
 export { createUsage, type IntegrationUsage, type UsageStation } from './usage.ts'
-export {
-  type UsageCount,
-  type UsageRow,
-  type UsageSeries,
-  type UsageWindow,
-  usageCounts,
-  usageWindows,
-  windowBehind,
-  windowOf,
-  windowSettings,
-} from './windows.ts'

@@ -2,3 +2,14 @@
 export { hashText } from './measures.ts'
 export { createObserver } from './observer.ts'
 export { type Flow, notDestinations, type Slice } from './slice.ts'
+export {
+  type UsageCount,
+  type UsageRow,
+  type UsageSeries,
+  type UsageWindow,
+  usageCounts,
+  usageWindows,
+  windowBehind,
+  windowOf,
+  windowSettings,
+} from './usage-windows.ts'

@@ -22,8 +22,8 @@ export interface Observer extends Watch {
   cut(): Iterable<Slice>
 }
 
-/** Counters of all integrations together; beyond it there is one for each integration’s further destinations. */
-const maxFlows = 50_000
+/** Counters of all integrations together, more than a gateway serves requests in a second; beyond it there is one for each integration’s further destinations. */
+const maxFlows = 20_000
 const flowsOfPart = 500
 /** Slices without anything after which a counter is given up. */
 const maxIdle = 10

@@ -12,11 +12,12 @@ const noWeek = new Uint8Array(0)
 const bytesOf = (column: unknown): Uint8Array => (column instanceof Uint8Array ? column : noWeek)
 
 export function createBaselines(store: Store): BaselineStore {
+  const statements = store.following((database) => ({
+    read: database.prepare('SELECT state, week FROM baselines WHERE integration = ? AND destination = ?'),
+  }))
   return {
     read(integration, destination) {
-      const row = store.database
-        .prepare('SELECT state, week FROM baselines WHERE integration = ? AND destination = ?')
-        .get(integration, destination)
+      const row = statements.read.get(integration, destination)
       return row === undefined ? null : { state: bytesOf(row['state']), week: bytesOf(row['week']) }
     },
     write(rows) {

@@ -46,12 +46,11 @@ export function createDestinations(store: Store): Destinations {
     return (hashText(text, high) % 2 ** 21) * 2 ** 32 + hashText(text, low)
   }
 
-  function isKnown({ integration, destination }: Flow): boolean {
-    const found = store.database
-      .prepare('SELECT 1 FROM destinations WHERE integration = ? AND destination = ?')
-      .get(integration, destination)
-    return found !== undefined
-  }
+  const statements = store.following((database) => ({
+    find: database.prepare('SELECT 1 FROM destinations WHERE integration = ? AND destination = ?'),
+  }))
+
+  const isKnown = ({ integration, destination }: Flow) => statements.find.get(integration, destination) !== undefined
 
   /** What is counted as used: at least one request that was let through. */
   const isUse = ({ requests, denied, limited, destination }: Flow) => requests > denied + limited && !none.has(destination)

@@ -1,7 +1,7 @@
 /** What each integration did per minute, hour, day and month: added up as it passes, and kept as long as each window says. */
 import type { DatabaseSync } from 'node:sqlite'
-import { type UsageRow, type UsageSeries, type UsageWindow, usageWindows, windowOf, windowSettings } from '../usage/index.ts'
 import type { Flow, Slice } from '../watch/index.ts'
+import { type UsageRow, type UsageSeries, type UsageWindow, usageWindows, windowOf, windowSettings } from '../watch/index.ts'
 import type { Args } from './messages.ts'
 import type { Store } from './store.ts'
 

@@ -15,7 +15,7 @@ import { type Measured, median, start, untilListening } from './process.ts'
 const ports = { origin: 19_480, bare: 19_481, watched: 19_428, watchedHealth: 19_482, plain: 19_429, plainHealth: 19_483 }
 const command = join(import.meta.dirname, '../../bin/sallyport.js')
 const proxyAuthorization = `Basic ${Buffer.from('bench:bench-token').toString('base64')}`
-const many = { integrations: 1000, destinations: 50, slices: 5 }
+const many = { integrations: 1000, destinations: 50, slices: 20, destinationsPerSlice: 5 }
 
 export interface WatchingCosts {
   /** CPU of the gateway and of the process that watches, above that of a gateway without. */
@@ -112,11 +112,13 @@ async function measureMemory(folder: string): Promise<number> {
     { onFindings: () => {}, onAlert: () => {}, onReceiver: () => {}, onStatus: () => {}, onLost: () => {}, onEnd: () => {} },
   )
   for (let slice = 0; slice < many.slices; slice += 1) {
-    pass(observer)
+    pass(observer, slice)
     for (const part of observer.cut()) while (!watcher.take(part)) await sleep(5)
     while (watcher.waiting > 0) await sleep(5)
   }
-  pass(observer)
+  // Until what was learned is written.
+  await sleep(2000)
+  pass(observer, 0)
   const grown = heap() - before
   const own = /^Private_Dirty:\s+(\d+)/m.exec(
     readFileSync(`/proc/${childRunning(process.pid, 'watcher-process')}/smaps_rollup`, 'utf8'),
@@ -125,12 +127,13 @@ async function measureMemory(folder: string): Promise<number> {
   return Math.max(0, grown) + Number(own) / 1024
 }
 
-/** One request of each integration to each destination. */
-function pass(observer: ReturnType<typeof createObserver>): void {
+/** One request of each integration to five destinations, which are others in the next slice: 5,000 requests, of which none is like another. */
+function pass(observer: ReturnType<typeof createObserver>, slice: number): void {
   const [allowed, ended] = [{ allow: true } as Decision, { status: 200, problem: null, durationMs: 5, isTakeover: false }]
-  for (let index = 0; index < many.integrations * many.destinations; index += 1) {
+  for (let index = 0; index < many.integrations * many.destinationsPerSlice; index += 1) {
     const integration = { name: `integration-${index % many.integrations}`, owner: 'bench' }
-    const target = { host: `host-${Math.floor(index / many.integrations)}.example.com`, port: 443, path: `/v1/items/${index % 7}` }
+    const place = (slice * many.destinationsPerSlice + Math.floor(index / many.integrations)) % many.destinations
+    const target = { host: `host-${place}.example.com`, port: 443, path: `/v1/items/${index % 7}` }
     const watched = observer.decided({ kind: 'http', id: `bench.${index}`, at: Date.now(), integration, target } as AccessRequest, allowed)
     watched.receivedBytes += 1000
     observer.settled(watched, null, '', 0, ended)
