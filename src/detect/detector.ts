@@ -33,6 +33,7 @@ import {
   judgeUpload,
 } from './judges/index.ts'
 import { createReporter } from './reporter.ts'
+import { type Score, scoreOf } from './scores.ts'
 import type { BaselineStore } from './store.ts'
 import { type Usual, usualOf } from './usual.ts'
 import type { WatchEvent } from './watch-event.ts'
@@ -42,6 +43,8 @@ export interface Detector {
   event(event: WatchEvent): readonly Finding[]
   /** `null`: nothing is known of it. */
   usual(integration: string): Usual | null
+  /** Of one integration, or of all as wholes; the most unusual first. */
+  scores(integration?: string): readonly Score[]
   /** Writes what was learned to the store: all of it, or some of it, as often as there is time for that. */
   save(): void
   saveSome(): void
@@ -167,6 +170,15 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       return reporter.report(integration, [draft], [], moment.at)
     },
     usual: (integration) => usualOf(registry, integration),
+    scores(name) {
+      const known = [...registry.integrations().values()].filter((integration) => name === undefined || integration.name === name)
+      const moment = clock.now()
+      return known
+        .flatMap((integration) =>
+          [integration.whole, ...(name === undefined ? [] : integration.pairs.values())].map((pair) => scoreOf(pair, integration, moment)),
+        )
+        .sort((a, b) => b.score - a.score)
+    },
     save: () => registry.save(true),
     saveSome: () => registry.save(false),
   }

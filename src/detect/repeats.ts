@@ -17,15 +17,23 @@ interface Said {
   weight: number
 }
 
+/** How long what was said must be away to be news again: the first time, and at most, when it comes again and again. */
+export interface Quiet {
+  readonly firstMs: number
+  readonly mostMs: number
+}
+
+const usually: Quiet = { firstMs: firstQuietMs, mostMs: dayMs }
+
 export interface Repeats {
-  /** `quietMs`: how long it must have been away to be news again; longer from time to time where absent. Whether it is to be said: it is new, or was away for a while, or is ten times as grave, or goes on for a day. */
-  isNews(key: string, at: number, weight: number, quietMs?: number): boolean
+  /** Whether it is to be said: it is new, or was away for a while, or is ten times as grave, or goes on for a day. */
+  isNews(key: string, at: number, weight: number, quiet?: Quiet): boolean
 }
 
 export function createRepeats(): Repeats {
   const said = new Map<string, Said>()
   return {
-    isNews(key, at, weight, givenMs) {
+    isNews(key, at, weight, quiet = usually) {
       const before = said.get(key)
       if (before !== undefined) {
         const goesOn = at >= before.since && at < before.last + before.quietMs && at < before.since + Math.max(dayMs, before.quietMs)
@@ -35,8 +43,8 @@ export function createRepeats(): Repeats {
         }
       }
       // What comes again and again is said at longer and longer intervals, until a quiet day.
-      const isAgain = before !== undefined && at >= before.last && at < before.last + dayMs
-      const quietMs = givenMs ?? (isAgain ? Math.min(dayMs, 2 * before.quietMs) : firstQuietMs)
+      const isAgain = before !== undefined && at >= before.last && at < before.last + Math.max(dayMs, 2 * before.quietMs)
+      const quietMs = isAgain ? Math.min(quiet.mostMs, 2 * before.quietMs) : quiet.firstMs
       said.delete(key)
       said.set(key, { since: at, last: at, quietMs, weight })
       const [oldest] = said.keys()

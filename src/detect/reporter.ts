@@ -5,45 +5,36 @@ import type { Severity } from '../core/index.ts'
 import type { Integration } from './baseline/index.ts'
 import type { Finding, RuleName } from './finding.ts'
 import type { Draft } from './judges/index.ts'
-import { createRepeats, type Repeats } from './repeats.ts'
+import { createRepeats, type Quiet, type Repeats } from './repeats.ts'
 
 export interface Reporter {
   report(integration: Integration | null, drafts: readonly Draft[], ids: readonly string[], at: number): readonly Finding[]
 }
 
 /** Rules that say one thing of an integration, to whichever destination. */
-const ofIntegration: ReadonlySet<RuleName> = new Set(['new-destination', 'flood', 'odd-hour', 'denials', 'encoded-names'])
+const ofIntegration: ReadonlySet<RuleName> = new Set(['new-destination', 'denials', 'encoded-names'])
 
-/** What one burst sets off together; the first finding, and a graver one, stand for all. */
-const ofVolume: ReadonlySet<RuleName> = new Set(['flood', 'odd-hour', 'upload-volume', 'download-volume'])
-const burstMs = 3_600_000
-const grades: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical']
-
-interface Said {
-  readonly repeats: Repeats
-  burstUntil: number
-  burstGrade: number
-}
+/** What one burst sets off together: one of them stands for all. An integration that has bursts is not reported at each. */
+const ofBursts: ReadonlySet<RuleName> = new Set(['flood', 'odd-hour', 'download-volume'])
+const hourMs = 3_600_000
+const bursts: Quiet = { firstMs: 12 * hourMs, mostMs: 48 * hourMs }
 
 export function createReporter(rules: WatchRules): Reporter {
-  const integrations = new Map<string | null, Said>()
+  const integrations = new Map<string | null, Repeats>()
+  const once = (ms: number): Quiet => ({ firstMs: ms, mostMs: ms })
+  const quietOf = new Map<RuleName, Quiet>([
+    ['new-destination', once(rules['new-destination'].every)],
+    ['exfiltration', once(rules.exfiltration.newFor)],
+    ...[...ofBursts].map((rule): [RuleName, Quiet] => [rule, bursts]),
+  ])
 
-  const isNews = (name: string | null, { rule, destination, weight }: Draft, at: number): boolean => {
-    const said = integrations.get(name) ?? { repeats: createRepeats(), burstUntil: 0, burstGrade: -1 }
-    integrations.set(name, said)
-    const isNew = said.repeats.isNews(
-      ofIntegration.has(rule) ? rule : `${rule} ${destination}`,
-      at,
-      weight,
-      rule === 'new-destination' ? rules[rule].every : undefined,
-    )
-    if (!isNew || !ofVolume.has(rule)) return isNew
-    const grade = grades.indexOf(rules[rule].severity)
-    const isPart = at < said.burstUntil && at >= said.burstUntil - burstMs && grade <= said.burstGrade
-    if (isPart) return false
-    said.burstUntil = at + burstMs
-    said.burstGrade = grade
-    return true
+  const keyOf = ({ rule, destination }: Draft): string =>
+    ofBursts.has(rule) ? 'burst' : ofIntegration.has(rule) ? rule : `${rule} ${destination}`
+
+  const isNews = (name: string | null, draft: Draft, at: number): boolean => {
+    const repeats = integrations.get(name) ?? createRepeats()
+    integrations.set(name, repeats)
+    return repeats.isNews(keyOf(draft), at, draft.weight, quietOf.get(draft.rule))
   }
 
   return {

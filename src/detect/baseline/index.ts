@@ -2,7 +2,7 @@
 
 export { createClock, type Moment } from './clock.ts'
 export { baselineOf, limitOf, type Sensitivity } from './limits.ts'
-export { denied, failed, type Measure, measureCount, measures, received, requests, sent, uploadRatio } from './measures.ts'
+export { denied, failed, type Measure, measureCount, measures, ratioOf, received, requests, sent, uploadRatio } from './measures.ts'
 export { cellAt, levels, seen } from './profile.ts'
 export { createRegistry, type Integration, type Pair, type Registry } from './registry.ts'
 export { type Added, add, addHash, closeHour, closeWindow, hourValues, noWindow, windowMs } from './row-time.ts'

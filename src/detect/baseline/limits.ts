@@ -15,7 +15,7 @@ export interface Sensitivity {
 /** Even a perfectly regular pair is allowed a tenth, as median absolute deviation in octaves. */
 const leastMad = 0.14
 /** Nobody makes a rule blind by being irregular: noise widens what is ordinary up to this many octaves. */
-const maxNoise = { window: 4, hour: 3 }
+const maxNoise = { window: 4, hour: 3, quietHour: 2.6 }
 /** What the second largest of all days may be exceeded by. */
 const peakMargin = 0.5
 /** Before so many hours nothing is judged by its own past. */
@@ -47,15 +47,30 @@ export function limitOf(row: Row, measure: number, of: 'window' | 'hour', { devi
   const level = floats[at + field.level] ?? 0
   if (level === levels.none || (floats[at + field.hours] ?? 0) < leastHours) return Number.POSITIVE_INFINITY
   const { median, mad } = baselineOf(row, measure, of)
-  const doubt = level === levels.anyHour ? 2 : (floats[at + field.samples] ?? 0) < 2 ? 1.5 : 1
-  const noise = Math.min(maxNoise[of], deviations * deviationsPerMad * mad)
-  const tolerance = measure === sent ? peakOf(floats, at + (of === 'window' ? field.windowPeaks : field.hourPeaks)) : 0
+  const isShifted = (floats[at + field.shift] ?? 0) < -1
+  const doubt = level === levels.anyHour || isShifted ? 2 : (floats[at + field.samples] ?? 0) < 2 ? 1.5 : 1
+  const most =
+    of === 'hour' && measure === requests
+      ? isShifted
+        ? maxNoise.hour
+        : maxNoise.quietHour
+      : maxNoise[of] * (level === levels.anyHour ? 2 : 1)
+  const noise = Math.min(most, deviations * deviationsPerMad * mad * doubt)
+  const peaks =
+    measure === sent
+      ? of === 'window'
+        ? field.windowPeaks
+        : field.hourPeaks
+      : measure === requests && of === 'hour'
+        ? field.requestPeaks
+        : -1
+  const tolerance = peaks < 0 ? 0 : peakOf(floats, at + peaks)
   const usual = fromOctaves(median)
   // Uploads are judged by their hour where it is known which hours have some; all else has to be more than on other days.
   const isJudgedByHour =
     measure === denied || (of === 'hour' && measure === requests) || (measure === sent && (floats[at + field.typical] ?? 0) > 0)
   const peak = isJudgedByHour ? 0 : fromOctaves(peakOf(floats, at + field.dayPeaks + 3 * measure))
-  return Math.max(minimum, peak, ratio * doubt * usual, fromOctaves(median + Math.max(noise * doubt, tolerance)))
+  return Math.max(minimum, peak, ratio * doubt * usual, fromOctaves(median + Math.max(noise, tolerance)))
 }
 
 /** What other days have seen and a little more: the second largest, so that one day does not hide the next. */

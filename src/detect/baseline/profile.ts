@@ -18,8 +18,10 @@ export interface Expectation {
   readonly center: Float32Array
   level: number
   samples: number
-  /** Requests of an hour that has some, in octaves; 0 while it is not known in which hours there are some. */
+  /** Requests of a busy hour, in octaves; 0 while it is not known in which hours there are some. */
   typical: number
+  /** Working days are all that is known of this hour of a weekend. */
+  isBorrowed: boolean
 }
 
 export const createExpectation = (): Expectation => ({
@@ -27,6 +29,7 @@ export const createExpectation = (): Expectation => ({
   level: levels.none,
   samples: 0,
   typical: 0,
+  isBorrowed: false,
 })
 
 export const seen = (profile: Uint8Array, ofWeek: number): number => profile[ofWeek * cellBytes + measureCount] ?? 0
@@ -50,6 +53,7 @@ export function learnHour(profile: Uint8Array, ofWeek: number, values: Float32Ar
 /** What is ordinary in an hour, written to `expected`: from that hour of the week, of the day, or from all hours. */
 export function expectHour(profile: Uint8Array, ofWeek: number, expected: Expectation): void {
   expected.level = levels.none
+  expected.isBorrowed = false
   expected.samples = seen(profile, ofWeek)
   if (expected.samples >= enoughWeeks) {
     expected.level = levels.hourOfWeek
@@ -57,9 +61,12 @@ export function expectHour(profile: Uint8Array, ofWeek: number, expected: Expect
   } else expectFromOthers(profile, ofWeek, expected)
   softenEdges(profile, ofWeek, expected)
   expected.typical = 0
-  if (expected.level < levels.hourOfDay) return
   const active = learnedHours(profile).filter((hour) => cellAt(profile, hour, requests) > 0)
-  if (keepsHours(profile, active)) expected.typical = middle(active, (hour) => cellAt(profile, hour, requests))
+  // Of a rate that silence says nothing of, all hours with requests tell.
+  for (let measure = 0; measure < measureCount; measure++)
+    if (!isOfSilence(measure)) expected.center[measure] = middle(active, (hour) => cellAt(profile, hour, measure))
+  if (expected.level < levels.hourOfDay) return
+  if (keepsHours(profile, active)) expected.typical = quantile(active, (hour) => cellAt(profile, hour, requests), busyQuantile)
   else if (active.length > 0) {
     // Used at any time of the day: an hour without use says nothing of the same hour of another day.
     for (let measure = 0; measure < measureCount; measure++)
@@ -72,34 +79,30 @@ export function expectHour(profile: Uint8Array, ofWeek: number, expected: Expect
 }
 
 /** So many of the hours with requests must be hours that have some on other days too. */
-const keptShare = 0.9
+const keptShare = 0.8
 const enoughHours = 6
 
-/** Whether requests come in the same hours each day, give or take one. */
+/** Whether requests come in the same hours each day. */
 function keepsHours(profile: Uint8Array, active: readonly number[]): boolean {
   let comparable = 0
   let kept = 0
   for (const hour of active) {
-    let others = 0
-    let same = 0
-    for (const beside of [hour, (hour + 1) % hoursOfWeek, (hour + hoursOfWeek - 1) % hoursOfWeek])
-      for (let other = beside % 24; other < hoursOfWeek; other += 24) {
-        const isSameDay = Math.abs(other - hour) <= 1
-        if (isSameDay || isWeekend(other) !== isWeekend(hour) || seen(profile, other) === 0) continue
-        others++
-        if (cellAt(profile, other, requests) > 0) same++
-      }
-    if (others === 0) continue
+    const others = daysAt(profile, hour, isWeekend(hour)).filter((other) => other !== hour)
+    if (others.length === 0) continue
     comparable++
-    if (same > 0) kept++
+    if (others.some((other) => cellAt(profile, other, requests) > 0)) kept++
   }
   return comparable >= enoughHours && kept >= keptShare * comparable
 }
 
-function middle(hours: readonly number[], of: (hour: number) => number): number {
+const busyQuantile = 0.8
+
+function quantile(hours: readonly number[], of: (hour: number) => number, share: number): number {
   const values = hours.map(of).sort((a, b) => a - b)
-  return values[values.length >> 1] ?? 0
+  return values[Math.floor(values.length * share)] ?? 0
 }
+
+const middle = (hours: readonly number[], of: (hour: number) => number): number => quantile(hours, of, 0.5)
 
 /** The same hour of other days of its kind; on the first weekend, of working days; at last, the most of all hours. */
 function expectFromOthers(profile: Uint8Array, ofWeek: number, expected: Expectation): void {
@@ -109,6 +112,7 @@ function expectFromOthers(profile: Uint8Array, ofWeek: number, expected: Expecta
   const used = isExact ? hours : learnedHours(profile)
   if (used.length === 0) return
   expected.level = isExact ? levels.hourOfDay : levels.anyHour
+  expected.isBorrowed = isExact && same.length === 0
   expected.samples = used.length
   for (let measure = 0; measure < measureCount; measure++) {
     const at = (hour: number) => cellAt(profile, hour, measure)
@@ -134,7 +138,8 @@ function softenEdges(profile: Uint8Array, ofWeek: number, expected: Expectation)
   if (expected.level < levels.hourOfDay) return
   for (const beside of [ofWeek + hoursOfWeek - 1, ofWeek + 1]) {
     const hour = beside % hoursOfWeek
-    const hours = daysAt(profile, hour, isWeekend(hour))
+    // Of other days: what goes on now is not made usual by the hour before.
+    const hours = daysAt(profile, hour, isWeekend(hour)).filter((other) => other !== hour)
     for (let measure = 0; measure < measureCount; measure++) {
       if (!isOfSilence(measure) || hours.length === 0) continue
       const half = middle(hours, (other) => cellAt(profile, other, measure)) - (expected.samples < 2 ? 0 : 1)

@@ -1,6 +1,6 @@
 /** How a row goes on in time: what is added to the open window and hour, and what is learned when they are over. */
 import { denied, distinct, failed, isOfSilence, latency, measureCount, ratioOf, received, requests, sent, uploadRatio } from './measures.ts'
-import { createExpectation, expectHour, learnHour, levels } from './profile.ts'
+import { createExpectation, type Expectation, expectHour, learnHour, levels } from './profile.ts'
 import { field, type Row, windowMeasures } from './rows.ts'
 import { fromOctaves, hourOfWeek, toOctaves } from './scale.ts'
 
@@ -93,6 +93,8 @@ function endDay(floats: Float32Array, peaks: number): void {
   floats[peaks + 2] = Math.max(Math.min(today, largest), second)
 }
 
+/** All peaks of a row stand beside each other. */
+const peakNumbers = field.dayPeaks + 9 - field.windowPeaks
 /** Peaks fade by an octave a week. */
 const fadePerHour = 1 / 168
 
@@ -129,13 +131,14 @@ export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctC
     const bound = isBounded ? floats.subarray(at + field.center, at + field.center + measureCount) : null
     const isActive = (floats[at + field.hourSums] ?? 0) > 0
     const values = isActive ? hourValues(row, scratch, distinctCount) : null
+    noteShift(row, values, Math.min(silent, maxShiftHours))
     if (values !== null) learnResiduals(row, values)
     learnHour(profile, hourOfWeek(open), values, bound)
     if (silent <= maxSilentHours) for (let index = open + 1; index < hour; index++) learnHour(profile, hourOfWeek(index), null, null)
     floats[at + field.hours] = Math.min(1e6, (floats[at + field.hours] ?? 0) + 1 + (silent <= maxSilentHours ? silent : 0))
     if (Math.floor(open / 24) !== Math.floor(hour / 24))
-      for (let peaks = 0; peaks < 15; peaks += 3) endDay(floats, at + field.windowPeaks + peaks)
-    for (let peak = 0; peak < 15; peak++)
+      for (let peaks = 0; peaks < peakNumbers; peaks += 3) endDay(floats, at + field.windowPeaks + peaks)
+    for (let peak = 0; peak < peakNumbers; peak++)
       if (peak % 3 !== 0)
         floats[at + field.windowPeaks + peak] = Math.max(
           0,
@@ -146,10 +149,35 @@ export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctC
   floats.fill(0, at + field.hourSums, at + field.hourSums + 7)
   words.fill(0, at + field.hashes, at + field.hashes + 4)
   expectHour(profile, hourOfWeek(hour), expected)
+  if (hour > open) shiftFirstWeekend(row, expected)
   floats.set(expected.center, at + field.center)
   floats[at + field.level] = expected.level
   floats[at + field.samples] = expected.samples
   floats[at + field.typical] = expected.typical
+}
+
+/** Of hours with at least so many requests on working days, in octaves, a weekend can be told. */
+const tellingOctaves = 4
+const maxShiftHours = 6
+/** An hour of a weekend may have twice as much as those before it. */
+const spareOctaves = 1
+
+function noteShift({ floats, at }: Row, values: Float32Array | null, silent: number): void {
+  const usual = (floats[at + field.center + requests] ?? 0) - Math.min(0, (floats[at + field.shift] ?? 0) + spareOctaves)
+  if (floats[at + field.isBorrowed] !== 1 || usual < tellingOctaves) return
+  for (let hour = 0; hour <= silent; hour++) {
+    const value = hour === 0 ? (values?.[requests] ?? 0) : 0
+    floats[at + field.shift] = ((floats[at + field.shift] ?? 0) + Math.min(0, value - usual)) / 2
+  }
+}
+
+/** On its first weekend an integration is compared with its working days, as far as the hours before were like them. */
+function shiftFirstWeekend({ floats, at }: Row, next: Expectation): void {
+  floats[at + field.isBorrowed] = next.isBorrowed ? 1 : 0
+  if (!next.isBorrowed) floats[at + field.shift] = 0
+  const shift = Math.min(0, (floats[at + field.shift] ?? 0) + spareOctaves)
+  for (let measure = 0; measure < measureCount; measure++)
+    if (isOfSilence(measure)) next.center[measure] = Math.max(0, (next.center[measure] ?? 0) + shift)
 }
 
 function learnResiduals({ floats, at }: Row, values: Float32Array): void {
@@ -160,6 +188,7 @@ function learnResiduals({ floats, at }: Row, values: Float32Array): void {
     if (isOfSilence(measure) && (values[requests] ?? 0) === 0 && measure !== denied) continue
     const residual = (values[measure] ?? 0) - (floats[at + field.center + measure] ?? 0)
     if (measure === sent) notePeak(floats, at + field.hourPeaks, residual)
+    if (measure === requests && floats[at + field.isBorrowed] === 0) notePeak(floats, at + field.requestPeaks, residual)
     track(floats, null, at + field.hourMad + measure, residual, samples)
   }
 }

@@ -36,8 +36,11 @@ const { offsets, size } = layout({
   center: measureCount,
   level: 1,
   samples: 1,
-  /** Requests of an hour in which there are some, in octaves; 0 where it is not known when to expect them. */
+  /** Requests of a busy hour, in octaves; 0 where it is not known when to expect them. */
   typical: 1,
+  /** Whether working days are all that is known of this hour of a weekend, and how far below them the hours before were, in octaves. */
+  isBorrowed: 1,
+  shift: 1,
   /** Median absolute deviation of hours from their centre; of windows, and how far windows are from a twelfth of their hour. */
   hourMad: measureCount,
   windowMad: windowMeasures,
@@ -45,6 +48,8 @@ const { offsets, size } = layout({
   /** Of a day the largest deviation of sent bytes, in windows and in hours: today's, the largest of all days, the second largest. */
   windowPeaks: 3,
   hourPeaks: 3,
+  /** The same of requests, in hours. */
+  requestPeaks: 3,
   /** The same of the largest number of requests, sent and received bytes in 5 minutes, in octaves, whatever the hour. */
   dayPeaks: 9,
   /** Beyond these something is unusual; plain numbers, so that a flow costs comparisons only. */

@@ -1,7 +1,7 @@
 /** What each rule looks for. */
 
 export { judgeErrors, judgeLeak } from './closed-hours.ts'
-export type { Draft } from './draft.ts'
+export { type Draft, measured } from './draft.ts'
 export { judgeEvent } from './events.ts'
 export { judgeDeniedNames, judgeEncodedName } from './names.ts'
 export { isLearned, judgeFirstUse, judgeUpload } from './novelty.ts'

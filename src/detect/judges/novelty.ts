@@ -42,6 +42,7 @@ export function judgeUpload(pair: Pair, { exfiltration }: WatchRules, moment: Mo
     title: `A large upload to a new destination, ${pair.destination}`,
     detail: `${bytes(totalSent)} sent and ${bytes(totalReceived)} received since its first use.`,
     measures: [counted('sentBytesSinceFirstUse', totalSent, moment), counted('receivedBytesSinceFirstUse', totalReceived, moment)],
-    weight: totalSent,
+    // Said once: the first of a large upload says all.
+    weight: 1,
   }
 }

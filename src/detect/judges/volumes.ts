@@ -8,10 +8,13 @@ import {
   type Moment,
   type Pair,
   type Row,
+  ratioOf,
   received,
   requests,
   type Sensitivity,
   sent,
+  toOctaves,
+  uploadRatio,
   windowMeasures,
 } from '../baseline/index.ts'
 import type { RuleName } from '../finding.ts'
@@ -30,10 +33,13 @@ export interface VolumeJudge {
   judge(row: Pair, isWhole: boolean, moment: Moment): readonly Draft[]
 }
 
+/** The least rise of sent by received, in octaves: noise of single requests is less. */
+const oneSidedOctaves = 1
 /** So far below its usual hour, in octaves, an hour is one in which there is hardly anything. */
 const quietOctaves = 2
 /** Of few requests the deviations say little: the ratio and the smallest number do. */
-const oddDeviations = 6
+const oddDeviations = 4
+const windowsOfHour = 12
 const nothing: readonly Draft[] = []
 
 export function createVolumeJudge(rules: WatchRules): VolumeJudge {
@@ -64,6 +70,7 @@ export function createVolumeJudge(rules: WatchRules): VolumeJudge {
         const sum = floats[at + (of === 'window' ? field.windowSums : field.hourSums) + measure] ?? 0
         const limitAt = at + field.windowLimits + index
         if (sum <= (floats[limitAt] ?? 0)) continue
+        if (measure === sent && !isMoreOneSided(row, of)) continue
         // Said once; and again where it comes to four times as much.
         floats[limitAt] = 4 * sum
         const watch = watches[isWhole ? 'whole' : 'pair'][of][measure]
@@ -72,6 +79,13 @@ export function createVolumeJudge(rules: WatchRules): VolumeJudge {
       return found
     },
   }
+}
+
+/** More requests of the usual kind send more, and receive more: only what sends more per byte received is an upload of its own. */
+function isMoreOneSided({ floats, at }: Row, of: Of): boolean {
+  const sums = at + (of === 'window' ? field.windowSums : field.hourSums)
+  const ratio = toOctaves(ratioOf(floats[sums + sent] ?? 0, floats[sums + received] ?? 0))
+  return ratio >= (floats[at + field.center + uploadRatio] ?? 0) + oneSidedOctaves
 }
 
 const isQuietHour = ({ floats, at }: Row): boolean => {
@@ -116,7 +130,8 @@ function draftOf(rule: RuleName, row: Pair, isWhole: boolean, measure: number, o
     title: `${titles[rule] ?? rule}${to}`,
     detail: `${amount(sum)} ${verbs[measure]} in ${time}; ${amount(evidence.median ?? 0)} is usual at this hour, ${evidence.deviations} deviations less.`,
     measures: [evidence],
-    weight: sum,
+    // Requests are counted to tell a graver burst; bytes are not comparable with them.
+    weight: measure === received ? 1 : of === 'hour' ? sum / windowsOfHour : sum,
   }
 }
 
