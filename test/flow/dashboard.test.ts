@@ -9,7 +9,7 @@ import { eachCase } from '../support/cases.ts'
 import { noBrowser, openBrowser, overflow, seriousFindings, type Visitor, visit } from '../support/dashboard.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { proxyHeader } from '../support/installation.ts'
-import { startOrigin } from '../support/origin.ts'
+import { bodyOf, startOrigin } from '../support/origin.ts'
 import { unless } from '../support/tools.ts'
 
 /** Lives as long as this file. */
@@ -24,7 +24,14 @@ let browser: Browser
 
 before(async () => {
   if (noBrowser !== null) return
-  originPort = (await startOrigin(whole, { answer: (_req, res) => void res.end('hello') })).port
+  originPort = (
+    await startOrigin(whole, {
+      answer: (req, res) =>
+        void bodyOf(req)
+          .then(() => res.end('hello'))
+          .catch(() => {}),
+    })
+  ).port
   const tokens = roles.map((role) => `{ name: the-${role}, role: ${role}, token: { file: ./${role} } }`).join(', ')
   gateway = await startAdminGateway(
     whole,
@@ -33,6 +40,7 @@ before(async () => {
         'weather.yaml': grant({ network: [toLocalhost(originPort, { paths: ['/v1/**'] })] }),
         'mail.yaml': grant({ name: 'mail', network: [toLocalhost(originPort)], limits: { requests: { rate: '1/h', burst: 2 } } }),
       },
+      config: 'watch: {}',
       tcp: 'dashboard: {}',
       admin: `tokens: [${tokens}]`,
     },
@@ -59,6 +67,22 @@ function send(path: string, name = 'weather'): Promise<number> {
     request(options, (res) => res.resume().on('end', () => resolve(res.statusCode ?? 0)))
       .on('error', reject)
       .end()
+  })
+}
+
+/** The status of a request of `weather` with a body of so many bytes, to its only destination. */
+function upload(bytes: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { host: `localhost:${originPort}`, 'proxy-authorization': proxyHeader('weather'), 'content-length': bytes }
+    const path = `http://localhost:${originPort}/v1/upload`
+    request({ host: '127.0.0.1', port: gateway.proxyPort, method: 'POST', path, headers, agent: false }, (res) =>
+      res
+        .resume()
+        .on('error', reject)
+        .on('end', () => resolve(res.statusCode ?? 0)),
+    )
+      .on('error', reject)
+      .end(Buffer.alloc(bytes))
   })
 }
 
@@ -296,5 +320,31 @@ browserTest('everything is reached with the keyboard: a page, the theme, an act'
   await page.keyboard.press('Enter')
   await page.keyboard.press('Enter')
   assert.equal(await page.evaluate('document.documentElement.dataset.theme'), 'dark')
+  await visitor.close()
+})
+
+browserTest('an alert is seen, acknowledged and answered with containment, and says what is usual', async () => {
+  // A rule that is shipped may cut it.
+  await upload(10_000_000).catch(() => {})
+  const visitor = await enter('operator')
+  const { page } = visitor
+  await visitor.go('alerts', 'exfiltration')
+  await page.getByRole('row', { name: 'exfiltration' }).getByRole('button', { name: 'Open' }).click()
+  await page.getByText('Why it is unusual').waitFor()
+  assert.deepEqual(await seriousFindings(page), [])
+  await act(visitor, 'Acknowledge', 'a migration')
+  await page.getByRole('row', { name: 'exfiltration' }).getByText('acknowledged').waitFor()
+  await page.getByRole('row', { name: 'exfiltration' }).getByRole('button', { name: 'Open' }).click()
+  await act(visitor, 'Contain', 'to be sure', { State: 'killed' })
+  await visitor.go('integration/weather', 'killed')
+  await page.getByRole('heading', { name: 'Destinations against what is usual' }).waitFor()
+  await act(visitor, 'Lift', 'it was one')
+  await page.locator('.title-row').getByText('normal').waitFor()
+  const reasons = /migration|to be sure|it was one/
+  assert.deepEqual(
+    acted().filter((line) => reasons.test(line)),
+    ['acknowledge: a migration (the-operator, true)', 'contain: to be sure (the-operator, true)', 'lift: it was one (the-operator, true)'],
+  )
+  assert.deepEqual(visitor.faults, [])
   await visitor.close()
 })

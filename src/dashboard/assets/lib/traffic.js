@@ -223,7 +223,9 @@ export function trafficCharts(name, signal) {
       return undefined
     })
     if (answer === null) fill(said, 'Windows are kept where the gateway watches: “watch: {}” in sallyport.yaml.')
-    else if (answer !== undefined && ranges[range].window === window) shown.draw(answer.rows)
+    // What is being counted now is not whole yet, and would look like a fall.
+    else if (answer !== undefined && ranges[range].window === window)
+      shown.draw(answer.rows.filter(({ at }) => at + ranges[range].seconds * 1000 <= Date.now()))
   }
 
   function live() {

@@ -32,7 +32,7 @@ const alertStates = { open: 'bad', acknowledged: 'info', resolved: 'good' }
 
 export function render({ main, query, mayAct }) {
   const abort = new AbortController()
-  const [alertBox, incidentBox, panel] = [el('div', {}), el('div', {}), el('div', {})]
+  const [alertBox, incidentBox, panel] = [el('div', {}), el('div', {}), el('div.panel', {})]
   const acts = el('div.buttons.start', {})
   const shown = el(
     'select',
@@ -43,6 +43,9 @@ export function render({ main, query, mayAct }) {
       ['all', 'All'],
     ].map(([value, text]) => el('option', { value }, text)),
   )
+  let receivers = []
+  const tester = button('Test a receiver', () => void test())
+  tester.hidden = true
   let wantedId = query.get('id')
   let isOpen = false
   fill(
@@ -63,7 +66,7 @@ export function render({ main, query, mayAct }) {
   if (mayAct('operator'))
     fill(
       acts,
-      button('Test receivers', () => void test()),
+      tester,
       button('Open incident', () => void openIncident({}).then((opened) => opened && refresh()), 'primary'),
     )
 
@@ -73,10 +76,10 @@ export function render({ main, query, mayAct }) {
   }
   const test = async () => {
     await confirmAct({
-      title: 'Test receivers',
-      text: 'Each receiver of watch.receivers, or the one that is named, is sent a test alert.',
+      title: 'Test a receiver',
+      text: 'It is sent a test alert.',
       needsReason: false,
-      fields: [{ name: 'receiver', label: 'Receiver (all if empty)' }],
+      fields: [{ name: 'receiver', label: 'Receiver', options: receivers.map((name) => [name, name]) }],
       word: 'Send',
       act: ({ receiver }) => post('/v1/alerts/test', { receiver }),
     })
@@ -98,7 +101,9 @@ export function render({ main, query, mayAct }) {
         alertBox,
         el('p', {}, 'Nothing is watched: with “watch: {}” in sallyport.yaml baselines are kept, and alerts raised here.'),
       )
-    const all = answer.alerts ?? answer
+    const all = answer.alerts
+    receivers = answer.receivers.map(({ name }) => name)
+    tester.hidden = receivers.length === 0
     const wanted = all.filter(
       ({ state }) => shown.value === 'all' || state === 'open' || (shown.value === 'current' && state === 'acknowledged'),
     )

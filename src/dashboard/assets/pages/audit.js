@@ -45,7 +45,7 @@ export function render({ main, query }) {
   let next = null
   let abort = new AbortController()
   const result = el('div', {})
-  const panel = el('div', {})
+  const panel = el('div.panel', {})
   const [input, suggestions] = filterInput(filter, (text) => {
     filter = text
     ask()

@@ -167,8 +167,15 @@ export function render({ main, name, mayAct }) {
     ]
     const cell = ({ measure, value, median, limit }) => {
       const amount = /Bytes$/.test(measure) ? bytes : count
-      const text = `${amount(Math.round(value))} (usual ${amount(Math.round(median))}${limit === null ? '' : `, unusual from ${amount(Math.round(limit))}`})`
-      return limit !== null && value > limit ? el('span.bad', {}, '▲ ', text) : text
+      const now = amount(Math.round(value))
+      return [
+        limit !== null && value > limit ? el('span.bad', {}, '▲ ', now) : now,
+        el(
+          'div.quiet',
+          { title: limit === null ? 'too little is known to say what is unusual' : `unusual from ${amount(Math.round(limit))}` },
+          `usual ${amount(Math.round(median))}`,
+        ),
+      ]
     }
     const rows = destinations
       .slice(0, 50)

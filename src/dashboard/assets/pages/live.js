@@ -43,7 +43,7 @@ export function render({ main, query }) {
   })
   const view = table('Decisions as they happen', columns, [], 'Waiting for the next request…')
   const body = view.querySelector('tbody')
-  const panel = el('div', {})
+  const panel = el('div.panel', {})
   fill(
     main,
     el('div.title-row', {}, el('h1', {}, 'Live'), state, rate),

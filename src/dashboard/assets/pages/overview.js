@@ -11,7 +11,7 @@ const columns = [
   { name: 'Integration' },
   { name: 'State' },
   { name: 'Requests/s', kind: 'number' },
-  { name: 'Last minutes' },
+  { name: 'Last hour' },
   { name: 'Allowed', kind: 'number' },
   { name: 'Denied', kind: 'number' },
   { name: 'Errors', kind: 'number' },
@@ -30,10 +30,22 @@ function dangerOf(usage, states) {
   return (state === 'normal' ? 0 : 4) + open * 2 + (quota > 0.7 ? 1 + quota : 0) + Math.min(0.9, rate / 1000)
 }
 
-function integrationRow(usage, states) {
+/** Requests per second of each minute of the last hour, where windows are kept; `null`: they are not, or there are too many integrations. */
+async function readHour(integrations) {
+  if (integrations > mostRows) return null
+  const since = new Date(Date.now() - 3_600_000).toISOString()
+  const answer = await getIfThere(`/v1/usage?${new URLSearchParams({ window: 'minute', since })}`)
+  if (answer === null) return null
+  const whole = answer.rows.filter(({ at }) => at + 60_000 <= Date.now())
+  return Map.groupBy(whole, ({ integration }) => integration)
+}
+
+function integrationRow(usage, states, hour) {
   const { integration, requests, latencyMs, originErrors } = usage
   const history = historyOf(integration)
   const rate = history.at(-1)?.requests
+  const minutes = hour?.get(integration)?.map((row) => row.requests / 60)
+  const line = (minutes?.length ?? 0) > history.length / 12 ? minutes : history.map((sample) => sample.requests)
   const tight = tightest(usage)
   const state = states[integration]?.state ?? 'normal'
   const errors = requests.failed + originErrors
@@ -41,12 +53,7 @@ function integrationRow(usage, states) {
     integration === '-' ? el('span.quiet', {}, 'unidentified callers') : integrationLink(integration),
     integration === '-' ? '' : stateBadge(state),
     rate === undefined ? '–' : perSecond(rate),
-    history.length < 2
-      ? el('span.quiet', {}, '…')
-      : sparkline(
-          history.map((sample) => sample.requests),
-          `requests per second, now ${perSecond(rate)}`,
-        ),
+    line.length < 2 ? el('span.quiet', {}, '…') : sparkline(line, `requests per second, now ${perSecond(rate ?? line.at(-1))}`),
     count(requests.allowed),
     count(requests.denied + requests.limited + requests.refused),
     errors === 0 ? '0' : el('span.bad', {}, `${count(errors)} (${percent(errors / Math.max(1, total(usage)))})`),
@@ -127,26 +134,32 @@ function dangerList(usages) {
 function unusualList(alerts, watch) {
   if (alerts === null && watch === null)
     return el('p.quiet', {}, 'Watching is off. With "watch: {}" in sallyport.yaml, baselines are kept and alerts are raised here.')
-  const open = (alerts?.alerts ?? alerts ?? []).filter?.(({ state }) => state !== 'resolved') ?? []
+  const open = (alerts?.alerts ?? [])
+    .filter(({ state }) => state === 'open')
+    .sort((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity))
   if (open.length === 0) return el('p', {}, badge('good', 'Nothing unusual'))
+  const rows = open
+    .slice(0, 7)
+    .map((alert) =>
+      el(
+        'li',
+        {},
+        severityBadge(alert.severity),
+        ' ',
+        alert.integration === null ? '' : [integrationLink(alert.integration), ': '],
+        el('a', { href: `#/alerts?id=${encodeURIComponent(alert.id)}` }, given(alert.title)),
+        el('span.quiet', {}, ` ${ago(alert.lastAt)}`),
+      ),
+    )
   return el(
     'ul.plain-list',
     {},
-    open
-      .slice(0, 8)
-      .map((alert) =>
-        el(
-          'li',
-          {},
-          severityBadge(alert.severity),
-          ' ',
-          el('a', { href: `#/alerts?id=${encodeURIComponent(alert.id)}` }, given(alert.title ?? alert.rule)),
-          alert.integration === null ? '' : [' ', integrationLink(alert.integration)],
-          el('span.quiet', {}, ` ${ago(alert.lastAt ?? alert.at)}`),
-        ),
-      ),
+    rows,
+    open.length > rows.length ? el('li', {}, el('a', { href: '#/alerts' }, `${count(open.length - rows.length)} more`)) : null,
   )
 }
+
+const severities = ['info', 'low', 'medium', 'high', 'critical']
 
 export function render({ main, mayAct }) {
   const figures = el('div.figures', {})
@@ -160,7 +173,8 @@ export function render({ main, mayAct }) {
   const integrations = table('Integrations', columns, [])
   const body = integrations.querySelector('tbody')
   const more = el('p.quiet', {})
-  let [usages, status, states, alerts, watch] = [[], null, {}, null, null]
+  let [usages, status, states, alerts, watch, hour] = [[], null, {}, null, null, null]
+  let hourAt = 0
   fill(
     main,
     el('h1', {}, 'Overview'),
@@ -194,7 +208,7 @@ export function render({ main, mayAct }) {
       body,
       rows.length === 0
         ? el('tr', {}, el('td.empty', { colspan: '9' }, 'No integration.'))
-        : rows.map((usage) => rowOf(columns, integrationRow(usage, states))),
+        : rows.map((usage) => rowOf(columns, integrationRow(usage, states, hour))),
     )
     fill(more, found.length > mostRows ? `${count(found.length - mostRows)} more: filter by name to see them.` : '')
   }
@@ -203,6 +217,10 @@ export function render({ main, mayAct }) {
     try {
       const answers = await Promise.all([readStates(), mayAct('auditor') ? getIfThere('/v1/alerts') : null, getIfThere('/v1/watch')])
       ;[{ status, states }, alerts, watch] = answers
+      if (Date.now() - hourAt > 60_000) {
+        hourAt = Date.now()
+        hour = await readHour(status.integrations.length)
+      }
     } catch (error) {
       return void fill(unusual, notice('bad', error.message))
     }
