@@ -13,7 +13,7 @@ export class MeasuredPath extends Timeline {
   protected lease: Lease | null = null
   #loopFrom: number
   #loopMs = 0
-  #chunks = 0
+  #passedMs = 0
 
   constructor(stations: Stations, arrival: Arrival) {
     super(stations.now)
@@ -34,15 +34,14 @@ export class MeasuredPath extends Timeline {
   }
 
   /** A chunk, either way. */
-  protected passed(): void {
-    this.#chunks += 1
-    this.stations.cpu?.chunk()
+  protected passed(bytes: number): void {
+    this.#passedMs += this.stations.cpu?.passed(bytes) ?? 0
   }
 
   /** So far. */
   protected get cpuMs(): number {
     const here = this.#loopFrom === away ? 0 : this.stations.now() - this.#loopFrom
-    return this.stations.cpu?.shareMs(this.#loopMs + here, this.#chunks) ?? 0
+    return this.stations.cpu?.shareMs(this.#loopMs + here, this.#passedMs) ?? 0
   }
 
   /** At its end, which counts it. `lateBytes`: that the caller was sent, and nothing has charged yet. */
@@ -50,7 +49,7 @@ export class MeasuredPath extends Timeline {
     this.leaveLoop()
     const tokens = this.lease?.tokens ?? null
     return {
-      cpuMs: this.stations.cpu?.settledMs(this.#loopMs, this.#chunks) ?? null,
+      cpuMs: this.stations.cpu?.settledMs(this.#loopMs, this.#passedMs) ?? null,
       tokens: tokens === null || lateBytes === 0 ? tokens : { ...tokens, bytesIn: tokens.bytesIn + lateBytes },
     }
   }

@@ -47,14 +47,14 @@ export interface Lease extends Meter {
   readonly tokens: Tokens
 }
 
-/** Each request's share of the processor, estimated. `loopMs`: for which its path held the event loop; `chunks`: that passed. */
+/** Each request's share of the processor, estimated. `loopMs`: for which its path held the event loop; `passedMs`: the sum of what `passed` has answered. */
 export interface CpuShare {
   /** So far. */
-  shareMs(loopMs: number, chunks: number): number
+  shareMs(loopMs: number, passedMs: number): number
   /** At its end, which counts it. */
-  settledMs(loopMs: number, chunks: number): number
-  /** One has passed. */
-  chunk(): void
+  settledMs(loopMs: number, passedMs: number): number
+  /** A chunk has passed. Answers its weight. */
+  passed(bytes: number): number
 }
 
 /** Memory for a body that the policy looks at. */

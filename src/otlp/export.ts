@@ -1,6 +1,6 @@
 /** Asks a collector to take something, over OTLP/HTTP in JSON (OpenTelemetry protocol 1.x). */
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { constants, gzip } from 'node:zlib'
 import { createServerClient } from '../bundles/index.ts'
 import type { OtlpConfig } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
@@ -22,7 +22,7 @@ export class Throttled extends Error {
 
 export interface Collector {
   /** Throws `Refused`, `Throttled`, or anything else where it is to be sent again. Answers how many of its spans or points the collector has refused. */
-  take(signal: Signal, text: string, stop: AbortSignal): Promise<number>
+  take(signal: Signal, body: Buffer, stop: AbortSignal): Promise<number>
   close(): Promise<void>
 }
 
@@ -36,12 +36,13 @@ const maxPauseMs = 60_000
 export function createCollector({ server: config, isCompressed }: OtlpConfig): Collector {
   const server = createServerClient(config, createOperatorLookup())
   return {
-    async take(signal, text, stop) {
+    async take(signal, content, stop) {
       const path = `v1/${signal}`
       const { status, headers, body } = await server.request({
         ...{ method: 'POST', path, maxBytes: maxReplyBytes, signal: stop },
         headers: { 'content-type': 'application/json', ...(isCompressed && { 'content-encoding': 'gzip' }) },
-        body: isCompressed ? await compress(text) : Buffer.from(text),
+        // The fastest level: spans repeat themselves, and a request has some four kilobytes of them.
+        body: isCompressed ? await compress(content, { level: constants.Z_BEST_SPEED }) : content,
       })
       if (status >= 200 && status < 300) return refusedIn(body)
       const problem = `${server.urlOf(path)} answers with ${status}`

@@ -9,7 +9,7 @@ export interface MetricExportOptions {
   readonly intervalMs: number
   readonly series: (format: Format) => AsyncIterable<string>
   /** The whole request to the collector. */
-  readonly bodyOf: (metrics: string) => string
+  readonly bodyOf: (metrics: Buffer) => Buffer
   readonly onRound: (outcome: 'exported' | 'failed') => void
   /** `null`: the collector takes metrics again. */
   readonly onProblem: (problem: string | null) => void
@@ -29,7 +29,7 @@ export function startMetricExport({ collector, intervalMs, series, bodyOf, onRou
     const take = async () => {
       const metrics = text + format.flush()
       text = ''
-      if (metrics !== '') await collector.take('metrics', bodyOf(metrics), stop.signal)
+      if (metrics !== '') await collector.take('metrics', bodyOf(Buffer.from(metrics)), stop.signal)
     }
     for await (const part of series(format)) {
       text += part

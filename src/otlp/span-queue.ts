@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFairMemory } from '../shares/index.ts'
 import { type Collector, Refused, Throttled } from './export.ts'
+import { SpanBatch } from './span-batch.ts'
 
 export interface SpanQueueOptions {
   readonly collector: Pick<Collector, 'take'>
   readonly maxBytes: number
   readonly intervalMs: number
   /** The whole request to the collector. */
-  readonly bodyOf: (spans: readonly string[]) => string
+  readonly bodyOf: (spans: Buffer) => Buffer
   /** Spans of so many requests were taken, or lost. */
   readonly onEnd: (outcome: 'exported' | 'dropped' | 'refused', requests: number) => void
   /** `null`: the collector takes spans again. */
@@ -22,47 +23,37 @@ export interface SpanQueue {
   close(withinMs: number): Promise<void>
 }
 
-interface Waiting {
-  readonly owner: string
-  readonly text: string
-}
-
-const batchBytes = 512 * 1024
 const minPauseMs = 100
 const maxPauseMs = 30_000
 
 export function createSpanQueue({ collector, maxBytes, intervalMs, bodyOf, onEnd, onProblem }: SpanQueueOptions): SpanQueue {
   const memory = createFairMemory(maxBytes)
   const stop = new AbortController()
-  let waiting: Waiting[] = []
-  let waitingBytes = 0
+  const full: SpanBatch[] = []
+  let filling: SpanBatch | null = null
   /** Ends the pause that there is. */
   let wake = () => {}
   let closing = false
   let isFailing = false
 
   function put(owner: string, text: string): boolean {
-    // Most of it is ASCII, of which V8 keeps a byte per character.
+    // Most of it is ASCII.
     if (closing || !memory.take(owner, text.length)) {
       onEnd('dropped', 1)
       return false
     }
-    waiting.push({ owner, text })
-    waitingBytes += text.length
-    if (waitingBytes >= batchBytes && !isFailing) wake()
+    filling ??= new SpanBatch(text.length)
+    if (filling.add(owner, text)) return true
+    full.push(filling)
+    filling = new SpanBatch(text.length)
+    filling.add(owner, text)
+    if (!isFailing) wake()
     return true
   }
 
-  function takeBatch(): readonly Waiting[] {
-    let bytes = 0
-    let count = 0
-    while (count < waiting.length && bytes < batchBytes) {
-      bytes += waiting[count]?.text.length ?? 0
-      count += 1
-    }
-    const batch = waiting.slice(0, count)
-    waiting = waiting.slice(count)
-    waitingBytes -= bytes
+  function next(): SpanBatch | null {
+    const batch = full.shift() ?? filling
+    if (batch === filling) filling = null
     return batch
   }
 
@@ -72,19 +63,19 @@ export function createSpanQueue({ collector, maxBytes, intervalMs, bodyOf, onEnd
     await sleep(ms, undefined, { ref: false, signal: early.signal }).catch(() => {})
   }
 
-  async function deliver(batch: readonly Waiting[]): Promise<void> {
-    const body = bodyOf(batch.map(({ text }) => text))
+  async function deliver({ content, requests }: SpanBatch): Promise<void> {
+    const body = bodyOf(content)
     for (let pauseMs = minPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
       try {
         const refused = await collector.take('traces', body, stop.signal)
         if (isFailing) onProblem(null)
         isFailing = false
         if (refused > 0) onProblem(`the collector has refused ${refused} spans`)
-        return onEnd('exported', batch.length)
+        return onEnd('exported', requests)
       } catch (error) {
         if (error instanceof Refused || stop.signal.aborted) {
           if (error instanceof Refused) onProblem(error.message)
-          return onEnd(error instanceof Refused ? 'refused' : 'dropped', batch.length)
+          return onEnd(error instanceof Refused ? 'refused' : 'dropped', requests)
         }
         if (!isFailing) onProblem((error as Error).message)
         isFailing = true
@@ -94,12 +85,11 @@ export function createSpanQueue({ collector, maxBytes, intervalMs, bodyOf, onEnd
   }
 
   async function run(): Promise<void> {
-    while (!closing || waiting.length > 0) {
-      if (!closing && waitingBytes < batchBytes) await pause(intervalMs)
-      while (waiting.length > 0) {
-        const batch = takeBatch()
+    while (!closing || full.length > 0 || filling !== null) {
+      if (!closing && full.length === 0) await pause(intervalMs)
+      for (let batch = next(); batch !== null; batch = next()) {
         await deliver(batch)
-        for (const { owner, text } of batch) memory.give(owner, text.length)
+        for (const [owner, characters] of batch.owners) memory.give(owner, characters)
       }
     }
   }

@@ -34,8 +34,11 @@ export function startOtlp(options: OtlpOptions): OtlpExport {
   const collector = createCollector(config)
   const resource = resourceText({ ...source, attributes: config.attributes })
   const scope = `{"name":"sallyport","version":${quote(source.version)}}`
-  const bodyOf = (kind: 'Spans' | 'Metrics', list: 'spans' | 'metrics') => (elements: string) =>
-    `{"resource${kind}":[{"resource":${resource},"scope${kind}":[{"scope":${scope},"${list}":[${elements}]}],"schemaUrl":"${schemaUrl}"}]}`
+  const bodyOf = (kind: 'Spans' | 'Metrics', list: 'spans' | 'metrics') => {
+    const before = Buffer.from(`{"resource${kind}":[{"resource":${resource},"scope${kind}":[{"scope":${scope},"${list}":[`)
+    const behind = Buffer.from(`]}],"schemaUrl":"${schemaUrl}"}]}`)
+    return (elements: Buffer) => Buffer.concat([before, elements, behind])
+  }
   const spans = startSpans(options, collector, bodyOf('Spans', 'spans'))
   const durations = config.metrics === null ? null : createHttpDurations()
   const metrics = durations === null ? null : startMetrics(options, collector, durations, bodyOf('Metrics', 'metrics'))
@@ -64,15 +67,14 @@ function counting(tracing: Tracing | null, durations: HttpDurations, traceparent
 function startSpans(
   { config, traceparent, maskOf, metrics, logger }: OtlpOptions,
   collector: Collector,
-  bodyOf: (spans: string) => string,
+  bodyOf: (spans: Buffer) => Buffer,
 ) {
   const { traces, intervalMs } = config
   if (traces === null) return null
   const outcomes = ['exported', 'dropped', 'refused']
   const spansOf = metrics.labelledCounter('sallyport_traces_total', 'Requests with spans by what became of those.', 'outcome', outcomes)
   const queue = createSpanQueue({
-    ...{ collector, maxBytes: traces.maxQueueBytes, intervalMs },
-    bodyOf: (spans) => bodyOf(spans.join(',')),
+    ...{ collector, maxBytes: traces.maxQueueBytes, intervalMs, bodyOf },
     onEnd: (outcome, requests) => spansOf.inc({ outcome }, requests),
     onProblem: sayProblems('spans', logger),
   })
@@ -84,7 +86,7 @@ function startMetrics(
   { config, metrics, logger }: OtlpOptions,
   collector: Collector,
   durations: HttpDurations,
-  bodyOf: (metrics: string) => string,
+  bodyOf: (metrics: Buffer) => Buffer,
 ) {
   const rounds = metrics.labelledCounter('sallyport_metric_exports_total', 'Exports of all metrics to the collector.', 'outcome', [
     'exported',

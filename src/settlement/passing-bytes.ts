@@ -59,7 +59,7 @@ export abstract class PassingBytes extends TracedPath implements Meter {
         this.sentBytes -= bytes
         return this.#counted(slowed, (passed) => this.addSent(passed))
       }
-      this.passed()
+      this.passed(bytes)
       if (this.watched !== null) this.watched.sentBytes += bytes
       this.stations.onBytes(bytes)
     } catch (error) {
@@ -77,7 +77,7 @@ export abstract class PassingBytes extends TracedPath implements Meter {
         this.receivedBytes -= bytes
         return this.#counted(slowed, (passed) => this.addReceived(passed))
       }
-      this.passed()
+      this.passed(bytes)
       if (this.watched !== null) this.watched.receivedBytes += bytes
       this.stations.onBytes(bytes)
     } catch (error) {
@@ -87,14 +87,14 @@ export abstract class PassingBytes extends TracedPath implements Meter {
   }
 
   protected addSent(bytes: number): void {
-    this.passed()
+    this.passed(bytes)
     this.sentBytes += bytes
     if (this.watched !== null) this.watched.sentBytes += bytes
     this.stations.onBytes(bytes)
   }
 
   protected addReceived(bytes: number): void {
-    this.passed()
+    this.passed(bytes)
     this.receivedBytes += bytes
     if (this.watched !== null) this.watched.receivedBytes += bytes
     this.stations.onBytes(bytes)

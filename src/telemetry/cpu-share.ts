@@ -3,7 +3,7 @@
  * together, and shared out by what each is known to need.
  *
  * A request needs a fixed part (its parsing, its sockets, its records), the time for which its path held the event loop, and
- * a part for each chunk of a body that passed. These weights are multiplied by what the thread needed, divided by the weights of
+ * a part for each chunk of a body that passed, by its size. These weights are multiplied by what the thread needed, divided by the weights of
  * the same time. Garbage collection and system calls are shared out with it; other threads (disk, DNS, compression) are not in it.
  */
 import { threadCpuUsage } from 'node:process'
@@ -11,7 +11,8 @@ import type { CpuShare } from '../core/index.ts'
 
 /** Milliseconds of the machine that this was written on (`npm run bench`); what matters is how they relate. */
 const fixedMs = 0.06
-const chunkMs = 0.012
+const chunkMs = 0.01
+const kibibyteMs = 0.0018
 
 const windowMs = 1000
 /** With fewer in a window its timers, scrapes and activations would be most of it: the last share holds. */
@@ -33,7 +34,7 @@ export function createCpuShare({ now, usedMs = threadMs }: CpuShareOptions): Cpu
   let weight = 0
   let requests = 0
 
-  const weightOf = (loopMs: number, chunks: number) => fixedMs + loopMs + chunks * chunkMs
+  const weightOf = (loopMs: number, passedMs: number) => fixedMs + loopMs + passedMs
 
   function nextWindow(): void {
     const usedNow = usedMs()
@@ -48,17 +49,19 @@ export function createCpuShare({ now, usedMs = threadMs }: CpuShareOptions): Cpu
   }
 
   return {
-    shareMs: (loopMs, chunks) => factor * weightOf(loopMs, chunks),
-    settledMs(loopMs, chunks) {
-      const own = weightOf(loopMs, chunks)
+    shareMs: (loopMs, passedMs) => factor * weightOf(loopMs, passedMs),
+    settledMs(loopMs, passedMs) {
+      const own = weightOf(loopMs, passedMs)
       // The chunks of one that was open for longer have passed in other windows.
       weight += fixedMs + loopMs
       requests += 1
       if (now() - from >= windowMs) nextWindow()
       return factor * own
     },
-    chunk() {
-      weight += chunkMs
+    passed(bytes) {
+      const own = chunkMs + (bytes / 1024) * kibibyteMs
+      weight += own
+      return own
     },
   }
 }

@@ -29,7 +29,8 @@ test('all shares of a second are together what the thread needed in it', () => {
 test('a request that held the event loop for longer, or had more chunks, has the larger share', () => {
   const { share } = arrange()
   assert.ok(share.settledMs(2, 0) > 10 * share.settledMs(0.05, 0))
-  assert.ok(share.settledMs(0.05, 1000) > 50 * share.settledMs(0.05, 1))
+  assert.ok(share.passed(64 * 1024) > 5 * share.passed(1024))
+  assert.ok(share.settledMs(0.05, 16 * share.passed(64 * 1024)) > 10 * share.settledMs(0.05, share.passed(1024)))
 })
 
 test('what a gateway does beside a few requests is not theirs', () => {
