@@ -5,7 +5,7 @@ import { type Alert, type AlertChange, type Found, keyOf } from './alert.ts'
 import type { AlertFilter, AlertStore } from './alert-store.ts'
 import { type CourierStatus, createCourier } from './courier.ts'
 import { createLedger } from './ledger.ts'
-import { acknowledge, findAgain, raise, resolveQuiet } from './life-cycle.ts'
+import { acknowledge, findAgain, inTime, raise, resolveQuiet } from './life-cycle.ts'
 import { createOutbox } from './outbox.ts'
 import { NotTaken, type Receiver } from './receiver.ts'
 
@@ -121,6 +121,7 @@ export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver
     },
     tick() {
       const at = now()
+      for (const alert of [...ledger.active()]) if (inTime(alert, at) !== alert) ledger.save(inTime(alert, at))
       const resolved = [...ledger.active()].flatMap((alert) => resolveQuiet(alert, resolveAfterMs, at) ?? [])
       for (const change of resolved) told(change)
       outbox.remind(at)

@@ -32,8 +32,7 @@ export function findAgain(known: Alert, found: Found): AlertChange | { readonly 
   const { title, detail, measures } = found
   const alert: Alert = {
     ...known,
-    // A clock that was set back must not let it look quiet.
-    lastAt: Math.max(known.lastAt, found.at),
+    lastAt: found.at,
     count: known.count + 1,
     ids: [...new Set([...known.ids, ...found.ids])].slice(0, maxIds),
     // The words are those of the worst.
@@ -51,6 +50,14 @@ export function acknowledge(known: Alert, by: string, reason: string | null, at:
   const alert: Alert = { ...known, state: 'acknowledged', acknowledgedBy: by, acknowledgedAt: at, reason }
   return { event: 'acknowledged', alert, previousSeverity: null }
 }
+
+/** Its last time is not later than now: the clock was set back since. */
+export function inTime(known: Alert, now: number): Alert {
+  return known.lastAt <= now + tolerableMs ? known : { ...known, lastAt: now, firstAt: Math.min(known.firstAt, now) }
+}
+
+/** The clocks of two processes on one machine, and the end of a slice. */
+const tolerableMs = 60_000
 
 /** `null`: it is not active, or was found within `quietMs`. */
 export function resolveQuiet(known: Alert, quietMs: number, now: number): AlertChange | null {

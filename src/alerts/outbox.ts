@@ -50,7 +50,8 @@ export function createOutbox(ledger: Ledger, receivers: readonly Receiver[]): Ou
           if (room <= 0) break
           if (alert.state !== 'open' || busy.has(alert.id) || !wants(receiver, alert)) continue
           const since = Math.max(alert.delivered[receiver.name] ?? 0, alert.firstAt)
-          if (now - since < receiver.remindAfterMs) continue
+          // One in the future is of a clock that was set back since.
+          if (since <= now && now - since < receiver.remindAfterMs) continue
           queueFor(receiver, { event: 'reminder', alert, previousSeverity: null, at: now })
           room -= 1
         }

@@ -119,5 +119,7 @@ const given = Object.fromEntries(
 export const watchRulesSchema = z.strictObject(given)
 
 /** Every rule, whole. Plain values, which are passed to another process. */
+export const ruleNames = Object.keys(shipped) as readonly (keyof Shipped)[]
+
 export type WatchRules = z.output<typeof shippedRulesSchema>
 export type GivenWatchRules = z.output<typeof watchRulesSchema>

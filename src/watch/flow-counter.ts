@@ -34,6 +34,8 @@ export class FlowCounter implements Watched {
   #pathHashes: readonly number[] = noNumbers
   #startedAt: readonly number[] = noNumbers
   #ids: readonly string[] = noTexts
+  /** Of the last slice in which requests began: they may be open still. */
+  #lastIds: readonly string[] = noTexts
 
   constructor(
     integration: string,
@@ -86,6 +88,7 @@ export class FlowCounter implements Watched {
       this.idle += 1
       return null
     }
+    if (this.#ids.length > 0) this.#lastIds = this.#ids
     const flow: Flow = {
       integration: this.integration,
       owner: this.owner,
@@ -102,7 +105,7 @@ export class FlowCounter implements Watched {
       startedAt: this.#startedAt,
       labelEntropy: this.labelEntropy,
       isFirstUse: this.#isFirstUse,
-      ids: this.#ids,
+      ids: this.#lastIds,
     }
     this.idle = 0
     this.#isFirstUse = false

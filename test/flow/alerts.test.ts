@@ -49,6 +49,7 @@ test('what is found is delivered, recorded, and resolved after watch.resolveAfte
       ['alert.resolved', 'weather', destination, 'resolved'],
     ],
   )
+  assert.equal(messages[0]?.data.ids.length, 1)
   await gateway.close()
   const changes = records().filter(({ type, rule }) => type === 'alert' && rule === 'exfiltration')
   assert.deepEqual(

@@ -1,7 +1,7 @@
 /** The life of an alert, apart from stores and receivers. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { acknowledge, findAgain, raise, resolveQuiet } from '../../src/alerts/life-cycle.ts'
+import { acknowledge, findAgain, inTime, raise, resolveQuiet } from '../../src/alerts/life-cycle.ts'
 import { found } from '../support/alerts.ts'
 
 const { alert: open } = raise(found({ at: 1000 }), 'a1')
@@ -19,7 +19,13 @@ describe('an alert', () => {
     assert.deepEqual([event, alert.count, alert.firstAt, alert.lastAt], [null, 2, 1000, 3000])
   })
 
-  test('keeps its last time where the clock was set back', () => assert.equal(findAgain(open, found({ at: 5 })).alert.lastAt, 1000))
+  test('is not found later than now where the clock was set back', () => {
+    assert.equal(findAgain(open, found({ at: 5 })).alert.lastAt, 5)
+    const later = raise(found({ at: 3_600_000 }), 'a3').alert
+    const { firstAt, lastAt } = inTime(later, 1000)
+    assert.deepEqual([firstAt, lastAt], [1000, 1000])
+    assert.equal(inTime(later, 3_599_999), later)
+  })
 
   test('that is acknowledged stays so while it is found again', () =>
     assert.equal(findAgain(acknowledged, found({ at: 3000 })).alert.state, 'acknowledged'))

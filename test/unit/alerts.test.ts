@@ -64,6 +64,20 @@ describe('alerts', () => {
     assert.equal(alerts.status().receivers[0]?.waiting, 0)
   })
 
+  test('are resolved and reminded of in their time also where the clock is set back for a day', async (t) => {
+    const ops = createFakeReceiver({ remindAfterMs: 1000 })
+    const alerts = alertsOver(t, openStore().store, [ops], 1500)
+    alerts.take(found({ destination: 'a:443' }))
+    await eventually('it is delivered', () => ops.taken.length === 1)
+    alerts.after(-24 * 3_600_000)
+    await eventually('it is reminded of', () => ops.taken.length === 2)
+    alerts.after(1000)
+    await eventually('it is reminded of again', () => ops.taken.length === 3)
+    alerts.after(500)
+    await eventually('it is resolved', () => ops.taken.length === 4)
+    assert.deepEqual(ops.events(), ['raised a:443', 'reminder a:443', 'reminder a:443', 'resolved a:443'])
+  })
+
   test('go only to receivers whose severity and filters they meet', async (t) => {
     const all = createFakeReceiver()
     const severe = createFakeReceiver({ name: 'severe', minSeverity: 'high' })

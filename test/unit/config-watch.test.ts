@@ -45,6 +45,7 @@ const bad: Readonly<Record<string, RegExp>> = {
   '{ name: a, type: slack, url: { env: BAD } }': /expected an http:\/\/ or https:\/\/ URL/,
   '{ name: a, type: webhook, url: "https://u:p@a" }': /no user, password/,
   '{ name: a, type: webhook, url: "https://a", minSeverity: grave }': /minSeverity/,
+  '{ name: a, type: webhook, url: "https://a", rules: [exfiltratoin] }': /rules\.0: expected .*did you mean "exfiltration"/,
   '{ name: a, type: webhook, url: "https://a", remindAfter: sometimes }': /expected a duration such as "4h", or "never"/,
   '{ name: a, type: alertmanager, url: "https://a", labels: { severity: x } }': /this label is of the alert itself/,
   '{ name: a, type: alertmanager, url: "https://a", labels: { "a-b": x } }': /expected the name of a label/,

@@ -34,7 +34,8 @@ export function createAlertmanager({ post, resendMs, labels, gateway, now }: Ale
   const body = (alert: Alert, severity: Severity, endsAt: number) => ({
     labels: label(alert, severity),
     annotations: annotationsOf(alert),
-    startsAt: new Date(alert.firstAt).toISOString(),
+    // It takes no alert that ends before it starts, as one does over which the clock was set back.
+    startsAt: new Date(Math.min(alert.firstAt, endsAt)).toISOString(),
     endsAt: new Date(endsAt).toISOString(),
   })
   const current = (alert: Alert) =>

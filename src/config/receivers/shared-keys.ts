@@ -2,8 +2,10 @@
 import { z } from 'zod'
 import { severities } from '../../core/index.ts'
 import { duration, name } from '../quantities.ts'
+import { ruleNames } from '../watch-rules-schema.ts'
 
-const only = (what: string) => z.array(z.string().min(1)).describe(`Only alerts of these ${what}. All where empty.`).prefault([])
+const only = <Item extends z.ZodType<string>>(item: Item, what: string) =>
+  z.array(item).describe(`Only alerts of these ${what}. All where empty.`).prefault([])
 
 export const commonKeys = () => ({
   name: name().describe('For metrics, messages and `sallyport alerts test`.'),
@@ -11,9 +13,9 @@ export const commonKeys = () => ({
     .enum(severities)
     .describe('The least severity of alerts that it gets: `info`, `low`, `medium`, `high` or `critical`.')
     .prefault('low'),
-  rules: only('rules'),
-  integrations: only('integrations'),
-  owners: only('owners, as manifests name them'),
+  rules: only(z.enum(ruleNames), 'rules'),
+  integrations: only(name(), 'integrations'),
+  owners: only(z.string().min(1), 'owners, as manifests name them'),
   timeout: duration().describe('How long it may take for one message; then the message is sent again.').prefault('10s'),
   maxDelay: duration().describe('The longest time between two attempts while it takes nothing.').prefault('5m'),
   maxWaiting: z
