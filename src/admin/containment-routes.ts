@@ -26,12 +26,15 @@ export function addContainmentRoutes(app: Express, acts: Acts, containment: Cont
   add('lift', (name, { reason }, by) => containment.lift(name, { reason: textOf(reason), by }))
   add('approve', (name, _query, by) => containment.approve(name, by))
   add('suspend', async (name, query, by) => {
+    if (containment.of(name)?.state === 'killed')
+      throw new ContainmentRefused(`"${name}" is killed; "sallyport contain ${name} suspended" makes that less`)
     const { until } = await set(name, 'suspended', query, by)
     return { until }
   })
   add('resume', async (name, { reason }, by) => {
-    if (await containment.resume(name, { reason: textOf(reason), by })) return {}
-    throw new ContainmentRefused(`"${name}" is not suspended`)
+    const resumed = await containment.resume(name, { reason: textOf(reason), by })
+    if (resumed === null) throw new ContainmentRefused(`"${name}" is not suspended`)
+    return resumed.pending === null ? {} : { pending: resumed.pending }
   })
 }
 

@@ -14,6 +14,7 @@ import type { UsageFlags } from './usage.ts'
 const rooms: Readonly<Record<string, () => Promise<(registering: Registering) => void | Promise<void>>>> = {
   alerts: async () => (await import('./alerts/index.ts')).addAlertCommands,
   audit: async () => (await import('./audit/index.ts')).addAuditCommands,
+  contain: async () => (await import('./contain/index.ts')).addContainCommands,
   drill: async () => (await import('./drill/index.ts')).addDrillCommands,
   incident: async () => (await import('./incident/index.ts')).addIncidentCommands,
   policy: async () => (await import('./policy/index.ts')).addPolicyCommands,

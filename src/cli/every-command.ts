@@ -1,5 +1,5 @@
 /** What all commands have. */
-import type { Command } from 'commander'
+import type { Command, CommandOptions } from 'commander'
 
 export interface Shared {
   readonly config?: string
@@ -14,4 +14,4 @@ export interface Registering {
   readonly words: readonly string[]
 }
 
-export type AddCommand = (name: string, description: string, parent?: Command) => Command
+export type AddCommand = (name: string, description: string, parent?: Command, options?: CommandOptions) => Command

@@ -13,9 +13,9 @@ export async function createProgram(
     .version(version)
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
-  const command: AddCommand = (name, description, parent = program) =>
+  const command: AddCommand = (name, description, parent = program, options = {}) =>
     parent
-      .command(name)
+      .command(name, options)
       .description(description)
       .option('-c, --config <file>', 'sallyport.yaml; else $SALLYPORT_CONFIG, else ./sallyport.yaml')
       .exitOverride()

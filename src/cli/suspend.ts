@@ -19,8 +19,10 @@ export async function suspend(config: Config, name: string, flags: SuspendFlags)
 }
 
 export async function resume(config: Config, name: string, reason: string | undefined): Promise<string> {
-  await ask(config, name, 'resume', reason === undefined ? {} : { reason })
-  return `resumed: ${name}\n`
+  const { pending } = await ask<{ readonly pending?: object }>(config, name, 'resume', reason === undefined ? {} : { reason })
+  return pending === undefined
+    ? `resumed: ${name}\n`
+    : `${name} stays suspended until another operator approves: "sallyport contain approve ${name}"\n`
 }
 
 async function ask<Answer>(
@@ -29,8 +31,7 @@ async function ask<Answer>(
   what: 'suspend' | 'resume',
   query: Readonly<Record<string, string>>,
 ): Promise<Answer> {
-  const refused = nameSchema().safeParse(name).error
-  if (refused !== undefined) throw new CommandError(`"${name}": ${refused.issues[0]?.message}`, exitCodes.usage)
+  requireName(name)
   const path = `/v1/integrations/${encodeURIComponent(name)}/${what}?${new URLSearchParams(query)}`
   const body = await askGateway(config, 'POST', path)
   const { ok, problem } = body as { readonly ok: boolean; readonly problem?: string }
@@ -38,7 +39,14 @@ async function ask<Answer>(
   return body as Answer
 }
 
-function millisecondsOf(text: string): number {
+/** Throws `CommandError` (64). */
+export function requireName(name: string): void {
+  const refused = nameSchema().safeParse(name).error
+  if (refused !== undefined) throw new CommandError(`"${name}": ${refused.issues[0]?.message}`, exitCodes.usage)
+}
+
+/** Of `--for`. Throws `CommandError` (64). */
+export function millisecondsOf(text: string): number {
   const { success, data, error } = duration().safeParse(text)
   if (!success) throw new CommandError(`--for ${text}: ${error.issues[0]?.message}`, exitCodes.usage)
   return data

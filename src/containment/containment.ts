@@ -88,8 +88,8 @@ export interface Containment {
   set(integration: string, setting: Setting): Promise<Listed>
   /** Back to normal; as `set`. */
   lift(integration: string, asking: Asking): Promise<Listed>
-  /** Takes back what suspends it, and nothing less strict. `false`: it is not suspended. As `set`. */
-  resume(integration: string, asking: Asking): Promise<boolean>
+  /** Takes back what suspends it, and nothing less strict. `null`: it is not suspended. As `set`. */
+  resume(integration: string, asking: Asking): Promise<Listed | null>
   /** By another operator than the one who asked. As `set`. */
   approve(integration: string, by: string): Promise<Listed>
   /** What kills without the API, and without approval. `*`: everything, and what comes later. In force when it returns. */
@@ -243,9 +243,8 @@ export function createContainment(options: ContainmentOptions): Containment {
     async resume(name, { reason, by }) {
       const state = stateOf(name)
       if (state === 'killed') throw new ContainmentRefused(`"${name}" is killed: "sallyport contain lift ${name}" ends that`)
-      if (state !== 'suspended') return false
-      await take(name, () => stepOfResumption(entryOf(name), layerOf({ state: 'normal', forMs: null, reason, by }), situation()))
-      return true
+      if (state !== 'suspended') return null
+      return take(name, () => stepOfResumption(entryOf(name), layerOf({ state: 'normal', forMs: null, reason, by }), situation()))
     },
     approve: (name, by) => take(name, () => stepOfApproval(name, entryOf(name), by, situation())),
     kill(killed, { reason, by }) {

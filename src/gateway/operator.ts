@@ -96,6 +96,7 @@ export function createOperator(options: OperatorOptions): Admin {
       pinned: activation.pinned(),
       integrations: integrations(),
       suspended: suspendedIn(containment),
+      containment: statesIn(containment),
       ...access.status(),
       rejected: activation.rejected(),
       warnings: warnings(),
@@ -134,7 +135,12 @@ export function createOperator(options: OperatorOptions): Admin {
   })
 }
 
-/** By name; those in other states are elsewhere. */
+/** All that are not in the normal state, by name; `*` is everything. */
+function statesIn({ list }: Containment) {
+  return Object.fromEntries(list().map(({ integration, state }) => [integration, state]))
+}
+
+/** By name, as there was before other states. */
 function suspendedIn({ list }: Containment) {
   const suspended = list().filter(({ state }) => state === 'suspended')
   return Object.fromEntries(suspended.map(({ integration, since, until, reason }) => [integration, { since, until, reason }]))

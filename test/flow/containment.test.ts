@@ -12,10 +12,11 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { openSession } from '../support/http2.ts'
-import { createInstallation, exchangeRaw, type Installation, proxyHeader, startChild, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeRaw, type Installation, main, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { testWith } from '../support/tools.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
@@ -337,4 +338,32 @@ test('a kill file that was there before the start holds from the first request, 
   assert.equal(await statusOf(child.proxyPort, url), 403)
   await ask(installation, 'POST', 'integrations/weather/lift')
   assert.equal(await statusOf(child.proxyPort, url), 200)
+})
+
+test('the commands hold, approve, lift and list, and refuse what there is not', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant(), 'list.yaml': grant({ name: 'list' }) } })
+  await startHere(t, installation)
+  const run = (...words: string[]) => command(process.execPath, ['--no-warnings', main, ...words, '--config', installation.configFile])
+  const held = await run('contain', 'weather', 'throttled', '--for', '1h', '--reason', 'drill\u001b[2J')
+  assert.match(held.stdout, /^weather: throttled since \S+Z until \S+Z, by socket: drill\\u001b\[2J\n$/)
+  assert.match((await run('contain', 'list')).stdout, /^weather: throttled since [^\n]+\n$/)
+  assert.equal(JSON.parse((await run('contain', 'list', '--json')).stdout)[0].integration, 'weather')
+  assert.deepEqual(JSON.parse((await run('status')).stdout).containment, { weather: 'throttled' })
+  assert.match((await run('contain', 'set', 'list', 'watched')).stdout, /^list: watched since/)
+  assert.equal((await run('contain', 'lift', 'weather')).stdout, 'weather: normal\n')
+  await eachCase(
+    [
+      [['contain', 'wether', 'killed'], 1, /^there is no integration "wether"; known are: list, weather$/m],
+      [['contain', 'weather', 'frozen'], 64, /'frozen' is invalid.*Allowed choices are normal, watched, throttled, suspended, killed/],
+      [['contain', 'Weather', 'killed'], 64, /^"Weather": expected a name of lower-case letters/],
+      [['contain', 'weather', 'killed', '--for', 'long'], 64, /^--for long: /],
+      [['contain', 'approve', 'weather'], 1, /^nothing of "weather" waits for approval$/m],
+      [['contain', 'lift', '*'], 1, /^nothing has stopped everything$/m],
+    ] as const,
+    async ([words, code, told]) => {
+      const refused = await run(...words)
+      assert.equal(refused.code, code, refused.stderr)
+      assert.match(refused.stderr, told)
+    },
+  )
 })

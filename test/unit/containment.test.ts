@@ -171,7 +171,7 @@ test('names that are unknown are refused with the known ones, and nothing is lif
   await assert.rejects(set('watched', { name: 'wether' }), /there is no integration "wether"; known are: weather, mail/)
   await assert.rejects(lift(), /"weather" is not contained/)
   await assert.rejects(lift('socket', '*'), /nothing has stopped everything/)
-  assert.equal(await containment.resume('weather', { reason: null, by: 'socket' }), false)
+  assert.equal(await containment.resume('weather', { reason: null, by: 'socket' }), null)
   await set('killed')
   await assert.rejects(containment.resume('weather', { reason: null, by: 'socket' }), /"sallyport contain lift weather" ends that/)
 })

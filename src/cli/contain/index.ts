@@ -1,0 +1,2 @@
+/** `sallyport contain …`. */
+export { addContainCommands } from './commands.ts'
