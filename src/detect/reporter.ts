@@ -1,7 +1,6 @@
 /** Drafts become findings: with what their rule says, unless it is off, does not apply to the integration, or was just said. */
 
 import type { WatchRules } from '../config/index.ts'
-import type { Severity } from '../core/index.ts'
 import type { Integration } from './baseline/index.ts'
 import type { Finding, RuleName } from './finding.ts'
 import type { Draft } from './judges/index.ts'
