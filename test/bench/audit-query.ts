@@ -1,7 +1,7 @@
 /**
  * `npm run bench:audit`: the index of a log of 10,000,000 records (BENCH_RECORDS): how fast it is built and kept up to date, and
  * how long the first page of each kind of question takes. Records are made up as they are read: a log of that size is 6 GB.
- * BENCH_FOLDER keeps the index, and goes on with the one that is there.
+ * `--json`: the figures alone, for `npm run bench`. BENCH_FOLDER keeps the index, and goes on with the one that is there.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,19 @@ import { join } from 'node:path'
 import { type By, type Filter, openIndex } from '../../src/query/index.ts'
 import type { readRecords, StoredRecord } from '../../src/records/index.ts'
 
+export interface AuditAsking {
+  readonly records: number
+  readonly buildPerSecond: number
+  readonly keepUpPerSecond: number
+  /** Of the question that takes longest, and its name. */
+  readonly slowestFirstMs: number
+  readonly slowest: string
+}
+
+const isJson = process.argv.includes('--json')
+const say = (line: string) => {
+  if (!isJson) console.log(line)
+}
 const records = Number(process.env['BENCH_RECORDS'] ?? 10_000_000)
 const barMs = 200
 const startMs = Date.UTC(2026, 0, 1)
@@ -85,28 +98,35 @@ const index = openIndex({
   },
 })
 try {
-  await build()
-  await keepUp()
-  for (const [name, filter] of questions) await page(name, filter)
+  const buildPerSecond = await build()
+  const keepUpPerSecond = await keepUp()
+  let [slowest, slowestFirstMs] = ['', 0]
+  for (const [name, filter] of questions) {
+    const firstMs = await page(name, filter)
+    if (firstMs > slowestFirstMs) [slowest, slowestFirstMs] = [name, firstMs]
+  }
   for (const [by, filter] of sums) await sum(by, filter)
+  const figures: AuditAsking = { records, buildPerSecond, keepUpPerSecond, slowestFirstMs, slowest }
+  if (isJson) console.log(JSON.stringify(figures))
 } finally {
   index.close()
   if (process.env['BENCH_FOLDER'] === undefined) rmSync(folder, { recursive: true, force: true })
 }
 
-async function build(): Promise<void> {
+async function build(): Promise<number> {
   const [started, cpu] = [performance.now(), process.cpuUsage()]
   await index.catchUp()
   const { user, system } = process.cpuUsage(cpu)
   const ms = performance.now() - started
   const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
-  console.log(
+  say(
     `built from ${records} records in ${(ms / 1000).toFixed(1)} s: ${rate(ms, records)} records/s (${((user + system) / records).toFixed(1)} µs of CPU each, with making them up), ${megabytes(bytes)} MB, ${megabytes(process.memoryUsage.rss())} MB of memory`,
   )
+  return (records / ms) * 1000
 }
 
 /** As a gateway of 5,000 records/s would need it once a second. */
-async function keepUp(): Promise<void> {
+async function keepUp(): Promise<number> {
   const rounds = 10
   const started = performance.now()
   for (let round = 0; round < rounds; round += 1) {
@@ -114,12 +134,11 @@ async function keepUp(): Promise<void> {
     await index.catchUp()
   }
   const ms = performance.now() - started
-  console.log(
-    `kept up with 5,000 more records at a time: ${(ms / rounds).toFixed(0)} ms each, ${rate(ms, rounds * 5000)} records/s (bar: 5,000)`,
-  )
+  say(`kept up with 5,000 more records at a time: ${(ms / rounds).toFixed(0)} ms each, ${rate(ms, rounds * 5000)} records/s (bar: 5,000)`)
+  return (rounds * 5000 * 1000) / ms
 }
 
-async function page(name: string, filter: Filter): Promise<void> {
+async function page(name: string, filter: Filter): Promise<number> {
   const times: number[] = []
   let found = 0
   for (let round = 0; round < 5; round += 1) {
@@ -130,15 +149,16 @@ async function page(name: string, filter: Filter): Promise<void> {
   }
   const [first = 0] = times
   const middle = times.toSorted((a, b) => a - b)[2] ?? 0
-  console.log(
+  say(
     `${name.padEnd(44)} ${String(found).padStart(3)} rows  first ${first.toFixed(1).padStart(7)} ms  then ${middle.toFixed(1).padStart(7)} ms${first > barMs ? `  OVER ${barMs} ms` : ''}`,
   )
+  return first
 }
 
 async function sum(by: By, filter: Filter): Promise<void> {
   const started = performance.now()
   const found = await index.sums(filter, by)
-  console.log(
+  say(
     `${`sums by ${by} ${JSON.stringify(filter)}`.padEnd(44)} ${String(found.length).padStart(3)} rows  ${(performance.now() - started).toFixed(0)} ms`,
   )
 }

@@ -1,6 +1,7 @@
 /**
  * `npm run bench:audit`: what recording costs. Durable records of 1 KB per second beside plain lines, how long a
  * reply waits at 5,000 per second, the CPU of a record, memory over many records, and a start on a full write-ahead file.
+ * `--json`: the figures alone, for `npm run bench`.
  */
 import { constants, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -14,6 +15,18 @@ const underWay = 256
 const folder = mkdtempSync(join(process.env['BENCH_FOLDER'] ?? tmpdir(), 'sallyport-bench-audit-'))
 /** With the rest of a decision, 1 KB. */
 const claim = claimOf({ scheme: 'https', host: 'api.example.com', port: 443, method: 'GET', path: `/v1/${'x'.repeat(700)}` })
+export interface AuditWriting {
+  readonly perSecond: number
+  readonly plainPerSecond: number
+  readonly cpuMicrosPerRecord: number
+  readonly grownMiB: number
+  readonly records: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly startMs: number
+  readonly startCpuMs: number
+}
+
 const maxSegmentBytes = 64 * 1024 * 1024
 
 type Log = Awaited<ReturnType<typeof openTestLog>>
@@ -48,7 +61,7 @@ async function durably(log: Log, count: number): Promise<void> {
   await Promise.all(Array.from({ length: underWay }, caller))
 }
 
-async function throughput(): Promise<void> {
+async function throughput() {
   const log = await openTestLog(join(folder, 'log'), { maxSegmentBytes })
   await durably(log, records / 4)
   const rss = process.memoryUsage().rss
@@ -58,12 +71,11 @@ async function throughput(): Promise<void> {
   const { user, system } = process.cpuUsage(cpu)
   await log.close()
   const plain = await appended(records)
-  console.log(`durable records of 1 KB: ${perSecond.toFixed(0)}/s; plain lines, as durable: ${plain.toFixed(0)}/s`)
-  console.log(`CPU: ${((user + system) / records).toFixed(1)} us per record, tree and checkpoints included`)
-  console.log(`memory: ${((process.memoryUsage().rss - rss) / 1024 ** 2).toFixed(0)} MiB more after ${records} records`)
+  const grownMiB = (process.memoryUsage().rss - rss) / 1024 ** 2
+  return { perSecond, plainPerSecond: plain, cpuMicrosPerRecord: (user + system) / records, grownMiB, records }
 }
 
-async function latency(): Promise<void> {
+async function latency() {
   const log = await openTestLog(join(folder, 'latency'), { maxSegmentBytes })
   const waits: number[] = []
   const began = performance.now()
@@ -77,11 +89,11 @@ async function latency(): Promise<void> {
   }
   await log.close()
   waits.sort((a, b) => a - b)
-  const at = (share: number) => (waits[Math.floor(waits.length * share)] ?? 0).toFixed(1)
-  console.log(`a reply waits at 5,000/s: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`)
+  const at = (share: number) => waits[Math.floor(waits.length * share)] ?? 0
+  return { p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 
-async function start(): Promise<void> {
+async function start() {
   const log = await openTestLog(join(folder, 'full'), { maxSegmentBytes: 1e12 })
   await durably(log, maxSegmentBytes / 1024)
   await log.close()
@@ -89,16 +101,23 @@ async function start(): Promise<void> {
   const again = await openTestLog(join(folder, 'full'), { maxSegmentBytes: 1e12 })
   await again.ready()
   const { user, system } = process.cpuUsage(cpu)
-  const [tookMs, cpuMs] = [performance.now() - began, (user + system) / 1000]
-  console.log(`a start on a full write-ahead file of 64 MiB: ${tookMs.toFixed(0)} ms, ${cpuMs.toFixed(0)} ms of CPU`)
+  const [startMs, startCpuMs] = [performance.now() - began, (user + system) / 1000]
   await again.close()
+  return { startMs, startCpuMs }
 }
 
 try {
-  await throughput()
-  await latency()
-  await start()
-  console.log(`files of the log: ${readdirSync(join(folder, 'log'), { recursive: true }).length}`)
+  const figures: AuditWriting = { ...(await throughput()), ...(await latency()), ...(await start()) }
+  if (process.argv.includes('--json')) console.log(JSON.stringify(figures))
+  else {
+    const { perSecond, plainPerSecond, cpuMicrosPerRecord, grownMiB, p50Ms, p99Ms, startMs, startCpuMs } = figures
+    console.log(`durable records of 1 KB: ${perSecond.toFixed(0)}/s; plain lines, as durable: ${plainPerSecond.toFixed(0)}/s`)
+    console.log(`CPU: ${cpuMicrosPerRecord.toFixed(1)} us per record, tree and checkpoints included`)
+    console.log(`memory: ${grownMiB.toFixed(0)} MiB more after ${records} records`)
+    console.log(`a reply waits at 5,000/s: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`)
+    console.log(`a start on a full write-ahead file of 64 MiB: ${startMs.toFixed(0)} ms, ${startCpuMs.toFixed(0)} ms of CPU`)
+    console.log(`files of the log: ${readdirSync(join(folder, 'log'), { recursive: true }).length}`)
+  }
 } finally {
   rmSync(folder, { recursive: true })
 }

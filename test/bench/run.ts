@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { describeAudit, measureAudit } from './audit.ts'
 import { describeDashboard, measureDashboard } from './dashboard.ts'
 import { type LoadResult, load, loadTool } from './load.ts'
 import { type Measured, median, start, untilListening } from './process.ts'
@@ -178,9 +179,10 @@ try {
   const slowBytes = await measureSlowBytes()
   const watching = await measureWatching(seconds, rounds)
   const dashboard = await measureDashboard(Math.max(5, seconds))
-  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes, watching, dashboard }, null, 2)}\n`)
+  const audit = measureAudit()
+  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes, watching, dashboard, audit }, null, 2)}\n`)
   process.stdout.write(
-    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeWatching(watching), ...describeDashboard(dashboard), '  all figures: bench.json'].join('\n')}\n`,
+    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeWatching(watching), ...describeDashboard(dashboard), ...describeAudit(audit), '  all figures: bench.json'].join('\n')}\n`,
   )
 } finally {
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])
