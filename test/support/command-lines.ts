@@ -17,6 +17,9 @@ export async function problemOf(line: string): Promise<string | null> {
     command = found
     rest = rest.slice(1)
   }
+  // Where none is named, a group may have one that is meant.
+  const meant = rest.length === 0 ? undefined : named(command, Reflect.get(command, '_defaultCommandName') as string | undefined)
+  if (meant !== undefined) command = meant
   if (command.commands.length > 0) return rest.length === 0 ? null : `there is no "${rest.join(' ')}" of "${command.name()}"`
   command.exitOverride().configureOutput({ writeErr: () => {} })
   try {

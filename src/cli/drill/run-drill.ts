@@ -45,6 +45,8 @@ const containedWithinMs = 10_000
 /** Containment reaches open connections within this. */
 const cutWithinMs = 1000
 const recoveredWithinMs = 15_000
+/** Where a second operator has to approve that it is lifted. */
+const approvedWithinMs = 600_000
 /** After the last request, so long a rule may take to contain what was sent. */
 const lateMs = 2000
 
@@ -80,7 +82,10 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     if (bytes !== null) say(`${bytes} bytes reached the destination while it was contained; a request was tried`)
     traffic.abort()
     await sending
-    const recoverMs = contained === null || signal.aborted ? null : await recover(config, send, reason)
+    const needsApproval = config.containment.approval.includes('lift')
+    if (contained !== null && needsApproval) say(`a second operator has to approve the lift: sallyport contain approve ${drillName}`)
+    const withinMs = needsApproval ? approvedWithinMs : recoveredWithinMs
+    const recoverMs = contained === null || signal.aborted ? null : await recover(config, send, { reason, withinMs, signal })
     isLifted = recoverMs !== null
     if (recoverMs !== null) say(`recovered ${formatSpan(recoverMs)} after the containment was lifted: a request is allowed again`)
     if (alert?.alert != null) await acknowledge(config, alert.alert, reason, say)
@@ -111,11 +116,17 @@ async function bytesAfter({ at }: Sign, origin: DrillOrigin, send: Send): Promis
   return after.bytes - before.bytes + (after.requests > before.requests ? 1 : 0)
 }
 
+interface Recovering {
+  readonly reason: string
+  readonly withinMs: number
+  readonly signal: AbortSignal
+}
+
 /** How long after it was lifted a request was allowed again; `null`: not within the time. */
-async function recover(config: Config, send: Send, reason: string): Promise<number | null> {
+async function recover(config: Config, send: Send, { reason, withinMs, signal }: Recovering): Promise<number | null> {
   const began = Date.now()
   await lift(config, reason)
-  while (Date.now() < began + recoveredWithinMs) {
+  while (Date.now() < began + withinMs && !signal.aborted) {
     if ((await send({ path: '/recovered' })) === 200) return Date.now() - began
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
