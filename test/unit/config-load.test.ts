@@ -61,7 +61,8 @@ test('writing out every default changes nothing', (t) => {
   }
   const all = { ...(written(configJsonSchema() as Schema, true) as object), apiVersion: 'sallyport/v1', kind: 'Gateway' }
   assert.ok(JSON.stringify(all).length > 500)
-  const { folder, config } = load(t, JSON.stringify(all), { 'small.yaml': head })
+  // That it is there turns watching on.
+  const { folder, config } = load(t, JSON.stringify(all), { 'small.yaml': `${head}watch: {}` })
   assert.deepEqual({ ...config(), file: '' }, { ...loadConfig(join(folder, 'small.yaml'), {}), file: '' })
 })
 

@@ -48,7 +48,7 @@ test('paths come from the environment where they say so; secrets from it or a fi
   writeFileSync(join(file, '../token'), 'from-file\n')
   const config = loadConfig(file, { STATE: '/var/s', SECRET: 'from-env' })
   assert.equal(config.state.folder, '/var/s/x')
-  assert.deepEqual(config.admin.tcp, { host: '::1', port: 9000, token: 'from-file', tls: null })
+  assert.deepEqual(config.admin.tcp, { host: '::1', port: 9000, token: 'from-file', tls: null, dashboard: null })
   assert.deepEqual(config.secrets.toSorted(), ['from-env', 'from-file'])
 })
 
@@ -57,7 +57,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   [
     'an unknown key inside',
     `${head}audit:\n  folder: x\n  durabilty: strict`,
-    /:5:3 audit\.durabilty: unknown key; did you mean "durability"\? \(known: folder, maxSegment, durability, key, index, sinks, personal, keep, archive, reserve, review, witness\)/,
+    /:5:3 audit\.durabilty: unknown key; did you mean "durability"\? \(known: folder, maxSegment, durability, key, signer, index, sinks, personal, keep, archive, reserve, review, witness\)/,
   ],
   [
     'a segment too large to be read again',
