@@ -1,6 +1,6 @@
 /**
  * Acts of operators: whatever POST of the operator's API does something is added here, so that each is recorded with who asked, what for
- * and what came of it, and is answered once that is on disk. Nothing else adds a POST: a route that is not an act is a GET.
+ * and what came of it, and is answered once that is on disk. Nothing else adds a POST: files of routes are given `app` with its GETs alone.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Express, Request, Response } from 'express'

@@ -10,7 +10,7 @@ type Query = Readonly<Record<string, unknown>>
 const maxLimit = 1000
 const maxReasonCharacters = 500
 
-export function addAlertRoutes(app: Express, acts: Acts, watch: WatchAccess): void {
+export function addAlertRoutes(app: Pick<Express, 'get'>, acts: Acts, watch: WatchAccess): void {
   app.get('/v1/alerts', async (req, res) => {
     const filter = filterFrom(req.query)
     if (typeof filter === 'string') return sendProblem(res, 400, filter)

@@ -15,7 +15,7 @@ export interface AuthorCommands {
 /** Names of revisions, and `active`, `latest`. */
 const revisionName = /^[a-z0-9-]{1,100}$/
 
-export function addAuthorRoutes(app: Express, authors: AuthorCommands): void {
+export function addAuthorRoutes(app: Pick<Express, 'get'>, authors: AuthorCommands): void {
   app.get('/v1/policy/diff', async (req, res) => {
     const { from, to = 'latest', ...others } = req.query
     if (!isRevision(from) || !isRevision(to) || Object.keys(others).length > 0)

@@ -8,7 +8,7 @@ import { type ActResult, type Acts, type Asked, nameOf, refusal } from './acts.t
 /** `by`: the operator as records and approvals name them; a second operator is one with another name. */
 type Work = (name: string, query: Asked['query'], by: string) => Promise<object>
 
-export function addContainmentRoutes(app: Express, acts: Acts, containment: Containment): void {
+export function addContainmentRoutes(app: Pick<Express, 'get'>, acts: Acts, containment: Containment): void {
   const add = (act: Act, work: Work) =>
     acts.add(`/v1/integrations/:name/${act}`, act, async ({ params: { name = '' }, query, principal }): Promise<ActResult> => {
       try {

@@ -12,7 +12,7 @@ export interface DashboardRoutesOptions {
 }
 
 /** Who may ask was looked at before. */
-export function addDashboardRoutes(app: Express, { principalOf, integration }: DashboardRoutesOptions): void {
+export function addDashboardRoutes(app: Pick<Express, 'get'>, { principalOf, integration }: DashboardRoutesOptions): void {
   app.get('/v1/me', (req, res) => {
     const { name = '', role = null, personal = false, by = null } = principalOf(req) ?? {}
     res.json({ name, role, personal, by })

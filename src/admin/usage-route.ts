@@ -10,7 +10,7 @@ type Query = Readonly<Record<string, unknown>>
 const names = ['window', 'integration', 'since', 'until', 'after'] as const
 
 /** `usage`: JSON text. */
-export function addUsageRoute(app: Express, usage: () => AsyncIterable<string>, watch: WatchAccess): void {
+export function addUsageRoute(app: Pick<Express, 'get'>, usage: () => AsyncIterable<string>, watch: WatchAccess): void {
   app.get('/v1/usage', async (req, res) => {
     const args = argsFrom(req.query)
     if (args === null) return sendParts(res, 'application/json; charset=utf-8', usage())

@@ -7,7 +7,7 @@ export interface WatchAccess {
   ask(question: string, args?: Readonly<Record<string, string | number>>): Promise<unknown>
 }
 
-export function addWatchRoutes(app: Express, watch: WatchAccess): void {
+export function addWatchRoutes(app: Pick<Express, 'get'>, watch: WatchAccess): void {
   const answer = async (res: Response, question: string, args: Readonly<Record<string, string>>) => {
     try {
       sendJson(res, 200, await watch.ask(question, args))
