@@ -90,6 +90,7 @@ test('a drill is noticed, contained and undone, and its times are those of the l
   assert.equal(Date.parse(String(raised?.['time'])) - Date.parse(began), detectMs)
   assert.equal(Date.parse(String(contained?.['time'])) - Date.parse(String(raised?.['time'])), containMs)
   assert.match(await run('exfiltration', '--proxy', proxy), /contained .*, by the rule: suspended[\s\S]*^OK: drill exfiltration$/m)
+  await assert.rejects(run('flood', '--proxy', proxy), new RegExp(`the alert ${alert} \\(denials\\) of an earlier drill is not resolved`))
   const config = loadConfig(configFile)
   assert.equal((await requireReady(config, proxy)).usedPorts.size, 2)
   const open = async (integration: string) =>

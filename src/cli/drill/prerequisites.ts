@@ -1,5 +1,6 @@
 /** What a drill needs before it begins; what is missing is said, with what to do about it. */
 import type { Config } from '../../config/index.ts'
+import { formatSpan } from '../../incidents/index.ts'
 import { ask } from '../admin-client.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import type { ProxyAddress } from './client.ts'
@@ -30,6 +31,25 @@ export async function requireReady(config: Config, at: string | undefined): Prom
   if (status.suspended?.[drillName] !== undefined)
     throw new CommandError(`"${drillName}" is suspended already: "sallyport resume ${drillName}" ends that`)
   return { proxy, token, from: status.audit.records, usedPorts: await usedPorts(config) }
+}
+
+/** That what the drill does can raise an alert: one that is not resolved takes up what is found again. Throws `CommandError`. */
+export async function requireNoAlert(config: Config, rules: readonly string[]): Promise<void> {
+  const query = new URLSearchParams({ integration: drillName, state: 'open,acknowledged' })
+  const { alerts } = (await ask(config, 'GET', `/v1/alerts?${query}`)) as { readonly alerts: readonly KnownAlert[] }
+  // Of a destination it is another alert each time: each drill has another port.
+  const known = alerts.find(({ rule, destination }) => rules.includes(rule) && destination === null)
+  if (known === undefined) return
+  const ms = config.watch?.resolveAfterMs ?? 0
+  throw new CommandError(
+    `the alert ${known.id} (${known.rule}) of an earlier drill is not resolved: what is found again belongs to it, and raises none. It is resolved once nothing was found for ${formatSpan(ms)} (watch.resolveAfter)`,
+  )
+}
+
+interface KnownAlert {
+  readonly id: string
+  readonly rule: string
+  readonly destination: string | null
 }
 
 interface Status {
