@@ -28,6 +28,8 @@ export interface Alert extends Omit<Found, 'at'> {
   readonly resolvedAt: number | null
   /** When each receiver last took a message of it. */
   readonly delivered: Readonly<Record<string, number>>
+  /** The change that is not known to be in the audit log. */
+  readonly unrecorded: AlertEvent | null
 }
 
 /** What happens to an alert that others are told of. */

@@ -60,6 +60,8 @@ export interface Alerts {
   acknowledge(id: string, by: string, reason: string | null): AlertChange | string
   /** A labelled alert, at once and once; a text says why not. */
   test(receiver: string): Promise<Tested | string>
+  /** The change is in the audit log. One that never gets there is told of again by the next process. */
+  recorded(id: string, event: string): void
   status(): AlertsStatus
   close(): Promise<void>
 }
@@ -69,6 +71,8 @@ const maxActive = 5000
 const maxDestinations = 50
 const others = '(others)'
 const keptMs = 30 * 24 * 3_600_000
+/** How old a change may be that is told of again. */
+const unrecordedMs = 24 * 3_600_000
 const forgetEveryMs = 3_600_000
 
 export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver, onChange }: AlertsOptions): Alerts {
@@ -85,7 +89,7 @@ export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver
   let forgetAt = 0
 
   function told(change: AlertChange): AlertChange {
-    ledger.save(change.alert)
+    ledger.save({ ...change.alert, unrecorded: change.event })
     onChange(change)
     outbox.queue(change.event, change, now())
     // A message must not be lost with the process once its alert is known.
@@ -101,6 +105,10 @@ export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver
     for (const { rule, integration } of ledger.active()) if (rule === found.rule && integration === found.integration) alike += 1
     return alike < maxDestinations ? found : { ...found, destination: others }
   }
+
+  const recent = ledger.list({ states: ['resolved'], since: now() - unrecordedMs, limit: maxActive }).alerts
+  for (const alert of [...ledger.active(), ...recent])
+    if (alert.unrecorded) onChange({ event: alert.unrecorded, alert, previousSeverity: null })
 
   return {
     take(given) {
@@ -142,6 +150,10 @@ export function createAlerts({ store, receivers, resolveAfterMs, now, onReceiver
       return change === null
         ? `the alert is ${known.state}${known.state === 'acknowledged' ? `, by ${known.acknowledgedBy}` : ''}`
         : told(change)
+    },
+    recorded(id, event) {
+      const known = ledger.byId(id)
+      if (known?.unrecorded === event) ledger.save({ ...known, unrecorded: null })
     },
     async test(name) {
       const receiver = receivers.find((other) => other.name === name)

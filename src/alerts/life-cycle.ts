@@ -16,6 +16,7 @@ export function raise({ at, ...found }: Found, id: string): AlertChange {
     reopened: 0,
     ...unanswered,
     delivered: {},
+    unrecorded: null,
   }
   return { event: 'raised', alert, previousSeverity: null }
 }

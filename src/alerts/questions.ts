@@ -15,7 +15,8 @@ export const alertQuestions: Readonly<Record<string, (alerts: Alerts, args: Aler
       ...receiver,
       oldest: oldestAt === null ? null : isoOf(oldestAt),
     }))
-    return { alerts: listed.map(shownAlert), isWhole, receivers }
+    const { overflowed } = alerts.status()
+    return { alerts: listed.map(shownAlert), isWhole, overflowed, receivers }
   },
   'alerts.show'(alerts, { id }) {
     const alert = alerts.byId(String(id))
@@ -24,6 +25,11 @@ export const alertQuestions: Readonly<Record<string, (alerts: Alerts, args: Aler
   'alerts.ack'(alerts, { id, by, reason }) {
     const change = alerts.acknowledge(String(id), String(by), reason === null || reason === undefined ? null : String(reason))
     return typeof change === 'string' ? { ok: false, problem: change } : { ok: true, alert: shownAlert(change.alert) }
+  },
+  /** `id event`, of each change that is in the audit log. */
+  'alerts.recorded'(alerts, { changes }) {
+    for (const change of String(changes).split(',')) alerts.recorded(...(change.split(' ', 2) as [string, string]))
+    return null
   },
   async 'alerts.test'(alerts, { receiver }) {
     const tested = await alerts.test(String(receiver))

@@ -1,7 +1,7 @@
 /** Alerts as others see them: times as people and programs read them. */
 import type { Alert } from './alert.ts'
 
-export function shownAlert({ delivered, firstAt, lastAt, acknowledgedAt, resolvedAt, ...alert }: Alert) {
+export function shownAlert({ delivered, unrecorded: _unrecorded, firstAt, lastAt, acknowledgedAt, resolvedAt, ...alert }: Alert) {
   return {
     ...alert,
     ...{ firstAt: isoOf(firstAt), lastAt: isoOf(lastAt) },

@@ -9,6 +9,10 @@ export interface AlertReportsOptions {
   /** The newest that the process has said; `null` while it has said nothing. */
   readonly status: () => AlertsStatus | null
   readonly note: AuditStation['note']
+  /** Resolves once what was noted is on disk. */
+  readonly noted: AuditStation['noted']
+  /** `id event` of changes that are in the log. */
+  readonly confirm: (changes: readonly string[]) => Promise<unknown>
   readonly logger: Logger
   readonly metrics: Metrics
 }
@@ -28,7 +32,7 @@ const counted = {
 type Counted = keyof typeof counted
 const kinds = Object.keys(counted) as readonly Counted[]
 
-export function createAlertReports({ receivers, status, note, logger, metrics }: AlertReportsOptions): AlertReports {
+export function createAlertReports({ receivers, status, note, noted, confirm, logger, metrics }: AlertReportsOptions): AlertReports {
   const names = receivers.map(({ name }) => name)
   const latest = new Map<string, Readonly<Record<Counted, number>>>()
   const counters = kinds.map(
@@ -54,9 +58,31 @@ export function createAlertReports({ receivers, status, note, logger, metrics }:
     ofReceivers(({ problem }) => (problem === null ? 0 : 1)),
   )
 
+  let unconfirmed: string[] = []
+  let isConfirming = false
+
+  async function confirmAll(): Promise<void> {
+    if (isConfirming) return
+    isConfirming = true
+    try {
+      while (unconfirmed.length > 0) {
+        const changes = unconfirmed
+        unconfirmed = []
+        await noted()
+        await confirm(changes)
+      }
+    } catch {
+      // They are told of again by the next process: better twice in the log than never.
+    } finally {
+      isConfirming = false
+    }
+  }
+
   return {
     onAlert({ event, alert }) {
       note('alert', factsOf(event, alert))
+      unconfirmed.push(`${alert.id} ${event}`)
+      void confirmAll()
       const { id, rule, severity, integration, destination, title } = alert
       const line = { alert: id, event, rule, severity, integration, destination, title }
       if (event === 'acknowledged' || event === 'resolved') logger.info(line, 'an alert has ended, or is in hand')

@@ -86,7 +86,7 @@ export async function startGateway(
   const { note } = audit
   const logWork = createLogWork({ config, version, audit, logger, metrics, wallClock })
   const { shipping, keeping } = logWork
-  const watching = await createWatching({ config, logger, metrics, note })
+  const watching = await createWatching({ config, logger, metrics, note, noted: audit.noted })
   const { checkpoint } = audit.status()
   const { tracing, close: closeTracing } = await startTracing({ config, origin: checkpoint.origin, mask: redactor, metrics, logger })
 

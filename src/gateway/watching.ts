@@ -38,6 +38,7 @@ export interface WatchingOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly note: AuditStation['note']
+  readonly noted: AuditStation['noted']
 }
 
 const sliceMs = 1000
@@ -48,7 +49,7 @@ const conditionsMs = 1000
 const lastSendMs = 500
 
 /** Nothing is started, and nothing loaded, without `watch:`. */
-export async function createWatching({ config, logger, metrics, note }: WatchingOptions): Promise<Watching> {
+export async function createWatching({ config, logger, metrics, note, noted }: WatchingOptions): Promise<Watching> {
   const { watch } = config
   if (watch === null) return off
   const { rules, receivers, resolveAfterMs } = watch
@@ -117,7 +118,10 @@ export async function createWatching({ config, logger, metrics, note }: Watching
     watcher?.status()?.store.kept === 'file' ? 1 : 0,
   )
 
-  const alerts = createAlertReports({ receivers, note, logger, metrics, status: () => watcher?.status()?.alerts ?? null })
+  const alerts = createAlertReports({
+    ...{ receivers, note, noted, logger, metrics, status: () => watcher?.status()?.alerts ?? null },
+    confirm: async (changes) => watcher?.ask('alerts.recorded', { changes: changes.join(',') }),
+  })
 
   return {
     station: observer,

@@ -97,6 +97,8 @@ export function createFakeReceiver(given: Partial<Receiver> = {}): FakeReceiver 
 }
 
 export interface AlertsForTest extends Alerts {
+  /** Those that the audit log was told of: `event id`. */
+  readonly changes: readonly string[]
   /** Moves the clock, and gives what time brings. */
   after(ms: number): readonly AlertChange[]
 }
@@ -109,13 +111,16 @@ export function alertsOver(
   resolveAfterMs = 3_600_000,
 ): AlertsForTest {
   let time = found().at
+  const changes: string[] = []
   const alerts = createAlerts({
-    ...{ store, resolveAfterMs, now: () => time, onReceiver: () => {}, onChange: () => {} },
+    ...{ store, resolveAfterMs, now: () => time, onReceiver: () => {} },
+    onChange: ({ event, alert: { id } }) => void changes.push(`${event} ${id}`),
     receivers: receivers.map(({ receiver }) => receiver),
   })
   t.after(() => alerts.close())
   return {
     ...alerts,
+    changes,
     after(ms) {
       time += ms
       return alerts.tick()

@@ -8,6 +8,7 @@ import { acknowledge, raise } from '../../src/alerts/life-cycle.ts'
 import { createAlertReports } from '../../src/gateway/alert-reports.ts'
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts'
 import { found } from '../support/alerts.ts'
+import { eventually } from '../support/eventually.ts'
 
 const idle = { name: 'ops', waiting: 0, oldestAt: null, taken: 0, failed: 0, dropped: 0, droppedTotal: 0, problem: null }
 const nothing: AlertsStatus = {
@@ -16,6 +17,7 @@ const nothing: AlertsStatus = {
 
 function reportsOf() {
   const records: object[] = []
+  const confirmed: string[] = []
   const lines: { readonly level: string; readonly msg: string }[] = []
   const state = { status: nothing as AlertsStatus | null }
   const metrics = createMetrics()
@@ -23,16 +25,18 @@ function reportsOf() {
     receivers: [{ name: 'ops' }],
     status: () => state.status,
     note: (type, facts) => void records.push({ type, ...facts }),
+    noted: async () => {},
+    confirm: async (changes) => void confirmed.push(...changes),
     logger: createLogger({ level: 'info', mask: (line) => line, destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
     metrics,
   })
   const metric = async (name: string) =>
     (await text(Readable.from(metrics.scrape(false).text))).match(new RegExp(`^${name} (\\S+)$`, 'm'))?.[1]
-  return { reports, records, lines, state, metric }
+  return { reports, records, confirmed, lines, state, metric }
 }
 
-test('an alert is a record with its owner and the requests that show it, and a line of the log', () => {
-  const { reports, records, lines } = reportsOf()
+test('an alert is a record with its owner and the requests that show it, and a line of the log; once it is on disk, that is confirmed', async () => {
+  const { reports, records, confirmed, lines } = reportsOf()
   const raised = raise(found({ ids: ['r1', 'r2'] }), 'a1')
   reports.onAlert(raised)
   const acknowledged = acknowledge(raised.alert, 'socket', 'known', 2000)
@@ -53,6 +57,8 @@ test('an alert is a record with its owner and the requests that show it, and a l
       ['info', 'an alert has ended, or is in hand'],
     ],
   )
+  await eventually('both are confirmed', () => confirmed.length === 2)
+  assert.deepEqual(confirmed, ['a1 raised', 'a1 acknowledged'])
 })
 
 test('messages are counted since the gateway started, also where the process was started again', async () => {

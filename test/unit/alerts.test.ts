@@ -173,6 +173,21 @@ describe('alerts', () => {
     assert.deepEqual([store.active().length, alerts.status().storeProblem], [1, null])
   })
 
+  test('whose record is not confirmed are recorded by the next process, and the others are not again', async (t) => {
+    const file = join(createFolder(t), 'watch.db')
+    const first = alertsOver(t, openStore(file).store, [], 1000)
+    const ids = ['a:443', 'b:443'].map((destination) => first.take(found({ destination }))?.alert.id ?? '')
+    first.recorded(ids[0] ?? '', 'raised')
+    await first.close()
+    const second = alertsOver(t, openStore(file).store, [], 1000)
+    assert.deepEqual(second.changes, [`raised ${ids[1]}`])
+    second.after(1000)
+    second.recorded(ids[1] ?? '', 'resolved')
+    await second.close()
+    const third = alertsOver(t, openStore(file).store, [])
+    assert.deepEqual(third.changes, [`resolved ${ids[0]}`])
+  })
+
   test('are written again, with what waits, where the store was removed', async (t) => {
     const file = join(createFolder(t), 'watch.db')
     const dead = createFakeReceiver()

@@ -36,6 +36,7 @@ export interface ShownAlert {
 export interface Listed {
   readonly alerts: readonly ShownAlert[]
   readonly isWhole: boolean
+  readonly overflowed: number
   readonly receivers: readonly {
     readonly name: string
     readonly waiting: number
@@ -53,7 +54,7 @@ export interface Tested {
   readonly durationMs?: number
 }
 
-export function listText({ alerts, isWhole, receivers }: Listed): string {
+export function listText({ alerts, isWhole, overflowed, receivers }: Listed): string {
   const rows = alerts.map(({ id, severity, state, rule, integration, destination, count, lastAt, title }) => [
     ...[id, severity, state, secondOf(lastAt), String(count), rule, integration ?? '-', destination ?? '-', title],
   ])
@@ -61,6 +62,7 @@ export function listText({ alerts, isWhole, receivers }: Listed): string {
   return [
     rows.length === 0 ? 'no alert\n' : asTable([heads, ...rows]),
     isWhole ? '' : 'the store cannot be read: resolved alerts may be missing\n',
+    overflowed === 0 ? '' : `${overflowed} findings became no alert, since 5000 are active already\n`,
     ...receivers.flatMap(({ name, waiting, oldest, dropped, problem }) => [
       problem === null && waiting === 0
         ? ''
