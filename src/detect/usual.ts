@@ -5,6 +5,7 @@ import {
   deviationsPerMad,
   field,
   fromOctaves,
+  hourMad,
   type Integration,
   measures,
   type Pair,
@@ -56,10 +57,11 @@ export function usualOf(registry: Registry, name: string): Usual | null {
 
 function weekOf(registry: Registry, { whole }: Integration, measure: number): readonly (UsualHour | null)[] {
   const profile = registry.profile(whole)
-  const width = bandDeviations * deviationsPerMad * baselineOf(whole, measure, 'hour').mad
   return hours.map((hour) => {
     if (seen(profile, hour) === 0) return null
     const center = cellAt(profile, hour, measure)
+    const count = fromOctaves(cellAt(profile, hour, measures.indexOf('requests')))
+    const width = bandDeviations * deviationsPerMad * hourMad(whole, measure, count)
     return { median: fromOctaves(center), low: fromOctaves(Math.max(0, center - width)), high: fromOctaves(center + width) }
   })
 }

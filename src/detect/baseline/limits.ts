@@ -34,11 +34,16 @@ export interface Baseline {
 export function baselineOf({ floats, at }: Row, measure: number, of: 'window' | 'hour'): Baseline {
   const center = floats[at + field.center + measure] ?? 0
   const count = fromOctaves(floats[at + field.center] ?? 0)
-  if (of === 'hour') return { median: center, mad: Math.hypot(floats[at + field.hourMad + measure] ?? 0, leastMad, chance(count)) }
+  if (of === 'hour') return { median: center, mad: hourMad({ floats, at }, measure, count) }
   const bias = floats[at + field.windowBias + measure] ?? 0
   const median = Math.max(0, expectedInWindow(center) + bias)
   const noise = (floats[at + field.windows] ?? 0) < 12 ? 0.5 : 0
   return { median, mad: Math.hypot(floats[at + field.windowMad + measure] ?? 0, leastMad, noise, chance(count / 12)) }
+}
+
+/** Of an hour in which so many requests are ordinary, in octaves. */
+export function hourMad({ floats, at }: Pick<Row, 'floats' | 'at'>, measure: number, count: number): number {
+  return Math.hypot(floats[at + field.hourMad + measure] ?? 0, leastMad, chance(count))
 }
 
 /** `Infinity` while nothing can be said. */

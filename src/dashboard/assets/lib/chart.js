@@ -46,7 +46,7 @@ export function chart({ label, series, bands = [], format = String, height = 180
         scales: { x: { time: true, range: rangeOf }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top * 1.1, 0.001)] } },
         axes: [
           { ...axis, size: 30, incrs: steps, space: 70, values: (_, marks, __, ___, step) => marks.map((mark) => timeMark(mark, step)) },
-          { ...axis, size: 60, values: (_, values) => values.map((value) => format(value)) },
+          { ...axis, size: 74, values: (_, values) => values.map((value) => format(value)) },
         ],
         series: [
           {},

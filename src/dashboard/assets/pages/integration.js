@@ -63,7 +63,8 @@ export function render({ main, name, mayAct }) {
       figure('Limited', count(requests.limited), requests.limited > 0 ? 'bad' : ''),
       figure('Errors', percent((requests.failed + originErrors) / Math.max(1, total(usage)))),
       figure('p90', ms(latencyMs?.p90)),
-      figure('Sent / received', `${bytes(usage.sentBytes)} / ${bytes(usage.receivedBytes)}`),
+      figure('Out', bytes(usage.sentBytes)),
+      figure('In', bytes(usage.receivedBytes)),
     )
     fill(
       quotas,

@@ -105,7 +105,7 @@ export function render({ main, query }) {
         el('time', { datetime: record.time }, at(record.time)),
         decisionBadge(decisionOf(record)),
         integrationLink(record.integration),
-        given(subjectOf(record), 'span'),
+        el('span.given', { dir: 'auto', title: subjectOf(record) }, subjectOf(record).replace(/ \w+:\/\//, ' ')),
         el('code', {}, given(record.rule ?? record.code ?? '–')),
         '',
         '',
