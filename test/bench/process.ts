@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endingWithUs } from '../support/children.ts'
+import { childRunning } from '../support/running.ts'
 
 const ticksPerSecond = 100
 
@@ -12,6 +13,8 @@ export interface Measured {
   cpuSeconds(): number
   /** The same of its children as well, those that run. */
   familyCpuSeconds(): number
+  /** Of its child with this in its command line; 0 before there is one. */
+  childCpuSeconds(word: string): number
   rssMiB(): number
   stop(): Promise<void>
 }
@@ -33,6 +36,10 @@ export function start(
     familyCpuSeconds() {
       const children = read(`task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number)
       return [Number(pid), ...children].reduce((sum, id) => sum + cpuSecondsOf(id), 0)
+    },
+    childCpuSeconds(word) {
+      const child = childRunning(Number(pid), word)
+      return child === null ? 0 : cpuSecondsOf(child)
     },
     rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(read('status'))?.[1] ?? 0) / 1024,
     async stop() {
