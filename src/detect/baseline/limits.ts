@@ -69,7 +69,8 @@ export function limitOf(row: Row, measure: number, of: 'window' | 'hour', { devi
       : measure === requests && of === 'hour'
         ? field.requestPeaks
         : -1
-  const tolerance = peaks < 0 ? 0 : peakOf(floats, at + peaks)
+  // One upload does not make the next usual; two of them on different days do.
+  const tolerance = peaks < 0 || (measure === sent && floats[at + peaks + 2] === 0) ? 0 : peakOf(floats, at + peaks)
   const usual = fromOctaves(median)
   // Uploads are judged by their hour where it is known which hours have some; all else has to be more than on other days.
   const isJudgedByHour =

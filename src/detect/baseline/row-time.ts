@@ -8,6 +8,8 @@ export const windowMs = 300_000
 export const windowsPerHour = 12
 /** The window of a row that was just opened: its limits are not worked out yet. */
 export const noWindow = -1
+/** The hour of a row that was read from the store: nothing is learned of the time before. */
+export const noHour = -1
 /** Longer than this without any hour in between, nothing is learned from the silence: the gateway was off, or its clock was set. */
 const maxSilentHours = 80
 
@@ -126,7 +128,8 @@ export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctC
   const { floats, words, at } = row
   const open = floats[at + field.hour] ?? 0
   const silent = hour - open - 1
-  if (hour > open) {
+  const isLearned = open !== noHour && hour > open
+  if (isLearned) {
     const isBounded = (floats[at + field.level] ?? 0) >= levels.hourOfDay && (floats[at + field.samples] ?? 0) >= 2
     const bound = isBounded ? floats.subarray(at + field.center, at + field.center + measureCount) : null
     const isActive = (floats[at + field.hourSums] ?? 0) > 0
@@ -149,7 +152,7 @@ export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctC
   floats.fill(0, at + field.hourSums, at + field.hourSums + 7)
   words.fill(0, at + field.hashes, at + field.hashes + 4)
   expectHour(profile, hourOfWeek(hour), expected)
-  if (hour > open) shiftFirstWeekend(row, expected)
+  if (isLearned) shiftFirstWeekend(row, expected)
   floats.set(expected.center, at + field.center)
   floats[at + field.level] = expected.level
   floats[at + field.samples] = expected.samples

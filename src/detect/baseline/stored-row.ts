@@ -1,5 +1,5 @@
 /** A row as bytes of the store. */
-import { noWindow, openRow, windowsPerHour } from './row-time.ts'
+import { noHour, noWindow, openRow } from './row-time.ts'
 import { field, type Row, rowNumbers } from './rows.ts'
 
 /** Grows with each change of what the numbers mean. */
@@ -23,6 +23,6 @@ export function restoreRow(row: Row, state: Uint8Array, startHour: number, windo
   if ((floats[at + field.hour] ?? 0) >= startHour) return
   // The hour in which watching ended was seen in part; nothing is learned of it, nor of the time until now.
   floats[at + field.window] = noWindow
-  floats[at + field.hour] = Math.floor(window / windowsPerHour)
+  floats[at + field.hour] = noHour
   floats.fill(0, at + field.windowSums, at + field.hashes + 4)
 }
