@@ -57,7 +57,7 @@ const maxReported = 100_000
 const maxRecorded = 10_000
 
 /** What these say is no act, and no check asks for it; most records of a log are `settled`. */
-const passedOver = new Set(['settled', 'breaker', 'stopped', 'rejected', 'revoked', 'shadow', 'migrated', 'read', 'reviewed'])
+const passedOver = new Set(['settled', 'breaker', 'stopped', 'rejected', 'revoked', 'shadow', 'migrated', 'read', 'reviewed', 'alert'])
 
 /** How each record of the gateway begins: read without parsing the rest. */
 const opening = /^\{"seq":\d+,"time":"([^"]{20,30})","type":"([a-z-]+)"/
@@ -118,6 +118,10 @@ function foldRecord(facts: Facts, type: string, record: Stored, place: Place, lo
       break
     case 'finding':
       foldFinding(facts, record)
+      break
+    case 'acted':
+      // What was done has records of its own.
+      if (record['ok'] !== true) addAct(facts, type, record, place)
       break
     default:
       addAct(facts, type, record, place)

@@ -147,6 +147,19 @@ test('the minute that is under way is counted on, however many minutes were wors
   assert.deepEqual(brief(await reviewed(t, [...rounds, ...last])), ['medium denial_burst/mail/2026-01-30T13:00 120,149'])
 })
 
+test('what an operator was refused is a finding, and what was done is one by its own record alone', async (t) => {
+  const acted = (second: number, more: object) =>
+    ({ time: day(30, `12:00:0${second}.000`), type: 'acted', who: 'ops', ...more }) as TestRecord
+  const found = await reviewed(t, [
+    { time: day(30, '12:00:00.000'), type: 'suspended', integration: 'mail' } as TestRecord,
+    acted(1, { act: 'suspend', on: 'mail', ok: true }),
+    acted(2, { act: 'rotate-ca', ok: false, problem: 'this is for the role operator, and you are viewer' }),
+    { time: day(30, '12:00:03.000'), type: 'operator-refused', peer: '10.0.0.9', status: 401, count: 700 } as TestRecord,
+  ])
+  assert.deepEqual(brief(found), ['low operator_acts//0 0', 'low operator_acts//2 2', 'low operator_acts//3 3'])
+  assert.match(JSON.stringify(found.findings), /you are viewer/)
+})
+
 test('a review goes on where the one before ended, and knows what that one knew', async (t) => {
   const first = [allowed(day(1), 'weather', 'old.example'), allowed(day(30), 'weather', 'a.example')]
   const { facts, findings } = await reviewed(t, first)
