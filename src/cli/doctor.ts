@@ -83,6 +83,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
   await check('access', async () => {
     const kept = await readKept(config.state.access)
     const contained = await readEntries(config.state.containment)
+    if (existsSync(config.state.kill)) return { warn: `the kill switch is on: ${config.state.kill}` }
     const states = Object.entries(contained ?? {}).flatMap(([name, entry]) => {
       const state = strictestOf(entry, Date.now())?.state
       return state === undefined ? [] : [{ state, name: name === everything ? 'everything' : name }]

@@ -33,9 +33,10 @@ export interface Metering {
 }
 
 export function createMetering({ config, note, watch, names, now, containedIn, logger, metrics }: MeteringOptions): Metering {
+  const stateOf = (name: string) => containedIn(name)?.state ?? 'normal'
   const limits = createLimits({
     now,
-    shareKept: (name) => (containedIn(name)?.state === 'throttled' ? config.containment.throttle : 1),
+    shareKept: (name) => (stateOf(name) === 'throttled' ? config.containment.throttle : 1),
     maxPolicyBodyBytes: config.http.maxPolicyBodyBytes,
     maxPolicyBodiesBytes: config.http.maxPolicyBodiesBytes,
     peerArrivals: config.defaults.limits.arrivals,
@@ -45,7 +46,7 @@ export function createMetering({ config, note, watch, names, now, containedIn, l
       logger.warn({ integration, origin, state }, 'a breaker changed')
     },
   })
-  const usage = createUsage({ buckets: limits.report, breakers: limits.breakers })
+  const usage = createUsage({ buckets: limits.report, breakers: limits.breakers, stateOf })
   const keeper = createUsageKeeper({
     usage,
     folder: config.state.usage,

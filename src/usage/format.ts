@@ -10,6 +10,7 @@ export function formatUsage(report: readonly IntegrationUsage[]): string {
 
 function formatOne({
   integration,
+  containment,
   since,
   requests,
   problems,
@@ -22,6 +23,7 @@ function formatOne({
 }: IntegrationUsage): string {
   const lines = [
     `${integration === '-' ? 'callers that proved no integration' : integration}`,
+    ...(containment === undefined ? [] : [`  state     ${containment}`]),
     ...(since === null ? [] : [`  since     ${since.slice(0, 16).replace('T', ' ')} UTC`]),
     `  requests  ${Object.entries(requests)
       .map(([result, count]) => `${count} ${result}`)

@@ -2,6 +2,7 @@
 import {
   type BreakerReport,
   type BucketReport,
+  type ContainmentState,
   problems as catalogue,
   type Integration,
   type ProblemCode,
@@ -15,6 +16,8 @@ import { addTo, nothing, type Totals, withEarlier } from './totals.ts'
 
 export interface IntegrationUsage {
   readonly integration: string
+  /** What it is held in now; absent: normal. */
+  readonly containment?: ContainmentState
   /** When the first was counted, UTC; over restarts. */
   readonly since: string | null
   readonly requests: Readonly<Record<Result, number>>
@@ -35,6 +38,8 @@ export interface IntegrationUsage {
 export interface UsageOptions {
   readonly buckets: (integration: string) => readonly BucketReport[]
   readonly breakers: (integration: string) => readonly BreakerReport[]
+  /** What an integration is held in; normal where absent. */
+  readonly stateOf?: (integration: string) => ContainmentState
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
@@ -62,7 +67,7 @@ export interface UsageStation extends Usage {
 /** Callers that proved no integration. */
 export const unidentified = '-'
 
-export function createUsage({ buckets, breakers, now = Date.now }: UsageOptions): UsageStation {
+export function createUsage({ buckets, breakers, stateOf = () => 'normal', now = Date.now }: UsageOptions): UsageStation {
   const counters = new Map<string, Counters>()
   const earlier = new Map<string, Totals>()
   let settledCount = 0
@@ -75,8 +80,10 @@ export function createUsage({ buckets, breakers, now = Date.now }: UsageOptions)
     for (const integration of [...known].sort()) {
       const now = buckets(integration)
       const { buckets: _, latency, ...totals } = totalOf(integration, now)
+      const containment = stateOf(integration)
       yield {
         integration,
+        ...(containment !== 'normal' && { containment }),
         ...totals,
         sides: bySide(totals.problems),
         latencyMs: quantilesOf(latency),

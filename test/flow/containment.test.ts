@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import type { Duplex, Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
+import { loadConfig } from '../../src/config/index.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
 import { askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
@@ -349,6 +351,7 @@ test('the commands hold, approve, lift and list, and refuse what there is not', 
   assert.match((await run('contain', 'list')).stdout, /^weather: throttled since [^\n]+\n$/)
   assert.equal(JSON.parse((await run('contain', 'list', '--json')).stdout)[0].integration, 'weather')
   assert.deepEqual(JSON.parse((await run('status')).stdout).containment, { weather: 'throttled' })
+  assert.match((await run('usage')).stdout, /^weather\n {2}state {5}throttled$/m)
   assert.match((await run('contain', 'set', 'list', 'watched')).stdout, /^list: watched since/)
   assert.equal((await run('contain', 'lift', 'weather')).stdout, 'weather: normal\n')
   await eachCase(
@@ -366,4 +369,57 @@ test('the commands hold, approve, lift and list, and refuse what there is not', 
       assert.match(refused.stderr, told)
     },
   )
+})
+
+compilerTest('what rules ask outside in the name of an integration that is suspended ends as well', async (t) => {
+  const waiting = { open: 0 }
+  const origin = await startOrigin(t, {
+    answer(_req, res) {
+      waiting.open += 1
+      res.on('close', () => {
+        waiting.open -= 1
+      })
+    },
+  })
+  const url = `http://localhost:${origin.port}/`
+  const installation = createInstallation(t, {
+    config: 'policy: { rules: ./rules, grants: { builtins: [http.send], integration: asker, timeout: 1h } }',
+    manifests: {
+      'weather.yaml': grant({ network: [toLocalhost(origin.port)] }),
+      'asker.yaml': grant({ name: 'asker', network: [toLocalhost(origin.port, { timeout: '1h' })] }),
+    },
+  })
+  mkdirSync(join(installation.folder, 'rules'))
+  installation.write(
+    'rules/a.rego',
+    `package sallyport.rules\n\ndeny contains "no" if {\n\tinput.request.door != "policy"\n\thttp.send({"method": "GET", "url": "${url}"}).status_code != 200\n}\n`,
+  )
+  const { proxyPort } = await startHere(t, installation)
+  const answered = statusOf(proxyPort, url)
+  await eventually('the rules have asked', () => waiting.open === 1)
+  await ask(installation, 'POST', 'integrations/asker/suspend')
+  assert.equal(await answered, 403)
+  await eventually('the origin is left', () => waiting.open === 0)
+  const [{ problem } = {}] = installation.records().filter(({ type }) => type === 'settled')
+  assert.equal(problem, 'suspended')
+})
+
+test('suspensions that an earlier version kept are taken over once, and a file that is missing since is said', async (t) => {
+  const installation = createInstallation(t, { manifests: { 'weather.yaml': grant() } })
+  const first = await startHere(t, installation)
+  await first.gateway.close()
+  const suspension = { since: '2026-01-01T00:00:00.000Z', until: null, reason: 'flood' }
+  const access = { ...JSON.parse(installation.read('state/access.json')), suspended: { weather: suspension } }
+  installation.write('state/access.json', JSON.stringify(access))
+  rmSync(join(installation.folder, 'state/containment.json'))
+  const second = await startHere(t, installation)
+  const { body } = await ask(installation, 'GET', 'status')
+  assert.deepEqual([body['suspended'], body['containment']], [{ weather: suspension }, { weather: 'suspended' }])
+  assert.equal('suspended' in JSON.parse(installation.read('state/access.json')), false)
+  await second.gateway.close()
+  rmSync(join(installation.folder, 'state/containment.json'))
+  const lines: string[] = []
+  const gateway = await startGateway(loadConfig(installation.configFile), { logTo: { write: (line) => void lines.push(line) } })
+  t.after(() => gateway.close())
+  assert.match(lines.join(''), /what integrations were held in is not there any more: none is contained/)
 })
