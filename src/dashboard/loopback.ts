@@ -17,6 +17,8 @@ export interface LoopbackDashboard {
   close(): Promise<void>
 }
 
+const maxConnections = 100
+
 const hashOf = (text: string) => hash('sha256', text, 'buffer')
 
 /** Rejects where the port cannot be had; with 0, a free one is taken. */
@@ -43,6 +45,8 @@ export async function createLoopbackDashboard(behind: Behind, port: number): Pro
       })
       .catch(() => res.destroy())
   })
+  // A browser opens six; whoever else is on loopback cannot make the command run out of descriptors.
+  server.maxConnections = maxConnections
   await listenOnPort(server, port, '127.0.0.1')
   const { port: taken } = server.address() as AddressInfo
   return {

@@ -203,7 +203,8 @@ export function render({ main, mayAct }) {
     fill(unusual, unusualList(alerts, watch))
     const wanted = filter.value.trim().toLowerCase()
     const found = usages.filter(({ integration }) => integration.toLowerCase().includes(wanted))
-    const rows = found.sort((a, b) => dangerOf(b, states) - dangerOf(a, states)).slice(0, mostRows)
+    const danger = new Map(found.map((usage) => [usage, dangerOf(usage, states)]))
+    const rows = found.sort((a, b) => danger.get(b) - danger.get(a)).slice(0, mostRows)
     fill(
       body,
       rows.length === 0
