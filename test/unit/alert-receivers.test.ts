@@ -65,6 +65,20 @@ describe('a webhook', () => {
     assert.equal((await problemOf(transport.send(noticeOf(), signal)))?.isContent, true)
   })
 
+  test('that answers with what it was sent is shown without the credentials', async (t) => {
+    const server = await startReceiver(t)
+    const headers = { 'x-api-key': 'a-key-of-the-receiver' }
+    const { transport } = closing(t, receiverOf({ type: 'webhook', url: server.url, token: 'a-token-of-the-receiver', headers }))
+    const echo = `${'.'.repeat(490)}a-token-of-the-receiver a-key-of-the-receiver`
+    server.answers.push(
+      (res) => void res.writeHead(401).end(echo.slice(400)),
+      (res) => void res.end(echo),
+    )
+    const refused = await problemOf(transport.send(noticeOf(), signal))
+    assert.match(refused?.message ?? '', /answers with 401: \.+\[redacted\] \[redacted\]$/)
+    assert.doesNotMatch((await transport.send(noticeOf(), signal)).text, /a-token/)
+  })
+
   test('is not followed where it redirects, and an answer without end is not read to its end', async (t) => {
     const server = await startReceiver(t)
     const { transport } = closing(t, receiverOf({ type: 'webhook', url: server.url }))

@@ -25,7 +25,12 @@ const refusals = new Set([400, 413, 415, 422])
 export function createPost({ url: given, hidesPath = false, ...server }: PostOptions): Post {
   const url = new URL(given)
   const client = createServerClient({ ...server, url: new URL(url.origin) }, createOperatorLookup())
-  const shown = (text: string) => (hidesPath && url.pathname.length > 1 ? text.replaceAll(url.pathname, '/…') : text)
+  const credentials = [server.bearer ?? '', ...server.headers.map(({ value }) => value)].filter((credential) => credential !== '')
+  /** A receiver may answer with what it was sent. */
+  function shown(text: string): string {
+    const masked = credentials.reduce((rest, credential) => rest.replaceAll(credential, '[redacted]'), text)
+    return hidesPath && url.pathname.length > 1 ? masked.replaceAll(url.pathname, '/…') : masked
+  }
 
   return {
     async send(body, headers, signal) {
@@ -35,7 +40,7 @@ export function createPost({ url: given, hidesPath = false, ...server }: PostOpt
         .catch((error: Error) => {
           throw new NotTaken(shown(error.message), {})
         })
-      const answer = { status: reply.status, text: visibleText(shown(reply.body.toString('utf8').slice(0, shownCharacters))) }
+      const answer = { status: reply.status, text: visibleText(shown(reply.body.toString('utf8')).slice(0, shownCharacters)) }
       if (reply.status >= 200 && reply.status < 300) return answer
       const said = answer.text === '' ? '' : `: ${answer.text.slice(0, shownCharacters / 2)}`
       throw new NotTaken(`${shown(client.urlOf(url.pathname))} answers with ${reply.status}${said}`, {
