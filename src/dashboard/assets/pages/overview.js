@@ -203,8 +203,8 @@ export function render({ main, mayAct }) {
     fill(unusual, unusualList(alerts, watch))
     const wanted = filter.value.trim().toLowerCase()
     const found = usages.filter(({ integration }) => integration.toLowerCase().includes(wanted))
-    const danger = new Map(found.map((usage) => [usage, dangerOf(usage, states)]))
-    const rows = found.sort((a, b) => danger.get(b) - danger.get(a)).slice(0, mostRows)
+    const dangers = new Map(found.map((usage) => [usage, dangerOf(usage, states)]))
+    const rows = found.sort((a, b) => dangers.get(b) - dangers.get(a)).slice(0, mostRows)
     fill(
       body,
       rows.length === 0
