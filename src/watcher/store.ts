@@ -37,7 +37,7 @@ interface Opened {
   readonly inode: number | null
 }
 
-const settings = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2048; PRAGMA journal_size_limit = 4194304'
+const settings = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512; PRAGMA journal_size_limit = 4194304'
 /** A file that cannot be written is tried again no more often. */
 const retryMs = 10_000
 

@@ -7,6 +7,7 @@ import { createDestinations } from './destinations.ts'
 import type { Args, WatcherSettings, WatcherStatus } from './messages.ts'
 import { migrate } from './migrations.ts'
 import { answer } from './questions.ts'
+import { createNameSharing } from './shared-names.ts'
 import { openStore } from './store.ts'
 import { createUsageSeries } from './usage-series.ts'
 
@@ -37,6 +38,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     ...{ store: createAlertStore(store), resolveAfterMs, now: Date.now, onReceiver, onChange: onAlert },
     receivers: receivers.map((receiver) => createReceiver(receiver, { gateway, now: Date.now })),
   })
+  const shareNames = createNameSharing()
   let slices = 0
 
   function tell(findings: readonly Finding[]): void {
@@ -49,7 +51,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
   const status = () => ({ store: store.state(), slices, alerts: alerts.status() })
 
   return {
-    take(slice) {
+    take(given) {
+      const slice = shareNames(given)
       slices += 1
       usage.take(slice)
       tell(detector.take(destinations.mark(slice)))
