@@ -151,7 +151,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       push(drafts, judgeEncodedName(integration, flow, rules, moment))
     }
     if (pair.beats === null && isIdleHour(pair)) registry.watchBeats(integration, pair)
-    if (pair.beats !== null && pair.beats.add(flow.startedAt, added.requests)) push(drafts, judgeRegularity(pair, rules, moment))
+    if (pair.beats !== null && pair.beats.add(startsOf(flow, moment), added.requests)) push(drafts, judgeRegularity(pair, rules, moment))
   }
 
   return {
@@ -187,6 +187,10 @@ export function createDetector({ rules, baselines }: Watched): Detector {
 function push(drafts: Draft[], draft: Draft | null): void {
   if (draft !== null) drafts.push(draft)
 }
+
+/** A single request whose time is not known began in its slice. */
+const startsOf = ({ startedAt, requests }: Flow, { at }: Moment): readonly number[] =>
+  startedAt.length === 0 && requests === 1 ? [at] : startedAt
 
 function addedBy(flow: Flow): Added {
   const requests = sane(flow.requests)
