@@ -9,10 +9,10 @@
 import { threadCpuUsage } from 'node:process'
 import type { CpuShare } from '../core/index.ts'
 
-/** Milliseconds of the machine that this was written on (`npm run bench`); what matters is how they relate. */
+/** Milliseconds of the machine that this was written on (`npm run bench:telemetry`); what matters is how they relate. */
 const fixedMs = 0.06
-const chunkMs = 0.01
-const kibibyteMs = 0.0018
+const chunkMs = 0.008
+const kibibyteMs = 0.0008
 
 const windowMs = 1000
 /** With fewer in a window its timers, scrapes and activations would be most of it: the last share holds. */

@@ -117,8 +117,9 @@ test(
 )
 
 test('with a ratio of 0 the spans of denials, refusals and failures are exported, and no others', unless(missing), async (t) => {
-  const { receiver, ask, origin } = await arrange(t, { otlp: 'interval: 20ms, traces: { ratio: 0 }, metrics: off' })
-  await times(3, () => ask('/ok'))
+  const { receiver, ask, origin, gateway } = await arrange(t, { otlp: 'interval: 20ms, traces: { ratio: 0 }, metrics: off' })
+  // Its flags say that the caller's own span is exported: nobody else's business.
+  await times(3, () => ask('/ok', traceparent))
   await ask('/denied', traceparent)
   await ask('/ok', '', 'nobody')
   origin.server.close()
@@ -133,6 +134,9 @@ test('with a ratio of 0 the spans of denials, refusals and failures are exported
     ],
   )
   assert.equal(requestSpans(receiver)[0]?.trace, trace)
+  const scraped = await fetch(`http://127.0.0.1:${gateway.health.port}/metrics`, { headers: { accept: 'application/openmetrics-text' } })
+  const durations = [...(await scraped.text()).matchAll(/^sallyport_request_duration_seconds_bucket.*$/gm)].map(([line]) => line)
+  assert.ok(durations.length > 0 && !durations.some((line) => line.includes('trace_id')), 'an exemplar leads to no trace')
 })
 
 test('a manifest says what destinations are told of a trace', unless(missing), async (t) => {
