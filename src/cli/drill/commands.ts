@@ -6,7 +6,7 @@ import type { Registering, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { createToken, drillManifest } from './manifest.ts'
-import { requireNoAlert, requireReady } from './prerequisites.ts'
+import { requireKnown, requireNoAlert, requireReady } from './prerequisites.ts'
 import { type DrillResult, runDrill } from './run-drill.ts'
 import { type DrillKind, drillKinds, drillOf } from './traffic.ts'
 
@@ -43,6 +43,7 @@ async function drillCommand(
   const config = findConfig(file)
   const ready = await requireReady(config, proxy)
   const drill = drillOf(kind, config.watch?.rules ?? never())
+  requireKnown(ready, drill.knownMs)
   await requireNoAlert(config, drill.rules)
   const stop = new AbortController()
   const began = performance.now()

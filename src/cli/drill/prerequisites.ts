@@ -13,6 +13,8 @@ export interface Ready {
   readonly from: number
   /** Ports that drills have used before, as far as watching knows. */
   readonly usedPorts: ReadonlySet<number>
+  /** Milliseconds since the first request of a drill that watching knows of; 0 where there was none. */
+  readonly knownMs: number
 }
 
 /** `at`: `host:port` of the proxy, where the configuration does not tell it. Throws `CommandError`. */
@@ -30,7 +32,19 @@ export async function requireReady(config: Config, at: string | undefined): Prom
   if (token === null || !status.integrations.includes(drillName)) throw new CommandError(noManifest(config))
   if (status.suspended?.[drillName] !== undefined)
     throw new CommandError(`"${drillName}" is suspended already: "sallyport resume ${drillName}" ends that`)
-  return { proxy, token, from: status.audit.records, usedPorts: await usedPorts(config) }
+  return { proxy, token, from: status.audit.records, ...(await earlierDrills(config)) }
+}
+
+/** Throws `CommandError` where the integration of drills is not known for long enough that this one is noticed. */
+export function requireKnown({ knownMs }: Ready, neededMs: number): void {
+  if (knownMs >= neededMs) return
+  const known =
+    knownMs === 0
+      ? 'and it has made no request yet: "sallyport drill exfiltration" begins that'
+      : `and it is known for ${formatSpan(knownMs)}`
+  throw new CommandError(
+    `this is noticed once "${drillName}" is known for ${formatSpan(neededMs)} (watch.rules.new-destination.learning), ${known}`,
+  )
 }
 
 /** That what the drill does can raise an alert: one that is not resolved takes up what is found again. Throws `CommandError`. */
@@ -80,13 +94,15 @@ function proxyFrom(text: string): ProxyAddress {
   return { host, port: Number(port) }
 }
 
-async function usedPorts(config: Config): Promise<ReadonlySet<number>> {
+async function earlierDrills(config: Config): Promise<Pick<Ready, 'usedPorts' | 'knownMs'>> {
   const body = (await ask(config, 'GET', `/v1/watch/${drillName}`).catch(() => ({}))) as Known
   // The oldest first: of ports that were all used, the one that was not used for longest is the newest.
   const known = (body.destinations ?? []).toSorted((a, b) => a.lastAt - b.lastAt)
-  return new Set(known.flatMap(({ destination }) => /^127\.0\.0\.1:(\d+)$/.exec(destination)?.slice(1).map(Number) ?? []))
+  const ports = known.flatMap(({ destination }) => /^127\.0\.0\.1:(\d+)$/.exec(destination)?.slice(1).map(Number) ?? [])
+  const now = Date.now()
+  return { usedPorts: new Set(ports), knownMs: now - Math.min(now, ...known.map(({ firstAt }) => firstAt)) }
 }
 
 interface Known {
-  readonly destinations?: readonly { readonly destination: string; readonly lastAt: number }[]
+  readonly destinations?: readonly { readonly destination: string; readonly firstAt: number; readonly lastAt: number }[]
 }

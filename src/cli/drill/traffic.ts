@@ -11,6 +11,8 @@ export interface Drill {
   readonly what: string
   /** Rules that can notice it. */
   readonly rules: readonly (keyof WatchRules)[]
+  /** For so long the integration has to be known before it can be noticed. */
+  readonly knownMs: number
   /** How long it takes at most until it is noticed. */
   readonly withinMs: number
   /** Sends until all is sent, or `signal`. Never rejects. */
@@ -30,6 +32,7 @@ function exfiltration({ exfiltration: { minUpload } }: WatchRules): Drill {
   return {
     what: `uploads ${Math.round(bytes / 1e6)} MB of zeros to a destination that is new, in about four seconds`,
     rules: ['exfiltration', 'upload-volume'],
+    knownMs: 0,
     withinMs: 20_000,
     async run(send, signal) {
       await send({ method: 'POST', body: upload(bytes, 4000, signal) })
@@ -55,12 +58,14 @@ async function* upload(bytes: number, overMs: number, signal: AbortSignal): Asyn
 /** Closer together, requests are those of any busy client. */
 const leastIntervalMs = 5000
 
-function beacon({ beaconing: { minBeats, minSpan } }: WatchRules): Drill {
+function beacon({ beaconing: { minBeats, minSpan }, 'new-destination': { learning } }: WatchRules): Drill {
   const everyMs = Math.max(leastIntervalMs * 1.1, (minSpan / minBeats) * 1.05)
   const beats = minBeats + 2
   return {
     what: `asks a new destination each ${Math.round(everyMs / 1000)} s, ${beats} times: at least ${minutes(everyMs * beats)} by the rules in force`,
     rules: ['beaconing'],
+    // Before that, every destination is new, and none is watched for its rhythm.
+    knownMs: learning,
     withinMs: everyMs * (beats + 2) + 30_000,
     async run(send, signal) {
       for (let beat = 0; beat < beats && !signal.aborted; beat += 1) {
@@ -78,6 +83,7 @@ function flood({ flood: { minRequests }, denials: { minDenied } }: WatchRules): 
   return {
     what: `makes ${requests} requests as fast as they are answered, every other one denied by the drill’s manifest`,
     rules: ['flood', 'denials'],
+    knownMs: 0,
     withinMs: 30_000,
     async run(send, signal) {
       let left = requests
