@@ -34,7 +34,7 @@ export interface OperatorOptions {
   readonly keeping: Pick<Keeping, 'room' | 'archive'>
   readonly shipping: { status(): readonly SinkStatus[] }
   readonly holds: Holds
-  readonly watching: Pick<Watching, 'status' | 'ask'>
+  readonly watching: Pick<Watching, 'status' | 'ask' | 'conditions'>
   readonly audit: Pick<AuditStation, 'status' | 'note' | 'noted'>
   readonly state: { readonly ready: boolean; readonly draining: boolean }
   readonly usage: () => AsyncIterable<string>

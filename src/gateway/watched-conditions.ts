@@ -25,6 +25,8 @@ export interface ConditionSources {
 export interface Conditions {
   /** What is to be told now: what has begun, and what holds still and was not told for long. */
   look(): Promise<readonly WatchEvent[]>
+  /** What holds now, as it was told. */
+  holding(): readonly Omit<WatchEvent, 'at'>[]
 }
 
 /** Integrations whose buckets are looked at in one turn: requests wait for no more. */
@@ -113,7 +115,11 @@ export function createConditions(sources: ConditionSources, now: () => number = 
     return more > 0 ? [{ type: 'reference', integration: null, destination: null, facts: { count: more }, at }] : []
   }
 
-  return { look }
+  return {
+    look,
+    holding: () =>
+      [...toldAt.values()].map(({ condition: { type, integration, destination, facts } }) => ({ type, integration, destination, facts })),
+  }
 }
 
 function quotaOf(integration: string, { bucket, capacity, refillPerSecond, level }: BucketReport): readonly Condition[] {

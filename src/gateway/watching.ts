@@ -19,6 +19,8 @@ export interface Watching {
   /** `null` where nothing is watched. */
   status(): WatchingStatus | null
   event(event: WatchEvent): void
+  /** What of the gateway itself is in danger now. */
+  conditions(): readonly object[]
   /** Rejects with an Error that says why there is no answer. */
   ask(question: string, args?: Args): Promise<unknown>
   close(): Promise<void>
@@ -64,6 +66,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
   let timer: NodeJS.Timeout | null = null
   let early: NodeJS.Timeout | null = null
   let looking: NodeJS.Timeout | null = null
+  let conditions: Conditions | null = null
   const observer = createObserver({
     onFirstUse() {
       early ??= setTimeout(() => {
@@ -144,8 +147,9 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
         },
       )
       timer = setInterval(() => void send(), sliceMs).unref()
-      const conditions = createConditions(sources)
-      looking = setInterval(() => void look(conditions), conditionsMs).unref()
+      const watched = createConditions(sources)
+      conditions = watched
+      looking = setInterval(() => void look(watched), conditionsMs).unref()
     },
     status() {
       const store = watcher?.status()?.store
@@ -157,6 +161,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
       }
     },
     event: (event) => watcher?.event(event),
+    conditions: () => conditions?.holding() ?? [],
     ask: (question, args) => watcher?.ask(question, args) ?? Promise.reject(new Error('the gateway is starting')),
     async close() {
       for (const pending of [timer, early, looking]) if (pending !== null) clearTimeout(pending)
@@ -172,6 +177,7 @@ const off: Watching = {
   start: () => {},
   status: () => null,
   event: () => {},
+  conditions: () => [],
   ask: () => Promise.reject(new Error('nothing is watched: sallyport.yaml has no watch')),
   close: async () => {},
 }

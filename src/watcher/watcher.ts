@@ -58,7 +58,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
       tell(detector.take(destinations.mark(slice)))
     },
     event: (event) => tell(detector.event(event)),
-    ask: async (question, args) => answer({ destinations, usual: detector.usual, alerts, status, usage }, question, args),
+    ask: async (question, args) =>
+      answer({ scores: detector.scores, destinations, usual: detector.usual, alerts, status, usage }, question, args),
     tick() {
       store.check()
       destinations.save()

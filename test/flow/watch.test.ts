@@ -75,7 +75,7 @@ test('10 MB of an upload that is not over, to a destination that is allowed but 
 })
 
 test('watch status says how watching is, and watch replay finds in the log what was found', async (t) => {
-  const { installation, destination, start, unusual } = await arrange(t)
+  const { installation, destination, start, get, unusual } = await arrange(t)
   const { gateway, ask } = await start()
   await ask('x'.repeat(10_000_000))
   await eventually('it is said', () => unusual().length === 1)
@@ -84,6 +84,8 @@ test('watch status says how watching is, and watch replay finds in the log what 
     const { stdout } = await watch('status')
     return stdout.includes('in a file') ? stdout : null
   })
+  const overview = (await get('/v1/watch')) as { scores: { integration: string }[]; conditions: object[] }
+  assert.deepEqual([overview.scores.map(({ integration }) => integration), overview.conditions], [['weather'], []])
   assert.match(status, /^process {3}\d+, started again 0 times\nslices {4}[1-9]\d* looked at, 0 dropped\nlearned {3}in a file, since 2/)
   await gateway.close()
   const { stdout, code } = await watch('replay', '--from', '1h')

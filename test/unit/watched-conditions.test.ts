@@ -39,7 +39,8 @@ function arrange(changes: Partial<ConditionSources> = {}) {
     clock.at += ms
     return (await conditions.look()).map(({ type, integration, facts }) => ({ type, integration, ...facts }))
   }
-  return { state, after }
+  const holding = () => conditions.holding().map(({ type }) => type)
+  return { state, after, holding }
 }
 
 test('a quota that is nearly used is told once a minute while it is', async () => {
@@ -69,6 +70,17 @@ test('a clock that is set back keeps nothing from being told', async () => {
   assert.deepEqual(await after(-30 * day), [
     { type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: '' },
   ])
+})
+
+test('what holds is known until it is over, whenever it was told last', async () => {
+  const { state, after, holding } = arrange()
+  state.room = 'full'
+  await after(0)
+  await after(1000)
+  assert.deepEqual(holding(), ['disk'])
+  state.room = 'enough'
+  await after(1000)
+  assert.deepEqual(holding(), [])
 })
 
 test('a sink that is behind and each difference of the reference are told', async () => {
