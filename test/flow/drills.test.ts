@@ -82,7 +82,7 @@ test('a drill is noticed, contained and undone, and its times are those of the l
   const { installation, configFile, run, start, addManifest } = await arrange(t)
   await addManifest()
   const proxy = await start()
-  await assert.rejects(run('beacon', '--proxy', proxy), /is known for 1 d .*, and it has made no request yet/)
+  await assert.rejects(run('beacon', '--proxy', proxy), /is known for 1 d 1 h .*, and it has made no request yet/)
   const flood = JSON.parse(await run('flood', '--proxy', proxy, '--json'))
   assert.partialDeepStrictEqual(flood, { ok: true, drill: 'flood', rule: 'denials', containedBy: 'drill', bytesWhileContained: 0 })
   const { detectMs, containMs, began, records, alert } = flood

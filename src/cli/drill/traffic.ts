@@ -65,7 +65,8 @@ function beacon({ beaconing: { minBeats, minSpan }, 'new-destination': { learnin
     what: `asks a new destination each ${Math.round(everyMs / 1000)} s, ${beats} times: at least ${minutes(everyMs * beats)} by the rules in force`,
     rules: ['beaconing'],
     // Before that, every destination is new, and none is watched for its rhythm.
-    knownMs: learning,
+    // Hours are counted when they are over.
+    knownMs: learning + 3_600_000,
     withinMs: everyMs * (beats + 2) + 30_000,
     async run(send, signal) {
       for (let beat = 0; beat < beats && !signal.aborted; beat += 1) {
