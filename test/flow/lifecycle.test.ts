@@ -255,11 +255,11 @@ test('an error that nothing caught ends the gateway in one line, without the sec
     config: 'services: [{ name: search, url: "http://127.0.0.1:9", headers: { Authorization: { env: TEST_FATAL_CREDENTIAL } } }]',
     manifests: { 'weather.yaml': grant() },
   })
-  installation.write('fail.mjs', `process.on('SIGUSR2', () => { throw new Error('broken at Bearer ${secret}') })\n`)
+  installation.write('fail.mjs', `process.on('SIGWINCH', () => { throw new Error('broken at Bearer ${secret}') })\n`)
   const child = await startChild(t, installation, {
     command: [process.execPath, '--no-warnings', '--import', join(installation.folder, 'fail.mjs'), main],
   })
-  child.process.kill('SIGUSR2')
+  child.process.kill('SIGWINCH')
   assert.deepEqual(await child.exited(), { code: 70, signal: null })
   const last = JSON.parse(child.stderr().trimEnd().split('\n').at(-1) ?? '')
   assert.equal(last.level, 'fatal')

@@ -50,7 +50,10 @@ test('npm ci and npm start say nothing but what the README shows, and its lines 
 
   const readme = readFileSync(join(root, 'README.md'), 'utf8').split('\n')
   const lines = readme.filter((line) => /^ {4}(?:curl|npx) /.test(line)).map((line) => line.trim().replace(/^curl /, 'curl -sS '))
-  assert.equal(lines.length, 6)
+  assert.equal(lines.length, 7)
+  // It goes on until it is interrupted.
+  const ending = (line: string) =>
+    line.includes(' dashboard ') ? `{ ${line} --no-open & page=$!; sleep 4; kill $page; wait $page; }` : line
   // A network with nothing but a loopback device, so that the quick start's ports are free.
   const offline = createMachine(t, { checkout, mounts, programs, isWritable: true, isOffline: true })
   const script = [
@@ -58,12 +61,13 @@ test('npm ci and npm start say nothing but what the README shows, and its lines 
     ': > /tmp/start',
     'npm start > /tmp/start 2> /tmp/errors & gateway=$!',
     'until case "$(cat /tmp/start)" in *"Ctrl-C ends it"*) true;; *) false;; esac; do kill -0 $gateway || break; sleep 0.1; done',
-    ...lines.map((line) => `echo "=== "; ${line} 2>&1`),
+    ...lines.map((line) => `echo "=== "; ${ending(line)} 2>&1`),
     'kill $gateway; wait $gateway; echo "=== $?"; cat /tmp/errors',
   ]
   const [name = '', ...rest] = offline.command(script.join('\n'), env)
   const { stdout, stderr } = await command(name, rest)
-  const [start = '', allowed = '', denied = '', limited = '', tail = '', verify = '', usage = '', end = ''] = stdout.split(/^=== /m)
+  const [start = '', allowed = '', denied = '', limited = '', tail = '', verify = '', usage = '', dashboard = '', end = ''] =
+    stdout.split(/^=== /m)
   assert.equal(start, '')
   assert.match(stderr, /^(?:Terminated\n)?$/)
   assert.equal(JSON.parse(allowed).tomorrow, 'rain')
@@ -72,5 +76,6 @@ test('npm ci and npm start say nothing but what the README shows, and its lines 
   assert.match(tail, /weather.*\/v1\/forecast/)
   assert.match(verify, /^OK: \d+ records/m)
   assert.match(usage, /^weather\n.*1 allowed, 1 denied/ms)
+  assert.match(dashboard, /^http:\/\/127\.0\.0\.1:\d+\/dashboard\/#once=\S+$/m)
   assert.match(end, /^(?:0|143)\n$/, 'nothing on standard error')
 })

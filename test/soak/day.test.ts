@@ -63,7 +63,7 @@ async function arrange(t: TestContext): Promise<{ day: Day; child: Child }> {
 /** What the gateway holds after a collection. */
 async function queuedBytes({ process: child, stderr }: Child): Promise<number> {
   const before = [...stderr().matchAll(memoryLine)].length
-  child.kill('SIGUSR2')
+  child.kill('SIGWINCH')
   return eventually('it says what it holds', () => {
     const lines = [...stderr().matchAll(memoryLine)]
     return lines.length > before ? Number(lines.at(-1)?.[1]) : null
