@@ -119,6 +119,8 @@ export interface OpenConnections {
 
 /** One arrival on its way, from its first moment until it is settled. */
 export interface Exchange {
+  /** Where `Exchanges` has it. */
+  place: number
   /** Whose it is, as far as that is known by now. */
   readonly integration: string | null
   /** Its integration may do nothing any more: it ends, and no further byte passes. Never throws. */

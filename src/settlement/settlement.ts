@@ -21,6 +21,7 @@ const clientClosed = 499
 
 /** The class of an arrival's path extends it, so that what outlives the decision (charging, settling) costs neither an object nor a closure per request. */
 export class Settlement extends PassingBytes {
+  place = -1
   /** Memory for the body, if the policy looked at it. */
   protected hold: BodyHold | null = null
   /** Once it is allowed. */
