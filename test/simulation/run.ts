@@ -9,7 +9,11 @@ const outcomes = seeds.map((seed) =>
 const judged = outcomes.flatMap((outcome) => outcome.judged)
 const sum = (of: (outcome: (typeof outcomes)[number]) => number) => outcomes.reduce((all, outcome) => all + of(outcome), 0)
 
-console.table(tabulate(judged).map(({ kind, strength, found, of }) => ({ kind, strength, found, of, recall: (found / of).toFixed(2) })))
+console.table(
+  tabulate(outcomes).map(({ kind, strength, found, of, precision }) => ({
+    ...{ kind, strength, found, of, recall: (found / of).toFixed(2), precision: precision?.toFixed(2) ?? '-' },
+  })),
+)
 const found = judged.filter(({ foundAfter }) => foundAfter !== null)
 const falseAlerts = outcomes.flatMap((outcome) => outcome.falseAlerts)
 const weeks = sum(({ integrationWeeks }) => integrationWeeks)

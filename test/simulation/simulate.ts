@@ -24,6 +24,8 @@ export interface Judged {
 
 export interface Outcome {
   readonly judged: readonly Judged[]
+  /** Within an attack or soon after it. */
+  readonly trueAlerts: readonly Finding[]
   readonly falseAlerts: readonly Finding[]
   /** Findings that only say that a destination is new, outside of attacks. */
   readonly infos: readonly Finding[]
@@ -86,6 +88,7 @@ export function simulate({ seed, integrations: count, days, sliceMinutes }: Sett
   const others = findings.filter((finding) => !attacks.some((attack) => isOf(attack, finding)))
   return {
     judged,
+    trueAlerts: findings.filter((finding) => finding.severity !== 'info' && !others.includes(finding)),
     falseAlerts: others.filter(({ severity }) => severity !== 'info'),
     infos: others.filter(({ severity }) => severity === 'info'),
     integrationWeeks: (count * days) / 7,
@@ -99,14 +102,28 @@ export interface Line {
   readonly strength: Strength
   readonly found: number
   readonly of: number
+  /** Of the alerts of the rules that found such attacks, the part that was of an attack; `null` where none was found. */
+  readonly precision: number | null
 }
 
-/** Recall per kind and strength. */
-export function tabulate(judged: readonly Judged[]): readonly Line[] {
+/** Recall and precision per kind and strength. */
+export function tabulate(outcomes: readonly Pick<Outcome, 'judged' | 'trueAlerts' | 'falseAlerts'>[]): readonly Line[] {
+  const judged = outcomes.flatMap((outcome) => outcome.judged)
+  const countBy = (rules: ReadonlySet<string>, alerts: readonly Finding[]) => alerts.filter(({ rule }) => rules.has(rule)).length
   return attackKinds.flatMap((kind) =>
     strengths.map((strength) => {
       const all = judged.filter(({ attack }) => attack.kind === kind && attack.strength === strength)
-      return { kind, strength, found: all.filter(({ foundAfter }) => foundAfter !== null).length, of: all.length }
+      const rules = new Set(all.flatMap((each) => each.rules))
+      const right = countBy(
+        rules,
+        outcomes.flatMap(({ trueAlerts }) => trueAlerts),
+      )
+      const wrong = countBy(
+        rules,
+        outcomes.flatMap(({ falseAlerts }) => falseAlerts),
+      )
+      const found = all.filter(({ foundAfter }) => foundAfter !== null).length
+      return { kind, strength, found, of: all.length, precision: right === 0 ? null : right / (right + wrong) }
     }),
   )
 }
