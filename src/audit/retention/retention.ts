@@ -73,11 +73,13 @@ export function createRetention(options: RetentionOptions): Retention {
 
   async function look(): Promise<number> {
     if (keep.forMs === null && keep.bytes === null) return 0
+    // Of the moment of the look, however long it takes.
+    const nowMs = wallClock()
     const bundles = await findBundles(folder, known)
     known = bundles
     const next = wanted()
     const end = await firstKept(bundles, {
-      ...{ keep, nowMs: wallClock() },
+      ...{ keep, nowMs },
       wanted: next === null ? null : Math.floor(next / tileWidth),
       newestIn: (index) => newestIn(folder, index),
     })
