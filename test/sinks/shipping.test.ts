@@ -1,7 +1,7 @@
 /** Shipping to one sink: everything, in order, at least once, whatever becomes of the receiver and of the process. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { Refused, type Shipped } from '../../src/sinks/sink.ts'
 import { eventually } from '../support/eventually.ts'
 import { createGrowingLog } from '../support/growing-log.ts'
@@ -9,6 +9,14 @@ import { createReceiver, shipTo } from '../support/receiver.ts'
 
 const isShipped = (shipping: ReturnType<typeof shipTo>, next: number) =>
   eventually(`${next} records are shipped`, () => shipping.progress().next === next)
+/** A shipper that has shipped the first records of a log, and has ended. */
+async function shipped(t: TestContext, log: ReturnType<typeof createGrowingLog>, count: number) {
+  log.append(count)
+  const shipping = shipTo(t, log, createReceiver())
+  await isShipped(shipping, count)
+  await shipping.close(count, 1000)
+  return shipping
+}
 const indexesOf = (items: readonly Shipped[]) => items.map((item) => (item.kind === 'record' ? item.index : `checkpoint ${item.size}`))
 const seqOf = ({ text }: Shipped) => Number(JSON.parse(text).seq)
 
@@ -177,10 +185,7 @@ test('each checkpoint is shipped once, behind the records that it covers', async
 test('another log in the same place is shipped from its beginning, and it is recorded what of the other may be missing', async (t) => {
   const log = createGrowingLog(t)
   const { origin } = log
-  log.append(4)
-  const first = shipTo(t, log, createReceiver())
-  await isShipped(first, 4)
-  await first.close(4, 1000)
+  const first = await shipped(t, log, 4)
   log.replace('sallyport/another')
   log.append(2)
   const receiver = createReceiver()
@@ -194,10 +199,7 @@ test('another log in the same place is shipped from its beginning, and it is rec
 
 test('what a closed log had left is shipped before the log that goes on, each in its order and with its checkpoint', async (t) => {
   const log = createGrowingLog(t)
-  log.append(4)
-  const first = shipTo(t, log, createReceiver())
-  await isShipped(first, 4)
-  await first.close(4, 1000)
+  const first = await shipped(t, log, 4)
   log.append(3)
   log.checkpoint()
   const left = log.lines.slice(4)
@@ -224,10 +226,7 @@ test('what a closed log had left is shipped before the log that goes on, each in
 test('what a closed log has lost is recorded, and holds up nothing', async (t) => {
   const log = createGrowingLog(t)
   const { origin } = log
-  log.append(4)
-  const first = shipTo(t, log, createReceiver())
-  await isShipped(first, 4)
-  await first.close(4, 1000)
+  const first = await shipped(t, log, 4)
   log.append(2)
   log.checkpoint(9)
   log.close('2026-11-01T00-00-00-000Z', 'sallyport/second')
@@ -243,10 +242,7 @@ test('what a closed log has lost is recorded, and holds up nothing', async (t) =
 
 test('records that retention removed before they were shipped are counted, recorded, and named by the next record', async (t) => {
   const log = createGrowingLog(t)
-  log.append(10)
-  const first = shipTo(t, log, createReceiver())
-  await isShipped(first, 10)
-  await first.close(10, 1000)
+  const first = await shipped(t, log, 10)
   log.append(10)
   log.prune(15)
   const receiver = createReceiver()

@@ -1,4 +1,5 @@
 /** What the commands for alerts print for people. Names come from integrations: nothing of them acts on a terminal. */
+import type { Measured } from '../../detect/index.ts'
 import { visibleText } from '../../text/index.ts'
 import { asTable } from '../audit/index.ts'
 
@@ -12,14 +13,7 @@ export interface ShownAlert {
   readonly destination: string | null
   readonly title: string
   readonly detail: string
-  readonly measures: readonly {
-    readonly measure: string
-    readonly value: number
-    readonly median: number | null
-    readonly mad: number | null
-    readonly deviations: number | null
-    readonly samples: number
-  }[]
+  readonly measures: readonly Measured[]
   readonly ids: readonly string[]
   readonly playbook: string
   readonly count: number
