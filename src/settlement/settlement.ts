@@ -132,10 +132,14 @@ export class Settlement extends PassingBytes {
     } catch (error) {
       this.report(error)
     }
+    const integration = this.who?.integration ?? null
     try {
-      const integration = this.who?.integration ?? null
-      this.stations.usage.settled(integration, this.origin, outcome, this.traced(outcome))
       this.stations.watch?.settled(this.watched, integration, this.arrival.id, this.arrival.at, outcome)
+    } catch (error) {
+      this.report(error)
+    }
+    try {
+      this.stations.usage.settled(integration, this.origin, outcome, this.traced(outcome))
     } catch (error) {
       this.report(error)
     }

@@ -99,6 +99,23 @@ test('the stations come in their order, and nothing is performed before the deci
   ])
 })
 
+test('a request is settled where it is watched and where it is counted, whichever of the two fails', async () => {
+  const { seen, bugs, stations, arrival } = arrange(null)
+  const broken = () => {
+    throw new TypeError('a bug')
+  }
+  const watch = { decided: () => null, settled: () => void seen.push('watched') }
+  const ended = async (changed: object) => {
+    seen.length = 0
+    const settling = await createPipeline({ ...stations, ...changed } as unknown as Stations)(arrival)
+    settling.settle({ complete: true })
+    return seen.slice(-2)
+  }
+  assert.deepEqual(await ended({ watch, usage: { settled: broken } }), ['settled', 'watched'])
+  assert.deepEqual(await ended({ watch: { ...watch, settled: broken } }), ['settled', 'metered'])
+  assert.equal(bugs.length, 2)
+})
+
 /** Its policy looks at a body, which `onRead` is called to bring. */
 function arrangeBody(onRead: () => void) {
   const { seen, stations, arrival } = arrange(null)
