@@ -1,11 +1,12 @@
 /** What was judged and what an origin saw, of the same requests: nothing that passes may differ. */
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { readRecords } from '../../src/records/index.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, type Installation, manifest, proxyHeader, startChild } from '../support/installation.ts'
 import { opening, watchSession } from '../support/raw-http2.ts'

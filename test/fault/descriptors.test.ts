@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { renameSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { watchFolder } from '../../src/files/index.ts'
@@ -12,6 +12,7 @@ import { verifyAudit } from '../../src/proof/index.ts'
 import { createDescriptors } from '../../src/shares/index.ts'
 import { eachCase, times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { connect } from '../support/connect.ts'
 import { countDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
@@ -23,7 +24,7 @@ const limit = 120
 const isLinux = process.platform === 'linux'
 
 async function openIdle(t: TestContext, port: number, count: number): Promise<Socket[]> {
-  const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1'))
   t.after(() => {
     for (const socket of sockets) socket.destroy()
   })

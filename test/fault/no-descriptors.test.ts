@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { countDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import { driveHttp } from '../support/http-drive.ts'
@@ -62,7 +62,7 @@ test('a gateway without a descriptor left answers what it records, and takes cal
   assert.ok(received.filter(({ status }) => status === 200).length >= 300, 'connections that were there were served')
   await requireRecorded(folder, received)
   // Most of these find no descriptor, and the gateway is none the worse.
-  const waiting = Array.from({ length: 20 }, () => connect(child.proxyPort, '127.0.0.1').on('error', () => {}))
+  const waiting = Array.from({ length: 20 }, () => connect(child.proxyPort, '127.0.0.1'))
   await Promise.all(waiting.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
   limit(4096)
   eachCase(waiting, (socket) => {

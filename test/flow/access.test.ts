@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { loadConfig } from '../../src/config/index.ts'
@@ -12,6 +11,7 @@ import { startGateway } from '../../src/gateway/gateway.ts'
 import { installationWithRules, sallyport as policyCommand } from '../support/author.ts'
 import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { exchangeRaw, type Installation, main, manifest, portOf, type Running, startHere } from '../support/installation.ts'
@@ -224,7 +224,7 @@ test('a suspended integration is cut and refused, over a restart too, until it i
   const { installation, status, origin } = await arrange(t)
   const running = await startHere(t, installation)
   const credentials = Buffer.from('weather:weather-token').toString('base64')
-  const slow = connect(running.proxyPort, '127.0.0.1').on('error', () => {})
+  const slow = connect(running.proxyPort, '127.0.0.1')
   slow.write(`GET http://localhost:${origin.port}/slow HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic ${credentials}\r\n\r\n`)
   await once(slow, 'data')
   const tunnel = await openTunnel(running.proxyPort, `127.0.0.1:${origin.port}`)

@@ -104,7 +104,7 @@ test('the token is not passed on through the proxy or inside an interception eit
 test('the token is not passed on over HTTP/2 either, inside an interception or to the proxy in the clear', async (t) => {
   const { installation, plain, secure, proxyPort, seenBy } = await arrange(t)
   const inside = await openSession(t, installation, { proxyPort, port: secure.port })
-  const clear = connectHttp2(`http://127.0.0.1:${proxyPort}`)
+  const clear = connectHttp2(`http://127.0.0.1:${proxyPort}`).on('error', () => {})
   t.after(() => clear.destroy())
   const to = { ':scheme': 'http', ':authority': `localhost:${plain.port}`, 'proxy-authorization': basic }
   await eachCase(

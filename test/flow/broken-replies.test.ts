@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { eachCase, times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, proxyHeader, startHere } from '../support/installation.ts'
@@ -58,7 +58,7 @@ for (const door of ['proxy', 'services'] as const) {
       const i = round + 1
 
       await exchangeRaw(proxyPort, head(door, '/large')).catch(() => {})
-      const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+      const caller = connect(proxyPort, '127.0.0.1')
       caller.write(head(door, '/waits'))
       await once(caller, 'data')
       caller.resetAndDestroy()
@@ -81,7 +81,7 @@ test('metrics and usage say which end broke a reply off, and do not count it as 
   const { installation, proxyPort, head, ends, gateway } = await arrange(t)
   await exchangeRaw(proxyPort, head('proxy', '/whole'))
   await eachCase(['/breaks', '/large'], (path) => exchangeRaw(proxyPort, head('proxy', path)).catch(() => {}))
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(head('proxy', '/waits'))
   await once(caller, 'data')
   caller.resetAndDestroy()

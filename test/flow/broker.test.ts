@@ -15,10 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { request } from 'node:http'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase, times, until } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, manifest, startChild, startHere } from '../support/installation.ts'

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, type NetworkSource, toLocalhost } from '../support/grant.ts'
 import { answerOf, ask, openSession } from '../support/http2.ts'
@@ -138,7 +138,7 @@ test('a gRPC call inside gets its status', async (t) => {
 test('HTTP/2 in the clear, as gRPC without TLS begins, gets the denial as a stream', async (t) => {
   const { proxyPort } = await arrange(t)
   const socket = await openTunnel(proxyPort, `${denied}:80`)
-  const session = connectHttp2(`http://${denied}`, { createConnection: () => socket })
+  const session = connectHttp2(`http://${denied}`, { createConnection: () => socket }).on('error', () => {})
   const closed = once(session, 'close')
   const { headers } = await ask(session, { ':path': '/a.B/C', ':method': 'POST', 'content-type': 'application/grpc' }, 'body')
   assert.deepEqual([headers[':status'], headers['grpc-status']], [200, '7'])
@@ -174,7 +174,7 @@ test('a caller that asks nothing inside, or does not trust the CA, is recorded w
   const left = await openInside(installation, to)
   left.destroy()
   const opened = await openTunnel(to.proxyPort, `${denied}:443`)
-  const distrusting = connectTls({ socket: opened, servername: denied, ca: [] })
+  const distrusting = connectTls({ socket: opened, servername: denied, ca: [] }).on('error', () => {})
   await once(distrusting, 'error')
   const ends = await eventually('both are settled', () => {
     const found = installation.records().filter(({ type, problem }) => type === 'settled' && problem === 'policy-denied')
@@ -201,7 +201,7 @@ test('a refusal while the gateway shuts down is read inside', async (t) => {
   const closed = gateway.close()
   socket.write(`${auth}\r\n`)
   await eventually('it is answered', () => String(socket.read() ?? '').includes('Connection Established'))
-  const secure = connectTls({ socket, servername: 'inside.example', ca: installation.read('state/ca/ca.crt') })
+  const secure = connectTls({ socket, servername: 'inside.example', ca: installation.read('state/ca/ca.crt') }).on('error', () => {})
   const reply = readAll(secure)
   secure.write('GET / HTTP/1.1\r\nHost: inside.example\r\n\r\n')
   assert.match(await reply, /^HTTP\/1\.1 503 draining\r\n.*retry-after: 5\r\n/is)

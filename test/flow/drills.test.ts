@@ -1,6 +1,5 @@
 /** Drills against a gateway that runs: what they send, what they need, and that nothing of them is left. */
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { requireReady } from '../../src/cli/drill/prerequisites.ts'
@@ -10,6 +9,7 @@ import { createProgram } from '../../src/cli/index.ts'
 import { loadConfig, rulesFrom } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import { eachCase } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, portOf } from '../support/installation.ts'
 

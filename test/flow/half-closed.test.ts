@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { connect } from '../support/connect.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
@@ -83,7 +84,7 @@ test('a caller that ends its side behind its request gets its reply, through eve
   // One that waits is asked whether it is there, in words that any client passes over.
   const waiting = sendAndEnd(open(), `${proxied('GET', '/slow')}\r\n`)
   await eventually('the origin is asked', () => held.length === 1)
-  const gone = connect({ port: proxyPort, host: '127.0.0.1' }).on('error', () => {})
+  const gone = connect({ port: proxyPort, host: '127.0.0.1' })
   gone.write(`${proxied('GET', '/slow')}\r\n`)
   await eventually('the origin is asked again', () => held.length === 2)
   gone.destroy()

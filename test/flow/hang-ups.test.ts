@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startOrigins } from '../fuzz/origins.ts'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, manifest, proxyHeader, startHere } from '../support/installation.ts'
@@ -344,7 +345,7 @@ test('a caller that leaves while its bytes wait for their bucket waits no longer
   const { proxyPort } = await startHere(t, installation)
   const open = async (name: keyof typeof cells) => {
     const before = installation.records().length
-    const socket = connect(proxyPort, '127.0.0.1').on('error', () => {})
+    const socket = connect(proxyPort, '127.0.0.1')
     socket.write(`${cells[name]}Host: localhost\r\nProxy-Authorization: ${proxyHeader(name)}\r\n\r\n`)
     const decided = await eventually(`${name} is decided`, () =>
       installation

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { times, until } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startChild, startHere } from '../support/installation.ts'
@@ -47,7 +48,7 @@ test('a caller that resets after a CONNECT that no door serves ends its own conn
   })
   const child = await startChild(t, installation)
   await times(50, async () => {
-    const socket = connect(child.proxyPort, '127.0.0.1').on('error', () => {})
+    const socket = connect(child.proxyPort, '127.0.0.1')
     socket.write(connectTo(1), () => socket.resetAndDestroy())
     await once(socket, 'close')
   })
@@ -147,7 +148,7 @@ for (const [what, takeover] of [
       },
     })
     const { proxyPort } = await startHere(t, installation)
-    const socket = connect(proxyPort, '127.0.0.1').on('error', () => {})
+    const socket = connect(proxyPort, '127.0.0.1')
     socket.write(`${get(origin.port, '/first', false)}${get(origin.port, '/second', false)}${get(origin.port, '/third', false)}${takeover}`)
     const ids = (...types: readonly string[]) =>
       installation

@@ -1,12 +1,12 @@
 /** Life and death: readiness, drain, signals, and reloads that fail. */
 
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { eachCase, until } from '../support/cases.ts'
 import { command } from '../support/command.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, manifest, proxyHeader, root, startChild, startHere } from '../support/installation.ts'

@@ -1,11 +1,11 @@
 /** The audit log as a live stream: filters, resumption, masks, and readers that do not read. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type AdminGateway, askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
 import { eachCase, times, until } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { curlUntil, openEvents, type ServerEvent } from '../support/event-stream.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { exchangeRaw, manifest, proxyHeader } from '../support/installation.ts'
@@ -205,7 +205,7 @@ test('a flood of connections that prove nothing ends no stream', async (t) => {
   const gateway = await start(t)
   const stream = await openEvents(t, gateway.adminPort, '/v1/audit/stream', auditor)
   await times(100, () => {
-    const socket = connect(gateway.adminPort, '127.0.0.1').on('error', () => {})
+    const socket = connect(gateway.adminPort, '127.0.0.1')
     t.after(() => socket.destroy())
     return once(socket, 'connect')
   })

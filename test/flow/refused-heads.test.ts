@@ -103,7 +103,7 @@ test('a caller that does not trust the CA is recorded under its integration and 
     const socket = await openTunnel(proxyPort, 'inside.test:443')
     return new Promise((resolve) => {
       const secure = connectTls({ socket, servername, ca: [], ...tls })
-      secure.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      secure.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
       secure.once('secureConnect', () => resolve('trusted'))
     })
   }

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startChild, startHere } from '../support/installation.ts'

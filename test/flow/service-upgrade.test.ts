@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, type ServiceSource } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
@@ -99,7 +100,7 @@ test('what the service says besides the handshake stays behind, and when it brea
 
 test('a caller that goes away takes its connection to the service with it', async (t) => {
   const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening))
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(upgrade())
   await once(caller, 'data')
   const gone = once(sockets[0] as Socket, 'close')
@@ -144,7 +145,7 @@ test('an upgrade after a request whose reply is pending is refused after that re
 
 test('of several protocols a WebSocket is the one that is asked for', async (t) => {
   const { proxyPort, heads, sockets } = await arrange(t, (socket) => socket.write(opening))
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(upgrade().replace('Upgrade: websocket', 'Upgrade: h2c, WebSocket'))
   const [answer] = await once(caller, 'data')
   assert.match(String(answer), /^HTTP\/1\.1 101 /)
@@ -158,7 +159,7 @@ test('frames are counted, those that come with the handshake too, and the handsh
     socket.write(Buffer.concat([Buffer.from(opening), frame('12345')]))
     socket.on('data', () => socket.end(frame('678')))
   })
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(upgrade() + callersFrame('early').toString('latin1'), 'latin1')
   let answer = ''
   caller.on('data', (chunk: Buffer) => {
@@ -181,7 +182,7 @@ test('the 101 is the gateway’s own, with what the service chose', async (t) =>
       ),
     ),
   )
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(upgrade('Upgrade', 'Sec-WebSocket-Protocol: chat, talk\r\nSec-WebSocket-Extensions: permessage-deflate\r\n'))
   const [answer] = await once(caller, 'data')
   assert.match(String(answer), /^HTTP\/1\.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n/)
@@ -250,7 +251,7 @@ test('a switch to another protocol is a 502', async (t) => {
 
 test('an idle WebSocket is cut on both sides, and one that carries frames stays open', async (t) => {
   const { proxyPort, sockets, settled } = await arrange(t, (socket) => socket.write(opening), '', 'websockets: { idleTimeout: 1s }')
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(upgrade())
   await once(caller, 'data')
   const began = performance.now()
@@ -266,7 +267,7 @@ test('an idle WebSocket is cut on both sides, and one that carries frames stays 
 
 test('a caller that only half closes, or leaves before the service has answered, is one that has left', async (t) => {
   const { proxyPort, sockets, settled } = await arrange(t, () => {})
-  const caller = connect(proxyPort, '127.0.0.1').on('error', () => {})
+  const caller = connect(proxyPort, '127.0.0.1')
   caller.write(upgrade(), () => caller.end())
   assert.equal((await settled())?.['problem'], 'client-closed')
   await eventually('the service’s connection has closed', () => sockets.every(({ destroyed }) => destroyed))

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
-import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
@@ -80,7 +80,7 @@ test('a caller that goes away ends its request while a name is resolved or an ad
   const { installation, proxyPort, requests, server } = await arrange(t)
   await eachCase(Object.entries(requests), async ([what, request]) => {
     const before = installation.records().length
-    const socket = connect(proxyPort, '127.0.0.1', () => socket.write(request)).on('error', () => {})
+    const socket = connect(proxyPort, '127.0.0.1', () => socket.write(request))
     const decided = await eventually(`${what} is decided`, () =>
       installation
         .records()

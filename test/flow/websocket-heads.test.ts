@@ -1,8 +1,8 @@
 /** What stands around the handshake of a WebSocket, before and behind it, through every door: nothing of it is taken for a request, or for a part of one. */
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { exchangeRaw, proxyHeader } from '../support/installation.ts'
 import { callersFrame, frame, upgradeHeaders } from '../support/websocket.ts'

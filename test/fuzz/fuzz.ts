@@ -1,10 +1,11 @@
 /** Hostile requests over every door, in HTTP/1.1. */
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
+import { connect } from '../support/connect.ts'
 import {
   type Child,
   createInstallation,

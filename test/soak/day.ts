@@ -1,10 +1,10 @@
 /** What a gateway is asked in an hour of an ordinary day, and by its operator, as one round: every door, denials, floods, tunnels, WebSockets, callers that leave. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { askGateway } from '../../src/cli/admin-client.ts'
+import { connect } from '../support/connect.ts'
 import { exchangeRaw, type Installation, manifest, proxyHeader } from '../support/installation.ts'
 import { exchangeInside, openTunnel } from '../support/tunnel.ts'
 
@@ -84,7 +84,7 @@ export async function traffic({ installation, proxyPort, ports: { plain, tls, ec
     }),
     many(4, async () => {
       // Leaves in the middle of an answer.
-      const socket = connect(proxyPort, '127.0.0.1').on('error', () => {})
+      const socket = connect(proxyPort, '127.0.0.1')
       socket.write(`GET ${http}/v1/slow HTTP/1.1\r\nHost: localhost:${plain}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
       await once(socket, 'data')
       socket.destroy()

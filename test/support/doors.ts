@@ -1,9 +1,10 @@
 /** The doors that carry requests: forward proxy, named service, and inside an interception; all lead to one origin, which speaks TLS as well. */
 import { mkdirSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createOriginCertificate, type OriginCertificate } from './certificates.ts'
+import { connect } from './connect.ts'
 import { createInstallation, type Installation, manifest, proxyHeader, startHere } from './installation.ts'
 import { openInside } from './tunnel.ts'
 

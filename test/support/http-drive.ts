@@ -1,5 +1,6 @@
 /** A caller that asks one request after the other over one connection, and notes what it was answered. */
-import { connect } from 'node:net'
+
+import { connect } from './connect.ts'
 import { proxyHeader } from './installation.ts'
 import type { Received } from './recording-clients.ts'
 

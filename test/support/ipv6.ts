@@ -1,5 +1,5 @@
 /** Whether this machine has the IPv6 loopback address. */
-import { connect } from 'node:net'
+import { connect } from './connect.ts'
 
 export function hasIpv6(): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 /** Callers of a recording server, and what they received compared with the records in its log. */
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { type Verification, verifyAudit } from '../../src/proof/index.ts'
+import { connect } from './connect.ts'
 import { textOf, walNames } from './log-records.ts'
 
 export interface Received {

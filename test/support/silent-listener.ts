@@ -1,9 +1,9 @@
 /** An address that answers nobody: its port is open and its queue is full, so that the kernel drops whatever else knocks. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import type { TestContext } from 'node:test'
 import { endingWithUs } from './children.ts'
+import { connect } from './connect.ts'
 
 /** Queue of connections that nobody accepts; Linux takes one more than it is told. */
 const backlog = 1
@@ -23,7 +23,7 @@ export async function startSilentListener(t: TestContext, host = '127.0.0.1', po
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   const bound = Number(line.toString())
   for (let i = 0; i <= backlog; i += 1) {
-    const socket = connect(bound, host).on('error', () => {})
+    const socket = connect(bound, host)
     t.after(() => void socket.destroy())
     await once(socket, 'connect')
   }

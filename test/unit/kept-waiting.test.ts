@@ -1,7 +1,7 @@
 /** Callers that leave while the gateway keeps them waiting: its listener and its path over real sockets, with waits that nothing but a hang-up ends. */
 
 import assert from 'node:assert/strict'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { Arrival, Integration, Stations, TunnelRequest } from '../../src/core/index.ts'
@@ -15,6 +15,7 @@ import {
 } from '../../src/ingress/index.ts'
 import { createPipeline, type Handle } from '../../src/pipeline.ts'
 import { eachCase, times } from '../support/cases.ts'
+import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 
 const integration = { name: 'weather', limits: { connections: 100 } } as Integration
@@ -103,7 +104,7 @@ test('a caller that resets its connection while its refusal is delayed is settle
   const { opened, settled, port } = await startListener(t)
   await eachCase(Object.entries(requests), async ([what, request]) => {
     const [before, ended] = [opened.length, settled.length]
-    const socket = connect(port, '127.0.0.1', () => socket.write(request)).on('error', () => {})
+    const socket = connect(port, '127.0.0.1', () => socket.write(request))
     await eventually(`${what} has arrived`, () => opened.length > before)
     socket.resetAndDestroy()
     await eventually(`${what} is settled`, () => settled.length > ended)
@@ -114,7 +115,7 @@ test('a caller that resets its connection while its refusal is delayed is settle
 
 test('what stands behind a request whose refusal is kept back is not read', async (t) => {
   const { opened, port } = await startListener(t)
-  const socket = connect(port, '127.0.0.1').on('error', () => {})
+  const socket = connect(port, '127.0.0.1')
   t.after(() => socket.destroy())
   socket.write(requests.proxy)
   await eventually('it has arrived', () => opened.length > 0)
@@ -166,7 +167,7 @@ for (const [how, leave] of [
 ] as const)
   test(`a caller that ${how} its connection while it waits for a leaf waits no longer, and is recorded`, async (t) => {
     const { settled, waiting, port } = await startIntercepting(t)
-    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    const socket = connect(port, '127.0.0.1')
     const secure = connectTls({ socket, servername: 'a.example' }).on('error', () => {})
     await eventually('it waits for a leaf', () => waiting.has('a.example'))
     leave(socket)

@@ -68,6 +68,12 @@ test('a loop, a branch and a sleep in a test are found, and those of a fake or o
   assert.deepEqual(right.map(fileOf).flatMap(found), [])
 })
 
+test('no test connects a socket whose reset would end its process (test/support/connect.ts)', () => {
+  const paths = globSync('test/{differential,fault,flow,fuzz,policy,property,soak,support,unit}/**/*.ts', { cwd: root })
+  const isBare = (path: string) => /\bconnect\b[^}]*\} from 'node:net'/.test(readFileSync(join(root, path), 'utf8'))
+  assert.deepEqual(paths.filter(isBare), [])
+})
+
 /** One test is a campaign of random rounds, whose number comes from outside. */
 const campaigns: ReadonlySet<string> = new Set(
   [
