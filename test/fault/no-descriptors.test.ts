@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { countDescriptors } from '../support/descriptors.ts'
 import { eventually } from '../support/eventually.ts'
 import { driveHttp } from '../support/http-drive.ts'
@@ -14,6 +13,7 @@ import { createInstallation, manifest, networkTo, startChild } from '../support/
 import { walNames } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
 import { type Received, requireRecorded } from '../support/recording-clients.ts'
+import { connect } from '../support/sockets.ts'
 
 const probe = spawnSync('prlimit', ['--pid', String(process.pid), '--nofile'], { encoding: 'utf8' })
 const skip =

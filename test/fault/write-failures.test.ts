@@ -10,12 +10,12 @@ import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
 import { verifyAudit } from '../../src/proof/index.ts'
 import { times } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { FailingFile, type FailureKind, failureKinds } from '../support/failing-file.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, type Installation, manifest, networkTo, portOf, proxyHeader } from '../support/installation.ts'
 import { textOf } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 
 const failures = Number(process.env['SALLYPORT_WRITE_FAILURES'] ?? 40)
 /** A start reads the last segment: a log of thousands of failures is not what is tested. */

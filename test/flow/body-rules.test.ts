@@ -11,12 +11,12 @@ import { pipeline } from 'node:stream/promises'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, proxyHeader, startChild } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 import { rego } from '../support/rego.ts'
+import { connect } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')

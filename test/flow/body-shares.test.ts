@@ -6,12 +6,12 @@ import { mkdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { eachCase, times } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
 import { rego } from '../support/rego.ts'
+import { connect } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 
 const test = await testWith('compiler')

@@ -5,11 +5,11 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { eachCase, times } from '../support/cases.ts'
 import { command } from '../support/command.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 
 async function arrange(t: TestContext) {
   const origin = await startOrigin(t, {

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { times } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { walNames } from '../support/log-records.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 
 async function arrange(t: TestContext, config: string) {
   const origin = await startOrigin(t, {

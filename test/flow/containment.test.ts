@@ -15,12 +15,12 @@ import { askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { command } from '../support/command.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { openSession } from '../support/http2.ts'
 import { createInstallation, exchangeRaw, type Installation, main, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
 

@@ -9,9 +9,9 @@ import { createProgram } from '../../src/cli/index.ts'
 import { loadConfig, rulesFrom } from '../../src/config/index.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, portOf } from '../support/installation.ts'
+import { connect } from '../support/sockets.ts'
 
 async function arrange(t: TestContext, config = 'watch: {}') {
   const installation = createInstallation(t, { config })

@@ -8,11 +8,11 @@ import { type TestContext, test } from 'node:test'
 import { type ProblemCode, problems } from '../../src/core/index.ts'
 import { startOrigins } from '../fuzz/origins.ts'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, type Installation, proxyHeader, root, startHere } from '../support/installation.ts'
+import { connect } from '../support/sockets.ts'
 
 const unfinished = 'Content-Length: 1000000\r\n\r\nhello'
 

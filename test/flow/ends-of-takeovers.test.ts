@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, proxyHeader, root, startHere } from '../support/installation.ts'
 import { everySlotIsFree } from '../support/slots.ts'
+import { connect, createServer } from '../support/sockets.ts'
 import { endless, opened, upgradeHeaders } from '../support/websocket.ts'
 
 /** One end of what was opened, which leaves its own half open until a test ends it. */

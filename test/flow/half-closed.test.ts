@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { connect } from '../support/connect.ts'
 import { startDoors } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect, createServer } from '../support/sockets.ts'
 import { openInside, openTunnel } from '../support/tunnel.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { headerOf, startRawOrigin } from '../support/raw-origin.ts'
+import { connect } from '../support/sockets.ts'
 
 test('bytes of headers are the same in front of a body that waits as in front of one that is there', async (t) => {
   const waiting: Socket[] = []

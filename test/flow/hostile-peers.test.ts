@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { times, until } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startChild, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect, createServer } from '../support/sockets.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`
 const connectTo = (port: number) => `CONNECT localhost:${port} HTTP/1.1\r\nHost: localhost:${port}\r\n${auth}\r\n`

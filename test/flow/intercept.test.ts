@@ -6,11 +6,11 @@ import type { RequestListener } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { eachCase, until } from '../support/cases.ts'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 import { exchangeInside, openInside, readAll } from '../support/tunnel.ts'
 
 async function arrange(t: TestContext, answer?: RequestListener, http = 'headersTimeout: 1h') {

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type AdminGateway, askAdmin, bearer, startAdminGateway } from '../support/admin-gateway.ts'
 import { eachCase, times, until } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { curlUntil, openEvents, type ServerEvent } from '../support/event-stream.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { exchangeRaw, manifest, proxyHeader } from '../support/installation.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 
 const auditor = bearer('token-of-the-auditor')
 const seeing = bearer('token-of-the-seeing')

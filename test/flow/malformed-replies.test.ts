@@ -1,7 +1,7 @@
 /** Replies that break HTTP, or never end: through every door the caller gets one bounded answer, the origin's connection is not used again, and there is one record. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { eachCase } from '../support/cases.ts'
@@ -9,6 +9,7 @@ import { createOriginCertificate } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, type Installation, proxyHeader, startHere } from '../support/installation.ts'
+import { createServer as createTcpServer } from '../support/sockets.ts'
 import { exchangeInside } from '../support/tunnel.ts'
 
 /** Writes as long as the other side takes it, and lets that have its turns: it is in the same process. */

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { createInstallation, manifest, proxyHeader, startHere } from '../support/installation.ts'
 import { rego } from '../support/rego.ts'
+import { connect, createServer } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 import { framesOf, opened, upgradeHeaders } from '../support/websocket.ts'
 

@@ -3,14 +3,12 @@
 import assert from 'node:assert/strict'
 import { chmodSync, cpSync, rmSync, statSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { walName } from '../../src/records/index.ts'
 import { eachCase, times, until } from '../support/cases.ts'
 import { command } from '../support/command.ts'
-import { connect } from '../support/connect.ts'
 import { createFolder } from '../support/folder.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import {
@@ -25,6 +23,7 @@ import {
 } from '../support/installation.ts'
 import { oldNode } from '../support/machine.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect, createServer } from '../support/sockets.ts'
 
 const sallyport = (installation: Installation, ...args: string[]) =>
   command(process.execPath, [main, ...args, '--config', installation.configFile])

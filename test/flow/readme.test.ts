@@ -4,13 +4,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
 import { command } from '../support/command.ts'
 import { root } from '../support/installation.ts'
 import { recordsIn } from '../support/log-records.ts'
+import { createServer } from '../support/sockets.ts'
 
 const lines = readFileSync(join(root, 'README.md'), 'utf8').split('\n')
 const pasted = (form: RegExp) => lines.filter((line) => form.test(line)).map((line) => line.trim())

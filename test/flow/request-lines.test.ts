@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { startRawOrigin } from '../support/raw-origin.ts'
+import { connect } from '../support/sockets.ts'
 import { exchangeInside, openTunnel, readAll } from '../support/tunnel.ts'
 
 const auth = `Proxy-Authorization: ${proxyHeader('weather')}\r\n`

@@ -8,12 +8,12 @@ import fc from 'fast-check'
 import { forwardableHeaders } from '../../src/ingress/headers.ts'
 import { headersOf } from '../../src/text/index.ts'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, proxyHeader, startHere } from '../support/installation.ts'
 import { type RawRequest, startRawOrigin } from '../support/raw-origin.ts'
 import { rego } from '../support/rego.ts'
+import { connect } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')

@@ -9,12 +9,12 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { eachCase, until } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, proxyHeader, startHere } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 import { rego } from '../support/rego.ts'
+import { connect } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler')

@@ -8,11 +8,11 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
 import { command } from '../support/command.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
 import { createInstallation, exchangeRaw, main, portOf, proxyHeader } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 
 const post = (destination: string, length: number) =>
   `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`

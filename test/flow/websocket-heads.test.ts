@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { exchangeRaw, proxyHeader } from '../support/installation.ts'
+import { connect } from '../support/sockets.ts'
 import { callersFrame, frame, upgradeHeaders } from '../support/websocket.ts'
 import { startWebSocketDoors, type WebSocketCaller, webSocketDoors } from '../support/websocket-doors.ts'
 

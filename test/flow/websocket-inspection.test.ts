@@ -12,9 +12,9 @@ import { Direction } from '../../src/websocket/bounds.ts'
 import { type InspectMessage, openWebSocket, type WebSocketMessage } from '../../src/websocket/index.ts'
 import { Inspection } from '../../src/websocket/inspection.ts'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { noProgress } from '../support/outcome.ts'
+import { connect } from '../support/sockets.ts'
 import { callersFrame, upgradeHeaders } from '../support/websocket.ts'
 
 const maxMessageBytes = 100_000

@@ -5,7 +5,6 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createOriginCertificate } from '../support/certificates.ts'
-import { connect } from '../support/connect.ts'
 import {
   type Child,
   createInstallation,
@@ -16,6 +15,7 @@ import {
   startChild,
 } from '../support/installation.ts'
 import { rego } from '../support/rego.ts'
+import { connect } from '../support/sockets.ts'
 import { connectionBelow, exchangeInside, openInside } from '../support/tunnel.ts'
 import { createGenerate, createRandom, type Sent } from './generate.ts'
 import { hammer } from './hammer.ts'

@@ -1,7 +1,8 @@
 /** An origin that misbehaves as its path says; everything else it answers. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { createServer } from '../support/sockets.ts'
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
 

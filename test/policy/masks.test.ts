@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { readBundle } from '../../src/bundles/index.ts'
 import { type Compile, commandFolders, createCompile } from '../../src/opa/index.ts'
@@ -20,6 +20,7 @@ import { type Event, startCollector } from '../support/collector.ts'
 import { composed } from '../support/composed.ts'
 import { createFolder } from '../support/folder.ts'
 import { findOpa } from '../support/opa.ts'
+import { createServer } from '../support/sockets.ts'
 import { testWith } from '../support/tools.ts'
 
 const compilerTest = await testWith('compiler', 'opa')

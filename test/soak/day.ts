@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { askGateway } from '../../src/cli/admin-client.ts'
-import { connect } from '../support/connect.ts'
 import { exchangeRaw, type Installation, manifest, proxyHeader } from '../support/installation.ts'
+import { connect } from '../support/sockets.ts'
 import { exchangeInside, openTunnel } from '../support/tunnel.ts'
 
 export interface Day {

@@ -1,12 +1,12 @@
 /** A gateway whose operator's API listens on TCP too, and those who ask there. */
 import { request } from 'node:http'
 import { request as requestTls } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { command } from './command.ts'
 import { createInstallation, type Installation, type InstallationOptions, type Running, startHere } from './installation.ts'
+import { createServer } from './sockets.ts'
 
 export interface AdminGateway extends Running {
   readonly installation: Installation

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createOriginCertificate, type OriginCertificate } from './certificates.ts'
-import { connect } from './connect.ts'
 import { createInstallation, type Installation, manifest, proxyHeader, startHere } from './installation.ts'
+import { connect } from './sockets.ts'
 import { openInside } from './tunnel.ts'
 
 export interface RequestDoor {

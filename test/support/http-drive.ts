@@ -1,8 +1,8 @@
 /** A caller that asks one request after the other over one connection, and notes what it was answered. */
 
-import { connect } from './connect.ts'
 import { proxyHeader } from './installation.ts'
 import type { Received } from './recording-clients.ts'
+import { connect } from './sockets.ts'
 
 export interface HttpDrive {
   /** The gateway's listener. */

@@ -10,9 +10,9 @@ import { loadConfig } from '../../src/config/index.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts'
 import { commandFolders, createCompile } from '../../src/opa/index.ts'
 import { endingWithUs, endsWithParent } from './children.ts'
-import { connect } from './connect.ts'
 import { recordsIn } from './log-records.ts'
 import { requireRecordsIn } from './record-schemas.ts'
+import { connect } from './sockets.ts'
 
 export const root = join(import.meta.dirname, '../..')
 export const main = join(root, 'src/main.ts')

@@ -1,5 +1,5 @@
 /** Whether this machine has the IPv6 loopback address. */
-import { connect } from './connect.ts'
+import { connect } from './sockets.ts'
 
 export function hasIpv6(): Promise<boolean> {
   return new Promise((resolve) => {

@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -12,6 +11,7 @@ import { endingWithUs } from './children.ts'
 import { command } from './command.ts'
 import { eventually } from './eventually.ts'
 import { root } from './installation.ts'
+import { createServer } from './sockets.ts'
 
 /** What its client fetched, kept for the next run. */
 const libraries = join(root, '.cache/kafka-4.3.1')

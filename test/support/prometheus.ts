@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { endingWithUs } from './children.ts'
 import { command } from './command.ts'
 import { eventually } from './eventually.ts'
 import { createFolder } from './folder.ts'
+import { createServer } from './sockets.ts'
 import { withoutProgram } from './tools.ts'
 
 /** `null` where they are there. */

@@ -1,7 +1,8 @@
 /** An origin that is no HTTP library: it keeps the bytes of each request as they came, and answers with the bytes that a test gives it. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { createServer } from './sockets.ts'
 
 export interface RawRequest {
   readonly line: string

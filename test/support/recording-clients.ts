@@ -1,8 +1,8 @@
 /** Callers of a recording server, and what they received compared with the records in its log. */
 import assert from 'node:assert/strict'
 import { type Verification, verifyAudit } from '../../src/proof/index.ts'
-import { connect } from './connect.ts'
 import { textOf, walNames } from './log-records.ts'
+import { connect } from './sockets.ts'
 
 export interface Received {
   readonly status: number

@@ -4,7 +4,7 @@
  * `d` denied, `f` one too many); each reply is a line with its status and id.
  */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { AppendFile, AuditMask } from '../../src/audit/index.ts'
 import type { Config } from '../../src/config/index.ts'
@@ -13,6 +13,7 @@ import { openRecording } from '../../src/gateway/recording.ts'
 import { createIds } from '../../src/ingress/request-id.ts'
 import { createPipeline } from '../../src/pipeline.ts'
 import type { Logger, Metrics } from '../../src/telemetry/index.ts'
+import { createServer } from './sockets.ts'
 
 export interface RecordingOptions {
   readonly stateFolder: string

@@ -1,8 +1,8 @@
 /** Name servers of tests (RFC 1035, UDP and TCP), which count what they are asked. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { createServer } from 'node:net'
 import type { TestContext } from 'node:test'
+import { createServer } from './sockets.ts'
 
 export interface Resolver {
   readonly port: number

@@ -5,9 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createClientCertificate, createOriginCertificate } from './certificates.ts'
-import { connect } from './connect.ts'
 import { eventually } from './eventually.ts'
 import { createFolder } from './folder.ts'
+import { connect } from './sockets.ts'
 import { firstProgram } from './tools.ts'
 
 export interface Rsyslog {

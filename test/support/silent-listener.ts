@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { endingWithUs } from './children.ts'
-import { connect } from './connect.ts'
+import { connect } from './sockets.ts'
 
 /** Queue of connections that nobody accepts; Linux takes one more than it is told. */
 const backlog = 1

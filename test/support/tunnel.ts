@@ -1,13 +1,13 @@
 /** Bytes through an intercepted tunnel, as they are. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { connect } from './connect.ts'
 import { type Installation, proxyHeader } from './installation.ts'
+import { connect, createServer } from './sockets.ts'
 
 export interface Inside {
   readonly proxyPort: number

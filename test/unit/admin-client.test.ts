@@ -1,11 +1,12 @@
 /** What the operator is told where a gateway does not answer whole: it may have done what it was asked. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { askGateway } from '../../src/cli/admin-client.ts'
 import { createFolder } from '../support/folder.ts'
+import { createServer } from '../support/sockets.ts'
 
 async function serve(t: TestContext, answer: (socket: Socket) => void): Promise<string> {
   const path = join(createFolder(t), 'admin.sock')

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createSecureContext } from 'node:tls'
 import type { Hangup, ServiceRequest } from '../../src/core/index.ts'
@@ -15,11 +15,11 @@ import type { ResolveName } from '../../src/egress/resolve.ts'
 import { createServiceProxy } from '../../src/resources/service/service-proxy.ts'
 import { createCaller } from '../support/caller.ts'
 import { eachCase } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
 import { noProgress } from '../support/outcome.ts'
 import { startSilentListener } from '../support/silent-listener.ts'
+import { connect, createServer } from '../support/sockets.ts'
 
 const options = { rule: { judge: () => {} }, connectTimeoutMs: 60_000, secureContext: () => createSecureContext() }
 const unresolved: ResolveName = (_name, _owner, signal) => unlessAborted(new Promise(() => {}), signal)

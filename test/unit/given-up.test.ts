@@ -12,10 +12,10 @@ import { forgetPending } from '../../src/resources/http/agent-queue.ts'
 import { exchange } from '../../src/resources/http/exchange.ts'
 import { createOriginPool, type OriginPool } from '../../src/resources/http/origin-pool.ts'
 import { createCaller } from '../support/caller.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
 import { noProgress } from '../support/outcome.ts'
+import { connect } from '../support/sockets.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -1,10 +1,11 @@
 /** Inside an interception each request proves again who asks: the door alone, over real sockets, with a path of its own. */
 import assert from 'node:assert/strict'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { type Arrival, type Identified, type Integration, type TunnelRequest, toProblem, toRefusal } from '../../src/core/index.ts'
 import { createErrorBoundary, createInterceptDoor } from '../../src/ingress/index.ts'
 import { exchangeRaw } from '../support/installation.ts'
+import { createServer } from '../support/sockets.ts'
 
 /** The port of a door that every connection is handed to as if its CONNECT had been allowed. */
 async function startDoor(t: TestContext, identify: () => Identified | null, seen: (string | null)[]): Promise<number> {

@@ -1,7 +1,7 @@
 /** Callers that leave while the gateway keeps them waiting: its listener and its path over real sockets, with waits that nothing but a hang-up ends. */
 
 import assert from 'node:assert/strict'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { Arrival, Integration, Stations, TunnelRequest } from '../../src/core/index.ts'
@@ -15,8 +15,8 @@ import {
 } from '../../src/ingress/index.ts'
 import { createPipeline, type Handle } from '../../src/pipeline.ts'
 import { eachCase, times } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
+import { connect, createServer } from '../support/sockets.ts'
 
 const integration = { name: 'weather', limits: { connections: 100 } } as Integration
 const anHour = 3_600_000

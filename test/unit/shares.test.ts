@@ -13,9 +13,9 @@ import { createPools } from '../../src/resources/http/pools.ts'
 import { createFairCache, createFairMemory, createFairQueue, createPace } from '../../src/shares/index.ts'
 import { createCaller } from '../support/caller.ts'
 import { eachCase, times } from '../support/cases.ts'
-import { connect } from '../support/connect.ts'
 import { eventually } from '../support/eventually.ts'
 import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/sockets.ts'
 
 test('a full cache drops the least recently used entry of the owner that holds most, and reports it', () => {
   const gone: string[] = []

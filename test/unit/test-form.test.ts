@@ -68,9 +68,9 @@ test('a loop, a branch and a sleep in a test are found, and those of a fake or o
   assert.deepEqual(right.map(fileOf).flatMap(found), [])
 })
 
-test('no test connects a socket whose reset would end its process (test/support/connect.ts)', () => {
+test('no test has a socket whose reset would end its process (test/support/sockets.ts)', () => {
   const paths = globSync('test/{differential,fault,flow,fuzz,policy,property,soak,support,unit}/**/*.ts', { cwd: root })
-  const isBare = (path: string) => /\bconnect\b[^}]*\} from 'node:net'/.test(readFileSync(join(root, path), 'utf8'))
+  const isBare = (path: string) => /\b(?:connect|createServer)\b[^}]*\} from 'node:net'/.test(readFileSync(join(root, path), 'utf8'))
   assert.deepEqual(paths.filter(isBare), [])
 })
 
